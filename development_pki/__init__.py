@@ -1,0 +1,1 @@
+"""A certificate authority for development: it issues Matter attestation certificates with test vendor ids, over EST."""

@@ -1,0 +1,103 @@
+"""The certificates of Matter device attestation: test PAA, test PAI and DAC. No I/O.
+
+Their profile is that of the Matter Core Specification, 6.2.2.3 (DAC), 6.2.2.4 (PAI) and 6.2.2.5 (PAA).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from development_pki.certificate import NO_EXPIRY, Credential, Template, key_usage, new_serial_number
+
+VENDOR_ID = x509.ObjectIdentifier("1.3.6.1.4.1.37244.2.1")
+PRODUCT_ID = x509.ObjectIdentifier("1.3.6.1.4.1.37244.2.2")
+TEST_VENDOR_IDS = range(0xFFF1, 0xFFF5)
+
+# A commissioner whose clock is a little behind must not find a DAC of the future.
+BACKDATED = timedelta(minutes=10)
+# A commissioner checks the PAA and the PAI at the moment the DAC begins, so they must begin earlier.
+ROOTS_BACKDATED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The vendor id and product id that an authority issues for, as certificates write them."""
+
+    vendor_id: str
+    product_id: str
+
+    @classmethod
+    def numbered(cls, vendor_id: int, product_id: int) -> "Product":
+        """Takes the numbers; ValueError if the vendor id is a real vendor's, or the product id cannot be assigned."""
+        if vendor_id not in TEST_VENDOR_IDS:
+            raise ValueError(f"vendor id {vendor_id:04X}: only the test vendor ids FFF1 to FFF4 are served here")
+        if not 1 <= product_id <= 0xFFFF:
+            raise ValueError(f"product id {product_id:#x}: it must be 0x0001 to 0xFFFF")
+        return cls(f"{vendor_id:04X}", f"{product_id:04X}")
+
+    @classmethod
+    def named_in(cls, name: x509.Name) -> "Product | None":
+        """Reads both ids from a subject; None unless each stands there exactly once."""
+        vendor_ids, product_ids = name.get_attributes_for_oid(VENDOR_ID), name.get_attributes_for_oid(PRODUCT_ID)
+        if len(vendor_ids) != 1 or len(product_ids) != 1:
+            return None
+        return cls(str(vendor_ids[0].value), str(product_ids[0].value))
+
+    def __str__(self) -> str:
+        return f"{self.vendor_id}/{self.product_id}"
+
+    def other(self) -> "Product":
+        """Names another product of the same vendor, for a DAC that is wrong on purpose."""
+        return Product(self.vendor_id, f"{int(self.product_id, 16) ^ 1 or 2:04X}")
+
+
+def make_paa(product: Product) -> Credential:
+    """Makes the root of the test PKI, bound to the vendor."""
+    return Credential.root(
+        Template(
+            subject=_name("TEST PAA", (VENDOR_ID, product.vendor_id)),
+            constraints=x509.BasicConstraints(ca=True, path_length=1),
+            usage=key_usage(sign_certificates=True),
+            valid_from=datetime.now(UTC) - ROOTS_BACKDATED,
+        )
+    )
+
+
+def make_pai(paa: Credential, product: Product) -> Credential:
+    """Makes the intermediate that signs DACs, bound to vendor and product."""
+    return paa.subordinate(
+        Template(
+            subject=_name("TEST PAI", (VENDOR_ID, product.vendor_id), (PRODUCT_ID, product.product_id)),
+            constraints=x509.BasicConstraints(ca=True, path_length=0),
+            usage=key_usage(sign_certificates=True),
+            valid_from=datetime.now(UTC) - ROOTS_BACKDATED,
+        )
+    )
+
+
+def make_dac(
+    pai: Credential, product: Product, public_key: ec.EllipticCurvePublicKey, *, expired: bool = False
+) -> x509.Certificate:
+    """Signs the attestation certificate of one device: a new one, with a name of its own, at every call."""
+    now, serial_number = datetime.now(UTC), new_serial_number()
+    subject = _name(f"TEST DAC {serial_number:X}", (VENDOR_ID, product.vendor_id), (PRODUCT_ID, product.product_id))
+    return pai.certify(
+        Template(
+            subject=subject,
+            constraints=x509.BasicConstraints(ca=False, path_length=None),
+            usage=key_usage(digital_signature=True),
+            valid_from=now - BACKDATED,
+            valid_until=now - BACKDATED / 2 if expired else NO_EXPIRY,
+            serial_number=serial_number,
+        ),
+        public_key,
+    )
+
+
+def _name(common_name: str, *identifiers: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
+    # All are UTF8Strings: what `cryptography` takes for these types unless told otherwise.
+    attributes = ((NameOID.COMMON_NAME, common_name), *identifiers)
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])

@@ -1,0 +1,94 @@
+"""The authority's directory: made whole at first start, checked at every later one.
+
+Keys and certificates are PEM files of mode 0600 in a directory of mode 0700; `issued.jsonl` lists what was issued.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from development_pki.attestation import Product, make_paa, make_pai
+from development_pki.certificate import Credential
+from development_pki.tls import TLSCredentials
+
+ISSUED = "issued.jsonl"
+READY = "ready.json"
+TLS_CA, TLS_SERVER, TLS_STATION = "tls/ca", "tls/server", "tls/station"
+FILES = (
+    *(f"{name}{end}" for name in ("paa", "pai", TLS_CA, TLS_SERVER, TLS_STATION) for end in ("-key.pem", ".pem")),
+    ISSUED,
+)
+
+
+class DirectoryUnusable(Exception):
+    """The directory does not hold one whole development PKI for the product asked for; the text says what to do."""
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Writes a file of mode 0600 that is whole, and on the disk, by the time it has its name."""
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(unfinished).replace(path)
+
+
+def open_or_make(directory: Path, product: Product) -> tuple[x509.Certificate, Credential]:
+    """Returns the PAA and the PAI of the directory, which is made if there is none yet.
+
+    Raises DirectoryUnusable if files are missing or do not belong together, or serve another product.
+    """
+    missing = [name for name in FILES if not (directory / name).exists()]
+    if len(missing) == len(FILES):
+        _make(directory, product)
+    elif missing:
+        raise DirectoryUnusable(
+            f"{directory} is half made, {', '.join(missing)} missing: restore what is missing, or delete the directory"
+        )
+    try:
+        paa = x509.load_pem_x509_certificate((directory / "paa.pem").read_bytes())
+        pai = load_credential(directory, "pai")
+        pai.certificate.verify_directly_issued_by(paa)
+    except (ValueError, TypeError, InvalidSignature) as exc:
+        raise DirectoryUnusable(
+            f"{directory}: paa.pem, pai.pem and pai-key.pem do not belong together ({exc})"
+        ) from exc
+    if (served := Product.named_in(pai.certificate.subject)) != product:
+        raise DirectoryUnusable(f"{directory} serves vendor and product {served}, not {product}")
+    return paa, pai
+
+
+def load_credential(directory: Path, name: str) -> Credential:
+    """Reads a certificate and its key; ValueError if they are unreadable or not of one another."""
+    certificate = x509.load_pem_x509_certificate((directory / f"{name}.pem").read_bytes())
+    key = load_pem_private_key((directory / f"{name}-key.pem").read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise ValueError(f"{name}-key.pem is not the key of {name}.pem")
+    return Credential(certificate, key)
+
+
+def _make(directory: Path, product: Product) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise DirectoryUnusable(f"{directory} holds other things: name an empty directory, or one that does not exist")
+    directory.chmod(0o700)
+    (directory / "tls").mkdir(mode=0o700)
+    paa, tls = make_paa(product), TLSCredentials.made()
+    _save(directory, TLS_CA, tls.ca)
+    _save(directory, TLS_SERVER, tls.server)
+    _save(directory, TLS_STATION, tls.station)
+    _save(directory, "paa", paa)
+    _save(directory, "pai", make_pai(paa, product))
+    write_private(directory / ISSUED, b"")
+
+
+def _save(directory: Path, name: str, credential: Credential) -> None:
+    key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(directory / f"{name}-key.pem", key)
+    write_private(directory / f"{name}.pem", credential.certificate.public_bytes(Encoding.PEM))

@@ -1,0 +1,52 @@
+"""The switches that make the authority fail on purpose, for tests and campaigns. Pure."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+FOR_EVER = -1
+
+
+class Fault(Enum):
+    """What can be made to go wrong; in options and JSON each goes by its name in lower case."""
+
+    PENDING = "an enrolment is answered with 202 and Retry-After"
+    BUSY = "an enrolment is answered with 503 and Retry-After"
+    DROP_AFTER_ISSUE = "a certificate is issued, and the connection cut before the answer"
+    GARBAGE = "a certificate is issued, and the answer holds none"
+    WRONG_KEY = "the certificate carries another key than the request"
+    WRONG_PRODUCT = "the certificate carries another product id"
+    EXPIRED = "the certificate has expired"
+    DOWN = "the connection is cut at any EST request, before anything is done"
+
+
+class Faults:
+    """How many more times each fault strikes: 0 not at all, FOR_EVER until it is set again."""
+
+    def __init__(self) -> None:
+        self._left = dict.fromkeys(Fault, 0)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {left}" for name, left in self.left.items() if left) or "none"
+
+    @property
+    def left(self) -> dict[str, int]:
+        return {fault.name.lower(): left for fault, left in self._left.items()}
+
+    def set(self, changes: object) -> None:
+        """Sets what is named and leaves the rest; ValueError or TypeError, and nothing set, if any of it makes no sense."""
+        if not isinstance(changes, Mapping):
+            raise TypeError("a table of faults and how many times each strikes is expected")
+        accepted: dict[Fault, int] = {}
+        for name, times in changes.items():
+            if name not in self.left:
+                raise ValueError(f"{name}: no such fault; there are {', '.join(self.left)}")
+            if type(times) is not int or times < FOR_EVER:
+                raise ValueError(f"{name}: how many times? 0 or more, or {FOR_EVER} for ever")
+            accepted[Fault[name.upper()]] = times
+        self._left |= accepted
+
+    def strikes(self, fault: Fault) -> bool:
+        """Tells whether the fault happens this time, and counts it."""
+        left = self._left[fault]
+        self._left[fault] = max(left - 1, 0) if left != FOR_EVER else FOR_EVER
+        return left != 0

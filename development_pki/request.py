@@ -1,0 +1,46 @@
+"""What is asked of a certificate signing request before a DAC is made from it. Pure."""
+
+import base64
+import binascii
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import SignatureAlgorithmOID
+
+from development_pki.attestation import Product
+
+# KeyError is what `cryptography` raises for a subject whose value is of an ASN.1 type that no name may have.
+UNREADABLE = (ValueError, KeyError, UnsupportedAlgorithm, x509.InvalidVersion)
+
+
+class RequestRefused(Exception):
+    """No DAC is made from this request; the text tells the station why."""
+
+
+def key_to_certify(body: bytes, product: Product) -> ec.EllipticCurvePublicKey:
+    """Returns the key that the body of an enrolment asks a DAC for, or raises RequestRefused.
+
+    The body is base64, with whitespace anywhere (RFC 8951, 3.1), of a PKCS#10 request in DER.
+    """
+    try:
+        request = x509.load_der_x509_csr(base64.b64decode(b"".join(body.split()), validate=True))
+        key, subject = request.public_key(), Product.named_in(request.subject)
+    except binascii.Error as exc:
+        raise RequestRefused("The body is not base64.") from exc
+    except UNREADABLE as exc:
+        raise RequestRefused("The body is not a PKCS#10 request in DER.") from exc
+
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise RequestRefused("The key is not a P-256 key.")
+    # The library reads spelled-out curve parameters and compressed points too; Matter allows neither.
+    if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) not in request.tbs_certrequest_bytes:
+        raise RequestRefused("The key is not written as a named curve and an uncompressed point.")
+    if request.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
+        raise RequestRefused("The request is not signed with ecdsa-with-SHA256.")
+    if not request.is_signature_valid:
+        raise RequestRefused("The request's signature does not verify under the key in it.")
+    if subject != product:
+        raise RequestRefused(f"The subject names {subject or 'no vendor and product'}; DACs here are for {product}.")
+    return key

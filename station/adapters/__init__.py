@@ -1,0 +1,1 @@
+"""One module an outside thing; each implements a Protocol of ports.py."""

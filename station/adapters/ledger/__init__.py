@@ -1,0 +1,5 @@
+"""The ledger: an append-only journal of events, and what must be unique. All SQL of the station is here."""
+
+from station.adapters.ledger.ledger import Ledger
+
+__all__ = ["Ledger"]

@@ -1,0 +1,98 @@
+"""Attempts and their events in SQL: units of work for the writer."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from station.adapters.ledger import events, identities, tables
+from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
+from station.recipe import Recipe
+
+_attempt, _event = tables.attempt, tables.event
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """An attempt and its times: everything that the summing columns hold."""
+
+    started_at: datetime
+    last_at: datetime
+    attempt: Attempt = field(default_factory=Attempt)
+
+    def after(self, at: datetime, event: Event) -> "Sum":
+        """`ValueError` where the attempt's table does not allow the event."""
+        return Sum(self.started_at, at, after(self.attempt, event))
+
+    @property
+    def columns(self) -> dict[str, object]:
+        attempt = self.attempt
+        return {
+            "uid": None if attempt.uid is None else str(attempt.uid),
+            "dac_serial_number": attempt.dac_serial_number,
+            "verdict": VERDICTS.get(attempt.phase),
+            "fault": attempt.fault,
+            "ended_at": self.last_at if attempt.ended else None,
+            "seconds": (self.last_at - self.started_at).total_seconds(),
+            "steps": {phase.value: seconds for phase, seconds in attempt.seconds.items()},
+        }
+
+
+def begin(
+    connection: Connection, *, station: str, slot: str, probe: str, tty: str, recipe: Recipe, at: datetime
+) -> int:
+    """A new attempt without events. Returns its number."""
+    images = {image.name: image.sha256 for image in (recipe.provisioning_image, recipe.operational_image)}
+    values = {
+        "station": station,
+        "slot": slot,
+        "probe": probe,
+        "tty": tty,
+        "recipe": recipe.name,
+        "recipe_sha256": recipe.sha256,
+        "images": images,
+        "lot": recipe.lot.name,
+        "started_at": at,
+    }
+    begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
+    number: int = connection.execute(begun).scalar_one()
+    return number
+
+
+def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
+    """One more event, with what follows from it: the attempt's columns and its identity's state."""
+    connection.execute(
+        insert(_event),
+        {"attempt_id": number, "at": now.last_at, "type": type(event).__name__, "body": events.body(event)},
+    )
+    connection.execute(update(_attempt).where(_attempt.c.id == number), now.columns)
+    identities.advance(connection, now.attempt.uid, event)
+
+
+def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:
+    """Voids every attempt without a verdict, as of its last event; returns their numbers."""
+    numbers = connection.scalars(
+        select(_attempt.c.id).where(_attempt.c.verdict.is_(None)).order_by(_attempt.c.id)
+    ).all()
+    for number in numbers:
+        so_far = _replayed(connection, number)
+        event = Voided(fault, {"step": so_far.attempt.phase.value, "found_at": tables.iso(at)})
+        append(connection, number, event, so_far.after(so_far.last_at, event))
+    return list(numbers)
+
+
+def rebuild(connection: Connection) -> None:
+    """Every column that sums up events, from the events alone."""
+    for number in connection.scalars(select(_attempt.c.id)).all():
+        columns = _replayed(connection, number).columns
+        connection.execute(update(_attempt).where(_attempt.c.id == number), columns)
+    identities.rebuild(connection)
+
+
+def _replayed(connection: Connection, number: int) -> Sum:
+    started_at = connection.execute(select(_attempt.c.started_at).where(_attempt.c.id == number)).scalar_one()
+    journal = select(_event.c.at, _event.c.type, _event.c.body).where(_event.c.attempt_id == number)
+    result = Sum(started_at, started_at)
+    for row in connection.execute(journal.order_by(_event.c.id)):
+        result = result.after(row.at, events.event(row.type, row.body))
+    return result

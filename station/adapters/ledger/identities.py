@@ -1,0 +1,130 @@
+"""Identities in SQL: units of work for the writer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+
+from station.adapters.ledger import events, tables
+from station.domain.attempt import Event
+from station.domain.identity import (
+    REACHED_BY,
+    Identity,
+    IdentityState,
+    Lot,
+    OnboardingSecrets,
+    advanced,
+)
+from station.domain.target import UID
+from station.faults import LotExhausted, SerialNumberTaken
+from station.matter.passcode import Discriminator, Passcode
+
+_attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.onboarding_secret
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a new identity is made of, but for its serial number."""
+
+    uid: UID
+    lot: Lot
+    secrets: OnboardingSecrets
+    pairing_hash: bytes
+    at: datetime
+
+
+def find(connection: Connection, uid: UID) -> Identity | None:
+    """The identity that belongs to this board, if it has one."""
+    attempts = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
+    query = select(_identity, _secret, attempts.label("attempts")).join_from(_identity, _secret)
+    row = connection.execute(query.where(_identity.c.uid == str(uid))).first()
+    if row is None:
+        return None
+    return Identity(
+        uid=uid,
+        ordinal=row.id,
+        attempts=row.attempts,
+        serial_number=row.serial_number,
+        secrets=OnboardingSecrets(
+            passcode=Passcode(row.passcode),
+            discriminator=Discriminator(row.discriminator),
+            salt=row.salt,
+            iterations=row.iterations,
+            verifier=row.verifier,
+        ),
+        manufacturing_date=row.manufacturing_date,
+        rotating_device_id=row.rotating_device_id,
+    )
+
+
+def reserve(connection: Connection, new: Reservation) -> Identity | None:
+    """A new identity with the lot's next serial number; None when its passcode and discriminator are another's.
+
+    Raises `LotExhausted` or `SerialNumberTaken`.
+    """
+    if _taken(connection, _identity.c.pairing_hash == new.pairing_hash):
+        return None
+    index = _next_index(connection, new.lot)
+    serial_number = new.lot.serial_number(index)
+    if _taken(connection, _identity.c.serial_number == serial_number):
+        raise SerialNumberTaken(new.lot.name, serial_number)
+    identity_id = connection.execute(
+        insert(_identity)
+        .values(
+            uid=str(new.uid),
+            lot=new.lot.name,
+            lot_index=index,
+            serial_number=serial_number,
+            discriminator=new.secrets.discriminator.value,
+            pairing_hash=new.pairing_hash,
+            manufacturing_date=f"{new.at:%Y%m%d}",
+            reserved_at=new.at,
+            state=IdentityState.RESERVED.value,
+        )
+        .returning(_identity.c.id)
+    ).scalar_one()
+    connection.execute(
+        insert(_secret),
+        {
+            "identity_id": identity_id,
+            "passcode": new.secrets.passcode.value,
+            "salt": new.secrets.salt,
+            "iterations": new.secrets.iterations,
+            "verifier": new.secrets.verifier,
+        },
+    )
+    return find(connection, new.uid)
+
+
+def advance(connection: Connection, uid: UID | None, event: Event) -> None:
+    """The state that the event brings the board's identity to; `ValueError` when it cannot, or there is none."""
+    if type(event) not in REACHED_BY:
+        return
+    row = connection.execute(select(_identity.c.id, _identity.c.state).where(_identity.c.uid == str(uid))).first()
+    if row is None:
+        raise ValueError(f"{type(event).__name__} without an identity")
+    state = advanced(IdentityState(row.state), event)
+    if state != row.state:
+        connection.execute(update(_identity).where(_identity.c.id == row.id), {"state": state.value})
+
+
+def rebuild(connection: Connection) -> None:
+    """Every identity's state, from the events of all its attempts."""
+    for uid in connection.scalars(select(_identity.c.uid)).all():
+        journal = select(_event.c.type, _event.c.body).join_from(_event, _attempt).where(_attempt.c.uid == uid)
+        state = IdentityState.RESERVED
+        for row in connection.execute(journal.order_by(_event.c.id)):
+            state = advanced(state, events.event(row.type, row.body))
+        connection.execute(update(_identity).where(_identity.c.uid == uid), {"state": state.value})
+
+
+def _next_index(connection: Connection, lot: Lot) -> int:
+    last = connection.scalar(select(func.max(_identity.c.lot_index)).where(_identity.c.lot == lot.name))
+    index = 0 if last is None else last + 1
+    if index >= lot.size:
+        raise LotExhausted(lot.name)
+    return index
+
+
+def _taken(connection: Connection, condition: ColumnElement[bool]) -> bool:
+    return connection.execute(select(_identity.c.id).where(condition)).first() is not None

@@ -1,0 +1,61 @@
+"""What the PKI was asked and what it answered, in SQL: units of work for the writer."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from station.adapters.ledger import tables
+from station.domain.credentials import Credentials
+from station.domain.target import UID
+from station.faults import CredentialsInvalid
+
+_request, _certificate = tables.pki_request, tables.certificate
+
+
+def find(connection: Connection, key: str) -> Credentials | None:
+    """What was issued for this key."""
+    row = connection.execute(select(_certificate.c.dac, _certificate.c.pai).where(_certificate.c.key == key)).first()
+    return None if row is None else Credentials(row.dac, row.pai)
+
+
+def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> int:
+    """One more request. Returns how many earlier ones for this key have no answer."""
+    unanswered = select(func.count()).where(_request.c.key == key, _request.c.outcome.is_(None))
+    count = connection.execute(unanswered).scalar_one()
+    connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": csr, "submitted_at": at})
+    return count
+
+
+def issue(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
+    """The answer to the last request. Raises `CredentialsInvalid` when its serial number is not new."""
+    serial_number = credentials.dac_serial_number
+    if connection.execute(select(_certificate.c.key).where(_certificate.c.dac_serial_number == serial_number)).first():
+        raise CredentialsInvalid("RFC 5280 4.1.2.2", f"serial number {serial_number} was issued before")
+    request = _answer(connection, key, "issued", None, at)
+    connection.execute(
+        insert(_certificate),
+        {
+            "key": key,
+            "request_id": request,
+            "dac_serial_number": serial_number,
+            "dac": credentials.dac,
+            "pai": credentials.pai,
+            "issued_at": at,
+        },
+    )
+
+
+def reject(connection: Connection, key: str, reason: str, at: datetime) -> None:
+    """The answer to the last request: nothing was issued for it."""
+    _answer(connection, key, "rejected", reason, at)
+
+
+def _answer(connection: Connection, key: str, outcome: str, reason: str | None, at: datetime) -> int:
+    """The number of the last unanswered request for the key, now answered; `ValueError` if there is none."""
+    last = select(func.max(_request.c.id)).where(_request.c.key == key, _request.c.outcome.is_(None))
+    request = connection.execute(last).scalar_one()
+    if request is None:
+        raise ValueError("an answer without a request")
+    values = {"outcome": outcome, "reason": reason, "answered_at": at}
+    connection.execute(update(_request).where(_request.c.id == request), values)
+    return int(request)

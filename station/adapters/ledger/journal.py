@@ -1,0 +1,99 @@
+"""One attempt in the ledger: the domain's table is asked first, then the event is made durable (`ports.AttemptJournal`)."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+
+from station.adapters.ledger import attempts, identities
+from station.adapters.ledger.attempts import Sum
+from station.adapters.ledger.identities import Reservation
+from station.adapters.ledger.pairing import PairingKey
+from station.adapters.ledger.writer import Writer
+from station.domain.attempt import Attempt, Event, Phase, Record, StepFinished, StepStarted, Verdict
+from station.domain.identity import Identity
+from station.domain.target import Target
+from station.ports import SecretSource
+from station.recipe import Recipe
+
+log = structlog.get_logger()
+
+
+class Clock:
+    """Moments of one attempt: the date is read once, so that they follow one another even if somebody sets the clock."""
+
+    def __init__(self) -> None:
+        self._epoch = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+
+    def now(self) -> datetime:
+        moment = self._epoch + timedelta(seconds=time.monotonic())
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)  # as the ledger keeps it
+
+
+class AttemptJournal:
+    """An attempt in the ledger, from its first event to its verdict."""
+
+    def __init__(
+        self,
+        number: int,
+        clock: Clock,
+        started_at: datetime,
+        writer: Writer,
+        pairing: PairingKey,
+        secrets: SecretSource,
+    ) -> None:
+        self._number = number
+        self._clock = clock
+        self._sum = Sum(started_at, started_at)
+        self._writer = writer
+        self._pairing = pairing
+        self._secrets = secrets
+
+    @property
+    def number(self) -> int:
+        return self._number
+
+    @property
+    def attempt(self) -> Attempt:
+        return self._sum.attempt
+
+    @asynccontextmanager
+    async def step(self, phase: Phase) -> AsyncIterator[None]:
+        """Journals the step durably before its body runs, and its end with its seconds unless the body raises."""
+        await self._append(StepStarted(phase))
+        log.info("step.started", step=phase.value)
+        began = time.monotonic()
+        yield
+        seconds = round(time.monotonic() - began, 3)
+        await self._append(StepFinished(phase, seconds))
+        log.info("step.finished", step=phase.value, seconds=seconds)
+
+    async def record(self, event: Record) -> None:
+        """`ValueError` where attempt or identity do not allow the event; nothing is written then."""
+        await self._append(event)
+
+    async def finish(self, verdict: Verdict) -> None:
+        await self._append(verdict)
+
+    async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
+        """The board's own, or a new one; raises `LotExhausted` or `SerialNumberTaken`."""
+        identity = await self._writer.do(partial(identities.find, uid=target.uid))
+        while identity is None:  # once, but for the rare pair of passcode and discriminator that another unit has
+            secrets = await self._secrets.take()
+            pairing_hash = self._pairing.hash_of(secrets)
+            new = Reservation(target.uid, recipe.lot, secrets, pairing_hash, self._clock.now())
+            identity = await self._writer.do(partial(identities.reserve, new=new))
+        return identity
+
+    async def _append(self, event: Event) -> None:
+        before = self._sum
+        # Known before the wait: what is queued is carried out even if this attempt is cancelled meanwhile.
+        self._sum = now = before.after(self._clock.now(), event)
+        try:
+            await self._writer.do(partial(attempts.append, number=self._number, event=event, now=now))
+        except ValueError:
+            self._sum = before  # the identity's table refused, and nothing was written
+            raise

@@ -1,0 +1,87 @@
+"""The ledger as the daemon uses it: attempts, identities and certificates, durable before anybody acts on them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from station.adapters.ledger import attempts, issuance, sqlite
+from station.adapters.ledger.journal import AttemptJournal, Clock
+from station.adapters.ledger.pairing import PairingKey
+from station.adapters.ledger.writer import Writer
+from station.domain.credentials import Credentials
+from station.domain.target import UID
+from station.ports import SecretSource
+from station.recipe import Recipe
+
+
+class Ledger:
+    """The only writer of its file. Every call raises `LedgerUnavailable` once something could not be committed."""
+
+    def __init__(self, path: Path, station: str, writer: Writer, pairing: PairingKey) -> None:
+        self._path = path
+        self._station = station
+        self._writer = writer
+        self._pairing = pairing
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, *, station: str) -> AsyncIterator[Self]:
+        """The ledger at `path`, made or brought up to date; raises `LedgerUnavailable`, also while another daemon has it.
+
+        Blocks the loop while it opens: nothing else can be done without a ledger.
+        """
+        with sqlite.writing(path) as connection:
+            pairing = PairingKey.beside(path, connection)
+            with Writer.running(connection) as writer:
+                yield cls(path, station, writer, pairing)
+
+    @property
+    def status(self) -> dict[str, object]:
+        """For `station status`."""
+        failure = self._writer.failure
+        return {
+            "state": "closed" if failure else "open",
+            "path": str(self._path),
+            "commits": self._writer.commits,
+            "reason": failure,
+        }
+
+    async def attempt(
+        self, *, slot: str, probe: str, tty: str, recipe: Recipe, secrets: SecretSource
+    ) -> AttemptJournal:
+        """A new attempt, durably begun."""
+        clock = Clock()
+        started_at = clock.now()
+        number = await self._writer.do(
+            partial(
+                attempts.begin, station=self._station, slot=slot, probe=probe, tty=tty, recipe=recipe, at=started_at
+            )
+        )
+        return AttemptJournal(number, clock, started_at, self._writer, self._pairing, secrets)
+
+    async def close_open_attempts(self, fault: str) -> list[int]:
+        """Voids what an earlier run left without a verdict, as of its last event; returns the attempts' numbers."""
+        return await self._writer.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
+
+    async def rebuild(self) -> None:
+        """Makes every column that sums up events anew from the events."""
+        await self._writer.do(attempts.rebuild)
+
+    async def issued(self, key: str) -> Credentials | None:
+        """What was issued for this key, if anything."""
+        return await self._writer.do(partial(issuance.find, key=key))
+
+    async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
+        """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""
+        return await self._writer.do(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
+
+    async def record_issued(self, key: str, credentials: Credentials) -> None:
+        """Durably before the DAC goes anywhere; raises `CredentialsInvalid` when its serial number is not new."""
+        await self._writer.do(partial(issuance.issue, key=key, credentials=credentials, at=datetime.now(UTC)))
+
+    async def record_rejected(self, key: str, reason: str) -> None:
+        """The PKI said no: nothing was issued for the last request."""
+        await self._writer.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))

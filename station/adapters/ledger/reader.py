@@ -1,0 +1,242 @@
+"""The ledger for whoever only reads: commands and reports, while the daemon writes. Never gives a secret away."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select
+
+from station.adapters.ledger import events, sqlite, tables
+from station.domain.attempt import Event
+from station.domain.identity import IdentityState
+
+_attempt, _event, _identity = tables.attempt, tables.event, tables.identity
+_request, _certificate = tables.pki_request, tables.certificate
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSummary:
+    """One attempt; `verdict` and `ended_at` are None while it runs, `seconds` run to its last event."""
+
+    number: int
+    station: str
+    slot: str
+    probe: str
+    tty: str
+    recipe: str
+    recipe_sha256: str
+    images: Mapping[str, str]
+    lot: str
+    started_at: datetime
+    ended_at: datetime | None
+    uid: str | None
+    serial_number: str | None
+    dac_serial_number: str | None
+    verdict: str | None
+    fault: str | None
+    seconds: float
+    steps: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSummary:
+    """One identity and the board that has it; verdict and fault are those of its last attempt."""
+
+    uid: str
+    serial_number: str
+    lot: str
+    state: IdentityState
+    manufacturing_date: str
+    discriminator: int
+    dac_serial_number: str | None
+    attempts: int
+    verdict: str | None
+    fault: str | None
+    seconds: float | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    at: datetime
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStory:
+    summary: AttemptSummary
+    journal: tuple[JournalEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """A certificate that was issued for a key of this board; DER."""
+
+    key: str
+    dac_serial_number: str
+    issued_at: datetime
+    dac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStory:
+    """Everything that the ledger knows of one board; `unit` is None when it never got an identity."""
+
+    uid: str
+    unit: UnitSummary | None
+    certificates: tuple[CertificateRecord, ...]
+    attempts: tuple[AttemptStory, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A request to the PKI without an answer: it may have bought a certificate that nobody has.
+
+    `dac_serial_number` is what another request for the same key brought. A request under way is listed until it is answered.
+    """
+
+    key: str
+    uid: str
+    submitted_at: datetime
+    dac_serial_number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Attempts by verdict, and units: judged, and passed by their first judged attempt (first-pass yield)."""
+
+    attempts: int
+    passed: int
+    failed: int
+    void: int
+    units: int
+    judged: int
+    passed_first: int
+
+
+class LedgerReader:
+    """Reads the ledger at `path`, also while a daemon writes it. Every method raises `LedgerUnavailable`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def units(self) -> Iterator[UnitSummary]:
+        """All units, in the order in which they got their identities."""
+        with sqlite.reading(self._path) as connection:
+            for row in connection.execute(_units().order_by(_identity.c.id)).mappings():
+                yield _unit(row)
+
+    def unit(self, uid_or_serial: str) -> UnitStory | None:
+        """One board's whole story, by UID or serial number; None when it is not known."""
+        with sqlite.reading(self._path) as connection:
+            uid = uid_or_serial.lower()
+            named = or_(_identity.c.uid == uid, _identity.c.serial_number == uid_or_serial)
+            row = connection.execute(_units().where(named)).mappings().first()
+            unit = None if row is None else _unit(row)
+            uid = uid if unit is None else unit.uid
+            query = _attempts().where(_attempt.c.uid == uid).order_by(_attempt.c.id)
+            attempts = [AttemptSummary(**row) for row in connection.execute(query).mappings()]
+            if unit is None and not attempts:
+                return None
+            stories = tuple(AttemptStory(each, _journal(connection, each.number)) for each in attempts)
+            return UnitStory(uid, unit, _certificates(connection, uid), stories)
+
+    def attempts(self, *, uid: str | None = None) -> Iterator[AttemptSummary]:
+        """All attempts, or those on one board, in the order in which they began."""
+        query = _attempts() if uid is None else _attempts().where(_attempt.c.uid == uid)
+        with sqlite.reading(self._path) as connection:
+            for row in connection.execute(query.order_by(_attempt.c.id)).mappings():
+                yield AttemptSummary(**row)
+
+    def orphans(self) -> tuple[Orphan, ...]:
+        """Certificates that may have been issued and lost, for revocation."""
+        query = (
+            select(_request.c.key, _request.c.uid, _request.c.submitted_at, _certificate.c.dac_serial_number)
+            .join_from(_request, _certificate, _certificate.c.key == _request.c.key, isouter=True)
+            .where(_request.c.outcome.is_(None))
+            .order_by(_request.c.id)
+        )
+        with sqlite.reading(self._path) as connection:
+            return tuple(Orphan(*row) for row in connection.execute(query))
+
+    def totals(self) -> Totals:
+        by_verdict = select(_attempt.c.verdict, func.count()).group_by(_attempt.c.verdict)
+        judged = _attempt.c.verdict.in_(["pass", "fail"])
+        first = select(func.min(_attempt.c.id)).where(judged, _attempt.c.uid.is_not(None)).group_by(_attempt.c.uid)
+        firsts = select(_attempt.c.verdict, func.count()).where(_attempt.c.id.in_(first)).group_by(_attempt.c.verdict)
+        with sqlite.reading(self._path) as connection:
+            attempts = _counts(connection, by_verdict)
+            units = _counts(connection, firsts)
+            identities = connection.execute(select(func.count()).select_from(_identity)).scalar_one()
+        return Totals(
+            attempts=sum(attempts.values()),
+            passed=attempts.get("pass", 0),
+            failed=attempts.get("fail", 0),
+            void=attempts.get("void", 0),
+            units=identities,
+            judged=sum(units.values()),
+            passed_first=units.get("pass", 0),
+        )
+
+
+def _units() -> Select[*tuple[object, ...]]:
+    with_dac = case((_attempt.c.dac_serial_number.is_not(None), _attempt.c.id))
+    runs = (
+        select(
+            _attempt.c.uid,
+            func.count().label("attempts"),
+            func.max(_attempt.c.id).label("last"),
+            func.max(with_dac).label("last_with_dac"),
+        )
+        .group_by(_attempt.c.uid)
+        .subquery()
+    )
+    last, certified = _attempt.alias("last"), _attempt.alias("certified")
+    return (
+        select(
+            _identity.c.uid,
+            _identity.c.serial_number,
+            _identity.c.lot,
+            _identity.c.state,
+            _identity.c.manufacturing_date,
+            _identity.c.discriminator,
+            certified.c.dac_serial_number,
+            func.coalesce(runs.c.attempts, 0).label("attempts"),
+            last.c.verdict,
+            last.c.fault,
+            last.c.seconds,
+            last.c.ended_at,
+        )
+        .join_from(_identity, runs, runs.c.uid == _identity.c.uid, isouter=True)
+        .join(last, last.c.id == runs.c.last, isouter=True)
+        .join(certified, certified.c.id == runs.c.last_with_dac, isouter=True)
+    )
+
+
+def _attempts() -> Select[*tuple[object, ...]]:
+    return select(
+        _attempt.c.id.label("number"),
+        *(_attempt.c[name] for name in AttemptSummary.__slots__ if name not in {"number", "serial_number"}),
+        _identity.c.serial_number,
+    ).join_from(_attempt, _identity, _identity.c.uid == _attempt.c.uid, isouter=True)
+
+
+def _unit(row: RowMapping) -> UnitSummary:
+    return UnitSummary(**{**row, "state": IdentityState(row["state"])})
+
+
+def _journal(connection: Connection, number: int) -> tuple[JournalEntry, ...]:
+    query = select(_event.c.at, _event.c.type, _event.c.body).where(_event.c.attempt_id == number)
+    rows = connection.execute(query.order_by(_event.c.id))
+    return tuple(JournalEntry(row.at, events.event(row.type, row.body)) for row in rows)
+
+
+def _certificates(connection: Connection, uid: str) -> tuple[CertificateRecord, ...]:
+    columns = (_certificate.c[name] for name in CertificateRecord.__slots__)
+    query = select(*columns).join(_request, _request.c.id == _certificate.c.request_id).where(_request.c.uid == uid)
+    return tuple(CertificateRecord(*row) for row in connection.execute(query.order_by(_request.c.id)))
+
+
+def _counts(connection: Connection, query: Select[str | None, int]) -> dict[str | None, int]:
+    return dict(iter(connection.execute(query)))

@@ -1,0 +1,150 @@
+"""The ledger's tables. `event` is the journal and the truth; columns that sum it up are written with it and can be rebuilt.
+
+Times are UTC, ISO 8601 with milliseconds, as text; a UID is 24 hexadecimal digits in memory order. One SQL for all dialects.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+_Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER primary keys only
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment, as text that sorts by time and reads the same in every tool."""
+
+    impl = String(24)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002  SQLAlchemy's signature
+        return None if value is None else iso(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  the same
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def iso(moment: datetime) -> str:
+    """The ledger's one notation of time: `2026-11-23T08:15:30.250Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("slot", String(32), nullable=False),
+    Column("probe", String(64), nullable=False),
+    Column("tty", Text, nullable=False),
+    Column("recipe", String(64), nullable=False),
+    Column("recipe_sha256", String(64), nullable=False),
+    Column("images", JSON, nullable=False),  # name to SHA-256
+    Column("lot", String(32), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    # From here on, what the events add up to.
+    Column("uid", String(24)),
+    Column("dac_serial_number", String(40)),
+    Column("verdict", String(4)),
+    Column("fault", String(64)),
+    Column("ended_at", Instant),
+    Column("seconds", Float, nullable=False),  # to the last event
+    Column("steps", JSON, nullable=False),  # name to seconds
+    CheckConstraint("verdict IN ('pass', 'fail', 'void')", name="verdict"),
+    CheckConstraint("(verdict IS NULL) = (ended_at IS NULL)", name="ended"),
+    Index(None, "uid"),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("attempt_id", ForeignKey("attempt.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", _Number, primary_key=True),  # the ordinal: counts the identities of this ledger from 1
+    Column("uid", String(24), nullable=False, unique=True),
+    Column("lot", String(32), nullable=False),
+    Column("lot_index", Integer, nullable=False),
+    Column("serial_number", String(32), nullable=False, unique=True),
+    Column("discriminator", Integer, nullable=False),
+    Column("pairing_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("manufacturing_date", String(8), nullable=False),
+    Column("reserved_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),  # sums up the events of all its attempts
+    CheckConstraint("state IN ('reserved', 'on_board', 'certified', 'passed', 'burned', 'released')", name="state"),
+    UniqueConstraint("lot", "lot_index"),
+    sqlite_autoincrement=True,
+)
+
+onboarding_secret = Table(  # a table of its own: it can be forgotten and the identity stays unique
+    "onboarding_secret",
+    metadata,
+    Column("identity_id", ForeignKey("identity.id"), primary_key=True, autoincrement=False),
+    Column("passcode", Integer, nullable=False),
+    Column("salt", LargeBinary(32), nullable=False),
+    Column("iterations", Integer, nullable=False),
+    Column("verifier", LargeBinary(97), nullable=False),
+    Column("rotating_device_id", Text),
+)
+
+pki_request = Table(  # one row a request; one without an outcome may have bought a DAC that nobody has: an orphan
+    "pki_request",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("key", String(64), nullable=False, index=True),  # domain.credentials.key_name
+    Column("uid", String(24), nullable=False, index=True),
+    Column("csr", LargeBinary, nullable=False),
+    Column("submitted_at", Instant, nullable=False),
+    Column("outcome", String(8)),
+    Column("reason", Text),
+    Column("answered_at", Instant),
+    CheckConstraint("outcome IN ('issued', 'rejected')", name="outcome"),
+    CheckConstraint("(outcome IS NULL) = (answered_at IS NULL)", name="answered"),
+    sqlite_autoincrement=True,
+)
+
+certificate = Table(  # the one live certificate of each key
+    "certificate",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("request_id", ForeignKey("pki_request.id"), nullable=False, unique=True),
+    Column("dac_serial_number", String(40), nullable=False, unique=True),
+    Column("dac", LargeBinary, nullable=False),
+    Column("pai", LargeBinary, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+)

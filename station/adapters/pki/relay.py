@@ -1,0 +1,145 @@
+"""The relay: one DAC for one key, whatever boards, operators and networks do.
+
+It writes every request down before it leaves, and every certificate before it goes anywhere.
+"""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from station.adapters.pki.enroller import Enroller, NotNow, Outcome
+from station.domain.credentials import Credentials, csr_key
+from station.domain.target import UID
+from station.faults import CSRRejected, PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.ports import IssuanceJournal
+
+# How often one board may meet each. After a lost answer every further request may buy a certificate that nobody uses.
+ENOUGH: Mapping[Outcome, int] = {Outcome.NOTHING_ISSUED: 6, Outcome.UNKNOWN: 2}
+
+log = structlog.get_logger()
+_random = secrets.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds, and how many requests may be at the PKI at once."""
+
+    answer_within: float = 30.0
+    """One board's whole wait: for its turn, for every request, and for the pauses between them."""
+    first_pause: float = 0.25
+    longest_pause: float = 8.0
+    at_once: int = 8
+
+    def pause(self, asked: int, after: float | None) -> float:
+        """How long to wait after so many unlucky tries: as asked for, else any time up to a doubling limit."""
+        if after is not None:
+            return after * _random.uniform(1.0, 1.1)
+        return _random.uniform(0.0, min(self.longest_pause, self.first_pause * 2.0 ** (asked - 1)))
+
+
+class Relay:
+    """The PKI as a slot sees it (`ports.Authority`)."""
+
+    def __init__(self, enroller: Enroller, pai: bytes, journal: IssuanceJournal, limits: Limits) -> None:
+        self._enroller = enroller
+        self._pai = pai
+        self._journal = journal
+        self._limits = limits
+        self._turns = asyncio.Semaphore(limits.at_once)
+        self._flights: dict[str, asyncio.Task[Credentials]] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, enroller: Enroller, pai: bytes, journal: IssuanceJournal, limits: Limits | None = None
+    ) -> AsyncIterator[Self]:
+        """A relay that hands out DACs with the pinned PAI, DER. What is under way when the block ends is dropped."""
+        relay = cls(enroller, pai, journal, limits or Limits())
+        try:
+            yield relay
+        finally:
+            flights = list(relay._flights.values())
+            for flight in flights:
+                flight.cancel()
+            await asyncio.gather(*flights, return_exceptions=True)
+
+    async def check(self) -> None:
+        """Asks the PKI who it is, which changes nothing there; raises the fault that keeps the line from working."""
+        authorities = await self._enroller.authorities()
+        if self._pai not in {each.public_bytes(Encoding.DER) for each in authorities}:
+            expected = x509.load_der_x509_certificate(self._pai).subject.rfc4514_string()
+            raise PKIAuthorityWrong(self._enroller.url, expected)
+
+    async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
+        """DAC and PAI for the key in the request, which has been checked; the same key gets the same DAC."""
+        key = csr_key(csr)
+        if key not in self._flights:
+            # A bare task and a shield, because a request outlives the board that asked: when the board is pulled, the
+            # answer is awaited all the same and written down, so that no certificate is lost; and the next attempt
+            # with the same key joins it, instead of buying another.
+            flight = asyncio.create_task(self._obtain(key, csr, uid), name=f"relay {key[:8]}")
+            flight.add_done_callback(lambda ended: self._landed(key, ended))
+            self._flights[key] = flight
+        return await asyncio.shield(self._flights[key])
+
+    def _landed(self, key: str, flight: asyncio.Task[Credentials]) -> None:
+        del self._flights[key]
+        if not flight.cancelled() and (exc := flight.exception()):
+            # Who waits gets it too; when nobody does any more, this line is all there is.
+            log.warning("dac.missed", key=key, reason=str(exc))
+
+    async def _obtain(self, key: str, csr: bytes, uid: UID) -> Credentials:
+        known = await self._journal.issued(key)
+        if known is not None:
+            log.info("dac.found", key=key, dac=known.dac_serial_number)
+            return known
+        credentials = Credentials(await self._request_in_time(key, csr, uid), self._pai)
+        await self._journal.record_issued(key, credentials)
+        log.info("dac.issued", key=key, dac=credentials.dac_serial_number)
+        return credentials
+
+    async def _request_in_time(self, key: str, csr: bytes, uid: UID) -> bytes:
+        within = self._limits.answer_within
+        deadline = asyncio.get_running_loop().time() + within
+        try:
+            async with asyncio.timeout_at(deadline), self._turns:
+                return await self._request(key, csr, uid, deadline)
+        except TimeoutError as exc:
+            raise PKIUnavailable(self._enroller.url, f"no certificate within {within:g} s") from exc
+
+    async def _request(self, key: str, csr: bytes, uid: UID, deadline: float) -> bytes:
+        """Asks until there is a certificate, or no point in asking again."""
+        outcomes = Counter[Outcome]()
+        outcome = Outcome.NOTHING_ISSUED
+        while True:
+            if outcome is not Outcome.PENDING:
+                await self._write_down(key, csr, uid)
+            try:
+                return await self._enroller.enroll(csr)
+            except (CSRRejected, PKIRefusedStation, PKIUntrusted) as fault:
+                await self._journal.record_rejected(key, str(fault))
+                raise
+            except NotNow as exc:
+                outcome = exc.outcome
+                outcomes[outcome] += 1
+                if outcome is Outcome.NOTHING_ISSUED:
+                    await self._journal.record_rejected(key, exc.reason)
+                pause = self._limits.pause(outcomes.total(), exc.after)
+                too_late = asyncio.get_running_loop().time() + pause >= deadline
+                if too_late or outcomes[outcome] == ENOUGH.get(outcome):
+                    raise PKIUnavailable(self._enroller.url, exc.reason) from exc
+                log.warning("retry.scheduled", key=key, reason=exc.reason, seconds=round(pause, 3))
+            await asyncio.sleep(pause)
+
+    async def _write_down(self, key: str, csr: bytes, uid: UID) -> None:
+        unanswered = await self._journal.submitted(key, csr, uid)
+        if unanswered:
+            log.warning("dac.orphan_possible", key=key, requests=unanswered)

@@ -1,0 +1,167 @@
+"""A board's serial port. The one home of pyserial-asyncio, which is unmaintained and whose sharp edges are filed off here.
+
+Bytes that arrived before a loss are delivered before the loss is raised.
+"""
+
+import asyncio
+import fcntl
+import os
+import termios
+from collections.abc import AsyncIterator
+from concurrent.futures import Future as ThreadFuture
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+
+import serial
+import serial_asyncio
+
+from station.faults import TTYLost, TTYUnavailable
+
+BUFFERED = 1 << 16  # a board that chatters while nobody asks must not fill memory
+CLOSED_WITHIN = 1.0  # a driver may hold close() for up to 30 s; the thread waits for it, the slot does not
+
+# Opening and closing a USB serial port are control transfers and block; one hanging port takes one thread.
+_io = ThreadPoolExecutor(max_workers=64, thread_name_prefix="tty")
+
+
+class _Port(serial.Serial):
+    """pyserial's port with a write that returns at once."""
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # the stub wants typing_extensions' Buffer
+        """Writes what the driver takes now: pyserial's own spins on EAGAIN when `write_timeout` is 0."""
+        try:
+            return os.write(self.fileno(), data)
+        except BlockingIOError:
+            return 0
+        except OSError as exc:
+            raise serial.SerialException(f"write failed: {exc}") from exc
+
+
+class _Transport(serial_asyncio.SerialTransport):  # type: ignore[misc]  # it ships no types
+    """pyserial-asyncio's transport, closed in a thread and at most once."""
+
+    _lost = False
+
+    def close(self) -> None:
+        if not self._closing:
+            self._close(None)
+
+    def abort(self) -> None:
+        if not self._lost:
+            self._abort(None)
+
+    def pause_reading(self) -> None:
+        """Never stops reading: a paused reader would not see the board leave."""
+
+    def resume_reading(self) -> None:
+        """See `pause_reading`."""
+
+    def _fatal_error(self, exc: BaseException, message: str = "") -> None:
+        """A write that fails is a lost port; the protocol hears of it, and the loop's exception handler need not."""
+        del message
+        self._abort(exc)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        """Upstream drains and closes on the loop's thread, and fails when it is called twice."""
+        if self._lost:
+            return
+        self._lost = True
+        self._write_buffer.clear()
+        protocol, loop = self._protocol, self._loop
+        closing = _io.submit(_shut, self._serial)
+        # A done callback, since a transport has no task to wait in; the loop may be gone by then.
+        closing.add_done_callback(lambda _: _tell(loop, protocol, exc))
+
+
+def _shut(port: serial.Serial) -> None:
+    with suppress(OSError, termios.error, serial.SerialException):  # the device may be gone already
+        port.reset_output_buffer()  # else close() waits for bytes that nobody will take
+    with suppress(OSError, serial.SerialException):  # the same
+        port.close()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, exc: BaseException | None) -> None:
+    with suppress(RuntimeError):  # the loop has closed: nobody is left to be told
+        loop.call_soon_threadsafe(protocol.connection_lost, exc if isinstance(exc, Exception) else None)
+
+
+class _Receiver(asyncio.Protocol):
+    """Holds what arrived until it is asked for."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.news = asyncio.Event()
+        self.lost: Exception | None = None
+        self.closed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        del self.received[:-BUFFERED]
+        self.news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = exc
+        self.closed.set()
+        self.news.set()
+
+
+class TTY:
+    """An open serial port: bytes in, bytes out, and `TTYLost` once it is gone."""
+
+    def __init__(self, path: str, transport: asyncio.Transport, receiver: _Receiver) -> None:
+        self.path = path
+        self._transport = transport
+        self._receiver = receiver
+
+    def send(self, data: bytes) -> None:
+        """Queues bytes for the board; raises `TTYLost`."""
+        if self._receiver.closed.is_set():
+            raise TTYLost(self.path) from self._receiver.lost
+        self._transport.write(data)
+
+    async def receive(self) -> bytes:
+        """What has arrived, at least one byte; raises `TTYLost` when the port is gone and nothing is left."""
+        receiver = self._receiver
+        while not receiver.received:
+            if receiver.closed.is_set():
+                raise TTYLost(self.path) from receiver.lost
+            receiver.news.clear()
+            await receiver.news.wait()
+        data = bytes(receiver.received)
+        receiver.received.clear()
+        return data
+
+
+@asynccontextmanager
+async def opened(path: str, baudrate: int) -> AsyncIterator[TTY]:
+    """The port, exclusively ours for the block; raises `TTYUnavailable` where it cannot be opened."""
+    loop = asyncio.get_running_loop()
+    opening = _io.submit(_open, path, baudrate)
+    try:
+        port = await asyncio.wrap_future(opening)
+    except (OSError, serial.SerialException) as exc:
+        raise TTYUnavailable(path, str(exc)) from exc
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unused)  # the thread goes on: what it opens for nobody is closed again
+        raise
+    receiver = _Receiver()
+    transport = _Transport(loop, receiver, port)
+    try:
+        yield TTY(path, transport, receiver)
+    finally:
+        transport.abort()
+        with suppress(TimeoutError):  # the thread goes on waiting for the driver; the slot need not
+            async with asyncio.timeout(CLOSED_WITHIN):
+                await receiver.closed.wait()
+
+
+def _open(path: str, baudrate: int) -> _Port:
+    port = _Port(path, baudrate=baudrate, timeout=0, write_timeout=0, exclusive=True)
+    with suppress(OSError):  # flock keeps out those who ask; this keeps out the others, unless they are root
+        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+    return port
+
+
+def _close_unused(opening: "ThreadFuture[_Port]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        _shut(opening.result())

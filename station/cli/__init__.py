@@ -1,0 +1,47 @@
+"""The command line: one thin module a command group, and one place that turns what went wrong into words and an exit code."""
+
+import sys
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from station.cli import demo, factory_data, run, status, units
+from station.control import CommandRefused, DaemonAbsent
+from station.faults import Fault, LedgerUnavailable, ProgrammerMissing
+from station.problems import ConfigurationInvalid
+
+DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
+
+app = typer.Typer(
+    help="A provisioning station for Matter devices on STM32WB55.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("status")(status.status)
+app.add_typer(factory_data.app, name="factory-data")
+app.add_typer(units.app, name="units")
+
+
+def main() -> NoReturn:
+    """Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration, 3 the environment is missing something."""
+    try:
+        app()
+    except ConfigurationInvalid as exc:
+        _complain(str(exc))
+        sys.exit(USAGE)
+    except (LedgerUnavailable, ProgrammerMissing, OSError) as exc:
+        _complain(str(exc))
+        sys.exit(ENVIRONMENT)
+    except (Fault, CommandRefused, DaemonAbsent) as exc:
+        _complain(str(exc))
+        sys.exit(FAILED)
+    sys.exit(DONE)
+
+
+def _complain(text: str) -> None:
+    """To standard error, wrapped by nobody: a path must stay whole."""
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)

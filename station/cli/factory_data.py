@@ -1,0 +1,97 @@
+"""`station factory-data`: ST's JSON to the bytes that go into flash, and what stands in such bytes."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.faults import FactoryDataInvalid
+from station.matter import device_information, factory_data, factory_data_json
+from station.matter.factory_data import FORMS, SECRET, FactoryData, Number, Octets, Tag, Text
+
+FAILED, BAD_INPUT = 1, 2
+_SHOWN_OCTETS = 24
+
+app = typer.Typer(help="Build and show ST factory data.", no_args_is_help=True)
+
+ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+
+
+@app.command()
+def build(
+    source: ExistingFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write, mode 0600.")],
+    lenient: Annotated[bool, typer.Option("--lenient", help="Pass over unknown names, as ST's tool does.")] = False,
+) -> None:
+    """Build the bytes for 0x901C0000 from ST's JSON."""
+    reading = factory_data_json.read(source.read_bytes(), lenient=lenient)
+    for warning in reading.warnings:
+        typer.echo(f"{source}: {warning}; passed over", err=True)
+    for mistake in reading.mistakes:
+        typer.echo(f"{source}: {mistake}", err=True)
+    if reading.mistakes:
+        typer.echo(f"Nothing was written: correct {source} and build again.", err=True)
+        raise typer.Exit(BAD_INPUT)
+    for mistake in device_information.mistakes_in(reading.factory_data):
+        typer.echo(f"{source}: {mistake}; built as it is, but Matter does not allow it", err=True)
+    block = factory_data.encode(reading.factory_data)
+    try:
+        _write_private(output, block)
+    except OSError as exc:
+        typer.echo(f"{output}: cannot be written: {exc.strerror}", err=True)
+        raise typer.Exit(FAILED) from exc
+    typer.echo(f"{output}: {len(reading.records)} records, {len(block)} bytes")
+
+
+@app.command()
+def show(
+    source: ExistingFile,
+    as_json: Annotated[bool, typer.Option("--json", help="ST's JSON; with --reveal it can be built again.")] = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show passcode, keys, salt and verifier too.")] = False,
+) -> None:
+    """Show a block, a dump of its region, or a dump of the whole external flash from 0x90000000."""
+    try:
+        data = factory_data.decode(source.read_bytes())
+    except FactoryDataInvalid as exc:
+        typer.echo(f"{source}: {exc.place}: {exc.reason}", err=True)
+        typer.echo("A block, or a dump from 0x901C0000 or 0x90000000, is expected.", err=True)
+        raise typer.Exit(FAILED) from exc
+    if as_json:
+        members = factory_data_json.to_json(data, reveal=reveal).items()
+        lines = (f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in members)
+        typer.echo("{\n" + ",\n".join(lines) + "\n}")  # a line a record, however many bytes it has
+        return
+    for tag in sorted(data.records):
+        size = f"{len(data.records[tag])} bytes"
+        typer.echo(f"{tag:3}  {tag.name:30}  {size:>9}  {_described(data, tag, reveal=reveal)}")
+
+
+def _described(data: FactoryData, tag: Tag, *, reveal: bool) -> str:
+    value = data.records[tag]
+    if tag in SECRET and not reveal:
+        return factory_data_json.hidden(tag, value)
+    match FORMS[tag]:
+        case Number():
+            number = int.from_bytes(value, "little")
+            return f"{number} (0x{number:X})"
+        case Text():
+            return json.dumps(value.decode(), ensure_ascii=False)
+        case Octets():
+            return value.hex() if reveal or len(value) <= _SHOWN_OCTETS else f"{value[:_SHOWN_OCTETS].hex()}…"
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Whole or not at all, and readable by nobody else from the first byte on."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

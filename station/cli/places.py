@@ -1,0 +1,30 @@
+"""Where a command finds the configuration and the ledger."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station import config as configuration
+
+DEFAULT_CONFIG = Path("config/line.toml")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="The line's configuration; else $STATION_CONFIG, else config/line.toml.",
+        show_default=False,
+    ),
+]
+
+
+def config_path(given: Path | None) -> Path:
+    return given or Path(os.environ.get("STATION_CONFIG", DEFAULT_CONFIG))
+
+
+def ledger_path(config: Path | None, ledger: Path | None) -> Path:
+    """The ledger that was named, or the one of the configuration; raises `ConfigurationInvalid`."""
+    return ledger or configuration.load(config_path(config)).ledger

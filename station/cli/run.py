@@ -1,0 +1,26 @@
+"""`station run`: the daemon in the foreground, for systemd or a terminal."""
+
+import os
+
+import uvloop
+
+from station import config as configuration
+from station import recipe_files
+from station.adapters import logs
+from station.cli.places import ConfigOption, config_path
+
+
+def run(config: ConfigOption = None) -> None:
+    """Serve the line until SIGTERM or Ctrl-C.
+
+    Boards are noticed as they are plugged in; each gets one attempt and one verdict. The log goes to standard output (JSON lines; a
+    console form on a terminal) and to the file that the configuration names.
+    """
+    from station import daemon
+
+    loaded = configuration.load(config_path(config))
+    recipe = recipe_files.load(loaded.recipe, loaded.pki.pai, loaded.pki.paa)
+    os.umask(0o077)  # what the programmer writes for us holds factory data
+    loaded.station.state.mkdir(parents=True, exist_ok=True)
+    with logs.configured(loaded.log.level, loaded.log.file):
+        uvloop.run(daemon.run(loaded, recipe))

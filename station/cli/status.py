@@ -1,0 +1,43 @@
+"""`station status`: what the running daemon says of itself."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from station import config as configuration
+from station import control
+from station.cli.consoles import COLOURS, wide_console
+from station.cli.places import ConfigOption, config_path
+from station.status import Status
+
+
+def status(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The daemon's answer as it is, for scripts.")] = False,
+) -> None:
+    """Show slots, phases, faults, PKI and ledger of the running daemon."""
+    answer = Status.model_validate(control.ask(configuration.load(config_path(config)).control_socket, "status"))
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2))
+        return
+    console = wide_console()
+    line, pki, ledger = answer.line, answer.pki, answer.ledger
+    state = "[green]open[/]" if line.fault is None else f"[red]paused[/] by {line.fault}: {line.reason}"
+    console.print(f"[bold]{answer.station}[/]  recipe {answer.recipe}  up {answer.seconds:.0f} s  line {state}")
+    answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
+    console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
+    console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
+    table = Table("slot", "state", "step", "seconds", "attempt", "uid", "probe", "why", box=None, header_style="bold")
+    for slot in answer.slots:
+        table.add_row(
+            slot.slot,
+            f"[{COLOURS[slot.state]}]{slot.state}[/]",
+            slot.step or "",
+            f"{slot.seconds:.1f}" if slot.attempt else "",
+            str(slot.attempt or ""),
+            slot.uid or "",
+            slot.probe or "",
+            f"{slot.fault}: {slot.reason}" if slot.fault else "",
+        )
+    console.print(table)

@@ -1,0 +1,123 @@
+"""One unit's story for people and as JSON: attempt by attempt, what happened when."""
+
+import re
+from dataclasses import asdict
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+from station.adapters.ledger import events
+from station.adapters.ledger.reader import AttemptStory, AttemptSummary, CertificateRecord, JournalEntry, UnitStory
+from station.adapters.ledger.tables import iso
+from station.cli.consoles import COLOURS
+from station.domain.attempt import Event, Failed, StepFinished, StepStarted, UnitIdentified, Voided
+
+_WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def as_json(story: UnitStory) -> dict[str, object]:
+    """Everything, with the certificates as PEM and the events by their names in the journal."""
+    return {
+        "uid": story.uid,
+        "unit": None if story.unit is None else _plain(asdict(story.unit)),
+        "certificates": [_plain(asdict(each) | {"dac": _pem(each)}) for each in story.certificates],
+        "attempts": [
+            _plain(asdict(each.summary)) | {"journal": [_entry(entry) for entry in each.journal]}
+            for each in story.attempts
+        ],
+    }
+
+
+def print_story(console: Console, story: UnitStory) -> None:
+    unit = story.unit
+    if unit is None:
+        console.print(f"[bold]{story.uid}[/] has no identity")
+    else:
+        console.print(f"[bold]{unit.serial_number}[/]  uid {story.uid}  lot {unit.lot}  made {unit.manufacturing_date}")
+        console.print(f"state {unit.state.value}")
+    for each in story.certificates:
+        console.print(f"certificate {each.dac_serial_number}  issued {_time(each.issued_at)}  {_subject(each)}")
+        console.print(f"  for key {each.key}")
+    for attempt in story.attempts:
+        console.print()
+        _print_attempt(console, attempt)
+
+
+def _print_attempt(console: Console, story: AttemptStory) -> None:
+    attempt = story.summary
+    verdict = attempt.verdict or "running"
+    console.print(
+        f"[bold]attempt {attempt.number}[/]  {_time(attempt.started_at)}  slot {attempt.slot}  "
+        f"[{COLOURS[verdict]}]{verdict}[/]  {attempt.fault or ''}  {attempt.seconds:.1f} s"
+    )
+    for line in _circumstances(story):
+        console.print(f"  {line}", markup=False)
+    table = Table("after", "step", "took", "what", box=None, header_style="bold")
+    for entry in story.journal:
+        _add_row(table, attempt, entry)
+    console.print(Padding(table, (0, 0, 0, 1)))
+
+
+def _circumstances(story: AttemptStory) -> list[str]:
+    attempt = story.summary
+    lines = [
+        f"station {attempt.station}, probe {attempt.probe}, {attempt.tty}",
+        f"recipe {attempt.recipe} {attempt.recipe_sha256}, lot {attempt.lot}",
+        *(f"image {name} {sha256}" for name, sha256 in attempt.images.items()),
+    ]
+    lines.extend(
+        f"STM32CubeProgrammer {event.programmer_version}, probe firmware {event.probe_firmware}"
+        for entry in story.journal
+        if isinstance(event := entry.event, UnitIdentified)
+    )
+    return lines
+
+
+def _add_row(table: Table, attempt: AttemptSummary, entry: JournalEntry) -> None:
+    after = f"{(entry.at - attempt.started_at).total_seconds():.3f}"
+    match entry.event:
+        case StepStarted(step):
+            took = f"{attempt.steps[step]:.3f}" if step in attempt.steps else "not finished"
+            table.add_row(after, step.value.replace("_", " "), took)
+        case StepFinished():
+            pass  # told where the step began
+        case event:
+            table.add_row(after, "", "", _told(event))
+
+
+def _told(event: Event) -> str:
+    """The event in words: its name, then what it says."""
+    words = _WORD_BOUNDARY.sub(" ", type(event).__name__).split()
+    name = " ".join(word if word.isupper() else word.lower() for word in words)
+    said = events.body(event)
+    if isinstance(event, Failed | Voided):
+        said = {"fault": event.fault, **event.evidence}
+    if isinstance(event, UnitIdentified):
+        said = {"device": f"0x{event.device_id:03X}", "supply": f"{event.supply_mv} mV"}
+    return ": ".join(
+        [name, ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in said.items())] if said else [name]
+    )
+
+
+def _entry(entry: JournalEntry) -> dict[str, object]:
+    return {"at": iso(entry.at), "type": type(entry.event).__name__, **events.body(entry.event)}
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    return {key: iso(value) if isinstance(value, datetime) else value for key, value in values.items()}
+
+
+def _pem(certificate: CertificateRecord) -> str:
+    return x509.load_der_x509_certificate(certificate.dac).public_bytes(Encoding.PEM).decode()
+
+
+def _subject(certificate: CertificateRecord) -> str:
+    return x509.load_der_x509_certificate(certificate.dac).subject.rfc4514_string()
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%SZ}"

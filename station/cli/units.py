@@ -1,0 +1,167 @@
+"""`station units`: what the ledger knows of the units, for people and for spreadsheets. Never shows a secret."""
+
+import csv
+import json
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from station.adapters.ledger.reader import LedgerReader, Orphan, Totals, UnitSummary
+from station.adapters.ledger.tables import iso
+from station.cli.consoles import COLOURS, wide_console
+from station.cli.places import ConfigOption, ledger_path
+from station.cli.unit_story import as_json, print_story
+
+COLUMNS = {
+    "uid": "the microcontroller's unique ID, 24 hexadecimal digits in memory order",
+    "serial_number": "as on the label",
+    "lot": "the lot that the serial number is from",
+    "state": "reserved, on_board, certified, passed, burned or released",
+    "manufacturing_date": "YYYYMMDD, UTC",
+    "discriminator": "12 bits, decimal",
+    "dac_serial_number": "the certificate that the unit was given last, hexadecimal",
+    "attempts": "how many there were on this board",
+    "verdict": "of the last attempt: pass, fail or void; empty while it runs",
+    "fault": "code of what the last attempt ended by",
+    "seconds": "the last attempt took so long",
+    "ended_at": "when the last attempt ended, UTC, ISO 8601",
+}
+
+app = typer.Typer(help="Units and their stories, from the ledger.", no_args_is_help=True)
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
+]
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+@app.command("list")
+def list_units(
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    last: Annotated[int, typer.Option(min=1, help="Shows only so many, the newest.")] = 100,
+) -> None:
+    """List units with their state and their last verdict."""
+    reader = LedgerReader(ledger_path(config, ledger))
+    table = Table(
+        "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
+    )
+    for unit in deque(reader.units(), maxlen=last):
+        table.add_row(
+            unit.serial_number,
+            unit.uid,
+            unit.state.value,
+            str(unit.attempts),
+            Text(unit.verdict or "", COLOURS[unit.verdict or "empty"]),
+            "" if unit.ended_at is None else f"{unit.ended_at:%Y-%m-%d %H:%M:%SZ}",
+            (unit.dac_serial_number or "")[:16],
+            unit.fault or "",
+        )
+    console = wide_console()
+    console.print(table)
+    console.print(_sentence(reader.totals()))
+
+
+@app.command()
+def show(
+    unit: Annotated[str, typer.Argument(metavar="UID-OR-SERIAL", help="24 hexadecimal digits, or a serial number.")],
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    json_wanted: Annotated[bool, typer.Option("--json", help="The same as one JSON object.")] = False,
+) -> None:
+    """Tell one unit's whole story: identity, certificates, and every attempt step by step.
+
+    Exits 1 when the ledger does not know the unit.
+    """
+    path = ledger_path(config, ledger)
+    story = LedgerReader(path).unit(unit)
+    if story is None:
+        typer.echo(f"{path} knows no unit {unit}", err=True)
+        raise typer.Exit(1)
+    if json_wanted:
+        typer.echo(json.dumps(as_json(story), indent=2))
+    else:
+        print_story(wide_console(), story)
+
+
+@app.command(
+    help="Write all units, one row each. The columns are:\n\n"
+    + "\n\n".join(f"{name}: {meaning}" for name, meaning in COLUMNS.items())
+)
+def export(
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="CSV with a header row, or one JSON object a line.")
+    ] = Format.CSV,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write; else standard output.", show_default=False)
+    ] = None,
+) -> None:
+    units = LedgerReader(ledger_path(config, ledger)).units()
+    with _opened(output) as file:
+        if form is Format.CSV:
+            _write_csv(units, file)
+        else:
+            for unit in units:
+                file.write(json.dumps(_values(unit)) + "\n")
+
+
+@app.command()
+def orphans(
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    json_wanted: Annotated[bool, typer.Option("--json", help="The same as a JSON array.")] = False,
+) -> None:
+    """List requests to the PKI that have no answer: each may have bought a certificate that nobody has, to be revoked."""
+    found = LedgerReader(ledger_path(config, ledger)).orphans()
+    if json_wanted:
+        typer.echo(json.dumps([_values(orphan) for orphan in found], indent=2))
+        return
+    table = Table("submitted", "uid", "key", "DAC that the key has", box=None, header_style="bold")
+    for orphan in found:
+        table.add_row(
+            f"{orphan.submitted_at:%Y-%m-%d %H:%M:%SZ}", orphan.uid, orphan.key, orphan.dac_serial_number or ""
+        )
+    console = wide_console()
+    console.print(table if found else "No request is without an answer.")
+
+
+def _write_csv(units: Iterable[UnitSummary], file: TextIO) -> None:
+    rows = csv.DictWriter(file, COLUMNS)
+    rows.writeheader()
+    for unit in units:
+        rows.writerow(_values(unit))
+
+
+def _values(row: UnitSummary | Orphan) -> dict[str, object]:
+    return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(row).items()}
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    with output.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+def _sentence(totals: Totals) -> str:
+    judged = f", {totals.passed_first} of {totals.judged} judged passed first time" if totals.judged else ""
+    attempts = f"{totals.attempts} attempts: {totals.passed} pass, {totals.failed} fail, {totals.void} void"
+    return f"{totals.units} units{judged}; {attempts}"

@@ -1,0 +1,98 @@
+"""The control socket: how commands talk with the running daemon. One JSON object a line, one answer a question.
+
+A socket's path may have 107 bytes only, so it is reached through its folder's descriptor.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+
+MAX_LINE = 1 << 20
+ANSWERED_WITHIN = 5.0
+
+Answer = Mapping[str, object]
+Command = Callable[[Mapping[str, object]], Awaitable[Answer]]
+
+
+class DaemonAbsent(Exception):
+    """No daemon answers at this control socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no daemon answers at {path}: is `station run` up, with this configuration?")
+
+
+class CommandRefused(Exception):
+    """The daemon does not do what it was asked; the text says why."""
+
+
+@asynccontextmanager
+async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
+    """Answers commands at `path` for the block; only this account may ask."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                answer = await _answer(line, commands)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):  # the asker went away, or sent a line without end
+            log.info("control.closed")
+        finally:
+            writer.close()
+
+    path.unlink(missing_ok=True)
+    with _short(path) as address:
+        server = await asyncio.start_unix_server(converse, address, limit=MAX_LINE)
+    try:
+        path.chmod(0o600)
+        async with server:
+            yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
+    try:
+        question = json.loads(line)
+        command = commands[question["command"]]
+    except (ValueError, TypeError, KeyError):
+        return {"error": f"not a command; there are {', '.join(sorted(commands))}"}
+    try:
+        return await command(question)
+    except CommandRefused as exc:
+        return {"error": str(exc)}
+
+
+def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
+    """The daemon's answer; raises `DaemonAbsent` or `CommandRefused`."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection, _short(path) as address:
+            connection.settimeout(ANSWERED_WITHIN)
+            connection.connect(address)
+            connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+            with connection.makefile("rb") as lines:
+                answer = json.loads(lines.readline(MAX_LINE))
+    except (OSError, ValueError) as exc:
+        raise DaemonAbsent(path) from exc
+    if "error" in answer:
+        raise CommandRefused(str(answer["error"]))
+    return dict(answer)
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(folder)

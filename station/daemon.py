@@ -1,0 +1,186 @@
+"""The daemon: everything is put together here. One TaskGroup, one task a slot, signals, the control socket."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+
+from station import control
+from station.adapters import board, transcripts
+from station.adapters.board import Deadlines as BoardDeadlines
+from station.adapters.child import Patience
+from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.hotplug import links
+from station.adapters.ledger import Ledger
+from station.adapters.pki.est import ESTClient
+from station.adapters.pki.relay import Limits, Relay
+from station.adapters.secret_files import SecretFiles
+from station.adapters.verifiers import VerifierPool
+from station.config import Config, PKISection, ProgrammerSection
+from station.faults import LineFault
+from station.line import Line
+from station.ports import AttemptJournal, Board, BoardArrived, Hotplug, Programmer
+from station.recipe import Recipe
+from station.slot import Slot, Visit
+from station.status import LedgerStatus, LineStatus, PKIStatus, SlotStatus, Status
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SlotBench:
+    """One slot's equipment while one board is in it."""
+
+    programmer: Programmer
+    tty: str
+    config: Config
+
+    def board(self) -> AbstractAsyncContextManager[Board]:
+        section = self.config.board
+        deadlines = BoardDeadlines(section.boot_within, section.reply_within, section.repeat_every)
+        return board.connected(self.tty, section.baudrate, deadlines)
+
+
+async def run(config: Config, recipe: Recipe) -> None:
+    """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Station.opened(config, recipe) as station:
+        log.info("station.started", station=config.station.name, recipe=recipe.name, slots=len(station.slots))
+        await station.serve(stop)
+    log.info("station.stopped", station=config.station.name)
+
+
+class Station:
+    """The parts of one running daemon."""
+
+    def __init__(
+        self, config: Config, recipe: Recipe, ledger: Ledger, pool: VerifierPool, relay: Relay, scratch: SecretFiles
+    ) -> None:
+        self.config = config
+        self.recipe = recipe
+        self.ledger = ledger
+        self.line = Line()
+        self.began = time.monotonic()
+        self.pki_checked: float | None = None
+        self._pool = pool
+        self._relay = relay
+        self._installation = _installation(config.programmer, scratch)
+        self.slots = {
+            slot.path: Slot(slot.name, self.line, recipe, relay, self._begin, self._bench) for slot in config.slot
+        }
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, config: Config, recipe: Recipe) -> AsyncIterator[Self]:
+        """A station whose ledger is open, and which has closed what an earlier run left open."""
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            ledger = await enter(Ledger.open(config.ledger, station=config.station.name))
+            for attempt in await ledger.close_open_attempts("station.stopped"):
+                log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
+            pool = await enter(VerifierPool(recipe.iterations, size=2 * len(config.slot)))
+            pki = await enter(_pki_client(config.pki))
+            limits = Limits(answer_within=config.pki.answer_within)
+            relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
+            scratch = stack.enter_context(SecretFiles.opened(_scope(config)))
+            yield cls(config, recipe, ledger, pool, relay, scratch)
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Judges boards until `stop`, or until something fails that only a new start can mend."""
+        await self._preflight()
+        commands: dict[str, control.Command] = {"status": self._status}
+        async with (
+            control.serving(self.config.control_socket, commands),
+            links.watching(self.config.hotplug.directory) as hotplug,
+            asyncio.TaskGroup() as group,
+        ):
+            tasks: list[asyncio.Task[None]] = [
+                group.create_task(slot.run(), name=f"slot {slot.name}") for slot in self.slots.values()
+            ]
+            tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
+            tasks.append(group.create_task(self.line.watch(self._check, self.config.pki.check_every), name="line"))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _preflight(self) -> None:
+        """What can be known before a board is touched: a line that cannot work begins paused."""
+        try:
+            await self._check()
+        except LineFault as fault:
+            self.line.pause(fault)
+
+    async def _check(self) -> None:
+        """Raises the fault that keeps the line from working."""
+        await self._relay.check()
+        self.pki_checked = time.monotonic()
+
+    async def _tell_slots(self, hotplug: Hotplug) -> None:
+        while True:
+            event = await hotplug.next()
+            slot = self.slots.get(event.path)
+            if slot is None:
+                log.info("board.ignored", path=event.path)  # not on the slot list: never touched
+            elif isinstance(event, BoardArrived):
+                slot.board_arrived(event)
+            else:
+                slot.board_left()
+
+    async def _begin(self, slot: str, arrival: BoardArrived) -> AttemptJournal:
+        return await self.ledger.attempt(
+            slot=slot, probe=arrival.probe, tty=arrival.tty, recipe=self.recipe, secrets=self._pool
+        )
+
+    def _bench(self, visit: Visit, attempt: int) -> SlotBench:
+        sink = transcripts.sink(self.config.transcripts, attempt)
+        programmer = CubeProgrammer(self._installation, visit.arrival.probe, visit.gone, sink)
+        return SlotBench(programmer, visit.arrival.tty, self.config)
+
+    async def _status(self, _question: object) -> control.Answer:
+        paused_by = self.line.paused_by
+        answered = None if self.pki_checked is None else round(time.monotonic() - self.pki_checked, 1)
+        pki_fault = paused_by.code if paused_by and paused_by.code.startswith("pki.") else None
+        return Status(
+            station=self.config.station.name,
+            pid=os.getpid(),
+            seconds=round(time.monotonic() - self.began, 1),
+            recipe=self.recipe.name,
+            line=LineStatus.of(self.line),
+            pki=PKIStatus(url=self.config.pki.url, answered_seconds_ago=answered, fault=pki_fault),
+            ledger=LedgerStatus.model_validate(self.ledger.status),
+            slots=[SlotStatus.of(slot, path) for path, slot in self.slots.items()],
+        ).model_dump(mode="json")
+
+
+def _installation(programmer: ProgrammerSection, scratch: SecretFiles) -> Installation:
+    deadlines = Deadlines(
+        connect_within=programmer.connect_within,
+        idle_within=programmer.idle_within,
+        patience=Patience(programmer.stop_within, programmer.stop_within),
+    )
+    return Installation(programmer.cli, programmer.external_loader, scratch, deadlines)
+
+
+def _scope(config: Config) -> str:
+    """Names this daemon among all of this computer: there is one to a state folder."""
+    return f"{config.station.name}-{hashlib.sha256(bytes(config.station.state)).hexdigest()[:8]}"
+
+
+def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:
+    return ESTClient.opened(
+        pki.url,
+        ca=pki.ca,
+        certificate=pki.certificate,
+        key=pki.key,
+        connect_within=pki.connect_within,
+        reply_within=pki.reply_within,
+    )

@@ -1,0 +1,1 @@
+"""What the station knows about targets, attempts and identities. Pure: no I/O, no clock."""

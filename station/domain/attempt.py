@@ -1,0 +1,190 @@
+"""An attempt: its events, and the table that says which may follow which. Pure.
+
+The journal holds the events; everything known of an attempt is what they add up to.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import reduce
+from typing import Self
+
+from station.domain.credentials import csr_key
+from station.domain.target import UID, Target
+
+
+class Phase(StrEnum):
+    """Where an attempt stands: not begun, in one of the steps of the procedure, or ended by a verdict."""
+
+    STARTED = "started"
+    RECOGNISE = "recognise"
+    COPROCESSOR = "coprocessor"
+    FLASH_DATA = "flash_data"
+    FLASH_PROVISIONER = "flash_provisioner"
+    AWAIT_CSR = "await_csr"
+    RELAY_TO_PKI = "relay_to_pki"
+    DELIVER = "deliver"
+    FLASH_OPERATIONAL = "flash_operational"
+    CONFIRM = "confirm"
+    LOCK = "lock"
+    PASSED = "passed"
+    FAILED = "failed"
+    VOID = "void"
+
+
+VERDICTS = {Phase.PASSED: "pass", Phase.FAILED: "fail", Phase.VOID: "void"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """Written before the step's first deed, so that a power cut leaves an open step."""
+
+    step: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    step: Phase
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnitIdentified:
+    uid: UID
+    device_id: int
+    supply_mv: int
+    probe_firmware: str
+    programmer_version: str
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        return cls(target.uid, target.device_id, target.supply_mv, target.probe_firmware, target.programmer_version)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityReserved:
+    serial_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryDataWritten:
+    """From here on the identity may stand on a board."""
+
+
+@dataclass(frozen=True, slots=True)
+class CSRReceived:
+    """`key` is the SHA-256 of the board's SubjectPublicKeyInfo, in hexadecimal."""
+
+    key: str
+
+    @classmethod
+    def of(cls, csr: bytes) -> Self:
+        return cls(csr_key(csr))
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsChosen:
+    """The certificate that this board gets; it was issued now or for an earlier attempt with the same key."""
+
+    key: str
+    dac_serial_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsDelivered:
+    dac_serial_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    fault: str
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    fault: str
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+Record = UnitIdentified | IdentityReserved | FactoryDataWritten | CSRReceived | CredentialsChosen | CredentialsDelivered
+Verdict = Passed | Failed | Voided
+Event = StepStarted | StepFinished | Record | Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What may happen in one phase: the steps that may begin, and the facts that may be recorded."""
+
+    next: frozenset[Phase]
+    records: frozenset[type[Record]] = frozenset()
+
+
+def _row(*following: Phase, records: Iterable[type[Record]] = ()) -> Row:
+    return Row(frozenset(following), frozenset(records))
+
+
+TRANSITIONS: Mapping[Phase, Row] = {
+    Phase.STARTED: _row(Phase.RECOGNISE),
+    Phase.RECOGNISE: _row(Phase.COPROCESSOR, Phase.FLASH_DATA, records=[UnitIdentified, IdentityReserved]),
+    Phase.COPROCESSOR: _row(Phase.FLASH_DATA),
+    Phase.FLASH_DATA: _row(Phase.FLASH_PROVISIONER, records=[FactoryDataWritten]),
+    Phase.FLASH_PROVISIONER: _row(Phase.AWAIT_CSR),
+    Phase.AWAIT_CSR: _row(Phase.RELAY_TO_PKI, records=[CSRReceived]),
+    Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),
+    Phase.DELIVER: _row(Phase.FLASH_OPERATIONAL, records=[CredentialsDelivered]),
+    Phase.FLASH_OPERATIONAL: _row(Phase.CONFIRM),
+    Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED),
+    Phase.LOCK: _row(Phase.PASSED),
+    Phase.PASSED: _row(),
+    Phase.FAILED: _row(),
+    Phase.VOID: _row(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What the events of one attempt add up to."""
+
+    phase: Phase = Phase.STARTED
+    uid: UID | None = None
+    dac_serial_number: str | None = None
+    fault: str | None = None
+    seconds: Mapping[Phase, float] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in VERDICTS
+
+
+def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: PLR0911  one line an event is the table read aloud
+    """The attempt after one more event; `ValueError` where the table does not allow it."""
+    row = TRANSITIONS[attempt.phase]
+    match event:
+        case StepStarted(step) if step in row.next and step not in VERDICTS:
+            return replace(attempt, phase=step)
+        case StepFinished(step, seconds) if step is attempt.phase:
+            return replace(attempt, seconds={**attempt.seconds, step: seconds})
+        case UnitIdentified(uid) if UnitIdentified in row.records:
+            return replace(attempt, uid=uid)
+        case CredentialsChosen(_, dac_serial_number) if CredentialsChosen in row.records:
+            return replace(attempt, dac_serial_number=dac_serial_number)
+        case Passed() if Phase.PASSED in row.next:
+            return replace(attempt, phase=Phase.PASSED)
+        case Failed(fault) if not attempt.ended:
+            return replace(attempt, phase=Phase.FAILED, fault=fault)
+        case Voided(fault) if not attempt.ended:
+            return replace(attempt, phase=Phase.VOID, fault=fault)
+        case _ if type(event) in row.records:
+            return attempt
+    msg = f"{type(event).__name__} cannot follow {attempt.phase.value}"
+    raise ValueError(msg)
+
+
+def replay(events: Iterable[Event]) -> Attempt:
+    return reduce(after, events, Attempt())

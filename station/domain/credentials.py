@@ -1,0 +1,76 @@
+"""DAC and PAI of one unit, and the proof that the board holds the DAC's key. Pure."""
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from station.faults import PossessionUnproven
+
+PROOF_CONTEXT = b"matter provisioning link v1"  # what PROVE signs in front of the nonce
+
+
+def key_name(public_key: ec.EllipticCurvePublicKey) -> str:
+    """The name of a key in journal and log: SHA-256 of its SubjectPublicKeyInfo, in hexadecimal."""
+    spki = public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).hexdigest()
+
+
+def csr_key(csr: bytes) -> str:
+    """The name of the key in a PKCS#10 request, DER, that has been checked."""
+    key = x509.load_der_x509_csr(csr).public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        msg = "the request's key is not an elliptic curve key"
+        raise TypeError(msg)
+    return key_name(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One unit's certificates, DER."""
+
+    dac: bytes
+    pai: bytes
+
+    @property
+    def dac_serial_number(self) -> str:
+        """Upper-case hexadecimal, an even number of digits."""
+        serial_number = x509.load_der_x509_certificate(self.dac).serial_number
+        return serial_number.to_bytes((serial_number.bit_length() + 7) // 8 or 1, "big").hex().upper()
+
+    @property
+    def key(self) -> str:
+        return key_name(self.public_key)
+
+    @property
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        key = x509.load_der_x509_certificate(self.dac).public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            msg = "the DAC's key is not an elliptic curve key"
+            raise TypeError(msg)
+        return key
+
+    @property
+    def public_point(self) -> bytes:
+        """The uncompressed point, 65 bytes, as factory data tag 6 holds it."""
+        return self.public_key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+    def is_key(self, private_key: bytes) -> bool:
+        """Whether these 32 bytes are the DAC's private key."""
+        try:
+            found = ec.derive_private_key(int.from_bytes(private_key, "big"), ec.SECP256R1())
+        except ValueError:
+            return False
+        return key_name(found.public_key()) == self.key
+
+    def check_possession(self, nonce: bytes, signature: bytes, during: str) -> None:
+        """Refuses with `PossessionUnproven` unless `signature` (r and s, 64 bytes) over context and nonce verifies."""
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        try:
+            self.public_key.verify(encode_dss_signature(r, s), PROOF_CONTEXT + nonce, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature as exc:
+            raise PossessionUnproven(during) from exc

@@ -1,0 +1,89 @@
+"""An identity: what makes a unit this unit and no other, and what becomes of it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from station.domain.attempt import CredentialsChosen, Event, FactoryDataWritten, Passed
+from station.domain.target import UID
+from station.matter.passcode import Discriminator, Passcode
+
+
+class IdentityState(StrEnum):
+    """How far an identity has gone; what is burned is never used again, what is released never left the PC."""
+
+    RESERVED = "reserved"
+    ON_BOARD = "on_board"
+    CERTIFIED = "certified"
+    PASSED = "passed"
+    BURNED = "burned"
+    RELEASED = "released"
+
+
+IDENTITY_TRANSITIONS: Mapping[IdentityState, frozenset[IdentityState]] = {
+    IdentityState.RESERVED: frozenset({IdentityState.ON_BOARD, IdentityState.RELEASED, IdentityState.BURNED}),
+    IdentityState.ON_BOARD: frozenset({IdentityState.CERTIFIED, IdentityState.BURNED}),
+    IdentityState.CERTIFIED: frozenset({IdentityState.PASSED, IdentityState.BURNED}),
+    IdentityState.PASSED: frozenset({IdentityState.BURNED}),
+    IdentityState.BURNED: frozenset(),
+    IdentityState.RELEASED: frozenset(),
+}
+
+LIFE = (IdentityState.RESERVED, IdentityState.ON_BOARD, IdentityState.CERTIFIED, IdentityState.PASSED)
+
+REACHED_BY: Mapping[type[Event], IdentityState] = {
+    FactoryDataWritten: IdentityState.ON_BOARD,
+    CredentialsChosen: IdentityState.CERTIFIED,
+    Passed: IdentityState.PASSED,
+}
+
+
+def advanced(state: IdentityState, event: Event) -> IdentityState:
+    """The state after an event of one of its attempts: never an earlier one; `ValueError` where the table forbids it."""
+    reached = REACHED_BY.get(type(event))
+    if reached is None or state in LIFE[LIFE.index(reached) :]:
+        return state
+    if reached not in IDENTITY_TRANSITIONS[state]:
+        raise ValueError(f"{type(event).__name__} cannot happen to an identity that is {state}")
+    return reached
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardingSecrets:
+    """What a commissioner needs to know of one unit, and what the unit needs to check it with."""
+
+    passcode: Passcode
+    discriminator: Discriminator
+    salt: bytes = field(repr=False)
+    iterations: int
+    verifier: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Units traced together: `serial_number_format` is filled with numbers from `first`, `size` of them."""
+
+    name: str
+    serial_number_format: str
+    first: int
+    size: int
+
+    def serial_number(self, index: int) -> str:
+        """The serial number of the unit with this index, from 0; `ValueError` beyond the lot."""
+        if not 0 <= index < self.size:
+            msg = f"lot {self.name} has {self.size} serial numbers, index {index} asked for"
+            raise ValueError(msg)
+        return self.serial_number_format.format(self.first + index)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Belongs to one board for ever, over all attempts. `ordinal` counts the identities of this ledger from 1."""
+
+    uid: UID
+    ordinal: int
+    attempts: int
+    serial_number: str
+    secrets: OnboardingSecrets
+    manufacturing_date: str
+    rotating_device_id: str | None = None

@@ -1,0 +1,1 @@
+"""Protocols on the board's UART, without I/O: bytes in, values out. Pure."""

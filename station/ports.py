@@ -1,0 +1,138 @@
+"""What procedure and slot need from the world, as Protocols; the adapters provide it."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from station.domain.attempt import Attempt, Phase, Record, Verdict
+from station.domain.credentials import Credentials
+from station.domain.identity import Identity, OnboardingSecrets
+from station.domain.target import UID, Region, Target
+from station.faults import SlotFault
+from station.link.messages import Hello
+from station.link.operational import OperationalIdentity
+from station.recipe import Recipe, Write
+
+
+@dataclass(frozen=True, slots=True)
+class BoardArrived:
+    """A probe and its serial port came up at a physical path of the USB tree.
+
+    `refused` tells why no attempt may be made with them.
+    """
+
+    path: str
+    probe: str
+    tty: str
+    refused: SlotFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardLeft:
+    path: str
+
+
+class Hotplug(Protocol):
+    """Tells which boards come and go."""
+
+    async def next(self) -> BoardArrived | BoardLeft: ...
+
+
+class Invocation(Protocol):
+    """One run of the programmer, whose actions are awaited in the order in which they were given."""
+
+    async def written(self, write: Write) -> None:
+        """Returns when the write is proven; raises the fault that the output tells."""
+
+    async def read(self, region: Region) -> bytes:
+        """What stands in the region."""
+
+
+class Programmer(Protocol):
+    """Drives the probe of one slot, one process at a time."""
+
+    async def identify(self) -> Target:
+        """Connects without resetting the board and tells what it is."""
+
+    def invocation(self, *actions: Write | Region) -> AbstractAsyncContextManager[Invocation]:
+        """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
+
+
+class Board(Protocol):
+    """The conversation with the firmware on the board."""
+
+    async def hello(self) -> Hello: ...
+
+    async def make_csr(self) -> bytes:
+        """The board's PKCS#10 request, DER; the same key every time."""
+
+    async def store(self, credentials: Credentials) -> None: ...
+
+    async def prove(self, nonce: bytes) -> bytes:
+        """r and s over context and nonce, by the stored key: 64 bytes."""
+
+    async def operational_identity(self) -> OperationalIdentity:
+        """Who the operational firmware says it is."""
+
+
+class Bench(Protocol):
+    """One slot's equipment, for as long as one board is in it."""
+
+    @property
+    def programmer(self) -> Programmer: ...
+
+    def board(self) -> AbstractAsyncContextManager[Board]:
+        """The board's serial port, open for the block."""
+
+
+class Authority(Protocol):
+    """The PKI, behind the journal that keeps it from being asked twice."""
+
+    async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
+        """DAC and PAI for the key in the request; the same key gets the same DAC."""
+
+
+class AttemptLedger(Protocol):
+    """The ledger as one attempt sees it."""
+
+    def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
+        """Journals the step durably before its body runs, and its end with its seconds."""
+
+    async def record(self, event: Record) -> None: ...
+
+    async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
+        """The identity that belongs to this board: the one it has, or a new one, durably reserved."""
+
+
+class AttemptJournal(AttemptLedger, Protocol):
+    """An attempt in the ledger, from its first event to its verdict."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def attempt(self) -> Attempt: ...
+
+    async def finish(self, verdict: Verdict) -> None: ...
+
+
+class IssuanceJournal(Protocol):
+    """What the relay to the PKI writes down, by the name of the key (`domain.credentials.key_name`)."""
+
+    async def issued(self, key: str) -> Credentials | None:
+        """What was issued for this key, if anything."""
+
+    async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
+        """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""
+
+    async def record_issued(self, key: str, credentials: Credentials) -> None:
+        """Durably before the DAC goes anywhere."""
+
+    async def record_rejected(self, key: str, reason: str) -> None:
+        """The PKI said no: nothing was issued for the last request."""
+
+
+class SecretSource(Protocol):
+    """Onboarding secrets, made ahead of need."""
+
+    async def take(self) -> OnboardingSecrets: ...

@@ -1,0 +1,216 @@
+"""A recipe: what a unit of this product must be, and the checks that hold a board against it. Pure but for image files.
+
+It is built by `config.py`, complete and checked, before the line opens.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from station.domain.credentials import Credentials
+from station.domain.identity import Identity, Lot
+from station.domain.target import UID, Region, Target
+from station.faults import (
+    BoardSwapped,
+    KeyStorageWrong,
+    OperationalIdentityWrong,
+    PrivateKeyExposed,
+    ReadbackDiffers,
+    TargetLocked,
+    TargetWrong,
+)
+from station.matter import certificates, factory_data
+from station.matter.factory_data import FactoryData, Tag
+
+WB55_DEVICE_ID = 0x495
+RDP_LEVEL_0 = 0xAA  # RM0434 section 3.5: no readout protection
+FACTORY_DATA_REGION = Region(0x901C0000, 0x10000)  # QSPI flash of the STM32WB5MM-DK
+READBACK_REGION = Region(0x901C0000, 0x4000)  # what ST's firmware reads, erases and rewrites as one block
+FULL_VERIFY_EVERY = 50  # `-v fast` is weaker evidence: every 50th unit is verified in full
+
+
+class Verify(StrEnum):
+    """How the programmer compares what it wrote; `fast` compares sums by sector."""
+
+    FULL = "full"
+    FAST = "fast"
+
+
+class Trust(StrEnum):
+    """Whether test VIDs, test PAAs and the test CD key are allowed."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class KeyStorage(StrEnum):
+    """Where the DAC's private key lives: ST's test and production mode."""
+
+    FLASH = "flash"
+    SECURE = "secure"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A firmware image, found and hashed before the line opened."""
+
+    name: str
+    path: Path
+    version: str
+    region: Region
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What one `-d` of the programmer writes, and how it is compared. Bytes are secret: they never get a lasting file."""
+
+    name: str
+    address: int
+    content: bytes | Path
+    size: int
+    verify: Verify
+    external: bool
+
+    def __repr__(self) -> str:
+        return f"<Write {self.name} 0x{self.address:08X}>"
+
+
+class PresentedIdentity(Protocol):
+    """What an operational firmware says of itself."""
+
+    @property
+    def vendor_id(self) -> int: ...
+
+    @property
+    def product_id(self) -> int: ...
+
+    @property
+    def serial_number(self) -> str: ...
+
+    @property
+    def dac_serial_number(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAnchors:
+    """The PAI that the PKI issues under and the PAA above it, DER: pinned, never taken from an answer."""
+
+    pai: bytes
+    paa: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One product as the line makes it."""
+
+    name: str
+    sha256: str
+    product: Mapping[Tag, bytes]
+    vendor_id: int
+    product_id: int
+    key_storage: KeyStorage
+    trust: Trust
+    lot: Lot
+    iterations: int
+    provisioning_image: Image
+    operational_image: Image
+    operational_answers: frozenset[str]
+    verify: Verify
+    anchors: TrustAnchors
+
+    def factory_data(self, identity: Identity) -> FactoryData:
+        """What this unit is born with: all but DAC, PAI and keys."""
+        secrets = identity.secrets
+        return FactoryData(
+            {
+                **self.product,
+                Tag.SETUP_DISCRIMINATOR: secrets.discriminator.value.to_bytes(2, "little"),
+                Tag.SPAKE2_ITERATION_COUNT: secrets.iterations.to_bytes(4, "little"),
+                Tag.SPAKE2_SALT: secrets.salt,
+                Tag.SPAKE2_VERIFIER: secrets.verifier,
+                Tag.SPAKE2_SETUP_PASSCODE: secrets.passcode.value.to_bytes(4, "little"),
+                Tag.SERIAL_NUMBER: identity.serial_number.encode(),
+                Tag.MANUFACTURING_DATE: identity.manufacturing_date.encode(),
+            }
+        )
+
+    def factory_data_write(self, identity: Identity) -> Write:
+        block = factory_data.encode(self.factory_data(identity))
+        address = FACTORY_DATA_REGION.address
+        return Write("factory data", address, block, len(block), Verify.FULL, external=True)
+
+    def provisioning_write(self, identity: Identity) -> Write:
+        return self._image_write(self.provisioning_image, identity)
+
+    def operational_write(self, identity: Identity) -> Write:
+        return self._image_write(self.operational_image, identity)
+
+    def _image_write(self, image: Image, identity: Identity) -> Write:
+        sampled = identity.ordinal % FULL_VERIFY_EVERY == 0 or identity.attempts > 1
+        may_be_fast = image.region.size > 0x10000 and not sampled
+        verify = self.verify if may_be_fast else Verify.FULL
+        return Write(image.name, image.region.address, image.path, image.region.size, verify, external=False)
+
+    def check_part(self, target: Target) -> None:
+        if target.device_id != WB55_DEVICE_ID:
+            raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
+        if target.readout_protection != RDP_LEVEL_0:
+            raise TargetLocked(f"0x{target.readout_protection:02X}")
+
+    def check_same_board(self, target: Target, uid: bytes, key_storage: str) -> None:
+        """The board on the UART is the one behind the probe, and keeps its key where the recipe asks."""
+        if uid != target.uid.raw:
+            raise BoardSwapped(str(target.uid), UID(uid).raw.hex())
+        if key_storage != self.key_storage:
+            raise KeyStorageWrong(self.key_storage, key_storage)
+
+    def check_csr(self, csr: bytes) -> None:
+        certificates.check_csr(csr, vendor_id=self.vendor_id, product_id=self.product_id)
+
+    def check_credentials(self, csr: bytes, credentials: Credentials, at: datetime) -> None:
+        """DAC and PAI as a commissioner checks them at this time, and by the pins of this line."""
+        certificates.check_credentials(
+            csr=csr,
+            dac=credentials.dac,
+            pai=credentials.pai,
+            pinned_pai=self.anchors.pai,
+            paa=self.anchors.paa,
+            vendor_id=self.vendor_id,
+            product_id=self.product_id,
+            at=at,
+            allow_test_vendor=self.trust is Trust.DEVELOPMENT,
+        )
+
+    def check_readback(self, identity: Identity, credentials: Credentials, found: FactoryData) -> None:
+        """What stands in flash is what the ledger intended, no more and no less, and the key is where it belongs."""
+        intended = {
+            **self.factory_data(identity).records,
+            Tag.DEVICE_ATTESTATION_CERTIFICATE: credentials.dac,
+            Tag.PAI_CERTIFICATE: credentials.pai,
+            Tag.DEVICE_ATTESTATION_PUB_KEY: credentials.public_point,
+        }
+        records = dict(found.records)
+        private_key = records.pop(Tag.DEVICE_ATTESTATION_PRIV_KEY, None)
+        for tag in sorted(intended.keys() | records.keys()):
+            if not hmac.compare_digest(intended.get(tag, b""), records.get(tag, b"")):
+                raise ReadbackDiffers(tag.name)
+        if self.key_storage is KeyStorage.SECURE and private_key is not None:
+            raise PrivateKeyExposed
+        if self.key_storage is KeyStorage.FLASH and not credentials.is_key(private_key or b""):
+            raise ReadbackDiffers(Tag.DEVICE_ATTESTATION_PRIV_KEY.name)
+
+    def check_operational_identity(self, identity: Identity, credentials: Credentials, said: PresentedIdentity) -> None:
+        """What the shipped firmware says of itself is what was provisioned."""
+        for name, intended, found in (
+            ("vendor id", self.vendor_id, said.vendor_id),
+            ("product id", self.product_id, said.product_id),
+            ("serial number", identity.serial_number, said.serial_number),
+            ("DAC serial number", int(credentials.dac_serial_number, 16), said.dac_serial_number),
+        ):
+            if intended != found:
+                raise OperationalIdentityWrong(name, str(found))

@@ -1,0 +1,242 @@
+"""Recipe and image manifest: TOML to a `Recipe`, checked whole before the line opens; every mistake at once with its place."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from station.config import FilePath, read_toml
+from station.domain.identity import Lot
+from station.domain.target import Region
+from station.matter.factory_data import Tag
+from station.problems import ConfigurationInvalid, Problem, problems_of
+from station.recipe import Image, KeyStorage, Recipe, Trust, TrustAnchors, Verify
+
+UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
+APPLICATION = Region(0x08000000, 0x93000)  # above it the provisioning agent's own page, then the coprocessor
+RAM = Region(0x20000000, 0x40000)  # SRAM1 and SRAM2 of the STM32WB55
+MAX_SERIAL_NUMBER = 32  # bytes, Matter Core specification 11.1.5.16
+
+# The public key of the DAC that ST's applications present when they are built without factory data (X-CUBE-MATTER).
+DEVELOPMENT_KEY = bytes.fromhex(
+    "504138ef31c9dd160eb46c6c17114f9d728840801f73bb9b5a2c5191c9b20663"
+    "019d9476d1931b93ff47f43256379035d229620b7e210e592f26437d2d576205"
+)
+
+Table = TypeVar("Table", bound=BaseModel)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProductTable(_Table):
+    """What all units of the product have in common; limits of the Matter Core specification, 11.1.5."""
+
+    vendor_id: UInt16
+    product_id: UInt16
+    vendor_name: str = Field(min_length=1, max_length=32)
+    product_name: str = Field(min_length=1, max_length=32)
+    hardware_version: UInt16
+    hardware_version_string: str = Field(min_length=1, max_length=64)
+    certification_declaration: FilePath
+
+
+class LotTable(_Table):
+    name: str = Field(min_length=1, max_length=32)
+    serial_number: str = Field(description="a pattern with one number in it, such as LIGHT-{:06d}")
+    first: int = Field(default=1, ge=0)
+    size: int = Field(gt=0)
+
+
+class Spake2Table(_Table):
+    iterations: int = Field(default=1000, ge=1000, le=100_000)
+
+
+class ImagesTable(_Table):
+    manifest: FilePath
+    provisioning: str
+    operational: str
+    verify: Verify = Verify.FAST
+
+
+class RecipeFile(_Table):
+    name: str = Field(min_length=1, max_length=64)
+    procedure: Literal["provisioning-link"]
+    key_storage: KeyStorage
+    trust: Trust
+    product: ProductTable
+    lot: LotTable
+    spake2: Spake2Table = Spake2Table()
+    images: ImagesTable
+
+
+class ImageTable(_Table):
+    name: str
+    file: FilePath
+    kind: Literal["provisioning", "operational"]
+    version: str
+    load_address: int
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    key_storage: KeyStorage
+    target: Literal["STM32WB55"]
+    answers: frozenset[Literal["identity", "proof"]] = frozenset()
+
+
+class Manifest(_Table):
+    image: tuple[ImageTable, ...]
+
+
+def load(path: Path, pai: Path, paa: Path) -> Recipe:
+    """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`."""
+    file = _validated(path, RecipeFile)
+    manifest = _validated(file.images.manifest, Manifest)
+    product, images = file.product, file.images
+
+    def declaration() -> bytes:
+        return _bytes(product.certification_declaration)
+
+    def provisioning() -> Image:
+        return _image(manifest, images.provisioning, "provisioning", file.key_storage)
+
+    def operational() -> Image:
+        return _image(manifest, images.operational, "operational", file.key_storage)
+
+    def anchors() -> TrustAnchors:
+        return TrustAnchors(pai=_certificate(pai), paa=_certificate(paa))
+
+    _check_all(
+        path,
+        {
+            "product.certification_declaration": declaration,
+            "lot.serial_number": lambda: _check_pattern(file.lot),
+            "images.provisioning": provisioning,
+            "images.operational": operational,
+            "pki.pai and pki.paa of the line's configuration": anchors,
+        },
+    )
+    return Recipe(
+        name=file.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        product=_product(product, declaration()),
+        vendor_id=product.vendor_id,
+        product_id=product.product_id,
+        key_storage=file.key_storage,
+        trust=file.trust,
+        lot=Lot(file.lot.name, file.lot.serial_number, file.lot.first, file.lot.size),
+        iterations=file.spake2.iterations,
+        provisioning_image=provisioning(),
+        operational_image=operational(),
+        operational_answers=_named(manifest, images.operational).answers,
+        verify=images.verify,
+        anchors=anchors(),
+    )
+
+
+def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
+    """Makes everything once to find all that is wrong; it is made again for use, from files that are known to be good."""
+    problems = []
+    for place, make in makers.items():
+        try:
+            make()
+        except ValueError as exc:
+            problems.append(Problem(file, place, str(exc)))
+        except OSError as exc:
+            problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}"))
+    if problems:
+        raise ConfigurationInvalid(problems)
+
+
+def _validated(path: Path, model: type[Table]) -> Table:
+    try:
+        return model.model_validate(read_toml(path), context={"folder": path.parent.resolve()})
+    except ValidationError as exc:
+        raise ConfigurationInvalid(problems_of(path, exc)) from exc
+
+
+def _product(product: ProductTable, declaration: bytes) -> dict[Tag, bytes]:
+    return {
+        Tag.CERTIFICATION_DECLARATION: declaration,
+        Tag.VENDOR_NAME: product.vendor_name.encode(),
+        Tag.VENDOR_ID: product.vendor_id.to_bytes(2, "little"),
+        Tag.PRODUCT_NAME: product.product_name.encode(),
+        Tag.PRODUCT_ID: product.product_id.to_bytes(2, "little"),
+        Tag.HARDWARE_VERSION: product.hardware_version.to_bytes(2, "little"),
+        Tag.HARDWARE_VERSION_STRING: product.hardware_version_string.encode(),
+    }
+
+
+def _bytes(path: Path) -> bytes:
+    content = path.read_bytes()
+    if not content:
+        raise ValueError(f"{path} is empty")
+    return content
+
+
+def _certificate(path: Path) -> bytes:
+    content = path.read_bytes()
+    try:
+        loaded = x509.load_pem_x509_certificate(content)
+    except ValueError:
+        try:
+            loaded = x509.load_der_x509_certificate(content)
+        except ValueError as exc:
+            raise ValueError(f"{path} is not a certificate, neither PEM nor DER") from exc
+    return loaded.public_bytes(Encoding.DER)
+
+
+def _check_pattern(lot: LotTable) -> None:
+    try:
+        first, last = (lot.serial_number.format(lot.first + index) for index in (0, lot.size - 1))
+    except (IndexError, KeyError, ValueError) as exc:
+        raise ValueError(f"is not a pattern such as LIGHT-{{:06d}}: {exc}") from exc
+    if first == last and lot.size > 1:
+        raise ValueError("makes the same serial number for every unit: put {:06d} where the number belongs")
+    if len(last.encode()) > MAX_SERIAL_NUMBER:
+        raise ValueError(f"makes {last}, which has more than {MAX_SERIAL_NUMBER} bytes")
+
+
+def _named(manifest: Manifest, name: str) -> ImageTable:
+    for image in manifest.image:
+        if image.name == name:
+            return image
+    raise ValueError(f"the manifest has no image {name}; it has {', '.join(image.name for image in manifest.image)}")
+
+
+def _image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
+    """The image, read and held against its manifest and the memory map."""
+    table = _named(manifest, name)
+    if table.kind != kind:
+        raise ValueError(f"{name} is of kind {table.kind}, {kind} is needed")
+    if table.key_storage is not key_storage:
+        raise ValueError(f"{name} keeps the key in {table.key_storage}, the recipe asks for {key_storage}")
+    content = table.file.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != table.sha256:
+        raise ValueError(f"{table.file} has SHA-256 {found}, the manifest says {table.sha256}")
+    region = Region(table.load_address, len(content))
+    if not APPLICATION.holds(region):
+        raise ValueError(
+            f"{name} takes 0x{region.address:08X} to 0x{region.end - 1:08X}, "
+            f"an application 0x{APPLICATION.address:08X} to 0x{APPLICATION.end - 1:08X}"
+        )
+    _check_vector_table(name, content, region)
+    if kind == "operational" and DEVELOPMENT_KEY in content:
+        raise ValueError(
+            f"{name} was built without factory data: it holds the development DAC of VID FFF1, PID 8004, and would present "
+            "that; build it with CONFIG_STM32_FACTORY_DATA_ENABLE 1"
+        )
+    return Image(name, table.file, table.version, region, found)
+
+
+def _check_vector_table(name: str, content: bytes, region: Region) -> None:
+    """An image for another address, or cut off in front, does not boot: seen here before a board is erased for it."""
+    stack_pointer, reset = (int.from_bytes(content[at : at + 4], "little") for at in (0, 4))
+    if not RAM.address < stack_pointer <= RAM.end or stack_pointer % 8:
+        raise ValueError(f"{name} does not begin with a vector table: initial stack pointer 0x{stack_pointer:08X}")
+    if not region.address < reset < region.end or reset % 2 == 0:
+        raise ValueError(f"{name} does not begin with a vector table for its address: reset vector 0x{reset:08X}")

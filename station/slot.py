@@ -1,0 +1,218 @@
+"""One fixture slot: board in, attempt judged, verdict out."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from enum import StrEnum
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, Verdict, Voided
+from station.domain.policy import consequence
+from station.faults import BoardRemoved, Fault, LineFault, SlotFault, StationBug, UnitFault
+from station.line import Line
+from station.ports import AttemptJournal, Authority, Bench, BoardArrived
+from station.procedure import provision
+from station.recipe import Recipe
+
+log = structlog.get_logger()
+
+DEPARTURE_TOLD_WITHIN = 0.5  # a port hangs up a little before the operating system says that the board has left
+
+
+class SlotState(StrEnum):
+    """What an operator sees: one colour and one word."""
+
+    EMPTY = "empty"
+    WAITING = "waiting"
+    RUNNING = "running"
+    PASS = "pass"  # noqa: S105  a verdict, not a password
+    FAIL = "fail"
+    VOID = "void"
+    OUT_OF_SERVICE = "out of service"
+
+
+class Visit:
+    """One board's stay in the slot, from the moment that it is plugged in until it is pulled."""
+
+    def __init__(self, arrival: BoardArrived) -> None:
+        self.arrival = arrival
+        self.gone = asyncio.Event()
+        self._scope: asyncio.Timeout | None = None
+
+    def leave(self) -> None:
+        """Ends what runs `while_here`."""
+        self.gone.set()
+        if self._scope is not None:
+            self._scope.reschedule(0)  # a moment long past: the block is cancelled at once
+
+    @asynccontextmanager
+    async def while_here(self) -> AsyncIterator[None]:
+        """Cancels its block when the board leaves, and raises `BoardRemoved`."""
+        if self.gone.is_set():
+            raise BoardRemoved
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                yield
+        except TimeoutError as exc:
+            raise BoardRemoved from exc
+        finally:
+            self._scope = None
+
+
+class Slot:
+    """Judges one board after the other; a task of its own runs `run` for as long as the daemon lives."""
+
+    def __init__(
+        self,
+        name: str,
+        line: Line,
+        recipe: Recipe,
+        authority: Authority,
+        begin: Callable[[str, BoardArrived], Awaitable[AttemptJournal]],
+        bench: Callable[[Visit, int], Bench],
+    ) -> None:
+        self.name = name
+        self.fault: Fault | None = None
+        self.out_of_service: SlotFault | None = None
+        self.journal: AttemptJournal | None = None
+        self._began = self._ended = 0.0
+        self._line = line
+        self._recipe = recipe
+        self._authority = authority
+        self._begin = begin
+        self._bench = bench
+        self._visit: Visit | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def state(self) -> SlotState:
+        if self.out_of_service is not None and not self._running:
+            return SlotState.OUT_OF_SERVICE
+        if self._visit is None:
+            return SlotState.EMPTY
+        if self._running:
+            return SlotState.RUNNING
+        if self._attempt is None or self._line.paused_by is not None:
+            return SlotState.WAITING
+        return SlotState(VERDICTS[self._attempt.phase])
+
+    @property
+    def arrival(self) -> BoardArrived | None:
+        return self._visit.arrival if self._visit else None
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt has been running, or took."""
+        return (time.monotonic() if self._running else self._ended) - self._began
+
+    @property
+    def _attempt(self) -> Attempt | None:
+        return self.journal.attempt if self.journal else None
+
+    @property
+    def _running(self) -> bool:
+        return self._attempt is not None and not self._attempt.ended
+
+    def board_arrived(self, arrival: BoardArrived) -> None:
+        log.info("board.arrived", slot=self.name, probe=arrival.probe, tty=arrival.tty)
+        self._visit = Visit(arrival)
+        self._news.set()
+
+    def board_left(self) -> None:
+        log.info("board.left", slot=self.name)
+        if self._visit is not None:
+            self._visit.leave()
+        self._visit = None
+
+    async def run(self) -> None:
+        """Judges boards until it is cancelled; a failing ledger ends it, and the daemon with it."""
+        while True:
+            self._news.clear()
+            visit = self._visit
+            if visit is None:
+                await self._news.wait()
+                continue
+            await self._serve(visit)
+            await visit.gone.wait()
+            self.journal = None
+
+    async def _serve(self, visit: Visit) -> None:
+        """Judges the board, again if the line itself was at fault, for as long as the board stays."""
+        if visit.arrival.refused is not None:
+            self.out_of_service = visit.arrival.refused
+            log.error(
+                "probe.refused", slot=self.name, fault=visit.arrival.refused.code, reason=str(visit.arrival.refused)
+            )
+            return
+        while True:
+            try:
+                async with visit.while_here():
+                    await self._line.opened()
+            except BoardRemoved:
+                return
+            if not isinstance(await self._judged(visit), LineFault):
+                return
+
+    async def _judged(self, visit: Visit) -> Fault | None:
+        """One attempt, from its first event to its verdict. Returns the fault that it ended by."""
+        journal = await self._begin(self.name, visit.arrival)
+        self.journal, self.fault, self._began = journal, None, time.monotonic()
+        with bound_contextvars(slot=self.name, attempt=journal.number):
+            fault, verdict = await self._judge(visit, journal)
+            self._ended = time.monotonic()
+            await journal.finish(verdict)  # outside every except: without a ledger there is no production
+            self._conclude(fault)
+            self._report(verdict, fault, journal.attempt, visit.arrival)
+        return fault
+
+    async def _judge(self, visit: Visit, journal: AttemptJournal) -> tuple[Fault | None, Verdict]:
+        try:
+            async with visit.while_here():
+                await provision(self._bench(visit, journal.number), self._recipe, self._authority, journal)
+        except Fault as raised:
+            fault = await self._departure(visit, raised)
+        except Exception as exc:
+            log.exception("station.failed")
+            fault = StationBug(type(exc).__name__)
+        else:
+            return None, Passed()
+        verdict = Failed if isinstance(fault, UnitFault) else Voided
+        return fault, verdict(fault.code, fault.evidence)
+
+    async def _departure(self, visit: Visit, fault: Fault) -> Fault:
+        """The fault, or `BoardRemoved` when it turns out to be the first sign of a pulled board."""
+        if consequence(fault).departure:
+            try:
+                async with asyncio.timeout(DEPARTURE_TOLD_WITHIN):
+                    await visit.gone.wait()
+            except TimeoutError:
+                return fault
+            return BoardRemoved()
+        return fault
+
+    def _conclude(self, fault: Fault | None) -> None:
+        """A slot goes out of service by its own fault, and the next board that is none of its fault brings it back."""
+        self.fault = fault
+        if isinstance(fault, LineFault):
+            self._line.pause(fault)
+        elif isinstance(fault, SlotFault) and not consequence(fault).armed:
+            self.out_of_service = fault
+        elif not isinstance(fault, BoardRemoved):
+            self.out_of_service = None
+
+    def _report(self, verdict: Verdict, fault: Fault | None, attempt: Attempt, arrival: BoardArrived) -> None:
+        write = log.info if isinstance(verdict, Passed) else log.warning
+        write(
+            "attempt.finished",
+            verdict=VERDICTS[attempt.phase],
+            fault=attempt.fault,
+            reason=str(fault) if fault else None,
+            uid=str(attempt.uid) if attempt.uid else None,
+            probe=arrival.probe,
+            tty=arrival.tty,
+            seconds=round(self.seconds, 3),
+            steps={phase.value: round(duration, 3) for phase, duration in attempt.seconds.items()},
+        )

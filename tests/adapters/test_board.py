@@ -1,0 +1,148 @@
+"""The conversation with a board over a perfect, a lossy, a noisy and a dead wire."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from station.adapters import board
+from station.adapters.board import Deadlines, SerialBoard
+from station.domain.credentials import Credentials
+from station.faults import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent, TTYLost
+from station.link.frames import encode
+from station.link.messages import KeyState, KeyStorage
+from tests.adapters.wire import Wire, answer, wired
+
+UID = bytes.fromhex("2a0031000851383834303536")
+HELLO = bytes.fromhex("010000") + UID + b"1.0.0"
+BOOT_HELLO = encode(b"\x81\x00" + HELLO)
+SHORT = Deadlines(boot_within=0.4, reply_within=0.4, repeat_every=0.1)
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    with wired() as end:
+        yield end
+
+
+@pytest.fixture
+async def asker(wire: Wire) -> AsyncIterator[SerialBoard]:
+    async with board.connected(wire.path, 115200, SHORT) as connected:
+        yield connected
+
+
+async def test_a_question_gets_its_answer(wire: Wire, asker: SerialBoard) -> None:
+    """HELLO tells who the board is."""
+    wire.reply = lambda question: [answer(question, HELLO)]
+    hello = await asker.hello()
+    assert (hello.uid, hello.key_storage, hello.state, hello.version) == (
+        UID,
+        KeyStorage.FLASH,
+        KeyState.NO_KEY,
+        "1.0.0",
+    )
+
+
+async def test_a_board_that_boots_late_is_asked_at_once(wire: Wire, asker: SerialBoard) -> None:
+    """Its unasked HELLO says that it cannot have heard the question."""
+    waiting = asyncio.ensure_future(asker.hello())
+    while not wire.asked:
+        await asyncio.sleep(0)
+    wire.reply = lambda question: [answer(question, HELLO)]
+    wire.say(b"\0boot\r\n" + BOOT_HELLO)
+    assert (await waiting).uid == UID
+    assert len(wire.asked) == 2
+
+
+async def test_a_lost_question_is_repeated_with_its_number(wire: Wire, asker: SerialBoard) -> None:
+    """So the board can tell a repetition from a new question."""
+    wire.reply = lambda question: [answer(question, b"csr")] if len(wire.asked) == 2 else []
+    assert await asker.make_csr() == b"csr"
+    assert wire.asked[0] == wire.asked[1]
+
+
+async def test_a_late_reply_is_not_the_next_answer(wire: Wire, asker: SerialBoard) -> None:
+    """A reply that arrives after its deadline never answers the following request."""
+    with pytest.raises(BoardSilent):
+        await asker.make_csr()
+    late = wire.asked[0]
+    wire.reply = lambda question: [answer(late, b"late"), answer(question, b"csr")]
+    assert await asker.make_csr() == b"csr"
+
+
+async def test_noise_around_an_answer_is_skipped(wire: Wire, asker: SerialBoard) -> None:
+    """Log lines and half frames of the firmware do not harm."""
+    wire.reply = lambda question: [
+        b"[M4] key made\r\n",
+        answer(question, b"csr")[:4],
+        b"\0",
+        answer(question, b"csr"),
+        b"x",
+    ]
+    assert await asker.make_csr() == b"csr"
+
+
+async def test_a_mute_board_is_silent_and_the_question_is_named(asker: SerialBoard) -> None:
+    """The fault says what was asked and for how long."""
+    with pytest.raises(BoardSilent, match="HELLO"):
+        await asker.hello()
+
+
+async def test_a_refusal_names_question_and_status(wire: Wire, asker: SerialBoard) -> None:
+    """In words, for the process engineer."""
+    wire.reply = lambda question: [encode(bytes([0xFF, question[1], 8]))]
+    with pytest.raises(BoardRefused, match=r"PROVE.*8 no key"):
+        await asker.prove(bytes(32))
+
+
+async def test_a_store_that_failed_is_a_refusal(wire: Wire, asker: SerialBoard) -> None:
+    """Its status stands in the answer's payload."""
+    wire.reply = lambda question: [answer(question, b"\x07")]
+    with pytest.raises(BoardRefused, match=r"STORE.*7 flash"):
+        await asker.store(Credentials(b"dac", b"pai"))
+
+
+async def test_nonsense_is_no_answer(wire: Wire, asker: SerialBoard) -> None:
+    """A signature of another size is refused and not padded."""
+    wire.reply = lambda question: [answer(question, b"short")]
+    with pytest.raises(BoardAnswerInvalid, match="PROVE"):
+        await asker.prove(bytes(32))
+
+
+async def test_numbers_go_round_from_255_to_1(wire: Wire, asker: SerialBoard) -> None:
+    """0 is the board's own."""
+    wire.reply = lambda question: [answer(question, b"csr")]
+    for _ in range(256):
+        await asker.make_csr()
+    assert [question[1] for question in wire.asked[-2:]] == [255, 1]
+
+
+async def test_the_operational_firmware_says_who_it_is(wire: Wire, asker: SerialBoard) -> None:
+    """In one line, among others."""
+    wire.say(b"\0boot\r\noperational VID=FFF1 PID=8004 DAC=0A SN=LT1\r\n")
+    assert (await asker.operational_identity()).serial_number == "LT1"
+
+
+async def test_an_operational_firmware_without_factory_data_is_a_refusal(wire: Wire, asker: SerialBoard) -> None:
+    """It runs, and cannot say who it is."""
+    wire.say(b"operational fault=1\r\n")
+    with pytest.raises(BoardRefused, match="1 no factory data"):
+        await asker.operational_identity()
+
+
+async def test_an_operational_firmware_that_says_nothing_is_silent(asker: SerialBoard) -> None:
+    """A wrong or dead image must not pass."""
+    with pytest.raises(OperationalSilent):
+        await asker.operational_identity()
+
+
+async def test_a_board_that_leaves_is_lost_at_once(wire: Wire, asker: SerialBoard) -> None:
+    """Not after the deadline."""
+
+    def leave(_question: bytes) -> list[bytes]:
+        wire.hang_up()
+        return []
+
+    wire.reply = leave
+    with pytest.raises(TTYLost):
+        await asker.make_csr()

@@ -1,0 +1,93 @@
+"""Hotplug from links: what the directory says, and what changed."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from station.adapters.hotplug import links
+from station.faults import ProbeDuplicate, ProbeUnidentified
+from station.ports import BoardArrived, BoardLeft
+
+PATH = "pci-0000:00:14.0-usb-0:1.1"
+
+
+class Serial:
+    """A directory laid out like /dev/serial, as udev keeps it."""
+
+    def __init__(self, root: Path) -> None:
+        self.directory = root / "serial"
+        self.root = root
+
+    def plug(self, number: int, probe: str, model: str = "STM32_STLink") -> None:
+        self.link("by-path", f"pci-0000:00:14.0-usb-0:1.{number}:1.2", number)
+        self.link("by-id", f"usb-STMicroelectronics_{model}_{probe}-if02", number)
+
+    def link(self, folder: str, name: str, number: int) -> None:
+        (self.directory / folder).mkdir(parents=True, exist_ok=True)
+        (self.directory / folder / name).symlink_to(f"../../ttyACM{number}")
+
+    def unplug(self, number: int, probe: str, model: str = "STM32_STLink") -> None:
+        (self.directory / "by-id" / f"usb-STMicroelectronics_{model}_{probe}-if02").unlink()
+        (self.directory / "by-path" / f"pci-0000:00:14.0-usb-0:1.{number}:1.2").unlink()
+        for folder in (self.directory / "by-id", self.directory / "by-path", self.directory):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+    def arrived(self, number: int, probe: str) -> BoardArrived:
+        return BoardArrived(f"pci-0000:00:14.0-usb-0:1.{number}", probe, str(self.root / f"ttyACM{number}"))
+
+
+@pytest.fixture
+def serial(tmp_path: Path) -> Serial:
+    return Serial(tmp_path)
+
+
+def test_a_board_is_its_port_probe_and_tty(serial: Serial) -> None:
+    """The path is the place on the hub, without the interface; the tty is the device node and not where it leads."""
+    serial.plug(1, "066CFF001")
+    assert links.boards_in(serial.directory) == {PATH: serial.arrived(1, "066CFF001")}
+
+
+def test_no_directory_means_no_boards(serial: Serial) -> None:
+    """It exists only while something is plugged in."""
+    assert links.boards_in(serial.directory) == {}
+
+
+def test_two_probes_with_one_serial_number_are_both_refused(serial: Serial) -> None:
+    """Neither can be told from the other, so neither is touched."""
+    serial.plug(1, "066CFF001")
+    serial.plug(2, "066CFF001", model="STLINK-V3")
+    assert [type(board.refused) for board in links.boards_in(serial.directory).values()] == [ProbeDuplicate] * 2
+
+
+def test_a_port_without_a_probe_is_refused(serial: Serial) -> None:
+    """A serial adapter of another make in a slot is not an ST-LINK."""
+    serial.link("by-path", "pci-0000:00:14.0-usb-0:1.1:1.0", 1)
+    serial.link("by-id", "usb-FTDI_FT232R_A50285BI-if00-port0", 1)
+    board = links.boards_in(serial.directory)[PATH]
+    assert isinstance(board.refused, ProbeUnidentified)
+
+
+def test_an_exchanged_board_left_and_arrived(serial: Serial) -> None:
+    """Even if nobody looked in between."""
+    before = {PATH: serial.arrived(1, "A")}
+    after = {PATH: serial.arrived(1, "B")}
+    assert list(links.changes(before, after)) == [BoardLeft(PATH), serial.arrived(1, "B")]
+
+
+async def test_boards_that_are_there_at_the_start_arrive_first(serial: Serial) -> None:
+    """A daemon that starts late misses nobody."""
+    serial.plug(1, "A")
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(5):
+        assert await hotplug.next() == serial.arrived(1, "A")
+
+
+async def test_the_directory_may_come_and_go_with_its_last_link(serial: Serial) -> None:
+    """Arrivals are noticed each time, from the very first."""
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(10):
+        for _ in range(3):
+            serial.plug(1, "A")
+            assert await hotplug.next() == serial.arrived(1, "A")
+            serial.unplug(1, "A")
+            assert await hotplug.next() == BoardLeft(PATH)

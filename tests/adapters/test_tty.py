@@ -1,0 +1,87 @@
+"""The serial port under pyserial-asyncio, with the cures for what it does badly."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from station.adapters import tty
+from station.faults import TTYLost, TTYUnavailable
+from tests.adapters.wire import wired
+
+
+async def test_bytes_go_both_ways() -> None:
+    """What one end says the other hears."""
+    with wired() as wire:
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+            wire.say(b"boot\r\n")
+            assert await port.receive() == b"boot\r\n"
+
+
+async def test_the_tail_is_delivered_before_the_loss() -> None:
+    """A verdict that arrived with the unplugging is not lost with it."""
+    with wired() as wire:
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+            wire.say(b"last words")
+            while not port._receiver.received:  # a pty forgets what nobody has read when it hangs up
+                await asyncio.sleep(0)
+            wire.hang_up()
+            received = b""
+            with pytest.raises(TTYLost):
+                while True:
+                    received += await port.receive()
+            assert received == b"last words"
+
+
+async def test_a_lost_port_takes_nothing_more() -> None:
+    """Sending into nowhere is a fault and not silence."""
+    with wired() as wire:
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+            wire.hang_up()
+            with pytest.raises(TTYLost):
+                await port.receive()
+            with pytest.raises(TTYLost):
+                port.send(b"hello")
+
+
+async def test_a_port_that_is_not_there_is_named() -> None:
+    """With the reason in the system's words."""
+    with pytest.raises(TTYUnavailable, match="/dev/does-not-exist"):
+        async with tty.opened("/dev/does-not-exist", 115200):
+            pass
+
+
+async def test_a_port_is_ours_alone() -> None:
+    """A second opener that asks is refused while the first holds it, and served afterwards."""
+    with wired() as wire:
+        async with tty.opened(wire.path, 115200):
+            with pytest.raises(TTYUnavailable):
+                async with tty.opened(wire.path, 115200):
+                    pass
+        async with tty.opened(wire.path, 115200):
+            pass
+
+
+async def test_a_chattering_board_does_not_fill_memory() -> None:
+    """Only the latest bytes are kept while nobody asks."""
+    with wired() as wire:
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(10):
+            for _ in range(100):
+                wire.say(b"x" * 1000)
+                await asyncio.sleep(0.001)
+            wire.say(b"end")
+            while not port._receiver.received.endswith(b"end"):
+                await asyncio.sleep(0)
+            assert len(await port.receive()) == tty.BUFFERED
+
+
+async def test_no_descriptor_is_left_behind() -> None:
+    """However often a port is opened, lost and closed."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        with wired() as wire:
+            async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+                wire.hang_up()
+                with pytest.raises(TTYLost):
+                    await port.receive()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1

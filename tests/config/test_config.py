@@ -1,0 +1,102 @@
+"""The line's configuration: every mistake at once, each with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from station import config
+from station.problems import ConfigurationInvalid
+
+ROOT = Path(__file__).parents[2]
+
+GOOD = """
+recipe = "recipe.toml"
+[station]
+name = "line-1"
+state = "state"
+[programmer]
+cli = "/opt/cli"
+external_loader = "loader.stldr"
+[pki]
+url = "https://pki.example.com/.well-known/est"
+ca = "ca.pem"
+certificate = "station.pem"
+key = "key.pem"
+pai = "pai.pem"
+paa = "paa.pem"
+[[slot]]
+name = "1"
+path = "pci-0000:00:14.0-usb-0:1.1"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "line.toml"
+    path.write_text(GOOD)
+    return path
+
+
+def mistakes(path: Path) -> list[str]:
+    with pytest.raises(ConfigurationInvalid) as invalid:
+        config.load(path, {})
+    return [f"{problem.place}: {problem.text}" for problem in invalid.value.problems]
+
+
+def test_a_relative_path_is_meant_from_the_files_folder(file: Path) -> None:
+    """An absolute one is left alone."""
+    loaded = config.load(file, {})
+    assert loaded.programmer.external_loader == file.parent / "loader.stldr"
+    assert loaded.programmer.cli == Path("/opt/cli")
+
+
+def test_the_environment_overrides(file: Path) -> None:
+    """Section and key, in capitals, between double underscores."""
+    loaded = config.load(
+        file, {"STATION__PKI__URL": "https://other/est", "STATION__BOARD__BOOT_WITHIN": "2.5", "HOME": "/"}
+    )
+    assert (loaded.pki.url, loaded.board.boot_within) == ("https://other/est", 2.5)
+
+
+def test_every_mistake_is_told_at_once(file: Path) -> None:
+    """With the place as the file writes it."""
+    file.write_text(
+        GOOD.replace('cli = "/opt/cli"', 'clii = "/opt/cli"')
+        .replace("https://", "http://")
+        .replace('name = "line-1"', "name = 7")
+        .replace('path = "pci-0000:00:14.0-usb-0:1.1"', "")
+    )
+    found = mistakes(file)
+    assert [line.split(":")[0] for line in found] == [
+        "station.name",
+        "programmer.cli",
+        "programmer.clii",
+        "pki.url",
+        "slot[1].path",
+    ]
+    assert "programmer.clii: there is no such setting: check its spelling" in found
+
+
+def test_two_slots_cannot_share_a_place(file: Path) -> None:
+    """One board would be judged twice."""
+    file.write_text(GOOD + '\n[[slot]]\nname = "2"\npath = "pci-0000:00:14.0-usb-0:1.1"\n')
+    assert "two slots have the path pci-0000:00:14.0-usb-0:1.1" in mistakes(file)[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"[station\n", "is not TOML"), (b"\xff\xfe", "is not UTF-8")], ids=["syntax", "encoding"]
+)
+def test_what_is_not_toml_is_told_with_its_file(file: Path, content: bytes, words: str) -> None:
+    """And never as a traceback."""
+    file.write_bytes(content)
+    assert words in mistakes(file)[0]
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    """With the system's reason."""
+    assert "cannot be read: No such file or directory" in mistakes(tmp_path / "none.toml")[0]
+
+
+def test_the_shipped_configuration_is_good() -> None:
+    """What the README tells people to copy is not wrong itself."""
+    assert len(config.load(ROOT / "config" / "line.toml", {}).slot) == 2

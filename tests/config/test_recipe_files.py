@@ -1,0 +1,120 @@
+"""Recipe and manifest: checked whole before the line opens."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from station import recipe_files
+from station.domain.target import Region
+from station.problems import ConfigurationInvalid
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The shipped recipe and images, in a place where they may be spoiled."""
+    shutil.copytree(ROOT / "config" / "recipes", tmp_path / "config" / "recipes")
+    shutil.copytree(ROOT / "firmware_images", tmp_path / "firmware_images")
+    for name in ("pai", "paa"):
+        (tmp_path / f"{name}.pem").write_bytes(certificate())
+    return tmp_path
+
+
+def certificate() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def spoil(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def mistakes(tree: Path) -> list[str]:
+    with pytest.raises(ConfigurationInvalid) as invalid:
+        recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    return [f"{problem.place}: {problem.text}" for problem in invalid.value.problems]
+
+
+def test_the_shipped_recipe_is_good(tree: Path) -> None:
+    """Its images are found, hashed and in their places."""
+    recipe = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    assert recipe.operational_image.region == Region(0x08000000, 479_006)
+    assert recipe.lot.serial_number(0) == "LT2600000001"
+
+
+def test_all_that_is_wrong_with_the_files_is_told_at_once(tree: Path) -> None:
+    """Declaration, pattern, both images and the trust anchors."""
+    recipe = tree / "config" / "recipes" / "lighting.toml"
+    (tree / "config" / "recipes" / "certification-declaration.der").unlink()
+    spoil(recipe, "LT26{:08d}", "LT26")
+    spoil(recipe, 'provisioning = "provisioning-flash"', 'provisioning = "provisioning-secure"')
+    image = tree / "firmware_images" / "operational-flash.bin"
+    image.write_bytes(image.read_bytes()[:-1])
+    (tree / "paa.pem").write_text("not a certificate")
+    found = mistakes(tree)
+    assert [line.split(":")[0] for line in found] == [
+        "product.certification_declaration",
+        "lot.serial_number",
+        "images.provisioning",
+        "images.operational",
+        "pki.pai and pki.paa of the line's configuration",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("load_address = 0x08000000", "load_address = 0x08090000", "an application 0x08000000 to 0x08092FFF"),
+        ('kind = "provisioning"', 'kind = "operational"', "of kind operational, provisioning is needed"),
+        ('name = "provisioning-flash"', 'name = "other"', "the manifest has no image provisioning-flash"),
+    ],
+)
+def test_an_image_that_does_not_fit_is_refused(tree: Path, old: str, new: str, words: str) -> None:
+    """Before anything is erased."""
+    spoil(tree / "firmware_images" / "manifest.toml", old, new)
+    assert any(words in line for line in mistakes(tree))
+
+
+def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:
+    """The operational image changed, and named so in the manifest."""
+    image = tree / "firmware_images" / "operational-flash.bin"
+    before = image.read_bytes()
+    image.write_bytes(change(before))
+    old, new = (hashlib.sha256(content).hexdigest() for content in (before, image.read_bytes()))
+    spoil(tree / "firmware_images" / "manifest.toml", old, new)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda image: image[4:], "does not begin with a vector table"),
+        (lambda image: image[:4] + b"\x00\x00\x09\x08" + image[8:], "reset vector 0x08090000"),
+        (lambda image: image[:9000] + recipe_files.DEVELOPMENT_KEY + image[9064:], "built without factory data"),
+    ],
+    ids=["shifted", "reset vector outside", "development DAC inside"],
+)
+def test_an_image_that_would_not_do_is_refused(tree: Path, change: Callable[[bytes], bytes], words: str) -> None:
+    """Though its SHA-256 is the manifest's: somebody may have put the wrong build there."""
+    rewritten(tree, change)
+    assert any(words in line for line in mistakes(tree))
+
+
+@pytest.mark.parametrize("pattern", ["LT{", "LT{name}", "LT{:08d}{}", "X" * 30 + "{:06d}"])
+def test_a_pattern_that_makes_no_serial_numbers_is_refused(tree: Path, pattern: str) -> None:
+    """Each unit needs its own, of at most 32 bytes."""
+    spoil(tree / "config" / "recipes" / "lighting.toml", "LT26{:08d}", pattern)
+    assert [line.split(":")[0] for line in mistakes(tree)] == ["lot.serial_number"]

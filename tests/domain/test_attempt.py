@@ -1,0 +1,163 @@
+"""The table of an attempt: what may follow what."""
+
+from itertools import pairwise
+
+import pytest
+
+from station.domain.attempt import (
+    VERDICTS,
+    Attempt,
+    CredentialsChosen,
+    CredentialsDelivered,
+    CSRReceived,
+    Event,
+    FactoryDataWritten,
+    Failed,
+    IdentityReserved,
+    Passed,
+    Phase,
+    Record,
+    StepFinished,
+    StepStarted,
+    UnitIdentified,
+    Voided,
+    after,
+    replay,
+)
+from station.domain.target import UID, Target
+
+UID_7 = UID(bytes(11) + b"\x07")
+KEY = "c0" * 32
+
+PROCEDURE = (
+    Phase.RECOGNISE,
+    Phase.FLASH_DATA,
+    Phase.FLASH_PROVISIONER,
+    Phase.AWAIT_CSR,
+    Phase.RELAY_TO_PKI,
+    Phase.DELIVER,
+    Phase.FLASH_OPERATIONAL,
+    Phase.CONFIRM,
+)
+
+MAY_BEGIN_AFTER = {
+    (Phase.STARTED, Phase.RECOGNISE),
+    *pairwise(PROCEDURE),
+    (Phase.RECOGNISE, Phase.COPROCESSOR),
+    (Phase.COPROCESSOR, Phase.FLASH_DATA),
+    (Phase.CONFIRM, Phase.LOCK),
+}
+
+RECORDED_DURING: dict[Record, Phase] = {
+    UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0"): Phase.RECOGNISE,
+    IdentityReserved("SN000007"): Phase.RECOGNISE,
+    FactoryDataWritten(): Phase.FLASH_DATA,
+    CSRReceived(KEY): Phase.AWAIT_CSR,
+    CredentialsChosen(KEY, "0A"): Phase.RELAY_TO_PKI,
+    CredentialsDelivered("0A"): Phase.DELIVER,
+}
+
+
+def whole_attempt() -> list[Event]:
+    """Every event of a unit that passes."""
+    events: list[Event] = []
+    for number, step in enumerate(PROCEDURE):
+        records = [record for record, phase in RECORDED_DURING.items() if phase is step]
+        events += [StepStarted(step), *records, StepFinished(step, float(number))]
+    return [*events, Passed()]
+
+
+@pytest.mark.parametrize("step", Phase)
+@pytest.mark.parametrize("phase", Phase)
+def test_a_step_begins_only_after_the_one_before_it(phase: Phase, step: Phase) -> None:
+    """Every pair of phases: those of the table, and no other."""
+    attempt = Attempt(phase=phase)
+    if (phase, step) in MAY_BEGIN_AFTER:
+        assert after(attempt, StepStarted(step)).phase is step
+    else:
+        with pytest.raises(ValueError, match=f"StepStarted cannot follow {phase.value}"):
+            after(attempt, StepStarted(step))
+
+
+@pytest.mark.parametrize("record", RECORDED_DURING, ids=lambda record: type(record).__name__)
+@pytest.mark.parametrize("phase", Phase)
+def test_a_fact_is_recorded_in_its_own_step_only(phase: Phase, record: Record) -> None:
+    """A certificate cannot be delivered while flash is written."""
+    attempt = Attempt(phase=phase)
+    if RECORDED_DURING[record] is phase:
+        assert after(attempt, record).phase is phase
+    else:
+        with pytest.raises(ValueError, match=f"{type(record).__name__} cannot follow"):
+            after(attempt, record)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_only_a_confirmed_unit_passes(phase: Phase) -> None:
+    """Never a false pass: there is no shorter way to it."""
+    attempt = Attempt(phase=phase)
+    if phase in {Phase.CONFIRM, Phase.LOCK}:
+        assert after(attempt, Passed()).phase is Phase.PASSED
+    else:
+        with pytest.raises(ValueError, match="Passed cannot follow"):
+            after(attempt, Passed())
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in VERDICTS])
+def test_an_attempt_can_fail_and_be_voided_at_any_time(phase: Phase) -> None:
+    """With the fault that ended it."""
+    failed, voided = (
+        after(Attempt(phase=phase), Failed("board.silent")),
+        after(Attempt(phase=phase), Voided("tty.lost")),
+    )
+    assert (failed.phase, failed.fault, failed.ended) == (Phase.FAILED, "board.silent", True)
+    assert (voided.phase, voided.fault, voided.ended) == (Phase.VOID, "tty.lost", True)
+
+
+@pytest.mark.parametrize("phase", VERDICTS)
+@pytest.mark.parametrize(
+    "event",
+    [StepStarted(Phase.RECOGNISE), *RECORDED_DURING, Passed(), Failed("x"), Voided("x")],
+    ids=lambda event: type(event).__name__,
+)
+def test_nothing_follows_a_verdict(phase: Phase, event: Event) -> None:
+    """A verdict is never changed: a new attempt is made."""
+    with pytest.raises(ValueError, match="cannot follow"):
+        after(Attempt(phase=phase), event)
+
+
+def test_only_the_running_step_finishes() -> None:
+    """Seconds are those of the step that the attempt is in."""
+    attempt = Attempt(phase=Phase.FLASH_DATA)
+    assert after(attempt, StepFinished(Phase.FLASH_DATA, 4.5)).seconds == {Phase.FLASH_DATA: 4.5}
+    with pytest.raises(ValueError, match="StepFinished cannot follow flash_data"):
+        after(attempt, StepFinished(Phase.RECOGNISE, 4.5))
+
+
+def test_a_whole_attempt_adds_up() -> None:
+    """UID, certificate, verdict and the seconds of every step."""
+    assert replay(whole_attempt()) == Attempt(
+        phase=Phase.PASSED,
+        uid=UID_7,
+        dac_serial_number="0A",
+        seconds={step: float(number) for number, step in enumerate(PROCEDURE)},
+    )
+
+
+def test_an_attempt_without_events_has_not_begun() -> None:
+    """It has no board and no verdict yet."""
+    assert replay([]) == Attempt()
+    assert not Attempt().ended
+
+
+@pytest.mark.parametrize("missing", PROCEDURE)
+def test_a_procedure_with_a_step_left_out_does_not_pass(missing: Phase) -> None:
+    """The table holds even if the procedure is wrong."""
+    skipping = [event for event in whole_attempt() if event != StepStarted(missing)]
+    with pytest.raises(ValueError, match="cannot follow"):
+        replay(skipping)
+
+
+def test_what_the_probe_told_becomes_an_event() -> None:
+    """With the versions of the tools, which explain a bad week later on."""
+    target = Target(UID_7, 0x495, "Rev Y", 3300, 0xAA, "V3J15M6", "2.19.0")
+    assert UnitIdentified.of(target) == UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0")

@@ -1,0 +1,83 @@
+"""The life of an identity, and the lot that its serial number is from."""
+
+import pytest
+
+from station.domain.attempt import (
+    CredentialsChosen,
+    CSRReceived,
+    Event,
+    FactoryDataWritten,
+    Failed,
+    IdentityReserved,
+    Passed,
+    Voided,
+)
+from station.domain.identity import IDENTITY_TRANSITIONS, IdentityState, Lot, OnboardingSecrets, advanced
+from station.matter.passcode import Discriminator, Passcode
+
+RESERVED, ON_BOARD, CERTIFIED, PASSED, BURNED, RELEASED = IdentityState
+WRITTEN, CHOSEN = FactoryDataWritten(), CredentialsChosen("c0" * 32, "0A")
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "reached"),
+    [
+        (RESERVED, WRITTEN, ON_BOARD),
+        (ON_BOARD, CHOSEN, CERTIFIED),
+        (CERTIFIED, Passed(), PASSED),
+        (ON_BOARD, WRITTEN, ON_BOARD),
+        (CERTIFIED, WRITTEN, CERTIFIED),
+        (CERTIFIED, CHOSEN, CERTIFIED),
+        (PASSED, WRITTEN, PASSED),
+        (PASSED, CHOSEN, PASSED),
+        (PASSED, Passed(), PASSED),
+    ],
+)
+def test_an_identity_goes_on_and_never_back(state: IdentityState, event: Event, reached: IdentityState) -> None:
+    """A further attempt on the same board meets an identity that may be further already."""
+    assert advanced(state, event) is reached
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (RESERVED, CHOSEN),
+        (RESERVED, Passed()),
+        (ON_BOARD, Passed()),
+        *((state, event) for state in (BURNED, RELEASED) for event in (WRITTEN, CHOSEN, Passed())),
+    ],
+)
+def test_an_identity_skips_no_state_and_does_not_come_back(state: IdentityState, event: Event) -> None:
+    """What is burned or released is never used again."""
+    with pytest.raises(ValueError, match=f"cannot happen to an identity that is {state}"):
+        advanced(state, event)
+
+
+@pytest.mark.parametrize("state", IdentityState)
+@pytest.mark.parametrize("event", [IdentityReserved("SN1"), CSRReceived("c0" * 32), Failed("x"), Voided("x")])
+def test_other_events_change_nothing(state: IdentityState, event: Event) -> None:
+    """A failed attempt takes nothing from an identity."""
+    assert advanced(state, event) is state
+
+
+def test_every_identity_can_be_burned_until_its_end() -> None:
+    """Scrapping is possible at any time; only an end has no way out."""
+    ends = {state for state, following in IDENTITY_TRANSITIONS.items() if not following}
+    assert ends == {BURNED, RELEASED}
+    assert all(BURNED in following for state, following in IDENTITY_TRANSITIONS.items() if state not in ends)
+
+
+def test_a_lot_numbers_from_its_first_to_its_last() -> None:
+    """And not beyond."""
+    lot = Lot("LOT-1", "SN{:06d}", first=500, size=3)
+    assert [lot.serial_number(index) for index in range(3)] == ["SN000500", "SN000501", "SN000502"]
+    for index in (-1, 3):
+        with pytest.raises(ValueError, match="lot LOT-1 has 3 serial numbers"):
+            lot.serial_number(index)
+
+
+def test_onboarding_secrets_do_not_show_themselves() -> None:
+    """Their text is what ends in a log."""
+    text = repr(OnboardingSecrets(Passcode(20202021), Discriminator(3840), b"canary salt", 1000, b"canary verifier"))
+    assert "20202021" not in text
+    assert "canary" not in text

@@ -1,0 +1,142 @@
+"""What the ledger's tests are made of: a recipe, boards, secrets in order, certificates, and the steps of an attempt."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from station.adapters.ledger.journal import AttemptJournal
+from station.adapters.ledger.ledger import Ledger
+from station.domain.attempt import (
+    CredentialsChosen,
+    CredentialsDelivered,
+    CSRReceived,
+    FactoryDataWritten,
+    IdentityReserved,
+    Passed,
+    Phase,
+    UnitIdentified,
+)
+from station.domain.credentials import Credentials
+from station.domain.identity import Identity, Lot, OnboardingSecrets
+from station.domain.target import UID, Region, Target
+from station.matter.passcode import Discriminator, Passcode
+from station.recipe import Image, KeyStorage, Recipe, Trust, TrustAnchors, Verify
+
+LOT = Lot("LOT-1", "SN{:06d}", first=1, size=1000)
+
+
+def image(name: str, sha256: str) -> Image:
+    return Image(name, Path(f"{name}.bin"), "1.0", Region(0x08000000, 1024), sha256)
+
+
+RECIPE = Recipe(
+    name="lighting",
+    sha256="5e" * 32,
+    product={},
+    vendor_id=0xFFF1,
+    product_id=0x8004,
+    key_storage=KeyStorage.FLASH,
+    trust=Trust.DEVELOPMENT,
+    lot=LOT,
+    iterations=1000,
+    provisioning_image=image("provisioning-flash", "0a" * 32),
+    operational_image=image("operational-flash", "0b" * 32),
+    operational_answers=frozenset(),
+    verify=Verify.FAST,
+    anchors=TrustAnchors(b"", b""),
+)
+
+
+def recipe_with(lot: Lot) -> Recipe:
+    return replace(RECIPE, lot=lot)
+
+
+def target(board: int) -> Target:
+    return Target(UID(board.to_bytes(12, "big")), 0x495, "Rev Y", 3300, 0xAA, "V3J15M6", "2.19.0")
+
+
+def onboarding(number: int) -> OnboardingSecrets:
+    """Secrets by number; no two numbers share passcode and discriminator."""
+    salt = b"canary salt " + number.to_bytes(4, "big")
+    return OnboardingSecrets(Passcode(20202021 + number), Discriminator(3840), salt, 1000, b"canary verifier".ljust(97))
+
+
+@dataclass
+class Secrets:
+    """A source that gives the secrets of these numbers, one after the other, then of the numbers that follow."""
+
+    numbers: tuple[int, ...] = ()
+    taken: int = 0
+
+    async def take(self) -> OnboardingSecrets:
+        self.taken += 1
+        return onboarding(self.numbers[self.taken - 1] if self.taken <= len(self.numbers) else 1000 + self.taken)
+
+
+def credentials(serial_number: int, key: ec.EllipticCurvePrivateKey | None = None) -> Credentials:
+    """A certificate with this serial number."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"TEST DAC {serial_number}")])
+    now = datetime.now(UTC)
+    dac = x509.CertificateBuilder(name, name, key.public_key(), serial_number, now, now + timedelta(days=1)).sign(
+        key, hashes.SHA256()
+    )
+    return Credentials(dac.public_bytes(serialization.Encoding.DER), b"the PAI")
+
+
+async def begun(ledger: Ledger, secrets: Secrets, *, slot: str = "1", recipe: Recipe = RECIPE) -> AttemptJournal:
+    return await ledger.attempt(slot=slot, probe="066AFF", tty="/dev/ttyACM0", recipe=recipe, secrets=secrets)
+
+
+async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIPE) -> Identity:
+    """The first step of an attempt, on this board."""
+    async with journal.step(Phase.RECOGNISE):
+        await journal.record(UnitIdentified.of(target(board)))
+        identity = await journal.reserve_identity(target(board), recipe)
+        await journal.record(IdentityReserved(identity.serial_number))
+    return identity
+
+
+async def certified(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
+    """An attempt up to the certificate."""
+    identity = await recognised(journal, board)
+    async with journal.step(Phase.FLASH_DATA):
+        await journal.record(FactoryDataWritten())
+    async with journal.step(Phase.FLASH_PROVISIONER):
+        pass
+    async with journal.step(Phase.AWAIT_CSR):
+        await journal.record(CSRReceived("c0" * 32))
+    async with journal.step(Phase.RELAY_TO_PKI):
+        await journal.record(CredentialsChosen("c0" * 32, dac_serial_number))
+    return identity
+
+
+async def passed(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
+    """A whole attempt."""
+    identity = await certified(journal, board, dac_serial_number)
+    async with journal.step(Phase.DELIVER):
+        await journal.record(CredentialsDelivered(dac_serial_number))
+    async with journal.step(Phase.FLASH_OPERATIONAL):
+        pass
+    async with journal.step(Phase.CONFIRM):
+        pass
+    await journal.finish(Passed())
+    return identity
+
+
+def rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
+    """What stands in the file, read without any code of the station's."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def execute(path: Path, statement: str, *values: object) -> None:
+    """A change to the file behind the station's back."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement, values)

@@ -1,0 +1,25 @@
+"""A ledger in a folder of its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger import Ledger
+from tests.ledger.bench import Secrets
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+async def ledger(path: Path) -> AsyncIterator[Ledger]:
+    async with Ledger.open(path, station="line-1") as opened:
+        yield opened
+
+
+@pytest.fixture
+def secrets() -> Secrets:
+    return Secrets()

@@ -1,0 +1,201 @@
+"""Attempts in the ledger: what is written, when, and what it adds up to."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import AttemptStory, LedgerReader
+from station.domain.attempt import (
+    CredentialsDelivered,
+    Event,
+    FactoryDataWritten,
+    Failed,
+    Passed,
+    Phase,
+    StepFinished,
+    StepStarted,
+    Voided,
+)
+from tests.ledger.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
+
+
+def story(path: Path, board: int) -> AttemptStory:
+    """The last attempt on this board."""
+    found = LedgerReader(path).unit(str(target(board).uid))
+    assert found is not None
+    return found.attempts[-1]
+
+
+def events(path: Path, board: int) -> list[Event]:
+    return [entry.event for entry in story(path, board).journal]
+
+
+async def test_a_step_is_in_the_journal_before_its_body_runs(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """Intent before deed: a power cut in the body leaves an open step, never a silent one."""
+    journal = await begun(ledger, secrets)
+    await recognised(journal, board=7)
+    async with journal.step(Phase.FLASH_DATA):
+        assert events(path, 7)[-1] == StepStarted(Phase.FLASH_DATA)
+
+
+async def test_a_step_that_raises_is_never_finished(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """The journal tells in which step an attempt ended."""
+    journal = await begun(ledger, secrets)
+    await recognised(journal, board=7)
+    with pytest.raises(ZeroDivisionError):
+        async with journal.step(Phase.FLASH_DATA):
+            raise ZeroDivisionError
+    await journal.finish(Failed("flash.mismatch", {"address": "0x08000000"}))
+    assert events(path, 7)[-2:] == [
+        StepStarted(Phase.FLASH_DATA),
+        Failed("flash.mismatch", {"address": "0x08000000"}),
+    ]
+
+
+async def test_a_step_is_logged_at_both_ends(ledger: Ledger, secrets: Secrets) -> None:
+    """`step.started` and `step.finished` with its seconds."""
+    journal = await begun(ledger, secrets)
+    with capture_logs() as logged:
+        async with journal.step(Phase.RECOGNISE):
+            pass
+    assert [(line["event"], line["step"]) for line in logged] == [
+        ("step.started", "recognise"),
+        ("step.finished", "recognise"),
+    ]
+    assert logged[1]["seconds"] >= 0
+
+
+async def test_a_passed_attempt_sums_up_its_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """The row of an attempt tells what its events add up to, and under which circumstances it ran."""
+    journal = await begun(ledger, secrets, slot="12")
+    identity = await passed(journal, board=7, dac_serial_number="4F00AA")
+    found = story(path, 7).summary
+    assert (found.number, found.station, found.slot, found.probe) == (journal.number, "line-1", "12", "066AFF")
+    assert (found.recipe, found.recipe_sha256) == (RECIPE.name, RECIPE.sha256)
+    assert found.images == {"provisioning-flash": "0a" * 32, "operational-flash": "0b" * 32}
+    assert (found.verdict, found.fault, found.dac_serial_number) == ("pass", None, "4F00AA")
+    assert found.serial_number == identity.serial_number
+    assert found.ended_at is not None
+    assert found.seconds == (found.ended_at - found.started_at).total_seconds()
+    assert dict(found.steps) == {phase.value: seconds for phase, seconds in journal.attempt.seconds.items()}
+
+
+async def test_times_of_one_attempt_never_go_back(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """The order of events is the order of their times, to the millisecond that the ledger keeps."""
+    await passed(await begun(ledger, secrets), board=7)
+    times = [entry.at for entry in story(path, 7).journal]
+    assert times == sorted(times)
+    assert all(time.microsecond % 1000 == 0 for time in times)
+
+
+async def test_an_event_that_may_not_follow_is_refused_and_not_written(
+    ledger: Ledger, path: Path, secrets: Secrets
+) -> None:
+    """The table is asked first."""
+    journal = await begun(ledger, secrets)
+    await recognised(journal, board=7)
+    before = events(path, 7)
+    with pytest.raises(ValueError, match="CredentialsDelivered cannot follow recognise"):
+        await journal.record(CredentialsDelivered("0A"))
+    with pytest.raises(ValueError, match="Passed cannot follow recognise"):
+        await journal.finish(Passed())
+    assert events(path, 7) == before
+
+
+async def test_an_event_that_the_identity_forbids_leaves_the_attempt_as_it_was(
+    ledger: Ledger, path: Path, secrets: Secrets
+) -> None:
+    """Event, columns and identity change together or not at all, in the file and in memory."""
+    journal = await begun(ledger, secrets)
+    await recognised(journal, board=7)
+    execute(path, "UPDATE identity SET state = 'burned'")
+    async with journal.step(Phase.FLASH_DATA):
+        before = journal.attempt, story(path, 7)
+        with pytest.raises(ValueError, match="identity that is burned"):
+            await journal.record(FactoryDataWritten())
+        assert (journal.attempt, story(path, 7)) == before
+
+
+async def test_columns_can_be_made_anew_from_the_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """A table that sums events up is no second memory."""
+    await passed(await begun(ledger, secrets), board=1)
+    failing = await begun(ledger, secrets)
+    await certified(failing, board=2, dac_serial_number="0B")
+    await failing.finish(Failed("board.silent", {"question": "STORE"}))
+    await recognised(await begun(ledger, secrets), board=3)  # goes on
+    query = "SELECT * FROM attempt, identity WHERE attempt.uid = identity.uid ORDER BY attempt.id"
+    written = rows(path, query)
+    assert len(written) == 3
+    execute(path, "UPDATE attempt SET dac_serial_number = 'FF', fault = 'x', verdict = NULL, ended_at = NULL")
+    execute(path, "UPDATE attempt SET seconds = 99, steps = '{}'")
+    execute(path, "UPDATE identity SET state = 'reserved'")
+    await ledger.rebuild()
+    assert rows(path, query) == written
+
+
+async def test_attempts_left_open_are_voided_as_of_their_last_event(path: Path, secrets: Secrets) -> None:
+    """The start after a kill says where the attempt stood; its seconds do not count the time the station was down."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        await passed(await begun(ledger, secrets), board=1)
+        left = await begun(ledger, secrets)
+        await certified(left, board=2)
+    before = story(path, 2)
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await ledger.close_open_attempts("station.stopped") == [left.number]
+        assert await ledger.close_open_attempts("station.stopped") == []
+    after = story(path, 2)
+    verdict = after.journal[-1].event
+    assert isinstance(verdict, Voided)
+    assert verdict.fault == "station.stopped"
+    assert verdict.evidence["step"] == "relay_to_pki"
+    assert after.journal[:-1] == before.journal
+    assert after.journal[-1].at == before.journal[-1].at
+    assert after.summary == replace(
+        before.summary, verdict="void", fault="station.stopped", ended_at=before.journal[-1].at
+    )
+
+
+async def test_an_attempt_without_any_event_is_closed_too(path: Path, secrets: Secrets) -> None:
+    """A kill can come right after the attempt began."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        journal = await begun(ledger, secrets)
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await ledger.close_open_attempts("station.stopped") == [journal.number]
+    (summary,) = LedgerReader(path).attempts()
+    assert (summary.verdict, summary.fault, summary.seconds) == ("void", "station.stopped", 0.0)
+
+
+@pytest.mark.parametrize("deed", ["UPDATE event SET type = 'Passed'", "DELETE FROM event"])
+async def test_an_event_is_never_edited(ledger: Ledger, path: Path, secrets: Secrets, deed: str) -> None:
+    """Not even by somebody who opens the file with another tool."""
+    await recognised(await begun(ledger, secrets), board=7)
+    with pytest.raises(Exception, match="an event is never edited"):
+        execute(path, deed)
+
+
+async def test_every_event_is_read_as_it_was_written(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """What the journal gives back replays to the attempt that wrote it."""
+    journal = await begun(ledger, secrets)
+    await certified(journal, board=7)
+    assert [type(event).__name__ for event in events(path, 7)] == [
+        "StepStarted",
+        "UnitIdentified",
+        "IdentityReserved",
+        "StepFinished",
+        "StepStarted",
+        "FactoryDataWritten",
+        "StepFinished",
+        "StepStarted",
+        "StepFinished",
+        "StepStarted",
+        "CSRReceived",
+        "StepFinished",
+        "StepStarted",
+        "CredentialsChosen",
+        "StepFinished",
+    ]
+    finished = [event for event in events(path, 7) if isinstance(event, StepFinished)]
+    assert {event.step: event.seconds for event in finished} == journal.attempt.seconds

@@ -1,0 +1,36 @@
+"""What was acknowledged survives a kill."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import LedgerReader
+from tests.ledger.bench import rows
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("lines", [1, 100, 500])
+async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, lines: int) -> None:
+    """SIGKILL at any moment: the file is whole, every acknowledged verdict is in it, and the next daemon may have it."""
+    acknowledged = scribbled(path, lines)
+    async with Ledger.open(path, station="line-1") as ledger:
+        await ledger.close_open_attempts("station.stopped")
+    ended = {attempt.number for attempt in LedgerReader(path).attempts() if attempt.fault == "board.removed"}
+    assert len(acknowledged) >= lines
+    assert acknowledged <= ended
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def scribbled(path: Path, lines: int) -> set[int]:
+    """The attempts that a process acknowledged until it was killed after so many lines."""
+    command = [sys.executable, "-m", "tests.ledger.scribble", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
+        assert process.stdout is not None
+        acknowledged = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        acknowledged += process.stdout.readlines()
+    return {int(line) for line in acknowledged if line.endswith("\n")}

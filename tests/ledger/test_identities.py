@@ -1,0 +1,153 @@
+"""Identities: one board one identity, and nothing that must be unique twice."""
+
+import asyncio
+import re
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from station.adapters.ledger import Ledger, sqlite, tables
+from station.adapters.ledger.reader import LedgerReader
+from station.domain.attempt import FactoryDataWritten, Failed, Phase
+from station.domain.identity import IdentityState, Lot
+from station.faults import LotExhausted, SerialNumberTaken
+from tests.ledger.bench import Secrets, begun, certified, execute, onboarding, passed, recipe_with, recognised, rows
+
+
+def state(path: Path, board: int) -> IdentityState:
+    (unit,) = (unit for unit in LedgerReader(path).units() if int(unit.uid, 16) == board)
+    return unit.state
+
+
+async def test_a_new_board_gets_the_next_serial_number_of_its_lot(ledger: Ledger, secrets: Secrets) -> None:
+    """Numbers of one lot follow one another; the ordinal counts the whole ledger."""
+    other = recipe_with(Lot("LOT-2", "B{:04d}", first=500, size=10))
+    first = await recognised(await begun(ledger, secrets), board=1)
+    second = await recognised(await begun(ledger, secrets, recipe=other), board=2, recipe=other)
+    third = await recognised(await begun(ledger, secrets), board=3)
+    assert [each.serial_number for each in (first, second, third)] == ["SN000001", "B0500", "SN000002"]
+    assert [each.ordinal for each in (first, second, third)] == [1, 2, 3]
+    assert first.manufacturing_date == f"{datetime.now(UTC):%Y%m%d}"
+
+
+async def test_the_same_board_has_the_same_identity_for_ever(path: Path, secrets: Secrets) -> None:
+    """Over attempts and starts of the daemon; the secrets come back whole, and the attempts are counted."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        journal = await begun(ledger, secrets)
+        first = await recognised(journal, board=7)
+        await journal.finish(Failed("board.silent"))
+    async with Ledger.open(path, station="line-1") as ledger:
+        again = await recognised(await begun(ledger, secrets), board=7)
+    assert (first.attempts, again.attempts) == (1, 2)
+    assert (again.uid, again.ordinal, again.serial_number) == (first.uid, first.ordinal, first.serial_number)
+    assert again.secrets == first.secrets == onboarding(1001)
+    assert secrets.taken == 1
+
+
+async def test_64_boards_at_once_get_64_identities(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """Reservations do not meet."""
+    async with asyncio.TaskGroup() as group:
+        for board in range(64):
+            group.create_task(recognised(await begun(ledger, secrets), board))
+    assert sorted(unit.serial_number for unit in LedgerReader(path).units()) == [f"SN{n:06d}" for n in range(1, 65)]
+
+
+async def test_a_pair_that_another_unit_has_is_not_used(ledger: Ledger, path: Path) -> None:
+    """Passcode with discriminator is unique; the source is asked again, and no serial number is lost."""
+    secrets = Secrets(numbers=(1, 1, 1, 2))
+    first = await recognised(await begun(ledger, secrets), board=1)
+    second = await recognised(await begun(ledger, secrets), board=2)
+    assert (first.secrets, second.secrets) == (onboarding(1), onboarding(2))
+    assert second.serial_number == "SN000002"
+    assert secrets.taken == 4
+
+
+async def test_an_exhausted_lot_is_the_lines_fault(ledger: Ledger, secrets: Secrets) -> None:
+    """The line pauses; a board that has its identity is still served."""
+    small = recipe_with(Lot("LOT-3", "C{:02d}", first=1, size=1))
+    await recognised(await begun(ledger, secrets, recipe=small), board=1, recipe=small)
+    with pytest.raises(LotExhausted, match="LOT-3"):
+        await recognised(await begun(ledger, secrets, recipe=small), board=2, recipe=small)
+    again = await recognised(await begun(ledger, secrets, recipe=small), board=1, recipe=small)
+    assert again.serial_number == "C01"
+
+
+async def test_overlapping_lots_are_the_lines_fault(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """A serial number is never given twice, whatever the recipes say."""
+    await recognised(await begun(ledger, secrets), board=1)
+    overlapping = recipe_with(Lot("LOT-4", "SN{:06d}", first=1, size=10))
+    with pytest.raises(SerialNumberTaken, match="SN000001"):
+        await recognised(await begun(ledger, secrets, recipe=overlapping), board=2, recipe=overlapping)
+    assert len(list(LedgerReader(path).units())) == 1
+
+
+async def test_an_identity_goes_as_far_as_its_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """Reserved, on board, certified, passed."""
+    await recognised(await begun(ledger, secrets), board=1)
+    writing = await begun(ledger, secrets)
+    await recognised(writing, board=2)
+    async with writing.step(Phase.FLASH_DATA):
+        await writing.record(FactoryDataWritten())
+    await certified(await begun(ledger, secrets), board=3)
+    await passed(await begun(ledger, secrets), board=4)
+    assert [state(path, board) for board in (1, 2, 3, 4)] == ["reserved", "on_board", "certified", "passed"]
+
+
+async def test_an_identity_never_goes_back(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """A unit that has passed and is plugged in again has passed, whatever becomes of that attempt."""
+    await passed(await begun(ledger, secrets), board=1)
+    again = await begun(ledger, secrets)
+    await certified(again, board=1)
+    assert state(path, 1) == "passed"
+    await again.finish(Failed("board.silent"))
+    assert state(path, 1) == "passed"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE identity SET uid = (SELECT uid FROM identity WHERE id = 1) WHERE id = 2",
+        "UPDATE identity SET serial_number = (SELECT serial_number FROM identity WHERE id = 1) WHERE id = 2",
+        "UPDATE identity SET pairing_hash = (SELECT pairing_hash FROM identity WHERE id = 1) WHERE id = 2",
+        "UPDATE identity SET lot_index = (SELECT lot_index FROM identity WHERE id = 1) WHERE id = 2",
+    ],
+)
+async def test_what_must_be_unique_is_a_constraint(
+    ledger: Ledger, path: Path, secrets: Secrets, statement: str
+) -> None:
+    """The database refuses, not only our code."""
+    await recognised(await begun(ledger, secrets), board=1)
+    await recognised(await begun(ledger, secrets), board=2)
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        execute(path, statement)
+
+
+async def test_no_secret_stands_outside_its_table(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """Not in events, not in attempts, not in what the reader gives."""
+    identity = await passed(await begun(ledger, secrets), board=1)
+    onboarding = identity.secrets
+    told = [
+        *rows(path, "SELECT * FROM attempt"),
+        *rows(path, "SELECT * FROM event"),
+        *rows(path, "SELECT * FROM identity"),
+        LedgerReader(path).unit(identity.serial_number),
+        list(LedgerReader(path).units()),
+    ]
+    text = repr(told)
+    assert identity.serial_number in text
+    for secret in (str(onboarding.passcode.value), onboarding.salt.hex(), onboarding.verifier.hex()):
+        assert secret not in text
+    assert "canary" not in text
+
+
+def test_a_database_error_does_not_tell_what_was_written(path: Path) -> None:
+    """Messages of exceptions end in the log."""
+    row = {"identity_id": 99, "passcode": 31415926, "salt": b"canary", "iterations": 1000, "verifier": b"canary"}
+    with sqlite.writing(path) as connection, pytest.raises(IntegrityError) as raised, connection.begin():
+        connection.execute(insert(tables.onboarding_secret), row)
+    assert "FOREIGN KEY" in str(raised.value)
+    assert not re.search("31415926|canary", str(raised.value))

@@ -1,0 +1,105 @@
+"""What the PKI was asked and what it answered."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import LedgerReader, Orphan
+from station.domain.credentials import Credentials
+from station.faults import CredentialsInvalid
+from tests.ledger.bench import Secrets, begun, credentials, recognised, rows, target
+
+UID = target(1).uid
+
+
+async def issued(ledger: Ledger, answer: Credentials) -> None:
+    await ledger.submitted(answer.key, b"CSR", UID)
+    await ledger.record_issued(answer.key, answer)
+
+
+async def test_what_was_issued_is_found_by_its_key(path: Path) -> None:
+    """Also by the next daemon: the same key never buys two certificates."""
+    answer = credentials(0xAB)
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await ledger.issued(answer.key) is None
+        await issued(ledger, answer)
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await ledger.issued(answer.key) == answer
+        assert await ledger.issued("00" * 32) is None
+
+
+async def test_a_request_is_durable_before_it_leaves(ledger: Ledger, path: Path) -> None:
+    """What a power cut leaves is a request without an answer."""
+    await ledger.submitted("aa" * 32, b"CSR", UID)
+    assert rows(path, "SELECT key, uid, csr, outcome FROM pki_request") == [("aa" * 32, str(UID), b"CSR", None)]
+
+
+async def test_unanswered_requests_are_counted_by_key(ledger: Ledger) -> None:
+    """The relay says so when a further request may make an orphan."""
+    counts = [await ledger.submitted("aa" * 32, b"CSR", UID) for _ in range(3)]
+    assert counts == [0, 1, 2]
+    assert await ledger.submitted("bb" * 32, b"CSR", UID) == 0
+
+
+async def test_a_rejected_request_is_no_orphan(ledger: Ledger, path: Path) -> None:
+    """Nothing was issued for it."""
+    await ledger.submitted("aa" * 32, b"CSR", UID)
+    await ledger.record_rejected("aa" * 32, "unknown vendor")
+    assert await ledger.submitted("aa" * 32, b"CSR", UID) == 0
+    assert rows(path, "SELECT outcome, reason FROM pki_request ORDER BY id") == [
+        ("rejected", "unknown vendor"),
+        (None, None),
+    ]
+
+
+async def test_requests_whose_answer_was_lost_are_listed(ledger: Ledger, path: Path) -> None:
+    """With the certificate that the key got in the end, so that whoever revokes can tell them apart."""
+    answer = credentials(0xAB)
+    await ledger.submitted(answer.key, b"CSR", UID)
+    await issued(ledger, answer)
+    await ledger.submitted("bb" * 32, b"CSR", UID)
+    found = LedgerReader(path).orphans()
+    assert [(orphan.key, orphan.uid, orphan.dac_serial_number) for orphan in found] == [
+        (answer.key, str(UID), "AB"),
+        ("bb" * 32, str(UID), None),
+    ]
+    assert all(isinstance(orphan, Orphan) for orphan in found)
+
+
+async def test_a_key_has_one_certificate(ledger: Ledger, path: Path) -> None:
+    """A second answer for the same key is not written over the first."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    await issued(ledger, credentials(1, key))
+    with pytest.raises(Exception, match=r"UNIQUE constraint failed: certificate\.key"):
+        await issued(ledger, credentials(2, key))
+    assert rows(path, "SELECT dac_serial_number FROM certificate") == [("01",)]
+
+
+async def test_a_serial_number_that_comes_twice_is_refused(ledger: Ledger, path: Path) -> None:
+    """A PKI that repeats itself pauses the line, and its answer stays without effect."""
+    await issued(ledger, credentials(1))
+    with pytest.raises(CredentialsInvalid, match="serial number 01 was issued before"):
+        await issued(ledger, credentials(1))
+    assert rows(path, "SELECT count(*) FROM certificate") == [(1,)]
+
+
+async def test_an_answer_without_a_request_is_our_bug(ledger: Ledger) -> None:
+    """Intent comes before the deed."""
+    with pytest.raises(ValueError, match="without a request"):
+        await ledger.record_issued("aa" * 32, credentials(1))
+    with pytest.raises(ValueError, match="without a request"):
+        await ledger.record_rejected("aa" * 32, "no")
+
+
+async def test_a_units_story_has_its_certificate(ledger: Ledger, path: Path) -> None:
+    """By the board that asked for it."""
+    identity = await recognised(await begun(ledger, Secrets()), board=1)
+    answer = credentials(0xAB)
+    await issued(ledger, answer)
+    story = LedgerReader(path).unit(identity.serial_number)
+    assert story is not None
+    assert [(each.key, each.dac_serial_number, each.dac) for each in story.certificates] == [
+        (answer.key, "AB", answer.dac)
+    ]

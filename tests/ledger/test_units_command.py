@@ -1,0 +1,135 @@
+"""`station units`."""
+
+import csv
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import UnitSummary
+from station.cli import units
+from station.domain.attempt import Failed, Phase
+from station.faults import LedgerUnavailable
+from tests.ledger.bench import Secrets, begun, credentials, passed, recognised, target
+
+
+@pytest.fixture
+async def filled(path: Path, secrets: Secrets) -> Path:
+    """Unit 1 has passed; unit 2 has failed while its flash was written, and passed then."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        await passed(await begun(ledger, secrets), board=1, dac_serial_number="A1")
+        failing = await begun(ledger, secrets, slot="9")
+        await recognised(failing, board=2)
+        await failing.step(Phase.FLASH_DATA).__aenter__()
+        await failing.finish(Failed("flash.mismatch", {"address": "0x08001000"}))
+        answer = credentials(0xA2)
+        await ledger.submitted(answer.key, b"CSR", target(2).uid)
+        await ledger.submitted(answer.key, b"CSR", target(2).uid)
+        await ledger.record_issued(answer.key, answer)
+        await passed(await begun(ledger, secrets), board=2, dac_serial_number="A2")
+    return path
+
+
+def run(*arguments: str, ledger: Path, status: int = 0) -> str:
+    result = CliRunner().invoke(units.app, [*arguments, "--ledger", str(ledger)])
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+def test_list_shows_every_unit_and_the_yield(filled: Path) -> None:
+    """One row a unit, then what they add up to."""
+    output = run("list", ledger=filled)
+    assert "SN000001" in output
+    assert str(target(2).uid) in output
+    assert "2 units, 1 of 2 judged passed first time; 3 attempts: 2 pass, 1 fail, 0 void" in output
+
+
+def test_list_can_be_cut_to_the_newest(filled: Path) -> None:
+    """A lot has more units than a screen has lines."""
+    output = run("list", "--last", "1", ledger=filled)
+    assert "SN000002" in output
+    assert "SN000001" not in output
+
+
+def test_show_tells_a_units_whole_story(filled: Path) -> None:
+    """Every attempt with its steps, the fault with its evidence, the tool's version, and the certificate."""
+    output = run("show", "SN000002", ledger=filled)
+    for fact in (
+        str(target(2).uid),
+        "state passed",
+        "certificate A2",
+        "attempt 2",
+        "slot 9",
+        "flash.mismatch",
+        "address 0x08001000",
+        "not finished",
+        "STM32CubeProgrammer 2.19.0",
+        "image operational-flash " + "0b" * 32,
+        "attempt 3",
+        "flash operational",
+    ):
+        assert fact in output
+
+
+def test_show_gives_the_same_as_json(filled: Path) -> None:
+    """For scripts, by serial number or by UID."""
+    story = json.loads(run("show", str(target(2).uid), "--json", ledger=filled))
+    assert story == json.loads(run("show", "SN000002", "--json", ledger=filled))
+    assert story["unit"]["serial_number"] == "SN000002"
+    assert [attempt["verdict"] for attempt in story["attempts"]] == ["fail", "pass"]
+    last = story["attempts"][0]["journal"][-1]
+    assert last["type"] == "Failed"
+    assert last["evidence"] == {"address": "0x08001000"}
+    assert last["at"].endswith("Z")
+    assert story["certificates"][0]["dac"].startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_show_of_an_unknown_unit_fails(filled: Path) -> None:
+    """Exit code 1, and the sentence says which ledger was asked."""
+    assert f"{filled} knows no unit SN7" in run("show", "SN7", ledger=filled, status=1)
+
+
+def test_export_writes_csv(filled: Path, tmp_path: Path) -> None:
+    """A header, then one row a unit."""
+    output = tmp_path / "units.csv"
+    run("export", "-o", str(output), ledger=filled)
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["uid"] for row in rows] == [str(target(1).uid), str(target(2).uid)]
+    assert (rows[1]["dac_serial_number"], rows[1]["attempts"], rows[1]["fault"]) == ("A2", "2", "")
+    assert list(rows[0]) == list(units.COLUMNS)
+
+
+def test_export_writes_json_lines(filled: Path) -> None:
+    """The same columns by the same names."""
+    rows = [json.loads(line) for line in run("export", "--format", "jsonl", ledger=filled).splitlines()]
+    assert [list(row) for row in rows] == [list(units.COLUMNS)] * 2
+    assert rows[0]["verdict"] == "pass"
+
+
+def test_every_column_is_documented(path: Path) -> None:
+    """The help and the export agree."""
+    assert list(units.COLUMNS) == [field.name for field in fields(UnitSummary)]
+    shown = " ".join(run("export", "--help", ledger=path).split())
+    assert all(f"{name}: " in shown for name in units.COLUMNS)
+
+
+def test_orphans_are_listed(filled: Path) -> None:
+    """The request whose answer never came, with the certificate that its key got later."""
+    (orphan,) = json.loads(run("orphans", "--json", ledger=filled))
+    assert (orphan["uid"], orphan["dac_serial_number"]) == (str(target(2).uid), "A2")
+    assert str(target(2).uid) in run("orphans", ledger=filled)
+
+
+def test_a_missing_ledger_is_a_fault(path: Path) -> None:
+    """`main` turns it into a sentence and exit code 3."""
+    result = CliRunner().invoke(units.app, ["list", "--ledger", str(path)])
+    assert isinstance(result.exception, LedgerUnavailable)
+
+
+def test_wrong_usage_has_exit_code_2(path: Path) -> None:
+    """As every command of the station."""
+    run("export", "--format", "xlsx", ledger=path, status=2)

@@ -1,0 +1,112 @@
+"""What the tests of the way to the PKI need: the development PKI, other servers, and the station's client to them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from development_pki.attestation import PRODUCT_ID, VENDOR_ID, Product
+from development_pki.authority import Issued, issued_by, opened
+from development_pki.certificate import Credential
+from development_pki.faults import Faults
+from development_pki.server import ESTServer, serving, tls_context
+from station.adapters.pki.enroller import NotNow
+from station.adapters.pki.est import ESTClient
+from station.faults import Fault
+
+PRODUCT = Product.numbered(0xFFF1, 0x8004)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def new_csr() -> tuple[bytes, ec.EllipticCurvePublicKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(VENDOR_ID, "FFF1"), x509.NameAttribute(PRODUCT_ID, "8004")])
+    csr = x509.CertificateSigningRequestBuilder(subject).sign(key, hashes.SHA256())
+    return csr.public_bytes(Encoding.DER), key.public_key()
+
+
+def saved(directory: Path, name: str, credential: Credential) -> None:
+    """Puts certificate and key in place of those in `tls/`."""
+    key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (directory / "tls" / f"{name}.pem").write_bytes(credential.certificate.public_bytes(Encoding.PEM))
+    (directory / "tls" / f"{name}-key.pem").write_bytes(key)
+
+
+def client(
+    directory: Path, url: str, connect_within: float = 5.0, reply_within: float = 5.0
+) -> AbstractAsyncContextManager[ESTClient]:
+    """The station's client, as its configuration makes it."""
+    files = directory / "tls"
+    return ESTClient.opened(
+        url,
+        ca=files / "ca.pem",
+        certificate=files / "station.pem",
+        key=files / "station-key.pem",
+        connect_within=connect_within,
+        reply_within=reply_within,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The development PKI and the station's client to it."""
+
+    directory: Path
+    faults: Faults
+    est: ESTClient
+
+    @property
+    def issued(self) -> list[Issued]:
+        return issued_by(self.directory)
+
+
+@asynccontextmanager
+async def served(directory: Path, station: Path | None = None) -> AsyncIterator[Served]:
+    faults = Faults()
+    with opened(directory, PRODUCT) as authority:
+        server = ESTServer(authority, faults, retry_after=3)
+        async with (
+            serving(server, tls_context(directory), "127.0.0.1", 0) as url,
+            client(station or directory, url) as est,
+        ):
+            yield Served(directory, faults, est)
+
+
+@asynccontextmanager
+async def answering(directory: Path, handler: Handler, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """A server with the right certificate, that answers everything as the handler does."""
+    application = web.Application()
+    application.router.add_route("*", "/{any:.*}", handler)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, 0, ssl_context=tls_context(directory)).start()
+        yield f"https://{host}:{runner.addresses[0][1]}/est"
+    finally:
+        await runner.cleanup()
+
+
+async def refused(directory: Path, handler: Handler, **client_settings: float) -> Fault | NotNow:
+    """What an enrolment comes to where the server answers so."""
+    async with answering(directory, handler) as url, client(directory, url, **client_settings) as est:
+        with pytest.raises((Fault, NotNow)) as caught:
+            await est.enroll(new_csr()[0])
+    assert isinstance(caught.value, Fault | NotNow)
+    return caught.value
+
+
+def status(number: int, text: str = "", **headers: str) -> Handler:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(
+            status=number, text=text, headers={name.replace("_", "-"): each for name, each in headers.items()}
+        )
+
+    return answer

@@ -1,0 +1,51 @@
+"""Runs `station demo` as a user would, and reads what it leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# The bench's boards answer in milliseconds when its time scale is 0; a mute one must not hold the tests up.
+SHORT_DEADLINES = {
+    "STATION__BOARD__BOOT_WITHIN": "4",
+    "STATION__BOARD__REPLY_WITHIN": "4",
+    "STATION__BOARD__REPEAT_EVERY": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """One finished run."""
+
+    exit_status: int
+    output: str
+    folder: Path
+
+    @property
+    def report(self) -> dict[str, list[dict[str, object]]]:
+        loaded: dict[str, list[dict[str, object]]] = json.loads((self.folder.parent / "report.json").read_text())
+        return loaded
+
+    def lines(self, name: str) -> list[dict[str, object]]:
+        """The JSON lines of a file that the run left."""
+        return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
+
+
+def demonstrate(folder: Path, *options: str, within: float = 120) -> Demonstration:
+    """`station demo` with time scale 0 and these options, in `folder`/line."""
+    place = folder / "line"
+    command = [sys.executable, "-m", "station", "demo", "--time-scale", "0", "--dir", str(place)]
+    done = subprocess.run(
+        [*command, "--json", str(folder / "report.json"), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=within,
+        cwd=ROOT,
+        env={**os.environ, **SHORT_DEADLINES},
+    )
+    return Demonstration(done.returncode, done.stdout + done.stderr, place)

@@ -1,0 +1,116 @@
+"""The main job, end to end: what the demonstration leaves in flash, ledger and PKI."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from station.matter.factory_data import FactoryData, Tag, decode
+from tests.line.station_demo import Demonstration, demonstrate
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+BOARDS = 64
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    done = demonstrate(tmp_path_factory.mktemp("demo"), "--boards", str(BOARDS))
+    assert done.exit_status == 0, done.output
+    return done
+
+
+def flashes(run: Demonstration) -> dict[str, FactoryData]:
+    """What stands in each board's external flash, by probe."""
+    return {folder.name: decode((folder / "qspi.bin").read_bytes()) for folder in (run.folder / "boards").iterdir()}
+
+
+def test_every_board_passes(run: Demonstration) -> None:
+    """Sixty-four at once."""
+    assert [board["verdict"] for board in run.report["boards"]] == ["pass"] * BOARDS
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [Tag.SERIAL_NUMBER],
+        [Tag.SPAKE2_SETUP_PASSCODE, Tag.SETUP_DISCRIMINATOR],
+        [Tag.SPAKE2_SALT],
+        [Tag.SPAKE2_VERIFIER],
+        [Tag.DEVICE_ATTESTATION_PUB_KEY],
+        [Tag.DEVICE_ATTESTATION_CERTIFICATE],
+    ],
+    ids=lambda tags: " with ".join(tag.name.lower() for tag in tags),
+)
+def test_no_two_units_are_alike(run: Demonstration, tags: list[Tag]) -> None:
+    """As read from their flash, and not as told by the station."""
+    assert len({tuple(data.records[tag] for tag in tags) for data in flashes(run).values()}) == BOARDS
+
+
+def test_flash_report_and_pki_tell_of_the_same_certificates(run: Demonstration) -> None:
+    """The DAC in flash is the one that the PKI issued and the station reports."""
+    issued = {str(line["serial_number"]): str(line["certificate"]).encode() for line in run.lines("pki/issued.jsonl")}
+    assert len(issued) == BOARDS
+    data = flashes(run)
+    for board in run.report["boards"]:
+        certificate = x509.load_pem_x509_certificate(issued[str(board["dac_serial_number"])])
+        in_flash = data[str(board["probe"])].records[Tag.DEVICE_ATTESTATION_CERTIFICATE]
+        assert certificate.public_bytes(serialization.Encoding.DER) == in_flash
+
+
+def test_openssl_accepts_every_certificate(run: Demonstration, tmp_path: Path) -> None:
+    """A second opinion that shares no code with us."""
+    pki = run.folder / "pki"
+    for number, data in enumerate(flashes(run).values()):
+        dac = tmp_path / f"{number}.pem"
+        certificate = x509.load_der_x509_certificate(data.records[Tag.DEVICE_ATTESTATION_CERTIFICATE])
+        dac.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", str(pki / "paa.pem"), "-untrusted", str(pki / "pai.pem")]
+    done = subprocess.run([*command, *map(str, tmp_path.glob("*.pem"))], capture_output=True, text=True, check=False)
+    assert done.stdout.count(": OK") == BOARDS, done.stdout + done.stderr
+
+
+def test_the_operational_image_stands_where_it_belongs(run: Demonstration) -> None:
+    """Byte for byte, on every board."""
+    image = (Path(__file__).parents[2] / "firmware_images" / "operational-flash.bin").read_bytes()
+    for folder in (run.folder / "boards").iterdir():
+        assert (folder / "internal.bin").read_bytes()[: len(image)] == image
+
+
+def test_three_invocations_make_a_unit(run: Demonstration) -> None:
+    """Recognise; factory data with provisioner; read-back with operational firmware. Each costs most of a second."""
+    invocations = [line for line in run.lines("bench.jsonl") if line["event"] == "invocation"]
+    assert len(invocations) == 3 * BOARDS
+
+
+def test_no_secret_is_in_logs_or_arguments(run: Demonstration) -> None:
+    """Passcodes, salts, verifiers and private keys of all units, in every form in which they would be readable."""
+    texts = "\n".join(
+        path.read_text(errors="replace")
+        for path in [*run.folder.glob("logs/*"), run.folder / "bench.jsonl", *run.folder.glob("transcripts/**/*")]
+        if path.is_file()
+    )
+    assert "attempt.finished" in texts
+    for data in flashes(run).values():
+        passcode = int.from_bytes(data.records[Tag.SPAKE2_SETUP_PASSCODE], "little")
+        assert f"{passcode:08d}" not in texts
+        for tag in (Tag.SPAKE2_SALT, Tag.SPAKE2_VERIFIER, Tag.DEVICE_ATTESTATION_PRIV_KEY):
+            secret = data.records[tag].hex()
+            assert secret[:16] not in texts.lower()
+            assert secret[16:32] not in texts.lower()
+
+
+def test_one_line_of_the_log_tells_each_verdict(run: Demonstration) -> None:
+    """With the seconds of every step."""
+    finished = [line for line in run.lines("logs/station.jsonl") if line["event"] == "attempt.finished"]
+    assert len(finished) == BOARDS
+    assert all(line["verdict"] == "pass" and len(dict(line["steps"])) == 8 for line in finished)  # type: ignore[call-overload]  # JSON
+
+
+def test_nothing_is_left_in_memory_files(run: Demonstration) -> None:
+    """Factory data and read-backs live for one invocation."""
+    scope = hashlib.sha256(bytes(run.folder)).hexdigest()[:8]
+    assert not list(Path("/dev/shm").glob(f"*{scope}"))

@@ -1,0 +1,190 @@
+"""What the EST client asks, and what it makes of every answer."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from development_pki.directory import load_credential, open_or_make
+from development_pki.tls import station_template
+from station.adapters.pki.enroller import NotNow, Outcome
+from station.adapters.pki.est import MAX_ANSWER
+from station.faults import CSRRejected, PKIAnswerInvalid, PKIRefusedStation
+from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, served, status
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A development PKI's directory: the station's files are in it, too."""
+    open_or_make(tmp_path / "pki", PRODUCT)
+    return tmp_path / "pki"
+
+
+@pytest.fixture
+async def pki(directory: Path) -> AsyncIterator[Served]:
+    async with served(directory) as pki:
+        yield pki
+
+
+async def test_the_certificate_is_for_the_key_in_the_request(pki: Served) -> None:
+    """Every board's request comes back as a DAC for its key, from a pool of connections."""
+    requests = [new_csr() for _ in range(20)]
+    dacs = await asyncio.gather(*[pki.est.enroll(csr) for csr, _ in requests])
+    for (_, key), dac in zip(requests, dacs, strict=True):
+        assert x509.load_der_x509_certificate(dac).public_key() == key
+    assert len(pki.issued) == 20
+
+
+async def test_the_authorities_are_pai_and_paa(pki: Served) -> None:
+    """They can be asked for without an effect."""
+    found = {each.public_bytes(Encoding.PEM) for each in await pki.est.authorities()}
+    assert found == {(pki.directory / name).read_bytes() for name in ("pai.pem", "paa.pem")}
+    assert pki.issued == []
+
+
+async def test_requests_are_base64_in_lines(directory: Path) -> None:
+    """Lines of 76 columns with a line end after the last, which every server can read."""
+    bodies = []
+
+    async def record(request: web.Request) -> web.Response:
+        bodies.append(await request.read())
+        assert request.headers["Content-Type"] == "application/pkcs10"
+        assert request.headers["Content-Transfer-Encoding"] == "base64"
+        assert int(request.headers["Content-Length"]) == len(bodies[0])
+        return web.Response(status=503)
+
+    async with answering(directory, record) as url, client(directory, url) as est:
+        csr, _ = new_csr()
+        with pytest.raises(NotNow):
+            await est.enroll(csr)
+    (body,) = bodies
+    lines = body.split(b"\n")
+    assert lines.pop() == b""
+    assert [len(line) for line in lines[:-1]] == [76] * (len(lines) - 1)
+    assert 0 < len(lines[-1]) <= 76
+    assert base64.b64decode(body) == csr
+
+
+@pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n"])
+async def test_the_certificate_is_found_among_others_in_any_form(directory: Path, line_end: bytes) -> None:
+    """Some servers send the whole chain, some break lines: the certificate is known by its key."""
+    pai = load_credential(directory, "pai")
+    csr, key = new_csr()
+    dac = pai.certify(station_template(), key)
+
+    async def answer(_: web.Request) -> web.Response:
+        der = pkcs7.serialize_certificates([pai.certificate, dac], Encoding.DER)
+        text = base64.b64encode(der)
+        return web.Response(
+            body=line_end.join(text[start : start + 64] for start in range(0, len(text), 64)) + line_end
+        )
+
+    async with answering(directory, answer) as url, client(directory, url) as est:
+        assert await est.enroll(csr) == dac.public_bytes(Encoding.DER)
+
+
+# --- answers that are no certificate ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["wrong_key", "garbage"])
+async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: str) -> None:
+    """A certificate for another key, or none at all, is no reason to ask again."""
+    pki.faults.set({fault: 1})
+    with pytest.raises(PKIAnswerInvalid):
+        await pki.est.enroll(new_csr()[0])
+    assert len(pki.issued) == 1
+
+
+@pytest.mark.parametrize("number", [200, 204, 206, 302])
+async def test_an_answer_that_is_no_enrolment_stops_the_line(directory: Path, number: int) -> None:
+    """Neither an empty answer nor one of something in between is a certificate, and nobody is followed elsewhere."""
+    assert isinstance(await refused(directory, status(number, Location="/elsewhere")), PKIAnswerInvalid)
+
+
+async def test_an_endless_answer_is_not_read_to_its_end(directory: Path) -> None:
+    """Nobody can fill the station's memory."""
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for _ in range(3):
+            await answer.write(bytes(MAX_ANSWER))
+        return answer
+
+    fault = await refused(directory, flood)
+    assert isinstance(fault, PKIAnswerInvalid)
+    assert fault.reason == "more than 65536 bytes"
+
+
+@pytest.mark.parametrize("number", [400, 403, 409, 413, 422])
+async def test_a_refused_request_is_the_boards(directory: Path, number: int) -> None:
+    """The PKI said no to this request: the next board may be better."""
+    fault = await refused(directory, status(number, "the subject\n is\x00 wrong\n" + "x" * 1000))
+    assert isinstance(fault, CSRRejected)
+    assert fault.reason.startswith(f"{number} the subject is wrong xxx")
+    assert len(fault.reason) <= 200
+
+
+@pytest.mark.parametrize("number", [401, 404, 405, 418])
+async def test_a_refused_station_is_the_lines(directory: Path, number: int) -> None:
+    """Without rights, or at the wrong address, no board can get anything."""
+    assert isinstance(await refused(directory, status(number)), PKIRefusedStation)
+
+
+@pytest.mark.parametrize("number", [408, 425, 429, 503])
+async def test_a_request_that_was_not_processed_may_be_repeated(directory: Path, number: int) -> None:
+    """These answers say that nothing was done."""
+    trouble = await refused(directory, status(number, Retry_After="17"))
+    assert isinstance(trouble, NotNow)
+    assert (trouble.outcome, trouble.after) == (Outcome.NOTHING_ISSUED, 17.0)
+
+
+@pytest.mark.parametrize("number", [500, 502, 504])
+async def test_after_an_error_of_the_server_nothing_is_known(directory: Path, number: int) -> None:
+    """A server that fails may fail after it has issued."""
+    trouble = await refused(directory, status(number))
+    assert isinstance(trouble, NotNow)
+    assert (trouble.outcome, trouble.after) == (Outcome.UNKNOWN, None)
+
+
+async def test_a_decision_can_be_put_off(pki: Served) -> None:
+    """202 says when to ask again, and the same request is then answered."""
+    pki.faults.set({"pending": 1})
+    csr, _ = new_csr()
+    with pytest.raises(NotNow) as caught:
+        await pki.est.enroll(csr)
+    assert (caught.value.outcome, caught.value.after) == (Outcome.PENDING, 3.0)
+    assert pki.issued == []
+    assert await pki.est.enroll(csr)
+
+
+@pytest.mark.parametrize(("text", "after"), [("0", 0), ("3600", 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)])
+async def test_retry_after_is_understood(directory: Path, text: str, after: float) -> None:
+    """It is a number of seconds or a date, and a date that has passed is now."""
+    trouble = await refused(directory, status(202, Retry_After=text))
+    assert isinstance(trouble, NotNow)
+    assert trouble.after == after
+
+
+async def test_retry_after_may_be_a_date_to_come(directory: Path) -> None:
+    """An hour from now is about 3,600 seconds."""
+    in_an_hour = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    trouble = await refused(directory, status(202, Retry_After=in_an_hour))
+    assert isinstance(trouble, NotNow)
+    assert trouble.after is not None
+    assert 3500 < trouble.after <= 3600
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "1.5", "²"])
+async def test_a_senseless_retry_after_is_none(directory: Path, text: str) -> None:
+    """The station then waits as long as it thinks fit."""
+    trouble = await refused(directory, status(202, Retry_After=text))
+    assert isinstance(trouble, NotNow)
+    assert trouble.after is None

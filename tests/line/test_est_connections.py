@@ -1,0 +1,212 @@
+"""The EST client's connections: what breaks, what is late, and who is let in."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from development_pki.directory import load_credential, open_or_make
+from development_pki.server import tls_context
+from development_pki.tls import TLSCredentials
+from station.adapters.pki import tls
+from station.adapters.pki.enroller import NotNow, Outcome
+from station.adapters.pki.est import ESTClient
+from station.faults import PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, status
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A development PKI's directory: the station's files are in it, too."""
+    open_or_make(tmp_path / "pki", PRODUCT)
+    return tmp_path / "pki"
+
+
+@pytest.fixture
+async def pki(directory: Path) -> AsyncIterator[Served]:
+    async with served(directory) as pki:
+        yield pki
+
+
+async def test_a_lost_answer_may_have_been_a_certificate(pki: Served) -> None:
+    """The PKI issued, and the connection broke."""
+    pki.faults.set({"drop_after_issue": 1})
+    with pytest.raises(NotNow) as caught:
+        await pki.est.enroll(new_csr()[0])
+    assert caught.value.outcome is Outcome.UNKNOWN
+    assert len(pki.issued) == 1
+
+
+async def test_half_an_answer_may_have_been_a_certificate(directory: Path) -> None:
+    """So did a connection that broke within the answer."""
+
+    async def half(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Length": "1000"})
+        await answer.prepare(request)
+        await answer.write(b"MII")
+        assert request.transport is not None
+        request.transport.close()
+        return answer
+
+    trouble = await refused(directory, half)
+    assert isinstance(trouble, NotNow)
+    assert trouble.outcome is Outcome.UNKNOWN
+
+
+async def test_a_late_answer_may_have_been_a_certificate(directory: Path) -> None:
+    """A server that does not answer in time may answer yet."""
+
+    async def never(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    trouble = await refused(directory, never, reply_within=0.05)
+    assert isinstance(trouble, NotNow)
+    assert trouble.outcome is Outcome.UNKNOWN
+
+
+async def test_what_is_not_connected_is_not_issued(directory: Path) -> None:
+    """Nobody listens: nothing can have been issued, and the line is told that the PKI is unavailable."""
+    async with answering(directory, status(200)) as url:
+        pass
+    async with client(directory, url) as est:
+        with pytest.raises(NotNow) as caught:
+            await est.enroll(new_csr()[0])
+        assert caught.value.outcome is Outcome.NOTHING_ISSUED
+        with pytest.raises(PKIUnavailable, match="Cannot connect"):
+            await est.authorities()
+
+
+async def test_a_server_that_does_not_speak_is_not_connected(directory: Path) -> None:
+    """The handshake has a deadline of its own, and before it nothing is sent."""
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/est"
+        async with client(directory, url, connect_within=0.05) as est:
+            with pytest.raises(NotNow) as caught:
+                await est.enroll(new_csr()[0])
+    assert caught.value.outcome is Outcome.NOTHING_ISSUED
+
+
+async def test_an_idle_connection_that_closes_at_the_wrong_moment_costs_nothing(directory: Path) -> None:
+    """A connection that closes between its choice and the request is replaced at once: nothing had been sent."""
+    asked = []
+
+    async def count(_: web.Request) -> web.Response:
+        asked.append(1)
+        return web.Response(status=503)
+
+    async def close_it(session: aiohttp.ClientSession, *_: object) -> None:
+        assert isinstance(session.connector, aiohttp.TCPConnector)
+        for connection in session.connector._acquired:  # there is no public way to the moment that this is about
+            assert connection.transport is not None
+            connection.transport.close()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(close_it)
+    files = directory / "tls"
+    context = tls.client_context(files / "ca.pem", files / "station.pem", files / "station-key.pem")
+    connector = aiohttp.TCPConnector(ssl=context)
+    async with (
+        answering(directory, count) as url,
+        aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as session,
+    ):
+        for _ in range(2):
+            with pytest.raises(NotNow, match="503"):
+                await ESTClient(session, url).enroll(new_csr()[0])
+    assert len(asked) == 2
+
+
+# --- who is who ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_of_another_authority_is_untrusted(directory: Path) -> None:
+    """Only the one configured authority counts, whatever the system trusts; the request does not leave."""
+    saved(directory, "ca", TLSCredentials.made().ca)
+    asked = []
+
+    async def record(_: web.Request) -> web.Response:
+        asked.append(1)
+        return web.Response()
+
+    assert isinstance(await refused(directory, record), PKIUntrusted)
+    assert asked == []
+
+
+async def test_a_server_of_another_name_is_untrusted(directory: Path) -> None:
+    """The certificate must be for the host in the URL."""
+    async with answering(directory, status(200), "127.0.0.2") as url, client(directory, url) as est:
+        with pytest.raises(PKIUntrusted, match=r"127\.0\.0\.2"):
+            await est.enroll(new_csr()[0])
+        with pytest.raises(PKIUntrusted):
+            await est.authorities()
+
+
+async def test_a_station_without_certificate_is_told_so(directory: Path) -> None:
+    """The PKI's own words reach the fault."""
+    context = ssl.create_default_context(cafile=directory / "tls/ca.pem")
+    async with served(directory) as pki, aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+        est = ESTClient(session, pki.est.url)
+        with pytest.raises(PKIRefusedStation, match="showed none"):
+            await est.enroll(new_csr()[0])
+        with pytest.raises(PKIRefusedStation, match="showed none"):
+            await est.authorities()
+    assert pki.issued == []
+
+
+async def test_a_station_of_another_authority_is_refused(directory: Path, tmp_path: Path) -> None:
+    """The check before the line opens says that it is the certificate; nothing is issued."""
+    open_or_make(tmp_path / "station", PRODUCT)
+    saved(tmp_path / "station", "ca", load_credential(directory, "tls/ca"))
+    async with served(directory, station=tmp_path / "station") as pki:
+        with pytest.raises(PKIRefusedStation, match="ends the connection"):
+            await pki.est.authorities()
+        with pytest.raises(NotNow):
+            await pki.est.enroll(new_csr()[0])
+        assert pki.issued == []
+
+
+@asynccontextmanager
+async def refusing(directory: Path, version: ssl.TLSVersion) -> AsyncIterator[str]:
+    """A server that tells why it refuses a client, and waits until that has been read.
+
+    Servers on asyncio tell nothing, and those that close at once may overtake their own words.
+    """
+    context = tls_context(directory)
+    context.minimum_version = context.maximum_version = version
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        handshake = context.wrap_bio(incoming, outgoing, server_side=True)
+        while received := await reader.read(4096):
+            incoming.write(received)
+            with suppress(ssl.SSLError):  # it wants more bytes, or it refuses: what it has to say is in `outgoing`
+                handshake.do_handshake()
+            writer.write(outgoing.read())
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/est"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_refusal_in_the_words_of_tls_is_understood(
+    directory: Path, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """Most servers say why they end the connection, with TLS 1.3 only after the client's part of the handshake."""
+    open_or_make(tmp_path / "station", PRODUCT)
+    saved(tmp_path / "station", "ca", load_credential(directory, "tls/ca"))
+    async with refusing(directory, version) as url, client(tmp_path / "station", url) as est:
+        with pytest.raises(PKIRefusedStation, match="UNKNOWN_CA"):
+            await est.enroll(new_csr()[0])
+        with pytest.raises(PKIRefusedStation, match="UNKNOWN_CA"):
+            await est.authorities()

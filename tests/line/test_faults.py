@@ -1,0 +1,41 @@
+"""Faults of the bench: each gives its verdict and its code, and the other boards pass."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.line.station_demo import demonstrate
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+FAULTS = Path(__file__).parent / "faults.toml"
+
+
+def test_every_fault_gives_its_verdict(tmp_path: Path) -> None:
+    """The demonstration exits 0 only if each board ends as its entry says and all others pass."""
+    run = demonstrate(tmp_path, "--boards", "12", "--faults", str(FAULTS))
+    assert run.exit_status == 0, run.output
+    fired = {line["board"] for line in run.lines("bench.jsonl") if line["event"] == "fault"}
+    assert fired == {entry["board"] for entry in tomllib.loads(FAULTS.read_text())["fault"]}
+
+
+def test_a_verdict_that_nobody_expected_fails_the_run(tmp_path: Path) -> None:
+    """The check can fail: a mute board without an expectation of it is a surprise."""
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nboard = 1\nat = "await_csr"\nwhat = "mute"\nexpect = { verdict = "pass" }\n')
+    run = demonstrate(tmp_path, "--boards", "2", "--faults", str(faults))
+    assert run.exit_status == 1
+    assert "board 1 should end as pass, it ended as fail (board.silent)" in run.output
+
+
+@pytest.mark.parametrize("phase", ["recognise", "flash_data", "await_csr", "deliver", "flash_operational", "confirm"])
+def test_a_pulled_board_is_void_in_every_phase(tmp_path: Path, phase: str) -> None:
+    """And the board beside it passes."""
+    faults = tmp_path / "faults.toml"
+    faults.write_text(
+        f'[[fault]]\nboard = 1\nat = "{phase}"\nwhat = "unplug"\n'
+        'expect = { verdict = "void", fault = "board.removed" }\n'
+    )
+    run = demonstrate(tmp_path, "--boards", "2", "--faults", str(faults))
+    assert run.exit_status == 0, run.output

@@ -1,0 +1,106 @@
+"""The files by which the station knows the PKI and shows who it is: what is wrong with them is said before the line opens."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from development_pki.directory import load_credential, open_or_make
+from development_pki.tls import server_template, station_template
+from station.adapters.pki import tls
+from station.faults import PKIFileUnusable
+from tests.line.pki_bench import PRODUCT, saved
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A development PKI's directory: the station's files are in it, too."""
+    open_or_make(tmp_path / "pki", PRODUCT)
+    return tmp_path / "pki"
+
+
+@contextmanager
+def unusable(directory: Path, name: str) -> Iterator[pytest.ExceptionInfo[PKIFileUnusable]]:
+    """The fault that the station's files give, which names one of them."""
+    with pytest.raises(PKIFileUnusable) as caught:
+        yield caught
+    assert caught.value.file == str(directory / "tls" / name)
+
+
+def context_of(directory: Path) -> ssl.SSLContext:
+    files = directory / "tls"
+    return tls.client_context(files / "ca.pem", files / "station.pem", files / "station-key.pem")
+
+
+def test_the_connection_is_at_least_tls_1_2_and_knows_the_host(directory: Path) -> None:
+    """What is configured is all that is trusted."""
+    context = context_of(directory)
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert [each["subject"] for each in context.get_ca_certs()] == [((("commonName", "TEST TLS CA"),),)]
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "station.pem", "station-key.pem"])
+def test_a_missing_file_is_named(directory: Path, name: str) -> None:
+    """Without it the line does not open."""
+    (directory / "tls" / name).unlink()
+    with unusable(directory, name) as caught:
+        context_of(directory)
+    assert "No such file" in caught.value.reason
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "station.pem", "station-key.pem"])
+def test_a_file_that_is_not_pem_is_named(directory: Path, name: str) -> None:
+    """So is one that is something else."""
+    (directory / "tls" / name).write_text("hello")
+    with unusable(directory, name):
+        context_of(directory)
+
+
+def test_a_key_of_another_certificate_is_noticed(directory: Path) -> None:
+    """Certificate and key belong together."""
+    (directory / "tls/station-key.pem").write_bytes((directory / "tls/server-key.pem").read_bytes())
+    with unusable(directory, "station-key.pem") as caught:
+        context_of(directory)
+    assert "KEY_VALUES_MISMATCH" in caught.value.reason
+
+
+def test_an_encrypted_key_does_not_ask_at_the_terminal(directory: Path) -> None:
+    """There is nobody to type a password."""
+    key = load_credential(directory, "tls/station").key
+    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (directory / "tls/station-key.pem").write_bytes(encrypted)
+    with unusable(directory, "station-key.pem"):
+        context_of(directory)
+
+
+@pytest.mark.parametrize(
+    ("days_from", "days_until", "says"), [(-2, -1, "expired at"), (1, 2, "is valid from"), (-2, 365, None)]
+)
+def test_the_certificate_must_be_valid_now(directory: Path, days_from: int, days_until: int, says: str | None) -> None:
+    """An expired certificate is found before the line opens, not by the PKI."""
+    now = datetime.now(UTC)
+    template = replace(
+        station_template(), valid_from=now + timedelta(days=days_from), valid_until=now + timedelta(days=days_until)
+    )
+    saved(directory, "station", load_credential(directory, "tls/ca").subordinate(template))
+    if says is None:
+        assert context_of(directory).get_ca_certs()
+        return
+    with unusable(directory, "station.pem") as caught:
+        context_of(directory)
+    assert caught.value.reason.startswith(says)
+
+
+def test_a_servers_certificate_is_none_for_a_station(directory: Path) -> None:
+    """A PKI would refuse it."""
+    saved(directory, "station", load_credential(directory, "tls/ca").subordinate(server_template()))
+    with unusable(directory, "station.pem") as caught:
+        context_of(directory)
+    assert caught.value.reason == "is not a certificate for clients"

@@ -1,0 +1,393 @@
+"""The relay to the PKI: what it writes down, what it asks for again, and what it never asks for twice."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from structlog.testing import capture_logs
+
+from development_pki.attestation import PRODUCT_ID, VENDOR_ID, Product, make_dac, make_paa, make_pai
+from development_pki.authority import issued_by, opened
+from development_pki.faults import Faults
+from development_pki.server import ESTServer, serving, tls_context
+from station.adapters.pki.enroller import NotNow, Outcome
+from station.adapters.pki.est import ESTClient
+from station.adapters.pki.relay import Limits, Relay
+from station.domain.credentials import Credentials, csr_key
+from station.domain.target import UID
+from station.faults import (
+    CSRRejected,
+    Fault,
+    PKIAnswerInvalid,
+    PKIAuthorityWrong,
+    PKIRefusedStation,
+    PKIUnavailable,
+    PKIUntrusted,
+)
+
+PRODUCT = Product.numbered(0xFFF1, 0x8004)
+PAA = make_paa(PRODUCT)
+PAI = make_pai(PAA, PRODUCT)
+PINNED = PAI.certificate.public_bytes(Encoding.DER)
+URL = "https://pki.example/est"
+UID_1, UID_2 = UID(bytes(11) + b"\1"), UID(bytes(11) + b"\2")
+PROMPT = Limits(first_pause=0.0)
+
+NOTHING = NotNow("busy", Outcome.NOTHING_ISSUED)
+LOST = NotNow("the connection broke", Outcome.UNKNOWN)
+PENDING = NotNow("not decided", Outcome.PENDING, after=0.0)
+
+
+class Journal:
+    """Everything that is to be written down, in a list."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.known: dict[str, Credentials] = {}
+        self.unanswered: dict[str, int] = {}
+
+    async def issued(self, key: str) -> Credentials | None:
+        return self.known.get(key)
+
+    async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
+        assert csr_key(csr) == key
+        assert uid in {UID_1, UID_2}
+        self.lines.append("submitted")
+        self.unanswered[key] = self.unanswered.get(key, 0) + 1
+        return self.unanswered[key] - 1
+
+    async def record_issued(self, key: str, credentials: Credentials) -> None:
+        self.lines.append("issued")
+        self.unanswered[key] -= 1
+        self.known[key] = credentials
+
+    async def record_rejected(self, key: str, reason: str) -> None:
+        assert reason
+        self.lines.append("rejected")
+        self.unanswered[key] -= 1
+
+
+class PKI:
+    """Answers by a script, then with certificates; writes into the journal's list when it was asked."""
+
+    url = URL
+
+    def __init__(self, journal: Journal, *script: Exception) -> None:
+        self.journal = journal
+        self.script: Iterator[Exception] = iter(script)
+        self.open = asyncio.Event()
+        self.open.set()
+        self.asked = asyncio.Event()
+        self.at_once = self.most_at_once = 0
+        self.serving: list[x509.Certificate] = [PAA.certificate, PAI.certificate]
+
+    async def enroll(self, csr: bytes) -> bytes:
+        self.journal.lines.append("asked")
+        self.asked.set()
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.open.wait()
+            await asyncio.sleep(0)  # lets others in, if they may
+        finally:
+            self.at_once -= 1
+        for trouble in self.script:
+            raise trouble
+        public_key = x509.load_der_x509_csr(csr).public_key()
+        assert isinstance(public_key, ec.EllipticCurvePublicKey)
+        return make_dac(PAI, PRODUCT, public_key).public_bytes(Encoding.DER)
+
+    async def authorities(self) -> list[x509.Certificate]:
+        return self.serving
+
+
+def new_csr() -> bytes:
+    subject = x509.Name([x509.NameAttribute(VENDOR_ID, "FFF1"), x509.NameAttribute(PRODUCT_ID, "8004")])
+    request = x509.CertificateSigningRequestBuilder(subject)
+    return request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+@pytest.fixture
+def csr() -> bytes:
+    return new_csr()
+
+
+def relay(journal: Journal, *script: Exception, limits: Limits = PROMPT) -> AbstractAsyncContextManager[Relay]:
+    return Relay.opened(PKI(journal, *script), PINNED, journal, limits)
+
+
+async def test_the_request_is_written_down_before_it_leaves(journal: Journal, csr: bytes) -> None:
+    """First the request, then the PKI, then the certificate; the board gets the pinned PAI with it."""
+    async with relay(journal) as authority:
+        credentials = await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked", "issued"]
+    assert credentials.key == csr_key(csr)
+    assert credentials.pai == PINNED
+    assert journal.known[csr_key(csr)] == credentials
+
+
+async def test_a_key_that_has_a_dac_gets_that_dac(journal: Journal, csr: bytes) -> None:
+    """The PKI is asked once for a key, and not again by a later relay with the same journal."""
+    async with relay(journal) as authority:
+        first = await authority.issue_dac(csr, UID_1)
+    async with relay(journal) as authority:
+        again = await authority.issue_dac(csr, UID_1)
+    assert again == first
+    assert journal.lines.count("asked") == 1
+
+
+async def test_another_request_for_the_same_key_is_the_same_key(journal: Journal) -> None:
+    """Signatures are random, so a board may repeat its request in other bytes: what counts is the key."""
+    private_key = ec.generate_private_key(ec.SECP256R1())
+    requests = [
+        x509.CertificateSigningRequestBuilder(x509.Name([]))
+        .sign(private_key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+        for _ in range(2)
+    ]
+    async with relay(journal) as authority:
+        answers = [await authority.issue_dac(each, UID_1) for each in requests]
+    assert requests[0] != requests[1]
+    assert answers[0] == answers[1]
+    assert journal.lines.count("asked") == 1
+
+
+async def test_two_at_once_share_one_request(journal: Journal, csr: bytes) -> None:
+    """Whoever asks for a key while it is being asked for waits for that answer."""
+    async with relay(journal) as authority, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(authority.issue_dac(csr, UID_1)) for _ in range(3)]
+    assert len({task.result() for task in tasks}) == 1
+    assert journal.lines == ["submitted", "asked", "issued"]
+
+
+async def test_a_certificate_is_not_lost_with_its_board(journal: Journal, csr: bytes) -> None:
+    """When the board is pulled, the answer is awaited and written down; the next attempt gets it."""
+    pki = PKI(journal)
+    pki.open.clear()
+    async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
+        attempt = asyncio.create_task(authority.issue_dac(csr, UID_1))
+        await pki.asked.wait()
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        pki.open.set()
+        credentials = await authority.issue_dac(csr, UID_1)
+    assert credentials.key == csr_key(csr)
+    assert journal.lines == ["submitted", "asked", "issued"]
+
+
+async def test_an_error_after_the_board_has_left_disturbs_nobody(journal: Journal, csr: bytes) -> None:
+    """A failure that nobody waits for is logged, and the relay goes on."""
+    pki = PKI(journal, CSRRejected("400"))
+    pki.open.clear()
+    with capture_logs() as logs:
+        async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
+            attempt = asyncio.create_task(authority.issue_dac(csr, UID_1))
+            await pki.asked.wait()
+            attempt.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await attempt
+            pki.open.set()
+            await authority.issue_dac(new_csr(), UID_2)
+    assert journal.lines.count("rejected") == 1
+    assert [line["key"] for line in logs if line["event"] == "dac.missed"] == [csr_key(csr)]
+
+
+async def test_what_is_under_way_at_the_end_stays_unanswered(journal: Journal, csr: bytes) -> None:
+    """When the daemon stops, a request without answer is left in the journal as such, for the next start."""
+    pki = PKI(journal)
+    pki.open.clear()
+    async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
+        attempt = asyncio.create_task(authority.issue_dac(csr, UID_1))
+        await pki.asked.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    assert journal.unanswered == {csr_key(csr): 1}
+
+
+# --- asking again ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_busy_pki_is_asked_again(journal: Journal, csr: bytes) -> None:
+    """Each answer that nothing was issued is written down, so no request stays open."""
+    async with relay(journal, NOTHING, NOTHING) as authority:
+        await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked", "rejected"] * 2 + ["submitted", "asked", "issued"]
+    assert journal.unanswered == {csr_key(csr): 0}
+
+
+async def test_a_pki_that_stays_busy_is_unavailable(journal: Journal, csr: bytes) -> None:
+    """Six requests are enough."""
+    async with relay(journal, *[NOTHING] * 10) as authority:
+        with pytest.raises(PKIUnavailable, match="busy"):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines.count("asked") == 6
+    assert journal.unanswered == {csr_key(csr): 0}
+
+
+async def test_a_lost_answer_is_asked_for_once_more(journal: Journal, csr: bytes) -> None:
+    """What may have been issued and lost stays in the journal beside the certificate that came, and is told."""
+    with capture_logs() as logs:
+        async with relay(journal, LOST) as authority:
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked", "submitted", "asked", "issued"]
+    assert journal.unanswered == {csr_key(csr): 1}
+    assert [line["requests"] for line in logs if line["event"] == "dac.orphan_possible"] == [1]
+
+
+async def test_answers_that_are_always_lost_do_not_buy_many_certificates(journal: Journal, csr: bytes) -> None:
+    """After two requests without answer the line is paused."""
+    async with relay(journal, *[LOST] * 10) as authority:
+        with pytest.raises(PKIUnavailable, match="broke"):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked"] * 2
+    assert journal.unanswered == {csr_key(csr): 2}
+
+
+async def test_a_pending_request_is_one_request(journal: Journal, csr: bytes) -> None:
+    """Asking whether the PKI has decided is not a new request, however often."""
+    async with relay(journal, *[PENDING] * 9) as authority:
+        await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted"] + ["asked"] * 10 + ["issued"]
+    assert journal.unanswered == {csr_key(csr): 0}
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+async def test_nobody_waits_for_what_will_come_too_late(journal: Journal, csr: bytes, outcome: Outcome) -> None:
+    """A PKI that asks for an hour is unavailable at once."""
+    async with relay(journal, NotNow("come back later", outcome, after=3600.0)) as authority:
+        with pytest.raises(PKIUnavailable, match="come back later"):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines.count("asked") == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [CSRRejected("400"), PKIRefusedStation(URL, "401"), PKIUntrusted(URL, "self-signed certificate")]
+)
+async def test_a_refusal_is_final(journal: Journal, csr: bytes, fault: Fault) -> None:
+    """It is written down that nothing was issued, and the PKI is not asked again."""
+    async with relay(journal, fault) as authority:
+        with pytest.raises(type(fault)):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked", "rejected"]
+
+
+async def test_a_wrong_answer_stays_in_the_journal(journal: Journal, csr: bytes) -> None:
+    """What was issued and cannot be used is an orphan; another request would make another."""
+    async with relay(journal, PKIAnswerInvalid(URL, "another key")) as authority:
+        with pytest.raises(PKIAnswerInvalid):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked"]
+    assert journal.unanswered == {csr_key(csr): 1}
+
+
+async def test_after_a_failure_the_key_can_be_asked_for_again(journal: Journal, csr: bytes) -> None:
+    """A failed request does not stick to its key."""
+    async with relay(journal, CSRRejected("400")) as authority:
+        with pytest.raises(CSRRejected):
+            await authority.issue_dac(csr, UID_1)
+        assert (await authority.issue_dac(csr, UID_1)).key == csr_key(csr)
+
+
+async def test_a_silent_pki_is_unavailable(journal: Journal, csr: bytes) -> None:
+    """The board's wait has an end, and the request stays in the journal without answer."""
+    pki = PKI(journal)
+    pki.open.clear()
+    async with Relay.opened(pki, PINNED, journal, Limits(answer_within=0.02)) as authority:
+        with pytest.raises(PKIUnavailable, match="within"):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked"]
+
+
+async def test_who_does_not_get_a_turn_has_requested_nothing(journal: Journal, csr: bytes) -> None:
+    """The wait for a turn is part of the wait, and a request that cannot leave is not written down."""
+    async with relay(journal, limits=Limits(answer_within=0.02, at_once=0)) as authority:
+        with pytest.raises(PKIUnavailable, match="within"):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines == []
+
+
+async def test_only_so_many_are_at_the_pki_at_once(journal: Journal) -> None:
+    """Sixty-four boards that become ready together do not overrun the PKI."""
+    pki = PKI(journal)
+    async with Relay.opened(pki, PINNED, journal, Limits(at_once=3)) as authority:
+        issued = await asyncio.gather(*[authority.issue_dac(new_csr(), UID_1) for _ in range(64)])
+    assert len({each.dac_serial_number for each in issued}) == 64
+    assert pki.most_at_once == 3
+
+
+# --- and the rest ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "after", "least", "most"),
+    [(1, None, 0, 0.25), (3, None, 0, 1.0), (9, None, 0, 8.0), (1, 0.0, 0, 0), (5, 7.0, 7.0, 7.7)],
+)
+def test_pauses(asked: int, after: float | None, least: float, most: float) -> None:
+    """Without a wish of the PKI any time up to a doubling limit; with one, that and a tenth more at most."""
+    pauses = [Limits().pause(asked, after) for _ in range(200)]
+    assert all(least <= pause <= most for pause in pauses)
+    assert len(set(pauses)) > 1 or most == 0
+
+
+async def test_every_certificate_of_a_real_pki_is_accounted_for(journal: Journal, csr: bytes, tmp_path: Path) -> None:
+    """Busy, then losing an answer: of the two that the development PKI issued one is delivered, one is an orphan."""
+    directory, faults = tmp_path / "pki", Faults()
+    with opened(directory, PRODUCT) as pki:
+        files = directory / "tls"
+        pai = pki.pai.certificate.public_bytes(Encoding.DER)
+        faults.set({"busy": 1, "pending": 1, "drop_after_issue": 1})
+        async with (
+            serving(ESTServer(pki, faults, retry_after=0), tls_context(directory), "127.0.0.1", 0) as url,
+            ESTClient.opened(
+                url, ca=files / "ca.pem", certificate=files / "station.pem", key=files / "station-key.pem"
+            ) as est,
+            Relay.opened(est, pai, journal, PROMPT) as authority,
+        ):
+            await authority.check()
+            credentials = await authority.issue_dac(csr, UID_1)
+    issued = [each["serial_number"] for each in issued_by(directory)]
+    assert len(issued) == 2
+    assert issued[1] == credentials.dac_serial_number
+    assert journal.unanswered == {csr_key(csr): 1}
+
+
+@pytest.mark.parametrize("others", [[], [PAA.certificate], [make_pai(PAA, PRODUCT).certificate]])
+async def test_the_pki_must_have_the_pinned_pai(journal: Journal, others: Sequence[x509.Certificate]) -> None:
+    """A PKI that issues under another PAI is noticed before any board is; its certificates come in any order."""
+    pki = PKI(journal)
+    async with Relay.opened(pki, PINNED, journal) as authority:
+        await authority.check()
+        pki.serving = list(others)
+        with pytest.raises(PKIAuthorityWrong, match="TEST PAI"):
+            await authority.check()
+    assert journal.lines == []
+
+
+async def test_requests_are_not_logged(journal: Journal, csr: bytes) -> None:
+    """Logs name a key by its hash and a certificate by its serial number, and hold neither."""
+    with capture_logs() as logs:
+        async with relay(journal, NOTHING, LOST) as authority:
+            credentials = await authority.issue_dac(csr, UID_1)
+            await authority.issue_dac(csr, UID_1)
+    assert [line["event"] for line in logs] == [
+        "retry.scheduled",
+        "retry.scheduled",
+        "dac.orphan_possible",
+        "dac.issued",
+        "dac.found",
+    ]
+    assert {line["key"] for line in logs} == {csr_key(csr)}
+    said = repr(logs)
+    assert not any(secret.hex() in said or repr(secret) in said for secret in (csr, credentials.dac, PINNED))

@@ -1,0 +1,112 @@
+"""A line that stands: boards are plugged in and pulled out by hand, and `station status` tells the truth all along."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from station.cli.demo_line import DemoLine
+from station.status import SlotStatus
+from tests.line.station_demo import ROOT, SHORT_DEADLINES
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+
+PHASES = [
+    "recognise",
+    "flash_data",
+    "flash_provisioner",
+    "await_csr",
+    "relay_to_pki",
+    "deliver",
+    "flash_operational",
+    "confirm",
+]
+
+
+class Standing:
+    """One standing line of two slots."""
+
+    def __init__(self, line: DemoLine) -> None:
+        self.line = line
+
+    def bench(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(self.line.folder)]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+    def slot(self, number: int) -> SlotStatus:
+        return self.line.status().slots[number - 1]
+
+    def wait(self, number: int, so: Callable[[SlotStatus], bool], within: float = 30) -> SlotStatus:
+        deadline = time.monotonic() + within
+        while not so(slot := self.slot(number)):
+            assert time.monotonic() < deadline, slot
+            time.sleep(0.02)
+        return slot
+
+
+@pytest.fixture
+def time_scale() -> float:
+    return 0.02
+
+
+@pytest.fixture
+def standing(tmp_path: Path, time_scale: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
+    for name, value in SHORT_DEADLINES.items():
+        monkeypatch.setenv(name, value)
+    with DemoLine.standing(tmp_path / "line", 2, 1, None, time_scale, None) as line:
+        yield Standing(line)
+
+
+def test_boards_come_and_go_in_every_phase(standing: Standing) -> None:
+    """Each pulled board is void, its slot is empty at once, and the next board on the slot passes."""
+    assert standing.slot(1).state == "empty"
+    for number, phase in enumerate(PHASES, start=1):
+        standing.bench("fault", "--board", str(2 * number - 1), "--at", phase, "--what", "unplug")
+        standing.bench("plug", "1", "--new")
+        standing.wait(1, lambda slot: slot.state == "empty")
+        standing.bench("plug", "1", "--new")
+        passed = standing.wait(1, lambda slot: slot.state in {"pass", "fail", "void", "out of service"})
+        assert passed.state == "pass", (phase, passed)
+        standing.bench("unplug", "1")
+        standing.wait(1, lambda slot: slot.state == "empty")
+
+
+def test_a_board_that_was_pulled_passes_when_it_comes_back(standing: Standing) -> None:
+    """With the identity that it had."""
+    standing.bench("fault", "--board", "1", "--at", "deliver", "--what", "unplug")
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.state == "empty")
+    standing.bench("plug", "1")
+    assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"
+
+
+def test_the_command_shows_what_the_daemon_says(standing: Standing) -> None:
+    """For people, and as JSON for scripts."""
+    standing.bench("plug", "2")
+    standing.wait(2, lambda slot: slot.state == "pass")
+    command = [sys.executable, "-m", "station", "status", "--config", str(standing.line.folder / "line.toml")]
+    done = subprocess.run([*command, "--json"], check=True, capture_output=True, cwd=ROOT)
+    assert [slot["state"] for slot in json.loads(done.stdout)["slots"]] == ["empty", "pass"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    assert "line open" in shown
+    assert re.search(r"^ ?2 +pass ", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("time_scale", [1.0])
+def test_sigterm_leaves_nothing_running(standing: Standing) -> None:
+    """No child process, no socket; the daemon ends well."""
+    standing.bench("plug", "1", "2")
+    standing.wait(1, lambda slot: slot.state == "running")
+    daemon = standing.line.processes["daemon"]
+    os.kill(daemon.pid, signal.SIGTERM)
+    assert daemon.wait(30) == 0
+    assert not (standing.line.folder / "station.sock").exists()
+    programmers = subprocess.run(["pgrep", "-f", str(standing.line.folder / "STM32CubeProgrammer")], check=False)
+    assert programmers.returncode == 1

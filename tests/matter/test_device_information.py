@@ -1,0 +1,101 @@
+"""Matter's limits for the records that describe a device."""
+
+from pathlib import Path
+
+import pytest
+
+from station.faults import FactoryDataInvalid
+from station.matter.device_information import (
+    check_device_information,
+    mistakes_in,
+    random_rotating_device_id,
+    terminated,
+)
+from station.matter.factory_data import FactoryData, Tag
+from station.matter.factory_data_json import from_json
+
+FULL = Path(__file__).parents[1] / "vectors" / "st" / "Full_FactoryData.json"
+
+
+def wrong(tag: Tag, value: bytes) -> list[str]:
+    return [mistake.place for mistake in mistakes_in(FactoryData({tag: value}))]
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        (Tag.VENDOR_NAME, b"x" * 32),
+        (Tag.VENDOR_NAME, "é".encode() * 16),
+        (Tag.PRODUCT_NAME, b"x" * 32 + b"\0"),
+        (Tag.SERIAL_NUMBER, b"S" * 32),
+        (Tag.HARDWARE_VERSION_STRING, b"x" * 64),
+        (Tag.MANUFACTURING_DATE, b"20240229"),
+        (Tag.MANUFACTURING_DATE, b"20261122LINE0001"),
+        (Tag.ROTATING_DEVICE_ID, b"0123456789abcdef" * 2),
+        (Tag.ROTATING_DEVICE_ID, b"0123456789ABCDEF" * 4),
+        (Tag.VENDOR_ID, b"\xf1\xff"),
+        (Tag.PRODUCT_ID, b"\xff\xff"),
+    ],
+)
+def test_what_matter_allows_passes(tag: Tag, value: bytes) -> None:
+    """Up to each limit, and with the NUL that newer firmware needs."""
+    assert wrong(tag, value) == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        (Tag.VENDOR_NAME, b"x" * 33),
+        (Tag.VENDOR_NAME, "é".encode() * 17),
+        (Tag.VENDOR_NAME, b"\0"),
+        (Tag.PRODUCT_NAME, b"a\nb"),
+        (Tag.SERIAL_NUMBER, b"S" * 33),
+        (Tag.HARDWARE_VERSION_STRING, b"x" * 65),
+        (Tag.HARDWARE_VERSION_STRING, b"1.0\0"),
+        (Tag.MANUFACTURING_DATE, b"2026112"),
+        (Tag.MANUFACTURING_DATE, b"20260229"),
+        (Tag.MANUFACTURING_DATE, b"22-11-2026"),
+        (Tag.MANUFACTURING_DATE, b"20261122LINE00012"),
+        (Tag.ROTATING_DEVICE_ID, b"0123456789abcdef"),
+        (Tag.ROTATING_DEVICE_ID, b"0123456789abcdef" * 4 + b"00"),
+        (Tag.ROTATING_DEVICE_ID, b"g123456789abcdef" * 2),
+        (Tag.VENDOR_ID, b"\xf5\xff"),
+        (Tag.VENDOR_ID, b"\0\0"),
+        (Tag.PRODUCT_ID, b"\0\0"),
+    ],
+)
+def test_what_matter_does_not_allow_is_named(tag: Tag, value: bytes) -> None:
+    """By the name of the record."""
+    assert wrong(tag, value) == [tag.name]
+
+
+def test_all_mistakes_are_refused_at_once() -> None:
+    """Nobody corrects a recipe mistake by mistake."""
+    with pytest.raises(FactoryDataInvalid) as caught:
+        check_device_information(FactoryData({Tag.VENDOR_NAME: b"x" * 33, Tag.VENDOR_ID: b"\0\0"}))
+    assert caught.value.place == "VENDOR_NAME"
+    assert "VENDOR_ID: 0x0000" in caught.value.reason
+
+
+def test_the_sample_of_st_is_allowed() -> None:
+    """What ST ships passes, and what is absent is not missed."""
+    check_device_information(from_json(FULL.read_bytes()))
+    assert mistakes_in(FactoryData({})) == []
+
+
+def test_three_strings_are_terminated_once() -> None:
+    """Those that firmware reads into a buffer that it may not have cleared."""
+    data = FactoryData({Tag.VENDOR_NAME: b"ACME", Tag.SERIAL_NUMBER: b"1", Tag.MANUFACTURING_DATE: b"20261122"})
+    assert terminated(data).records == {
+        Tag.VENDOR_NAME: b"ACME\0",
+        Tag.SERIAL_NUMBER: b"1\0",
+        Tag.MANUFACTURING_DATE: b"20261122",
+    }
+    assert terminated(terminated(data)) == terminated(data)
+
+
+def test_every_rotating_device_id_is_new_and_allowed() -> None:
+    """128 bits that depend on nothing."""
+    first, second = random_rotating_device_id(), random_rotating_device_id()
+    assert first != second
+    assert wrong(Tag.ROTATING_DEVICE_ID, first.encode()) == []

@@ -1,0 +1,53 @@
+"""Passcodes and discriminators that cannot be built wrong."""
+
+import pytest
+
+from station.matter.passcode import Discriminator, Passcode
+
+TRIVIAL = [*(int(digit * 8) for digit in "123456789"), 12345678, 87654321, 0]
+
+
+@pytest.mark.parametrize("value", [*TRIVIAL, -1, 99_999_999, 1 << 27])
+def test_a_forbidden_passcode_cannot_be_built(value: int) -> None:
+    """Matter Core Specification 5.1.7.1; the message does not tell the value."""
+    with pytest.raises(ValueError, match="1 to 99999998") as caught:
+        Passcode(value)
+    assert str(value) not in str(caught.value).replace("1 to 99999998", "")
+
+
+@pytest.mark.parametrize("value", [1, 20202021, 99_999_998])
+def test_a_passcode_has_eight_digits(value: int) -> None:
+    """Leading zeros belong to what a label shows."""
+    assert len(Passcode(value).digits) == 8
+    assert int(Passcode(value).digits) == value
+
+
+@pytest.mark.parametrize("shown", [f"{Passcode(20202021)}", repr(Passcode(20202021)), str([Passcode(20202021)])])
+def test_a_passcode_does_not_show_itself(shown: str) -> None:
+    """Not in a log line, and not within another value."""
+    assert shown.strip("[]") == "<Passcode>"
+
+
+def test_random_passcodes_are_spread_over_their_range() -> None:
+    """A thousand are all different in practice, and reach both ends."""
+    values = sorted(Passcode.random().value for _ in range(1000))
+    assert len(set(values)) > 990
+    assert values[0] < 2_000_000
+    assert values[-1] > 98_000_000
+
+
+@pytest.mark.parametrize("value", [-1, 4096])
+def test_a_discriminator_has_twelve_bits(value: int) -> None:
+    """Anything else cannot be built."""
+    with pytest.raises(ValueError, match="12 bits"):
+        Discriminator(value)
+
+
+def test_the_short_discriminator_is_the_top_four_bits() -> None:
+    """What a manual pairing code carries."""
+    assert Discriminator(0xF01).short == 0xF
+
+
+def test_random_discriminators_are_spread_over_their_range() -> None:
+    """All sixteen short ones turn up in a thousand."""
+    assert {Discriminator.random().short for _ in range(1000)} == set(range(16))

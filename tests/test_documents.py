@@ -1,0 +1,46 @@
+"""Documents and code say the same."""
+
+import re
+from pathlib import Path
+
+from station import faults
+from station.faults import Fault, LineFault, SlotFault, UnitFault
+
+ROOT = Path(__file__).parents[1]
+KINDS: dict[type, str] = {UnitFault: "unit", SlotFault: "slot", LineFault: "line"}
+
+
+def catalogue() -> list[type[Fault]]:
+    """Every fault of the catalogue, in the order of the file."""
+    kinds = [UnitFault, SlotFault, LineFault]
+    order = list(vars(faults))
+    return sorted(
+        (fault for kind in kinds for fault in kind.__subclasses__()), key=lambda fault: order.index(fault.__name__)
+    )
+
+
+def row(fault: type[Fault]) -> str:
+    kind = KINDS[next(base for base in fault.__mro__ if base in KINDS)]
+    return f"| `{fault.code}` | {kind} | {' '.join((fault.__doc__ or '').split())} |"
+
+
+def test_the_run_book_has_every_fault() -> None:
+    """In the words that the operator reads on the screen."""
+    book = (ROOT / "docs" / "operating.md").read_text()
+    listed = [line for line in book.splitlines() if re.match(r"\| `[a-z_]+\.[a-z_]+` \| (unit|slot|line) ", line)]
+    assert listed == [row(fault) for fault in catalogue()]
+
+
+def test_no_two_faults_share_a_code() -> None:
+    """Journal and screen count by it."""
+    codes = [fault.code for fault in catalogue()]
+    assert len(codes) == len(set(codes))
+
+
+def test_every_room_stands_on_the_map() -> None:
+    """A new module of the station needs a line in docs/design.md."""
+    rooms = set(re.findall(r"`station/([a-z_]+)(?:\.py|/)`", (ROOT / "docs" / "design.md").read_text()))
+    missing = {
+        path.stem for path in (ROOT / "station").iterdir() if path.stem not in rooms and not path.stem.startswith("__")
+    }
+    assert not missing

@@ -1,0 +1,25 @@
+"""What every board and every run of the programmer on one bench shares."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from virtual_bench.clock import Clock
+from virtual_bench.faults import Fault
+from virtual_bench.journal import Journal
+from virtual_bench.programmer.versions import Version
+from virtual_bench.timing import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One bench, for as long as it serves."""
+
+    directory: Path
+    seed: int
+    clock: Clock
+    profile: Profile
+    version: Version
+    journal: Journal
+    tasks: asyncio.TaskGroup
+    armed: list[Fault]

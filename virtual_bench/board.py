@@ -1,0 +1,166 @@
+"""A board and the ST-LINK probe that sits on it: everything that stays with it when it is pulled out."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+from virtual_bench import factory_data
+from virtual_bench.bench import Bench
+from virtual_bench.core import Core
+from virtual_bench.faults import BoardFaults, Fault
+from virtual_bench.firmware.hardware import Hardware
+from virtual_bench.flash import Flash
+from virtual_bench.option_bytes import OptionBytes
+from virtual_bench.programmer.stop import PROBE_GONE, TARGET_LOST, Stop
+from virtual_bench.secure_storage import SecureStorage
+from virtual_bench.serial_port import SerialPort
+from virtual_bench.wire import Wire
+
+NAME = "STM32WB5MM-DK"
+UID_ADDRESS = 0x1FFF7590
+INTERNAL = (0x08000000, 0x100000, 0x1000)  # address, bytes, bytes of a page
+EXTERNAL = (0x90000000, 0x200000, 0x10000)  # of the part's 16 MB, as much as anyone writes
+NAMEPLATE = "board.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Nameplate:
+    """What tells one board from another, and the hub port where it stands."""
+
+    number: int
+    probe: str
+    uid: bytes
+    port: int
+
+    @classmethod
+    def fresh(cls, seed: int, number: int, port: int) -> Self:
+        """A board that nobody has seen; the same again for the same seed and number."""
+        chance = hashlib.sha256(f"board {number} of bench {seed}".encode()).digest()
+        lot = b"Q%06d" % (int.from_bytes(chance[16:20]) % 1_000_000)  # a UID ends in its lot, in ASCII
+        return cls(number, f"066{chance[5:16].hex().upper()[:21]}", chance[:5] + lot, port)
+
+
+class Holder(Protocol):
+    """Who has the probe: one run of the programmer."""
+
+    pid: int
+
+    def stop(self, how: Stop) -> None: ...
+
+
+class Board:
+    """One board with its probe. Its memories are the files in its directory."""
+
+    def __init__(self, bench: Bench, nameplate: Nameplate, options: OptionBytes, act: Callable[[Fault], None]) -> None:
+        self._seed = bench.seed
+        self.nameplate = nameplate
+        self.options = options
+        self.directory = _directory(bench.directory, nameplate.probe)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.internal = Flash(self.directory / "internal.bin", *INTERNAL)
+        self.external = Flash(self.directory / "qspi.bin", *EXTERNAL)
+        self.faults = BoardFaults(nameplate.number, bench.armed, bench.journal, act)
+        self.wire = Wire(self.faults)
+        self.secure_storage = SecureStorage(self.directory / "secure_storage.json")
+        self.core = Core(
+            Hardware(
+                nameplate.uid,
+                self.internal,
+                self.external,
+                self.secure_storage,
+                self.wire,
+                bench.clock,
+                bench.profile,
+            ),
+            bench.tasks,
+            f"firmware of board {nameplate.number}",
+        )
+        self.plugged = False
+        self.plugging = 0  # how many times it was plugged in
+        self.announced = False  # whether links tell of its serial port
+        self.wedged = False  # the probe, until it is plugged in again
+        self.holder: Holder | None = None
+        self.serial_port: SerialPort | None = None
+        self.tty = ""
+        self.save()
+
+    @classmethod
+    def loaded(cls, bench: Bench, directory: Path, act: Callable[[Fault], None]) -> Self:
+        """The board whose files these are."""
+        saved = json.loads((directory / NAMEPLATE).read_text())
+        nameplate = Nameplate(saved["number"], directory.name, bytes.fromhex(saved["uid"]), saved["port"])
+        return cls(bench, nameplate, OptionBytes(saved["option_bytes"]), act)
+
+    @property
+    def probe(self) -> str:
+        """The serial number that its probe tells."""
+        if fault := self.faults.lasting("duplicate_serial"):
+            return Nameplate.fresh(self._seed, fault.integer("of") or 1, self.nameplate.port).probe
+        return self.nameplate.probe
+
+    @property
+    def provisioned(self) -> bool:
+        """Whether a DAC stands in its factory data."""
+        return factory_data.DAC in factory_data.readable(self.external)
+
+    def memory(self, address: int, size: int) -> Flash | None:
+        """The flash that holds the whole range."""
+        return next((flash for flash in (self.internal, self.external) if flash.holds(address, size)), None)
+
+    def plug(self, tty: str) -> None:
+        """The cable goes in: the core boots, and a serial port appears."""
+        self.plugged = self.announced = True
+        self.plugging += 1
+        self.tty = tty
+        self.faults.plugged()
+        self.serial_port = SerialPort(self.wire.heard)
+        self.wire.plug(self.serial_port)
+        self.core.reset()
+
+    def unplug(self) -> None:
+        """The cable is out: whoever has the probe loses it. Whoever has the serial port open sees it hang up."""
+        if self.holder is not None:
+            self.holder.stop(PROBE_GONE)
+        self.core.halt()
+        self.lose_tty()
+        self.faults.unplugged()
+        self.plugged = self.wedged = False
+
+    def lose_tty(self) -> None:
+        """Nothing passes on the serial line any more."""
+        self.wire.unplug()
+        if self.serial_port is not None:
+            self.serial_port.close()
+            self.serial_port = None
+
+    def reset(self) -> None:
+        """The core starts anew; what was in its registers and on its way is lost."""
+        self.wire.reset()
+        self.core.reset()
+
+    def brown_out(self) -> None:
+        """The supply dips: the core starts anew, and whoever has the probe loses the core."""
+        if self.holder is not None:
+            self.holder.stop(TARGET_LOST)
+        self.reset()
+
+    def save(self) -> None:
+        """Writes down what is not in the memories."""
+        saved = {
+            "number": self.nameplate.number,
+            "port": self.nameplate.port,
+            "uid": self.nameplate.uid.hex(),
+            "option_bytes": self.options.values,
+        }
+        (self.directory / NAMEPLATE).write_text(json.dumps(saved, indent=1) + "\n")
+
+    def close(self) -> None:
+        self.internal.close()
+        self.external.close()
+
+
+def _directory(bench: Path, probe: str) -> Path:
+    return bench / "boards" / probe

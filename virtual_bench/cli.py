@@ -1,0 +1,197 @@
+"""The command line: serve a bench, and plug, unplug, spoil and look at what is on it."""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from virtual_bench import control
+from virtual_bench.fault_file import FaultsInvalid, load, typed
+from virtual_bench.faults import CATALOGUE
+from virtual_bench.journal import BenchTaken
+from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS
+from virtual_bench.server import Settings
+from virtual_bench.server import serve as serve_bench
+from virtual_bench.timing import DEFAULT_PROFILE, PROFILES
+
+FAILED, USAGE, ENVIRONMENT_MISSING = 1, 2, 3
+
+app = typer.Typer(
+    help="ST-LINK probes, boards and STM32_Programmer_CLI without hardware: what a station meets at its bench.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Directory = Annotated[Path, typer.Option("--dir", help="Boards, programmer, device links and bench.jsonl.")]
+Ports = Annotated[list[int] | None, typer.Argument(metavar="[PORT]...", help="Hub ports, from 1.")]
+All = Annotated[bool, typer.Option("--all", help="Every port.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.command()
+def serve(
+    directory: Directory,
+    probes: Annotated[int, typer.Option(min=1, max=256, help="Ports of the hub.")] = 8,
+    seed: Annotated[int, typer.Option(help="Which probes and UIDs the boards have.")] = 1,
+    time_scale: Annotated[float, typer.Option(min=0, help="1 is real time, 0 takes none.")] = 1.0,
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML; see `virtual-bench fault --list`.")] = None,
+    profile: Annotated[str, typer.Option(help=f"Host and probe: {', '.join(PROFILES)}.")] = DEFAULT_PROFILE,
+    programmer_version: Annotated[str, typer.Option(help=f"Which to be: {', '.join(VERSIONS)}.")] = DEFAULT_VERSION,
+) -> None:
+    """Serve a bench until SIGINT or SIGTERM. Prints one line when it is ready, and writes DIR/bench.json.
+
+    What is on the bench stays in DIR: boards that were there before stand at their ports again.
+    """
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"{profile}: there are {', '.join(PROFILES)}", param_hint="--profile")
+    if programmer_version not in VERSIONS:
+        raise typer.BadParameter(f"there are {', '.join(VERSIONS)}", param_hint="--programmer-version")
+    try:
+        armed = load(faults) if faults else []
+    except FaultsInvalid as exc:
+        raise _ended(USAGE, str(exc)) from exc
+    except OSError as exc:
+        raise _ended(USAGE, f"{faults}: {exc.strerror}") from exc
+    settings = Settings(
+        directory.absolute(), probes, seed, time_scale, PROFILES[profile], VERSIONS[programmer_version], armed
+    )
+    try:
+        _run(serve_bench(settings, lambda path: typer.echo(f"virtual-bench: ready, see {path}")))
+    except (BenchTaken, OSError) as exc:
+        raise _ended(ENVIRONMENT_MISSING, str(exc)) from exc
+
+
+@app.command()
+def plug(
+    directory: Directory,
+    ports: Ports = None,
+    *,
+    everything: All = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="A fresh board in the place of the one that stands there.")
+    ] = False,
+) -> None:
+    """Plug in the board that stands at a hub port; at a port where none stands, a fresh one."""
+    for board in _ask(directory, "plug", ports=_chosen(ports, everything=everything), new=new):
+        typer.echo("port {port}: board {board}, probe {probe}, {tty}".format_map(board))
+
+
+@app.command()
+def unplug(directory: Directory, ports: Ports = None, *, everything: All = False) -> None:
+    """Pull out boards; they stay at their ports, with all that is in their memories."""
+    for board in _ask(directory, "unplug", ports=_chosen(ports, everything=everything)):
+        typer.echo("port {port}: board {board} pulled out".format_map(board))
+
+
+@app.command()
+def fault(
+    *,
+    listed: Annotated[bool, typer.Option("--list", help="Show what can be made to go wrong.")] = False,
+    as_json: AsJSON = False,
+    directory: Annotated[Path | None, typer.Option("--dir", help="The bench to spoil.")] = None,
+    board: Annotated[int | None, typer.Option(help="In order of first plugging, from 1.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="PHASE")] = None,
+    what: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter, or times.")
+    ] = None,
+) -> None:
+    """List the faults there are, or arm one for a board: it happens when that board reaches the phase."""
+    if listed:
+        typer.echo(_catalogue_json() if as_json else _catalogue_text())
+        return
+    if directory is None or board is None or at is None or what is None:
+        raise typer.BadParameter("either --list, or --dir, --board, --at and --what")
+    parameters = CATALOGUE[what].parameters if what in CATALOGUE else {}
+    entry: dict[str, object] = {"board": board, "at": at, "what": what}
+    for key, _, text in (value.partition("=") for value in values or ()):
+        entry[key] = typed(parameters[key], text) if key in parameters else int(text) if text.isdigit() else text
+    _ask(directory, "fault", fault=entry)
+
+
+@app.command()
+def status(directory: Directory, *, as_json: AsJSON = False) -> None:
+    """Show ports, boards, what runs on them, the phase they are in, and who has their probes."""
+    ports = _ask(directory, "status")
+    if as_json:
+        typer.echo(json.dumps({"ports": ports}, indent=1))
+        return
+    for port in ports:
+        if not port["plugged"]:
+            typer.echo(
+                f"port {port['port']}: " + (f"board {port['board']}, pulled out" if "board" in port else "empty")
+            )
+            continue
+        typer.echo(
+            "port {port}: board {board}, probe {probe} ({probe_state}), {tty}, UID {uid}, runs {firmware}, "
+            "phase {phase}".format_map({key: "none" if value is None else value for key, value in port.items()})
+        )
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+def _chosen(ports: list[int] | None, *, everything: bool) -> list[int]:
+    if everything == bool(ports):
+        raise typer.BadParameter("name ports, or say --all")
+    return ports or []
+
+
+def _ask(directory: Path, command: str, **arguments: object) -> list[dict[str, object]]:
+    try:
+        return control.ask(directory, command, **arguments)
+    except control.BenchAbsent as exc:
+        raise _ended(ENVIRONMENT_MISSING, str(exc)) from exc
+    except control.Refused as exc:
+        raise _ended(FAILED, str(exc)) from exc
+
+
+def _ended(status: int, message: str) -> typer.Exit:
+    for line in message.splitlines():
+        typer.echo(f"virtual-bench: {line}", err=True)
+    return typer.Exit(status)
+
+
+def _catalogue_text() -> str:
+    lines = []
+    for kind in CATALOGUE.values():
+        lines.append(f"{kind.name}: {kind.does}\n    at {', '.join(kind.phases)}; {kind.nature.value}")
+        lines += [
+            f"    {name}: {parameter.says}"
+            + (f" ({', '.join(parameter.choices)})" if parameter.choices else "")
+            + (f" [{parameter.default}]" if parameter.default is not None else "")
+            for name, parameter in kind.parameters.items()
+        ]
+    return "\n".join(lines)
+
+
+def _catalogue_json() -> str:
+    rows = [
+        {
+            "name": kind.name,
+            "does": kind.does,
+            "when": kind.nature.value,
+            "phases": list(kind.phases),
+            "parameters": {
+                name: {"type": parameter.kind.__name__, "default": parameter.default, "says": parameter.says}
+                | ({"choices": list(parameter.choices)} if parameter.choices else {})
+                for name, parameter in kind.parameters.items()
+            },
+        }
+        for kind in CATALOGUE.values()
+    ]
+    return json.dumps({"faults": rows}, indent=1)
+
+
+def _run(main_task: Coroutine[None, None, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        asyncio.run(main_task)
+    else:
+        uvloop.run(main_task)

@@ -1,0 +1,27 @@
+"""The one clock of the bench: every delay there is passes through it, multiplied by the time scale."""
+
+import asyncio
+
+SHORTEST_PERIOD = 0.1  # real seconds: what repeats for ever would flood the serial ports at time scale 0
+
+
+class Clock:
+    """Scaled seconds on the running loop's clock; at scale 0 nothing takes any time."""
+
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
+
+    def now(self) -> float:
+        """Real seconds, on the loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def scaled(self, seconds: float) -> float:
+        return seconds * self._scale
+
+    def period(self, seconds: float) -> float:
+        """The real time between two of what repeats for ever."""
+        return max(self.scaled(seconds), SHORTEST_PERIOD)
+
+    async def sleep(self, seconds: float) -> None:
+        if self._scale and seconds > 0:
+            await asyncio.sleep(self.scaled(seconds))

@@ -1,0 +1,109 @@
+"""The control socket: one JSON object asked, one answered, a line each. And the client that the command line uses."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from virtual_bench.bench import Bench
+from virtual_bench.board import Board
+from virtual_bench.fault_file import FaultsInvalid, read
+from virtual_bench.hub import Hub, HubError
+
+ANSWERED_WITHIN = 30.0
+READY = "bench.json"
+
+
+class BenchAbsent(Exception):
+    """No bench serves that directory; the text says what to do."""
+
+
+class Refused(Exception):
+    """The bench did not do all of it; the text says why."""
+
+
+def ask(directory: Path, command: str, **arguments: object) -> list[dict[str, object]]:
+    """Asks the bench that serves a directory. Raises BenchAbsent or Refused."""
+    try:
+        address = json.loads((directory / READY).read_text())["socket"]
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWERED_WITHIN)
+            connection.connect(address)
+            with connection.makefile("rw") as file:
+                file.write(json.dumps({"command": command, **arguments}) + "\n")
+                file.flush()
+                answer = json.loads(file.readline())
+    except (OSError, ValueError) as exc:
+        raise BenchAbsent(
+            f"no virtual bench serves {directory}: start one with `virtual-bench serve --dir {directory}`"
+        ) from exc
+    if "refused" in answer:
+        raise Refused(answer["refused"])
+    return [dict(entry) for entry in answer["done"]]
+
+
+class Control(asyncio.Protocol):
+    """One client of a bench, as long as it asks."""
+
+    def __init__(self, bench: Bench, hub: Hub) -> None:
+        self._bench = bench
+        self._hub = hub
+        self._received = b""
+        self._transport: asyncio.WriteTransport | None = None
+
+    # Typed as what a stream socket gives; uvloop's transports are not subclasses of it, so there is no asking.
+    def connection_made(self, transport: asyncio.WriteTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            self._transport.write(json.dumps(self._answer(line)).encode() + b"\n")
+
+    def _answer(self, line: bytes) -> dict[str, object]:
+        try:
+            return {"done": list(self._done(json.loads(line)))}
+        except (HubError, FaultsInvalid, OSError) as exc:
+            return {"refused": str(exc)}
+        except (KeyError, TypeError, ValueError) as exc:
+            return {"refused": f"the question makes no sense: {exc!r}"}
+
+    def _done(self, question: dict[str, object]) -> Iterator[dict[str, object]]:
+        hub = self._hub
+        match question:
+            case {"command": "plug", "ports": list(ports), "new": bool(new)}:
+                for port in ports or [port for port in hub.ports if not _is_plugged(hub.board(port))]:
+                    yield _described(port, hub.plug(port, new=new))
+            case {"command": "unplug", "ports": list(ports)}:
+                for port in ports or [port for port, _ in hub.plugged()]:
+                    yield _described(port, hub.unplug(port))
+            case {"command": "fault", "fault": dict(fault)}:
+                self._bench.armed.append(read(fault))
+            case {"command": "status"}:
+                for port in hub.ports:
+                    yield {"path": hub.path(port)} | _described(port, hub.board(port))
+            case _:
+                raise ValueError(question)
+
+
+def _is_plugged(board: Board | None) -> bool:
+    return board is not None and board.plugged
+
+
+def _described(port: int, board: Board | None) -> dict[str, object]:
+    if board is None:
+        return {"port": port, "plugged": False}
+    holder = board.holder
+    return {
+        "port": port,
+        "plugged": board.plugged,
+        "board": board.nameplate.number,
+        "probe": board.probe,
+        "uid": board.nameplate.uid.hex(),
+        "tty": board.tty if board.announced else None,
+        "firmware": board.core.state() if board.plugged else None,
+        "phase": board.faults.phase,
+        "probe_state": "wedged" if board.wedged else f"held by process {holder.pid}" if holder else "free",
+    }

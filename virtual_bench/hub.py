@@ -1,0 +1,164 @@
+"""The USB hub: which board stands at which port, what is plugged in, and the links in DIR/dev that tell of it.
+
+The links are laid out as udev does it: /dev/serial and its folders come with the first link and go with the last.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+
+from virtual_bench import factory_data
+from virtual_bench.bench import Bench
+from virtual_bench.board import NAMEPLATE, Board, Nameplate
+from virtual_bench.faults import Fault
+from virtual_bench.option_bytes import OptionBytes
+
+OTHER_PRODUCT = "STLINK-V3"
+
+
+class HubError(Exception):
+    """The hub cannot do what was asked; the text says why."""
+
+
+class Hub:
+    """Ports 1 to N, each with at most one board standing there, plugged in or pulled out."""
+
+    def __init__(self, bench: Bench, ports: int) -> None:
+        self.ports = range(1, ports + 1)
+        self._bench = bench
+        self._dev = bench.directory / "dev"
+        self._boards: dict[int, Board] = {}
+        self._linked: dict[Path, str] = {}
+        self._next_number = 1
+        for file in sorted((bench.directory / "boards").glob(f"*/{NAMEPLATE}")):
+            self._stand(Board.loaded(bench, file.parent, self._act))
+
+    @property
+    def serial_dir(self) -> Path:
+        return self._dev / "serial"
+
+    def path(self, port: int) -> str:
+        """The physical path of a port, as udev names it."""
+        return f"pci-0000:00:14.0-usb-0:1.{port}"
+
+    def board(self, port: int) -> Board | None:
+        """The board that stands there, plugged in or not."""
+        return self._boards.get(port)
+
+    def plugged(self) -> Iterator[tuple[int, Board]]:
+        """Port and board, in the order of their serial ports."""
+        found = [(port, board) for port, board in self._boards.items() if board.plugged]
+        yield from sorted(found, key=lambda entry: int(entry[1].tty.removeprefix("ttyACM")))
+
+    def on_probe(self, serial_number: str | None, index: int = 0) -> Board | None:
+        """The plugged board whose probe has this serial number, or stands at this place in the listing."""
+        boards = [board for _, board in self.plugged()]
+        if serial_number is None:
+            return boards[index] if index < len(boards) else None
+        return next((board for board in boards if board.probe == serial_number.upper()), None)
+
+    def plug(self, port: int, *, new: bool = False) -> Board:
+        """Plugs in the board that stands at a port, or a fresh one. Raises HubError."""
+        if port not in self.ports:
+            raise HubError(f"there is no port {port}: this hub has {self.ports[0]} to {self.ports[-1]}")
+        board = self._boards.get(port)
+        if board is not None and board.plugged:
+            raise HubError(f"a board is plugged in at port {port} already: unplug it first")
+        if board is None or new:
+            nameplate = Nameplate.fresh(self._bench.seed, self._next_number, port)
+            board = Board(self._bench, nameplate, OptionBytes(), self._act)
+            self._stand(board)
+        taken = {other.tty for _, other in self.plugged()}
+        board.plug(next(name for number in count() if (name := f"ttyACM{number}") not in taken))
+        self._link()
+        self._bench.journal.write("plugged", **self._described(port, board))
+        return board
+
+    def unplug(self, port: int) -> Board:
+        """Pulls out the board at a port. Raises HubError."""
+        board = self._boards.get(port)
+        if board is None or not board.plugged:
+            raise HubError(f"no board is plugged in at port {port}")
+        self._bench.journal.write("unplugged", **self._described(port, board))
+        self._hang_up(board)
+        board.unplug()
+        return board
+
+    def close(self) -> None:
+        """Pulls out everything; the boards' files stay."""
+        for port, _ in [*self.plugged()]:
+            self.unplug(port)
+        for board in self._boards.values():
+            board.close()
+
+    def _stand(self, board: Board) -> None:
+        if (before := self._boards.get(board.nameplate.port)) is not None:
+            before.close()
+        self._boards[board.nameplate.port] = board
+        self._next_number = max(self._next_number, board.nameplate.number + 1)
+
+    def _link(self) -> None:
+        """Makes the links in DIR/dev those of what is plugged in."""
+        wanted: dict[Path, str] = {}
+        for port, board in self.plugged():
+            if board.announced and board.serial_port is not None:
+                wanted |= self._links(port, board, board.serial_port.path)
+        for link in reversed([link for link in self._linked if link not in wanted]):
+            link.unlink()
+            if link.parent != self._dev and not any(link.parent.iterdir()):
+                link.parent.rmdir()
+        if self.serial_dir.exists() and not any(self.serial_dir.iterdir()):
+            self.serial_dir.rmdir()
+        for link, target in wanted.items():
+            if self._linked.get(link) != target:
+                link.parent.mkdir(parents=True, exist_ok=True)
+                unnamed = self._dev / f".{link.name}"  # in a folder that nobody watches for boards
+                unnamed.symlink_to(target)
+                unnamed.rename(link)
+        self._linked = wanted
+
+    def _links(self, port: int, board: Board, device: str) -> dict[Path, str]:
+        """The links of a board and where they lead, in the order in which they come; a path has its probe at once."""
+        profile = self._bench.profile
+        duplicate = board.faults.lasting("duplicate_serial")
+        product = OTHER_PRODUCT if duplicate and duplicate.text("product") == "other" else profile.probe_product
+        name = f"usb-STMicroelectronics_{product.replace(' ', '_')}_{board.probe}-if02"
+        return {
+            self._dev / board.tty: device,
+            self.serial_dir / "by-id" / name: f"../../{board.tty}",
+            self.serial_dir / "by-path" / f"{self.path(port)}:1.2": f"../../{board.tty}",
+        }
+
+    def _described(self, port: int, board: Board) -> dict[str, object]:
+        return {"board": board.nameplate.number, "probe": board.probe, "port": port, "tty": board.tty}
+
+    def _act(self, fault: Fault) -> None:
+        """What a fault does to a board as a whole, now or some time after its phase began."""
+        port, board = next((port, board) for port, board in self.plugged() if board.nameplate.number == fault.board)
+        plugging = board.plugging
+
+        def act() -> None:
+            if board.plugged and board.plugging == plugging:  # else nobody is there any more
+                self._deeds(port, board)[fault.kind.name]()
+
+        after = self._bench.clock.scaled(fault.number("after")) if "after" in fault.kind.parameters else 0
+        if after > 0:
+            asyncio.get_running_loop().call_later(after, act)
+        else:
+            act()
+
+    def _deeds(self, port: int, board: Board) -> Mapping[str, Callable[[], object]]:
+        return {
+            "unplug": lambda: self.unplug(port),
+            "tty_gone": lambda: self._hang_up(board),
+            "brown_out": board.brown_out,
+            "secure_storage_written": board.secure_storage.occupy,
+            "factory_data_erased": lambda: board.external.erase(factory_data.ADDRESS, factory_data.BLOCK),
+        }
+
+    def _hang_up(self, board: Board) -> None:
+        """Removes the links first, then the serial port, as udev and the kernel do it."""
+        board.announced = False
+        self._link()
+        board.lose_tty()

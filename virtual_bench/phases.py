@@ -1,0 +1,27 @@
+"""The phases of the station's procedure, as far as someone can tell who sees only the programmer and the serial port. Pure."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    RECOGNISE = "recognise"
+    COPROCESSOR = "coprocessor"
+    FLASH_DATA = "flash_data"
+    FLASH_PROVISIONER = "flash_provisioner"
+    AWAIT_CSR = "await_csr"
+    RELAY_TO_PKI = "relay_to_pki"
+    DELIVER = "deliver"
+    FLASH_OPERATIONAL = "flash_operational"
+    CONFIRM = "confirm"
+    LOCK = "lock"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Phase | None":
+        """Blanks and hyphens are as good as underscores."""
+        if not isinstance(value, str):
+            return None
+        name = value.strip().lower().replace(" ", "_").replace("-", "_")
+        return next((phase for phase in cls if phase.value == name), None)
+
+
+CONVERSATION = (Phase.AWAIT_CSR, Phase.RELAY_TO_PKI, Phase.DELIVER)

@@ -1,0 +1,72 @@
+"""How the programmer gets to a board, and the header it prints when it has; everything that can go wrong on the way."""
+
+from virtual_bench.board import NAME, Board
+from virtual_bench.hub import Hub
+from virtual_bench.programmer.arguments import Connect
+from virtual_bench.programmer.process import Failed, Process
+
+DEVICE_ID, VOLTS = 0x495, 3.28
+MODES = {"NORMAL": "Normal", "HOTPLUG": "Hot Plug"}  # any other is under reset
+SECOND_ATTEMPT = 0.6
+PROBLEM = "Error: Problem occured while trying to connect"  # ST's spelling
+NO_TARGET = "Error: No STM32 target found!"
+NO_PROBE = "Error: No debug probe detected."
+BUSY = f"ST-LINK error (DEV_CONNECT_ERR)\n{PROBLEM}"
+WEDGED = f"ST-LINK error (DEV_USB_COMM_ERR)\n{PROBLEM}"
+DEBUG_AUTHENTICATION = (
+    " If your product embeds Debug Authentication, please perform a discovery using Debug Authentication"
+)
+ERRORS = {  # with whether the probe's half of the header comes before
+    "no_target": (True, NO_TARGET + DEBUG_AUTHENTICATION),
+    "target_command": (True, "Error: ST-LINK error (DEV_TARGET_CMD_ERR)"),
+    "usb": (False, WEDGED),
+    "busy": (False, BUSY),
+    "no_probe": (False, NO_PROBE),
+}
+
+
+def free_board(hub: Hub, connect: Connect) -> Board:
+    """The board behind the probe that is asked for. Raises Failed if there is none, or another process has it."""
+    board = hub.on_probe(connect.probe, connect.index)
+    if board is None:
+        raise Failed(NO_PROBE)
+    if board.holder is not None:
+        raise Failed(BUSY)
+    return board
+
+
+async def establish(process: Process, board: Board, connect: Connect) -> None:
+    """Connects and prints the header. Raises Failed and Stopped."""
+    if board.wedged:
+        raise Failed(WEDGED)
+    if connect.mode != "HOTPLUG":
+        board.core.halt()  # and it stays so: this tool starts the core only if it is told to
+    await process.pause(process.bench.profile.connect)
+    header = _header(process, board, connect)
+    version = process.bench.version
+    probe_lines = "\n".join(version.probe).format_map(header)
+    if fault := board.faults.due("connect_error"):
+        with_header, error = ERRORS[fault.text("error")]
+        raise Failed(f"{probe_lines}\n{error}" if with_header else error)
+    if board.faults.due("second_header"):
+        process.say(f"{probe_lines}\n{NO_TARGET}\n2nd connect tentative with a lower frequency (8MHz)")
+        await process.pause(SECOND_ATTEMPT)
+    process.say(probe_lines)
+    process.say("\n".join(version.target).format_map(header) + "\n")
+
+
+def _header(process: Process, board: Board, connect: Connect) -> dict[str, object]:
+    profile = process.bench.profile
+    wrong_device, low_voltage = board.faults.lasting("wrong_device_id"), board.faults.lasting("low_voltage")
+    device_id = wrong_device.integer("device_id") if wrong_device else DEVICE_ID
+    return {
+        "probe": board.probe,
+        "firmware": profile.probe_firmware,
+        "board": NAME,
+        "voltage": low_voltage.number("volts") if low_voltage else VOLTS,
+        "khz": profile.swd_khz,
+        "mode": MODES.get(connect.mode, "Under Reset"),
+        "reset": "Software reset" if connect.mode in MODES else "Hardware reset",
+        "device_id": device_id,
+        "device_name": "STM32WB5x/35xx" if device_id == DEVICE_ID else "STM32L47x/48x",
+    }

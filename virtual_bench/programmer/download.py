@@ -1,0 +1,127 @@
+"""`-d FILE ADDRESS` with its `-v`: erase, program and verify, in the tool's words and time."""
+
+from pathlib import PurePath
+
+from virtual_bench.board import Board
+from virtual_bench.faults import Fault
+from virtual_bench.flash import Flash
+from virtual_bench.programmer import output
+from virtual_bench.programmer.arguments import Write
+from virtual_bench.programmer.process import Failed, Process
+
+FLASH_VOLTS = 1.71  # below that the chip neither erases nor programs
+STEPS = 10  # of a progress bar
+NOT_IN_FLASH = "Error: failed to download Segment[0]\nError: failed to download the File"
+NOT_ERASED = "Error: failed to erase memory\nError: failed to erase memory"  # printed twice by the real tool too
+NOT_WRITTEN = "If it's a Flash memory, it may be not erased or protected"
+
+
+class Download:
+    """One file on its way into one flash. Without its loader (`reached`) the external one stays as it is, in silence."""
+
+    def __init__(self, process: Process, board: Board, action: Write) -> None:
+        """Raises Failed if there is no such file."""
+        self._process = process
+        self._board = board
+        self._action = action
+        self._content = _content(process, action.path)
+        self._pretended = False
+
+    async def run(self, *, loader_works: bool) -> None:
+        """Raises Failed and Stopped."""
+        self._describe()
+        flash = self._board.memory(self._action.address, len(self._content))
+        if flash is None:
+            raise Failed(NOT_IN_FLASH)
+        self._process.say(f"Erasing memory corresponding to {self._process.bench.version.segment} 0:")
+        low_voltage = self._board.faults.lasting("low_voltage")
+        if self._board.options.protected or (low_voltage and low_voltage.number("volts") < FLASH_VOLTS):
+            raise Failed(NOT_ERASED)
+        self._board.core.halt()  # the programmer's loader runs in the firmware's memory
+        self._pretended = self._board.faults.due("error_then_success") is not None
+        reached = flash is self._board.internal or loader_works
+        seconds = await self._program(flash, reached=reached)
+        if self._pretended:
+            self._process.say(f"Error: Failed to download data! {NOT_WRITTEN}")
+        self._process.say("\nFile download complete")
+        self._process.say(f"Time elapsed during download operation: {output.elapsed(seconds)}\n")
+        if self._action.verify:
+            await self._verify(flash, reached=reached)
+
+    def _describe(self) -> None:
+        say, name = self._process.say, PurePath(self._action.path).name
+        for line in self._process.bench.version.opening:
+            say(line.format(file=name))
+        say(f"  File          : {name}")
+        say(f"  Size          : {output.size(len(self._content))}")
+        say(f"  Address       : 0x{self._action.address:08X}\n\n")
+
+    async def _program(self, flash: Flash, *, reached: bool) -> float:
+        """Erases and programs; returns the seconds that took, by the model."""
+        process, profile, address = self._process, self._process.bench.profile, self._action.address
+        size = len(self._content)
+        pages = flash.pages(address, size)
+        if flash is self._board.internal:
+            memory, erase, program = "internal", profile.internal_erase(len(pages)), profile.internal_program(size)
+        else:
+            memory, erase, program = "external", profile.external_erase(len(pages)), profile.external_program(size)
+        await process.pause(profile.internal_loader)
+        if reached:
+            process.say(output.sectors(memory, pages))
+            await process.pause(erase)
+            if not self._pretended:
+                flash.erase(address, size)
+        process.say("Download in Progress:")
+        step = -(-size // STEPS)
+        for start in range(0, size, step):
+            part = self._content[start : start + step]
+            await process.pause(program * len(part) / size)
+            if reached and not self._pretended:
+                flash.program(address + start, part)
+            process.show_progress((start + len(part)) / size)
+            if start >= size // 2 and self._board.faults.due("glued_error"):
+                process.say(f"{output.bar(0.5)}Error:")
+                raise Failed(f"Downloading 8-bit data failed...\n{NOT_WRITTEN}")
+        process.say("")
+        if fault := self._board.faults.due("verify_mismatch", self._is_written):
+            flash.flip(fault.integer("address") or address + size // 2)
+        return profile.internal_loader + erase + program
+
+    def _is_written(self, fault: Fault) -> bool:
+        where, start = fault.integer("address"), self._action.address
+        return where is None or start <= where < start + len(self._content)
+
+    async def _verify(self, flash: Flash, *, reached: bool) -> None:
+        process, profile, address, content = (
+            self._process,
+            self._process.bench.profile,
+            self._action.address,
+            self._content,
+        )
+        process.say("\n\nVerifying ...\n")
+        if not process.quiet:
+            process.say("\nRead progress:")
+        await process.pause(profile.verify_fast if self._action.verify == "fast" else profile.read(len(content)))
+        process.show_progress(1.0)
+        process.say("")
+        found = flash.read(address, len(content)) if reached and not self._pretended else content
+        if found != content:
+            offset = next(offset for offset, byte in enumerate(found) if byte != content[offset])
+            raise Failed(
+                f"Error: Data mismatch found at address 0x{address + offset:08X} "
+                f"(byte = 0x{found[offset]:02X} instead of 0x{content[offset]:02X})\n"
+                "Error: Download verification failed"
+            )
+        process.say("Download verified successfully \n")
+
+
+def _content(process: Process, path: str) -> bytes:
+    if not path.lower().endswith(".bin"):
+        raise Failed(f"Error: {path}: only .bin files are read here")
+    try:
+        content = (process.directory / path).read_bytes()
+    except OSError as exc:
+        raise Failed(f"Error: {path} does not exist") from exc
+    if not content:
+        raise Failed(f"Error: {path} is empty")
+    return content

@@ -1,0 +1,46 @@
+"""How the programmer writes banners, sizes, times and ranges. Pure; columns as in logs of the real tool."""
+
+from virtual_bench.programmer.versions import Version
+
+RULE = " " * 6 + "-" * 67
+KILOBYTE = 1024
+BAR = 50  # cells
+UNIT_LIMIT = 1024  # bytes; from here on the tool speaks of KB
+
+
+def banner(version: Version) -> str:
+    return f"{RULE}\n{' ' * version.banner_indent}STM32CubeProgrammer v{version.number}                  \n{RULE}\n\n"
+
+
+def size(count: int) -> str:
+    return f"{count} Bytes" if count < UNIT_LIMIT else f"{count / KILOBYTE:.2f} KB "
+
+
+def elapsed(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def sectors(memory: str, numbers: range) -> str:
+    """The line of an erase; both ends belong to it."""
+    if len(numbers) == 1:
+        return f"Erasing {memory} memory sector {numbers[0]}"
+    return f"Erasing {memory} memory sectors [{numbers[0]} {numbers[-1]}]"
+
+
+def dump(address: int, data: bytes, width: int) -> str:
+    """Sixteen bytes a line, in little-endian units of `width` bytes."""
+    lines = []
+    for start in range(0, len(data), 16):
+        row = data[start : start + 16]
+        units = (row[at : at + width] for at in range(0, len(row), width))
+        words = " ".join(f"{int.from_bytes(unit, 'little'):0{2 * width}X}" for unit in units)
+        lines.append(f"0x{address + start:08X} : {words}")
+    return "\n".join(lines)
+
+
+def bar(done: float) -> str:
+    """The progress bar, drawn over the last one."""
+    filled = round(BAR * done)
+    return f"\r[{'=' * filled}{' ' * (BAR - filled)}] {round(100 * done)}% "

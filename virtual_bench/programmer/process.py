@@ -1,0 +1,83 @@
+"""What the programmer's process can do while it lasts: print, take its time, and be stopped."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from virtual_bench.bench import Bench
+from virtual_bench.programmer import output
+from virtual_bench.programmer.stop import KILLED, Stop
+
+
+class Stopped(Exception):
+    """The process ends here, for a reason from outside."""
+
+    def __init__(self, how: Stop) -> None:
+        super().__init__(how.status)
+        self.how = how
+
+
+class Failed(Exception):
+    """The process ends here, with the tool's error lines as its text."""
+
+
+class Process:
+    """Output and time of one process. Each of its waits is a `pause` here, so that it can be stopped at any."""
+
+    def __init__(self, bench: Bench, pid: int, directory: Path, write: Callable[[bytes], None]) -> None:
+        self.bench = bench
+        self.pid = pid
+        self.directory = directory
+        self.quiet = False
+        self.deaf_to: tuple[Stop, ...] = ()
+        self.modelled = 0.0  # seconds that it ought to have taken, at time scale 1
+        self._write = write
+        self._log: BinaryIO | None = None
+        self._due = bench.clock.now()
+        self._stop: Stop | None = None
+        self._stopped = asyncio.Event()
+
+    def stop(self, how: Stop) -> None:
+        """Ends the process at its present or next pause, unless it is deaf to that."""
+        if how not in self.deaf_to:
+            self._stop = self._stop or how
+            self._stopped.set()
+
+    def say(self, text: str, end: str = "\n") -> None:
+        """Prints, and flushes at once as the tool does."""
+        data = (text + end).encode("utf-8", "surrogateescape")
+        self._write(data)
+        if self._log is not None:
+            self._log.write(data)
+
+    def log_to(self, path: str) -> None:
+        """From here on, a file gets what is printed, too. Raises Failed."""
+        try:
+            self._log = (self.directory / path).open("wb", buffering=0)
+        except OSError as exc:
+            raise Failed(f"Error: {path} cannot be opened") from exc
+        self.say(f"Log output file:   {path}")
+
+    def close(self) -> None:
+        if self._log is not None:
+            self._log.close()
+
+    def show_progress(self, done: float) -> None:
+        """Draws the bar again, in its place; the quiet mode has none."""
+        if not self.quiet:
+            self.say(output.bar(done), end="")
+
+    async def pause(self, seconds: float) -> None:
+        """Lets time pass, from when the last pause ought to have ended. Raises Stopped."""
+        self.modelled += seconds
+        self._due += self.bench.clock.scaled(seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._due):
+                await self.hang()
+
+    async def hang(self) -> None:
+        """Does nothing until it is stopped. Raises Stopped."""
+        await self._stopped.wait()
+        raise Stopped(self._stop or KILLED)

@@ -1,0 +1,116 @@
+"""One run of STM32_Programmer_CLI, from its argument list to its exit status."""
+
+import time
+
+from virtual_bench.board import Board
+from virtual_bench.hub import Hub
+from virtual_bench.phases import Phase
+from virtual_bench.programmer import listing, output
+from virtual_bench.programmer.actions import Actions
+from virtual_bench.programmer.arguments import CommandLine, Connect, UsageError, parse
+from virtual_bench.programmer.connection import establish, free_board
+from virtual_bench.programmer.inference import phase_at_connect, phase_of
+from virtual_bench.programmer.process import Failed, Process, Stopped
+from virtual_bench.programmer.stop import INTERRUPTED, KILLED, PROBE_GONE, TERMINATED, Stop
+
+USAGE = "Usage : \nSTM32_Programmer_CLI [command_1] [Arguments_1][[command_2] [Arguments_2]...] \n"
+DEAF_TO = {"nothing": (), "interrupt": (INTERRUPTED,), "all": (INTERRUPTED, TERMINATED)}
+
+
+class NothingDone(Exception):
+    """The run ends here, and claims to have succeeded."""
+
+
+class Session:
+    """What one process of the programmer does to which board."""
+
+    def __init__(self, hub: Hub, process: Process, argv: list[str]) -> None:
+        self._hub = hub
+        self._process = process
+        self._argv = argv
+        self._board: Board | None = None
+        self._phase: Phase | None = None
+
+    async def run(self) -> int:
+        """The exit status, once there is one; the run is in the journal, and the probe free, before it is told."""
+        started = time.time()
+        try:
+            status = await self._outcome()
+        except Stopped as stopped:
+            status = stopped.how.status
+            self._process.say(stopped.how.last_words)
+            self._note_end(stopped.how)
+        finally:
+            self._process.close()
+            if self._board is not None:
+                self._board.holder = None
+        self._process.bench.journal.write(
+            "invocation",
+            probe=self._board.probe if self._board else None,
+            board=self._board.nameplate.number if self._board else None,
+            phase=self._phase,
+            argv=self._argv,
+            start=started,
+            end=time.time(),
+            modelled=round(self._process.modelled, 6),
+            exit_status=status,
+        )
+        return status
+
+    async def _outcome(self) -> int:
+        process, profile = self._process, self._process.bench.profile
+        await process.pause(profile.process_start)
+        process.say(output.banner(process.bench.version), end="")
+        status = 0
+        try:
+            await self._perform(parse(self._argv))
+        except NothingDone:
+            pass
+        except (UsageError, Failed) as exc:
+            process.say(str(exc))
+            status = 1
+        await process.pause(profile.exit)
+        return status
+
+    async def _perform(self, line: CommandLine) -> None:
+        process = self._process
+        process.quiet = line.quiet
+        if line.log is not None:
+            process.log_to(line.log)
+        if line.version:
+            process.say(f"STM32CubeProgrammer version: {process.bench.version.number} ")
+        if line.listing is not None:
+            await listing.show(process, self._hub, line.listing)
+        if line.connect is not None:
+            await self._use(line, line.connect)
+        elif line.listing is None and not line.version:
+            process.say(USAGE)
+
+    async def _use(self, line: CommandLine, connect: Connect) -> None:
+        """Connects to a board, and does to it what was asked for, in order."""
+        process = self._process
+        self._board = board = free_board(self._hub, connect)
+        board.holder = process
+        self._phase = phase_at_connect(line, board, process.directory)
+        if self._phase is not None:
+            board.faults.enter(self._phase)
+        await establish(process, board, connect)
+        if fault := board.faults.due("hang"):
+            process.deaf_to = DEAF_TO[fault.text("deaf_to")]
+            await process.hang()
+        actions = Actions(process, board)
+        for action in line.actions:
+            phase = phase_of(action, board, process.directory)
+            if phase is not None and phase is not board.faults.phase:
+                board.faults.enter(phase)
+            if board.faults.due("nothing_done"):
+                raise NothingDone
+            await actions.perform(action)
+
+    def _note_end(self, how: Stop) -> None:
+        """A probe does not survive every end of the tool that drives it."""
+        board = self._board
+        if board is None or how is PROBE_GONE:
+            return
+        if board.faults.due("wedge_on_kill", lambda fault: how is KILLED or fault.text("by") == "any"):
+            board.wedged = True

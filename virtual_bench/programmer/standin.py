@@ -1,0 +1,115 @@
+"""The executable that stands where STM32_Programmer_CLI stands: a small script that hands everything to the bench.
+
+It is a process of its own for whoever starts, reads and kills it; what it does is done in the server.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from virtual_bench.bench import Bench
+from virtual_bench.hub import Hub
+from virtual_bench.programmer.process import Process
+from virtual_bench.programmer.session import Session
+from virtual_bench.programmer.stop import INTERRUPTED, KILLED, TERMINATED
+
+EXECUTABLE = Path("STM32CubeProgrammer/bin/STM32_Programmer_CLI")
+LOADER = EXECUTABLE.parent / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"
+END = b"\0"  # ends the output, which is text; the exit status is the byte behind it
+SIGNALS = {2: INTERRUPTED, 15: TERMINATED}
+
+# Its start-up is part of every cycle time: only built-in modules, and no `site`, environment or encodings to look for.
+SCRIPT = """\
+#!{interpreter} -IESs
+import _signal, _socket, posix, sys
+_signal.signal(2, _signal.SIG_DFL)
+_signal.signal(13, _signal.SIG_DFL)
+bench = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+try:
+    bench.connect({socket!r})
+except OSError:
+    sys.exit("Error: the virtual bench of this programmer does not run: start it with virtual-bench serve --dir " + {directory!r})
+words = [str(posix.getpid()), posix.getcwd(), *sys.argv[1:]]
+request = b"\\0".join(word.encode("utf-8", "surrogateescape") for word in words)
+bench.sendall(len(request).to_bytes(4, "little") + request)
+def stop(number, frame):
+    try:
+        bench.send(bytes([number]))
+    except OSError:
+        posix._exit(128 + number)
+_signal.signal(2, stop)
+_signal.signal(15, stop)
+end = b""
+while not end:
+    try:
+        data = bench.recv(65536)
+    except OSError:
+        data = b""
+    if not data:
+        sys.exit("Error: the virtual bench of this programmer has ended")
+    text, end, status = data.partition(b"\\0")
+    while text:
+        text = text[posix.write(1, text):]
+posix._exit((status or bench.recv(1) or b"\\1")[0])
+"""
+
+
+def install(directory: Path, socket: Path) -> Path:
+    """Writes executable and loader below the bench's directory, and returns the executable."""
+    executable = directory / EXECUTABLE
+    loader = directory / LOADER
+    loader.parent.mkdir(parents=True, exist_ok=True)
+    loader.write_bytes(b"stands where ST's external loader stands\n")
+    # The interpreter itself: a virtual environment's link to it would first look for that environment.
+    interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    script = SCRIPT.format(interpreter=interpreter, socket=str(socket), directory=str(directory))
+    executable.write_text(script)
+    executable.chmod(0o755)
+    return executable
+
+
+class Connection(asyncio.Protocol):
+    """The server's end of one stand-in: its request, its signals, and its death."""
+
+    def __init__(self, bench: Bench, hub: Hub) -> None:
+        self._bench = bench
+        self._hub = hub
+        self._request = b""
+        self._process: Process | None = None
+        self._transport: asyncio.WriteTransport | None = None
+
+    # Typed as what a stream socket gives; uvloop's transports are not subclasses of it, so there is no asking.
+    def connection_made(self, transport: asyncio.WriteTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._process is not None:
+            self._process.stop(SIGNALS[data[0]])
+            return
+        self._request += data
+        length = 4 + int.from_bytes(self._request[:4], "little")
+        if len(self._request) >= length > 4:
+            self._start(self._request[4:length].decode("utf-8", "surrogateescape").split("\0"))
+            if rest := self._request[length:]:
+                self.data_received(rest)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._transport = None
+        if self._process is not None:
+            self._process.stop(KILLED)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:  # else nobody is left to read it
+            self._transport.write(data)
+
+    def _start(self, words: list[str]) -> None:
+        pid, directory, *argv = words
+        self._process = Process(self._bench, int(pid), Path(directory), self._write)
+        self._bench.tasks.create_task(self._serve(self._process, argv), name=f"programmer {pid}")
+
+    async def _serve(self, process: Process, argv: list[str]) -> None:
+        status = await Session(self._hub, process, argv).run()
+        self._write(END + bytes([status]))
+        if self._transport is not None:
+            self._transport.close()

@@ -1,0 +1,18 @@
+"""How a run of the programmer can be ended from outside."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What ends it: the exit status, and what the tool still says."""
+
+    status: int
+    last_words: str = ""
+
+
+INTERRUPTED = Stop(130)
+TERMINATED = Stop(143)
+KILLED = Stop(137)
+PROBE_GONE = Stop(1, "Error: ST-LINK error (DEV_USB_COMM_ERR)")
+TARGET_LOST = Stop(1, "Error: ST-LINK error (DEV_TARGET_CMD_ERR)")

@@ -1,0 +1,35 @@
+"""The coprocessor's key storage (CKS) in a file: a key is written once, and can then be used but not erased."""
+
+import json
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+
+class SecureStorageOccupied(Exception):
+    """A key stands there already, and it stays."""
+
+
+class SecureStorage:
+    """The one key of a board that the coprocessor keeps, as a list of what was ever written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if not path.exists():
+            path.write_text("[]\n")
+
+    def key(self) -> bytes | None:
+        """The private key, for the model of the coprocessor to sign with."""
+        keys = json.loads(self._path.read_text())
+        return bytes.fromhex(keys[0]["private_key"]) if keys else None
+
+    def write(self, private_key: bytes) -> None:
+        """Raises SecureStorageOccupied if it was written before."""
+        if self.key() is not None:
+            raise SecureStorageOccupied
+        self._path.write_text(json.dumps([{"private_key": private_key.hex()}]) + "\n")
+
+    def occupy(self) -> None:
+        """Has a key in it from now on, whosever it is."""
+        with suppress(SecureStorageOccupied):
+            self.write(secrets.token_bytes(32))

@@ -1,0 +1,106 @@
+"""The server: one process that holds every board, the one clock, and both sockets."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from virtual_bench.bench import Bench
+from virtual_bench.clock import Clock
+from virtual_bench.control import READY, Control
+from virtual_bench.faults import Fault
+from virtual_bench.hub import Hub
+from virtual_bench.journal import Journal
+from virtual_bench.programmer import standin
+from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS, Version
+from virtual_bench.timing import DEFAULT_PROFILE, PROFILES, Profile
+
+SHORT = "/tmp"  # noqa: S108  a socket's path has some hundred bytes; the folder in it is private
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a bench is served with."""
+
+    directory: Path
+    probes: int = 8
+    seed: int = 1
+    time_scale: float = 1.0
+    profile: Profile = PROFILES[DEFAULT_PROFILE]
+    version: Version = VERSIONS[DEFAULT_VERSION]
+    faults: list[Fault] = field(default_factory=list)
+
+
+async def serve(settings: Settings, ready: Callable[[Path], None]) -> None:
+    """Serves until SIGINT or SIGTERM. Raises BenchTaken if another process serves that directory, and OSError."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with opened(settings):
+        ready(settings.directory / READY)
+        await stopped.wait()
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Hub]:
+    """A bench that serves for the block; then everything is pulled out, and the boards' files stay."""
+    directory = settings.directory
+    directory.mkdir(parents=True, exist_ok=True)
+    with (
+        Journal(directory / "bench.jsonl") as journal,
+        tempfile.TemporaryDirectory(prefix="bench-", dir=SHORT) as sockets,
+    ):
+        _tidy(directory)  # a killed bench did not
+        async with asyncio.TaskGroup() as tasks:
+            bench = Bench(
+                directory=directory,
+                seed=settings.seed,
+                clock=Clock(settings.time_scale),
+                profile=settings.profile,
+                version=settings.version,
+                journal=journal,
+                tasks=tasks,
+                armed=list(settings.faults),
+            )
+            hub = Hub(bench, settings.probes)
+            try:
+                async with _listening(bench, hub, Path(sockets)):
+                    yield hub
+            finally:
+                hub.close()
+                _tidy(directory)
+
+
+@asynccontextmanager
+async def _listening(bench: Bench, hub: Hub, sockets: Path) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    executable = standin.install(bench.directory, sockets / "programmer")
+    programmer = await loop.create_unix_server(lambda: standin.Connection(bench, hub), sockets / "programmer")
+    control = await loop.create_unix_server(lambda: Control(bench, hub), sockets / "control")
+    described = {
+        "pid": os.getpid(),
+        "socket": str(sockets / "control"),
+        "programmer": str(executable),
+        "serial_dir": str(hub.serial_dir),
+        "probes": [{"port": port, "path": hub.path(port)} for port in hub.ports],
+    }
+    unfinished = bench.directory / f".{READY}"
+    unfinished.write_text(json.dumps(described) + "\n")
+    unfinished.rename(bench.directory / READY)  # whoever waits for it finds it whole
+    try:
+        yield
+    finally:
+        programmer.close()
+        control.close()
+
+
+def _tidy(directory: Path) -> None:
+    """Removes what tells that a bench serves here."""
+    shutil.rmtree(directory / "dev", ignore_errors=True)
+    (directory / READY).unlink(missing_ok=True)
