@@ -1,7 +1,6 @@
 """The daemon: everything is put together here. One TaskGroup, one task a slot, signals, the control socket."""
 
 import asyncio
-import hashlib
 import os
 import signal
 import time
@@ -91,7 +90,7 @@ class Station:
             pki = await enter(_pki_client(config.pki))
             limits = Limits(answer_within=config.pki.answer_within)
             relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
-            scratch = stack.enter_context(SecretFiles.opened(_scope(config)))
+            scratch = stack.enter_context(SecretFiles.opened(config.station.name))
             yield cls(config, recipe, ledger, pool, relay, scratch)
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -141,8 +140,8 @@ class Station:
         )
 
     def _bench(self, visit: Visit, attempt: int) -> SlotBench:
-        sink = transcripts.sink(self.config.transcripts, attempt)
-        programmer = CubeProgrammer(self._installation, visit.arrival.probe, visit.gone, sink)
+        record = transcripts.recorder(self.config.transcripts, attempt)
+        programmer = CubeProgrammer(self._installation, visit.arrival.probe, visit.gone, record)
         return SlotBench(programmer, visit.arrival.tty, self.config)
 
     async def _status(self, _question: object) -> control.Answer:
@@ -168,11 +167,6 @@ def _installation(programmer: ProgrammerSection, scratch: SecretFiles) -> Instal
         patience=Patience(programmer.stop_within, programmer.stop_within),
     )
     return Installation(programmer.cli, programmer.external_loader, scratch, deadlines)
-
-
-def _scope(config: Config) -> str:
-    """Names this daemon among all of this computer: there is one to a state folder."""
-    return f"{config.station.name}-{hashlib.sha256(bytes(config.station.state)).hexdigest()[:8]}"
 
 
 def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:

@@ -69,6 +69,14 @@ class TargetLocked(UnitFault):
 
 
 @dataclass(eq=False)
+class TargetRefused(UnitFault):
+    """The microcontroller does not obey the probe: a bad contact, or it is protected."""
+
+    code = "target.refused"
+    probe: str
+
+
+@dataclass(eq=False)
 class FlashMismatch(UnitFault):
     """Flash did not read back what was written."""
 
@@ -89,6 +97,14 @@ class FlashEraseFailed(UnitFault):
     """Flash could not be erased."""
 
     code = "flash.erase_failed"
+    reason: str
+
+
+@dataclass(eq=False)
+class FlashReadFailed(UnitFault):
+    """Flash could not be read."""
+
+    code = "flash.read_failed"
     reason: str
 
 
@@ -143,6 +159,15 @@ class KeyChanged(UnitFault):
     code = "board.key_changed"
     key: str
     issued_for: str
+
+
+@dataclass(eq=False)
+class KeyShared(UnitFault):
+    """The board holds the key of another board: one of them is a copy."""
+
+    code = "board.key_shared"
+    key: str
+    issued_to: str
 
 
 @dataclass(eq=False)
@@ -249,6 +274,22 @@ class ProbeWedged(SlotFault):
     """The probe no longer answers over USB: unplug it and plug it in again."""
 
     code = "probe.wedged"
+    probe: str
+
+
+@dataclass(eq=False)
+class ProbeOutdated(SlotFault):
+    """The probe's firmware is too old for the programmer: upgrade it."""
+
+    code = "probe.outdated"
+    probe: str
+
+
+@dataclass(eq=False)
+class TargetNotReset(SlotFault):
+    """The probe cannot reset the microcontroller: check the reset line of the slot."""
+
+    code = "target.not_reset"
     probe: str
 
 

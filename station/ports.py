@@ -119,8 +119,8 @@ class AttemptJournal(AttemptLedger, Protocol):
 class IssuanceJournal(Protocol):
     """What the relay to the PKI writes down, by the name of the key (`domain.credentials.key_name`)."""
 
-    async def issued(self, key: str) -> Credentials | None:
-        """What was issued for this key, if anything."""
+    async def issued(self, key: str, uid: UID) -> Credentials | None:
+        """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""

@@ -11,17 +11,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from station.domain.credentials import Credentials
+from station.domain.credentials import Credentials, csr_key
 from station.domain.identity import Identity, Lot
 from station.domain.target import UID, Region, Target
 from station.faults import (
     BoardSwapped,
+    KeyChanged,
     KeyStorageWrong,
     OperationalIdentityWrong,
     PrivateKeyExposed,
     ReadbackDiffers,
     TargetLocked,
     TargetWrong,
+    UnitFault,
 )
 from station.matter import certificates, factory_data
 from station.matter.factory_data import FactoryData, Tag
@@ -186,8 +188,24 @@ class Recipe:
             allow_test_vendor=self.trust is Trust.DEVELOPMENT,
         )
 
-    def check_readback(self, identity: Identity, credentials: Credentials, found: FactoryData) -> None:
+    def check_same_key(self, identity: Identity, csr: bytes) -> None:
+        """A board that was given a certificate offers the key of that certificate, for ever."""
+        if identity.credentials is not None and csr_key(csr) != identity.credentials.key:
+            raise KeyChanged(csr_key(csr), identity.credentials.key)
+
+    def holds_certificate(self, identity: Identity, flash: bytes) -> bool:
+        """Whether a returning board's factory data is whole: all that was intended, with its certificate and key."""
+        if identity.credentials is None:
+            return False
+        try:
+            self.check_readback(identity, identity.credentials, flash)
+        except UnitFault:
+            return False
+        return True
+
+    def check_readback(self, identity: Identity, credentials: Credentials, flash: bytes) -> None:
         """What stands in flash is what the ledger intended, no more and no less, and the key is where it belongs."""
+        found = factory_data.decode_readback(flash)
         intended = {
             **self.factory_data(identity).records,
             Tag.DEVICE_ATTESTATION_CERTIFICATE: credentials.dac,

@@ -9,15 +9,18 @@ from enum import StrEnum
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, Verdict, Voided
+from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, ProcedureChosen, Verdict, Voided
+from station.domain.identity import IdentityState
 from station.domain.policy import consequence
 from station.faults import BoardRemoved, Fault, LineFault, SlotFault, StationBug, UnitFault
 from station.line import Line
 from station.ports import AttemptJournal, Authority, Bench, BoardArrived
-from station.procedure import provision
+from station.procedure import Recognised, provision, recognise, reconfirm, redeliver
 from station.recipe import Recipe
 
 log = structlog.get_logger()
+
+Procedure = Callable[[Bench, Recipe, Authority, AttemptJournal, Recognised], Awaitable[None]]
 
 DEPARTURE_TOLD_WITHIN = 0.5  # a port hangs up a little before the operating system says that the board has left
 
@@ -171,7 +174,11 @@ class Slot:
     async def _judge(self, visit: Visit, journal: AttemptJournal) -> tuple[Fault | None, Verdict]:
         try:
             async with visit.while_here():
-                await provision(self._bench(visit, journal.number), self._recipe, self._authority, journal)
+                bench = self._bench(visit, journal.number)
+                unit = await recognise(bench, self._recipe, journal)
+                procedure = self._procedure_for(unit)
+                await journal.record(ProcedureChosen(procedure.__name__))
+                await procedure(bench, self._recipe, self._authority, journal, unit)
         except Fault as raised:
             fault = await self._departure(visit, raised)
         except Exception as exc:
@@ -181,6 +188,11 @@ class Slot:
             return None, Passed()
         verdict = Failed if isinstance(fault, UnitFault) else Voided
         return fault, verdict(fault.code, fault.evidence)
+
+    def _procedure_for(self, unit: Recognised) -> Procedure:
+        if not self._recipe.holds_certificate(unit.identity, unit.flash):
+            return provision
+        return reconfirm if unit.identity.state is IdentityState.PASSED else redeliver
 
     async def _departure(self, visit: Visit, fault: Fault) -> Fault:
         """The fault, or `BoardRemoved` when it turns out to be the first sign of a pulled board."""

@@ -1,7 +1,7 @@
-"""Every asynchronous test runs on the loop that the daemon runs on."""
+"""Every asynchronous test runs on the loop that the daemon runs on; in CI nothing is skipped."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 import pytest
 import uvloop
@@ -12,8 +12,13 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
     return {"uvloop": uvloop.new_event_loop}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """In CI nothing is skipped: what a test needs is installed by the tests' own set-up."""
-    if os.environ.get("CI") and call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception):
-        pytest.fail(f"skipped in CI: {call.excinfo.value}", pytrace=False)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped test is an error: what a test needs is installed by the tests' own set-up."""
+    report = yield
+    if report.skipped and os.environ.get("CI"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from virtual_bench import factory_data
+from virtual_bench.application_core import ApplicationCore
 from virtual_bench.bench import Bench
-from virtual_bench.core import Core
 from virtual_bench.faults import BoardFaults, Fault
 from virtual_bench.firmware.hardware import Hardware
 from virtual_bench.flash import Flash
@@ -65,7 +65,7 @@ class Board:
         self.faults = BoardFaults(nameplate.number, bench.armed, bench.journal, act)
         self.wire = Wire(self.faults)
         self.secure_storage = SecureStorage(self.directory / "secure_storage.json")
-        self.core = Core(
+        self.core = ApplicationCore(
             Hardware(
                 nameplate.uid,
                 self.internal,
@@ -146,6 +146,12 @@ class Board:
         if self.holder is not None:
             self.holder.stop(TARGET_LOST)
         self.reset()
+
+    def release(self) -> None:
+        """Whoever had the probe is done with it."""
+        self.holder = None
+        if self.serial_port is not None:
+            self.serial_port.allow_reopening()
 
     def save(self) -> None:
         """Writes down what is not in the memories."""

@@ -167,7 +167,7 @@ def _catalogue_text() -> str:
             + (f" [{parameter.default}]" if parameter.default is not None else "")
             for name, parameter in kind.parameters.items()
         ]
-    return "\n".join(lines)
+    return "\n".join((*lines, "", "Each also takes `times`, how often it happens: 1 if not given, 0 for always."))
 
 
 def _catalogue_json() -> str:

@@ -3,7 +3,7 @@
 A fault is only ever asked for by whoever behaves differently because of it: the wire, the programmer, or the hub.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -221,17 +221,17 @@ class BoardFaults:
     def enter(self, phase: Phase) -> None:
         """A phase begins, and with it what begins with a phase."""
         self.phase = phase
-        for fault in self._waiting(Nature.LASTING):
+        for fault in self._waiting(Nature.LASTING, (phase,)):
             self._fire(fault)
             self._lasting.append(fault)
-        for fault in self._waiting(Nature.ENTRY):
+        for fault in self._waiting(Nature.ENTRY, (phase,)):
             self._fire(fault)
             self._act(fault)
 
     def plugged(self) -> None:
         """The board comes back, and with it what it then has about it."""
         self.phase = None
-        self._lasting = self._waiting(Nature.PLUGGED)
+        self._lasting = self._waiting(Nature.PLUGGED, EVERY)
         for fault in self._lasting:
             self._fire(fault)
 
@@ -239,9 +239,11 @@ class BoardFaults:
         self.phase = None
         self._lasting.clear()
 
-    def due(self, name: str, fits: Callable[[Fault], bool] = lambda _: True) -> Fault | None:
-        """The fault of that name, if its moment is now; it is counted, so ask only to do it."""
-        for fault in self._waiting(Nature.MOMENT):
+    def due(
+        self, name: str, *, during: Collection[Phase] = (), fits: Callable[[Fault], bool] = lambda _: True
+    ) -> Fault | None:
+        """The fault of that name, if its moment is now, or in any of these phases; it is counted, so ask only to do it."""
+        for fault in self._waiting(Nature.MOMENT, during or (self.phase,)):
             if fault.kind.name == name and fits(fault):
                 self._fire(fault)
                 return fault
@@ -251,14 +253,11 @@ class BoardFaults:
         """The fault of that name, if it has begun."""
         return next((fault for fault in self._lasting if fault.kind.name == name), None)
 
-    def _waiting(self, nature: Nature) -> list[Fault]:
-        """What is armed for this board and its phase; who is plugged in has none yet."""
+    def _waiting(self, nature: Nature, phases: Collection[Phase | None]) -> list[Fault]:
         return [
             fault
             for fault in self._armed
-            if fault.board == self._board
-            and fault.kind.nature is nature
-            and (fault.at is self.phase or nature is Nature.PLUGGED)
+            if fault.board == self._board and fault.kind.nature is nature and fault.at in phases
         ]
 
     def _fire(self, fault: Fault) -> None:

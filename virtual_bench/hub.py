@@ -31,8 +31,9 @@ class Hub:
         self._boards: dict[int, Board] = {}
         self._linked: dict[Path, str] = {}
         self._next_number = 1
-        for file in sorted((bench.directory / "boards").glob(f"*/{NAMEPLATE}")):
-            self._stand(Board.loaded(bench, file.parent, self._act))
+        found = [Board.loaded(bench, file.parent, self._act) for file in bench.directory.glob(f"boards/*/{NAMEPLATE}")]
+        for board in sorted(found, key=lambda board: board.nameplate.number):
+            self._stand(board)
 
     @property
     def serial_dir(self) -> Path:

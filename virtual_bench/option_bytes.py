@@ -18,11 +18,11 @@ class OptionByte:
     writable: bool = True
 
 
-UNPROTECTED = 0xAA
+UNPROTECTED, LOCKED = 0xAA, 0xCC
 RDP_LEVELS = {
     UNPROTECTED: "Level 0, no protection",
     0xBB: "Level 1, read protection of memories",
-    0xCC: "Level 2, chip protection",
+    LOCKED: "Level 2, chip protection",
 }
 
 LAYOUT = (
@@ -126,6 +126,11 @@ class OptionBytes:
     def protected(self) -> bool:
         """Whether the debug port is kept out of the memories."""
         return self.values["RDP"] != UNPROTECTED
+
+    @property
+    def locked(self) -> bool:
+        """Whether there is no debug port any more, for ever."""
+        return self.values["RDP"] == LOCKED
 
     def listing(self) -> str:
         """What `-ob displ` shows."""

@@ -24,7 +24,7 @@ class SerialPort:
 
     def write(self, data: bytes) -> None:
         """Sends to the station, or drops what nobody is there to read."""
-        self._allow_reopening()
+        self.allow_reopening()
         if self.unread() <= UNREAD_LIMIT:
             os.write(self._board, data)
 
@@ -38,10 +38,10 @@ class SerialPort:
         os.close(self._station)
         os.close(self._board)
 
-    def _read(self) -> None:
-        self._allow_reopening()
-        self._received(os.read(self._board, 65536))
-
-    def _allow_reopening(self) -> None:
+    def allow_reopening(self) -> None:
         """A real port forgets TIOCEXCL at its last close; this one never sees one, since the bench keeps it open."""
         fcntl.ioctl(self._station, termios.TIOCNXCL)
+
+    def _read(self) -> None:
+        self.allow_reopening()
+        self._received(os.read(self._board, 65536))

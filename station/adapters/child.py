@@ -1,151 +1,174 @@
-"""Child processes: the one home of subprocesses. Whatever is started here is dead when its block ends, however it ends."""
+"""Child processes: the one home of subprocesses. However a block ends, the process and all that it started are dead.
+
+Output is pulled line by line, and what is not pulled stays in the pipe: a talkative process waits.
+"""
 
 import asyncio
 import os
 import re
 import signal
+from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Generic, Self, TypeVar
+from typing import Self, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
-MAX_LINE = 1 << 16
-_CHUNK = 1 << 14
-_BREAK = re.compile(rb"[\r\n\x08]+")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+SPAWNING_AT_ONCE = 2  # uvloop forks on the loop's thread: between two forks the other slots get their turn
+LONGEST_LINE = 1 << 16
+OVERLAP = 256  # what a cut in a longer line repeats, so that no sentence is lost in the cut
 
-# uvloop forks on the loop's thread: more spawns at once than this stall every slot.
-_SPAWNS_AT_ONCE = 2
-_spawning: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_LINE_ENDS = re.compile(rb"[\r\n\b]+")  # a progress bar is redrawn by return or by backspace
+_ANSI = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that a child gets to end after SIGINT, and again after SIGTERM, before its group is killed."""
+    """Seconds that a process gets to end after SIGINT, and again after SIGTERM: one killed in a transfer wedges its probe."""
 
     interrupted: float = 10.0
     terminated: float = 10.0
 
 
-class Child:
-    """A running process group, and what its leader prints."""
+class LineCutter:
+    """Cuts a byte stream into lines of text, whatever sizes it arrives in; blank lines are left out."""
 
-    def __init__(self, process: asyncio.subprocess.Process, gone: asyncio.Event, patience: Patience) -> None:
-        self._process = process
-        self._gone = gone
-        self._patience = patience
+    def __init__(self) -> None:
         self._partial = b""
-        self._lines: list[str] = []
+
+    def feed(self, data: bytes) -> list[str]:
+        *ended, self._partial = _LINE_ENDS.split(self._partial + data)
+        if len(self._partial) > LONGEST_LINE:
+            ended.append(self._partial)
+            self._partial = self._partial[-OVERLAP:]
+        return [text for raw in ended if (text := _text(raw))]
+
+    def rest(self) -> list[str]:
+        """What the stream ended with, if its last line has no end."""
+        return self.feed(b"\n")
+
+
+def _text(raw: bytes) -> str:
+    return _ANSI.sub(b"", raw).decode("utf-8", errors="replace").rstrip()
+
+
+class Child:
+    """A running process in a group of its own, its standard output and error as one stream of lines."""
+
+    def __init__(self, process: asyncio.subprocess.Process, output: asyncio.StreamReader) -> None:
+        self._process = process
+        self._output = output
+        self._cutter = LineCutter()
+        self._lines: deque[str] = deque()
+        # A task without a TaskGroup: it lives exactly as long as the process, which `started` sees to the end.
+        self._ended = asyncio.ensure_future(self._see_end())
 
     @classmethod
     @asynccontextmanager
     async def started(
-        cls, command: Sequence[str], *, gone: asyncio.Event, environment: Mapping[str, str], patience: Patience
+        cls,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        gone: asyncio.Event,
+        patience: Patience,
     ) -> AsyncIterator[Self]:
-        """Runs `command` for the block, in a group of its own; `OSError` where it cannot be started.
+        """Runs the command for the block; raises `OSError` where it cannot be started.
 
-        A child that is still there when the block ends is asked to stop, since a transfer that is torn off wedges its
-        probe. Once `gone` is set there is no probe left to wedge, and it is killed at once.
+        What still runs at the block's end is interrupted, then terminated, then killed; once `gone` is set there is
+        nothing left that a kill could harm, and it is killed at once.
         """
-        spawned = await _spawned(command, environment)
-        child = cls(spawned.value, gone, patience)
+        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SPAWNING_AT_ONCE)):
+            spawning, cancelled = await _to_the_end(_spawn(command, environment))
+            if cancelled is not None and spawning.exception() is not None:
+                raise cancelled
+            child = cls(*spawning.result())
         try:
-            spawned.raise_cancellation()
+            if cancelled is not None:
+                raise cancelled
             yield child
         finally:
-            (await _to_the_end(child._stop())).raise_cancellation()
+            _, cancelled = await _to_the_end(child._stop(gone, patience))
+            if cancelled is not None:
+                raise cancelled
 
     @property
-    def status(self) -> int:
-        """The exit status; known once `line` has returned None."""
-        if self._process.returncode is None:
-            raise ValueError("the child has not ended")
+    def status(self) -> int | None:
+        """The exit status; None while it runs, and a signal's number, negative, for what was killed by one."""
         return self._process.returncode
 
+    async def ended(self) -> int:
+        """Waits for the process to end. Returns its exit status."""
+        return await asyncio.shield(self._ended)  # who gives up waiting does not end the watch
+
     async def line(self) -> str | None:
-        """The next line that is not empty; None when the child has ended. A progress bar's steps are lines."""
-        assert self._process.stdout is not None
+        """The next line, without its end; None when there is no more."""
         while not self._lines:
-            chunk = await self._process.stdout.read(_CHUNK)
-            if not chunk:
-                rest, self._partial = self._partial, b""
-                if rest.strip():
-                    return _text(rest)
-                await self._process.wait()
+            data = await self._output.read(LONGEST_LINE)
+            self._lines.extend(self._cutter.feed(data) if data else self._cutter.rest())
+            if not data and not self._lines:
                 return None
-            *ended, self._partial = _BREAK.split(self._partial + chunk)
-            if len(self._partial) > MAX_LINE:
-                ended.append(self._partial)
-                self._partial = b""
-            self._lines = [_text(line) for line in ended if line.strip()]
-        return self._lines.pop(0)
+        return self._lines.popleft()
 
-    async def _stop(self) -> None:
-        for number, within in (
-            (signal.SIGINT, self._patience.interrupted),
-            (signal.SIGTERM, self._patience.terminated),
-        ):
-            if self._process.returncode is not None or self._gone.is_set():
-                break
-            self._signal(number)
-            await self._ended_or_gone(within)
-        self._signal(signal.SIGKILL)  # the leader if it is stubborn, and whoever else is left of its group
-        await self._process.wait()
+    async def lines(self) -> AsyncIterator[str]:
+        while (line := await self.line()) is not None:
+            yield line
 
-    async def _ended_or_gone(self, within: float) -> None:
-        async with asyncio.TaskGroup() as group:
-            either = {group.create_task(self._process.wait()), group.create_task(self._gone.wait())}
-            await asyncio.wait(either, timeout=within, return_when=asyncio.FIRST_COMPLETED)
-            for task in either:
-                task.cancel()
+    async def _see_end(self) -> int:
+        status = await self._process.wait()
+        self._signal(signal.SIGKILL)  # what it left behind holds the pipe open, and may hold the probe
+        return status
+
+    async def _stop(self, gone: asyncio.Event, patience: Patience) -> None:
+        left = asyncio.ensure_future(gone.wait())  # `asyncio.wait` takes tasks; it ends with this function
+        try:
+            for number, within in ((signal.SIGINT, patience.interrupted), (signal.SIGTERM, patience.terminated)):
+                if gone.is_set() or self._ended.done():
+                    break
+                self._signal(number)
+                await asyncio.wait({self._ended, left}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            self._signal(signal.SIGKILL)
+            await self._ended
+        finally:
+            left.cancel()
+            # There is no public way to let go of a pipe which a process that left the group holds open.
+            self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # the group has ended by itself
+        # The group's number is not used again while one process of the group is left.
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says the second of a zombie
             os.killpg(self._process.pid, number)
 
 
-async def _spawned(command: Sequence[str], environment: Mapping[str, str]) -> "_Settled[asyncio.subprocess.Process]":
-    turns = _spawning.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_SPAWNS_AT_ONCE))
-    async with turns:
-        # A spawn that is cancelled half-way leaks its child, so it is carried to its end.
-        return await _to_the_end(
-            asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, **environment},
-                start_new_session=True,
-            )
-        )
+async def _spawn(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled(Generic[T]):
-    """What came of work that no cancellation could stop, and the cancellation that tried."""
+async def _to_the_end(work: Coroutine[object, object, T]) -> tuple[asyncio.Task[T], asyncio.CancelledError | None]:
+    """Waits until the work is done, however often that is cancelled. Returns it and the last cancellation.
 
-    value: T
-    cancellation: asyncio.CancelledError | None
-
-    def raise_cancellation(self) -> None:
-        if self.cancellation is not None:
-            raise self.cancellation
-
-
-async def _to_the_end(work: Coroutine[object, object, T]) -> _Settled[T]:
-    """Awaits `work` in spite of cancellations: the one place here that needs a bare task."""
+    A task without a TaskGroup, which would cancel it: a spawn that is cut off leaks a process, and so does half a stop.
+    """
     task = asyncio.ensure_future(work)
-    cancellation: asyncio.CancelledError | None = None
+    cancelled = None
     while not task.done():
         try:
-            await asyncio.wait({task})  # unlike an await of the task, it does not pass the cancellation on
+            await asyncio.wait({task})
         except asyncio.CancelledError as exc:
-            cancellation = exc
-    return _Settled(task.result(), cancellation)
-
-
-def _text(line: bytes) -> str:
-    return _ANSI.sub("", line.decode("utf-8", errors="replace"))
+            cancelled = exc
+    return task, cancelled

@@ -1,271 +1,364 @@
-"""STM32CubeProgrammer's command line, one process a probe at a time. It is believed only with proof.
+"""STM32_Programmer_CLI as a `Programmer`: argument lists, deadlines, retries, and the proofs that each run must give.
 
-Success needs exit status 0, no fault line, and for each file its own erase range, download and verification.
+It takes secrets by file only: none is ever in an argument.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import os
+import shlex
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+from typing import Self
+from weakref import WeakValueDictionary
 
 import structlog
 
 from station.adapters.child import Child, Patience
-from station.adapters.cubeprogrammer_output import FileEvidence, Transcript
-from station.adapters.secret_files import SecretFiles
-from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
+from station.adapters.cubeprogrammer_output import (
+    EXTERNAL_BASE,
+    FileWritten,
+    MemoryRead,
+    Transcript,
+    is_memory_dump,
+    redacted,
+)
+from station.adapters.secret_files import SecretFiles, SecretFolder
+from station.domain.target import UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import (
-    BoardUnpowered,
     Fault,
     ProbeBusy,
-    ProbeMissing,
-    ProgrammerFailed,
+    ProbeWedged,
     ProgrammerMissing,
     ProgrammerStuck,
     ProgrammerUnproven,
     TargetNotFound,
+    TargetRefused,
 )
+from station.ports import Invocation
 from station.recipe import Verify, Write
 
 log = structlog.get_logger()
 
-LOWEST_SUPPLY_MV = 2700
-SLOWEST_RATE = 20 * 1024  # bytes a second; what takes longer is stuck
-TRANSIENT = (TargetNotFound, ProbeBusy, ProbeMissing)  # a first connection may fail on a sound board
-INTERNAL, EXTERNAL = ("internal", 0x08000000, 0x1000), ("external", 0x90000000, 0x10000)
-
-Sink = Callable[[str], None]
+RECORDED_LINES = 2000  # a run has about sixty; more is a tool gone wild
+SLOW = ("freq=1000",)  # kHz: a long or worn contact may fail at the default, which is 4,000 or more
+SLOWNESS = 8  # that much longer everything may take then
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds."""
+    """Seconds. A write or read may take its memory's seconds and those of its size."""
 
     connect_within: float = 15.0
-    idle_within: float = 90.0
-    """Without output for this long it is stuck: a dead external flash stalls it for minutes."""
-    write_within: float = 60.0
-    """On top of the time that the bytes take."""
+    idle_within: float = 90.0  # without a line: a dead QSPI flash stalls for minutes
+    internal_within: float = 20.0
+    external_within: float = 60.0
+    bytes_per_second: float = 20 * 1024
     retry_pauses: tuple[float, ...] = (1.0, 3.0)
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience = Patience()  # noqa: RUF009  frozen
+
+    def of(self, action: Write | Region) -> float:
+        base = self.external_within if _is_external(action) else self.internal_within
+        return base + action.size / self.bytes_per_second
+
+    def slowed(self) -> Self:
+        return replace(self, bytes_per_second=self.bytes_per_second / SLOWNESS)
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where the programmer is, and where it may leave secrets for a moment."""
+    """Where the programmer stands, where it may leave secrets for a moment, and how long it may take."""
 
     cli: Path
     external_loader: Path
     scratch: SecretFiles
-    deadlines: Deadlines = field(default_factory=Deadlines)
+    deadlines: Deadlines = Deadlines()
 
     @property
     def environment(self) -> dict[str, str]:
-        """A locale that prints decimal points and no warnings, and the tool's own libraries."""
+        """What the tool needs and no more: neither the station's settings nor its supervisor's socket are for it."""
+        kept = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
         libraries = self.cli.parent.parent / "lib"
-        found = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
-        return {"LC_ALL": "C.UTF-8", **found}
+        bundled = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
+        return {**kept, "LC_ALL": "C.UTF-8", **bundled}  # in other locales it writes commas, and Qt complains
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a connection that failed so is tried again, and with what options."""
+
+    times: int
+    options: tuple[str, ...] = ()
+
+
+# Only a connection is retried, before anything was erased or written.
+RETRIES: Mapping[type[Fault], Retry] = {
+    TargetNotFound: Retry(2, SLOW),
+    TargetRefused: Retry(1, SLOW),
+    ProbeBusy: Retry(2),
+    ProbeWedged: Retry(2),
+}
+
+NEVER = Retry(0)
+
+# One process a probe at a time, also when a board moves on to another slot before its last run has ended.
+_probes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 class CubeProgrammer:
-    """Drives one probe (`ports.Programmer`). `gone` is set when it is pulled; `sink` keeps what the tool prints."""
+    """Drives one probe. `gone` tells that board and probe were pulled; `record` gets the text of every run."""
 
-    def __init__(self, installation: Installation, probe: str, gone: asyncio.Event, sink: Sink) -> None:
+    def __init__(
+        self, installation: Installation, probe: str, gone: asyncio.Event, record: Callable[[str], None]
+    ) -> None:
         self._installation = installation
+        self._deadlines = installation.deadlines
         self._probe = probe
         self._gone = gone
-        self._sink = sink
-        self._turn = asyncio.Lock()
+        self._record = record
+        self._alone = _probes.setdefault(probe, asyncio.Lock())
 
     async def identify(self) -> Target:
-        """Connects without a reset. A connection that fails is tried again: nothing has been changed by it."""
-        pauses = iter(self._installation.deadlines.retry_pauses)
-        slower: list[str] = []
-        while True:
-            try:
-                return _target(await self._first_connection(*slower))
-            except TRANSIENT as fault:
+        """Connects without a reset, which could hit a firmware in the middle of a write, and tells what the board is."""
+        uid = ("-r32", f"0x{UID_ADDRESS:08X}", str(UID_SIZE))
+        async with self._connected(("mode=HOTPLUG",), (*uid, "-ob", "displ")) as run:
+            await run.until_end(run.deadlines.connect_within)
+            if fault := run.fault:
+                raise fault
+            return run.transcript.target()
+
+    @asynccontextmanager
+    async def invocation(self, *actions: Write | Region) -> AsyncIterator[Invocation]:
+        """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
+        with self._installation.scratch.folder() as folder:
+            plan = [_Planned.of(action, folder) for action in actions]
+            loader = ("-el", str(self._installation.external_loader)) if any(map(_is_external, actions)) else ()
+            arguments = (*loader, *chain.from_iterable(planned.arguments for planned in plan), "-rst")
+            async with AsyncExitStack() as stack:
+
+                async def start() -> "_Run":
+                    return await stack.enter_async_context(self._connected(("mode=UR", "reset=HWrst"), arguments))
+
+                progress = _Progress(plan, start)
+                yield progress
+                progress.check_all_awaited()
+
+    @asynccontextmanager
+    async def _connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["_Run"]:
+        """A process that has connected to the target; what failed before that, and may be transient, is tried again."""
+        pauses = iter(self._deadlines.retry_pauses)
+        retries = 0
+        options: tuple[str, ...] = ()
+        async with self._alone:
+            while True:
+                connect = ("-c", "port=SWD", f"sn={self._probe}", *mode, *options, "-q")
+                deadlines = self._deadlines.slowed() if options else self._deadlines
+                async with self._started([str(self._installation.cli), *connect, *arguments], deadlines) as run:
+                    if await run.connects():
+                        yield run
+                        return
+                fault = run.fault or ProgrammerUnproven("connection", "Device ID")
+                retry = RETRIES.get(type(fault), NEVER)
                 pause = next(pauses, None)
-                if pause is None:
-                    raise
-                log.warning("retry.scheduled", fault=fault.code, seconds=pause)
-                slower = ["freq=1000"]
-            await asyncio.sleep(pause)
-
-    async def _first_connection(self, *options: str) -> Transcript:
-        read_uid = ["-r32", f"0x{UID_ADDRESS:08X}", str(UID_SIZE)]
-        async with self.run("mode=HOTPLUG", *options, "-q", *read_uid, "-ob", "displ") as run:
-            await run.to_its_end(self._installation.deadlines.connect_within)
-            return run.transcript
+                if retries >= retry.times or pause is None:
+                    raise fault
+                log.warning("retry.scheduled", probe=self._probe, fault=fault.code, seconds=pause)
+                await asyncio.sleep(pause)
+                retries, options = retries + 1, retry.options
 
     @asynccontextmanager
-    async def invocation(self, *actions: Write | Region) -> AsyncIterator["Invocation"]:
-        """One process that writes and reads in this order under reset, then resets the board."""
-        async with AsyncExitStack() as stack:
-            yield Invocation(self, self._installation, actions, stack)
-
-    @asynccontextmanager
-    async def run(self, *arguments: str) -> AsyncIterator["Run"]:
-        """The programmer at this probe, with these arguments, for the block; nothing secret may be among them."""
-        command = [str(self._installation.cli), "-c", "port=SWD", f"sn={self._probe}", *arguments]
-        environment, patience = self._installation.environment, self._installation.deadlines.patience
-        async with self._turn, AsyncExitStack() as stack:
-            self._sink(f"# {datetime.now(UTC).isoformat(timespec='milliseconds')} {' '.join(command)}")
-            try:
-                child = await stack.enter_async_context(
-                    Child.started(command, gone=self._gone, environment=environment, patience=patience)
+    async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["_Run"]:
+        recording = _Recording(command)
+        try:
+            async with AsyncExitStack() as stack:
+                starting = Child.started(
+                    command,
+                    environment=self._installation.environment,
+                    gone=self._gone,
+                    patience=self._deadlines.patience,
                 )
-            except (FileNotFoundError, PermissionError) as exc:
-                raise ProgrammerMissing(command[0], str(exc.strerror)) from exc
-            yield Run(child, self._probe, self._sink, self._installation.deadlines.idle_within)
+                try:
+                    child = await stack.enter_async_context(starting)
+                except OSError as exc:
+                    raise ProgrammerMissing(command[0], exc.strerror or type(exc).__name__) from exc
+                recording.child = child
+                yield _Run(child, self._probe, deadlines, recording)
+        finally:
+            self._record(recording.text())
 
 
-class Run:
-    """One process of the programmer, and what it has printed so far."""
+class _Run:
+    """One process of the programmer: what it has said, and whether it has ended."""
 
-    def __init__(self, child: Child, probe: str, sink: Sink, idle_within: float) -> None:
+    def __init__(self, child: Child, probe: str, deadlines: Deadlines, recording: "_Recording") -> None:
         self.transcript = Transcript()
+        self.deadlines = deadlines
         self._child = child
         self._probe = probe
-        self._sink = sink
-        self._idle_within = idle_within
-        self._ended = False
+        self._recording = recording
+        self._exit_status: int | None = None
 
-    async def until(self, proven: Callable[[], bool], within: float) -> None:
-        """Returns once `proven`, or when the process has ended well; raises the fault that it ended by."""
+    @property
+    def ended(self) -> bool:
+        return self._exit_status is not None
+
+    @property
+    def fault(self) -> Fault | None:
+        """What the ended run tells; it is not judged before, since a first failure may be followed by a second try."""
+        return None if self._exit_status is None else self.transcript.fault(self._probe, self._exit_status)
+
+    async def connects(self) -> bool:
+        """Reads until the target has answered, or until the process has ended without."""
+        await self.until(lambda: self.transcript.connected, self.deadlines.connect_within)
+        return self.transcript.connected
+
+    async def until_end(self, within: float) -> None:
+        await self.until(lambda: False, within)
+
+    async def until(self, enough: Callable[[], bool], within: float) -> None:
+        """Reads until there is enough or the process has ended; raises `ProgrammerStuck`."""
         try:
             async with asyncio.timeout(within):
-                # After an error nothing that follows counts; only the end tells what it was.
-                while not self._ended and (self.transcript.errors or not proven()):
-                    await self._take_line()
+                while not enough() and not self.ended:
+                    await self._read_on()
         except TimeoutError as exc:
             raise ProgrammerStuck(within) from exc
 
-    async def to_its_end(self, within: float) -> None:
-        """Returns when the process has ended well."""
-        await self.until(lambda: False, within)
-
-    async def _take_line(self) -> None:
+    async def _read_on(self) -> None:
+        idle_within = self.deadlines.idle_within
         try:
-            async with asyncio.timeout(self._idle_within):
+            async with asyncio.timeout(idle_within):
                 line = await self._child.line()
+                if line is None:
+                    self._exit_status = await self._child.ended()
+                    return
         except TimeoutError as exc:
-            raise ProgrammerStuck(self._idle_within) from exc
-        if line is not None:
-            self._sink(line)
-            self.transcript.feed(line)
-            return
-        self._ended = True
-        self._sink(f"# exit status {self._child.status}")
-        if fault := self._fault():
-            raise fault
-
-    def _fault(self) -> Fault | None:
-        errors = self.transcript.errors
-        if known := self.transcript.fault(self._probe):
-            return known
-        if errors or self._child.status:
-            return ProgrammerFailed(self._child.status, errors[0] if errors else "no error was printed")
-        return None
+            raise ProgrammerStuck(idle_within) from exc
+        self.transcript.feed(line)
+        self._recording.take(line)
 
 
-class Invocation:
-    """One process whose actions are awaited in turn (`ports.Invocation`); it starts with the first."""
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """An action and the file that its content is written from, or read into."""
 
-    def __init__(
-        self,
-        programmer: CubeProgrammer,
-        installation: Installation,
-        actions: Sequence[Write | Region],
-        stack: AsyncExitStack,
-    ) -> None:
-        self._programmer = programmer
-        self._installation = installation
-        self._actions = list(actions)
-        self._writes = [action for action in actions if isinstance(action, Write)]
-        self._stack = stack
-        self._read: dict[Region, Path] = {}
-        self._run: Run | None = None
+    action: Write | Region
+    path: Path
+
+    @classmethod
+    def of(cls, action: Write | Region, folder: SecretFolder) -> Self:
+        if isinstance(action, Region):
+            return cls(action, folder.new_path())
+        content = action.content
+        return cls(action, content if isinstance(content, Path) else folder.written(content))
+
+    @property
+    def name(self) -> str:
+        return self.action.name if isinstance(self.action, Write) else f"read of 0x{self.action.address:08X}"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        address = f"0x{self.action.address:08X}"
+        if isinstance(self.action, Region):
+            return ("-u", address, f"0x{self.action.size:X}", str(self.path))
+        fast = ("fast",) if self.action.verify is Verify.FAST else ()
+        return ("-d", str(self.path), address, "-v", *fast)  # a "-v" is for the one write before it
+
+    def missing(self, item: FileWritten | MemoryRead | None) -> str | None:
+        """The first proof that is missing; None when the action is proven."""
+        match self.action, item:
+            case Write() as write, FileWritten():
+                return item.missing(write, self.path.name)
+            case Region() as region, MemoryRead():
+                return item.missing(region)
+            case _:
+                return "any word of it"
+
+
+class _Progress:
+    """The `Invocation` of one block."""
+
+    def __init__(self, plan: Sequence[_Planned], start: Callable[[], Awaitable[_Run]]) -> None:
+        self._plan = plan
+        self._start = start
+        self._run: _Run | None = None
+        self._awaited = 0
 
     async def written(self, write: Write) -> None:
-        """Returns when erase, download and verification of this file are proven; the last action ends the process."""
-        number = self._writes.index(write)
-        run = await self._awaited(write, lambda files: len(files) > number and not _missing(files[number], write))
-        files = run.transcript.files
-        missing = _missing(files[number], write) if len(files) > number else "its write"
-        if missing:
-            raise ProgrammerUnproven(write.name, missing)
+        await self._prove(write)
 
     async def read(self, region: Region) -> bytes:
-        """What stands in the region."""
-        number = sum(isinstance(action, Region) for action in self._actions[: self._actions.index(region) + 1])
-        run = await self._awaited(region, lambda _: self._run is not None and self._run.transcript.reads >= number)
-        path = self._read[region]
-        if run.transcript.reads < number or not path.is_file() or path.stat().st_size != region.size:
-            raise ProgrammerUnproven(f"read-back of 0x{region.address:08X}", "its bytes")
-        return path.read_bytes()
+        planned = await self._prove(region)
+        content = planned.path.read_bytes() if planned.path.exists() else b""
+        if len(content) != region.size:
+            raise ProgrammerUnproven(planned.name, f"{region.size} bytes, there are {len(content)}")
+        if _is_external(region) and not any(content):
+            # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
+            raise ProgrammerUnproven(planned.name, "any byte but 00")
+        return content
 
-    async def _awaited(self, action: Write | Region, proven: Callable[[list[FileEvidence]], bool]) -> Run:
-        run = self._run = self._run or await self._started()
-        within = self._installation.deadlines.write_within + action.size / SLOWEST_RATE
-        if action is not self._actions[-1]:
-            await run.until(lambda: proven(run.transcript.files), within)
-            return run
-        await run.to_its_end(within)
-        if not run.transcript.was_reset:
-            raise ProgrammerUnproven("reset", "the reset at the end")
-        return run
+    def check_all_awaited(self) -> None:
+        """What was not awaited was not proven, and may have been cut off."""
+        if self._awaited < len(self._plan):
+            raise ValueError(f"the block ended before {self._plan[self._awaited].name} was awaited")
 
-    async def _started(self) -> Run:
-        arguments = ["mode=UR", "reset=HWrst", "-q"]
-        if any(isinstance(action, Region) or action.external for action in self._actions):
-            arguments += ["-el", str(self._installation.external_loader)]
-        for action in self._actions:
-            arguments += self._reading(action) if isinstance(action, Region) else self._writing(action)
-        return await self._stack.enter_async_context(self._programmer.run(*arguments, "-rst"))
+    async def _prove(self, action: Write | Region) -> _Planned:
+        """Waits until the next action, which this must be, is proven; behind the last the whole run must be."""
+        number = self._awaited
+        if self._plan[number : number + 1] == [] or self._plan[number].action != action:
+            raise ValueError("actions are awaited once, in the order in which they were given")
+        self._awaited += 1
+        planned, last = self._plan[number], self._awaited == len(self._plan)
+        run = self._run = self._run or await self._start()
+        transcript = run.transcript
+        transcript.check_connected()
 
-    def _writing(self, write: Write) -> list[str]:
-        path = write.content
-        if isinstance(path, bytes):
-            path = self._stack.enter_context(self._installation.scratch.holding(path))
-        fast = ["fast"] if write.verify is Verify.FAST else []
-        return ["-d", str(path), f"0x{write.address:08X}", "-v", *fast]
+        def missing() -> str | None:
+            return planned.missing(transcript.items[number] if number < len(transcript.items) else None)
 
-    def _reading(self, region: Region) -> list[str]:
-        path = self._read[region] = self._stack.enter_context(self._installation.scratch.to_be_written())
-        return ["-u", f"0x{region.address:08X}", str(region.size), str(path)]
+        def proven() -> bool:
+            # A complaint is judged when the run has ended, and a file that was read is whole when the next action began.
+            settled = isinstance(action, Write) or len(transcript.items) > self._awaited
+            return settled and not last and not transcript.complaints and missing() is None
 
-
-def _target(transcript: Transcript) -> Target:
-    """What the first connection proved; raises `ProgrammerUnproven` where a part of it is missing."""
-    supply = transcript.supply_mv
-    if supply is not None and supply < LOWEST_SUPPLY_MV:
-        raise BoardUnpowered(f"{supply} mV")
-    header, uid = transcript.header, transcript.uid
-    device_id, protection = header.get("Device ID"), transcript.options.get("RDP")
-    if supply is None or uid is None or device_id is None or protection is None:
-        raise ProgrammerUnproven("first connection", "supply, device id, UID or read protection")
-    return Target(
-        uid=UID(uid),
-        device_id=int(device_id, 16),
-        revision=header.get("Revision ID", ""),
-        supply_mv=supply,
-        readout_protection=protection,
-        probe_firmware=header.get("ST-LINK FW", ""),
-        programmer_version=transcript.version,
-    )
+        await run.until(proven, run.deadlines.of(action))
+        if run.ended:
+            if fault := run.fault:
+                raise fault
+            if lack := missing():
+                raise ProgrammerUnproven(planned.name, lack)
+            if last and not transcript.reset:
+                raise ProgrammerUnproven(planned.name, "reset of the board")
+        return planned
 
 
-def _missing(file: FileEvidence, write: Write) -> str:
-    """What is not proven of this write, in words; empty when all is."""
-    memory, base, sector = EXTERNAL if write.external else INTERNAL
-    first, last = ((address - base) // sector for address in (write.address, write.address + write.size - 1))
-    if file.address != write.address:
-        return "its address"
-    if file.erased != (memory, first, last):
-        return f"the erasure of {memory} sectors {first} to {last}"
-    if not file.downloaded:
-        return "its download"
-    return "" if file.verified else "its verification"
+class _Recording:
+    """The text of one run, for whoever asks later what the programmer said; without what stood in memory."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.child: Child | None = None
+        self._lines = [f"{_now()} started: {shlex.join(command)}"]
+        self._left_out = 0
+
+    def take(self, line: str) -> None:
+        if is_memory_dump(line) or len(self._lines) > RECORDED_LINES:
+            self._left_out += 1
+        else:
+            self._lines.append(redacted(line))
+
+    def text(self) -> str:
+        status = self.child.status if self.child else None
+        end = "never ran" if status is None else f"exit status {status}"
+        left_out = [f"{self._left_out} lines left out"] if self._left_out else []
+        return "\n".join((*self._lines, *left_out, f"{_now()} ended: {end}"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _is_external(action: Write | Region) -> bool:
+    return action.external if isinstance(action, Write) else action.address >= EXTERNAL_BASE

@@ -1,153 +1,319 @@
-"""What STM32CubeProgrammer prints, taken in line by line: header, evidence for each file, faults. Pure.
+"""What STM32_Programmer_CLI says: its lines are read as evidence and as complaints, of any version. Pure.
 
-Tolerant of what differs between versions, never of a missing proof. Tested on tests/vectors/programmer.
+Nothing is proven by the absence of an error. A line that several versions word differently is matched by what they share.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import PureWindowsPath
 
-from station.domain.target import UID_ADDRESS
+from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import (
+    BoardUnpowered,
     Fault,
     FlashEraseFailed,
     FlashMismatch,
+    FlashReadFailed,
     FlashWriteFailed,
     ProbeBusy,
     ProbeMissing,
+    ProbeOutdated,
     ProbeWedged,
+    ProgrammerFailed,
+    ProgrammerUnproven,
+    TargetLocked,
     TargetNotFound,
+    TargetNotReset,
+    TargetRefused,
+    TargetWrong,
 )
+from station.recipe import WB55_DEVICE_ID, Write
 
-_BANNER = re.compile(r"STM32CubeProgrammer v(\S+)")
-_HEADER = re.compile(r"(ST-LINK SN|ST-LINK FW|Voltage|Device ID|Revision ID)\s*:\s*(.*)")
-_FILE = re.compile(r"File\s+:\s(.+)")
-_ADDRESS = re.compile(r"Address\s*:+\s*0x([0-9A-Fa-f]+)$")
-_ERASED = re.compile(r"Erasing (internal|external) memory sectors? (?:\[(\d+) (\d+)\]|(\d+))")
-_WORDS = re.compile(r"0x([0-9A-Fa-f]{8}) : ((?:[0-9A-Fa-f]{8} ?)+)$")
-_OPTION = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\s*:\s*0x([0-9A-Fa-f]+)\b")
-_MISMATCH = re.compile(r"Data mismatch found at address 0x([0-9A-Fa-f]+)", re.IGNORECASE)
+LONGEST_SHOWN = 300  # characters of a line in a fault or a record
+LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
+INTERNAL_BASE, INTERNAL_SECTOR = 0x08000000, 0x1000  # RM0434 section 3.3.1: pages of 4 KB
+EXTERNAL_BASE, EXTERNAL_SECTOR = 0x90000000, 0x10000  # S25FL128S: sectors of 64 KB
 
-# "Error:" may be glued to a progress bar with its text on the next line, and may be followed by a success sentence.
-_ERROR = re.compile(r"error\s*:|ST-LINK error \(|\bfailed\b|data mismatch|no st-?link detected", re.IGNORECASE)
-_SECOND_TRY = "2nd connect tentative"  # what the first one complained of does not count if a full header follows
+
+# --- evidence --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Sectors that were erased, counted from the start of their memory, the last included."""
+
+    memory: str
+    first: int
+    last: int
+
+    @classmethod
+    def needed_by(cls, write: Write) -> "Erasure":
+        memory, base, sector = (
+            ("external", EXTERNAL_BASE, EXTERNAL_SECTOR)
+            if write.external
+            else ("internal", INTERNAL_BASE, INTERNAL_SECTOR)
+        )
+        first = write.address - base
+        return cls(memory, first // sector, (first + write.size - 1) // sector)
+
+    def __str__(self) -> str:
+        return f"erased {self.memory} sectors {self.first} to {self.last}"
 
 
 @dataclass(slots=True)
-class FileEvidence:
-    """What the output proves about one file that was written."""
+class FileWritten:
+    """What was said of one file: nothing of it is taken for another file."""
 
     name: str
     address: int | None = None
-    erased: tuple[str, int, int] | None = None
-    """Which memory, first and last sector, both inclusive."""
-    downloaded: bool = False
+    erased: set[Erasure] = field(default_factory=set)
+    complete: bool = False
     verified: bool = False
+
+    def missing(self, write: Write, name: str) -> str | None:
+        """The first proof that is missing for this write of the file so named; None when it is proven."""
+        needed = Erasure.needed_by(write)
+        proofs = (
+            (self.name == name, f"its name, the programmer says {self.name}"),
+            (self.address == write.address, f"its address 0x{write.address:08X}"),
+            (self.erased == {needed}, str(needed)),
+            (self.complete, "download complete"),
+            (self.verified, "verified"),
+        )
+        return next((proof for given, proof in proofs if not given), None)
 
 
 @dataclass(slots=True)
-class Transcript:
-    """All that the output has said so far."""
+class MemoryRead:
+    """What was said of one read to a file."""
 
-    version: str = ""
-    header: dict[str, str] = field(default_factory=dict)
-    files: list[FileEvidence] = field(default_factory=list)
-    reads: int = 0
-    words: dict[int, int] = field(default_factory=dict)
-    options: dict[str, int] = field(default_factory=dict)
-    was_reset: bool = False
-    errors: list[str] = field(default_factory=list)
-    _glued: bool = False
+    address: int | None = None
+    done: bool = False
 
-    def feed(self, line: str) -> None:
-        """Takes in one line, without its end."""
-        text = line.strip()
-        if self._glued:
-            self.errors.append(text)
-            self._glued = False
-        if _SECOND_TRY in text:
-            self.errors.clear()
-            return
-        if _ERROR.search(text):
-            self._glued = text.lower().endswith("error:")
-            self.errors.append(text)
-            return
-        self._take_header(text)
-        self._take_evidence(text)
-        self._take_values(text)
+    def missing(self, region: Region) -> str | None:
+        if self.address not in {None, region.address}:
+            return f"its address 0x{region.address:08X}"
+        return None if self.done else "data read"
 
-    def _take_header(self, text: str) -> None:
-        if match := _BANNER.search(text):
-            self.version = match[1]
-        elif match := _HEADER.match(text):
-            self.header[match[1]] = match[2].strip()
 
-    def _take_evidence(self, text: str) -> None:
-        if match := _FILE.match(text):
-            # Some versions print each of these lines twice.
-            if not self.files or self.files[-1].name != match[1] or self.files[-1].erased is not None:
-                self.files.append(FileEvidence(match[1]))
-        elif "Data read successfully" in text:
-            self.reads += 1
-        elif "reset is performed" in text:
-            self.was_reset = True
-        elif self.files:
-            self._take_file_evidence(self.files[-1], text)
+# --- complaints ------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _take_file_evidence(file: FileEvidence, text: str) -> None:
-        if (match := _ADDRESS.match(text)) and file.address is None:
-            file.address = int(match[1], 16)
-        elif match := _ERASED.search(text):
-            first = int(match[2] or match[4])
-            file.erased = (match[1], first, int(match[3] or first))
-        elif "File download complete" in text:
-            file.downloaded = True
-        elif "Download verified successfully" in text:
-            file.verified = file.downloaded
 
-    def _take_values(self, text: str) -> None:
-        if match := _WORDS.match(text):
-            for number, word in enumerate(match[2].split()):
-                self.words[int(match[1], 16) + 4 * number] = int(word, 16)
-        elif match := _OPTION.match(text):
-            self.options[match[1].upper()] = int(match[2], 16)
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error that the programmer told, and what is known beside it."""
+
+    line: str
+    probe: str
+    exit_status: int
+    address: int
 
     @property
-    def uid(self) -> bytes | None:
-        """The 96-bit UID in the order of memory, if its words were read."""
-        words = [self.words.get(UID_ADDRESS + offset) for offset in (0, 4, 8)]
-        if None in words:
-            return None
-        return b"".join(word.to_bytes(4, "little") for word in words if word is not None)
+    def mismatch(self) -> int:
+        """The address where flash differs; the file's own where the line names none."""
+        found = re.search(r"address 0x([0-9A-F]+)", self.line, re.IGNORECASE)
+        return int(found[1], 16) if found else self.address
+
+
+# What stands higher explains what stands lower, in whatever order they were said: a probe that went away in a download
+# makes the download fail, too. The last row takes what no other row knows.
+_FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
+    (r"no debug probe detected|no st-link detected", lambda said: ProbeMissing(said.probe)),
+    (r"old st-link firmware|st-link firmware upgrade required", lambda said: ProbeOutdated(said.probe)),
+    (r"DEV_CONNECT_ERR", lambda said: ProbeBusy(said.probe)),
+    (r"DEV_USB_COMM_ERR|pipe is stalled", lambda said: ProbeWedged(said.probe)),
+    (r"under read ?out protection", lambda said: TargetLocked(said.line)),
+    (r"DEV_TARGET_RESET_ERR|unable to reset", lambda said: TargetNotReset(said.probe)),
+    (r"DEV_TARGET_CMD_ERR", lambda said: TargetRefused(said.probe)),
+    (r"no stm32 target found|unable to get core id", lambda said: TargetNotFound(said.probe)),
+    (r"connection to device .* is lost", lambda said: TargetNotFound(said.probe)),
+    (r"data mismatch|download verification failed", lambda said: FlashMismatch(said.mismatch)),
+    (r"failed to erase|erasing sector .* failed|erase operation failed", lambda said: FlashEraseFailed(said.line)),
+    (r"flash loader cannot be loaded|verify flash protection", lambda said: FlashEraseFailed(said.line)),
+    (r"failed to download|write failed at|downloading .* failed", lambda said: FlashWriteFailed(said.line)),
+    (r"data read failed|read operation failed", lambda said: FlashReadFailed(said.line)),
+    (r"", lambda said: ProgrammerFailed(said.exit_status, said.line)),
+)
+_KNOWN = re.compile("|".join(pattern for pattern, _ in _FAULTS[:-1]), re.IGNORECASE)
+_SUSPECT = re.compile(r"error\s*:|st-link error \(|\bfailed\b", re.IGNORECASE)
+_HARMLESS = re.compile(r"^warning\s*:", re.IGNORECASE)
+_ERROR_ALONE = re.compile(r"error\s*:$", re.IGNORECASE)
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+_BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
+_FIELD = re.compile(r"(?P<name>[A-Z][\w -]*?)\s*:[\s:]*(?P<value>.*)", re.IGNORECASE)
+_HEADER = frozenset({"ST-LINK FW", "Voltage", "Device ID", "Revision ID", "BL Version"})
+_SAYS_NOTHING = frozenset({"Opening and parsing file", "Log output file", "Size", "Bank"})
+_VALUE = re.compile(r"0x([0-9A-F]+)\b", re.IGNORECASE)
+_VOLTS = re.compile(r"(\d+)[.,](\d+)")  # some locales write a comma
+_WORDS = re.compile(r"0x([0-9A-F]{8})\s*:((?:\s*\b[0-9A-F]{8}\b)+)\s*", re.IGNORECASE)
+_BYTES_COMPARED = re.compile(r"\(byte = .*?\)", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"(?P<version>STM32CubeProgrammer v(?P<number>\S+))"
+    r"|(?P<second_attempt>2nd connect tentative)"
+    r"|(?P<erasing>Erasing (?P<memory>internal|external) memory sectors? \[?(?P<first>\d+)(?: (?P<last>\d+))?)"
+    r"|(?P<complete>File download complete)"
+    r"|(?P<verified>Download verified successfully)"
+    r"|(?P<uploading>UPLOADING(?! OPTION BYTES))"
+    r"|(?P<read>Data read successfully)"
+    r"|(?P<reset>(?:Software|Hard) reset is performed|MCU reset)",
+    re.IGNORECASE,
+)
+
+
+def is_memory_dump(line: str) -> bool:
+    """Whether the line shows what stands in memory, where that is not the UID."""
+    words = _WORDS.fullmatch(line.strip())
+    return words is not None and int(words[1], 16) != UID_ADDRESS
+
+
+def redacted(line: str) -> str:
+    """The line without the bytes that a verification compared: they may be the factory data's."""
+    return _BYTES_COMPARED.sub("(…)", line)[:LONGEST_SHOWN]
+
+
+class Transcript:
+    """What one run has said so far, fed line by line."""
+
+    def __init__(self) -> None:
+        self.version = ""
+        self.header: dict[str, str] = {}
+        self.words: dict[int, bytes] = {}
+        self.option_bytes: dict[str, int] = {}
+        self.items: list[FileWritten | MemoryRead] = []
+        self.reset = False
+        self.complaints: list[str] = []
+        self._of_first_attempt: list[str] = []
+        self._last_line = ""
+
+    def feed(self, line: str) -> None:
+        """Takes the next line, without its end; a line may come twice (2.18) and mean no more than once."""
+        text = _BAR.sub("", line).strip()
+        if not text:
+            return
+        self._last_line = text
+        if self.complaints and _ERROR_ALONE.search(self.complaints[-1]):
+            self.complaints[-1] += f" {text}"  # 2.21 puts the text of an error on the next line
+        named = _FIELD.fullmatch(text)
+        if named and self._field(named["name"], named["value"]):
+            return
+        if _KNOWN.search(text) or (_SUSPECT.search(text) and not _HARMLESS.match(text)):
+            self.complaints.append(text)
+        elif named and (value := _VALUE.match(named["value"])):
+            self.option_bytes[named["name"]] = int(value[1], 16)
+        elif words := _WORDS.fullmatch(text):
+            self.words[int(words[1], 16)] = _in_memory_order(words[2].split())
+        elif said := _SENTENCE.search(text):
+            self._sentence(said)
+
+    @property
+    def connected(self) -> bool:
+        return "Device ID" in self.header
+
+    @property
+    def device_id(self) -> int | None:
+        value = _VALUE.match(self.header.get("Device ID", ""))
+        return int(value[1], 16) if value else None
 
     @property
     def supply_mv(self) -> int | None:
-        """The target's supply; some locales print a decimal comma."""
-        match = re.match(r"(\d+)[.,](\d{2})V", self.header.get("Voltage", ""))
-        return int(match[1]) * 1000 + int(match[2]) * 10 if match else None
+        volts = _VOLTS.match(self.header.get("Voltage", ""))
+        return round(float(f"{volts[1]}.{volts[2]}") * 1000) if volts else None
 
-    def fault(self, probe: str) -> Fault | None:
-        """The fault that the errors tell; None where there is none or it is of no known kind."""
-        text = "\n".join(self.errors).lower()
-        if match := _MISMATCH.search(text):
-            return FlashMismatch(int(match[1], 16))
-        return next((make(probe) for words, make in _MEANINGS.items() if words.lower() in text), None)
+    def fault(self, probe: str, exit_status: int) -> Fault | None:
+        """The fault that the finished run tells; None where it tells none, which proves nothing."""
+        if unpowered := self._unpowered:
+            return unpowered
+        address = next((item.address for item in reversed(self.items) if item.address is not None), 0)
+        complaints = [redacted(line) for line in (*self._of_first_attempt, *self.complaints)]
+        for pattern, fault in _FAULTS:
+            for line in complaints:
+                if re.search(pattern, line, re.IGNORECASE):
+                    return fault(Complaint(line, probe, exit_status, address))
+        return ProgrammerFailed(exit_status, redacted(self._last_line)) if exit_status != 0 else None
+
+    def check_connected(self) -> None:
+        """Raises unless the last header tells of a powered STM32WB55."""
+        if self.supply_mv is None:
+            raise ProgrammerUnproven("connection", "Voltage")
+        if unpowered := self._unpowered:
+            raise unpowered
+        if self.device_id is None:
+            raise ProgrammerUnproven("connection", "Device ID")
+        if self.device_id != WB55_DEVICE_ID:
+            raise TargetWrong(f"0x{self.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
+
+    def target(self) -> Target:
+        """Who the board is, from a run that read its UID and displayed its option bytes; raises where proof is missing."""
+        uid = self.words.get(UID_ADDRESS, b"")
+        protection = self.option_bytes.get("RDP")
+        if len(uid) != UID_SIZE or protection is None:
+            self.check_connected()  # another part keeps them elsewhere
+            raise ProgrammerUnproven("connection", "UID and option bytes")
+        if self.device_id is None or self.supply_mv is None:
+            raise ProgrammerUnproven("connection", "Device ID and Voltage")
+        return Target(
+            uid=UID(uid),
+            device_id=self.device_id,
+            revision=self.header.get("Revision ID", ""),
+            supply_mv=self.supply_mv,
+            readout_protection=protection,
+            probe_firmware=self.header.get("ST-LINK FW", ""),
+            programmer_version=self.version,
+        )
+
+    @property
+    def _unpowered(self) -> BoardUnpowered | None:
+        supply = self.supply_mv
+        return None if supply is None or supply >= LOWEST_SUPPLY_MV else BoardUnpowered(f"{supply / 1000:.2f} V")
+
+    def _field(self, name: str, value: str) -> bool:
+        """Takes a line of the form "name : value" whose value is never a complaint; False where it is no such line."""
+        match name:
+            case "ST-LINK SN":
+                self.header = {}
+            case "File":
+                self._begin(FileWritten(PureWindowsPath(value).name))  # it reads paths of either kind
+            case "Address":
+                if self.items and self.items[-1].address is None and (address := _VALUE.match(value)):
+                    self.items[-1].address = int(address[1], 16)
+            case _ if name in _HEADER:
+                self.header[name] = value
+                if name == "Device ID":
+                    self._of_first_attempt = []  # the second attempt has done it
+            case _:
+                return name in _SAYS_NOTHING
+        return True
+
+    def _begin(self, item: FileWritten | MemoryRead) -> None:
+        if not self.items or self.items[-1] != item:  # else the same line again
+            self.items.append(item)
+        self.reset = False
+
+    def _sentence(self, said: re.Match[str]) -> None:
+        current = self.items[-1] if self.items else None
+        match said.lastgroup, current:
+            case "version", _:
+                self.version = said["number"]
+            case "second_attempt", None:
+                self._of_first_attempt, self.complaints = self.complaints, []
+            case "erasing", FileWritten():
+                first, last = int(said["first"]), int(said["last"] or said["first"])
+                current.erased.add(Erasure(said["memory"].lower(), first, last))
+            case "complete", FileWritten():
+                current.complete = True
+            case "verified", FileWritten(complete=True):
+                current.verified = True
+            case "uploading", _:
+                self._begin(MemoryRead())
+            case "read", MemoryRead():
+                current.done = True
+            case "reset", _:
+                self.reset = True
 
 
-# In this order: what is nearer to the cause comes first. Sources: the catalogue of messages in docs/programmer.md.
-_MEANINGS: Mapping[str, Callable[[str], Fault]] = {
-    "No debug probe detected": ProbeMissing,
-    "No ST-Link detected": ProbeMissing,
-    "DEV_USB_COMM_ERR": ProbeWedged,
-    "DEV_CONNECT_ERR": ProbeBusy,
-    "No STM32 target found": TargetNotFound,
-    "Unable to get core ID": TargetNotFound,
-    "DEV_TARGET_CMD_ERR": TargetNotFound,
-    "DEV_TARGET_RESET_ERR": TargetNotFound,
-    "Download verification failed": lambda _: FlashMismatch(0),
-    "failed to erase memory": lambda _: FlashEraseFailed("failed to erase memory"),
-    "Flash loader cannot be loaded": lambda _: FlashEraseFailed("flash loader cannot be loaded"),
-    "failed to download": lambda _: FlashWriteFailed("failed to download"),
-    "Write failed at address": lambda _: FlashWriteFailed("write failed"),
-}
+def _in_memory_order(words: list[str]) -> bytes:
+    return b"".join(int(word, 16).to_bytes(4, "little") for word in words)

@@ -1,76 +1,131 @@
-"""Files that hold secrets for the length of one invocation: the programmer takes only paths. In memory, never on a disk."""
+"""Files that hold secrets for one run of a tool that takes only paths: in memory, private, gone when the run is over."""
 
+import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Self
+from urllib.parse import quote
 
 from station.faults import SecretFilesUnavailable
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  tmpfs on every Linux; the folder made in it is 0700
-_MEMORY_FILE_SYSTEMS = {"tmpfs", "ramfs"}
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  any user may write there: what we make is checked to be ours
+MOUNTS = Path("/proc/self/mountinfo")
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+
+
+class SecretFolder:
+    """A folder for one run; everything in it is deleted with it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def new_path(self) -> Path:
+        """A name that nobody can guess, for a file that the tool will write."""
+        return self._path / f"{secrets.token_hex(16)}.bin"  # the programmer goes by the ending
+
+    def written(self, content: bytes) -> Path:
+        """A new file with this content that only this user may read."""
+        path = self.new_path()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  pathlib cannot open a descriptor
+            file.write(content)
+        return path
 
 
 class SecretFiles:
-    """A folder of mode 0700 in memory; its files have mode 0600 and live as long as their block."""
+    """The station's private place in memory; what a crash left in it is deleted when it is opened."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
     @classmethod
     @contextmanager
-    def opened(cls, station: str, environment: Mapping[str, str] = os.environ) -> Iterator[Self]:
-        """The folder of this station, swept of what a crash left; raises `SecretFilesUnavailable`.
+    def opened(
+        cls, station: str, environment: Mapping[str, str] = os.environ, *, in_memory: bool = True
+    ) -> Iterator[Self]:
+        """A private place for the block, swept of what a crash left; raises `SecretFilesUnavailable`.
 
-        In systemd's runtime directory where there is one, else in shared memory.
+        `in_memory=False` also takes a place on a disk, for machines where none in memory can be told.
         """
-        parent = Path(environment.get("RUNTIME_DIRECTORY") or SHARED_MEMORY)
-        if _file_system(parent) not in _MEMORY_FILE_SYSTEMS:
-            raise SecretFilesUnavailable(str(parent), "it is not in memory (tmpfs)")
-        folder = parent / f"station-{os.getuid()}-{''.join(c if c.isalnum() else '-' for c in station)}"
+        place = _place(environment)
+        if in_memory and _file_system(place) not in IN_MEMORY:
+            raise SecretFilesUnavailable(str(place), "it is not in memory")
+        prefix = f"station-{os.geteuid()}-{quote(station, safe='')}-"
         try:
-            if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid():
-                shutil.rmtree(folder)
-            folder.mkdir(mode=0o700)
+            _sweep(place, prefix)
+            unheld = Path(mkdtemp(prefix=".", dir=place))  # of mode 0700
+            held = _hold(unheld)
+            root = unheld.rename(
+                place / f"{prefix}{unheld.name.removeprefix('.')}"
+            )  # no sweep sees it before it is held
         except OSError as exc:
-            raise SecretFilesUnavailable(str(folder), str(exc)) from exc
+            raise SecretFilesUnavailable(str(place), exc.strerror or type(exc).__name__) from exc
         try:
-            yield cls(folder)
+            yield cls(root)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(root, ignore_errors=True)  # what cannot be deleted now is swept at the next start
+            os.close(held)
 
     @contextmanager
-    def holding(self, content: bytes) -> Iterator[Path]:
-        """A file with this content. The programmer tells a binary by its suffix."""
-        with self.to_be_written() as path:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            yield path
-
-    @contextmanager
-    def to_be_written(self) -> Iterator[Path]:
-        """A name for a file that somebody else writes."""
-        path = self._folder / f"{secrets.token_hex(16)}.bin"
+    def folder(self) -> Iterator[SecretFolder]:
+        """A folder for one run of a tool."""
+        path = self._root / secrets.token_hex(8)
+        path.mkdir(mode=0o700)
         try:
-            yield path
+            yield SecretFolder(path)
         finally:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True)  # the same
 
 
-def _file_system(path: Path) -> str:
-    """The type of the file system that holds `path`, by the longest mount point above it."""
+def _place(environment: Mapping[str, str]) -> Path:
+    """systemd's folder for this service, or this user's, or the one of the machine."""
+    if folders := environment.get("RUNTIME_DIRECTORY"):
+        return Path(folders.split(":")[0])  # systemd.exec(5): several are separated by colons
+    user = environment.get("XDG_RUNTIME_DIR")
+    if user and _file_system(Path(user)) in IN_MEMORY:
+        return Path(user)
+    return SHARED_MEMORY
+
+
+def _file_system(path: Path) -> str | None:
+    """The type of the file system that holds the path; None where that cannot be told."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-        real = path.resolve(strict=True)
+        device = path.stat().st_dev
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return ""
-    holding = {}
-    for mount in mounts:
-        _, point, kind, *_ = mount.split(" ")
-        if real.is_relative_to(point):
-            holding[len(point)] = kind
-    return holding[max(holding)] if holding else ""
+        return None
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for mount in mounts:  # proc(5): id, parent, major:minor, root, mount point, options, optional fields, "-", type, …
+        place, _, kind = mount.partition(" - ")
+        if place.split(" ")[2] == number:
+            return kind.split(" ")[0]
+    return None
+
+
+def _sweep(place: Path, prefix: str) -> None:
+    """Deletes the folders of this station that no process holds any more."""
+    for folder in place.glob(f"{prefix}*"):
+        if folder.lstat().st_uid != os.geteuid():
+            continue  # somebody else's, where all users may make folders
+        try:
+            held = _hold(folder)
+        except BlockingIOError:
+            continue  # another process of this station lives
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _hold(folder: Path) -> int:
+    """Marks a folder as in use until the descriptor that it returns is closed, which the end of a process does, too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    return descriptor

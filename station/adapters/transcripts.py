@@ -1,16 +1,18 @@
-"""What the programmer printed, kept by attempt: one text file each, appended line by line."""
+"""What the programmer printed, kept by attempt: one text file each, appended run by run."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+ATTEMPTS_A_FOLDER = 1000
 
-def sink(folder: Path, attempt: int) -> Callable[[str], None]:
-    """Takes lines for the transcript of this attempt; the file appears with the first. A thousand attempts a folder."""
-    path = folder / f"{attempt // 1000:04d}" / f"{attempt:07d}.txt"
 
-    def write(line: str) -> None:
+def recorder(folder: Path, attempt: int) -> Callable[[str], None]:
+    """Takes the text of each run of this attempt; the file appears with the first."""
+    path = folder / f"{attempt // ATTEMPTS_A_FOLDER:04d}" / f"{attempt:07d}.txt"
+
+    def record(text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.write(f"{line}\n")
+            file.write(text if text.endswith("\n") else f"{text}\n")
 
-    return write
+    return record

@@ -67,6 +67,13 @@ class IdentityReserved:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcedureChosen:
+    """`provision`, `redeliver` or `reconfirm`."""
+
+    procedure: str
+
+
+@dataclass(frozen=True, slots=True)
 class FactoryDataWritten:
     """From here on the identity may stand on a board."""
 
@@ -112,7 +119,15 @@ class Voided:
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
-Record = UnitIdentified | IdentityReserved | FactoryDataWritten | CSRReceived | CredentialsChosen | CredentialsDelivered
+Record = (
+    UnitIdentified
+    | IdentityReserved
+    | ProcedureChosen
+    | FactoryDataWritten
+    | CSRReceived
+    | CredentialsChosen
+    | CredentialsDelivered
+)
 Verdict = Passed | Failed | Voided
 Event = StepStarted | StepFinished | Record | Verdict
 
@@ -131,7 +146,13 @@ def _row(*following: Phase, records: Iterable[type[Record]] = ()) -> Row:
 
 TRANSITIONS: Mapping[Phase, Row] = {
     Phase.STARTED: _row(Phase.RECOGNISE),
-    Phase.RECOGNISE: _row(Phase.COPROCESSOR, Phase.FLASH_DATA, records=[UnitIdentified, IdentityReserved]),
+    Phase.RECOGNISE: _row(
+        Phase.COPROCESSOR,
+        Phase.FLASH_DATA,
+        Phase.FLASH_PROVISIONER,  # a board that holds its certificate is redelivered
+        Phase.CONFIRM,  # a unit that has passed is reconfirmed
+        records=[UnitIdentified, IdentityReserved, ProcedureChosen],
+    ),
     Phase.COPROCESSOR: _row(Phase.FLASH_DATA),
     Phase.FLASH_DATA: _row(Phase.FLASH_PROVISIONER, records=[FactoryDataWritten]),
     Phase.FLASH_PROVISIONER: _row(Phase.AWAIT_CSR),

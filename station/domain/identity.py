@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from station.domain.attempt import CredentialsChosen, Event, FactoryDataWritten, Passed
+from station.domain.credentials import Credentials
 from station.domain.target import UID
 from station.matter.passcode import Discriminator, Passcode
 
@@ -83,7 +84,17 @@ class Identity:
     uid: UID
     ordinal: int
     attempts: int
+    state: IdentityState
     serial_number: str
     secrets: OnboardingSecrets
     manufacturing_date: str
+    credentials: Credentials | None = None
+    """The certificate that was issued for this board."""
     rotating_device_id: str | None = None
+
+    @property
+    def issued(self) -> Credentials:
+        """The certificate that was issued for this board; `ValueError` if there is none."""
+        if self.credentials is None:
+            raise ValueError(f"no certificate was issued for {self.serial_number}")
+        return self.credentials

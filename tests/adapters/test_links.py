@@ -76,6 +76,13 @@ def test_an_exchanged_board_left_and_arrived(serial: Serial) -> None:
     assert list(links.changes(before, after)) == [BoardLeft(PATH), serial.arrived(1, "B")]
 
 
+def test_a_refused_board_that_stays_is_no_news(serial: Serial) -> None:
+    """However often somebody looks."""
+    serial.plug(1, "066CFF001")
+    serial.plug(2, "066CFF001", model="STLINK-V3")
+    assert list(links.changes(links.boards_in(serial.directory), links.boards_in(serial.directory))) == []
+
+
 async def test_boards_that_are_there_at_the_start_arrive_first(serial: Serial) -> None:
     """A daemon that starts late misses nobody."""
     serial.plug(1, "A")

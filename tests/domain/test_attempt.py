@@ -16,6 +16,7 @@ from station.domain.attempt import (
     IdentityReserved,
     Passed,
     Phase,
+    ProcedureChosen,
     Record,
     StepFinished,
     StepStarted,
@@ -46,11 +47,14 @@ MAY_BEGIN_AFTER = {
     (Phase.RECOGNISE, Phase.COPROCESSOR),
     (Phase.COPROCESSOR, Phase.FLASH_DATA),
     (Phase.CONFIRM, Phase.LOCK),
+    (Phase.RECOGNISE, Phase.FLASH_PROVISIONER),  # redelivery
+    (Phase.RECOGNISE, Phase.CONFIRM),  # reconfirmation
 }
 
 RECORDED_DURING: dict[Record, Phase] = {
     UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0"): Phase.RECOGNISE,
     IdentityReserved("SN000007"): Phase.RECOGNISE,
+    ProcedureChosen("provision"): Phase.RECOGNISE,
     FactoryDataWritten(): Phase.FLASH_DATA,
     CSRReceived(KEY): Phase.AWAIT_CSR,
     CredentialsChosen(KEY, "0A"): Phase.RELAY_TO_PKI,

@@ -1,5 +1,6 @@
 """Attempts in the ledger: what is written, when, and what it adds up to."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,16 @@ from structlog.testing import capture_logs
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import AttemptStory, LedgerReader
 from station.domain.attempt import (
+    CredentialsChosen,
     CredentialsDelivered,
     Event,
-    FactoryDataWritten,
     Failed,
     Passed,
     Phase,
     StepFinished,
     StepStarted,
     Voided,
+    replay,
 )
 from tests.ledger.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
 
@@ -112,11 +114,30 @@ async def test_an_event_that_the_identity_forbids_leaves_the_attempt_as_it_was(
     journal = await begun(ledger, secrets)
     await recognised(journal, board=7)
     execute(path, "UPDATE identity SET state = 'burned'")
-    async with journal.step(Phase.FLASH_DATA):
+    for step in (Phase.FLASH_DATA, Phase.FLASH_PROVISIONER, Phase.AWAIT_CSR):
+        async with journal.step(step):
+            pass
+    async with journal.step(Phase.RELAY_TO_PKI):
         before = journal.attempt, story(path, 7)
         with pytest.raises(ValueError, match="identity that is burned"):
-            await journal.record(FactoryDataWritten())
+            await journal.record(CredentialsChosen("c0" * 32, "0A"))
         assert (journal.attempt, story(path, 7)) == before
+
+
+async def test_an_attempt_that_is_cancelled_in_the_middle_of_an_event_still_adds_up(
+    ledger: Ledger, path: Path, secrets: Secrets
+) -> None:
+    """A board is pulled while its event is on the way: the event is in the journal, and the verdict counts it."""
+    journal = await begun(ledger, secrets)
+    await recognised(journal, board=7)
+    async with asyncio.TaskGroup() as group:
+        pulled = group.create_task(journal.step(Phase.FLASH_DATA).__aenter__())
+        await asyncio.sleep(0)  # it has asked for its first event
+        pulled.cancel()
+    await journal.finish(Voided("board.removed"))
+    assert pulled.cancelled()
+    assert events(path, 7)[-2:] == [StepStarted(Phase.FLASH_DATA), Voided("board.removed")]
+    assert replay(events(path, 7)) == journal.attempt
 
 
 async def test_columns_can_be_made_anew_from_the_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader, Orphan
 from station.domain.credentials import Credentials
-from station.faults import CredentialsInvalid
+from station.faults import CredentialsInvalid, KeyShared
 from tests.ledger.bench import Secrets, begun, credentials, recognised, rows, target
 
-UID = target(1).uid
+UID, OTHER_UID = target(1).uid, target(2).uid
 
 
 async def issued(ledger: Ledger, answer: Credentials) -> None:
@@ -23,11 +23,19 @@ async def test_what_was_issued_is_found_by_its_key(path: Path) -> None:
     """Also by the next daemon: the same key never buys two certificates."""
     answer = credentials(0xAB)
     async with Ledger.open(path, station="line-1") as ledger:
-        assert await ledger.issued(answer.key) is None
+        assert await ledger.issued(answer.key, UID) is None
         await issued(ledger, answer)
     async with Ledger.open(path, station="line-1") as ledger:
-        assert await ledger.issued(answer.key) == answer
-        assert await ledger.issued("00" * 32) is None
+        assert await ledger.issued(answer.key, UID) == answer
+        assert await ledger.issued("00" * 32, UID) is None
+
+
+async def test_a_key_belongs_to_one_board(ledger: Ledger) -> None:
+    """A second board that offers it is a copy, and gets nothing."""
+    answer = credentials(0xAB)
+    await issued(ledger, answer)
+    with pytest.raises(KeyShared):
+        await ledger.issued(answer.key, OTHER_UID)
 
 
 async def test_a_request_is_durable_before_it_leaves(ledger: Ledger, path: Path) -> None:

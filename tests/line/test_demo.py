@@ -1,6 +1,5 @@
 """The main job, end to end: what the demonstration leaves in flash, ledger and PKI."""
 
-import hashlib
 import subprocess
 from pathlib import Path
 
@@ -110,7 +109,16 @@ def test_one_line_of_the_log_tells_each_verdict(run: Demonstration) -> None:
     assert all(line["verdict"] == "pass" and len(dict(line["steps"])) == 8 for line in finished)  # type: ignore[call-overload]  # JSON
 
 
-def test_nothing_is_left_in_memory_files(run: Demonstration) -> None:
-    """Factory data and read-backs live for one invocation."""
-    scope = hashlib.sha256(bytes(run.folder)).hexdigest()[:8]
-    assert not list(Path("/dev/shm").glob(f"*{scope}"))
+def test_no_file_with_secrets_outlives_its_invocation(run: Demonstration) -> None:
+    """What the programmer was told to write from, or to read into, is gone; the images are not secret."""
+    images = Path(__file__).parents[2] / "firmware_images"
+    named = {
+        Path(word)
+        for line in run.lines("bench.jsonl")
+        if line["event"] == "invocation"
+        for word in list(line["argv"])  # type: ignore[call-overload]  # JSON
+        if str(word).endswith(".bin")
+    }
+    secret = {path for path in named if not path.is_relative_to(images)}
+    assert len(secret) == 2 * BOARDS
+    assert not [path for path in secret if path.exists()]

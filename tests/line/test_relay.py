@@ -52,7 +52,7 @@ class Journal:
         self.known: dict[str, Credentials] = {}
         self.unanswered: dict[str, int] = {}
 
-    async def issued(self, key: str) -> Credentials | None:
+    async def issued(self, key: str, uid: UID) -> Credentials | None:  # noqa: ARG002  one board
         return self.known.get(key)
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:

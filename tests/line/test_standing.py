@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from station.adapters.ledger.reader import LedgerReader
 from station.cli.demo_line import DemoLine
+from station.domain.attempt import ProcedureChosen
 from station.status import SlotStatus
 from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
@@ -110,3 +112,46 @@ def test_sigterm_leaves_nothing_running(standing: Standing) -> None:
     assert not (standing.line.folder / "station.sock").exists()
     programmers = subprocess.run(["pgrep", "-f", str(standing.line.folder / "STM32CubeProgrammer")], check=False)
     assert programmers.returncode == 1
+
+
+def issued(standing: Standing) -> list[str]:
+    """The DACs that the PKI has issued."""
+    return (standing.line.folder / "pki" / "issued.jsonl").read_text().splitlines()
+
+
+def story(standing: Standing, uid: str | None) -> list[str]:
+    """The procedures of the attempts on one board, and their verdicts."""
+    reader = LedgerReader(standing.line.folder / "ledger.sqlite")
+    unit = reader.unit(uid or "")
+    assert unit is not None
+    return [
+        f"{event.procedure} {attempt.summary.verdict}"
+        for attempt in unit.attempts
+        for event in (entry.event for entry in attempt.journal)
+        if isinstance(event, ProcedureChosen)
+    ]
+
+
+def test_a_unit_that_has_passed_is_reconfirmed(standing: Standing) -> None:
+    """It passes again, nothing is written into it, and no second certificate is bought for it."""
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.state == "pass")
+    standing.bench("unplug", "1")
+    standing.wait(1, lambda slot: slot.state == "empty")
+    standing.bench("plug", "1")
+    again = standing.wait(1, lambda slot: slot.verdict is not None)
+    assert again.state == "pass"
+    assert story(standing, again.uid) == ["provision pass", "reconfirm pass"]
+    assert len(issued(standing)) == 1
+
+
+def test_a_board_that_holds_its_certificate_is_redelivered(standing: Standing) -> None:
+    """Pulled before its operational firmware was in, it is finished with the certificate that it has."""
+    standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "unplug")
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.state == "empty")
+    standing.bench("plug", "1")
+    again = standing.wait(1, lambda slot: slot.verdict is not None)
+    assert again.state == "pass"
+    assert story(standing, again.uid) == ["provision void", "redeliver pass"]
+    assert len(issued(standing)) == 1

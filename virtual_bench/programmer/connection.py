@@ -1,7 +1,10 @@
 """How the programmer gets to a board, and the header it prints when it has; everything that can go wrong on the way."""
 
+from collections.abc import Collection
+
 from virtual_bench.board import NAME, Board
 from virtual_bench.hub import Hub
+from virtual_bench.phases import Phase
 from virtual_bench.programmer.arguments import Connect
 from virtual_bench.programmer.process import Failed, Process
 
@@ -10,6 +13,7 @@ MODES = {"NORMAL": "Normal", "HOTPLUG": "Hot Plug"}  # any other is under reset
 SECOND_ATTEMPT = 0.6
 PROBLEM = "Error: Problem occured while trying to connect"  # ST's spelling
 NO_TARGET = "Error: No STM32 target found!"
+TARGET_COMMAND = "Error: ST-LINK error (DEV_TARGET_CMD_ERR)"
 NO_PROBE = "Error: No debug probe detected."
 BUSY = f"ST-LINK error (DEV_CONNECT_ERR)\n{PROBLEM}"
 WEDGED = f"ST-LINK error (DEV_USB_COMM_ERR)\n{PROBLEM}"
@@ -18,7 +22,7 @@ DEBUG_AUTHENTICATION = (
 )
 ERRORS = {  # with whether the probe's half of the header comes before
     "no_target": (True, NO_TARGET + DEBUG_AUTHENTICATION),
-    "target_command": (True, "Error: ST-LINK error (DEV_TARGET_CMD_ERR)"),
+    "target_command": (True, TARGET_COMMAND),
     "usb": (False, WEDGED),
     "busy": (False, BUSY),
     "no_probe": (False, NO_PROBE),
@@ -35,8 +39,8 @@ def free_board(hub: Hub, connect: Connect) -> Board:
     return board
 
 
-async def establish(process: Process, board: Board, connect: Connect) -> None:
-    """Connects and prints the header. Raises Failed and Stopped."""
+async def establish(process: Process, board: Board, connect: Connect, phases: Collection[Phase]) -> None:
+    """Connects for a run that belongs to these phases, and prints the header. Raises Failed and Stopped."""
     if board.wedged:
         raise Failed(WEDGED)
     if connect.mode != "HOTPLUG":
@@ -45,10 +49,12 @@ async def establish(process: Process, board: Board, connect: Connect) -> None:
     header = _header(process, board, connect)
     version = process.bench.version
     probe_lines = "\n".join(version.probe).format_map(header)
-    if fault := board.faults.due("connect_error"):
+    if fault := board.faults.due("connect_error", during=phases):
         with_header, error = ERRORS[fault.text("error")]
         raise Failed(f"{probe_lines}\n{error}" if with_header else error)
-    if board.faults.due("second_header"):
+    if board.options.locked:
+        raise Failed(f"{probe_lines}\n{TARGET_COMMAND}")
+    if board.faults.due("second_header", during=phases):
         process.say(f"{probe_lines}\n{NO_TARGET}\n2nd connect tentative with a lower frequency (8MHz)")
         await process.pause(SECOND_ATTEMPT)
     process.say(probe_lines)

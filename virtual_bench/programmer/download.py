@@ -83,7 +83,7 @@ class Download:
                 process.say(f"{output.bar(0.5)}Error:")
                 raise Failed(f"Downloading 8-bit data failed...\n{NOT_WRITTEN}")
         process.say("")
-        if fault := self._board.faults.due("verify_mismatch", self._is_written):
+        if fault := self._board.faults.due("verify_mismatch", fits=self._is_written):
             flash.flip(fault.integer("address") or address + size // 2)
         return profile.internal_loader + erase + program
 

@@ -5,15 +5,14 @@ from pathlib import Path
 from virtual_bench.board import Board
 from virtual_bench.image import Image
 from virtual_bench.phases import Phase
-from virtual_bench.programmer.arguments import Action, CommandLine, Read, SetOptions, Write
+from virtual_bench.programmer.arguments import Action, CommandLine, Read, Reset, Run, SetOptions, Write
 
 
-def phase_at_connect(line: CommandLine, board: Board, directory: Path) -> Phase | None:
-    """The phase that begins with the connection; None for one that only resets."""
+def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
+    """The phases of a run; none if it does nothing but start the board."""
     phases = [phase for action in line.actions if (phase := phase_of(action, board, directory))]
-    if phases:
-        return phases[0]
-    return Phase.RECOGNISE if line.connect and line.connect.mode == "HOTPLUG" else None
+    starts = any(isinstance(action, Reset | Run) for action in line.actions)
+    return phases if phases or starts else [Phase.RECOGNISE]
 
 
 def phase_of(action: Action, board: Board, directory: Path) -> Phase | None:

@@ -9,7 +9,7 @@ from virtual_bench.programmer import listing, output
 from virtual_bench.programmer.actions import Actions
 from virtual_bench.programmer.arguments import CommandLine, Connect, UsageError, parse
 from virtual_bench.programmer.connection import establish, free_board
-from virtual_bench.programmer.inference import phase_at_connect, phase_of
+from virtual_bench.programmer.inference import phase_of, phases_of
 from virtual_bench.programmer.process import Failed, Process, Stopped
 from virtual_bench.programmer.stop import INTERRUPTED, KILLED, PROBE_GONE, TERMINATED, Stop
 
@@ -43,7 +43,7 @@ class Session:
         finally:
             self._process.close()
             if self._board is not None:
-                self._board.holder = None
+                self._board.release()
         self._process.bench.journal.write(
             "invocation",
             probe=self._board.probe if self._board else None,
@@ -91,26 +91,33 @@ class Session:
         process = self._process
         self._board = board = free_board(self._hub, connect)
         board.holder = process
-        self._phase = phase_at_connect(line, board, process.directory)
-        if self._phase is not None:
-            board.faults.enter(self._phase)
-        await establish(process, board, connect)
-        if fault := board.faults.due("hang"):
-            process.deaf_to = DEAF_TO[fault.text("deaf_to")]
-            await process.hang()
+        phases = phases_of(line, board, process.directory)
+        if phases:
+            self._phase = phases[0]
+            board.faults.enter(phases[0])
+        await establish(process, board, connect, phases)
+        await self._go_wrong(board)
         actions = Actions(process, board)
         for action in line.actions:
             phase = phase_of(action, board, process.directory)
             if phase is not None and phase is not board.faults.phase:
                 board.faults.enter(phase)
-            if board.faults.due("nothing_done"):
-                raise NothingDone
+                await process.pause(0)  # the board may be gone
+                await self._go_wrong(board)
             await actions.perform(action)
+
+    async def _go_wrong(self, board: Board) -> None:
+        """How a run can end, or fail to, without a word of it."""
+        if fault := board.faults.due("hang"):
+            self._process.deaf_to = DEAF_TO[fault.text("deaf_to")]
+            await self._process.hang()
+        if board.faults.due("nothing_done"):
+            raise NothingDone
 
     def _note_end(self, how: Stop) -> None:
         """A probe does not survive every end of the tool that drives it."""
         board = self._board
         if board is None or how is PROBE_GONE:
             return
-        if board.faults.due("wedge_on_kill", lambda fault: how is KILLED or fault.text("by") == "any"):
+        if board.faults.due("wedge_on_kill", fits=lambda fault: how is KILLED or fault.text("by") == "any"):
             board.wedged = True

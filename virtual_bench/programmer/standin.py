@@ -31,12 +31,12 @@ except OSError:
     sys.exit("Error: the virtual bench of this programmer does not run: start it with virtual-bench serve --dir " + {directory!r})
 words = [str(posix.getpid()), posix.getcwd(), *sys.argv[1:]]
 request = b"\\0".join(word.encode("utf-8", "surrogateescape") for word in words)
-bench.sendall(len(request).to_bytes(4, "little") + request)
+bench.sendall(len(request).to_bytes(4, "little") + request, _socket.MSG_NOSIGNAL)
 def stop(number, frame):
     try:
-        bench.send(bytes([number]))
+        bench.send(bytes([number]), _socket.MSG_NOSIGNAL)
     except OSError:
-        posix._exit(128 + number)
+        pass
 _signal.signal(2, stop)
 _signal.signal(15, stop)
 end = b""
@@ -84,7 +84,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._process is not None:
-            self._process.stop(SIGNALS[data[0]])
+            for number in data:
+                self._process.stop(SIGNALS[number])
             return
         self._request += data
         length = 4 + int.from_bytes(self._request[:4], "little")

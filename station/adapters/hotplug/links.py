@@ -46,10 +46,10 @@ def boards_in(directory: Path) -> dict[str, BoardArrived]:
 def changes(before: dict[str, BoardArrived], after: dict[str, BoardArrived]) -> Iterator[BoardArrived | BoardLeft]:
     """What happened between two scans; a board that was exchanged left and arrived."""
     for path, board in before.items():
-        if after.get(path) != board:
+        if not _same(board, after.get(path)):
             yield BoardLeft(path)
     for path, board in after.items():
-        if before.get(path) != board:
+        if not _same(board, before.get(path)):
             yield board
 
 
@@ -106,6 +106,13 @@ async def watching(directory: Path) -> AsyncIterator[LinksHotplug]:
     """The hotplug source for `directory`, for the block."""
     with Inotify() as inotify:
         yield LinksHotplug(directory, inotify)
+
+
+def _same(one: BoardArrived, other: BoardArrived | None) -> bool:
+    if other is None:
+        return False
+    refusals = [board.refused.code if board.refused else None for board in (one, other)]
+    return (one.probe, one.tty) == (other.probe, other.tty) and refusals[0] == refusals[1]
 
 
 def _links(directory: Path) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
-from station.adapters.ledger import events, tables
+from station.adapters.ledger import events, issuance, tables
 from station.domain.attempt import Event
 from station.domain.identity import (
     REACHED_BY,
@@ -44,6 +44,8 @@ def find(connection: Connection, uid: UID) -> Identity | None:
         uid=uid,
         ordinal=row.id,
         attempts=row.attempts,
+        state=IdentityState(row.state),
+        credentials=issuance.of_board(connection, uid),
         serial_number=row.serial_number,
         secrets=OnboardingSecrets(
             passcode=Passcode(row.passcode),

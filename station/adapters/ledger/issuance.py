@@ -7,14 +7,26 @@ from sqlalchemy import Connection, func, insert, select, update
 from station.adapters.ledger import tables
 from station.domain.credentials import Credentials
 from station.domain.target import UID
-from station.faults import CredentialsInvalid
+from station.faults import CredentialsInvalid, KeyShared
 
 _request, _certificate = tables.pki_request, tables.certificate
 
 
-def find(connection: Connection, key: str) -> Credentials | None:
-    """What was issued for this key."""
-    row = connection.execute(select(_certificate.c.dac, _certificate.c.pai).where(_certificate.c.key == key)).first()
+def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
+    """What was issued for this key. Raises `KeyShared` when another board was given it."""
+    query = select(_certificate.c.dac, _certificate.c.pai, _request.c.uid).join_from(_certificate, _request)
+    row = connection.execute(query.where(_certificate.c.key == key)).first()
+    if row is None:
+        return None
+    if row.uid != str(uid):
+        raise KeyShared(key, row.uid)
+    return Credentials(row.dac, row.pai)
+
+
+def of_board(connection: Connection, uid: UID) -> Credentials | None:
+    """What was issued for this board, last if there are several."""
+    query = select(_certificate.c.dac, _certificate.c.pai).join_from(_certificate, _request)
+    row = connection.execute(query.where(_request.c.uid == str(uid)).order_by(_request.c.id.desc())).first()
     return None if row is None else Credentials(row.dac, row.pai)
 
 

@@ -70,9 +70,9 @@ class Ledger:
         """Makes every column that sums up events anew from the events."""
         await self._writer.do(attempts.rebuild)
 
-    async def issued(self, key: str) -> Credentials | None:
-        """What was issued for this key, if anything."""
-        return await self._writer.do(partial(issuance.find, key=key))
+    async def issued(self, key: str, uid: UID) -> Credentials | None:
+        """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""
+        return await self._writer.do(partial(issuance.find, key=key, uid=uid))
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""

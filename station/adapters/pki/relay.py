@@ -97,7 +97,7 @@ class Relay:
             log.warning("dac.missed", key=key, reason=str(exc))
 
     async def _obtain(self, key: str, csr: bytes, uid: UID) -> Credentials:
-        known = await self._journal.issued(key)
+        known = await self._journal.issued(key, uid)
         if known is not None:
             log.info("dac.found", key=key, dac=known.dac_serial_number)
             return known

@@ -7,7 +7,7 @@ from virtual_bench.firmware.hardware import Hardware
 from virtual_bench.image import Image
 
 
-class Core:
+class ApplicationCore:
     """What reset, halt and power do to the firmware."""
 
     def __init__(self, hardware: Hardware, tasks: asyncio.TaskGroup, name: str) -> None:

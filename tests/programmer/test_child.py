@@ -1,0 +1,273 @@
+"""Processes are heard to the end, and dead when their block ends, however it ends. The processes are real."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+
+import pytest
+
+from station.adapters.child import LONGEST_LINE, Child, LineCutter, Patience
+
+NEVER = 1000.0  # far beyond the timeout of a test: what ends before has not waited for it
+DEAF = "trap '' INT TERM; echo ready; while :; do sleep 1000; done"
+
+
+def started(
+    *command: str, gone: asyncio.Event | None = None, patience: Patience | None = None
+) -> AbstractAsyncContextManager[Child]:
+    return Child.started(
+        command,
+        environment={"PATH": os.environ["PATH"]},
+        gone=gone or asyncio.Event(),
+        patience=patience or Patience(NEVER, NEVER),
+    )
+
+
+def shell(
+    script: str, gone: asyncio.Event | None = None, patience: Patience | None = None
+) -> AbstractAsyncContextManager[Child]:
+    return started("sh", "-c", script, gone=gone, patience=patience)
+
+
+async def printed(child: Child) -> list[str]:
+    return [line async for line in child.lines()]
+
+
+def alive(marker: str) -> list[int]:
+    """The processes with this in their command lines; a dead one that nobody has reaped has none."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            if marker.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def marker() -> Iterator[str]:
+    """A number of seconds that no other process sleeps; none must be asleep at the end of the test."""
+    seconds = f"{random.randint(10**6, 10**7)}.{os.getpid()}"
+    yield seconds
+    assert alive(seconds) == []
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+STREAM = b"a\r\nb\rc\n\n\n  0%\b\b\b\b 50%\b\b\b\b100%\n\x1b[32mgreen\x1b[0m\r\xdb\xdb\xff\nlast"
+LINES = ["a", "b", "c", "  0%", " 50%", "100%", "green", "\N{REPLACEMENT CHARACTER}" * 3, "last"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, len(STREAM)])
+def test_lines_are_the_same_in_whatever_pieces_they_come(size: int) -> None:
+    """Ended by newline, return or backspace; colours and blank lines are dropped, what is no UTF-8 is replaced."""
+    cutter = LineCutter()
+    pieces = [STREAM[start : start + size] for start in range(0, len(STREAM), size)]
+    lines = [line for piece in pieces for line in cutter.feed(piece)] + cutter.rest()
+    assert lines == LINES
+
+
+def test_a_line_without_end_is_cut_and_no_sentence_is_lost_in_the_cut() -> None:
+    """Memory is bounded, and what stood across the cut is whole in the next line."""
+    cutter = LineCutter()
+    sentence = b"Error: it stands across the cut"
+    lines = cutter.feed(b"x" * (LONGEST_LINE - 10) + sentence[:20])
+    lines += cutter.feed(sentence[20:] + b"y" * LONGEST_LINE) + cutter.rest()
+    assert any(sentence.decode() in line for line in lines)
+    assert max(map(len, lines)) < 3 * LONGEST_LINE
+
+
+async def test_a_process_is_heard_to_its_last_line() -> None:
+    """Standard error stands among the output; the last line needs no end."""
+    async with shell("echo out; echo err >&2; printf 'bar  10%%\\rbar 100%%'; exit 3") as child:
+        assert await printed(child) == ["out", "err", "bar  10%", "bar 100%"]
+        assert await child.ended() == 3
+        assert child.status == 3
+        assert await child.line() is None
+
+
+async def test_a_lot_of_output_is_drained() -> None:
+    """A full pipe would stop the process for ever."""
+    async with started(sys.executable, "-IS", "-c", "for n in range(200000): print('line', n)") as child:
+        count = 0
+        async for line in child.lines():
+            assert line == f"line {count}"
+            count += 1
+        assert (count, await child.ended()) == (200000, 0)
+
+
+async def test_a_process_has_no_input() -> None:
+    """A tool that asks something gets no answer, and does not wait for one."""
+    async with started("cat") as child:
+        assert await printed(child) == []
+        assert await child.ended() == 0
+
+
+async def test_a_process_gets_the_environment_that_it_is_given() -> None:
+    """And nothing else of the station's."""
+    async with Child.started(
+        ["/usr/bin/env"], environment={"LC_ALL": "C.UTF-8"}, gone=asyncio.Event(), patience=Patience()
+    ) as child:
+        assert await printed(child) == ["LC_ALL=C.UTF-8"]
+
+
+async def test_what_cannot_be_started_is_an_os_error(tmp_path: Path) -> None:
+    """Missing, or not executable."""
+    with pytest.raises(FileNotFoundError):
+        async with started(str(tmp_path / "missing")):
+            pass
+    (tmp_path / "text").write_text("no program")
+    with pytest.raises(PermissionError):
+        async with started(str(tmp_path / "text")):
+            pass
+
+
+async def test_a_failure_of_the_block_arrives_bare() -> None:
+    """Not in a group, so that a fault stays a fault."""
+    with pytest.raises(KeyError):
+        async with shell("sleep 1000"):
+            raise KeyError
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_process_is_first_asked_to_stop() -> None:
+    """By SIGINT, which lets a programmer end its transfer."""
+    async with shell("trap 'exit 42' INT; echo ready; while :; do sleep 0.01; done") as child:
+        assert await child.line() == "ready"
+    assert child.status == 42
+
+
+async def test_a_process_that_is_deaf_to_an_interrupt_is_terminated() -> None:
+    """After its time."""
+    async with shell(
+        "trap '' INT; trap 'exit 43' TERM; echo ready; while :; do sleep 0.01; done", patience=Patience(0.05, NEVER)
+    ) as child:
+        assert await child.line() == "ready"
+    assert child.status == 43
+
+
+async def test_a_stubborn_process_is_killed(marker: str) -> None:
+    """With all that it started."""
+    async with shell(f"sleep {marker} & {DEAF}", patience=Patience(0.05, 0.05)) as child:
+        assert await child.line() == "ready"
+    assert child.status == -9
+    await until(lambda: not alive(marker))
+
+
+async def test_a_process_whose_probe_is_gone_is_killed_at_once() -> None:
+    """There is no transfer left to end well."""
+    gone = asyncio.Event()
+    async with shell(DEAF, gone) as child:
+        assert await child.line() == "ready"
+        gone.set()
+    assert child.status == -9
+
+
+async def test_a_probe_that_goes_while_its_process_is_being_stopped_ends_the_waiting(tmp_path: Path) -> None:
+    """It had been asked politely, and had time."""
+    gone, asked = asyncio.Event(), tmp_path / "asked"
+
+    async def stops() -> Child:
+        async with shell(f"trap 'touch {asked}' INT; echo ready; while :; do sleep 0.01; done", gone) as child:
+            assert await child.line() == "ready"
+        return child
+
+    stopping = asyncio.ensure_future(stops())
+    await until(asked.exists)
+    assert not stopping.done()
+    gone.set()
+    assert (await stopping).status == -9
+
+
+async def test_a_descendant_that_holds_the_pipe_does_not_hold_the_station(marker: str) -> None:
+    """When the process itself ends, all that it left behind ends too, and so does the output."""
+    async with shell(f"sleep {marker} & echo done; exit 0") as child:
+        assert await printed(child) == ["done"]
+        assert await child.ended() == 0
+    await until(lambda: not alive(marker))
+
+
+async def test_a_descendant_that_left_the_group_does_not_hold_the_station(marker: str) -> None:
+    """It is out of reach, and its hold on the pipe is let go of."""
+    async with started(
+        sys.executable, "-IS", "-c", f"import os, subprocess; subprocess.Popen(['setsid', 'sleep', '{marker}'])"
+    ) as child:
+        assert await child.ended() == 0
+    (escaped,) = alive(marker)
+    os.kill(escaped, signal.SIGKILL)
+    await until(lambda: not alive(marker))
+
+
+async def test_a_cancelled_block_ends_when_its_process_is_dead() -> None:
+    """However often it is cancelled while it waits for that."""
+    gone = asyncio.Event()
+    running = asyncio.Event()
+
+    async def runs() -> None:
+        async with shell(DEAF, gone) as child:
+            await child.line()
+            running.set()
+            await child.line()
+
+    task = asyncio.ensure_future(runs())
+    await running.wait()
+    for _ in range(10):
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+    gone.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancelled_start_that_fails_is_cancelled() -> None:
+    """A cancellation is never lost in another failure."""
+    task = asyncio.ensure_future(started("/nonexistent/program").__aenter__())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_storm_of_cancellations_leaks_nothing(marker: str) -> None:
+    """Processes, their descendants and descriptors: hit twice, before, during and after the start."""
+    chance = random.Random(20)
+    async with shell("exit"):
+        pass  # the first child makes the loop open what it keeps
+    before = descriptors()
+
+    async def runs() -> None:
+        patience = Patience(chance.choice((0.01, 1.0)), 0.05)
+        async with shell(f"sleep {marker} & sleep {marker}", patience=patience) as child:
+            await printed(child)
+
+    async def is_hit(task: asyncio.Task[None]) -> None:
+        for _ in range(2):
+            await asyncio.sleep(chance.uniform(0, 0.3))
+            task.cancel()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(runs()) for _ in range(200)]
+        for task in tasks:
+            group.create_task(is_hit(task))
+    assert all(task.cancelled() for task in tasks)
+    await until(lambda: not alive(marker))
+    await until(lambda: descriptors() <= before)
+    assert descriptors() == before
+
+
+async def until(so: Callable[[], bool]) -> None:
+    """Waits for what tells nobody when it happens: a killed process takes a moment to be gone."""
+    async with asyncio.timeout(20):
+        while not so():
+            await asyncio.sleep(0.005)

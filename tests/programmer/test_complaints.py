@@ -1,0 +1,191 @@
+"""Which fault an output tells: the catalogue of what the tool has been seen to say."""
+
+import pytest
+
+from station.adapters.cubeprogrammer_output import Transcript
+from station.faults import (
+    BoardUnpowered,
+    Fault,
+    FlashEraseFailed,
+    FlashMismatch,
+    FlashReadFailed,
+    FlashWriteFailed,
+    ProbeBusy,
+    ProbeMissing,
+    ProbeOutdated,
+    ProbeWedged,
+    ProgrammerFailed,
+    TargetLocked,
+    TargetNotFound,
+    TargetNotReset,
+    TargetRefused,
+)
+from tests.programmer.transcripts import PROBE, heard, lines, recorded
+
+
+def told(transcript: Transcript, exit_status: int = 1) -> tuple[str, dict[str, str]] | None:
+    """Code and evidence of the fault; None where there is none."""
+    fault = transcript.fault(PROBE, exit_status)
+    return None if fault is None else (fault.code, fault.evidence)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("2.1-unpowered", BoardUnpowered("0.00 V")),
+        ("2.4-erase-failed-and-success", FlashEraseFailed("erasing sector 0000 @: 0x08000000 failed")),
+        ("2.4-flash-loader", FlashEraseFailed("Error: Flash loader cannot be loaded!")),
+        ("2.8-no-probe", ProbeMissing(PROBE)),
+        ("2.10-second-attempt-fails", TargetNotFound(PROBE)),
+        (
+            "2.13-error-then-success",
+            FlashWriteFailed(
+                "Error: Failed to download data! If it's a Flash memory, it may be not erased or protected"
+            ),
+        ),
+        (
+            "2.13-misplaced-verify",
+            ProgrammerFailed(1, "Error: Wrong verify command use: it must be performed just after write command"),
+        ),
+        ("2.14-target-command", TargetRefused(PROBE)),
+        ("2.15-target-reset", TargetNotReset(PROBE)),
+        ("2.17-no-probe", ProbeMissing(PROBE)),
+        ("2.17-no-target", TargetNotFound(PROBE)),
+        ("2.17-probe-busy", ProbeBusy(PROBE)),
+        ("2.17-probe-wedged", ProbeWedged(PROBE)),
+        ("2.18-verify-mismatch", FlashMismatch(0x08001000)),
+        ("2.18-verify-mismatch-first-file", FlashMismatch(0x901C0010)),
+        ("2.19-low-supply", BoardUnpowered("2.41 V")),
+        ("2.19-old-probe", ProbeOutdated(PROBE)),
+        ("2.19-probe-lost-in-download", ProbeWedged(PROBE)),
+        ("2.20-erase-refused", FlashEraseFailed("Error: failed to erase memory")),
+        ("2.20-no-target", TargetNotFound(PROBE)),
+        ("2.20-protected", TargetLocked("Warning: Device is under Read Out Protection")),
+        ("2.20-read-failed", FlashReadFailed("Error: Data read failed")),
+        ("2.21-glued-error", FlashWriteFailed("Error: Downloading 8-bit data failed...")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("exit_status", [0, 1])
+def test_a_failed_run_tells_its_fault(name: str, fault: Fault, exit_status: int) -> None:
+    """Whatever the exit status: a 0 does not unsay an error."""
+    expected = ProgrammerFailed(exit_status, fault.line) if isinstance(fault, ProgrammerFailed) else fault
+    assert told(recorded(name), exit_status) == (expected.code, expected.evidence)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("Error: No debug probe detected.", ProbeMissing(PROBE)),
+        ("No ST-Link detected!", ProbeMissing(PROBE)),
+        ("Error: No ST-Link detected!", ProbeMissing(PROBE)),
+        ("ST-LINK error (DEV_CONNECT_ERR)", ProbeBusy(PROBE)),
+        ("ST-LINK error (DEV_USB_COMM_ERR)", ProbeWedged(PROBE)),
+        ("libusb: pipe is stalled", ProbeWedged(PROBE)),
+        ("Error: ST-LINK error (DEV_TARGET_CMD_ERR)", TargetRefused(PROBE)),
+        ("Error: ST-LINK error (DEV_TARGET_RESET_ERR)", TargetNotReset(PROBE)),
+        ("Error: Unable to get core ID", TargetNotFound(PROBE)),
+        ("ERROR: NO STM32 TARGET FOUND!", TargetNotFound(PROBE)),
+        ("Warning: Connection to device 0x495 is lost", TargetNotFound(PROBE)),
+        ("Error: ST-LINK firmware upgrade required", ProbeOutdated(PROBE)),
+        ("Error: Mass erase operation failed", FlashEraseFailed("Error: Mass erase operation failed")),
+        ("Please verify flash protection", FlashEraseFailed("Please verify flash protection")),
+        ("Error: failed to download Segment[0]", FlashWriteFailed("Error: failed to download Segment[0]")),
+        ("Error: failed to download the File", FlashWriteFailed("Error: failed to download the File")),
+        ("Write failed at address 0x08001000", FlashWriteFailed("Write failed at address 0x08001000")),
+        ("Error: Download verification failed", FlashMismatch(0)),
+        ("Error: a read Operation failed", FlashReadFailed("Error: a read Operation failed")),
+        ("Problem occured while trying to connect", None),
+        ("Error: Problem occured while trying to connect", ProgrammerFailed(1, "")),
+        ("Error: something that nobody has seen yet", ProgrammerFailed(1, "")),
+        ("something has failed that nobody has seen yet", ProgrammerFailed(1, "")),
+        ("ST-LINK error (DEV_NEVER_SEEN)", ProgrammerFailed(1, "")),
+        ("Error: not here, the core is locked up", ProgrammerFailed(1, "")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_line_tells_a_fault(line: str, fault: Fault | None) -> None:
+    """Also one that nobody has seen yet, if it sounds like an error; its text is kept."""
+    if fault is None:
+        assert told(heard(line), 0) is None
+    else:
+        evidence = fault.evidence | ({"line": line} if isinstance(fault, ProgrammerFailed) else {})
+        assert told(heard(line)) == (fault.code, evidence)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Warning: The core is locked up",
+        "Target is not responding, retrying...",
+        "2nd connect tentative with a lower frequency (8MHz)",
+        "Warning: FUS_STATE_IMG_NOT_FOUND, Flash already empty !",
+        "Warning: Option Bytes are unchanged, Data won't be downloaded",
+        "Warning: an update check failed",
+        "Opening and parsing file: failed-error:.bin",
+        "   Read Out Protection:",
+        "Debug in Low Power mode is not supported for this device.",
+        "Reset mode  : Software reset",
+    ],
+)
+def test_a_harmless_line_is_no_fault(line: str) -> None:
+    """It informs, or is a warning of something else."""
+    assert told(heard(line), 0) is None
+
+
+@pytest.mark.parametrize("name", ["2.10-second-attempt-succeeds", "2.10-second-attempt-after-a-bare-error"])
+def test_the_first_attempt_s_error_is_forgiven_by_a_full_second_header(name: str) -> None:
+    """The tool tries again by itself, at a lower frequency."""
+    assert told(recorded(name), 0) is None
+
+
+def test_a_second_attempt_without_a_header_forgives_nothing() -> None:
+    """It may have ended without a word."""
+    said = lines("2.10-second-attempt-succeeds")
+    second = said.index("2nd connect tentative with a lower frequency (8MHz)")
+    assert told(heard(*said[: second + 1]), 0) == ("target.not_found", {"probe": PROBE})
+
+
+def test_an_error_after_something_was_written_is_never_forgiven() -> None:
+    """A second connection then is another matter."""
+    said = [*lines("2.19-write"), "Error: oh no", "2nd connect tentative", "Device ID   : 0x495"]
+    assert told(heard(*said), 0) == ("programmer.failed", {"exit_status": "0", "line": "Error: oh no"})
+
+
+def test_the_cause_is_told_and_not_what_follows_from_it() -> None:
+    """In whatever order they were said."""
+    said = ["Error: failed to download the File", "Error: ST-LINK error (DEV_USB_COMM_ERR)"]
+    assert told(heard(*said)) == told(heard(*reversed(said))) == ("probe.wedged", {"probe": PROBE})
+
+
+def test_an_exit_status_alone_is_a_fault() -> None:
+    """All markers are there, and yet it says that it failed."""
+    evidence = {"exit_status": "-9", "line": "Software reset is performed"}
+    assert told(recorded("2.19-write"), -9) == ("programmer.failed", evidence)
+
+
+def test_a_process_that_said_nothing_and_failed_is_a_fault() -> None:
+    """There is no line to show."""
+    assert told(heard(), 127) == ("programmer.failed", {"exit_status": "127", "line": ""})
+
+
+@pytest.mark.parametrize(
+    "bar", ["█" * 50, "=" * 50, "[" + "=" * 50 + "]", "▒" * 25, "圹" * 25, "\N{REPLACEMENT CHARACTER}" * 50]
+)
+def test_an_error_is_found_behind_any_progress_bar(bar: str) -> None:
+    """The bars of Windows, Linux, msys, GBK and of undecodable bytes."""
+    transcript = heard("  File          : a.bin", f"{bar} 100%Error:", "Downloading 8-bit data failed...")
+    assert told(transcript, 0) == ("flash.write_failed", {"reason": "Error: Downloading 8-bit data failed..."})
+
+
+def test_a_bar_alone_says_nothing() -> None:
+    """Neither error nor evidence."""
+    assert told(heard("█" * 50 + " 100%"), 0) is None
+
+
+def test_no_byte_of_memory_is_in_a_fault() -> None:
+    """A mismatch in the factory data names the address only."""
+    fault = recorded("2.18-verify-mismatch-first-file").fault(PROBE, 1)
+    assert "0x21" not in str(fault)
+    unknown = heard("Error: what is this (byte = 0x21 instead of 0x00)").fault(PROBE, 1)
+    assert "0x21" not in str(unknown)

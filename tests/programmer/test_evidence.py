@@ -1,0 +1,219 @@
+"""What is taken for proof, and what is not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from station.adapters.cubeprogrammer_output import (
+    Erasure,
+    FileWritten,
+    MemoryRead,
+    Transcript,
+    is_memory_dump,
+    redacted,
+)
+from station.domain.target import Region, Target
+from station.faults import BoardUnpowered, ProgrammerUnproven, TargetWrong
+from station.recipe import Verify, Write
+from tests.programmer.transcripts import DATA, FOLDER, IMAGE, PROBE, heard, lines, recorded
+
+UID = "1e0039000751313532393338"
+LETTERS = re.findall(r"^\| ([A-Z]) \|", (FOLDER / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def files(transcript: Transcript) -> list[FileWritten]:
+    return [item for item in transcript.items if isinstance(item, FileWritten)]
+
+
+def lacking(transcript: Transcript) -> list[str | None]:
+    """What is missing of the data, and of the image."""
+    return [
+        file.missing(write, name)
+        for file, write, name in zip(
+            files(transcript), (DATA, IMAGE), ("factory-data.bin", "provisioning.bin"), strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_line_of_a_transcript_tells_its_source(path: Path) -> None:
+    """By a letter that the table in the folder explains."""
+    said = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert {line[:2] for line in said} <= {f"{letter}|" for letter in LETTERS}
+
+
+@pytest.mark.parametrize("version", ["2.4", "2.7", "2.17", "2.19", "2.22", "2.10-second-attempt-after-a-bare-error"])
+def test_a_first_connection_tells_who_the_board_is(version: str) -> None:
+    """In every version; the UID's words become bytes in the order of memory."""
+    name = version if "-" in version else f"{version}-identify"
+    target = recorded(name).target()
+    assert (str(target.uid), target.device_id, target.readout_protection) == (UID, 0x495, 0xAA)
+    assert target.programmer_version.startswith(version.partition("-")[0])
+    assert target.supply_mv in {3260, 3270}
+
+
+def test_a_target_has_all_that_the_header_tells() -> None:
+    """Version and probe firmware are kept for the record."""
+    target = recorded("2.19-identify").target()
+    assert isinstance(target, Target)
+    assert (target.revision, target.probe_firmware, target.programmer_version) == ("Rev Y", "V2J45M30", "2.19.0")
+
+
+def test_a_protected_board_is_identified_as_protected() -> None:
+    """The recipe judges it."""
+    assert recorded("2.19-identify-protected").target().readout_protection == 0xBB
+
+
+@pytest.mark.parametrize("lost", ["0x1FFF7590 :", "RDP", "Voltage", "Device ID"])
+def test_a_target_is_not_told_from_half_the_proof(lost: str) -> None:
+    """Each of UID, protection, supply and part is needed."""
+    with pytest.raises(ProgrammerUnproven):
+        heard(*(line for line in lines("2.19-identify") if lost not in line)).target()
+
+
+def test_two_words_are_not_a_uid() -> None:
+    """A shorter read is no read."""
+    with pytest.raises(ProgrammerUnproven):
+        heard(*(line.removesuffix(" 38333932") for line in lines("2.19-identify"))).target()
+
+
+def test_another_part_without_these_option_bytes_is_a_wrong_part() -> None:
+    """And not a programmer that proves nothing."""
+    said = [line.replace("0x495", "0x450") for line in lines("2.19-identify") if "RDP" not in line]
+    with pytest.raises(TargetWrong):
+        heard(*said).target()
+
+
+@pytest.mark.parametrize("name", ["2.13-write", "2.17-write", "2.18-write", "2.19-write"])
+def test_each_file_has_its_own_evidence(name: str) -> None:
+    """Whatever order the lines have, and if they come twice."""
+    transcript = recorded(name)
+    assert lacking(transcript) == [None, None]
+    assert transcript.reset
+    assert transcript.fault(PROBE, 0) is None
+
+
+def test_evidence_grows_while_the_programmer_runs() -> None:
+    """The first file is proven before the second is begun, and no earlier than by its verification."""
+    transcript, seen = Transcript(), []
+    for line in lines("2.19-write"):
+        transcript.feed(line)
+        seen.append([file.missing(DATA, "factory-data.bin") for file in files(transcript)])
+    changes = [state for state, before in zip(seen[1:], seen, strict=False) if state != before]
+    assert changes == [
+        ["its address 0x901C0000"],
+        ["erased external sectors 28 to 28"],
+        ["download complete"],
+        ["verified"],
+        [None],
+        [None, "its name, the programmer says provisioning.bin"],
+    ]
+
+
+def test_one_sector_is_told_in_the_singular() -> None:
+    """As one page of internal flash is."""
+    (file,) = files(recorded("2.19-write-one-page"))
+    assert file.missing(DATA, "factory-data.bin") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [("2.19-without-loader", "external"), ("2.4-without-database", "internal")]
+)
+def test_success_without_an_erasure_is_not_proven(name: str, missing: str) -> None:
+    """An ignored loader and an incomplete installation both report success."""
+    transcript = recorded(name)
+    first, write = files(transcript)[0], DATA if missing == "external" else IMAGE
+    assert transcript.fault(PROBE, 0) is None
+    assert first.missing(write, first.name) == str(Erasure.needed_by(write))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "missing"),
+    [
+        (("[0 11]", "[0 10]"), "erased internal sectors 0 to 11"),
+        (("[0 11]", "[1 11]"), "erased internal sectors 0 to 11"),
+        (("internal memory", "external memory"), "erased internal sectors 0 to 11"),
+        (("0x08000000", "0x08010000"), "its address 0x08000000"),
+        (
+            ("Erasing internal memory sectors [0 11]", "Not flash Memory : No erase done"),
+            "erased internal sectors 0 to 11",
+        ),
+    ],
+)
+def test_evidence_of_another_place_is_none(wrong: tuple[str, str], missing: str) -> None:
+    """Range, memory and address must be those of the write."""
+    assert lacking(heard(*(line.replace(*wrong) for line in lines("2.19-write")))) == [None, missing]
+
+
+def test_one_file_s_evidence_does_not_prove_another() -> None:
+    """Two verifications of the first file leave the second unverified."""
+    said = list(lines("2.19-write"))
+    verified = "Download verified successfully "
+    last = len(said) - 1 - said[::-1].index(verified)
+    del said[last]
+    said.insert(said.index(verified), verified)
+    assert lacking(heard(*said)) == [None, "verified"]
+
+
+def test_a_verification_before_the_download_proves_nothing() -> None:
+    """It must have compared what was downloaded."""
+    said = ["  File          : factory-data.bin", "Download verified successfully", "File download complete"]
+    (file,) = files(heard(*said))
+    assert (file.complete, file.verified) == (True, False)
+
+
+def test_a_reset_before_the_last_file_is_not_the_reset_at_the_end() -> None:
+    """The board must start what was written last."""
+    said = lines("2.19-write")
+    begun = said.index("Opening and parsing file: provisioning.bin")
+    assert not heard(*said[:begun], "Software reset is performed", *said[begun:-2]).reset
+
+
+def test_a_read_is_told_as_done_and_where() -> None:
+    """An option byte upload is none."""
+    transcript = recorded("2.19-read-write")
+    assert transcript.items[0] == MemoryRead(0x901C0000, done=True)
+    assert MemoryRead(0x901C0000, done=True).missing(Region(0x901C0000, 0x4000)) is None
+    assert MemoryRead(0x901C0000, done=True).missing(Region(0x901D0000, 0x4000)) == "its address 0x901D0000"
+    assert MemoryRead(0x901C0000).missing(Region(0x901C0000, 0x4000)) == "data read"
+    assert recorded("2.19-identify").items == []
+
+
+@pytest.mark.parametrize(
+    ("address", "size", "external", "erased"),
+    [
+        (0x080C7000, 183532, False, Erasure("internal", 199, 243)),  # GitHub issue, v2.9: 179.23 KB, [199 243]
+        (0x08000000, 8192, False, Erasure("internal", 0, 1)),  # FUS operator: [0 1]
+        (0x90000000, 293356, True, Erasure("external", 0, 4)),  # v2.19.0 log: 286.48 KB, [0 4]
+        (0x08000000, 4096, False, Erasure("internal", 0, 0)),
+        (0x08000000, 4097, False, Erasure("internal", 0, 1)),
+        (0x901C0000, 65536, True, Erasure("external", 28, 28)),
+    ],
+)
+def test_a_write_needs_the_sectors_that_it_touches(address: int, size: int, external: bool, erased: Erasure) -> None:  # noqa: FBT001
+    """As the tool counts them, from the start of their memory."""
+    assert Erasure.needed_by(Write("any", address, b"", size, Verify.FULL, external)) == erased
+
+
+def test_an_invocation_goes_on_with_the_right_powered_part_only() -> None:
+    """The last header counts."""
+    recorded("2.19-write").check_connected()
+    with pytest.raises(TargetWrong, match="0x450"):
+        heard(*(line.replace("0x495", "0x450") for line in lines("2.19-write"))).check_connected()
+    with pytest.raises(BoardUnpowered, match=r"2\.41 V"):
+        recorded("2.19-low-supply").check_connected()
+
+
+def test_memory_is_not_recorded_but_for_the_uid() -> None:
+    """What stands in memory may be secret."""
+    assert is_memory_dump("0x901C0000 : A94656B9 00000001 01010000 01010100")
+    assert is_memory_dump("  0x901C0030 : 00000496  ")
+    assert not is_memory_dump("0x1FFF7590 : 0039001E 35315107 38333932")
+    assert not is_memory_dump("  Address       : 0x901C0000")
+
+
+def test_bytes_that_were_compared_are_not_recorded() -> None:
+    """They may be a passcode's."""
+    shown = redacted("Error: Data mismatch found at address 0x901C0010 (byte = 0x21 instead of 0x00)")
+    assert shown == "Error: Data mismatch found at address 0x901C0010 (…)"

@@ -1,0 +1,221 @@
+"""What the tests of the virtual bench use from outside: images, factory data, certificates, the programmer, a serial line."""
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from virtual_bench import link
+from virtual_bench.board import Board
+from virtual_bench.fault_file import read
+from virtual_bench.hub import Hub
+from virtual_bench.programmer.standin import EXECUTABLE, LOADER
+from virtual_bench.server import Settings, opened
+
+DATA_ADDRESS, APPLICATION = 0x901C0000, 0x08000000
+MAGIC = b"\xac" * 4
+DEADLINE = 10.0
+PRODUCT = {22: (0xFFF1).to_bytes(2, "little"), 24: (0x8004).to_bytes(2, "little"), 25: b"SN 0001"}
+HELLO, MAKE_CSR, STORE, PROVE, REFUSED = 0x01, 0x02, 0x03, 0x04, 0xFF
+
+
+def image(kind: str, size: int = 9000) -> bytes:
+    """A placeholder image, as firmware_images/ makes them."""
+    head = b"".join(number.to_bytes(4, "little") for number in (0x20030000, APPLICATION + 0x141))
+    head += b"BENCH IMAGE v1\0\0" + size.to_bytes(4, "little") + APPLICATION.to_bytes(4, "little")
+    body = (head + kind.encode().ljust(32, b"\0") + b"1.2.3".ljust(16, b"\0")).ljust(size - 32, b"\x5a")
+    return body + hashlib.sha256(body).digest()
+
+
+def factory_data(values: dict[int, bytes] | None = None) -> bytes:
+    """Records of tag, length and value, and the magic word, as ST's PC tool writes them."""
+    parts = (
+        tag.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value
+        for tag, value in (values or PRODUCT).items()
+    )
+    return b"".join(parts) + MAGIC
+
+
+def certificate(key: ec.EllipticCurvePublicKey, serial_number: int = 0x1234ABCD) -> bytes:
+    """A certificate for a key, DER, under an authority that nobody keeps."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key, serial_number, now, now + timedelta(days=1))
+    return builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def key_in(csr: bytes) -> ec.EllipticCurvePublicKey:
+    key = x509.load_der_x509_csr(csr).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
+
+
+def certificates(dac: bytes, pai: bytes = b"\x30PAI") -> bytes:
+    """STORE's payload."""
+    return b"".join(len(part).to_bytes(2, "little") + part for part in (dac, pai))
+
+
+class Line:
+    """A station's end of a board's serial port."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._frames = link.FrameReader()
+        self.bodies: list[bytes] = []
+        self._number = 0
+        self.heard = b""
+        self.hung_up = asyncio.Event()
+        self._news = asyncio.Event()
+
+    def read(self) -> None:
+        try:
+            data = os.read(self._descriptor, 65536)
+        except OSError:
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            self.hung_up.set()
+        self.heard += data
+        self.bodies += self._frames.feed(data)
+        self._news.set()
+
+    def say(self, data: bytes) -> None:
+        os.write(self._descriptor, data)
+
+    async def body(self) -> bytes:
+        """The next frame's body."""
+        async with asyncio.timeout(DEADLINE):
+            while not self.bodies:
+                self._news.clear()
+                await self._news.wait()
+        return self.bodies.pop(0)
+
+    async def until(self, text: bytes) -> None:
+        """Returns once this has been heard."""
+        async with asyncio.timeout(DEADLINE):
+            while text not in self.heard:
+                self._news.clear()
+                await self._news.wait()
+
+    async def ask(self, question: int, payload: bytes = b"") -> bytes:
+        """The payload of the answer, which carries the question's number."""
+        kind, *answer = await self._answer(question, payload)
+        assert kind == question | 0x80, f"refused with status {answer}"
+        return bytes(answer[1:])
+
+    async def refusal(self, question: int, payload: bytes = b"") -> int:
+        """The status of a question that is refused."""
+        kind, _, status = await self._answer(question, payload)
+        assert kind == REFUSED
+        return status
+
+    async def _answer(self, question: int, payload: bytes) -> bytes:
+        self._number += 1
+        self.say(link.encode(bytes([question, self._number]) + payload))
+        async with asyncio.timeout(DEADLINE):
+            while (body := await self.body())[1] != self._number:
+                pass
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A bench in this process, and the little of a station that its tests need."""
+
+    hub: Hub
+    directory: Path
+
+    @asynccontextmanager
+    async def line(self, board: Board) -> AsyncIterator[Line]:
+        """A board's serial port, through its link."""
+        descriptor = os.open(self.directory / "dev" / board.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        line = Line(descriptor)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(descriptor, line.read)
+        try:
+            yield line
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+    @asynccontextmanager
+    async def started(self, *argv: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """The programmer, as a process."""
+        process = await asyncio.create_subprocess_exec(
+            self.directory / EXECUTABLE,
+            *argv,
+            cwd=self.directory,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def program(self, *argv: str) -> tuple[int | None, str]:
+        """Exit status and output of one run of the programmer."""
+        async with self.started(*argv) as process, asyncio.timeout(DEADLINE):
+            output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    def connect(self, board: Board, mode: str = "UR") -> list[str]:
+        return ["-c", "port=SWD", f"sn={board.nameplate.probe}", f"mode={mode}", "-q"]
+
+    def file(self, name: str, content: bytes) -> str:
+        """The path of a new file."""
+        (self.directory / name).write_bytes(content)
+        return name
+
+    def writes(self, kind: str = "provisioning-flash", values: dict[int, bytes] | None = None) -> list[str]:
+        """The actions that write factory data and provisioning firmware, and reset."""
+        data = self.file("data.bin", factory_data(values))
+        firmware = self.file(f"{kind}.bin", image(kind))
+        loader = ["-el", str(self.directory / LOADER)]
+        return [*loader, "-d", data, hex(DATA_ADDRESS), "-v", "-d", firmware, hex(APPLICATION), "-v", "-rst"]
+
+    async def provisioner(self, board: Board, kind: str = "provisioning-flash") -> None:
+        """Brings a board to where it waits for its first question."""
+        status, output = await self.program(*self.connect(board), *self.writes(kind))
+        assert status == 0, output
+
+    async def operational(self, board: Board, kind: str = "operational-flash") -> None:
+        firmware = self.file(f"{kind}.bin", image(kind))
+        status, output = await self.program(*self.connect(board), "-d", firmware, hex(APPLICATION), "-v", "-rst")
+        assert status == 0, output
+
+    async def provisioned(self, board: Board, storage: str = "flash") -> bytes:
+        """Brings a board to where its DAC is stored, and returns the DAC."""
+        await self.provisioner(board, f"provisioning-{storage}")
+        async with self.line(board) as line:
+            dac = certificate(key_in(await line.ask(MAKE_CSR)))
+            assert await line.ask(STORE, certificates(dac)) == b"\0"
+        return dac
+
+    def journal(self, event: str) -> list[dict[str, object]]:
+        """What bench.jsonl has of an event."""
+        lines = (self.directory / "bench.jsonl").read_text().splitlines()
+        return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+
+@asynccontextmanager
+async def station(
+    directory: Path, *faults: dict[str, object], settings: Settings | None = None
+) -> AsyncIterator[Station]:
+    """A bench of two ports that takes no time, unless settings say otherwise."""
+    settings = settings or Settings(directory, probes=2, time_scale=0)
+    settings = replace(settings, directory=directory, faults=[read(fault) for fault in faults])
+    async with opened(settings) as hub:
+        yield Station(hub, directory)

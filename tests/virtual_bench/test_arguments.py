@@ -1,0 +1,76 @@
+"""The programmer's argument list, as ST's own callers write it."""
+
+import pytest
+
+from virtual_bench.programmer.arguments import (
+    Connect,
+    DisplayOptions,
+    Loader,
+    Read,
+    Reset,
+    SetOptions,
+    Show,
+    UsageError,
+    Write,
+    parse,
+)
+
+SWD = ["-c", "port=SWD"]
+
+
+def test_one_element_may_hold_an_option_with_its_arguments() -> None:
+    """ST's scripts quote them together; a path with blanks stays whole."""
+    line = parse(["-c port=swd SN=066 mode=Hotplug", "-el", "my loader.stldr", "-ob nSWboot0=1 nboot1=0x1"])
+    assert line.connect == Connect("swd", "066", mode="HOTPLUG")
+    assert line.actions == [Loader("my loader.stldr"), SetOptions((("nSWboot0", 1), ("nboot1", 1)))]
+
+
+def test_what_follows_connect_may_be_one_element() -> None:
+    """As Zephyr's runner passes it."""
+    assert parse(["--connect", "port=SWD freq=4000 reset=HWrst mode=UR"]).connect == Connect("SWD", mode="UR")
+
+
+def test_options_are_case_insensitive_and_have_long_forms() -> None:
+    """Field use has all of these."""
+    line = parse([*SWD, "-Rst", "--READ", "0x8000000", "16", "f.bin", "-R32", "0x1FFF7590", "12", "-OB", "displ"])
+    assert line.actions == [
+        Reset(hard=False),
+        Read(0x08000000, 16, "f.bin"),
+        Show(0x1FFF7590, 12, 4),
+        DisplayOptions(),
+    ]
+
+
+def test_verify_belongs_to_the_write_before_it() -> None:
+    """Each write has its own; modifiers may stand between."""
+    line = parse([*SWD, "-w", "a.bin", "0x08000000", "-v", "fast", "-d", "b.bin", "0x90000000", "--quietMode", "-V"])
+    assert line.actions == [Write("a.bin", 0x08000000, "fast"), Write("b.bin", 0x90000000, "full")]
+    assert line.quiet
+
+
+@pytest.mark.parametrize(
+    "argv", [[*SWD, "-v"], [*SWD, "-d", "a.bin", "0x08000000", "-rst", "-v"], [*SWD, "-d", "a.bin", "0", "-v", "-v"]]
+)
+def test_verify_without_a_write_before_it_is_refused(argv: list[str]) -> None:
+    """In the tool's own words."""
+    with pytest.raises(UsageError, match="must be performed just after write command"):
+        parse(argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        (["-rst"], "connection must be established"),
+        ([*SWD, "-d", "a.bin"], "address of a.bin"),
+        ([*SWD, "-d", "a.bin", "here"], "address of a.bin"),
+        ([*SWD, "-fly"], "-fly is not an option"),
+        (["-c", "port=USB1"], "only port=SWD"),
+        ([*SWD, "-r", "0x8000000"], "is missing"),
+        ([*SWD, "-ob"], "displ, or option bytes"),
+        (["-l", "everything"], "Wrong argument of -l"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(argv: list[str], complaint: str) -> None:
+    """With an error that names it."""
+    with pytest.raises(UsageError, match=complaint):
+        parse(argv)

@@ -1,0 +1,121 @@
+"""The command line, as processes: serving, plugging, looking, spoiling, and stopping."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+DEADLINE = 20.0
+
+
+async def command(*arguments: str) -> tuple[int | None, str, str]:
+    """Exit status, output and errors of one command."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "virtual_bench"),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(DEADLINE):
+        output, errors = await process.communicate()
+    return process.returncode, output.decode(), errors.decode()
+
+
+@asynccontextmanager
+async def served(directory: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A bench that has said that it is ready."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "virtual_bench", "serve", "--dir", str(directory), "--time-scale", "0"),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(DEADLINE):
+            assert (await process.stdout.readline()).startswith(b"virtual-bench: ready")
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_bench_from_start_to_stop(tmp_path: Path) -> None:
+    """Plug, look, spoil, pull out; and at SIGINT it leaves nothing but its boards, its programmer and its journal."""
+    at = ("--dir", str(tmp_path))
+    async with served(tmp_path, "--probes", "2") as bench:
+        announced = json.loads((tmp_path / "bench.json").read_text())
+        assert announced["pid"] == bench.pid
+        assert announced["probes"] == [{"port": port, "path": f"pci-0000:00:14.0-usb-0:1.{port}"} for port in (1, 2)]
+        assert Path(announced["programmer"]).name == "STM32_Programmer_CLI"
+        assert (await command("plug", *at, "--all"))[0] == 0
+        assert (await command("unplug", *at, "2"))[0] == 0
+        assert (await command("fault", *at, "--board", "1", "--at", "recognise", "--what", "connect_error"))[0] == 0
+        status, output, _ = await command("status", *at, "--json")
+        ports = json.loads(output)["ports"]
+        assert status == 0
+        assert [port["plugged"] for port in ports] == [True, False]
+        assert (ports[0]["firmware"], ports[0]["probe_state"], ports[0]["tty"]) == ("nothing", "free", "ttyACM0")
+        programmer = await asyncio.create_subprocess_exec(
+            announced["programmer"], "-c", "port=SWD", stdout=asyncio.subprocess.DEVNULL
+        )
+        assert await programmer.wait() == 1
+        bench.send_signal(signal.SIGINT)
+        async with asyncio.timeout(DEADLINE):
+            assert await bench.wait() == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["STM32CubeProgrammer", "bench.jsonl", "boards"]
+    assert not Path(announced["socket"]).parent.exists()
+
+
+async def test_a_directory_is_served_once(tmp_path: Path) -> None:
+    """The second is told so, with 3; so is who asks a bench that is not there."""
+    async with served(tmp_path):
+        status, _, errors = await command("serve", "--dir", str(tmp_path))
+    assert (status, "serves" in errors) == (3, True)
+    status, _, errors = await command("plug", "--dir", str(tmp_path), "1")
+    assert (status, "virtual-bench serve --dir" in errors) == (3, True)
+
+
+async def test_what_a_bench_refuses_ends_with_1_and_a_wrong_command_with_2(tmp_path: Path) -> None:
+    """With a message that says what is wrong."""
+    at = ("--dir", str(tmp_path))
+    async with served(tmp_path, "--probes", "1"):
+        refused = await command("plug", *at, "7")
+        wrong = await command("plug", *at)
+        unknown = await command("fault", *at, "--board", "1", "--at", "deliver", "--what", "verify_mismatch")
+    assert (refused[0], "there is no port 7" in refused[2]) == (1, True)
+    assert (wrong[0], "--all" in wrong[2]) == (2, True)
+    assert (unknown[0], "verify_mismatch happens in" in unknown[2]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("[[fault]]\nboard = 1\nat = 'await_csr'\nwhat = 'fire'", "fault 1: what: 'fire'"), (None, "No such file")],
+)
+async def test_a_wrong_fault_file_ends_with_2(tmp_path: Path, content: str | None, complaint: str) -> None:
+    """Before anything is served."""
+    file = tmp_path / "faults.toml"
+    if content is not None:
+        file.write_text(content)
+    status, _, errors = await command("serve", "--dir", str(tmp_path / "bench"), "--faults", str(file))
+    assert (status, complaint in errors) == (2, True)
+    assert not (tmp_path / "bench").exists()
+
+
+async def test_the_catalogue_is_printed_for_people_and_for_programs() -> None:
+    """The same faults in both."""
+    _, text, _ = await command("fault", "--list")
+    status, listed, _ = await command("fault", "--list", "--json")
+    faults = json.loads(listed)["faults"]
+    assert status == 0
+    assert {"mute", "csr_bad_signature", "verify_mismatch", "nothing_done", "other_uart", "unplug"} <= {
+        fault["name"] for fault in faults
+    }
+    assert all(f"{fault['name']}: {fault['does']}" in text for fault in faults)

@@ -1,0 +1,71 @@
+"""How long things take: the seconds of the station's plan, as its performance study has them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.virtual_bench.bench_client import APPLICATION, DATA_ADDRESS, Station, image, station
+from virtual_bench.board import Board
+from virtual_bench.factory_data import BLOCK
+from virtual_bench.programmer.standin import LOADER
+from virtual_bench.server import Settings
+from virtual_bench.timing import PROFILES
+
+# Printed once by the study's own script, for a provisioning firmware of 48,874, an operational one of 479,006 and
+# factory data of 1,600 bytes: recognise; factory data and provisioner; read-back and operational firmware.
+PLANS = {
+    "fast-host-v2-1": (0.85, 3.162997, 11.295836),
+    "fast-host-v3": (0.85, 2.735031, 9.871856),
+    "slow-host-v2-1": (1.6, 3.99878, 13.54905),
+}
+FACTORY_DATA_REWRITE = 0.150096  # the same in all of them
+P256_OPERATION = 0.082
+
+
+async def run_plan(bench: Station, board: Board) -> None:
+    """The three invocations of the plan."""
+    loader = ["-el", str(bench.directory / LOADER)]
+    data = bench.file("data.bin", b"\x55" * 1600)
+    provisioner = bench.file("provisioner.bin", image("provisioning-flash", 48_874))
+    operational = bench.file("operational.bin", image("operational-flash", 479_006))
+    write_data = ["-d", data, hex(DATA_ADDRESS), "-v"]
+    write_provisioner = ["-d", provisioner, hex(APPLICATION), "-v"]
+    read_back = ["-r", hex(DATA_ADDRESS), "16384", "back.bin"]
+    write_operational = ["-d", operational, hex(APPLICATION), "-v", "fast"]
+    for argv in (
+        bench.connect(board, "HOTPLUG"),
+        [*bench.connect(board), *loader, *write_data, *write_provisioner, "-rst"],
+        [*bench.connect(board), *loader, *read_back, *write_operational, "-rst"],
+    ):
+        assert (await bench.program(*argv))[0] == 0
+
+
+@pytest.mark.parametrize("profile", PLANS)
+async def test_invocations_take_what_the_study_says(tmp_path: Path, profile: str) -> None:
+    """To the microsecond, by the bench's own account of its delays."""
+    settings = Settings(tmp_path, time_scale=0, profile=PROFILES[profile])
+    async with station(tmp_path, settings=settings) as bench:
+        await run_plan(bench, bench.hub.plug(1))
+        modelled = [entry["modelled"] for entry in bench.journal("invocation")]
+    assert modelled == [pytest.approx(seconds, abs=2e-6) for seconds in PLANS[profile]]
+
+
+async def test_time_passes_as_it_is_accounted_for(tmp_path: Path) -> None:
+    """No invocation ends before its seconds, times the scale, are over."""
+    async with station(tmp_path, settings=Settings(tmp_path, time_scale=0.02)) as bench:
+        await run_plan(bench, bench.hub.plug(1))
+        entries = bench.journal("invocation")
+    for entry in entries:
+        start, end, modelled = (entry[key] for key in ("start", "end", "modelled"))
+        assert isinstance(start, float)
+        assert isinstance(end, float)
+        assert isinstance(modelled, float)
+        assert end - start >= 0.02 * modelled - 0.001  # two clocks
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_boards_own_work_takes_what_the_study_says(name: str) -> None:
+    """The rewrite of the factory data, and one operation on the curve."""
+    profile = PROFILES[name]
+    assert profile.external_erase(1) + profile.block_program(BLOCK) == pytest.approx(FACTORY_DATA_REWRITE)
+    assert profile.p256_operation == P256_OPERATION
