@@ -78,6 +78,14 @@ class PKISection(_Section):
     """How often a paused line asks whether the PKI is back."""
 
 
+class PolicySection(_Section):
+    """When the same cause is no longer believed to be the boards'; 0 means never."""
+
+    boards_in_a_slot: int = Field(default=2, ge=0)
+    slots: int = Field(default=3, ge=0)
+    within_boards: int = Field(default=10, ge=1)
+
+
 class LogSection(_Section):
     file: FilePath | None = None
     """The lines of stdout, in a file too."""
@@ -99,6 +107,7 @@ class Config(_Section):
     pki: PKISection
     hotplug: HotplugSection = HotplugSection()
     board: BoardSection = BoardSection()
+    policy: PolicySection = PolicySection()
     log: LogSection = LogSection()
     slot: tuple[SlotSection, ...] = ()
 
@@ -120,6 +129,10 @@ class Config(_Section):
     @property
     def control_socket(self) -> Path:
         return self.station.state / "station.sock"
+
+    @property
+    def locks(self) -> Path:
+        return self.station.state / "locks"
 
     @property
     def transcripts(self) -> Path:

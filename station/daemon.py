@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -22,8 +22,9 @@ from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
 from station.adapters.secret_files import SecretFiles
 from station.adapters.verifiers import VerifierPool
-from station.config import Config, PKISection, ProgrammerSection
-from station.faults import LineFault
+from station.config import Config, PKISection
+from station.domain.policy import Suspicion
+from station.faults import LineFault, SlotHeld
 from station.line import Line
 from station.ports import AttemptJournal, Board, BoardArrived, Hotplug, Programmer
 from station.recipe import Recipe
@@ -67,12 +68,13 @@ class Station:
         self.config = config
         self.recipe = recipe
         self.ledger = ledger
-        self.line = Line()
+        policy = config.policy
+        self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards))
         self.began = time.monotonic()
         self.pki_checked: float | None = None
         self._pool = pool
         self._relay = relay
-        self._installation = _installation(config.programmer, scratch)
+        self._installation = _installation(config, scratch)
         self.slots = {
             slot.path: Slot(slot.name, self.line, recipe, relay, self._begin, self._bench) for slot in config.slot
         }
@@ -96,7 +98,11 @@ class Station:
     async def serve(self, stop: asyncio.Event) -> None:
         """Judges boards until `stop`, or until something fails that only a new start can mend."""
         await self._preflight()
-        commands: dict[str, control.Command] = {"status": self._status}
+        commands: dict[str, control.Command] = {
+            "status": self._status,
+            "hold": self._hold,
+            "release": self._release,
+        }
         async with (
             control.serving(self.config.control_socket, commands),
             links.watching(self.config.hotplug.directory) as hotplug,
@@ -144,6 +150,31 @@ class Station:
         programmer = CubeProgrammer(self._installation, visit.arrival.probe, visit.gone, record)
         return SlotBench(programmer, visit.arrival.tty, self.config)
 
+    async def _hold(self, question: Mapping[str, object]) -> control.Answer:
+        slot = self._named(question.get("slot"))
+        slot.take_out(SlotHeld())
+        return {"held": slot.name}
+
+    async def _release(self, question: Mapping[str, object]) -> control.Answer:
+        """The slots that are named, or all that are out of service; and the line with the latter."""
+        name = question.get("slot")
+        if name is not None:
+            slots = [self._named(name)]
+        else:
+            self.line.release()
+            slots = [slot for slot in self.slots.values() if slot.out_of_service is not None]
+        for slot in slots:
+            slot.release()
+        return {"released": [slot.name for slot in slots]}
+
+    def _named(self, name: object) -> Slot:
+        for slot in self.slots.values():
+            if slot.name == name:
+                return slot
+        raise control.CommandRefused(
+            f"there is no slot {name}; there are {', '.join(s.name for s in self.slots.values())}"
+        )
+
     async def _status(self, _question: object) -> control.Answer:
         paused_by = self.line.paused_by
         answered = None if self.pki_checked is None else round(time.monotonic() - self.pki_checked, 1)
@@ -160,13 +191,14 @@ class Station:
         ).model_dump(mode="json")
 
 
-def _installation(programmer: ProgrammerSection, scratch: SecretFiles) -> Installation:
+def _installation(config: Config, scratch: SecretFiles) -> Installation:
+    programmer = config.programmer
     deadlines = Deadlines(
         connect_within=programmer.connect_within,
         idle_within=programmer.idle_within,
         patience=Patience(programmer.stop_within, programmer.stop_within),
     )
-    return Installation(programmer.cli, programmer.external_loader, scratch, deadlines)
+    return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, deadlines)
 
 
 def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:

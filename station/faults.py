@@ -360,6 +360,21 @@ class StationBug(SlotFault):
     exception: str
 
 
+@dataclass(eq=False)
+class SlotSuspected(SlotFault):
+    """The same fault came on different boards one after the other in this slot: look at its fixture and its contacts."""
+
+    code = "slot.suspected"
+    cause: str
+
+
+@dataclass(eq=False)
+class SlotHeld(SlotFault):
+    """Somebody took the slot out of service."""
+
+    code = "slot.held"
+
+
 # --- the line --------------------------------------------------------------------------------------------------------
 
 
@@ -370,6 +385,14 @@ class ProgrammerMissing(LineFault):
     code = "programmer.missing"
     path: str
     reason: str
+
+
+@dataclass(eq=False)
+class LineSuspected(LineFault):
+    """The same fault came on several slots in a short time: look for what they share, then release the line."""
+
+    code = "line.suspected"
+    cause: str
 
 
 @dataclass(eq=False)

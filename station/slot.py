@@ -11,8 +11,8 @@ from structlog.contextvars import bound_contextvars
 
 from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, ProcedureChosen, Verdict, Voided
 from station.domain.identity import IdentityState
-from station.domain.policy import consequence
-from station.faults import BoardRemoved, Fault, LineFault, SlotFault, StationBug, UnitFault
+from station.domain.policy import Judged, consequence, counts_against_equipment
+from station.faults import BoardRemoved, Fault, LineFault, SlotFault, SlotSuspected, StationBug, UnitFault
 from station.line import Line
 from station.ports import AttemptJournal, Authority, Bench, BoardArrived
 from station.procedure import Recognised, provision, recognise, reconfirm, redeliver
@@ -80,6 +80,7 @@ class Slot:
         self.name = name
         self.fault: Fault | None = None
         self.out_of_service: SlotFault | None = None
+        self.on_trial = False
         self.journal: AttemptJournal | None = None
         self._began = self._ended = 0.0
         self._line = line
@@ -89,15 +90,17 @@ class Slot:
         self._bench = bench
         self._visit: Visit | None = None
         self._news = asyncio.Event()
+        self._in_service = asyncio.Event()
+        self._in_service.set()
 
     @property
     def state(self) -> SlotState:
-        if self.out_of_service is not None and not self._running:
+        if self._running:
+            return SlotState.RUNNING
+        if (self.out_of_service is not None and not self.on_trial) or (self.arrival and self.arrival.refused):
             return SlotState.OUT_OF_SERVICE
         if self._visit is None:
             return SlotState.EMPTY
-        if self._running:
-            return SlotState.RUNNING
         if self._attempt is None or self._line.paused_by is not None:
             return SlotState.WAITING
         return SlotState(VERDICTS[self._attempt.phase])
@@ -130,6 +133,19 @@ class Slot:
             self._visit.leave()
         self._visit = None
 
+    def take_out(self, fault: SlotFault) -> None:
+        """No board is judged here until somebody has released the slot."""
+        log.error("slot.taken_out", slot=self.name, fault=fault.code, reason=str(fault))
+        self.out_of_service, self.on_trial = fault, False
+        self._in_service.clear()
+
+    def release(self) -> None:
+        """The slot is on trial: the next board decides whether it is in service again."""
+        log.info("slot.released", slot=self.name, fault=self.out_of_service.code if self.out_of_service else None)
+        self.on_trial = self.out_of_service is not None
+        self._line.forget(self.name)
+        self._in_service.set()
+
     async def run(self) -> None:
         """Judges boards until it is cancelled; a failing ledger ends it, and the daemon with it."""
         while True:
@@ -145,7 +161,6 @@ class Slot:
     async def _serve(self, visit: Visit) -> None:
         """Judges the board, again if the line itself was at fault, for as long as the board stays."""
         if visit.arrival.refused is not None:
-            self.out_of_service = visit.arrival.refused
             log.error(
                 "probe.refused", slot=self.name, fault=visit.arrival.refused.code, reason=str(visit.arrival.refused)
             )
@@ -153,6 +168,7 @@ class Slot:
         while True:
             try:
                 async with visit.while_here():
+                    await self._in_service.wait()
                     await self._line.opened()
             except BoardRemoved:
                 return
@@ -167,7 +183,7 @@ class Slot:
             fault, verdict = await self._judge(visit, journal)
             self._ended = time.monotonic()
             await journal.finish(verdict)  # outside every except: without a ledger there is no production
-            self._conclude(fault)
+            self._conclude(fault, journal.attempt)
             self._report(verdict, fault, journal.attempt, visit.arrival)
         return fault
 
@@ -205,15 +221,27 @@ class Slot:
             return BoardRemoved()
         return fault
 
-    def _conclude(self, fault: Fault | None) -> None:
-        """A slot goes out of service by its own fault, and the next board that is none of its fault brings it back."""
+    def _conclude(self, fault: Fault | None, attempt: Attempt) -> None:
+        """What the verdict means for slot and line."""
         self.fault = fault
         if isinstance(fault, LineFault):
             self._line.pause(fault)
-        elif isinstance(fault, SlotFault) and not consequence(fault).armed:
-            self.out_of_service = fault
-        elif not isinstance(fault, BoardRemoved):
-            self.out_of_service = None
+            return
+        if fault is not None and not counts_against_equipment(fault):
+            return  # it says nothing of the slot, on trial or not
+        board = str(attempt.uid or (self.arrival and self.arrival.probe))
+        self._line.remember(Judged(self.name, board, fault.code if fault else None))
+        if isinstance(fault, SlotFault):
+            self.take_out(fault)
+        elif fault is not None and (self._line.suspects(self.name) or self._same_on_trial(fault)):
+            self.take_out(SlotSuspected(fault.code))
+        else:
+            self.out_of_service, self.on_trial = None, False
+
+    def _same_on_trial(self, fault: Fault) -> bool:
+        """Whether a slot that is on trial for this cause shows it again."""
+        before = self.out_of_service
+        return self.on_trial and isinstance(before, SlotSuspected) and before.cause == fault.code
 
     def _report(self, verdict: Verdict, fault: Fault | None, attempt: Attempt, arrival: BoardArrived) -> None:
         write = log.info if isinstance(verdict, Passed) else log.warning

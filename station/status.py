@@ -42,6 +42,8 @@ class SlotStatus(_Model):
 
     slot: str
     state: str
+    service: str
+    """`in`, `out` of service, or on `trial`: the next board decides."""
     path: str
     probe: str | None
     tty: str | None
@@ -62,6 +64,7 @@ class SlotStatus(_Model):
         return cls(
             slot=slot.name,
             state=slot.state.value,
+            service="in" if slot.out_of_service is None else "trial" if slot.on_trial else "out",
             path=path,
             probe=arrival.probe if arrival else None,
             tty=arrival.tty if arrival else None,

@@ -76,14 +76,15 @@ class Child:
         environment: Mapping[str, str],
         gone: asyncio.Event,
         patience: Patience,
+        inherited: Sequence[int] = (),
     ) -> AsyncIterator[Self]:
-        """Runs the command for the block; raises `OSError` where it cannot be started.
+        """Runs the command for the block; raises `OSError` where it cannot be started. It gets the descriptors `inherited`.
 
         What still runs at the block's end is interrupted, then terminated, then killed; once `gone` is set there is
         nothing left that a kill could harm, and it is killed at once.
         """
         async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SPAWNING_AT_ONCE)):
-            spawning, cancelled = await _to_the_end(_spawn(command, environment))
+            spawning, cancelled = await _to_the_end(_spawn(command, environment, inherited))
             if cancelled is not None and spawning.exception() is not None:
                 raise cancelled
             child = cls(*spawning.result())
@@ -145,7 +146,7 @@ class Child:
 
 
 async def _spawn(
-    command: Sequence[str], environment: Mapping[str, str]
+    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int]
 ) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -154,6 +155,7 @@ async def _spawn(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=tuple(inherited),
     )
     assert process.stdout is not None
     return process, process.stdout

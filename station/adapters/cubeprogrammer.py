@@ -6,17 +6,18 @@ It takes secrets by file only: none is ever in an argument.
 import asyncio
 import os
 import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Self
 from weakref import WeakValueDictionary
 
 import structlog
 
+from station.adapters import probe_lock
 from station.adapters.child import Child, Patience
 from station.adapters.cubeprogrammer_output import (
     EXTERNAL_BASE,
@@ -27,16 +28,13 @@ from station.adapters.cubeprogrammer_output import (
     redacted,
 )
 from station.adapters.secret_files import SecretFiles, SecretFolder
+from station.domain.policy import RETRY_PAUSES, consequence
 from station.domain.target import UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import (
     Fault,
-    ProbeBusy,
-    ProbeWedged,
     ProgrammerMissing,
     ProgrammerStuck,
     ProgrammerUnproven,
-    TargetNotFound,
-    TargetRefused,
 )
 from station.ports import Invocation
 from station.recipe import Verify, Write
@@ -57,7 +55,8 @@ class Deadlines:
     internal_within: float = 20.0
     external_within: float = 60.0
     bytes_per_second: float = 20 * 1024
-    retry_pauses: tuple[float, ...] = (1.0, 3.0)
+    probe_within: float = 60.0  # for a programmer that outlived its daemon
+    retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
 
     def of(self, action: Write | Region) -> float:
@@ -75,6 +74,7 @@ class Installation:
     cli: Path
     external_loader: Path
     scratch: SecretFiles
+    locks: Path
     deadlines: Deadlines = Deadlines()
 
     @property
@@ -85,24 +85,6 @@ class Installation:
         bundled = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
         return {**kept, "LC_ALL": "C.UTF-8", **bundled}  # in other locales it writes commas, and Qt complains
 
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often a connection that failed so is tried again, and with what options."""
-
-    times: int
-    options: tuple[str, ...] = ()
-
-
-# Only a connection is retried, before anything was erased or written.
-RETRIES: Mapping[type[Fault], Retry] = {
-    TargetNotFound: Retry(2, SLOW),
-    TargetRefused: Retry(1, SLOW),
-    ProbeBusy: Retry(2),
-    ProbeWedged: Retry(2),
-}
-
-NEVER = Retry(0)
 
 # One process a probe at a time, also when a board moves on to another slot before its last run has ended.
 _probes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -149,11 +131,10 @@ class CubeProgrammer:
     @asynccontextmanager
     async def _connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["_Run"]:
         """A process that has connected to the target; what failed before that, and may be transient, is tried again."""
-        pauses = iter(self._deadlines.retry_pauses)
-        retries = 0
+        pauses = self._deadlines.retry_pauses
         options: tuple[str, ...] = ()
         async with self._alone:
-            while True:
+            for retries in count():
                 connect = ("-c", "port=SWD", f"sn={self._probe}", *mode, *options, "-q")
                 deadlines = self._deadlines.slowed() if options else self._deadlines
                 async with self._started([str(self._installation.cli), *connect, *arguments], deadlines) as run:
@@ -161,24 +142,25 @@ class CubeProgrammer:
                         yield run
                         return
                 fault = run.fault or ProgrammerUnproven("connection", "Device ID")
-                retry = RETRIES.get(type(fault), NEVER)
-                pause = next(pauses, None)
-                if retries >= retry.times or pause is None:
+                retry = consequence(fault).retry
+                if retries >= min(retry.times, len(pauses)):
                     raise fault
-                log.warning("retry.scheduled", probe=self._probe, fault=fault.code, seconds=pause)
-                await asyncio.sleep(pause)
-                retries, options = retries + 1, retry.options
+                log.warning("retry.scheduled", probe=self._probe, fault=fault.code, seconds=pauses[retries])
+                await asyncio.sleep(pauses[retries])
+                options = SLOW if retry.slower else ()
 
     @asynccontextmanager
     async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["_Run"]:
         recording = _Recording(command)
+        locks, within = self._installation.locks, deadlines.probe_within
         try:
-            async with AsyncExitStack() as stack:
+            async with probe_lock.held(locks, self._probe, within) as lock, AsyncExitStack() as stack:
                 starting = Child.started(
                     command,
                     environment=self._installation.environment,
                     gone=self._gone,
                     patience=self._deadlines.patience,
+                    inherited=[lock],
                 )
                 try:
                     child = await stack.enter_async_context(starting)

@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from station.cli import demo, factory_data, run, status, units
+from station.cli import demo, factory_data, run, slots, status, units
 from station.control import CommandRefused, DaemonAbsent
 from station.faults import Fault, LedgerUnavailable, ProgrammerMissing
 from station.problems import ConfigurationInvalid
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("status")(status.status)
+app.add_typer(slots.app, name="slots")
 app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")
 

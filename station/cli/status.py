@@ -28,11 +28,17 @@ def status(
     answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
     console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
+    console.print(slot_table(answer))
+
+
+def slot_table(answer: Status) -> Table:
+    """One row a slot."""
     table = Table("slot", "state", "step", "seconds", "attempt", "uid", "probe", "why", box=None, header_style="bold")
     for slot in answer.slots:
+        state = f"{slot.state} (trial)" if slot.service == "trial" else slot.state
         table.add_row(
             slot.slot,
-            f"[{COLOURS[slot.state]}]{slot.state}[/]",
+            f"[{COLOURS[slot.state]}]{state}[/]",
             slot.step or "",
             f"{slot.seconds:.1f}" if slot.attempt else "",
             str(slot.attempt or ""),
@@ -40,4 +46,4 @@ def status(
             slot.probe or "",
             f"{slot.fault}: {slot.reason}" if slot.fault else "",
         )
-    console.print(table)
+    return table

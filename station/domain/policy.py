@@ -1,23 +1,44 @@
-"""The fault policy: what follows from a fault, as data. Pure."""
+"""The fault policy: what follows from a fault, as one table of data, and what several of them together mean. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from station.faults import (
     BoardRemoved,
     BoardUnpowered,
     Fault,
+    FlashEraseFailed,
+    FlashReadFailed,
+    FlashWriteFailed,
+    LineFault,
     PKIAuthorityWrong,
     PKIRefusedStation,
     PKIUnavailable,
     PKIUntrusted,
+    ProbeBusy,
     ProbeMissing,
     ProbeWedged,
     ProgrammerFailed,
+    ProgrammerUnproven,
     TargetNotFound,
+    TargetNotReset,
+    TargetRefused,
     TTYLost,
     TTYUnavailable,
 )
+
+RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second further try
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a connection that failed so is tried again, before anything was erased or written.
+
+    `slower`: at a low SWD frequency, which a long or worn contact may need.
+    """
+
+    times: int = 0
+    slower: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,7 @@ class Consequence:
     `mends_itself`: the line resumes when its check passes again, without a person.
     """
 
+    retry: Retry = Retry()
     armed: bool = False
     departure: bool = False
     mends_itself: bool = False
@@ -39,10 +61,17 @@ _NOTHING = Consequence()
 CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardRemoved: Consequence(armed=True),
     BoardUnpowered: Consequence(armed=True, departure=True),
-    TargetNotFound: Consequence(departure=True),
+    TargetNotFound: Consequence(Retry(2, slower=True), departure=True),
+    TargetRefused: Consequence(Retry(1, slower=True), departure=True),
+    TargetNotReset: Consequence(departure=True),
+    FlashWriteFailed: Consequence(departure=True),
+    FlashEraseFailed: Consequence(departure=True),
+    FlashReadFailed: Consequence(departure=True),
     ProbeMissing: Consequence(departure=True),
-    ProbeWedged: Consequence(departure=True),
+    ProbeBusy: Consequence(Retry(2)),
+    ProbeWedged: Consequence(Retry(2), departure=True),
     ProgrammerFailed: Consequence(departure=True),
+    ProgrammerUnproven: Consequence(departure=True),
     TTYLost: Consequence(departure=True),
     TTYUnavailable: Consequence(departure=True),
     PKIUnavailable: Consequence(mends_itself=True),
@@ -54,3 +83,52 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
 
 def consequence(fault: Fault) -> Consequence:
     return CONSEQUENCES.get(type(fault), _NOTHING)
+
+
+def counts_against_equipment(fault: Fault) -> bool:
+    """Whether the fault may be the slot's or the line's although it looks like this board's."""
+    return not isinstance(fault, LineFault) and not consequence(fault).armed
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """When the same cause is no longer believed to be the boards'. 0 means never."""
+
+    boards_in_a_slot: int = 2
+    """So many different boards running, in one slot: the slot."""
+    slots: int = 3
+    """On so many slots within `within_boards` boards: the line."""
+    within_boards: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One ended attempt: where, on which board, and the code of what went wrong; None for a pass."""
+
+    slot: str
+    board: str
+    cause: str | None
+
+
+def slot_suspected(history: Sequence[Judged], slot: str, suspicion: Suspicion) -> bool:
+    """Whether the last boards in this slot all ended by the same cause. `history` is in order, the newest last."""
+    if not suspicion.boards_in_a_slot:
+        return False
+    here = [judged for judged in history if judged.slot == slot]
+    cause = here[-1].cause if here else None
+    boards = set[str]()
+    for judged in reversed(here):
+        if cause is None or judged.cause != cause:
+            break
+        boards.add(judged.board)
+    return len(boards) >= suspicion.boards_in_a_slot
+
+
+def line_suspected(history: Sequence[Judged], suspicion: Suspicion) -> str | None:
+    """The cause that came on too many slots within the last boards, if the newest one is of it."""
+    recent = history[-suspicion.within_boards :]
+    if not suspicion.slots or not recent or recent[-1].cause is None:
+        return None
+    cause = recent[-1].cause
+    slots = {judged.slot for judged in recent if judged.cause == cause}
+    return cause if len(slots) >= suspicion.slots else None

@@ -37,10 +37,25 @@ class Standing:
 
     def __init__(self, line: DemoLine) -> None:
         self.line = line
+        self.boards = 0
 
     def bench(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(self.line.folder)]
         subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+    def station(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "station", *arguments, "--config", str(self.line.folder / "line.toml")]
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+    def next_board(self, number: int, fault: str = "") -> SlotStatus:
+        """A fresh board in this slot, perhaps with a fault, and its verdict; it is pulled afterwards."""
+        self.boards += 1
+        if fault:
+            self.bench("fault", "--board", str(self.boards), *fault.split())
+        self.bench("plug", str(number), "--new")
+        slot = self.wait(number, lambda slot: slot.verdict is not None)
+        self.bench("unplug", str(number))
+        return slot
 
     def slot(self, number: int) -> SlotStatus:
         return self.line.status().slots[number - 1]
@@ -59,10 +74,20 @@ def time_scale() -> float:
 
 
 @pytest.fixture
-def standing(tmp_path: Path, time_scale: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
+def policy() -> dict[str, int]:
+    """As a line has it, where a test asks for it; the demonstration's configuration turns it off."""
+    return {}
+
+
+@pytest.fixture
+def standing(
+    tmp_path: Path, time_scale: float, policy: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Standing]:
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, time_scale, None) as line:
+    for name, limit in policy.items():
+        monkeypatch.setenv(f"STATION__POLICY__{name.upper()}", str(limit))
+    with DemoLine.standing(tmp_path / "line", 4, 1, None, time_scale, None) as line:
         yield Standing(line)
 
 
@@ -95,7 +120,7 @@ def test_the_command_shows_what_the_daemon_says(standing: Standing) -> None:
     standing.wait(2, lambda slot: slot.state == "pass")
     command = [sys.executable, "-m", "station", "status", "--config", str(standing.line.folder / "line.toml")]
     done = subprocess.run([*command, "--json"], check=True, capture_output=True, cwd=ROOT)
-    assert [slot["state"] for slot in json.loads(done.stdout)["slots"]] == ["empty", "pass"]
+    assert [slot["state"] for slot in json.loads(done.stdout)["slots"]] == ["empty", "pass", "empty", "empty"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     assert "line open" in shown
     assert re.search(r"^ ?2 +pass ", shown, re.MULTILINE)
@@ -155,3 +180,58 @@ def test_a_board_that_holds_its_certificate_is_redelivered(standing: Standing) -
     assert again.state == "pass"
     assert story(standing, again.uid) == ["provision void", "redeliver pass"]
     assert len(issued(standing)) == 1
+
+
+LINE_POLICY = {"boards_in_a_slot": 2, "slots": 3, "within_boards": 10}
+BAD_CSR = "--at await_csr --what csr_bad_signature"
+
+
+@pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
+def test_the_same_cause_on_two_boards_takes_the_slot_out(standing: Standing) -> None:
+    """Until somebody releases it; then the next board decides."""
+    assert [standing.next_board(1, BAD_CSR).verdict for _ in range(2)] == ["fail", "fail"]
+    out = standing.wait(1, lambda slot: slot.service == "out")
+    assert (out.state, out.fault) == ("out of service", "slot.suspected")
+    standing.boards += 1
+    standing.bench("plug", "1", "--new")
+    standing.wait(1, lambda slot: slot.probe is not None)
+    assert standing.slot(1).attempt is None
+    assert "on trial: 1" in standing.station("slots", "release", "1")
+    passed = standing.wait(1, lambda slot: slot.verdict is not None)
+    assert (passed.verdict, passed.service) == ("pass", "in")
+
+
+@pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
+def test_a_slot_on_trial_that_shows_it_again_is_out_again(standing: Standing) -> None:
+    """One board is enough."""
+    for _ in range(2):
+        standing.next_board(1, BAD_CSR)
+    standing.wait(1, lambda slot: slot.service == "out")
+    standing.station("slots", "release", "--all")
+    assert standing.slot(1).service == "trial"
+    standing.next_board(1, BAD_CSR)
+    assert standing.wait(1, lambda slot: slot.service == "out").fault == "slot.suspected"
+
+
+@pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
+def test_a_cause_on_three_slots_pauses_the_line(standing: Standing) -> None:
+    """Until somebody has looked; a board that waits is judged then."""
+    for number in (1, 2, 3):
+        standing.next_board(number, BAD_CSR)
+    assert standing.line.status().line.fault == "line.suspected"
+    standing.boards += 1
+    standing.bench("plug", "4", "--new")
+    assert standing.wait(4, lambda slot: slot.probe is not None).state == "waiting"
+    standing.station("slots", "release", "--all")
+    assert standing.wait(4, lambda slot: slot.verdict is not None).state == "pass"
+
+
+def test_a_slot_can_be_taken_out_by_hand(standing: Standing) -> None:
+    """And nothing is judged in it until it is released."""
+    standing.station("slots", "hold", "2")
+    standing.bench("plug", "2")
+    standing.wait(2, lambda slot: slot.probe is not None)
+    assert (standing.slot(2).state, standing.slot(2).attempt) == ("out of service", None)
+    assert "slot.held" in standing.station("slots", "list")
+    standing.station("slots", "release", "2")
+    assert standing.wait(2, lambda slot: slot.verdict is not None).state == "pass"

@@ -133,7 +133,7 @@ async def test_what_cannot_be_started_is_an_os_error(tmp_path: Path) -> None:
 async def test_a_failure_of_the_block_arrives_bare() -> None:
     """Not in a group, so that a fault stays a fault."""
     with pytest.raises(KeyError):
-        async with shell("sleep 1000"):
+        async with started("sleep", "1000"):
             raise KeyError
 
 

@@ -1,0 +1,61 @@
+"""Who holds a probe: one at a time, and whoever inherited the lock."""
+
+import asyncio
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from station.adapters import probe_lock
+from station.faults import ProbeBusy
+
+PROBE = "066CFF"
+
+
+async def test_a_probe_that_is_held_is_busy(tmp_path: Path) -> None:
+    """Whoever asks waits for it, but not for ever."""
+    async with probe_lock.held(tmp_path, PROBE, within=1):
+        with pytest.raises(ProbeBusy, match=PROBE):
+            async with probe_lock.held(tmp_path, PROBE, within=0.05):
+                pass
+
+
+async def test_a_programmer_that_outlives_its_daemon_keeps_its_probe(tmp_path: Path) -> None:
+    """The lock is free when the last process that inherited it has ended."""
+    programmer = None
+    async with probe_lock.held(tmp_path, PROBE, within=1) as descriptor:
+        command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        kept = os.dup(descriptor)  # as if the daemon had been killed: nothing is unlinked and nothing is released
+        programmer = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[kept])  # noqa: ASYNC220  it outlives us
+        os.close(kept)
+        os.link(tmp_path / f"{PROBE}.lock", tmp_path / "kept")
+    Path(tmp_path / "kept").rename(tmp_path / f"{PROBE}.lock")
+    waiting = asyncio.ensure_future(_hold_once(tmp_path))
+    done, _ = await asyncio.wait({waiting}, timeout=0.3)
+    assert not done
+    programmer.communicate()
+    await asyncio.wait_for(waiting, 5)
+
+
+async def _hold_once(folder: Path) -> None:
+    async with probe_lock.held(folder, PROBE, within=5):
+        pass
+
+
+async def test_no_file_is_left(tmp_path: Path) -> None:
+    """And a lock that was waited for is a lock on a file that is still there."""
+    order: list[str] = []
+
+    async def hold(name: str) -> None:
+        async with probe_lock.held(tmp_path, PROBE, within=5) as descriptor:
+            assert (tmp_path / f"{PROBE}.lock").stat().st_ino == os.fstat(descriptor).st_ino
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            order.append(name)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(hold(name) for name in "abc"))
+    assert sorted(order) == ["a", "b", "c"]
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,98 @@
+"""The fault policy: when the same cause is no longer believed to be the boards'."""
+
+import pytest
+
+from station.domain.policy import (
+    CONSEQUENCES,
+    Judged,
+    Suspicion,
+    counts_against_equipment,
+    line_suspected,
+    slot_suspected,
+)
+from station.faults import BoardRemoved, FlashMismatch, PKIUnavailable
+
+POLICY = Suspicion(boards_in_a_slot=2, slots=3, within_boards=10)
+
+
+def verdicts(*rows: str) -> list[Judged]:
+    """`slot board cause`, the cause left out for a pass."""
+    return [Judged(slot, board, cause[0] if cause else None) for slot, board, *cause in map(str.split, rows)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "suspected"),
+    [
+        (["1 A x"], False),
+        (["1 A x", "1 B x"], True),
+        (["1 A x", "1 A x"], False),
+        (["1 A x", "1 B y"], False),
+        (["1 A x", "1 B", "1 C x"], False),
+        (["1 A x", "2 B x"], False),
+        (["1 A x", "2 Z", "1 B x"], True),
+        (["1 A", "1 B"], False),
+    ],
+    ids=[
+        "one",
+        "two boards",
+        "one board twice",
+        "two causes",
+        "a pass between",
+        "two slots",
+        "another slot between",
+        "passes",
+    ],
+)
+def test_two_boards_running_with_one_cause_mean_the_slot(rows: list[str], *, suspected: bool) -> None:
+    """Different boards, one after the other, in the same slot."""
+    assert slot_suspected(verdicts(*rows), "1", POLICY) is suspected
+
+
+@pytest.mark.parametrize(
+    ("rows", "cause"),
+    [
+        (["1 A x", "2 B x"], None),
+        (["1 A x", "2 B x", "3 C x"], "x"),
+        (["1 A x", "2 B x", "2 C x"], None),
+        (["1 A x", "2 B x", *["4 P"] * 7, "3 C x"], "x"),
+        (["1 A x", *["4 P"] * 8, "2 B x", "3 C x"], None),
+        (["1 A x", "2 B x", "3 C x", "4 D"], None),
+    ],
+    ids=[
+        "two slots",
+        "three slots",
+        "two slots thrice",
+        "within ten boards",
+        "over ten boards",
+        "the newest is a pass",
+    ],
+)
+def test_one_cause_on_three_slots_within_ten_boards_means_the_line(rows: list[str], cause: str | None) -> None:
+    """Whatever they share is at fault: hub, supply, lot of boards, images."""
+    assert line_suspected(verdicts(*rows), POLICY) == cause
+
+
+def test_zero_means_never() -> None:
+    """A demonstration that injects faults on purpose says so in its configuration."""
+    never = Suspicion(boards_in_a_slot=0, slots=0)
+    rows = verdicts("1 A x", "1 B x", "2 C x", "3 D x")
+    assert not slot_suspected(rows, "1", never)
+    assert line_suspected(rows, never) is None
+
+
+def test_what_the_operator_mends_says_nothing_of_the_equipment() -> None:
+    """Nor does what is the line's."""
+    assert counts_against_equipment(FlashMismatch(0x08000000))
+    assert not counts_against_equipment(BoardRemoved())
+    assert not counts_against_equipment(PKIUnavailable("https://pki", "down"))
+
+
+def test_nothing_irreversible_is_retried() -> None:
+    """Only connections are, at most twice."""
+    assert {fault.code for fault, row in CONSEQUENCES.items() if row.retry.times} == {
+        "target.not_found",
+        "target.refused",
+        "probe.busy",
+        "probe.wedged",
+    }
+    assert max(row.retry.times for row in CONSEQUENCES.values()) == 2

@@ -1,0 +1,464 @@
+"""The driver against a programmer that says what it is told to: what is run, what is believed, and what is done about the rest."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from station.adapters.child import Patience
+from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.secret_files import SecretFiles
+from station.domain.target import Region
+from station.faults import (
+    BoardUnpowered,
+    Fault,
+    FlashMismatch,
+    ProbeMissing,
+    ProgrammerFailed,
+    ProgrammerMissing,
+    ProgrammerStuck,
+    ProgrammerUnproven,
+    TargetWrong,
+)
+from station.recipe import Verify, Write
+from tests.programmer.fake_cli import FakeProgrammer, Play
+from tests.programmer.transcripts import DATA, PROBE, lines
+
+NEVER = 1000.0
+HASTY = Deadlines(retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05))
+READBACK = Region(0x901C0000, 0x4000)
+READ_WRITE = lines("2.19-read-write")
+
+
+class Bench:
+    """A driver of a fake programmer, and what it leaves."""
+
+    def __init__(self, folder: Path, scratch: SecretFiles) -> None:
+        self.fake = FakeProgrammer(folder)
+        self.secrets = folder / "secrets"
+        self.records: list[str] = []
+        self.gone = asyncio.Event()
+        self.image = Write("image", 0x08000000, folder / "provisioning.bin", 48874, Verify.FULL, external=False)
+        (folder / "provisioning.bin").write_bytes(bytes(48874))
+        self.installation = Installation(self.fake.cli, folder / "loader.stldr", scratch, folder / "locks", HASTY)
+
+    @property
+    def programmer(self) -> CubeProgrammer:
+        return CubeProgrammer(self.installation, PROBE, self.gone, self.records.append)
+
+    def has(self, deadlines: Deadlines) -> None:
+        self.installation = replace(self.installation, deadlines=deadlines)
+
+    async def writes(self) -> None:
+        """Factory data, then the image."""
+        async with self.programmer.invocation(DATA, self.image) as run:
+            await run.written(DATA)
+            await run.written(self.image)
+
+    async def reads_and_writes(self) -> bytes:
+        async with self.programmer.invocation(READBACK, self.image) as run:
+            content = await run.read(READBACK)
+            await run.written(self.image)
+            return content
+
+    @property
+    def leftovers(self) -> list[Path]:
+        return [path for path in self.secrets.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    (tmp_path / "secrets").mkdir()
+    with SecretFiles.opened("test", {"RUNTIME_DIRECTORY": str(tmp_path / "secrets")}, in_memory=False) as scratch:
+        bench = Bench(tmp_path, scratch)
+        yield bench
+        assert bench.leftovers == []
+        for run in bench.fake.runs:
+            with suppress(ProcessLookupError):
+                os.kill(run.pid, 0)
+                pytest.fail(f"process {run.pid} lives")
+
+
+def transcript(name: str, exit_status: int = 0) -> Play:
+    return Play(lines(name), exit_status)
+
+
+# --- what is run -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_first_connection_does_not_reset_the_board(bench: Bench) -> None:
+    """It asks for UID and option bytes of this probe's board, in one run."""
+    bench.fake.plays(transcript("2.19-identify"))
+    target = await bench.programmer.identify()
+    assert (target.device_id, target.programmer_version) == (0x495, "2.19.0")
+    (run,) = bench.fake.runs
+    assert run.argv == (f"-c port=SWD sn={PROBE} mode=HOTPLUG -q -r32 0x1FFF7590 12 -ob displ").split()
+
+
+async def test_one_run_writes_all_and_resets_the_board(bench: Bench) -> None:
+    """Each file has its own verification; the loader is there because one of them is external."""
+    bench.fake.plays(transcript("2.19-write"))
+    await bench.writes()
+    (run,) = bench.fake.runs
+    data = run.argv[run.argv.index("-d") + 1]
+    assert run.argv == [
+        *f"-c port=SWD sn={PROBE} mode=UR reset=HWrst -q -el {bench.installation.external_loader}".split(),
+        *f"-d {data} 0x901C0000 -v".split(),
+        *f"-d {bench.image.content!s} 0x08000000 -v -rst".split(),
+    ]
+
+
+async def test_a_large_image_may_be_verified_fast_and_needs_no_loader(bench: Bench) -> None:
+    """If that is what its write asks for."""
+    image = replace(bench.image, verify=Verify.FAST)
+    bench.fake.plays(transcript("2.19-write"))
+    with pytest.raises(ProgrammerUnproven):
+        async with bench.programmer.invocation(image) as run:
+            await run.written(image)
+    assert bench.fake.runs[0].argv[5:] == ["-q", "-d", str(image.content), "0x08000000", "-v", "fast", "-rst"]
+
+
+async def test_secret_bytes_are_in_a_private_file_for_one_run(bench: Bench) -> None:
+    """And in no argument; its name cannot be guessed."""
+    secret = replace(DATA, content=b"27-bit secret" * 100 + bytes(296))
+    bench.fake.plays(transcript("2.19-write"))
+    for _ in range(2):
+        async with bench.programmer.invocation(secret, bench.image) as run:
+            await run.written(secret)
+            assert len(bench.leftovers) == 1
+            await run.written(bench.image)
+        assert bench.leftovers == []
+    (mode, folder, content), _ = bench.fake.runs[0].files
+    assert (mode, bytes.fromhex(content)) == ("0o100600", secret.content)
+    assert folder.startswith(str(bench.secrets))
+    assert bench.fake.runs[0].argv != bench.fake.runs[1].argv
+
+
+async def test_a_run_starts_with_its_first_awaited_action(bench: Bench) -> None:
+    """So the step that waits for it can be journalled before."""
+    bench.fake.plays(transcript("2.19-write"))
+    async with bench.programmer.invocation(DATA, bench.image) as run:
+        assert bench.fake.runs == []
+        await run.written(DATA)
+        assert len(bench.fake.runs) == 1
+        await run.written(bench.image)
+
+
+async def test_the_tool_gets_what_it_needs_of_the_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its locale and its libraries; nothing of the station's settings, and not systemd's socket."""
+    for name in ("NOTIFY_SOCKET", "STATION__PKI__URL", "LC_NUMERIC"):
+        monkeypatch.setenv(name, "x")
+    libraries = bench.fake.cli.parents[1] / "lib"
+    libraries.mkdir()
+    bench.fake.plays(transcript("2.19-identify"))
+    await bench.programmer.identify()
+    environment = bench.fake.runs[0].environment
+    assert (environment["LC_ALL"], environment["LD_LIBRARY_PATH"]) == ("C.UTF-8", str(libraries))
+    assert set(environment) <= {"LC_ALL", "LD_LIBRARY_PATH", "PATH", "HOME", "TMPDIR", "LC_CTYPE"}
+
+
+# --- what is believed ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["2.13-write", "2.17-write", "2.18-write", "2.19-write", "2.10-second-attempt-succeeds"]
+)
+async def test_writes_that_are_proven_return(bench: Bench, name: str) -> None:
+    """In every version."""
+    bench.fake.plays(transcript(name))
+    await bench.writes()
+    assert len(bench.records) == 1
+
+
+async def test_a_file_is_proven_while_the_next_is_being_written(bench: Bench) -> None:
+    """Its step ends then, and not with the run; what fails later is the fault of what is awaited later."""
+    said = lines("2.19-write")
+    bench.fake.plays(Play(said[: said.index("Opening and parsing file: provisioning.bin")], hangs=True))
+    bench.has(replace(HASTY, internal_within=0.05, bytes_per_second=1e9))
+    async with bench.programmer.invocation(DATA, bench.image) as run:
+        await run.written(DATA)
+        with pytest.raises(ProgrammerStuck):
+            await run.written(bench.image)
+
+
+@pytest.mark.parametrize(
+    ("name", "exit_status", "fault"),
+    [
+        ("2.18-verify-mismatch", 1, FlashMismatch(0x08001000)),
+        ("2.18-verify-mismatch", 0, FlashMismatch(0x08001000)),
+        ("2.19-write", 1, ProgrammerFailed(1, "Software reset is performed")),
+        ("2.19-nothing-done", 0, ProgrammerUnproven("factory data", "any word of it")),
+        ("2.19-without-loader", 0, ProgrammerUnproven("factory data", "erased external sectors 28 to 28")),
+        ("2.19-low-supply", 0, BoardUnpowered("2.41 V")),
+        ("2.17-no-probe", 1, ProbeMissing(PROBE)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_run_that_is_not_proven_is_a_fault(bench: Bench, name: str, exit_status: int, fault: Fault) -> None:
+    """Exit status, complaints and evidence: each must be good."""
+    bench.fake.plays(transcript(name, exit_status))
+    with pytest.raises(type(fault)) as caught:
+        await bench.writes()
+    assert caught.value.evidence == fault.evidence
+
+
+async def test_a_failure_is_the_fault_of_the_file_that_failed(bench: Bench) -> None:
+    """The first file was proven; its step has passed."""
+    bench.fake.plays(transcript("2.18-verify-mismatch", 1))
+    async with bench.programmer.invocation(DATA, bench.image) as run:
+        await run.written(DATA)
+        with pytest.raises(FlashMismatch):
+            await run.written(bench.image)
+
+
+async def test_an_error_before_a_file_s_success_is_believed(bench: Bench) -> None:
+    """And not the success."""
+    said = list(lines("2.19-write"))
+    said.insert(said.index("File download complete"), "Error: failed to download Segment[0]")
+    bench.fake.plays(Play(tuple(said)))
+    with pytest.raises(Fault, match="Segment"):
+        async with bench.programmer.invocation(DATA, bench.image) as run:
+            await run.written(DATA)
+
+
+async def test_a_board_that_was_not_reset_is_not_proven(bench: Bench) -> None:
+    """It would never start what was written."""
+    bench.fake.plays(Play(lines("2.19-write")[:-2]))
+    with pytest.raises(ProgrammerUnproven, match="reset of the board"):
+        await bench.writes()
+
+
+async def test_another_part_is_not_written_to_the_end(bench: Bench) -> None:
+    """The programmer is stopped as soon as the header tells."""
+    said = tuple(line.replace("0x495", "0x450") for line in lines("2.19-nothing-done"))
+    bench.fake.plays(Play(said, hangs=True))
+    with pytest.raises(TargetWrong):
+        await bench.writes()
+
+
+async def test_what_was_read_is_returned(bench: Bench) -> None:
+    """All of it."""
+    content = bytes(range(256)) * 64
+    bench.fake.plays(Play(READ_WRITE, read=content.hex()))
+    assert await bench.reads_and_writes() == content
+    run = bench.fake.runs[0]
+    assert run.argv[run.argv.index("-u") :][:3] == ["-u", "0x901C0000", "0x4000"]
+    assert "-el" in run.argv
+
+
+@pytest.mark.parametrize(
+    ("read", "missing"),
+    [
+        (None, "16384 bytes, there are 0"),
+        ("ff" * 16383, "16384 bytes, there are 16383"),
+        ("00" * 16384, "any byte but 00"),
+    ],
+)
+async def test_a_read_without_its_content_is_not_proven(bench: Bench, read: str | None, missing: str) -> None:
+    """All zeros is what the tool reads when it has ignored its loader."""
+    bench.fake.plays(Play(READ_WRITE, read=read))
+    with pytest.raises(ProgrammerUnproven, match=missing):
+        await bench.reads_and_writes()
+
+
+async def test_actions_are_awaited_in_their_order(bench: Bench) -> None:
+    """Anything else is a mistake of the caller."""
+    bench.fake.plays(transcript("2.19-write"))
+    with pytest.raises(ValueError, match="order"):
+        async with bench.programmer.invocation(DATA, bench.image) as run:
+            await run.written(bench.image)
+    with pytest.raises(ValueError, match="image was awaited"):
+        async with bench.programmer.invocation(DATA, bench.image) as run:
+            await run.written(DATA)
+
+
+# --- what is done about the rest -------------------------------------------------------------------------------------
+
+
+async def test_a_target_that_is_not_found_is_tried_again_more_slowly(bench: Bench) -> None:
+    """Before anything was written; each time it is logged."""
+    bench.fake.plays(transcript("2.17-no-target", 1), transcript("2.20-no-target", 1), transcript("2.19-write"))
+    with capture_logs() as logs:
+        await bench.writes()
+    assert ["freq=1000" in run.argv for run in bench.fake.runs] == [False, True, True]
+    assert [(entry["event"], entry["fault"]) for entry in logs] == 2 * [("retry.scheduled", "target.not_found")]
+    assert len(bench.records) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "runs", "slow"),
+    [
+        ("2.17-no-target", "target.not_found", 3, True),
+        ("2.14-target-command", "target.refused", 2, True),
+        ("2.17-probe-busy", "probe.busy", 3, False),
+        ("2.17-probe-wedged", "probe.wedged", 3, False),
+        ("2.17-no-probe", "probe.missing", 1, False),
+        ("2.15-target-reset", "target.not_reset", 1, False),
+        ("2.19-old-probe", "probe.outdated", 1, False),
+    ],
+)
+async def test_a_connection_is_tried_as_often_as_its_fault_allows(
+    bench: Bench,
+    name: str,
+    code: str,
+    runs: int,
+    slow: bool,  # noqa: FBT001
+) -> None:
+    """Then it is the fault."""
+    bench.fake.plays(transcript(name, 1))
+    with pytest.raises(Fault) as caught:
+        await bench.programmer.identify()
+    assert (caught.value.code, len(bench.fake.runs)) == (code, runs)
+    assert any("freq=1000" in run.argv for run in bench.fake.runs) == slow
+
+
+async def test_nothing_is_tried_again_once_the_target_has_answered(bench: Bench) -> None:
+    """What was erased or written is for the procedure to judge."""
+    bench.fake.plays(transcript("2.19-probe-lost-in-download", 1))
+    with pytest.raises(Fault):
+        await bench.writes()
+    assert len(bench.fake.runs) == 1
+
+
+@pytest.mark.parametrize("deadline", ["connect", "idle"])
+async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: str) -> None:
+    """Before it has connected; its group is killed in the end."""
+    bench.fake.plays(Play((), hangs=True, deaf=True))
+    bench.has({"connect": replace(HASTY, connect_within=0.3), "idle": replace(HASTY, idle_within=0.3)}[deadline])
+    with pytest.raises(ProgrammerStuck, match=r"0\.3"):
+        await bench.programmer.identify()
+    assert bench.records[0].endswith("exit status -9")
+
+
+@pytest.mark.parametrize(
+    "deadlines",
+    [replace(HASTY, external_within=0.3, bytes_per_second=1e9), replace(HASTY, idle_within=0.3)],
+    ids=["deadline", "silence"],
+)
+async def test_a_write_that_does_not_end_is_stuck(bench: Bench, deadlines: Deadlines) -> None:
+    """After its deadline, or without a line for too long."""
+    bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True))
+    bench.has(deadlines)
+    with pytest.raises(ProgrammerStuck, match=r"0\.3"):
+        await bench.writes()
+
+
+def test_a_deadline_grows_with_the_size() -> None:
+    """And is longer for the external flash."""
+    deadlines = Deadlines()
+    assert deadlines.of(Write("any", 0x08000000, b"", 204800, Verify.FULL, external=False)) == 20 + 10
+    assert deadlines.of(Region(0x901C0000, 20480)) == 60 + 1
+    assert deadlines.slowed().of(Region(0x08000000, 20480)) == 20 + 8
+
+
+async def test_a_board_that_is_pulled_takes_its_programmer_along(bench: Bench) -> None:
+    """A cancelled attempt does not wait for a deaf programmer whose probe is gone."""
+    bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True, deaf=True))
+    bench.has(replace(HASTY, patience=Patience(NEVER, NEVER)))
+    writing = asyncio.ensure_future(bench.writes())
+    async with asyncio.timeout(10):
+        while not bench.fake.runs:
+            await asyncio.sleep(0.005)
+    bench.gone.set()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert bench.records[0].endswith("exit status -9")
+
+
+async def test_a_programmer_that_cannot_be_started_is_the_line_s_fault(bench: Bench) -> None:
+    """Its path is wrong for every slot."""
+    bench.installation = replace(bench.installation, cli=Path("/nonexistent/STM32_Programmer_CLI"))
+    with pytest.raises(ProgrammerMissing, match="No such file"):
+        await bench.programmer.identify()
+    bench.fake.cli.chmod(0o644)
+    bench.installation = replace(bench.installation, cli=bench.fake.cli)
+    with pytest.raises(ProgrammerMissing, match="Permission denied"):
+        await bench.programmer.identify()
+
+
+async def test_a_probe_has_one_process_at_a_time(bench: Bench) -> None:
+    """Also when two drivers have it: a board may be moved to another slot before its last run has ended."""
+    said = lines("2.19-identify")
+    bench.fake.plays(Play(said, hangs=True), Play(said))
+    bench.has(replace(HASTY, connect_within=0.3))
+    first, second = bench.programmer, bench.programmer
+    async with asyncio.TaskGroup() as group:
+        stuck = group.create_task(expecting(ProgrammerStuck, first))
+        identified = group.create_task(second.identify())
+    assert stuck.result()
+    assert identified.result().device_id == 0x495
+    assert bench.records[0].splitlines()[-1][:23] <= bench.records[1][:23]
+
+
+async def expecting(fault: type[Fault], programmer: CubeProgrammer) -> bool:
+    with pytest.raises(fault):
+        await programmer.identify()
+    return True
+
+
+async def test_two_probes_work_at_the_same_time(bench: Bench) -> None:
+    """Each waits for its own only."""
+    bench.fake.plays(Play(lines("2.19-identify"), hangs=True), transcript("2.19-identify"))
+    other = CubeProgrammer(bench.installation, "another probe", bench.gone, bench.records.append)
+    async with asyncio.timeout(10):
+        hanging = asyncio.ensure_future(bench.programmer.identify())
+        while not bench.fake.runs:
+            await asyncio.sleep(0.005)
+        assert (await other.identify()).device_id == 0x495
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_run_is_recorded_with_command_output_and_end(bench: Bench) -> None:
+    """One text a run, for whoever asks later."""
+    bench.fake.plays(transcript("2.17-no-probe", 1))
+    with pytest.raises(ProbeMissing):
+        await bench.programmer.identify()
+    (record,) = bench.records
+    first, *output, last = record.splitlines()
+    assert first.endswith(
+        f"started: {bench.fake.cli} -c port=SWD sn={PROBE} mode=HOTPLUG -q -r32 0x1FFF7590 12 -ob displ"
+    )
+    assert output == [line.rstrip() for line in lines("2.17-no-probe")]
+    assert last.endswith("ended: exit status 1")
+
+
+async def test_memory_is_not_recorded(bench: Bench) -> None:
+    """Neither dumps nor the bytes that a verification compared; the UID is."""
+    dump = "0x901C0000 : A94656B9 00000001 01010000 01010100"
+    bench.fake.plays(
+        Play(
+            (
+                *lines("2.19-identify"),
+                dump,
+                "Error: Data mismatch found at address 0x901C0010 (byte = 0x21 instead of 0x00)",
+            ),
+            1,
+        )
+    )
+    with pytest.raises(FlashMismatch):
+        await bench.programmer.identify()
+    (record,) = bench.records
+    assert "A94656B9" not in record
+    assert "0x21" not in record
+    assert "0039001E 35315107 38333932" in record
+    assert "1 lines left out" in record
+
+
+async def test_a_talkative_run_is_recorded_in_part_and_judged_whole(bench: Bench) -> None:
+    """Its last lines count, however many were before."""
+    said = lines("2.19-write")
+    bench.fake.plays(Play((*said[:-1], *(f"chatter {n}" for n in range(5000)), said[-1])))
+    await bench.writes()
+    assert len(bench.records[0].splitlines()) < 2100
+    assert "lines left out" in bench.records[0]

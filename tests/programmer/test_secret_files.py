@@ -1,0 +1,142 @@
+"""Secrets stand in files of this user alone, in memory, and for no longer than they are needed."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from station.adapters.secret_files import SHARED_MEMORY, SecretFiles
+from station.faults import SecretFilesUnavailable
+
+ROOT = Path(__file__).parents[2]
+STATION = f"test-{os.getpid()}"
+
+# Opens the place of this station, leaves a secret there, and is killed.
+CRASH = """
+import os, signal, sys
+from pathlib import Path
+from station.adapters.secret_files import SecretFiles
+with SecretFiles.opened(sys.argv[1], {}) as files, files.folder() as folder:
+    folder.written(b"secret")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def places() -> list[Path]:
+    """What stands in memory of this test's station."""
+    return list(SHARED_MEMORY.glob(f"*{STATION}*"))
+
+
+def test_a_secret_is_readable_for_this_user_alone() -> None:
+    """File, its folder, and the folder above."""
+    with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
+        path = folder.written(b"secret")
+        assert path.read_bytes() == b"secret"
+        assert path.is_relative_to(SHARED_MEMORY)
+        assert (mode(path), mode(path.parent), mode(path.parents[1])) == (0o600, 0o700, 0o700)
+
+
+def test_no_two_files_have_one_name() -> None:
+    """And nobody can guess it."""
+    with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
+        names = {folder.written(b"").name for _ in range(100)} | {folder.new_path().name for _ in range(100)}
+        assert len(names) == 200
+        assert {len(name) for name in names} == {len("0" * 32 + ".bin")}
+
+
+def test_a_folder_is_deleted_with_all_that_stands_in_it() -> None:
+    """Also with what the tool has written there, and if its run failed."""
+    with SecretFiles.opened(STATION, {}) as files:
+        with pytest.raises(KeyError), files.folder() as folder:
+            folder.written(b"secret")
+            folder.new_path().write_bytes(b"read back")
+            raise KeyError
+        (place,) = places()
+        assert list(place.iterdir()) == []
+    assert places() == []
+
+
+def test_what_a_crash_left_is_swept_at_the_next_start() -> None:
+    """A killed daemon cannot delete its files."""
+    crashed = subprocess.run([sys.executable, "-c", CRASH, STATION], cwd=ROOT, check=False)
+    assert crashed.returncode == -9
+    (left,) = places()
+    assert [path.read_bytes() for path in left.rglob("*.bin")] == [b"secret"]
+    with SecretFiles.opened(STATION, {}):
+        (place,) = places()
+        assert place != left
+        assert list(place.iterdir()) == []
+    assert places() == []
+
+
+def test_a_station_that_lives_is_not_swept() -> None:
+    """Another one of the same name finds a place beside it."""
+    with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
+        path = folder.written(b"secret")
+        with SecretFiles.opened(STATION, {}):
+            assert len(places()) == 2
+        assert path.read_bytes() == b"secret"
+
+
+def test_the_place_of_another_station_is_left_alone() -> None:
+    """Sweeping goes by name, to the last letter."""
+    with SecretFiles.opened(f"{STATION}-2", {}) as files, files.folder() as folder:
+        path = folder.written(b"secret")
+        for name in (STATION, f"{STATION}*", f"{STATION}?2", f"{STATION}/2"):
+            with SecretFiles.opened(name, {}):
+                assert path.read_bytes() == b"secret"
+
+
+@pytest.mark.parametrize("name", ["line 1", "../line", "Straße", "[a-z]*"])
+def test_any_name_of_a_station_will_do(name: str, tmp_path: Path) -> None:
+    """It becomes one component of a path."""
+    with SecretFiles.opened(name, {"RUNTIME_DIRECTORY": str(tmp_path)}, in_memory=False) as files, files.folder():
+        (place,) = tmp_path.iterdir()
+        assert place.name.startswith(f"station-{os.geteuid()}-")
+
+
+def test_the_service_s_own_folder_comes_first(tmp_path: Path) -> None:
+    """Of several that systemd may name, the first."""
+    environment = {"RUNTIME_DIRECTORY": f"{tmp_path}:/nonexistent", "XDG_RUNTIME_DIR": str(SHARED_MEMORY)}
+    with SecretFiles.opened(STATION, environment, in_memory=False) as files, files.folder() as folder:
+        assert folder.new_path().is_relative_to(tmp_path)
+
+
+def test_the_user_s_folder_is_taken_if_it_is_in_memory(tmp_path: Path) -> None:
+    """Else that of the machine."""
+    inside = SHARED_MEMORY / f"user-{STATION}"
+    inside.mkdir()
+    try:
+        with SecretFiles.opened(STATION, {"XDG_RUNTIME_DIR": str(inside)}) as files, files.folder() as folder:
+            assert folder.new_path().is_relative_to(inside)
+    finally:
+        inside.rmdir()
+    for other in (tmp_path, Path("/nonexistent")):
+        with SecretFiles.opened(STATION, {"XDG_RUNTIME_DIR": str(other)}) as files, files.folder() as folder:
+            assert folder.new_path().is_relative_to(SHARED_MEMORY)
+
+
+@pytest.mark.parametrize("place", ["/proc", "/nonexistent"])
+def test_a_place_that_is_not_in_memory_is_refused(place: str) -> None:
+    """On a disk a deleted secret can still be read."""
+    with (
+        pytest.raises(SecretFilesUnavailable, match="not in memory"),
+        SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": place}),
+    ):
+        pytest.fail("it was opened")
+
+
+def test_a_place_where_nothing_can_be_made_is_refused() -> None:
+    """With the operating system's reason."""
+    with (
+        pytest.raises(SecretFilesUnavailable, match="No such file"),
+        SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": "/nonexistent"}, in_memory=False),
+    ):
+        pytest.fail("it was opened")
