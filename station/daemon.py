@@ -26,6 +26,7 @@ from station.config import Config, PKISection
 from station.domain.policy import Suspicion
 from station.faults import LineFault, SlotHeld
 from station.line import Line
+from station.loop_lag import LoopLag
 from station.ports import AttemptJournal, Board, BoardArrived, Hotplug, Programmer
 from station.recipe import Recipe
 from station.slot import Slot, Visit
@@ -56,7 +57,7 @@ async def run(config: Config, recipe: Recipe) -> None:
     async with Station.opened(config, recipe) as station:
         log.info("station.started", station=config.station.name, recipe=recipe.name, slots=len(station.slots))
         await station.serve(stop)
-    log.info("station.stopped", station=config.station.name)
+    log.info("station.stopped", station=config.station.name, loop_lag=station.loop_lag.status.model_dump())
 
 
 class Station:
@@ -70,6 +71,7 @@ class Station:
         self.ledger = ledger
         policy = config.policy
         self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards))
+        self.loop_lag = LoopLag()
         self.began = time.monotonic()
         self.pki_checked: float | None = None
         self._pool = pool
@@ -111,6 +113,7 @@ class Station:
             tasks: list[asyncio.Task[None]] = [
                 group.create_task(slot.run(), name=f"slot {slot.name}") for slot in self.slots.values()
             ]
+            tasks.append(group.create_task(self.loop_lag.watch(), name="loop lag"))
             tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
             tasks.append(group.create_task(self.line.watch(self._check, self.config.pki.check_every), name="line"))
             await stop.wait()
@@ -187,6 +190,7 @@ class Station:
             line=LineStatus.of(self.line),
             pki=PKIStatus(url=self.config.pki.url, answered_seconds_ago=answered, fault=pki_fault),
             ledger=LedgerStatus.model_validate(self.ledger.status),
+            loop_lag=self.loop_lag.status,
             slots=[SlotStatus.of(slot, path) for path, slot in self.slots.items()],
         ).model_dump(mode="json")
 

@@ -82,6 +82,7 @@ class Slot:
         self.out_of_service: SlotFault | None = None
         self.on_trial = False
         self.journal: AttemptJournal | None = None
+        self.verdict: str | None = None
         self._began = self._ended = 0.0
         self._line = line
         self._recipe = recipe
@@ -101,9 +102,9 @@ class Slot:
             return SlotState.OUT_OF_SERVICE
         if self._visit is None:
             return SlotState.EMPTY
-        if self._attempt is None or self._line.paused_by is not None:
+        if self.verdict is None or self._line.paused_by is not None:
             return SlotState.WAITING
-        return SlotState(VERDICTS[self._attempt.phase])
+        return SlotState(self.verdict)
 
     @property
     def arrival(self) -> BoardArrived | None:
@@ -115,12 +116,8 @@ class Slot:
         return (time.monotonic() if self._running else self._ended) - self._began
 
     @property
-    def _attempt(self) -> Attempt | None:
-        return self.journal.attempt if self.journal else None
-
-    @property
     def _running(self) -> bool:
-        return self._attempt is not None and not self._attempt.ended
+        return self.journal is not None and self.verdict is None
 
     def board_arrived(self, arrival: BoardArrived) -> None:
         log.info("board.arrived", slot=self.name, probe=arrival.probe, tty=arrival.tty)
@@ -156,7 +153,7 @@ class Slot:
                 continue
             await self._serve(visit)
             await visit.gone.wait()
-            self.journal = None
+            self.journal = self.verdict = None
 
     async def _serve(self, visit: Visit) -> None:
         """Judges the board, again if the line itself was at fault, for as long as the board stays."""
@@ -178,12 +175,13 @@ class Slot:
     async def _judged(self, visit: Visit) -> Fault | None:
         """One attempt, from its first event to its verdict. Returns the fault that it ended by."""
         journal = await self._begin(self.name, visit.arrival)
-        self.journal, self.fault, self._began = journal, None, time.monotonic()
+        self.journal, self.verdict, self.fault, self._began = journal, None, None, time.monotonic()
         with bound_contextvars(slot=self.name, attempt=journal.number):
             fault, verdict = await self._judge(visit, journal)
             self._ended = time.monotonic()
             await journal.finish(verdict)  # outside every except: without a ledger there is no production
             self._conclude(fault, journal.attempt)
+            self.verdict = VERDICTS[journal.attempt.phase]  # shown when it is in the ledger and the slot has drawn its conclusion
             self._report(verdict, fault, journal.attempt, visit.arrival)
         return fault
 

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from station.domain.attempt import VERDICTS
 from station.line import Line
+from station.loop_lag import LoopLagStatus
 from station.slot import Slot
 
 
@@ -70,7 +70,7 @@ class SlotStatus(_Model):
             tty=arrival.tty if arrival else None,
             attempt=journal.number if journal else None,
             step=attempt.phase.value if attempt and not attempt.ended else None,
-            verdict=VERDICTS.get(attempt.phase) if attempt else None,
+            verdict=slot.verdict,
             uid=str(attempt.uid) if attempt and attempt.uid else None,
             fault=fault.code if fault else None,
             reason=str(fault) if fault else None,
@@ -89,4 +89,5 @@ class Status(_Model):
     line: LineStatus
     pki: PKIStatus
     ledger: LedgerStatus
+    loop_lag: LoopLagStatus
     slots: list[SlotStatus]

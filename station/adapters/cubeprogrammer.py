@@ -257,7 +257,7 @@ class _Planned:
             case Region() as region, MemoryRead():
                 return item.missing(region)
             case _:
-                return "any word of it"
+                return "any line about it"
 
 
 class _Progress:
@@ -290,7 +290,7 @@ class _Progress:
     async def _prove(self, action: Write | Region) -> _Planned:
         """Waits until the next action, which this must be, is proven; behind the last the whole run must be."""
         number = self._awaited
-        if self._plan[number : number + 1] == [] or self._plan[number].action != action:
+        if number == len(self._plan) or self._plan[number].action != action:
             raise ValueError("actions are awaited once, in the order in which they were given")
         self._awaited += 1
         planned, last = self._plan[number], self._awaited == len(self._plan)

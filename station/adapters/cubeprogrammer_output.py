@@ -5,7 +5,7 @@ Nothing is proven by the absence of an error. A line that several versions word 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PureWindowsPath
 
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
@@ -289,8 +289,9 @@ class Transcript:
         return True
 
     def _begin(self, item: FileWritten | MemoryRead) -> None:
-        if not self.items or self.items[-1] != item:  # else the same line again
-            self.items.append(item)
+        if self.items and replace(self.items[-1], address=None) == item:
+            return  # the same line again: of the current item no more than its address has been said
+        self.items.append(item)
         self.reset = False
 
     def _sentence(self, said: re.Match[str]) -> None:
@@ -311,6 +312,8 @@ class Transcript:
                 self._begin(MemoryRead())
             case "read", MemoryRead():
                 current.done = True
+            case "read", _:  # how the command line announces a read is not known; that it ends so is
+                self._begin(MemoryRead(done=True))
             case "reset", _:
                 self.reset = True
 

@@ -192,7 +192,7 @@ async def test_a_file_is_proven_while_the_next_is_being_written(bench: Bench) ->
         ("2.18-verify-mismatch", 1, FlashMismatch(0x08001000)),
         ("2.18-verify-mismatch", 0, FlashMismatch(0x08001000)),
         ("2.19-write", 1, ProgrammerFailed(1, "Software reset is performed")),
-        ("2.19-nothing-done", 0, ProgrammerUnproven("factory data", "any word of it")),
+        ("2.19-nothing-done", 0, ProgrammerUnproven("factory data", "any line about it")),
         ("2.19-without-loader", 0, ProgrammerUnproven("factory data", "erased external sectors 28 to 28")),
         ("2.19-low-supply", 0, BoardUnpowered("2.41 V")),
         ("2.17-no-probe", 1, ProbeMissing(PROBE)),

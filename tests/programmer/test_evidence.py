@@ -180,6 +180,22 @@ def test_a_read_is_told_as_done_and_where() -> None:
     assert recorded("2.19-identify").items == []
 
 
+@pytest.mark.parametrize("lost", [["UPLOADING ..."], ["UPLOADING ...", "  Address       : 0x901C0000"]])
+def test_a_read_is_told_by_its_end_alone(lost: list[str]) -> None:
+    """How the command line announces it is not known; what was read is compared anyway."""
+    transcript = heard(*(line for line in lines("2.19-read-write") if line not in lost))
+    assert transcript.items[0] == MemoryRead(done=True)
+    assert len(transcript.items) == 2
+
+
+def test_a_file_s_lines_that_come_twice_are_one_file() -> None:
+    """One by one, or as a block; and so is an upload."""
+    file = ["  File          : a.bin", "  Size          : 1.56 KB", "  Address       : 0x901C0000"]
+    assert len(heard(*file, *file).items) == 1
+    read = ["UPLOADING ...", "UPLOADING ...", "Data read successfully", "Data read successfully"]
+    assert heard(*read).items == [MemoryRead(done=True)]
+
+
 @pytest.mark.parametrize(
     ("address", "size", "external", "erased"),
     [

@@ -1,0 +1,192 @@
+"""The driver against the virtual bench's programmer, a program that was written from the same sources by somebody else."""
+
+import asyncio
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from station.adapters.child import Patience
+from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.secret_files import SecretFiles
+from station.faults import Fault
+from station.recipe import READBACK_REGION, Verify, Write
+from tests.line.station_demo import ROOT
+
+pytestmark = pytest.mark.line
+
+HASTY = Deadlines(connect_within=5, retry_pauses=(0.0, 0.0), patience=Patience(0.5, 0.5))
+IMPATIENT = replace(HASTY, connect_within=1, external_within=1, internal_within=1)
+BLOCK = b"".join(
+    tag.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value
+    for tag, value in ((22, b"\xf1\xff"), (24, b"\x04\x80"), (25, b"SN 0001"))
+)
+DATA = Write("factory data", 0x901C0000, BLOCK + b"\xac" * 4, len(BLOCK) + 4, Verify.FULL, external=True)
+
+# One board a row: what the bench does to it, and what comes of identification, of writing data and provisioning image, and
+# of reading the data back and writing the operational image. None is success; nothing is asked for behind a fault.
+CASES: dict[str, tuple[list[str], tuple[str | None, ...]]] = {
+    "a sound board": ([], (None, None, None)),
+    "no target, once": (["recognise connect_error error=no_target"], (None, None, None)),
+    "no target": (3 * ["recognise connect_error error=no_target"], ("target.not_found",)),
+    "no target for an image, once": (["flash_operational connect_error error=no_target"], (None, None, None)),
+    "a target that does not obey, once": (["recognise connect_error error=target_command"], (None,)),
+    "a target that does not obey": (2 * ["recognise connect_error error=target_command"], ("target.refused",)),
+    "a USB error, once": (["recognise connect_error error=usb"], (None, None)),
+    "USB errors": (3 * ["recognise connect_error error=usb"], ("probe.wedged",)),
+    "a busy probe, once": (["recognise connect_error error=busy"], (None,)),
+    "no probe": (["recognise connect_error error=no_probe"], ("probe.missing",)),
+    "two headers": (["recognise second_header", "flash_data second_header"], (None, None)),
+    "low supply": (["recognise low_voltage"], ("board.unpowered",)),
+    "low supply later": (["flash_data low_voltage"], (None, "board.unpowered")),
+    "another chip later": (["flash_data wrong_device_id"], (None, "target.wrong_part")),
+    "loader ignored in a write": (["flash_data loader_ignored"], (None, "programmer.unproven")),
+    "loader ignored in a read": (["flash_operational loader_ignored"], (None, None, "programmer.unproven")),
+    "nothing done at first": (["recognise nothing_done"], ("programmer.unproven",)),
+    "nothing done": (["flash_data nothing_done"], (None, "programmer.unproven")),
+    "nothing done for the image": (["flash_operational nothing_done"], (None, None, "programmer.unproven")),
+    "mismatch in the data": (["flash_data verify_mismatch"], (None, "flash.mismatch")),
+    "mismatch in the image": (["flash_provisioner verify_mismatch"], (None, "flash.mismatch")),
+    "error, then success": (["flash_provisioner error_then_success"], (None, "flash.write_failed")),
+    "error on the bar": (["flash_data glued_error"], (None, "flash.write_failed")),
+    "a programmer that hangs": (["flash_data hang deaf_to=nothing"], (None, "programmer.stuck")),
+    "a programmer that hangs and is deaf": (["flash_data hang deaf_to=all"], (None, "programmer.stuck")),
+    "a board that is pulled": (["flash_provisioner unplug"], (None, "probe.wedged")),
+}
+
+
+def image(kind: str) -> bytes:
+    """A placeholder that the bench's boards take for firmware."""
+    size, start = 20_000, 0x08000000
+    words = (0x20030000, start + 0x141)
+    head = b"".join(word.to_bytes(4, "little") for word in words) + b"BENCH IMAGE v1\0\0"
+    head += size.to_bytes(4, "little") + start.to_bytes(4, "little") + kind.encode().ljust(32, b"\0")
+    body = (head + b"1.0.0".ljust(16, b"\0")).ljust(size - 32, b"\x5a")
+    return body + hashlib.sha256(body).digest()
+
+
+class Line:
+    """A bench with boards plugged in, and a driver for each."""
+
+    def __init__(self, folder: Path, scratch: SecretFiles) -> None:
+        self.folder = folder
+        programmer = folder / "STM32CubeProgrammer" / "bin"
+        loader = programmer / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"
+        self.installation = Installation(programmer / "STM32_Programmer_CLI", loader, scratch, folder / "locks", HASTY)
+        self.images = [self._image("provisioning-flash"), self._image("operational-flash")]
+        ports = json.loads(bench(folder, "status", "--json"))["ports"]
+        self.probes: dict[int, str] = {port["port"]: port["probe"] for port in ports}
+        self.records: list[str] = []
+
+    def _image(self, kind: str) -> Write:
+        path = self.folder / f"{kind}.bin"
+        path.write_bytes(image(kind))
+        return Write(kind, 0x08000000, path, path.stat().st_size, Verify.FULL, external=False)
+
+    def programmer(self, port: int, deadlines: Deadlines = HASTY) -> CubeProgrammer:
+        installation = replace(self.installation, deadlines=deadlines)
+        return CubeProgrammer(installation, self.probes[port], asyncio.Event(), self.records.append)
+
+
+def bench(folder: Path, *arguments: str) -> bytes:
+    command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(folder)]
+    return subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout
+
+
+@contextmanager
+def standing(folder: Path, boards: int, *options: str) -> Iterator[Line]:
+    """A bench of so many boards, all plugged in."""
+    command = [sys.executable, "-m", "virtual_bench", "serve", "--dir", str(folder), "--time-scale", "0"]
+    with subprocess.Popen([*command, "--probes", str(boards), *options], stdout=subprocess.PIPE, cwd=ROOT) as server:
+        assert server.stdout is not None
+        try:
+            assert server.stdout.readline()  # it is ready
+            bench(folder, "plug", "--all")
+            with SecretFiles.opened("test-line", {}) as scratch:
+                yield Line(folder, scratch)
+        finally:
+            server.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    folder = tmp_path_factory.mktemp("line")
+    entries = []
+    for board, (faults, _) in enumerate(CASES.values(), start=1):
+        for fault in faults:
+            at, what, *parameters = fault.split()
+            values = "".join(f'{name} = "{value}"\n' for name, _, value in (each.partition("=") for each in parameters))
+            entries.append(f'[[fault]]\nboard = {board}\nat = "{at}"\nwhat = "{what}"\n{values}')
+    (folder / "faults.toml").write_text("\n".join(entries))
+    with standing(folder / "bench", len(CASES), "--faults", str(folder / "faults.toml")) as line:
+        yield line
+
+
+async def identification(line: Line, programmer: CubeProgrammer) -> None:
+    target = await programmer.identify()
+    assert (target.device_id, len(target.uid.raw), target.readout_protection) == (0x495, 12, 0xAA)
+    assert line.records[-1].endswith("exit status 0")
+
+
+async def provisioning(line: Line, programmer: CubeProgrammer) -> None:
+    async with programmer.invocation(DATA, line.images[0]) as run:
+        await run.written(DATA)
+        await run.written(line.images[0])
+
+
+async def completion(line: Line, programmer: CubeProgrammer) -> None:
+    async with programmer.invocation(READBACK_REGION, line.images[1]) as run:
+        content = await run.read(READBACK_REGION)
+        await run.written(line.images[1])
+    assert content[: DATA.size] == DATA.content
+
+
+STEPS = (identification, provisioning, completion)
+
+
+async def outcome(step: Awaitable[None]) -> str | None:
+    """The code of the fault that the step ends by."""
+    try:
+        await step
+    except Fault as fault:
+        return fault.code
+    return None
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_what_the_bench_does_ends_as_it_should(line: Line, case: str) -> None:
+    """Success where there was success, and else the fault that says who acts."""
+    programmer = line.programmer(1 + list(CASES).index(case), IMPATIENT if "hangs" in case else HASTY)
+    expected = CASES[case][1]
+    assert tuple([await outcome(step(line, programmer)) for step in STEPS[: len(expected)]]) == expected
+
+
+async def test_version_2_17_is_understood_too(tmp_path: Path) -> None:
+    """The demands on proof are the same."""
+    with standing(tmp_path / "bench", 1, "--programmer-version", "2.17") as line:
+        programmer = line.programmer(1)
+        for step in STEPS:
+            await step(line, programmer)
+        assert all("v2.17" in record for record in line.records)
+
+
+@pytest.mark.parametrize("deaf_to", ["nothing", "all"])
+async def test_a_gentle_end_keeps_the_probe_from_wedging(tmp_path: Path, deaf_to: str) -> None:
+    """A programmer that can be interrupted is not killed; one that cannot takes its probe along."""
+    with standing(tmp_path / "bench", 1) as line:
+        for fault in (["hang", "--set", f"deaf_to={deaf_to}"], ["wedge_on_kill", "--set", "by=kill"]):
+            bench(line.folder, "fault", "--board", "1", "--at", "recognise", "--what", *fault)
+        with pytest.raises(Fault, match="did not end in time"):
+            await line.programmer(1, IMPATIENT).identify()
+        if deaf_to == "nothing":
+            await identification(line, line.programmer(1))
+        else:
+            with pytest.raises(Fault, match="no longer answers over USB"):
+                await line.programmer(1).identify()
