@@ -1,14 +1,15 @@
-"""A recipe: what a unit of this product must be, and the checks that hold a board against it. Pure but for image files.
+"""A recipe: what a unit of this product must be, and the checks that hold a board against it. Pure.
 
 It is built by `config.py`, complete and checked, before the line opens.
 """
 
+import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
+from functools import cached_property
 from typing import Protocol
 
 from station.domain.credentials import Credentials, csr_key
@@ -56,27 +57,37 @@ class KeyStorage(StrEnum):
     SECURE = "secure"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Image:
-    """A firmware image, found and hashed before the line opened."""
+    """A firmware image, read and hashed before the line opened: what was checked is what is flashed, whatever the file is now."""
 
     name: str
-    path: Path
+    content: bytes = field(repr=False)
     version: str
-    region: Region
-    sha256: str
+    address: int
+
+    @property
+    def region(self) -> Region:
+        return Region(self.address, len(self.content))
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What one `-d` of the programmer writes, and how it is compared. Bytes are secret: they never get a lasting file."""
+    """What one `-d` of the programmer writes, and how it is compared. It may be secret, and never gets a lasting file."""
 
     name: str
     address: int
-    content: bytes | Path
-    size: int
+    content: bytes
     verify: Verify
     external: bool
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
 
     def __repr__(self) -> str:
         return f"<Write {self.name} 0x{self.address:08X}>"
@@ -144,7 +155,7 @@ class Recipe:
     def factory_data_write(self, identity: Identity) -> Write:
         block = factory_data.encode(self.factory_data(identity))
         address = FACTORY_DATA_REGION.address
-        return Write("factory data", address, block, len(block), Verify.FULL, external=True)
+        return Write("factory data", address, block, Verify.FULL, external=True)
 
     def provisioning_write(self, identity: Identity) -> Write:
         return self._image_write(self.provisioning_image, identity)
@@ -156,7 +167,7 @@ class Recipe:
         sampled = identity.ordinal % FULL_VERIFY_EVERY == 0 or identity.attempts > 1
         may_be_fast = image.region.size > 0x10000 and not sampled
         verify = self.verify if may_be_fast else Verify.FULL
-        return Write(image.name, image.region.address, image.path, image.region.size, verify, external=False)
+        return Write(image.name, image.address, image.content, verify, external=False)
 
     def check_part(self, target: Target) -> None:
         if target.device_id != WB55_DEVICE_ID:

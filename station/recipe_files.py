@@ -76,7 +76,7 @@ class RecipeFile(_Table):
 
 
 class ImageTable(_Table):
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     file: FilePath
     kind: Literal["provisioning", "operational"]
     version: str
@@ -215,10 +215,10 @@ def _image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) ->
     if table.key_storage is not key_storage:
         raise ValueError(f"{name} keeps the key in {table.key_storage}, the recipe asks for {key_storage}")
     content = table.file.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != table.sha256:
-        raise ValueError(f"{table.file} has SHA-256 {found}, the manifest says {table.sha256}")
-    region = Region(table.load_address, len(content))
+    image = Image(name, content, table.version, table.load_address)
+    if image.sha256 != table.sha256:
+        raise ValueError(f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}")
+    region = image.region
     if not APPLICATION.holds(region):
         raise ValueError(
             f"{name} takes 0x{region.address:08X} to 0x{region.end - 1:08X}, "
@@ -230,7 +230,7 @@ def _image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) ->
             f"{name} was built without factory data: it holds the development DAC of VID FFF1, PID 8004, and would present "
             "that; build it with CONFIG_STM32_FACTORY_DATA_ENABLE 1"
         )
-    return Image(name, table.file, table.version, region, found)
+    return image
 
 
 def _check_vector_table(name: str, content: bytes, region: Region) -> None:

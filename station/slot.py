@@ -181,7 +181,9 @@ class Slot:
             self._ended = time.monotonic()
             await journal.finish(verdict)  # outside every except: without a ledger there is no production
             self._conclude(fault, journal.attempt)
-            self.verdict = VERDICTS[journal.attempt.phase]  # shown when it is in the ledger and the slot has drawn its conclusion
+            self.verdict = VERDICTS[
+                journal.attempt.phase
+            ]  # shown when it is in the ledger and the slot has drawn its conclusion
             self._report(verdict, fault, journal.attempt, visit.arrival)
         return fault
 

@@ -116,7 +116,7 @@ class CubeProgrammer:
     async def invocation(self, *actions: Write | Region) -> AsyncIterator[Invocation]:
         """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
         with self._installation.scratch.folder() as folder:
-            plan = [_Planned.of(action, folder) for action in actions]
+            plan = [_Planned.of(number, action, folder) for number, action in enumerate(actions, start=1)]
             loader = ("-el", str(self._installation.external_loader)) if any(map(_is_external, actions)) else ()
             arguments = (*loader, *chain.from_iterable(planned.arguments for planned in plan), "-rst")
             async with AsyncExitStack() as stack:
@@ -231,11 +231,11 @@ class _Planned:
     path: Path
 
     @classmethod
-    def of(cls, action: Write | Region, folder: SecretFolder) -> Self:
+    def of(cls, number: int, action: Write | Region, folder: SecretFolder) -> Self:
         if isinstance(action, Region):
-            return cls(action, folder.new_path())
-        content = action.content
-        return cls(action, content if isinstance(content, Path) else folder.written(content))
+            return cls(action, folder.path(f"{number}-read-back.bin"))
+        name = action.name.replace(" ", "-")
+        return cls(action, folder.written(f"{number}-{name}.bin", action.content))  # the programmer goes by the ending
 
     @property
     def name(self) -> str:

@@ -24,13 +24,13 @@ class SecretFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def new_path(self) -> Path:
-        """A name that nobody can guess, for a file that the tool will write."""
-        return self._path / f"{secrets.token_hex(16)}.bin"  # the programmer goes by the ending
+    def path(self, name: str) -> Path:
+        """The path of a file in this folder."""
+        return self._path / name
 
-    def written(self, content: bytes) -> Path:
+    def written(self, name: str, content: bytes) -> Path:
         """A new file with this content that only this user may read."""
-        path = self.new_path()
+        path = self.path(name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:  # noqa: PTH123  pathlib cannot open a descriptor
             file.write(content)

@@ -56,6 +56,14 @@ def test_the_shipped_recipe_is_good(tree: Path) -> None:
     assert recipe.lot.serial_number(0) == "LT2600000001"
 
 
+def test_what_was_checked_is_what_is_flashed(tree: Path) -> None:
+    """Whatever becomes of the file while the line runs."""
+    recipe = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    (tree / "firmware_images" / "operational-flash.bin").write_bytes(b"another image")
+    content = recipe.operational_image.content
+    assert (len(content), hashlib.sha256(content).hexdigest()) == (479_006, recipe.operational_image.sha256)
+
+
 def test_all_that_is_wrong_with_the_files_is_told_at_once(tree: Path) -> None:
     """Declaration, pattern, both images and the trust anchors."""
     recipe = tree / "config" / "recipes" / "lighting.toml"

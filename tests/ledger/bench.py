@@ -24,15 +24,15 @@ from station.domain.attempt import (
 )
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, Lot, OnboardingSecrets
-from station.domain.target import UID, Region, Target
+from station.domain.target import UID, Target
 from station.matter.passcode import Discriminator, Passcode
 from station.recipe import Image, KeyStorage, Recipe, Trust, TrustAnchors, Verify
 
 LOT = Lot("LOT-1", "SN{:06d}", first=1, size=1000)
 
 
-def image(name: str, sha256: str) -> Image:
-    return Image(name, Path(f"{name}.bin"), "1.0", Region(0x08000000, 1024), sha256)
+def image(name: str) -> Image:
+    return Image(name, name.encode(), "1.0", 0x08000000)
 
 
 RECIPE = Recipe(
@@ -45,8 +45,8 @@ RECIPE = Recipe(
     trust=Trust.DEVELOPMENT,
     lot=LOT,
     iterations=1000,
-    provisioning_image=image("provisioning-flash", "0a" * 32),
-    operational_image=image("operational-flash", "0b" * 32),
+    provisioning_image=image("provisioning-flash"),
+    operational_image=image("operational-flash"),
     operational_answers=frozenset(),
     verify=Verify.FAST,
     anchors=TrustAnchors(b"", b""),

@@ -77,7 +77,7 @@ async def test_a_passed_attempt_sums_up_its_events(ledger: Ledger, path: Path, s
     found = story(path, 7).summary
     assert (found.number, found.station, found.slot, found.probe) == (journal.number, "line-1", "12", "066AFF")
     assert (found.recipe, found.recipe_sha256) == (RECIPE.name, RECIPE.sha256)
-    assert found.images == {"provisioning-flash": "0a" * 32, "operational-flash": "0b" * 32}
+    assert found.images == {image.name: image.sha256 for image in (RECIPE.provisioning_image, RECIPE.operational_image)}
     assert (found.verdict, found.fault, found.dac_serial_number) == ("pass", None, "4F00AA")
     assert found.serial_number == identity.serial_number
     assert found.ended_at is not None

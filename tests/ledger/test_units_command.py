@@ -13,7 +13,7 @@ from station.adapters.ledger.reader import UnitSummary
 from station.cli import units
 from station.domain.attempt import Failed, Phase
 from station.faults import LedgerUnavailable
-from tests.ledger.bench import Secrets, begun, credentials, passed, recognised, target
+from tests.ledger.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_show_tells_a_units_whole_story(filled: Path) -> None:
         "address 0x08001000",
         "not finished",
         "STM32CubeProgrammer 2.19.0",
-        "image operational-flash " + "0b" * 32,
+        "image operational-flash " + RECIPE.operational_image.sha256,
         "attempt 3",
         "flash operational",
     ):

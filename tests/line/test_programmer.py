@@ -28,7 +28,7 @@ BLOCK = b"".join(
     tag.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value
     for tag, value in ((22, b"\xf1\xff"), (24, b"\x04\x80"), (25, b"SN 0001"))
 )
-DATA = Write("factory data", 0x901C0000, BLOCK + b"\xac" * 4, len(BLOCK) + 4, Verify.FULL, external=True)
+DATA = Write("factory data", 0x901C0000, BLOCK + b"\xac" * 4, Verify.FULL, external=True)
 
 # One board a row: what the bench does to it, and what comes of identification, of writing data and provisioning image, and
 # of reading the data back and writing the operational image. None is success; nothing is asked for behind a fault.
@@ -80,15 +80,13 @@ class Line:
         programmer = folder / "STM32CubeProgrammer" / "bin"
         loader = programmer / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"
         self.installation = Installation(programmer / "STM32_Programmer_CLI", loader, scratch, folder / "locks", HASTY)
-        self.images = [self._image("provisioning-flash"), self._image("operational-flash")]
+        self.images = [
+            Write(kind, 0x08000000, image(kind), Verify.FULL, external=False)
+            for kind in ("provisioning-flash", "operational-flash")
+        ]
         ports = json.loads(bench(folder, "status", "--json"))["ports"]
         self.probes: dict[int, str] = {port["port"]: port["probe"] for port in ports}
         self.records: list[str] = []
-
-    def _image(self, kind: str) -> Write:
-        path = self.folder / f"{kind}.bin"
-        path.write_bytes(image(kind))
-        return Write(kind, 0x08000000, path, path.stat().st_size, Verify.FULL, external=False)
 
     def programmer(self, port: int, deadlines: Deadlines = HASTY) -> CubeProgrammer:
         installation = replace(self.installation, deadlines=deadlines)

@@ -43,8 +43,7 @@ class Bench:
         self.secrets = folder / "secrets"
         self.records: list[str] = []
         self.gone = asyncio.Event()
-        self.image = Write("image", 0x08000000, folder / "provisioning.bin", 48874, Verify.FULL, external=False)
-        (folder / "provisioning.bin").write_bytes(bytes(48874))
+        self.image = Write("image", 0x08000000, bytes(48874), Verify.FULL, external=False)
         self.installation = Installation(self.fake.cli, folder / "loader.stldr", scratch, folder / "locks", HASTY)
 
     @property
@@ -105,11 +104,11 @@ async def test_one_run_writes_all_and_resets_the_board(bench: Bench) -> None:
     bench.fake.plays(transcript("2.19-write"))
     await bench.writes()
     (run,) = bench.fake.runs
-    data = run.argv[run.argv.index("-d") + 1]
+    data, image = (run.argv[at + 1] for at, word in enumerate(run.argv) if word == "-d")
     assert run.argv == [
         *f"-c port=SWD sn={PROBE} mode=UR reset=HWrst -q -el {bench.installation.external_loader}".split(),
         *f"-d {data} 0x901C0000 -v".split(),
-        *f"-d {bench.image.content!s} 0x08000000 -v -rst".split(),
+        *f"-d {image} 0x08000000 -v -rst".split(),
     ]
 
 
@@ -120,7 +119,7 @@ async def test_a_large_image_may_be_verified_fast_and_needs_no_loader(bench: Ben
     with pytest.raises(ProgrammerUnproven):
         async with bench.programmer.invocation(image) as run:
             await run.written(image)
-    assert bench.fake.runs[0].argv[5:] == ["-q", "-d", str(image.content), "0x08000000", "-v", "fast", "-rst"]
+    assert bench.fake.runs[0].argv[8:] == ["0x08000000", "-v", "fast", "-rst"]
 
 
 async def test_secret_bytes_are_in_a_private_file_for_one_run(bench: Bench) -> None:
@@ -130,7 +129,7 @@ async def test_secret_bytes_are_in_a_private_file_for_one_run(bench: Bench) -> N
     for _ in range(2):
         async with bench.programmer.invocation(secret, bench.image) as run:
             await run.written(secret)
-            assert len(bench.leftovers) == 1
+            assert len(bench.leftovers) == 2
             await run.written(bench.image)
         assert bench.leftovers == []
     (mode, folder, content), _ = bench.fake.runs[0].files
@@ -244,7 +243,7 @@ async def test_another_part_is_not_written_to_the_end(bench: Bench) -> None:
 async def test_what_was_read_is_returned(bench: Bench) -> None:
     """All of it."""
     content = bytes(range(256)) * 64
-    bench.fake.plays(Play(READ_WRITE, read=content.hex()))
+    bench.fake.plays(Play(READ_WRITE, names=("provisioning.bin",), read=content.hex()))
     assert await bench.reads_and_writes() == content
     run = bench.fake.runs[0]
     assert run.argv[run.argv.index("-u") :][:3] == ["-u", "0x901C0000", "0x4000"]
@@ -261,7 +260,7 @@ async def test_what_was_read_is_returned(bench: Bench) -> None:
 )
 async def test_a_read_without_its_content_is_not_proven(bench: Bench, read: str | None, missing: str) -> None:
     """All zeros is what the tool reads when it has ignored its loader."""
-    bench.fake.plays(Play(READ_WRITE, read=read))
+    bench.fake.plays(Play(READ_WRITE, names=("provisioning.bin",), read=read))
     with pytest.raises(ProgrammerUnproven, match=missing):
         await bench.reads_and_writes()
 
@@ -351,7 +350,7 @@ async def test_a_write_that_does_not_end_is_stuck(bench: Bench, deadlines: Deadl
 def test_a_deadline_grows_with_the_size() -> None:
     """And is longer for the external flash."""
     deadlines = Deadlines()
-    assert deadlines.of(Write("any", 0x08000000, b"", 204800, Verify.FULL, external=False)) == 20 + 10
+    assert deadlines.of(Write("any", 0x08000000, bytes(204800), Verify.FULL, external=False)) == 20 + 10
     assert deadlines.of(Region(0x901C0000, 20480)) == 60 + 1
     assert deadlines.slowed().of(Region(0x08000000, 20480)) == 20 + 8
 

@@ -209,7 +209,7 @@ def test_a_file_s_lines_that_come_twice_are_one_file() -> None:
 )
 def test_a_write_needs_the_sectors_that_it_touches(address: int, size: int, external: bool, erased: Erasure) -> None:  # noqa: FBT001
     """As the tool counts them, from the start of their memory."""
-    assert Erasure.needed_by(Write("any", address, b"", size, Verify.FULL, external)) == erased
+    assert Erasure.needed_by(Write("any", address, bytes(size), Verify.FULL, external)) == erased
 
 
 def test_an_invocation_goes_on_with_the_right_powered_part_only() -> None:

@@ -20,7 +20,7 @@ import os, signal, sys
 from pathlib import Path
 from station.adapters.secret_files import SecretFiles
 with SecretFiles.opened(sys.argv[1], {}) as files, files.folder() as folder:
-    folder.written(b"secret")
+    folder.written("a.bin", b"secret")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -37,26 +37,37 @@ def places() -> list[Path]:
 def test_a_secret_is_readable_for_this_user_alone() -> None:
     """File, its folder, and the folder above."""
     with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
-        path = folder.written(b"secret")
+        path = folder.written("a.bin", b"secret")
         assert path.read_bytes() == b"secret"
         assert path.is_relative_to(SHARED_MEMORY)
         assert (mode(path), mode(path.parent), mode(path.parents[1])) == (0o600, 0o700, 0o700)
 
 
-def test_no_two_files_have_one_name() -> None:
-    """And nobody can guess it."""
+def test_no_two_runs_share_a_folder() -> None:
+    """And nobody can guess its name."""
+    with SecretFiles.opened(STATION, {}) as files:
+        names = set()
+        for _ in range(100):
+            with files.folder() as folder:
+                names.add(folder.path("a.bin").parent.name)
+    assert len(names) == 100
+    assert {len(name) for name in names} == {16}
+
+
+def test_a_file_is_never_written_over() -> None:
+    """Not even a link that somebody may have laid there is followed."""
     with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
-        names = {folder.written(b"").name for _ in range(100)} | {folder.new_path().name for _ in range(100)}
-        assert len(names) == 200
-        assert {len(name) for name in names} == {len("0" * 32 + ".bin")}
+        folder.written("a.bin", b"first")
+        with pytest.raises(FileExistsError):
+            folder.written("a.bin", b"second")
 
 
 def test_a_folder_is_deleted_with_all_that_stands_in_it() -> None:
     """Also with what the tool has written there, and if its run failed."""
     with SecretFiles.opened(STATION, {}) as files:
         with pytest.raises(KeyError), files.folder() as folder:
-            folder.written(b"secret")
-            folder.new_path().write_bytes(b"read back")
+            folder.written("a.bin", b"secret")
+            folder.path("b.bin").write_bytes(b"read back")
             raise KeyError
         (place,) = places()
         assert list(place.iterdir()) == []
@@ -79,7 +90,7 @@ def test_what_a_crash_left_is_swept_at_the_next_start() -> None:
 def test_a_station_that_lives_is_not_swept() -> None:
     """Another one of the same name finds a place beside it."""
     with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
-        path = folder.written(b"secret")
+        path = folder.written("a.bin", b"secret")
         with SecretFiles.opened(STATION, {}):
             assert len(places()) == 2
         assert path.read_bytes() == b"secret"
@@ -88,7 +99,7 @@ def test_a_station_that_lives_is_not_swept() -> None:
 def test_the_place_of_another_station_is_left_alone() -> None:
     """Sweeping goes by name, to the last letter."""
     with SecretFiles.opened(f"{STATION}-2", {}) as files, files.folder() as folder:
-        path = folder.written(b"secret")
+        path = folder.written("a.bin", b"secret")
         for name in (STATION, f"{STATION}*", f"{STATION}?2", f"{STATION}/2"):
             with SecretFiles.opened(name, {}):
                 assert path.read_bytes() == b"secret"
@@ -106,7 +117,7 @@ def test_the_service_s_own_folder_comes_first(tmp_path: Path) -> None:
     """Of several that systemd may name, the first."""
     environment = {"RUNTIME_DIRECTORY": f"{tmp_path}:/nonexistent", "XDG_RUNTIME_DIR": str(SHARED_MEMORY)}
     with SecretFiles.opened(STATION, environment, in_memory=False) as files, files.folder() as folder:
-        assert folder.new_path().is_relative_to(tmp_path)
+        assert folder.path("b.bin").is_relative_to(tmp_path)
 
 
 def test_the_user_s_folder_is_taken_if_it_is_in_memory(tmp_path: Path) -> None:
@@ -115,12 +126,12 @@ def test_the_user_s_folder_is_taken_if_it_is_in_memory(tmp_path: Path) -> None:
     inside.mkdir()
     try:
         with SecretFiles.opened(STATION, {"XDG_RUNTIME_DIR": str(inside)}) as files, files.folder() as folder:
-            assert folder.new_path().is_relative_to(inside)
+            assert folder.path("b.bin").is_relative_to(inside)
     finally:
         inside.rmdir()
     for other in (tmp_path, Path("/nonexistent")):
         with SecretFiles.opened(STATION, {"XDG_RUNTIME_DIR": str(other)}) as files, files.folder() as folder:
-            assert folder.new_path().is_relative_to(SHARED_MEMORY)
+            assert folder.path("b.bin").is_relative_to(SHARED_MEMORY)
 
 
 @pytest.mark.parametrize("place", ["/proc", "/nonexistent"])

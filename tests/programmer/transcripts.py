@@ -9,8 +9,8 @@ from station.recipe import Verify, Write
 FOLDER = Path(__file__).parents[1] / "vectors" / "programmer"
 PROBE = "066FFF485252835087121926"
 
-DATA = Write("factory data", 0x901C0000, bytes(1596), 1596, Verify.FULL, external=True)
-IMAGE = Write("provisioning image", 0x08000000, Path("provisioning.bin"), 48874, Verify.FULL, external=False)
+DATA = Write("factory data", 0x901C0000, bytes(1596), Verify.FULL, external=True)
+IMAGE = Write("provisioning image", 0x08000000, bytes(48874), Verify.FULL, external=False)
 
 
 @cache
