@@ -226,6 +226,16 @@ class OperationalIdentityWrong(UnitFault):
     found: str
 
 
+@dataclass(eq=False)
+class LockUnproven(UnitFault):
+    """The option bytes that lock the board did not read back as they were set."""
+
+    code = "lock.unproven"
+    option: str
+    expected: str
+    found: str
+
+
 # --- the slot --------------------------------------------------------------------------------------------------------
 
 

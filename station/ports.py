@@ -1,7 +1,7 @@
 """What procedure and slot need from the world, as Protocols; the adapters provide it."""
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from station.domain.attempt import Attempt, Phase, Record, Verdict
@@ -11,7 +11,7 @@ from station.domain.target import UID, Region, Target
 from station.faults import SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
-from station.recipe import Recipe, Write
+from station.recipe import Lock, Recipe, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,9 @@ class Programmer(Protocol):
 
     def invocation(self, *actions: Write | Region) -> AbstractAsyncContextManager[Invocation]:
         """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
+
+    async def lock(self, lock: Lock) -> None:
+        """Sets the option bytes and reads them back in a second connection; raises `LockUnproven`."""
 
 
 class Board(Protocol):
@@ -102,6 +105,29 @@ class AttemptLedger(Protocol):
 
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
         """The identity that belongs to this board: the one it has, or a new one, durably reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A board whose identity is reserved. `flash` is what one that was given a certificate before holds, else empty."""
+
+    target: Target
+    identity: Identity
+    flash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an attempt works with: the slot's equipment, what a unit must be, who certifies it, and where all is written down."""
+
+    bench: Bench
+    recipe: Recipe
+    authority: Authority
+    ledger: AttemptLedger
+
+    @property
+    def programmer(self) -> Programmer:
+        return self.bench.programmer
 
 
 class AttemptJournal(AttemptLedger, Protocol):

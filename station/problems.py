@@ -49,4 +49,4 @@ def _sentence(kind: str, message: str) -> str:
         case "missing":
             return "this setting is missing"
         case _:
-            return message
+            return message.removeprefix("Value error, ")  # what our own rules say needs no such word

@@ -5,10 +5,10 @@ redelivered, a unit that has passed is reconfirmed.
 """
 
 import secrets
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from station.domain.attempt import (
+    Confirmed,
     CredentialsChosen,
     CredentialsDelivered,
     CSRReceived,
@@ -18,127 +18,120 @@ from station.domain.attempt import (
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
-from station.domain.identity import Identity
-from station.domain.target import Target
 from station.link.messages import NONCE_SIZE
-from station.ports import AttemptLedger, Authority, Bench, Board
-from station.recipe import READBACK_REGION, Recipe
+from station.ports import Board, Job, Recognised
+from station.recipe import READBACK_REGION
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """A board whose identity is reserved. `flash` is what one that was given a certificate before holds, else empty."""
-
-    target: Target
-    identity: Identity
-    flash: bytes = field(repr=False)
-
-
-async def recognise(bench: Bench, recipe: Recipe, ledger: AttemptLedger) -> Recognised:
+async def recognise(job: Job) -> Recognised:
     """Find out which board this is, without a reset; one that was given a certificate before is read back."""
-    async with ledger.step(Phase.RECOGNISE):
-        target = await bench.programmer.identify()
-        await ledger.record(UnitIdentified.of(target))
-        recipe.check_part(target)
-        identity = await ledger.reserve_identity(target, recipe)
-        await ledger.record(IdentityReserved(identity.serial_number))
-        flash = await _read_back(bench) if identity.credentials else b""
+    async with job.ledger.step(Phase.RECOGNISE):
+        target = await job.programmer.identify()
+        await job.ledger.record(UnitIdentified.of(target))
+        job.recipe.check_part(target)
+        identity = await job.ledger.reserve_identity(target, job.recipe)
+        await job.ledger.record(IdentityReserved(identity.serial_number))
+        job.recipe.check_protection(target, identity)
+        flash = await _read_back(job) if identity.credentials and target.readable else b""
     return Recognised(target, identity, flash)
 
 
-async def provision(
-    bench: Bench, recipe: Recipe, authority: Authority, ledger: AttemptLedger, unit: Recognised
-) -> None:
+async def provision(job: Job, unit: Recognised) -> None:
     """Make a bare board into a unit that any Matter commissioner will accept; whatever is wrong is a fault."""
-    factory_data, provisioner = recipe.factory_data_write(unit.identity), recipe.provisioning_write(unit.identity)
+    factory_data = job.recipe.factory_data_write(unit.identity)
+    provisioner = job.recipe.provisioning_write(unit.identity)
 
-    async with bench.board() as board:  # its port is open before the reset that makes its firmware speak
-        async with bench.programmer.invocation(factory_data, provisioner) as programmer:
-            async with ledger.step(Phase.FLASH_DATA):
-                await ledger.record(FactoryDataWritten())
+    async with job.bench.board() as board:  # its port is open before the reset that makes its firmware speak
+        async with job.programmer.invocation(factory_data, provisioner) as programmer:
+            async with job.ledger.step(Phase.FLASH_DATA):
+                await job.ledger.record(FactoryDataWritten())
                 await programmer.written(factory_data)
 
-            async with ledger.step(Phase.FLASH_PROVISIONER):
+            async with job.ledger.step(Phase.FLASH_PROVISIONER):
                 await programmer.written(provisioner)
 
-        credentials = await _certify(board, recipe, authority, ledger, unit)
-        await _ship(bench, board, recipe, ledger, unit.identity, credentials)
+        credentials = await _certify(job, unit, board)
+        await _ship(job, unit, board, credentials)
 
 
-async def redeliver(
-    bench: Bench, recipe: Recipe, authority: Authority, ledger: AttemptLedger, unit: Recognised
-) -> None:
+async def redeliver(job: Job, unit: Recognised) -> None:
     """Finish a board that holds its certificate: its factory data stays, and it gets no other certificate."""
-    provisioner = recipe.provisioning_write(unit.identity)
+    provisioner = job.recipe.provisioning_write(unit.identity)
 
-    async with bench.board() as board:
-        async with ledger.step(Phase.FLASH_PROVISIONER), bench.programmer.invocation(provisioner) as programmer:
+    async with job.bench.board() as board:
+        async with job.ledger.step(Phase.FLASH_PROVISIONER), job.programmer.invocation(provisioner) as programmer:
             await programmer.written(provisioner)
 
-        credentials = await _certify(board, recipe, authority, ledger, unit)
-        await _ship(bench, board, recipe, ledger, unit.identity, credentials)
+        credentials = await _certify(job, unit, board)
+        await _ship(job, unit, board, credentials)
 
 
-async def reconfirm(
-    bench: Bench, recipe: Recipe, _authority: Authority, ledger: AttemptLedger, unit: Recognised
-) -> None:
-    """See that a unit which has passed is still what it was; nothing is written and nothing is issued."""
-    async with bench.board() as board, ledger.step(Phase.CONFIRM):
-        await _confirm(board, recipe, unit.identity, unit.identity.issued, unit.flash)
+async def reconfirm(job: Job, unit: Recognised) -> None:
+    """See that a confirmed unit is still what it was; nothing is issued, and nothing written but a lock that is missing."""
+    async with job.bench.board() as board:
+        flash = unit.flash if unit.target.readable else None
+        await _confirm(job, unit, board, unit.identity.issued, flash)
 
 
-async def _certify(
-    board: Board, recipe: Recipe, authority: Authority, ledger: AttemptLedger, unit: Recognised
-) -> Credentials:
+async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
     """The board's own key gets its certificate, and the board proves that it holds the key."""
-    async with ledger.step(Phase.AWAIT_CSR):
+    async with job.ledger.step(Phase.AWAIT_CSR):
         hello = await board.hello()
-        recipe.check_same_board(unit.target, hello.uid, hello.key_storage)
+        job.recipe.check_same_board(unit.target, hello.uid, hello.key_storage)
         csr = await board.make_csr()
-        recipe.check_csr(csr)
-        recipe.check_same_key(unit.identity, csr)
-        await ledger.record(CSRReceived.of(csr))
+        job.recipe.check_csr(csr)
+        job.recipe.check_same_key(unit.identity, csr)
+        await job.ledger.record(CSRReceived.of(csr))
 
-    async with ledger.step(Phase.RELAY_TO_PKI):
-        credentials = await authority.issue_dac(csr, unit.target.uid)
-        recipe.check_credentials(csr, credentials, datetime.now(UTC))
-        await ledger.record(CredentialsChosen(credentials.key, credentials.dac_serial_number))
+    async with job.ledger.step(Phase.RELAY_TO_PKI):
+        credentials = await job.authority.issue_dac(csr, unit.target.uid)
+        job.recipe.check_credentials(csr, credentials, datetime.now(UTC))
+        await job.ledger.record(CredentialsChosen(credentials.key, credentials.dac_serial_number))
 
-    async with ledger.step(Phase.DELIVER):
+    async with job.ledger.step(Phase.DELIVER):
         await board.store(credentials)
         nonce = secrets.token_bytes(NONCE_SIZE)
         credentials.check_possession(nonce, await board.prove(nonce), "deliver")
-        await ledger.record(CredentialsDelivered(credentials.dac_serial_number))
+        await job.ledger.record(CredentialsDelivered(credentials.dac_serial_number))
 
     return credentials
 
 
-async def _ship(
-    bench: Bench, board: Board, recipe: Recipe, ledger: AttemptLedger, identity: Identity, credentials: Credentials
-) -> None:
+async def _ship(job: Job, unit: Recognised, board: Board, credentials: Credentials) -> None:
     """The operational firmware takes the provisioning firmware's place, and the unit is confirmed."""
-    operational = recipe.operational_write(identity)
+    operational = job.recipe.operational_write(unit.identity)
 
     async with (
-        ledger.step(Phase.FLASH_OPERATIONAL),
-        bench.programmer.invocation(READBACK_REGION, operational) as programmer,
+        job.ledger.step(Phase.FLASH_OPERATIONAL),
+        job.programmer.invocation(READBACK_REGION, operational) as programmer,
     ):
         flash = await programmer.read(READBACK_REGION)
         await programmer.written(operational)
 
-    async with ledger.step(Phase.CONFIRM):
-        await _confirm(board, recipe, identity, credentials, flash)
+    await _confirm(job, unit, board, credentials, flash)
 
 
-async def _confirm(board: Board, recipe: Recipe, identity: Identity, credentials: Credentials, flash: bytes) -> None:
-    """What stands in flash is what was intended, and the operational firmware presents it."""
-    recipe.check_readback(identity, credentials, flash)
-    if recipe.operational_answers:
-        recipe.check_operational_identity(identity, credentials, await board.operational_identity())
-        nonce = secrets.token_bytes(NONCE_SIZE)
-        credentials.check_possession(nonce, await board.prove(nonce), "confirm")
+async def _confirm(job: Job, unit: Recognised, board: Board, credentials: Credentials, flash: bytes | None) -> None:
+    """What stands in flash is what was intended, the operational firmware presents it, and then the unit may be locked.
+
+    The flash of a locked unit cannot be read, and is None.
+    """
+    async with job.ledger.step(Phase.CONFIRM):
+        if flash is not None:
+            job.recipe.check_readback(unit.identity, credentials, flash)
+        if job.recipe.operational_answers:
+            said = await board.operational_identity()
+            job.recipe.check_operational_identity(unit.identity, credentials, said)
+            nonce = secrets.token_bytes(NONCE_SIZE)
+            credentials.check_possession(nonce, await board.prove(nonce), "confirm")
+        await job.ledger.record(Confirmed())
+
+    lock = job.recipe.lock
+    if lock is not None and lock.difference(unit.target):
+        async with job.ledger.step(Phase.LOCK):
+            await job.programmer.lock(lock)
 
 
-async def _read_back(bench: Bench) -> bytes:
-    async with bench.programmer.invocation(READBACK_REGION) as programmer:
+async def _read_back(job: Job) -> bytes:
+    async with job.programmer.invocation(READBACK_REGION) as programmer:
         return await programmer.read(READBACK_REGION)

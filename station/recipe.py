@@ -14,11 +14,12 @@ from typing import Protocol
 
 from station.domain.credentials import Credentials, csr_key
 from station.domain.identity import Identity, Lot
-from station.domain.target import UID, Region, Target
+from station.domain.target import RDP_LEVEL_2, UID, Region, Target
 from station.faults import (
     BoardSwapped,
     KeyChanged,
     KeyStorageWrong,
+    LockUnproven,
     OperationalIdentityWrong,
     PrivateKeyExposed,
     ReadbackDiffers,
@@ -30,7 +31,6 @@ from station.matter import certificates, factory_data
 from station.matter.factory_data import FactoryData, Tag
 
 WB55_DEVICE_ID = 0x495
-RDP_LEVEL_0 = 0xAA  # RM0434 section 3.5: no readout protection
 FACTORY_DATA_REGION = Region(0x901C0000, 0x10000)  # QSPI flash of the STM32WB5MM-DK
 READBACK_REGION = Region(0x901C0000, 0x4000)  # what ST's firmware reads, erases and rewrites as one block
 FULL_VERIFY_EVERY = 50  # `-v fast` is weaker evidence: every 50th unit is verified in full
@@ -93,6 +93,25 @@ class Write:
         return f"<Write {self.name} 0x{self.address:08X}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The option bytes that close a confirmed unit, `RDP` among them; level 2 closes it for ever, to the station, too."""
+
+    option_bytes: Mapping[str, int]
+
+    @property
+    def closes_for_ever(self) -> bool:
+        return self.option_bytes["RDP"] == RDP_LEVEL_2
+
+    def difference(self, target: Target) -> LockUnproven | None:
+        """The first option byte of the target that is not as it should be."""
+        found = {name.casefold(): value for name, value in target.option_bytes.items()}  # versions differ in capitals
+        for name, value in self.option_bytes.items():
+            if (there := found.get(name.casefold())) != value:
+                return LockUnproven(name, f"0x{value:X}", "none" if there is None else f"0x{there:X}")
+        return None
+
+
 class PresentedIdentity(Protocol):
     """What an operational firmware says of itself."""
 
@@ -135,6 +154,7 @@ class Recipe:
     operational_answers: frozenset[str]
     verify: Verify
     anchors: TrustAnchors
+    lock: Lock | None = None
 
     def factory_data(self, identity: Identity) -> FactoryData:
         """What this unit is born with: all but DAC, PAI and keys."""
@@ -172,7 +192,12 @@ class Recipe:
     def check_part(self, target: Target) -> None:
         if target.device_id != WB55_DEVICE_ID:
             raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
-        if target.readout_protection != RDP_LEVEL_0:
+        if not target.readable and self.lock is None:
+            raise TargetLocked(f"0x{target.readout_protection:02X}")
+
+    def check_protection(self, target: Target, identity: Identity) -> None:
+        """A board that keeps the debug port out is one that this line has confirmed and locked."""
+        if not target.readable and not identity.confirmed:
             raise TargetLocked(f"0x{target.readout_protection:02X}")
 
     def check_same_board(self, target: Target, uid: bytes, key_storage: str) -> None:

@@ -3,22 +3,28 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from station.config import FilePath, read_toml
 from station.domain.identity import Lot
-from station.domain.target import Region
+from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2, Region
 from station.matter.factory_data import Tag
 from station.problems import ConfigurationInvalid, Problem, problems_of
-from station.recipe import Image, KeyStorage, Recipe, Trust, TrustAnchors, Verify
+from station.recipe import Image, KeyStorage, Lock, Recipe, Trust, TrustAnchors, Verify
 
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 APPLICATION = Region(0x08000000, 0x93000)  # above it the provisioning agent's own page, then the coprocessor
 RAM = Region(0x20000000, 0x40000)  # SRAM1 and SRAM2 of the STM32WB55
+RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}
+RDP_LEVELS_FOR_EVER = 2
+_COPROCESSOR = "only the coprocessor sets it"
+NOT_OURS = {"RDP": "readout_protection says it"} | dict.fromkeys(
+    ("ESE", "SFSA", "FSD", "DDS", "C2OPT", "NBRSD", "SBRSA", "SNBRSA", "BRSD", "SBRV", "IPCCDBA"), _COPROCESSOR
+)
 MAX_SERIAL_NUMBER = 32  # bytes, Matter Core specification 11.1.5.16
 
 # The public key of the DAC that ST's applications present when they are built without factory data (X-CUBE-MATTER).
@@ -64,6 +70,35 @@ class ImagesTable(_Table):
     verify: Verify = Verify.FAST
 
 
+class LockTable(_Table):
+    """The option bytes that a confirmed unit gets last; names and values of RM0434 section 3.5."""
+
+    readout_protection: Literal[1, 2] = 1
+    irreversible: bool = False
+    option_bytes: dict[str, Annotated[int, Field(ge=0, le=0xFFFFFFFF)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _irreversible_is_said(self) -> Self:
+        if self.readout_protection == RDP_LEVELS_FOR_EVER and not self.irreversible:
+            raise ValueError(
+                "readout_protection = 2 closes the debug port for ever, for the station and for ST, too: "
+                "say irreversible = true if that is meant"
+            )
+        return self
+
+    @field_validator("option_bytes")
+    @classmethod
+    def _may_be_set(cls, values: dict[str, int]) -> dict[str, int]:
+        for name in values:
+            if name.upper() in NOT_OURS:
+                raise ValueError(f"{name} is not set here: {NOT_OURS[name.upper()]}")
+        return values
+
+    @property
+    def lock(self) -> Lock:
+        return Lock({**self.option_bytes, "RDP": RDP_VALUES[self.readout_protection]})
+
+
 class RecipeFile(_Table):
     name: str = Field(min_length=1, max_length=64)
     procedure: Literal["provisioning-link"]
@@ -73,6 +108,7 @@ class RecipeFile(_Table):
     lot: LotTable
     spake2: Spake2Table = Spake2Table()
     images: ImagesTable
+    lock: LockTable | None = None
 
 
 class ImageTable(_Table):
@@ -134,6 +170,7 @@ def load(path: Path, pai: Path, paa: Path) -> Recipe:
         operational_answers=_named(manifest, images.operational).answers,
         verify=images.verify,
         anchors=anchors(),
+        lock=file.lock.lock if file.lock else None,
     )
 
 

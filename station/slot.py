@@ -10,17 +10,16 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, ProcedureChosen, Verdict, Voided
-from station.domain.identity import IdentityState
 from station.domain.policy import Judged, consequence, counts_against_equipment
 from station.faults import BoardRemoved, Fault, LineFault, SlotFault, SlotSuspected, StationBug, UnitFault
 from station.line import Line
-from station.ports import AttemptJournal, Authority, Bench, BoardArrived
-from station.procedure import Recognised, provision, recognise, reconfirm, redeliver
+from station.ports import AttemptJournal, Authority, Bench, BoardArrived, Job, Recognised
+from station.procedure import provision, recognise, reconfirm, redeliver
 from station.recipe import Recipe
 
 log = structlog.get_logger()
 
-Procedure = Callable[[Bench, Recipe, Authority, AttemptJournal, Recognised], Awaitable[None]]
+Procedure = Callable[[Job, Recognised], Awaitable[None]]
 
 DEPARTURE_TOLD_WITHIN = 0.5  # a port hangs up a little before the operating system says that the board has left
 
@@ -190,11 +189,11 @@ class Slot:
     async def _judge(self, visit: Visit, journal: AttemptJournal) -> tuple[Fault | None, Verdict]:
         try:
             async with visit.while_here():
-                bench = self._bench(visit, journal.number)
-                unit = await recognise(bench, self._recipe, journal)
+                job = Job(self._bench(visit, journal.number), self._recipe, self._authority, journal)
+                unit = await recognise(job)
                 procedure = self._procedure_for(unit)
                 await journal.record(ProcedureChosen(procedure.__name__))
-                await procedure(bench, self._recipe, self._authority, journal, unit)
+                await procedure(job, unit)
         except Fault as raised:
             fault = await self._departure(visit, raised)
         except Exception as exc:
@@ -206,9 +205,9 @@ class Slot:
         return fault, verdict(fault.code, fault.evidence)
 
     def _procedure_for(self, unit: Recognised) -> Procedure:
-        if not self._recipe.holds_certificate(unit.identity, unit.flash):
+        if unit.target.readable and not self._recipe.holds_certificate(unit.identity, unit.flash):
             return provision
-        return reconfirm if unit.identity.state is IdentityState.PASSED else redeliver
+        return reconfirm if unit.identity.confirmed else redeliver
 
     async def _departure(self, visit: Visit, fault: Fault) -> Fault:
         """The fault, or `BoardRemoved` when it turns out to be the first sign of a pulled board."""

@@ -35,9 +35,11 @@ from station.faults import (
     ProgrammerMissing,
     ProgrammerStuck,
     ProgrammerUnproven,
+    TargetLocked,
+    TargetRefused,
 )
 from station.ports import Invocation
-from station.recipe import Verify, Write
+from station.recipe import Lock, Verify, Write
 
 log = structlog.get_logger()
 
@@ -55,6 +57,7 @@ class Deadlines:
     internal_within: float = 20.0
     external_within: float = 60.0
     bytes_per_second: float = 20 * 1024
+    option_bytes_within: float = 30.0
     probe_within: float = 60.0  # for a programmer that outlived its daemon
     retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
@@ -127,6 +130,23 @@ class CubeProgrammer:
                 progress = _Progress(plan, start)
                 yield progress
                 progress.check_all_awaited()
+
+    async def lock(self, lock: Lock) -> None:
+        """Sets the option bytes and reads them back in a second connection; raises `LockUnproven`.
+
+        What is read back decides: the first run loses the board for a moment, and may complain of that.
+        """
+        wanted = [f"{name}=0x{value:X}" for name, value in lock.option_bytes.items()]
+        async with self._connected(("mode=UR", "reset=HWrst"), ("-ob", *wanted)) as run:
+            await run.until_end(run.deadlines.option_bytes_within)
+        try:
+            target = await self.identify()
+        except (TargetRefused, TargetLocked):
+            if lock.closes_for_ever and run.fault is None and "option_bytes_set" in run.transcript.facts:
+                return  # nobody gets in any more: that is level 2
+            raise
+        if difference := lock.difference(target):
+            raise run.fault or difference
 
     @asynccontextmanager
     async def _connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["_Run"]:
@@ -312,7 +332,7 @@ class _Progress:
                 raise fault
             if lack := missing():
                 raise ProgrammerUnproven(planned.name, lack)
-            if last and not transcript.reset:
+            if last and "reset" not in transcript.facts:
                 raise ProgrammerUnproven(planned.name, "reset of the board")
         return planned
 

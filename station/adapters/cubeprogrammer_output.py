@@ -159,6 +159,7 @@ _SENTENCE = re.compile(
     r"|(?P<verified>Download verified successfully)"
     r"|(?P<uploading>UPLOADING(?! OPTION BYTES))"
     r"|(?P<read>Data read successfully)"
+    r"|(?P<option_bytes_set>Option Bytes successfully programmed)"
     r"|(?P<reset>(?:Software|Hard) reset is performed|MCU reset)",
     re.IGNORECASE,
 )
@@ -184,7 +185,7 @@ class Transcript:
         self.words: dict[int, bytes] = {}
         self.option_bytes: dict[str, int] = {}
         self.items: list[FileWritten | MemoryRead] = []
-        self.reset = False
+        self.facts = set[str]()  # "reset", behind all items so far, and "option_bytes_set"
         self.complaints: list[str] = []
         self._of_first_attempt: list[str] = []
         self._last_line = ""
@@ -263,6 +264,7 @@ class Transcript:
             readout_protection=protection,
             probe_firmware=self.header.get("ST-LINK FW", ""),
             programmer_version=self.version,
+            option_bytes=self.option_bytes,
         )
 
     @property
@@ -292,7 +294,7 @@ class Transcript:
         if self.items and replace(self.items[-1], address=None) == item:
             return  # the same line again: of the current item no more than its address has been said
         self.items.append(item)
-        self.reset = False
+        self.facts.discard("reset")
 
     def _sentence(self, said: re.Match[str]) -> None:
         current = self.items[-1] if self.items else None
@@ -314,8 +316,8 @@ class Transcript:
                 current.done = True
             case "read", _:  # how the command line announces a read is not known; that it ends so is
                 self._begin(MemoryRead(done=True))
-            case "reset", _:
-                self.reset = True
+            case "reset" | "option_bytes_set" as fact, _:
+                self.facts.add(fact)
 
 
 def _in_memory_order(words: list[str]) -> bytes:

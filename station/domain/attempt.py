@@ -103,6 +103,11 @@ class CredentialsDelivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """All that was intended is on the board: from now on it may be locked, and is never provisioned again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     pass
 
@@ -127,6 +132,7 @@ Record = (
     | CSRReceived
     | CredentialsChosen
     | CredentialsDelivered
+    | Confirmed
 )
 Verdict = Passed | Failed | Voided
 Event = StepStarted | StepFinished | Record | Verdict
@@ -160,7 +166,7 @@ TRANSITIONS: Mapping[Phase, Row] = {
     Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),
     Phase.DELIVER: _row(Phase.FLASH_OPERATIONAL, records=[CredentialsDelivered]),
     Phase.FLASH_OPERATIONAL: _row(Phase.CONFIRM),
-    Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED),
+    Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED, records=[Confirmed]),
     Phase.LOCK: _row(Phase.PASSED),
     Phase.PASSED: _row(),
     Phase.FAILED: _row(),

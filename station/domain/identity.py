@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from station.domain.attempt import CredentialsChosen, Event, FactoryDataWritten, Passed
+from station.domain.attempt import Confirmed, CredentialsChosen, Event, FactoryDataWritten, Passed
 from station.domain.credentials import Credentials
 from station.domain.target import UID
 from station.matter.passcode import Discriminator, Passcode
@@ -16,6 +16,7 @@ class IdentityState(StrEnum):
     RESERVED = "reserved"
     ON_BOARD = "on_board"
     CERTIFIED = "certified"
+    CONFIRMED = "confirmed"
     PASSED = "passed"
     BURNED = "burned"
     RELEASED = "released"
@@ -24,17 +25,25 @@ class IdentityState(StrEnum):
 IDENTITY_TRANSITIONS: Mapping[IdentityState, frozenset[IdentityState]] = {
     IdentityState.RESERVED: frozenset({IdentityState.ON_BOARD, IdentityState.RELEASED, IdentityState.BURNED}),
     IdentityState.ON_BOARD: frozenset({IdentityState.CERTIFIED, IdentityState.BURNED}),
-    IdentityState.CERTIFIED: frozenset({IdentityState.PASSED, IdentityState.BURNED}),
+    IdentityState.CERTIFIED: frozenset({IdentityState.CONFIRMED, IdentityState.BURNED}),
+    IdentityState.CONFIRMED: frozenset({IdentityState.PASSED, IdentityState.BURNED}),
     IdentityState.PASSED: frozenset({IdentityState.BURNED}),
     IdentityState.BURNED: frozenset(),
     IdentityState.RELEASED: frozenset(),
 }
 
-LIFE = (IdentityState.RESERVED, IdentityState.ON_BOARD, IdentityState.CERTIFIED, IdentityState.PASSED)
+LIFE = (
+    IdentityState.RESERVED,
+    IdentityState.ON_BOARD,
+    IdentityState.CERTIFIED,
+    IdentityState.CONFIRMED,
+    IdentityState.PASSED,
+)
 
 REACHED_BY: Mapping[type[Event], IdentityState] = {
     FactoryDataWritten: IdentityState.ON_BOARD,
     CredentialsChosen: IdentityState.CERTIFIED,
+    Confirmed: IdentityState.CONFIRMED,
     Passed: IdentityState.PASSED,
 }
 
@@ -91,6 +100,11 @@ class Identity:
     credentials: Credentials | None = None
     """The certificate that was issued for this board."""
     rotating_device_id: str | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether an attempt has found all on the board that was intended."""
+        return self.state in {IdentityState.CONFIRMED, IdentityState.PASSED}
 
     @property
     def issued(self) -> Credentials:

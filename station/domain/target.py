@@ -1,9 +1,11 @@
 """What the station knows of a board through its probe. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 UID_ADDRESS = 0x1FFF7590  # RM0434 section 42.1: unique device ID register, 96 bits
 UID_SIZE = 12
+RDP_LEVEL_0, RDP_LEVEL_1, RDP_LEVEL_2 = 0xAA, 0xBB, 0xCC  # RM0434 section 3.6.1; any other value is level 1, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,13 @@ class Target:
     readout_protection: int
     probe_firmware: str
     programmer_version: str
+    option_bytes: Mapping[str, int] = field(default_factory=dict)
+    """All of them, by the names that the programmer gives them."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether the debug port gets at the memories."""
+        return self.readout_protection == RDP_LEVEL_0
 
 
 @dataclass(frozen=True, slots=True)

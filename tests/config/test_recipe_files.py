@@ -126,3 +126,30 @@ def test_a_pattern_that_makes_no_serial_numbers_is_refused(tree: Path, pattern: 
     """Each unit needs its own, of at most 32 bytes."""
     spoil(tree / "config" / "recipes" / "lighting.toml", "LT26{:08d}", pattern)
     assert [line.split(":")[0] for line in mistakes(tree)] == ["lot.serial_number"]
+
+
+LOCKS = {
+    "[lock]\nreadout_protection = 2": "lock: readout_protection = 2 closes the debug port for ever",
+    "[lock]\nreadout_protection = 0": "lock.readout_protection: ",
+    "[lock]\noption_bytes = { RDP = 0xCC }": "lock.option_bytes: RDP is not set here",
+    "[lock]\noption_bytes = { SFSA = 0 }": "lock.option_bytes: SFSA is not set here: only the coprocessor sets it",
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_that_may_not_be_is_refused(tree: Path, lock: str) -> None:
+    """What cannot be undone must be said, and said in one place."""
+    with (tree / "config" / "recipes" / "lighting.toml").open("a") as recipe:
+        recipe.write(f"\n{lock}\n")
+    (mistake,) = mistakes(tree)
+    assert mistake.startswith(LOCKS[lock])
+
+
+@pytest.mark.parametrize(("level", "value"), [(1, 0xBB), (2, 0xCC)])
+def test_a_lock_sets_the_readout_protection_and_more(tree: Path, level: int, value: int) -> None:
+    """By the names of the reference manual."""
+    with (tree / "config" / "recipes" / "lighting.toml").open("a") as recipe:
+        recipe.write(f"\n[lock]\nreadout_protection = {level}\nirreversible = true\noption_bytes = {{ BOR_LEV = 4 }}\n")
+    loaded = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    assert loaded.lock is not None
+    assert loaded.lock.option_bytes == {"BOR_LEV": 4, "RDP": value}

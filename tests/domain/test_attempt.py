@@ -7,6 +7,7 @@ import pytest
 from station.domain.attempt import (
     VERDICTS,
     Attempt,
+    Confirmed,
     CredentialsChosen,
     CredentialsDelivered,
     CSRReceived,
@@ -59,6 +60,7 @@ RECORDED_DURING: dict[Record, Phase] = {
     CSRReceived(KEY): Phase.AWAIT_CSR,
     CredentialsChosen(KEY, "0A"): Phase.RELAY_TO_PKI,
     CredentialsDelivered("0A"): Phase.DELIVER,
+    Confirmed(): Phase.CONFIRM,
 }
 
 

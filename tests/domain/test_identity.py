@@ -3,6 +3,7 @@
 import pytest
 
 from station.domain.attempt import (
+    Confirmed,
     CredentialsChosen,
     CSRReceived,
     Event,
@@ -15,7 +16,7 @@ from station.domain.attempt import (
 from station.domain.identity import IDENTITY_TRANSITIONS, IdentityState, Lot, OnboardingSecrets, advanced
 from station.matter.passcode import Discriminator, Passcode
 
-RESERVED, ON_BOARD, CERTIFIED, PASSED, BURNED, RELEASED = IdentityState
+RESERVED, ON_BOARD, CERTIFIED, CONFIRMED, PASSED, BURNED, RELEASED = IdentityState
 WRITTEN, CHOSEN = FactoryDataWritten(), CredentialsChosen("c0" * 32, "0A")
 
 
@@ -24,12 +25,14 @@ WRITTEN, CHOSEN = FactoryDataWritten(), CredentialsChosen("c0" * 32, "0A")
     [
         (RESERVED, WRITTEN, ON_BOARD),
         (ON_BOARD, CHOSEN, CERTIFIED),
-        (CERTIFIED, Passed(), PASSED),
+        (CERTIFIED, Confirmed(), CONFIRMED),
+        (CONFIRMED, Passed(), PASSED),
         (ON_BOARD, WRITTEN, ON_BOARD),
         (CERTIFIED, WRITTEN, CERTIFIED),
         (CERTIFIED, CHOSEN, CERTIFIED),
         (PASSED, WRITTEN, PASSED),
         (PASSED, CHOSEN, PASSED),
+        (PASSED, Confirmed(), PASSED),
         (PASSED, Passed(), PASSED),
     ],
 )
@@ -43,7 +46,9 @@ def test_an_identity_goes_on_and_never_back(state: IdentityState, event: Event, 
     [
         (RESERVED, CHOSEN),
         (RESERVED, Passed()),
+        (ON_BOARD, Confirmed()),
         (ON_BOARD, Passed()),
+        (CERTIFIED, Passed()),
         *((state, event) for state in (BURNED, RELEASED) for event in (WRITTEN, CHOSEN, Passed())),
     ],
 )

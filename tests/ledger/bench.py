@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.ledger.ledger import Ledger
 from station.domain.attempt import (
+    Confirmed,
     CredentialsChosen,
     CredentialsDelivered,
     CSRReceived,
@@ -125,7 +126,7 @@ async def passed(journal: AttemptJournal, board: int, dac_serial_number: str = "
     async with journal.step(Phase.FLASH_OPERATIONAL):
         pass
     async with journal.step(Phase.CONFIRM):
-        pass
+        await journal.record(Confirmed())
     await journal.finish(Passed())
     return identity
 

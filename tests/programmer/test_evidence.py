@@ -90,7 +90,7 @@ def test_each_file_has_its_own_evidence(name: str) -> None:
     """Whatever order the lines have, and if they come twice."""
     transcript = recorded(name)
     assert lacking(transcript) == [None, None]
-    assert transcript.reset
+    assert transcript.facts == {"reset"}
     assert transcript.fault(PROBE, 0) is None
 
 
@@ -167,7 +167,7 @@ def test_a_reset_before_the_last_file_is_not_the_reset_at_the_end() -> None:
     """The board must start what was written last."""
     said = lines("2.19-write")
     begun = said.index("Opening and parsing file: provisioning.bin")
-    assert not heard(*said[:begun], "Software reset is performed", *said[begun:-2]).reset
+    assert not heard(*said[:begun], "Software reset is performed", *said[begun:-2]).facts
 
 
 def test_a_read_is_told_as_done_and_where() -> None:

@@ -106,7 +106,9 @@ identity = Table(
     Column("manufacturing_date", String(8), nullable=False),
     Column("reserved_at", Instant, nullable=False),
     Column("state", String(16), nullable=False),  # sums up the events of all its attempts
-    CheckConstraint("state IN ('reserved', 'on_board', 'certified', 'passed', 'burned', 'released')", name="state"),
+    CheckConstraint(
+        "state IN ('reserved', 'on_board', 'certified', 'confirmed', 'passed', 'burned', 'released')", name="state"
+    ),
     UniqueConstraint("lot", "lot_index"),
     sqlite_autoincrement=True,
 )

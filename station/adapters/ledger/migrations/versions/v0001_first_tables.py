@@ -71,7 +71,8 @@ def _identities() -> None:
         sa.Column("reserved_at", _instant, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.CheckConstraint(
-            "state IN ('reserved', 'on_board', 'certified', 'passed', 'burned', 'released')", name="ck_identity_state"
+            "state IN ('reserved', 'on_board', 'certified', 'confirmed', 'passed', 'burned', 'released')",
+            name="ck_identity_state",
         ),
         sa.PrimaryKeyConstraint("id", name="pk_identity"),
         sa.UniqueConstraint("uid", name="uq_identity_uid"),

@@ -1,0 +1,79 @@
+"""The lock, end to end: option bytes are set last, read back, and survive whatever cuts in."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from station.cli.demo_line import DemoLine, default_recipe
+from tests.line.station_demo import ROOT, demonstrate
+from tests.line.test_standing import Standing
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+
+LEVEL_1 = "[lock]\noption_bytes = { BOR_LEV = 4 }\n"
+LEVEL_2 = "[lock]\nreadout_protection = 2\nirreversible = true\n"
+
+
+def recipe(folder: Path, lock: str) -> Path:
+    """The shipped recipe with a lock."""
+    text = default_recipe().read_text().replace('"../../', f'"{ROOT}/')
+    text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
+    path = folder / "locked.toml"
+    path.write_text(f"{text}\n{lock}")
+    return path
+
+
+def option_bytes(folder: Path) -> list[dict[str, int]]:
+    """Of all boards of a run."""
+    return [json.loads(path.read_text())["option_bytes"] for path in sorted(folder.glob("boards/*/board.json"))]
+
+
+def test_every_unit_is_locked_as_the_recipe_says(tmp_path: Path) -> None:
+    """And passes only then."""
+    run = demonstrate(tmp_path, "--boards", "3", "--recipe", str(recipe(tmp_path, LEVEL_1)))
+    assert run.exit_status == 0, run.output
+    assert [(each["RDP"], each["BOR_LEV"]) for each in option_bytes(run.folder)] == [(0xBB, 4)] * 3
+    assert all("lock" in board["phases"] for board in run.report["boards"])  # type: ignore[operator]  # JSON
+
+
+def test_level_2_is_proven_by_a_door_that_stays_shut(tmp_path: Path) -> None:
+    """Nothing can be read back any more."""
+    run = demonstrate(tmp_path, "--boards", "1", "--recipe", str(recipe(tmp_path, LEVEL_2)))
+    assert run.exit_status == 0, run.output
+    assert option_bytes(run.folder)[0]["RDP"] == 0xCC
+
+
+def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
+    """Whatever the programmer says."""
+    faults = tmp_path / "faults.toml"
+    expected = (
+        ("nothing_done", '{ verdict = "fail", fault = "lock.unproven" }'),
+        ("connect_error", '{ verdict = "pass" }'),
+        ("unplug", '{ verdict = "void", fault = "board.removed" }'),
+    )
+    faults.write_text(
+        "".join(
+            f'[[fault]]\nboard = {board}\nat = "lock"\nwhat = "{what}"\nexpect = {expect}\n'
+            for board, (what, expect) in enumerate(expected, start=1)
+        )
+    )
+    options = ["--boards", "3", "--faults", str(faults), "--recipe", str(recipe(tmp_path, LEVEL_1))]
+    run = demonstrate(tmp_path, *options)
+    assert run.exit_status == 0, run.output
+
+
+@pytest.mark.parametrize("phase", ["confirm", "lock"])
+def test_a_unit_that_was_pulled_before_its_lock_is_locked_when_it_comes_back(tmp_path: Path, phase: str) -> None:
+    """And a locked one passes again, by what the ledger knows and its firmware says."""
+    with DemoLine.standing(tmp_path / "line", 1, 1, None, 0.02, recipe(tmp_path, LEVEL_1)) as line:
+        standing = Standing(line)
+        standing.bench("fault", "--board", "1", "--at", phase, "--what", "unplug")
+        standing.bench("plug", "1")
+        standing.wait(1, lambda slot: slot.state == "empty")
+        for _ in range(2):
+            standing.bench("plug", "1")
+            assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"
+            assert option_bytes(line.folder)[0]["RDP"] == 0xBB
+            standing.bench("unplug", "1")
+            standing.wait(1, lambda slot: slot.state == "empty")
