@@ -195,6 +195,15 @@ class ReadbackDiffers(UnitFault):
 
 
 @dataclass(eq=False)
+class ReadbackRefused(UnitFault):
+    """A commissioner would refuse what was read back from the board."""
+
+    code = "readback.refused"
+    rule: str
+    reason: str
+
+
+@dataclass(eq=False)
 class VerifierWrong(UnitFault):
     """The board would refuse the label's passcode: its SPAKE2+ verifier is not the right one."""
 

@@ -36,6 +36,17 @@ def verifier(passcode: Passcode, salt: bytes, iterations: int) -> bytes:
     return w0.to_bytes(32, "big") + point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
+def check_form(found: bytes) -> None:
+    """Refuses with `VerifierWrong` what no passcode at all can give."""
+    w0, point = int.from_bytes(found[:32], "big"), found[32:]
+    if len(found) != VERIFIER_SIZE or not 0 < w0 < _P256_ORDER:
+        raise VerifierWrong("its first part is no number of the curve")
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+    except ValueError as exc:
+        raise VerifierWrong("its second part is no point on the curve") from exc
+
+
 def check_verifier(found: bytes, passcode: Passcode, salt: bytes, iterations: int) -> None:
     """Refuses with `VerifierWrong` unless `found` is the verifier of the label's passcode.
 
