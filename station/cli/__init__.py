@@ -6,7 +6,21 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from station.cli import demo, factory_data, run, slots, status, units
+from station.cli import (
+    attestation,
+    board,
+    cd,
+    certificate,
+    csr,
+    demo,
+    factory_data,
+    onboarding,
+    run,
+    slots,
+    spake2p,
+    status,
+    units,
+)
 from station.control import CommandRefused, DaemonAbsent
 from station.faults import Fault, LedgerUnavailable, ProgrammerMissing
 from station.problems import ConfigurationInvalid
@@ -25,6 +39,13 @@ app.command("status")(status.status)
 app.add_typer(slots.app, name="slots")
 app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")
+app.add_typer(attestation.app, name="attestation")
+app.add_typer(certificate.app, name="certificate")
+app.add_typer(csr.app, name="csr")
+app.add_typer(cd.app, name="cd")
+app.add_typer(board.app, name="board")
+app.add_typer(onboarding.app, name="onboarding")
+app.add_typer(spake2p.app, name="spake2p")
 
 
 def main() -> NoReturn:

@@ -39,6 +39,11 @@ def terminated(data: FactoryData) -> FactoryData:
     return FactoryData(records)
 
 
+def is_terminated(data: FactoryData) -> bool:
+    """Whether vendor name, product name and serial number end in NUL."""
+    return all(data.records.get(tag, b"\0").endswith(b"\0") for tag in _READ_WITHOUT_NUL)
+
+
 def check_device_information(data: FactoryData) -> None:
     """Refuses with `FactoryDataInvalid` what a commissioner would not take; every mistake at once."""
     refuse(mistakes_in(data))

@@ -127,6 +127,15 @@ def parse_manual_code(text: str) -> ManualCode:
         raise OnboardingCodeInvalid(str(exc)) from exc
 
 
+def check_codes(payload: OnboardingPayload, qr_text: str, manual_text: str) -> None:
+    """Refuses with `OnboardingCodeInvalid` codes that do not read as what they were made of."""
+    if parse_qr_code(qr_text) != (payload,):
+        raise OnboardingCodeInvalid("the QR code does not read as what it was made of")
+    product = (None, None) if payload.flow is Flow.STANDARD else (payload.vendor_id, payload.product_id)
+    if parse_manual_code(manual_text) != ManualCode(payload.discriminator.short, payload.passcode, *product):
+        raise OnboardingCodeInvalid("the manual pairing code does not read as what it was made of")
+
+
 def _parse_payload(text: str) -> OnboardingPayload:
     if len(text) + len(PREFIX) > LONGEST_PAYLOAD:
         raise ValueError(f"a payload has at most {LONGEST_PAYLOAD} characters")

@@ -1,0 +1,206 @@
+"""`station attestation check`: the upstream vectors, one unit, and what it says when the question cannot be asked."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from station.matter.rules import Rule
+from tests.cli.commands import answer, station
+from tests.matter.forge import DAC, PAA, PAI
+from tests.matter.forge_declaration import SIGNER, Declaration
+
+FOLDER = Path(__file__).parents[1] / "vectors" / "attestation"
+VECTORS = FOLDER / "commissioner_vectors.json"
+MADE = (
+    "--vid",
+    "0xFFF1",
+    "--device-type",
+    "0x1234",
+    "--certificate-id",
+    "ZIG20141ZB330001-24",
+    "--version-number",
+    "0x9876",
+)
+UPSTREAM = (*MADE, "--paa-dir", FOLDER / "paa", "--cd-signers", FOLDER / "cd-signers")
+
+
+def judged(*options: str | Path) -> dict[str, dict[str, object]]:
+    result = station("attestation", "check", "--vectors", VECTORS, *UPSTREAM, "--json", *options)
+    assert result.exit_code == 1  # some are refused
+    said = json.loads(result.stdout)
+    assert isinstance(said, dict)
+    return said
+
+
+def test_every_vector_gets_the_strict_verdict() -> None:
+    """Each refusal names its fault and its rule."""
+    verdicts, vectors = judged("--allow-test-keys"), json.loads(VECTORS.read_text())
+    assert {name: verdict["accept"] for name, verdict in verdicts.items()} == {
+        name: vector["strict_accept"] for name, vector in vectors.items()
+    }
+    refused = [verdict for verdict in verdicts.values() if not verdict["accept"]]
+    assert {verdict["fault"] for verdict in refused} == {"pki.credentials_invalid", "cd.invalid"}
+    assert all(verdict["rule"] in Rule.__members__ and verdict["text"] for verdict in refused)
+
+
+def test_a_production_line_refuses_every_vector() -> None:
+    """It is the default: who allows test keys says so."""
+    assert [verdict["accept"] for verdict in judged("--production").values()] == [False] * 80
+    assert judged() == judged("--production")
+
+
+def test_vectors_for_people() -> None:
+    """One line each, and what they add up to."""
+    result = station("attestation", "check", "--vectors", VECTORS, *UPSTREAM, "--allow-test-keys")
+    lines = result.stdout.splitlines()
+    assert len(lines) == 81
+    assert lines[-1] == "80 vectors: 23 accepted, 57 refused"
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """The files of one unit that is good, DER under names that do not say so."""
+    (tmp_path / "paa").mkdir()
+    (tmp_path / "signers").mkdir()
+    for name, content in {
+        "dac": DAC.der,
+        "pai": PAI.der,
+        "cd": Declaration().der,
+        "paa/root.der": PAA.der,
+        "signers/signer.der": SIGNER.der,
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def question(unit: Path, **changed: str | Path) -> list[str | Path]:
+    options: dict[str, str | Path] = {
+        "dac": unit / "dac",
+        "pai": unit / "pai",
+        "cd": unit / "cd",
+        "paa_dir": unit / "paa",
+        "cd_signers": unit / "signers",
+        "vid": "0xFFF1",
+        "pid": "32772",
+        "at": "2026-11-22T12:00:00",
+        **changed,
+    }
+    words = [(f"--{name.replace('_', '-')}", value) for name, value in options.items() if value]
+    return ["attestation", "check", *(word for pair in words for word in pair), "--allow-test-keys"]
+
+
+def test_a_good_unit_is_accepted(unit: Path) -> None:
+    """In one line, or as JSON with the four members."""
+    assert station(*question(unit)).stdout == "accepted: a commissioner accepts this attestation\n"
+    assert answer(*question(unit)) == {
+        "accept": True,
+        "fault": None,
+        "rule": None,
+        "text": "a commissioner accepts this attestation",
+    }
+
+
+def test_a_refused_unit_is_told_with_fault_rule_and_reason(unit: Path) -> None:
+    """As JSON and in words."""
+    said = answer(*question(unit, pid="0x8005"))
+    assert (said["accept"], said["fault"], said["rule"]) == (False, "cd.invalid", "D8")
+    assert station(*question(unit, pid="0x8005")).stdout == f"refused: cd.invalid: {said['text']}\n"
+
+
+def test_pem_is_told_by_its_content(unit: Path) -> None:
+    """DAC, PAI, declaration and PAA alike."""
+    for name, label in (("dac", "CERTIFICATE"), ("pai", "CERTIFICATE"), ("cd", "CMS"), ("paa/root.der", "CERTIFICATE")):
+        body = base64.encodebytes((unit / name).read_bytes()).decode()
+        (unit / name).write_text(f"-----BEGIN {label}-----\n{body}-----END {label}-----\n")
+    assert station(*question(unit)).exit_code == 0
+
+
+def test_the_moment_matters(unit: Path) -> None:
+    """A DAC that begins tomorrow is refused today."""
+    assert answer(*question(unit, at="2024-12-31T23:59:59Z"))["rule"] == "K6"
+    assert station(*question(unit, at="2025-01-01T00:00:00+00:00")).exit_code == 0
+
+
+def test_a_revoked_dac_is_refused(unit: Path) -> None:
+    """By a set as the CHIP SDK's tools write it."""
+    entry = {
+        "type": "revocation_set",
+        "issuer_subject_key_id": (b"\x02" * 20).hex().upper(),
+        "issuer_name": base64.b64encode(DAC.issuer).decode(),
+        "revoked_serial_numbers": ["1111111111111111"],
+    }
+    (unit / "revoked.json").write_text(json.dumps([entry]))
+    assert answer(*question(unit, revocation_set=unit / "revoked.json"))["rule"] == "K7"
+
+
+def test_a_file_of_the_store_that_cannot_be_read_is_named_and_left_out(unit: Path) -> None:
+    """The others still count."""
+    (unit / "paa" / "broken.pem").write_text("nonsense")
+    result = station(*question(unit))
+    assert result.exit_code == 0
+    assert f"left out of the trust store: {unit / 'paa' / 'broken.pem'}: C12" in result.stderr
+
+
+def spoiled_by(unit: Path, name: str, content: str) -> Path:
+    (unit / name).write_text(content)
+    return unit / name
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "content", "words"),
+    [
+        ("dac", "none", None, "none: cannot be read: No such file or directory. Check"),
+        ("dac", "paa", None, "paa: cannot be read: Is a directory. Check"),
+        ("pai", "pai", "-----BEGIN X-----", "pai: line 1: PEM with 'X'; 'CERTIFICATE' is expected. DER, or PEM"),
+        ("paa_dir", "none", None, "none: cannot be read: No such file or directory. A folder of"),
+        ("paa_dir", "empty", None, "empty: no certificate in this folder can be used. Put"),
+        ("revocation_set", "revoked", "[1]", "revoked: entry 1 of the revocation set lacks a field. Fetch"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_exit_code_2(
+    unit: Path, changed: str, name: str, content: str | None, words: str
+) -> None:
+    """With the file, the place and what to do."""
+    (unit / "empty").mkdir()
+    if content is not None:
+        spoiled_by(unit, name, content)
+    result = station(*question(unit, **{changed: unit / name}))
+    assert result.exit_code == 2
+    assert f"{unit}/{words}" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not JSON"),
+        ("[]", "an object of vectors by name is expected"),
+        ('{"a": {}}', "a: a field is missing"),
+        (
+            '{"a": {"dac_cert": "3", "pai_cert": "", "certification_declaration": "", "basic_info_pid": 1}}',
+            "a: not hexadec",
+        ),
+    ],
+)
+def test_bad_vectors_are_exit_code_2(tmp_path: Path, content: str, words: str) -> None:
+    """With the vector's name."""
+    path = spoiled_by(tmp_path, "vectors.json", content)
+    result = station("attestation", "check", "--vectors", path, *UPSTREAM)
+    assert result.exit_code == 2
+    assert f"{path}: {words}" in result.stderr
+
+
+@pytest.mark.parametrize("changed", ["dac", "pai", "cd", "vid", "pid"])
+def test_what_is_missing_is_wrong_usage(unit: Path, changed: str) -> None:
+    """Nothing is assumed."""
+    assert station(*question(unit, **{changed: ""})).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "changed", [{"vid": "FFF1h"}, {"vid": "0x10000"}, {"at": "yesterday"}, {"vectors": str(VECTORS)}]
+)
+def test_a_question_that_makes_no_sense_is_wrong_usage(unit: Path, changed: dict[str, str]) -> None:
+    """A number that is none, a vendor beyond 16 bits, a unit together with vectors."""
+    assert station(*question(unit, **changed)).exit_code == 2

@@ -1,0 +1,171 @@
+"""`station onboarding` and `station spake2p`: codes and verifiers, with the passcode in a file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import answer, station
+
+CASES: list[Mapping[str, str | int]] = json.loads(
+    (Path(__file__).parents[1] / "vectors" / "onboarding" / "onboarding_500.json").read_text()
+)
+FLOWS = ("standard", "user-intent", "custom")
+LABEL = ("--vid", "0xFFF1", "--pid", "0x8000", "--discriminator", "0xF00")
+
+
+@pytest.fixture
+def passcode(tmp_path: Path) -> Path:
+    return written(tmp_path, "20202021\n")
+
+
+def written(folder: Path, content: str) -> Path:
+    (folder / "passcode").write_text(content)
+    return folder / "passcode"
+
+
+def onboarding(*arguments: str | Path) -> dict[str, object]:
+    said = answer("onboarding", *arguments)["onboarding"]
+    assert isinstance(said, dict)
+    return said
+
+
+def test_the_codes_of_the_sdk_are_made(tmp_path: Path) -> None:
+    """A fifth of them; that all are made and read, tests/matter shows."""
+    for case in CASES[::5]:
+        options = {
+            "--vid": case["vid"],
+            "--pid": case["pid"],
+            "--discriminator": case["disc"],
+            "--flow": FLOWS[int(case["flow"])],
+            "--capabilities": case["cap"],
+            "--passcode-file": written(tmp_path, f"{case['pin']:08}"),
+        }
+        words = (str(word) for pair in options.items() for word in pair)
+        assert onboarding("encode", *words) == {"qr_code": case["chip_qr"], "manual_code": case["chip_manual"]}
+
+
+def test_the_codes_of_the_sdk_are_read() -> None:
+    """QR code and manual code."""
+    for case in CASES[::5]:
+        said = onboarding("decode", str(case["chip_qr"]))
+        assert (said["passcode"], said["discriminator"]) == (f"{case['pin']:08}", case["disc"])
+        assert (said["vendor_id"], said["product_id"]) == (f"0x{case['vid']:04X}", f"0x{case['pid']:04X}")
+        assert said["flow"] == FLOWS[int(case["flow"])]
+        said = onboarding("decode", str(case["chip_manual"]))
+        assert (said["passcode"], said["short_discriminator"]) == (f"{case['pin']:08}", int(case["disc"]) >> 8)
+
+
+def test_a_serial_number_goes_into_the_qr_code(passcode: Path) -> None:
+    """And comes out of it."""
+    said = onboarding("encode", *LABEL, "--passcode-file", passcode, "--serial", "SN-0000001")
+    assert said["qr_code"] == "MT:Y.K9042C00KA064IJ3P0IXZB0384G1-0LJ1-0LJ1.A40"
+    assert onboarding("decode", str(said["qr_code"]))["serial_number"] == "SN-0000001"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("ble", ["ble"]), ("on-network,ble", ["ble", "on-network"]), ("2", ["ble"]), ("0x6", ["ble", "on-network"])],
+)
+def test_capabilities_have_names_and_numbers(passcode: Path, given: str, shown: list[str]) -> None:
+    """As the specification numbers them."""
+    said = onboarding("encode", *LABEL, "--passcode-file", passcode, "--capabilities", given)
+    assert onboarding("decode", str(said["qr_code"]))["capabilities"] == shown
+
+
+def test_codes_are_shown_to_people(passcode: Path) -> None:
+    """A line each."""
+    result = station("onboarding", "encode", *LABEL, "--passcode-file", passcode)
+    assert result.stdout.splitlines()[:2] == [
+        "qr code                    MT:Y.K9042C00KA0648G00",
+        "manual code                34970112332",
+    ]
+
+
+def test_a_code_can_come_from_standard_input() -> None:
+    """Then it stands in no history of commands; several payloads are told apart."""
+    chained = "MT:M5L90MP500K64J00000*M5L90U.D010K4J00000\n"
+    result = station("onboarding", "decode", "-", "--json", stdin=chained)
+    said = json.loads(result.stdout)
+    assert [said[f"onboarding_{place}"]["discriminator"] for place in (1, 2)] == [128, 129]
+
+
+@pytest.mark.parametrize("code", ["MT:M5L90MP500W-GT68D20", "MT:", "mt:Y.K9042C00KA0648G00", "34970112333", "", "4"])
+def test_a_code_that_no_commissioner_reads_is_refused(code: str) -> None:
+    """By name."""
+    assert answer("onboarding", "decode", code)["fault"] == "label.code_invalid"
+
+
+@pytest.mark.parametrize(
+    "changed", [("--discriminator", "4096"), ("--pid", "0"), ("--vid", "0xFFF5"), ("--serial", "X" * 33)]
+)
+def test_a_label_that_matter_does_not_allow_is_refused(passcode: Path, changed: tuple[str, str]) -> None:
+    """Before anybody prints it."""
+    said = answer("onboarding", "encode", *LABEL, *changed, "--passcode-file", passcode)
+    assert said["fault"] == "label.code_invalid"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("--capabilities", "64"),
+        ("--capabilities", "blue"),
+        ("--flow", "3"),
+        ("--vid", "FFF1"),
+        ("--passcode-file", "no"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(passcode: Path, changed: tuple[str, str]) -> None:
+    """A reserved capability, a flow that there is not, a number that is none, a file that is not there."""
+    assert station("onboarding", "encode", *LABEL, "--passcode-file", passcode, *changed).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "exit_code"), [("", 2), ("2020-2021", 2), ("202020210", 2), ("11111111", 1), ("00000000", 1)]
+)
+def test_a_passcode_that_is_none_is_refused_without_repeating_it(tmp_path: Path, content: str, exit_code: int) -> None:
+    """Unreadable is not the same as forbidden."""
+    path = written(tmp_path, content)
+    for command in (
+        ("onboarding", "encode", *LABEL),
+        ("spake2p", "verifier", "--salt", "00" * 16, "--iterations", "1000"),
+    ):
+        result = station(*command, "--passcode-file", path)
+        assert result.exit_code == exit_code
+        assert str(path) in result.stderr
+        assert not content or content not in result.output
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "salt" in case], ids=lambda case: str(case["pin"]))
+def test_every_verifier_of_the_sdk_is_made(tmp_path: Path, case: Mapping[str, str | int]) -> None:
+    """Forty, with salts and iterations of all sizes; in words there is nothing but the verifier."""
+    path = written(tmp_path, str(case["pin"]))
+    command = (
+        "spake2p",
+        "verifier",
+        "--passcode-file",
+        path,
+        "--salt",
+        str(case["salt"]),
+        "--iterations",
+        str(case["it"]),
+    )
+    assert station(*command).stdout == f"{case['chip_ver']}\n"
+
+
+def test_a_verifier_as_json(passcode: Path) -> None:
+    """For programs."""
+    salt = b"SPAKE2P Key Salt".hex()
+    said = answer("spake2p", "verifier", "--passcode-file", passcode, "--salt", salt, "--iterations", "1000")
+    assert str(said["spake2p"]).startswith("{'verifier': 'b96170aae803346884724fe9a3b287c3")
+
+
+@pytest.mark.parametrize(
+    ("salt", "iterations"),
+    [("00" * 15, "1000"), ("00" * 33, "1000"), ("00" * 16, "999"), ("0", "1000"), ("00" * 16, "x")],
+)
+def test_salt_and_iterations_keep_to_the_limits(passcode: Path, salt: str, iterations: str) -> None:
+    """Beyond them it is wrong usage."""
+    command = ("spake2p", "verifier", "--passcode-file", passcode, "--salt", salt, "--iterations", iterations)
+    assert station(*command).exit_code == 2

@@ -1,0 +1,50 @@
+"""DER and PEM, told apart by content."""
+
+import base64
+
+import pytest
+
+from station.matter.pem import PEMInvalid, der_of
+from tests.matter.forge import DAC
+
+
+def pem(label: str, data: bytes = DAC.der) -> bytes:
+    return f"-----BEGIN {label}-----\n{base64.encodebytes(data).decode()}-----END {label}-----\n".encode()
+
+
+CERTIFICATE, KEY = pem("CERTIFICATE"), pem("EC PRIVATE KEY", b"\x30\x01\x02")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [DAC.der, CERTIFICATE, CERTIFICATE.replace(b"\n", b"\r\n"), b"subject=/CN=DAC\n" + CERTIFICATE, KEY + CERTIFICATE],
+    ids=["DER", "PEM", "CRLF", "words in front", "a key in front"],
+)
+def test_der_comes_out_of_both(content: bytes) -> None:
+    """Whatever the file's name is."""
+    assert der_of(content, "CERTIFICATE") == DAC.der
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"\x30\x00-----BEGIN CERTIFICATE-----", b"nonsense"])
+def test_what_is_no_pem_is_left_to_whoever_reads_der(content: bytes) -> None:
+    """It names the rule that is broken."""
+    assert der_of(content, "CERTIFICATE") == content
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "reason"),
+    [
+        (b"\n" + KEY, 2, "PEM with 'EC PRIVATE KEY'; 'CERTIFICATE' is expected"),
+        (CERTIFICATE + CERTIFICATE, CERTIFICATE.count(b"\n") + 1, "a second 'CERTIFICATE'"),
+        (CERTIFICATE.replace(b"-----END", b"----END"), 1, "the block has no end"),
+        (CERTIFICATE.replace(b"\nM", b"\n*"), 1, "the block is not base64"),
+        (CERTIFICATE.replace(b"-----END", b"A-----END"), 1, "the block is not base64"),
+    ],
+    ids=["another label", "two", "no end", "not base64", "padding"],
+)
+def test_bad_pem_is_refused_with_its_line(content: bytes, line: int, reason: str) -> None:
+    """So that a person finds it; the content is not repeated, it may be a key."""
+    with pytest.raises(PEMInvalid) as caught:
+        der_of(content, "CERTIFICATE")
+    assert caught.value.line == line
+    assert caught.value.reason.startswith(reason)
