@@ -6,7 +6,7 @@ READY := $(VENV)/ready-$(shell cksum requirements.lock pyproject.toml | cksum | 
 PACKAGES := station virtual_bench development_pki
 SOURCES := $(PACKAGES) tests firmware_images
 
-.PHONY: demo test check fix lint types contracts fast clean
+.PHONY: demo test check fix lint types contracts fast fuzz fuzz-readers clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -28,6 +28,12 @@ contracts: $(READY)
 
 fast: $(READY)
 	$(BIN)/python -X dev -m pytest -m "not line" -n 2 --dist worksteal
+
+fuzz: fuzz-readers
+
+# A million spoiled inputs over every reader of what boards, authorities and people hand in; some minutes.
+fuzz-readers: $(READY)
+	$(BIN)/python -X dev -m tests.fuzz.readers --count 1000000
 
 fix: $(READY)
 	$(BIN)/ruff format $(SOURCES)
