@@ -119,6 +119,7 @@ async def _confirm(job: Job, unit: Recognised, board: Board, credentials: Creden
     async with job.ledger.step(Phase.CONFIRM):
         if flash is not None:
             job.recipe.check_readback(unit.identity, credentials, flash)
+            job.recipe.check_label(unit.identity, flash)
         if job.recipe.operational_answers:
             said = await board.operational_identity()
             job.recipe.check_operational_identity(unit.identity, credentials, said)

@@ -28,7 +28,10 @@ from station.faults import (
     UnitFault,
 )
 from station.matter import certificates, factory_data
+from station.matter.device_information import terminated
 from station.matter.factory_data import FactoryData, Tag
+from station.matter.onboarding import OnboardingPayload
+from station.matter.unit import check_label
 
 WB55_DEVICE_ID = 0x495
 FACTORY_DATA_REGION = Region(0x901C0000, 0x10000)  # QSPI flash of the STM32WB5MM-DK
@@ -48,6 +51,13 @@ class Trust(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class Strings(StrEnum):
+    """How vendor name, product name and serial number end in flash: ST's tool writes no NUL, newer firmware needs one."""
+
+    PLAIN = "plain"
+    TERMINATED = "terminated"
 
 
 class KeyStorage(StrEnum):
@@ -155,22 +165,32 @@ class Recipe:
     verify: Verify
     anchors: TrustAnchors
     lock: Lock | None = None
+    strings: Strings = Strings.PLAIN
+    passcode_in_flash: bool = True
 
     def factory_data(self, identity: Identity) -> FactoryData:
         """What this unit is born with: all but DAC, PAI and keys."""
         secrets = identity.secrets
-        return FactoryData(
-            {
-                **self.product,
-                Tag.SETUP_DISCRIMINATOR: secrets.discriminator.value.to_bytes(2, "little"),
-                Tag.SPAKE2_ITERATION_COUNT: secrets.iterations.to_bytes(4, "little"),
-                Tag.SPAKE2_SALT: secrets.salt,
-                Tag.SPAKE2_VERIFIER: secrets.verifier,
-                Tag.SPAKE2_SETUP_PASSCODE: secrets.passcode.value.to_bytes(4, "little"),
-                Tag.SERIAL_NUMBER: identity.serial_number.encode(),
-                Tag.MANUFACTURING_DATE: identity.manufacturing_date.encode(),
-            }
-        )
+        records = {
+            **self.product,
+            Tag.SETUP_DISCRIMINATOR: secrets.discriminator.value.to_bytes(2, "little"),
+            Tag.SPAKE2_ITERATION_COUNT: secrets.iterations.to_bytes(4, "little"),
+            Tag.SPAKE2_SALT: secrets.salt,
+            Tag.SPAKE2_VERIFIER: secrets.verifier,
+            Tag.SERIAL_NUMBER: identity.serial_number.encode(),
+            Tag.MANUFACTURING_DATE: identity.manufacturing_date.encode(),
+        }
+        if self.passcode_in_flash:
+            records[Tag.SPAKE2_SETUP_PASSCODE] = secrets.passcode.value.to_bytes(4, "little")
+        if identity.rotating_device_id is not None:  # units from before there were any have none
+            records[Tag.ROTATING_DEVICE_ID] = identity.rotating_device_id.encode()
+        data = FactoryData(records)
+        return terminated(data) if self.strings is Strings.TERMINATED else data
+
+    def onboarding_payload(self, identity: Identity) -> OnboardingPayload:
+        """What the unit's label tells a commissioner."""
+        secrets = identity.secrets
+        return OnboardingPayload(self.vendor_id, self.product_id, secrets.discriminator, secrets.passcode)
 
     def factory_data_write(self, identity: Identity) -> Write:
         block = factory_data.encode(self.factory_data(identity))
@@ -257,6 +277,10 @@ class Recipe:
             raise PrivateKeyExposed
         if self.key_storage is KeyStorage.FLASH and not credentials.is_key(private_key or b""):
             raise ReadbackDiffers(Tag.DEVICE_ATTESTATION_PRIV_KEY.name)
+
+    def check_label(self, identity: Identity, flash: bytes) -> None:
+        """The codes of the label, read as a commissioner reads them, open this board: its verifier is recomputed."""
+        check_label(self.onboarding_payload(identity), factory_data.decode_readback(flash))
 
     def check_operational_identity(self, identity: Identity, credentials: Credentials, said: PresentedIdentity) -> None:
         """What the shipped firmware says of itself is what was provisioned."""

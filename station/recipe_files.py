@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from station.config import FilePath, read_toml
 from station.domain.identity import Lot
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2, Region
-from station.matter.factory_data import Tag
+from station.matter.device_information import mistakes_in
+from station.matter.factory_data import FactoryData, Tag
 from station.problems import ConfigurationInvalid, Problem, problems_of
-from station.recipe import Image, KeyStorage, Lock, Recipe, Trust, TrustAnchors, Verify
+from station.recipe import Image, KeyStorage, Lock, Recipe, Strings, Trust, TrustAnchors, Verify
 
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 APPLICATION = Region(0x08000000, 0x93000)  # above it the provisioning agent's own page, then the coprocessor
@@ -63,6 +64,13 @@ class Spake2Table(_Table):
     iterations: int = Field(default=1000, ge=1000, le=100_000)
 
 
+class FactoryDataTable(_Table):
+    """What of the factory data depends on the firmware that reads it."""
+
+    strings: Strings = Strings.PLAIN
+    passcode: bool = True
+
+
 class ImagesTable(_Table):
     manifest: FilePath
     provisioning: str
@@ -107,6 +115,7 @@ class RecipeFile(_Table):
     product: ProductTable
     lot: LotTable
     spake2: Spake2Table = Spake2Table()
+    factory_data: FactoryDataTable = FactoryDataTable()
     images: ImagesTable
     lock: LockTable | None = None
 
@@ -148,6 +157,7 @@ def load(path: Path, pai: Path, paa: Path) -> Recipe:
     _check_all(
         path,
         {
+            "product": lambda: _check_product(product),
             "product.certification_declaration": declaration,
             "lot.serial_number": lambda: _check_pattern(file.lot),
             "images.provisioning": provisioning,
@@ -171,6 +181,8 @@ def load(path: Path, pai: Path, paa: Path) -> Recipe:
         verify=images.verify,
         anchors=anchors(),
         lock=file.lock.lock if file.lock else None,
+        strings=file.factory_data.strings,
+        passcode_in_flash=file.factory_data.passcode,
     )
 
 
@@ -205,6 +217,12 @@ def _product(product: ProductTable, declaration: bytes) -> dict[Tag, bytes]:
         Tag.HARDWARE_VERSION: product.hardware_version.to_bytes(2, "little"),
         Tag.HARDWARE_VERSION_STRING: product.hardware_version_string.encode(),
     }
+
+
+def _check_product(product: ProductTable) -> None:
+    """Names and numbers as Matter wants them: lengths are in bytes, and not every number can be assigned."""
+    if mistakes := mistakes_in(FactoryData(_product(product, b"\0"))):
+        raise ValueError("; ".join(map(str, mistakes)))
 
 
 def _bytes(path: Path) -> bytes:

@@ -99,7 +99,7 @@ class Identity:
     manufacturing_date: str
     credentials: Credentials | None = None
     """The certificate that was issued for this board."""
-    rotating_device_id: str | None = None
+    rotating_device_id: str | None = field(default=None, repr=False)
 
     @property
     def confirmed(self) -> bool:

@@ -16,12 +16,14 @@ from station.faults import (
     FactoryDataInvalid,
     Fault,
     PrivateKeyExposed,
+    ReadbackDiffers,
     ReadbackRefused,
 )
-from station.matter import spake2p
+from station.matter import onboarding, spake2p
 from station.matter.attestation import Attestation, Product, check_attestation
 from station.matter.device_information import check_device_information
 from station.matter.factory_data import FactoryData, Mistake, Tag, refuse
+from station.matter.onboarding import OnboardingPayload
 from station.matter.passcode import Passcode
 from station.matter.rules import Rule, RuleBroken
 from station.matter.trust import TrustStore
@@ -114,6 +116,25 @@ def check_unit(data: FactoryData, examination: Examination) -> None:
             evidence = finding.fault.evidence
             rule, reason = evidence.get("rule", finding.fault.code), evidence.get("reason", finding.subject)
             raise ReadbackRefused(rule, reason) from finding.fault
+
+
+def check_label(payload: OnboardingPayload, data: FactoryData) -> None:
+    """Refuses with `OnboardingCodeInvalid`, `ReadbackDiffers` or `VerifierWrong` a label that does not open this unit.
+
+    The codes are made, read again as a commissioner reads them, and held against what stands on the board.
+    """
+    qr_text, manual_text = onboarding.qr_code(payload), onboarding.manual_code(payload)
+    onboarding.check_codes(payload, qr_text, manual_text)
+    (label,) = onboarding.parse_qr_code(qr_text)
+    for tag, said in (
+        (Tag.VENDOR_ID, label.vendor_id),
+        (Tag.PRODUCT_ID, label.product_id),
+        (Tag.SETUP_DISCRIMINATOR, label.discriminator.value),
+    ):
+        if data.number(tag) != said:
+            raise ReadbackDiffers(tag.name)
+    found, salt = data.octets(Tag.SPAKE2_VERIFIER) or b"", data.octets(Tag.SPAKE2_SALT) or b""
+    spake2p.check_verifier(found, label.passcode, salt, data.number(Tag.SPAKE2_ITERATION_COUNT) or 0)
 
 
 def _judged(subject: str, look: Callable[[], str]) -> Finding:

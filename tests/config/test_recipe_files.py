@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station import recipe_files
 from station.domain.target import Region
 from station.problems import ConfigurationInvalid
+from station.recipe import Recipe, Strings
 
 ROOT = Path(__file__).parents[2]
 
@@ -153,3 +154,36 @@ def test_a_lock_sets_the_readout_protection_and_more(tree: Path, level: int, val
     loaded = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
     assert loaded.lock is not None
     assert loaded.lock.option_bytes == {"BOR_LEV": 4, "RDP": value}
+
+
+def loaded(tree: Path) -> Recipe:
+    return recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+
+
+def test_factory_data_is_as_the_tool_of_st_writes_it_unless_the_recipe_says_otherwise(tree: Path) -> None:
+    """Without NUL behind strings, and with the passcode."""
+    spoil(tree / "config" / "recipes" / "lighting.toml", "[factory_data]\n", "")
+    for line in ('strings = "plain"', "passcode = true"):
+        spoil(tree / "config" / "recipes" / "lighting.toml", line, "")
+    assert (loaded(tree).strings, loaded(tree).passcode_in_flash) == (Strings.PLAIN, True)
+
+
+def test_strings_and_passcode_are_the_recipes_choice(tree: Path) -> None:
+    """Both, each by one word."""
+    spoil(tree / "config" / "recipes" / "lighting.toml", 'strings = "plain"', 'strings = "terminated"')
+    spoil(tree / "config" / "recipes" / "lighting.toml", "passcode = true", "passcode = false")
+    assert (loaded(tree).strings, loaded(tree).passcode_in_flash) == (Strings.TERMINATED, False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"STMicroelectronics"', f'"{"ü" * 17}"', "VENDOR_NAME: 34 bytes; 1 to 32 are expected"),
+        ("product_id = 0x8004", "product_id = 0", "PRODUCT_ID: 0x0000 cannot be assigned"),
+        ('"STM32WB Demo App"', '"Lamp\\u0007"', "PRODUCT_NAME: a character that cannot be printed"),
+    ],
+)
+def test_a_product_that_matter_does_not_allow_is_refused(tree: Path, old: str, new: str, words: str) -> None:
+    """Before any board is given its names."""
+    spoil(tree / "config" / "recipes" / "lighting.toml", old, new)
+    assert mistakes(tree) == [f"product: {words}"]

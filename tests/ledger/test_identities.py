@@ -45,7 +45,18 @@ async def test_the_same_board_has_the_same_identity_for_ever(path: Path, secrets
     assert (first.attempts, again.attempts) == (1, 2)
     assert (again.uid, again.ordinal, again.serial_number) == (first.uid, first.ordinal, first.serial_number)
     assert again.secrets == first.secrets == onboarding(1001)
+    assert again.rotating_device_id == first.rotating_device_id
     assert secrets.taken == 1
+
+
+async def test_every_unit_has_a_rotating_device_id_of_its_own(ledger: Ledger, secrets: Secrets) -> None:
+    """Sixteen random bytes in hexadecimal, and nothing that the text of an identity shows."""
+    journals = [await begun(ledger, secrets) for _ in range(8)]
+    units = [await recognised(journal, board) for board, journal in enumerate(journals)]
+    ids = {str(unit.rotating_device_id) for unit in units}
+    assert len(ids) == 8
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
+    assert not [unit for unit in units if str(unit.rotating_device_id) in repr(unit)]
 
 
 async def test_64_boards_at_once_get_64_identities(ledger: Ledger, path: Path, secrets: Secrets) -> None:

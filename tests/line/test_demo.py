@@ -39,6 +39,7 @@ def test_every_board_passes(run: Demonstration) -> None:
         [Tag.SPAKE2_SETUP_PASSCODE, Tag.SETUP_DISCRIMINATOR],
         [Tag.SPAKE2_SALT],
         [Tag.SPAKE2_VERIFIER],
+        [Tag.ROTATING_DEVICE_ID],
         [Tag.DEVICE_ATTESTATION_PUB_KEY],
         [Tag.DEVICE_ATTESTATION_CERTIFICATE],
     ],
@@ -96,6 +97,7 @@ def test_no_secret_is_in_logs_or_arguments(run: Demonstration) -> None:
     for data in flashes(run).values():
         passcode = int.from_bytes(data.records[Tag.SPAKE2_SETUP_PASSCODE], "little")
         assert f"{passcode:08d}" not in texts
+        assert data.records[Tag.ROTATING_DEVICE_ID].decode() not in texts
         for tag in (Tag.SPAKE2_SALT, Tag.SPAKE2_VERIFIER, Tag.DEVICE_ATTESTATION_PRIV_KEY):
             secret = data.records[tag].hex()
             assert secret[:16] not in texts.lower()

@@ -21,7 +21,8 @@ class OperationalFirmware:
         try:
             vendor, product = (int.from_bytes(values[tag], "little") for tag in factory_data.PRODUCT)
             dac = x509.load_der_x509_certificate(values[factory_data.DAC]).serial_number
-            line = f"VID={vendor:04X} PID={product:04X} DAC={dac:X} SN={values[factory_data.SERIAL_NUMBER].decode()}"
+            serial_number = values[factory_data.SERIAL_NUMBER].split(b"\0")[0].decode()  # a string of C
+            line = f"VID={vendor:04X} PID={product:04X} DAC={dac:X} SN={serial_number}"
         except (KeyError, ValueError):
             line = "fault=1"
         return f"operational {line}\r\n".encode()

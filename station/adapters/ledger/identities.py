@@ -1,6 +1,6 @@
 """Identities in SQL: units of work for the writer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
@@ -30,6 +30,7 @@ class Reservation:
     lot: Lot
     secrets: OnboardingSecrets
     pairing_hash: bytes
+    rotating_device_id: str = field(repr=False)
     at: datetime
 
 
@@ -93,6 +94,7 @@ def reserve(connection: Connection, new: Reservation) -> Identity | None:
             "salt": new.secrets.salt,
             "iterations": new.secrets.iterations,
             "verifier": new.secrets.verifier,
+            "rotating_device_id": new.rotating_device_id,
         },
     )
     return find(connection, new.uid)

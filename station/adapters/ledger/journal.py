@@ -16,6 +16,7 @@ from station.adapters.ledger.writer import Writer
 from station.domain.attempt import Attempt, Event, Phase, Record, StepFinished, StepStarted, Verdict
 from station.domain.identity import Identity
 from station.domain.target import Target
+from station.matter.device_information import random_rotating_device_id
 from station.ports import SecretSource
 from station.recipe import Recipe
 
@@ -84,7 +85,14 @@ class AttemptJournal:
         while identity is None:  # once, but for the rare pair of passcode and discriminator that another unit has
             secrets = await self._secrets.take()
             pairing_hash = self._pairing.hash_of(secrets)
-            new = Reservation(target.uid, recipe.lot, secrets, pairing_hash, self._clock.now())
+            new = Reservation(
+                uid=target.uid,
+                lot=recipe.lot,
+                secrets=secrets,
+                pairing_hash=pairing_hash,
+                rotating_device_id=random_rotating_device_id(),
+                at=self._clock.now(),
+            )
             identity = await self._writer.do(partial(identities.reserve, new=new))
         return identity
 

@@ -1,0 +1,143 @@
+"""A recipe's factory data and its options, and the label held against what was read back."""
+
+from dataclasses import replace
+
+import pytest
+
+from station.domain.credentials import Credentials
+from station.domain.identity import Identity, IdentityState, OnboardingSecrets
+from station.domain.target import UID
+from station.faults import ReadbackDiffers, VerifierWrong
+from station.matter import factory_data, onboarding
+from station.matter.factory_data import FactoryData, Tag
+from station.matter.passcode import Discriminator, Passcode
+from station.recipe import KeyStorage, Recipe, Strings
+from tests.ledger.bench import RECIPE
+from tests.matter.forge import DAC, PAI
+from tests.matter.forge_unit import EXAMINATION, RECORDS
+
+READ_AS_STRINGS = (Tag.VENDOR_NAME, Tag.PRODUCT_NAME, Tag.SERIAL_NUMBER)
+GIVEN = (Tag.DEVICE_ATTESTATION_CERTIFICATE, Tag.PAI_CERTIFICATE, Tag.DEVICE_ATTESTATION_PUB_KEY)
+PRODUCT = (
+    Tag.CERTIFICATION_DECLARATION,
+    Tag.VENDOR_NAME,
+    Tag.VENDOR_ID,
+    Tag.PRODUCT_NAME,
+    Tag.PRODUCT_ID,
+    Tag.HARDWARE_VERSION,
+    Tag.HARDWARE_VERSION_STRING,
+)
+PLAIN: Recipe = replace(RECIPE, product={tag: RECORDS[tag] for tag in PRODUCT})
+CREDENTIALS = Credentials(DAC.der, PAI.der)
+IDENTITY = Identity(
+    uid=UID(bytes(12)),
+    ordinal=1,
+    attempts=1,
+    state=IdentityState.RESERVED,
+    serial_number="LT2600000001",
+    secrets=OnboardingSecrets(
+        Passcode(20202021), Discriminator(3840), RECORDS[Tag.SPAKE2_SALT], 1000, RECORDS[Tag.SPAKE2_VERIFIER]
+    ),
+    manufacturing_date="20261122",
+    credentials=CREDENTIALS,
+    rotating_device_id="00112233445566778899aabbccddeeff",
+)
+
+
+def written(recipe: Recipe, identity: Identity = IDENTITY) -> dict[Tag, bytes]:
+    """What the station writes before there is a certificate."""
+    content = recipe.factory_data_write(identity).content
+    return dict(factory_data.decode(content).records)
+
+
+def finished(recipe: Recipe, **changed: bytes) -> FactoryData:
+    """The board's flash when its certificate and key are there."""
+    given = {*GIVEN, *((Tag.DEVICE_ATTESTATION_PRIV_KEY,) if recipe.key_storage is KeyStorage.FLASH else ())}
+    spoiled = {Tag[name]: value for name, value in changed.items()}
+    return FactoryData({**written(recipe), **{tag: RECORDS[tag] for tag in given}, **spoiled})
+
+
+def test_by_default_the_block_is_as_the_tool_of_st_writes_it() -> None:
+    """With the passcode, and without a NUL behind strings."""
+    assert written(PLAIN) == {
+        tag: value for tag, value in RECORDS.items() if tag not in {*GIVEN, Tag.DEVICE_ATTESTATION_PRIV_KEY}
+    }
+
+
+def test_strings_can_end_in_nul() -> None:
+    """Those three that firmware on newer SDKs reads on from; nothing else changes."""
+    plain, terminated = written(PLAIN), written(replace(PLAIN, strings=Strings.TERMINATED))
+    assert {tag for tag in plain if plain[tag] != terminated[tag]} == set(READ_AS_STRINGS)
+    assert all(terminated[tag] == plain[tag] + b"\0" for tag in READ_AS_STRINGS)
+
+
+def test_the_passcode_can_be_left_out_of_the_flash() -> None:
+    """The unit checks it by its verifier, which stays."""
+    found = written(replace(PLAIN, passcode_in_flash=False))
+    assert set(written(PLAIN)) - set(found) == {Tag.SPAKE2_SETUP_PASSCODE}
+
+
+def test_an_identity_without_rotating_device_id_gets_none() -> None:
+    """It was reserved before there were any, and what its board holds must stay what is intended."""
+    found = written(PLAIN, replace(IDENTITY, rotating_device_id=None))
+    assert set(written(PLAIN)) - set(found) == {Tag.ROTATING_DEVICE_ID}
+
+
+@pytest.mark.parametrize("strings", Strings)
+@pytest.mark.parametrize("passcode_in_flash", [True, False])
+@pytest.mark.parametrize("key_storage", KeyStorage)
+def test_every_form_of_the_block_is_confirmed(
+    strings: Strings, passcode_in_flash: object, key_storage: KeyStorage
+) -> None:
+    """By comparison, by its label and as a whole."""
+    recipe = replace(PLAIN, strings=strings, passcode_in_flash=bool(passcode_in_flash), key_storage=key_storage)
+    data = finished(recipe)
+    flash = factory_data.encode(data)
+    recipe.check_readback(IDENTITY, CREDENTIALS, flash)
+    recipe.check_label(IDENTITY, flash)
+    assert not [finding for finding in EXAMINATION.of(data) if finding.fault]
+
+
+def test_the_label_tells_product_discriminator_and_passcode() -> None:
+    """As the recipe and the identity have them."""
+    payload = replace(PLAIN, product_id=0x8001).onboarding_payload(IDENTITY)
+    assert onboarding.manual_code(payload) == "34970112332"
+    assert onboarding.qr_code(payload) == "MT:-24J042C00KA0648G00"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("VENDOR_ID", b"\xf2\xff"), ("PRODUCT_ID", b"\x05\x80"), ("SETUP_DISCRIMINATOR", b"\x01\x00")]
+)
+def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
+    """A commissioner would look for somebody else."""
+    with pytest.raises(ReadbackDiffers) as caught:
+        PLAIN.check_label(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})))
+    assert caught.value.evidence == {"record": name}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SPAKE2_VERIFIER", RECORDS[Tag.SPAKE2_VERIFIER][:-1] + b"\0"),
+        ("SPAKE2_SALT", b"another salt, so"),
+        ("SPAKE2_ITERATION_COUNT", (1001).to_bytes(4, "little")),
+    ],
+)
+def test_a_board_that_would_refuse_the_labels_passcode_is_refused(name: str, value: bytes) -> None:
+    """The verifier is recomputed with the salt and iterations that were read back."""
+    with pytest.raises(VerifierWrong):
+        PLAIN.check_label(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})))
+
+
+def test_a_board_without_verifier_is_refused() -> None:
+    """As one that has a wrong one."""
+    records = dict(finished(PLAIN).records)
+    del records[Tag.SPAKE2_VERIFIER]
+    with pytest.raises(VerifierWrong):
+        PLAIN.check_label(IDENTITY, factory_data.encode(FactoryData(records)))
+
+
+def test_an_identity_does_not_show_its_secrets() -> None:
+    """Its text is what ends in a log."""
+    assert "0011" not in repr(IDENTITY)
+    assert "20202021" not in repr(IDENTITY)
