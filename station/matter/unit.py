@@ -4,7 +4,7 @@ A block that can be decoded says what it likes; a unit is what a commissioner ac
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -81,7 +81,7 @@ class Examination:
             *self._attestation(data),
             _judged("public key", lambda: _public_key(data)),
             self._private_key(data),
-            _judged("SPAKE2+ verifier", lambda: _verifier(data, self.passcode)),
+            self._verifier(data),
         )
 
     def _attestation(self, data: FactoryData) -> Iterator[Finding]:
@@ -107,6 +107,12 @@ class Examination:
         if is_there or self.key_in_flash:
             return _judged(subject, lambda: _private_key(data))
         return Finding(subject, "not in flash: the board keeps it elsewhere", judged=False)
+
+    def _verifier(self, data: FactoryData) -> Finding:
+        subject, passcode = "SPAKE2+ verifier", self.passcode or data.passcode
+        if passcode is None:
+            return replace(_judged(subject, lambda: _check_verifier_form(data)), judged=False)
+        return _judged(subject, lambda: _check_verifier(data, passcode))
 
 
 def check_unit(data: FactoryData, examination: Examination) -> None:
@@ -197,14 +203,14 @@ def _point(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
-def _verifier(data: FactoryData, told: Passcode | None) -> str:
-    found, salt = _record(data, Tag.SPAKE2_VERIFIER), _record(data, Tag.SPAKE2_SALT)
-    iterations = int.from_bytes(_record(data, Tag.SPAKE2_ITERATION_COUNT), "little")
-    spake2p.check_form(found)
-    if told is not None and data.passcode is not None and told != data.passcode:
+def _check_verifier(data: FactoryData, passcode: Passcode) -> str:
+    if data.passcode not in {None, passcode}:
         raise FactoryDataInvalid(Tag.SPAKE2_SETUP_PASSCODE.name, "not the passcode of the label")
-    passcode = told or data.passcode
-    if passcode is None:
-        return "well formed; the passcode is not in flash, so whether it fits cannot be told from the block alone"
-    spake2p.check_verifier(found, passcode, salt, iterations)
+    iterations = int.from_bytes(_record(data, Tag.SPAKE2_ITERATION_COUNT), "little")
+    spake2p.check_verifier(_record(data, Tag.SPAKE2_VERIFIER), passcode, _record(data, Tag.SPAKE2_SALT), iterations)
     return f"recomputed from the passcode with {iterations} iterations, and equal"
+
+
+def _check_verifier_form(data: FactoryData) -> str:
+    spake2p.check_form(_record(data, Tag.SPAKE2_VERIFIER))
+    return "well formed; whether it fits cannot be told, for the passcode is not in flash"
