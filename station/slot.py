@@ -101,8 +101,8 @@ class Slot:
             return SlotState.OUT_OF_SERVICE
         if self._visit is None:
             return SlotState.EMPTY
-        if self.verdict is None or self._line.paused_by is not None:
-            return SlotState.WAITING
+        if self.verdict is None or self._line.paused_by is not None or isinstance(self.fault, LineFault):
+            return SlotState.WAITING  # what the line voided is judged again
         return SlotState(self.verdict)
 
     @property

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ class DemoLine:
     """A line that stands: its folder and its processes."""
 
     folder: Path
+    recipe: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @classmethod
@@ -41,11 +42,11 @@ class DemoLine:
         if folder.exists() and any(folder.iterdir()):
             raise DemoFailed(f"{folder} is not empty: give a new folder, or remove it first")
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        line = cls(folder)
+        line = cls(folder, (recipe or default_recipe()).resolve())
         try:
             line._start_bench(boards, seed, faults, time_scale)
-            line._start_pki(recipe)
-            line._start_daemon(recipe)
+            line.start_pki()
+            line.start_daemon()
             yield line
         finally:
             line._stop()
@@ -65,23 +66,33 @@ class DemoLine:
         if faults is not None:
             options += ["--faults", str(faults)]
         self._start("bench", "virtual_bench", "serve", "--dir", str(self.folder), *options)
-        self._wait_for("bench", self.folder / "bench.json")
+        self._wait_for("bench", (self.folder / "bench.json").exists)
 
-    def _start_pki(self, recipe: Path | None) -> None:
-        product = tomllib.loads((recipe or default_recipe()).read_text(encoding="utf-8")).get("product", {})
+    def start_pki(self, port: int = 0) -> None:
+        """At first, and again at the same port when it has ended."""
+        product = tomllib.loads(self.recipe.read_text(encoding="utf-8")).get("product", {})
         options = [
             f"--{key.replace('_', '-')}={product[key]:#06X}" for key in ("vendor_id", "product_id") if key in product
         ]
+        options.append(f"--port={port}")
         self._start("pki", "development_pki", "serve", "--dir", str(self.folder / "pki"), *options)
-        self._wait_for("pki", self.folder / "pki" / "ready.json")
+        self._wait_for("pki", (self.folder / "pki" / "ready.json").exists)
 
-    def _start_daemon(self, recipe: Path | None) -> None:
+    def start_daemon(self) -> None:
+        """At first, and again when it has ended."""
         bench = json.loads((self.folder / "bench.json").read_text(encoding="utf-8"))
         url = json.loads((self.folder / "pki" / "ready.json").read_text(encoding="utf-8"))["url"]
         config = self.folder / "line.toml"
-        config.write_text(line_configuration(recipe or default_recipe(), bench["probes"]), encoding="utf-8")
+        config.write_text(line_configuration(self.recipe, bench["probes"]), encoding="utf-8")
         self._start("daemon", "station", "run", "--config", str(config), STATION__PKI__URL=url)
-        self._wait_for("daemon", self.folder / "station.sock")
+        self._wait_for("daemon", self._daemon_answers)
+
+    def _daemon_answers(self) -> bool:
+        try:
+            self.status()
+        except DemoFailed:
+            return False
+        return True
 
     def _start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
         with (self.folder / "logs" / f"{name}.out").open("wb") as output:
@@ -95,9 +106,9 @@ class DemoLine:
                 start_new_session=True,  # Ctrl-C is ours to pass on, in order
             )
 
-    def _wait_for(self, name: str, sign: Path) -> None:
+    def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        while not sign.exists():
+        while not ready():
             if self.processes[name].poll() is not None or time.monotonic() > deadline:
                 raise DemoFailed(f"the {name} did not start; {self._last_words(name)}")
             time.sleep(0.02)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo_line import DemoLine, default_recipe
+from tests.line.standing_line import Standing
 from tests.line.station_demo import ROOT, demonstrate
-from tests.line.test_standing import Standing
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

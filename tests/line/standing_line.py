@@ -1,0 +1,72 @@
+"""A line that stands, for tests that plug and pull boards, and kill and start the daemon."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from station.adapters.ledger.reader import LedgerReader
+from station.cli.demo_line import DemoLine
+from station.domain.attempt import ProcedureChosen
+from station.status import SlotStatus
+from tests.line.station_demo import ROOT
+
+
+class Standing:
+    """One standing line."""
+
+    def __init__(self, line: DemoLine) -> None:
+        self.line = line
+        self.boards = 0
+
+    def bench(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(self.line.folder)]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+    def station(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "station", *arguments, "--config", str(self.line.folder / "line.toml")]
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+    def next_board(self, number: int, fault: str = "") -> SlotStatus:
+        """A fresh board in this slot, perhaps with a fault, and its verdict; it is pulled afterwards."""
+        self.boards += 1
+        if fault:
+            self.bench("fault", "--board", str(self.boards), *fault.split())
+        self.bench("plug", str(number), "--new")
+        slot = self.wait(number, lambda slot: slot.verdict is not None)
+        self.bench("unplug", str(number))
+        return slot
+
+    def slot(self, number: int) -> SlotStatus:
+        return self.line.status().slots[number - 1]
+
+    def wait(self, number: int, so: Callable[[SlotStatus], bool], within: float = 30) -> SlotStatus:
+        deadline = time.monotonic() + within
+        while not so(slot := self.slot(number)):
+            assert time.monotonic() < deadline, slot
+            time.sleep(0.02)
+        return slot
+
+    def until(self, so: Callable[[], bool], within: float = 30) -> None:
+        deadline = time.monotonic() + within
+        while not so():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def issued(standing: Standing) -> list[str]:
+    """The DACs that the PKI has issued."""
+    return (standing.line.folder / "pki" / "issued.jsonl").read_text().splitlines()
+
+
+def story(standing: Standing, uid: str | None) -> list[str]:
+    """The procedures of the attempts on one board, and their verdicts."""
+    reader = LedgerReader(standing.line.folder / "ledger.sqlite")
+    unit = reader.unit(uid or "")
+    assert unit is not None
+    return [
+        f"{event.procedure} {attempt.summary.verdict}"
+        for attempt in unit.attempts
+        for event in (entry.event for entry in attempt.journal)
+        if isinstance(event, ProcedureChosen)
+    ]

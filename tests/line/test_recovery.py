@@ -1,0 +1,167 @@
+"""The daemon ends, in order or not, and is started again: nothing is lost, and nothing is done twice."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from station.adapters.ledger.reader import LedgerReader
+from station.adapters.secret_files import SHARED_MEMORY
+from station.cli.demo_line import DemoLine
+from tests.line.standing_line import Standing, issued, story
+from tests.line.station_demo import ROOT, SHORT_DEADLINES
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+# Each row: the phase in which the daemon is killed, as seen by the board in slot 1, and how far into it in seconds; the
+# boards in the other slots are in it, or beside it. Writing the operational firmware takes half a second here.
+BOARDS = 4
+KILLED = [
+    ("recognise", 0.0),
+    ("flash_data", 0.0),
+    ("flash_provisioner", 0.03),
+    ("await_csr", 0.0),
+    ("relay_to_pki", 0.0),
+    ("deliver", 0.0),
+    ("flash_operational", 0.0),
+    ("flash_operational", 0.3),
+    ("confirm", 0.0),
+]
+
+
+@pytest.fixture
+def time_scale() -> float:
+    return 0.05
+
+
+@pytest.fixture
+def secrets_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place in memory for this test's daemons alone."""
+    with TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def standing(
+    tmp_path: Path, time_scale: float, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Standing]:
+    for name, value in SHORT_DEADLINES.items():
+        monkeypatch.setenv(name, value)
+    with DemoLine.standing(tmp_path / "line", BOARDS, 1, None, time_scale, None) as line:
+        yield Standing(line)
+
+
+class Log:
+    """The daemon's log from now on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "logs" / "station.jsonl"
+        self._read = self._path.stat().st_size
+
+    def wait(self, within: float = 20, **wanted: str) -> None:
+        """Until a line with all of this is there."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                for line in file.read().splitlines():
+                    if wanted.items() <= json.loads(line).items():
+                        return
+            time.sleep(0.002)
+        pytest.fail(f"no line with {wanted}")
+
+
+def ended(standing: Standing, how: signal.Signals) -> int:
+    daemon = standing.line.processes["daemon"]
+    daemon.send_signal(how)
+    return daemon.wait(30)
+
+
+def identities(standing: Standing) -> list[tuple[str, str]]:
+    reader = LedgerReader(standing.line.folder / "ledger.sqlite")
+    return [(unit.uid, unit.serial_number) for unit in reader.units()]
+
+
+def programmers(standing: Standing) -> list[int]:
+    """The programmers of this bench that run."""
+    name = str(standing.line.folder / "STM32CubeProgrammer")
+    found = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None:
+    """Started again it voids what was open, brings the boards in its slots to a pass, and gives each one identity."""
+    slots = range(1, BOARDS + 1)
+    for phase, seconds in KILLED:
+        log = Log(standing.line.folder)
+        standing.bench("plug", *map(str, slots), "--new")
+        log.wait(event="step.started", step=phase, slot="1")
+        time.sleep(seconds)
+        ended(standing, signal.SIGKILL)
+        standing.line.start_daemon()
+        passed = [standing.wait(slot, lambda slot: slot.verdict is not None) for slot in slots]
+        assert [(slot.state, slot.fault) for slot in passed] == [("pass", None)] * BOARDS, phase
+        assert all(story(standing, slot.uid)[-1].endswith(" pass") for slot in passed), phase
+        standing.bench("unplug", "--all")
+        for slot in slots:
+            standing.wait(slot, lambda slot: slot.state == "empty")
+
+    units = identities(standing)
+    assert len({uid for uid, _ in units}) == len({serial for _, serial in units}) == len(units) == BOARDS * len(KILLED)
+    keys = Counter(json.loads(line)["key_sha256"] for line in issued(standing))
+    bought_twice = {key for key, times in keys.items() if times > 1}
+    orphans = {orphan["key"] for orphan in json.loads(standing.station("units", "orphans", "--json"))}
+    assert bought_twice <= orphans
+    assert len(orphans) <= BOARDS
+
+
+def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, secrets_folder: Path) -> None:
+    """No child, no lock that is held, no file with secrets, no socket; the attempt stays open for the next start."""
+    log = Log(standing.line.folder)
+    standing.bench("plug", "1", "2")
+    log.wait(event="step.started", step="flash_operational", slot="1")
+    standing.until(lambda: len(programmers(standing)) == 2)
+    assert ended(standing, signal.SIGTERM) == 0
+    assert programmers(standing) == []
+    assert not (standing.line.folder / "station.sock").exists()
+    assert list(secrets_folder.iterdir()) == []
+    reader = LedgerReader(standing.line.folder / "ledger.sqlite")
+    assert [unit.verdict for unit in reader.units()] == [None, None]
+    standing.line.start_daemon()
+    assert [standing.wait(number, lambda slot: slot.verdict is not None).state for number in (1, 2)] == ["pass", "pass"]
+    assert len(identities(standing)) == 2
+
+
+def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
+    """It says why, and the first goes on."""
+    command = [sys.executable, "-m", "station", "run", "--config", str(standing.line.folder / "line.toml")]
+    second = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
+    assert second.returncode == 3
+    assert re.search(r"process \d+ is writing it: .*ledger.sqlite.lock is locked", second.stderr)
+    standing.bench("plug", "1")
+    assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"
+
+
+def test_a_programmer_that_outlived_its_daemon_is_waited_for(standing: Standing) -> None:
+    """It holds its probe: two of them on one probe would spoil the board."""
+    standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=nothing")
+    standing.bench("plug", "1")
+    standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())
+    ended(standing, signal.SIGKILL)
+    (outlived,) = programmers(standing)
+    log = Log(standing.line.folder)
+    standing.line.start_daemon()
+    log.wait(event="probe.awaited")
+    assert programmers(standing) == [outlived]
+    os.kill(outlived, signal.SIGINT)
+    log.wait(event="attempt.finished", verdict="pass")
