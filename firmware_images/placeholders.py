@@ -14,6 +14,8 @@ VERSION = b"1.0.0"
 SIZES = {
     "provisioning-flash": 48_874,
     "provisioning-secure": 48_874,
+    "st-demonstration-flash": 48_874,
+    "st-demonstration-secure": 48_874,
     "operational-flash": 479_006,
     "operational-secure": 479_006,
 }

@@ -21,14 +21,20 @@ class Kind(StrEnum):
     PROVISIONING_SECURE = "provisioning-secure"
     OPERATIONAL_FLASH = "operational-flash"
     OPERATIONAL_SECURE = "operational-secure"
+    ST_DEMONSTRATION_FLASH = "st-demonstration-flash"
+    ST_DEMONSTRATION_SECURE = "st-demonstration-secure"
 
     @property
     def secure(self) -> bool:
-        return self in {Kind.PROVISIONING_SECURE, Kind.OPERATIONAL_SECURE}
+        return self in {Kind.PROVISIONING_SECURE, Kind.OPERATIONAL_SECURE, Kind.ST_DEMONSTRATION_SECURE}
 
     @property
     def provisioning(self) -> bool:
         return self in {Kind.PROVISIONING_FLASH, Kind.PROVISIONING_SECURE}
+
+    @property
+    def demonstration(self) -> bool:
+        return self in {Kind.ST_DEMONSTRATION_FLASH, Kind.ST_DEMONSTRATION_SECURE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from virtual_bench import link
+from virtual_bench.firmware import st_demonstration
 from virtual_bench.firmware.hardware import Hardware
 from virtual_bench.firmware.operational import OperationalFirmware
 from virtual_bench.firmware.provisioning import ProvisioningAgent
@@ -28,6 +29,8 @@ async def run(hardware: Hardware) -> None:
     image = Image.standing_in(hardware.internal)
     if image is None:
         return
+    if image.kind.demonstration:
+        await st_demonstration.run(hardware, secure=image.kind.secure)
     application: Application
     if image.kind.provisioning:
         application = ProvisioningAgent(hardware, secure=image.kind.secure, version=image.version)
