@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 PACKAGES := station virtual_bench development_pki
-SOURCES := $(PACKAGES) tests firmware_images
+SOURCES := $(PACKAGES) tests firmware_images docs/examples
 
 .PHONY: demo test check fix lint types contracts fast fuzz fuzz-readers clean
 
@@ -21,7 +21,7 @@ lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
 
 types: $(READY)
-	$(BIN)/mypy --strict $(PACKAGES) tests
+	$(BIN)/mypy --strict $(PACKAGES) tests docs/examples
 
 contracts: $(READY)
 	$(BIN)/lint-imports

@@ -6,14 +6,12 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Self
 
 import structlog
 
 from station import control
-from station.adapters import board, transcripts
-from station.adapters.board import Deadlines as BoardDeadlines
+from station.adapters import transcripts
 from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
 from station.adapters.hotplug import links
@@ -27,26 +25,13 @@ from station.domain.policy import Suspicion
 from station.faults import LineFault, SlotHeld
 from station.line import Line
 from station.loop_lag import LoopLag
-from station.ports import AttemptJournal, Board, BoardArrived, Hotplug, Programmer
+from station.ports import AttemptJournal, BoardArrived, Hotplug
 from station.recipe import Recipe
 from station.slot import Slot, Visit
+from station.slot_bench import SlotBench
 from station.status import LedgerStatus, LineStatus, PKIStatus, SlotStatus, Status
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class SlotBench:
-    """One slot's equipment while one board is in it."""
-
-    programmer: Programmer
-    tty: str
-    config: Config
-
-    def board(self) -> AbstractAsyncContextManager[Board]:
-        section = self.config.board
-        deadlines = BoardDeadlines(section.boot_within, section.reply_within, section.repeat_every)
-        return board.connected(self.tty, section.baudrate, deadlines)
 
 
 async def run(config: Config, recipe: Recipe) -> None:
@@ -151,7 +136,8 @@ class Station:
     def _bench(self, visit: Visit, attempt: int) -> SlotBench:
         record = transcripts.recorder(self.config.transcripts, attempt)
         programmer = CubeProgrammer(self._installation, visit.arrival.probe, visit.gone, record)
-        return SlotBench(programmer, visit.arrival.tty, self.config)
+        slot = self.slots[visit.arrival.path].name
+        return SlotBench(programmer, slot, visit.arrival.tty, self.config.board, visit.gone, record, self.recipe)
 
     async def _hold(self, question: Mapping[str, object]) -> control.Answer:
         slot = self._named(question.get("slot"))

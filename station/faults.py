@@ -245,6 +245,66 @@ class LockUnproven(UnitFault):
     found: str
 
 
+@dataclass(eq=False)
+class MonitorDataMissing(UnitFault):
+    """ST's provisioning firmware finds no factory data: none was written, or the board is provisioned already."""
+
+    code = "monitor.data_missing"
+
+
+@dataclass(eq=False)
+class MonitorBufferTooSmall(UnitFault):
+    """The factory data is too large for ST's provisioning firmware."""
+
+    code = "monitor.buffer_too_small"
+
+
+@dataclass(eq=False)
+class MonitorParameterWrong(UnitFault):
+    """ST's provisioning firmware cannot use a record of the factory data."""
+
+    code = "monitor.parameter_wrong"
+
+
+@dataclass(eq=False)
+class MonitorStorageFailed(UnitFault):
+    """The coprocessor's key storage refused the private key: it is written once, and the board has one already."""
+
+    code = "monitor.storage_failed"
+
+
+@dataclass(eq=False)
+class MonitorCodeUnknown(UnitFault):
+    """ST's provisioning firmware ended with a code that nobody knows."""
+
+    code = "monitor.code_unknown"
+    finish: str
+
+
+@dataclass(eq=False)
+class MonitorSilent(UnitFault):
+    """ST's provisioning firmware does not say that it has finished: without a running wireless stack it is mute."""
+
+    code = "monitor.silent"
+    within: float
+
+
+@dataclass(eq=False)
+class PartnerRefused(UnitFault):
+    """The partner's script could not provision the board."""
+
+    code = "partner.refused"
+    message: str
+
+
+@dataclass(eq=False)
+class PartnerStuck(UnitFault):
+    """The partner's script did not end in time and was stopped: most likely the board is silent."""
+
+    code = "partner.stuck"
+    within: float
+
+
 # --- the slot --------------------------------------------------------------------------------------------------------
 
 
@@ -372,6 +432,14 @@ class TTYLost(SlotFault):
 
 
 @dataclass(eq=False)
+class PartnerFailed(SlotFault):
+    """The partner's script failed: its output is in the attempt's transcript."""
+
+    code = "partner.failed"
+    reason: str
+
+
+@dataclass(eq=False)
 class StationBug(SlotFault):
     """The station itself failed: its log has the traceback for whoever maintains it."""
 
@@ -412,6 +480,15 @@ class LineSuspected(LineFault):
 
     code = "line.suspected"
     cause: str
+
+
+@dataclass(eq=False)
+class PartnerUnusable(LineFault):
+    """The partner's script cannot be used."""
+
+    code = "partner.unusable"
+    script: str
+    reason: str
 
 
 @dataclass(eq=False)

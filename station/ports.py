@@ -1,5 +1,6 @@
 """What procedure and slot need from the world, as Protocols; the adapters provide it."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,7 +12,7 @@ from station.domain.target import UID, Region, Target
 from station.faults import SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
-from station.recipe import Lock, Recipe, Write
+from station.recipe import Delivered, Image, Lock, Recipe, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,22 @@ class BoardArrived:
 @dataclass(frozen=True, slots=True)
 class BoardLeft:
     path: str
+
+
+class Work(Protocol):
+    """What a line makes, as the ledger writes it down with every attempt."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def images(self) -> Sequence[Image]: ...
+
+    @property
+    def lot_name(self) -> str: ...
 
 
 class Hotplug(Protocol):
@@ -78,6 +95,13 @@ class Board(Protocol):
         """Who the operational firmware says it is."""
 
 
+class Partner(Protocol):
+    """Something else than the station that puts certificates on the board: a partner's script, or ST's own firmware."""
+
+    async def deliver(self) -> None:
+        """Returns when it says that the board has them; the fault that it ends by otherwise."""
+
+
 class Bench(Protocol):
     """One slot's equipment, for as long as one board is in it."""
 
@@ -86,6 +110,9 @@ class Bench(Protocol):
 
     def board(self) -> AbstractAsyncContextManager[Board]:
         """The board's serial port, open for the block."""
+
+    def partner(self) -> AbstractAsyncContextManager[Partner]:
+        """Whoever the recipe says puts certificates on the board; enter it before the reset that makes the firmware speak."""
 
 
 class Authority(Protocol):
@@ -105,6 +132,9 @@ class AttemptLedger(Protocol):
 
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
         """The identity that belongs to this board: the one it has, or a new one, durably reserved."""
+
+    async def adopt(self, delivered: Delivered, uid: UID) -> None:
+        """Durably this board's from now on, wherever they came from; raises `KeyShared` when the key is another's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The procedure: what happens to one board, top to bottom. Everything else exists so that this file can stay plain.
 
 A board is recognised first. Then the slot chooses: a new board is provisioned, one that holds its certificate is
-redelivered, a unit that has passed is reconfirmed.
+redelivered, a unit that has passed is reconfirmed. A laboratory's boards are reconfigured.
 """
 
 import secrets
@@ -14,12 +14,15 @@ from station.domain.attempt import (
     CSRReceived,
     FactoryDataWritten,
     IdentityReserved,
+    LaboratoryUnit,
     Phase,
+    ProcedureChosen,
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
+from station.laboratory import Laboratory
 from station.link.messages import NONCE_SIZE
-from station.ports import Board, Job, Recognised
+from station.ports import AttemptLedger, Bench, Board, Job, Recognised
 from station.recipe import READBACK_REGION
 
 
@@ -32,7 +35,8 @@ async def recognise(job: Job) -> Recognised:
         identity = await job.ledger.reserve_identity(target, job.recipe)
         await job.ledger.record(IdentityReserved(identity.serial_number))
         job.recipe.check_protection(target, identity)
-        flash = await _read_back(job) if identity.credentials and target.readable else b""
+        returning = identity.credentials or (job.recipe.delivery and identity.attempts > 1)
+        flash = await _read_back(job) if returning and target.readable else b""
     return Recognised(target, identity, flash)
 
 
@@ -73,6 +77,58 @@ async def reconfirm(job: Job, unit: Recognised) -> None:
         await _confirm(job, unit, board, unit.identity.issued, flash)
 
 
+async def provision_by_partner(job: Job, unit: Recognised) -> None:
+    """As `provision`, with certificates that a partner's script or ST's own firmware puts on the board."""
+    factory_data = job.recipe.factory_data_write(unit.identity)
+    provisioner = job.recipe.provisioning_write(unit.identity)
+
+    async with job.bench.partner() as partner:
+        async with job.programmer.invocation(factory_data, provisioner) as programmer:
+            async with job.ledger.step(Phase.FLASH_DATA):
+                await job.ledger.record(FactoryDataWritten())
+                await programmer.written(factory_data)
+
+            async with job.ledger.step(Phase.FLASH_PROVISIONER):
+                await programmer.written(provisioner)
+
+        async with job.ledger.step(Phase.DELIVER):
+            await partner.deliver()
+
+    await finish(job, unit)
+
+
+async def finish(job: Job, unit: Recognised) -> None:
+    """Finish a board that a partner has provisioned; what stands in its flash is believed, not what the partner said."""
+    async with job.bench.board() as board:
+        flash = await _flash_operational(job, unit)
+        await _confirm(job, unit, board, None, flash)
+
+
+async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedger) -> None:
+    """Give a board the identity in a file, certificates and keys too: for the laboratory, without a PKI."""
+    factory_data, images = laboratory.data_write, laboratory.image_writes
+
+    async with ledger.step(Phase.RECOGNISE):
+        laboratory.check(datetime.now(UTC))
+        target = await bench.programmer.identify()
+        await ledger.record(UnitIdentified.of(target))
+        laboratory.check_part(target)
+        await ledger.record(LaboratoryUnit())
+        await ledger.record(ProcedureChosen(reconfigure.__name__))
+
+    async with bench.programmer.invocation(factory_data, *images, laboratory.region) as programmer:
+        async with ledger.step(Phase.FLASH_DATA):
+            await programmer.written(factory_data)
+
+        if images:
+            async with ledger.step(Phase.FLASH_OPERATIONAL):
+                for image in images:
+                    await programmer.written(image)
+
+        async with ledger.step(Phase.CONFIRM):
+            laboratory.check_readback(await programmer.read(laboratory.region))
+
+
 async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
     """The board's own key gets its certificate, and the board proves that it holds the key."""
     async with job.ledger.step(Phase.AWAIT_CSR):
@@ -99,6 +155,12 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
 
 async def _ship(job: Job, unit: Recognised, board: Board, credentials: Credentials) -> None:
     """The operational firmware takes the provisioning firmware's place, and the unit is confirmed."""
+    flash = await _flash_operational(job, unit)
+    await _confirm(job, unit, board, credentials, flash)
+
+
+async def _flash_operational(job: Job, unit: Recognised) -> bytes:
+    """What stood in the factory data's place before the operational firmware came."""
     operational = job.recipe.operational_write(unit.identity)
 
     async with (
@@ -107,16 +169,22 @@ async def _ship(job: Job, unit: Recognised, board: Board, credentials: Credentia
     ):
         flash = await programmer.read(READBACK_REGION)
         await programmer.written(operational)
+    return flash
 
-    await _confirm(job, unit, board, credentials, flash)
 
-
-async def _confirm(job: Job, unit: Recognised, board: Board, credentials: Credentials, flash: bytes | None) -> None:
+async def _confirm(
+    job: Job, unit: Recognised, board: Board, credentials: Credentials | None, flash: bytes | None
+) -> None:
     """What stands in flash is what was intended, the operational firmware presents it, and then the unit may be locked.
 
-    The flash of a locked unit cannot be read, and is None.
+    Certificates that somebody else put there are None, until they are found. The flash of a locked unit cannot be read,
+    and is None.
     """
     async with job.ledger.step(Phase.CONFIRM):
+        if credentials is None:
+            delivered = job.recipe.delivered(unit.identity, flash or b"", datetime.now(UTC))
+            await job.ledger.adopt(delivered, unit.target.uid)
+            credentials = delivered.credentials
         if flash is not None:
             job.recipe.check_readback(unit.identity, credentials, flash)
             job.recipe.check_label(unit.identity, flash)

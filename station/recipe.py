@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
+from station.commissioner import Commissioner
 from station.domain.credentials import Credentials, csr_key
-from station.domain.identity import Identity, Lot
+from station.domain.identity import GivenIdentity, Identity, Lot
 from station.domain.target import RDP_LEVEL_2, UID, Region, Target
 from station.faults import (
     BoardSwapped,
+    Fault,
     KeyChanged,
     KeyStorageWrong,
     LockUnproven,
@@ -147,15 +150,39 @@ class TrustAnchors:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """Somebody else than this line's PKI puts certificates on the board: a partner's script, or, without one, ST's firmware.
+
+    What they put there is held against `commissioner`, whatever they say of it.
+    """
+
+    script: Path | None
+    within: float
+    commissioner: Commissioner
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was found on a board, and where its private key must be: in flash, or, if it is not there, in the coprocessor."""
+
+    credentials: Credentials
+    key_storage: KeyStorage
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """One product as the line makes it."""
+    """One product as the line makes it.
+
+    Without `key_storage` the key lives where the provisioning firmware keeps it. `given` is the identity that every board
+    gets in a laboratory.
+    """
 
     name: str
     sha256: str
     product: Mapping[Tag, bytes]
     vendor_id: int
     product_id: int
-    key_storage: KeyStorage
+    key_storage: KeyStorage | None
     trust: Trust
     lot: Lot
     iterations: int
@@ -167,9 +194,21 @@ class Recipe:
     lock: Lock | None = None
     strings: Strings = Strings.PLAIN
     passcode_in_flash: bool = True
+    delivery: Delivery | None = None
+    given: GivenIdentity | None = None
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        return self.provisioning_image, self.operational_image
+
+    @property
+    def lot_name(self) -> str:
+        return self.lot.name
 
     def factory_data(self, identity: Identity) -> FactoryData:
         """What this unit is born with: all but DAC, PAI and keys."""
+        if self.given is not None:
+            return self.given.data
         secrets = identity.secrets
         records = {
             **self.product,
@@ -224,7 +263,7 @@ class Recipe:
         """The board on the UART is the one behind the probe, and keeps its key where the recipe asks."""
         if uid != target.uid.raw:
             raise BoardSwapped(str(target.uid), UID(uid).raw.hex())
-        if key_storage != self.key_storage:
+        if self.key_storage is not None and key_storage != self.key_storage:
             raise KeyStorageWrong(self.key_storage, key_storage)
 
     def check_csr(self, csr: bytes) -> None:
@@ -259,6 +298,23 @@ class Recipe:
             return False
         return True
 
+    def delivered(self, identity: Identity, flash: bytes, at: datetime) -> Delivered:
+        """What somebody else put behind this unit's factory data, if a commissioner would take it."""
+        assert self.delivery is not None
+        found = factory_data.decode_readback(flash)
+        credentials = self.delivery.commissioner.check(found, at)
+        self.check_readback(identity, credentials, flash)
+        in_flash = Tag.DEVICE_ATTESTATION_PRIV_KEY in found.records
+        return Delivered(credentials, KeyStorage.FLASH if in_flash else KeyStorage.SECURE)
+
+    def holds_delivered(self, identity: Identity, flash: bytes, at: datetime) -> bool:
+        """Whether a returning board has all that it needs, so that nobody has to deliver it again."""
+        try:
+            self.delivered(identity, flash, at)
+        except Fault:
+            return False
+        return True
+
     def check_readback(self, identity: Identity, credentials: Credentials, flash: bytes) -> None:
         """What stands in flash is what the ledger intended, no more and no less, and the key is where it belongs."""
         found = factory_data.decode_readback(flash)
@@ -275,7 +331,8 @@ class Recipe:
                 raise ReadbackDiffers(tag.name)
         if self.key_storage is KeyStorage.SECURE and private_key is not None:
             raise PrivateKeyExposed
-        if self.key_storage is KeyStorage.FLASH and not credentials.is_key(private_key or b""):
+        in_flash = self.key_storage is KeyStorage.FLASH or private_key is not None
+        if in_flash and not credentials.is_key(private_key or b""):
             raise ReadbackDiffers(Tag.DEVICE_ATTESTATION_PRIV_KEY.name)
 
     def check_label(self, identity: Identity, flash: bytes) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from station.config import FilePath, read_toml
 from station.domain.identity import Lot
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2, Region
+from station.images import check_reads_factory_data, check_vector_table
 from station.matter.device_information import mistakes_in
 from station.matter.factory_data import FactoryData, Tag
 from station.problems import ConfigurationInvalid, Problem, problems_of
@@ -19,7 +20,6 @@ from station.recipe import Image, KeyStorage, Lock, Recipe, Strings, Trust, Trus
 
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 APPLICATION = Region(0x08000000, 0x93000)  # above it the provisioning agent's own page, then the coprocessor
-RAM = Region(0x20000000, 0x40000)  # SRAM1 and SRAM2 of the STM32WB55
 RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}
 RDP_LEVELS_FOR_EVER = 2
 _COPROCESSOR = "only the coprocessor sets it"
@@ -27,12 +27,6 @@ NOT_OURS = {"RDP": "readout_protection says it"} | dict.fromkeys(
     ("ESE", "SFSA", "FSD", "DDS", "C2OPT", "NBRSD", "SBRSA", "SNBRSA", "BRSD", "SBRV", "IPCCDBA"), _COPROCESSOR
 )
 MAX_SERIAL_NUMBER = 32  # bytes, Matter Core specification 11.1.5.16
-
-# The public key of the DAC that ST's applications present when they are built without factory data (X-CUBE-MATTER).
-DEVELOPMENT_KEY = bytes.fromhex(
-    "504138ef31c9dd160eb46c6c17114f9d728840801f73bb9b5a2c5191c9b20663"
-    "019d9476d1931b93ff47f43256379035d229620b7e210e592f26437d2d576205"
-)
 
 Table = TypeVar("Table", bound=BaseModel)
 
@@ -279,19 +273,7 @@ def _image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) ->
             f"{name} takes 0x{region.address:08X} to 0x{region.end - 1:08X}, "
             f"an application 0x{APPLICATION.address:08X} to 0x{APPLICATION.end - 1:08X}"
         )
-    _check_vector_table(name, content, region)
-    if kind == "operational" and DEVELOPMENT_KEY in content:
-        raise ValueError(
-            f"{name} was built without factory data: it holds the development DAC of VID FFF1, PID 8004, and would present "
-            "that; build it with CONFIG_STM32_FACTORY_DATA_ENABLE 1"
-        )
+    check_vector_table(name, content, region)
+    if kind == "operational":
+        check_reads_factory_data(name, content)
     return image
-
-
-def _check_vector_table(name: str, content: bytes, region: Region) -> None:
-    """An image for another address, or cut off in front, does not boot: seen here before a board is erased for it."""
-    stack_pointer, reset = (int.from_bytes(content[at : at + 4], "little") for at in (0, 4))
-    if not RAM.address < stack_pointer <= RAM.end or stack_pointer % 8:
-        raise ValueError(f"{name} does not begin with a vector table: initial stack pointer 0x{stack_pointer:08X}")
-    if not region.address < reset < region.end or reset % 2 == 0:
-        raise ValueError(f"{name} does not begin with a vector table for its address: reset vector 0x{reset:08X}")

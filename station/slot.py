@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import structlog
@@ -12,9 +13,18 @@ from structlog.contextvars import bound_contextvars
 from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, ProcedureChosen, Verdict, Voided
 from station.domain.policy import Judged, consequence, counts_against_equipment
 from station.faults import BoardRemoved, Fault, LineFault, SlotFault, SlotSuspected, StationBug, UnitFault
+from station.laboratory import Laboratory
 from station.line import Line
 from station.ports import AttemptJournal, Authority, Bench, BoardArrived, Job, Recognised
-from station.procedure import provision, recognise, reconfirm, redeliver
+from station.procedure import (
+    finish,
+    provision,
+    provision_by_partner,
+    recognise,
+    reconfigure,
+    reconfirm,
+    redeliver,
+)
 from station.recipe import Recipe
 
 log = structlog.get_logger()
@@ -71,7 +81,7 @@ class Slot:
         self,
         name: str,
         line: Line,
-        recipe: Recipe,
+        recipe: Recipe | Laboratory,
         authority: Authority,
         begin: Callable[[str, BoardArrived], Awaitable[AttemptJournal]],
         bench: Callable[[Visit, int], Bench],
@@ -189,11 +199,7 @@ class Slot:
     async def _judge(self, visit: Visit, journal: AttemptJournal) -> tuple[Fault | None, Verdict]:
         try:
             async with visit.while_here():
-                job = Job(self._bench(visit, journal.number), self._recipe, self._authority, journal)
-                unit = await recognise(job)
-                procedure = self._procedure_for(unit)
-                await journal.record(ProcedureChosen(procedure.__name__))
-                await procedure(job, unit)
+                await self._carry_out(self._bench(visit, journal.number), journal)
         except Fault as raised:
             fault = await self._departure(visit, raised)
         except Exception as exc:
@@ -204,10 +210,16 @@ class Slot:
         verdict = Failed if isinstance(fault, UnitFault) else Voided
         return fault, verdict(fault.code, fault.evidence)
 
-    def _procedure_for(self, unit: Recognised) -> Procedure:
-        if unit.target.readable and not self._recipe.holds_certificate(unit.identity, unit.flash):
-            return provision
-        return reconfirm if unit.identity.confirmed else redeliver
+    async def _carry_out(self, bench: Bench, journal: AttemptJournal) -> None:
+        match self._recipe:
+            case Laboratory() as laboratory:
+                await reconfigure(bench, laboratory, journal)
+            case recipe:
+                job = Job(bench, recipe, self._authority, journal)
+                unit = await recognise(job)
+                procedure = _procedure_for(recipe, unit)
+                await journal.record(ProcedureChosen(procedure.__name__))
+                await procedure(job, unit)
 
     async def _departure(self, visit: Visit, fault: Fault) -> Fault:
         """The fault, or `BoardRemoved` when it turns out to be the first sign of a pulled board."""
@@ -255,3 +267,15 @@ class Slot:
             seconds=round(self.seconds, 3),
             steps={phase.value: round(duration, 3) for phase, duration in attempt.seconds.items()},
         )
+
+
+def _procedure_for(recipe: Recipe, unit: Recognised) -> Procedure:
+    """A board that cannot be read was confirmed and locked by this line."""
+    confirmed, readable = unit.identity.confirmed, unit.target.readable
+    if recipe.delivery is not None:
+        if readable and not recipe.holds_delivered(unit.identity, unit.flash, datetime.now(UTC)):
+            return provision_by_partner
+        return reconfirm if confirmed else finish
+    if readable and not recipe.holds_certificate(unit.identity, unit.flash):
+        return provision
+    return reconfirm if confirmed else redeliver

@@ -22,8 +22,11 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 
 
 @contextmanager
-def configured(level: str, file: Path | None) -> Iterator[None]:
-    """Logs as configured for the block; the lines of stdout go to `file` too, appended. `OSError` where it cannot."""
+def configured(level: str, file: Path | None, *, aloud: bool = True) -> Iterator[None]:
+    """Logs as configured for the block; the lines of stdout go to `file` too, appended. `OSError` where it cannot.
+
+    Not `aloud` it leaves stdout to a command that speaks for itself.
+    """
     with _appending(file) as copy:
         structlog.configure(
             processors=[
@@ -34,7 +37,7 @@ def configured(level: str, file: Path | None) -> Iterator[None]:
                 *_rendering(copy),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-            logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+            logger_factory=structlog.PrintLoggerFactory(sys.stdout) if aloud else structlog.ReturnLoggerFactory(),
             cache_logger_on_first_use=False,
         )
         logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)

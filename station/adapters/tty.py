@@ -119,6 +119,10 @@ class TTY:
             raise TTYLost(self.path) from self._receiver.lost
         self._transport.write(data)
 
+    def discard(self) -> None:
+        """Forgets what has arrived."""
+        self._receiver.received.clear()
+
     async def receive(self) -> bytes:
         """What has arrived, at least one byte; raises `TTYLost` when the port is gone and nothing is left."""
         receiver = self._receiver

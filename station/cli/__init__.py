@@ -48,6 +48,18 @@ app.add_typer(onboarding.app, name="onboarding")
 app.add_typer(spake2p.app, name="spake2p")
 
 
+@app.command(
+    "gen-factory-data",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def gen_factory_data(context: typer.Context) -> None:
+    """ST's genFactoryData.py on the station's parts: `station gen-factory-data --help` lists its options and ours."""
+    from station.cli.gen_factory_data import run as generate
+
+    raise typer.Exit(generate(context.args))
+
+
 def main() -> NoReturn:
     """Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration, 3 the environment is missing something."""
     try:

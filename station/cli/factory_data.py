@@ -1,13 +1,12 @@
 """`station factory-data`: ST's JSON to the bytes that go into flash, and what stands in such bytes."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from station.cli.private_file import write_private
 from station.faults import FactoryDataInvalid
 from station.matter import device_information, factory_data, factory_data_json
 from station.matter.factory_data import FORMS, SECRET, FactoryData, Number, Octets, Tag, Text
@@ -39,7 +38,7 @@ def build(
         typer.echo(f"{source}: {mistake}; built as it is, but Matter does not allow it", err=True)
     block = factory_data.encode(reading.factory_data)
     try:
-        _write_private(output, block)
+        write_private(output, block)
     except OSError as exc:
         typer.echo(f"{output}: cannot be written: {exc.strerror}", err=True)
         raise typer.Exit(FAILED) from exc
@@ -81,17 +80,3 @@ def _described(data: FactoryData, tag: Tag, *, reveal: bool) -> str:
             return json.dumps(value.decode(), ensure_ascii=False)
         case Octets():
             return value.hex() if reveal or len(value) <= _SHOWN_OCTETS else f"{value[:_SHOWN_OCTETS].hex()}…"
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Whole or not at all, and readable by nobody else from the first byte on."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -62,13 +62,18 @@ class UnitIdentified:
 
 
 @dataclass(frozen=True, slots=True)
+class LaboratoryUnit:
+    """This attempt makes a unit for the laboratory: its identity is no production unit's, and counts as none."""
+
+
+@dataclass(frozen=True, slots=True)
 class IdentityReserved:
     serial_number: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProcedureChosen:
-    """`provision`, `redeliver` or `reconfirm`."""
+    """The name of a function of `procedure.py`."""
 
     procedure: str
 
@@ -103,6 +108,18 @@ class CredentialsDelivered:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialsFound:
+    """The certificate that somebody else than the station put on the board, checked as a commissioner checks it.
+
+    `key_storage` is where its private key was found to be.
+    """
+
+    key: str
+    dac_serial_number: str
+    key_storage: str
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """All that was intended is on the board: from now on it may be locked, and is never provisioned again."""
 
@@ -126,12 +143,14 @@ class Voided:
 
 Record = (
     UnitIdentified
+    | LaboratoryUnit
     | IdentityReserved
     | ProcedureChosen
     | FactoryDataWritten
     | CSRReceived
     | CredentialsChosen
     | CredentialsDelivered
+    | CredentialsFound
     | Confirmed
 )
 Verdict = Passed | Failed | Voided
@@ -140,14 +159,18 @@ Event = StepStarted | StepFinished | Record | Verdict
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What may happen in one phase: the steps that may begin, and the facts that may be recorded."""
+    """What may happen in one phase: the steps that may begin, those of a laboratory's unit too, and the facts recorded."""
 
     next: frozenset[Phase]
     records: frozenset[type[Record]] = frozenset()
+    laboratory: frozenset[Phase] = frozenset()
+
+    def allows(self, step: Phase, *, laboratory: bool) -> bool:
+        return step in self.next or (laboratory and step in self.laboratory)
 
 
-def _row(*following: Phase, records: Iterable[type[Record]] = ()) -> Row:
-    return Row(frozenset(following), frozenset(records))
+def _row(*following: Phase, records: Iterable[type[Record]] = (), laboratory: Iterable[Phase] = ()) -> Row:
+    return Row(frozenset(following), frozenset(records), frozenset(laboratory))
 
 
 TRANSITIONS: Mapping[Phase, Row] = {
@@ -156,17 +179,25 @@ TRANSITIONS: Mapping[Phase, Row] = {
         Phase.COPROCESSOR,
         Phase.FLASH_DATA,
         Phase.FLASH_PROVISIONER,  # a board that holds its certificate is redelivered
+        Phase.FLASH_OPERATIONAL,  # one that a partner has provisioned is finished
         Phase.CONFIRM,  # a unit that has passed is reconfirmed
-        records=[UnitIdentified, IdentityReserved, ProcedureChosen],
+        records=[UnitIdentified, LaboratoryUnit, IdentityReserved, ProcedureChosen],
     ),
     Phase.COPROCESSOR: _row(Phase.FLASH_DATA),
-    Phase.FLASH_DATA: _row(Phase.FLASH_PROVISIONER, records=[FactoryDataWritten]),
-    Phase.FLASH_PROVISIONER: _row(Phase.AWAIT_CSR),
+    Phase.FLASH_DATA: _row(
+        Phase.FLASH_PROVISIONER,
+        records=[FactoryDataWritten],
+        laboratory=[Phase.FLASH_OPERATIONAL, Phase.CONFIRM],  # reconfigured, with and without firmware
+    ),
+    Phase.FLASH_PROVISIONER: _row(
+        Phase.AWAIT_CSR,
+        Phase.DELIVER,  # by somebody else than the station
+    ),
     Phase.AWAIT_CSR: _row(Phase.RELAY_TO_PKI, records=[CSRReceived]),
     Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),
     Phase.DELIVER: _row(Phase.FLASH_OPERATIONAL, records=[CredentialsDelivered]),
     Phase.FLASH_OPERATIONAL: _row(Phase.CONFIRM),
-    Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED, records=[Confirmed]),
+    Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED, records=[LaboratoryUnit, CredentialsFound, Confirmed]),
     Phase.LOCK: _row(Phase.PASSED),
     Phase.PASSED: _row(),
     Phase.FAILED: _row(),
@@ -183,6 +214,7 @@ class Attempt:
     dac_serial_number: str | None = None
     fault: str | None = None
     seconds: Mapping[Phase, float] = field(default_factory=dict)
+    laboratory: bool = False
 
     @property
     def ended(self) -> bool:
@@ -193,13 +225,17 @@ def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: PLR0911  one line
     """The attempt after one more event; `ValueError` where the table does not allow it."""
     row = TRANSITIONS[attempt.phase]
     match event:
-        case StepStarted(step) if step in row.next and step not in VERDICTS:
+        case StepStarted(step) if row.allows(step, laboratory=attempt.laboratory) and step not in VERDICTS:
             return replace(attempt, phase=step)
         case StepFinished(step, seconds) if step is attempt.phase:
             return replace(attempt, seconds={**attempt.seconds, step: seconds})
         case UnitIdentified(uid) if UnitIdentified in row.records:
             return replace(attempt, uid=uid)
-        case CredentialsChosen(_, dac_serial_number) if CredentialsChosen in row.records:
+        case LaboratoryUnit() if LaboratoryUnit in row.records:
+            return replace(attempt, laboratory=True)
+        case CredentialsChosen(_, dac_serial_number) | CredentialsFound(_, dac_serial_number, _) if (
+            type(event) in row.records
+        ):
             return replace(attempt, dac_serial_number=dac_serial_number)
         case Passed() if Phase.PASSED in row.next:
             return replace(attempt, phase=Phase.PASSED)

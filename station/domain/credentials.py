@@ -14,6 +14,13 @@ from station.faults import PossessionUnproven
 PROOF_CONTEXT = b"matter provisioning link v1"  # what PROVE signs in front of the nonce
 
 
+# The public key of the development DAC that ST's firmware has compiled in, and puts on every board (X-CUBE-MATTER).
+DEVELOPMENT_KEY = bytes.fromhex(
+    "504138ef31c9dd160eb46c6c17114f9d728840801f73bb9b5a2c5191c9b20663"
+    "019d9476d1931b93ff47f43256379035d229620b7e210e592f26437d2d576205"
+)
+
+
 def key_name(public_key: ec.EllipticCurvePublicKey) -> str:
     """The name of a key in journal and log: SHA-256 of its SubjectPublicKeyInfo, in hexadecimal."""
     spki = public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -41,6 +48,11 @@ class Credentials:
         """Upper-case hexadecimal, an even number of digits."""
         serial_number = x509.load_der_x509_certificate(self.dac).serial_number
         return serial_number.to_bytes((serial_number.bit_length() + 7) // 8 or 1, "big").hex().upper()
+
+    @property
+    def are_development(self) -> bool:
+        """Whether the DAC is the one that ST's demonstration firmware puts on every board."""
+        return self.public_point[1:] == DEVELOPMENT_KEY
 
     @property
     def key(self) -> str:

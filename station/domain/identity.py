@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from station.domain.attempt import Confirmed, CredentialsChosen, Event, FactoryDataWritten, Passed
+from station.domain.attempt import Confirmed, CredentialsChosen, CredentialsFound, Event, FactoryDataWritten, Passed
 from station.domain.credentials import Credentials
 from station.domain.target import UID
+from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
 
 
@@ -43,6 +44,7 @@ LIFE = (
 REACHED_BY: Mapping[type[Event], IdentityState] = {
     FactoryDataWritten: IdentityState.ON_BOARD,
     CredentialsChosen: IdentityState.CERTIFIED,
+    CredentialsFound: IdentityState.CERTIFIED,
     Confirmed: IdentityState.CONFIRMED,
     Passed: IdentityState.PASSED,
 }
@@ -84,6 +86,32 @@ class Lot:
             msg = f"lot {self.name} has {self.size} serial numbers, index {index} asked for"
             raise ValueError(msg)
         return self.serial_number_format.format(self.first + index)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenIdentity:
+    """The identity in a file, which every board gets in a laboratory: without certificates, and belonging to nobody."""
+
+    data: FactoryData = field(repr=False)
+
+    def of(self, uid: UID) -> "Identity":
+        """As one board has it; `ValueError` where the file lacks what an identity is made of."""
+        data = self.data
+        passcode, discriminator = data.passcode, data.discriminator
+        iterations = data.number(Tag.SPAKE2_ITERATION_COUNT)
+        salt, verifier = data.octets(Tag.SPAKE2_SALT), data.octets(Tag.SPAKE2_VERIFIER)
+        if None in {passcode, discriminator, iterations, salt, verifier}:
+            raise ValueError("passcode, discriminator, iterations, salt and verifier make an identity")
+        assert passcode and discriminator and iterations and salt and verifier  # noqa: PT018  the same, for the type checker
+        return Identity(
+            uid=uid,
+            ordinal=1,
+            attempts=1,
+            state=IdentityState.RESERVED,
+            serial_number=data.text(Tag.SERIAL_NUMBER) or "",
+            secrets=OnboardingSecrets(passcode, discriminator, salt, iterations, verifier),
+            manufacturing_date=data.text(Tag.MANUFACTURING_DATE) or "",
+        )
 
 
 @dataclass(frozen=True, slots=True)

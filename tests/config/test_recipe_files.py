@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from station import recipe_files
+from station.domain.credentials import DEVELOPMENT_KEY
 from station.domain.target import Region
 from station.problems import ConfigurationInvalid
 from station.recipe import Recipe, Strings
@@ -112,7 +113,7 @@ def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:
     [
         (lambda image: image[4:], "does not begin with a vector table"),
         (lambda image: image[:4] + b"\x00\x00\x09\x08" + image[8:], "reset vector 0x08090000"),
-        (lambda image: image[:9000] + recipe_files.DEVELOPMENT_KEY + image[9064:], "built without factory data"),
+        (lambda image: image[:9000] + DEVELOPMENT_KEY + image[9064:], "built without factory data"),
     ],
     ids=["shifted", "reset vector outside", "development DAC inside"],
 )

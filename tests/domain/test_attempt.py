@@ -10,11 +10,13 @@ from station.domain.attempt import (
     Confirmed,
     CredentialsChosen,
     CredentialsDelivered,
+    CredentialsFound,
     CSRReceived,
     Event,
     FactoryDataWritten,
     Failed,
     IdentityReserved,
+    LaboratoryUnit,
     Passed,
     Phase,
     ProcedureChosen,
@@ -50,6 +52,18 @@ MAY_BEGIN_AFTER = {
     (Phase.CONFIRM, Phase.LOCK),
     (Phase.RECOGNISE, Phase.FLASH_PROVISIONER),  # redelivery
     (Phase.RECOGNISE, Phase.CONFIRM),  # reconfirmation
+    (Phase.FLASH_PROVISIONER, Phase.DELIVER),  # by a partner
+    (Phase.RECOGNISE, Phase.FLASH_OPERATIONAL),  # one that a partner has provisioned is finished
+}
+
+MAY_BEGIN_IN_A_LABORATORY_AFTER = {
+    (Phase.FLASH_DATA, Phase.FLASH_OPERATIONAL),  # reconfigured with firmware
+    (Phase.FLASH_DATA, Phase.CONFIRM),  # reconfigured without
+}
+
+RECORDED_DURING_EITHER: dict[Record, set[Phase]] = {
+    LaboratoryUnit(): {Phase.RECOGNISE, Phase.CONFIRM},
+    CredentialsFound(KEY, "0A", "flash"): {Phase.CONFIRM},
 }
 
 RECORDED_DURING: dict[Record, Phase] = {
@@ -83,6 +97,36 @@ def test_a_step_begins_only_after_the_one_before_it(phase: Phase, step: Phase) -
     else:
         with pytest.raises(ValueError, match=f"StepStarted cannot follow {phase.value}"):
             after(attempt, StepStarted(step))
+
+
+@pytest.mark.parametrize("step", Phase)
+@pytest.mark.parametrize("phase", Phase)
+def test_a_laboratorys_unit_may_take_a_shorter_way(phase: Phase, step: Phase) -> None:
+    """Which is open to no other."""
+    attempt = Attempt(phase=phase, laboratory=True)
+    if (phase, step) in MAY_BEGIN_AFTER | MAY_BEGIN_IN_A_LABORATORY_AFTER:
+        assert after(attempt, StepStarted(step)).phase is step
+    else:
+        with pytest.raises(ValueError, match=f"StepStarted cannot follow {phase.value}"):
+            after(attempt, StepStarted(step))
+
+
+@pytest.mark.parametrize("record", RECORDED_DURING_EITHER, ids=lambda record: type(record).__name__)
+@pytest.mark.parametrize("phase", Phase)
+def test_what_a_partner_delivered_is_recorded_when_it_is_confirmed(phase: Phase, record: Record) -> None:
+    """That a unit is the laboratory's may turn out with its certificate."""
+    if phase in RECORDED_DURING_EITHER[record]:
+        assert after(Attempt(phase=phase), record).phase is phase
+    else:
+        with pytest.raises(ValueError, match=f"{type(record).__name__} cannot follow"):
+            after(Attempt(phase=phase), record)
+
+
+def test_a_laboratorys_unit_is_known_as_one() -> None:
+    """And the certificate that was found on it, too."""
+    found = replay([StepStarted(Phase.RECOGNISE), LaboratoryUnit()])
+    assert found.laboratory
+    assert after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", "flash")).dac_serial_number == "0A"
 
 
 @pytest.mark.parametrize("record", RECORDED_DURING, ids=lambda record: type(record).__name__)

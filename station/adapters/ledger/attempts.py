@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from station.adapters.ledger import events, identities, tables
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
-from station.recipe import Recipe
+from station.ports import Work
 
 _attempt, _event = tables.attempt, tables.event
 
@@ -38,11 +38,9 @@ class Sum:
         }
 
 
-def begin(
-    connection: Connection, *, station: str, slot: str, probe: str, tty: str, recipe: Recipe, at: datetime
-) -> int:
+def begin(connection: Connection, *, station: str, slot: str, probe: str, tty: str, recipe: Work, at: datetime) -> int:
     """A new attempt without events. Returns its number."""
-    images = {image.name: image.sha256 for image in (recipe.provisioning_image, recipe.operational_image)}
+    images = {image.name: image.sha256 for image in recipe.images}
     values = {
         "station": station,
         "slot": slot,
@@ -51,7 +49,7 @@ def begin(
         "recipe": recipe.name,
         "recipe_sha256": recipe.sha256,
         "images": images,
-        "lot": recipe.lot.name,
+        "lot": recipe.lot_name,
         "started_at": at,
     }
     begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
@@ -66,7 +64,8 @@ def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
         {"attempt_id": number, "at": now.last_at, "type": type(event).__name__, "body": events.body(event)},
     )
     connection.execute(update(_attempt).where(_attempt.c.id == number), now.columns)
-    identities.advance(connection, now.attempt.uid, event)
+    if not now.attempt.laboratory:
+        identities.advance(connection, now.attempt.uid, event)
 
 
 def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from station.adapters.ledger import events, issuance, tables
-from station.domain.attempt import Event
+from station.domain.attempt import Event, LaboratoryUnit
 from station.domain.identity import (
     REACHED_BY,
     Identity,
@@ -114,8 +114,10 @@ def advance(connection: Connection, uid: UID | None, event: Event) -> None:
 
 def rebuild(connection: Connection) -> None:
     """Every identity's state, from the events of all its attempts."""
+    laboratory = select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__)
     for uid in connection.scalars(select(_identity.c.uid)).all():
         journal = select(_event.c.type, _event.c.body).join_from(_event, _attempt).where(_attempt.c.uid == uid)
+        journal = journal.where(_attempt.c.id.not_in(laboratory))
         state = IdentityState.RESERVED
         for row in connection.execute(journal.order_by(_event.c.id)):
             state = advanced(state, events.event(row.type, row.body))

@@ -57,6 +57,17 @@ def issue(connection: Connection, key: str, credentials: Credentials, at: dateti
     )
 
 
+def adopt(connection: Connection, credentials: Credentials, uid: UID, at: datetime) -> None:
+    """A certificate that somebody else than the station put on this board: from now on it is this board's.
+
+    Raises `KeyShared` when the key is another board's, `CredentialsInvalid` when its serial number is another key's.
+    """
+    key = credentials.key
+    if find(connection, key, uid) is None:
+        connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": b"", "submitted_at": at})
+        issue(connection, key, credentials, at)
+
+
 def reject(connection: Connection, key: str, reason: str, at: datetime) -> None:
     """The answer to the last request: nothing was issued for it."""
     _answer(connection, key, "rejected", reason, at)

@@ -8,17 +8,27 @@ from functools import partial
 
 import structlog
 
-from station.adapters.ledger import attempts, identities
+from station.adapters.ledger import attempts, identities, issuance
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.identities import Reservation
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.writer import Writer
-from station.domain.attempt import Attempt, Event, Phase, Record, StepFinished, StepStarted, Verdict
+from station.domain.attempt import (
+    Attempt,
+    CredentialsFound,
+    Event,
+    LaboratoryUnit,
+    Phase,
+    Record,
+    StepFinished,
+    StepStarted,
+    Verdict,
+)
 from station.domain.identity import Identity
-from station.domain.target import Target
+from station.domain.target import UID, Target
 from station.matter.device_information import random_rotating_device_id
 from station.ports import SecretSource
-from station.recipe import Recipe
+from station.recipe import Delivered, Recipe
 
 log = structlog.get_logger()
 
@@ -80,7 +90,10 @@ class AttemptJournal:
         await self._append(verdict)
 
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
-        """The board's own, or a new one; raises `LotExhausted` or `SerialNumberTaken`."""
+        """The board's own, or a new one, or the laboratory's; raises `LotExhausted` or `SerialNumberTaken`."""
+        if recipe.given is not None:
+            await self._append(LaboratoryUnit())
+            return recipe.given.of(target.uid)
         identity = await self._writer.do(partial(identities.find, uid=target.uid))
         while identity is None:  # once, but for the rare pair of passcode and discriminator that another unit has
             secrets = await self._secrets.take()
@@ -95,6 +108,17 @@ class AttemptJournal:
             )
             identity = await self._writer.do(partial(identities.reserve, new=new))
         return identity
+
+    async def adopt(self, delivered: Delivered, uid: UID) -> None:
+        """Durably this board's from now on, but for a laboratory's unit; raises `KeyShared` when the key is another's."""
+        credentials = delivered.credentials
+        if credentials.are_development and not self.attempt.laboratory:
+            await self._append(LaboratoryUnit())
+        if not self.attempt.laboratory:
+            adopting = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
+            await self._writer.do(adopting)
+        found = CredentialsFound(credentials.key, credentials.dac_serial_number, delivered.key_storage.value)
+        await self._append(found)
 
     async def _append(self, event: Event) -> None:
         before = self._sum

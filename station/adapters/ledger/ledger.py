@@ -13,8 +13,7 @@ from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
-from station.ports import SecretSource
-from station.recipe import Recipe
+from station.ports import SecretSource, Work
 
 
 class Ledger:
@@ -49,9 +48,7 @@ class Ledger:
             "reason": failure,
         }
 
-    async def attempt(
-        self, *, slot: str, probe: str, tty: str, recipe: Recipe, secrets: SecretSource
-    ) -> AttemptJournal:
+    async def attempt(self, *, slot: str, probe: str, tty: str, recipe: Work, secrets: SecretSource) -> AttemptJournal:
         """A new attempt, durably begun."""
         clock = Clock()
         started_at = clock.now()

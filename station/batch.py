@@ -1,0 +1,169 @@
+"""A line for the boards that are plugged in now: every one is judged once, at once, with the daemon's own parts. No PKI."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from station.adapters import transcripts
+from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.ledger import Ledger
+from station.adapters.secret_files import SecretFiles
+from station.adapters.verifiers import VerifierPool
+from station.config import BoardSection
+from station.domain.attempt import Attempt, Phase, Record, Verdict
+from station.domain.credentials import Credentials
+from station.domain.identity import Identity, OnboardingSecrets
+from station.domain.policy import Suspicion
+from station.domain.target import UID, Target
+from station.faults import Fault
+from station.laboratory import Laboratory
+from station.line import Line
+from station.matter import factory_data
+from station.ports import AttemptJournal, BoardArrived, SecretSource
+from station.recipe import Delivered, KeyStorage, Recipe
+from station.slot import Slot, Visit
+from station.slot_bench import SlotBench
+
+STATION = "gen-factory-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one board."""
+
+    arrival: BoardArrived
+    verdict: str
+    fault: Fault | None
+    attempt: Attempt
+    serial_number: str | None
+    key_storage: KeyStorage | None
+    """Where a partner or ST's firmware put the key; None if nobody did."""
+    block: bytes = field(repr=False)
+    """The factory data that the station wrote."""
+    seconds: float
+
+
+class Batch:
+    """Judges boards that are there; each gets one attempt, whatever comes of it."""
+
+    def __init__(
+        self, work: Recipe | Laboratory, ledger: Ledger, secrets: SecretSource, installation: Installation, state: Path
+    ) -> None:
+        self._work = work
+        self._ledger = ledger
+        self._secrets = secrets
+        self._installation = installation
+        self._state = state
+        self._line = Line(Suspicion(0, 0))  # one attempt a board says nothing of slots and line
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, work: Recipe | Laboratory, cli: Path, loader: Path, state: Path, boards: int
+    ) -> AsyncIterator[Self]:
+        """With the ledger in the folder `state`, which also gets transcripts; raises `LedgerUnavailable`."""
+        state.mkdir(parents=True, exist_ok=True)
+        async with AsyncExitStack() as stack:
+            ledger = await stack.enter_async_context(Ledger.open(state / "ledger.sqlite", station=STATION))
+            await ledger.close_open_attempts("station.stopped")
+            secrets: SecretSource = _Nothing()
+            if isinstance(work, Recipe) and work.given is None:
+                secrets = await stack.enter_async_context(VerifierPool(work.iterations, size=boards))
+            scratch = stack.enter_context(SecretFiles.opened(STATION))
+            installation = Installation(cli, loader, scratch, state / "locks", Deadlines())
+            yield cls(work, ledger, secrets, installation, state)
+
+    async def judge(self, arrivals: Sequence[BoardArrived], report: Callable[[Outcome], None]) -> list[Outcome]:
+        """Every board's outcome; `report` hears of each as it comes."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._judged(arrival, report), name=arrival.path) for arrival in arrivals]
+        return [task.result() for task in tasks]
+
+    async def _judged(self, arrival: BoardArrived, report: Callable[[Outcome], None]) -> Outcome:
+        ended = asyncio.Event()
+        journals: list[_Watched] = []
+
+        async def begin(slot: str, board: BoardArrived) -> AttemptJournal:
+            journal = await self._ledger.attempt(
+                slot=slot, probe=board.probe, tty=board.tty, recipe=self._work, secrets=self._secrets
+            )
+            journals.append(_Watched(journal, ended))
+            return journals[-1]
+
+        slot = Slot(slot_name(arrival), self._line, self._work, _Nothing(), begin, self._bench)
+        slot.board_arrived(arrival)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(slot.run(), name=f"slot {slot.name}")
+            await ended.wait()
+            journal, verdict, fault, seconds = journals[0], slot.verdict, slot.fault, slot.seconds
+            running.cancel()
+        assert verdict is not None  # the slot shows it in the same breath in which it is journalled
+        outcome = Outcome(
+            arrival, verdict, fault, journal.attempt, journal.serial_number, journal.key_storage, journal.block, seconds
+        )
+        report(outcome)
+        return outcome
+
+    def _bench(self, visit: Visit, attempt: int) -> SlotBench:
+        record = transcripts.recorder(self._state / "transcripts", attempt)
+        arrival = visit.arrival
+        programmer = CubeProgrammer(self._installation, arrival.probe, visit.gone, record)
+        recipe = self._work if isinstance(self._work, Recipe) else None
+        return SlotBench(programmer, slot_name(arrival), arrival.tty, BoardSection(), visit.gone, record, recipe)
+
+
+def slot_name(arrival: BoardArrived) -> str:
+    """As ST's script names a board: its port, and the end of its probe's serial number."""
+    return f"{Path(arrival.tty).name}/..{arrival.probe[-4:]}"
+
+
+class _Watched:
+    """An attempt's journal that tells when it has its verdict (`ports.AttemptJournal`)."""
+
+    def __init__(self, journal: AttemptJournal, ended: asyncio.Event) -> None:
+        self._journal = journal
+        self._ended = ended
+        self.serial_number: str | None = None
+        self.key_storage: KeyStorage | None = None
+        self.block = b""
+
+    @property
+    def number(self) -> int:
+        return self._journal.number
+
+    @property
+    def attempt(self) -> Attempt:
+        return self._journal.attempt
+
+    def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
+        return self._journal.step(phase)
+
+    async def record(self, event: Record) -> None:
+        await self._journal.record(event)
+
+    async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
+        identity = await self._journal.reserve_identity(target, recipe)
+        self.serial_number = identity.serial_number
+        self.block = factory_data.encode(recipe.factory_data(identity))
+        return identity
+
+    async def adopt(self, delivered: Delivered, uid: UID) -> None:
+        await self._journal.adopt(delivered, uid)
+        self.key_storage = delivered.key_storage
+
+    async def finish(self, verdict: Verdict) -> None:
+        await self._journal.finish(verdict)
+        self._ended.set()
+
+
+class _Nothing:
+    """The PKI and the secrets of a line that needs none: asking for them is our bug."""
+
+    async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:  # noqa: ARG002  the port's signature
+        raise ValueError("there is no PKI in this work")
+
+    async def take(self) -> OnboardingSecrets:
+        raise ValueError("there are no identities to be made in this work")

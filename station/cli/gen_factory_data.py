@@ -1,0 +1,209 @@
+"""`gen-factory-data`: the command of ST's `genFactoryData.py`, in both its spellings, on the station's parts."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+import uvloop
+
+from station import trust_files
+from station.adapters import logs, partner_script
+from station.adapters.hotplug import links
+from station.batch import Batch, Outcome, slot_name
+from station.cli.private_file import write_private
+from station.commissioner import Commissioner
+from station.faults import Fault, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable
+from station.laboratory import Laboratory
+from station.matter import factory_data
+from station.matter.factory_data import FactoryData, Tag
+from station.ports import BoardArrived
+from station.recipe import Recipe
+from station.st import arguments, installation, sources
+from station.st.arguments import Typed, UsageInvalid
+from station.st.installation import InstallationMissing
+from station.st.plan import IdentityRule, Plan, plan
+from station.st.work import check_block, laboratory, recipe
+
+DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class NoBoards(Exception):
+    """There is nothing to work on."""
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(given: Sequence[str]) -> int:
+    """The exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here."""
+    try:
+        return _work(arguments.parse(given))
+    except UsageInvalid as exc:
+        return _complain(USAGE, *exc.mistakes, "No board was touched.")
+    except (InstallationMissing, NoBoards, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable) as exc:
+        return _complain(ENVIRONMENT, str(exc))
+    except OSError as exc:
+        return _complain(ENVIRONMENT, f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc))
+    except KeyboardInterrupt:
+        return _complain(INTERRUPTED, "Interrupted: boards without a verdict are void.")
+
+
+def _work(typed: Typed) -> int:
+    planned = plan(typed)
+    _say(*planned.said())
+    source = _source(planned, verbose=typed.verbose)
+    _say(*source.said)
+    commissioner = _commissioner(typed.trust)
+    if planned.data_address is None:
+        return _written(planned, source.data, commissioner)
+    work = _checked(typed, planned, source.data, commissioner)
+    found = installation.find(typed.programmer_path, typed.external_loader, os.environ)
+    _say(*found.said)
+    boards = _boards(typed.devices)
+    if typed.dry_run:
+        _say("Dry run: no board was touched.")
+        return DONE
+    state = typed.state or _state_folder()
+    os.umask(0o077)  # what is written from here on holds factory data
+    with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False):
+        outcomes = uvloop.run(_judged(work, found, state, boards))
+    if typed.keep:
+        _keep(planned, outcomes)
+    return _summed_up(outcomes, boards)
+
+
+def _source(planned: Plan, *, verbose: bool) -> sources.Source:
+    json, binary = (path.read_bytes() if path else None for path in (planned.json, planned.binary))
+    try:
+        return sources.read(json=json, binary=binary, verbose=verbose)
+    except Fault as exc:
+        raise UsageInvalid([f"{planned.json or planned.binary}: {exc}"]) from exc
+
+
+def _commissioner(folder: Path | None) -> Commissioner:
+    try:
+        return Commissioner(trust_files.load(folder or trust_files.SHIPPED))
+    except Fault as exc:
+        raise UsageInvalid([str(exc)]) from exc
+
+
+def _checked(typed: Typed, planned: Plan, data: FactoryData, commissioner: Commissioner) -> Laboratory | Recipe:
+    """The work, and nothing is wrong with it that can be known before a board is touched."""
+    if planned.coprocessor is not None:
+        advice = "upgrade the boards with STM32CubeProgrammer first, then leave the option out"
+        raise UsageInvalid([f"{planned.coprocessor}: this command does not upgrade wireless stacks; {advice}"])
+    try:
+        if not planned.provisioning:
+            given = laboratory(planned, data, commissioner)
+            given.check(datetime.now(UTC))
+            return given
+        assert planned.script is not None  # a plan for provisioning has one
+        entry = asyncio.run(partner_script.check(planned.script, lambda _: None))
+        _say(f"script: {planned.script}, {entry}")
+        return recipe(planned, data, commissioner, typed.script_within)
+    except Fault as exc:
+        raise UsageInvalid([f"{planned.json or planned.binary}: {exc}"]) from exc
+
+
+def _written(planned: Plan, data: FactoryData, commissioner: Commissioner) -> int:
+    """The block beside the input; no board is touched."""
+    try:
+        check_block(data)
+        if Tag.DEVICE_ATTESTATION_CERTIFICATE in data.records:
+            commissioner.check_input(data, datetime.now(UTC))
+        else:
+            _say("The input has no certificates: the block is for a provisioning firmware, not for a finished unit.")
+    except Fault as exc:
+        raise UsageInvalid([f"{planned.json or planned.binary}: {exc}"]) from exc
+    path, block = planned.block, factory_data.encode(data)
+    write_private(path, block)
+    _say(f"{path}: {len(data.records)} records, {len(block)} bytes; it holds secrets, readable by you alone")
+    return DONE
+
+
+def _boards(devices: Path) -> list[BoardArrived]:
+    """Every board that is plugged in; raises `NoBoards` if none is."""
+    boards = sorted(links.boards_in(devices.absolute()).values(), key=lambda board: board.path)
+    if not boards:
+        raise NoBoards(f"No board is plugged in: {devices} names no ST-LINK with a serial port.")
+    for board in boards:
+        _say(f"board: {slot_name(board)}, probe {board.probe or 'without a serial number'}, at {board.path}")
+    return boards
+
+
+async def _judged(
+    work: Recipe | Laboratory, found: installation.Found, state: Path, boards: Sequence[BoardArrived]
+) -> list[Outcome]:
+    """Every board that may be touched, judged; Ctrl-C and SIGTERM stop the programmers in order."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    usable = [board for board in boards if board.refused is None]
+    try:
+        async with Batch.opened(work, found.cli, found.loader, state, len(boards)) as batch:
+            return await batch.judge(usable, _report)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _report(outcome: Outcome) -> None:
+    name, seconds = slot_name(outcome.arrival), f"{outcome.seconds:.1f} s"
+    if outcome.fault is not None:
+        _say(f"{name}: {outcome.verdict.upper()}, {seconds}: {outcome.fault.code}: {outcome.fault}")
+        return
+    laboratory_unit = ", a laboratory unit" if outcome.attempt.laboratory else ""
+    serial_number = f", serial number {outcome.serial_number}" if outcome.serial_number else ""
+    _say(f"{name}: {outcome.verdict}, {seconds}{serial_number}{laboratory_unit}{_key(outcome)}")
+
+
+def _key(outcome: Outcome) -> str:
+    return f", key in {outcome.key_storage}" if outcome.key_storage else ""
+
+
+def _summed_up(outcomes: Sequence[Outcome], boards: Sequence[BoardArrived]) -> int:
+    refused = [board for board in boards if board.refused is not None]
+    for board in refused:
+        _say(f"{slot_name(board)}: NOT TOUCHED: {board.refused}")
+    passed = sum(outcome.verdict == "pass" for outcome in outcomes)
+    _say(f"{len(boards)} boards: {passed} good, {len(boards) - passed} not")
+    return DONE if passed == len(boards) else FAILED
+
+
+def _keep(planned: Plan, outcomes: Sequence[Outcome]) -> None:
+    """What ST's script leaves with -k: one block a board, or one for all where all have the same."""
+    source = planned.json or planned.binary
+    assert source is not None
+    for outcome in outcomes:
+        if outcome.block:
+            own = planned.identity is IdentityRule.OWN
+            path = source.with_name(f"{source.stem}_{Path(outcome.arrival.tty).name}.bin") if own else planned.block
+            write_private(path, outcome.block)
+            _say(f"kept: {path}. It holds secrets: delete it when you have seen it.")
+            if not own:
+                return
+
+
+def _state_folder() -> Path:
+    """Where this user's ledger is, so that no identity is given twice."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "station" / "gen-factory-data"
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
+def _complain(status: int, *lines: str) -> int:
+    for line in lines:
+        typer.echo(line, err=True)
+    return status

@@ -1,0 +1,101 @@
+"""Runs one partner script for one board, in a process that can be killed: `python -m station.partner SCRIPT FD [BOARD…]`.
+
+The result goes through the pipe with the number FD, so that nothing a script prints can be taken for it.
+"""
+
+import asyncio
+import importlib.util
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from station.faults import UnitFault
+from station.partner import common
+from station.partner.unit import Refused, Unit
+
+LONGEST = 1000  # characters of a message; a pipe that nobody reads yet takes much more
+
+
+class Unusable(Exception):
+    """The script does not have what it must have."""
+
+
+class Board(NamedTuple):
+    """What the station tells the script of its board, as arguments: none of it is secret."""
+
+    mode: str
+    header: str
+    port: str
+
+
+def main(script: str, result: str, *board: str) -> None:
+    """Tells the script's entry point the board, and the pipe how it ended. Without a board it only looks at the script."""
+    try:
+        entry = _entry(Path(script))
+        outcome = _run(entry, Board(*board)) if board else {"ok": True, "message": entry.__name__}
+    except Unusable as exc:
+        outcome = {"unusable": str(exc)}
+    except Exception as exc:  # noqa: BLE001  whatever a script raises is its own, and ends this process only
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+        outcome = {"raised": f"{type(exc).__name__}: {exc}"[:LONGEST]}
+    sys.stdout.flush()
+    with os.fdopen(int(result), "w", encoding="utf-8") as pipe:
+        json.dump(outcome, pipe)
+
+
+def _run(entry: Callable[..., object], board: Board) -> dict[str, object]:
+    """ST's interface returns a message and a code, ours returns nothing and raises `Refused`."""
+    if not inspect.iscoroutinefunction(entry):
+        return _understood(entry(int(board.mode), board.header, board.port))
+    unit = Unit(tty=board.port, production=board.mode == "1", name=board.header)
+    try:
+        asyncio.run(entry(unit))
+    except (Refused, UnitFault) as exc:
+        return {"ok": False, "message": str(exc)[:LONGEST]}
+    return {"ok": True, "message": ""}
+
+
+def _understood(returned: object) -> dict[str, object]:
+    """`(message, code)`, and no other shape: a result that is not understood is not a good one."""
+    match returned:
+        case (message, int(code)) if not isinstance(code, bool):
+            return {"ok": code == common.RET_OK, "message": str(message)[:LONGEST]}
+        case _:
+            raise Unusable(f"Provisioning returned {type(returned).__name__}; (message, code) is expected")
+
+
+def _entry(script: Path) -> Callable[..., object]:
+    module = _loaded(script)
+    for name, asynchronous in (("provision", True), ("Provisioning", False)):
+        entry = getattr(module, name, None)
+        if callable(entry) and inspect.iscoroutinefunction(entry) is asynchronous:
+            found: Callable[..., object] = entry
+            return found
+    raise Unusable("there is neither `Provisioning(provision_mode, header, port)` nor `async def provision(unit)`")
+
+
+def _loaded(script: Path) -> ModuleType:
+    """The script as a module; what lies beside it can be imported, and comes before ours."""
+    sys.path.insert(0, str(script.parent.absolute()))
+    if not any((script.parent / name).exists() for name in ("common.py", "common")):
+        sys.modules["common"] = common
+    spec = importlib.util.spec_from_file_location("provisioning_script", script)
+    if spec is None or spec.loader is None:
+        raise Unusable("it is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as exc:
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+        raise Unusable(f"it cannot be loaded: {type(exc).__name__}: {exc}"[:LONGEST]) from exc
+    return module
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,236 @@
+"""The options of ST's `genFactoryData.py` in both published spellings, and a few of our own. Pure but for `--help`.
+
+They say what was typed; what it means is `plan.py`'s.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn
+
+PROGRAM = "gen-factory-data"
+
+
+class UsageInvalid(Exception):
+    """The command line, or a file that it names, is not one that boards may be touched for."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+class Spelling(StrEnum):
+    """Which of ST's two descriptions of the command a command line follows."""
+
+    OLDER = "older"
+    NEWER = "newer"
+
+
+class Typed(argparse.Namespace):
+    """What was typed. Where both spellings have a name for one thing, the older one's value stands in `older_…`."""
+
+    provisioning: int
+    json: Path | None
+    binary: Path | None
+    provisioning_script: Path | None
+    coprocessor: Path | None
+    provisioner: Path | None
+    application: Path | None
+    older_coprocessor: Path | None
+    older_provisioner: Path | None
+    older_application: Path | None
+    mode: str | None
+    data_address: int | None
+    application_address: int | None
+    coprocessor_address: int | None
+    older_application_address: int | None
+    older_coprocessor_address: int | None
+    programmer_path: str | None
+    external_loader: str | None
+    keep: bool
+    verbose: bool
+    same_identity: bool
+    dry_run: bool
+    devices: Path
+    state: Path | None
+    trust: Path | None
+    script_within: float
+
+
+def parse(arguments: Sequence[str]) -> Typed:
+    """What was typed; raises `UsageInvalid`, and `SystemExit` behind the text of `--help`."""
+    return _parser().parse_args(arguments, namespace=Typed())
+
+
+def spelling(typed: Typed) -> Spelling:
+    """Which description the command line follows; raises `UsageInvalid` where it mixes them.
+
+    Options that both have in common follow the older one, which knows defaults.
+    """
+    older, newer = list(_used(typed, "older_")), list(_used(typed, ""))
+    if older and newer:
+        raise UsageInvalid(
+            [f"two spellings are mixed: {', '.join(older)} is of the older, {', '.join(newer)} of the newer; use one"]
+        )
+    return Spelling.NEWER if newer else Spelling.OLDER
+
+
+def _used(typed: Typed, prefix: str) -> Iterator[str]:
+    for name, (older, newer) in _NAMES.items():
+        if getattr(typed, f"{prefix}{name}") is not None:
+            yield older if prefix else newer
+    if not prefix and typed.mode is not None:
+        yield "--mode"
+
+
+_NAMES = {
+    "coprocessor": ("--m0", "--flashCoFW"),
+    "provisioner": ("--m4_provisioning", "--flashProvisioningFW"),
+    "application": ("--m4_matter", "--flashAppFW"),
+    "coprocessor_address": ("-M0Addr", "--CoFwAddr"),
+    "application_address": ("-M4Addr", "--AppFwAddr"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageInvalid([message])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="ST's genFactoryData.py on the station's parts: every board that is plugged in, at once, and fail-closed.",
+        epilog="Exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here.",
+    )
+    parser.add_argument(
+        "--provisioning",
+        type=int,
+        choices=(0, 1),
+        required=True,
+        help="0: the input has certificates and keys. 1: the provisioning script gets them.",
+    )
+    _add_inputs(parser)
+    _add_newer(parser.add_argument_group("firmware, newer spelling: addresses are required"))
+    _add_older(parser.add_argument_group("firmware, older spelling: addresses have defaults with --provisioning 1"))
+    _add_places(parser)
+    _add_ours(parser.add_argument_group("not in ST's script"))
+    return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=_file, metavar="FILE", help="Factory data as JSON.")
+    parser.add_argument(
+        "--binary",
+        type=_file,
+        metavar="FILE",
+        help="Factory data as records, or a dump of the flash; in the older spelling JSON may change it.",
+    )
+    parser.add_argument(
+        "--provisioning_script", type=_file, metavar="FILE", help="Python file with Provisioning(mode, header, port)."
+    )
+    parser.add_argument(
+        "--flashAddr",
+        "-fa",
+        "-flashAddr",
+        dest="data_address",
+        type=address,
+        metavar="ADDRESS",
+        help="Where the factory data goes; without it, with --provisioning 0, into a file beside the input.",
+    )
+    parser.add_argument("--keep", "-k", action="store_true", help="Leave the block beside the input: it holds secrets.")
+    parser.add_argument("--verbose", "-v", action="store_true", help="List what was recognised in the input.")
+
+
+def _add_newer(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--flashCoFW", dest="coprocessor", type=_file, metavar="FILE", help="Wireless stack.")
+    group.add_argument("--flashProvisioningFW", dest="provisioner", type=_file, metavar="FILE")
+    group.add_argument("--flashAppFW", dest="application", type=_file, metavar="FILE")
+    group.add_argument(
+        "--mode", choices=("test", "production"), help="Where the key lives: test, in flash; production, in the CKS."
+    )
+    group.add_argument("--AppFwAddr", "-afwa", dest="application_address", type=address, metavar="ADDRESS")
+    group.add_argument("--CoFwAddr", "-cofwa", dest="coprocessor_address", type=address, metavar="ADDRESS")
+
+
+def _add_older(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--m0", dest="older_coprocessor", type=_file, metavar="FILE", help="Wireless stack.")
+    group.add_argument("--m4_provisioning", dest="older_provisioner", type=_file, metavar="FILE")
+    group.add_argument("--m4_matter", dest="older_application", type=_file, metavar="FILE")
+    group.add_argument("-0a", "-M0Addr", dest="older_coprocessor_address", type=address, metavar="ADDRESS")
+    group.add_argument("-4a", "-M4Addr", dest="older_application_address", type=address, metavar="ADDRESS")
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--programmerPath",
+        "-pp",
+        "-programmerPath",
+        dest="programmer_path",
+        metavar="PATH",
+        help="STM32CubeProgrammer: its folder or the executable; else the usual places.",
+    )
+    parser.add_argument(
+        "--externalLoader",
+        "-el",
+        "-externalLoader",
+        dest="external_loader",
+        metavar="LOADER",
+        help="External loader: a folder of loaders, a file, or a driver's name.",
+    )
+
+
+def _add_ours(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--same-identity",
+        action="store_true",
+        help="With --provisioning 1: all boards get the input's identity. Laboratory only.",
+    )
+    group.add_argument("--dry-run", action="store_true", help="Check everything, say what would be done, and stop.")
+    group.add_argument(
+        "--devices",
+        type=Path,
+        default=Path("/dev/serial"),
+        metavar="FOLDER",
+        help="Where boards show (default: %(default)s).",
+    )
+    group.add_argument("--state", type=Path, metavar="FOLDER", help="Ledger and transcripts (default: the user's).")
+    group.add_argument(
+        "--trust", type=Path, metavar="FOLDER", help="PAAs and signers of declarations: paa/, cd-signers/."
+    )
+    group.add_argument(
+        "--script-within",
+        type=_seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="Deadline of the script, for one board (default: %(default)s).",
+    )
+
+
+def address(text: str) -> int:
+    """An address as the programmer reads it: hexadecimal with 0x, else decimal."""
+    try:
+        value = int(text, 16) if text.lower().startswith("0x") else int(text, 10)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 0xFFFFFFFF:
+        raise argparse.ArgumentTypeError(f"{text} is not an address such as 0x901C0000")
+    return value
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return path
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return seconds

@@ -1,0 +1,89 @@
+"""What goes into the block: ST's JSON, ST's records, a dump of the flash, or JSON over one of these. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from station.matter import factory_data, factory_data_json
+from station.matter.factory_data import OFFSET_IN_FLASH, REGION_SIZE, FactoryData, Mistake, Tag, refuse
+
+CERTIFIED = (
+    Tag.DEVICE_ATTESTATION_CERTIFICATE,
+    Tag.PAI_CERTIFICATE,
+    Tag.DEVICE_ATTESTATION_PRIV_KEY,
+    Tag.DEVICE_ATTESTATION_PUB_KEY,
+)
+ONBOARDING = (
+    Tag.SETUP_DISCRIMINATOR,
+    Tag.SPAKE2_ITERATION_COUNT,
+    Tag.SPAKE2_SALT,
+    Tag.SPAKE2_VERIFIER,
+)
+PRODUCT = (
+    Tag.CERTIFICATION_DECLARATION,
+    Tag.VENDOR_NAME,
+    Tag.VENDOR_ID,
+    Tag.PRODUCT_NAME,
+    Tag.PRODUCT_ID,
+    Tag.HARDWARE_VERSION,
+    Tag.HARDWARE_VERSION_STRING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Factory data, and in sentences where it came from and what was changed; no sentence holds a secret."""
+
+    data: FactoryData
+    said: tuple[str, ...]
+
+
+def read(*, json: bytes | None, binary: bytes | None, verbose: bool = False) -> Source:
+    """Reads what was given; JSON goes over binary, and every change is listed. Raises `FactoryDataInvalid`.
+
+    Unlike ST's script it stops at an unknown name, at JSON that is none, and at records that are cut off.
+    """
+    under = factory_data.decode(binary) if binary is not None else FactoryData({})
+    over = factory_data_json.from_json(json) if json is not None else FactoryData({})
+    said = [f"binary: {_kind(binary)}, {len(under.records)} records"] if binary is not None else []
+    if json is not None:
+        said.append(f"JSON: {len(over.records)} records")
+    if verbose:
+        said += [f"{name}: {line}" for name, part in (("binary", under), ("JSON", over)) for line in _listed(part)]
+    if json is not None and binary is not None:
+        said += _changes(under, over)
+    return Source(FactoryData({**under.records, **over.records}), tuple(said))
+
+
+def check_whole(data: FactoryData, *, certified: bool) -> None:
+    """Refuses with `FactoryDataInvalid` data that lacks what a unit needs, or has what the provisioning is to bring."""
+    needed = (*PRODUCT, *ONBOARDING, *(CERTIFIED if certified else ()))
+    mistakes = [Mistake(tag.name, "missing") for tag in needed if tag not in data.records]
+    if not certified:
+        reason = "it belongs to one unit and comes with the certificates; --provisioning 1 takes input without it"
+        mistakes += [Mistake(tag.name, reason) for tag in CERTIFIED if tag in data.records]
+    refuse(mistakes)
+
+
+def _kind(binary: bytes) -> str:
+    return f"a dump of the flash, read at 0x{OFFSET_IN_FLASH:X}" if len(binary) > REGION_SIZE else "records"
+
+
+def _changes(under: FactoryData, over: FactoryData) -> Iterator[str]:
+    """What the JSON did to the binary, record by record."""
+    for tag, new in sorted(over.records.items()):
+        old = under.records.get(tag)
+        if old is None:
+            yield f"JSON added {tag.name}: {_shown(over, tag)}"
+        elif old == new:
+            yield f"JSON left {tag.name} as it was"
+        else:
+            yield f"JSON changed {tag.name}: {_shown(under, tag)} to {_shown(over, tag)}"
+
+
+def _listed(data: FactoryData) -> Sequence[str]:
+    return [f"{tag.name}: {_shown(data, tag)}" for tag in sorted(data.records)]
+
+
+def _shown(data: FactoryData, tag: Tag) -> str:
+    shown = factory_data_json.to_json(data)[tag.name]
+    return shown if isinstance(shown, str) else f"{len(shown)} bytes"

@@ -1,0 +1,27 @@
+"""A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM; a file that cannot be read is an error."""
+
+from pathlib import Path
+
+from station.faults import TrustUnreadable
+from station.matter.trust import TrustStore
+
+SHIPPED = Path(__file__).resolve().parents[1] / "config" / "trust"
+ENDINGS = frozenset({".der", ".pem", ".cer", ".crt"})
+
+
+def load(folder: Path) -> TrustStore:
+    """The store in a folder; raises `TrustUnreadable`."""
+    paas, signers = (_files(folder / name) for name in ("paa", "cd-signers"))
+    store = TrustStore.of(paas, signers)
+    if store.unreadable:
+        raise TrustUnreadable("; ".join(store.unreadable))
+    if not store.paas or not store.cd_signers:
+        raise TrustUnreadable(f"{folder} has {len(store.paas)} roots in paa/, {len(store.cd_signers)} in cd-signers/")
+    return store
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    try:
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS}
+    except OSError as exc:
+        raise TrustUnreadable(f"{exc.filename}: {exc.strerror}") from exc

@@ -1,0 +1,102 @@
+"""Certificates that came from elsewhere, and units of the laboratory: what the ledger makes of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger.journal import AttemptJournal
+from station.adapters.ledger.ledger import Ledger
+from station.domain.attempt import Confirmed, FactoryDataWritten, LaboratoryUnit, Passed, Phase, UnitIdentified
+from station.domain.credentials import Credentials
+from station.domain.identity import GivenIdentity, IdentityState
+from station.faults import KeyShared
+from station.matter import factory_data_json
+from station.matter.factory_data import Tag
+from station.recipe import Delivered, KeyStorage
+from tests.ledger.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "st"
+FULL = factory_data_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes())
+
+
+async def provisioned(journal: AttemptJournal, board: int, found: Credentials) -> None:
+    """An attempt in which a partner has put these certificates on the board."""
+    async with journal.step(Phase.FLASH_DATA):
+        await journal.record(FactoryDataWritten())
+    for step in (Phase.FLASH_PROVISIONER, Phase.DELIVER, Phase.FLASH_OPERATIONAL):
+        async with journal.step(step):
+            pass
+    async with journal.step(Phase.CONFIRM):
+        await journal.adopt(Delivered(found, KeyStorage.FLASH), target(board).uid)
+        await journal.record(Confirmed())
+    await journal.finish(Passed())
+
+
+async def test_a_partners_certificate_is_the_boards_from_then_on(tmp_path: Path) -> None:
+    """The next attempt finds it, as if the PKI had been asked."""
+    found = credentials(0x0B)
+    async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
+        journal = await begun(ledger, Secrets())
+        await recognised(journal, 7)
+        await provisioned(journal, 7, found)
+        assert journal.attempt.dac_serial_number == "0B"
+        identity = await recognised(await begun(ledger, Secrets()), 7)
+    assert identity.state is IdentityState.PASSED
+    assert identity.credentials == found
+
+
+async def test_a_key_on_two_boards_is_a_fault(tmp_path: Path) -> None:
+    """A partner's script that gives every board the same certificate is found out by the second board."""
+    found = credentials(0x0B)
+    async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
+        journal = await begun(ledger, Secrets())
+        await recognised(journal, 7)
+        await provisioned(journal, 7, found)
+        second = await begun(ledger, Secrets())
+        await recognised(second, 8)
+        with pytest.raises(KeyShared):
+            await provisioned(second, 8, found)
+
+
+async def test_the_development_certificate_makes_a_laboratorys_unit(tmp_path: Path) -> None:
+    """ST's demonstration firmware puts it on every board, and no board of them counts as passed."""
+    dac, pai = FULL.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], FULL.records[Tag.PAI_CERTIFICATE]
+    async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
+        for board in (7, 8):
+            journal = await begun(ledger, Secrets())
+            await recognised(journal, board)
+            await provisioned(journal, board, Credentials(dac, pai))
+            assert journal.attempt.laboratory
+    states = rows(tmp_path / "ledger.sqlite", "SELECT state, count(*) FROM identity GROUP BY state")
+    assert states == [("on_board", 2)]
+
+
+async def test_a_given_identity_is_nobodys(tmp_path: Path) -> None:
+    """No serial number of the lot is used up, and two boards may have the same."""
+    recipe = replace(RECIPE, given=GivenIdentity(FULL))
+    async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
+        for board in (7, 8):
+            identity = await recognised(await begun(ledger, Secrets(), recipe=recipe), board, recipe)
+            assert identity.serial_number == "TEST_SN"
+    assert rows(tmp_path / "ledger.sqlite", "SELECT count(*) FROM identity") == [(0,)]
+
+
+async def test_a_laboratorys_attempt_leaves_a_production_units_state_alone(tmp_path: Path) -> None:
+    """Also when the states are made anew from the events."""
+    path = tmp_path / "ledger.sqlite"
+    async with Ledger.open(path, station="line-1") as ledger:
+        await recognised(await begun(ledger, Secrets()), 7)
+        journal = await begun(ledger, Secrets())
+        async with journal.step(Phase.RECOGNISE):
+            await journal.record(UnitIdentified.of(target(7)))
+            await journal.record(LaboratoryUnit())
+        async with journal.step(Phase.FLASH_DATA):
+            await journal.record(FactoryDataWritten())
+        async with journal.step(Phase.CONFIRM):
+            pass
+        await journal.finish(Passed())
+        assert rows(path, "SELECT state FROM identity") == [("reserved",)]
+        execute(path, "UPDATE identity SET state = 'burned'")
+        await ledger.rebuild()
+    assert rows(path, "SELECT state FROM identity") == [("reserved",)]

@@ -1,0 +1,229 @@
+"""ST's command line: every option of both spellings, what it means, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from station.recipe import KeyStorage
+from station.st.arguments import Spelling, UsageInvalid, parse
+from station.st.plan import IdentityRule, Placed, Plan, plan
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files that command lines name, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("data.json", "data.bin", "stack.bin", "provisioning.bin", "matter.bin", "script.py"):
+        (tmp_path / name).write_bytes(b"content")
+    return tmp_path
+
+
+def planned(line: str) -> Plan:
+    return plan(parse(line.split()))
+
+
+def refused(line: str) -> str:
+    with pytest.raises(UsageInvalid) as caught:
+        planned(line)
+    return str(caught.value)
+
+
+NEWER = (
+    "--provisioning 1 --json data.json --flashCoFW stack.bin --flashProvisioningFW provisioning.bin "
+    "--provisioning_script script.py --flashAppFW matter.bin --mode production --AppFwAddr 0x08000000 "
+    "--CoFwAddr 0x08094000 --flashAddr 0x901C0000"
+)
+OLDER = (
+    "--provisioning 1 --json data.json --m0 stack.bin --m4_provisioning provisioning.bin "
+    "--provisioning_script script.py --m4_matter matter.bin"
+)
+
+
+def test_sts_example_in_the_newer_spelling() -> None:
+    """Every option of ST's published example means what it says."""
+    found = planned(NEWER)
+    assert found == Plan(
+        spelling=Spelling.NEWER,
+        provisioning=True,
+        json=Path("data.json"),
+        binary=None,
+        data_address=0x901C0000,
+        coprocessor=Placed("wireless stack", Path("stack.bin"), 0x08094000),
+        provisioner=Placed("provisioning firmware", Path("provisioning.bin"), 0x08000000),
+        application=Placed("application", Path("matter.bin"), 0x08000000),
+        script=Path("script.py"),
+        key_storage=KeyStorage.SECURE,
+        identity=IdentityRule.OWN,
+    )
+
+
+def test_the_older_spelling_knows_the_addresses() -> None:
+    """0x08094000 for the coprocessor, 0x08000000 for the application core, 0x901C0000 for the data."""
+    older, newer = planned(OLDER), planned(NEWER)
+    assert (older.coprocessor, older.provisioner, older.application) == (
+        newer.coprocessor,
+        newer.provisioner,
+        newer.application,
+    )
+    assert older.data_address == newer.data_address
+    assert older.spelling is Spelling.OLDER
+
+
+def test_without_mode_the_firmware_decides_where_the_key_lives() -> None:
+    """The older spelling has no --mode."""
+    found = planned(OLDER)
+    assert found.key_storage is None
+    assert "key: in the provisioning firmware's own storage, whichever that is (no --mode)" in list(found.said())
+
+
+@pytest.mark.parametrize(("mode", "storage"), [("test", KeyStorage.FLASH), ("production", KeyStorage.SECURE)])
+def test_mode_tells_where_the_key_lives(mode: str, storage: KeyStorage) -> None:
+    """Test: external flash. Production: CKS."""
+    assert planned(NEWER.replace("production", mode)).key_storage is storage
+
+
+@pytest.mark.parametrize("option", ["-fa", "--flashAddr", "-flashAddr"])
+def test_every_name_of_the_data_address(option: str) -> None:
+    """Three names, one meaning; decimal is an address, too."""
+    assert planned(f"--provisioning 0 --json data.json {option} 0x901D0000").data_address == 0x901D0000
+    assert planned(f"--provisioning 0 --json data.json {option} {0x901D0000}").data_address == 0x901D0000
+
+
+@pytest.mark.parametrize("option", ["-0a", "-M0Addr"])
+def test_every_older_name_of_the_coprocessors_address(option: str) -> None:
+    """It takes the default's place."""
+    stack = planned(f"{OLDER} {option} 0x080CE000").coprocessor
+    assert stack is not None
+    assert stack.address == 0x080CE000
+
+
+@pytest.mark.parametrize("option", ["-4a", "-M4Addr"])
+def test_every_older_name_of_the_applications_address(option: str) -> None:
+    """It is the address of both firmwares."""
+    found = planned(f"{OLDER} {option} 0x08001000")
+    assert [placed and placed.address for placed in (found.provisioner, found.application)] == [0x08001000, 0x08001000]
+
+
+@pytest.mark.parametrize("option", ["-cofwa", "--CoFwAddr"])
+def test_every_newer_name_of_the_coprocessors_address(option: str) -> None:
+    """There is no default."""
+    stack = planned(NEWER.replace("--CoFwAddr 0x08094000", f"{option} 0x080CE000")).coprocessor
+    assert stack is not None
+    assert stack.address == 0x080CE000
+
+
+@pytest.mark.parametrize("option", ["-afwa", "--AppFwAddr"])
+def test_every_newer_name_of_the_applications_address(option: str) -> None:
+    """It is the address of both firmwares."""
+    found = planned(NEWER.replace("--AppFwAddr 0x08000000", f"{option} 0x08001000"))
+    assert [placed and placed.address for placed in (found.provisioner, found.application)] == [0x08001000, 0x08001000]
+
+
+@pytest.mark.parametrize("option", ["-pp", "--programmerPath", "-programmerPath"])
+def test_every_name_of_the_programmers_path(option: str) -> None:
+    """Read as it stands: what it names is another module's question."""
+    assert (
+        parse(["--provisioning", "0", option, r"c:\Program Files\ST\bin"]).programmer_path == r"c:\Program Files\ST\bin"
+    )
+
+
+@pytest.mark.parametrize("option", ["-el", "--externalLoader", "-externalLoader"])
+def test_every_name_of_the_external_loader(option: str) -> None:
+    """The same."""
+    assert parse(["--provisioning", "0", option, "MX25LM51245G"]).external_loader == "MX25LM51245G"
+
+
+@pytest.mark.parametrize(("options", "name"), [("-v --verbose", "verbose"), ("-k --keep", "keep")])
+def test_switches(options: str, name: str) -> None:
+    """Off unless they are given."""
+    assert getattr(parse(["--provisioning", "0"]), name) is False
+    assert all(getattr(parse(["--provisioning", "0", option]), name) is True for option in options.split())
+
+
+def test_long_options_may_be_shortened() -> None:
+    """As in ST's script, where nothing else begins so."""
+    assert planned("--provisioning 0 --js data.json").json == Path("data.json")
+
+
+def test_without_an_address_the_block_is_written_beside_the_input(files: Path) -> None:
+    """With --provisioning 0: no board is touched, and no file is overwritten."""
+    found = planned("--provisioning 0 --json data.json")
+    assert (found.data_address, found.identity) == (None, IdentityRule.INPUT)
+    assert found.block == Path("data_1.bin")
+    (files / "data_1.bin").touch()
+    assert found.block == Path("data_2.bin")
+
+
+def test_json_over_binary_in_the_older_spelling() -> None:
+    """The plan names both, the one that wins first."""
+    assert "data.json over data.bin" in next(planned("--provisioning 0 --json data.json --binary data.bin").said())
+
+
+def test_json_and_binary_exclude_one_another_in_the_newer_spelling() -> None:
+    """As ST's parser has it."""
+    assert "--json and --binary exclude one another" in refused(f"{NEWER} --binary data.bin")
+
+
+def test_the_laboratorys_switch_gives_all_boards_one_identity() -> None:
+    """ST's behaviour, on demand and said."""
+    found = planned(f"{OLDER} --same-identity")
+    assert found.identity is IdentityRule.SAME
+    assert any("never to be sold" in line for line in found.said())
+    assert "--same-identity" in refused("--provisioning 0 --json data.json --same-identity")
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        ("--json data.json", "--provisioning"),
+        ("--provisioning 2 --json data.json", "invalid choice: 2"),
+        ("--provisioning 0", "--json or --binary is required"),
+        ("--provisioning 0 --json absent.json", "there is no file absent.json"),
+        ("--provisioning 0 --json data.json -fa nonsense", "nonsense is not an address such as 0x901C0000"),
+        ("--provisioning 0 --json data.json -fa 0x08000000", "the external flash is 0x90000000 to 0x90FFFFFF"),
+        ("--provisioning 0 --json data.json -fa 0x901C0100", "must begin at a multiple of 0x10000"),
+        ("--provisioning 0 --json data.json --m4_matter matter.bin -4a 0x08000000", "-flashAddr is required"),
+        ("--provisioning 0 --json data.json --mode field -fa 0x901C0000", "invalid choice: 'field'"),
+        ("--provisioning 1 --json data.json --m4_matter matter.bin", "--m4_provisioning is required"),
+        ("--provisioning 1 --json data.json --flashAppFW matter.bin", "--flashProvisioningFW is required"),
+        (NEWER.replace("--provisioning_script script.py", ""), "--provisioning_script is required"),
+        (OLDER.replace("--provisioning_script script.py", ""), "--provisioning_script is required"),
+        (NEWER.replace("--flashAppFW matter.bin", ""), "--flashAppFW is required"),
+        (NEWER.replace("--AppFwAddr 0x08000000", ""), "--AppFwAddr is required"),
+        (NEWER.replace("--CoFwAddr 0x08094000", ""), "--CoFwAddr is required"),
+        (NEWER.replace("--flashAddr 0x901C0000", ""), "--flashAddr is required"),
+        (NEWER.replace("--AppFwAddr 0x08000000", "-afwa 0x20000000"), "the internal flash is 0x08000000 to 0x080FFFFF"),
+        (f"{OLDER} -0a 0x080FFFFF", "wireless stack stack.bin, 7 bytes at 0x080FFFFF"),
+        (f"{OLDER} --mode test", "--m0, --m4_provisioning, --m4_matter is of the older, --mode of the newer"),
+        (f"{NEWER} --m0 stack.bin", "two spellings are mixed"),
+        (f"{OLDER} --unheard-of", "unrecognized arguments: --unheard-of"),
+    ],
+)
+def test_what_is_refused(line: str, mistake: str) -> None:
+    """Before anything is opened, and with the option to blame."""
+    assert mistake in refused(line)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    """Nobody wants to learn of them one by one."""
+    mistakes = refused("--provisioning 1 --flashAppFW matter.bin").splitlines()
+    assert len(mistakes) == 5
+
+
+def test_an_empty_firmware_is_refused(files: Path) -> None:
+    """It would erase nothing and prove nothing."""
+    (files / "matter.bin").write_bytes(b"")
+    assert "matter.bin is empty" in refused(OLDER)
+
+
+def test_the_plan_is_said_in_the_order_of_deeds() -> None:
+    """Wireless stack first: its upgrade overwrites the application."""
+    assert [line.split(":")[0] for line in planned(NEWER).said()] == [
+        "wireless stack",
+        "factory data",
+        "provisioning firmware",
+        "certificates",
+        "application",
+        "identity",
+        "key",
+    ]

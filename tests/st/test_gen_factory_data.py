@@ -1,0 +1,272 @@
+"""`gen-factory-data` as a process, against the virtual bench: ST's command lines, with our executable in place of ST's."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from station.matter import factory_data, factory_data_json
+from station.matter.factory_data import Tag
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "tests" / "vectors" / "st"
+IMAGES = ROOT / "firmware_images"
+ST_MANNER = ROOT / "tests" / "st" / "scripts" / "st_manner.py"
+FULL = factory_data.encode(factory_data_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes()))
+DATA_OFFSET = 0x1C0000
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+
+@dataclass
+class Desk:
+    """A laboratory's desk: a folder with inputs, and a bench in it."""
+
+    folder: Path
+
+    def run(self, line: str, *more: str, bench: bool = True) -> subprocess.CompletedProcess[str]:
+        places = ["-pp", "bench/STM32CubeProgrammer/bin", "--devices", "bench/dev/serial", "--state", "state"]
+        return subprocess.run(
+            [sys.executable, "-m", "station", "gen-factory-data", *line.split(), *more, *(places if bench else [])],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def flash(self, probe: str, size: int = factory_data.BLOCK_SIZE) -> bytes:
+        """What stands at the address of the factory data."""
+        content = (self.folder / "bench" / "boards" / probe / "qspi.bin").read_bytes()
+        return content[DATA_OFFSET : DATA_OFFSET + size]
+
+    @property
+    def probes(self) -> list[str]:
+        """In the order of their ports."""
+        links = (self.folder / "bench" / "dev" / "serial" / "by-id").iterdir()
+        return [link.name.split("_")[-1].split("-")[0] for link in sorted(links, key=lambda link: link.readlink().name)]
+
+    @property
+    def bench_log(self) -> str:
+        return (self.folder / "bench" / "bench.jsonl").read_text()
+
+    def invoked(self) -> int:
+        """How often the programmer has run."""
+        return self.bench_log.count('"argv"')
+
+
+@contextmanager
+def desk_with(folder: Path, boards: int) -> Iterator[Desk]:
+    for name in ("Full_FactoryData.json", "Provisioning_FactoryData.json"):
+        shutil.copy(VECTORS / name, folder)
+    bench = [sys.executable, "-m", "virtual_bench"]
+    directory = ["--dir", str(folder / "bench")]
+    options = ["--probes", str(boards), "--time-scale", "0.02"]
+    with subprocess.Popen(
+        [*bench, "serve", *directory, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as serving:
+        try:
+            assert serving.stdout is not None
+            assert "ready" in serving.stdout.readline()
+            subprocess.run([*bench, "plug", "--all", *directory], cwd=ROOT, check=True, capture_output=True)
+            yield Desk(folder)
+        finally:
+            serving.terminate()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_with(tmp_path, 2) as ready:
+        yield ready
+
+
+def newer(
+    provisioner: str = "st-demonstration-flash", application: str = "operational-flash", mode: str = "test"
+) -> str:
+    """ST's example command line."""
+    return (
+        f"--provisioning 1 --json Provisioning_FactoryData.json --flashProvisioningFW {IMAGES}/{provisioner}.bin "
+        f"--provisioning_script {ST_MANNER} --flashAppFW {IMAGES}/{application}.bin --mode {mode} "
+        "--AppFwAddr 0x08000000 --flashAddr 0x901C0000"
+    )
+
+
+OLDER = (
+    f"--provisioning 1 --json Provisioning_FactoryData.json --m4_provisioning {IMAGES}/st-demonstration-flash.bin "
+    f"--provisioning_script {ST_MANNER} --m4_matter {IMAGES}/operational-flash.bin"
+)
+
+
+@pytest.mark.parametrize("line", [newer(), OLDER], ids=["newer spelling", "older spelling"])
+def test_sts_command_line_provisions_eight_boards_at_once(tmp_path: Path, line: str) -> None:
+    """Each with an identity of its own; ST's script gives all of them one."""
+    with desk_with(tmp_path, 8) as desk:
+        done = desk.run(line)
+        assert done.returncode == 0, done.stdout + done.stderr
+        units = [factory_data.decode(desk.flash(probe)) for probe in desk.probes]
+    assert "8 boards: 8 good, 0 not" in done.stdout
+    assert sorted(str(unit.text(Tag.SERIAL_NUMBER)) for unit in units) == [f"TEST_SN-{n:06d}" for n in range(1, 9)]
+    assert len({unit.octets(Tag.SPAKE2_VERIFIER) for unit in units}) == 8
+    assert len({unit.octets(Tag.DEVICE_ATTESTATION_CERTIFICATE) for unit in units}) == 1
+    assert done.stdout.count("a laboratory unit, key in flash") == 8  # ST's firmware puts one DAC on all of them
+
+
+def test_the_laboratorys_switch_flashes_sts_bytes(desk: Desk) -> None:
+    """With --same-identity the records in front are those of ST's tool, byte for byte."""
+    done = desk.run(newer(), "--same-identity")
+    assert done.returncode == 0, done.stdout + done.stderr
+    given = factory_data_json.from_json((VECTORS / "Provisioning_FactoryData.json").read_bytes())
+    records = factory_data.encode(given)[:-4]
+    assert [desk.flash(probe, len(records)) for probe in desk.probes] == [records, records]
+
+
+def test_without_provisioning_the_input_is_flashed_as_it_is(desk: Desk) -> None:
+    """The bytes of ST's tool; read back, compared, and left nowhere else."""
+    done = desk.run("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [desk.flash(probe, len(FULL)) for probe in desk.probes] == [FULL, FULL]
+    assert not list(desk.folder.glob("*.bin"))
+
+
+def test_a_dump_of_one_board_goes_onto_others(desk: Desk) -> None:
+    """With JSON over it, and each change listed."""
+    dump = b"\xff" * DATA_OFFSET + FULL.ljust(0x20000, b"\xff")
+    (desk.folder / "dump.bin").write_bytes(dump)
+    (desk.folder / "change.json").write_text(json.dumps({"SERIAL_NUMBER": "BENCH-7"}))
+    done = desk.run("--provisioning 0 --binary dump.bin --json change.json -flashAddr 0x901C0000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "JSON changed SERIAL_NUMBER: TEST_SN to BENCH-7" in done.stdout
+    assert factory_data.decode(desk.flash(desk.probes[0])).text(Tag.SERIAL_NUMBER) == "BENCH-7"
+
+
+def test_without_an_address_the_block_is_written_beside_the_input(desk: Desk) -> None:
+    """ST's bytes, for its owner's eyes only; no board is touched, and none need be there."""
+    expected = {name: digest for digest, name in map(str.split, (VECTORS / "expected.sha256").read_text().splitlines())}
+    for name in ("Full_FactoryData", "Provisioning_FactoryData"):
+        done = desk.run(f"--provisioning 0 --json {name}.json", bench=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        block = desk.folder / f"{name}.bin"
+        assert hashlib.sha256(block.read_bytes()).hexdigest() == expected[block.name]
+        assert block.stat().st_mode & 0o777 == 0o600
+    assert desk.invoked() == 0
+
+
+def test_a_kept_block_holds_what_each_board_was_given(desk: Desk) -> None:
+    """ST's -k: on purpose, private, and with a warning."""
+    done = desk.run(newer(), "-k")
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = sorted(desk.folder.glob("Provisioning_FactoryData_*.bin"))
+    assert [path.stat().st_mode & 0o777 for path in kept] == [0o600, 0o600]
+    assert all(
+        desk.flash(probe).startswith(path.read_bytes()[:-4]) for probe, path in zip(desk.probes, kept, strict=True)
+    )
+    assert done.stdout.count("It holds secrets: delete it") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "words"),
+    [
+        ('"VENDOR_ID": "0xFFF1"', "--provisioning 0 --json {} -fa 0x901C0000", "vendor"),
+        ('"SPAKE2_SETUP_PASSCODE": "20202021"', "--provisioning 0 --json {} -fa 0x901C0000", "verifier"),
+    ],
+)
+def test_what_a_commissioner_would_refuse_is_not_flashed(desk: Desk, change: str, line: str, words: str) -> None:
+    """Neither another vendor than the certificates', nor a passcode that is not the verifier's."""
+    text = (VECTORS / "Full_FactoryData.json").read_text()
+    before = re.search(change.replace(": ", r"\s*:\s*"), text)
+    assert before
+    (desk.folder / "bad.json").write_text(
+        text.replace(before[0], before[0].replace("FFF1", "FFF2").replace("21", "22"))
+    )
+    done = desk.run(line.format("bad.json"))
+    assert (done.returncode, desk.invoked()) == (2, 0)
+    assert words in done.stderr.lower()
+    assert done.stderr.endswith("No board was touched.\n")
+
+
+def test_a_bad_input_stops_before_the_first_board(desk: Desk) -> None:
+    """Input with a private key, a script without an entry point, an application that presents the development DAC."""
+    (desk.folder / "empty.py").write_text("x = 1\n")
+    development = IMAGES / "operational-flash.bin"
+    key = factory_data.decode(FULL).octets(Tag.DEVICE_ATTESTATION_PUB_KEY)
+    assert key is not None
+    content = development.read_bytes()
+    (desk.folder / "development.bin").write_bytes(content[:9000] + key[1:] + content[9064:])
+    for line, words in (
+        (newer().replace("Provisioning_", "Full_", 1), "DEVICE_ATTESTATION_PRIV_KEY"),
+        (newer().replace(str(ST_MANNER), "empty.py"), "there is neither"),
+        (newer().replace(str(development), "development.bin"), "built without factory data"),
+        (newer().replace("0x901C0000", "0x901D0000"), "and nowhere else"),
+    ):
+        done = desk.run(line)
+        assert (done.returncode, desk.invoked()) == (2, 0), done.stdout + done.stderr
+        assert words in done.stderr
+
+
+def test_a_partner_that_says_done_is_not_believed(desk: Desk) -> None:
+    """What stands in flash is; ST's script for another board says OK after five seconds, whatever the board did."""
+    (desk.folder / "liar.py").write_text("def Provisioning(mode, header, port):\n    return 'OK', 0\n")
+    line = newer(provisioner="provisioning-flash").replace(str(ST_MANNER), "liar.py")
+    done = desk.run(line)
+    assert done.returncode == 1
+    assert done.stdout.count("FAIL") == 2
+    assert done.stdout.count("readback.refused") == 2
+
+
+def test_a_key_in_the_wrong_place_is_not_a_pass(desk: Desk) -> None:
+    """Production mode, and firmware that leaves the private key in flash: ST's host never tells."""
+    done = desk.run(newer(mode="production"))
+    assert done.returncode == 1
+    assert done.stdout.count("readback.private_key_exposed") == 2
+
+
+def test_production_mode_keeps_the_key_in_the_coprocessor(desk: Desk) -> None:
+    """And a board that comes back is finished with what it holds: its storage is written once."""
+    line = newer("st-demonstration-secure", "operational-secure", "production")
+    for _ in range(2):
+        done = desk.run(line)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("key in secure") == 2
+
+
+def test_a_silent_board_is_given_up_at_the_deadline(desk: Desk) -> None:
+    """ST's script would wait for ever, and its host with it."""
+    done = desk.run(newer(provisioner="provisioning-flash"), "--script-within", "2")
+    assert done.returncode == 1
+    assert done.stdout.count("partner.stuck") == 2
+
+
+def test_no_board_is_an_error(tmp_path: Path) -> None:
+    """And so is no programmer: what was looked at is said."""
+    shutil.copy(VECTORS / "Full_FactoryData.json", tmp_path)
+    desk = Desk(tmp_path)
+    done = desk.run("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
+    assert done.returncode == 3
+    assert "bench/STM32CubeProgrammer/bin is not there" in done.stderr
+
+
+def test_a_dry_run_touches_nothing(desk: Desk) -> None:
+    """All checks, and the boards that would be worked on."""
+    done = desk.run(newer(), "--dry-run")
+    assert (done.returncode, desk.invoked()) == (0, 0)
+    assert done.stdout.count("board: ") == 2
+
+
+def test_usage_is_answered_with_two() -> None:
+    """And help with ST's options."""
+    command = [sys.executable, "-m", "station", "gen-factory-data"]
+    wrong = subprocess.run([*command, "--provisioning", "0"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (2, "--json or --binary is required")
+    shown = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for option in ("--m4_provisioning", "-0a", "--flashCoFW", "-afwa", "-programmerPath", "--same-identity"):
+        assert option in shown

@@ -1,0 +1,194 @@
+"""A partner's script in a process of its own: ST's interface, ours, and every way in which a script can go wrong."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from station.adapters import partner_script, tty
+from station.adapters.partner_script import PartnerScript
+from station.faults import PartnerFailed, PartnerRefused, PartnerStuck, PartnerUnusable
+from tests.adapters.wire import wired
+
+SCRIPTS = Path(__file__).parent / "scripts"
+pytestmark = pytest.mark.line
+
+ST_MANNER = SCRIPTS / "st_manner.py"
+
+
+class Desk:
+    """Scripts of one test, and what they have printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recorded: list[str] = []
+
+    def script(self, *lines: str) -> Path:
+        path = self.folder / "script.py"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    async def run(self, script: Path, port: str = "/dev/null", within: float = 20, *, production: bool = False) -> None:
+        gone = asyncio.Event()
+        await PartnerScript(script, production, "slot 1> ", port, within, gone, self.recorded.append).deliver()
+
+    @property
+    def said(self) -> str:
+        return "\n".join(self.recorded)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def test_a_script_in_sts_manner_runs_unmodified(desk: Desk) -> None:
+    """It blocks on the port until the firmware has finished; what it printed is kept, without colours."""
+    with wired() as wire:
+        running = asyncio.ensure_future(desk.run(ST_MANNER, wire.path))
+        while not running.done():
+            wire.say(b"[M4] log\r\nfinish:000\0\x01\x02\x03\x04\x05")
+            await asyncio.wait({running}, timeout=0.2)
+        await running
+    assert "st_manner.py: slot 1> " in desk.said
+    assert f"waiting on {wire.path}" in desk.said
+    assert "\x1b" not in desk.said
+
+
+async def test_its_error_is_the_units_fault(desk: Desk) -> None:
+    """With its message, without its colours."""
+    with wired() as wire:
+        running = asyncio.ensure_future(desk.run(ST_MANNER, wire.path, production=True))
+        while not running.done():
+            wire.say(b"finish:004\0\x01\x02\x03\x04\x05")
+            await asyncio.wait({running}, timeout=0.2)
+        with pytest.raises(PartnerRefused) as caught:
+            await running
+    assert caught.value.message == "slot 1> provisioning failed: finish:004"
+
+
+async def test_a_script_that_waits_for_ever_is_stopped_and_frees_the_port(desk: Desk) -> None:
+    """ST's does when the board is silent. No process of it is left."""
+    with wired() as wire:
+        with pytest.raises(PartnerStuck):
+            await desk.run(ST_MANNER, wire.path, within=1.5)
+        async with tty.opened(wire.path, 115200):  # exclusively
+            pass
+    assert f"waiting on {wire.path}" in desk.said
+
+
+async def test_what_a_script_started_is_stopped_with_it(desk: Desk) -> None:
+    """Even if the script ignores signals and its child has forked away from it."""
+    left = desk.folder / "pid"
+    script = desk.script(
+        "import pathlib, signal, subprocess, time",
+        "def Provisioning(provision_mode, header, port):",
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+        "    started = subprocess.Popen(['sleep', '600'])",
+        f"    pathlib.Path({str(left)!r}).write_text(str(started.pid))",
+        "    time.sleep(600)",
+    )
+    with pytest.raises(PartnerStuck):
+        await desk.run(script, within=1.5)
+    status = Path(f"/proc/{left.read_text()}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+async def test_every_name_of_sts_common_module(desk: Desk) -> None:
+    """Scripts import them by name."""
+    (desk.folder / "number.txt").write_text(" 0x10\n")
+    (desk.folder / "bytes.bin").write_bytes(b"\x01\xff")
+    await desk.run(
+        desk.script(
+            "from common import thread_safe_print, get_current_timestamp, print_lock, RET_OK, RET_ERROR",
+            "from common import readIntegerFromFile, readBinaryFileToByteList",
+            "from common import RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, RESET",
+            "def Provisioning(provision_mode, header, port):",
+            "    assert (RET_OK, RET_ERROR, provision_mode, header, port) == (0, 1, 1, 'slot 1> ', '/dev/null')",
+            f"    assert readIntegerFromFile(header, {str(desk.folder / 'number.txt')!r}) == 16",
+            f"    assert readBinaryFileToByteList(header, {str(desk.folder / 'bytes.bin')!r}) == [1, 255]",
+            "    assert readIntegerFromFile(header, 'absent') is None",
+            "    with print_lock: print(get_current_timestamp())",
+            "    return 'good', RET_OK",
+        ),
+        production=True,
+    )
+    assert "absent: no number can be read" in desk.said
+
+
+async def test_a_common_module_beside_the_script_comes_first(desk: Desk) -> None:
+    """A partner may have added to it."""
+    (desk.folder / "common.py").write_text("RET_OK, EXTRA = 0, 'theirs'\n")
+    await desk.run(
+        desk.script("import common", "def Provisioning(mode, header, port):", "    return common.EXTRA, common.RET_OK")
+    )
+
+
+async def test_our_own_interface_is_a_coroutine(desk: Desk) -> None:
+    """It says nothing when all is well, and `Refused` when the board is not."""
+    script = desk.script(
+        "from station.partner import Refused, Unit",
+        "async def provision(unit: Unit) -> None:",
+        "    unit.log(f'{unit.name}{unit.tty} {unit.production}')",
+        "    if unit.production: raise Refused('no key storage')",
+    )
+    await desk.run(script)
+    assert "slot 1> /dev/null False" in desk.said
+    with pytest.raises(PartnerRefused, match="no key storage"):
+        await desk.run(script, production=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "fault", "reason"),
+    [
+        ("return 'good'", PartnerUnusable, "Provisioning returned str"),
+        ("return None", PartnerUnusable, "Provisioning returned NoneType"),
+        ("return 'good', True", PartnerUnusable, "Provisioning returned tuple"),
+        ("raise OSError('no such port')", PartnerFailed, "OSError: no such port"),
+        ("import os; os._exit(0)", PartnerFailed, "without a result"),
+        ("import os; os.kill(os.getpid(), 9)", PartnerFailed, "without a result"),
+        ("raise SystemExit(0)", PartnerFailed, "without a result"),
+        ("print('{\"ok\": true}'); return 'bad', 1", PartnerRefused, "bad"),
+    ],
+)
+async def test_nothing_but_a_result_is_success(desk: Desk, body: str, fault: type[Exception], reason: str) -> None:
+    """Neither an exit status of 0 nor anything it prints."""
+    with pytest.raises(fault, match=reason):
+        await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {body}"))
+
+
+async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
+    """Loaded, and its entry point found."""
+    assert await partner_script.check(ST_MANNER, desk.recorded.append) == "Provisioning"
+    for lines, reason in (
+        (("def provisioning(mode, header, port): ...",), "there is neither"),
+        (("import absent_module",), "ModuleNotFoundError"),
+        (("def Provisioning(",), "SyntaxError"),
+        (("raise SystemExit",), "ends the process"),
+    ):
+        with pytest.raises(PartnerUnusable, match=reason):
+            await partner_script.check(desk.script(*lines), desk.recorded.append)
+
+
+async def test_a_board_that_is_pulled_ends_its_script_at_once(desk: Desk) -> None:
+    """Cancelled like everything else of its attempt, without the patience that a programmer gets."""
+    gone = asyncio.Event()
+    up = desk.folder / "up"
+    script = desk.script(
+        "import pathlib, time",
+        "def Provisioning(mode, header, port):",
+        f"    pathlib.Path({str(up)!r}).touch()",
+        "    time.sleep(600)",
+    )
+    running = asyncio.ensure_future(
+        PartnerScript(
+            script, production=False, header="", tty="", within=60, gone=gone, record=desk.recorded.append
+        ).deliver()
+    )
+    while not up.exists():
+        await asyncio.sleep(0.01)
+    gone.set()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert "ended" not in desk.said
