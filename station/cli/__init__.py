@@ -15,6 +15,7 @@ from station.cli import (
     demo,
     factory_data,
     onboarding,
+    ports,
     run,
     slots,
     spake2p,
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("ports")(ports.ports)
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.add_typer(slots.app, name="slots")
