@@ -14,8 +14,7 @@ from station.adapters.secret_files import SecretFiles
 from station.adapters.verifiers import VerifierPool
 from station.config import BoardSection
 from station.domain.attempt import Attempt, Phase, Record, Verdict
-from station.domain.credentials import Credentials
-from station.domain.identity import Identity, OnboardingSecrets
+from station.domain.identity import Identity
 from station.domain.policy import Suspicion
 from station.domain.target import UID, Target
 from station.faults import Fault
@@ -26,6 +25,7 @@ from station.ports import AttemptJournal, BoardArrived, SecretSource
 from station.recipe import Delivered, KeyStorage, Recipe
 from station.slot import Slot, Visit
 from station.slot_bench import SlotBench
+from station.without_pki import WithoutPKI
 
 STATION = "gen-factory-data"
 
@@ -69,7 +69,7 @@ class Batch:
         async with AsyncExitStack() as stack:
             ledger = await stack.enter_async_context(Ledger.open(state / "ledger.sqlite", station=STATION))
             await ledger.close_open_attempts("station.stopped")
-            secrets: SecretSource = _Nothing()
+            secrets: SecretSource = WithoutPKI()
             if isinstance(work, Recipe) and work.given is None:
                 secrets = await stack.enter_async_context(VerifierPool(work.iterations, size=boards))
             scratch = stack.enter_context(SecretFiles.opened(STATION))
@@ -93,7 +93,7 @@ class Batch:
             journals.append(_Watched(journal, ended))
             return journals[-1]
 
-        slot = Slot(slot_name(arrival), self._line, self._work, _Nothing(), begin, self._bench)
+        slot = Slot(slot_name(arrival), self._line, self._work, WithoutPKI(), begin, self._bench)
         slot.board_arrived(arrival)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(slot.run(), name=f"slot {slot.name}")
@@ -157,13 +157,3 @@ class _Watched:
     async def finish(self, verdict: Verdict) -> None:
         await self._journal.finish(verdict)
         self._ended.set()
-
-
-class _Nothing:
-    """The PKI and the secrets of a line that needs none: asking for them is our bug."""
-
-    async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:  # noqa: ARG002  the port's signature
-        raise ValueError("there is no PKI in this work")
-
-    async def take(self) -> OnboardingSecrets:
-        raise ValueError("there are no identities to be made in this work")

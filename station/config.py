@@ -104,7 +104,8 @@ class Config(_Section):
     recipe: FilePath
     station: StationSection
     programmer: ProgrammerSection
-    pki: PKISection
+    pki: PKISection | None = None
+    """Needed where the line's own PKI certifies the boards."""
     hotplug: HotplugSection = HotplugSection()
     board: BoardSection = BoardSection()
     policy: PolicySection = PolicySection()

@@ -11,7 +11,7 @@ from typing import Self
 import structlog
 
 from station import control
-from station.adapters import transcripts
+from station.adapters import partner_script, transcripts
 from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
 from station.adapters.hotplug import links
@@ -23,18 +23,22 @@ from station.adapters.verifiers import VerifierPool
 from station.config import Config, PKISection
 from station.domain.policy import Suspicion
 from station.faults import LineFault, SlotHeld
+from station.laboratory import Laboratory
 from station.line import Line
 from station.loop_lag import LoopLag
-from station.ports import AttemptJournal, BoardArrived, Hotplug
+from station.ports import AttemptJournal, BoardArrived, Hotplug, SecretSource
 from station.recipe import Recipe
 from station.slot import Slot, Visit
 from station.slot_bench import SlotBench
 from station.status import LedgerStatus, LineStatus, PKIStatus, SlotStatus, Status
+from station.without_pki import WithoutPKI
 
 log = structlog.get_logger()
 
+CHECK_EVERY = 5.0
 
-async def run(config: Config, recipe: Recipe) -> None:
+
+async def run(config: Config, recipe: Recipe | Laboratory) -> None:
     """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,7 +53,13 @@ class Station:
     """The parts of one running daemon."""
 
     def __init__(
-        self, config: Config, recipe: Recipe, ledger: Ledger, pool: VerifierPool, relay: Relay, scratch: SecretFiles
+        self,
+        config: Config,
+        recipe: Recipe | Laboratory,
+        ledger: Ledger,
+        pool: SecretSource,
+        relay: Relay | WithoutPKI,
+        scratch: SecretFiles,
     ) -> None:
         self.config = config
         self.recipe = recipe
@@ -68,17 +78,21 @@ class Station:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, config: Config, recipe: Recipe) -> AsyncIterator[Self]:
+    async def opened(cls, config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[Self]:
         """A station whose ledger is open, and which has closed what an earlier run left open."""
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             ledger = await enter(Ledger.open(config.ledger, station=config.station.name))
             for attempt in await ledger.close_open_attempts("station.stopped"):
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
-            pool = await enter(VerifierPool(recipe.iterations, size=2 * len(config.slot)))
-            pki = await enter(_pki_client(config.pki))
-            limits = Limits(answer_within=config.pki.answer_within)
-            relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
+            pool: SecretSource = WithoutPKI()
+            relay: Relay | WithoutPKI = WithoutPKI()
+            if isinstance(recipe, Recipe):
+                pool = await enter(VerifierPool(recipe.iterations, size=2 * len(config.slot)))
+                if recipe.delivery is None and config.pki is not None:
+                    pki = await enter(_pki_client(config.pki))
+                    limits = Limits(answer_within=config.pki.answer_within)
+                    relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
             scratch = stack.enter_context(SecretFiles.opened(config.station.name))
             yield cls(config, recipe, ledger, pool, relay, scratch)
 
@@ -100,10 +114,15 @@ class Station:
             ]
             tasks.append(group.create_task(self.loop_lag.watch(), name="loop lag"))
             tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
-            tasks.append(group.create_task(self.line.watch(self._check, self.config.pki.check_every), name="line"))
+            tasks.append(group.create_task(self.line.watch(self._check, self._check_every), name="line"))
             await stop.wait()
             for task in tasks:
                 task.cancel()
+
+    @property
+    def _check_every(self) -> float:
+        """Seconds between two looks at what a paused line waits for; without a PKI there is nothing that mends itself."""
+        return self.config.pki.check_every if self.config.pki else CHECK_EVERY
 
     async def _preflight(self) -> None:
         """What can be known before a board is touched: a line that cannot work begins paused."""
@@ -115,7 +134,10 @@ class Station:
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
         await self._relay.check()
-        self.pki_checked = time.monotonic()
+        if isinstance(self._relay, Relay):
+            self.pki_checked = time.monotonic()
+        if isinstance(self.recipe, Recipe) and self.recipe.delivery and self.recipe.delivery.script:
+            await partner_script.check(self.recipe.delivery.script, transcripts.recorder(self.config.transcripts, 0))
 
     async def _tell_slots(self, hotplug: Hotplug) -> None:
         while True:
@@ -137,7 +159,8 @@ class Station:
         record = transcripts.recorder(self.config.transcripts, attempt)
         programmer = CubeProgrammer(self._installation, visit.arrival.probe, visit.gone, record)
         slot = self.slots[visit.arrival.path].name
-        return SlotBench(programmer, slot, visit.arrival.tty, self.config.board, visit.gone, record, self.recipe)
+        recipe = self.recipe if isinstance(self.recipe, Recipe) else None
+        return SlotBench(programmer, slot, visit.arrival.tty, self.config.board, visit.gone, record, recipe)
 
     async def _hold(self, question: Mapping[str, object]) -> control.Answer:
         slot = self._named(question.get("slot"))
@@ -174,7 +197,9 @@ class Station:
             seconds=round(time.monotonic() - self.began, 1),
             recipe=self.recipe.name,
             line=LineStatus.of(self.line),
-            pki=PKIStatus(url=self.config.pki.url, answered_seconds_ago=answered, fault=pki_fault),
+            pki=PKIStatus(
+                url=self.config.pki.url if self.config.pki else "none", answered_seconds_ago=answered, fault=pki_fault
+            ),
             ledger=LedgerStatus.model_validate(self.ledger.status),
             loop_lag=self.loop_lag.status,
             slots=[SlotStatus.of(slot, path) for path, slot in self.slots.items()],

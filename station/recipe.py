@@ -149,6 +149,9 @@ class TrustAnchors:
     paa: bytes
 
 
+NO_ANCHORS = TrustAnchors(b"", b"")  # no certificate fits them
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """Somebody else than this line's PKI puts certificates on the board: a partner's script, or, without one, ST's firmware.

@@ -9,14 +9,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from station.config import FilePath, read_toml
+from station import trust_files
+from station.commissioner import Commissioner
+from station.config import FilePath, Seconds, read_toml
 from station.domain.identity import Lot
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2, Region
+from station.faults import TrustUnreadable
 from station.images import check_reads_factory_data, check_vector_table
 from station.matter.device_information import mistakes_in
 from station.matter.factory_data import FactoryData, Tag
 from station.problems import ConfigurationInvalid, Problem, problems_of
-from station.recipe import Image, KeyStorage, Lock, Recipe, Strings, Trust, TrustAnchors, Verify
+from station.recipe import NO_ANCHORS, Delivery, Image, KeyStorage, Lock, Recipe, Strings, Trust, TrustAnchors, Verify
 
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 APPLICATION = Region(0x08000000, 0x93000)  # above it the provisioning agent's own page, then the coprocessor
@@ -101,9 +104,17 @@ class LockTable(_Table):
         return Lock({**self.option_bytes, "RDP": RDP_VALUES[self.readout_protection]})
 
 
+class PartnerTable(_Table):
+    """Who puts certificates on the boards instead of this line's PKI, and which roots they may go up to."""
+
+    script: FilePath | None = None
+    within: Seconds = 120
+    trust_store: FilePath = trust_files.SHIPPED
+
+
 class RecipeFile(_Table):
     name: str = Field(min_length=1, max_length=64)
-    procedure: Literal["provisioning-link"]
+    procedure: Literal["provisioning-link", "st-monitor", "partner-script"]
     key_storage: KeyStorage
     trust: Trust
     product: ProductTable
@@ -112,6 +123,16 @@ class RecipeFile(_Table):
     factory_data: FactoryDataTable = FactoryDataTable()
     images: ImagesTable
     lock: LockTable | None = None
+    partner: PartnerTable | None = None
+
+    @model_validator(mode="after")
+    def _the_partner_fits(self) -> Self:
+        has_script = self.partner is not None and self.partner.script is not None
+        if has_script is not (self.procedure == "partner-script"):
+            raise ValueError('[partner] script belongs to procedure = "partner-script", and to no other')
+        if self.partner is not None and self.procedure == "provisioning-link":
+            raise ValueError('[partner] belongs to the procedures "partner-script" and "st-monitor"')
+        return self
 
 
 class ImageTable(_Table):
@@ -130,23 +151,31 @@ class Manifest(_Table):
     image: tuple[ImageTable, ...]
 
 
-def load(path: Path, pai: Path, paa: Path) -> Recipe:
-    """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`."""
-    file = _validated(path, RecipeFile)
-    manifest = _validated(file.images.manifest, Manifest)
+def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
+    """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`.
+
+    Where somebody else certifies the boards there need be no anchors.
+    """
+    file = validated(path, RecipeFile)
+    manifest = validated(file.images.manifest, Manifest)
     product, images = file.product, file.images
 
     def declaration() -> bytes:
         return _bytes(product.certification_declaration)
 
     def provisioning() -> Image:
-        return _image(manifest, images.provisioning, "provisioning", file.key_storage)
+        return image(manifest, images.provisioning, "provisioning", file.key_storage)
 
     def operational() -> Image:
-        return _image(manifest, images.operational, "operational", file.key_storage)
+        return image(manifest, images.operational, "operational", file.key_storage)
 
     def anchors() -> TrustAnchors:
+        if pai is None or paa is None or file.procedure != "provisioning-link":
+            return NO_ANCHORS
         return TrustAnchors(pai=_certificate(pai), paa=_certificate(paa))
+
+    def delivery() -> Delivery | None:
+        return _delivery(file)
 
     _check_all(
         path,
@@ -157,6 +186,7 @@ def load(path: Path, pai: Path, paa: Path) -> Recipe:
             "images.provisioning": provisioning,
             "images.operational": operational,
             "pki.pai and pki.paa of the line's configuration": anchors,
+            "partner": delivery,
         },
     )
     return Recipe(
@@ -177,7 +207,22 @@ def load(path: Path, pai: Path, paa: Path) -> Recipe:
         lock=file.lock.lock if file.lock else None,
         strings=file.factory_data.strings,
         passcode_in_flash=file.factory_data.passcode,
+        delivery=delivery(),
     )
+
+
+def _delivery(file: RecipeFile) -> Delivery | None:
+    if file.procedure == "provisioning-link":
+        return None
+    partner = file.partner or PartnerTable()
+    if partner.script is not None and not partner.script.is_file():
+        raise ValueError(f"there is no script {partner.script}")
+    try:
+        trust = trust_files.load(partner.trust_store)
+    except TrustUnreadable as fault:
+        raise ValueError(str(fault)) from fault
+    production = True if file.trust is Trust.PRODUCTION else None
+    return Delivery(partner.script, partner.within, Commissioner(trust, production))
 
 
 def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
@@ -194,7 +239,7 @@ def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
         raise ConfigurationInvalid(problems)
 
 
-def _validated(path: Path, model: type[Table]) -> Table:
+def validated(path: Path, model: type[Table]) -> Table:
     try:
         return model.model_validate(read_toml(path), context={"folder": path.parent.resolve()})
     except ValidationError as exc:
@@ -256,7 +301,7 @@ def _named(manifest: Manifest, name: str) -> ImageTable:
     raise ValueError(f"the manifest has no image {name}; it has {', '.join(image.name for image in manifest.image)}")
 
 
-def _image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
+def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
     """The image, read and held against its manifest and the memory map."""
     table = _named(manifest, name)
     if table.kind != kind:

@@ -5,7 +5,7 @@ import os
 import uvloop
 
 from station import config as configuration
-from station import recipe_files
+from station import works
 from station.adapters import logs
 from station.cli.places import ConfigOption, config_path
 
@@ -19,8 +19,8 @@ def run(config: ConfigOption = None) -> None:
     from station import daemon
 
     loaded = configuration.load(config_path(config))
-    recipe = recipe_files.load(loaded.recipe, loaded.pki.pai, loaded.pki.paa)
+    work = works.load(loaded)
     os.umask(0o077)  # what the programmer writes for us holds factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
     with logs.configured(loaded.log.level, loaded.log.file):
-        uvloop.run(daemon.run(loaded, recipe))
+        uvloop.run(daemon.run(loaded, work))

@@ -164,4 +164,5 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
 def _sentence(totals: Totals) -> str:
     judged = f", {totals.passed_first} of {totals.judged} judged passed first time" if totals.judged else ""
     attempts = f"{totals.attempts} attempts: {totals.passed} pass, {totals.failed} fail, {totals.void} void"
-    return f"{totals.units} units{judged}; {attempts}"
+    laboratory = f"; {totals.laboratory} of them for the laboratory" if totals.laboratory else ""
+    return f"{totals.units} units{judged}; {attempts}{laboratory}"

@@ -8,13 +8,12 @@ from station.images import check_reads_factory_data, check_vector_table
 from station.laboratory import Laboratory
 from station.matter import device_information
 from station.matter.factory_data import FactoryData, Tag
-from station.recipe import FACTORY_DATA_REGION, Delivery, Image, Recipe, Trust, TrustAnchors, Verify
+from station.recipe import FACTORY_DATA_REGION, NO_ANCHORS, Delivery, Image, Recipe, Trust, Verify
 from station.st.arguments import UsageInvalid
 from station.st.plan import IdentityRule, Placed, Plan
 from station.st.sources import CERTIFIED, ONBOARDING, check_whole
 
 SERIAL_NUMBER_ROOM = 32 - len("-000000")  # Matter Core specification 11.1.5.16: 32 bytes
-NO_ANCHORS = TrustAnchors(b"", b"")  # nothing that a PKI of ours would issue is expected
 OWN = frozenset(
     {*ONBOARDING, Tag.SPAKE2_SETUP_PASSCODE, Tag.SERIAL_NUMBER, Tag.MANUFACTURING_DATE, Tag.ROTATING_DEVICE_ID}
 )

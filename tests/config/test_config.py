@@ -55,6 +55,7 @@ def test_the_environment_overrides(file: Path) -> None:
     loaded = config.load(
         file, {"STATION__PKI__URL": "https://other/est", "STATION__BOARD__BOOT_WITHIN": "2.5", "HOME": "/"}
     )
+    assert loaded.pki
     assert (loaded.pki.url, loaded.board.boot_within) == ("https://other/est", 2.5)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.ledger.ledger import Ledger
+from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Confirmed, FactoryDataWritten, LaboratoryUnit, Passed, Phase, UnitIdentified
 from station.domain.credentials import Credentials
 from station.domain.identity import GivenIdentity, IdentityState
@@ -70,6 +71,8 @@ async def test_the_development_certificate_makes_a_laboratorys_unit(tmp_path: Pa
             assert journal.attempt.laboratory
     states = rows(tmp_path / "ledger.sqlite", "SELECT state, count(*) FROM identity GROUP BY state")
     assert states == [("on_board", 2)]
+    totals = LedgerReader(tmp_path / "ledger.sqlite").totals()
+    assert (totals.passed, totals.laboratory, totals.judged, totals.passed_first) == (2, 2, 0, 0)
 
 
 async def test_a_given_identity_is_nobodys(tmp_path: Path) -> None:

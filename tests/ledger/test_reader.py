@@ -103,7 +103,7 @@ async def test_totals_count_attempts_and_first_pass_yield(ledger: Ledger, path: 
     await passed(await begun(ledger, secrets), board=2)
     await begun(ledger, secrets)
     assert LedgerReader(path).totals() == Totals(
-        attempts=5, passed=2, failed=1, void=1, units=2, judged=2, passed_first=1
+        attempts=5, passed=2, failed=1, void=1, units=2, judged=2, passed_first=1, laboratory=0
     )
 
 

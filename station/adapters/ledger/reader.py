@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select
 
 from station.adapters.ledger import events, sqlite, tables
-from station.domain.attempt import Event
+from station.domain.attempt import Event, LaboratoryUnit
 from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
@@ -113,6 +113,8 @@ class Totals:
     units: int
     judged: int
     passed_first: int
+    laboratory: int
+    """Attempts whose units are a laboratory's: no judgement of production."""
 
 
 class LedgerReader:
@@ -162,12 +164,14 @@ class LedgerReader:
 
     def totals(self) -> Totals:
         by_verdict = select(_attempt.c.verdict, func.count()).group_by(_attempt.c.verdict)
-        judged = _attempt.c.verdict.in_(["pass", "fail"])
+        of_laboratory = select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__).distinct()
+        judged = _attempt.c.verdict.in_(["pass", "fail"]) & _attempt.c.id.not_in(of_laboratory)
         first = select(func.min(_attempt.c.id)).where(judged, _attempt.c.uid.is_not(None)).group_by(_attempt.c.uid)
         firsts = select(_attempt.c.verdict, func.count()).where(_attempt.c.id.in_(first)).group_by(_attempt.c.verdict)
         with sqlite.reading(self._path) as connection:
             attempts = _counts(connection, by_verdict)
             units = _counts(connection, firsts)
+            laboratory = connection.execute(select(func.count()).select_from(of_laboratory.subquery())).scalar_one()
             identities = connection.execute(select(func.count()).select_from(_identity)).scalar_one()
         return Totals(
             attempts=sum(attempts.values()),
@@ -177,6 +181,7 @@ class LedgerReader:
             units=identities,
             judged=sum(units.values()),
             passed_first=units.get("pass", 0),
+            laboratory=laboratory,
         )
 
 

@@ -1,0 +1,81 @@
+"""A laboratory's recipe as TOML: `procedure = "reconfigure"`, the factory data of every board in a file, checked whole."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from station import recipe_files, trust_files
+from station.commissioner import Commissioner
+from station.config import FilePath
+from station.faults import Fault
+from station.laboratory import Laboratory
+from station.matter.factory_data import FactoryData
+from station.problems import ConfigurationInvalid, Problem
+from station.recipe import FACTORY_DATA_REGION, Image, KeyStorage
+from station.st import sources
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FactoryDataTable(_Table):
+    """ST's JSON, ST's records, or a dump of the flash; JSON goes over binary."""
+
+    json_file: FilePath | None = Field(default=None, alias="json")
+    binary: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _there_is_one(self) -> Self:
+        if not (self.json_file or self.binary):
+            raise ValueError("give json, binary, or both")
+        return self
+
+
+class ImagesTable(_Table):
+    manifest: FilePath
+    operational: str
+
+
+class LaboratoryFile(_Table):
+    name: str = Field(min_length=1, max_length=64)
+    procedure: Literal["reconfigure"]
+    factory_data: FactoryDataTable
+    trust_store: FilePath = trust_files.SHIPPED
+    images: ImagesTable | None = None
+
+
+def load(path: Path) -> Laboratory:
+    """The work in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
+    file = recipe_files.validated(path, LaboratoryFile)
+    try:
+        work = Laboratory(
+            name=file.name,
+            data=_data(file.factory_data),
+            address=FACTORY_DATA_REGION.address,
+            images=_images(file.images),
+            commissioner=Commissioner(trust_files.load(file.trust_store)),
+        )
+        work.check(datetime.now(UTC))
+    except (Fault, ValueError) as exc:
+        raise ConfigurationInvalid([Problem(path, "", str(exc))]) from exc
+    except OSError as exc:
+        raise ConfigurationInvalid([Problem(path, "", f"{exc.filename} cannot be read: {exc.strerror}")]) from exc
+    return work
+
+
+def _data(table: FactoryDataTable) -> FactoryData:
+    json, binary = (file.read_bytes() if file else None for file in (table.json_file, table.binary))
+    data = sources.read(json=json, binary=binary).data
+    sources.check_whole(data, certified=True)
+    return data
+
+
+def _images(table: ImagesTable | None) -> tuple[Image, ...]:
+    """The private key is in the input, so it is in flash."""
+    if table is None:
+        return ()
+    manifest = recipe_files.validated(table.manifest, recipe_files.Manifest)
+    return (recipe_files.image(manifest, table.operational, "operational", KeyStorage.FLASH),)

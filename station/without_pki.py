@@ -1,0 +1,18 @@
+"""The PKI and the secrets of work that needs none: a laboratory's, or a partner's. Asking for them is our bug."""
+
+from station.domain.credentials import Credentials
+from station.domain.identity import OnboardingSecrets
+from station.domain.target import UID
+
+
+class WithoutPKI:
+    """`ports.Authority` and `ports.SecretSource`."""
+
+    async def check(self) -> None:
+        """Nothing can be unavailable."""
+
+    async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:  # noqa: ARG002  the port's signature
+        raise ValueError("there is no PKI in this work")
+
+    async def take(self) -> OnboardingSecrets:
+        raise ValueError("there are no identities to be made in this work")

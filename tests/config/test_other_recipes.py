@@ -1,0 +1,94 @@
+"""Recipes of lines whose boards are certified by somebody else: checked whole before the line opens."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from station import laboratory_files, recipe_files
+from station.problems import ConfigurationInvalid
+from station.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "tests" / "vectors" / "st"
+
+
+def loaded(folder: Path, old: str = "[images]", new: str = "[images]") -> Recipe:
+    """The shipped recipe of ST's demonstration firmware, changed."""
+    text = (ROOT / "config" / "recipes" / "st-demonstration.toml").read_text().replace('"../../', f'"{ROOT}/')
+    text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
+    assert old in text
+    (folder / "recipe.toml").write_text(text.replace(old, new))
+    return recipe_files.load(folder / "recipe.toml", None, None)
+
+
+def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
+    """What it leaves is held against the shipped roots."""
+    delivery = loaded(tmp_path).delivery
+    assert delivery is not None
+    assert (delivery.script, delivery.within, len(delivery.commissioner.trust.paas)) == (None, 120, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"st-monitor"', '"partner-script"', "[partner] script belongs to"),
+        ("[images]", '[partner]\nscript = "x.py"\n[images]', "[partner] script belongs to"),
+        ("[images]", "[partner]\nwithin = 0\n[images]", "greater than 0"),
+        ("[images]", '[partner]\ntrust_store = "nowhere"\n[images]', "nowhere"),
+        ('"st-monitor"', '"provisioning-link"\n[partner]\nwithin = 5\n[unused]', "there is no such setting"),
+    ],
+)
+def test_a_partner_that_does_not_fit_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """With the setting to blame."""
+    with pytest.raises(ConfigurationInvalid, match=words.replace("[", r"\[")):
+        loaded(tmp_path, old, new)
+
+
+def laboratory(folder: Path, **changes: str) -> Path:
+    given = json.loads((VECTORS / "Full_FactoryData.json").read_text()) | changes
+    (folder / "data.json").write_text(json.dumps(given))
+    recipe = folder / "recipe.toml"
+    recipe.write_text('name = "bench"\nprocedure = "reconfigure"\n[factory_data]\njson = "data.json"\n')
+    return recipe
+
+
+def test_a_laboratorys_data_is_what_every_board_gets(tmp_path: Path) -> None:
+    """In front of nothing, if no firmware is named."""
+    work = laboratory_files.load(laboratory(tmp_path))
+    assert (len(work.data.records), work.address, work.images) == (17, 0x901C0000, ())
+
+
+def test_binary_will_do(tmp_path: Path) -> None:
+    """Records, or a dump; JSON goes over it."""
+    laboratory(tmp_path)
+    (tmp_path / "data.bin").write_bytes(laboratory_files.load(tmp_path / "recipe.toml").data_write.content)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace('json = "data.json"', 'binary = "data.bin"'))
+    assert len(laboratory_files.load(recipe).data.records) == 17
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"SPAKE2_SETUP_PASSCODE": "34567890"}, "verifier"),
+        ({"VENDOR_ID": "0xFFF2"}, "0xFFF2"),
+        ({"HARDWARE_VERSION": "65536"}, "HARDWARE_VERSION"),
+    ],
+)
+def test_what_a_commissioner_would_refuse_is_no_recipe(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    """The line does not open, and no secret is told."""
+    with pytest.raises(ConfigurationInvalid, match=words) as caught:
+        laboratory_files.load(laboratory(tmp_path, **changes))
+    assert "34567890" not in str(caught.value)
+
+
+def test_a_root_that_is_not_trusted_is_no_recipe(tmp_path: Path) -> None:
+    """The store is the line's own."""
+    shutil.copytree(ROOT / "config" / "trust", tmp_path / "trust")
+    (tmp_path / "trust" / "paa" / "Chip-Test-PAA-FFF1-Cert.der").unlink()
+    recipe = laboratory(tmp_path)
+    recipe.write_text('trust_store = "trust"\n' + recipe.read_text())
+    with pytest.raises(ConfigurationInvalid, match="there is no PAA"):
+        laboratory_files.load(recipe)
