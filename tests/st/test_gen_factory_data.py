@@ -16,6 +16,7 @@ import pytest
 
 from station.matter import factory_data, factory_data_json
 from station.matter.factory_data import Tag
+from tests.cli.commands import station
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "st"
@@ -136,6 +137,11 @@ def test_without_provisioning_the_input_is_flashed_as_it_is(desk: Desk) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert [desk.flash(probe, len(FULL)) for probe in desk.probes] == [FULL, FULL]
     assert not list(desk.folder.glob("*.bin"))
+    trust = ROOT / "config" / "trust"
+    stores = ("--paa-dir", str(trust / "paa"), "--cd-signers", str(trust / "cd-signers"), "--allow-test-keys")
+    image = desk.folder / "bench" / "boards" / desk.probes[0] / "qspi.bin"
+    page = station("board", "inspect", image, *stores, "--key-storage", "flash")
+    assert page.exit_code == 0, page.stdout
 
 
 def test_a_dump_of_one_board_goes_onto_others(desk: Desk) -> None:
