@@ -1,12 +1,13 @@
 """What a commissioner would say of factory data that has its certificates, wherever they came from. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from station.domain.credentials import Credentials
 from station.matter.attestation import Product
 from station.matter.certificates import TEST_VENDOR_IDS
 from station.matter.factory_data import FactoryData, Tag
+from station.matter.passcode import Passcode
 from station.matter.trust import TrustStore
 from station.matter.unit import Examination, check_unit
 
@@ -17,10 +18,18 @@ class Commissioner:
 
     trust: TrustStore = field(repr=False)
     production: bool | None = None
+    product: Product | None = None
+    """What is made; without one, what the factory data says of itself."""
 
-    def check(self, data: FactoryData, at: datetime) -> Credentials:
-        """The certificates of what was read back from a board, which is at fault if it is refused. `at` is now."""
-        check_unit(data, self._examination(data, at))
+    def check(
+        self, data: FactoryData, at: datetime, *, passcode: Passcode | None = None, key_in_flash: bool | None = None
+    ) -> Credentials:
+        """The certificates of what was read back from a board, which is at fault if it is refused. `at` is now.
+
+        Where passcode and place of the private key are known, the board is held against them.
+        """
+        examination = self._examination(data, at)
+        check_unit(data, replace(examination, passcode=passcode, key_in_flash=key_in_flash))
         return Credentials(data.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], data.records[Tag.PAI_CERTIFICATE])
 
     def check_input(self, data: FactoryData, at: datetime) -> None:
@@ -30,6 +39,7 @@ class Commissioner:
                 raise finding.fault
 
     def _examination(self, data: FactoryData, at: datetime) -> Examination:
-        vendor_id, product_id = data.number(Tag.VENDOR_ID) or 0, data.number(Tag.PRODUCT_ID) or 0
-        production = vendor_id not in TEST_VENDOR_IDS if self.production is None else self.production
-        return Examination(Product(vendor_id, product_id), self.trust, at, production)
+        said = Product(data.number(Tag.VENDOR_ID) or 0, data.number(Tag.PRODUCT_ID) or 0)
+        product = self.product or said
+        production = product.vendor_id not in TEST_VENDOR_IDS if self.production is None else self.production
+        return Examination(product, self.trust, at, production)

@@ -85,6 +85,8 @@ class Station:
             ledger = await enter(Ledger.open(config.ledger, station=config.station.name))
             for attempt in await ledger.close_open_attempts("station.stopped"):
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
+            for reason in recipe.trust_left_out:
+                log.warning("trust.left_out", reason=reason)
             pool: SecretSource = WithoutPKI()
             relay: Relay | WithoutPKI = WithoutPKI()
             if isinstance(recipe, Recipe):

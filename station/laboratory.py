@@ -35,6 +35,11 @@ class Laboratory:
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
     @property
+    def trust_left_out(self) -> tuple[str, ...]:
+        """What the trust store's folder holds and could not be used."""
+        return self.commissioner.trust.unreadable
+
+    @property
     def region(self) -> Region:
         return Region(self.address, READBACK_REGION.size)
 

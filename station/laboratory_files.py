@@ -14,6 +14,7 @@ from station.laboratory import Laboratory
 from station.matter.factory_data import FactoryData
 from station.problems import ConfigurationInvalid, Problem
 from station.recipe import FACTORY_DATA_REGION, Image, KeyStorage
+from station.recipe_tables import Manifest
 from station.st import sources
 
 
@@ -77,5 +78,5 @@ def _images(table: ImagesTable | None) -> tuple[Image, ...]:
     """The private key is in the input, so it is in flash."""
     if table is None:
         return ()
-    manifest = recipe_files.validated(table.manifest, recipe_files.Manifest)
+    manifest = recipe_files.validated(table.manifest, Manifest)
     return (recipe_files.image(manifest, table.operational, "operational", KeyStorage.FLASH),)

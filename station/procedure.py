@@ -1,7 +1,7 @@
 """The procedure: what happens to one board, top to bottom. Everything else exists so that this file can stay plain.
 
 A board is recognised first. Then the slot chooses: a new board is provisioned, one that holds its certificate is
-redelivered, a unit that has passed is reconfirmed. A laboratory's boards are reconfigured.
+redelivered, a unit that has passed is reconfirmed. Procedures without the line's PKI are in `other_procedures.py`.
 """
 
 import secrets
@@ -14,15 +14,12 @@ from station.domain.attempt import (
     CSRReceived,
     FactoryDataWritten,
     IdentityReserved,
-    LaboratoryUnit,
     Phase,
-    ProcedureChosen,
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
-from station.laboratory import Laboratory
 from station.link.messages import NONCE_SIZE
-from station.ports import AttemptLedger, Bench, Board, Job, Recognised
+from station.ports import Board, Job, Recognised
 from station.recipe import READBACK_REGION
 
 
@@ -74,59 +71,7 @@ async def reconfirm(job: Job, unit: Recognised) -> None:
     """See that a confirmed unit is still what it was; nothing is issued, and nothing written but a lock that is missing."""
     async with job.bench.board() as board:
         flash = unit.flash if unit.target.readable else None
-        await _confirm(job, unit, board, unit.identity.issued, flash)
-
-
-async def provision_by_partner(job: Job, unit: Recognised) -> None:
-    """As `provision`, with certificates that a partner's script or ST's own firmware puts on the board."""
-    factory_data = job.recipe.factory_data_write(unit.identity)
-    provisioner = job.recipe.provisioning_write(unit.identity)
-
-    async with job.bench.partner() as partner:
-        async with job.programmer.invocation(factory_data, provisioner) as programmer:
-            async with job.ledger.step(Phase.FLASH_DATA):
-                await job.ledger.record(FactoryDataWritten())
-                await programmer.written(factory_data)
-
-            async with job.ledger.step(Phase.FLASH_PROVISIONER):
-                await programmer.written(provisioner)
-
-        async with job.ledger.step(Phase.DELIVER):
-            await partner.deliver()
-
-    await finish(job, unit)
-
-
-async def finish(job: Job, unit: Recognised) -> None:
-    """Finish a board that a partner has provisioned; what stands in its flash is believed, not what the partner said."""
-    async with job.bench.board() as board:
-        flash = await _flash_operational(job, unit)
-        await _confirm(job, unit, board, None, flash)
-
-
-async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedger) -> None:
-    """Give a board the identity in a file, certificates and keys too: for the laboratory, without a PKI."""
-    factory_data, images = laboratory.data_write, laboratory.image_writes
-
-    async with ledger.step(Phase.RECOGNISE):
-        laboratory.check(datetime.now(UTC))
-        target = await bench.programmer.identify()
-        await ledger.record(UnitIdentified.of(target))
-        laboratory.check_part(target)
-        await ledger.record(LaboratoryUnit())
-        await ledger.record(ProcedureChosen(reconfigure.__name__))
-
-    async with bench.programmer.invocation(factory_data, *images, laboratory.region) as programmer:
-        async with ledger.step(Phase.FLASH_DATA):
-            await programmer.written(factory_data)
-
-        if images:
-            async with ledger.step(Phase.FLASH_OPERATIONAL):
-                for image in images:
-                    await programmer.written(image)
-
-        async with ledger.step(Phase.CONFIRM):
-            laboratory.check_readback(await programmer.read(laboratory.region))
+        await confirm(job, unit, board, unit.identity.issued, flash)
 
 
 async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
@@ -155,11 +100,11 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
 
 async def _ship(job: Job, unit: Recognised, board: Board, credentials: Credentials) -> None:
     """The operational firmware takes the provisioning firmware's place, and the unit is confirmed."""
-    flash = await _flash_operational(job, unit)
-    await _confirm(job, unit, board, credentials, flash)
+    flash = await flash_operational(job, unit)
+    await confirm(job, unit, board, credentials, flash)
 
 
-async def _flash_operational(job: Job, unit: Recognised) -> bytes:
+async def flash_operational(job: Job, unit: Recognised) -> bytes:
     """What stood in the factory data's place before the operational firmware came."""
     operational = job.recipe.operational_write(unit.identity)
 
@@ -172,7 +117,7 @@ async def _flash_operational(job: Job, unit: Recognised) -> bytes:
     return flash
 
 
-async def _confirm(
+async def confirm(
     job: Job, unit: Recognised, board: Board, credentials: Credentials | None, flash: bytes | None
 ) -> None:
     """What stands in flash is what was intended, the operational firmware presents it, and then the unit may be locked.
@@ -187,7 +132,7 @@ async def _confirm(
             credentials = delivered.credentials
         if flash is not None:
             job.recipe.check_readback(unit.identity, credentials, flash)
-            job.recipe.check_label(unit.identity, flash)
+            job.recipe.check_commissionable(unit.identity, flash, datetime.now(UTC))
         if job.recipe.operational_answers:
             said = await board.operational_identity()
             job.recipe.check_operational_identity(unit.identity, credentials, said)

@@ -194,6 +194,8 @@ class Recipe:
     operational_answers: frozenset[str]
     verify: Verify
     anchors: TrustAnchors
+    commissioner: Commissioner | None = None
+    """Where this line's own PKI certifies the boards."""
     lock: Lock | None = None
     strings: Strings = Strings.PLAIN
     passcode_in_flash: bool = True
@@ -207,6 +209,12 @@ class Recipe:
     @property
     def lot_name(self) -> str:
         return self.lot.name
+
+    @property
+    def trust_left_out(self) -> tuple[str, ...]:
+        """What the trust store's folder holds and could not be used."""
+        judge = self.delivery.commissioner if self.delivery else self.commissioner
+        return judge.trust.unreadable if judge else ()
 
     def factory_data(self, identity: Identity) -> FactoryData:
         """What this unit is born with: all but DAC, PAI and keys."""
@@ -338,9 +346,13 @@ class Recipe:
         if in_flash and not credentials.is_key(private_key or b""):
             raise ReadbackDiffers(Tag.DEVICE_ATTESTATION_PRIV_KEY.name)
 
-    def check_label(self, identity: Identity, flash: bytes) -> None:
-        """The codes of the label, read as a commissioner reads them, open this board: its verifier is recomputed."""
-        check_label(self.onboarding_payload(identity), factory_data.decode_readback(flash))
+    def check_commissionable(self, identity: Identity, flash: bytes, at: datetime) -> None:
+        """A commissioner accepts this board at this time, and the codes of its label open it: its verifier is recomputed."""
+        data = factory_data.decode_readback(flash)
+        check_label(self.onboarding_payload(identity), data)
+        if self.commissioner is not None:
+            in_flash = self.key_storage is KeyStorage.FLASH
+            self.commissioner.check(data, at, passcode=identity.secrets.passcode, key_in_flash=in_flash)
 
     def check_operational_identity(self, identity: Identity, credentials: Credentials, said: PresentedIdentity) -> None:
         """What the shipped firmware says of itself is what was provisioned."""

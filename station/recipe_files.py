@@ -1,154 +1,39 @@
 """Recipe and image manifest: TOML to a `Recipe`, checked whole before the line opens; every mistake at once with its place."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ValidationError
 
 from station import trust_files
 from station.commissioner import Commissioner
-from station.config import FilePath, Seconds, read_toml
+from station.config import read_toml
 from station.domain.identity import Lot
-from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2, Region
-from station.faults import TrustUnreadable
-from station.images import check_reads_factory_data, check_vector_table
+from station.domain.target import Region
+from station.faults import Fault
+from station.images import application_mistakes, vector_table_mistakes
+from station.matter.attestation import check_authority, check_certified, check_declaration
+from station.matter.certificates import check_issuer
 from station.matter.device_information import mistakes_in
 from station.matter.factory_data import FactoryData, Tag
+from station.matter.names import Identifiers
+from station.matter.rules import RuleBroken
+from station.matter.trust import TrustStore
+from station.matter.x509 import Certificate
 from station.problems import ConfigurationInvalid, Problem, problems_of
-from station.recipe import NO_ANCHORS, Delivery, Image, KeyStorage, Lock, Recipe, Strings, Trust, TrustAnchors, Verify
+from station.recipe import NO_ANCHORS, Delivery, Image, KeyStorage, Recipe, Trust, TrustAnchors
+from station.recipe_tables import ImageTable, LotTable, Manifest, PartnerTable, ProductTable, RecipeFile
 
-UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 APPLICATION = Region(0x08000000, 0x93000)  # above it the provisioning agent's own page, then the coprocessor
-RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}
-RDP_LEVELS_FOR_EVER = 2
-_COPROCESSOR = "only the coprocessor sets it"
-NOT_OURS = {"RDP": "readout_protection says it"} | dict.fromkeys(
-    ("ESE", "SFSA", "FSD", "DDS", "C2OPT", "NBRSD", "SBRSA", "SNBRSA", "BRSD", "SBRV", "IPCCDBA"), _COPROCESSOR
-)
 MAX_SERIAL_NUMBER = 32  # bytes, Matter Core specification 11.1.5.16
 
 Table = TypeVar("Table", bound=BaseModel)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProductTable(_Table):
-    """What all units of the product have in common; limits of the Matter Core specification, 11.1.5."""
-
-    vendor_id: UInt16
-    product_id: UInt16
-    vendor_name: str = Field(min_length=1, max_length=32)
-    product_name: str = Field(min_length=1, max_length=32)
-    hardware_version: UInt16
-    hardware_version_string: str = Field(min_length=1, max_length=64)
-    certification_declaration: FilePath
-
-
-class LotTable(_Table):
-    name: str = Field(min_length=1, max_length=32)
-    serial_number: str = Field(description="a pattern with one number in it, such as LIGHT-{:06d}")
-    first: int = Field(default=1, ge=0)
-    size: int = Field(gt=0)
-
-
-class Spake2Table(_Table):
-    iterations: int = Field(default=1000, ge=1000, le=100_000)
-
-
-class FactoryDataTable(_Table):
-    """What of the factory data depends on the firmware that reads it."""
-
-    strings: Strings = Strings.PLAIN
-    passcode: bool = True
-
-
-class ImagesTable(_Table):
-    manifest: FilePath
-    provisioning: str
-    operational: str
-    verify: Verify = Verify.FAST
-
-
-class LockTable(_Table):
-    """The option bytes that a confirmed unit gets last; names and values of RM0434 section 3.5."""
-
-    readout_protection: Literal[1, 2] = 1
-    irreversible: bool = False
-    option_bytes: dict[str, Annotated[int, Field(ge=0, le=0xFFFFFFFF)]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _irreversible_is_said(self) -> Self:
-        if self.readout_protection == RDP_LEVELS_FOR_EVER and not self.irreversible:
-            raise ValueError(
-                "readout_protection = 2 closes the debug port for ever, for the station and for ST, too: "
-                "say irreversible = true if that is meant"
-            )
-        return self
-
-    @field_validator("option_bytes")
-    @classmethod
-    def _may_be_set(cls, values: dict[str, int]) -> dict[str, int]:
-        for name in values:
-            if name.upper() in NOT_OURS:
-                raise ValueError(f"{name} is not set here: {NOT_OURS[name.upper()]}")
-        return values
-
-    @property
-    def lock(self) -> Lock:
-        return Lock({**self.option_bytes, "RDP": RDP_VALUES[self.readout_protection]})
-
-
-class PartnerTable(_Table):
-    """Who puts certificates on the boards instead of this line's PKI, and which roots they may go up to."""
-
-    script: FilePath | None = None
-    within: Seconds = 120
-    trust_store: FilePath = trust_files.SHIPPED
-
-
-class RecipeFile(_Table):
-    name: str = Field(min_length=1, max_length=64)
-    procedure: Literal["provisioning-link", "st-monitor", "partner-script"]
-    key_storage: KeyStorage
-    trust: Trust
-    product: ProductTable
-    lot: LotTable
-    spake2: Spake2Table = Spake2Table()
-    factory_data: FactoryDataTable = FactoryDataTable()
-    images: ImagesTable
-    lock: LockTable | None = None
-    partner: PartnerTable | None = None
-
-    @model_validator(mode="after")
-    def _the_partner_fits(self) -> Self:
-        has_script = self.partner is not None and self.partner.script is not None
-        if has_script is not (self.procedure == "partner-script"):
-            raise ValueError('[partner] script belongs to procedure = "partner-script", and to no other')
-        if self.partner is not None and self.procedure == "provisioning-link":
-            raise ValueError('[partner] belongs to the procedures "partner-script" and "st-monitor"')
-        return self
-
-
-class ImageTable(_Table):
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    file: FilePath
-    kind: Literal["provisioning", "operational"]
-    version: str
-    load_address: int
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    key_storage: KeyStorage
-    target: Literal["STM32WB55"]
-    answers: frozenset[Literal["identity", "proof"]] = frozenset()
-
-
-class Manifest(_Table):
-    image: tuple[ImageTable, ...]
+Checked = TypeVar("Checked")
 
 
 def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
@@ -160,8 +45,11 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     manifest = validated(file.images.manifest, Manifest)
     product, images = file.product, file.images
 
+    def commissioner() -> Commissioner:
+        return _commissioner(file, paa)
+
     def declaration() -> bytes:
-        return _bytes(product.certification_declaration)
+        return _declaration(file, commissioner().trust, pai, paa)
 
     def provisioning() -> Image:
         return image(manifest, images.provisioning, "provisioning", file.key_storage)
@@ -172,7 +60,10 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     def anchors() -> TrustAnchors:
         if pai is None or paa is None or file.procedure != "provisioning-link":
             return NO_ANCHORS
-        return TrustAnchors(pai=_certificate(pai), paa=_certificate(paa))
+        found = TrustAnchors(pai=_certificate(pai), paa=_certificate(paa))
+        production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
+        _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
+        return found
 
     def delivery() -> Delivery | None:
         return _delivery(file)
@@ -180,6 +71,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     _check_all(
         path,
         {
+            "trust_store": commissioner,
             "product": lambda: _check_product(product),
             "product.certification_declaration": declaration,
             "lot.serial_number": lambda: _check_pattern(file.lot),
@@ -204,6 +96,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
         operational_answers=_named(manifest, images.operational).answers,
         verify=images.verify,
         anchors=anchors(),
+        commissioner=commissioner() if file.procedure == "provisioning-link" else None,
         lock=file.lock.lock if file.lock else None,
         strings=file.factory_data.strings,
         passcode_in_flash=file.factory_data.passcode,
@@ -217,22 +110,57 @@ def _delivery(file: RecipeFile) -> Delivery | None:
     partner = file.partner or PartnerTable()
     if partner.script is not None and not partner.script.is_file():
         raise ValueError(f"there is no script {partner.script}")
-    try:
-        trust = trust_files.load(partner.trust_store)
-    except TrustUnreadable as fault:
-        raise ValueError(str(fault)) from fault
     production = True if file.trust is Trust.PRODUCTION else None
+    trust = _accepted(lambda: trust_files.load(file.trust_store))
     return Delivery(partner.script, partner.within, Commissioner(trust, production))
+
+
+def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
+    """Goes by the trust store; in development the line's own root counts, too."""
+    trust = _accepted(lambda: trust_files.load(file.trust_store))
+    if paa is not None and file.trust is Trust.DEVELOPMENT:
+        with suppress(OSError, ValueError, RuleBroken):  # which is said at the place of the line's certificates
+            trust = trust.with_root(_certificate(paa))
+    return Commissioner(trust, file.trust is Trust.PRODUCTION, file.product.certified)
+
+
+def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Path | None) -> bytes:
+    """The certification declaration, accepted for this product, and under the line's PAI where that can be read."""
+    product, production = file.product.certified, file.trust is Trust.PRODUCTION
+    content = _bytes(file.product.certification_declaration)
+    _accepted(lambda: check_certified(content, product, trust, production=production))
+    if (issuers := _issuers(pai, paa)) is not None:
+        made = Identifiers(product.vendor_id, product.product_id)
+        _accepted(lambda: check_declaration(content, product, made, *issuers, trust, production=production))
+    return content
+
+
+def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certificate] | None:
+    """The line's PAI and PAA; None where there is none, or none that is good, which is said at its own place."""
+    if pai is None or paa is None:
+        return None
+    try:
+        return check_issuer(_certificate(pai), _certificate(paa))
+    except (OSError, ValueError, RuleBroken):
+        return None
+
+
+def _accepted(check: Callable[[], Checked]) -> Checked:
+    """What the check returns; a refusal becomes the mistake of whoever wrote the file."""
+    try:
+        return check()
+    except Fault as fault:
+        raise ValueError(str(fault)) from fault
 
 
 def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
     """Makes everything once to find all that is wrong; it is made again for use, from files that are known to be good."""
-    problems = []
+    problems: list[Problem] = []
     for place, make in makers.items():
         try:
             make()
         except ValueError as exc:
-            problems.append(Problem(file, place, str(exc)))
+            problems.extend(Problem(file, place, text) for text in map(str, exc.args))
         except OSError as exc:
             problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}"))
     if problems:
@@ -261,7 +189,7 @@ def _product(product: ProductTable, declaration: bytes) -> dict[Tag, bytes]:
 def _check_product(product: ProductTable) -> None:
     """Names and numbers as Matter wants them: lengths are in bytes, and not every number can be assigned."""
     if mistakes := mistakes_in(FactoryData(_product(product, b"\0"))):
-        raise ValueError("; ".join(map(str, mistakes)))
+        raise ValueError(*mistakes)
 
 
 def _bytes(path: Path) -> bytes:
@@ -302,23 +230,26 @@ def _named(manifest: Manifest, name: str) -> ImageTable:
 
 
 def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
-    """The image, read and held against its manifest and the memory map."""
+    """The image, read and held against its manifest and the memory map; `ValueError` with all that is wrong with it."""
     table = _named(manifest, name)
+    image = Image(name, table.file.read_bytes(), table.version, table.load_address)
+    if mistakes := list(_image_mistakes(image, table, kind, key_storage)):
+        raise ValueError(*mistakes)
+    return image
+
+
+def _image_mistakes(image: Image, table: ImageTable, kind: str, key_storage: KeyStorage) -> Iterator[str]:
+    name, region = image.name, image.region
     if table.kind != kind:
-        raise ValueError(f"{name} is of kind {table.kind}, {kind} is needed")
+        yield f"{name} is of kind {table.kind}, {kind} is needed"
     if table.key_storage is not key_storage:
-        raise ValueError(f"{name} keeps the key in {table.key_storage}, the recipe asks for {key_storage}")
-    content = table.file.read_bytes()
-    image = Image(name, content, table.version, table.load_address)
+        yield f"{name} keeps the key in {table.key_storage}, the recipe asks for {key_storage}"
     if image.sha256 != table.sha256:
-        raise ValueError(f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}")
-    region = image.region
+        yield f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}"
     if not APPLICATION.holds(region):
-        raise ValueError(
+        yield (
             f"{name} takes 0x{region.address:08X} to 0x{region.end - 1:08X}, "
             f"an application 0x{APPLICATION.address:08X} to 0x{APPLICATION.end - 1:08X}"
         )
-    check_vector_table(name, content, region)
-    if kind == "operational":
-        check_reads_factory_data(name, content)
-    return image
+    wrong = application_mistakes if kind == "operational" else vector_table_mistakes
+    yield from wrong(name, image.content, region)

@@ -15,16 +15,9 @@ from station.domain.policy import Judged, consequence, counts_against_equipment
 from station.faults import BoardRemoved, Fault, LineFault, SlotFault, SlotSuspected, StationBug, UnitFault
 from station.laboratory import Laboratory
 from station.line import Line
+from station.other_procedures import finish, provision_by_partner, reconfigure
 from station.ports import AttemptJournal, Authority, Bench, BoardArrived, Job, Recognised
-from station.procedure import (
-    finish,
-    provision,
-    provision_by_partner,
-    recognise,
-    reconfigure,
-    reconfirm,
-    redeliver,
-)
+from station.procedure import provision, recognise, reconfirm, redeliver
 from station.recipe import Recipe
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM; a file that cannot be read is an error."""
+"""A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM; one that cannot be read is left out, and named."""
 
 from pathlib import Path
 
@@ -10,11 +10,9 @@ ENDINGS = frozenset({".der", ".pem", ".cer", ".crt"})
 
 
 def load(folder: Path) -> TrustStore:
-    """The store in a folder; raises `TrustUnreadable`."""
+    """The store in a folder; raises `TrustUnreadable` when there is nothing to go by."""
     paas, signers = (_files(folder / name) for name in ("paa", "cd-signers"))
     store = TrustStore.of(paas, signers)
-    if store.unreadable:
-        raise TrustUnreadable("; ".join(store.unreadable))
     if not store.paas or not store.cd_signers:
         raise TrustUnreadable(f"{folder} has {len(store.paas)} roots in paa/, {len(store.cd_signers)} in cd-signers/")
     return store

@@ -11,6 +11,7 @@ from station.matter.certificates import (
     Chain,
     check_assignable,
     check_chain,
+    check_issuer,
     read_certificate,
 )
 from station.matter.certification_declaration import CertificationDeclaration, Kind
@@ -72,13 +73,51 @@ def check_declaration(
 
     `dac` is what the unit's DAC names, or, before there is one, what it will name.
     """
+    declaration = check_certified(data, product, trust, production=production)
+    try:
+        _check_covers(declaration, dac, pai, paa)
+    except RuleBroken as broken:
+        raise DeclarationInvalid(broken.rule.name, broken.reason) from broken
+
+
+def check_certified(data: bytes, product: Product, trust: TrustStore, *, production: bool) -> CertificationDeclaration:
+    """Refuses with `DeclarationInvalid` a declaration that is not for this product, whoever certifies its units."""
     try:
         declaration = CertificationDeclaration.read(data)
         _check_signer(declaration, trust, production=production)
         _check_product(declaration, product, production=production)
-        _check_covers(declaration, dac, pai, paa)
     except RuleBroken as broken:
         raise DeclarationInvalid(broken.rule.name, broken.reason) from broken
+    return declaration
+
+
+def check_authority(
+    pai: bytes, paa: bytes, product: Product, trust: TrustStore, *, production: bool
+) -> tuple[Certificate, Certificate]:
+    """The PAI and the PAA that a line is configured for; refuses with `CredentialsInvalid` what no DAC could be under."""
+    try:
+        issuer, root = check_issuer(pai, paa)
+        _check_issues_for(issuer, product)
+        _check_root(root, trust, production=production)
+        check_assignable(Identifiers(product.vendor_id, product.product_id), allow_test_vendor=not production)
+    except RuleBroken as broken:
+        raise CredentialsInvalid(broken.rule.name, broken.reason) from broken
+    return issuer, root
+
+
+def _check_root(root: Certificate, trust: TrustStore, *, production: bool) -> None:
+    known = trust.paas.get(root.extensions.subject_key_id)
+    if known is None or known.der != root.der:
+        raise RuleBroken(Rule.K2, "PAA: it is not in the trust store")
+    if production and root.extensions.subject_key_id in TEST_PAA_KEY_IDS:
+        raise RuleBroken(Rule.K2, "PAA: a test root, on a production line")
+
+
+def _check_issues_for(issuer: Certificate, product: Product) -> None:
+    named = issuer.identifiers
+    if named.vendor_id != product.vendor_id or named.product_id not in {None, product.product_id}:
+        made = Identifiers(product.vendor_id, product.product_id)
+        raise RuleBroken(Rule.K4, f"PAI: it issues for {named}, and {made} is made")
 
 
 def _chain(attestation: Attestation, trust: TrustStore) -> Chain:
@@ -95,8 +134,7 @@ def _check_trusted(chain: Chain, trust: TrustStore, *, production: bool) -> None
         if Revoked.would_be(certificate) in trust.revoked:
             raise RuleBroken(Rule.K7, f"{profile.kind}: {certificate.serial_number:X} is revoked")
     check_assignable(chain.dac.identifiers, allow_test_vendor=not production)
-    if production and chain.paa.extensions.subject_key_id in TEST_PAA_KEY_IDS:
-        raise RuleBroken(Rule.K2, "PAA: a test root, on a production line")
+    _check_root(chain.paa, trust, production=production)
 
 
 def _check_signer(declaration: CertificationDeclaration, trust: TrustStore, *, production: bool) -> None:

@@ -81,6 +81,14 @@ def check_chain(chain: Chain, at: datetime) -> None:
         raise RuleBroken(Rule.K6, f"DAC: valid from {begins} to {chain.dac.valid_until}, and it is {at}")
 
 
+def check_issuer(pai: bytes, paa: bytes) -> tuple[Certificate, Certificate]:
+    """A PAI and the PAA above it, DER, each by the rules of its kind and linked; raises `RuleBroken`."""
+    issuer, root = read_certificate(PAI, pai), read_certificate(PAA, paa)
+    _check_link(PAI, issuer, PAA, root)
+    _check_agree("vendor", PAI, issuer.identifiers.vendor_id, PAA, root.identifiers.vendor_id)
+    return issuer, root
+
+
 def check_assignable(named: Identifiers, *, allow_test_vendor: bool) -> None:
     """Somebody may make a product with this vendor and product; raises `RuleBroken`."""
     if named.vendor_id not in VENDOR_IDS or named.product_id not in PRODUCT_IDS:

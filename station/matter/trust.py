@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from station.matter.certificates import PAA, Profile, read_certificate
 from station.matter.revocation import Revoked
@@ -45,6 +45,11 @@ class TrustStore:
             revoked=revoked,
             unreadable=tuple(unreadable),
         )
+
+    def with_root(self, paa: bytes) -> "TrustStore":
+        """This store, and one more PAA in it, DER; raises `RuleBroken`."""
+        certificate = read_certificate(PAA, paa)
+        return replace(self, paas={certificate.extensions.subject_key_id: certificate, **self.paas})
 
 
 def certificate_der(content: bytes) -> bytes:

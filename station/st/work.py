@@ -4,7 +4,7 @@ import hashlib
 
 from station.commissioner import Commissioner
 from station.domain.identity import GivenIdentity, Lot
-from station.images import check_reads_factory_data, check_vector_table
+from station.images import application_mistakes, vector_table_mistakes
 from station.laboratory import Laboratory
 from station.matter import device_information
 from station.matter.factory_data import FactoryData, Tag
@@ -90,12 +90,9 @@ def _check_provisionable(plan: Plan, data: FactoryData) -> None:
 
 def _image(placed: Placed, *, operational: bool) -> Image:
     image = Image(placed.path.name, placed.path.read_bytes(), "", placed.address)
-    try:
-        check_vector_table(str(placed.path), image.content, image.region)
-        if operational:
-            check_reads_factory_data(str(placed.path), image.content)
-    except ValueError as exc:
-        raise UsageInvalid([str(exc)]) from exc
+    wrong = application_mistakes if operational else vector_table_mistakes
+    if mistakes := list(wrong(str(placed.path), image.content, image.region)):
+        raise UsageInvalid(mistakes)
     return image
 
 

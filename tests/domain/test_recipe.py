@@ -1,13 +1,15 @@
 """A recipe's factory data and its options, and the label held against what was read back."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from station.commissioner import Commissioner
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
 from station.domain.target import UID
-from station.faults import ReadbackDiffers, VerifierWrong
+from station.faults import ReadbackDiffers, ReadbackRefused, VerifierWrong
 from station.matter import factory_data, onboarding
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
@@ -27,7 +29,8 @@ PRODUCT = (
     Tag.HARDWARE_VERSION,
     Tag.HARDWARE_VERSION_STRING,
 )
-PLAIN: Recipe = replace(RECIPE, product={tag: RECORDS[tag] for tag in PRODUCT})
+COMMISSIONER = Commissioner(EXAMINATION.trust, EXAMINATION.production, EXAMINATION.product)
+PLAIN: Recipe = replace(RECIPE, product={tag: RECORDS[tag] for tag in PRODUCT}, commissioner=COMMISSIONER)
 CREDENTIALS = Credentials(DAC.der, PAI.der)
 IDENTITY = Identity(
     uid=UID(bytes(12)),
@@ -94,8 +97,7 @@ def test_every_form_of_the_block_is_confirmed(
     data = finished(recipe)
     flash = factory_data.encode(data)
     recipe.check_readback(IDENTITY, CREDENTIALS, flash)
-    recipe.check_label(IDENTITY, flash)
-    assert not [finding for finding in EXAMINATION.of(data) if finding.fault]
+    recipe.check_commissionable(IDENTITY, flash, EXAMINATION.at)
 
 
 def test_the_label_tells_product_discriminator_and_passcode() -> None:
@@ -111,7 +113,7 @@ def test_the_label_tells_product_discriminator_and_passcode() -> None:
 def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
     """A commissioner would look for somebody else."""
     with pytest.raises(ReadbackDiffers) as caught:
-        PLAIN.check_label(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})))
+        PLAIN.check_commissionable(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
     assert caught.value.evidence == {"record": name}
 
 
@@ -126,7 +128,7 @@ def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
 def test_a_board_that_would_refuse_the_labels_passcode_is_refused(name: str, value: bytes) -> None:
     """The verifier is recomputed with the salt and iterations that were read back."""
     with pytest.raises(VerifierWrong):
-        PLAIN.check_label(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})))
+        PLAIN.check_commissionable(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
 
 
 def test_a_board_without_verifier_is_refused() -> None:
@@ -134,7 +136,15 @@ def test_a_board_without_verifier_is_refused() -> None:
     records = dict(finished(PLAIN).records)
     del records[Tag.SPAKE2_VERIFIER]
     with pytest.raises(VerifierWrong):
-        PLAIN.check_label(IDENTITY, factory_data.encode(FactoryData(records)))
+        PLAIN.check_commissionable(IDENTITY, factory_data.encode(FactoryData(records)), EXAMINATION.at)
+
+
+def test_a_board_that_a_commissioner_refuses_is_refused() -> None:
+    """Here because its certificate is not valid yet."""
+    flash = factory_data.encode(finished(PLAIN))
+    with pytest.raises(ReadbackRefused) as caught:
+        PLAIN.check_commissionable(IDENTITY, flash, EXAMINATION.at - timedelta(days=36500))
+    assert caught.value.rule == "K6"
 
 
 def test_an_identity_does_not_show_its_secrets() -> None:

@@ -1,0 +1,68 @@
+"""A line that is described wrongly does not open, and no board is touched."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from station.cli.demo_line import DemoLine, default_recipe
+from tests.line.standing_line import Standing
+from tests.line.station_demo import ROOT
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(60)]
+
+# What stands in the shipped recipe or manifest, what somebody wrote instead, and the place that must be named.
+MISTAKES = [
+    ('"STMicroelectronics"', f'"{"ü" * 17}"', "product: VENDOR_NAME"),
+    ('"STM32WB Demo App"', '"Lamp\\u0007"', "product: PRODUCT_NAME"),
+    ("hardware_version = 1\n", "hardware_version = 1\ndevice_type = 0x0100\n", "product.certification_declaration: "),
+    ('"LT26{:08d}"', '"LT26"', "lot.serial_number: "),
+    ('provisioning = "provisioning-flash"', 'provisioning = "provisioning-secure"', "images.provisioning: "),
+    ('kind = "operational"', 'kind = "provisioning"', "images.operational: "),
+    ('key_storage = "flash"', 'key_storage = "secure"', "images.operational: "),
+    ('file = "operational-flash.bin"', 'file = "operational-secure.bin"', "images.operational: "),
+]
+
+
+def test_nine_mistakes_are_nine_messages(tmp_path: Path) -> None:
+    """Each with its file and its place, all at once; and the command exits with 2."""
+    recipe = _spoiled(tmp_path)
+    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.0, None) as line:
+        standing = Standing(line)
+        line.processes["daemon"].terminate()
+        line.processes["daemon"].wait(30)
+        standing.bench("plug", "1", "2")
+        (line.folder / "pki" / "paa.pem").write_text("not a certificate")  # the ninth
+        config = line.folder / "line.toml"
+        config.write_text(config.read_text().replace(str(default_recipe()), str(recipe)))
+        command = [sys.executable, "-m", "station", "run", "--config", str(config)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
+        journal = [json.loads(text) for text in (line.folder / "bench.jsonl").read_text().splitlines()]
+    assert done.returncode == 2
+    told = done.stderr.splitlines()
+    assert len(told) == 9, done.stderr
+    places = [place for _, _, place in MISTAKES] + ["pki.pai and pki.paa of the line's configuration: "]
+    for place in set(places):
+        assert sum(f"{recipe}: {place}" in text for text in told) == places.count(place), (place, told)
+    assert not [entry for entry in journal if entry["event"] == "invocation"]
+
+
+def _spoiled(folder: Path) -> Path:
+    """The shipped recipe with every mistake; those of the operational image are in its manifest."""
+    recipe, manifest = folder / "recipe.toml", folder / "manifest.toml"
+    recipe.write_text(default_recipe().read_text().replace("../../firmware_images/manifest.toml", str(manifest)))
+    parts = (ROOT / "firmware_images" / "manifest.toml").read_text().split("[[image]]\n")
+    operational = next(at for at, part in enumerate(parts) if 'name = "operational-flash"' in part)
+    for old, new, place in MISTAKES:
+        if place == "images.operational: ":
+            assert old in parts[operational], old
+            parts[operational] = parts[operational].replace(old, new)
+        else:
+            assert old in recipe.read_text(), old
+            recipe.write_text(recipe.read_text().replace(old, new))
+    manifest.write_text("[[image]]\n".join(parts).replace('file = "', f'file = "{ROOT}/firmware_images/'))
+    declaration = ROOT / "config" / "recipes" / "certification-declaration.der"
+    recipe.write_text(recipe.read_text().replace("certification-declaration.der", str(declaration)))
+    return recipe
