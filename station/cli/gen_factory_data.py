@@ -153,6 +153,14 @@ async def _judged(
             return await batch.judge(usable, _report)
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What ended a group of tasks: the others were cancelled for it."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _report(outcome: Outcome) -> None:

@@ -5,10 +5,13 @@ import json
 import os
 import re
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +37,20 @@ class Desk:
 
     folder: Path
 
-    def run(self, line: str, *more: str, bench: bool = True) -> subprocess.CompletedProcess[str]:
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def command(self, line: str, *more: str, bench: bool = True) -> list[str]:
         places = ["-pp", "bench/STM32CubeProgrammer/bin", "--devices", "bench/dev/serial", "--state", "state"]
+        given = [*line.split(), *more, *(places if bench else [])]
+        return [sys.executable, "-m", "station", "gen-factory-data", *given]
+
+    def run(self, line: str, *more: str, bench: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "station", "gen-factory-data", *line.split(), *more, *(places if bench else [])],
+            self.command(line, *more, bench=bench),
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -250,6 +261,25 @@ def test_a_silent_board_is_given_up_at_the_deadline(desk: Desk) -> None:
     done = desk.run(newer(provisioner="provisioning-flash"), "--script-within", "2")
     assert done.returncode == 1
     assert done.stdout.count("partner.stuck") == 2
+
+
+def test_an_interruption_leaves_nothing_behind(desk: Desk) -> None:
+    """The script's process ends with the command, the port is free, and the next run voids what was open."""
+    line = newer(provisioner="provisioning-flash")
+    with subprocess.Popen(desk.command(line), cwd=desk.folder, env=desk.environment, stdout=subprocess.PIPE) as running:
+        transcripts = desk.folder / "state" / "transcripts" / "0000"
+        log = desk.folder / "state" / "gen-factory-data.jsonl"
+        while not log.exists() or log.read_text().count('"step": "deliver"') < 2:
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 130
+    again = desk.run(newer())
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(list(transcripts.iterdir())) == 4
+    with closing(sqlite3.connect(desk.folder / "state" / "ledger.sqlite")) as ledger:
+        verdicts = ledger.execute("SELECT verdict, fault FROM attempt ORDER BY id").fetchall()
+    assert verdicts == [("void", "station.stopped")] * 2 + [("pass", None)] * 2
 
 
 def test_no_board_is_an_error(tmp_path: Path) -> None:
