@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from station import config as configuration
 from station import control
@@ -55,7 +55,8 @@ def ports(
 ) -> None:
     """List probes and ports: physical path, slot, and whether each can be opened. No target is touched.
 
-    Ports that a running daemon serves are not opened. Exits 1 if one cannot be used.
+    A board at a place that is no slot is ignored by the daemon. Ports that a running daemon serves are not opened. Exits 1 if
+    one cannot be used.
     """
     loaded = _configuration(config, devices)
     folder = devices or (loaded.hotplug.directory if loaded else Path("/dev/serial"))
@@ -116,8 +117,9 @@ async def _opens(path: str) -> str:
 
 
 def _table(found: list[Port]) -> Table:
-    table = Table("path", "slot", "probe", "port", "port opens", "probe access", "remark")
+    table = Table("slot", Column("path", overflow="fold"), "probe", Column("port", overflow="fold"), "opens", "access")
     for port in found:
-        slot, probe = port.slot or "none: never touched", port.probe or "no serial number"
-        table.add_row(port.path, slot, probe, port.tty, port.opens, port.probe_access, port.refused or "")
+        probe = port.probe or "no serial number"
+        remark = f"{port.opens}. {port.refused}" if port.refused else port.opens
+        table.add_row(port.slot or "none", port.path, probe, port.tty, remark, port.probe_access)
     return table

@@ -38,6 +38,12 @@ def test_each_port_is_listed_with_its_probe_and_whether_it_opens(devices: Path) 
     assert done.exit_code == 1
 
 
+def test_the_table_keeps_whole_paths(devices: Path) -> None:
+    """They are what goes into the configuration."""
+    done = CliRunner().invoke(app, ["ports", "--devices", str(devices)], env={"COLUMNS": "300"})
+    assert "pci-0-usb-0:1.1 " in done.stdout
+
+
 def test_an_empty_bench_is_said_in_words(tmp_path: Path) -> None:
     """And is no error."""
     done = CliRunner().invoke(app, ["ports", "--devices", str(tmp_path)])
