@@ -11,6 +11,8 @@ from station.faults import (
     FlashReadFailed,
     FlashWriteFailed,
     LineFault,
+    PartnerFailed,
+    PartnerRefused,
     PKIAuthorityWrong,
     PKIRefusedStation,
     PKIUnavailable,
@@ -74,6 +76,8 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     ProgrammerUnproven: Consequence(departure=True),
     TTYLost: Consequence(departure=True),
     TTYUnavailable: Consequence(departure=True),
+    PartnerFailed: Consequence(departure=True),
+    PartnerRefused: Consequence(departure=True),  # ST's scripts report a lost port as an error of theirs
     PKIUnavailable: Consequence(mends_itself=True),
     PKIRefusedStation: Consequence(mends_itself=True),
     PKIUntrusted: Consequence(mends_itself=True),
