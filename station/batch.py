@@ -13,7 +13,7 @@ from station.adapters.ledger import Ledger
 from station.adapters.secret_files import SecretFiles
 from station.adapters.verifiers import VerifierPool
 from station.config import BoardSection
-from station.domain.attempt import Attempt, Phase, Record, Verdict
+from station.domain.attempt import VERDICTS, Attempt, Phase, Record, Verdict
 from station.domain.identity import Identity
 from station.domain.policy import Suspicion
 from station.domain.target import UID, Target
@@ -21,7 +21,7 @@ from station.faults import Fault
 from station.laboratory import Laboratory
 from station.line import Line
 from station.matter import factory_data
-from station.ports import AttemptJournal, BoardArrived, SecretSource
+from station.ports import AttemptJournal, BoardArrived, BoardLeft, Hotplug, SecretSource
 from station.recipe import Delivered, KeyStorage, Recipe
 from station.slot import Slot, Visit
 from station.slot_bench import SlotBench
@@ -57,6 +57,7 @@ class Batch:
         self._secrets = secrets
         self._installation = installation
         self._state = state
+        self._slots: dict[str, Slot] = {}
         self._line = Line(Suspicion(0, 0))  # one attempt a board says nothing of slots and line
 
     @classmethod
@@ -76,11 +77,22 @@ class Batch:
             installation = Installation(cli, loader, scratch, state / "locks", Deadlines())
             yield cls(work, ledger, secrets, installation, state)
 
-    async def judge(self, arrivals: Sequence[BoardArrived], report: Callable[[Outcome], None]) -> list[Outcome]:
-        """Every board's outcome; `report` hears of each as it comes."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._judged(arrival, report), name=arrival.path) for arrival in arrivals]
+    async def judge(
+        self, arrivals: Sequence[BoardArrived], hotplug: Hotplug, report: Callable[[Outcome], None]
+    ) -> list[Outcome]:
+        """Every board's outcome; `report` hears of each as it comes. Boards that arrive later are not touched."""
+        async with asyncio.TaskGroup() as watching:
+            watch = watching.create_task(self._watch(hotplug), name="hotplug")
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._judged(arrival, report), name=arrival.path) for arrival in arrivals]
+            watch.cancel()
         return [task.result() for task in tasks]
+
+    async def _watch(self, hotplug: Hotplug) -> None:
+        while True:
+            event = await hotplug.next()
+            if isinstance(event, BoardLeft) and event.path in self._slots:
+                self._slots[event.path].board_left()
 
     async def _judged(self, arrival: BoardArrived, report: Callable[[Outcome], None]) -> Outcome:
         ended = asyncio.Event()
@@ -94,13 +106,14 @@ class Batch:
             return journals[-1]
 
         slot = Slot(slot_name(arrival), self._line, self._work, WithoutPKI(), begin, self._bench)
+        self._slots[arrival.path] = slot
         slot.board_arrived(arrival)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(slot.run(), name=f"slot {slot.name}")
             await ended.wait()
-            journal, verdict, fault, seconds = journals[0], slot.verdict, slot.fault, slot.seconds
+            journal, fault, seconds = journals[0], slot.fault, slot.seconds
             running.cancel()
-        assert verdict is not None  # the slot shows it in the same breath in which it is journalled
+        verdict = VERDICTS[journal.attempt.phase]
         outcome = Outcome(
             arrival, verdict, fault, journal.attempt, journal.serial_number, journal.key_storage, journal.block, seconds
         )

@@ -74,7 +74,7 @@ def _work(typed: Typed) -> int:
     state = typed.state or _state_folder()
     os.umask(0o077)  # what is written from here on holds factory data
     with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False):
-        outcomes = uvloop.run(_judged(work, found, state, boards))
+        outcomes = uvloop.run(_judged(work, found, state, typed.devices.absolute(), boards))
     if typed.keep:
         _keep(planned, outcomes)
     return _summed_up(outcomes, boards)
@@ -140,7 +140,7 @@ def _boards(devices: Path) -> list[BoardArrived]:
 
 
 async def _judged(
-    work: Recipe | Laboratory, found: installation.Found, state: Path, boards: Sequence[BoardArrived]
+    work: Recipe | Laboratory, found: installation.Found, state: Path, devices: Path, boards: Sequence[BoardArrived]
 ) -> list[Outcome]:
     """Every board that may be touched, judged; Ctrl-C and SIGTERM stop the programmers in order."""
     task = asyncio.current_task()
@@ -149,8 +149,11 @@ async def _judged(
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     usable = [board for board in boards if board.refused is None]
     try:
-        async with Batch.opened(work, found.cli, found.loader, state, len(boards)) as batch:
-            return await batch.judge(usable, _report)
+        async with (
+            Batch.opened(work, found.cli, found.loader, state, len(boards)) as batch,
+            links.watching(devices) as hotplug,
+        ):
+            return await batch.judge(usable, hotplug, _report)
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:

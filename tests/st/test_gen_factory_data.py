@@ -282,6 +282,30 @@ def test_an_interruption_leaves_nothing_behind(desk: Desk) -> None:
     assert verdicts == [("void", "station.stopped")] * 2 + [("pass", None)] * 2
 
 
+def test_a_board_that_is_pulled_is_void_and_the_others_go_on(desk: Desk) -> None:
+    """Its script is stopped at once; what it was told by then is nobody's fault."""
+    script = desk.folder / "slow.py"
+    script.write_text(
+        "import common, pathlib, time\n"
+        "from st_manner import Provisioning as theirs\n"
+        "def Provisioning(mode, header, port):\n"
+        "    if port.endswith('ttyACM0'): pathlib.Path('waiting').touch(); time.sleep(60)\n"
+        "    return theirs(mode, header, port)\n"
+    )
+    shutil.copy(ST_MANNER, desk.folder)
+    command = desk.command(newer().replace(str(ST_MANNER), str(script)))
+    with subprocess.Popen(command, cwd=desk.folder, env=desk.environment, stdout=subprocess.PIPE, text=True) as running:
+        while not (desk.folder / "waiting").exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        unplug = [sys.executable, "-m", "virtual_bench", "unplug", "1", "--dir", str(desk.folder / "bench")]
+        subprocess.run(unplug, cwd=ROOT, check=True, capture_output=True)
+        said, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert re.search(r"ttyACM0/\.\.\w{4}: VOID, [0-9.]+ s: board\.removed", said)
+    assert re.search(r"ttyACM1/\.\.\w{4}: pass", said)
+
+
 def test_no_board_is_an_error(tmp_path: Path) -> None:
     """And so is no programmer: what was looked at is said."""
     shutil.copy(VECTORS / "Full_FactoryData.json", tmp_path)
