@@ -1,0 +1,25 @@
+/* As much of an X.509 certificate as the board has to understand: who signed what, and whose key it names. */
+
+#ifndef AGENT_CERTIFICATE_H
+#define AGENT_CERTIFICATE_H
+
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct agent_certificate {
+    const uint8_t *body; /* TBSCertificate, which is what the issuer signed */
+    size_t body_length;
+    const uint8_t *serial_number; /* without a leading zero byte */
+    size_t serial_number_length;
+    const uint8_t *public_key; /* 65 bytes; NULL if it is not an uncompressed point of P-256 */
+    uint8_t signature[64];     /* r and s */
+    bool is_ecdsa_sha256;      /* else `signature` says nothing */
+};
+
+/* Points into `der`. AGENT_PARAMETER for what is not a certificate in DER, to its last byte. */
+enum agent_status agent_certificate_read(struct agent_certificate *certificate, const uint8_t *der, size_t length);
+
+#endif

@@ -1,0 +1,8 @@
+/* The version that all images of this tree have; it is in manifest.toml, too. */
+
+#ifndef IMAGES_VERSION_H
+#define IMAGES_VERSION_H
+
+#define IMAGE_VERSION "1.0.0"
+
+#endif

@@ -1,0 +1,93 @@
+/* USART1 on PB6 and PB7, which the board's ST-LINK turns into a serial port: 115200 8N1. */
+
+#include "cpu.h"
+#include "platform.h"
+#include "port.h"
+#include "registers.h"
+
+#define BAUD_RATE 115200u
+#define TX_PIN 6u
+#define RX_PIN 7u
+#define ALTERNATE_FUNCTION 7u
+
+/* Longer than the longest frame: one may come in while the answer to the one before is being computed. */
+#define RING 2048u
+
+static struct {
+    uint8_t bytes[RING];
+    volatile uint16_t in;  /* moved by the interrupt */
+    volatile uint16_t out; /* moved by whoever takes */
+} ring;
+
+void uart_interrupt(void);
+
+static void use_pin(unsigned pin)
+{
+    unsigned alternate = 4u * (pin % 8u);
+
+    GPIO_AFR(GPIOB_BASE, pin) = (GPIO_AFR(GPIOB_BASE, pin) & ~(15u << alternate)) | ALTERNATE_FUNCTION << alternate;
+    GPIO_PUPDR(GPIOB_BASE) = (GPIO_PUPDR(GPIOB_BASE) & ~(3u << 2u * pin)) | 1u << 2u * pin;
+    GPIO_MODER(GPIOB_BASE) = (GPIO_MODER(GPIOB_BASE) & ~(3u << 2u * pin)) | 2u << 2u * pin;
+}
+
+void uart_start(void)
+{
+    RCC_AHB2ENR |= RCC_AHB2ENR_GPIOB;
+    RCC_APB2ENR |= RCC_APB2ENR_USART1;
+    use_pin(TX_PIN);
+    use_pin(RX_PIN);
+    USART1_BRR = (PORT_CLOCK_HZ + BAUD_RATE / 2u) / BAUD_RATE;
+    USART1_CR3 = USART_CR3_RXFTCFG_HALF | USART_CR3_RXFTIE | USART_CR3_EIE;
+    USART1_CR1 = USART_CR1_FIFOEN | USART_CR1_IDLEIE | USART_CR1_RE | USART_CR1_TE | USART_CR1_UE;
+    NVIC_ISER(IRQ_USART1 / 32u) = BIT(IRQ_USART1 % 32u);
+}
+
+/* The FIFO is half full, or the line has fallen silent, or a byte came in damaged: its frame's CRC will tell. */
+void uart_interrupt(void)
+{
+    USART1_ICR = USART_ICR_ALL_ERRORS | USART_ICR_IDLECF;
+    while ((USART1_ISR & USART_ISR_RXFNE) != 0) {
+        uint8_t byte = (uint8_t)USART1_RDR;
+        uint16_t next = (uint16_t)((ring.in + 1u) % RING);
+
+        if (next != ring.out) { /* else it is lost, and so is its frame, which will be asked again */
+            ring.bytes[ring.in] = byte;
+            ring.in = next;
+        }
+    }
+}
+
+static size_t take(uint8_t *bytes, size_t room)
+{
+    size_t count = 0;
+
+    while (count < room && ring.out != ring.in) {
+        bytes[count++] = ring.bytes[ring.out];
+        ring.out = (uint16_t)((ring.out + 1u) % RING);
+    }
+    return count;
+}
+
+void platform_uart_send(const uint8_t *bytes, size_t count)
+{
+    while (count-- > 0) {
+        while ((USART1_ISR & USART_ISR_TXFNF) == 0)
+            ;
+        USART1_TDR = *bytes++;
+    }
+}
+
+size_t platform_uart_receive(uint8_t *bytes, size_t room, uint32_t within_ms)
+{
+    uint32_t begun = time_ms();
+    size_t count;
+
+    time_wake_at(begun + within_ms);
+    while ((count = take(bytes, room)) == 0 && !time_is_over(begun, within_ms)) {
+        cpu_interrupts_off();
+        if (ring.out == ring.in && !time_is_over(begun, within_ms))
+            cpu_sleep(); /* an interrupt that is kept off ends it all the same, so none is slept through */
+        cpu_interrupts_on();
+    }
+    return count;
+}

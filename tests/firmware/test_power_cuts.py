@@ -1,0 +1,96 @@
+"""The power goes after every single operation on flash and secure storage, or in the middle of it; then the board comes back."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from station.link.messages import Question
+from tests.firmware.host_board import PRODUCT, Authority, HostBoard, PowerGone, check_proof, key_in, point, records
+
+MAKE_CSR, STORE, PROVE = Question.MAKE_CSR, Question.STORE, Question.PROVE
+NONCE = bytes(range(32))
+
+
+class Station:
+    """What a station remembers of a board between two times that it is plugged in."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self.pai = authority.pai
+        self._certificates = b""
+        self.dac = b""
+        self.csr = b""
+
+    def provision(self, board: HostBoard) -> None:
+        """The same identity again, and for a key that has a DAC the same DAC. Raises PowerGone."""
+        csr = board.ask(MAKE_CSR)
+        if self.csr:
+            assert point(key_in(csr)) == point(key_in(self.csr)), "the board has lost its key"
+        else:
+            self.csr = csr
+            self.dac, self._certificates = self._authority.answer(csr)
+        assert board.ask(STORE, self._certificates) == b"\0"
+        check_proof(key_in(csr), NONCE, board.ask(PROVE, NONCE))
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["after", "amid"])
+@pytest.mark.parametrize("storage", ["flash", "secure"])
+def test_a_power_cut_can_always_be_repaired(
+    programs: dict[str, Path], tmp_path: Path, authority: Authority, storage: str, *, torn: bool
+) -> None:
+    """Whatever was cut: with its factory data written again if it is gone, the board gets the DAC that it was to have."""
+    cuts = 0
+    for cut in count(1):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        board = HostBoard(programs[storage], folder)
+        board.put_factory_data()
+        station = Station(authority)
+        torn_options = ["--torn"] if torn else []
+        try:
+            with board.power("--cut", str(cut), *torn_options):
+                station.provision(board)
+        except PowerGone:
+            cuts += 1
+        else:
+            break
+        if not _is_provisioned(board, station):
+            board.put_factory_data()
+        with board.power():
+            station.provision(board)
+        stored = records(board.block)
+        assert stored is not None
+        assert (stored[3], stored[4], stored[6]) == (station.dac, authority.pai, point(key_in(station.csr)))
+        assert (5 in stored) == (storage == "flash")
+    assert cuts > 20
+
+
+def test_a_cut_rewrite_leaves_no_list_that_could_be_taken_for_one(
+    new_board: Callable[[str], HostBoard], authority: Authority, tmp_path: Path
+) -> None:
+    """Old or new, or none: never a list that ends early."""
+    board = new_board("secure")
+    with board:
+        csr = board.ask(MAKE_CSR)
+    before = records(board.block)
+    seen = set()
+    for cut in count(1):
+        board.put_factory_data()
+        try:
+            with board.power("--cut", str(cut)):
+                board.ask(STORE, authority.answer(csr)[1])
+        except PowerGone:
+            found = records(board.block)
+            seen.add(None if found is None else found == before)
+            assert found is None or found == before or set(found) == {*before, 3, 4, 6}
+        else:
+            break
+    assert None in seen
+
+
+def _is_provisioned(board: HostBoard, station: Station) -> bool:
+    """As the station judges what it reads back: all that was intended, or it writes the factory data again."""
+    stored = records(board.block) or {}
+    return stored.items() >= PRODUCT.items() and stored.get(3) == station.dac and stored.get(4) == station.pai
