@@ -1,34 +1,41 @@
 """The application core of one board: without power, halted, or running what stands in its flash."""
 
 import asyncio
+from collections.abc import Callable
 
-from virtual_bench.firmware import model
-from virtual_bench.firmware.hardware import Hardware
-from virtual_bench.image import Image
+from virtual_bench.emulator import running
+from virtual_bench.hardware import Hardware
 
 
 class ApplicationCore:
     """What reset, halt and power do to the firmware."""
 
-    def __init__(self, hardware: Hardware, tasks: asyncio.TaskGroup, name: str) -> None:
+    def __init__(self, hardware: Hardware, tasks: asyncio.TaskGroup, name: str, crashed: Callable[[str], None]) -> None:
         self._hardware = hardware
         self._tasks = tasks
         self._name = name
+        self._crashed = crashed
         self._running: asyncio.Task[None] | None = None
+        self._crash: str | None = None
 
     def reset(self) -> None:
         """Starts the firmware from its reset vector, whatever ran before."""
         self.halt()
-        self._running = self._tasks.create_task(model.run(self._hardware), name=self._name)
+        self._running = self._tasks.create_task(self._run(), name=self._name)
 
     def halt(self) -> None:
+        self._crash = None
         if self._running is not None:
             self._running.cancel()
             self._running = None
 
     def state(self) -> str:
-        """What runs, in a word or two."""
+        """What it does, in a few words."""
         if self._running is None:
             return "halted"
-        image = Image.standing_in(self._hardware.internal)
-        return f"{image.kind} {image.version}" if image else "nothing"
+        return f"crashed: {self._crash}" if self._crash else "running"
+
+    async def _run(self) -> None:
+        self._crash = await running.run(self._hardware)
+        if self._crash is not None:
+            self._crashed(self._crash)

@@ -1,7 +1,7 @@
 """What every board and every run of the programmer on one bench shares."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from virtual_bench.clock import Clock
@@ -23,3 +23,5 @@ class Bench:
     journal: Journal
     tasks: asyncio.TaskGroup
     armed: list[Fault]
+    wireless_stack: bool = True  # on the coprocessors of its boards
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of the one core that executes

@@ -11,12 +11,13 @@ from virtual_bench import factory_data
 from virtual_bench.application_core import ApplicationCore
 from virtual_bench.bench import Bench
 from virtual_bench.faults import BoardFaults, Fault
-from virtual_bench.firmware.hardware import Hardware
 from virtual_bench.flash import Flash
+from virtual_bench.hardware import Hardware
 from virtual_bench.option_bytes import OptionBytes
 from virtual_bench.programmer.stop import PROBE_GONE, TARGET_LOST, Stop
 from virtual_bench.secure_storage import SecureStorage
 from virtual_bench.serial_port import SerialPort
+from virtual_bench.spoiled_chip import SpoiledChip
 from virtual_bench.wire import Wire
 
 NAME = "STM32WB5MM-DK"
@@ -71,12 +72,16 @@ class Board:
                 self.internal,
                 self.external,
                 self.secure_storage,
+                bench.wireless_stack,
                 self.wire,
                 bench.clock,
                 bench.profile,
+                SpoiledChip(self.faults, act),
+                bench.turn,
             ),
             bench.tasks,
             f"firmware of board {nameplate.number}",
+            lambda why: bench.journal.write("crashed", board=nameplate.number, why=why),
         )
         self.plugged = False
         self.plugging = 0  # how many times it was plugged in

@@ -40,6 +40,10 @@ def serve(
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML; see `virtual-bench fault --list`.")] = None,
     profile: Annotated[str, typer.Option(help=f"Host and probe: {', '.join(PROFILES)}.")] = DEFAULT_PROFILE,
     programmer_version: Annotated[str, typer.Option(help=f"Which to be: {', '.join(VERSIONS)}.")] = DEFAULT_VERSION,
+    *,
+    wireless_stack: Annotated[
+        bool, typer.Option("--wireless-stack/--no-wireless-stack", help="On the boards' coprocessors, which keep keys.")
+    ] = True,
 ) -> None:
     """Serve a bench until SIGINT or SIGTERM. Prints one line when it is ready, and writes DIR/bench.json.
 
@@ -56,7 +60,14 @@ def serve(
     except OSError as exc:
         raise _ended(USAGE, f"{faults}: {exc.strerror}") from exc
     settings = Settings(
-        directory.absolute(), probes, seed, time_scale, PROFILES[profile], VERSIONS[programmer_version], armed
+        directory.absolute(),
+        probes,
+        seed,
+        time_scale,
+        PROFILES[profile],
+        VERSIONS[programmer_version],
+        armed,
+        wireless_stack=wireless_stack,
     )
     try:
         _run(serve_bench(settings, lambda path: typer.echo(f"virtual-bench: ready, see {path}")))
@@ -126,7 +137,7 @@ def status(directory: Directory, *, as_json: AsJSON = False) -> None:
             )
             continue
         typer.echo(
-            "port {port}: board {board}, probe {probe} ({probe_state}), {tty}, UID {uid}, runs {firmware}, "
+            "port {port}: board {board}, probe {probe} ({probe_state}), {tty}, UID {uid}, {firmware}, "
             "phase {phase}".format_map({key: "none" if value is None else value for key, value in port.items()})
         )
 

@@ -1,6 +1,6 @@
 """What can be made to go wrong: the catalogue as data, and the faults that are armed for a board.
 
-A fault is only ever asked for by whoever behaves differently because of it: the wire, the programmer, or the hub.
+A fault is only ever asked for by whoever behaves differently because of it: the wire, the chip, the programmer, or the hub.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -82,6 +82,31 @@ CATALOGUE = {
             "The board's certificate request carries a signature that does not verify.",
             Nature.MOMENT,
             (Phase.AWAIT_CSR,),
+        ),
+        Kind(
+            "rng_error",
+            "The chip's random number generator finds its own seed wrong.",
+            Nature.MOMENT,
+            (Phase.AWAIT_CSR, Phase.CONFIRM),
+        ),
+        Kind(
+            "pka_error",
+            "The chip's public key accelerator ends an operation with an error.",
+            Nature.MOMENT,
+            ASKED,
+        ),
+        Kind(
+            "qspi_error",
+            "The external flash fails while the chip erases or programs it.",
+            Nature.MOMENT,
+            (Phase.DELIVER,),
+        ),
+        Kind(
+            "power_cut",
+            "The board is pulled out while its chip writes to a flash; what was being written is half done.",
+            Nature.MOMENT,
+            (Phase.AWAIT_CSR, Phase.DELIVER),
+            {"writes": Parameter(int, 0, "erasures and programs of the phase that come to their end before")},
         ),
         Kind(
             "secure_storage_written",

@@ -1,5 +1,6 @@
 """Flash memory in a file: erased to FF by the page, and a program operation can only clear bits."""
 
+import ctypes
 import mmap
 from pathlib import Path
 
@@ -42,6 +43,16 @@ class Flash:
         if was != ERASED * len(data):
             data = (int.from_bytes(was) & int.from_bytes(data)).to_bytes(len(data))
         self._cells[start : start + len(data)] = data
+
+    def restore(self, address: int, data: bytes) -> None:
+        """Undoes what was stored past `program`, by whoever knows `address_in_process`."""
+        start = address - self.base
+        self._cells[start : start + len(data)] = data
+
+    @property
+    def address_in_process(self) -> int:
+        """Where its first cell is in the memory of this process, for an emulated core; good until it is closed."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._cells))
 
     def flip(self, address: int) -> None:
         """One cell goes bad: its lowest bit is not what it was."""

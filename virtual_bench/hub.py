@@ -152,6 +152,7 @@ class Hub:
     def _deeds(self, port: int, board: Board) -> Mapping[str, Callable[[], object]]:
         return {
             "unplug": lambda: self.unplug(port),
+            "power_cut": lambda: self.unplug(port),
             "tty_gone": lambda: self._hang_up(board),
             "brown_out": board.brown_out,
             "secure_storage_written": board.secure_storage.occupy,

@@ -35,6 +35,7 @@ class Settings:
     profile: Profile = PROFILES[DEFAULT_PROFILE]
     version: Version = VERSIONS[DEFAULT_VERSION]
     faults: list[Fault] = field(default_factory=list)
+    wireless_stack: bool = True
 
 
 async def serve(settings: Settings, ready: Callable[[Path], None]) -> None:
@@ -67,6 +68,7 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
                 journal=journal,
                 tasks=tasks,
                 armed=list(settings.faults),
+                wireless_stack=settings.wireless_stack,
             )
             hub = Hub(bench, settings.probes)
             try:

@@ -50,16 +50,19 @@ class Wire:
             self._received += data
             self._news.set()
 
-    async def receive(self) -> bytes:
-        """For the firmware: what has arrived, at least one byte."""
-        while not self._received:
-            self._news.clear()
-            await self._news.wait()
+    def take(self) -> bytes:
+        """For the chip: what has arrived."""
         data, self._received = self._received, b""
         return data
 
+    async def arrival(self) -> None:
+        """For the chip: returns when there is something to take."""
+        while not self._received:
+            self._news.clear()
+            await self._news.wait()
+
     def send(self, data: bytes) -> None:
-        """From the firmware: bytes for the station."""
+        """From the chip: bytes for the station."""
         resets = self._resets
         for segment in self._said.feed(data):
             if self._faults.phase is Phase.FLASH_OPERATIONAL:

@@ -1,20 +1,14 @@
 """What the tests of the virtual bench use from outside: images, factory data, certificates, the programmer, a serial line."""
 
 import asyncio
-import hashlib
 import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-
+from tests.emulator.authority import PRODUCT, Authority, factory_data, key_in
 from virtual_bench import link
 from virtual_bench.board import Board
 from virtual_bench.fault_file import read
@@ -23,46 +17,15 @@ from virtual_bench.programmer.standin import EXECUTABLE, LOADER
 from virtual_bench.server import Settings, opened
 
 DATA_ADDRESS, APPLICATION = 0x901C0000, 0x08000000
-MAGIC = b"\xac" * 4
 DEADLINE = 10.0
-PRODUCT = {22: (0xFFF1).to_bytes(2, "little"), 24: (0x8004).to_bytes(2, "little"), 25: b"SN 0001"}
+IMAGES = Path(__file__).parents[2] / "firmware_images"
 HELLO, MAKE_CSR, STORE, PROVE, REFUSED = 0x01, 0x02, 0x03, 0x04, 0xFF
+AUTHORITY = Authority()
 
 
-def image(kind: str, size: int = 9000) -> bytes:
-    """A placeholder image, as firmware_images/ makes them."""
-    head = b"".join(number.to_bytes(4, "little") for number in (0x20030000, APPLICATION + 0x141))
-    head += b"BENCH IMAGE v1\0\0" + size.to_bytes(4, "little") + APPLICATION.to_bytes(4, "little")
-    body = (head + kind.encode().ljust(32, b"\0") + b"1.2.3".ljust(16, b"\0")).ljust(size - 32, b"\x5a")
-    return body + hashlib.sha256(body).digest()
-
-
-def factory_data(values: dict[int, bytes] | None = None) -> bytes:
-    """Records of tag, length and value, and the magic word, as ST's PC tool writes them."""
-    parts = (
-        tag.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value
-        for tag, value in (values or PRODUCT).items()
-    )
-    return b"".join(parts) + MAGIC
-
-
-def certificate(key: ec.EllipticCurvePublicKey, serial_number: int = 0x1234ABCD) -> bytes:
-    """A certificate for a key, DER, under an authority that nobody keeps."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key, serial_number, now, now + timedelta(days=1))
-    return builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.DER)
-
-
-def key_in(csr: bytes) -> ec.EllipticCurvePublicKey:
-    key = x509.load_der_x509_csr(csr).public_key()
-    assert isinstance(key, ec.EllipticCurvePublicKey)
-    return key
-
-
-def certificates(dac: bytes, pai: bytes = b"\x30PAI") -> bytes:
-    """STORE's payload."""
-    return b"".join(len(part).to_bytes(2, "little") + part for part in (dac, pai))
+def image(kind: str, size: int = 0) -> bytes:
+    """A firmware image, padded to a size as a product's would have it."""
+    return (IMAGES / f"{kind}.bin").read_bytes().ljust(size, b"\x5a")
 
 
 class Line:
@@ -179,7 +142,7 @@ class Station:
         (self.directory / name).write_bytes(content)
         return name
 
-    def writes(self, kind: str = "provisioning-flash", values: dict[int, bytes] | None = None) -> list[str]:
+    def writes(self, kind: str = "provisioning-flash", values: dict[int, bytes] = PRODUCT) -> list[str]:
         """The actions that write factory data and provisioning firmware, and reset."""
         data = self.file("data.bin", factory_data(values))
         firmware = self.file(f"{kind}.bin", image(kind))
@@ -191,7 +154,7 @@ class Station:
         status, output = await self.program(*self.connect(board), *self.writes(kind))
         assert status == 0, output
 
-    async def operational(self, board: Board, kind: str = "operational-flash") -> None:
+    async def operational(self, board: Board, kind: str = "operational-stand-in") -> None:
         firmware = self.file(f"{kind}.bin", image(kind))
         status, output = await self.program(*self.connect(board), "-d", firmware, hex(APPLICATION), "-v", "-rst")
         assert status == 0, output
@@ -200,9 +163,16 @@ class Station:
         """Brings a board to where its DAC is stored, and returns the DAC."""
         await self.provisioner(board, f"provisioning-{storage}")
         async with self.line(board) as line:
-            dac = certificate(key_in(await line.ask(MAKE_CSR)))
-            assert await line.ask(STORE, certificates(dac)) == b"\0"
+            dac = AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)))
+            assert await line.ask(STORE, AUTHORITY.certificates(dac)) == b"\0"
         return dac
+
+    async def crash(self, board: Board) -> str:
+        """Why a board's core stands still, once it does."""
+        async with asyncio.timeout(DEADLINE):
+            while not board.core.state().startswith("crashed"):
+                await asyncio.sleep(0.001)
+        return board.core.state()
 
     def journal(self, event: str) -> list[dict[str, object]]:
         """What bench.jsonl has of an event."""

@@ -62,7 +62,8 @@ async def test_a_bench_from_start_to_stop(tmp_path: Path) -> None:
         ports = json.loads(output)["ports"]
         assert status == 0
         assert [port["plugged"] for port in ports] == [True, False]
-        assert (ports[0]["firmware"], ports[0]["probe_state"], ports[0]["tty"]) == ("nothing", "free", "ttyACM0")
+        assert (ports[0]["probe_state"], ports[0]["tty"]) == ("free", "ttyACM0")
+        assert ports[0]["firmware"] == "crashed: nothing to execute at 0xFFFFFFFE"
         programmer = await asyncio.create_subprocess_exec(
             announced["programmer"], "-c", "port=SWD", stdout=asyncio.subprocess.DEVNULL
         )

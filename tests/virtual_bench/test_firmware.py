@@ -1,5 +1,6 @@
 """What the boards' firmware does, over a real serial line, after the programmer has put it there."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -8,21 +9,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from tests.emulator.authority import PRODUCT, Status, key_in
 from tests.virtual_bench.bench_client import (
     APPLICATION,
+    AUTHORITY,
     HELLO,
     MAKE_CSR,
-    PRODUCT,
     PROVE,
     STORE,
-    certificate,
-    certificates,
     image,
-    key_in,
     station,
 )
 from virtual_bench import factory_data
-from virtual_bench.firmware.questions import Status
 
 NONCE = bytes(range(32))
 CONTEXT = b"matter provisioning link v1"
@@ -43,7 +41,7 @@ async def test_a_board_says_hello_unasked_after_a_reset(tmp_path: Path) -> None:
         async with bench.line(board) as line:
             await bench.provisioner(board)
             body = await line.body()
-    assert body == bytes([HELLO | 0x80, 0, 1, 0, 0]) + board.nameplate.uid + b"1.2.3"
+    assert body == bytes([HELLO | 0x80, 0, 1, 0, 0]) + board.nameplate.uid + b"1.0.0"
 
 
 async def test_an_unasked_board_repeats_its_hello(tmp_path: Path) -> None:
@@ -100,7 +98,7 @@ async def test_the_operational_firmware_says_who_it_is_and_proves_it(tmp_path: P
         board = bench.hub.plug(1)
         dac = await bench.provisioned(board, storage)
         async with bench.line(board) as line:
-            await bench.operational(board, f"operational-{storage}")
+            await bench.operational(board, "operational-stand-in")
             await line.until(b"operational VID=FFF1 PID=8004 DAC=1234ABCD SN=SN 0001\r\n")
             check_proof(dac, await line.ask(PROVE, NONCE))
             assert await line.refusal(HELLO) == Status.UNKNOWN_QUESTION
@@ -121,9 +119,9 @@ async def test_proof_of_the_provisioning_firmware_verifies_under_the_dac(tmp_pat
         board = bench.hub.plug(1)
         await bench.provisioner(board)
         async with bench.line(board) as line:
-            dac = certificate(key_in(await line.ask(MAKE_CSR)))
+            dac = AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)))
             check_proof(dac, await line.ask(PROVE, NONCE))
-            await line.ask(STORE, certificates(dac))
+            await line.ask(STORE, AUTHORITY.certificates(dac))
             check_proof(dac, await line.ask(PROVE, NONCE))
 
 
@@ -134,25 +132,25 @@ async def test_the_same_dac_may_be_stored_again_and_no_other(tmp_path: Path) -> 
         dac = await bench.provisioned(board)
         before = board.external.read(factory_data.ADDRESS, factory_data.BLOCK)
         async with bench.line(board) as line:
-            other = certificate(key_in(await line.ask(MAKE_CSR)), serial_number=2)
-            assert await line.ask(STORE, certificates(dac)) == b"\0"
-            assert await line.refusal(STORE, certificates(other)) == Status.OTHER_DAC
+            other = AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)), serial_number=2)
+            assert await line.ask(STORE, AUTHORITY.certificates(dac)) == b"\0"
+            assert await line.refusal(STORE, AUTHORITY.certificates(other)) == Status.OTHER_DAC
         assert board.external.read(factory_data.ADDRESS, factory_data.BLOCK) == before
 
 
 async def test_statuses_tell_what_is_wrong(tmp_path: Path) -> None:
     """No key yet, a foreign key, lengths that do not add up, a certificate that is none, a short nonce, an unknown question."""
-    stranger = certificate(ec.generate_private_key(ec.SECP256R1()).public_key())
+    stranger = AUTHORITY.dac(ec.generate_private_key(ec.SECP256R1()).public_key())
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
         async with bench.line(board) as line:
             assert await line.refusal(PROVE, NONCE) == Status.NO_KEY
-            assert await line.refusal(STORE, certificates(stranger)) == Status.NO_KEY
+            assert await line.refusal(STORE, AUTHORITY.certificates(stranger)) == Status.NO_KEY
             await line.ask(MAKE_CSR)
-            assert await line.refusal(STORE, certificates(stranger)) == Status.NOT_MY_KEY
-            assert await line.refusal(STORE, certificates(stranger)[:-1]) == Status.PARAMETER
-            assert await line.refusal(STORE, certificates(b"\x30\x82")) == Status.PARAMETER
+            assert await line.refusal(STORE, AUTHORITY.certificates(stranger)) == Status.NOT_MY_KEY
+            assert await line.refusal(STORE, AUTHORITY.certificates(stranger)[:-1]) == Status.PARAMETER
+            assert await line.refusal(STORE, AUTHORITY.certificates(b"\x30\x82")) == Status.PARAMETER
             assert await line.refusal(PROVE, NONCE[:-1]) == Status.PARAMETER
             assert await line.refusal(0x55) == Status.UNKNOWN_QUESTION
 
@@ -177,8 +175,8 @@ async def test_certificates_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         status, _ = await bench.program(*bench.connect(board), *bench.writes(values=PRODUCT | filler))
         assert status == 0
         async with bench.line(board) as line:
-            dac = certificate(key_in(await line.ask(MAKE_CSR)))
-            assert await line.refusal(STORE, certificates(dac, bytes(600))) == Status.TOO_SMALL
+            dac = AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)))
+            assert await line.refusal(STORE, AUTHORITY.certificates(dac)) == Status.TOO_SMALL
 
 
 async def test_secure_storage_is_written_once(tmp_path: Path) -> None:
@@ -203,7 +201,7 @@ async def test_a_torn_store_leaves_the_key_and_can_be_done_again(tmp_path: Path)
         await bench.provisioner(board)
         async with bench.line(board) as line:
             again = await line.ask(MAKE_CSR)
-            assert await line.ask(STORE, certificates(certificate(key_in(first)))) == b"\0"
+            assert await line.ask(STORE, AUTHORITY.certificates(AUTHORITY.dac(key_in(first)))) == b"\0"
     assert key_in(again) == key_in(first)
 
 
@@ -216,21 +214,28 @@ async def test_the_agents_record_forgets_the_private_key_once_it_is_in_the_facto
         assert private not in board.internal.read(board.internal.base, board.internal.size)
 
 
+RANDOM = random.Random(4).randbytes(9000)
+
+
 @pytest.mark.parametrize(
     "spoiled",
     [
         b"\xff" * 9000,
-        image("provisioning-flash")[:-1] + b"\0",
-        image("provisioning-flash")[:-100],
+        RANDOM,
+        image("provisioning-flash")[:2000],
         b"\0" * 4 + image("provisioning-flash"),
-        image("something-else"),
+        image("provisioning-flash")[4:],
     ],
-    ids=["erased", "damaged", "truncated", "shifted", "unknown"],
+    ids=["erased", "random", "truncated", "shifted", "beheaded"],
 )
 async def test_a_board_without_a_whole_image_is_silent(tmp_path: Path, spoiled: bytes) -> None:
-    """It neither announces itself nor answers."""
+    """Its core crashes, the journal says where, and the station hears nothing."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
+        await bench.crash(board)
         board.internal.program(APPLICATION, spoiled)
-        board.reset()
-        assert board.core.state() == "nothing"
+        async with bench.line(board) as line:
+            board.reset()
+            why = await bench.crash(board)
+            assert line.heard == b""
+    assert f"crashed: {bench.journal('crashed')[-1]['why']}" == why

@@ -103,7 +103,7 @@ async def test_a_fresh_board_is_erased_and_silent(tmp_path: Path) -> None:
         assert (board.directory / "internal.bin").read_bytes() == b"\xff" * 0x100000
         assert (board.directory / "qspi.bin").read_bytes() == b"\xff" * 0x200000
         assert (board.directory / "secure_storage.json").read_text() == "[]\n"
-        assert board.core.state() == "nothing"
+        assert "0xFFFFFFFE" in await bench.crash(board)
 
 
 async def test_a_board_that_stands_in_the_way_is_put_aside(tmp_path: Path) -> None:

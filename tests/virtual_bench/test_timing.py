@@ -27,7 +27,7 @@ async def run_plan(bench: Station, board: Board) -> None:
     loader = ["-el", str(bench.directory / LOADER)]
     data = bench.file("data.bin", b"\x55" * 1600)
     provisioner = bench.file("provisioner.bin", image("provisioning-flash", 48_874))
-    operational = bench.file("operational.bin", image("operational-flash", 479_006))
+    operational = bench.file("operational.bin", image("operational-stand-in", 479_006))
     write_data = ["-d", data, hex(DATA_ADDRESS), "-v"]
     write_provisioner = ["-d", provisioner, hex(APPLICATION), "-v"]
     read_back = ["-r", hex(DATA_ADDRESS), "16384", "back.bin"]

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from virtual_bench.board import Board
-from virtual_bench.image import Image
 from virtual_bench.phases import Phase
 from virtual_bench.programmer.arguments import Action, CommandLine, Read, Reset, Run, SetOptions, Write
+
+PROVISIONERS_WORD, PRODUCTS_WORD = b"finish:", b"operational"  # what either says of itself on the serial port
 
 
 def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
@@ -21,7 +22,7 @@ def phase_of(action: Action, board: Board, directory: Path) -> Phase | None:
         case Write(address=address) if board.external.holds(address):
             return Phase.FLASH_DATA
         case Write() if board.internal.holds(action.address):
-            return _phase_of_application(directory / action.path, action.address, board)
+            return _phase_of_application(directory / action.path, board)
         case Read(address=address) if board.external.holds(address) and board.provisioned:
             return Phase.FLASH_OPERATIONAL
         case SetOptions():
@@ -30,11 +31,14 @@ def phase_of(action: Action, board: Board, directory: Path) -> Phase | None:
             return None
 
 
-def _phase_of_application(path: Path, address: int, board: Board) -> Phase:
-    """The image tells; where it cannot, a board that has no DAC yet needs the provisioning firmware."""
+def _phase_of_application(path: Path, board: Board) -> Phase:
+    """What the image can say tells; where it does not, a board that has no DAC yet needs the provisioning firmware."""
     try:
-        image = Image.beginning(path.read_bytes(), address)
+        image = path.read_bytes()
     except OSError:  # the programmer will say so
-        image = None
-    provisioning = image.kind.provisioning if image else not board.provisioned
-    return Phase.FLASH_PROVISIONER if provisioning else Phase.FLASH_OPERATIONAL
+        image = b""
+    if PROVISIONERS_WORD in image:
+        return Phase.FLASH_PROVISIONER
+    if PRODUCTS_WORD in image or board.provisioned:
+        return Phase.FLASH_OPERATIONAL
+    return Phase.FLASH_PROVISIONER

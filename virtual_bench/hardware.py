@@ -1,9 +1,11 @@
 """What a firmware can touch, and nothing more: the seam between a board and what runs on it."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
 from virtual_bench.clock import Clock
+from virtual_bench.emulator.chip_faults import ChipFaults
 from virtual_bench.flash import Flash
 from virtual_bench.secure_storage import SecureStorage
 from virtual_bench.timing import Profile
@@ -14,8 +16,11 @@ class UART(Protocol):
 
     def send(self, data: bytes) -> None: ...
 
-    async def receive(self) -> bytes:
-        """What has arrived, at least one byte."""
+    def take(self) -> bytes:
+        """What has arrived, which may be nothing."""
+
+    async def arrival(self) -> None:
+        """Returns when there is something to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,9 @@ class Hardware:
     internal: Flash
     external: Flash
     secure_storage: SecureStorage
+    has_wireless_stack: bool
     uart: UART
     clock: Clock
     profile: Profile
+    faults: ChipFaults
+    turn: asyncio.Lock  # held by the one core of the bench that executes

@@ -1,0 +1,144 @@
+"""One emulated chip on its own: flash files with an image in them, and a serial line that the test holds the other end of."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from virtual_bench import link
+from virtual_bench.clock import Clock
+from virtual_bench.emulator.chip import Chip, Outcome
+from virtual_bench.emulator.chip_time import SECOND
+from virtual_bench.flash import Flash
+from virtual_bench.hardware import Hardware
+from virtual_bench.secure_storage import SecureStorage
+from virtual_bench.timing import Profile
+
+UID = bytes.fromhex("0102030405060708090a0b0c")
+HEARD_WITHIN = 20 * SECOND  # of the chip's time
+
+
+@dataclass
+class Faults:
+    """What goes wrong inside the chip; each is the number of the deed at which it does, from 0."""
+
+    random: int | None = None
+    accelerator: int | None = None
+    external_write: int | None = None
+    power: int | None = None
+    asked: dict[str, int] = field(default_factory=dict)
+
+    def random_fails(self) -> bool:
+        return self._is_due("random")
+
+    def accelerator_fails(self) -> bool:
+        return self._is_due("accelerator")
+
+    def external_write_fails(self) -> bool:
+        return self._is_due("external_write")
+
+    def power_goes(self) -> bool:
+        return self._is_due("power")
+
+    def _is_due(self, name: str) -> bool:
+        count = self.asked.get(name, 0)
+        self.asked[name] = count + 1
+        wanted: int | None = getattr(self, name)
+        return count == wanted
+
+
+class NoLine:
+    """A serial line that leads nowhere: the test speaks to the chip itself."""
+
+    def send(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+    def take(self) -> bytes:
+        return b""
+
+    async def arrival(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Silent(Exception):
+    """The board said nothing that was waited for."""
+
+
+class ChipBench:
+    """A board's memories, and a chip on them that is started anew as often as wanted."""
+
+    def __init__(self, directory: Path, *, has_wireless_stack: bool = True) -> None:
+        self.internal = Flash(directory / "internal.bin", 0x08000000, 0x100000, 0x1000)
+        self.external = Flash(directory / "qspi.bin", 0x90000000, 0x200000, 0x10000)
+        self.secure_storage = SecureStorage(directory / "secure_storage.json")
+        self.faults = Faults()
+        self.has_wireless_stack = has_wireless_stack
+        self.chip: Chip | None = None
+        self._frames = link.FrameReader()
+        self._number = 0
+
+    def flash(self, image: bytes, address: int = 0x08000000) -> None:
+        self.internal.erase(self.internal.base, 0x93000)
+        self.internal.program(address, image)
+
+    def reset(self) -> Chip:
+        """Raises Crash if what is flashed cannot even start."""
+        self._frames = link.FrameReader()
+        self.chip = Chip(
+            Hardware(
+                UID,
+                self.internal,
+                self.external,
+                self.secure_storage,
+                self.has_wireless_stack,
+                NoLine(),
+                Clock(0),
+                Profile(),
+                self.faults,
+                asyncio.Lock(),
+            )
+        )
+        return self.chip
+
+    def hear(self, wanted: Callable[[bytes], bool], said: bytes = b"") -> bytes:
+        """What the board says until it is what is wanted. Raises Silent and Crash."""
+        chip = self.chip or self.reset()
+        ends = chip.time.now + HEARD_WITHIN
+        while chip.time.now < ends:
+            outcome = chip.run()
+            said += chip.usart.take_sent()
+            if wanted(said):
+                return said
+            if outcome is Outcome.SLEEPS:
+                chip.time.reach(min(chip.wakes_at(), ends))
+        raise Silent(said)
+
+    def hear_frame(self) -> bytes:
+        """The body of the next frame."""
+        bodies: list[bytes] = []
+
+        def whole(said: bytes) -> bool:
+            bodies[:] = link.FrameReader().feed(said)
+            return bool(bodies)
+
+        self.hear(whole)
+        return bodies[0]
+
+    def ask(self, question: int, payload: bytes = b"") -> bytes:
+        """Type and payload of the answer to a question, whatever else is said meanwhile."""
+        chip = self.chip or self.reset()
+        self._number = self._number % 255 + 1
+        chip.usart.arrive(link.encode(bytes([question, self._number]) + payload))
+        answers: list[bytes] = []
+
+        def answered(said: bytes) -> bool:
+            answers[:] = [body for body in link.FrameReader().feed(said) if body[1] == self._number]
+            return bool(answers)
+
+        self.hear(answered)
+        return answers[0][:1] + answers[0][2:]
+
+    def close(self) -> None:
+        self.chip = None
+        self.internal.close()
+        self.external.close()

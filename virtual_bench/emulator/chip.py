@@ -1,0 +1,207 @@
+"""The microcontroller from one reset to the next: core, memories and peripherals wired together, run a slice at a time."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from virtual_bench.emulator import clocks as rcc
+from virtual_bench.emulator.chip_faults import ChipFaults
+from virtual_bench.emulator.chip_time import MILLISECOND, NEVER, SECOND, ChipTime
+from virtual_bench.emulator.clocks import Clocks, Power
+from virtual_bench.emulator.coprocessor import Coprocessor
+from virtual_bench.emulator.cpu import CPU, Crash
+from virtual_bench.emulator.flash_controller import FlashController
+from virtual_bench.emulator.mailbox import Mailbox
+from virtual_bench.emulator.nor_flash import NORFlash
+from virtual_bench.emulator.peripheral import Peripheral
+from virtual_bench.emulator.pins import Pins
+from virtual_bench.emulator.pka import PKA
+from virtual_bench.emulator.quadspi import QUADSPI
+from virtual_bench.emulator.rng import RNG
+from virtual_bench.emulator.semaphores import Semaphores
+from virtual_bench.emulator.system_control import SystemControl
+from virtual_bench.emulator.timer import Timer
+from virtual_bench.emulator.usart import USART
+from virtual_bench.hardware import Hardware
+
+RAM = 0x20000000, 0x40000
+UID_PAGE, UID = 0x1FFF7000, 0x1FFF7590
+REGISTER_PAGES = {  # page of the bus: its size
+    0x40000000: 0x1000,
+    0x40013000: 0x1000,
+    0x48000000: 0x2000,
+    0x58000000: 0x5000,
+    0xA0001000: 0x1000,
+    0xE000E000: 0x1000,
+}
+BLOCK = 10  # address bits within what one peripheral has, or part of it
+TIMER_INTERRUPT, USART_INTERRUPT = 28, 36
+SLICE = 16_384  # instructions; a quarter of a millisecond, in which no UART overflows its FIFO
+STEPS = 64  # slices, and sleeps between them, before others have their turn
+SHORT_SLEEP = 2 * MILLISECOND  # is slept through at once
+UNMASKING = 64  # instructions until a core that masks interrupts lets them in, as a rule
+
+
+class Outcome(Enum):
+    RAN = "ran"
+    SLEEPS = "sleeps"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """A peripheral and the bit that gives it its clock."""
+
+    base: int
+    peripheral: Peripheral
+    gate: tuple[int, int] | None
+
+
+class PowerLost(Crash):
+    """The supply went in the middle of something."""
+
+
+class Chip:
+    """One STM32WB55. It starts as after a reset. Raises Crash if what stands at its reset vector cannot run."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self._cpu = CPU()
+        self._hardware = hardware
+        self.time = ChipTime()
+        self.time.next_interrupt = self._next_taken_interrupt
+        self.time.interrupt = self._cpu.stop
+        self._in_handler = False
+        self._wire_peripherals()
+        self._map_memories()
+        vectors = hardware.internal.read(hardware.internal.base, 8)
+        self._cpu.start(int.from_bytes(vectors[:4], "little"), int.from_bytes(vectors[4:], "little"))
+
+    def run(self) -> Outcome:
+        """Executes for a few milliseconds at most; when the chip sleeps, `wakes_at` tells how long. Raises Crash."""
+        for _ in range(STEPS):
+            self._take_interrupt()
+            handled = self._cpu.run(SLICE)
+            self.flash.settle()
+            if handled:
+                self._cpu.leave_exception()
+                self._in_handler = False
+            elif self.system.reset_requested:
+                return Outcome.RESET
+            elif self._cpu.sleeps():
+                if self.wakes_at() > self.time.now + SHORT_SLEEP:
+                    return Outcome.SLEEPS
+                self.time.reach(self.wakes_at())
+            else:
+                self.time.now += SLICE * SECOND // self.clocks.frequency
+        return Outcome.RAN
+
+    def wakes_at(self) -> int:
+        """When the next enabled interrupt is asserted, if nothing arrives."""
+        moments = [NEVER]
+        if self.system.enabled(TIMER_INTERRUPT):
+            moments.append(self.timer.interrupt_at())
+        if self.system.enabled(USART_INTERRUPT):
+            moments.append(self.usart.interrupt_at())
+        return min(moments)
+
+    def _next_taken_interrupt(self) -> int:
+        if self._in_handler or self._cpu.interrupts_masked:
+            return NEVER
+        return self.wakes_at()
+
+    def _take_interrupt(self) -> None:
+        """Enters the handler of an interrupt that is due. One that is masked gets its chance at the first moment it is not."""
+        if self._in_handler or self.wakes_at() > self.time.now:
+            return
+        steps = 0
+        while self._cpu.interrupts_masked:
+            steps += 1
+            if steps > UNMASKING or self._cpu.run(1) or self._cpu.sleeps():
+                return
+        if self.wakes_at() > self.time.now:
+            return
+        timer = self.system.enabled(TIMER_INTERRUPT) and self.timer.interrupt_at() <= self.time.now
+        number = TIMER_INTERRUPT if timer else USART_INTERRUPT
+        handler = int.from_bytes(self._cpu.read(self.system.vector(number), 4), "little")
+        self._cpu.enter_exception(16 + number, handler)
+        self._in_handler = True
+
+    def _wire_peripherals(self) -> None:
+        hardware, time, profile = self._hardware, self.time, self._hardware.profile
+        faults = _Spoiled(hardware.faults, self._cpu)
+        self.clocks = Clocks()
+        self.system = SystemControl()
+        self.timer = Timer(time, self.clocks)
+        port_b = Pins()
+        self.usart = USART(time, self.clocks, port_b, profile.uart_bytes * 10)
+        self.flash = FlashController(time, hardware.internal, faults, profile)
+        coprocessor = Coprocessor(self._cpu, hardware.secure_storage, has_wireless_stack=hardware.has_wireless_stack)
+        mailbox = Mailbox(time, coprocessor, profile.p256_operation)
+        quadspi = QUADSPI(time, NORFlash(time, hardware.external, faults, profile), self._show_window)
+        self._blocks: dict[int, Gated] = {}
+        self._place(0x40000000, self.timer, (rcc.APB1ENR1, 0))
+        self._place(0x40013800, self.usart, (rcc.APB2ENR, 14))
+        for bit, port in enumerate((Pins(), port_b, Pins(), Pins(), Pins())):
+            self._place(0x48000000 + 0x400 * bit, port, (rcc.AHB2ENR, bit))
+        self._place(0x58000000, self.clocks)
+        self._place(0x58000400, Power(mailbox.boot_coprocessor))
+        self._place(0x58000C00, mailbox, (rcc.AHB3ENR, 20))
+        self._place(0x58001000, RNG(time, self.clocks, faults), (rcc.AHB3ENR, 18))
+        self._place(0x58001400, Semaphores(), (rcc.AHB3ENR, 19))
+        self._place(0x58002000, PKA(time, faults, profile.p256_operation), (rcc.AHB3ENR, 16), blocks=5)
+        self._place(0x58004000, self.flash)
+        self._place(0xA0001000, quadspi, (rcc.AHB3ENR, 8))
+        self._place(0xE000E000, self.system, blocks=4)
+
+    def _place(
+        self, base: int, peripheral: Peripheral, gate: tuple[int, int] | None = None, *, blocks: int = 1
+    ) -> None:
+        for number in range(blocks):
+            self._blocks[(base >> BLOCK) + number] = Gated(base, peripheral, gate)
+
+    def _map_memories(self) -> None:
+        cpu, internal, external = self._cpu, self._hardware.internal, self._hardware.external
+        cpu.map_flash(internal.base, internal.size, internal.address_in_process, executable=True)
+        cpu.map_flash(external.base, external.size, external.address_in_process, executable=False)
+        self._show_window(visible=False)
+        cpu.on_store_to_flash(self.flash.stored)
+        cpu.map_memory(*RAM)
+        cpu.map_memory(UID_PAGE, 0x1000)
+        cpu.write(UID, self._hardware.uid)
+        for address, size in REGISTER_PAGES.items():
+            cpu.map_registers(address, size, self._read_register, self._write_register)
+
+    def _show_window(self, *, visible: bool) -> None:
+        self._cpu.show(self._hardware.external.base, self._hardware.external.size, visible=visible)
+
+    def _read_register(self, address: int, width: int) -> int:
+        found = self._blocks.get(address >> BLOCK)
+        if found is None:
+            self._cpu.refuse(Crash(f"a read at 0x{address:08X}, where no peripheral is"))
+            return 0
+        if found.gate is not None and not self.clocks.feeds(*found.gate):
+            return 0
+        return found.peripheral.read(address - found.base, width)
+
+    def _write_register(self, address: int, width: int, value: int) -> None:
+        found = self._blocks.get(address >> BLOCK)
+        if found is None:
+            self._cpu.refuse(Crash(f"a write at 0x{address:08X}, where no peripheral is"))
+        elif found.gate is None or self.clocks.feeds(*found.gate):
+            found.peripheral.write(address - found.base, width, value)
+
+
+class _Spoiled:
+    """The faults of the chip; when the power goes, the core goes with it."""
+
+    def __init__(self, faults: ChipFaults, cpu: CPU) -> None:
+        self._faults = faults
+        self._cpu = cpu
+        self.random_fails = faults.random_fails
+        self.accelerator_fails = faults.accelerator_fails
+        self.external_write_fails = faults.external_write_fails
+
+    def power_goes(self) -> bool:
+        goes = self._faults.power_goes()
+        if goes:
+            self._cpu.refuse(PowerLost("the power went"))
+        return goes

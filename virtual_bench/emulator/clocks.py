@@ -1,0 +1,74 @@
+"""Clocks (RCC) and power (PWR): what runs how fast, and which peripheral has a clock at all. Pure."""
+
+from collections.abc import Callable
+
+from virtual_bench.emulator.peripheral import Peripheral
+
+CR, CFGR, PLLCFGR, CRRCR, EXTCFGR = 0x00, 0x08, 0x0C, 0x98, 0x108
+READY = {0: 1, 8: 10, 16: 17, 24: 25}  # bits of CR: what is on, and whether it is ready
+PREFETCHED = 0x30000  # EXTCFGR: both prescalers are taken over
+MSI, HSI, HSE = 4_000_000, 16_000_000, 32_000_000
+CR4 = 0x0C
+BOOT_COPROCESSOR = 1 << 15
+AHB2ENR, AHB3ENR, APB1ENR1, APB2ENR = 0x4C, 0x50, 0x58, 0x60
+
+
+class Clocks(Peripheral):
+    """After a reset the core runs at 4 MHz, and nearly everything stands still."""
+
+    def __init__(self) -> None:
+        super().__init__({CR: 0x61, PLLCFGR: 0x22040100, AHB3ENR: 0x02080000})
+
+    def read(self, offset: int, width: int) -> int:
+        value = super().read(offset, width)
+        if offset == CR:
+            return value | sum(1 << ready for on, ready in READY.items() if value >> on & 1)
+        if offset == CFGR:
+            return value & ~0xC | (value & 3) << 2
+        if offset == CRRCR:
+            return value | (value & 1) << 1
+        if offset == EXTCFGR:
+            return value | PREFETCHED
+        return value
+
+    @property
+    def frequency(self) -> int:
+        """Of the core and the buses, whose own prescalers are not there."""
+        match self.registers.get(CFGR, 0) & 3:
+            case 0:
+                return MSI
+            case 1:
+                return HSI
+            case 2:
+                return HSE
+            case _:
+                return self._pll()
+
+    @property
+    def has_random_clock(self) -> bool:
+        """The oscillator of 48 MHz, without which the random number generator finds its clock wrong."""
+        return bool(self.registers.get(CRRCR, 0) & 1)
+
+    def feeds(self, register: int, bit: int) -> bool:
+        """Whether the bit of an enable register is set."""
+        return bool(self.registers.get(register, 0) >> bit & 1)
+
+    def _pll(self) -> int:
+        settings = self.registers[PLLCFGR]
+        source = {1: MSI, 2: HSI, 3: HSE}.get(settings & 3, 0)
+        divider, factor, output = (settings >> 4 & 7) + 1, settings >> 8 & 0x7F, (settings >> 29 & 7) + 1
+        return source // divider * factor // output or MSI
+
+
+class Power(Peripheral):
+    """Only one of its bits does something here: it lets the coprocessor boot."""
+
+    def __init__(self, boot_coprocessor: Callable[[], None]) -> None:
+        super().__init__()
+        self._boot_coprocessor = boot_coprocessor
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        booted = self.registers.get(CR4, 0) & BOOT_COPROCESSOR
+        super().write(offset, width, value)
+        if offset == CR4 and value & BOOT_COPROCESSOR and not booted:
+            self._boot_coprocessor()

@@ -1,0 +1,143 @@
+"""USART1 with its FIFOs: every byte takes its time on the line, in both directions. Pure."""
+
+from collections import deque
+
+from virtual_bench.emulator.chip_time import NEVER, SECOND, ChipTime
+from virtual_bench.emulator.clocks import Clocks
+from virtual_bench.emulator.peripheral import Peripheral
+from virtual_bench.emulator.pins import Pins
+
+CR1, CR3, BRR, ISR, ICR, RDR, TDR = 0x00, 0x08, 0x0C, 0x1C, 0x20, 0x24, 0x28
+ENABLED, RECEIVING, SENDING = 1 << 0, 1 << 2, 1 << 3  # CR1
+IDLE_INTERRUPT, RECEIVED_INTERRUPT = 1 << 4, 1 << 5
+FIFO_ENABLED = 1 << 29
+THRESHOLD_INTERRUPT = 1 << 28  # CR3
+THRESHOLDS = (1, 2, 4, 6, 7, 8)  # of a FIFO of eight, by bits 27:25 of CR3
+FRAMING_ERROR, OVERRUN, IDLE, RECEIVED, SENT, ROOM = 1 << 1, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7  # ISR
+BITS = 10  # of a byte on the line
+TX_PIN, RX_PIN, ON_PINS = 6, 7, 7
+TOLERANCE = 0.03
+
+
+class USART(Peripheral):
+    """The chip's end of the serial line that the board's ST-LINK turns into a serial port."""
+
+    def __init__(self, time: ChipTime, clocks: Clocks, pins: Pins, baud_rate: float) -> None:
+        super().__init__()
+        self._time = time
+        self._clocks = clocks
+        self._pins = pins
+        self._baud_rate = baud_rate
+        self._byte_time = round(BITS * SECOND / baud_rate)
+        self._coming: deque[int] = deque()  # bytes that the other end has sent
+        self._next_arrival = 0
+        self._falls_idle = NEVER
+        self._fifo: deque[int] = deque()
+        self._flags = 0
+        self._sent = bytearray()
+        self._quiet = 0  # when the last byte has left
+
+    def arrive(self, data: bytes) -> None:
+        """The other end says something; it begins now, or behind what it said before."""
+        self._receive()
+        if data and not self._coming:
+            self._next_arrival = self._time.now + self._byte_time
+            if self._falls_idle != NEVER:
+                self._next_arrival = max(self._next_arrival, self._falls_idle)
+        self._coming += data
+        self._falls_idle = NEVER if self._coming else self._falls_idle
+
+    def take_sent(self) -> bytes:
+        """What has left since it was asked last."""
+        data, self._sent = bytes(self._sent), bytearray()
+        return data
+
+    def interrupt_at(self) -> int:
+        """When its interrupt is asserted; a moment that has passed if it is now."""
+        self._receive()
+        control, more = self.registers.get(CR1, 0), self.registers.get(CR3, 0)
+        moments = [NEVER]
+        if more & THRESHOLD_INTERRUPT:
+            moments.append(self._filled_at(THRESHOLDS[min(more >> 25 & 7, 5)]))
+        if control & RECEIVED_INTERRUPT:
+            moments.append(self._filled_at(1))
+        if control & IDLE_INTERRUPT:
+            moments.append(0 if self._flags & IDLE else self._idle_at())
+        return min(moments)
+
+    def read(self, offset: int, width: int) -> int:
+        self._receive()
+        if offset == ISR:
+            return self._state()
+        if offset == RDR:
+            return self._fifo.popleft() if self._fifo else 0
+        return super().read(offset, width)
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        self._receive()
+        if offset == ICR:
+            self._flags &= ~value
+        elif offset == TDR:
+            self._send(value & 0xFF)
+        else:
+            super().write(offset, width, value)
+
+    def _state(self) -> int:
+        now = self._time.now
+        state = self._flags | (RECEIVED if self._fifo else 0) | (SENT if self._quiet <= now else 0)
+        room_at = self._quiet - self._depth * self._byte_time
+        if room_at <= now:
+            return state | ROOM
+        self._time.await_moment(room_at)
+        return state
+
+    def _send(self, byte: int) -> None:
+        if not self._is_on(SENDING) or not self._pins.serves(TX_PIN, ON_PINS):
+            return
+        self._quiet = max(self._quiet, self._time.now) + self._byte_time
+        self._sent.append(byte if self._in_step else 0xFF)
+
+    def _receive(self) -> None:
+        """Puts into the FIFO what has arrived by now."""
+        now = self._time.now
+        while self._coming and self._next_arrival <= now:
+            self._put(self._coming.popleft())
+            self._next_arrival += self._byte_time
+            if not self._coming:
+                self._falls_idle = self._next_arrival
+        if self._falls_idle <= now:
+            self._falls_idle = NEVER
+            self._flags |= IDLE
+
+    def _put(self, byte: int) -> None:
+        if not self._is_on(RECEIVING) or not self._pins.serves(RX_PIN, ON_PINS):
+            return
+        if len(self._fifo) >= self._depth:
+            self._flags |= OVERRUN
+        elif self._in_step:
+            self._fifo.append(byte)
+        else:
+            self._flags |= FRAMING_ERROR
+            self._fifo.append(0xFF)
+
+    def _filled_at(self, count: int) -> int:
+        missing = count - len(self._fifo)
+        if missing <= 0:
+            return 0
+        return self._next_arrival + (missing - 1) * self._byte_time if missing <= len(self._coming) else NEVER
+
+    def _idle_at(self) -> int:
+        return self._next_arrival + len(self._coming) * self._byte_time if self._coming else self._falls_idle
+
+    def _is_on(self, part: int) -> bool:
+        return self.registers.get(CR1, 0) & (ENABLED | part) == ENABLED | part
+
+    @property
+    def _depth(self) -> int:
+        return 8 if self.registers.get(CR1, 0) & FIFO_ENABLED else 1
+
+    @property
+    def _in_step(self) -> bool:
+        """Whether the baud rate is near enough that the other end understands."""
+        divider = self.registers.get(BRR, 0)
+        return bool(divider) and abs(self._clocks.frequency / divider / self._baud_rate - 1) < TOLERANCE

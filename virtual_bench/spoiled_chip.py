@@ -1,0 +1,36 @@
+"""The faults that a chip meets inside: each is asked for by the peripheral that fails, at the operation that fails."""
+
+import asyncio
+from collections.abc import Callable
+
+from virtual_bench.faults import BoardFaults, Fault
+from virtual_bench.phases import Phase
+
+
+class SpoiledChip:
+    """One board's chip, as its faults have it."""
+
+    def __init__(self, faults: BoardFaults, act: Callable[[Fault], None]) -> None:
+        self._faults = faults
+        self._act = act
+        self._writes = 0
+        self._counted: Phase | None = None
+
+    def random_fails(self) -> bool:
+        return self._faults.due("rng_error") is not None
+
+    def accelerator_fails(self) -> bool:
+        return self._faults.due("pka_error") is not None
+
+    def external_write_fails(self) -> bool:
+        return self._faults.due("qspi_error") is not None
+
+    def power_goes(self) -> bool:
+        """The board is gone as soon as the core lets go of the event loop; until then it does nothing more."""
+        if self._counted is not self._faults.phase:
+            self._counted, self._writes = self._faults.phase, 0
+        fault = self._faults.due("power_cut", fits=lambda fault: fault.integer("writes") == self._writes)
+        self._writes += 1
+        if fault is not None:
+            asyncio.get_running_loop().call_soon(self._act, fault)
+        return fault is not None
