@@ -38,6 +38,7 @@ TIMER_INTERRUPT, USART_INTERRUPT = 28, 36
 SLICE = 16_384  # instructions; a quarter of a millisecond, in which no UART overflows its FIFO
 STEPS = 64  # slices, and sleeps between them, before others have their turn
 SHORT_SLEEP = 2 * MILLISECOND  # is slept through at once
+LATENCY = MILLISECOND // 2
 UNMASKING = 64  # instructions until a core that masks interrupts lets them in, as a rule
 
 
@@ -89,10 +90,15 @@ class Chip:
             elif self._cpu.sleeps():
                 if self.wakes_at() > self.time.now + SHORT_SLEEP:
                     return Outcome.SLEEPS
-                self.time.reach(self.wakes_at())
+                self._wake()
             else:
                 self.time.now += SLICE * SECOND // self.clocks.frequency
         return Outcome.RAN
+
+    def _wake(self) -> None:
+        """As late as may be: a core that is woken for every few bytes costs more than what it does with them."""
+        self.time.reach(self.wakes_at())
+        self.time.reach(min(self.usart.full_at(), self.time.now + LATENCY))
 
     def wakes_at(self) -> int:
         """When the next enabled interrupt is asserted, if nothing arrives."""
@@ -151,12 +157,22 @@ class Chip:
         self._place(0x58004000, self.flash)
         self._place(0xA0001000, quadspi, (rcc.AHB3ENR, 8))
         self._place(0xE000E000, self.system, blocks=4)
+        self.clocks.gates_changed = self._feed
+        self._feed()
 
     def _place(
         self, base: int, peripheral: Peripheral, gate: tuple[int, int] | None = None, *, blocks: int = 1
     ) -> None:
         for number in range(blocks):
             self._blocks[(base >> BLOCK) + number] = Gated(base, peripheral, gate)
+
+    def _feed(self) -> None:
+        """Without its clock a peripheral reads as zeros, and does not hear what is written."""
+        self._fed = {
+            number: block
+            for number, block in self._blocks.items()
+            if block.gate is None or self.clocks.feeds(*block.gate)
+        }
 
     def _map_memories(self) -> None:
         cpu, internal, external = self._cpu, self._hardware.internal, self._hardware.external
@@ -174,20 +190,19 @@ class Chip:
         self._cpu.show(self._hardware.external.base, self._hardware.external.size, visible=visible)
 
     def _read_register(self, address: int, width: int) -> int:
-        found = self._blocks.get(address >> BLOCK)
-        if found is None:
+        block = self._fed.get(address >> BLOCK)
+        if block is not None:
+            return block.peripheral.read(address - block.base, width)
+        if address >> BLOCK not in self._blocks:
             self._cpu.refuse(Crash(f"a read at 0x{address:08X}, where no peripheral is"))
-            return 0
-        if found.gate is not None and not self.clocks.feeds(*found.gate):
-            return 0
-        return found.peripheral.read(address - found.base, width)
+        return 0
 
     def _write_register(self, address: int, width: int, value: int) -> None:
-        found = self._blocks.get(address >> BLOCK)
-        if found is None:
+        block = self._fed.get(address >> BLOCK)
+        if block is not None:
+            block.peripheral.write(address - block.base, width, value)
+        elif address >> BLOCK not in self._blocks:
             self._cpu.refuse(Crash(f"a write at 0x{address:08X}, where no peripheral is"))
-        elif found.gate is None or self.clocks.feeds(*found.gate):
-            found.peripheral.write(address - found.base, width, value)
 
 
 class _Spoiled:

@@ -18,6 +18,8 @@ class Clocks(Peripheral):
 
     def __init__(self) -> None:
         super().__init__({CR: 0x61, PLLCFGR: 0x22040100, AHB3ENR: 0x02080000})
+        self.gates_changed: Callable[[], None] = lambda: None
+        self.frequency = MSI  # of the core and the buses, whose own prescalers are not there
 
     def read(self, offset: int, width: int) -> int:
         value = super().read(offset, width)
@@ -31,18 +33,12 @@ class Clocks(Peripheral):
             return value | PREFETCHED
         return value
 
-    @property
-    def frequency(self) -> int:
-        """Of the core and the buses, whose own prescalers are not there."""
-        match self.registers.get(CFGR, 0) & 3:
-            case 0:
-                return MSI
-            case 1:
-                return HSI
-            case 2:
-                return HSE
-            case _:
-                return self._pll()
+    def write(self, offset: int, width: int, value: int) -> None:
+        super().write(offset, width, value)
+        if offset in {CFGR, PLLCFGR}:
+            self.frequency = (MSI, HSI, HSE, self._pll())[self.registers.get(CFGR, 0) & 3]
+        elif AHB2ENR <= offset <= APB2ENR:
+            self.gates_changed()
 
     @property
     def has_random_clock(self) -> bool:

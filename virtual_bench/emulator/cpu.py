@@ -150,10 +150,13 @@ class CPU:
         frame = [int.from_bytes(data[at : at + 4], "little") for at in range(0, 32, 4)]
         xpsr = frame[7]
         engine.reg_write(arm_const.UC_ARM_REG_XPSR, xpsr & ~(1 << 9))
-        for register, value in zip(STACKED[:6], frame[:6], strict=True):
-            engine.reg_write(register, value)
-        engine.reg_write(arm_const.UC_ARM_REG_SP, stack + 32 + (xpsr >> 7 & 4))
-        engine.reg_write(arm_const.UC_ARM_REG_PC, frame[6] | THUMB_BIT)
+        engine.reg_write_batch(
+            [
+                *zip(STACKED[:6], frame[:6], strict=True),
+                (arm_const.UC_ARM_REG_SP, stack + 32 + (xpsr >> 7 & 4)),
+                (arm_const.UC_ARM_REG_PC, frame[6] | THUMB_BIT),
+            ]
+        )
 
     def _ended_handler(self) -> bool:
         """What ended a run, besides its count and WFI. Raises Crash."""

@@ -9,7 +9,7 @@ from virtual_bench.emulator.chip_time import NEVER, SECOND
 from virtual_bench.emulator.cpu import Crash
 from virtual_bench.hardware import Hardware
 
-TOLERATED_LEAD = 0.002  # real seconds by which a chip may be ahead of the bench
+TOLERATED_LEAD = 0.005  # real seconds by which a chip may be ahead of the bench
 PATIENCE = 200  # turns that a core may take without sleeping
 REST = 50  # times the length of a turn, after each that a core takes beyond that
 

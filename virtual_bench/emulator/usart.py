@@ -55,15 +55,21 @@ class USART(Peripheral):
     def interrupt_at(self) -> int:
         """When its interrupt is asserted; a moment that has passed if it is now."""
         self._receive()
+        moment = NEVER
+        if not self._fifo and not self._coming and not self._flags and self._falls_idle == NEVER:
+            return moment
         control, more = self.registers.get(CR1, 0), self.registers.get(CR3, 0)
-        moments = [NEVER]
         if more & THRESHOLD_INTERRUPT:
-            moments.append(self._filled_at(THRESHOLDS[min(more >> 25 & 7, 5)]))
+            moment = self._filled_at(THRESHOLDS[min(more >> 25 & 7, 5)])
         if control & RECEIVED_INTERRUPT:
-            moments.append(self._filled_at(1))
+            moment = min(moment, self._filled_at(1))
         if control & IDLE_INTERRUPT:
-            moments.append(0 if self._flags & IDLE else self._idle_at())
-        return min(moments)
+            moment = min(moment, 0 if self._flags & IDLE else self._idle_at())
+        return moment
+
+    def full_at(self) -> int:
+        """When the FIFO holds as much of what comes as it can; later than that nobody may come for it."""
+        return self._filled_at(min(self._depth, len(self._fifo) + len(self._coming)))
 
     def read(self, offset: int, width: int) -> int:
         self._receive()
@@ -85,10 +91,9 @@ class USART(Peripheral):
     def _state(self) -> int:
         now = self._time.now
         state = self._flags | (RECEIVED if self._fifo else 0) | (SENT if self._quiet <= now else 0)
-        room_at = self._quiet - self._depth * self._byte_time
-        if room_at <= now:
+        if self._quiet - self._depth * self._byte_time <= now:
             return state | ROOM
-        self._time.await_moment(room_at)
+        self._time.await_moment(self._quiet)  # all of the room, since looking once for every byte is dear
         return state
 
     def _send(self, byte: int) -> None:
@@ -99,6 +104,8 @@ class USART(Peripheral):
 
     def _receive(self) -> None:
         """Puts into the FIFO what has arrived by now."""
+        if not self._coming and self._falls_idle == NEVER:
+            return
         now = self._time.now
         while self._coming and self._next_arrival <= now:
             self._put(self._coming.popleft())
