@@ -15,7 +15,13 @@ from virtual_bench.secure_storage import SecureStorage
 from virtual_bench.timing import Profile
 
 UID = bytes.fromhex("0102030405060708090a0b0c")
+MAKE_CSR, STORE, PROVE, REFUSED = 0x02, 0x03, 0x04, 0xFF
+IMAGES = Path(__file__).parents[2] / "firmware_images"
 HEARD_WITHIN = 20 * SECOND  # of the chip's time
+
+
+def image(name: str) -> bytes:
+    return (IMAGES / f"{name}.bin").read_bytes()
 
 
 @dataclass
@@ -74,7 +80,6 @@ class ChipBench:
         self.faults = Faults()
         self.has_wireless_stack = has_wireless_stack
         self.chip: Chip | None = None
-        self._frames = link.FrameReader()
         self._number = 0
 
     def flash(self, image: bytes, address: int = 0x08000000) -> None:
@@ -83,7 +88,6 @@ class ChipBench:
 
     def reset(self) -> Chip:
         """Raises Crash if what is flashed cannot even start."""
-        self._frames = link.FrameReader()
         self.chip = Chip(
             Hardware(
                 UID,
@@ -124,8 +128,25 @@ class ChipBench:
         self.hear(whole)
         return bodies[0]
 
+    def boot(self) -> bytes:
+        """Resets the board, and returns the body of the first frame that it says."""
+        self.reset()
+        return self.hear_frame()
+
     def ask(self, question: int, payload: bytes = b"") -> bytes:
-        """Type and payload of the answer to a question, whatever else is said meanwhile."""
+        """The payload of the answer to a question."""
+        kind, *answer = self._answer(question, payload)
+        assert kind == question | 0x80, f"refused with status {answer}"
+        return bytes(answer)
+
+    def refusal(self, question: int, payload: bytes = b"") -> int:
+        """The status of a question that is refused."""
+        kind, status = self._answer(question, payload)
+        assert kind == REFUSED
+        return status
+
+    def _answer(self, question: int, payload: bytes) -> bytes:
+        """Type and payload of the answer, whatever else is said meanwhile."""
         chip = self.chip or self.reset()
         self._number = self._number % 255 + 1
         chip.usart.arrive(link.encode(bytes([question, self._number]) + payload))
