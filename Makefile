@@ -39,7 +39,7 @@ fix: $(READY)
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-$(READY): requirements.lock pyproject.toml tools/setup firmware_images/placeholders.py
+$(READY): requirements.lock pyproject.toml tools/setup firmware_images/padding.py
 	tools/setup $(VENV)
 	rm -f $(VENV)/ready-*
 	touch $@

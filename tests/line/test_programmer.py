@@ -1,7 +1,6 @@
 """The driver against the virtual bench's programmer, a program that was written from the same sources by somebody else."""
 
 import asyncio
-import hashlib
 import json
 import signal
 import subprocess
@@ -62,16 +61,6 @@ CASES: dict[str, tuple[list[str], tuple[str | None, ...]]] = {
 }
 
 
-def image(kind: str) -> bytes:
-    """A placeholder that the bench's boards take for firmware."""
-    size, start = 20_000, 0x08000000
-    words = (0x20030000, start + 0x141)
-    head = b"".join(word.to_bytes(4, "little") for word in words) + b"BENCH IMAGE v1\0\0"
-    head += size.to_bytes(4, "little") + start.to_bytes(4, "little") + kind.encode().ljust(32, b"\0")
-    body = (head + b"1.0.0".ljust(16, b"\0")).ljust(size - 32, b"\x5a")
-    return body + hashlib.sha256(body).digest()
-
-
 class Line:
     """A bench with boards plugged in, and a driver for each."""
 
@@ -81,8 +70,8 @@ class Line:
         loader = programmer / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"
         self.installation = Installation(programmer / "STM32_Programmer_CLI", loader, scratch, folder / "locks", HASTY)
         self.images = [
-            Write(kind, 0x08000000, image(kind), Verify.FULL, external=False)
-            for kind in ("provisioning-flash", "operational-flash")
+            Write(kind, 0x08000000, (ROOT / f"firmware_images/{kind}.bin").read_bytes(), Verify.FULL, external=False)
+            for kind in ("provisioning-flash", "operational-stand-in")
         ]
         ports = json.loads(bench(folder, "status", "--json"))["ports"]
         self.probes: dict[int, str] = {port["port"]: port["probe"] for port in ports}

@@ -1,0 +1,35 @@
+"""Pads the operational stand-in to the size of ST's lighting application, so that flashing it takes as long as a product's.
+
+`python firmware_images/padding.py` writes operational-padded.bin beside this file and prints the manifest's SHA-256 of it.
+"""
+
+import hashlib
+import itertools
+from pathlib import Path
+
+SIZE = 479_006
+SOURCE, PADDED = "operational-stand-in.bin", "operational-padded.bin"
+
+
+def padded(image: bytes) -> bytes:
+    """The image, and behind it filler without a byte FF: an erased byte behind an image could not be told from it."""
+    return image + filler("operational", SIZE - len(image))
+
+
+def filler(seed: str, size: int) -> bytes:
+    """The same on every machine."""
+    blocks = (hashlib.sha256(f"{seed} {number}".encode()).digest() for number in itertools.count())
+    return b"".join(itertools.islice(blocks, size // 32 + 1)).replace(b"\xff", b"\xfe")[:size]
+
+
+def main() -> None:
+    folder = Path(__file__).parent
+    image = padded((folder / SOURCE).read_bytes())
+    path = folder / PADDED
+    if not path.exists() or path.read_bytes() != image:
+        path.write_bytes(image)
+    print(f"{hashlib.sha256(image).hexdigest()}  {PADDED}")
+
+
+if __name__ == "__main__":
+    main()
