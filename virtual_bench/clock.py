@@ -2,7 +2,7 @@
 
 import asyncio
 
-SHORTEST_PERIOD = 0.1  # real seconds: what repeats for ever would flood the serial ports at time scale 0
+SHORTEST_PERIOD = 0.5  # real seconds: what repeats for ever would keep the bench busy at time scale 0
 
 
 class Clock:
@@ -17,10 +17,6 @@ class Clock:
 
     def scaled(self, seconds: float) -> float:
         return seconds * self._scale
-
-    def period(self, seconds: float) -> float:
-        """The real time between two of what repeats for ever."""
-        return max(self.scaled(seconds), SHORTEST_PERIOD)
 
     async def sleep(self, seconds: float) -> None:
         if self._scale and seconds > 0:

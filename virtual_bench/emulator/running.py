@@ -67,9 +67,7 @@ class _Run:
     async def _sleep(self) -> None:
         """Until the chip's own alarm goes off, or something arrives."""
         time, alarm = self._chip.time, self._chip.wakes_at()
-        shortest = min(
-            (alarm - time.now) / SECOND, SHORTEST_PERIOD
-        )  # what repeats for ever would flood the serial port
+        shortest = min((alarm - time.now) / SECOND, SHORTEST_PERIOD)
         until = None if alarm == NEVER else max(self._due(alarm), self._clock.now() + shortest)
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
