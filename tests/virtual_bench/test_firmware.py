@@ -21,6 +21,7 @@ from tests.virtual_bench.bench_client import (
     station,
 )
 from virtual_bench import factory_data
+from virtual_bench.server import Settings
 
 NONCE = bytes(range(32))
 CONTEXT = b"matter provisioning link v1"
@@ -188,6 +189,35 @@ async def test_secure_storage_is_written_once(tmp_path: Path) -> None:
             await line.ask(MAKE_CSR)
             board.internal.erase(0x08093000, 4096)
             assert await line.refusal(MAKE_CSR) == Status.SECURE_STORAGE
+
+
+async def test_boards_without_a_wireless_stack_have_no_secure_storage(tmp_path: Path) -> None:
+    """As a coprocessor leaves ST; so is asked for with `--no-wireless-stack`."""
+    settings = Settings(tmp_path, probes=1, time_scale=0, wireless_stack=False)
+    async with station(tmp_path, settings=settings) as bench:
+        board = bench.hub.plug(1)
+        await bench.provisioner(board, "provisioning-secure")
+        async with bench.line(board) as line:
+            assert await line.refusal(MAKE_CSR) == Status.SECURE_STORAGE
+
+
+async def test_a_core_that_never_sleeps_leaves_time_for_others(tmp_path: Path) -> None:
+    """It runs in circles for ever, and the board beside it says hello."""
+    circles = words(0x20030000, APPLICATION + 9) + b"\xfe\xe7"
+    async with station(tmp_path) as bench:
+        busy, board = bench.hub.plug(1), bench.hub.plug(2)
+        busy.internal.program(APPLICATION, circles)
+        busy.reset()
+        board.internal.program(APPLICATION, image("provisioning-flash"))
+        async with bench.line(board) as line:
+            board.reset()
+            for _ in range(3):
+                assert (await line.body())[5:17] == board.nameplate.uid
+        assert busy.core.state() == "running"
+
+
+def words(*values: int) -> bytes:
+    return b"".join(value.to_bytes(4, "little") for value in values)
 
 
 async def test_a_torn_store_leaves_the_key_and_can_be_done_again(tmp_path: Path) -> None:
