@@ -48,7 +48,7 @@ class NORFlash:
         elif instruction in {WRITE_ENABLE, WRITE_DISABLE}:
             self._enabled = instruction == WRITE_ENABLE
         elif instruction in PROGRAMS:
-            self._write(PROGRAM_ERROR, self._profile.external_page_program, lambda: self._program(address, data))
+            self._write(PROGRAM_ERROR, self._profile.block_program(len(data)), lambda: self._program(address, data))
         elif instruction in ERASES:
             self._write(ERASE_ERROR, self._profile.external_sector_erase, lambda: self._erase(address))
 
