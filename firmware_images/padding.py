@@ -1,6 +1,6 @@
 """Pads the operational stand-in to the size of ST's lighting application, so that flashing it takes as long as a product's.
 
-`python firmware_images/padding.py` writes operational-padded.bin beside this file and prints the manifest's SHA-256 of it.
+`python firmware_images/padding.py` writes it beside this file, once for each key storage, and prints the manifest's SHA-256.
 """
 
 import hashlib
@@ -8,7 +8,8 @@ import itertools
 from pathlib import Path
 
 SIZE = 479_006
-SOURCE, PADDED = "operational-stand-in.bin", "operational-padded.bin"
+STAND_IN = "operational-stand-in.bin"
+PADDED = ("operational-flash.bin", "operational-secure.bin")  # it finds out by itself where the key is
 
 
 def padded(image: bytes) -> bytes:
@@ -24,11 +25,12 @@ def filler(seed: str, size: int) -> bytes:
 
 def main() -> None:
     folder = Path(__file__).parent
-    image = padded((folder / SOURCE).read_bytes())
-    path = folder / PADDED
-    if not path.exists() or path.read_bytes() != image:
-        path.write_bytes(image)
-    print(f"{hashlib.sha256(image).hexdigest()}  {PADDED}")
+    image = padded((folder / STAND_IN).read_bytes())
+    for name in PADDED:
+        path = folder / name
+        if not path.exists() or path.read_bytes() != image:
+            path.write_bytes(image)
+        print(f"{hashlib.sha256(image).hexdigest()}  {name}")
 
 
 if __name__ == "__main__":

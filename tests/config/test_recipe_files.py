@@ -49,7 +49,7 @@ def test_the_shipped_recipe_is_good(tree: Path) -> None:
 def test_what_was_checked_is_what_is_flashed(tree: Path) -> None:
     """Whatever becomes of the file while the line runs."""
     recipe = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
-    (tree / "firmware_images" / "operational-padded.bin").write_bytes(b"another image")
+    (tree / "firmware_images" / "operational-flash.bin").write_bytes(b"another image")
     content = recipe.operational_image.content
     assert (len(content), hashlib.sha256(content).hexdigest()) == (479_006, recipe.operational_image.sha256)
 
@@ -60,7 +60,7 @@ def test_all_that_is_wrong_with_the_files_is_told_at_once(tree: Path) -> None:
     (tree / "config" / "recipes" / "certification-declaration.der").unlink()
     spoil(recipe, "LT26{:08d}", "LT26")
     spoil(recipe, 'provisioning = "provisioning-flash"', 'provisioning = "provisioning-secure"')
-    image = tree / "firmware_images" / "operational-padded.bin"
+    image = tree / "firmware_images" / "operational-flash.bin"
     image.write_bytes(image.read_bytes()[:-1])
     (tree / "paa.pem").write_text("not a certificate")
     found = mistakes(tree)
@@ -89,7 +89,7 @@ def test_an_image_that_does_not_fit_is_refused(tree: Path, old: str, new: str, w
 
 def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:
     """The operational image changed, and named so in the manifest."""
-    image = tree / "firmware_images" / "operational-padded.bin"
+    image = tree / "firmware_images" / "operational-flash.bin"
     before = image.read_bytes()
     image.write_bytes(change(before))
     old, new = (hashlib.sha256(content).hexdigest() for content in (before, image.read_bytes()))

@@ -75,7 +75,7 @@ def test_openssl_accepts_every_certificate(run: Demonstration, tmp_path: Path) -
 
 def test_the_operational_image_stands_where_it_belongs(run: Demonstration) -> None:
     """Byte for byte, on every board."""
-    image = (Path(__file__).parents[2] / "firmware_images" / "operational-padded.bin").read_bytes()
+    image = (Path(__file__).parents[2] / "firmware_images" / "operational-flash.bin").read_bytes()
     for folder in (run.folder / "boards").iterdir():
         assert (folder / "internal.bin").read_bytes()[: len(image)] == image
 

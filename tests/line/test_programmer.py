@@ -71,7 +71,7 @@ class Line:
         self.installation = Installation(programmer / "STM32_Programmer_CLI", loader, scratch, folder / "locks", HASTY)
         self.images = [
             Write(kind, 0x08000000, (ROOT / f"firmware_images/{kind}.bin").read_bytes(), Verify.FULL, external=False)
-            for kind in ("provisioning-flash", "operational-stand-in")
+            for kind in ("provisioning-flash", "operational-flash")
         ]
         ports = json.loads(bench(folder, "status", "--json"))["ports"]
         self.probes: dict[int, str] = {port["port"]: port["probe"] for port in ports}

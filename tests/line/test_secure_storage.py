@@ -1,0 +1,124 @@
+"""Keys in secure storage, end to end: written once, and nowhere else."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from station.cli.demo_line import DemoLine
+from tests.line.standing_line import Standing, issued, story
+from tests.line.station_demo import ROOT, SHORT_DEADLINES, Demonstration, demonstrate
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+RECIPE = ROOT / "config" / "recipes" / "lighting-secure.toml"
+BOARDS = 64
+WINDOW = 8  # so many bytes of a key in a row are not there by chance
+PAGE = 4096
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    folder = tmp_path_factory.mktemp("secure")
+    done = demonstrate(folder, "--boards", str(BOARDS), "--recipe", str(RECIPE))
+    assert done.exit_status == 0, done.output
+    return done
+
+
+def secure_storage(folder: Path) -> list[list[dict[str, str]]]:
+    """What each board's secure storage holds."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("boards/*/secure_storage.json"))]
+
+
+def private_keys(folder: Path) -> list[bytes]:
+    return [bytes.fromhex(key["private_key"]) for keys in secure_storage(folder) for key in keys]
+
+
+def windows(content: bytes, width: int) -> set[bytes]:
+    return {content[at : at + width] for at in range(len(content) - width + 1)}
+
+
+def pages(folder: Path) -> Iterator[bytes]:
+    """Everything in the run's folder but the secure storage itself, in pieces that overlap, each different one once."""
+    seen = set[bytes]()
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name == "secure_storage.json":
+            continue
+        content = path.read_bytes()
+        for at in range(0, len(content), PAGE):
+            page = content[at : at + PAGE + 2 * WINDOW]
+            if page not in seen:
+                seen.add(page)
+                yield page
+
+
+def leaks(folder: Path, keys: list[bytes]) -> list[bytes]:
+    """The pieces of these keys that stand anywhere in the folder, as bytes or as hexadecimal text."""
+    raw = set[bytes]().union(*(windows(key, WINDOW) for key in keys))
+    text = set[bytes]().union(*(windows(key.hex().encode(), 2 * WINDOW) for key in keys))
+    found = set[bytes]()
+    for page in pages(folder):
+        found |= windows(page, WINDOW) & raw
+        found |= windows(page.lower(), 2 * WINDOW) & text
+    return sorted(found)
+
+
+def test_every_board_passes(run: Demonstration) -> None:
+    """Sixty-four at once."""
+    assert [board["verdict"] for board in run.report["boards"]] == ["pass"] * BOARDS
+
+
+def test_each_key_is_written_once(run: Demonstration) -> None:
+    """What is there cannot be erased."""
+    assert [len(keys) for keys in secure_storage(run.folder)] == [1] * BOARDS
+    assert len(set(private_keys(run.folder))) == BOARDS
+
+
+def test_no_part_of_a_key_is_anywhere_else(run: Demonstration) -> None:
+    """In no flash, ledger, log, transcript, or file of the PKI."""
+    assert leaks(run.folder, private_keys(run.folder)) == []
+
+
+def test_the_search_finds_what_is_there(run: Demonstration, tmp_path: Path) -> None:
+    """Across the border of two pages, and as text."""
+    key = private_keys(run.folder)[0]
+    (tmp_path / "flash.bin").write_bytes(b"\xff" * (PAGE - 4) + key[3 : 3 + WINDOW] + b"\xff" * PAGE)
+    (tmp_path / "log.jsonl").write_text(f'{{"key": "{key[-WINDOW:].hex().upper()}"}}')
+    assert leaks(tmp_path, [key]) == sorted([key[3 : 3 + WINDOW], key[-WINDOW:].hex().encode()])
+
+
+@pytest.fixture
+def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
+    for name, value in SHORT_DEADLINES.items():
+        monkeypatch.setenv(name, value)
+    with DemoLine.standing(tmp_path / "line", 6, 1, None, 0.02, RECIPE) as line:
+        yield Standing(line)
+
+
+CUTS = {
+    "await_csr": "provision",
+    "deliver": "provision",
+    "flash_operational": "redeliver",
+    "confirm": "redeliver",
+}
+
+
+def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standing) -> None:
+    """Whether its power was cut anywhere, or its factory data was lost: the key is in secure storage, and stays."""
+    for number, phase in enumerate(CUTS, start=1):
+        standing.bench("fault", "--board", str(number), "--at", phase, "--what", "unplug")
+    standing.bench("fault", "--board", "5", "--at", "confirm", "--what", "factory_data_erased")
+    standing.bench("fault", "--board", "5", "--at", "confirm", "--what", "unplug")
+    standing.bench("plug", "1", "2", "3", "4", "5")
+    for number in range(1, 6):
+        standing.wait(number, lambda slot: slot.state == "empty")
+    bought = len(issued(standing))
+    standing.bench("plug", "1", "2", "3", "4", "5")
+    again = [standing.wait(number, lambda slot: slot.verdict is not None) for number in range(1, 6)]
+    assert [slot.state for slot in again] == ["pass"] * 5
+    procedures = [*CUTS.values(), "provision"]
+    for slot, procedure in zip(again, procedures, strict=True):
+        assert story(standing, slot.uid) == ["provision void", f"{procedure} pass"]
+    assert [len(keys) for keys in secure_storage(standing.line.folder)][:5] == [1] * 5
+    assert len(issued(standing)) <= bought + 1  # the board that was cut before its request had bought none
