@@ -21,7 +21,7 @@ PAGE = 4096
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
     folder = tmp_path_factory.mktemp("secure")
-    done = demonstrate(folder, "--boards", str(BOARDS), "--recipe", str(RECIPE))
+    done = demonstrate(folder, "--boards", str(BOARDS), "--recipe", str(RECIPE), deadlines={})
     assert done.exit_status == 0, done.output
     return done
 
