@@ -135,7 +135,7 @@ def test_what_is_no_certificate_is_refused(codec: Codec) -> None:
 def test_other_keys_and_algorithms_are_no_dacs(codec: Codec) -> None:
     """A certificate all the same, but not one of ours."""
     p256 = ec.generate_private_key(ec.SECP256R1()).public_key()
-    others = [
+    others: list[ec.EllipticCurvePublicKey | rsa.RSAPublicKey] = [
         ec.generate_private_key(ec.SECP384R1()).public_key(),
         ec.generate_private_key(ec.SECP256K1()).public_key(),
         rsa.generate_private_key(65537, 2048).public_key(),

@@ -81,15 +81,16 @@ static bool is_erased(const uint8_t *bytes, size_t count)
     return true;
 }
 
-/* The first page comes last: until it is there, nobody takes what stands in the sector for a list. */
+/* The first record's header comes last and alone: until it is there, nobody takes what stands in the sector for a list. */
 static bool program(const uint8_t *block)
 {
-    for (uint32_t at = AGENT_DATA_BLOCK; at > 0;) {
+    for (uint32_t at = AGENT_DATA_BLOCK; at > PAGE;) {
         at -= PAGE;
         if (!is_erased(block + at, PAGE) && !platform_flash_write(PLATFORM_FACTORY_DATA, at, block + at, PAGE))
             return false;
     }
-    return true;
+    return platform_flash_write(PLATFORM_FACTORY_DATA, HEADER, block + HEADER, PAGE - HEADER) &&
+           platform_flash_write(PLATFORM_FACTORY_DATA, 0, block, HEADER);
 }
 
 static bool stands(const uint8_t *block)
