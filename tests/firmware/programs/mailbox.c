@@ -1,12 +1,12 @@
 /* What the port puts into the memory that it shares with the coprocessor, and what it reads there. Printed as it happens. */
 
-#include "mailbox.c" /* whole, for its table has no name outside */
+#include "ports/stm32wb55/mailbox.c" /* whole, for its table has no name outside */
 
 #include <stdio.h>
 
 static uint32_t set, busy, theirs, pwr, elsewhere, now;
 static bool is_booted;
-static uint8_t ready[16] = {[8] = 0x12, [9] = 0xFF, [10] = 3, [11] = 0x00, [12] = 0x92, [13] = 0x00};
+static _Alignas(8) uint8_t ready[16] = {[8] = 0x12, [9] = 0xFF, [10] = 3, [11] = 0x00, [12] = 0x92, [13] = 0x00};
 static uint32_t result;
 
 static void print(const char *what, const uint8_t *bytes, size_t count)
@@ -50,9 +50,9 @@ volatile uint32_t *fake_register(uint32_t address)
         return &busy;
     case 0x58000C1C:
         if (is_booted && theirs == 0) {
-            struct list *events = table.system->events;
+            struct list *heard = table.system->events;
 
-            events->next = (struct list *)(void *)ready;
+            heard->next = (struct list *)(void *)ready;
             theirs = 2;
         }
         return &theirs;

@@ -16,9 +16,9 @@
 #define ANSWER_WITHIN_MS 2000u
 #define POOL 1024u
 
-#define SHARED __attribute__((section(".shared"), aligned(4)))
+#define SHARED __attribute__((section(".shared"), aligned(sizeof(void *))))
 
-__attribute__((section(".shared.table"), aligned(4))) static struct reference_table table;
+__attribute__((section(".shared.table"), aligned(sizeof(void *)))) static struct reference_table table;
 SHARED static struct device_table device;
 SHARED static struct ble_table ble;
 SHARED static struct thread_table thread;
