@@ -6,15 +6,19 @@ READY := $(VENV)/ready-$(shell cksum requirements.lock pyproject.toml | cksum | 
 PACKAGES := station virtual_bench development_pki
 SOURCES := $(PACKAGES) tests firmware_images docs/examples
 
-.PHONY: demo test check fix lint types contracts fast fuzz fuzz-readers clean
+.PHONY: demo test check fix lint types contracts fast fuzz fuzz-readers fuzz-agent firmware compilers clean
 
 demo: $(READY)
 	$(BIN)/station demo
 
-test: check
+test: compilers check
 	$(BIN)/python -X dev -m pytest -m line -n 2 --dist worksteal
 
 check: lint types contracts fast
+
+# The tests build C: for this machine, and for the board's core.
+compilers:
+	tools/compilers
 
 lint: $(READY)
 	$(BIN)/ruff format --check $(SOURCES)
@@ -29,11 +33,21 @@ contracts: $(READY)
 fast: $(READY)
 	$(BIN)/python -X dev -m pytest -m "not line" -n 2 --dist worksteal
 
-fuzz: fuzz-readers
+fuzz: fuzz-readers fuzz-agent
 
 # A million spoiled inputs over every reader of what boards, authorities and people hand in; some minutes.
 fuzz-readers: $(READY)
 	$(BIN)/python -X dev -m tests.fuzz.readers --count 1000000
+
+# A minute for each of the agent's parsers in C.
+fuzz-agent: $(READY)
+	tools/compilers
+	$(BIN)/python -m tests.firmware.fuzz --seconds 60
+
+# Rebuilds the images, byte for byte if the compiler is the one that the manifest names; prints the agent's size.
+firmware:
+	tools/compilers
+	python3 firmware_images/build.py
 
 fix: $(READY)
 	$(BIN)/ruff format $(SOURCES)

@@ -166,7 +166,7 @@ def test_finish_is_said_as_st_says_it(bench: ChipBench, authority: Authority) ->
 
 def test_the_demonstration_gives_every_board_the_same_dac(bench: ChipBench) -> None:
     """ST's way, and therefore no use in a factory."""
-    bench.flash(image("demonstration"))
+    bench.flash(image("st-demonstration-flash"))
     bench.reset()
     said = bench.hear(lambda said: said.count(b"finish:000") == 2)
     assert said.startswith(b"finish:000\0")

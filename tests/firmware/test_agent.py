@@ -15,6 +15,8 @@ from station.link.frames import encode
 from station.link.messages import KeyState, KeyStorage, Question, Status, hello, store_payload
 from tests.firmware.host_board import PRODUCT, Authority, HostBoard, check_proof, key_in, point, record, records
 
+pytestmark = pytest.mark.line
+
 HELLO, MAKE_CSR, STORE, PROVE = Question.HELLO, Question.MAKE_CSR, Question.STORE, Question.PROVE
 NONCE = bytes(range(32))
 

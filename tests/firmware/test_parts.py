@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.link.frames import encode
 from tests.firmware.host_board import SOURCE, compiled, point
 
+pytestmark = pytest.mark.line
+
 PROGRAMS = Path(__file__).parent / "programs"
 VECTORS = Path(__file__).parents[1] / "vectors"
 GOLDEN = json.loads((VECTORS / "link/golden.json").read_text())["frames"]

@@ -7,6 +7,8 @@ import pytest
 
 from tests.firmware.host_board import SOURCE, compiled
 
+pytestmark = pytest.mark.line
+
 PROGRAMS = Path(__file__).parent / "programs"
 PORT = SOURCE / "ports/stm32wb55"
 # Each number of the program: 16 * (number + 1), counting up in its last four bits.

@@ -9,6 +9,8 @@ import pytest
 from station.link.messages import Question
 from tests.firmware.host_board import PRODUCT, Authority, HostBoard, PowerGone, check_proof, key_in, point, records
 
+pytestmark = pytest.mark.line
+
 MAKE_CSR, STORE, PROVE = Question.MAKE_CSR, Question.STORE, Question.PROVE
 NONCE = bytes(range(32))
 

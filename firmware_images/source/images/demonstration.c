@@ -17,6 +17,7 @@ static enum agent_status provision(void)
         {AGENT_TAG_PUBLIC_KEY, development_public_key, sizeof development_public_key},
         {AGENT_TAG_PRIVATE_KEY, development_private_key, sizeof development_private_key},
     };
+    const size_t count = sizeof records / sizeof records[0] - (AGENT_SECURE ? 1 : 0); /* the private key is the last */
     struct agent_data data;
     enum agent_status status = agent_data_read(&data);
 
@@ -24,7 +25,10 @@ static enum agent_status provision(void)
         return status;
     if (data.dac.length > 0 || data.public_key.length > 0)
         return AGENT_NO_FACTORY_DATA; /* ST's code for this, too */
-    return agent_data_append(&data, records, sizeof records / sizeof records[0]);
+    status = agent_data_append(&data, records, count);
+    if (AGENT_SECURE && status == AGENT_OK && platform_secure_store(development_private_key) != PLATFORM_SECURE_OK)
+        status = AGENT_SECURE_STORAGE;
+    return status;
 }
 
 int main(void)
@@ -33,6 +37,8 @@ int main(void)
     uint8_t nobody_listens[16];
 
     port_start();
+    if (AGENT_SECURE)
+        coprocessor_start();
     text[9] = (uint8_t)('0' + provision());
     for (;;) {
         uint32_t begun = platform_time_ms();

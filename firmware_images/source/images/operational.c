@@ -54,6 +54,16 @@ static void put_id(const char *name, struct agent_item item)
     put_hex(&id[0], 1);
 }
 
+/* A string of C may have its NUL with it. */
+static size_t text_length(const uint8_t *text, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size && text[length] != 0)
+        length++;
+    return length;
+}
+
 static enum agent_status put_identity(const struct agent_data *data)
 {
     uint8_t dac[AGENT_CERTIFICATE_MAX], serial_number[SERIAL_NUMBER_MAX];
@@ -72,7 +82,7 @@ static enum agent_status put_identity(const struct agent_data *data)
     put(" DAC=", 5);
     put_hex(certificate.serial_number, certificate.serial_number_length);
     put(" SN=", 4);
-    put(serial_number, data->serial_number.length);
+    put(serial_number, text_length(serial_number, data->serial_number.length));
     return AGENT_OK;
 }
 
