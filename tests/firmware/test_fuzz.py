@@ -1,0 +1,15 @@
+"""The agent's parsers under spoiled input, for some seconds; `make fuzz` does it for longer."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.firmware.fuzz import own_driver, run_own_driver
+
+pytestmark = pytest.mark.line
+SECONDS = 20
+
+
+def test_no_input_makes_a_parser_stray(tmp_path: Path) -> None:
+    """Frames, the factory data's list and certificates, under both sanitizers; the seed is fixed."""
+    assert run_own_driver(own_driver(tmp_path), 1, SECONDS) > 1000
