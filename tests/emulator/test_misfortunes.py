@@ -49,7 +49,7 @@ def test_a_wrong_image_says_nothing(bench: ChipBench, wrong: bytes) -> None:
 
 def instructions_of_a_request(bench: ChipBench) -> list[int]:
     """Addresses that are executed for every request and for nothing before it: some are for certain random numbers only."""
-    return sorted(set.intersection(*(_new_instructions(bench) for _ in range(8))))
+    return sorted(set.intersection(*(_new_instructions(bench) for _ in range(32))))
 
 
 def _new_instructions(bench: ChipBench) -> set[int]:
