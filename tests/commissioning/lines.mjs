@@ -1,0 +1,28 @@
+// What light and controller share: one JSON value a line on standard input and output, and storage that dies with its network.
+
+import { mkdtempSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+/** The values on standard input, until it closes. */
+export async function* requests() {
+    for await (const line of createInterface({ input: process.stdin })) {
+        yield JSON.parse(line);
+    }
+}
+
+export function say(value) {
+    process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+export function bytes(hex) {
+    return Uint8Array.from(Buffer.from(hex, "hex"));
+}
+
+export function hex(value) {
+    return Buffer.from(value).toString("hex");
+}
+
+/** A new folder; private_network.sh keeps /data in memory. */
+export function temporaryStorage() {
+    return mkdtempSync("/data/matterjs-");
+}

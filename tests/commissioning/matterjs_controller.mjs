@@ -1,0 +1,87 @@
+// matter.js as commissioner: `matterjs_controller.mjs PAA-FOLDER CD-SIGNER-FOLDER`, certificates as DER. Says {"up": true}, then answers
+// every {"qr"} on standard input with what it read from the light that it commissioned, or with why it refused.
+
+import { Environment, Logger, Seconds, ServerNode } from "@matter/main";
+import { BasicInformationClient } from "@matter/main/behaviors/basic-information";
+import { OperationalCredentialsClient } from "@matter/main/behaviors/operational-credentials";
+import { ControllerBehavior } from "@matter/main/node";
+import { DclCertificateService } from "@matter/protocol";
+import { QrPairingCodeCodec } from "@matter/types";
+import { OperationalCredentials } from "@matter/types/clusters/operational-credentials";
+import { hex, requests, say, temporaryStorage } from "./lines.mjs";
+import { TrustStore } from "./trust_store.mjs";
+
+const FOUND_WITHIN = Seconds(5);
+
+Logger.level = "info";
+Logger.destinations.default.write = text => process.stderr.write(`${text}\n`);
+const [paaFolder, cdSignerFolder] = process.argv.slice(2);
+
+Environment.default.vars.set("storage.path", temporaryStorage());
+Environment.default.set(DclCertificateService, new TrustStore(paaFolder, cdSignerFolder));
+const controller = await ServerNode.create(ServerNode.RootEndpoint.with(ControllerBehavior), {
+    id: "controller",
+    network: { port: 5550, ble: false },
+    controller: { adminFabricLabel: "commissioning", ble: false },
+});
+await controller.start();
+say({ up: true });
+
+for await (const { qr } of requests()) {
+    say(await commission(qr).then(identity => ({ commissioned: true, identity }), refusal));
+}
+process.exit(0);
+
+/** Finds the light by everything that its code tells, and makes it a node of the controller's fabric. */
+async function commission(qr) {
+    const [{ passcode, discriminator, vendorId, productId }] = QrPairingCodeCodec.decode(qr);
+    const peer = await controller.peers.commission({
+        passcode,
+        discriminator,
+        timeout: FOUND_WITHIN,
+        onAttestationFailure, // without it every finding is accepted
+        autoSubscribe: false,
+    });
+    try {
+        const identity = peer.stateOf(BasicInformationClient);
+        if (identity.vendorId !== vendorId || identity.productId !== productId) {
+            throw new Error("the light is of another product than its code");
+        }
+        return {
+            vendor_id: identity.vendorId,
+            vendor_name: identity.vendorName,
+            product_id: identity.productId,
+            product_name: identity.productName,
+            serial_number: identity.serialNumber,
+            hardware_version: identity.hardwareVersion,
+            hardware_version_string: identity.hardwareVersionString,
+            manufacturing_date: identity.manufacturingDate,
+            dac: await certificate(peer, OperationalCredentials.CertificateChainType.DacCertificate),
+            pai: await certificate(peer, OperationalCredentials.CertificateChainType.PaiCertificate),
+        };
+    } finally {
+        await peer.delete();
+    }
+}
+
+async function certificate(peer, certificateType) {
+    const answer = await peer.commandsOf(OperationalCredentialsClient).certificateChainRequest({ certificateType });
+    return hex(answer.certificate);
+}
+
+/** Accepts what is said for information alone, such as that a declaration is of the type "test". */
+function onAttestationFailure(found) {
+    return found.every(({ level }) => level === "info");
+}
+
+/** The check that failed, where it was one of attestation, and the words of the innermost errors. */
+function refusal(error) {
+    const causes = [];
+    for (const pending = [error]; pending.length; ) {
+        const cause = pending.shift();
+        causes.push(cause);
+        pending.push(...(cause.errors ?? []), ...(cause.cause ? [cause.cause] : []));
+    }
+    const check = causes.find(cause => cause.failure)?.failure;
+    return { commissioned: false, reason: check ?? causes.map(cause => cause.message).join("; ") };
+}

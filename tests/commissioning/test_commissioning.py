@@ -1,0 +1,193 @@
+"""Real Matter commissioners commission what the station provisioned, and refuse what is wrong with it, each for the right reason."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.commissioning.flash import Flash, Tag
+from tests.commissioning.room import Answer, chip_room, matterjs_room
+from tests.line.station_demo import ROOT, demonstrate
+from tests.matter.forge import tlv
+from tests.matter.forge_declaration import Declaration
+
+pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(240)]
+
+ATTESTATION = ROOT / "tests" / "vectors" / "attestation"
+CD_SIGNERS = ATTESTATION / "cd-signers"
+TEST_CD_KEY_ID = bytes.fromhex("62fa823359acfaa9963e1cfa140addf504f37160")
+COMMISSIONERS = ("chip", "matter.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A light and its label's code, made from two boards of a run; and what CHIP and matter.js say when they refuse it."""
+
+    light: Callable[[Flash, Flash], Flash]
+    code: Callable[[Flash, Flash], str] = lambda board, _: board.label()
+    reasons: tuple[str, str] | None = None
+
+    def reason(self, commissioner: str) -> str:
+        assert self.reasons is not None
+        return self.reasons[COMMISSIONERS.index(commissioner)]
+
+
+GOOD = {
+    "the first board": Case(lambda first, _: first),
+    "the second board": Case(lambda _, second: second, lambda _, second: second.label()),
+}
+WRONG_PASSCODE = ("Failed to verify peer's MAC", "incorrect key confirmation")
+WRONG_KEY = (r"err 500 ", "^AttestationSignatureInvalid$")
+BAD_CHAIN = (r"err 301 ", "^CertificateChainInvalid$")
+REFUSED = {
+    "the DAC of another board": Case(
+        lambda first, second: first.having(Tag.DAC, second.records[Tag.DAC]),
+        reasons=WRONG_KEY,
+    ),
+    "a flipped bit in the key": Case(
+        lambda first, _: first.with_flipped_bit(Tag.DAC_PRIVATE_KEY, -1),
+        reasons=WRONG_KEY,
+    ),
+    "a flipped bit in the DAC": Case(
+        lambda first, _: first.with_flipped_bit(Tag.DAC, -1),  # of its signature
+        reasons=BAD_CHAIN,
+    ),
+    "a flipped bit in the PAI": Case(
+        lambda first, _: first.with_flipped_bit(Tag.PAI, -1),
+        reasons=BAD_CHAIN,
+    ),
+    "a flipped bit in the declaration": Case(
+        lambda first, _: first.with_flipped_bit(Tag.CERTIFICATION_DECLARATION, -1),
+        reasons=(r"err 602 ", "^CertificationDeclarationSignatureInvalid$"),
+    ),
+    "a wrong passcode": Case(
+        lambda first, _: first,
+        lambda first, second: first.label(passcode=second.number(Tag.PASSCODE)),
+        reasons=WRONG_PASSCODE,
+    ),
+    "the verifier of another board": Case(
+        lambda first, second: first.having(Tag.VERIFIER, second.records[Tag.VERIFIER]),
+        reasons=WRONG_PASSCODE,
+    ),
+    "a flipped bit in the verifier": Case(
+        lambda first, _: first.with_flipped_bit(Tag.VERIFIER, 31),  # of w0; L, behind it, would be no point any more
+        reasons=WRONG_PASSCODE,
+    ),
+    "another iteration count": Case(
+        lambda first, _: first.with_flipped_bit(Tag.ITERATIONS, 0),
+        reasons=WRONG_PASSCODE,
+    ),
+    "a wrong discriminator": Case(
+        lambda first, _: first,
+        lambda first, _: first.label(discriminator=first.number(Tag.DISCRIMINATOR) ^ 1),
+        reasons=(
+            r"Discovered device discriminator \(\d+\) does not match our discriminator",
+            "No commissionable device was discovered",
+        ),
+    ),
+}
+SLOW = "a wrong discriminator"  # CHIP looks for half a minute for a light with the right one
+UNTRUSTED = {
+    "a PAA that is not trusted": Case(
+        lambda first, _: first,
+        reasons=(r"err 101 ", "^PaaNotTrusted$"),
+    ),
+}
+CASES = GOOD | REFUSED | UNTRUSTED
+
+
+@dataclass(frozen=True, slots=True)
+class Meetings:
+    """The two boards, and what each commissioner answered in each case."""
+
+    boards: tuple[Flash, Flash]
+    answers: Mapping[tuple[str, str], Answer]
+
+
+@pytest.fixture(scope="module")
+def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
+    """Two boards provisioned, then every case with both commissioners, in rooms of their own at the same time."""
+    folder = tmp_path_factory.mktemp("commissioning")
+    done = demonstrate(folder, "--boards", "2", "--recipe", str(recipe(folder)))
+    assert done.exit_status == 0, done.output
+    first, second = (
+        Flash.of((done.folder / "boards" / str(board["probe"]) / "qspi.bin").read_bytes())
+        for board in done.report["boards"]
+    )
+    ours = folder / "paa"
+    ours.mkdir()
+    root = x509.load_pem_x509_certificate((done.folder / "pki" / "paa.pem").read_bytes())
+    (ours / "paa.der").write_bytes(root.public_bytes(serialization.Encoding.DER))
+    answers = asyncio.run(commission(folder, ours, (first, second)))
+    return Meetings((first, second), answers)
+
+
+def recipe(folder: Path) -> Path:
+    """The demonstration's, with a declaration that is signed by the public test key."""
+    pem = (CD_SIGNERS / "Chip-Test-CD-Signing-Key.pem").read_bytes()
+    key = serialization.load_pem_private_key(pem, password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    (folder / "declaration.der").write_bytes(Declaration(signer=key, key_id=tlv(0x80, TEST_CD_KEY_ID)).der)
+    text = (ROOT / "config" / "recipes" / "lighting.toml").read_text(encoding="utf-8")
+    manifest = ROOT / "firmware_images" / "manifest.toml"
+    for was, becomes in (
+        ("certification-declaration.der", "declaration.der"),
+        ("../../firmware_images/manifest.toml", str(manifest)),
+    ):
+        assert was in text
+        text = text.replace(was, becomes)
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+async def commission(folder: Path, ours: Path, boards: tuple[Flash, Flash]) -> Mapping[tuple[str, str], Answer]:
+    """By commissioner and case. A PAA of CHIP's stands for all that are not the station's."""
+    others = ATTESTATION / "paa"
+    answers: dict[tuple[str, str], Answer] = {}
+
+    async def visit(commissioner: str, name: str, paas: Path, cases: Iterable[str]) -> None:
+        if commissioner == "chip":
+            opened = chip_room(folder / name, paas)
+        else:
+            opened = matterjs_room(folder / name, paas, CD_SIGNERS)
+        async with opened as room:
+            for number, case in enumerate(cases):
+                light, code = CASES[case].light(*boards), CASES[case].code(*boards)
+                answers[commissioner, case] = await room.commission(f"light-{number}", light.light(), code)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(visit("chip", "chip", ours, [case for case in GOOD | REFUSED if case != SLOW]))
+        group.create_task(visit("chip", "chip-slow", ours, [SLOW]))
+        group.create_task(visit("chip", "chip-others", others, UNTRUSTED))
+        group.create_task(visit("matter.js", "matterjs", ours, GOOD | REFUSED))
+        group.create_task(visit("matter.js", "matterjs-others", others, UNTRUSTED))
+    return answers
+
+
+@pytest.mark.parametrize("case", GOOD)
+@pytest.mark.parametrize("commissioner", COMMISSIONERS)
+def test_a_provisioned_board_is_commissioned(meetings: Meetings, commissioner: str, case: str) -> None:
+    """With its label's code, device attestation included; and then it says and serves what stands in its flash."""
+    answer = meetings.answers[commissioner, case]
+    assert answer["commissioned"], answer
+    light = CASES[case].light(*meetings.boards).light()
+    identity = answer["identity"]
+    assert isinstance(identity, dict)
+    assert identity == {name: light[name] for name in identity}
+    assert {"serial_number", "vendor_id", "product_id", "dac", "pai"} <= identity.keys()
+
+
+@pytest.mark.parametrize("case", REFUSED | UNTRUSTED)
+@pytest.mark.parametrize("commissioner", COMMISSIONERS)
+def test_a_wrong_unit_is_refused_for_its_reason(meetings: Meetings, commissioner: str, case: str) -> None:
+    """A refusal for another reason would prove nothing of this one."""
+    answer = meetings.answers[commissioner, case]
+    assert not answer["commissioned"], answer
+    assert re.search(CASES[case].reason(commissioner), str(answer["reason"]))
