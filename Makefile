@@ -5,14 +5,21 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 PACKAGES := station virtual_bench development_pki
 SOURCES := $(PACKAGES) tests firmware_images docs/examples
+COMMISSIONING := tests/commissioning
+COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requirements.lock $(COMMISSIONING)/package-lock.json | cksum | cut -d' ' -f1)
 
-.PHONY: demo test check fix lint types contracts fast fuzz fuzz-readers fuzz-agent firmware compilers clean
+.PHONY: demo test test-commissioning check fix lint types contracts fast fuzz fuzz-readers fuzz-agent firmware compilers clean
 
 demo: $(READY)
 	$(BIN)/station demo
 
 test: compilers check
 	$(BIN)/python -X dev -m pytest -m line -n 2 --dist worksteal
+	$(MAKE) test-commissioning
+
+# One fixture does all the work, on both cores: more workers would do it again.
+test-commissioning: $(READY) $(COMMISSIONERS)
+	$(BIN)/python -X dev -m pytest -m commissioning $(COMMISSIONING)
 
 check: lint types contracts fast
 
@@ -31,7 +38,7 @@ contracts: $(READY)
 	$(BIN)/lint-imports
 
 fast: $(READY)
-	$(BIN)/python -X dev -m pytest -m "not line" -n 2 --dist worksteal
+	$(BIN)/python -X dev -m pytest -m "not line and not commissioning" -n 2 --dist worksteal
 
 fuzz: fuzz-readers fuzz-agent
 
@@ -58,5 +65,10 @@ $(READY): requirements.lock pyproject.toml tools/setup firmware_images/padding.p
 	rm -f $(VENV)/ready-*
 	touch $@
 
+$(COMMISSIONERS): $(COMMISSIONING)/requirements.lock $(COMMISSIONING)/package-lock.json tools/setup-commissioners | $(READY)
+	tools/setup-commissioners $(BIN)/python $(COMMISSIONING)
+	rm -f $(COMMISSIONING)/.venv/ready-*
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(COMMISSIONING)/.venv $(COMMISSIONING)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

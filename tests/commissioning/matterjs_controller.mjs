@@ -1,5 +1,5 @@
 // matter.js as commissioner: `matterjs_controller.mjs PAA-FOLDER CD-SIGNER-FOLDER`, certificates as DER. Says {"up": true}, then answers
-// every {"qr"} on standard input with what it read from the light that it commissioned, or with why it refused.
+// every {"qr", "patience"} on standard input with what it read from the light that it commissioned, or with why it refused.
 
 import { Environment, Logger, Seconds, ServerNode } from "@matter/main";
 import { BasicInformationClient } from "@matter/main/behaviors/basic-information";
@@ -10,8 +10,6 @@ import { QrPairingCodeCodec } from "@matter/types";
 import { OperationalCredentials } from "@matter/types/clusters/operational-credentials";
 import { hex, requests, say, temporaryStorage } from "./lines.mjs";
 import { TrustStore } from "./trust_store.mjs";
-
-const FOUND_WITHIN = Seconds(5);
 
 Logger.level = "info";
 Logger.destinations.default.write = text => process.stderr.write(`${text}\n`);
@@ -27,18 +25,18 @@ const controller = await ServerNode.create(ServerNode.RootEndpoint.with(Controll
 await controller.start();
 say({ up: true });
 
-for await (const { qr } of requests()) {
-    say(await commission(qr).then(identity => ({ commissioned: true, identity }), refusal));
+for await (const { qr, patience } of requests()) {
+    say(await commission(qr, Seconds(patience)).then(identity => ({ commissioned: true, identity }), refusal));
 }
 process.exit(0);
 
 /** Finds the light by everything that its code tells, and makes it a node of the controller's fabric. */
-async function commission(qr) {
+async function commission(qr, timeout) {
     const [{ passcode, discriminator, vendorId, productId }] = QrPairingCodeCodec.decode(qr);
     const peer = await controller.peers.commission({
         passcode,
         discriminator,
-        timeout: FOUND_WITHIN,
+        timeout,
         onAttestationFailure, // without it every finding is accepted
         autoSubscribe: false,
     });

@@ -61,19 +61,20 @@ class Conversation:
 class Room:
     """Where a commissioner meets lights."""
 
-    folder: Path
-    network: int
+    lamp: Conversation
     commissioner: Conversation
 
-    async def commission(self, name: str, light: Answer, code: str) -> Answer:
-        """What becomes of a light that is made from these values when its label has this code."""
-        command = [str(_node()), str(HERE / "light.mjs")]
-        async with _conversation(self.folder / f"{name}.log", self.network, command) as lamp:
-            await lamp.say(light)
-            await lamp.hear(within=UP_WITHIN)
-            await self.commissioner.say({"qr": code})
-            answer = await self.commissioner.hear(within=ANSWERS_WITHIN)
-            await lamp.end()
+    async def commission(self, light: Answer, code: str, *, patience: float) -> Answer:
+        """What becomes of a light that is made from these values when its label has this code.
+
+        matter.js goes on looking for `patience` seconds after a light that did not know its passcode; CHIP has its own.
+        """
+        await self.lamp.say(light)
+        await self.lamp.hear(within=UP_WITHIN)
+        await self.commissioner.say({"qr": code, "patience": patience})
+        answer = await self.commissioner.hear(within=ANSWERS_WITHIN)
+        await self.lamp.say(None)
+        await self.lamp.hear(within=UP_WITHIN)
         return answer
 
 
@@ -96,21 +97,42 @@ async def matterjs_room(folder: Path, paas: Path, cd_signers: Path) -> AsyncIter
 @asynccontextmanager
 async def _room(folder: Path, command: list[str]) -> AsyncIterator[Room]:
     folder.mkdir()
-    async with (
-        _network(folder) as network,
-        _conversation(folder / "commissioner.log", network, command) as commissioner,
-    ):
+    async with _network(folder) as network:
+        lamp = await network.started("light", [str(_node()), str(HERE / "light.mjs")])
+        commissioner = await network.started("commissioner", command)
         await commissioner.hear(within=UP_WITHIN)
-        yield Room(folder, network, commissioner)
+        yield Room(lamp, commissioner)
+        await lamp.end()
         await commissioner.end()
 
 
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """A private network, known by the number of its first process, and those that were started in it."""
+
+    folder: Path
+    first: int
+    processes: list[Process]
+
+    async def started(self, name: str, command: list[str]) -> Conversation:
+        entering = ["nsenter", "--target", str(self.first), "--all", "--root", "sh", "-c", 'cd / && exec "$@"', "sh"]
+        environment = {**os.environ, "NODE_COMPILE_CACHE": str(HERE / "node_modules" / ".compiled")}
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *entering, *command, stdin=PIPE, stdout=PIPE, stderr=errors, start_new_session=True, env=environment
+            )
+        self.processes.append(process)
+        return Conversation(process, log)
+
+
 @asynccontextmanager
-async def _network(folder: Path) -> AsyncIterator[int]:
-    """A private network, as the number of its first process; when the block ends, so does every process in it."""
+async def _network(folder: Path) -> AsyncIterator[_Network]:
+    """A network without a way out. When the block ends, however it ends, so does every process in it."""
     root = folder / "root"
     root.mkdir()
     log = folder / "network.log"
+    processes: list[Process] = []
     with log.open("wb") as errors:
         keeper = await asyncio.create_subprocess_exec(
             str(HERE / "private_network.sh"), str(root), stdin=PIPE, stdout=PIPE, stderr=errors, start_new_session=True
@@ -120,28 +142,12 @@ async def _network(folder: Path) -> AsyncIterator[int]:
         if await keeper.stdout.readline() != b"ready\n":
             raise Unanswered(f"no private network: {log.read_text(encoding='utf-8')}")
         children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text(encoding="utf-8")
-        yield int(children)
+        yield _Network(folder, int(children), processes)
     finally:
-        # If this process dies before it comes here, the keeper's standard input closes and the same happens.
+        # If we die before we come here, the keeper's standard input closes and the same happens.
         if keeper.returncode is None:
             keeper.kill()
-        await keeper.wait()
-
-
-@asynccontextmanager
-async def _conversation(log: Path, network: int, command: list[str]) -> AsyncIterator[Conversation]:
-    """A process in a network. When the block ends before the process, the network's end is the process's."""
-    entering = ["nsenter", "--target", str(network), "--all", "--root", "sh", "-c", 'cd / && exec "$@"', "sh"]
-    environment = {**os.environ, "NODE_COMPILE_CACHE": str(HERE / "node_modules" / ".compiled")}
-    with log.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *entering, *command, stdin=PIPE, stdout=PIPE, stderr=errors, start_new_session=True, env=environment
-        )
-    try:
-        yield Conversation(process, log)
-    finally:
-        if process.returncode is None:
-            process.kill()
+        for process in (keeper, *processes):
             await process.wait()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -42,13 +43,19 @@ def demonstrate(
     """`station demo` with time scale 0 and these options, in `folder`/line."""
     place = folder / "line"
     command = [sys.executable, "-m", "station", "demo", "--time-scale", "0", "--dir", str(place)]
-    done = subprocess.run(
+    with subprocess.Popen(
         [*command, "--json", str(folder / "report.json"), *options],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        timeout=within,
         cwd=ROOT,
         env={**os.environ, **deadlines},
-    )
-    return Demonstration(done.returncode, done.stdout + done.stderr, place)
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=within)
+        except BaseException:
+            process.send_signal(signal.SIGINT)  # it stops its bench, PKI and daemon; killed, it would leave them behind
+            process.wait()
+            raise
+    return Demonstration(process.returncode, output, place)
