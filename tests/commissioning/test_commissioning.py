@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +179,19 @@ async def commission(folder: Path, ours: Path, boards: tuple[Flash, Flash]) -> M
         group.create_task(visit("matter.js", "matterjs-unpaired", ours, UNPAIRED | UNFOUND, SHORT))
         group.create_task(visit("matter.js", "matterjs-untrusted", others, UNTRUSTED))
     return answers
+
+
+def test_the_station_makes_the_same_label(meetings: Meetings, tmp_path: Path) -> None:
+    """The code that the commissioners were given is the code that the station's command prints."""
+    for board in meetings.boards:
+        passcode = tmp_path / "passcode"
+        passcode.touch(0o600)
+        passcode.write_text(f"{board.number(Tag.PASSCODE):08d}\n", encoding="ascii")
+        numbers = {"--vid": Tag.VENDOR_ID, "--pid": Tag.PRODUCT_ID, "--discriminator": Tag.DISCRIMINATOR}
+        options = [f"{option}={board.number(tag)}" for option, tag in numbers.items()]
+        command = [sys.executable, "-m", "station", "onboarding", "encode", f"--passcode-file={passcode}", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert board.label() in done.stdout.split()
 
 
 @pytest.mark.parametrize("case", GOOD)
