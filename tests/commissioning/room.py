@@ -115,7 +115,8 @@ class _Network:
     processes: list[Process]
 
     async def started(self, name: str, command: list[str]) -> Conversation:
-        entering = ["nsenter", "--target", str(self.first), "--all", "--root", "sh", "-c", 'cd / && exec "$@"', "sh"]
+        spaces = ["--user", "--preserve-credentials", "--net", "--mount", "--pid", "--root"]
+        entering = ["nsenter", "--target", str(self.first), *spaces, "sh", "-c", 'cd / && exec "$@"', "sh"]
         environment = {**os.environ, "NODE_COMPILE_CACHE": str(HERE / "node_modules" / ".compiled")}
         log = self.folder / f"{name}.log"
         with log.open("wb") as errors:
