@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/station demo
 
 test: compilers check
-	$(BIN)/python -X dev -m pytest -m line -n 2 --dist worksteal
+	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile
 	$(MAKE) test-commissioning
 
 # One fixture does all the work, on both cores: more workers would do it again.

@@ -22,7 +22,7 @@ MISTAKES = [
     ('provisioning = "provisioning-flash"', 'provisioning = "provisioning-secure"', "images.provisioning: "),
     ('kind = "operational"', 'kind = "provisioning"', "images.operational: "),
     ('key_storage = "flash"', 'key_storage = "secure"', "images.operational: "),
-    ('file = "operational-flash.bin"', 'file = "operational-secure.bin"', "images.operational: "),
+    ('file = "operational-flash.bin"', 'file = "provisioning-flash.bin"', "images.operational: "),
 ]
 
 

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
 # Each row: the phase in which the daemon is killed, as seen by the board in slot 1, and how far into it in seconds; the
 # boards in the other slots are in it, or beside it. Writing the operational firmware takes half a second here.
-BOARDS = 4
+BOARDS = 3
 KILLED = [
     ("recognise", 0.0),
     ("flash_data", 0.0),

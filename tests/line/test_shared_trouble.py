@@ -29,7 +29,7 @@ def test_a_programmer_that_hangs_holds_nobody_else_up(tmp_path: Path, monkeypatc
     monkeypatch.setenv("STATION__PROGRAMMER__IDLE_WITHIN", "20")
     faults = tmp_path / "faults.toml"
     faults.write_text(HANG)
-    run = demonstrate(tmp_path, "--boards", str(BOARDS), "--faults", str(faults))
+    run = demonstrate(tmp_path, "--boards", str(BOARDS), "--faults", str(faults), deadlines={})
     assert run.exit_status == 0, run.output
     finished = [line for line in run.lines("logs/station.jsonl") if line["event"] == "attempt.finished"]
     assert [line["verdict"] for line in finished] == ["pass"] * (BOARDS - 1) + ["void"]

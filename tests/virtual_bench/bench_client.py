@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from virtual_bench.server import Settings, opened
 
 DATA_ADDRESS, APPLICATION = 0x901C0000, 0x08000000
 DEADLINE = 10.0
+ASKED_AGAIN_AFTER = 2.0
 IMAGES = Path(__file__).parents[2] / "firmware_images"
 HELLO, MAKE_CSR, STORE, PROVE, REFUSED = 0x01, 0x02, 0x03, 0x04, 0xFF
 AUTHORITY = Authority()
@@ -83,12 +84,16 @@ class Line:
         return status
 
     async def _answer(self, question: int, payload: bytes) -> bytes:
+        """Asks again after a while, as a station does: what is sent before a board has booted is lost."""
         self._number += 1
-        self.say(link.encode(bytes([question, self._number]) + payload))
         async with asyncio.timeout(DEADLINE):
-            while (body := await self.body())[1] != self._number:
-                pass
-        return body
+            while True:
+                self.say(link.encode(bytes([question, self._number]) + payload))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASKED_AGAIN_AFTER):
+                        while (body := await self.body())[1] != self._number:
+                            pass
+                        return body
 
 
 @dataclass(frozen=True, slots=True)
