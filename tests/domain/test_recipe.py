@@ -2,14 +2,26 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.commissioner import Commissioner
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
-from station.domain.target import UID
-from station.faults import ReadbackDiffers, ReadbackRefused, VerifierWrong
+from station.domain.target import UID, Target
+from station.faults import (
+    KeyChanged,
+    KeyStorageWrong,
+    OperationalIdentityWrong,
+    ReadbackDiffers,
+    ReadbackRefused,
+    VerifierWrong,
+)
 from station.matter import factory_data, onboarding
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
@@ -145,6 +157,44 @@ def test_a_board_that_a_commissioner_refuses_is_refused() -> None:
     with pytest.raises(ReadbackRefused) as caught:
         PLAIN.check_commissionable(IDENTITY, flash, EXAMINATION.at - timedelta(days=36500))
     assert caught.value.rule == "K6"
+
+
+def request() -> bytes:
+    """Of a key that was made now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateSigningRequestBuilder(x509.Name([]))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def test_a_board_with_another_key_than_it_had_is_refused() -> None:
+    """Its certificate is for the other one; a board without a certificate may have any."""
+    with pytest.raises(KeyChanged):
+        PLAIN.check_same_key(IDENTITY, request())
+    PLAIN.check_same_key(replace(IDENTITY, credentials=None), request())
+
+
+def test_a_firmware_that_keeps_its_key_elsewhere_stops_the_line() -> None:
+    """The recipe names the wrong image: every board would do so."""
+    target = Target(UID(bytes(12)), 0x495, "", 3300, 0xAA, "", "")
+    PLAIN.check_same_board(target, bytes(12), "flash")
+    with pytest.raises(KeyStorageWrong):
+        PLAIN.check_same_board(target, bytes(12), "secure")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"vendor_id": 1}, {"product_id": 1}, {"serial_number": "LT2600000002"}, {"dac_serial_number": 1}]
+)
+def test_a_firmware_that_presents_another_unit_is_refused(changed: dict[str, int | str]) -> None:
+    """Each thing that it says of itself counts."""
+    said = {
+        "vendor_id": PLAIN.vendor_id,
+        "product_id": PLAIN.product_id,
+        "serial_number": IDENTITY.serial_number,
+        "dac_serial_number": int(CREDENTIALS.dac_serial_number, 16),
+    }
+    PLAIN.check_operational_identity(IDENTITY, CREDENTIALS, SimpleNamespace(**said))
+    with pytest.raises(OperationalIdentityWrong):
+        PLAIN.check_operational_identity(IDENTITY, CREDENTIALS, SimpleNamespace(**said | changed))
 
 
 def test_an_identity_does_not_show_its_secrets() -> None:

@@ -1,0 +1,37 @@
+"""A slot, with a real ledger and equipment that does what the test wants."""
+
+import asyncio
+from contextlib import suppress
+
+from station.adapters.ledger import Ledger
+from station.domain.policy import Suspicion
+from station.line import Line
+from station.ports import AttemptJournal, Bench, BoardArrived
+from station.slot import Slot, SlotState, Visit
+from station.without_pki import WithoutPKI
+from tests.ledger.bench import RECIPE, Secrets, begun
+
+
+async def test_our_own_bug_is_neither_the_boards_nor_the_lines(ledger: Ledger, secrets: Secrets) -> None:
+    """The attempt is void, the slot goes out of service, and the line stays open."""
+
+    async def begin(name: str, _arrival: BoardArrived) -> AttemptJournal:
+        return await begun(ledger, secrets, slot=name)
+
+    def equipment(_visit: Visit, _attempt: int) -> Bench:
+        raise ZeroDivisionError("a bug, for once on purpose")
+
+    line = Line(Suspicion())
+    slot = Slot("1", line, RECIPE, WithoutPKI(), begin, equipment)
+    running = asyncio.create_task(slot.run())
+    slot.board_arrived(BoardArrived("usb-1", "066CFF", "/dev/ttyACM0"))
+    async with asyncio.timeout(10):
+        while slot.verdict is None:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert (slot.verdict, slot.state) == ("void", SlotState.OUT_OF_SERVICE)
+    assert slot.fault is not None
+    assert (slot.fault.code, slot.fault.evidence) == ("station.bug", {"exception": "ZeroDivisionError"})
+    assert line.paused_by is None
