@@ -4,14 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 PACKAGES := station virtual_bench development_pki
-SOURCES := $(PACKAGES) tests firmware_images docs/examples
+SOURCES := $(PACKAGES) benchmarks tests firmware_images docs/examples
 COMMISSIONING := tests/commissioning
 COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requirements.lock $(COMMISSIONING)/package-lock.json | cksum | cut -d' ' -f1)
 
-.PHONY: demo test test-commissioning check fix lint types contracts fast fuzz fuzz-readers fuzz-agent firmware compilers clean
+BENCH_ARGS :=
+
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast fuzz fuzz-readers fuzz-agent firmware compilers clean
 
 demo: $(READY)
 	$(BIN)/station demo
+
+# Measures the station in real time, some minutes: `make bench BENCH_ARGS=--quick`, or `--help`. Nothing else should run.
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 test: compilers check
 	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile
@@ -32,7 +38,7 @@ lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
 
 types: $(READY)
-	$(BIN)/mypy --strict $(PACKAGES) tests docs/examples
+	$(BIN)/mypy --strict $(PACKAGES) benchmarks tests docs/examples
 
 contracts: $(READY)
 	$(BIN)/lint-imports

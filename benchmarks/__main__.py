@@ -1,0 +1,198 @@
+"""`python -m benchmarks`, which is `make bench`: measures, shows, and writes what was found."""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from benchmarks import bound, rates, results
+from benchmarks.figures import Row
+from benchmarks.idle import Idle, idle
+from benchmarks.line_runs import ROOT, demonstrated
+from benchmarks.machine import Machine
+from benchmarks.recording import Recording, RunUnusable
+from benchmarks.report import Report
+from station.cli.consoles import wide_console
+
+CROWD = 64
+LINES = {"one": 1, "eight": 8, "sixty-four": CROWD}
+PARTS = (*LINES, "idle", "ledger", "verifiers", "factory-data", "frames")
+RATE_ROUNDS = 5
+
+
+class Said:
+    """Says what is being done: a spinner on a terminal, else a line for each beginning."""
+
+    def __init__(self, console: Console, steps: int) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
+        )
+        self._task = self._progress.add_task("", total=steps)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        if not self._console.is_terminal:
+            yield
+            return
+        with self._progress:
+            yield
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        if self._console.is_terminal:
+            self._progress.update(self._task, description=what)
+        else:
+            self._console.print(f"{what} …", soft_wrap=True)
+        yield
+        self._progress.advance(self._task)
+
+
+@dataclass
+class Findings:
+    """What has been measured so far, also when somebody stops the rest."""
+
+    runs: list[Recording] = field(default_factory=list)
+    idle: Idle | None = None
+    rates: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+    def report(self, machine: Machine, command: str) -> Report:
+        rows: list[Row] = []
+        ones = [run for run in self.runs if run.boards == 1]
+        for boards in LINES.values():
+            if same := [run for run in self.runs if run.boards == boards]:
+                rows += results.line_rows(same, ones, self.idle)
+        if self.idle is not None:
+            rows += results.idle_rows(self.idle)
+        for part, found in self.rates.items():
+            rows += results.rate_rows(part, found, GOALS)
+        cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
+        runs = [run.as_json() for run in self.runs]
+        return Report(machine, command, rows, results.steps(self.runs), cuts, runs)
+
+
+ALONE, GROUPED = "durable commits, one by one", "durable units of work from 64 tasks, in groups"
+GOALS = {ALONE: results.COMMITS_ALONE, GROUPED: results.COMMITS_GROUPED}
+
+
+def bench(
+    only: Annotated[str, typer.Option(help=f"Parts, separated by commas: {', '.join(PARTS)}.")] = ",".join(PARTS),
+    seeds: Annotated[int, typer.Option(min=1, help="Rounds; each has a seed and runs every line once.")] = 5,
+    crowds: Annotated[int, typer.Option(min=1, help="How many of the rounds run 64 boards, too.")] = 3,
+    report: Annotated[Path, typer.Option("--json", help="Writes what was found to this file.")] = Path(
+        "build/bench.json"
+    ),
+    keep: Annotated[
+        Path | None, typer.Option(help="Keeps the folders of all runs in this new folder.", show_default=False)
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exits with 1 if a goal is missed.")] = False,  # noqa: FBT002  an option
+) -> None:
+    """Measure the station: real time, through `station demo`, as a user would run it.
+
+    Nothing else should run on the machine meanwhile; the load is noted with each run.
+    """
+    console = wide_console()
+    parts = _parts(only)
+    machine = Machine.here()
+    console.print(f"{machine}", soft_wrap=True)
+    found, interrupted = Findings(), False
+    with _folder(keep) as folder:
+        try:
+            _measure(console, found, folder, parts, seeds, crowds)
+        except KeyboardInterrupt:
+            interrupted = True
+        except RunUnusable as exc:
+            console.print(f"[red]A run is of no use:[/] {exc}", soft_wrap=True)
+            raise typer.Exit(1) from exc
+    outcome = found.report(machine, " ".join(["python -m benchmarks", *sys.argv[1:]]))
+    outcome.print(console)
+    if interrupted:
+        console.print("Interrupted: what was found until then is above, and no file was written.")
+        raise typer.Exit(130)
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
+    console.print(f"Written to {report}", soft_wrap=True)
+    if strict and outcome.missed:
+        raise typer.Exit(1)
+
+
+def _parts(only: str) -> Sequence[str]:
+    parts = [part.strip() for part in only.split(",")]
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(PARTS)}", param_hint="--only")
+    return [part for part in PARTS if part in parts]
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Where the runs leave their files: on the disk that holds the project, since the ledger's rate is that of a disk."""
+    if keep is not None:
+        keep.mkdir(parents=True)
+        yield keep.resolve()
+        return
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=build))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure(console: Console, found: Findings, folder: Path, parts: Sequence[str], seeds: int, crowds: int) -> None:
+    plan = [
+        (name, boards, seed)
+        for seed in range(1, seeds + 1)  # round by round: what is compared has met the same machine
+        for name, boards in LINES.items()
+        if name in parts and (boards < CROWD or seed <= crowds)
+    ]
+    others = [part for part in parts if part not in LINES]
+    said = Said(console, len(plan) + len(others))
+    with said.shown():
+        for name, boards, seed in plan:
+            with said.doing(f"{name}: {boards} board{'s' * (boards > 1)} in real time, seed {seed} of {seeds}"):
+                place = folder / f"{name}-{seed}"
+                place.mkdir()
+                found.runs.append(demonstrated(place, boards, seed))
+        for part in others:
+            with said.doing(part):
+                _measure_part(part, found, folder)
+
+
+def _measure_part(part: str, found: Findings, folder: Path) -> None:
+    match part:
+        case "idle":
+            found.idle = idle(folder, CROWD)
+        case "ledger":
+            both = [rates.ledger_rates(_new(folder, f"ledger-{number}")) for number in range(RATE_ROUNDS)]
+            found.rates[part] = {ALONE: [alone for alone, _ in both], GROUPED: [grouped for _, grouped in both]}
+        case "verifiers":
+            verifiers = [rates.verifier_rate() for _ in range(RATE_ROUNDS)]
+            found.rates[part] = {f"onboarding secrets of {rates.ITERATIONS:,} iterations": verifiers}
+        case "factory-data":
+            found.rates[part] = _two("encoded", "decoded", [rates.factory_data_rates() for _ in range(RATE_ROUNDS)])
+        case _:
+            found.rates[part] = _two("built", "cut out of a stream", [rates.frame_rates() for _ in range(RATE_ROUNDS)])
+
+
+def _two(first: str, second: str, both: Sequence[tuple[float, float]]) -> dict[str, list[float]]:
+    return {first: [one for one, _ in both], second: [two for _, two in both]}
+
+
+def _new(folder: Path, name: str) -> Path:
+    place = folder / name
+    place.mkdir()
+    return place
+
+
+if __name__ == "__main__":
+    typer.run(bench)

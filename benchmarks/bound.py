@@ -1,0 +1,189 @@
+"""The bound: what silicon, probe and programmer need for one board, with no cost of the station in it. Pure.
+
+The model of the performance study, written down a second time: virtual_bench/timing.py makes the delays, this file says
+what they ought to add up to, and neither knows the other. A test holds both against the study's published totals.
+Seconds and bytes.
+
+Where the constants come from: page erase 22 ms (datasheet DS11929, at most 24.5; Zephyr's device tree says at most 25),
+64-bit program 81.7 us (the same datasheet), QSPI flash S25FL128S 130 ms a 64 KB sector (ST's board package) and 250 us a
+page (datasheet), SWD rates and what an invocation costs (published logs of STM32CubeProgrammer on F429, L476 and G431),
+boot and process start (estimates: measure these first on a real line), P-256 (5.25 million cycles of the PKA at 64 MHz).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+INTERNAL_PAGE = 4096
+EXTERNAL_PAGE = 256
+FACTORY_DATA_BLOCK = 16384  # what the provisioning firmware rewrites, and what is read back
+TRANSFER_OF_A_PAGE = 64e-6  # from the microcontroller to the QSPI flash
+CSR_BYTES, CERTIFICATES_BYTES, PROOF_BYTES = 280, 1000, 150  # on the UART, with what frames them
+FAST_UART = 92_160  # bytes a second at 921,600 baud
+READ_BACK_BYTES = 2_500  # factory data with certificates, when the board itself sends it
+CURVE_OPERATIONS = 3  # key generation, the CSR's signature, the proof of possession
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The images of one recipe."""
+
+    application: int
+    provisioner: int
+    factory_data: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """One host, one kind of probe, one kind of board."""
+
+    start_of_process: float = 0.25
+    connection: float = 0.50
+    end_of_process: float = 0.10
+    loader_into_ram: float = 0.22
+    external_loader: float = 0.30
+    reset: float = 0.05
+    fast_verification: float = 0.15
+    write_rate: float = 225_000
+    read_rate: float = 125_000
+    erase_page: float = 0.022
+    program_double_word: float = 81.7e-6
+    erase_external_sector: float = 0.130
+    program_external_page: float = 250e-6
+    boot: float = 1.0
+    curve_operation: float = 0.082
+    uart_rate: float = 11_520
+    pki: float = 0.020
+
+    @property
+    def invocation(self) -> float:
+        """What any run of the programmer costs before it does something."""
+        return self.start_of_process + self.connection + self.end_of_process
+
+    @property
+    def after_exit(self) -> float:
+        """What is left of a boot when the programmer, which reset the board as its last act, has ended."""
+        return self.boot - self.end_of_process
+
+    def internal(self, size: int) -> float:
+        erase = math.ceil(size / INTERNAL_PAGE) * self.erase_page
+        return self.loader_into_ram + erase + size / 8 * self.program_double_word + size / self.write_rate
+
+    def external(self, size: int) -> float:
+        program = math.ceil(size / EXTERNAL_PAGE) * self.program_external_page
+        return self.loader_into_ram + self.erase_external_sector + program + size / self.write_rate
+
+    def readback(self, size: int) -> float:
+        return size / self.read_rate
+
+    def uart(self, size: int) -> float:
+        return size / self.uart_rate
+
+    @property
+    def rewrite(self) -> float:
+        """The board's own firmware erases a sector and writes the block anew, with DAC and PAI behind it."""
+        pages = FACTORY_DATA_BLOCK // EXTERNAL_PAGE
+        return self.erase_external_sector + pages * (self.program_external_page + TRANSFER_OF_A_PAGE)
+
+
+DEFAULT = "fast-host-v2-1"
+PROFILES: Mapping[str, Constants] = {
+    DEFAULT: Constants(),
+    "fast-host-v3": Constants(write_rate=600_000, read_rate=435_000),
+    "slow-host-v2-1": Constants(
+        start_of_process=0.8, connection=0.7, boot=2.0, write_rate=131_000, read_rate=150 * 1024
+    ),
+}
+
+
+def by_step(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False) -> dict[str, float]:
+    """The bound of each step of the procedure, in its order; a step that shares an invocation ends with its file's proof."""
+    c = constants
+    verification = c.readback(sizes.application) if verified_in_full else c.fast_verification
+    return {
+        "recognise": c.invocation,
+        "flash_data": c.start_of_process
+        + c.connection
+        + c.external_loader
+        + c.external(sizes.factory_data)
+        + c.readback(sizes.factory_data),
+        "flash_provisioner": c.internal(sizes.provisioner) + c.readback(sizes.provisioner) + c.reset + c.end_of_process,
+        "await_csr": c.after_exit + (CURVE_OPERATIONS - 1) * c.curve_operation + c.uart(CSR_BYTES),
+        "relay_to_pki": c.pki,
+        "deliver": c.uart(CERTIFICATES_BYTES + PROOF_BYTES) + c.rewrite + c.curve_operation,
+        "flash_operational": c.invocation
+        + c.external_loader
+        + c.readback(FACTORY_DATA_BLOCK)
+        + c.internal(sizes.application)
+        + verification
+        + c.reset,
+        "confirm": c.after_exit,
+    }
+
+
+def of(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False) -> float:
+    """The bound of one board."""
+    return sum(by_step(constants, sizes, verified_in_full=verified_in_full).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A change of the plan, and the seconds that it would take off the bound."""
+
+    what: str
+    seconds: float
+    price: str
+
+
+def next_cuts(constants: Constants, sizes: Sizes) -> list[Cut]:
+    """What would make the cycle shorter now that the station adds next to nothing, dearest first."""
+    c, bound = constants, of(constants, sizes)
+    v3 = PROFILES["fast-host-v3"]
+    provisioner_in_flash = c.internal(sizes.provisioner) + c.readback(sizes.provisioner)
+    provisioner_in_ram = sizes.provisioner / c.write_rate
+    readback_by_probe = c.external_loader + c.readback(FACTORY_DATA_BLOCK)
+    data_by_probe = c.external_loader + c.external(sizes.factory_data) + c.readback(sizes.factory_data)
+    cuts = [
+        Cut(
+            "provisioning firmware in RAM, started by the one invocation that flashes factory data and application",
+            c.invocation
+            + provisioner_in_flash
+            - provisioner_in_ram
+            + c.reset
+            + readback_by_probe
+            - c.uart(READ_BACK_BYTES)
+            - c.end_of_process,
+            "a RAM build of the agent; the read-back moves to the UART; the agent resets the board itself",
+        ),
+        Cut(
+            "no erase of pages that are blank (`--skipErase` on virgin parts)",
+            bound - of(replace(c, erase_page=0.0), sizes),
+            "a page that was not blank must be told by the programmer's verification, in full; used boards keep the erase",
+        ),
+        Cut(
+            "ST-LINK V3 instead of V2-1",
+            bound - of(replace(c, write_rate=v3.write_rate, read_rate=v3.read_rate), sizes),
+            "hardware, and wires of the fixture that carry 24 MHz",
+        ),
+        Cut(
+            "no invocation for recognition: the unique id from the header of the first write",
+            c.invocation,
+            "the board is under reset before it is known, and a firmware that was writing is cut off",
+        ),
+        Cut(
+            "factory data over the UART at 921,600 baud, written once, with the certificates",
+            data_by_probe + c.uart(CERTIFICATES_BYTES) - (sizes.factory_data + CERTIFICATES_BYTES) / FAST_UART,
+            "one more question in the protocol; the external loader is then needed for the read-back only",
+        ),
+        Cut(
+            "read-back over the UART instead of the external loader",
+            readback_by_probe - c.uart(READ_BACK_BYTES),
+            "the board then testifies about itself: weaker evidence",
+        ),
+        Cut(
+            "fast verification of the provisioning firmware, too",
+            c.readback(sizes.provisioner) - c.fast_verification,
+            "a torn one shows itself by its silence; today images up to 64 KB are read back",
+        ),
+    ]
+    return sorted(cuts, key=lambda cut: cut.seconds, reverse=True)

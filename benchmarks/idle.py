@@ -1,0 +1,60 @@
+"""What the daemon costs while nothing happens, with and without somebody who looks: to be taken off what boards cost."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import processes
+from benchmarks.recording import RunUnusable
+from station.cli.demo_line import DemoFailed, DemoLine
+from station.cli.demo_report import LOOK_EVERY
+
+SETTLED_WITHIN = 60.0
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """CPU seconds a second of a daemon whose slots all hold a finished board."""
+
+    slots: int
+    quiet: float
+    watched: float
+    """The same while it is asked for its status as often as the demonstration asks."""
+    load: float
+
+    def as_json(self) -> dict[str, object]:
+        return {"slots": self.slots, "quiet": self.quiet, "watched": self.watched, "load": self.load}
+
+
+def idle(folder: Path, slots: int) -> Idle:
+    """Raises `RunUnusable`."""
+    load = os.getloadavg()[0]
+    try:
+        with DemoLine.standing(folder / "idle", slots, 1, None, 0.0, None) as line:
+            line.plug_all()
+            _wait_until_all_passed(line)
+            pid = line.processes["daemon"].pid
+            quiet = _spent(pid, lambda: None)
+            watched = _spent(pid, line.status)
+    except DemoFailed as exc:
+        raise RunUnusable(str(exc)) from exc
+    return Idle(slots, quiet, watched, load)
+
+
+def _wait_until_all_passed(line: DemoLine) -> None:
+    deadline = time.monotonic() + SETTLED_WITHIN
+    while any(slot.state != "pass" for slot in line.status().slots):
+        if time.monotonic() > deadline:
+            raise RunUnusable("the boards of the idle line did not all pass")
+        time.sleep(LOOK_EVERY)
+
+
+def _spent(pid: int, look: Callable[[], object]) -> float:
+    used, began = processes.cpu_seconds(pid), time.perf_counter()
+    while time.perf_counter() - began < SECONDS:
+        look()
+        time.sleep(LOOK_EVERY)
+    return (processes.cpu_seconds(pid) - used) / (time.perf_counter() - began)

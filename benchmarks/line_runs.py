@@ -1,0 +1,87 @@
+"""Runs of `station demo` in real time, as a user would start them, watched from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import processes
+from benchmarks.bound import Sizes
+from benchmarks.processes import Watch
+from benchmarks.recording import REPORT, Recording, RunUnusable, Usage, moments
+from station import recipe_files
+from station.matter import factory_data
+from station.matter.factory_data import FactoryData, Tag
+
+ROOT = Path(__file__).resolve().parents[1]
+STOPPED_WITHIN = 60.0
+ADDED_BY_THE_BOARD = frozenset(
+    {
+        Tag.DEVICE_ATTESTATION_CERTIFICATE,
+        Tag.PAI_CERTIFICATE,
+        Tag.DEVICE_ATTESTATION_PUB_KEY,
+        Tag.DEVICE_ATTESTATION_PRIV_KEY,
+    }
+)
+
+
+def demonstrated(folder: Path, boards: int, seed: int) -> Recording:
+    """One run in real time. Raises `RunUnusable`."""
+    line = folder / "line"
+    options = ["--boards", str(boards), "--seed", str(seed), "--time-scale", "1"]
+    command = [sys.executable, "-m", "station", "demo", *options, "--dir", str(line), "--json", str(folder / REPORT)]
+    load = os.getloadavg()[0]
+    with (
+        processes.watched(line) as watches,
+        (folder / "demo.out").open("wb") as output,
+        _started(command, output.fileno()) as demo,
+    ):
+        status = demo.wait()
+    if status:
+        last_words = (folder / "demo.out").read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise RunUnusable(f"station demo ended with {status}:\n{last_words}")
+    (folder / REPORT).rename(line / REPORT)
+    return Recording.read(line, seed=seed, sizes=sizes_of(line), usage=_usage(watches, *moments(line)), load=load)
+
+
+@contextmanager
+def _started(command: list[str], output: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The demonstration in a session of its own: Ctrl-C is ours, and is passed on once, so that it ends in order."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOPPED_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _usage(watches: Mapping[str, Watch], start: float, end: float) -> dict[str, Usage]:
+    try:
+        return {role: Usage(cpu=watch.cpu_between(start, end), memory=watch.memory) for role, watch in watches.items()}
+    except ValueError as exc:
+        raise RunUnusable(str(exc)) from exc
+
+
+def sizes_of(line: Path) -> Sizes:
+    """The bytes that the run wrote: the recipe's images, and factory data before the board added its certificates."""
+    recipe = recipe_files.load(
+        ROOT / "config" / "recipes" / "lighting.toml", line / "pki" / "pai.pem", line / "pki" / "paa.pem"
+    )
+    flash = next((line / "boards").glob("*/qspi.bin")).read_bytes()
+    found = factory_data.decode(flash).records
+    written = FactoryData({tag: value for tag, value in found.items() if tag not in ADDED_BY_THE_BOARD})
+    return Sizes(
+        application=recipe.operational_image.region.size,
+        provisioner=recipe.provisioning_image.region.size,
+        factory_data=len(factory_data.encode(written)),
+    )

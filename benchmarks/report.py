@@ -1,0 +1,98 @@
+"""The benchmark's outcome for people, as tables, and for programs, as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.bound import Cut
+from benchmarks.figures import Row, Verdict
+from benchmarks.machine import Machine
+from benchmarks.results import Step
+
+COLOURS = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.NONE: "dim"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was found."""
+
+    machine: Machine
+    command: str
+    rows: Sequence[Row]
+    steps: Sequence[Step]
+    cuts: Sequence[Cut]
+    runs: Sequence[dict[str, object]]
+
+    @property
+    def missed(self) -> list[Row]:
+        return [row for row in self.rows if row.verdict is Verdict.MISSED]
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "machine": self.machine.as_json(),
+            "command": self.command,
+            "rows": [row.as_json() for row in self.rows],
+            "steps": [step.as_json() for step in self.steps],
+            "cuts": [{"what": cut.what, "seconds": round(cut.seconds, 3), "price": cut.price} for cut in self.cuts],
+            "runs": list(self.runs),
+        }
+
+    def print(self, console: Console) -> None:
+        console.print(f"\n{self.machine}", soft_wrap=True)
+        console.print(_rows(self.rows))
+        if self.steps:
+            console.print(_steps(self.steps))
+        if self.cuts:
+            console.print(_cuts(self.cuts))
+
+
+def number(value: float) -> str:
+    """Three decimals below a hundred, none above: nothing here is known better."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _rows(rows: Sequence[Row]) -> Table:
+    table = Table("part", "what", "bound", "goal", "result", "interval (95 %)", "n", "", box=None, header_style="bold")
+    before = ""
+    for row in rows:
+        low, high = row.sample.interval
+        goal = "" if row.goal is None else f"{'≥' if row.goal.at_least else '≤'} {number(row.goal.limit)}"
+        table.add_row(
+            "" if row.part == before else row.part,
+            row.what,
+            "" if row.bound is None else number(row.bound),
+            goal,
+            f"{number(row.sample.median)} {row.unit}",
+            f"{number(low)} … {number(high)}" if len(row.sample.values) > 1 else "",
+            str(len(row.sample.values)),
+            Text(row.verdict.value, COLOURS[row.verdict]),
+        )
+        before = row.part
+    return table
+
+
+def _steps(steps: Sequence[Step]) -> Table:
+    lines = list(steps[0].measured)
+    columns = [heading for line in lines for heading in (line, "adds")]
+    table = Table("step (seconds)", "bound", *columns, box=None, header_style="bold")
+    for step in steps:
+        cells = [cell for line in lines for cell in _cells(step.measured[line], step.bound)]
+        table.add_row(step.name, f"{step.bound:.3f}", *cells)
+    total = sum(step.bound for step in steps)
+    sums = [cell for line in lines for cell in _cells(sum(step.measured[line] for step in steps), total)]
+    table.add_row("all steps", f"{total:.3f}", *sums, style="bold")
+    return table
+
+
+def _cells(measured: float, bound: float) -> tuple[str, str]:
+    return f"{measured:.3f}", f"{measured - bound:+.3f}"
+
+
+def _cuts(cuts: Sequence[Cut]) -> Table:
+    table = Table("next cut", "saves", "at the price of", box=None, header_style="bold")
+    for cut in cuts:
+        table.add_row(cut.what, f"{cut.seconds:.2f} s", cut.price)
+    return table

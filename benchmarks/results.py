@@ -1,0 +1,178 @@
+"""From recordings to rows: what each part of the benchmark says, its bound and its goal. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks import bound
+from benchmarks.bound import PROFILES, Constants
+from benchmarks.figures import Goal, Row, Sample
+from benchmarks.idle import Idle
+from benchmarks.recording import LoopLag, Recording, RunUnusable
+
+CONSTANTS: Constants = PROFILES[bound.DEFAULT]
+NAMES = {1: "one", 8: "eight", 64: "sixty-four"}
+
+OVER_BOUND = 1.05
+OVER_ONE = 1.05
+INVOCATIONS = 3
+CPU_MS = 40
+COMMITS_ALONE, COMMITS_GROUPED = 300, 1500
+# Goals of the performance study, section 4.3: 8 (memory), 9 and 10 (lag), 10 and 11 (start of the programmer).
+MEMORY_MB = 90
+LAG_P99_MS, LAG_MAX_MS = 5, 40
+START_P50_MS, LAST_START_MS = 50, 300
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the procedure: its bound, and its median in each size of line."""
+
+    name: str
+    bound: float
+    measured: dict[str, float]
+
+    def as_json(self) -> dict[str, object]:
+        return {"step": self.name, "bound": round(self.bound, 4), "measured": self.measured}
+
+
+def line_rows(runs: Sequence[Recording], ones: Sequence[Recording], idle: Idle | None) -> list[Row]:
+    """Runs with one number of boards, which is their part; `ones` are the runs with one board of the same rounds."""
+    boards = runs[0].boards
+    part, sizes = NAMES.get(boards, str(boards)), runs[0].sizes
+    limit = bound.of(CONSTANTS, sizes)
+
+    def row(
+        what: str, unit: str, of: Callable[[Recording], float], bound: float | None = None, goal: Goal | None = None
+    ) -> Row:
+        return Row(part, what, unit, Sample(tuple(of(run) for run in runs)), bound, goal)
+
+    rows = [
+        row("wall", "s", lambda run: run.wall, bound=limit, goal=Goal(round(OVER_BOUND * limit, 3))),
+        row("what the station adds to the bound", "s", lambda run: run.wall - limit),
+        row("  of it the bench's own lateness", "s", lambda run: run.bench_lateness),
+        row(
+            "invocations a board",
+            "",
+            lambda run: len(run.invocations) / run.boards,
+            bound=INVOCATIONS,
+            goal=Goal(INVOCATIONS),
+        ),
+    ]
+    if boards > 1:
+        rows += [
+            row("  of it plugging in, one after the other", "s", lambda run: run.plugging),
+            row("cycle of a board, median", "s", lambda run: median(run.cycles), bound=limit),
+            row("cycle of a board, slowest", "s", lambda run: max(run.cycles), bound=limit),
+        ]
+        if pairs := _pairs(runs, ones):
+            ratio = Sample(tuple(run.wall / one.wall for run, one in pairs))
+            rows.append(Row(part, "wall over that of one board", "", ratio, bound=1.0, goal=Goal(OVER_ONE)))
+    if any(run.full_cycles for run in runs):
+        full = bound.of(CONSTANTS, sizes, verified_in_full=True)
+        cycles = Sample(tuple(cycle for run in runs for cycle in run.full_cycles))
+        goal = Goal(round(OVER_BOUND * full, 3))
+        rows.append(Row(part, "cycle of the unit that is verified in full", "s", cycles, bound=full, goal=goal))
+    rows += _costs(runs, part, idle if boards > 1 else None)
+    return rows
+
+
+def _costs(runs: Sequence[Recording], part: str, idle: Idle | None) -> list[Row]:
+    def sample(of: Callable[[Recording], float]) -> Sample:
+        return Sample(tuple(of(run) for run in runs))
+
+    crowd = runs[0].boards > 1
+    rows = [
+        Row(
+            part,
+            "station CPU a board",
+            "ms",
+            sample(lambda run: 1000 * run.used("daemon")),
+            goal=Goal(CPU_MS) if crowd else None,
+        )
+    ]
+    if idle is not None and idle.slots == runs[0].boards:
+        watching = sample(lambda run: 1000 * idle.watched * run.seconds / run.boards)
+        rows.append(Row(part, "  of it idling, and answering the demonstration's screen", "ms", watching))
+    rows += [
+        Row(
+            part,
+            "station memory, at most",
+            "MB",
+            sample(lambda run: run.usage["daemon"].memory / 1e6),
+            goal=Goal(MEMORY_MB) if crowd else None,
+        ),
+        Row(
+            part,
+            "plug-in to programmer start, median",
+            "ms",
+            sample(lambda run: 1000 * median(run.starts)),
+            goal=Goal(START_P50_MS),
+        ),
+    ]
+    if crowd:
+        slowest = sample(lambda run: 1000 * max(run.starts))
+        rows += [
+            Row(part, "plug-in to programmer start, slowest", "ms", slowest, goal=Goal(LAST_START_MS)),
+            *_lag_rows(part, runs),
+        ]
+    return rows
+
+
+def _lag_rows(part: str, runs: Sequence[Recording]) -> list[Row]:
+    def row(what: str, of: Callable[[LoopLag], float], goal: Goal | None = None) -> Row:
+        values = tuple(1000 * of(run.loop_lag) for run in runs if run.loop_lag is not None)
+        if not values:
+            raise RunUnusable("the daemon did not tell how late its event loop was")
+        return Row(part, what, "ms", Sample(values), goal=goal)
+
+    return [
+        row("event-loop lag, median", lambda lag: lag.p50),
+        row("event-loop lag, 99 %", lambda lag: lag.p99, Goal(LAG_P99_MS)),
+        row("event-loop lag, most", lambda lag: lag.max, Goal(LAG_MAX_MS)),
+    ]
+
+
+def _pairs(runs: Sequence[Recording], ones: Sequence[Recording]) -> list[tuple[Recording, Recording]]:
+    """Each run with the one-board run of the same seed, so that both met the same machine."""
+    by_seed = {one.seed: one for one in ones}
+    return [(run, by_seed[run.seed]) for run in runs if run.seed in by_seed]
+
+
+def idle_rows(found: Idle) -> list[Row]:
+    part = "idle"
+    return [
+        Row(part, f"CPU of a daemon with {found.slots} finished boards", "ms/s", Sample((1000 * found.quiet,))),
+        Row(part, "the same, asked for its status ten times a second", "ms/s", Sample((1000 * found.watched,))),
+    ]
+
+
+def rate_rows(part: str, rates: Mapping[str, Sequence[float]], goals: Mapping[str, int]) -> list[Row]:
+    """Things done a second."""
+    return [
+        Row(
+            part,
+            what,
+            "1/s",
+            Sample(tuple(values)),
+            goal=Goal(goals[what], at_least=True) if what in goals else None,
+        )
+        for what, values in rates.items()
+    ]
+
+
+def steps(runs: Sequence[Recording]) -> list[Step]:
+    """The bound of each step, and its median by number of boards: where the station's part of the wall is."""
+    if not runs:
+        return []
+    by_boards: dict[int, list[Recording]] = {}
+    for run in runs:
+        by_boards.setdefault(run.boards, []).append(run)
+    found = []
+    for name, seconds in bound.by_step(CONSTANTS, runs[0].sizes).items():
+        measured = {
+            NAMES.get(boards, str(boards)): median(value for run in same for value in run.step(name))
+            for boards, same in sorted(by_boards.items())
+        }
+        found.append(Step(name, seconds, measured))
+    return found
