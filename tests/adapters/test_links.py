@@ -98,3 +98,14 @@ async def test_the_directory_may_come_and_go_with_its_last_link(serial: Serial) 
             assert await hotplug.next() == serial.arrived(1, "A")
             serial.unplug(1, "A")
             assert await hotplug.next() == BoardLeft(PATH)
+
+
+async def test_a_whole_hub_plugged_in_at_once_arrives_whole(serial: Serial) -> None:
+    """However many links one look answers for."""
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(5):
+        waiting = asyncio.ensure_future(hotplug.next())
+        await asyncio.sleep(0)
+        for number in range(1, 65):
+            serial.plug(number, f"{number:04}")
+        arrived = [await waiting, *[await hotplug.next() for _ in range(63)]]
+    assert sorted(map(str, arrived)) == sorted(str(serial.arrived(number, f"{number:04}")) for number in range(1, 65))
