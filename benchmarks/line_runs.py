@@ -66,10 +66,14 @@ def _started(command: list[str], output: int) -> Iterator[subprocess.Popen[bytes
 
 
 def _usage(watches: Mapping[str, Watch], start: float, end: float) -> dict[str, Usage]:
-    try:
-        return {role: Usage(cpu=watch.cpu_between(start, end), memory=watch.memory) for role, watch in watches.items()}
-    except ValueError as exc:
-        raise RunUnusable(str(exc)) from exc
+    found = {}
+    for role, watch in watches.items():
+        try:
+            cpu, children = watch.cpu_between(start, end)
+        except ValueError as exc:
+            raise RunUnusable(f"{role}: {exc}") from exc
+        found[role] = Usage(cpu=cpu, memory=watch.memory, children=children)
+    return found
 
 
 def sizes_of(line: Path) -> Sizes:

@@ -1,5 +1,6 @@
 """Processes of a line, looked at from outside: CPU time of each without its children, and memory. Linux."""
 
+import os
 import re
 import threading
 import time
@@ -23,6 +24,12 @@ ROLES = {
 def cpu_seconds(pid: int) -> float:
     """Raises `OSError` once the process is gone."""
     return time.clock_gettime((~pid << 3) | _PROCESS_CLOCK)
+
+
+def children_seconds(pid: int) -> float:
+    """CPU time of the children that have ended and were waited for; raises `OSError` once the process is gone."""
+    fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()  # the name may hold anything
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory(pid: int) -> int:
@@ -51,18 +58,21 @@ def find(folder: Path) -> dict[str, int]:
 
 @dataclass
 class Watch:
-    """What was seen of one process: when, and its CPU time until then."""
+    """What was seen of one process: when, its CPU time until then, and that of its ended children."""
 
-    seen: list[tuple[float, float]] = field(default_factory=list)
+    seen: list[tuple[float, float, float]] = field(default_factory=list)
     memory: int = 0
 
-    def cpu_between(self, start: float, end: float) -> float:
-        """CPU seconds between two moments (Unix time), to within a look; `ValueError` if it was not watched then."""
+    def cpu_between(self, start: float, end: float) -> tuple[float, float]:
+        """CPU seconds between two moments (Unix time), to within a look, of the process and of children that ended.
+
+        `ValueError` if it was not watched then.
+        """
         if not self.seen or self.seen[0][0] > start or self.seen[-1][0] < end:
             raise ValueError("the process was not watched for the whole time")
-        before = max(cpu for moment, cpu in self.seen if moment <= start)
-        after = min(cpu for moment, cpu in self.seen if moment >= end)
-        return after - before
+        before = max(look for look in self.seen if look[0] <= start)
+        after = min(look for look in self.seen if look[0] >= end)
+        return after[1] - before[1], after[2] - before[2]
 
 
 @contextmanager
@@ -91,8 +101,8 @@ def _watch(folder: Path, watches: Mapping[str, Watch], over: threading.Event) ->
 def _look(pids: Mapping[str, int], watches: Mapping[str, Watch]) -> None:
     for role, pid in pids.items():
         try:
-            used = cpu_seconds(pid)
+            used, of_children = cpu_seconds(pid), children_seconds(pid)
         except OSError:
             continue
-        watches[role].seen.append((time.time(), used))
+        watches[role].seen.append((time.time(), used, of_children))
         watches[role].memory = max(watches[role].memory, peak_memory(pid))

@@ -100,6 +100,8 @@ class Usage(_Model):
 
     cpu: float
     memory: int
+    children: float
+    """CPU seconds of the processes that it has started and that have ended since; of a daemon, the programmers."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,9 @@ class Recording:
             "bench_lateness": round(self.bench_lateness, 4),
             "plugged_to_programmer": [round(start, 4) for start in self.starts],
             "cpu_a_board": {role: round(self.used(role), 4) for role in self.usage},
+            "children_cpu_a_board": {
+                role: round(usage.children / self.boards, 4) for role, usage in self.usage.items()
+            },
             "memory": {role: usage.memory for role, usage in self.usage.items()},
             "loop_lag": None if self.loop_lag is None else self.loop_lag.model_dump(),
         }

@@ -18,6 +18,7 @@ OVER_ONE = 1.05
 INVOCATIONS = 3
 CPU_MS = 40
 COMMITS_ALONE, COMMITS_GROUPED = 300, 1500
+ATTESTATION_MS = 5
 # Goals of the performance study, section 4.3: 8 (memory), 9 and 10 (lag), 10 and 11 (start of the programmer).
 MEMORY_MB = 90
 LAG_P99_MS, LAG_MAX_MS = 5, 40
@@ -91,6 +92,8 @@ def _costs(runs: Sequence[Recording], part: str, idle: Idle | None) -> list[Row]
             goal=Goal(CPU_MS) if crowd else None,
         )
     ]
+    programmers = sample(lambda run: 1000 * run.usage["daemon"].children / run.boards)
+    rows.append(Row(part, "  besides, of its programmers (the bench's stand-in)", "ms", programmers))
     if idle is not None and idle.slots == runs[0].boards:
         watching = sample(lambda run: 1000 * idle.watched * run.seconds / run.boards)
         rows.append(Row(part, "  of it idling, and answering the demonstration's screen", "ms", watching))
@@ -145,6 +148,11 @@ def idle_rows(found: Idle) -> list[Row]:
         Row(part, f"CPU of a daemon with {found.slots} finished boards", "ms/s", Sample((1000 * found.quiet,))),
         Row(part, "the same, asked for its status ten times a second", "ms/s", Sample((1000 * found.watched,))),
     ]
+
+
+def attestation_row(seconds: Sequence[float]) -> Row:
+    sample = Sample(tuple(1000 * value for value in seconds))
+    return Row("attestation", "check of one board's whole chain, CPU", "ms", sample, goal=Goal(ATTESTATION_MS))
 
 
 def rate_rows(part: str, rates: Mapping[str, Sequence[float]], goals: Mapping[str, int]) -> list[Row]:
