@@ -1,0 +1,55 @@
+"""The bound: what the performance study's own script printed for the plan that the station follows."""
+
+import pytest
+
+from benchmarks import bound
+from benchmarks.bound import DEFAULT, PROFILES, Sizes
+
+PLAN = Sizes(application=479_006, provisioner=48_874, factory_data=1_600)
+
+# Printed once by the study's script for these sizes, in seconds; the plan's parts are one or more steps of the procedure.
+TOTALS = {"fast-host-v2-1": 17.649, "fast-host-v3": 15.797, "slow-host-v2-1": 23.488}
+PARTS = {
+    ("recognise",): 0.85,
+    ("flash_data", "flash_provisioner"): 3.162997,
+    ("await_csr", "relay_to_pki", "deliver"): 0.9 + 0.390132 + 0.150096,
+    ("flash_operational",): 11.295836,
+    ("confirm",): 0.9,
+}
+
+
+@pytest.mark.parametrize("profile", TOTALS)
+def test_the_bound_is_what_the_study_says(profile: str) -> None:
+    """To the millisecond, for each host and probe."""
+    assert bound.of(PROFILES[profile], PLAN) == pytest.approx(TOTALS[profile], abs=0.001)
+
+
+def test_a_board_takes_at_least_seventeen_and_a_half_seconds() -> None:
+    """On a fast host with an ST-LINK V2-1, and the images of the demonstration."""
+    assert f"{bound.of(PROFILES[DEFAULT], PLAN):.2f}" == "17.65"
+
+
+@pytest.mark.parametrize("names", PARTS)
+def test_each_step_has_its_part_of_the_plan(names: tuple[str, ...]) -> None:
+    """A run that is slow can be blamed on a step only if each step's bound is right."""
+    steps = bound.by_step(PROFILES[DEFAULT], PLAN)
+    assert sum(steps[name] for name in names) == pytest.approx(PARTS[names], abs=1e-5)
+
+
+def test_every_step_belongs_to_the_plan() -> None:
+    """None is counted twice and none left out."""
+    assert list(bound.by_step(PROFILES[DEFAULT], PLAN)) == [name for names in PARTS for name in names]
+
+
+def test_verification_in_full_reads_the_application_back() -> None:
+    """Instead of comparing its check sum: at 125 kB a second."""
+    longer = bound.of(PROFILES[DEFAULT], PLAN, verified_in_full=True) - bound.of(PROFILES[DEFAULT], PLAN)
+    assert longer == pytest.approx(479_006 / 125_000 - 0.15)
+
+
+def test_the_next_cuts_come_dearest_first() -> None:
+    """And each saves something, but never the whole cycle."""
+    saved = [cut.seconds for cut in bound.next_cuts(PROFILES[DEFAULT], PLAN)]
+    assert saved == sorted(saved, reverse=True)
+    assert saved[-1] > 0
+    assert saved[0] < bound.of(PROFILES[DEFAULT], PLAN) / 2

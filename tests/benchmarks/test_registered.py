@@ -1,0 +1,25 @@
+"""The benchmark is code like the rest: the gate reads it, and make offers it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("line", [r"^SOURCES := .*\bbenchmarks\b", r"^\t\$\(BIN\)/mypy --strict .*\bbenchmarks\b"])
+def test_the_gate_reads_the_benchmark(line: str) -> None:
+    """Formatter, linter, and mypy --strict."""
+    assert re.search(line, MAKEFILE, re.MULTILINE)
+
+
+def test_make_bench_runs_the_benchmark() -> None:
+    """After setting up what it needs, as every target does."""
+    assert re.search(r"^bench: \$\(READY\)\n\t\$\(BIN\)/python -m benchmarks\b", MAKEFILE, re.MULTILINE)
+
+
+def test_the_readme_tells_of_it() -> None:
+    """Beside the other targets."""
+    assert re.search(r"^make bench +#", (ROOT / "README.md").read_text(), re.MULTILINE)

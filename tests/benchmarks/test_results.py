@@ -1,0 +1,130 @@
+"""From the files of a run to rows: invocations are counted, and boards compared with the run of the same seed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bound import Sizes
+from benchmarks.figures import Row, Verdict
+from benchmarks.processes import Watch
+from benchmarks.recording import Recording, RunUnusable, Usage, moments
+from benchmarks.results import attestation_row, line_rows
+
+SIZES = Sizes(479_006, 48_874, 1_600)
+USAGE = {"daemon": Usage(cpu=0.08, memory=70_000_000, children=0.3)}
+BEGAN = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+
+
+def write_run(folder: Path, boards: int, wall: float, *, invocations: int = 3, verdict: str = "pass") -> None:
+    """The files that a run leaves, with every board alike."""
+    (folder / "logs").mkdir(parents=True)
+    numbers = range(1, boards + 1)
+    journal: list[dict[str, object]] = [{"event": "plugged", "board": number, "time": BEGAN} for number in numbers]
+    journal += [
+        {
+            "event": "invocation",
+            "board": number,
+            "argv": ["-d", "image", "-v", "fast"],
+            "start": BEGAN + 0.02 + run,
+            "end": BEGAN + 0.53 + run,
+            "modelled": 0.5,
+        }
+        for number in numbers
+        for run in range(invocations)
+    ]
+    seconds = int(wall)
+    ended = f"2027-01-15T08:00:{seconds:02}.{round(1000 * (wall - seconds)):03}Z"
+    log: list[dict[str, object]] = [
+        {"event": "attempt.finished", "slot": str(number), "time": ended, "seconds": wall} for number in numbers
+    ]
+    log.append({"event": "station.stopped", "loop_lag": {"p50": 0.001, "p99": 0.004, "max": 0.03}})
+    board = {"verdict": verdict, "seconds": wall, "phases": {}}
+    report = {
+        "boards": [{"slot": str(number), **board} for number in numbers],
+        "totals": {"boards": boards, "seconds": wall},
+    }
+    (folder / "bench.jsonl").write_text("".join(json.dumps(line) + "\n" for line in journal))
+    (folder / "logs" / "station.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
+    (folder / "report.json").write_text(json.dumps(report))
+
+
+def recording(folder: Path, boards: int, wall: float, *, seed: int = 1, invocations: int = 3) -> Recording:
+    write_run(folder, boards, wall, invocations=invocations)
+    return Recording.read(folder, seed=seed, sizes=SIZES, usage=USAGE, load=0.0)
+
+
+def named(rows: list[Row], what: str) -> Row:
+    return next(row for row in rows if row.what == what)
+
+
+def test_the_wall_is_held_against_the_bound_of_the_images_used(tmp_path: Path) -> None:
+    """At most five per cent above it."""
+    run = recording(tmp_path, 1, 17.9)
+    row = named(line_rows([run], [run], None), "wall")
+    assert row.sample.median == pytest.approx(17.9)
+    assert row.bound == pytest.approx(17.65, abs=0.005)
+    assert row.goal is not None
+    assert row.goal.limit == pytest.approx(1.05 * 17.649, abs=0.001)
+
+
+def test_invocations_are_those_that_the_bench_saw(tmp_path: Path) -> None:
+    """A fourth one is a miss, whatever the station says of itself."""
+    run = recording(tmp_path, 8, 17.9, invocations=4)
+    row = named(line_rows([run], [], None), "invocations a board")
+    assert (row.sample.median, row.verdict) == (4, Verdict.MISSED)
+
+
+def test_a_crowd_is_compared_with_the_one_board_of_its_own_round(tmp_path: Path) -> None:
+    """Both have met the same machine; a round without the one board compares nothing."""
+    ones = [recording(tmp_path / f"one-{seed}", 1, wall, seed=seed) for seed, wall in ((1, 18.0), (2, 20.0))]
+    crowd = [
+        recording(tmp_path / f"eight-{seed}", 8, wall, seed=seed) for seed, wall in ((1, 18.9), (2, 21.0), (3, 30.0))
+    ]
+    row = named(line_rows(crowd, ones, None), "wall over that of one board")
+    assert row.sample.values == pytest.approx((1.05, 1.05))
+
+
+def test_cpu_is_the_daemons_own_and_its_programmers_stand_beside_it(tmp_path: Path) -> None:
+    """What STM32CubeProgrammer costs is not the station's, and is not hidden."""
+    rows = line_rows([recording(tmp_path, 8, 18.0)], [], None)
+    assert named(rows, "station CPU a board").sample.median == pytest.approx(10)
+    programmers = next(row for row in rows if "programmers" in row.what)
+    assert programmers.sample.median == pytest.approx(37.5)
+
+
+def test_the_start_of_the_programmer_is_counted_from_plugging_in(tmp_path: Path) -> None:
+    """By the bench's clock for both."""
+    row = named(line_rows([recording(tmp_path, 1, 18.0)], [], None), "plug-in to programmer start, median")
+    assert row.sample.median == pytest.approx(20, abs=0.01)
+
+
+def test_a_run_in_which_a_board_did_not_pass_says_nothing(tmp_path: Path) -> None:
+    """A line that fails fast is not a fast line."""
+    write_run(tmp_path, 1, 3.0, verdict="fail")
+    with pytest.raises(RunUnusable, match="did not pass"):
+        Recording.read(tmp_path, seed=1, sizes=SIZES, usage=USAGE, load=0.0)
+
+
+def test_a_run_lasts_from_the_first_board_to_the_last_verdict(tmp_path: Path) -> None:
+    """Which is the time for which CPU is counted."""
+    write_run(tmp_path, 2, 18.25)
+    assert moments(tmp_path) == pytest.approx((BEGAN, BEGAN + 18.25))
+
+
+def test_cpu_is_counted_between_two_looks() -> None:
+    """The last before the run and the first after it."""
+    watch = Watch(seen=[(0.0, 1.0, 0.0), (1.0, 1.1, 0.0), (2.0, 1.5, 0.2), (3.0, 1.6, 0.4), (4.0, 9.0, 9.0)])
+    assert watch.cpu_between(1.5, 2.5) == pytest.approx((0.5, 0.4))
+
+
+def test_cpu_of_a_time_that_nobody_watched_is_not_made_up() -> None:
+    """The run is of no use then."""
+    with pytest.raises(ValueError, match="not watched"):
+        Watch(seen=[(1.0, 1.0, 0.0), (2.0, 2.0, 0.0)]).cpu_between(0.5, 1.5)
+
+
+def test_the_attestation_check_is_held_against_its_goal() -> None:
+    """Five milliseconds of CPU a board."""
+    assert attestation_row([0.0006, 0.0005]).verdict is Verdict.MET
+    assert attestation_row([0.006]).verdict is Verdict.MISSED
