@@ -7,6 +7,7 @@ from pathlib import Path
 from virtual_bench.clock import Clock
 from virtual_bench.faults import Fault
 from virtual_bench.journal import Journal
+from virtual_bench.noise import noisy
 from virtual_bench.programmer.versions import Version
 from virtual_bench.timing import Profile
 
@@ -25,3 +26,8 @@ class Bench:
     armed: list[Fault]
     wireless_stack: bool = True  # on the coprocessors of its boards
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of the one core that executes
+    noise: bool = False
+
+    def durations(self, board: int, occasion: int) -> Profile:
+        """How long things take with this board: on its occasion 0 for the board itself, from 1 on for runs of the programmer."""
+        return noisy(self.profile, self.seed, board, occasion) if self.noise else self.profile

@@ -75,7 +75,7 @@ class Board:
                 bench.wireless_stack,
                 self.wire,
                 bench.clock,
-                bench.profile,
+                bench.durations(nameplate.number, 0),
                 SpoiledChip(self.faults, act),
                 bench.turn,
             ),
@@ -84,6 +84,7 @@ class Board:
             lambda why: bench.journal.write("crashed", board=nameplate.number, why=why),
         )
         self.plugged = False
+        self.runs = 0  # of the programmer, so far
         self.plugging = 0  # how many times it was plugged in
         self.announced = False  # whether links tell of its serial port
         self.wedged = False  # the probe, until it is plugged in again

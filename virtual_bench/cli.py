@@ -16,6 +16,7 @@ from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS
 from virtual_bench.server import Settings
 from virtual_bench.server import serve as serve_bench
 from virtual_bench.timing import DEFAULT_PROFILE, PROFILES
+from virtual_bench.translator import HubKind
 
 FAILED, USAGE, ENVIRONMENT_MISSING = 1, 2, 3
 
@@ -40,10 +41,12 @@ def serve(
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML; see `virtual-bench fault --list`.")] = None,
     profile: Annotated[str, typer.Option(help=f"Host and probe: {', '.join(PROFILES)}.")] = DEFAULT_PROFILE,
     programmer_version: Annotated[str, typer.Option(help=f"Which to be: {', '.join(VERSIONS)}.")] = DEFAULT_VERSION,
+    hub: Annotated[HubKind, typer.Option(help="Whether full-speed probes share bandwidth.")] = HubKind.MULTI_TT,
     *,
     wireless_stack: Annotated[
         bool, typer.Option("--wireless-stack/--no-wireless-stack", help="On the boards' coprocessors, which keep keys.")
     ] = True,
+    noise: Annotated[bool, typer.Option("--noise", help="Durations scatter, by seed and board.")] = False,
 ) -> None:
     """Serve a bench until SIGINT or SIGTERM. Prints one line when it is ready, and writes DIR/bench.json.
 
@@ -68,6 +71,8 @@ def serve(
         VERSIONS[programmer_version],
         armed,
         wireless_stack=wireless_stack,
+        hub=hub,
+        noise=noise,
     )
     try:
         _run(serve_bench(settings, lambda path: typer.echo(f"virtual-bench: ready, see {path}")))

@@ -15,6 +15,11 @@ class Clock:
         """Real seconds, on the loop's clock."""
         return asyncio.get_running_loop().time()
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether nothing takes any time, so that nobody can be in another's way."""
+        return not self._scale
+
     def scaled(self, seconds: float) -> float:
         return seconds * self._scale
 

@@ -13,6 +13,7 @@ from virtual_bench.bench import Bench
 from virtual_bench.board import NAMEPLATE, Board, Nameplate
 from virtual_bench.faults import Fault
 from virtual_bench.option_bytes import OptionBytes
+from virtual_bench.translator import HUB_PORTS, HubKind, Translator
 
 OTHER_PRODUCT = "STLINK-V3"
 
@@ -24,13 +25,15 @@ class HubError(Exception):
 class Hub:
     """Ports 1 to N, each with at most one board standing there, plugged in or pulled out."""
 
-    def __init__(self, bench: Bench, ports: int) -> None:
+    def __init__(self, bench: Bench, ports: int, kind: HubKind = HubKind.MULTI_TT) -> None:
         self.ports = range(1, ports + 1)
         self._bench = bench
         self._dev = bench.directory / "dev"
         self._boards: dict[int, Board] = {}
         self._linked: dict[Path, str] = {}
         self._next_number = 1
+        shared = kind is HubKind.SINGLE_TT and not bench.profile.high_speed and not bench.clock.stands_still
+        self._translators = [Translator() for _ in self.ports[::HUB_PORTS]] if shared else []
         found = [Board.loaded(bench, file.parent, self._act) for file in bench.directory.glob(f"boards/*/{NAMEPLATE}")]
         for board in sorted(found, key=lambda board: board.nameplate.number):
             self._stand(board)
@@ -46,6 +49,10 @@ class Hub:
     def board(self, port: int) -> Board | None:
         """The board that stands there, plugged in or not."""
         return self._boards.get(port)
+
+    def translator(self, board: Board) -> Translator | None:
+        """The one that its probe shares with its neighbours."""
+        return self._translators[(board.nameplate.port - 1) // HUB_PORTS] if self._translators else None
 
     def plugged(self) -> Iterator[tuple[int, Board]]:
         """Port and board, in the order of their serial ports."""

@@ -20,6 +20,7 @@ from virtual_bench.journal import Journal
 from virtual_bench.programmer import standin
 from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS, Version
 from virtual_bench.timing import DEFAULT_PROFILE, PROFILES, Profile
+from virtual_bench.translator import HubKind
 
 SHORT = "/tmp"  # noqa: S108  a socket's path has some hundred bytes; the folder in it is private
 
@@ -36,6 +37,8 @@ class Settings:
     version: Version = VERSIONS[DEFAULT_VERSION]
     faults: list[Fault] = field(default_factory=list)
     wireless_stack: bool = True
+    hub: HubKind = HubKind.MULTI_TT
+    noise: bool = False
 
 
 async def serve(settings: Settings, ready: Callable[[Path], None]) -> None:
@@ -69,8 +72,9 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
                 tasks=tasks,
                 armed=list(settings.faults),
                 wireless_stack=settings.wireless_stack,
+                noise=settings.noise,
             )
-            hub = Hub(bench, settings.probes)
+            hub = Hub(bench, settings.probes, settings.hub)
             try:
                 async with _listening(bench, hub, Path(sockets)):
                     yield hub

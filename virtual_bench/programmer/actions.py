@@ -28,7 +28,7 @@ class Actions:
     def __init__(self, process: Process, board: Board) -> None:
         self._process = process
         self._board = board
-        self._profile = process.bench.profile
+        self._profile = process.profile
         self._loader_works = False
 
     async def perform(self, action: Action) -> None:
@@ -69,20 +69,22 @@ class Actions:
         process = self._process
         process.say(f"UPLOADING ...\n  Size          : {action.size} Bytes\n  Address       : 0x{action.address:X}\n")
         data = self._memory(action.address, action.size)
-        seconds = self._profile.read(action.size)
         process.say("Read progress:")
-        await process.pause(seconds)
+        begun = process.modelled
+        await process.transfer(action.size, self._profile.swd_read)
         process.show_progress(1.0)
         try:
             (process.directory / action.path).write_bytes(data)
         except OSError as exc:
             raise Failed(f"Error: {action.path} cannot be written") from exc
-        process.say(f"\nData read successfully\nTime elapsed during the read operation is: {output.elapsed(seconds)}")
+        process.say(
+            f"\nData read successfully\nTime elapsed during the read operation is: {output.elapsed(process.modelled - begun)}"
+        )
 
     async def _show(self, action: Show) -> None:
         size = -(-action.size // 4) * 4
         data = self._memory(action.address, size)
-        await self._process.pause(self._profile.read(size))
+        await self._process.transfer(size, self._profile.swd_read)
         self._process.say(f"Reading {8 * action.width}-bit memory content")
         self._process.say(f"  Size          : {size} Bytes\n  Address:      : 0x{action.address:08X}\n")
         self._process.say(output.dump(action.address, data, action.width) + "\n")

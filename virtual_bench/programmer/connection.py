@@ -45,7 +45,7 @@ async def establish(process: Process, board: Board, connect: Connect, phases: Co
         raise Failed(WEDGED)
     if connect.mode != "HOTPLUG":
         board.core.halt()  # and it stays so: this tool starts the core only if it is told to
-    await process.pause(process.bench.profile.connect)
+    await process.pause(process.profile.connect)
     header = _header(process, board, connect)
     version = process.bench.version
     probe_lines = "\n".join(version.probe).format_map(header)
@@ -62,7 +62,7 @@ async def establish(process: Process, board: Board, connect: Connect, phases: Co
 
 
 def _header(process: Process, board: Board, connect: Connect) -> dict[str, object]:
-    profile = process.bench.profile
+    profile = process.profile
     wrong_device, low_voltage = board.faults.lasting("wrong_device_id"), board.faults.lasting("low_voltage")
     device_id = wrong_device.integer("device_id") if wrong_device else DEVICE_ID
     return {

@@ -58,8 +58,8 @@ class Download:
 
     async def _program(self, flash: Flash, *, reached: bool) -> float:
         """Erases and programs; returns the seconds that took, by the model."""
-        process, profile, address = self._process, self._process.bench.profile, self._action.address
-        size = len(self._content)
+        process, profile, address = self._process, self._process.profile, self._action.address
+        size, begun = len(self._content), process.modelled
         pages = flash.pages(address, size)
         if flash is self._board.internal:
             memory, erase, program = "internal", profile.internal_erase(len(pages)), profile.internal_program(size)
@@ -75,6 +75,7 @@ class Download:
         step = -(-size // STEPS)
         for start in range(0, size, step):
             part = self._content[start : start + step]
+            await process.transfer(len(part), profile.swd_write)
             await process.pause(program * len(part) / size)
             if reached and not self._pretended:
                 flash.program(address + start, part)
@@ -85,23 +86,22 @@ class Download:
         process.say("")
         if fault := self._board.faults.due("verify_mismatch", fits=self._is_written):
             flash.flip(fault.integer("address") or address + size // 2)
-        return profile.internal_loader + erase + program
+        return process.modelled - begun
 
     def _is_written(self, fault: Fault) -> bool:
         where, start = fault.integer("address"), self._action.address
         return where is None or start <= where < start + len(self._content)
 
     async def _verify(self, flash: Flash, *, reached: bool) -> None:
-        process, profile, address, content = (
-            self._process,
-            self._process.bench.profile,
-            self._action.address,
-            self._content,
-        )
+        process, profile = self._process, self._process.profile
+        address, content = self._action.address, self._content
         process.say("\n\nVerifying ...\n")
         if not process.quiet:
             process.say("\nRead progress:")
-        await process.pause(profile.verify_fast if self._action.verify == "fast" else profile.read(len(content)))
+        if self._action.verify == "fast":
+            await process.pause(profile.verify_fast)
+        else:
+            await process.transfer(len(content), profile.swd_read)
         process.show_progress(1.0)
         process.say("")
         found = flash.read(address, len(content)) if reached and not self._pretended else content

@@ -11,7 +11,7 @@ NO_TARGET_TOUCHED = {"uart", "st-link-only", "usb"}
 
 async def show(process: Process, hub: Hub, asked: str) -> None:
     """Prints the sections that were asked for; none is all of them. Raises Stopped."""
-    profile, version = process.bench.profile, process.bench.version
+    profile, version = process.profile, process.bench.version
     boards = [board for _, board in hub.plugged()]
     quick = asked in NO_TARGET_TOUCHED
     await process.pause(profile.list_only if quick else profile.list_start + profile.list_probe * len(boards))
@@ -26,7 +26,7 @@ async def show(process: Process, hub: Hub, asked: str) -> None:
 
 
 def _show_probes(process: Process, boards: list[Board], *, connecting: bool) -> None:
-    say, firmware = process.say, process.bench.profile.probe_firmware
+    say, firmware = process.say, process.profile.probe_firmware
     say("===== STLink Interface =====")
     if not boards:
         say(f"{process.bench.version.no_stlink}\n")
@@ -54,4 +54,4 @@ def _show_ports(process: Process, boards: list[Board], dev: Path) -> None:
         if process.bench.version.names_boards_of_ports:
             say(f"Board Name  : {NAME}\nST-LINK SN: {board.probe}")
         say(f"Port: {board.tty}\nLocation: {dev / board.tty}")
-        say(f"Description: {process.bench.profile.probe_product}\nManufacturer: STMicroelectronics\n")
+        say(f"Description: {process.profile.probe_product}\nManufacturer: STMicroelectronics\n")

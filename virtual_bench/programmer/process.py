@@ -9,6 +9,7 @@ from typing import BinaryIO
 from virtual_bench.bench import Bench
 from virtual_bench.programmer import output
 from virtual_bench.programmer.stop import KILLED, Stop
+from virtual_bench.translator import Translator
 
 
 class Stopped(Exception):
@@ -30,6 +31,8 @@ class Process:
         self.bench = bench
         self.pid = pid
         self.directory = directory
+        self.profile = bench.profile  # until it is known with which board this process has to do
+        self.translator: Translator | None = None  # which that board's probe shares with others
         self.quiet = False
         self.deaf_to: tuple[Stop, ...] = ()
         self.modelled = 0.0  # seconds that it ought to have taken, at time scale 1
@@ -76,6 +79,13 @@ class Process:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._due):
                 await self.hang()
+
+    async def transfer(self, size: int, rate: float) -> None:
+        """Moves bytes between host and probe, at this rate if the hub lets it. Raises Stopped."""
+        if self.translator is None:
+            await self.pause(size / rate)
+        else:
+            await self.translator.carry(size, rate, self.pause)
 
     async def hang(self) -> None:
         """Does nothing until it is stopped. Raises Stopped."""

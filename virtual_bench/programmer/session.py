@@ -1,6 +1,7 @@
 """One run of STM32_Programmer_CLI, from its argument list to its exit status."""
 
 import time
+from contextlib import suppress
 
 from virtual_bench.board import Board
 from virtual_bench.hub import Hub
@@ -58,8 +59,9 @@ class Session:
         return status
 
     async def _outcome(self) -> int:
-        process, profile = self._process, self._process.bench.profile
-        await process.pause(profile.process_start)
+        process = self._process
+        self._know_durations()
+        await process.pause(process.profile.process_start)
         process.say(output.banner(process.bench.version), end="")
         status = 0
         try:
@@ -69,8 +71,18 @@ class Session:
         except (UsageError, Failed) as exc:
             process.say(str(exc))
             status = 1
-        await process.pause(profile.exit)
+        await process.pause(process.profile.exit)
         return status
+
+    def _know_durations(self) -> None:
+        """Those of this board, on this occasion."""
+        with suppress(UsageError):  # it will be told in its place
+            connect = parse(self._argv).connect
+            board = self._hub.on_probe(connect.probe, connect.index) if connect else None
+            if board is not None:
+                board.runs += 1
+                self._process.profile = self._process.bench.durations(board.nameplate.number, board.runs)
+                self._process.translator = self._hub.translator(board)
 
     async def _perform(self, line: CommandLine) -> None:
         process = self._process

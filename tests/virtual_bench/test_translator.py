@@ -1,0 +1,95 @@
+"""What full-speed probes behind one hub share."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.virtual_bench.bench_client import Station, station
+from virtual_bench.server import Settings
+from virtual_bench.timing import PROFILES
+from virtual_bench.translator import HubKind, Translator
+
+READ = 1_000  # bytes a second, of a transfer that needs little
+ALONE = 0.1  # seconds that a transfer takes with nobody in its way
+
+
+class Pauses:
+    """A wait that counts its seconds and lets the others go on for as long, a thousand times faster."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(seconds / 1000)
+
+
+@pytest.mark.parametrize(
+    ("rates", "shares"),
+    [
+        ([600.0], [600.0]),
+        ([400.0, 600.0], [400.0, 600.0]),
+        ([600.0, 600.0], [500.0, 500.0]),
+        ([100.0, 800.0, 800.0], [100.0, 450.0, 450.0]),
+    ],
+)
+async def test_nobody_gets_more_than_it_needs_nor_less_than_an_even_part(
+    rates: list[float], shares: list[float]
+) -> None:
+    """Of a translator of 1000 bytes a second."""
+    translator = Translator(1000.0)
+    holding, found = asyncio.Event(), []
+
+    async def hold(seconds: float) -> None:
+        assert seconds > 0
+        await holding.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for rate in rates:
+            tasks.create_task(translator.carry(1, rate, hold))
+        await asyncio.sleep(0)
+        found = [translator.share(rate) for rate in rates]
+        holding.set()
+    assert found == shares
+
+
+@pytest.mark.parametrize(("transfers", "slower"), [(1, 1.0), (4, 1.0), (7, 7 * 0.225)])
+async def test_seven_writes_at_once_are_more_than_a_translator_carries(transfers: int, slower: float) -> None:
+    """Four probes that write are not in each other's way; seven share 1 MB/s evenly."""
+    translator, rate = Translator(), PROFILES["fast-host-v2-1"].swd_write
+    pauses = [Pauses() for _ in range(transfers)]
+    async with asyncio.TaskGroup() as tasks:
+        for pause in pauses:
+            tasks.create_task(translator.carry(round(rate * ALONE * 10), rate, pause))
+    assert sum(pause.seconds for pause in pauses) / transfers == pytest.approx(slower, rel=0.1)
+
+
+async def seconds_of_writes(bench: Station) -> float:
+    """What seven boards that are programmed at the same time take together, by the bench's own account."""
+    boards = [bench.hub.plug(port) for port in bench.hub.ports]
+    firmware = bench.file("firmware.bin", b"\x55" * 40_000)
+    async with asyncio.TaskGroup() as tasks:
+        for board in boards:
+            tasks.create_task(bench.program(*bench.connect(board), "-d", firmware, "0x08000000"))
+    return sum(float(str(entry["modelled"])) for entry in bench.journal("invocation"))
+
+
+SLOW_BUS = replace(PROFILES["fast-host-v2-1"], swd_write=1e6, double_word=0.0)  # two of these fill a translator
+
+
+@pytest.mark.parametrize(
+    ("kind", "high_speed", "shared"),
+    [(HubKind.MULTI_TT, False, False), (HubKind.SINGLE_TT, True, False), (HubKind.SINGLE_TT, False, True)],
+)
+async def test_only_full_speed_probes_behind_one_translator_share(
+    tmp_path: Path, kind: HubKind, *, high_speed: bool, shared: bool
+) -> None:
+    """With a translator of its own, or none, a probe takes what it takes alone."""
+    profile = replace(SLOW_BUS, high_speed=high_speed)
+    settings = Settings(tmp_path, probes=7, time_scale=0.5, profile=profile, hub=kind)
+    async with station(tmp_path, settings=settings) as bench:
+        taken = await seconds_of_writes(bench)
+    alone = 7 * (0.25 + 0.50 + 0.22 + 10 * 0.022 + 0.04 + 0.10)
+    assert (taken > alone + 1e-3) == shared

@@ -1,0 +1,44 @@
+"""How much durations scatter from board to board and from run to run: the same again for the same seed and board. Pure."""
+
+import hashlib
+import math
+from dataclasses import fields, replace
+from statistics import NormalDist
+
+from virtual_bench.timing import Profile
+
+HOST = {"process_start", "connect", "exit", "list_start", "list_probe", "list_only"}
+HOST_SPREAD = 0.15  # of the logarithm
+BOOT_SPREAD = 0.05  # at most, either way
+SPREAD = 0.02  # of the logarithm, of every other duration and rate: an estimate
+SLOW_SECTOR, SLOW_SECTOR_ERASE = 0.02, 0.650  # how often a sector of the external flash takes its maximum, and that
+EXACT = {"uart_bytes", "swd_khz"}  # a crystal's
+
+
+def noisy(profile: Profile, seed: int, board: int, occasion: int) -> Profile:
+    """The profile as one board meets it on one occasion. Whoever asks with the same numbers meets the same silicon."""
+    scattered: dict[str, float] = {}
+    for field in fields(profile):
+        value = getattr(profile, field.name)
+        if isinstance(value, float) and field.name not in EXACT:
+            chance = _chance(f"{field.name} of board {board} on occasion {occasion} of bench {seed}")
+            scattered[field.name] = _scattered(field.name, value, chance)
+    return replace(profile, **scattered)  # type: ignore[arg-type]  # only the fields that are floats
+
+
+def _scattered(name: str, value: float, chance: float) -> float:
+    if name == "boot":
+        return value * (1 + BOOT_SPREAD * (2 * chance - 1))
+    if name == "external_sector_erase" and chance > 1 - SLOW_SECTOR:
+        return SLOW_SECTOR_ERASE
+    return value * _lognormal(HOST_SPREAD if name in HOST else SPREAD, chance)
+
+
+def _lognormal(spread: float, chance: float) -> float:
+    """A factor whose median is 1."""
+    return math.exp(spread * NormalDist().inv_cdf(chance))
+
+
+def _chance(what: str) -> float:
+    """Between 0 and 1, and never either."""
+    return (int.from_bytes(hashlib.sha256(what.encode()).digest()[:6]) + 0.5) / 2**48

@@ -1,0 +1,49 @@
+"""The transaction translator of a USB hub: what full-speed probes behind it share. Pure, but for the waiting it is handed."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+USEFUL = 1.0e6  # bytes a second of the 12 Mbit/s; 19 packets of 64 bytes a millisecond would be 1.216 MB/s at best
+HUB_PORTS = 7  # of one hub: what stands at ports 1 to 7 shares its translator, then what stands at 8 to 14, and so on
+SLICE = 0.02  # seconds after which a transfer looks again who else is there
+
+
+class HubKind(StrEnum):
+    """How many translators a hub has."""
+
+    MULTI_TT = "multi-tt"
+    SINGLE_TT = "single-tt"
+
+
+class Translator:
+    """Divides its bandwidth among the transfers of the moment; none gets more than it can use."""
+
+    def __init__(self, useful: float = USEFUL) -> None:
+        self._useful = useful
+        self._rates: list[float] = []
+
+    async def carry(self, size: int, rate: float, pause: Callable[[float], Awaitable[None]]) -> None:
+        """Moves so many bytes, at this rate where nobody is in the way; `pause` lets the seconds pass."""
+        with self._used(rate):
+            left = float(size)
+            while left > 0:
+                share = self.share(rate)
+                moved = min(left, share * SLICE)
+                await pause(moved / share)
+                left -= moved
+
+    def share(self, rate: float) -> float:
+        """What a transfer of this rate gets: who needs less than an even part leaves the rest to the others."""
+        left, others = self._useful, sorted(self._rates)
+        while others and others[0] * len(others) <= left:
+            left -= others.pop(0)
+        return min(rate, left / len(others)) if others else rate
+
+    @contextmanager
+    def _used(self, rate: float) -> Iterator[None]:
+        self._rates.append(rate)
+        try:
+            yield
+        finally:
+            self._rates.remove(rate)
