@@ -17,31 +17,34 @@ class HubKind(StrEnum):
 
 
 class Translator:
-    """Divides its bandwidth among the transfers of the moment; none gets more than it can use."""
+    """Divides its bandwidth among the downloads and uploads of the moment; none gets more than it can use.
+
+    A download takes part from its erase to its last byte, also while the flash is busy: its probe keeps asking the loader.
+    """
 
     def __init__(self, useful: float = USEFUL) -> None:
         self._useful = useful
         self._rates: list[float] = []
 
     async def carry(self, size: int, rate: float, pause: Callable[[float], Awaitable[None]]) -> None:
-        """Moves so many bytes, at this rate where nobody is in the way; `pause` lets the seconds pass."""
-        with self._used(rate):
-            left = float(size)
-            while left > 0:
-                share = self.share(rate)
-                moved = min(left, share * SLICE)
-                await pause(moved / share)
-                left -= moved
+        """Moves so many bytes for one that takes part; `pause` lets the seconds pass."""
+        left = float(size)
+        while left > 0:
+            share = self.share(rate)
+            moved = min(left, share * SLICE)
+            await pause(moved / share)
+            left -= moved
 
     def share(self, rate: float) -> float:
-        """What a transfer of this rate gets: who needs less than an even part leaves the rest to the others."""
+        """What one of this rate gets: who needs less than an even part leaves the rest to the others."""
         left, others = self._useful, sorted(self._rates)
         while others and others[0] * len(others) <= left:
             left -= others.pop(0)
         return min(rate, left / len(others)) if others else rate
 
     @contextmanager
-    def _used(self, rate: float) -> Iterator[None]:
+    def used(self, rate: float) -> Iterator[None]:
+        """For the block, somebody of this rate takes part."""
         self._rates.append(rate)
         try:
             yield

@@ -28,6 +28,14 @@ def demo(
         Path | None,
         typer.Option("--dir", help="Leaves boards, ledger, logs and PKI in this new folder.", show_default=False),
     ] = None,
+    hub: Annotated[
+        str, typer.Option(help="multi-tt, or single-tt: seven probes share one hub's bandwidth.")
+    ] = "multi-tt",
+    programmer_version: Annotated[
+        str | None, typer.Option(help="Which STM32CubeProgrammer the bench has.", show_default=False)
+    ] = None,
+    *,
+    noise: Annotated[bool, typer.Option("--noise", help="The bench's durations scatter, by seed and board.")] = False,
     report: Annotated[
         Path | None, typer.Option("--json", help="Writes the report to this file.", show_default=False)
     ] = None,
@@ -37,11 +45,15 @@ def demo(
     Exits 0 only if every board got the verdict that it should have: a pass, or what the fault file expects of it.
     """
     console = wide_console()
+    bench_options = [f"--hub={hub}"] + ["--noise"] * noise
+    bench_options += [f"--programmer-version={programmer_version}"] if programmer_version else []
     expected = expectations(faults, boards)
     with ExitStack() as stack:
         place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-demo-")))
         try:
-            line = stack.enter_context(DemoLine.standing(place, boards, seed, faults, time_scale, recipe))
+            line = stack.enter_context(
+                DemoLine.standing(place, boards, seed, faults, time_scale, recipe, bench_options)
+            )
             line.plug_all()
             found = watch(console, line, boards)
         except DemoFailed as exc:

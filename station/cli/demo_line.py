@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +35,14 @@ class DemoLine:
     @classmethod
     @contextmanager
     def standing(
-        cls, folder: Path, boards: int, seed: int, faults: Path | None, time_scale: float, recipe: Path | None
+        cls,
+        folder: Path,
+        boards: int,
+        seed: int,
+        faults: Path | None,
+        time_scale: float,
+        recipe: Path | None,
+        bench_options: Sequence[str] = (),
     ) -> Iterator["DemoLine"]:
         """Bench, PKI and daemon, all ready; all stopped when the block ends. Raises `DemoFailed`."""
         folder = folder.resolve()
@@ -44,7 +51,7 @@ class DemoLine:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         line = cls(folder, (recipe or default_recipe()).resolve())
         try:
-            line._start_bench(boards, seed, faults, time_scale)
+            line._start_bench(boards, seed, faults, time_scale, bench_options)
             line.start_pki()
             line.start_daemon()
             yield line
@@ -61,8 +68,10 @@ class DemoLine:
         except control.DaemonAbsent as exc:
             raise DemoFailed(f"the daemon has stopped; {self._last_words('daemon')}") from exc
 
-    def _start_bench(self, boards: int, seed: int, faults: Path | None, time_scale: float) -> None:
-        options = ["--probes", str(boards), "--seed", str(seed), "--time-scale", str(time_scale)]
+    def _start_bench(
+        self, boards: int, seed: int, faults: Path | None, time_scale: float, others: Sequence[str]
+    ) -> None:
+        options = ["--probes", str(boards), "--seed", str(seed), "--time-scale", str(time_scale), *others]
         if faults is not None:
             options += ["--faults", str(faults)]
         self._start("bench", "virtual_bench", "serve", "--dir", str(self.folder), *options)

@@ -1,6 +1,7 @@
 """What full-speed probes behind one hub share."""
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +12,15 @@ from virtual_bench.server import Settings
 from virtual_bench.timing import PROFILES
 from virtual_bench.translator import HubKind, Translator
 
-READ = 1_000  # bytes a second, of a transfer that needs little
-ALONE = 0.1  # seconds that a transfer takes with nobody in its way
-
 
 class Pauses:
-    """A wait that counts its seconds and lets the others go on for as long, a thousand times faster."""
+    """A wait that counts its seconds."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     async def __call__(self, seconds: float) -> None:
         self.seconds += seconds
-        await asyncio.sleep(seconds / 1000)
 
 
 @pytest.mark.parametrize(
@@ -35,35 +32,24 @@ class Pauses:
         ([100.0, 800.0, 800.0], [100.0, 450.0, 450.0]),
     ],
 )
-async def test_nobody_gets_more_than_it_needs_nor_less_than_an_even_part(
-    rates: list[float], shares: list[float]
-) -> None:
+def test_nobody_gets_more_than_it_needs_nor_less_than_an_even_part(rates: list[float], shares: list[float]) -> None:
     """Of a translator of 1000 bytes a second."""
     translator = Translator(1000.0)
-    holding, found = asyncio.Event(), []
-
-    async def hold(seconds: float) -> None:
-        assert seconds > 0
-        await holding.wait()
-
-    async with asyncio.TaskGroup() as tasks:
+    with ExitStack() as everybody:
         for rate in rates:
-            tasks.create_task(translator.carry(1, rate, hold))
-        await asyncio.sleep(0)
-        found = [translator.share(rate) for rate in rates]
-        holding.set()
-    assert found == shares
+            everybody.enter_context(translator.used(rate))
+        assert [translator.share(rate) for rate in rates] == shares
 
 
 @pytest.mark.parametrize(("transfers", "slower"), [(1, 1.0), (4, 1.0), (7, 7 * 0.225)])
 async def test_seven_writes_at_once_are_more_than_a_translator_carries(transfers: int, slower: float) -> None:
     """Four probes that write are not in each other's way; seven share 1 MB/s evenly."""
-    translator, rate = Translator(), PROFILES["fast-host-v2-1"].swd_write
-    pauses = [Pauses() for _ in range(transfers)]
-    async with asyncio.TaskGroup() as tasks:
-        for pause in pauses:
-            tasks.create_task(translator.carry(round(rate * ALONE * 10), rate, pause))
-    assert sum(pause.seconds for pause in pauses) / transfers == pytest.approx(slower, rel=0.1)
+    translator, rate, pauses = Translator(), PROFILES["fast-host-v2-1"].swd_write, Pauses()
+    with ExitStack() as everybody:
+        for _ in range(transfers):
+            everybody.enter_context(translator.used(rate))
+        await translator.carry(round(rate), rate, pauses)
+    assert pauses.seconds == pytest.approx(slower)
 
 
 async def seconds_of_writes(bench: Station) -> float:

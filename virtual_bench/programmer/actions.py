@@ -71,7 +71,8 @@ class Actions:
         data = self._memory(action.address, action.size)
         process.say("Read progress:")
         begun = process.modelled
-        await process.transfer(action.size, self._profile.swd_read)
+        with process.using_usb(self._profile.swd_read):
+            await process.transfer(action.size, self._profile.swd_read)
         process.show_progress(1.0)
         try:
             (process.directory / action.path).write_bytes(data)
@@ -84,7 +85,8 @@ class Actions:
     async def _show(self, action: Show) -> None:
         size = -(-action.size // 4) * 4
         data = self._memory(action.address, size)
-        await self._process.transfer(size, self._profile.swd_read)
+        with self._process.using_usb(self._profile.swd_read):
+            await self._process.transfer(size, self._profile.swd_read)
         self._process.say(f"Reading {8 * action.width}-bit memory content")
         self._process.say(f"  Size          : {size} Bytes\n  Address:      : 0x{action.address:08X}\n")
         self._process.say(output.dump(action.address, data, action.width) + "\n")

@@ -40,7 +40,8 @@ class Download:
         self._board.core.halt()  # the programmer's loader runs in the firmware's memory
         self._pretended = self._board.faults.due("error_then_success") is not None
         reached = flash is self._board.internal or loader_works
-        seconds = await self._program(flash, reached=reached)
+        with self._process.using_usb(self._process.profile.swd_write):
+            seconds = await self._program(flash, reached=reached)
         if self._pretended:
             self._process.say(f"Error: Failed to download data! {NOT_WRITTEN}")
         self._process.say("\nFile download complete")
@@ -101,7 +102,8 @@ class Download:
         if self._action.verify == "fast":
             await process.pause(profile.verify_fast)
         else:
-            await process.transfer(len(content), profile.swd_read)
+            with process.using_usb(profile.swd_read):
+                await process.transfer(len(content), profile.swd_read)
         process.show_progress(1.0)
         process.say("")
         found = flash.read(address, len(content)) if reached and not self._pretended else content

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,6 +79,10 @@ class Process:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._due):
                 await self.hang()
+
+    def using_usb(self, rate: float) -> AbstractContextManager[None]:
+        """For the block, there may be transfers of this rate."""
+        return nullcontext() if self.translator is None else self.translator.used(rate)
 
     async def transfer(self, size: int, rate: float) -> None:
         """Moves bytes between host and probe, at this rate if the hub lets it. Raises Stopped."""
