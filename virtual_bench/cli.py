@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,8 @@ def serve(
     wireless_stack: Annotated[
         bool, typer.Option("--wireless-stack/--no-wireless-stack", help="On the boards' coprocessors, which keep keys.")
     ] = True,
+    windows: Annotated[bool, typer.Option("--windows", help="Its bars and line ends are those of Windows.")] = False,
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Its host's language has one.")] = False,
     noise: Annotated[bool, typer.Option("--noise", help="Durations scatter, by seed and board.")] = False,
 ) -> None:
     """Serve a bench until SIGINT or SIGTERM. Prints one line when it is ready, and writes DIR/bench.json.
@@ -62,13 +65,14 @@ def serve(
         raise _ended(USAGE, str(exc)) from exc
     except OSError as exc:
         raise _ended(USAGE, f"{faults}: {exc.strerror}") from exc
+    version = replace(VERSIONS[programmer_version], windows=windows, decimal_comma=decimal_comma)
     settings = Settings(
         directory.absolute(),
         probes,
         seed,
         time_scale,
         PROFILES[profile],
-        VERSIONS[programmer_version],
+        version,
         armed,
         wireless_stack=wireless_stack,
         hub=hub,

@@ -49,7 +49,7 @@ class Kind:
 
 
 ASKED = (Phase.AWAIT_CSR, Phase.DELIVER, Phase.CONFIRM)
-CONNECT_ERRORS = ("no_target", "target_command", "usb", "busy", "no_probe")
+CONNECT_ERRORS = ("no_target", "target_command", "usb", "busy", "no_probe", "old_firmware")
 AFTER = Parameter(float, 0.0, "seconds of the phase that pass before, times the time scale")
 
 CATALOGUE = {
@@ -189,6 +189,24 @@ CATALOGUE = {
             "A download fails half way, with `Error:` glued to the progress bar and its text on the next line.",
             Nature.MOMENT,
             PROGRAMMED,
+        ),
+        Kind(
+            "duplicate_lines",
+            "The programmer prints what it says of its file two or three times, as 2.18 does, and all is well.",
+            Nature.MOMENT,
+            PROGRAMMED,
+        ),
+        Kind(
+            "failed_but_done",
+            "The programmer does everything, says so, and exits with 1.",
+            Nature.MOMENT,
+            CONNECTED,
+        ),
+        Kind(
+            "options_refused",
+            "Option bytes do not take: they are found unchanged after the reconnection, and the programmer says so.",
+            Nature.MOMENT,
+            (Phase.LOCK,),
         ),
         Kind(
             "hang",

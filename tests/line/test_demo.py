@@ -22,6 +22,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
     return done
 
 
+@pytest.mark.parametrize("version", ["2.4", "2.7", "2.13", "2.17", "2.22"])
+def test_the_procedure_passes_with_every_version_of_the_programmer(tmp_path: Path, version: str) -> None:
+    """The other tests run with 2.19."""
+    done = demonstrate(tmp_path, "--boards", "2", "--programmer-version", version)
+    assert done.exit_status == 0, done.output
+
+
 def flashes(run: Demonstration) -> dict[str, FactoryData]:
     """What stands in each board's external flash, by probe."""
     return {folder.name: decode((folder / "qspi.bin").read_bytes()) for folder in (run.folder / "boards").iterdir()}

@@ -136,6 +136,18 @@ async def completion(line: Line, programmer: CubeProgrammer) -> None:
 
 
 STEPS = (identification, provisioning, completion)
+VERSIONS = ("2.4", "2.7", "2.13", "2.17", "2.19", "2.22")
+TOLD = (  # a phase, what goes wrong in it, and what the driver must make of it
+    ("recognise", "low_voltage", "board.unpowered"),
+    ("flash_data", "wrong_device_id", "target.wrong_part"),
+    ("flash_data", "loader_ignored", "programmer.unproven"),
+    ("flash_data", "nothing_done", "programmer.unproven"),
+    ("flash_data", "verify_mismatch", "flash.mismatch"),
+    ("flash_provisioner", "error_then_success", "flash.write_failed"),
+    ("flash_provisioner", "glued_error", "flash.write_failed"),
+    ("flash_data", "duplicate_lines", None),
+    ("flash_provisioner", "failed_but_done", "programmer.failed"),
+)
 
 
 async def outcome(step: Awaitable[None]) -> str | None:
@@ -155,13 +167,30 @@ async def test_what_the_bench_does_ends_as_it_should(line: Line, case: str) -> N
     assert tuple([await outcome(step(line, programmer)) for step in STEPS[: len(expected)]]) == expected
 
 
-async def test_version_2_17_is_understood_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", [[], ["--windows", "--decimal-comma"]], ids=["posix", "windows"])
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_every_version_is_understood_on_every_host(tmp_path: Path, version: str, host: list[str]) -> None:
     """The demands on proof are the same."""
-    with standing(tmp_path / "bench", 1, "--programmer-version", "2.17") as line:
+    with standing(tmp_path / "bench", 1, "--programmer-version", version, *host) as line:
         programmer = line.programmer(1)
         for step in STEPS:
             await step(line, programmer)
-        assert all("v2.17" in record for record in line.records)
+        assert all(f"v{version}" in record for record in line.records)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_every_version_tells_the_same_faults(tmp_path: Path, version: str) -> None:
+    """In its own words."""
+    (tmp_path / "faults.toml").write_text(
+        "".join(
+            f'[[fault]]\nboard = {board}\nat = "{at}"\nwhat = "{what}"\n' for board, (at, what, _) in enumerate(TOLD, 1)
+        )
+    )
+    options = ["--programmer-version", version, "--windows", "--decimal-comma", "--faults"]
+    with standing(tmp_path / "bench", len(TOLD), *options, str(tmp_path / "faults.toml")) as line:
+        for board, (at, _, code) in enumerate(TOLD, 1):
+            step = identification if at == "recognise" else provisioning
+            assert await outcome(step(line, line.programmer(board))) == code
 
 
 @pytest.mark.parametrize("deaf_to", ["nothing", "all"])

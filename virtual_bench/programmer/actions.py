@@ -83,32 +83,45 @@ class Actions:
         )
 
     async def _show(self, action: Show) -> None:
+        process = self._process
         size = -(-action.size // 4) * 4
         data = self._memory(action.address, size)
-        with self._process.using_usb(self._profile.swd_read):
-            await self._process.transfer(size, self._profile.swd_read)
-        self._process.say(f"Reading {8 * action.width}-bit memory content")
-        self._process.say(f"  Size          : {size} Bytes\n  Address:      : 0x{action.address:08X}\n")
-        self._process.say(output.dump(action.address, data, action.width) + "\n")
+        with process.using_usb(self._profile.swd_read):
+            await process.transfer(size, self._profile.swd_read)
+        process.say(f"Reading {8 * action.width}-bit memory content")
+        process.say(
+            f"  Size          : {size} Bytes\n  {process.bench.version.address_of_memory} 0x{action.address:08X}\n"
+        )
+        process.say(output.dump(action.address, data, action.width) + "\n")
 
     async def _set_options(self, action: SetOptions) -> None:
         process, values = self._process, self._board.options.values
-        wanted = {}
+        version, wanted = process.bench.version, {}
         for name, value in action.values:
             option = BY_NAME.get(name.lower())
             if option is None or not option.writable:
                 raise Failed(f"Error: Option Byte: {name} cannot be set")
             if values[option.name] == value:
-                process.say(f"Warning: Option Byte: {name}, value: 0x{value:X}, was not modified.")
+                told = name.lower() if version.lower_case_options else name
+                process.say(f"Warning: Option Byte: {told}, value: 0x{value:X}, was not modified.")
             else:
                 wanted[option.name] = value
         if not wanted:
             process.say("Warning: Option Bytes are unchanged, Data won't be downloaded")
-            process.say(f"Time elapsed during option Bytes configuration: {output.elapsed(0)}")
+            if version.tells_time_of_options:
+                process.say(f"Time elapsed during option Bytes configuration: {output.elapsed(0)}")
             return
         process.say(f"UPLOADING OPTION BYTES DATA ...{OPTION_BYTES}\n")
         process.say(f"PROGRAMMING OPTION BYTES AREA ...{OPTION_BYTES}")
         await process.pause(self._profile.option_bytes)
+        if self._board.faults.due("options_refused"):
+            process.say("\nReconnecting...")
+            await process.pause(self._profile.reconnect)
+            name, value = next(iter(wanted.items()))
+            raise Failed(
+                f'Reconnected !\nError: Expected value for Option Byte "{name}": 0x{value:X}, found: 0x{values[name]:X}\n'
+                "Error: Option Byte Programming failed"
+            )
         if values["RDP"] != UNPROTECTED and wanted.get("RDP") == UNPROTECTED:
             self._board.internal.erase(self._board.internal.base, self._board.internal.size)
         values.update(wanted)
@@ -122,7 +135,9 @@ class Actions:
     async def _reset(self, action: Reset) -> None:
         await self._process.pause(self._profile.reset)
         self._board.reset()
-        self._process.say(f"MCU Reset\n\n{'Hard' if action.hard else 'Software'} reset is performed")
+        if self._process.bench.version.resets_before_hard or not action.hard:
+            self._process.say("MCU Reset\n")
+        self._process.say(f"{'Hard' if action.hard else 'Software'} reset is performed")
 
     def _memory(self, address: int, size: int) -> bytes:
         """What the debug port reads. Raises Failed where there is nothing, or where it is kept out."""

@@ -5,24 +5,22 @@ from collections.abc import Collection
 from virtual_bench.board import NAME, Board
 from virtual_bench.hub import Hub
 from virtual_bench.phases import Phase
+from virtual_bench.programmer import output
 from virtual_bench.programmer.arguments import Connect
 from virtual_bench.programmer.process import Failed, Process
 
 DEVICE_ID, VOLTS = 0x495, 3.28
 MODES = {"NORMAL": "Normal", "HOTPLUG": "Hot Plug"}  # any other is under reset
 SECOND_ATTEMPT = 0.6
+FIRST_NO_TARGET = "Error: No STM32 target found!"
 PROBLEM = "Error: Problem occured while trying to connect"  # ST's spelling
-NO_TARGET = "Error: No STM32 target found!"
 TARGET_COMMAND = "Error: ST-LINK error (DEV_TARGET_CMD_ERR)"
 NO_PROBE = "Error: No debug probe detected."
 BUSY = f"ST-LINK error (DEV_CONNECT_ERR)\n{PROBLEM}"
 WEDGED = f"ST-LINK error (DEV_USB_COMM_ERR)\n{PROBLEM}"
-DEBUG_AUTHENTICATION = (
-    " If your product embeds Debug Authentication, please perform a discovery using Debug Authentication"
-)
 ERRORS = {  # with whether the probe's half of the header comes before
-    "no_target": (True, NO_TARGET + DEBUG_AUTHENTICATION),
     "target_command": (True, TARGET_COMMAND),
+    "old_firmware": (True, "Error: Old ST-LINK firmware version: ST-LINK firmware upgrade required"),
     "usb": (False, WEDGED),
     "busy": (False, BUSY),
     "no_probe": (False, NO_PROBE),
@@ -50,12 +48,12 @@ async def establish(process: Process, board: Board, connect: Connect, phases: Co
     version = process.bench.version
     probe_lines = "\n".join(version.probe).format_map(header)
     if fault := board.faults.due("connect_error", during=phases):
-        with_header, error = ERRORS[fault.text("error")]
+        with_header, error = ERRORS.get(fault.text("error"), (True, version.no_target))
         raise Failed(f"{probe_lines}\n{error}" if with_header else error)
     if board.options.locked:
         raise Failed(f"{probe_lines}\n{TARGET_COMMAND}")
     if board.faults.due("second_header", during=phases):
-        process.say(f"{probe_lines}\n{NO_TARGET}\n2nd connect tentative with a lower frequency (8MHz)")
+        process.say(f"{probe_lines}\n{FIRST_NO_TARGET}\n2nd connect tentative with a lower frequency (8MHz)")
         await process.pause(SECOND_ATTEMPT)
     process.say(probe_lines)
     process.say("\n".join(version.target).format_map(header) + "\n")
@@ -69,10 +67,10 @@ def _header(process: Process, board: Board, connect: Connect) -> dict[str, objec
         "probe": board.probe,
         "firmware": profile.probe_firmware,
         "board": NAME,
-        "voltage": low_voltage.number("volts") if low_voltage else VOLTS,
+        "voltage": output.decimal(low_voltage.number("volts") if low_voltage else VOLTS, process.bench.version),
         "khz": profile.swd_khz,
         "mode": MODES.get(connect.mode, "Under Reset"),
         "reset": "Software reset" if connect.mode in MODES else "Hardware reset",
         "device_id": device_id,
-        "device_name": "STM32WB5x/35xx" if device_id == DEVICE_ID else "STM32L47x/48x",
+        "device_name": process.bench.version.device_name if device_id == DEVICE_ID else "STM32L47x/48x",
     }

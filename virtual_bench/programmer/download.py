@@ -51,10 +51,11 @@ class Download:
 
     def _describe(self) -> None:
         say, name = self._process.say, PurePath(self._action.path).name
+        again = self._board.faults.due("duplicate_lines") is not None
         for line in self._process.bench.version.opening:
-            say(line.format(file=name))
-        say(f"  File          : {name}")
-        say(f"  Size          : {output.size(len(self._content))}")
+            say("\n".join([line.format(file=name)] * (3 if again and line else 1)))
+        say("\n".join([f"  File          : {name}"] * (2 if again else 1)))
+        say(f"  Size          : {output.size(len(self._content), self._process.bench.version)}")
         say(f"  Address       : 0x{self._action.address:08X}\n\n")
 
     async def _program(self, flash: Flash, *, reached: bool) -> float:
@@ -82,7 +83,7 @@ class Download:
                 flash.program(address + start, part)
             process.show_progress((start + len(part)) / size)
             if start >= size // 2 and self._board.faults.due("glued_error"):
-                process.say(f"{output.bar(0.5)}Error:")
+                process.say(f"{output.bar(0.5, process.bench.version)}Error:")
                 raise Failed(f"Downloading 8-bit data failed...\n{NOT_WRITTEN}")
         process.say("")
         if fault := self._board.faults.due("verify_mismatch", fits=self._is_written):

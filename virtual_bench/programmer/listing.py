@@ -17,7 +17,7 @@ async def show(process: Process, hub: Hub, asked: str) -> None:
     await process.pause(profile.list_only if quick else profile.list_start + profile.list_probe * len(boards))
     if asked in {"", "usb"}:
         process.say("=====  DFU Interface   =====\n\nNo STM32 device in DFU mode connected\n")
-    if not asked:
+    if not asked and version.no_jlink:
         process.say(f"===== J-Link Interface =====\n{version.no_jlink}")
     if asked in {"", "st-link", "st-link-only"}:
         _show_probes(process, boards, connecting=asked != "st-link-only")
@@ -40,8 +40,8 @@ def _show_probes(process: Process, boards: list[Board], *, connecting: bool) -> 
         say(f"ST-Link Probe {index} :")
         say(f"   ST-LINK SN  : {board.probe}")
         say(f"   ST-LINK FW  : {firmware if known else ''}")
-        say("   Access Port Number  : 0")
-        say(f"   Board Name  : {NAME if known else ''}")
+        if process.bench.version.names_boards:
+            say(f"   Access Port Number  : 0\n   Board Name  : {NAME if known else ''}")
         say("-----------------------------------------------" if index == len(boards) - 1 else "")
     say("")
 

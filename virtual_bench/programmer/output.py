@@ -5,6 +5,7 @@ from virtual_bench.programmer.versions import Version
 RULE = " " * 6 + "-" * 67
 KILOBYTE = 1024
 BAR = 50  # cells
+BLOCK = "\udcdb"  # the byte 0xDB, a full block in code page 437; it is no UTF-8
 UNIT_LIMIT = 1024  # bytes; from here on the tool speaks of KB
 
 
@@ -12,8 +13,15 @@ def banner(version: Version) -> str:
     return f"{RULE}\n{' ' * version.banner_indent}STM32CubeProgrammer v{version.number}                  \n{RULE}\n\n"
 
 
-def size(count: int) -> str:
-    return f"{count} Bytes" if count < UNIT_LIMIT else f"{count / KILOBYTE:.2f} KB "
+def decimal(value: float, version: Version) -> str:
+    """Two places, behind what the host's language has for a point."""
+    return f"{value:.2f}".replace(".", "," if version.decimal_comma else ".")
+
+
+def size(count: int, version: Version) -> str:
+    if version.whole_kilobytes:
+        return f"{count} Bytes" if count % KILOBYTE else f"{count // KILOBYTE} KBytes"
+    return f"{count} Bytes" if count < UNIT_LIMIT else f"{decimal(count / KILOBYTE, version)} KB "
 
 
 def elapsed(seconds: float) -> str:
@@ -40,7 +48,8 @@ def dump(address: int, data: bytes, width: int) -> str:
     return "\n".join(lines)
 
 
-def bar(done: float) -> str:
+def bar(done: float, version: Version) -> str:
     """The progress bar, drawn over the last one."""
     filled = round(BAR * done)
-    return f"\r[{'=' * filled}{' ' * (BAR - filled)}] {round(100 * done)}% "
+    cells = BLOCK * filled if version.windows else f"[{'=' * filled}{' ' * (BAR - filled)}]"
+    return f"\r{cells} {round(100 * done)}% "

@@ -50,7 +50,10 @@ class Process:
 
     def say(self, text: str, end: str = "\n") -> None:
         """Prints, and flushes at once as the tool does."""
-        data = (text + end).encode("utf-8", "surrogateescape")
+        said = text + end
+        if self.bench.version.windows:
+            said = said.replace("\n", "\r\n")
+        data = said.encode("utf-8", "surrogateescape")
         self._write(data)
         if self._log is not None:
             self._log.write(data)
@@ -70,7 +73,7 @@ class Process:
     def show_progress(self, done: float) -> None:
         """Draws the bar again, in its place; the quiet mode has none."""
         if not self.quiet:
-            self.say(output.bar(done), end="")
+            self.say(output.bar(done, self.bench.version), end="")
 
     async def pause(self, seconds: float) -> None:
         """Lets time pass, from when the last pause ought to have ended. Raises Stopped."""

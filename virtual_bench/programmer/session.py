@@ -66,6 +66,8 @@ class Session:
         status = 0
         try:
             await self._perform(parse(self._argv))
+            if self._board is not None and self._board.faults.due("failed_but_done"):
+                status = 1
         except NothingDone:
             pass
         except (UsageError, Failed) as exc:
