@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from station.matter.factory_data import FactoryData, Tag, decode
-from tests.line.station_demo import Demonstration, demonstrate
+from tests.line.station_demo import PATIENT_DEADLINES, Demonstration, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -17,7 +17,7 @@ BOARDS = 64
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
-    done = demonstrate(tmp_path_factory.mktemp("demo"), "--boards", str(BOARDS), deadlines={})
+    done = demonstrate(tmp_path_factory.mktemp("demo"), "--boards", str(BOARDS), deadlines=PATIENT_DEADLINES)
     assert done.exit_status == 0, done.output
     return done
 

@@ -8,7 +8,7 @@ import pytest
 
 from station.cli.demo_line import DemoLine
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES, Demonstration, demonstrate
+from tests.line.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -21,7 +21,7 @@ PAGE = 4096
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
     folder = tmp_path_factory.mktemp("secure")
-    done = demonstrate(folder, "--boards", str(BOARDS), "--recipe", str(RECIPE), deadlines={})
+    done = demonstrate(folder, "--boards", str(BOARDS), "--recipe", str(RECIPE), deadlines=PATIENT_DEADLINES)
     assert done.exit_status == 0, done.output
     return done
 

@@ -9,7 +9,7 @@ import pytest
 
 from station.cli.demo_line import DemoLine
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES, demonstrate
+from tests.line.station_demo import PATIENT_DEADLINES, SHORT_DEADLINES, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -29,7 +29,7 @@ def test_a_programmer_that_hangs_holds_nobody_else_up(tmp_path: Path, monkeypatc
     monkeypatch.setenv("STATION__PROGRAMMER__IDLE_WITHIN", "20")
     faults = tmp_path / "faults.toml"
     faults.write_text(HANG)
-    run = demonstrate(tmp_path, "--boards", str(BOARDS), "--faults", str(faults), deadlines={})
+    run = demonstrate(tmp_path, "--boards", str(BOARDS), "--faults", str(faults), deadlines=PATIENT_DEADLINES)
     assert run.exit_status == 0, run.output
     finished = [line for line in run.lines("logs/station.jsonl") if line["event"] == "attempt.finished"]
     assert [line["verdict"] for line in finished] == ["pass"] * (BOARDS - 1) + ["void"]
