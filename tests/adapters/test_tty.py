@@ -66,10 +66,7 @@ async def test_a_chattering_board_does_not_fill_memory() -> None:
     """Only the latest bytes are kept while nobody asks."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(10):
-            for _ in range(100):
-                wire.say(b"x" * 1000)
-                await asyncio.sleep(0.001)
-            wire.say(b"end")
+            await wire.pour(b"x" * 100_000 + b"end")
             while not port._receiver.received.endswith(b"end"):
                 await asyncio.sleep(0)
             assert len(await port.receive()) == tty.BUFFERED

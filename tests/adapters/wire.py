@@ -27,6 +27,14 @@ class Wire:
     def say(self, data: bytes) -> None:
         os.write(self._master, data)
 
+    async def pour(self, data: bytes) -> None:
+        """Says more than fits into the line at once."""
+        while data:
+            try:
+                data = data[os.write(self._master, data) :]
+            except BlockingIOError:
+                await asyncio.sleep(0)
+
     def hang_up(self) -> None:
         if self._master >= 0:
             asyncio.get_running_loop().remove_reader(self._master)

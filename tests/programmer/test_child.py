@@ -200,7 +200,10 @@ async def test_a_descendant_that_holds_the_pipe_does_not_hold_the_station(marker
 async def test_a_descendant_that_left_the_group_does_not_hold_the_station(marker: str) -> None:
     """It is out of reach, and its hold on the pipe is let go of."""
     async with started(
-        sys.executable, "-IS", "-c", f"import os, subprocess; subprocess.Popen(['setsid', 'sleep', '{marker}'])"
+        sys.executable,
+        "-IS",
+        "-c",
+        f"import subprocess; subprocess.Popen(['sleep', '{marker}'], start_new_session=True)",
     ) as child:
         assert await child.ended() == 0
     (escaped,) = alive(marker)
