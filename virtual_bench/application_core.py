@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from virtual_bench.emulator import running
+from virtual_bench.emulator.chip import Chip
 from virtual_bench.hardware import Hardware
 
 
@@ -17,6 +18,7 @@ class ApplicationCore:
         self._crashed = crashed
         self._running: asyncio.Task[None] | None = None
         self._crash: str | None = None
+        self._chip: Chip | None = None
 
     def reset(self) -> None:
         """Starts the firmware from its reset vector, whatever ran before."""
@@ -24,7 +26,7 @@ class ApplicationCore:
         self._running = self._tasks.create_task(self._run(), name=self._name)
 
     def halt(self) -> None:
-        self._crash = None
+        self._crash = self._chip = None
         if self._running is not None:
             self._running.cancel()
             self._running = None
@@ -35,7 +37,14 @@ class ApplicationCore:
             return "halted"
         return f"crashed: {self._crash}" if self._crash else "running"
 
+    def ram(self) -> bytes:
+        """What stands in its memory while it runs, or where it crashed; empty before."""
+        return self._chip.ram() if self._chip else b""
+
+    def _started(self, chip: Chip) -> None:
+        self._chip = chip
+
     async def _run(self) -> None:
-        self._crash = await running.run(self._hardware)
+        self._crash = await running.run(self._hardware, self._started)
         if self._crash is not None:
             self._crashed(self._crash)

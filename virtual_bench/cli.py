@@ -107,6 +107,20 @@ def unplug(directory: Directory, ports: Ports = None, *, everything: All = False
 
 
 @app.command()
+def dump(
+    directory: Directory,
+    ports: Ports = None,
+    *,
+    to: Annotated[Path, typer.Option("--to", help="Folder for the dumps, one in it for each probe.")],
+    everything: All = False,
+) -> None:
+    """Write out what a debugger would find: internal and external flash, and the memory of a core that runs."""
+    chosen = _chosen(ports, everything=everything)
+    for board in _ask(directory, "dump", ports=chosen, to=str(to.absolute())):
+        typer.echo("port {port}: board {board}, {folder}".format_map(board))
+
+
+@app.command()
 def fault(
     *,
     listed: Annotated[bool, typer.Option("--list", help="Show what can be made to go wrong.")] = False,

@@ -81,6 +81,9 @@ class Control(asyncio.Protocol):
                     yield _described(port, hub.unplug(port))
             case {"command": "fault", "fault": dict(fault)}:
                 self._bench.armed.append(read(fault))
+            case {"command": "dump", "ports": list(ports), "to": str(to)}:
+                for port in ports or [port for port in hub.ports if hub.board(port) is not None]:
+                    yield _dumped(port, hub.board(port), Path(to))
             case {"command": "status"}:
                 for port in hub.ports:
                     yield {"path": hub.path(port)} | _described(port, hub.board(port))
@@ -90,6 +93,22 @@ class Control(asyncio.Protocol):
 
 def _is_plugged(board: Board | None) -> bool:
     return board is not None and board.plugged
+
+
+def _dumped(port: int, board: Board | None, to: Path) -> dict[str, object]:
+    """What a debugger would find in the board's memories, in a folder of the probe's name."""
+    if board is None:
+        raise HubError(f"there is no board at port {port}")
+    folder = to / board.probe
+    folder.mkdir(parents=True, exist_ok=True)
+    memories = {
+        "internal.bin": board.internal.read(board.internal.base, board.internal.size),
+        "qspi.bin": board.external.read(board.external.base, board.external.size),
+        "ram.bin": board.core.ram(),
+    }
+    for name, content in memories.items():
+        (folder / name).write_bytes(content)
+    return {**_described(port, board), "folder": str(folder)}
 
 
 def _described(port: int, board: Board | None) -> dict[str, object]:

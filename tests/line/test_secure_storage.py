@@ -122,3 +122,20 @@ def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standin
         assert story(standing, slot.uid) == ["provision void", f"{procedure} pass"]
     assert [len(keys) for keys in secure_storage(standing.line.folder)][:5] == [1] * 5
     assert len(issued(standing)) <= bought + 1  # the board that was cut before its request had bought none
+
+
+def test_no_part_of_a_key_stays_in_the_chips_memory(standing: Standing, tmp_path: Path) -> None:
+    """Neither while the provisioning firmware runs that made it, nor under the operational firmware."""
+    standing.bench("fault", "--board", "1", "--at", "deliver", "--what", "mute")
+    standing.bench("plug", "1", "2")
+    assert [standing.wait(number, lambda slot: slot.verdict is not None).verdict for number in (1, 2)] == [
+        "fail",
+        "pass",
+    ]
+    standing.bench("dump", "1", "2", "--to", str(tmp_path / "dumps"))
+    dumps = sorted((tmp_path / "dumps").glob("*/ram.bin"))
+    assert len(dumps) == 2
+    assert all(b"LS26" in path.with_name("qspi.bin").read_bytes() and any(path.read_bytes()) for path in dumps)
+    keys = private_keys(standing.line.folder)
+    assert len(keys) == 2
+    assert leaks(tmp_path / "dumps", keys) == []

@@ -76,6 +76,10 @@ class Chip:
         vectors = hardware.internal.read(hardware.internal.base, 8)
         self._cpu.start(int.from_bytes(vectors[:4], "little"), int.from_bytes(vectors[4:], "little"))
 
+    def ram(self) -> bytes:
+        """All that stands in SRAM."""
+        return self._cpu.read(*RAM)
+
     def run(self) -> Outcome:
         """Executes for a few milliseconds at most; when the chip sleeps, `wakes_at` tells how long. Raises Crash."""
         for _ in range(STEPS):

@@ -1,6 +1,7 @@
 """Lets a chip run beside others in the bench's event loop, in step with the bench's clock."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from virtual_bench.clock import SHORTEST_PERIOD
@@ -14,12 +15,14 @@ PATIENCE = 200  # turns that a core may take without sleeping
 REST = 50  # times the length of a turn, after each that a core takes beyond that
 
 
-async def run(hardware: Hardware) -> str | None:
-    """Runs what stands in flash until it is cancelled. Returns why it stands still, if it does."""
+async def run(hardware: Hardware, started: Callable[[Chip], None]) -> str | None:
+    """Runs what stands in flash until it is cancelled; `started` gets the chip. Returns why it stands still, if it does."""
     await hardware.clock.sleep(hardware.profile.boot)
     try:
         while True:
-            await _Run(hardware, Chip(hardware)).until_reset()
+            chip = Chip(hardware)
+            started(chip)
+            await _Run(hardware, chip).until_reset()
     except PowerLost:
         return None
     except Crash as crash:
