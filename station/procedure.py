@@ -1,7 +1,6 @@
 """The procedure: what happens to one board, top to bottom. Everything else exists so that this file can stay plain.
 
-A board is recognised first. Then the slot chooses: a new board is provisioned, one that holds its certificate is
-redelivered, a unit that has passed is reconfirmed. Procedures without the line's PKI are in `other_procedures.py`.
+A board is recognised first; then the slot chooses by what it holds. `other_procedures.py` does without the line's PKI.
 """
 
 import secrets
@@ -52,7 +51,8 @@ async def provision(job: Job, unit: Recognised) -> None:
                 await programmer.written(provisioner)
 
         credentials = await _certify(job, unit, board)
-        await _ship(job, unit, board, credentials)
+        flash = await flash_operational(job, unit)
+        await confirm(job, unit, board, credentials, flash)
 
 
 async def redeliver(job: Job, unit: Recognised) -> None:
@@ -64,7 +64,8 @@ async def redeliver(job: Job, unit: Recognised) -> None:
             await programmer.written(provisioner)
 
         credentials = await _certify(job, unit, board)
-        await _ship(job, unit, board, credentials)
+        flash = await flash_operational(job, unit)
+        await confirm(job, unit, board, credentials, flash)
 
 
 async def reconfirm(job: Job, unit: Recognised) -> None:
@@ -98,14 +99,8 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
     return credentials
 
 
-async def _ship(job: Job, unit: Recognised, board: Board, credentials: Credentials) -> None:
-    """The operational firmware takes the provisioning firmware's place, and the unit is confirmed."""
-    flash = await flash_operational(job, unit)
-    await confirm(job, unit, board, credentials, flash)
-
-
 async def flash_operational(job: Job, unit: Recognised) -> bytes:
-    """What stood in the factory data's place before the operational firmware came."""
+    """The operational firmware takes the provisioning firmware's place. Returns what stood in flash before, to be confirmed."""
     operational = job.recipe.operational_write(unit.identity)
 
     async with (
