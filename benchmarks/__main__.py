@@ -64,6 +64,8 @@ class Findings:
 
     runs: list[Recording] = field(default_factory=list)
     idle: Idle | None = None
+    unusable: list[str] = field(default_factory=list)
+    """Why a run, or a part, gave no figures: which is never a met goal."""
     rates: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     attestation: list[float] = field(default_factory=list)
 
@@ -81,7 +83,7 @@ class Findings:
             rows.append(results.attestation_row(self.attestation))
         cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
         runs = [run.as_json() for run in self.runs]
-        return Report(machine, command, rows, results.steps(self.runs), cuts, runs)
+        return Report(machine, command, rows, results.steps(self.runs), cuts, runs, self.unusable)
 
 
 ALONE, GROUPED = "durable commits, one by one", "durable units of work from 64 tasks, in groups"
@@ -113,9 +115,6 @@ def bench(
             _measure(console, found, folder, parts, 1 if quick else seeds)
         except KeyboardInterrupt:
             interrupted = True
-        except RunUnusable as exc:
-            console.print(f"[red]A run is of no use:[/] {exc}", soft_wrap=True)
-            raise typer.Exit(1) from exc
     outcome = found.report(machine, " ".join(["python -m benchmarks", *sys.argv[1:]]))
     outcome.print(console)
     if interrupted:
@@ -124,7 +123,9 @@ def bench(
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
     console.print(f"Written to {report}", soft_wrap=True)
-    if outcome.missed:
+    for why in outcome.unusable:
+        console.print(f"[red]A run is of no use:[/] {why}", soft_wrap=True)
+    if outcome.missed or outcome.unusable:
         console.print(f"[red]{len(outcome.missed)} goals were missed.[/]")
         raise typer.Exit(1)
 
@@ -163,13 +164,21 @@ def _measure(console: Console, found: Findings, folder: Path, parts: Sequence[st
     said = Said(console, len(plan) + len(others))
     with said.shown():
         for name, boards, seed in plan:
-            with said.doing(f"{name}: {boards} board{'s' * (boards > 1)} in real time, seed {seed} of {seeds}"):
-                place = folder / f"{name}-{seed}"
-                place.mkdir()
-                found.runs.append(demonstrated(place, boards, seed))
+            what = f"{name}: {boards} board{'s' * (boards > 1)} in real time, seed {seed} of {seeds}"
+            with said.doing(what), _noting(found, f"{name}, seed {seed}"):
+                found.runs.append(demonstrated(_new(folder, f"{name}-{seed}"), boards, seed))
         for part in others:
-            with said.doing(part):
+            with said.doing(part), _noting(found, part):
                 _measure_part(part, found, folder)
+
+
+@contextmanager
+def _noting(found: Findings, what: str) -> Iterator[None]:
+    """A run that is of no use spoils no other."""
+    try:
+        yield
+    except RunUnusable as exc:
+        found.unusable.append(f"{what}: {exc}")
 
 
 def _measure_part(part: str, found: Findings, folder: Path) -> None:

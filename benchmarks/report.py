@@ -25,6 +25,7 @@ class Report:
     steps: Sequence[Step]
     cuts: Sequence[Cut]
     runs: Sequence[dict[str, object]]
+    unusable: Sequence[str] = ()
 
     @property
     def missed(self) -> list[Row]:
@@ -38,6 +39,7 @@ class Report:
             "steps": [step.as_json() for step in self.steps],
             "cuts": [{"what": cut.what, "seconds": round(cut.seconds, 3), "price": cut.price} for cut in self.cuts],
             "runs": list(self.runs),
+            "unusable": list(self.unusable),
         }
 
     def print(self, console: Console) -> None:

@@ -94,6 +94,8 @@ def _costs(runs: Sequence[Recording], part: str, idle: Idle | None) -> list[Row]
     ]
     programmers = sample(lambda run: 1000 * run.usage["daemon"].children / run.boards)
     rows.append(Row(part, "  besides, of its programmers (the bench's stand-in)", "ms", programmers))
+    emulated = sample(lambda run: 1000 * run.used("bench"))
+    rows.append(Row(part, "  besides, of the bench, which executes the boards one at a time", "ms", emulated))
     if idle is not None and idle.slots == runs[0].boards:
         watching = sample(lambda run: 1000 * idle.watched * run.seconds / run.boards)
         rows.append(Row(part, "  of it idling, and answering the demonstration's screen", "ms", watching))

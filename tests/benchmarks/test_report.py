@@ -72,6 +72,7 @@ def test_the_file_has_every_value_and_the_verdict() -> None:
     }
     assert [row["verdict"] for row in found["rows"]] == ["met", "missed", None]
     assert found["machine"]["load"] == 0.5
+    assert found["unusable"] == []
     assert found["cuts"] == [{"what": "a cut", "seconds": 1.5, "price": "a price"}]
 
 

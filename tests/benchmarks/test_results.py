@@ -12,7 +12,10 @@ from benchmarks.recording import Recording, RunUnusable, Usage, moments
 from benchmarks.results import attestation_row, line_rows
 
 SIZES = Sizes(479_006, 48_874, 1_600)
-USAGE = {"daemon": Usage(cpu=0.08, memory=70_000_000, children=0.3)}
+USAGE = {
+    "daemon": Usage(cpu=0.08, memory=70_000_000, children=0.3),
+    "bench": Usage(cpu=0.48, memory=90_000_000, children=0.0),
+}
 BEGAN = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
 
@@ -91,6 +94,12 @@ def test_cpu_is_the_daemons_own_and_its_programmers_stand_beside_it(tmp_path: Pa
     assert named(rows, "station CPU a board").sample.median == pytest.approx(10)
     programmers = next(row for row in rows if "programmers" in row.what)
     assert programmers.sample.median == pytest.approx(37.5)
+
+
+def test_what_the_bench_costs_stands_beside_the_station(tmp_path: Path) -> None:
+    """A crowd may be late because the machine cannot execute so many boards, and then it says nothing of the station."""
+    rows = line_rows([recording(tmp_path, 8, 18.0)], [], None)
+    assert next(row for row in rows if "of the bench" in row.what).sample.median == pytest.approx(60)
 
 
 def test_the_start_of_the_programmer_is_counted_from_plugging_in(tmp_path: Path) -> None:
