@@ -6,8 +6,8 @@ import pytest
 
 from tests.firmware.fuzz import own_driver, run_own_driver
 
-pytestmark = pytest.mark.line
-SECONDS = 20
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+SECONDS = 60
 
 
 def test_no_input_makes_a_parser_stray(tmp_path: Path) -> None:
