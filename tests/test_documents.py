@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from station import faults
+from station.cli.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,13 @@ def test_the_run_book_has_every_fault() -> None:
     book = (ROOT / "docs" / "operating.md").read_text()
     listed = [line for line in book.splitlines() if re.match(r"\| `[a-z_]+\.[a-z_]+` \| (unit|slot|line) ", line)]
     assert listed == [row(fault) for fault in catalogue()]
+
+
+def test_the_run_book_has_every_column_of_the_export() -> None:
+    """In the words of the command's help."""
+    book = (ROOT / "docs" / "operating.md").read_text()
+    rows = book.partition("| column | what it is |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    assert rows == [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
 
 
 def test_no_two_faults_share_a_code() -> None:

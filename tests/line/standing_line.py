@@ -1,18 +1,16 @@
 """A line that stands, for tests that plug and pull boards, and kill and start the daemon."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
 from typer.testing import CliRunner
 
+import station.cli
 import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
 from station.cli.demo_line import DemoLine
 from station.domain.attempt import ProcedureChosen
 from station.status import SlotStatus
-from tests.line.station_demo import ROOT
 
 
 class Standing:
@@ -28,8 +26,10 @@ class Standing:
         assert done.exit_code == 0, done.output
 
     def station(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "station", *arguments, "--config", str(self.line.folder / "line.toml")]
-        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+        """`station …`, in this process too. Returns what it prints."""
+        done = CliRunner().invoke(station.cli.app, [*arguments, "--config", str(self.line.folder / "line.toml")])
+        assert done.exit_code == 0, done.output
+        return done.stdout
 
     def next_board(self, number: int, fault: str = "") -> SlotStatus:
         """A fresh board in this slot, perhaps with a fault, and its verdict; it is pulled afterwards."""

@@ -122,6 +122,8 @@ def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standin
         assert story(standing, slot.uid) == ["provision void", f"{procedure} pass"]
     assert [len(keys) for keys in secure_storage(standing.line.folder)][:5] == [1] * 5
     assert len(issued(standing)) <= bought + 1  # the board that was cut before its request had bought none
+    for slot in again:
+        assert len(json.loads(standing.station("units", "show", str(slot.uid), "--json"))["certificates"]) == 1
 
 
 def test_no_part_of_a_key_stays_in_the_chips_memory(standing: Standing, tmp_path: Path) -> None:

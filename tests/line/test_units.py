@@ -1,0 +1,134 @@
+"""What the ledger tells of the units, held against what bench, PKI and programmer know of them."""
+
+import csv
+import io
+import json
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+from cryptography import x509
+
+from station.cli.demo_line import DemoLine
+from tests.line.standing_line import Standing
+from tests.line.station_demo import ROOT, SHORT_DEADLINES
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+IMAGES = ("provisioning-flash", "operational-flash")
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    """Board 1 was pulled while its operational firmware was written, and passed then; board 2 has failed; board 3 has passed."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in SHORT_DEADLINES.items():
+            monkeypatch.setenv(name, value)
+        with DemoLine.standing(tmp_path_factory.mktemp("units") / "line", 3, 1, None, 0.02, None) as line:
+            standing = Standing(line)
+            standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "unplug")
+            standing.bench("fault", "--board", "2", "--at", "await_csr", "--what", "csr_bad_signature")
+            standing.bench("plug", "1", "2", "3")
+            standing.wait(1, lambda slot: slot.state == "empty")
+            standing.bench("plug", "1")
+            ended = [standing.wait(number, lambda slot: slot.verdict is not None).state for number in (1, 2, 3)]
+            assert ended == ["pass", "fail", "pass"]
+            yield standing
+
+
+def uids(standing: Standing) -> list[str]:
+    """As the microcontrollers have them in memory, by board, from the bench's own files."""
+    saved = [json.loads(path.read_text()) for path in standing.line.folder.glob("boards/*/board.json")]
+    return [str(board["uid"]) for board in sorted(saved, key=lambda board: int(board["number"]))]
+
+
+def told(standing: Standing, number: int) -> dict[str, list[dict[str, object]]]:
+    shown: dict[str, list[dict[str, object]]] = json.loads(
+        standing.station("units", "show", uids(standing)[number - 1], "--json")
+    )
+    return shown
+
+
+def test_the_story_has_every_attempt(standing: Standing) -> None:
+    """With verdict, fault, slot, and the hashes of the images that the manifest has."""
+    attempts = told(standing, 1)["attempts"]
+    assert [(attempt["verdict"], attempt["fault"], attempt["slot"]) for attempt in attempts] == [
+        ("void", "board.removed", "1"),
+        ("pass", None, "1"),
+    ]
+    manifest = tomllib.loads((ROOT / "firmware_images" / "manifest.toml").read_text())["image"]
+    hashes = {image["name"]: image["sha256"] for image in manifest if image["name"] in IMAGES}
+    assert [attempt["images"] for attempt in attempts] == [hashes, hashes]
+
+
+def test_every_moment_of_the_story_is_told_in_order(standing: Standing) -> None:
+    """From the attempt's beginning to its verdict; each step that was finished took some time."""
+    for attempt in told(standing, 1)["attempts"]:
+        journal: list[dict[str, str]] = attempt["journal"]  # type: ignore[assignment]  # JSON
+        moments = [datetime.fromisoformat(entry["at"]) for entry in journal]
+        assert all(before <= after for before, after in pairwise(moments))
+        assert journal[-1]["type"] == ("Passed" if attempt["verdict"] == "pass" else "Voided")
+        finished = [entry for entry in journal if entry["type"] == "StepFinished"]
+        assert len(finished) == len(dict(attempt["steps"])) > 0  # type: ignore[call-overload]  # JSON
+
+
+def test_the_story_names_the_tools(standing: Standing) -> None:
+    """As the programmer named itself and the probe's firmware to the station."""
+    transcripts = "".join(path.read_text() for path in standing.line.folder.glob("transcripts/**/*") if path.is_file())
+    for attempt in told(standing, 1)["attempts"]:
+        journal: list[dict[str, str]] = attempt["journal"]  # type: ignore[assignment]  # JSON
+        (identified,) = [entry for entry in journal if entry["type"] == "UnitIdentified"]
+        assert f"STM32CubeProgrammer v{identified['programmer_version']}" in transcripts
+        assert identified["probe_firmware"] in transcripts
+
+
+def test_the_story_has_the_certificate_that_the_pki_issued(standing: Standing) -> None:
+    """One, although there were two attempts; and none for a board whose request was refused."""
+    lines = (standing.line.folder / "pki" / "issued.jsonl").read_text().splitlines()
+    issued = {x509.load_pem_x509_certificate(json.loads(line)["certificate"].encode()) for line in lines}
+    (certificate,) = told(standing, 1)["certificates"]
+    assert x509.load_pem_x509_certificate(str(certificate["dac"]).encode()) in issued
+    assert told(standing, 2)["certificates"] == []
+
+
+def test_the_story_can_be_read_by_people(standing: Standing) -> None:
+    """The same facts as text, by serial number or by UID."""
+    uid = uids(standing)[0]
+    serial_number = next(row["serial_number"] for row in exported(standing) if row["uid"] == uid)
+    text = standing.station("units", "show", serial_number)
+    assert text == standing.station("units", "show", uid)
+    for fact in (uid, "board.removed", "STM32CubeProgrammer 2.", "flash operational", "not finished", "certificate "):
+        assert fact in text
+
+
+def exported(standing: Standing) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(standing.station("units", "export", "--format", "csv"))))
+
+
+def test_the_export_names_boards_as_their_memory_does(standing: Standing) -> None:
+    """Twenty-four hexadecimal digits, in the order of memory and not of the words that the programmer prints."""
+    rows = exported(standing)
+    assert {row["uid"] for row in rows} == set(uids(standing))
+    assert all(len(bytes.fromhex(row["uid"])) == 12 for row in rows)
+
+
+def test_the_export_has_every_unit_once(standing: Standing) -> None:
+    """With the verdict of its last attempt, as the report of the line has it."""
+    by_uid = {row["uid"]: row for row in exported(standing)}
+    rows = [by_uid[uid] for uid in uids(standing)]
+    assert [(row["verdict"], row["fault"], row["attempts"]) for row in rows] == [
+        ("pass", "", "2"),
+        ("fail", "csr.invalid", "1"),
+        ("pass", "", "1"),
+    ]
+    assert [bool(row["dac_serial_number"]) for row in rows] == [True, False, True]
+
+
+def test_both_forms_of_the_export_say_the_same(standing: Standing) -> None:
+    """What is null in JSON is an empty field in CSV."""
+    lines = [json.loads(line) for line in standing.station("units", "export", "--format", "jsonl").splitlines()]
+    assert [{name: "" if value is None else str(value) for name, value in line.items()} for line in lines] == exported(
+        standing
+    )
