@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import bound, rates, results
@@ -124,10 +125,11 @@ def bench(
     report.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
     console.print(f"Written to {report}", soft_wrap=True)
     for why in outcome.unusable:
-        console.print(f"[red]A run is of no use:[/] {why}", soft_wrap=True)
+        console.print(f"[red]A run is of no use:[/] {escape(why)}", soft_wrap=True)
     if outcome.missed or outcome.unusable:
-        console.print(f"[red]{len(outcome.missed)} goals were missed.[/]")
+        console.print(f"[red]{len(outcome.missed)} of {len(outcome.held)} goals were missed.[/]")
         raise typer.Exit(1)
+    console.print(f"All {len(outcome.held)} goals were met.")
 
 
 def _parts(only: str) -> Sequence[str]:
@@ -210,4 +212,6 @@ def _new(folder: Path, name: str) -> Path:
 
 
 if __name__ == "__main__":
-    typer.run(bench)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(bench)
+    app()

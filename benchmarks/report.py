@@ -28,6 +28,11 @@ class Report:
     unusable: Sequence[str] = ()
 
     @property
+    def held(self) -> list[Row]:
+        """The rows that have a goal."""
+        return [row for row in self.rows if row.goal is not None]
+
+    @property
     def missed(self) -> list[Row]:
         return [row for row in self.rows if row.verdict is Verdict.MISSED]
 
