@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 SPAWNING_AT_ONCE = 2  # a spawn holds up the loop until the program is there: between two the other slots get their turn
 LONGEST_LINE = 1 << 16
+EMPTIED_WITHIN = 1.0  # seconds; where nobody reaps orphans they stay, dead, for ever
+POLLING = 0.002  # seconds
 OVERLAP = 256  # what a cut in a longer line repeats, so that no sentence is lost in the cut
 
 _LINE_ENDS = re.compile(rb"[\r\n\b]+")  # a progress bar is redrawn by return or by backspace
@@ -137,11 +139,21 @@ class Child:
                     break
                 self._signal(number)
                 await asyncio.wait({self._ended, left}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
-            self._signal(signal.SIGKILL)
+            if not self._ended.done():  # else the group was killed then, and its number may be another's by now
+                self._signal(signal.SIGKILL)
             await self._ended
+            await self._emptied()
         finally:
             left.cancel()
             self._pipe.close()  # which a process that left the group may hold open
+
+    async def _emptied(self) -> None:
+        """Waits for the rest of the group, which a kill takes a moment to end; it holds what the process had open."""
+        with suppress(TimeoutError, ProcessLookupError, PermissionError):
+            async with asyncio.timeout(EMPTIED_WITHIN):
+                while True:
+                    os.killpg(self._process.pid, 0)
+                    await asyncio.sleep(POLLING)
 
     def _signal(self, number: signal.Signals) -> None:
         # The group's number is not used again while one process of the group is left.
