@@ -23,10 +23,9 @@ from benchmarks.line_runs import ROOT, demonstrated
 from benchmarks.machine import Machine
 from benchmarks.recording import Recording, RunUnusable
 from benchmarks.report import Report
+from benchmarks.results import CROWD, LINES
 from station.cli.consoles import wide_console
 
-CROWD = 64
-LINES = {"one": 1, "eight": 8, "sixty-four": CROWD}
 PARTS = (*LINES, "idle", "ledger", "verifiers", "attestation", "factory-data", "frames")
 SEEDS, RATE_ROUNDS = 5, 5
 
@@ -73,8 +72,8 @@ class Findings:
     def report(self, machine: Machine, command: str) -> Report:
         rows: list[Row] = []
         ones = [run for run in self.runs if run.boards == 1]
-        for boards in LINES.values():
-            if same := [run for run in self.runs if run.boards == boards]:
+        for line in LINES:
+            if same := [run for run in self.runs if run.line == line]:
                 rows += results.line_rows(same, ones, self.idle)
         if self.idle is not None:
             rows += results.idle_rows(self.idle)
@@ -94,7 +93,7 @@ GOALS = {ALONE: results.COMMITS_ALONE, GROUPED: results.COMMITS_GROUPED}
 def bench(
     only: Annotated[str, typer.Option(help=f"Parts, separated by commas: {', '.join(PARTS)}.")] = ",".join(PARTS),
     seeds: Annotated[int, typer.Option(min=1, help="Rounds; each has a seed and runs every line once.")] = SEEDS,
-    quick: Annotated[bool, typer.Option("--quick", help="One round only: no interval, two minutes.")] = False,  # noqa: FBT002  an option
+    quick: Annotated[bool, typer.Option("--quick", help="One round only: no interval, three minutes.")] = False,  # noqa: FBT002  an option
     report: Annotated[Path, typer.Option("--json", help="Writes what was found to this file.")] = Path(
         "build/bench.json"
     ),
@@ -157,18 +156,19 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _measure(console: Console, found: Findings, folder: Path, parts: Sequence[str], seeds: int) -> None:
     plan = [
-        (name, boards, seed)
+        (name, seed)
         for seed in range(1, seeds + 1)  # round by round: what is compared has met the same machine
-        for name, boards in LINES.items()
+        for name in LINES
         if name in parts
     ]
     others = [part for part in parts if part not in LINES]
     said = Said(console, len(plan) + len(others))
     with said.shown():
-        for name, boards, seed in plan:
+        for name, seed in plan:
+            boards = LINES[name].boards
             what = f"{name}: {boards} board{'s' * (boards > 1)} in real time, seed {seed} of {seeds}"
             with said.doing(what), _noting(found, f"{name}, seed {seed}"):
-                found.runs.append(demonstrated(_new(folder, f"{name}-{seed}"), boards, seed))
+                found.runs.append(demonstrated(_new(folder, f"{name.replace(' ', '-')}-{seed}"), name, seed))
         for part in others:
             with said.doing(part), _noting(found, part):
                 _measure_part(part, found, folder)

@@ -12,6 +12,7 @@ from benchmarks import processes
 from benchmarks.bound import Sizes
 from benchmarks.processes import Watch
 from benchmarks.recording import REPORT, Recording, RunUnusable, Usage, moments
+from benchmarks.results import LINES
 from station import recipe_files
 from station.matter import factory_data
 from station.matter.factory_data import FactoryData, Tag
@@ -28,10 +29,10 @@ ADDED_BY_THE_BOARD = frozenset(
 )
 
 
-def demonstrated(folder: Path, boards: int, seed: int) -> Recording:
-    """One run in real time. Raises `RunUnusable`."""
-    line = folder / "line"
-    options = ["--boards", str(boards), "--seed", str(seed), "--time-scale", "1"]
+def demonstrated(folder: Path, name: str, seed: int) -> Recording:
+    """One run of that line in real time. Raises `RunUnusable`."""
+    line, way = folder / "line", LINES[name]
+    options = ["--boards", str(way.boards), "--every", str(way.every), "--seed", str(seed), "--time-scale", "1"]
     command = [sys.executable, "-m", "station", "demo", *options, "--dir", str(line), "--json", str(folder / REPORT)]
     load = os.getloadavg()[0]
     with (
@@ -44,7 +45,8 @@ def demonstrated(folder: Path, boards: int, seed: int) -> Recording:
         last_words = (folder / "demo.out").read_text(encoding="utf-8", errors="replace")[-2000:]
         raise RunUnusable(f"station demo ended with {status}:\n{last_words}")
     (folder / REPORT).rename(line / REPORT)
-    return Recording.read(line, seed=seed, sizes=sizes_of(line), usage=_usage(watches, *moments(line)), load=load)
+    usage = _usage(watches, *moments(line))
+    return Recording.read(line, line=name, seed=seed, sizes=sizes_of(line), usage=usage, load=load)
 
 
 @contextmanager

@@ -108,6 +108,8 @@ class Usage(_Model):
 class Recording:
     """One run. Unix seconds where it is a moment."""
 
+    line: str
+    """Which way the line was filled."""
     boards: int
     seed: int
     report: Report
@@ -120,7 +122,7 @@ class Recording:
     load: float
 
     @classmethod
-    def read(cls, folder: Path, *, seed: int, sizes: Sizes, usage: Mapping[str, Usage], load: float) -> Self:
+    def read(cls, folder: Path, *, line: str, seed: int, sizes: Sizes, usage: Mapping[str, Usage], load: float) -> Self:
         """Raises `RunUnusable`."""
         report = Report.model_validate_json((folder / REPORT).read_text(encoding="utf-8"))
         journal = _lines(folder / JOURNAL)
@@ -132,6 +134,7 @@ class Recording:
         attempts = {attempt.slot: attempt for attempt in map(Attempt.model_validate, _events(log, "attempt.finished"))}
         lag = next(iter(_events(log, "station.stopped")), {}).get("loop_lag")
         return cls(
+            line=line,
             boards=report.totals.boards,
             seed=seed,
             report=report,
@@ -202,6 +205,7 @@ class Recording:
 
     def as_json(self) -> dict[str, object]:
         return {
+            "line": self.line,
             "boards": self.boards,
             "seed": self.seed,
             "load": self.load,

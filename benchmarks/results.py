@@ -11,7 +11,6 @@ from benchmarks.idle import Idle
 from benchmarks.recording import LoopLag, Recording, RunUnusable
 
 CONSTANTS: Constants = PROFILES[bound.DEFAULT]
-NAMES = {1: "one", 8: "eight", 64: "sixty-four"}
 
 OVER_BOUND = 1.05
 OVER_ONE = 1.05
@@ -26,8 +25,25 @@ START_P50_MS, LAST_START_MS = 50, 300
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One way to fill a line: how many boards, and the seconds from one plugging in to the next."""
+
+    boards: int
+    every: float = 0.0
+
+
+CROWD = 64
+LINES = {
+    "one": Line(1),
+    "eight": Line(8),
+    "sixty-four": Line(CROWD),
+    "in-turn": Line(CROWD, every=0.3),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the procedure: its bound, and its median in each size of line."""
+    """One step of the procedure: its bound, and its median in each line."""
 
     name: str
     bound: float
@@ -38,9 +54,9 @@ class Step:
 
 
 def line_rows(runs: Sequence[Recording], ones: Sequence[Recording], idle: Idle | None) -> list[Row]:
-    """Runs with one number of boards, which is their part; `ones` are the runs with one board of the same rounds."""
-    boards = runs[0].boards
-    part, sizes = NAMES.get(boards, str(boards)), runs[0].sizes
+    """Runs of one line, which is their part; `ones` are the runs with one board of the same rounds."""
+    boards, part, sizes = runs[0].boards, runs[0].line, runs[0].sizes
+    at_once = not LINES[part].every
     limit = bound.of(CONSTANTS, sizes)
 
     def row(
@@ -48,32 +64,49 @@ def line_rows(runs: Sequence[Recording], ones: Sequence[Recording], idle: Idle |
     ) -> Row:
         return Row(part, what, unit, Sample(tuple(of(run) for run in runs)), bound, goal)
 
-    rows = [
-        row("wall", "s", lambda run: run.wall, bound=limit, goal=Goal(round(OVER_BOUND * limit, 3))),
-        row("what the station adds to the bound", "s", lambda run: run.wall - limit),
-        row("  of it the bench's own lateness", "s", lambda run: run.bench_lateness),
+    rows: list[Row] = []
+    if at_once:
+        rows += [
+            row("wall", "s", lambda run: run.wall, bound=limit, goal=Goal(round(OVER_BOUND * limit, 3))),
+            row("what the station adds to the bound", "s", lambda run: run.wall - limit),
+            row("  of it the bench's own lateness", "s", lambda run: run.bench_lateness),
+        ]
+    rows.append(
         row(
             "invocations a board",
             "",
             lambda run: len(run.invocations) / run.boards,
             bound=INVOCATIONS,
             goal=Goal(INVOCATIONS),
-        ),
-    ]
+        )
+    )
     if boards > 1:
+        plugging = "  of it plugging in, one after the other" if at_once else "from the first plugging in to the last"
         rows += [
-            row("  of it plugging in, one after the other", "s", lambda run: run.plugging),
+            row(plugging, "s", lambda run: run.plugging),
             row("cycle of a board, median", "s", lambda run: median(run.cycles), bound=limit),
             row("cycle of a board, slowest", "s", lambda run: max(run.cycles), bound=limit),
         ]
         if pairs := _pairs(runs, ones):
-            ratio = Sample(tuple(run.wall / one.wall for run, one in pairs))
-            rows.append(Row(part, "wall over that of one board", "", ratio, bound=1.0, goal=Goal(OVER_ONE)))
+            if at_once:
+                walls = Sample(tuple(run.wall / one.wall for run, one in pairs))
+                rows.append(Row(part, "wall over that of one board", "", walls, bound=1.0, goal=Goal(OVER_ONE)))
+            cycles = Sample(tuple(median(run.cycles) / median(one.cycles) for run, one in pairs))
+            goal = None if at_once else Goal(OVER_ONE)
+            rows.append(Row(part, "cycle of a board, median, over that of one", "", cycles, bound=1.0, goal=goal))
     if any(run.full_cycles for run in runs):
         full = bound.of(CONSTANTS, sizes, verified_in_full=True)
         cycles = Sample(tuple(cycle for run in runs for cycle in run.full_cycles))
-        goal = Goal(round(OVER_BOUND * full, 3))
-        rows.append(Row(part, "cycle of the unit that is verified in full", "s", cycles, bound=full, goal=goal))
+        rows.append(
+            Row(
+                part,
+                "cycle of the unit that is verified in full",
+                "s",
+                cycles,
+                bound=full,
+                goal=Goal(round(OVER_BOUND * full, 3)),
+            )
+        )
     rows += _costs(runs, part, idle if boards > 1 else None)
     return rows
 
@@ -148,7 +181,7 @@ def idle_rows(found: Idle) -> list[Row]:
     part = "idle"
     return [
         Row(part, f"CPU of a daemon with {found.slots} finished boards", "ms/s", Sample((1000 * found.quiet,))),
-        Row(part, "the same, asked for its status ten times a second", "ms/s", Sample((1000 * found.watched,))),
+        Row(part, "the same, asked for its status five times a second", "ms/s", Sample((1000 * found.watched,))),
     ]
 
 
@@ -172,17 +205,18 @@ def rate_rows(part: str, rates: Mapping[str, Sequence[float]], goals: Mapping[st
 
 
 def steps(runs: Sequence[Recording]) -> list[Step]:
-    """The bound of each step, and its median by number of boards: where the station's part of the wall is."""
+    """The bound of each step, and its median by line: where the station's part of the wall is."""
     if not runs:
         return []
-    by_boards: dict[int, list[Recording]] = {}
+    by_line: dict[str, list[Recording]] = {}
     for run in runs:
-        by_boards.setdefault(run.boards, []).append(run)
+        by_line.setdefault(run.line, []).append(run)
     found = []
     for name, seconds in bound.by_step(CONSTANTS, runs[0].sizes).items():
         measured = {
-            NAMES.get(boards, str(boards)): median(value for run in same for value in run.step(name))
-            for boards, same in sorted(by_boards.items())
+            line: median(value for run in by_line[line] for value in run.step(name))
+            for line in LINES
+            if line in by_line
         }
         found.append(Step(name, seconds, measured))
     return found

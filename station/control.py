@@ -13,13 +13,14 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import structlog
+from pydantic import BaseModel
 
 log = structlog.get_logger()
 
 MAX_LINE = 1 << 20
 ANSWERED_WITHIN = 5.0
 
-Answer = Mapping[str, object]
+Answer = Mapping[str, object] | BaseModel
 Command = Callable[[Mapping[str, object]], Awaitable[Answer]]
 
 
@@ -42,7 +43,8 @@ async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[
         try:
             while line := await reader.readline():
                 answer = await _answer(line, commands)
-                writer.write(json.dumps(answer).encode() + b"\n")
+                text = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
+                writer.write(text.encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):  # the asker went away, or sent a line without end
             log.info("control.closed")

@@ -205,7 +205,7 @@ class Station:
             ledger=LedgerStatus.model_validate(self.ledger.status),
             loop_lag=self.loop_lag.status,
             slots=[SlotStatus.of(slot, path) for path, slot in self.slots.items()],
-        ).model_dump(mode="json")
+        )
 
 
 def _installation(config: Config, scratch: SecretFiles) -> Installation:

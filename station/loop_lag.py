@@ -7,8 +7,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-EVERY = 0.02
-KEPT = 3000  # samples: the last minute
+EVERY = 0.05
+KEPT = 1200  # samples: the last minute
 
 
 class LoopLagStatus(BaseModel):
@@ -29,7 +29,7 @@ class LoopLagStatus(BaseModel):
 
 
 class LoopLag:
-    """The lateness of a task that wants to run every 20 ms."""
+    """The lateness of a task that wants to run every 50 ms."""
 
     def __init__(self) -> None:
         self._lateness = deque[float](maxlen=KEPT)

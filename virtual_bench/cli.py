@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
+import time
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -93,10 +94,18 @@ def plug(
     new: Annotated[
         bool, typer.Option("--new", help="A fresh board in the place of the one that stands there.")
     ] = False,
+    every: Annotated[float, typer.Option(min=0, help="Seconds from one plugging in to the next.")] = 0.0,
 ) -> None:
     """Plug in the board that stands at a hub port; at a port where none stands, a fresh one."""
-    for board in _ask(directory, "plug", ports=_chosen(ports, everything=everything), new=new):
-        typer.echo("port {port}: board {board}, probe {probe}, {tty}".format_map(board))
+    chosen = _chosen(ports, everything=everything)
+    if not every:
+        _plug(directory, chosen, new=new)
+        return
+    due = time.monotonic()
+    for number in chosen or [int(str(port["port"])) for port in _ask(directory, "status")]:
+        time.sleep(max(0.0, due - time.monotonic()))
+        due += every
+        _plug(directory, [number], new=new)
 
 
 @app.command()
@@ -168,6 +177,11 @@ def status(directory: Directory, *, as_json: AsJSON = False) -> None:
 def main() -> None:
     """Runs the command line."""
     app()
+
+
+def _plug(directory: Path, ports: Sequence[object], *, new: bool) -> None:
+    for board in _ask(directory, "plug", ports=ports, new=new):
+        typer.echo("port {port}: board {board}, probe {probe}, {tty}".format_map(board))
 
 
 def _chosen(ports: list[int] | None, *, everything: bool) -> list[int]:

@@ -113,6 +113,11 @@ class Child:
         """Waits for the process to end. Returns its exit status."""
         return await asyncio.shield(self._ended)  # who gives up waiting does not end the watch
 
+    @property
+    def has_line(self) -> bool:
+        """Whether the next line is at hand, so that nobody has to wait for it."""
+        return bool(self._lines)
+
     async def line(self) -> str | None:
         """The next line, without its end; None when there is no more."""
         while not self._lines:

@@ -230,17 +230,23 @@ class _Run:
             raise ProgrammerStuck(within) from exc
 
     async def _read_on(self) -> None:
+        line = await (
+            self._child.line() if self._child.has_line else self._next_line()
+        )  # a deadline for each is costly
+        if line is not None:
+            self.transcript.feed(line)
+            self._recording.take(line)
+
+    async def _next_line(self) -> str | None:
         idle_within = self.deadlines.idle_within
         try:
             async with asyncio.timeout(idle_within):
                 line = await self._child.line()
                 if line is None:
                     self._exit_status = await self._child.ended()
-                    return
+                return line
         except TimeoutError as exc:
             raise ProgrammerStuck(idle_within) from exc
-        self.transcript.feed(line)
-        self._recording.take(line)
 
 
 @dataclass(frozen=True, slots=True)

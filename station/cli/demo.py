@@ -28,6 +28,9 @@ def demo(
         Path | None,
         typer.Option("--dir", help="Leaves boards, ledger, logs and PKI in this new folder.", show_default=False),
     ] = None,
+    every: Annotated[
+        float, typer.Option(min=0, help="Seconds from one plugging in to the next; 0: all boards at once.")
+    ] = 0.0,
     hub: Annotated[
         str, typer.Option(help="multi-tt, or single-tt: seven probes share one hub's bandwidth.")
     ] = "multi-tt",
@@ -54,7 +57,10 @@ def demo(
             line = stack.enter_context(
                 DemoLine.standing(place, boards, seed, faults, time_scale, recipe, bench_options)
             )
-            line.plug_all()
+            if every:
+                line.plug_in_turn(every)
+            else:
+                line.plug_all()
             found = watch(console, line, boards)
         except DemoFailed as exc:
             console.print(f"[red]The demonstration could not run:[/] {exc}", soft_wrap=True)

@@ -61,6 +61,10 @@ class DemoLine:
     def plug_all(self) -> None:
         self._bench("plug", "--all")
 
+    def plug_in_turn(self, every: float) -> None:
+        """Returns at once: somebody goes along the line, and plugs in a board every so many seconds."""
+        self._start("operator", "virtual_bench", "plug", "--all", f"--every={every}", "--dir", str(self.folder))
+
     def status(self) -> Status:
         """The daemon's status; raises `DemoFailed` when it is gone."""
         try:
@@ -134,7 +138,7 @@ class DemoLine:
 
     def _stop(self) -> None:
         """The daemon first, so that it does not see its bench go away."""
-        for name in ("daemon", "pki", "bench"):
+        for name in ("operator", "daemon", "pki", "bench"):
             process = self.processes.get(name)
             if process is None or process.poll() is not None:
                 continue

@@ -20,7 +20,7 @@ from station.problems import ConfigurationInvalid, Problem
 from station.status import SlotStatus
 
 STUCK_AFTER = 180.0  # seconds without any change
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.2
 SPOKEN_PHASES = 16  # above so many boards a log of phases is read by nobody
 STEPS = (
     Phase.RECOGNISE,
@@ -102,7 +102,7 @@ class _Screen:
         self._boards = boards
         self._began = time.monotonic()
         self._said: dict[str, str] = {}
-        self._live = Live(console=console, refresh_per_second=10) if console.is_terminal else None
+        self._live = Live(console=console, refresh_per_second=5) if console.is_terminal else None
 
     def __enter__(self) -> None:
         if self._live is not None:

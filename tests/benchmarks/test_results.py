@@ -52,9 +52,12 @@ def write_run(folder: Path, boards: int, wall: float, *, invocations: int = 3, v
     (folder / "report.json").write_text(json.dumps(report))
 
 
-def recording(folder: Path, boards: int, wall: float, *, seed: int = 1, invocations: int = 3) -> Recording:
+def recording(
+    folder: Path, boards: int, wall: float, *, seed: int = 1, invocations: int = 3, line: str | None = None
+) -> Recording:
     write_run(folder, boards, wall, invocations=invocations)
-    return Recording.read(folder, seed=seed, sizes=SIZES, usage=USAGE, load=0.0)
+    line = line or {1: "one", 8: "eight"}[boards]
+    return Recording.read(folder, line=line, seed=seed, sizes=SIZES, usage=USAGE, load=0.0)
 
 
 def named(rows: list[Row], what: str) -> Row:
@@ -69,6 +72,15 @@ def test_the_wall_is_held_against_the_bound_of_the_images_used(tmp_path: Path) -
     assert row.bound == pytest.approx(17.65, abs=0.005)
     assert row.goal is not None
     assert row.goal.limit == pytest.approx(1.05 * 17.649, abs=0.001)
+
+
+def test_boards_that_come_in_turn_are_compared_by_their_cycles(tmp_path: Path) -> None:
+    """The wall says then how fast somebody plugs in, and nothing of the station."""
+    one = recording(tmp_path / "one", 1, 17.0)
+    rows = line_rows([recording(tmp_path / "many", 8, 17.51, line="in-turn")], [one], None)
+    assert "wall" not in {row.what for row in rows}
+    ratio = named(rows, "cycle of a board, median, over that of one")
+    assert (round(ratio.sample.median, 3), ratio.verdict) == (1.03, Verdict.MET)
 
 
 def test_invocations_are_those_that_the_bench_saw(tmp_path: Path) -> None:
@@ -112,7 +124,7 @@ def test_a_run_in_which_a_board_did_not_pass_says_nothing(tmp_path: Path) -> Non
     """A line that fails fast is not a fast line."""
     write_run(tmp_path, 1, 3.0, verdict="fail")
     with pytest.raises(RunUnusable, match="did not pass"):
-        Recording.read(tmp_path, seed=1, sizes=SIZES, usage=USAGE, load=0.0)
+        Recording.read(tmp_path, line="one", seed=1, sizes=SIZES, usage=USAGE, load=0.0)
 
 
 def test_a_run_lasts_from_the_first_board_to_the_last_verdict(tmp_path: Path) -> None:

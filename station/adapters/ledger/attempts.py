@@ -3,13 +3,17 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from station.adapters.ledger import events, identities, tables
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
 from station.ports import Work
 
 _attempt, _event = tables.attempt, tables.event
+_NEW_EVENT = insert(_event)
+_SUMMED_UP = update(_attempt).where(
+    _attempt.c.id == bindparam("number")
+)  # made once: a statement costs more than its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,10 @@ def begin(connection: Connection, *, station: str, slot: str, probe: str, tty: s
 def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
     """One more event, with what follows from it: the attempt's columns and its identity's state."""
     connection.execute(
-        insert(_event),
+        _NEW_EVENT,
         {"attempt_id": number, "at": now.last_at, "type": type(event).__name__, "body": events.body(event)},
     )
-    connection.execute(update(_attempt).where(_attempt.c.id == number), now.columns)
+    connection.execute(_SUMMED_UP, now.columns | {"number": number})
     if not now.attempt.laboratory:
         identities.advance(connection, now.attempt.uid, event)
 

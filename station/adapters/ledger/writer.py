@@ -1,4 +1,4 @@
-"""The one thread that writes. Units of work queue up and are committed in groups, each behind a savepoint of its own.
+"""The one thread that writes. Units of work queue up and are committed in groups, in which each has a savepoint.
 
 A caller gets its result when the group is durable. Once queued, a unit is carried out, whether or not its caller still waits.
 """
@@ -11,7 +11,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, Self, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from station.faults import LedgerUnavailable
@@ -29,17 +29,17 @@ class _Unit(Generic[T]):
         self._work = work
         self._settle: Callable[[], object] = self.answer.cancel
 
-    def run(self, connection: Connection) -> None:
-        savepoint = connection.begin_nested()
+    def run(self, connection: Connection, transaction: Transaction) -> None:
+        """Ends the transaction, which is durable then, or a savepoint in that of its group."""
         try:
             result = self._work(connection)
         except OperationalError:
             raise  # the database's own trouble, such as a full disk: it is everybody's
         except Exception as exc:  # noqa: BLE001  it is raised where the unit was asked for
-            savepoint.rollback()
+            transaction.rollback()
             self._settle = partial(self.answer.set_exception, exc)
         else:
-            savepoint.commit()
+            transaction.commit()
             self._settle = partial(self.answer.set_result, result)
 
     def settle(self, failure: str | None) -> None:
@@ -52,7 +52,7 @@ class _Unit(Generic[T]):
 
 
 class _Waiting(Protocol):
-    def run(self, connection: Connection) -> None: ...
+    def run(self, connection: Connection, transaction: Transaction) -> None: ...
     def settle(self, failure: str | None) -> None: ...
 
 
@@ -115,9 +115,12 @@ class Writer:
         if self.failure is not None:
             return
         try:
-            with self._connection.begin():
-                for unit in group:
-                    unit.run(self._connection)
+            with self._connection.begin() as transaction:
+                if len(group) == 1:
+                    group[0].run(self._connection, transaction)
+                else:
+                    for unit in group:
+                        unit.run(self._connection, self._connection.begin_nested())
         except Exception as exc:  # noqa: BLE001  everybody in the group is told, and nothing is written any more
             self.failure = str(exc.orig) if isinstance(exc, DBAPIError) else str(exc)
         else:
