@@ -178,6 +178,7 @@ async def _spawn(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        restore_signals=False,  # SIGPIPE stays ignored: a transfer that outlives the daemon ends well, and wedges no probe
         pass_fds=tuple(inherited),
     )
     assert process.stdout is not None

@@ -119,6 +119,13 @@ async def test_a_process_gets_the_environment_that_it_is_given() -> None:
         assert await printed(child) == ["LC_ALL=C.UTF-8"]
 
 
+async def test_a_process_survives_whoever_read_it() -> None:
+    """A programmer that is cut off in the middle of a transfer, because its daemon was killed, wedges its probe."""
+    async with shell("grep SigIgn /proc/self/status") as child:
+        (line,) = await printed(child)
+    assert int(line.split()[1], 16) & 1 << signal.SIGPIPE - 1
+
+
 async def test_what_cannot_be_started_is_an_os_error(tmp_path: Path) -> None:
     """Missing, or not executable."""
     with pytest.raises(FileNotFoundError):
