@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -15,15 +15,18 @@ from virtual_bench.flash import Flash
 from virtual_bench.hardware import Hardware
 from virtual_bench.option_bytes import OptionBytes
 from virtual_bench.programmer.stop import PROBE_GONE, TARGET_LOST, Stop
+from virtual_bench.radio_core import RadioCore
 from virtual_bench.secure_storage import SecureStorage
 from virtual_bench.serial_port import SerialPort
 from virtual_bench.spoiled_chip import SpoiledChip
+from virtual_bench.stack_image import version_text, version_word
 from virtual_bench.wire import Wire
 
 NAME = "STM32WB5MM-DK"
 UID_ADDRESS = 0x1FFF7590
 INTERNAL = (0x08000000, 0x100000, 0x1000)  # address, bytes, bytes of a page
 EXTERNAL = (0x90000000, 0x200000, 0x10000)  # of the part's 16 MB, as much as anyone writes
+STACK_PAGE, NO_STACK_PAGE = 0x94, 0xF4  # where the coprocessor's flash begins; the FUS is above ST's larger stacks
 NAMEPLATE = "board.json"
 
 
@@ -55,10 +58,18 @@ class Holder(Protocol):
 class Board:
     """One board with its probe. Its memories are the files in its directory."""
 
-    def __init__(self, bench: Bench, nameplate: Nameplate, options: OptionBytes, act: Callable[[Fault], None]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        nameplate: Nameplate,
+        options: OptionBytes,
+        radio: RadioCore,
+        act: Callable[[Fault], None],
+    ) -> None:
         self._seed = bench.seed
         self.nameplate = nameplate
         self.options = options
+        self.radio = radio
         self.directory = _directory(bench.directory, nameplate.probe)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.internal = Flash(self.directory / "internal.bin", *INTERNAL)
@@ -72,7 +83,7 @@ class Board:
                 self.internal,
                 self.external,
                 self.secure_storage,
-                bench.wireless_stack,
+                radio,
                 self.wire,
                 bench.clock,
                 bench.durations(nameplate.number, 0),
@@ -98,7 +109,15 @@ class Board:
         """The board whose files these are."""
         saved = json.loads((directory / NAMEPLATE).read_text())
         nameplate = Nameplate(saved["number"], directory.name, bytes.fromhex(saved["uid"]), saved["port"])
-        return cls(bench, nameplate, OptionBytes(saved["option_bytes"]), act)
+        stack = saved["stack"] and version_word(saved["stack"])
+        radio = RadioCore(version_word(saved["fus"]), stack, boot_held=saved["boot_held"])
+        return cls(bench, nameplate, OptionBytes(saved["option_bytes"]), radio, act)
+
+    @classmethod
+    def fresh(cls, bench: Bench, nameplate: Nameplate, radio: RadioCore, act: Callable[[Fault], None]) -> Self:
+        """A board as it comes from its maker, with what is on its coprocessor."""
+        secure_from = NO_STACK_PAGE if radio.stack is None else STACK_PAGE
+        return cls(bench, nameplate, OptionBytes({"SFSA": secure_from}), radio, act)
 
     @property
     def probe(self) -> str:
@@ -124,13 +143,15 @@ class Board:
         self.faults.plugged()
         self.serial_port = SerialPort(self.wire.heard)
         self.wire.plug(self.serial_port)
-        self.core.reset()
+        self.radio.power_on()
+        self._boot()
 
     def unplug(self) -> None:
         """The cable is out: whoever has the probe loses it. Whoever has the serial port open sees it hang up."""
         if self.holder is not None:
             self.holder.stop(PROBE_GONE)
         self.core.halt()
+        self.radio.power_off()
         self.lose_tty()
         self.faults.unplugged()
         self.plugged = self.wedged = False
@@ -145,7 +166,56 @@ class Board:
     def reset(self) -> None:
         """The core starts anew; what was in its registers and on its way is lost."""
         self.wire.reset()
-        self.core.reset()
+        self.radio.forget_words()
+        self._boot()
+
+    def _boot(self) -> None:
+        """A public report has it that after FUS work the application does not start until nSWBOOT0 is 1 again."""
+        if self.radio.boot_held:
+            self.core.halt()
+        else:
+            self.core.reset()
+
+    def launch(self, options: Mapping[str, int], *, erases: bool) -> None:
+        """Option bytes take effect, by a reset after which the core is halted."""
+        if erases:
+            self.internal.erase(self.internal.base, self.internal.size)
+        self.options.values.update(options)
+        if options.get("nSWBOOT0") == 1:
+            self.radio.boot_held = False
+        self.save()
+        self.core.halt()
+
+    def protect(self) -> None:
+        """All of the internal flash is protected against writing."""
+        self.options.values |= {"WRP1A_STRT": 0, "WRP1A_END": self.internal.size // self.internal.page - 1}
+        self.save()
+
+    def hold_boot(self) -> None:
+        """Work on the coprocessor is under way, and its option bytes stay."""
+        self.radio.boot_held = True
+        self.save()
+
+    def install(self, stack: int, page: int) -> None:
+        """The coprocessor takes over an image that lies in flash from this page on."""
+        self.radio.stack = stack
+        self.options.values["SFSA"] = page
+        self.save()
+
+    def delete_stack(self) -> None:
+        """The coprocessor gives back the flash of its stack, erased."""
+        begin, end = (
+            self.internal.base + self.internal.page * page for page in (self.options.values["SFSA"], NO_STACK_PAGE)
+        )
+        if begin < end:
+            self.internal.erase(begin, end - begin)
+        self.radio.stack = None
+        self.options.values["SFSA"] = NO_STACK_PAGE
+        self.save()
+
+    def radio_memory(self, address: int, size: int) -> bytes:
+        """The memory that both cores share, as the debug port reads it."""
+        return self.radio.memory(address, size, self.nameplate.uid)
 
     def brown_out(self) -> None:
         """The supply dips: the core starts anew, and whoever has the probe loses the core."""
@@ -166,6 +236,9 @@ class Board:
             "port": self.nameplate.port,
             "uid": self.nameplate.uid.hex(),
             "option_bytes": self.options.values,
+            "fus": version_text(self.radio.fus),
+            "stack": None if self.radio.stack is None else version_text(self.radio.stack),
+            "boot_held": self.radio.boot_held,
         }
         (self.directory / NAMEPLATE).write_text(json.dumps(saved, indent=1) + "\n")
 

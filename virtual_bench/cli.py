@@ -1,9 +1,10 @@
 """The command line: serve a bench, and plug, unplug, spoil and look at what is on it."""
 
 import asyncio
+import hashlib
 import json
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +12,13 @@ from typing import Annotated
 import typer
 
 from virtual_bench import control
+from virtual_bench.fault_catalogue import CATALOGUE
 from virtual_bench.fault_file import FaultsInvalid, load, typed
-from virtual_bench.faults import CATALOGUE
 from virtual_bench.journal import BenchTaken
 from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS
 from virtual_bench.server import Settings
 from virtual_bench.server import serve as serve_bench
+from virtual_bench.stack_image import SHIPPED_FUS, SHIPPED_SIZE, SHIPPED_STACK, made, version_word
 from virtual_bench.timing import DEFAULT_PROFILE, PROFILES
 from virtual_bench.translator import HubKind
 
@@ -31,6 +33,11 @@ app = typer.Typer(
 Directory = Annotated[Path, typer.Option("--dir", help="Boards, programmer, device links and bench.jsonl.")]
 Ports = Annotated[list[int] | None, typer.Argument(metavar="[PORT]...", help="Hub ports, from 1.")]
 All = Annotated[bool, typer.Option("--all", help="Every port.")]
+StackVersion = Annotated[str, typer.Option(metavar="VERSION", help="Of fresh boards' wireless stack.")]
+FUSVersion = Annotated[str, typer.Option(metavar="VERSION", help="Of fresh boards' coprocessor's upgrade service.")]
+NoStack = Annotated[
+    bool, typer.Option("--no-wireless-stack", help="Fresh boards' coprocessors have none; they keep no keys.")
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -44,10 +51,10 @@ def serve(
     profile: Annotated[str, typer.Option(help=f"Host and probe: {', '.join(PROFILES)}.")] = DEFAULT_PROFILE,
     programmer_version: Annotated[str, typer.Option(help=f"Which to be: {', '.join(VERSIONS)}.")] = DEFAULT_VERSION,
     hub: Annotated[HubKind, typer.Option(help="Whether full-speed probes share bandwidth.")] = HubKind.MULTI_TT,
+    stack_version: StackVersion = SHIPPED_STACK,
+    fus_version: FUSVersion = SHIPPED_FUS,
     *,
-    wireless_stack: Annotated[
-        bool, typer.Option("--wireless-stack/--no-wireless-stack", help="On the boards' coprocessors, which keep keys.")
-    ] = True,
+    no_wireless_stack: NoStack = False,
     windows: Annotated[bool, typer.Option("--windows", help="Its bars and line ends are those of Windows.")] = False,
     decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Its host's language has one.")] = False,
     noise: Annotated[bool, typer.Option("--noise", help="Durations scatter, by seed and board.")] = False,
@@ -75,7 +82,8 @@ def serve(
         PROFILES[profile],
         version,
         armed,
-        wireless_stack=wireless_stack,
+        fus=_word(fus_version, "--fus-version"),
+        stack=None if no_wireless_stack else _word(stack_version, "--stack-version"),
         hub=hub,
         noise=noise,
     )
@@ -95,17 +103,25 @@ def plug(
         bool, typer.Option("--new", help="A fresh board in the place of the one that stands there.")
     ] = False,
     every: Annotated[float, typer.Option(min=0, help="Seconds from one plugging in to the next.")] = 0.0,
+    stack_version: StackVersion | None = None,
+    fus_version: FUSVersion | None = None,
+    no_wireless_stack: NoStack = False,
 ) -> None:
     """Plug in the board that stands at a hub port; at a port where none stands, a fresh one."""
+    radio: dict[str, object] = {}
+    if no_wireless_stack or stack_version is not None:
+        radio["stack"] = None if no_wireless_stack else _word(stack_version or "", "--stack-version")
+    if fus_version is not None:
+        radio["fus"] = _word(fus_version, "--fus-version")
     chosen = _chosen(ports, everything=everything)
     if not every:
-        _plug(directory, chosen, new=new)
+        _plug(directory, chosen, new=new, radio=radio)
         return
     due = time.monotonic()
     for number in chosen or [int(str(port["port"])) for port in _ask(directory, "status")]:
         time.sleep(max(0.0, due - time.monotonic()))
         due += every
-        _plug(directory, [number], new=new)
+        _plug(directory, [number], new=new, radio=radio)
 
 
 @app.command()
@@ -174,13 +190,31 @@ def status(directory: Directory, *, as_json: AsJSON = False) -> None:
         )
 
 
+@app.command("stack-image")
+def stack_image(
+    file: Annotated[Path, typer.Argument(help="The image to be written.")],
+    stack_version: Annotated[str, typer.Option("--version", metavar="VERSION")] = SHIPPED_STACK,
+    size: Annotated[int, typer.Option(help="Bytes.")] = SHIPPED_SIZE,
+) -> None:
+    """Write a wireless stack that the boards' coprocessors accept, in the place of ST's signed one."""
+    try:
+        image = made(_word(stack_version, "--version"), size)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--size") from exc
+    try:
+        file.write_bytes(image)
+    except OSError as exc:
+        raise _ended(ENVIRONMENT_MISSING, f"{file}: {exc.strerror}") from exc
+    typer.echo(f"{file}: wireless stack {stack_version}, {size} bytes, SHA-256 {hashlib.sha256(image).hexdigest()}")
+
+
 def main() -> None:
     """Runs the command line."""
     app()
 
 
-def _plug(directory: Path, ports: Sequence[object], *, new: bool) -> None:
-    for board in _ask(directory, "plug", ports=ports, new=new):
+def _plug(directory: Path, ports: Sequence[object], *, new: bool, radio: Mapping[str, object]) -> None:
+    for board in _ask(directory, "plug", ports=ports, new=new, radio=radio):
         typer.echo("port {port}: board {board}, probe {probe}, {tty}".format_map(board))
 
 
@@ -188,6 +222,13 @@ def _chosen(ports: list[int] | None, *, everything: bool) -> list[int]:
     if everything == bool(ports):
         raise typer.BadParameter("name ports, or say --all")
     return ports or []
+
+
+def _word(version: str, option: str) -> int:
+    try:
+        return version_word(version)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint=option) from exc
 
 
 def _ask(directory: Path, command: str, **arguments: object) -> list[dict[str, object]]:

@@ -10,6 +10,8 @@ from virtual_bench.bench import Bench
 from virtual_bench.board import Board
 from virtual_bench.fault_file import FaultsInvalid, read
 from virtual_bench.hub import Hub, HubError
+from virtual_bench.radio_core import RadioCore
+from virtual_bench.stack_image import version_text
 
 ANSWERED_WITHIN = 30.0
 READY = "bench.json"
@@ -73,9 +75,9 @@ class Control(asyncio.Protocol):
     def _done(self, question: dict[str, object]) -> Iterator[dict[str, object]]:
         hub = self._hub
         match question:
-            case {"command": "plug", "ports": list(ports), "new": bool(new)}:
+            case {"command": "plug", "ports": list(ports), "new": bool(new), "radio": dict(radio)}:
                 for port in ports or [port for port in hub.ports if not _is_plugged(hub.board(port))]:
-                    yield _described(port, hub.plug(port, new=new))
+                    yield _described(port, hub.plug(port, new=new, radio=self._radio(radio)))
             case {"command": "unplug", "ports": list(ports)}:
                 for port in ports or [port for port, _ in hub.plugged()]:
                     yield _described(port, hub.unplug(port))
@@ -89,6 +91,15 @@ class Control(asyncio.Protocol):
                     yield {"path": hub.path(port)} | _described(port, hub.board(port))
             case _:
                 raise ValueError(question)
+
+    def _radio(self, asked: dict[str, object]) -> RadioCore | None:
+        """The coprocessor that a fresh board is to have; None for that of every board."""
+        if not asked:
+            return None
+        fus, stack = asked.get("fus", self._bench.fus), asked.get("stack", self._bench.stack)
+        if not isinstance(fus, int) or not isinstance(stack, int | None):
+            raise ValueError(asked)  # noqa: TRY004  as every question that makes no sense
+        return RadioCore(fus, stack)
 
 
 def _is_plugged(board: Board | None) -> bool:
@@ -124,5 +135,8 @@ def _described(port: int, board: Board | None) -> dict[str, object]:
         "tty": board.tty if board.announced else None,
         "firmware": board.core.state() if board.plugged else None,
         "phase": board.faults.phase,
+        "fus": version_text(board.radio.fus),
+        "stack": None if board.radio.stack is None else version_text(board.radio.stack),
+        "stack_runs": board.radio.stack_runs and board.plugged,
         "probe_state": "wedged" if board.wedged else f"held by process {holder.pid}" if holder else "free",
     }

@@ -4,7 +4,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from virtual_bench.faults import CATALOGUE, Fault, Kind, Parameter, Value
+from virtual_bench.fault_catalogue import CATALOGUE
+from virtual_bench.faults import Fault, Kind, Parameter, Value
 from virtual_bench.phases import Phase
 
 OWN_KEYS = {"board", "at", "what", "times", "expect"}  # `expect` is for whoever judges the run

@@ -7,6 +7,7 @@ from typing import Protocol
 from virtual_bench.clock import Clock
 from virtual_bench.emulator.chip_faults import ChipFaults
 from virtual_bench.flash import Flash
+from virtual_bench.radio_core import RadioCore
 from virtual_bench.secure_storage import SecureStorage
 from virtual_bench.timing import Profile
 
@@ -31,7 +32,7 @@ class Hardware:
     internal: Flash
     external: Flash
     secure_storage: SecureStorage
-    has_wireless_stack: bool
+    radio: RadioCore
     uart: UART
     clock: Clock
     profile: Profile

@@ -12,7 +12,7 @@ from virtual_bench import factory_data
 from virtual_bench.bench import Bench
 from virtual_bench.board import NAMEPLATE, Board, Nameplate
 from virtual_bench.faults import Fault
-from virtual_bench.option_bytes import OptionBytes
+from virtual_bench.radio_core import RadioCore
 from virtual_bench.translator import HUB_PORTS, HubKind, Translator
 
 OTHER_PRODUCT = "STLINK-V3"
@@ -66,8 +66,8 @@ class Hub:
             return boards[index] if index < len(boards) else None
         return next((board for board in boards if board.probe == serial_number.upper()), None)
 
-    def plug(self, port: int, *, new: bool = False) -> Board:
-        """Plugs in the board that stands at a port, or a fresh one. Raises HubError."""
+    def plug(self, port: int, *, new: bool = False, radio: RadioCore | None = None) -> Board:
+        """Plugs in the board that stands at a port, or a fresh one, which may have a coprocessor of its own. Raises HubError."""
         if port not in self.ports:
             raise HubError(f"there is no port {port}: this hub has {self.ports[0]} to {self.ports[-1]}")
         board = self._boards.get(port)
@@ -75,8 +75,11 @@ class Hub:
             raise HubError(f"a board is plugged in at port {port} already: unplug it first")
         if board is None or new:
             nameplate = Nameplate.fresh(self._bench.seed, self._next_number, port)
-            board = Board(self._bench, nameplate, OptionBytes(), self._act)
+            shipped = RadioCore(self._bench.fus, self._bench.stack)
+            board = Board.fresh(self._bench, nameplate, radio or shipped, self._act)
             self._stand(board)
+        elif radio is not None:
+            raise HubError(f"a board stands at port {port}, with what is on its coprocessor: say --new for another")
         taken = {other.tty for _, other in self.plugged()}
         board.plug(next(name for number in count() if (name := f"ttyACM{number}") not in taken))
         self._link()
@@ -162,6 +165,7 @@ class Hub:
             "power_cut": lambda: self.unplug(port),
             "tty_gone": lambda: self._hang_up(board),
             "brown_out": board.brown_out,
+            "write_protected": board.protect,
             "secure_storage_written": board.secure_storage.occupy,
             "factory_data_erased": lambda: board.external.erase(factory_data.ADDRESS, factory_data.BLOCK),
         }

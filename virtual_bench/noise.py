@@ -12,6 +12,7 @@ HOST_SPREAD = 0.15  # of the logarithm
 BOOT_SPREAD = 0.05  # at most, either way
 SPREAD = 0.02  # of the logarithm, of every other duration and rate: an estimate
 SLOW_SECTOR, SLOW_SECTOR_ERASE = 0.02, 0.650  # how often a sector of the external flash takes its maximum, and that
+OTHER_SPREADS = {"fus_upgrade": 0.53}  # of the logarithm: one in twenty takes a minute
 EXACT = {"uart_bytes", "swd_khz"}  # a crystal's
 
 
@@ -31,7 +32,7 @@ def _scattered(name: str, value: float, chance: float) -> float:
         return value * (1 + BOOT_SPREAD * (2 * chance - 1))
     if name == "external_sector_erase" and chance > 1 - SLOW_SECTOR:
         return SLOW_SECTOR_ERASE
-    return value * _lognormal(HOST_SPREAD if name in HOST else SPREAD, chance)
+    return value * _lognormal(OTHER_SPREADS.get(name, HOST_SPREAD if name in HOST else SPREAD), chance)
 
 
 def _lognormal(spread: float, chance: float) -> float:

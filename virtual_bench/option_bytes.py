@@ -113,6 +113,7 @@ LAYOUT = (
     OptionByte("WRP1B_STRT", "Write Protection", 0xFF, {}),
     OptionByte("WRP1B_END", "Write Protection", 0x0, {}),
 )
+BOOT = {"nSWBOOT0", "nBOOT0", "nBOOT1"}
 BY_NAME = {option.name.lower(): option for option in LAYOUT}
 
 
@@ -131,6 +132,15 @@ class OptionBytes:
     def locked(self) -> bool:
         """Whether there is no debug port any more, for ever."""
         return self.values["RDP"] == LOCKED
+
+    def write_protected(self, pages: range) -> bool:
+        """Whether one of these pages of the internal flash can be neither erased nor programmed."""
+        areas = [(self.values[f"WRP1{area}_STRT"], self.values[f"WRP1{area}_END"]) for area in "AB"]
+        return any(first <= page <= last for first, last in areas for page in pages)
+
+    def secure(self, pages: range) -> bool:
+        """Whether one of these pages belongs to the coprocessor, which lets nobody else in."""
+        return pages.stop > self.values["SFSA"]
 
     def listing(self) -> str:
         """What `-ob displ` shows."""

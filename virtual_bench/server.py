@@ -19,6 +19,7 @@ from virtual_bench.hub import Hub
 from virtual_bench.journal import Journal
 from virtual_bench.programmer import standin
 from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS, Version
+from virtual_bench.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
 from virtual_bench.timing import DEFAULT_PROFILE, PROFILES, Profile
 from virtual_bench.translator import HubKind
 
@@ -36,7 +37,8 @@ class Settings:
     profile: Profile = PROFILES[DEFAULT_PROFILE]
     version: Version = VERSIONS[DEFAULT_VERSION]
     faults: list[Fault] = field(default_factory=list)
-    wireless_stack: bool = True
+    fus: int = version_word(SHIPPED_FUS)
+    stack: int | None = version_word(SHIPPED_STACK)
     hub: HubKind = HubKind.MULTI_TT
     noise: bool = False
 
@@ -71,7 +73,8 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
                 journal=journal,
                 tasks=tasks,
                 armed=list(settings.faults),
-                wireless_stack=settings.wireless_stack,
+                fus=settings.fus,
+                stack=settings.stack,
                 noise=settings.noise,
             )
             hub = Hub(bench, settings.probes, settings.hub)

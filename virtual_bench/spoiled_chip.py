@@ -23,7 +23,8 @@ class SpoiledChip:
         return self._faults.due("pka_error") is not None
 
     def external_write_fails(self) -> bool:
-        return self._faults.due("qspi_error") is not None
+        absent = self._faults.lasting("external_flash_absent") is not None
+        return absent or self._faults.due("qspi_error") is not None
 
     def power_goes(self) -> bool:
         """The board is gone as soon as the core lets go of the event loop; until then it does nothing more."""

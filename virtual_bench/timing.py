@@ -26,6 +26,11 @@ class Profile:
     external_page_program: float = 250e-6  # 256 bytes
     option_bytes: float = 0.3
     reconnect: float = 4.3  # what option bytes cost once they are launched
+    fus_start: float = 3.0  # the operator runs and reads the state of the coprocessor's upgrade service (FUS)
+    fus_failure: float = 7.0  # until the operator gives up
+    fus_delete: float = 12.0
+    fus_upgrade: float = 25.0
+    stack_start: float = 3.0
     list_start: float = 1.0  # `-l`, which connects to every target
     list_probe: float = 0.5
     list_only: float = 0.6  # `-l st-link-only`, `-l uart`: no target is touched

@@ -11,7 +11,9 @@ from virtual_bench.emulator.chip import Chip, Outcome
 from virtual_bench.emulator.chip_time import SECOND
 from virtual_bench.flash import Flash
 from virtual_bench.hardware import Hardware
+from virtual_bench.radio_core import RadioCore
 from virtual_bench.secure_storage import SecureStorage
+from virtual_bench.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
 from virtual_bench.timing import Profile
 
 UID = bytes.fromhex("0102030405060708090a0b0c")
@@ -94,7 +96,7 @@ class ChipBench:
                 self.internal,
                 self.external,
                 self.secure_storage,
-                self.has_wireless_stack,
+                RadioCore(version_word(SHIPPED_FUS), version_word(SHIPPED_STACK) if self.has_wireless_stack else None),
                 NoLine(),
                 Clock(0),
                 Profile(),

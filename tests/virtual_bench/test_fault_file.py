@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from virtual_bench.fault_catalogue import CATALOGUE
 from virtual_bench.fault_file import FaultsInvalid, load, read
-from virtual_bench.faults import CATALOGUE
 from virtual_bench.phases import Phase
 
 MUTE = {"board": 1, "at": "await_csr", "what": "mute"}

@@ -193,7 +193,7 @@ async def test_secure_storage_is_written_once(tmp_path: Path) -> None:
 
 async def test_boards_without_a_wireless_stack_have_no_secure_storage(tmp_path: Path) -> None:
     """As a coprocessor leaves ST; so is asked for with `--no-wireless-stack`."""
-    settings = Settings(tmp_path, probes=1, time_scale=0, wireless_stack=False)
+    settings = Settings(tmp_path, probes=1, time_scale=0, stack=None)
     async with station(tmp_path, settings=settings) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board, "provisioning-secure")

@@ -144,7 +144,7 @@ class Chip:
         port_b = Pins()
         self.usart = USART(time, self.clocks, port_b, profile.uart_bytes * 10)
         self.flash = FlashController(time, hardware.internal, faults, profile)
-        coprocessor = Coprocessor(self._cpu, hardware.secure_storage, has_wireless_stack=hardware.has_wireless_stack)
+        coprocessor = Coprocessor(self._cpu, hardware.secure_storage, stack_runs=hardware.radio.stack_runs)
         mailbox = Mailbox(time, coprocessor, profile.p256_operation)
         quadspi = QUADSPI(time, NORFlash(time, hardware.external, faults, profile), self._show_window)
         self._blocks: dict[int, Gated] = {}

@@ -33,12 +33,12 @@ class Memory(Protocol):
 
 
 class Coprocessor:
-    """Boots when it is told to; without a wireless stack its upgrade service answers, which knows no keys."""
+    """Boots when it is told to; unless its wireless stack runs, its upgrade service answers, which knows no keys."""
 
-    def __init__(self, memory: Memory, storage: SecureStorage, *, has_wireless_stack: bool) -> None:
+    def __init__(self, memory: Memory, storage: SecureStorage, *, stack_runs: bool) -> None:
         self._memory = memory
         self._storage = storage
-        self._has_wireless_stack = has_wireless_stack
+        self._stack_runs = stack_runs
         self._thread_runs = False
 
     def announce(self) -> None:
@@ -46,7 +46,7 @@ class Coprocessor:
         packet = self._word(self._table(MEMORY_TABLE) + 8)  # the pool of event buffers
         queue = self._word(self._table(SYSTEM_TABLE) + 4)
         event = bytes([EVENT_PACKET, ASYNCHRONOUS, 3]) + READY.to_bytes(2, "little")
-        event += bytes([STACK_RUNS if self._has_wireless_stack else UPGRADE_SERVICE_RUNS])
+        event += bytes([STACK_RUNS if self._stack_runs else UPGRADE_SERVICE_RUNS])
         last = self._word(queue + 4)
         self._memory.write(packet, _words(queue, last) + event)
         self._memory.write(last, _words(packet))
@@ -54,7 +54,7 @@ class Coprocessor:
 
     def answer(self, channel: int) -> bool:
         """Obeys the command that stands in a channel's buffer; false if nobody here listens to it."""
-        if channel == SYSTEM and self._has_wireless_stack:
+        if channel == SYSTEM and self._stack_runs:
             self._answer_system(self._word(self._table(SYSTEM_TABLE)))
             return True
         if channel == THREAD and self._thread_runs:

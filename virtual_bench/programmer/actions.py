@@ -1,11 +1,11 @@
 """What each action of a command line does to the connected board, and what the tool says meanwhile."""
 
 from virtual_bench.board import UID_ADDRESS, Board
-from virtual_bench.option_bytes import BY_NAME, UNPROTECTED
 from virtual_bench.programmer import output
 from virtual_bench.programmer.arguments import (
     Action,
     DisplayOptions,
+    FUSAction,
     Halt,
     Loader,
     Read,
@@ -15,11 +15,13 @@ from virtual_bench.programmer.arguments import (
     Show,
     Write,
 )
-from virtual_bench.programmer.download import Download
+from virtual_bench.programmer.download import Download, content
+from virtual_bench.programmer.fus import FUS
+from virtual_bench.programmer.option_setting import DESCRIBED, set_options
 from virtual_bench.programmer.process import Failed, Process
+from virtual_bench.radio_core import WINDOW
 
 LOADER = "S25FL128S_STM32WB5MM-DK.stldr"
-OPTION_BYTES = "\n\n  Bank          : 0x00\n  Address       : 0x58004020\n  Size          : 104 Bytes\n"
 
 
 class Actions:
@@ -37,16 +39,17 @@ class Actions:
             case Loader():
                 await self._load(action)
             case Write():
-                await Download(self._process, self._board, action).run(loader_works=self._loader_works)
+                download = Download(self._process, self._board, action, content(self._process, action.path))
+                await download.run(loader_works=self._loader_works)
             case Read():
                 await self._read(action)
             case Show():
                 await self._show(action)
             case DisplayOptions():
-                self._process.say(f"\nUPLOADING OPTION BYTES DATA ...{OPTION_BYTES}\n")
+                self._process.say(f"\nUPLOADING OPTION BYTES DATA ...{DESCRIBED}\n")
                 self._process.say(self._board.options.listing())
             case SetOptions():
-                await self._set_options(action)
+                await set_options(self._process, self._board, action.values)
             case Reset():
                 await self._reset(action)
             case Run():
@@ -56,12 +59,19 @@ class Actions:
             case Halt():
                 self._board.core.halt()
                 self._process.say("Core halted")
+            case _:
+                await self._upgrade_service(action)
+
+    async def _upgrade_service(self, action: FUSAction) -> None:
+        await FUS(self._process, self._board).perform(action)
 
     async def _load(self, action: Loader) -> None:
         """A loader of another part is accepted without a word, and does nothing: so the real tool's users report."""
         path = self._process.directory / action.path
         if not path.is_file():
             raise Failed(f"Error: {action.path} does not exist")
+        if self._board.faults.due("loader_rejected"):
+            raise Failed("Error: Flash loader cannot be loaded")
         self._loader_works = path.name == LOADER and not self._board.faults.due("loader_ignored")
         await self._process.pause(self._profile.external_loader)
 
@@ -94,44 +104,6 @@ class Actions:
         )
         process.say(output.dump(action.address, data, action.width) + "\n")
 
-    async def _set_options(self, action: SetOptions) -> None:
-        process, values = self._process, self._board.options.values
-        version, wanted = process.bench.version, {}
-        for name, value in action.values:
-            option = BY_NAME.get(name.lower())
-            if option is None or not option.writable:
-                raise Failed(f"Error: Option Byte: {name} cannot be set")
-            if values[option.name] == value:
-                told = name.lower() if version.lower_case_options else name
-                process.say(f"Warning: Option Byte: {told}, value: 0x{value:X}, was not modified.")
-            else:
-                wanted[option.name] = value
-        if not wanted:
-            process.say("Warning: Option Bytes are unchanged, Data won't be downloaded")
-            if version.tells_time_of_options:
-                process.say(f"Time elapsed during option Bytes configuration: {output.elapsed(0)}")
-            return
-        process.say(f"UPLOADING OPTION BYTES DATA ...{OPTION_BYTES}\n")
-        process.say(f"PROGRAMMING OPTION BYTES AREA ...{OPTION_BYTES}")
-        await process.pause(self._profile.option_bytes)
-        if self._board.faults.due("options_refused"):
-            process.say("\nReconnecting...")
-            await process.pause(self._profile.reconnect)
-            name, value = next(iter(wanted.items()))
-            raise Failed(
-                f'Reconnected !\nError: Expected value for Option Byte "{name}": 0x{value:X}, found: 0x{values[name]:X}\n'
-                "Error: Option Byte Programming failed"
-            )
-        if values["RDP"] != UNPROTECTED and wanted.get("RDP") == UNPROTECTED:
-            self._board.internal.erase(self._board.internal.base, self._board.internal.size)
-        values.update(wanted)
-        self._board.save()
-        self._board.core.halt()  # they are launched by a reset, and the connection is made anew
-        process.say("\nReconnecting...")
-        await process.pause(self._profile.reconnect)
-        process.say(f"Reconnected !\n\n\nUPLOADING OPTION BYTES DATA ...{OPTION_BYTES}")
-        process.say("OPTION BYTE PROGRAMMING VERIFICATION:\n\nOption Bytes successfully programmed")
-
     async def _reset(self, action: Reset) -> None:
         await self._process.pause(self._profile.reset)
         self._board.reset()
@@ -143,10 +115,13 @@ class Actions:
         """What the debug port reads. Raises Failed where there is nothing, or where it is kept out."""
         if address == UID_ADDRESS and size <= len(self._board.nameplate.uid):
             return self._board.nameplate.uid[:size]
-        flash = self._board.memory(address, size)
-        if flash is None or self._board.options.protected:
+        flash, protected = self._board.memory(address, size), self._board.options.protected
+        if address in WINDOW and address + size <= WINDOW.stop and not protected:
+            return self._board.radio_memory(address, size)
+        if flash is None or protected:
             raise Failed("Error: Data read failed")
         if flash is self._board.internal:
             return flash.read(address, size)
         self._board.core.halt()  # the loader takes the firmware's place
-        return flash.read(address, size) if self._loader_works else bytes(size)  # without it, zeros and no word of it
+        reached = self._loader_works and not self._board.faults.lasting("external_flash_absent")
+        return flash.read(address, size) if reached else bytes(size)  # without it, zeros and no word of it

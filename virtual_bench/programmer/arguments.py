@@ -75,7 +75,51 @@ class Halt:
     pass
 
 
-Action = Loader | Write | Read | Show | DisplayOptions | SetOptions | Reset | Run | Halt
+@dataclass(frozen=True, slots=True)
+class StartFUS:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFUSState:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFUSOperator:
+    """`-fusopgetversion`: which version the operator is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """`-fwupgrade`: an image for the coprocessor; unless it is the first, what stands there is deleted before."""
+
+    path: str
+    address: int
+    first_install: bool = False
+    start_stack: bool = True
+    verify: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteStack:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class StartStack:
+    pass
+
+
+FUSAction = StartFUS | ShowFUSState | ShowFUSOperator | Upgrade | DeleteStack | StartStack
+Action = Loader | Write | Read | Show | DisplayOptions | SetOptions | Reset | Run | Halt | FUSAction
+FUS_ACTIONS: dict[str, FUSAction] = {
+    "startfus": StartFUS(),
+    "fusgetstate": ShowFUSState(),
+    "fusopgetversion": ShowFUSOperator(),
+    "fwdelete": DeleteStack(),
+    "startwirelessstack": StartStack(),
+}
 
 
 @dataclass(slots=True)
@@ -90,6 +134,7 @@ class CommandLine:
     log: str | None = None
 
 
+UPGRADE_FLAGS = {"firstinstall", "startstack"}
 LISTINGS = {"": "", "uart": "uart", "usb": "usb", "st-link": "st-link", "stlink": "st-link", "shared": ""} | {
     "st-link-only": "st-link-only",
     "stlink-only": "st-link-only",
@@ -141,7 +186,7 @@ class _Parser:
             case "v" | "verify":
                 self._verify(allowed=verifiable)
             case _:
-                self._line.actions.append(self._action(name, word))
+                self._line.actions.append(FUS_ACTIONS.get(name) or self._action(name, word))
 
     def _action(self, name: str, word: str) -> Action:  # noqa: PLR0911  a table, with one row an option
         match name:
@@ -166,6 +211,9 @@ class _Parser:
                 return Run()
             case "halt":
                 return Halt()
+            case "fwupgrade":
+                self._verifiable = True
+                return _upgrade(self._arguments())
             case _:
                 raise UsageError(f"Error: Wrong command: {word} is not an option of this programmer")
 
@@ -174,7 +222,7 @@ class _Parser:
         if fast:
             self._words.popleft()
         last = self._line.actions[-1] if allowed else None
-        if not isinstance(last, Write):
+        if not isinstance(last, Write | Upgrade):
             raise UsageError("Error: Wrong verify command use: it must be performed just after write command")
         self._line.actions[-1] = replace(last, verify="fast" if fast else "full")
 
@@ -219,6 +267,20 @@ def _options(arguments: list[str]) -> DisplayOptions | SetOptions:
     if not pairs:
         raise UsageError("Error: Wrong number of arguments: displ, or option bytes with their values")
     return SetOptions(tuple((name, _number(value, name)) for name, value in pairs))
+
+
+def _upgrade(arguments: list[str]) -> Upgrade:
+    path, address, *_ = (*arguments, "", "")
+    pairs = [argument.lower().partition("=") for argument in arguments[2:]]
+    if wrong := [name for name, _, value in pairs if name not in UPGRADE_FLAGS or value not in {"0", "1"}]:
+        raise UsageError(f"Error: Wrong argument of -fwupgrade: {wrong[0]}")
+    flags = {name: value == "1" for name, _, value in pairs}
+    return Upgrade(
+        path,
+        _number(address, f"address of {PurePath(path).name}"),
+        first_install=flags.get("firstinstall", False),
+        start_stack=flags.get("startstack", True),
+    )
 
 
 def _number(text: str, what: str) -> int:

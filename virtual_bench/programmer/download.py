@@ -19,12 +19,11 @@ NOT_WRITTEN = "If it's a Flash memory, it may be not erased or protected"
 class Download:
     """One file on its way into one flash. Without its loader (`reached`) the external one stays as it is, in silence."""
 
-    def __init__(self, process: Process, board: Board, action: Write) -> None:
-        """Raises Failed if there is no such file."""
+    def __init__(self, process: Process, board: Board, action: Write, content: bytes) -> None:
         self._process = process
         self._board = board
         self._action = action
-        self._content = _content(process, action.path)
+        self._content = content
         self._pretended = False
 
     async def run(self, *, loader_works: bool) -> None:
@@ -34,8 +33,7 @@ class Download:
         if flash is None:
             raise Failed(NOT_IN_FLASH)
         self._process.say(f"Erasing memory corresponding to {self._process.bench.version.segment} 0:")
-        low_voltage = self._board.faults.lasting("low_voltage")
-        if self._board.options.protected or (low_voltage and low_voltage.number("volts") < FLASH_VOLTS):
+        if not self._can_be_erased(flash):
             raise Failed(NOT_ERASED)
         self._board.core.halt()  # the programmer's loader runs in the firmware's memory
         self._pretended = self._board.faults.due("error_then_success") is not None
@@ -48,6 +46,13 @@ class Download:
         self._process.say(f"Time elapsed during download operation: {output.elapsed(seconds)}\n")
         if self._action.verify:
             await self._verify(flash, reached=reached)
+
+    def _can_be_erased(self, flash: Flash) -> bool:
+        options, low_voltage = self._board.options, self._board.faults.lasting("low_voltage")
+        if options.protected or (low_voltage and low_voltage.number("volts") < FLASH_VOLTS):
+            return False
+        pages = flash.pages(self._action.address, len(self._content))
+        return flash is self._board.external or not (options.write_protected(pages) or options.secure(pages))
 
     def _describe(self) -> None:
         say, name = self._process.say, PurePath(self._action.path).name
@@ -70,7 +75,10 @@ class Download:
         await process.pause(profile.internal_loader)
         if reached:
             process.say(output.sectors(memory, pages))
-            await process.pause(erase)
+            absent = self._board.faults.lasting("external_flash_absent") if flash is self._board.external else None
+            await process.pause(absent.number("seconds") if absent else erase)
+            if absent:
+                raise Failed(NOT_ERASED)
             if not self._pretended:
                 flash.erase(address, size)
         process.say("Download in Progress:")
@@ -118,13 +126,14 @@ class Download:
         process.say("Download verified successfully \n")
 
 
-def _content(process: Process, path: str) -> bytes:
+def content(process: Process, path: str) -> bytes:
+    """What stands in a file. Raises Failed if there is no such file, or nothing in it."""
     if not path.lower().endswith(".bin"):
         raise Failed(f"Error: {path}: only .bin files are read here")
     try:
-        content = (process.directory / path).read_bytes()
+        found = (process.directory / path).read_bytes()
     except OSError as exc:
         raise Failed(f"Error: {path} does not exist") from exc
-    if not content:
+    if not found:
         raise Failed(f"Error: {path} is empty")
-    return content
+    return found

@@ -3,20 +3,38 @@
 from pathlib import Path
 
 from virtual_bench.board import Board
+from virtual_bench.option_bytes import BOOT, BY_NAME
 from virtual_bench.phases import Phase
-from virtual_bench.programmer.arguments import Action, CommandLine, Read, Reset, Run, SetOptions, Write
+from virtual_bench.programmer.arguments import (
+    Action,
+    CommandLine,
+    DeleteStack,
+    DisplayOptions,
+    FUSAction,
+    Read,
+    Reset,
+    Run,
+    SetOptions,
+    ShowFUSState,
+    StartFUS,
+    StartStack,
+    Upgrade,
+    Write,
+)
 
 PROVISIONERS_WORD, PRODUCTS_WORD = b"finish:", b"operational"  # what either says of itself on the serial port
 
 
 def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
     """The phases of a run; none if it does nothing but start the board."""
-    phases = [phase for action in line.actions if (phase := phase_of(action, board, directory))]
-    starts = any(isinstance(action, Reset | Run) for action in line.actions)
-    return phases if phases or starts else [Phase.RECOGNISE]
+    phases = [phase for action in line.actions if (phase := phase_of(action, line, board, directory))]
+    if phases or any(isinstance(action, Reset | Run) for action in line.actions):
+        return phases
+    reads_back = line.actions == [DisplayOptions()] and board.faults.phase is Phase.COPROCESSOR
+    return [Phase.COPROCESSOR if reads_back else Phase.RECOGNISE]
 
 
-def phase_of(action: Action, board: Board, directory: Path) -> Phase | None:
+def phase_of(action: Action, line: CommandLine, board: Board, directory: Path) -> Phase | None:
     """The phase that an action belongs to, if it tells."""
     match action:
         case Write(address=address) if board.external.holds(address):
@@ -26,9 +44,18 @@ def phase_of(action: Action, board: Board, directory: Path) -> Phase | None:
         case Read(address=address) if board.external.holds(address) and board.provisioned:
             return Phase.FLASH_OPERATIONAL
         case SetOptions():
-            return Phase.LOCK
+            return _phase_of_options(action, line, board)
+        case StartFUS() | ShowFUSState() | Upgrade() | DeleteStack() | StartStack():
+            return Phase.COPROCESSOR
         case _:
             return None
+
+
+def _phase_of_options(action: SetOptions, line: CommandLine, board: Board) -> Phase:
+    """Those that decide where the application boots from belong to work on the coprocessor, before and after it."""
+    names = {option.name for name, _ in action.values if (option := BY_NAME.get(name.lower()))}
+    under_way = board.radio.boot_held or any(isinstance(other, FUSAction) for other in line.actions)
+    return Phase.COPROCESSOR if under_way and names and names <= BOOT else Phase.LOCK
 
 
 def _phase_of_application(path: Path, board: Board) -> Phase:

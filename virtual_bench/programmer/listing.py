@@ -6,6 +6,7 @@ from virtual_bench.board import NAME, Board
 from virtual_bench.hub import Hub
 from virtual_bench.programmer.process import Process
 
+BOGUS = "5&1E237D3C&0&{port}"  # as Windows names a device that does not tell its serial number
 NO_TARGET_TOUCHED = {"uart", "st-link-only", "usb"}
 
 
@@ -20,7 +21,11 @@ async def show(process: Process, hub: Hub, asked: str) -> None:
     if not asked and version.no_jlink:
         process.say(f"===== J-Link Interface =====\n{version.no_jlink}")
     if asked in {"", "st-link", "st-link-only"}:
-        _show_probes(process, boards, connecting=asked != "st-link-only")
+        connecting = asked != "st-link-only"
+        for board in boards:
+            if connecting and board.holder is None and board.faults.lasting("list_resets"):
+                board.reset()
+        _show_probes(process, boards, connecting=connecting)
     if asked in {"", "uart"}:
         _show_ports(process, boards, hub.serial_dir.parent)
 
@@ -31,14 +36,17 @@ def _show_probes(process: Process, boards: list[Board], *, connecting: bool) -> 
     if not boards:
         say(f"{process.bench.version.no_stlink}\n")
         return
-    unreachable = [board for board in boards if board.wedged or (connecting and board.holder is not None)]
+    bogus = [board for board in boards if board.faults.lasting("list_bogus_serial")]
+    unreachable = [
+        board for board in boards if board.wedged or board in bogus or (connecting and board.holder is not None)
+    ]
     for board in unreachable:
         say(f"ST-LINK error ({'DEV_USB_COMM_ERR' if board.wedged else 'DEV_CONNECT_ERR'})")
     say("\n-------- Connected ST-LINK Probes List --------\n")
     for index, board in enumerate(boards):
         known = board not in unreachable
         say(f"ST-Link Probe {index} :")
-        say(f"   ST-LINK SN  : {board.probe}")
+        say(f"   ST-LINK SN  : {BOGUS.format(port=board.nameplate.port) if board in bogus else board.probe}")
         say(f"   ST-LINK FW  : {firmware if known else ''}")
         if process.bench.version.names_boards:
             say(f"   Access Port Number  : 0\n   Board Name  : {NAME if known else ''}")

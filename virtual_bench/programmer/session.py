@@ -12,10 +12,9 @@ from virtual_bench.programmer.arguments import CommandLine, Connect, UsageError,
 from virtual_bench.programmer.connection import establish, free_board
 from virtual_bench.programmer.inference import phase_of, phases_of
 from virtual_bench.programmer.process import Failed, Process, Stopped
-from virtual_bench.programmer.stop import INTERRUPTED, KILLED, PROBE_GONE, TERMINATED, Stop
+from virtual_bench.programmer.stop import DEAF_TO, KILLED, PROBE_GONE, Stop
 
 USAGE = "Usage : \nSTM32_Programmer_CLI [command_1] [Arguments_1][[command_2] [Arguments_2]...] \n"
-DEAF_TO = {"nothing": (), "interrupt": (INTERRUPTED,), "all": (INTERRUPTED, TERMINATED)}
 
 
 class NothingDone(Exception):
@@ -113,7 +112,7 @@ class Session:
         await self._go_wrong(board)
         actions = Actions(process, board)
         for action in line.actions:
-            phase = phase_of(action, board, process.directory)
+            phase = phase_of(action, line, board, process.directory)
             if phase is not None and phase is not board.faults.phase:
                 board.faults.enter(phase)
                 await process.pause(0)  # the board may be gone

@@ -16,3 +16,4 @@ TERMINATED = Stop(143)
 KILLED = Stop(137)
 PROBE_GONE = Stop(1, "Error: ST-LINK error (DEV_USB_COMM_ERR)")
 TARGET_LOST = Stop(1, "Error: ST-LINK error (DEV_TARGET_CMD_ERR)")
+DEAF_TO = {"nothing": (), "interrupt": (INTERRUPTED,), "all": (INTERRUPTED, TERMINATED)}

@@ -21,6 +21,7 @@ _LOW_POWER = "Debug in Low Power mode enabled"
 _BOOTLOADER = "BL Version  : 0xd5"
 _MEMORY_FIRST = ("Memory Programming ...", "Opening and parsing file: {file}")
 _FILE_FIRST = ("Opening and parsing file: {file}", "", "", "Memory Programming ...")
+_IMAGE_OF_EITHER = "Download Stack/FUS image at address 0x{address:08X}"
 _NO_TARGET = "Error: No STM32 target found!"
 _NO_TARGET_AUTHENTICATED = (
     f"{_NO_TARGET} If your product embeds Debug Authentication, please perform a discovery using Debug Authentication"
@@ -47,6 +48,7 @@ class Version:
     resets_before_hard: bool = True  # says so before a hardware reset, too
     tells_time_of_options: bool = True
     lower_case_options: bool = False
+    image_for_coprocessor: str = "Download firmware image at address 0x{address:X} ..."
     banner_indent: int = 23
     windows: bool = False  # the host: bars of code page 437, and lines that end in CR LF
     decimal_comma: bool = False  # the host's language
@@ -109,6 +111,7 @@ VERSIONS = {
         no_jlink="No J-Link/flasher probe detected.",
         no_stlink="No ST-Link detected!",
         names_boards_of_ports=True,
+        image_for_coprocessor=_IMAGE_OF_EITHER,
     ),
     "2.22": Version(
         number="2.22.0",
@@ -120,6 +123,7 @@ VERSIONS = {
         no_jlink="No J-Link/flasher probe detected.",
         no_stlink="No ST-Link detected!",
         names_boards_of_ports=True,
+        image_for_coprocessor=_IMAGE_OF_EITHER,
         address_of_memory="Address       :",
     ),
 }
