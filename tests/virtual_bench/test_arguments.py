@@ -2,17 +2,21 @@
 
 import pytest
 
-from virtual_bench.programmer.arguments import (
+from virtual_bench.programmer.arguments import UsageError, parse
+from virtual_bench.programmer.commands import (
     Connect,
+    DeleteStack,
     DisplayOptions,
+    Erase,
     Loader,
     Read,
     Reset,
     SetOptions,
     Show,
-    UsageError,
+    StartFUS,
+    StartStack,
+    Upgrade,
     Write,
-    parse,
 )
 
 SWD = ["-c", "port=SWD"]
@@ -48,6 +52,26 @@ def test_verify_belongs_to_the_write_before_it() -> None:
     assert line.quiet
 
 
+def test_upgrades_have_their_flags_and_their_own_verify() -> None:
+    """Without flags the tool deletes what is there before, and starts the stack behind."""
+    line = parse([*SWD, "-startFUS", "-fwupgrade", "s.bin", "0x08094000", "firstinstall=1", "startstack=0", "-V", "-q"])
+    assert line.actions == [
+        StartFUS(),
+        Upgrade("s.bin", 0x08094000, first_install=True, start_stack=False, verify="full"),
+    ]
+    line = parse([*SWD, "-fwupgrade", "s.bin", "0x8094000", "-FWDelete", "-startwirelessstack"])
+    assert line.actions == [Upgrade("s.bin", 0x08094000), DeleteStack(), StartStack()]
+
+
+@pytest.mark.parametrize(
+    ("words", "sectors"),
+    [(["all"], ()), (["3"], (3,)), (["3", "7"], (3, 7)), (["[3", "5]"], (3, 4, 5)), (["[3 5]"], (3, 4, 5))],
+)
+def test_an_erase_names_sectors_or_a_range(words: list[str], sectors: tuple[int, ...]) -> None:
+    """Or everything, which is none of them."""
+    assert parse([*SWD, "-e", *words]).actions == [Erase(sectors)]
+
+
 @pytest.mark.parametrize(
     "argv", [[*SWD, "-v"], [*SWD, "-d", "a.bin", "0x08000000", "-rst", "-v"], [*SWD, "-d", "a.bin", "0", "-v", "-v"]]
 )
@@ -66,6 +90,11 @@ def test_verify_without_a_write_before_it_is_refused(argv: list[str]) -> None:
         ([*SWD, "-fly"], "-fly is not an option"),
         (["-c", "port=USB1"], "only port=SWD"),
         ([*SWD, "-r", "0x8000000"], "is missing"),
+        ([*SWD, "-fwupgrade", "s.bin"], "address of s.bin"),
+        ([*SWD, "-fwupgrade", "s.bin", "0x08094000", "firstinstall=2"], "Wrong argument of -fwupgrade"),
+        ([*SWD, "-fwupgrade", "s.bin", "0x08094000", "faster=1"], "Wrong argument of -fwupgrade"),
+        ([*SWD, "-e"], "all, sectors"),
+        ([*SWD, "-e", "[1]"], "all, sectors"),
         ([*SWD, "-ob"], "displ, or option bytes"),
         (["-l", "everything"], "Wrong argument of -l"),
     ],

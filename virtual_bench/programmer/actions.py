@@ -2,9 +2,10 @@
 
 from virtual_bench.board import UID_ADDRESS, Board
 from virtual_bench.programmer import output
-from virtual_bench.programmer.arguments import (
+from virtual_bench.programmer.commands import (
     Action,
     DisplayOptions,
+    Erase,
     FUSAction,
     Halt,
     Loader,
@@ -16,6 +17,7 @@ from virtual_bench.programmer.arguments import (
     Write,
 )
 from virtual_bench.programmer.download import Download, content
+from virtual_bench.programmer.erasure import Erasure
 from virtual_bench.programmer.fus import FUS
 from virtual_bench.programmer.option_setting import DESCRIBED, set_options
 from virtual_bench.programmer.process import Failed, Process
@@ -41,6 +43,8 @@ class Actions:
             case Write():
                 download = Download(self._process, self._board, action, content(self._process, action.path))
                 await download.run(loader_works=self._loader_works)
+            case Erase():
+                await Erasure(self._process, self._board, action).run(external=self._loader_works)
             case Read():
                 await self._read(action)
             case Show():
@@ -52,15 +56,19 @@ class Actions:
                 await set_options(self._process, self._board, action.values)
             case Reset():
                 await self._reset(action)
-            case Run():
-                self._board.reset()
-                self._process.say("RUNNING Program ... \n  Address:      : 0x8000000")
-                self._process.say("Application is running, Please Hold on...\nStart operation achieved successfully")
-            case Halt():
-                self._board.core.halt()
-                self._process.say("Core halted")
+            case Run() | Halt():
+                self._control(action)
             case _:
                 await self._upgrade_service(action)
+
+    def _control(self, action: Run | Halt) -> None:
+        if isinstance(action, Halt):
+            self._board.core.halt()
+            self._process.say("Core halted")
+            return
+        self._board.reset()
+        self._process.say("RUNNING Program ... \n  Address:      : 0x8000000")
+        self._process.say("Application is running, Please Hold on...\nStart operation achieved successfully")
 
     async def _upgrade_service(self, action: FUSAction) -> None:
         await FUS(self._process, self._board).perform(action)
@@ -71,7 +79,7 @@ class Actions:
         if not path.is_file():
             raise Failed(f"Error: {action.path} does not exist")
         if self._board.faults.due("loader_rejected"):
-            raise Failed("Error: Flash loader cannot be loaded")
+            raise Failed(f"Error: Flash loader {path} cannot be loaded.")
         self._loader_works = path.name == LOADER and not self._board.faults.due("loader_ignored")
         await self._process.pause(self._profile.external_loader)
 

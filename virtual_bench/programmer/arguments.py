@@ -4,136 +4,46 @@ Options and keys are case-insensitive, and one element may hold an option with i
 """
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import PurePath
+
+from virtual_bench.programmer.commands import (
+    Action,
+    CommandLine,
+    Connect,
+    DeleteStack,
+    DisplayOptions,
+    Erase,
+    Halt,
+    Loader,
+    Read,
+    Reset,
+    Run,
+    SetOptions,
+    Show,
+    ShowFUSOperator,
+    ShowFUSState,
+    StartFUS,
+    StartStack,
+    Upgrade,
+    Write,
+)
 
 
 class UsageError(Exception):
     """The tool refuses the argument list; the text is what it prints."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """`-c`: which probe, and how."""
-
-    port: str
-    probe: str | None = None
-    index: int = 0
-    mode: str = "NORMAL"
-
-
-@dataclass(frozen=True, slots=True)
-class Loader:
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    path: str
-    address: int
-    verify: str = ""  # "full", "fast" or not at all
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    address: int
-    size: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """`-r32` and its like: memory on the screen, in units of so many bytes."""
-
-    address: int
-    size: int
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
-class DisplayOptions:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class SetOptions:
-    values: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    hard: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """`-run`, `-s`, `-g`: the core starts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class StartFUS:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ShowFUSState:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ShowFUSOperator:
-    """`-fusopgetversion`: which version the operator is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upgrade:
-    """`-fwupgrade`: an image for the coprocessor; unless it is the first, what stands there is deleted before."""
-
-    path: str
-    address: int
-    first_install: bool = False
-    start_stack: bool = True
-    verify: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteStack:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class StartStack:
-    pass
-
-
-FUSAction = StartFUS | ShowFUSState | ShowFUSOperator | Upgrade | DeleteStack | StartStack
-Action = Loader | Write | Read | Show | DisplayOptions | SetOptions | Reset | Run | Halt | FUSAction
-FUS_ACTIONS: dict[str, FUSAction] = {
+PLAIN_ACTIONS: dict[str, Action] = {  # those without arguments
+    "rst": Reset(hard=False),
+    "hardrst": Reset(hard=True),
+    "halt": Halt(),
     "startfus": StartFUS(),
     "fusgetstate": ShowFUSState(),
     "fusopgetversion": ShowFUSOperator(),
     "fwdelete": DeleteStack(),
     "startwirelessstack": StartStack(),
 }
-
-
-@dataclass(slots=True)
-class CommandLine:
-    """Everything that was asked for."""
-
-    connect: Connect | None = None
-    actions: list[Action] = field(default_factory=list)
-    listing: str | None = None  # "" is everything
-    version: bool = False
-    quiet: bool = False
-    log: str | None = None
-
-
 UPGRADE_FLAGS = {"firstinstall", "startstack"}
 LISTINGS = {"": "", "uart": "uart", "usb": "usb", "st-link": "st-link", "stlink": "st-link", "shared": ""} | {
     "st-link-only": "st-link-only",
@@ -186,7 +96,7 @@ class _Parser:
             case "v" | "verify":
                 self._verify(allowed=verifiable)
             case _:
-                self._line.actions.append(FUS_ACTIONS.get(name) or self._action(name, word))
+                self._line.actions.append(PLAIN_ACTIONS.get(name) or self._action(name, word))
 
     def _action(self, name: str, word: str) -> Action:  # noqa: PLR0911  a table, with one row an option
         match name:
@@ -196,6 +106,8 @@ class _Parser:
                 path, address, *_ = (*self._arguments(), "", "")
                 self._verifiable = True
                 return Write(path, _number(address, f"address of {PurePath(path).name}"))
+            case "e" | "erase":
+                return _erase(self._arguments())
             case "r" | "read" | "u" | "upload":
                 address, size, path = (self._argument("an address, a size and a file") for _ in range(3))
                 return Read(_number(address, "address"), _number(size, "size"), path)
@@ -204,13 +116,9 @@ class _Parser:
                 return Show(_number(address, "address"), _number(size, "size"), int(name[1:]) // 8)
             case "ob" | "optionbytes":
                 return _options(self._arguments())
-            case "rst" | "hardrst":
-                return Reset(hard=name == "hardrst")
             case "run" | "s" | "start" | "g" | "go":
                 self._arguments()
                 return Run()
-            case "halt":
-                return Halt()
             case "fwupgrade":
                 self._verifiable = True
                 return _upgrade(self._arguments())
@@ -258,6 +166,17 @@ def _connect(pairs: list[str]) -> Connect:
     return Connect(
         keys["port"], keys.get("sn"), _number(keys.get("index", "0"), "index"), keys.get("mode", "NORMAL").upper()
     )
+
+
+def _erase(arguments: list[str]) -> Erase:
+    """`all`, or sectors; two in brackets are the first and the last of a range."""
+    if [argument.lower() for argument in arguments] == ["all"]:
+        return Erase()
+    text = " ".join(arguments)
+    sectors = [_number(number, "sector") for number in text.strip("[]").split()]
+    if not sectors or (text.startswith("[") and len(sectors) != 2):
+        raise UsageError("Error: Wrong number of arguments: all, sectors, or [first last]")
+    return Erase(tuple(range(sectors[0], sectors[1] + 1)) if text.startswith("[") else tuple(sectors))
 
 
 def _options(arguments: list[str]) -> DisplayOptions | SetOptions:

@@ -6,7 +6,7 @@ from virtual_bench.board import NAME, Board
 from virtual_bench.hub import Hub
 from virtual_bench.phases import Phase
 from virtual_bench.programmer import output
-from virtual_bench.programmer.arguments import Connect
+from virtual_bench.programmer.commands import Connect
 from virtual_bench.programmer.process import Failed, Process
 
 DEVICE_ID, VOLTS = 0x495, 3.28

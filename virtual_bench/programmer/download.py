@@ -6,13 +6,12 @@ from virtual_bench.board import Board
 from virtual_bench.faults import Fault
 from virtual_bench.flash import Flash
 from virtual_bench.programmer import output
-from virtual_bench.programmer.arguments import Write
+from virtual_bench.programmer.commands import Write
+from virtual_bench.programmer.erasure import NOT_ERASED, can_be_erased, take_time_to_erase
 from virtual_bench.programmer.process import Failed, Process
 
-FLASH_VOLTS = 1.71  # below that the chip neither erases nor programs
 STEPS = 10  # of a progress bar
 NOT_IN_FLASH = "Error: failed to download Segment[0]\nError: failed to download the File"
-NOT_ERASED = "Error: failed to erase memory\nError: failed to erase memory"  # printed twice by the real tool too
 NOT_WRITTEN = "If it's a Flash memory, it may be not erased or protected"
 
 
@@ -33,7 +32,7 @@ class Download:
         if flash is None:
             raise Failed(NOT_IN_FLASH)
         self._process.say(f"Erasing memory corresponding to {self._process.bench.version.segment} 0:")
-        if not self._can_be_erased(flash):
+        if not can_be_erased(self._board, flash, flash.pages(self._action.address, len(self._content))):
             raise Failed(NOT_ERASED)
         self._board.core.halt()  # the programmer's loader runs in the firmware's memory
         self._pretended = self._board.faults.due("error_then_success") is not None
@@ -46,13 +45,6 @@ class Download:
         self._process.say(f"Time elapsed during download operation: {output.elapsed(seconds)}\n")
         if self._action.verify:
             await self._verify(flash, reached=reached)
-
-    def _can_be_erased(self, flash: Flash) -> bool:
-        options, low_voltage = self._board.options, self._board.faults.lasting("low_voltage")
-        if options.protected or (low_voltage and low_voltage.number("volts") < FLASH_VOLTS):
-            return False
-        pages = flash.pages(self._action.address, len(self._content))
-        return flash is self._board.external or not (options.write_protected(pages) or options.secure(pages))
 
     def _describe(self) -> None:
         say, name = self._process.say, PurePath(self._action.path).name
@@ -75,10 +67,7 @@ class Download:
         await process.pause(profile.internal_loader)
         if reached:
             process.say(output.sectors(memory, pages))
-            absent = self._board.faults.lasting("external_flash_absent") if flash is self._board.external else None
-            await process.pause(absent.number("seconds") if absent else erase)
-            if absent:
-                raise Failed(NOT_ERASED)
+            await take_time_to_erase(process, self._board, flash, erase)
             if not self._pretended:
                 flash.erase(address, size)
         process.say("Download in Progress:")

@@ -2,7 +2,7 @@
 
 from virtual_bench import stack_image
 from virtual_bench.board import Board
-from virtual_bench.programmer.arguments import (
+from virtual_bench.programmer.commands import (
     DeleteStack,
     FUSAction,
     ShowFUSOperator,

@@ -5,12 +5,14 @@ from pathlib import Path
 from virtual_bench.board import Board
 from virtual_bench.option_bytes import BOOT, BY_NAME
 from virtual_bench.phases import Phase
-from virtual_bench.programmer.arguments import (
+from virtual_bench.programmer.commands import (
     Action,
     CommandLine,
     DeleteStack,
     DisplayOptions,
+    Erase,
     FUSAction,
+    Loader,
     Read,
     Reset,
     Run,
@@ -37,10 +39,10 @@ def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
 def phase_of(action: Action, line: CommandLine, board: Board, directory: Path) -> Phase | None:
     """The phase that an action belongs to, if it tells."""
     match action:
-        case Write(address=address) if board.external.holds(address):
+        case Erase() if any(isinstance(other, Loader) for other in line.actions):
             return Phase.FLASH_DATA
-        case Write() if board.internal.holds(action.address):
-            return _phase_of_application(directory / action.path, board)
+        case Write():
+            return _phase_of_write(action, board, directory)
         case Read(address=address) if board.external.holds(address) and board.provisioned:
             return Phase.FLASH_OPERATIONAL
         case SetOptions():
@@ -56,6 +58,12 @@ def _phase_of_options(action: SetOptions, line: CommandLine, board: Board) -> Ph
     names = {option.name for name, _ in action.values if (option := BY_NAME.get(name.lower()))}
     under_way = board.radio.boot_held or any(isinstance(other, FUSAction) for other in line.actions)
     return Phase.COPROCESSOR if under_way and names and names <= BOOT else Phase.LOCK
+
+
+def _phase_of_write(action: Write, board: Board, directory: Path) -> Phase | None:
+    if board.external.holds(action.address):
+        return Phase.FLASH_DATA
+    return _phase_of_application(directory / action.path, board) if board.internal.holds(action.address) else None
 
 
 def _phase_of_application(path: Path, board: Board) -> Phase:

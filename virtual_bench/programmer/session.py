@@ -8,7 +8,8 @@ from virtual_bench.hub import Hub
 from virtual_bench.phases import Phase
 from virtual_bench.programmer import listing, output
 from virtual_bench.programmer.actions import Actions
-from virtual_bench.programmer.arguments import CommandLine, Connect, UsageError, parse
+from virtual_bench.programmer.arguments import UsageError, parse
+from virtual_bench.programmer.commands import CommandLine, Connect
 from virtual_bench.programmer.connection import establish, free_board
 from virtual_bench.programmer.inference import phase_of, phases_of
 from virtual_bench.programmer.process import Failed, Process, Stopped

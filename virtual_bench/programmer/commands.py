@@ -1,0 +1,125 @@
+"""What STM32_Programmer_CLI can be asked for, as values. Pure."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """`-c`: which probe, and how."""
+
+    port: str
+    probe: str | None = None
+    index: int = 0
+    mode: str = "NORMAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    path: str
+    address: int
+    verify: str = ""  # "full", "fast" or not at all
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """`-e`: some sectors of the memory that is reached, or all of them."""
+
+    sectors: tuple[int, ...] = ()  # none is all
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    address: int
+    size: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """`-r32` and its like: memory on the screen, in units of so many bytes."""
+
+    address: int
+    size: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayOptions:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SetOptions:
+    values: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`-run`, `-s`, `-g`: the core starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class StartFUS:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFUSState:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFUSOperator:
+    """`-fusopgetversion`: which version the operator is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """`-fwupgrade`: an image for the coprocessor; unless it is the first, what stands there is deleted before."""
+
+    path: str
+    address: int
+    first_install: bool = False
+    start_stack: bool = True
+    verify: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteStack:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class StartStack:
+    pass
+
+
+FUSAction = StartFUS | ShowFUSState | ShowFUSOperator | Upgrade | DeleteStack | StartStack
+Action = Loader | Write | Erase | Read | Show | DisplayOptions | SetOptions | Reset | Run | Halt | FUSAction
+
+
+@dataclass(slots=True)
+class CommandLine:
+    """Everything that was asked for."""
+
+    connect: Connect | None = None
+    actions: list[Action] = field(default_factory=list)
+    listing: str | None = None  # "" is everything
+    version: bool = False
+    quiet: bool = False
+    log: str | None = None
