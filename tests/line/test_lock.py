@@ -50,6 +50,8 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
     expected = (
         ("nothing_done", '{ verdict = "fail", fault = "lock.unproven" }'),
         ("connect_error", '{ verdict = "pass" }'),
+        ("option_reconnect_fails", '{ verdict = "pass" }'),
+        ("options_refused", '{ verdict = "void", fault = "programmer.failed" }'),
         ("unplug", '{ verdict = "void", fault = "board.removed" }'),
     )
     faults.write_text(
@@ -58,7 +60,7 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
             for board, (what, expect) in enumerate(expected, start=1)
         )
     )
-    options = ["--boards", "3", "--faults", str(faults), "--recipe", str(recipe(tmp_path, LEVEL_1))]
+    options = ["--boards", "5", "--faults", str(faults), "--recipe", str(recipe(tmp_path, LEVEL_1))]
     run = demonstrate(tmp_path, *options)
     assert run.exit_status == 0, run.output
 

@@ -1,6 +1,7 @@
 """The command line, as processes: serving, plugging, looking, spoiling, and stopping."""
 
 import asyncio
+import hashlib
 import json
 import signal
 import sys
@@ -120,3 +121,46 @@ async def test_the_catalogue_is_printed_for_people_and_for_programs() -> None:
         fault["name"] for fault in faults
     }
     assert all(f"{fault['name']}: {fault['does']}" in text for fault in faults)
+
+
+async def test_fresh_boards_have_the_coprocessor_that_is_asked_for(tmp_path: Path) -> None:
+    """The bench's, or one of their own; a board that stands there keeps what it has."""
+    at = ("--dir", str(tmp_path))
+    async with served(tmp_path, "--probes", "3", "--stack-version", "1.23.0.1", "--fus-version", "1.2.0.0"):
+        assert (await command("plug", *at, "1"))[0] == 0
+        assert (await command("plug", *at, "2", "--stack-version", "1.22.0.0"))[0] == 0
+        assert (await command("plug", *at, "3", "--no-wireless-stack", "--fus-version", "2.1.0.0"))[0] == 0
+        await command("unplug", *at, "1")
+        refused = await command("plug", *at, "1", "--stack-version", "1.24.0.3")
+        wrong = await command("plug", *at, "1", "--new", "--stack-version", "1.24")
+        ports = json.loads((await command("status", *at, "--json"))[1])["ports"]
+    assert [(port["fus"], port["stack"], port["stack_runs"]) for port in ports] == [
+        ("1.2.0.0", "1.23.0.1", False),  # pulled out
+        ("1.2.0.0", "1.22.0.0", True),
+        ("2.1.0.0", None, False),
+    ]
+    assert (refused[0], "say --new" in refused[2], wrong[0]) == (1, True, 2)
+
+
+async def test_an_image_of_a_stack_is_written(tmp_path: Path) -> None:
+    """Of the version and size that were asked for, and with its hash; the default is ST's size."""
+    file = tmp_path / "stack.bin"
+    status, output, _ = await command("stack-image", "--version", "1.22.0.3", "--size", "5000", str(file))
+    content = file.read_bytes()
+    assert status == 0
+    assert hashlib.sha256(content).hexdigest() in output
+    assert (len(content), content[-48:-40], content[-40:-36]) == (5000, b"VBSTACK1", b"\x03\x00\x16\x01")
+    assert content[-36:-32] == (5000).to_bytes(4, "little")
+    assert content[-32:] == hashlib.sha256(content[:-32]).digest()
+    await command("stack-image", str(file))
+    assert file.stat().st_size == 391_636
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(("--version", "1.22", "f.bin"), 2), (("--size", "48", "f.bin"), 2), (("/nowhere/f.bin",), 3)],
+)
+async def test_an_image_that_cannot_be_is_not_written(arguments: tuple[str, ...], status: int) -> None:
+    """With the exit status that says whose mistake it is."""
+    assert (await command("stack-image", *arguments))[0] == status
+    assert not Path("f.bin").exists()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -31,7 +32,17 @@ async def test_the_document_has_every_fault() -> None:
         for fault in json.loads(output)["faults"]
     ]
     heading = ROWS.index(["fault", "does", "at", "when", "parameters"])
-    assert ROWS[heading + 2 :] == listed
+    assert ROWS[heading + 2 : ROWS.index(["seen", "here"])] == listed
+
+
+def test_what_was_seen_of_the_real_tool_can_be_brought_about() -> None:
+    """Each row names a fault or an option of the bench that there is."""
+    heading = ROWS.index(["seen", "here"])
+    faults = {row[0].strip("`") for row in ROWS if re.fullmatch(r"`[a-z_]+`", row[0])}
+    options = {row[0].split()[0].strip("`") for row in ROWS if row[0].startswith("`--")}
+    named = {name for row in ROWS[heading + 2 :] for name in re.findall(r"`(--[a-z-]+|[a-z]+(?:_[a-z]+)+)", row[1])}
+    assert len(ROWS[heading + 2 :]) >= 27
+    assert named <= faults | options
 
 
 @pytest.mark.parametrize("name", TIMES)

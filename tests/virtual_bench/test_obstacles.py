@@ -5,8 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import Status
-from tests.virtual_bench.bench_client import APPLICATION, DATA_ADDRESS, MAKE_CSR, Station, station
+from tests.emulator.authority import Status, factory_data, key_in
+from tests.virtual_bench.bench_client import (
+    APPLICATION,
+    AUTHORITY,
+    DATA_ADDRESS,
+    MAKE_CSR,
+    STORE,
+    Station,
+    image,
+    station,
+)
 from virtual_bench.board import Board
 from virtual_bench.programmer.standin import LOADER
 
@@ -64,7 +73,20 @@ async def test_the_stall_has_the_seconds_that_it_is_given(tmp_path: Path) -> Non
 
 
 async def test_the_board_s_own_firmware_misses_its_external_flash_too(tmp_path: Path) -> None:
-    """Whoever asks it for a key is refused."""
+    """It stores no certificates, even where it finds its factory data."""
+    async with station(tmp_path, fault("external_flash_absent", "flash_data")) as bench:
+        board = bench.hub.plug(1)
+        await bench.program(*bench.connect(board), *loader(tmp_path), "-e", "28")
+        board.external.program(DATA_ADDRESS, factory_data())
+        firmware = bench.file("f.bin", image("provisioning-flash"))
+        await bench.program(*bench.connect(board), "-d", firmware, hex(APPLICATION), "-rst")
+        async with bench.line(board) as line:
+            dac = AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)))
+            assert await line.refusal(STORE, AUTHORITY.certificates(dac)) == Status.FLASH
+
+
+async def test_an_absent_external_flash_reads_as_zeros(tmp_path: Path) -> None:
+    """And nothing complains."""
     async with station(tmp_path, fault("external_flash_absent", "flash_operational")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioned(board)
