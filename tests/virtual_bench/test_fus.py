@@ -231,6 +231,18 @@ async def test_the_application_boots_again_when_the_options_are_taken_back(tmp_p
         assert board.core.state() == "running"
 
 
+async def test_what_is_left_of_the_operator_says_nothing(tmp_path: Path) -> None:
+    """It runs, since something is there to run."""
+    async with station(tmp_path) as bench:
+        board = bench.hub.plug(1)
+        await bench.program(*bench.connect(board), "-startfus")
+        await bench.program(*bench.connect(board), *TAKEN_BACK)
+        async with bench.line(board) as line:
+            await bench.program(*bench.connect(board), "-rst")
+            await bench.crash(bench.hub.plug(2))  # which has nothing to run, and began later
+            assert (board.core.state(), line.heard) == ("running", b"")
+
+
 async def test_options_set_without_fus_work_keep_nothing_from_booting(tmp_path: Path) -> None:
     """RM0434 has main flash for them."""
     async with station(tmp_path) as bench:

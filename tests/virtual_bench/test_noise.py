@@ -46,6 +46,12 @@ def test_some_sectors_take_their_maximum() -> None:
     assert sum(slow) / MANY == pytest.approx(0.02, abs=0.01)
 
 
+def test_some_upgrades_of_the_coprocessor_take_a_minute() -> None:
+    """Five in a hundred, or longer."""
+    slow = [noisy(PROFILE, 1, board, 1).fus_upgrade > 60 for board in range(MANY)]
+    assert sum(slow) / MANY == pytest.approx(0.05, abs=0.02)
+
+
 async def modelled(directory: Path, settings: Settings) -> list[object]:
     """What two runs on each of two boards are accounted for."""
     async with station(directory, settings=settings) as bench:

@@ -9,6 +9,7 @@ from virtual_bench.board import Board
 from virtual_bench.factory_data import BLOCK
 from virtual_bench.programmer.standin import LOADER
 from virtual_bench.server import Settings
+from virtual_bench.stack_image import made
 from virtual_bench.timing import PROFILES
 
 # Printed once by the study's own script, for a provisioning firmware of 48,874, an operational one of 479,006 and
@@ -61,6 +62,27 @@ async def test_time_passes_as_it_is_accounted_for(tmp_path: Path) -> None:
         assert isinstance(end, float)
         assert isinstance(modelled, float)
         assert end - start >= 0.02 * modelled - 0.001  # two clocks
+
+
+async def test_work_on_the_coprocessor_takes_what_public_logs_say(tmp_path: Path) -> None:
+    """Operator and state, 1 to 5 s behind the option bytes; a full stack 8 s on its way, 40 s with its upgrade and deletion."""
+    async with station(tmp_path, settings=Settings(tmp_path, time_scale=0)) as bench:
+        board = bench.hub.plug(1)
+        stack = bench.file("stack.bin", made(0x01180003, 391_636))
+        for argv in (
+            ["-startfus"],
+            ["-startfus"],
+            ["-fwupgrade", stack, "0x08094000", "startstack=0"],
+            ["-startwirelessstack"],
+        ):
+            _, output = await bench.program(*bench.connect(board), *argv)
+            if "-fwupgrade" in argv:
+                assert "Time elapsed during download operation: 00:00:08.0" in output
+        first, second, upgrade, start = (entry["modelled"] for entry in bench.journal("invocation"))
+    operator = PROFILES["fast-host-v2-1"].connect + 0.6
+    assert (first, second) == (pytest.approx(operator + 3 + 4.6, abs=0.3), pytest.approx(operator + 3, abs=0.3))
+    assert upgrade == pytest.approx(operator + 12 + 8.1 + 25, abs=0.5)
+    assert start == second
 
 
 @pytest.mark.parametrize("name", PROFILES)
