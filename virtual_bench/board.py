@@ -98,6 +98,7 @@ class Board:
         self.runs = 0  # of the programmer, so far
         self.plugging = 0  # how many times it was plugged in
         self.announced = False  # whether links tell of its serial port
+        self.options_asked = False  # whether the last run that did something did no more than set option bytes
         self.wedged = False  # the probe, until it is plugged in again
         self.holder: Holder | None = None
         self.serial_port: SerialPort | None = None

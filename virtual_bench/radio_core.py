@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 WORDS = 0x20010010  # where ST's operator leaves the two version words: the FUS's, then the stack's
 WINDOW = range(0x20010000, 0x20010100)
+GARBAGE = 0x130E0019  # is what a public report has read in the place of the stack's
+_STACK_WORD = WORDS + 4 - WINDOW.start
 
 
 class RadioCore:
@@ -65,8 +67,9 @@ class RadioCore:
     def memory(self, address: int, size: int, remains: bytes) -> bytes:
         """What stands in the window with the version words; without them the remains of something, the same every time."""
         window = bytearray(hashlib.shake_128(b"memory of " + remains).digest(len(WINDOW)))
+        window[_STACK_WORD : _STACK_WORD + 4] = GARBAGE.to_bytes(4, "little")
         if self._words_told:
             words = self.fus.to_bytes(4, "little") + (self.stack or 0).to_bytes(4, "little")
-            window[WORDS - WINDOW.start : WORDS - WINDOW.start + len(words)] = words
+            window[_STACK_WORD - 4 : _STACK_WORD + 4] = words
         start = address - WINDOW.start
         return bytes(window[start : start + size])

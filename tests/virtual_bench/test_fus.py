@@ -456,13 +456,24 @@ async def test_options_that_do_not_take_end_the_work(tmp_path: Path) -> None:
 
 
 async def test_the_work_is_the_phase_of_the_coprocessor(tmp_path: Path) -> None:
-    """From the first run to the read-back of the option bytes; later option bytes are the lock's."""
+    """From the first run to the read-back of the option bytes; whoever reads after that recognises a board."""
+    uid = ["-r32", "0x1FFF7590", "12"]
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
-        runs = [[*OPTIONS, "-startfus", *WORDS], ["-startwirelessstack"], TAKEN_BACK, ["-ob", "displ"], OPTIONS]
-        for argv in runs:
+        work = [[*OPTIONS, "-startfus", *WORDS], ["-startwirelessstack"], TAKEN_BACK, [*uid, "-ob", "displ"]]
+        for argv in [uid, *work, ["-startfus"], uid, TAKEN_BACK, ["-ob", "RDP=0xBB"], uid]:
             await bench.program(*bench.connect(board), *argv)
-        assert [entry["phase"] for entry in bench.journal("invocation")] == ["coprocessor"] * 4 + ["lock"]
+        phases = [entry["phase"] for entry in bench.journal("invocation")]
+    assert phases == ["recognise", *["coprocessor"] * 5, "recognise", "coprocessor", "lock", "recognise"]
+
+
+async def test_option_bytes_restored_after_work_that_failed_belong_to_it(tmp_path: Path) -> None:
+    """Also where they were never changed."""
+    async with station(tmp_path, fault("options_refused")) as bench:
+        board = bench.hub.plug(1)
+        for argv in (["-startfus"], TAKEN_BACK, ["-ob", "displ"]):
+            await bench.program(*bench.connect(board), *argv)
+        assert [entry["phase"] for entry in bench.journal("invocation")] == ["coprocessor"] * 3
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -17,6 +17,7 @@ from virtual_bench.programmer.commands import (
     Reset,
     Run,
     SetOptions,
+    Show,
     ShowFUSState,
     StartFUS,
     StartStack,
@@ -32,8 +33,14 @@ def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
     phases = [phase for action in line.actions if (phase := phase_of(action, line, board, directory))]
     if phases or any(isinstance(action, Reset | Run) for action in line.actions):
         return phases
-    reads_back = line.actions == [DisplayOptions()] and board.faults.phase is Phase.COPROCESSOR
+    reads_back = board.options_asked and board.faults.phase is Phase.COPROCESSOR
     return [Phase.COPROCESSOR if reads_back else Phase.RECOGNISE]
+
+
+def note_options(line: CommandLine, board: Board) -> None:
+    """A run that only reads, behind one that only sets option bytes, reads them back."""
+    if not all(isinstance(action, Show | DisplayOptions) for action in line.actions):
+        board.options_asked = all(isinstance(action, SetOptions) for action in line.actions)
 
 
 def phase_of(action: Action, line: CommandLine, board: Board, directory: Path) -> Phase | None:
@@ -56,8 +63,9 @@ def phase_of(action: Action, line: CommandLine, board: Board, directory: Path) -
 def _phase_of_options(action: SetOptions, line: CommandLine, board: Board) -> Phase:
     """Those that decide where the application boots from belong to work on the coprocessor, before and after it."""
     names = {option.name for name, _ in action.values if (option := BY_NAME.get(name.lower()))}
-    under_way = board.radio.boot_held or any(isinstance(other, FUSAction) for other in line.actions)
-    return Phase.COPROCESSOR if under_way and names and names <= BOOT else Phase.LOCK
+    under_way = board.radio.boot_held or board.faults.phase is Phase.COPROCESSOR
+    belongs = under_way or any(isinstance(other, FUSAction) for other in line.actions)
+    return Phase.COPROCESSOR if belongs and names and names <= BOOT else Phase.LOCK
 
 
 def _phase_of_write(action: Write, board: Board, directory: Path) -> Phase | None:

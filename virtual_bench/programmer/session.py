@@ -11,7 +11,7 @@ from virtual_bench.programmer.actions import Actions
 from virtual_bench.programmer.arguments import UsageError, parse
 from virtual_bench.programmer.commands import CommandLine, Connect
 from virtual_bench.programmer.connection import establish, free_board
-from virtual_bench.programmer.inference import phase_of, phases_of
+from virtual_bench.programmer.inference import note_options, phase_of, phases_of
 from virtual_bench.programmer.process import Failed, Process, Stopped
 from virtual_bench.programmer.stop import DEAF_TO, KILLED, PROBE_GONE, Stop
 
@@ -106,6 +106,7 @@ class Session:
         self._board = board = free_board(self._hub, connect)
         board.holder = process
         phases = phases_of(line, board, process.directory)
+        note_options(line, board)
         if phases:
             self._phase = phases[0]
             board.faults.enter(phases[0])
