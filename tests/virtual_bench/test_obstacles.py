@@ -173,8 +173,7 @@ async def test_a_listing_may_reset_a_board(tmp_path: Path, asked: list[str], *, 
     """If it connects to it, which `st-link-only` does not. What was in the chip's memory is gone."""
     async with station(tmp_path, fault("list_resets", "recognise")) as bench:
         board = bench.hub.plug(1)
-        await bench.program(*bench.connect(board), "-startfus")
-        await bench.program(*bench.connect(board), "-ob", "nSWboot0=1")
+        await bench.program(*bench.connect(board))
         assert board.core.state() == "halted"
         await listed(bench, board, *asked)
         assert (board.core.state() != "halted") is resets
