@@ -24,6 +24,7 @@ from station.domain.target import UID
 from station.faults import (
     CSRRejected,
     Fault,
+    KeyShared,
     PKIAnswerInvalid,
     PKIAuthorityWrong,
     PKIRefusedStation,
@@ -168,6 +169,18 @@ async def test_two_at_once_share_one_request(journal: Journal, csr: bytes) -> No
     async with relay(journal) as authority, asyncio.TaskGroup() as group:
         tasks = [group.create_task(authority.issue_dac(csr, UID_1)) for _ in range(3)]
     assert len({task.result() for task in tasks}) == 1
+    assert journal.lines == ["submitted", "asked", "issued"]
+
+
+async def test_two_boards_with_one_key_do_not_share_its_request(journal: Journal, csr: bytes) -> None:
+    """Also when the second one asks while the first one's answer is under way, which no journal knows of yet."""
+    async with relay(journal) as authority, asyncio.TaskGroup() as group:
+        first = group.create_task(authority.issue_dac(csr, UID_1))
+        await asyncio.sleep(0)  # it has asked
+        with pytest.raises(KeyShared) as caught:
+            await authority.issue_dac(csr, UID_2)
+    assert first.result().key == csr_key(csr)
+    assert caught.value.issued_to == str(UID_1)
     assert journal.lines == ["submitted", "asked", "issued"]
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.adapters.pki.enroller import Enroller, NotNow, Outcome
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
-from station.faults import CSRRejected, PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults import CSRRejected, KeyShared, PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
 from station.ports import IssuanceJournal
 
 # How often one board may meet each. After a lost answer every further request may buy a certificate that nobody uses.
@@ -45,6 +45,14 @@ class Limits:
         return _random.uniform(0.0, min(self.longest_pause, self.first_pause * 2.0 ** (asked - 1)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A request under way, and the board that it is for."""
+
+    uid: UID
+    task: asyncio.Task[Credentials]
+
+
 class Relay:
     """The PKI as a slot sees it (`ports.Authority`)."""
 
@@ -54,7 +62,7 @@ class Relay:
         self._journal = journal
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.at_once)
-        self._flights: dict[str, asyncio.Task[Credentials]] = {}
+        self._flights: dict[str, _Flight] = {}
 
     @classmethod
     @asynccontextmanager
@@ -66,10 +74,10 @@ class Relay:
         try:
             yield relay
         finally:
-            flights = list(relay._flights.values())
-            for flight in flights:
-                flight.cancel()
-            await asyncio.gather(*flights, return_exceptions=True)
+            tasks = [flight.task for flight in relay._flights.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def check(self) -> None:
         """Asks the PKI who it is, which changes nothing there; raises the fault that keeps the line from working."""
@@ -79,16 +87,22 @@ class Relay:
             raise PKIAuthorityWrong(self._enroller.url, expected)
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
-        """DAC and PAI for the key in the request, which has been checked; the same key gets the same DAC."""
+        """DAC and PAI for the key in the request, which has been checked; the same key of the same board gets the same DAC.
+
+        Raises `KeyShared` when another board has the key, or is about to get a DAC for it.
+        """
         key = csr_key(csr)
-        if key not in self._flights:
+        flight = self._flights.get(key)
+        if flight is None:
             # A bare task and a shield, because a request outlives the board that asked: when the board is pulled, the
             # answer is awaited all the same and written down, so that no certificate is lost; and the next attempt
             # with the same key joins it, instead of buying another.
-            flight = asyncio.create_task(self._obtain(key, csr, uid), name=f"relay {key[:8]}")
-            flight.add_done_callback(lambda ended: self._landed(key, ended))
-            self._flights[key] = flight
-        return await asyncio.shield(self._flights[key])
+            task = asyncio.create_task(self._obtain(key, csr, uid), name=f"relay {key[:8]}")
+            task.add_done_callback(lambda ended: self._landed(key, ended))
+            flight = self._flights[key] = _Flight(uid, task)
+        if flight.uid != uid:  # two boards with one key, as a random source that is stuck makes them
+            raise KeyShared(key, str(flight.uid))
+        return await asyncio.shield(flight.task)
 
     def _landed(self, key: str, flight: asyncio.Task[Credentials]) -> None:
         del self._flights[key]
