@@ -309,6 +309,15 @@ class Recipe:
             return False
         return True
 
+    def firmware_stands(self, identity: Identity) -> bool:
+        """Whether a returning board got this recipe's operational firmware last, which can prove that it is still there.
+
+        What the ledger remembers proves nothing of a flash that anybody can write.
+        """
+        last = identity.confirmation
+        is_ours = last is not None and not last.touched and self.operational_image.sha256 in last.images
+        return is_ours and bool(self.operational_answers)
+
     def delivered(self, identity: Identity, flash: bytes, at: datetime) -> Delivered:
         """What somebody else put behind this unit's factory data, if a commissioner would take it."""
         assert self.delivery is not None

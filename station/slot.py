@@ -210,7 +210,7 @@ class Slot:
             case recipe:
                 job = Job(bench, recipe, self._authority, journal)
                 unit = await recognise(job)
-                procedure = _procedure_for(recipe, unit)
+                procedure = procedure_for(recipe, unit)
                 await journal.record(ProcedureChosen(procedure.__name__))
                 await procedure(job, unit)
 
@@ -262,13 +262,14 @@ class Slot:
         )
 
 
-def _procedure_for(recipe: Recipe, unit: Recognised) -> Procedure:
-    """A board that cannot be read was confirmed and locked by this line."""
-    confirmed, readable = unit.identity.confirmed, unit.target.readable
+def procedure_for(recipe: Recipe, unit: Recognised) -> Procedure:
+    """A board that cannot be read was confirmed and locked by this line. Else the firmware must be the recipe's, too."""
+    readable = unit.target.readable
+    finished = unit.identity.confirmed and (not readable or recipe.firmware_stands(unit.identity))
     if recipe.delivery is not None:
         if readable and not recipe.holds_delivered(unit.identity, unit.flash, datetime.now(UTC)):
             return provision_by_partner
-        return reconfirm if confirmed else finish
+        return reconfirm if finished else finish
     if readable and not recipe.holds_certificate(unit.identity, unit.flash):
         return provision
-    return reconfirm if confirmed else redeliver
+    return reconfirm if finished else redeliver

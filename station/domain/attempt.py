@@ -32,6 +32,7 @@ class Phase(StrEnum):
     VOID = "void"
 
 
+FLASHING = frozenset({Phase.COPROCESSOR, Phase.FLASH_DATA, Phase.FLASH_PROVISIONER, Phase.FLASH_OPERATIONAL})
 VERDICTS = {Phase.PASSED: "pass", Phase.FAILED: "fail", Phase.VOID: "void"}
 
 

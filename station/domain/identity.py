@@ -115,6 +115,17 @@ class GivenIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """An attempt has found all on the board that was intended, with images of these SHA-256.
+
+    `touched` tells that a step which flashes has begun since, whatever became of it, be it a laboratory's.
+    """
+
+    images: frozenset[str]
+    touched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Belongs to one board for ever, over all attempts. `ordinal` counts the identities of this ledger from 1."""
 
@@ -128,6 +139,8 @@ class Identity:
     credentials: Credentials | None = None
     """The certificate that was issued for this board."""
     rotating_device_id: str | None = field(default=None, repr=False)
+    confirmation: Confirmation | None = None
+    """The last one, if there is any."""
 
     @property
     def confirmed(self) -> bool:

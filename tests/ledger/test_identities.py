@@ -12,10 +12,21 @@ from sqlalchemy.exc import IntegrityError
 
 from station.adapters.ledger import Ledger, sqlite, tables
 from station.adapters.ledger.reader import LedgerReader
-from station.domain.attempt import FactoryDataWritten, Failed, Phase
+from station.domain.attempt import Confirmed, FactoryDataWritten, Failed, LaboratoryUnit, Phase
 from station.domain.identity import IdentityState, Lot
 from station.faults import LotExhausted, SerialNumberTaken
-from tests.ledger.bench import Secrets, begun, certified, execute, onboarding, passed, recipe_with, recognised, rows
+from tests.ledger.bench import (
+    RECIPE,
+    Secrets,
+    begun,
+    certified,
+    execute,
+    onboarding,
+    passed,
+    recipe_with,
+    recognised,
+    rows,
+)
 
 
 def state(path: Path, board: int) -> IdentityState:
@@ -47,6 +58,35 @@ async def test_the_same_board_has_the_same_identity_for_ever(path: Path, secrets
     assert again.secrets == first.secrets == onboarding(1001)
     assert again.rotating_device_id == first.rotating_device_id
     assert secrets.taken == 1
+
+
+async def test_a_board_is_touched_when_flashing_began_after_it_was_confirmed(ledger: Ledger, secrets: Secrets) -> None:
+    """Whatever became of that attempt, and a laboratory's counts; the next confirmation is news again."""
+
+    async def touched() -> bool:
+        confirmation = (await recognised(await begun(ledger, secrets), board=7)).confirmation
+        assert confirmation is not None
+        assert confirmation.images == {image.sha256 for image in RECIPE.images}
+        return confirmation.touched
+
+    assert (await recognised(await begun(ledger, secrets), board=7)).confirmation is None
+    await passed(await begun(ledger, secrets), board=7)
+    assert not await touched()
+    journal = await begun(ledger, secrets)
+    await recognised(journal, board=7)
+    async with journal.step(Phase.FLASH_DATA):
+        pass
+    assert await touched()
+    await passed(await begun(ledger, secrets), board=7)
+    assert not await touched()
+    laboratory = await begun(ledger, secrets)
+    await recognised(laboratory, board=7)
+    await laboratory.record(LaboratoryUnit())
+    for step in (Phase.FLASH_DATA, Phase.CONFIRM):
+        async with laboratory.step(step):
+            pass
+    await laboratory.record(Confirmed())
+    assert await touched()
 
 
 async def test_every_unit_has_a_rotating_device_id_of_its_own(ledger: Ledger, secrets: Secrets) -> None:

@@ -126,6 +126,24 @@ def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standin
         assert len(json.loads(standing.station("units", "show", str(slot.uid), "--json"))["certificates"]) == 1
 
 
+def test_a_unit_that_was_begun_anew_is_not_taken_for_the_one_that_passed(standing: Standing) -> None:
+    """It passed, lost its factory data, and was pulled with the provisioning firmware in it: that must be replaced."""
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.state == "pass")
+    standing.bench("unplug", "1")
+    standing.wait(1, lambda slot: slot.state == "empty")
+    standing.bench("fault", "--board", "1", "--at", "recognise", "--what", "factory_data_erased")
+    standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "unplug")
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.probe is not None)
+    standing.wait(1, lambda slot: slot.state == "empty")
+    standing.bench("plug", "1")
+    again = standing.wait(1, lambda slot: slot.verdict is not None)
+    assert again.state == "pass"
+    assert story(standing, again.uid) == ["provision pass", "provision void", "redeliver pass"]
+    assert len(issued(standing)) == 1
+
+
 def test_no_part_of_a_key_stays_in_the_chips_memory(standing: Standing, tmp_path: Path) -> None:
     """Neither while the provisioning firmware runs that made it, nor under the operational firmware."""
     standing.bench("fault", "--board", "1", "--at", "deliver", "--what", "mute")

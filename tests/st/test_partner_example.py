@@ -41,7 +41,10 @@ def partner(folder: Path) -> Iterator[Path]:
 
 
 def test_every_board_gets_a_dac_of_its_own_once(tmp_path: Path) -> None:
-    """They are production units as far as the ledger is concerned; plugged in again they are only confirmed."""
+    """They are production units as far as the ledger is concerned.
+
+    When the line is run again, only their firmware is written anew: nobody has said what it answers.
+    """
     with desk_with(tmp_path, 3) as desk, partner(tmp_path) as script:
         line = (
             f"--provisioning 1 --json Provisioning_FactoryData.json --m4_provisioning {IMAGES}/provisioning-flash.bin "
@@ -59,7 +62,7 @@ def test_every_board_gets_a_dac_of_its_own_once(tmp_path: Path) -> None:
         assert ledger.execute("SELECT state, count(*) FROM identity GROUP BY state").fetchall() == [("passed", 3)]
         chosen = ledger.execute("SELECT body FROM event WHERE type = 'ProcedureChosen' ORDER BY id").fetchall()
     procedures = [json.loads(body)["procedure"] for (body,) in chosen]
-    assert procedures == ["provision_by_partner"] * 3 + ["reconfirm"] * 3
+    assert procedures == ["provision_by_partner"] * 3 + ["finish"] * 3
 
 
 def test_a_root_that_nobody_trusts_is_not_a_pass(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from station.adapters.ledger import events, issuance, tables
-from station.domain.attempt import Event, LaboratoryUnit
+from station.domain.attempt import FLASHING, Confirmed, Event, LaboratoryUnit, StepStarted
 from station.domain.identity import (
     REACHED_BY,
+    Confirmation,
     Identity,
     IdentityState,
     Lot,
@@ -57,6 +58,7 @@ def find(connection: Connection, uid: UID) -> Identity | None:
         ),
         manufacturing_date=row.manufacturing_date,
         rotating_device_id=row.rotating_device_id,
+        confirmation=_confirmation(connection, uid),
     )
 
 
@@ -114,7 +116,7 @@ def advance(connection: Connection, uid: UID | None, event: Event) -> None:
 
 def rebuild(connection: Connection) -> None:
     """Every identity's state, from the events of all its attempts."""
-    laboratory = select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__)
+    laboratory = _of_laboratory()
     for uid in connection.scalars(select(_identity.c.uid)).all():
         journal = select(_event.c.type, _event.c.body).join_from(_event, _attempt).where(_attempt.c.uid == uid)
         journal = journal.where(_attempt.c.id.not_in(laboratory))
@@ -122,6 +124,23 @@ def rebuild(connection: Connection) -> None:
         for row in connection.execute(journal.order_by(_event.c.id)):
             state = advanced(state, events.event(row.type, row.body))
         connection.execute(update(_identity).where(_identity.c.uid == uid), {"state": state.value})
+
+
+def _of_laboratory() -> Select[int]:
+    return select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__)
+
+
+def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
+    of_board = select(_event.c.id, _attempt.c.images).join_from(_event, _attempt).where(_attempt.c.uid == str(uid))
+    latest = of_board.order_by(_event.c.id.desc()).limit(1)
+    production = _attempt.c.id.not_in(_of_laboratory())
+    confirmed = connection.execute(latest.where(_event.c.type == Confirmed.__name__, production)).first()
+    if confirmed is None:
+        return None
+    flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
+    later = latest.where(_event.c.type == StepStarted.__name__, flashes, _event.c.id > confirmed.id)
+    touched = connection.execute(later).first() is not None
+    return Confirmation(frozenset(confirmed.images.values()), touched)
 
 
 def _next_index(connection: Connection, lot: Lot) -> int:

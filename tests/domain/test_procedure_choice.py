@@ -1,0 +1,56 @@
+"""Which procedure a board gets, by what the ledger knows and its flash holds."""
+
+from dataclasses import replace
+
+import pytest
+
+from station.domain.identity import Confirmation, IdentityState
+from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, Target
+from station.matter import factory_data
+from station.ports import Recognised
+from station.recipe import Recipe
+from station.slot import procedure_for
+from tests.domain.test_recipe import IDENTITY, PLAIN, finished
+
+ANSWERS = replace(PLAIN, operational_answers=frozenset({"identity", "proof"}))
+WHOLE = factory_data.encode(finished(PLAIN)).ljust(0x4000, b"\xff")
+EMPTY = b"\xff" * 0x4000
+OURS = Confirmation(frozenset(image.sha256 for image in PLAIN.images))
+OF_ANOTHER_VERSION = Confirmation(frozenset({"5e" * 32}))
+TOUCHED = replace(OURS, touched=True)
+
+
+def chosen(recipe: Recipe, flash: bytes, confirmation: Confirmation | None, protection: int = RDP_LEVEL_0) -> str:
+    """The procedure for a board that has its certificate, and, if it was confirmed, has passed."""
+    state = IdentityState.CERTIFIED if confirmation is None else IdentityState.PASSED
+    identity = replace(IDENTITY, state=state, confirmation=confirmation)
+    target = Target(IDENTITY.uid, 0x495, "Rev Y", 3300, protection, "V3J15M6", "2.19.0")
+    return procedure_for(recipe, Recognised(target, identity, flash)).__name__
+
+
+def test_a_unit_that_has_passed_is_reconfirmed() -> None:
+    """Its factory data is whole, and its firmware can prove that it is there."""
+    assert chosen(ANSWERS, WHOLE, OURS) == "reconfirm"
+    assert chosen(ANSWERS, WHOLE, None) == "redeliver"
+
+
+def test_a_unit_without_its_factory_data_is_provisioned() -> None:
+    """Whether it has passed before or not."""
+    assert chosen(ANSWERS, EMPTY, OURS) == "provision"
+    assert chosen(ANSWERS, EMPTY, None) == "provision"
+
+
+@pytest.mark.parametrize("confirmation", [TOUCHED, OF_ANOTHER_VERSION])
+def test_a_unit_with_another_firmware_is_given_the_recipes(confirmation: Confirmation) -> None:
+    """Flashing has begun since it was confirmed, or the recipe has another image than then."""
+    assert chosen(ANSWERS, WHOLE, confirmation) == "redeliver"
+
+
+def test_firmware_that_says_nothing_is_written_again() -> None:
+    """Nothing else would show that it is still there."""
+    assert chosen(PLAIN, WHOLE, OURS) == "redeliver"
+
+
+def test_a_locked_unit_is_reconfirmed() -> None:
+    """Nobody can have changed it, and the line cannot either."""
+    assert chosen(PLAIN, b"", OURS, RDP_LEVEL_1) == "reconfirm"
