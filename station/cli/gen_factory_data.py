@@ -16,6 +16,7 @@ from station import trust_files
 from station.adapters import logs, partner_script
 from station.adapters.hotplug import links
 from station.batch import Batch, Outcome, slot_name
+from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
 from station.faults import Fault, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable
@@ -72,7 +73,7 @@ def _work(typed: Typed) -> int:
         _say("Dry run: no board was touched.")
         return DONE
     state = typed.state or _state_folder()
-    os.umask(0o077)  # what is written from here on holds factory data
+    keep_private()
     with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False):
         outcomes = uvloop.run(_judged(work, found, state, typed.devices.absolute(), boards))
     if typed.keep:

@@ -1,13 +1,12 @@
 """`station run`: the daemon in the foreground, for systemd or a terminal."""
 
-import os
-
 import uvloop
 
 from station import config as configuration
 from station import works
 from station.adapters import logs
 from station.cli.places import ConfigOption, config_path
+from station.cli.privacy import keep_private
 
 
 def run(config: ConfigOption = None) -> None:
@@ -20,7 +19,7 @@ def run(config: ConfigOption = None) -> None:
 
     loaded = configuration.load(config_path(config))
     work = works.load(loaded)
-    os.umask(0o077)  # what the programmer writes for us holds factory data
+    keep_private()  # what the programmer writes for us holds factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
     with logs.configured(loaded.log.level, loaded.log.file):
         uvloop.run(daemon.run(loaded, work))

@@ -100,6 +100,12 @@ def test_sigterm_leaves_nothing_running(standing: Standing) -> None:
     assert programmers.returncode == 1
 
 
+def test_a_crash_would_write_no_memory_to_a_disk(standing: Standing) -> None:
+    """The daemon's memory holds passcodes and the key to the PKI."""
+    limits = Path(f"/proc/{standing.line.processes['daemon'].pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
+
+
 def test_a_unit_that_has_passed_is_reconfirmed(standing: Standing) -> None:
     """It passes again, nothing is written into it, and no second certificate is bought for it."""
     standing.bench("plug", "1")
