@@ -7,15 +7,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader, Orphan
+from station.domain import target as board
 from station.domain.credentials import Credentials
-from station.faults import CredentialsInvalid, KeyShared
+from station.faults import CredentialsInvalid, KeyChanged, KeyShared
 from tests.ledger.bench import Secrets, begun, credentials, recognised, rows, target
 
 UID, OTHER_UID = target(1).uid, target(2).uid
 
 
-async def issued(ledger: Ledger, answer: Credentials) -> None:
-    await ledger.submitted(answer.key, b"CSR", UID)
+async def issued(ledger: Ledger, answer: Credentials, uid: board.UID = UID) -> None:
+    await ledger.submitted(answer.key, b"CSR", uid)
     await ledger.record_issued(answer.key, answer)
 
 
@@ -36,6 +37,17 @@ async def test_a_key_belongs_to_one_board(ledger: Ledger) -> None:
     await issued(ledger, answer)
     with pytest.raises(KeyShared):
         await ledger.issued(answer.key, OTHER_UID)
+
+
+async def test_a_board_has_one_key(ledger: Ledger, path: Path) -> None:
+    """Two boards that show one UID at the same time do not both get a certificate; what was issued is listed."""
+    first, second = credentials(1), credentials(2)
+    for answer in (first, second):
+        await ledger.submitted(answer.key, b"CSR", UID)
+    await ledger.record_issued(first.key, first)
+    with pytest.raises(KeyChanged):
+        await ledger.record_issued(second.key, second)
+    assert [orphan.key for orphan in LedgerReader(path).orphans()] == [second.key]
 
 
 async def test_a_request_is_durable_before_it_leaves(ledger: Ledger, path: Path) -> None:
@@ -89,7 +101,7 @@ async def test_a_serial_number_that_comes_twice_is_refused(ledger: Ledger, path:
     """A PKI that repeats itself pauses the line, and its answer stays without effect."""
     await issued(ledger, credentials(1))
     with pytest.raises(CredentialsInvalid, match="serial number 01 was issued before"):
-        await issued(ledger, credentials(1))
+        await issued(ledger, credentials(1), OTHER_UID)
     assert rows(path, "SELECT count(*) FROM certificate") == [(1,)]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from station.adapters.ledger import tables
 from station.domain.credentials import Credentials
 from station.domain.target import UID
-from station.faults import CredentialsInvalid, KeyShared
+from station.faults import CredentialsInvalid, KeyChanged, KeyShared
 
 _request, _certificate = tables.pki_request, tables.certificate
 
@@ -39,7 +39,20 @@ def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime)
 
 
 def issue(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
-    """The answer to the last request. Raises `CredentialsInvalid` when its serial number is not new."""
+    """The answer to the last request. Raises `CredentialsInvalid` when its serial number is not new.
+
+    Raises `KeyChanged` when the board has a certificate for another key, as two boards that show one UID at once would
+    get; the request stays without an answer then, and is listed.
+    """
+    asked = select(func.max(_request.c.id)).where(_request.c.key == key, _request.c.outcome.is_(None)).scalar_subquery()
+    uid = select(_request.c.uid).where(_request.c.id == asked).scalar_subquery()
+    other = select(_certificate.c.key).join_from(_certificate, _request).where(_request.c.uid == uid)
+    if (there := connection.scalar(other.where(_certificate.c.key != key))) is not None:
+        raise KeyChanged(key, there)
+    _enter(connection, key, credentials, at)
+
+
+def _enter(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
     serial_number = credentials.dac_serial_number
     if connection.execute(select(_certificate.c.key).where(_certificate.c.dac_serial_number == serial_number)).first():
         raise CredentialsInvalid("RFC 5280 4.1.2.2", f"serial number {serial_number} was issued before")
@@ -65,7 +78,7 @@ def adopt(connection: Connection, credentials: Credentials, uid: UID, at: dateti
     key = credentials.key
     if find(connection, key, uid) is None:
         connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": b"", "submitted_at": at})
-        issue(connection, key, credentials, at)
+        _enter(connection, key, credentials, at)
 
 
 def reject(connection: Connection, key: str, reason: str, at: datetime) -> None:
