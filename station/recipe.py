@@ -309,6 +309,20 @@ class Recipe:
             return False
         return True
 
+    def would_lose_its_key(self, identity: Identity, flash: bytes) -> bool:
+        """Whether a confirmed unit is not as this recipe makes it, and still has its certificate and key.
+
+        It may be another recipe's: new factory data would take the place of a key that nobody can make again.
+        """
+        last, issued = identity.confirmation, identity.credentials
+        if last is None or last.touched or issued is None or self.holds_certificate(identity, flash):
+            return False
+        try:
+            found = factory_data.decode_readback(flash).records
+        except UnitFault:
+            return False
+        return found.get(Tag.DEVICE_ATTESTATION_CERTIFICATE) == issued.dac
+
     def firmware_stands(self, identity: Identity) -> bool:
         """Whether a returning board got this recipe's operational firmware last, which can prove that it is still there.
 

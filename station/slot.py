@@ -263,9 +263,14 @@ class Slot:
 
 
 def procedure_for(recipe: Recipe, unit: Recognised) -> Procedure:
-    """A board that cannot be read was confirmed and locked by this line. Else the firmware must be the recipe's, too."""
+    """A board that cannot be read was confirmed and locked by this line. Else the firmware must be the recipe's, too.
+
+    A unit that was confirmed as another product is reconfirmed, which it fails: its factory data is all that it has.
+    """
     readable = unit.target.readable
     finished = unit.identity.confirmed and (not readable or recipe.firmware_stands(unit.identity))
+    if readable and recipe.would_lose_its_key(unit.identity, unit.flash):
+        return reconfirm
     if recipe.delivery is not None:
         if readable and not recipe.holds_delivered(unit.identity, unit.flash, datetime.now(UTC)):
             return provision_by_partner

@@ -7,6 +7,7 @@ import pytest
 from station.domain.identity import Confirmation, IdentityState
 from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, Target
 from station.matter import factory_data
+from station.matter.factory_data import Tag
 from station.ports import Recognised
 from station.recipe import Recipe
 from station.slot import procedure_for
@@ -49,6 +50,15 @@ def test_a_unit_with_another_firmware_is_given_the_recipes(confirmation: Confirm
 def test_firmware_that_says_nothing_is_written_again() -> None:
     """Nothing else would show that it is still there."""
     assert chosen(PLAIN, WHOLE, OURS) == "redeliver"
+
+
+def test_a_unit_of_another_recipe_keeps_its_key() -> None:
+    """It fails, untouched: as long as its certificate stands there and nobody has begun to replace it."""
+    other = replace(ANSWERS, product_id=0x8005, product={**PLAIN.product, Tag.PRODUCT_ID: b"\x05\x80"})
+    assert chosen(other, WHOLE, OURS) == "reconfirm"
+    assert chosen(other, WHOLE, OF_ANOTHER_VERSION) == "reconfirm"
+    assert chosen(other, WHOLE, TOUCHED) == "provision"
+    assert chosen(other, EMPTY, OURS) == "provision"
 
 
 def test_a_locked_unit_is_reconfirmed() -> None:
