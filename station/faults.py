@@ -162,6 +162,15 @@ class KeyChanged(UnitFault):
 
 
 @dataclass(eq=False)
+class CertificateUnfit(UnitFault):
+    """The certificate that the board was given before is not one for this recipe and this PKI: it may be another product's."""
+
+    code = "board.certificate_unfit"
+    rule: str
+    reason: str
+
+
+@dataclass(eq=False)
 class KeyShared(UnitFault):
     """The board holds the key of another board: one of them is a copy."""
 

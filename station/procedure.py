@@ -83,6 +83,7 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
         csr = await board.make_csr()
         job.recipe.check_csr(csr)
         job.recipe.check_same_key(unit.identity, csr)
+        job.recipe.check_known_certificate(unit.identity, csr, datetime.now(UTC))
         await job.ledger.record(CSRReceived.of(csr))
 
     async with job.ledger.step(Phase.RELAY_TO_PKI):

@@ -19,6 +19,8 @@ from station.domain.identity import GivenIdentity, Identity, Lot
 from station.domain.target import RDP_LEVEL_2, UID, Region, Target
 from station.faults import (
     BoardSwapped,
+    CertificateUnfit,
+    CredentialsInvalid,
     Fault,
     KeyChanged,
     KeyStorageWrong,
@@ -298,6 +300,15 @@ class Recipe:
         """A board that was given a certificate offers the key of that certificate, for ever."""
         if identity.credentials is not None and csr_key(csr) != identity.credentials.key:
             raise KeyChanged(csr_key(csr), identity.credentials.key)
+
+    def check_known_certificate(self, identity: Identity, csr: bytes, at: datetime) -> None:
+        """What the PKI issued for this board before must fit; that it does not says nothing of the PKI, as a new one would."""
+        if identity.credentials is None:
+            return
+        try:
+            self.check_credentials(csr, identity.credentials, at)
+        except CredentialsInvalid as exc:
+            raise CertificateUnfit(exc.rule, exc.reason) from exc
 
     def holds_certificate(self, identity: Identity, flash: bytes) -> bool:
         """Whether a returning board's factory data is whole: all that was intended, with its certificate and key."""

@@ -15,6 +15,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
 from station.domain.target import UID, Target
 from station.faults import (
+    CertificateUnfit,
     KeyChanged,
     KeyStorageWrong,
     OperationalIdentityWrong,
@@ -25,9 +26,9 @@ from station.faults import (
 from station.matter import factory_data, onboarding
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
-from station.recipe import KeyStorage, Recipe, Strings
+from station.recipe import KeyStorage, Recipe, Strings, TrustAnchors
 from tests.ledger.bench import RECIPE
-from tests.matter.forge import DAC, PAI
+from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
 from tests.matter.forge_unit import EXAMINATION, RECORDS
 
 READ_AS_STRINGS = (Tag.VENDOR_NAME, Tag.PRODUCT_NAME, Tag.SERIAL_NUMBER)
@@ -171,6 +172,18 @@ def test_a_board_with_another_key_than_it_had_is_refused() -> None:
     with pytest.raises(KeyChanged):
         PLAIN.check_same_key(IDENTITY, request())
     PLAIN.check_same_key(replace(IDENTITY, credentials=None), request())
+
+
+def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
+    """The PKI has done nothing wrong, and the line goes on."""
+    subject = x509.Name([])
+    signed = x509.CertificateSigningRequestBuilder(subject).sign(DAC_KEY, hashes.SHA256()).public_bytes(Encoding.DER)
+    ours = replace(PLAIN, anchors=TrustAnchors(PAI.der, PAA.der))
+    ours.check_known_certificate(IDENTITY, signed, EXAMINATION.at)
+    ours.check_known_certificate(replace(IDENTITY, credentials=None), signed, EXAMINATION.at)
+    with pytest.raises(CertificateUnfit) as caught:
+        replace(ours, product_id=0x8005).check_known_certificate(IDENTITY, signed, EXAMINATION.at)
+    assert caught.value.rule == "P3"
 
 
 def test_a_firmware_that_keeps_its_key_elsewhere_stops_the_line() -> None:
