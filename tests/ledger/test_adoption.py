@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.ledger.ledger import Ledger
@@ -47,6 +48,22 @@ async def test_a_partners_certificate_is_the_boards_from_then_on(tmp_path: Path)
     assert identity.credentials == found
 
 
+async def test_a_new_certificate_for_the_same_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    """The partner delivered again: the board is held against what it has now, and both are in its story."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    old, new = credentials(0x0B, key), credentials(0x0C, key)
+    async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
+        for found in (old, new):
+            journal = await begun(ledger, Secrets())
+            await recognised(journal, 7)
+            await provisioned(journal, 7, found)
+        identity = await recognised(await begun(ledger, Secrets()), 7)
+    assert identity.credentials == new
+    story = LedgerReader(tmp_path / "ledger.sqlite").unit(identity.serial_number)
+    assert story is not None
+    assert [each.summary.dac_serial_number for each in story.attempts] == ["0B", "0C", None]
+
+
 async def test_a_key_on_two_boards_is_a_fault(tmp_path: Path) -> None:
     """A partner's script that gives every board the same certificate is found out by the second board."""
     found = credentials(0x0B)
@@ -69,6 +86,9 @@ async def test_the_development_certificate_makes_a_laboratorys_unit(tmp_path: Pa
             await recognised(journal, board)
             await provisioned(journal, board, Credentials(dac, pai))
             assert journal.attempt.laboratory
+            states = rows(tmp_path / "ledger.sqlite", "SELECT DISTINCT state FROM identity")
+            assert states == [("on_board",)]
+        await ledger.rebuild()  # the same from the events: the lot's identity stood on the board before it was known
     states = rows(tmp_path / "ledger.sqlite", "SELECT state, count(*) FROM identity GROUP BY state")
     assert states == [("on_board", 2)]
     totals = LedgerReader(tmp_path / "ledger.sqlite").totals()

@@ -116,13 +116,15 @@ def advance(connection: Connection, uid: UID | None, event: Event) -> None:
 
 def rebuild(connection: Connection) -> None:
     """Every identity's state, from the events of all its attempts."""
-    laboratory = _of_laboratory()
     for uid in connection.scalars(select(_identity.c.uid)).all():
-        journal = select(_event.c.type, _event.c.body).join_from(_event, _attempt).where(_attempt.c.uid == uid)
-        journal = journal.where(_attempt.c.id.not_in(laboratory))
-        state = IdentityState.RESERVED
-        for row in connection.execute(journal.order_by(_event.c.id)):
-            state = advanced(state, events.event(row.type, row.body))
+        journal = select(_event.c.attempt_id, _event.c.type, _event.c.body).join_from(_event, _attempt)
+        state, laboratory = IdentityState.RESERVED, set[int]()
+        for row in connection.execute(journal.where(_attempt.c.uid == uid).order_by(_event.c.id)):
+            event = events.event(row.type, row.body)
+            if isinstance(event, LaboratoryUnit):
+                laboratory.add(row.attempt_id)  # from here on; what it did before was production's
+            if row.attempt_id not in laboratory:
+                state = advanced(state, event)
         connection.execute(update(_identity).where(_identity.c.uid == uid), {"state": state.value})
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from station.adapters.ledger import tables
 from station.domain.credentials import Credentials
@@ -73,10 +73,14 @@ def _enter(connection: Connection, key: str, credentials: Credentials, at: datet
 def adopt(connection: Connection, credentials: Credentials, uid: UID, at: datetime) -> None:
     """A certificate that somebody else than the station put on this board: from now on it is this board's.
 
-    Raises `KeyShared` when the key is another board's, `CredentialsInvalid` when its serial number is another key's.
+    A second one for the same key takes the place of the first, of which the journal tells. Raises `KeyShared` when the
+    key is another board's, `CredentialsInvalid` when its serial number is not new.
     """
     key = credentials.key
-    if find(connection, key, uid) is None:
+    known = find(connection, key, uid)
+    if known != credentials:
+        if known is not None:
+            connection.execute(delete(_certificate).where(_certificate.c.key == key))
         connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": b"", "submitted_at": at})
         _enter(connection, key, credentials, at)
 
