@@ -8,7 +8,10 @@ import importlib.util
 import inspect
 import json
 import os
+import select
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +38,7 @@ class Board(NamedTuple):
 
 def main(script: str, result: str, *board: str) -> None:
     """Tells the script's entry point the board, and the pipe how it ended. Without a board it only looks at the script."""
+    threading.Thread(target=_end_with_station, args=(int(result),), daemon=True).start()
     try:
         entry = _entry(Path(script))
         outcome = _run(entry, Board(*board)) if board else {"ok": True, "message": entry.__name__}
@@ -46,6 +50,17 @@ def main(script: str, result: str, *board: str) -> None:
     sys.stdout.flush()
     with os.fdopen(int(result), "w", encoding="utf-8") as pipe:
         json.dump(outcome, pipe)
+
+
+def _end_with_station(result: int) -> None:
+    """Kills this process and what it started when nobody reads the pipe any more: the station was killed.
+
+    The next one gives the board a new attempt, in which a script of the last one must not interfere.
+    """
+    pipe = select.poll()
+    pipe.register(result, 0)  # an end without readers is told even so
+    pipe.poll()
+    os.killpg(0, signal.SIGKILL)
 
 
 def _run(entry: Callable[..., object], board: Board) -> dict[str, object]:

@@ -1,7 +1,9 @@
 """A partner's script in a process of its own: ST's interface, ours, and every way in which a script can go wrong."""
 
 import asyncio
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,32 @@ async def test_what_a_script_started_is_stopped_with_it(desk: Desk) -> None:
     await desk.stuck(script, left.exists)
     status = Path(f"/proc/{left.read_text()}/status")
     assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+async def test_a_script_ends_with_a_station_that_is_killed(desk: Desk) -> None:
+    """Else it would go on with the board, while the next station gives it a new attempt."""
+    up = desk.folder / "up"
+    script = desk.script(
+        "import os, pathlib, time",
+        "def Provisioning(provision_mode, header, port):",
+        f"    pathlib.Path({str(up)!r} + '.new').write_text(str(os.getpid()))",
+        f"    pathlib.Path({str(up)!r} + '.new').rename({str(up)!r})",
+        "    time.sleep(600)",
+    )
+    program = (
+        "import asyncio, pathlib; from station.adapters.partner_script import PartnerScript; "
+        f"asyncio.run(PartnerScript(pathlib.Path({str(script)!r}), False, '', '', 600, asyncio.Event(), print).deliver())"
+    )
+    station = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=SCRIPTS.parents[2])
+    async with asyncio.timeout(60):
+        while not up.exists():
+            await asyncio.sleep(0.01)
+        station.kill()
+        await station.wait()
+        status = Path(f"/proc/{up.read_text()}/stat")
+        with suppress(FileNotFoundError, ProcessLookupError):
+            while status.read_text().rpartition(")")[2].split()[0] != "Z":
+                await asyncio.sleep(0.01)
 
 
 async def test_every_name_of_sts_common_module(desk: Desk) -> None:
