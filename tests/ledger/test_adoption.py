@@ -91,7 +91,9 @@ async def test_the_development_certificate_makes_a_laboratorys_unit(tmp_path: Pa
         await ledger.rebuild()  # the same from the events: the lot's identity stood on the board before it was known
     states = rows(tmp_path / "ledger.sqlite", "SELECT state, count(*) FROM identity GROUP BY state")
     assert states == [("on_board", 2)]
-    totals = LedgerReader(tmp_path / "ledger.sqlite").totals()
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [(unit.verdict, unit.dac_serial_number, unit.attempts) for unit in reader.units()] == [(None, None, 1)] * 2
+    totals = reader.totals()
     assert (totals.passed, totals.laboratory, totals.judged, totals.passed_first) == (2, 2, 0, 0)
 
 

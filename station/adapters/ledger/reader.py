@@ -41,7 +41,7 @@ class AttemptSummary:
 
 @dataclass(frozen=True, slots=True)
 class UnitSummary:
-    """One identity and the board that has it; verdict and fault are those of its last attempt."""
+    """One identity and the board that has it; verdict and fault are those of its last attempt that was no laboratory's."""
 
     uid: str
     serial_number: str
@@ -186,12 +186,13 @@ class LedgerReader:
 
 
 def _units() -> Select[*tuple[object, ...]]:
-    with_dac = case((_attempt.c.dac_serial_number.is_not(None), _attempt.c.id))
+    production = _attempt.c.id.not_in(select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__))
+    with_dac = case((production & _attempt.c.dac_serial_number.is_not(None), _attempt.c.id))
     runs = (
         select(
             _attempt.c.uid,
             func.count().label("attempts"),
-            func.max(_attempt.c.id).label("last"),
+            func.max(case((production, _attempt.c.id))).label("last"),
             func.max(with_dac).label("last_with_dac"),
         )
         .group_by(_attempt.c.uid)
