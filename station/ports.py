@@ -74,8 +74,8 @@ class Programmer(Protocol):
     def invocation(self, *actions: Write | Region) -> AbstractAsyncContextManager[Invocation]:
         """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
 
-    async def lock(self, lock: Lock) -> None:
-        """Sets the option bytes and reads them back in a second connection; raises `LockUnproven`."""
+    async def lock(self, lock: Lock, uid: UID) -> None:
+        """Sets the option bytes and reads them back, of this board, in a second connection; raises `LockUnproven`."""
 
 
 class Board(Protocol):

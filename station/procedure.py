@@ -139,7 +139,7 @@ async def confirm(
     lock = job.recipe.lock
     if lock is not None and lock.difference(unit.target):
         async with job.ledger.step(Phase.LOCK):
-            await job.programmer.lock(lock)
+            await job.programmer.lock(lock, unit.target.uid)
 
 
 async def _read_back(job: Job) -> bytes:

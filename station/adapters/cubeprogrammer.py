@@ -29,9 +29,10 @@ from station.adapters.cubeprogrammer_output import (
 )
 from station.adapters.secret_files import SecretFiles, SecretFolder
 from station.domain.policy import RETRY_PAUSES, consequence
-from station.domain.target import UID_ADDRESS, UID_SIZE, Region, Target
+from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import (
     Fault,
+    LockUnproven,
     ProgrammerMissing,
     ProgrammerStuck,
     ProgrammerUnproven,
@@ -131,8 +132,8 @@ class CubeProgrammer:
                 yield progress
                 progress.check_all_awaited()
 
-    async def lock(self, lock: Lock) -> None:
-        """Sets the option bytes and reads them back in a second connection; raises `LockUnproven`.
+    async def lock(self, lock: Lock, uid: UID) -> None:
+        """Sets the option bytes and reads them back, of this board, in a second connection; raises `LockUnproven`.
 
         What is read back decides: the first run loses the board for a moment, and may complain of that.
         """
@@ -147,6 +148,8 @@ class CubeProgrammer:
             raise
         if difference := lock.difference(target):
             raise run.fault or difference
+        if target.uid != uid:
+            raise LockUnproven("UID", str(uid), str(target.uid))
 
     @asynccontextmanager
     async def _connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["_Run"]:

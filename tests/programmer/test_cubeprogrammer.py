@@ -14,11 +14,12 @@ from structlog.testing import capture_logs
 from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
-from station.domain.target import Region
+from station.domain.target import RDP_LEVEL_0, UID, Region
 from station.faults import (
     BoardUnpowered,
     Fault,
     FlashMismatch,
+    LockUnproven,
     ProbeMissing,
     ProgrammerFailed,
     ProgrammerMissing,
@@ -26,7 +27,7 @@ from station.faults import (
     ProgrammerUnproven,
     TargetWrong,
 )
-from station.recipe import Verify, Write
+from station.recipe import Lock, Verify, Write
 from tests.programmer.fake_cli import FakeProgrammer, Play
 from tests.programmer.transcripts import DATA, PROBE, lines
 
@@ -411,6 +412,16 @@ async def test_two_probes_work_at_the_same_time(bench: Bench) -> None:
         hanging.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hanging
+
+
+async def test_a_lock_is_proven_by_the_board_that_was_to_be_locked(bench: Bench) -> None:
+    """Another one in its place proves nothing."""
+    bench.fake.plays(transcript("2.19-identify"))
+    as_it_is = Lock({"RDP": RDP_LEVEL_0})
+    there = (await bench.programmer.identify()).uid
+    await bench.programmer.lock(as_it_is, there)
+    with pytest.raises(LockUnproven, match="UID"):
+        await bench.programmer.lock(as_it_is, UID(bytes(12)))
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------
