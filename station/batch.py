@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from station.adapters import transcripts
-from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.cubeprogrammer import CubeProgrammer
+from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.ledger import Ledger
 from station.adapters.secret_files import SecretFiles
 from station.adapters.verifiers import VerifierPool

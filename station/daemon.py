@@ -13,7 +13,8 @@ import structlog
 from station import control
 from station.adapters import partner_script, transcripts
 from station.adapters.child import Patience
-from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.cubeprogrammer import CubeProgrammer
+from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.hotplug import links
 from station.adapters.ledger import Ledger
 from station.adapters.pki.est import ESTClient

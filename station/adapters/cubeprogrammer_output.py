@@ -4,33 +4,14 @@ Nothing is proven by the absence of an error. A line that several versions word 
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import PureWindowsPath
 
+from station.adapters.cubeprogrammer_complaints import fault_of, goes_on, is_complaint, redacted
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
-from station.faults import (
-    BoardUnpowered,
-    Fault,
-    FlashEraseFailed,
-    FlashMismatch,
-    FlashReadFailed,
-    FlashWriteFailed,
-    ProbeBusy,
-    ProbeMissing,
-    ProbeOutdated,
-    ProbeWedged,
-    ProgrammerFailed,
-    ProgrammerUnproven,
-    TargetLocked,
-    TargetNotFound,
-    TargetNotReset,
-    TargetRefused,
-    TargetWrong,
-)
+from station.faults import BoardUnpowered, Fault, ProgrammerFailed, ProgrammerUnproven, TargetWrong
 from station.recipe import WB55_DEVICE_ID, Write
 
-LONGEST_SHOWN = 300  # characters of a line in a fault or a record
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
 INTERNAL_BASE, INTERNAL_SECTOR = 0x08000000, 0x1000  # RM0434 section 3.3.1: pages of 4 KB
 EXTERNAL_BASE, EXTERNAL_SECTOR = 0x90000000, 0x10000  # S25FL128S: sectors of 64 KB
@@ -97,50 +78,6 @@ class MemoryRead:
         return None if self.done else "data read"
 
 
-# --- complaints ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """An error that the programmer told, and what is known beside it."""
-
-    line: str
-    probe: str
-    exit_status: int
-    address: int
-
-    @property
-    def mismatch(self) -> int:
-        """The address where flash differs; the file's own where the line names none."""
-        found = re.search(r"address 0x([0-9A-F]+)", self.line, re.IGNORECASE)
-        return int(found[1], 16) if found else self.address
-
-
-# What stands higher explains what stands lower, in whatever order they were said: a probe that went away in a download
-# makes the download fail, too. The last row takes what no other row knows.
-_FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
-    (r"no debug probe detected|no st-link detected", lambda said: ProbeMissing(said.probe)),
-    (r"old st-link firmware|st-link firmware upgrade required", lambda said: ProbeOutdated(said.probe)),
-    (r"DEV_CONNECT_ERR", lambda said: ProbeBusy(said.probe)),
-    (r"DEV_USB_COMM_ERR|pipe is stalled", lambda said: ProbeWedged(said.probe)),
-    (r"under read ?out protection", lambda said: TargetLocked(said.line)),
-    (r"DEV_TARGET_RESET_ERR|unable to reset", lambda said: TargetNotReset(said.probe)),
-    (r"DEV_TARGET_CMD_ERR", lambda said: TargetRefused(said.probe)),
-    (r"no stm32 target found|unable to get core id", lambda said: TargetNotFound(said.probe)),
-    (r"connection to device .* is lost", lambda said: TargetNotFound(said.probe)),
-    (r"data mismatch|download verification failed", lambda said: FlashMismatch(said.mismatch)),
-    (r"failed to erase|erasing sector .* failed|erase operation failed", lambda said: FlashEraseFailed(said.line)),
-    (r"flash loader cannot be loaded|verify flash protection", lambda said: FlashEraseFailed(said.line)),
-    (r"failed to download|write failed at|downloading .* failed", lambda said: FlashWriteFailed(said.line)),
-    (r"data read failed|read operation failed", lambda said: FlashReadFailed(said.line)),
-    (r"", lambda said: ProgrammerFailed(said.exit_status, said.line)),
-)
-_KNOWN = re.compile("|".join(pattern for pattern, _ in _FAULTS[:-1]), re.IGNORECASE)
-_SUSPECT = re.compile(r"error\s*:|st-link error \(|\bfailed\b", re.IGNORECASE)
-_HARMLESS = re.compile(r"^warning\s*:", re.IGNORECASE)
-_ERROR_ALONE = re.compile(r"error\s*:$", re.IGNORECASE)
-
-
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 _BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
@@ -150,7 +87,6 @@ _SAYS_NOTHING = frozenset({"Opening and parsing file", "Log output file", "Size"
 _VALUE = re.compile(r"0x([0-9A-F]+)\b", re.IGNORECASE)
 _VOLTS = re.compile(r"(\d+)[.,](\d+)")  # some locales write a comma
 _WORDS = re.compile(r"0x([0-9A-F]{8})\s*:((?:\s*\b[0-9A-F]{8}\b)+)\s*", re.IGNORECASE)
-_BYTES_COMPARED = re.compile(r"\(byte = .*?\)", re.IGNORECASE)
 _SENTENCE = re.compile(
     r"(?P<version>STM32CubeProgrammer v(?P<number>\S+))"
     r"|(?P<second_attempt>2nd connect tentative)"
@@ -169,11 +105,6 @@ def is_memory_dump(line: str) -> bool:
     """Whether the line shows what stands in memory, where that is not the UID."""
     words = _WORDS.fullmatch(line.strip())
     return words is not None and int(words[1], 16) != UID_ADDRESS
-
-
-def redacted(line: str) -> str:
-    """The line without the bytes that a verification compared: they may be the factory data's."""
-    return _BYTES_COMPARED.sub("(…)", line)[:LONGEST_SHOWN]
 
 
 class Transcript:
@@ -196,12 +127,12 @@ class Transcript:
         if not text:
             return
         self._last_line = text
-        if self.complaints and _ERROR_ALONE.search(self.complaints[-1]):
-            self.complaints[-1] += f" {text}"  # 2.21 puts the text of an error on the next line
+        if self.complaints and goes_on(self.complaints[-1]):
+            self.complaints[-1] += f" {text}"
         named = _FIELD.fullmatch(text)
         if named and self._field(named["name"], named["value"]):
             return
-        if _KNOWN.search(text) or (_SUSPECT.search(text) and not _HARMLESS.match(text)):
+        if is_complaint(text):
             self.complaints.append(text)
         elif named and (value := _VALUE.match(named["value"])):
             self.option_bytes[named["name"]] = int(value[1], 16)
@@ -229,11 +160,8 @@ class Transcript:
         if unpowered := self._unpowered:
             return unpowered
         address = next((item.address for item in reversed(self.items) if item.address is not None), 0)
-        complaints = [redacted(line) for line in (*self._of_first_attempt, *self.complaints)]
-        for pattern, fault in _FAULTS:
-            for line in complaints:
-                if re.search(pattern, line, re.IGNORECASE):
-                    return fault(Complaint(line, probe, exit_status, address))
+        if fault := fault_of((*self._of_first_attempt, *self.complaints), probe, exit_status, address):
+            return fault
         return ProgrammerFailed(exit_status, redacted(self._last_line)) if exit_status != 0 else None
 
     def check_connected(self) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from station.adapters.child import Patience
-from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.cubeprogrammer import CubeProgrammer
+from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
 from station.faults import Fault
 from station.recipe import READBACK_REGION, Verify, Write

@@ -12,7 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from station.adapters.child import Patience
-from station.adapters.cubeprogrammer import CubeProgrammer, Deadlines, Installation
+from station.adapters.cubeprogrammer import CubeProgrammer
+from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
 from station.domain.target import RDP_LEVEL_0, UID, Region
 from station.faults import (

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from station.adapters.cubeprogrammer_complaints import redacted
 from station.adapters.cubeprogrammer_output import (
     Erasure,
     FileWritten,
     MemoryRead,
     Transcript,
     is_memory_dump,
-    redacted,
 )
 from station.domain.target import Region, Target
 from station.faults import BoardUnpowered, ProgrammerUnproven, TargetWrong

@@ -1,0 +1,90 @@
+"""What STM32_Programmer_CLI complains of, in any version, and which fault it tells. Pure."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from station.faults import (
+    Fault,
+    FlashEraseFailed,
+    FlashMismatch,
+    FlashReadFailed,
+    FlashWriteFailed,
+    ProbeBusy,
+    ProbeMissing,
+    ProbeOutdated,
+    ProbeWedged,
+    ProgrammerFailed,
+    TargetLocked,
+    TargetNotFound,
+    TargetNotReset,
+    TargetRefused,
+)
+
+LONGEST_SHOWN = 300  # characters of a line in a fault or a record
+_BYTES_COMPARED = re.compile(r"\(byte = .*?\)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error that the programmer told, and what is known beside it."""
+
+    line: str
+    probe: str
+    exit_status: int
+    address: int
+
+    @property
+    def mismatch(self) -> int:
+        """The address where flash differs; the file's own where the line names none."""
+        found = re.search(r"address 0x([0-9A-F]+)", self.line, re.IGNORECASE)
+        return int(found[1], 16) if found else self.address
+
+
+# What stands higher explains what stands lower, in whatever order they were said: a probe that went away in a download
+# makes the download fail, too. The last row takes what no other row knows.
+_FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
+    (r"no debug probe detected|no st-link detected", lambda said: ProbeMissing(said.probe)),
+    (r"old st-link firmware|st-link firmware upgrade required", lambda said: ProbeOutdated(said.probe)),
+    (r"DEV_CONNECT_ERR", lambda said: ProbeBusy(said.probe)),
+    (r"DEV_USB_COMM_ERR|pipe is stalled", lambda said: ProbeWedged(said.probe)),
+    (r"under read ?out protection", lambda said: TargetLocked(said.line)),
+    (r"DEV_TARGET_RESET_ERR|unable to reset", lambda said: TargetNotReset(said.probe)),
+    (r"DEV_TARGET_CMD_ERR", lambda said: TargetRefused(said.probe)),
+    (r"no stm32 target found|unable to get core id", lambda said: TargetNotFound(said.probe)),
+    (r"connection to device .* is lost", lambda said: TargetNotFound(said.probe)),
+    (r"data mismatch|download verification failed", lambda said: FlashMismatch(said.mismatch)),
+    (r"failed to erase|erasing sector .* failed|erase operation failed", lambda said: FlashEraseFailed(said.line)),
+    (r"flash loader cannot be loaded|verify flash protection", lambda said: FlashEraseFailed(said.line)),
+    (r"failed to download|write failed at|downloading .* failed", lambda said: FlashWriteFailed(said.line)),
+    (r"data read failed|read operation failed", lambda said: FlashReadFailed(said.line)),
+    (r"", lambda said: ProgrammerFailed(said.exit_status, said.line)),
+)
+_KNOWN = re.compile("|".join(pattern for pattern, _ in _FAULTS[:-1]), re.IGNORECASE)
+_SUSPECT = re.compile(r"error\s*:|st-link error \(|\bfailed\b", re.IGNORECASE)
+_HARMLESS = re.compile(r"^warning\s*:", re.IGNORECASE)
+_ERROR_ALONE = re.compile(r"error\s*:$", re.IGNORECASE)
+
+
+def is_complaint(text: str) -> bool:
+    return bool(_KNOWN.search(text) or (_SUSPECT.search(text) and not _HARMLESS.match(text)))
+
+
+def goes_on(complaint: str) -> bool:
+    """Whether the text of this error stands on the next line, as 2.21 prints it."""
+    return bool(_ERROR_ALONE.search(complaint))
+
+
+def fault_of(complaints: Iterable[str], probe: str, exit_status: int, address: int) -> Fault | None:
+    """The fault that explains all complaints best; None where there are none. `address` is that of the file at work."""
+    lines = [redacted(line) for line in complaints]
+    for pattern, fault in _FAULTS:
+        for line in lines:
+            if re.search(pattern, line, re.IGNORECASE):
+                return fault(Complaint(line, probe, exit_status, address))
+    return None
+
+
+def redacted(line: str) -> str:
+    """The line without the bytes that a verification compared: they may be the factory data's."""
+    return _BYTES_COMPARED.sub("(…)", line)[:LONGEST_SHOWN]
