@@ -45,6 +45,8 @@ class ProgrammerSection(_Section):
     connect_within: Seconds = 15
     idle_within: Seconds = 90
     """Without a line of output for this long the programmer counts as stuck."""
+    upgrade_within: Seconds = 180
+    """How long the upgrade of a wireless stack may take."""
     stop_within: Seconds = 10
     """How long it may take to end after each of SIGINT and SIGTERM."""
 

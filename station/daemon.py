@@ -214,6 +214,7 @@ def _installation(config: Config, scratch: SecretFiles) -> Installation:
     deadlines = Deadlines(
         connect_within=programmer.connect_within,
         idle_within=programmer.idle_within,
+        upgrade_within=programmer.upgrade_within,
         patience=Patience(programmer.stop_within, programmer.stop_within),
     )
     return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, deadlines)

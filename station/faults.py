@@ -255,6 +255,61 @@ class LockUnproven(UnitFault):
 
 
 @dataclass(eq=False)
+class FUSNotReady(UnitFault):
+    """The coprocessor's upgrade service (FUS) did not start, or did not tell its versions, at the second try either."""
+
+    code = "coprocessor.fus_not_ready"
+    reason: str
+
+
+@dataclass(eq=False)
+class FUSOutdated(UnitFault):
+    """The coprocessor's upgrade service (FUS) is older than the recipe asks: upgrade it with STM32CubeProgrammer."""
+
+    code = "coprocessor.fus_outdated"
+    version: str
+    expected: str
+
+
+@dataclass(eq=False)
+class StackUnproven(UnitFault):
+    """The coprocessor's wireless stack was upgraded, and what was read back does not prove it."""
+
+    code = "coprocessor.stack_unproven"
+    expected: str
+    before: str
+    found: str
+    said: str
+
+
+@dataclass(eq=False)
+class StackNotStarted(UnitFault):
+    """The coprocessor did not start its wireless stack, at the second try either."""
+
+    code = "coprocessor.stack_not_started"
+    reason: str
+
+
+@dataclass(eq=False)
+class StackUnseen(UnitFault):
+    """The board may hold a key, so its coprocessor is left alone; but no earlier attempt has seen the right wireless stack."""
+
+    code = "coprocessor.stack_unseen"
+    expected: str
+    seen: str
+
+
+@dataclass(eq=False)
+class BootNotRestored(UnitFault):
+    """The option bytes that the board boots by did not read back as they were set after work on its coprocessor."""
+
+    code = "coprocessor.boot_not_restored"
+    option: str
+    expected: str
+    found: str
+
+
+@dataclass(eq=False)
 class MonitorDataMissing(UnitFault):
     """ST's provisioning firmware finds no factory data: none was written, or the board is provisioned already."""
 
@@ -525,6 +580,14 @@ class KeyStorageWrong(LineFault):
     code = "recipe.key_storage"
     expected: str
     found: str
+
+
+@dataclass(eq=False)
+class StackImageRefused(LineFault):
+    """The coprocessor does not accept the wireless stack's image as ST's: check the recipe's file and address."""
+
+    code = "coprocessor.image_refused"
+    line: str
 
 
 @dataclass(eq=False)

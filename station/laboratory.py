@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from station.commissioner import Commissioner
+from station.domain.coprocessor import WirelessStack
 from station.domain.target import Region, Target
 from station.faults import ReadbackDiffers, TargetLocked, TargetWrong
 from station.matter import factory_data
@@ -21,8 +22,13 @@ class Laboratory:
     name: str
     data: FactoryData = field(repr=False)
     address: int
-    images: Sequence[Image]
+    firmware: Sequence[Image]
     commissioner: Commissioner
+    wireless_stack: WirelessStack | None = None
+
+    @property
+    def images(self) -> Sequence[Image | WirelessStack]:
+        return (*((self.wireless_stack,) if self.wireless_stack else ()), *self.firmware)
 
     @property
     def lot_name(self) -> str:
@@ -49,7 +55,7 @@ class Laboratory:
 
     @property
     def image_writes(self) -> list[Write]:
-        return [Write(image.name, image.address, image.content, Verify.FULL, external=False) for image in self.images]
+        return [Write(image.name, image.address, image.content, Verify.FULL, external=False) for image in self.firmware]
 
     def check_part(self, target: Target) -> None:
         if target.device_id != WB55_DEVICE_ID:

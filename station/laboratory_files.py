@@ -56,7 +56,7 @@ def load(path: Path) -> Laboratory:
             name=file.name,
             data=_data(file.factory_data),
             address=FACTORY_DATA_REGION.address,
-            images=_images(file.images),
+            firmware=_images(file.images),
             commissioner=Commissioner(trust_files.load(file.trust_store)),
         )
         work.check(datetime.now(UTC))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from station.coprocessor import bring_stack, prepare_coprocessor
 from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, ProcedureChosen, UnitIdentified
 from station.laboratory import Laboratory
 from station.ports import AttemptLedger, Bench, Job, Recognised
@@ -10,6 +11,7 @@ from station.procedure import confirm, flash_operational
 
 async def provision_by_partner(job: Job, unit: Recognised) -> None:
     """As `provision`, with certificates that a partner's script or ST's own firmware puts on the board."""
+    await prepare_coprocessor(job, unit)
     factory_data = job.recipe.factory_data_write(unit.identity)
     provisioner = job.recipe.provisioning_write(unit.identity)
 
@@ -46,6 +48,9 @@ async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedge
         laboratory.check_part(target)
         await ledger.record(LaboratoryUnit())
         await ledger.record(ProcedureChosen(reconfigure.__name__))
+
+    if laboratory.wireless_stack is not None:
+        await bring_stack(bench.programmer.coprocessor, laboratory.wireless_stack, ledger)
 
     async with bench.programmer.invocation(factory_data, *images, laboratory.region) as programmer:
         async with ledger.step(Phase.FLASH_DATA):

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from station.domain.attempt import Attempt, Phase, Record, Verdict
+from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, OnboardingSecrets
 from station.domain.target import UID, Region, Target
-from station.faults import SlotFault
+from station.faults import Fault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
-from station.recipe import Delivered, Image, Lock, Recipe, Write
+from station.recipe import Delivered, Lock, Recipe, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,16 @@ class BoardLeft:
     path: str
 
 
+class Traced(Protocol):
+    """What is written to boards, by name and content."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+
 class Work(Protocol):
     """What a line makes, as the ledger writes it down with every attempt."""
 
@@ -43,7 +54,7 @@ class Work(Protocol):
     def sha256(self) -> str: ...
 
     @property
-    def images(self) -> Sequence[Image]: ...
+    def images(self) -> Sequence[Traced]: ...
 
     @property
     def lot_name(self) -> str: ...
@@ -65,8 +76,27 @@ class Invocation(Protocol):
         """What stands in the region."""
 
 
+class Coprocessor(Protocol):
+    """The wireless coprocessor, by way of its firmware upgrade service (FUS). All of it overwrites 0x08000000."""
+
+    async def versions(self) -> CoprocessorVersions:
+        """What FUS tells when it has been started; raises `FUSNotReady`."""
+
+    async def upgrade(self, stack: WirelessStack) -> Fault | None:
+        """One upgrade. Returns what speaks against its success, which proves as little as the success that None stands for."""
+
+    async def start_stack(self) -> None:
+        """Raises `StackNotStarted`."""
+
+    async def restore_boot(self) -> None:
+        """Sets the option bytes that the board boots its application by, and reads them back; raises `BootNotRestored`."""
+
+
 class Programmer(Protocol):
     """Drives the probe of one slot, one process at a time."""
+
+    @property
+    def coprocessor(self) -> Coprocessor: ...
 
     async def identify(self) -> Target:
         """Connects without resetting the board and tells what it is."""

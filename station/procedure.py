@@ -6,6 +6,7 @@ A board is recognised first; then the slot chooses by what it holds. `other_proc
 import secrets
 from datetime import UTC, datetime
 
+from station.coprocessor import prepare_coprocessor
 from station.domain.attempt import (
     Confirmed,
     CredentialsChosen,
@@ -31,6 +32,7 @@ async def recognise(job: Job) -> Recognised:
         identity = await job.ledger.reserve_identity(target, job.recipe)
         await job.ledger.record(IdentityReserved(identity.serial_number))
         job.recipe.check_protection(target, identity)
+        job.recipe.check_coprocessor(identity)
         returning = identity.credentials or (job.recipe.delivery and identity.attempts > 1)
         flash = await _read_back(job) if returning and target.readable else b""
     return Recognised(target, identity, flash)
@@ -38,6 +40,7 @@ async def recognise(job: Job) -> Recognised:
 
 async def provision(job: Job, unit: Recognised) -> None:
     """Make a bare board into a unit that any Matter commissioner will accept; whatever is wrong is a fault."""
+    await prepare_coprocessor(job, unit)
     factory_data = job.recipe.factory_data_write(unit.identity)
     provisioner = job.recipe.provisioning_write(unit.identity)
 

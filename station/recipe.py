@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from station.commissioner import Commissioner
+from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import Credentials, csr_key
 from station.domain.identity import GivenIdentity, Identity, Lot
 from station.domain.target import RDP_LEVEL_2, UID, Region, Target
@@ -120,11 +121,8 @@ class Lock:
 
     def difference(self, target: Target) -> LockUnproven | None:
         """The first option byte of the target that is not as it should be."""
-        found = {name.casefold(): value for name, value in target.option_bytes.items()}  # versions differ in capitals
-        for name, value in self.option_bytes.items():
-            if (there := found.get(name.casefold())) != value:
-                return LockUnproven(name, f"0x{value:X}", "none" if there is None else f"0x{there:X}")
-        return None
+        differing = target.differing(self.option_bytes)
+        return LockUnproven(*differing) if differing else None
 
 
 class PresentedIdentity(Protocol):
@@ -203,10 +201,15 @@ class Recipe:
     passcode_in_flash: bool = True
     delivery: Delivery | None = None
     given: GivenIdentity | None = None
+    wireless_stack: WirelessStack | None = None
 
     @property
-    def images(self) -> tuple[Image, ...]:
-        return self.provisioning_image, self.operational_image
+    def images(self) -> tuple[Image | WirelessStack, ...]:
+        return (
+            *((self.wireless_stack,) if self.wireless_stack else ()),
+            self.provisioning_image,
+            self.operational_image,
+        )
 
     @property
     def lot_name(self) -> str:
@@ -271,6 +274,11 @@ class Recipe:
         """A board that keeps the debug port out is one that this line has confirmed and locked."""
         if not target.readable and not identity.confirmed:
             raise TargetLocked(f"0x{target.readout_protection:02X}")
+
+    def check_coprocessor(self, identity: Identity) -> None:
+        """Where a key may be, the coprocessor is left alone: an earlier attempt must have seen the right stack on it."""
+        if self.wireless_stack is not None and identity.may_have_key and not identity.confirmed:
+            self.wireless_stack.check_seen(identity.coprocessor)
 
     def check_same_board(self, target: Target, uid: bytes, key_storage: str) -> None:
         """The board on the UART is the one behind the probe, and keeps its key where the recipe asks."""

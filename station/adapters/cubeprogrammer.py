@@ -11,8 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
+from station.adapters.cubeprogrammer_fus import FUS
 from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead
-from station.adapters.cubeprogrammer_run import Installation, Probe, Run, is_external
+from station.adapters.cubeprogrammer_run import UNDER_RESET, Installation, Probe, Run, is_external
 from station.adapters.secret_files import SecretFolder
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import LockUnproven, ProgrammerUnproven, TargetLocked, TargetRefused
@@ -27,6 +28,7 @@ class CubeProgrammer:
         self, installation: Installation, probe: str, gone: asyncio.Event, record: Callable[[str], None]
     ) -> None:
         self._probe = Probe(installation, probe, gone, record)
+        self.coprocessor = FUS(self._probe, self.identify)
 
     async def identify(self) -> Target:
         """Connects without a reset, which could hit a firmware in the middle of a write, and tells what the board is."""
@@ -47,7 +49,7 @@ class CubeProgrammer:
             async with AsyncExitStack() as stack:
 
                 async def start() -> Run:
-                    return await stack.enter_async_context(self._probe.connected(("mode=UR", "reset=HWrst"), arguments))
+                    return await stack.enter_async_context(self._probe.connected(UNDER_RESET, arguments))
 
                 progress = _Progress(plan, start)
                 yield progress
@@ -59,7 +61,7 @@ class CubeProgrammer:
         What is read back decides: the first run loses the board for a moment, and may complain of that.
         """
         wanted = [f"{name}=0x{value:X}" for name, value in lock.option_bytes.items()]
-        async with self._probe.connected(("mode=UR", "reset=HWrst"), ("-ob", *wanted)) as run:
+        async with self._probe.connected(UNDER_RESET, ("-ob", *wanted)) as run:
             await run.until_end(run.deadlines.option_bytes_within)
         try:
             target = await self.identify()

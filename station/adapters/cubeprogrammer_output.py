@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PureWindowsPath
 
 from station.adapters.cubeprogrammer_complaints import fault_of, goes_on, is_complaint, redacted
+from station.domain.coprocessor import VERSION_WORDS
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import BoardUnpowered, Fault, ProgrammerFailed, ProgrammerUnproven, TargetWrong
 from station.recipe import WB55_DEVICE_ID, Write
@@ -96,15 +97,21 @@ _SENTENCE = re.compile(
     r"|(?P<uploading>UPLOADING(?! OPTION BYTES))"
     r"|(?P<read>Data read successfully)"
     r"|(?P<option_bytes_set>Option Bytes successfully programmed)"
+    r"|(?P<fus_idle>^FUS_STATE_IDLE)"
+    r"|(?P<fus_started>^start ?fus (?:command )?execution finished)"
+    r"|(?P<upgraded>^Firmware Upgrade Success)"
+    r"|(?P<stack_started>^FusStartWS activated successfully)"
     r"|(?P<reset>(?:Software|Hard) reset is performed|MCU reset)",
     re.IGNORECASE,
 )
+_FACTS = frozenset({"reset", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started"})
+_SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
 
 
 def is_memory_dump(line: str) -> bool:
-    """Whether the line shows what stands in memory, where that is not the UID."""
+    """Whether the line shows what stands in memory, where that is neither UID nor versions."""
     words = _WORDS.fullmatch(line.strip())
-    return words is not None and int(words[1], 16) != UID_ADDRESS
+    return words is not None and int(words[1], 16) not in _SHOWN
 
 
 class Transcript:
@@ -116,7 +123,7 @@ class Transcript:
         self.words: dict[int, bytes] = {}
         self.option_bytes: dict[str, int] = {}
         self.items: list[FileWritten | MemoryRead] = []
-        self.facts = set[str]()  # "reset", behind all items so far, and "option_bytes_set"
+        self.facts = set[str]()  # sentences by their names; "reset" stands behind all items so far
         self.complaints: list[str] = []
         self._of_first_attempt: list[str] = []
         self._last_line = ""
@@ -244,7 +251,7 @@ class Transcript:
                 current.done = True
             case "read", _:  # how the command line announces a read is not known; that it ends so is
                 self._begin(MemoryRead(done=True))
-            case "reset" | "option_bytes_set" as fact, _:
+            case str() as fact, _ if fact in _FACTS:
                 self.facts.add(fact)
 
 

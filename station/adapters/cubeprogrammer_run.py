@@ -27,6 +27,7 @@ from station.recipe import Write
 log = structlog.get_logger()
 
 RECORDED_LINES = 2000  # a run has about sixty; more is a tool gone wild
+UNDER_RESET = ("mode=UR", "reset=HWrst")
 SLOW = ("freq=1000",)  # kHz: a long or worn contact may fail at the default, which is 4,000 or more
 SLOWNESS = 8  # that much longer everything may take then
 
@@ -41,6 +42,8 @@ class Deadlines:
     external_within: float = 60.0
     bytes_per_second: float = 20 * 1024
     option_bytes_within: float = 30.0
+    start_within: float = 30.0  # of FUS, or of the wireless stack
+    upgrade_within: float = 180.0  # of the wireless stack: 40 seconds as a rule, and it may hang
     probe_within: float = 60.0  # for a programmer that outlived its daemon
     retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
@@ -88,7 +91,7 @@ class Probe:
     ) -> None:
         self.installation = installation
         self._deadlines = installation.deadlines
-        self._serial_number = serial_number
+        self.serial_number = serial_number
         self._gone = gone
         self._record = record
         self._alone = _probes.setdefault(serial_number, asyncio.Lock())
@@ -100,7 +103,7 @@ class Probe:
         options: tuple[str, ...] = ()
         async with self._alone:
             for retries in count():
-                connect = ("-c", "port=SWD", f"sn={self._serial_number}", *mode, *options, "-q")
+                connect = ("-c", "port=SWD", f"sn={self.serial_number}", *mode, *options, "-q")
                 deadlines = self._deadlines.slowed() if options else self._deadlines
                 async with self._started([str(self.installation.cli), *connect, *arguments], deadlines) as run:
                     if await run.connects():
@@ -110,7 +113,7 @@ class Probe:
                 retry = consequence(fault).retry
                 if retries >= min(retry.times, len(pauses)):
                     raise fault
-                log.warning("retry.scheduled", probe=self._serial_number, fault=fault.code, seconds=pauses[retries])
+                log.warning("retry.scheduled", probe=self.serial_number, fault=fault.code, seconds=pauses[retries])
                 await asyncio.sleep(pauses[retries])
                 options = SLOW if retry.slower else ()
 
@@ -119,7 +122,7 @@ class Probe:
         recording = _Recording(command)
         locks, within = self.installation.locks, deadlines.probe_within
         try:
-            async with probe_lock.held(locks, self._serial_number, within) as lock, AsyncExitStack() as stack:
+            async with probe_lock.held(locks, self.serial_number, within) as lock, AsyncExitStack() as stack:
                 starting = Child.started(
                     command,
                     environment=self.installation.environment,
@@ -132,7 +135,7 @@ class Probe:
                 except OSError as exc:
                     raise ProgrammerMissing(command[0], exc.strerror or type(exc).__name__) from exc
                 recording.child = child
-                yield Run(child, self._serial_number, deadlines, recording)
+                yield Run(child, self.serial_number, deadlines, recording)
         finally:
             self._record(recording.text())
 
@@ -162,28 +165,27 @@ class Run:
         await self.until(lambda: self.transcript.connected, self.deadlines.connect_within)
         return self.transcript.connected
 
-    async def until_end(self, within: float) -> None:
-        await self.until(lambda: False, within)
+    async def until_end(self, within: float, *, idle_within: float | None = None) -> None:
+        await self.until(lambda: False, within, idle_within=idle_within)
 
-    async def until(self, enough: Callable[[], bool], within: float) -> None:
+    async def until(self, enough: Callable[[], bool], within: float, *, idle_within: float | None = None) -> None:
         """Reads until there is enough or the process has ended; raises `ProgrammerStuck`."""
         try:
             async with asyncio.timeout(within):
                 while not enough() and not self.ended:
-                    await self._read_on()
+                    await self._read_on(idle_within or self.deadlines.idle_within)
         except TimeoutError as exc:
             raise ProgrammerStuck(within) from exc
 
-    async def _read_on(self) -> None:
+    async def _read_on(self, idle_within: float) -> None:
         line = await (
-            self._child.line() if self._child.has_line else self._next_line()
+            self._child.line() if self._child.has_line else self._next_line(idle_within)
         )  # a deadline for each is costly
         if line is not None:
             self.transcript.feed(line)
             self._recording.take(line)
 
-    async def _next_line(self) -> str | None:
-        idle_within = self.deadlines.idle_within
+    async def _next_line(self, idle_within: float) -> str | None:
         try:
             async with asyncio.timeout(idle_within):
                 line = await self._child.line()

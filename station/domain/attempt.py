@@ -80,6 +80,20 @@ class ProcedureChosen:
 
 
 @dataclass(frozen=True, slots=True)
+class CoprocessorReady:
+    """The wireless stack runs that the board must have: `before` and `after` are its versions as they were read.
+
+    `image` is the SHA-256 of the stack's image, which was written only if the stack was `upgraded`.
+    """
+
+    image: str
+    fus: str
+    before: str
+    after: str
+    upgraded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FactoryDataWritten:
     """From here on the identity may stand on a board."""
 
@@ -147,6 +161,7 @@ Record = (
     | LaboratoryUnit
     | IdentityReserved
     | ProcedureChosen
+    | CoprocessorReady
     | FactoryDataWritten
     | CSRReceived
     | CredentialsChosen
@@ -184,7 +199,7 @@ TRANSITIONS: Mapping[Phase, Row] = {
         Phase.CONFIRM,  # a unit that has passed is reconfirmed
         records=[UnitIdentified, LaboratoryUnit, IdentityReserved, ProcedureChosen],
     ),
-    Phase.COPROCESSOR: _row(Phase.FLASH_DATA),
+    Phase.COPROCESSOR: _row(Phase.FLASH_DATA, records=[CoprocessorReady]),
     Phase.FLASH_DATA: _row(
         Phase.FLASH_PROVISIONER,
         records=[FactoryDataWritten],

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from station.domain.attempt import Confirmed, CredentialsChosen, CredentialsFound, Event, FactoryDataWritten, Passed
+from station.domain.attempt import (
+    Confirmed,
+    CoprocessorReady,
+    CredentialsChosen,
+    CredentialsFound,
+    Event,
+    FactoryDataWritten,
+    Passed,
+)
 from station.domain.credentials import Credentials
 from station.domain.target import UID
 from station.matter.factory_data import FactoryData, Tag
@@ -141,6 +149,13 @@ class Identity:
     rotating_device_id: str | None = field(default=None, repr=False)
     confirmation: Confirmation | None = None
     """The last one, if there is any."""
+    coprocessor: CoprocessorReady | None = None
+    """What the last attempt that looked has seen of this board's coprocessor."""
+
+    @property
+    def may_have_key(self) -> bool:
+        """Whether a firmware that makes a key may have been on this board."""
+        return self.state is not IdentityState.RESERVED
 
     @property
     def confirmed(self) -> bool:

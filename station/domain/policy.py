@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from station.faults import (
     BoardRemoved,
     BoardUnpowered,
+    BootNotRestored,
     Fault,
     FlashEraseFailed,
     FlashReadFailed,
     FlashWriteFailed,
+    FUSNotReady,
     LineFault,
     PartnerFailed,
     PartnerRefused,
@@ -22,6 +24,7 @@ from station.faults import (
     ProbeWedged,
     ProgrammerFailed,
     ProgrammerUnproven,
+    StackNotStarted,
     TargetNotFound,
     TargetNotReset,
     TargetRefused,
@@ -34,7 +37,7 @@ RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second further try
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often a connection that failed so is tried again, before anything was erased or written.
+    """How often what failed so is tried again: a connection, before anything was erased or written, or a start of FUS.
 
     `slower`: at a low SWD frequency, which a long or worn contact may need.
     """
@@ -74,6 +77,9 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     ProbeWedged: Consequence(Retry(2), departure=True),
     ProgrammerFailed: Consequence(departure=True),
     ProgrammerUnproven: Consequence(departure=True),
+    FUSNotReady: Consequence(Retry(1), departure=True),  # a first start often comes while the coprocessor is busy
+    StackNotStarted: Consequence(Retry(1), departure=True),
+    BootNotRestored: Consequence(Retry(1), departure=True),
     TTYLost: Consequence(departure=True),
     TTYUnavailable: Consequence(departure=True),
     PartnerFailed: Consequence(departure=True),

@@ -29,7 +29,7 @@ def laboratory(plan: Plan, data: FactoryData, commissioner: Commissioner) -> Lab
         name=_name(plan),
         data=data,
         address=plan.data_address,
-        images=(_image(placed, operational=placed is plan.application),) if placed else (),
+        firmware=(_image(placed, operational=placed is plan.application),) if placed else (),
         commissioner=commissioner,
     )
 

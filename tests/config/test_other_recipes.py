@@ -57,7 +57,7 @@ def laboratory(folder: Path, **changes: str) -> Path:
 def test_a_laboratorys_data_is_what_every_board_gets(tmp_path: Path) -> None:
     """In front of nothing, if no firmware is named."""
     work = laboratory_files.load(laboratory(tmp_path))
-    assert (len(work.data.records), work.address, work.images) == (17, 0x901C0000, ())
+    assert (len(work.data.records), work.address, work.firmware) == (17, 0x901C0000, ())
 
 
 def test_binary_will_do(tmp_path: Path) -> None:

@@ -88,11 +88,14 @@ def test_what_the_operator_mends_says_nothing_of_the_equipment() -> None:
 
 
 def test_nothing_irreversible_is_retried() -> None:
-    """Only connections are, at most twice."""
+    """Only connections are, at most twice, and what starts the coprocessor or restores the board's boot, once."""
     assert {fault.code for fault, row in CONSEQUENCES.items() if row.retry.times} == {
         "target.not_found",
         "target.refused",
         "probe.busy",
         "probe.wedged",
+        "coprocessor.fus_not_ready",
+        "coprocessor.stack_not_started",
+        "coprocessor.boot_not_restored",
     }
     assert max(row.retry.times for row in CONSEQUENCES.values()) == 2

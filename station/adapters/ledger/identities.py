@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from station.adapters.ledger import events, issuance, tables
-from station.domain.attempt import FLASHING, Confirmed, Event, LaboratoryUnit, StepStarted
+from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, LaboratoryUnit, StepStarted
 from station.domain.identity import (
     REACHED_BY,
     Confirmation,
@@ -59,6 +59,7 @@ def find(connection: Connection, uid: UID) -> Identity | None:
         manufacturing_date=row.manufacturing_date,
         rotating_device_id=row.rotating_device_id,
         confirmation=_confirmation(connection, uid),
+        coprocessor=_coprocessor(connection, uid),
     )
 
 
@@ -143,6 +144,14 @@ def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
     later = latest.where(_event.c.type == StepStarted.__name__, flashes, _event.c.id > confirmed.id)
     touched = connection.execute(later).first() is not None
     return Confirmation(frozenset(confirmed.images.values()), touched)
+
+
+def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:
+    """The last that was seen of the board's coprocessor."""
+    seen = select(_event.c.body).join_from(_event, _attempt).where(_attempt.c.uid == str(uid))
+    seen = seen.where(_event.c.type == CoprocessorReady.__name__).order_by(_event.c.id.desc()).limit(1)
+    body = connection.scalar(seen)
+    return None if body is None else CoprocessorReady(**body)
 
 
 def _next_index(connection: Connection, lot: Lot) -> int:

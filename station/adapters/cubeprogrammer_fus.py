@@ -1,0 +1,125 @@
+"""The wireless coprocessor by way of STM32_Programmer_CLI (`ports.Coprocessor`): what is run, and which sentences must be said."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import structlog
+
+from station.adapters.cubeprogrammer_output import Transcript
+from station.adapters.cubeprogrammer_run import UNDER_RESET, Probe
+from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions, WirelessStack
+from station.domain.policy import consequence
+from station.domain.target import Target
+from station.faults import (
+    BootNotRestored,
+    Fault,
+    FUSNotReady,
+    ProgrammerFailed,
+    ProgrammerStuck,
+    ProgrammerUnproven,
+    StackNotStarted,
+)
+
+log = structlog.get_logger()
+
+Told = TypeVar("Told")
+
+FUS_BOOT: Mapping[str, int] = {"nSWboot0": 0, "nboot1": 1, "nboot0": 1}  # with these FUS can be started
+APPLICATION_BOOT: Mapping[str, int] = {"nSWboot0": 1, "nboot1": 1, "nboot0": 1}
+STARTED = {"fus_idle": "FUS_STATE_IDLE", "fus_started": "startfus command execution finished"}
+UPGRADED = {"upgraded": "Firmware Upgrade Success"}
+STACK_STARTED = {"stack_started": "FusStartWS activated successfully"}
+
+
+class FUS:
+    """Every run is one process; what may be repeated is repeated as often as the policy says, and an upgrade is not."""
+
+    def __init__(self, probe: Probe, identify: Callable[[], Awaitable[Target]]) -> None:
+        self._probe = probe
+        self._identify = identify
+        self._deadlines = probe.installation.deadlines
+
+    async def versions(self) -> CoprocessorVersions:
+        """Starts FUS, which alone makes the words mean something, and reads them in the same run; raises `FUSNotReady`."""
+        return await self._tried(self._versions)
+
+    async def upgrade(self, stack: WirelessStack) -> Fault | None:
+        """One run, ended by its deadline if it hangs. What fails before it has connected is raised: nothing was begun."""
+        with self._probe.installation.scratch.folder() as folder:
+            path = folder.written("wireless-stack.bin", stack.content)
+            upgrade = ("-fwupgrade", str(path), f"0x{stack.address:08X}", "firstinstall=0", "startstack=0", "-v")
+            arguments = (*_option_bytes(FUS_BOOT), "-startfus", *upgrade)
+            within = self._deadlines.upgrade_within
+            try:
+                async with self._probe.connected(UNDER_RESET, arguments) as run:
+                    await run.until_end(within, idle_within=within)  # it says nothing while FUS is at work
+                    return run.fault or _missing(run.transcript, UPGRADED)
+            except ProgrammerStuck as stuck:
+                return stuck
+
+    async def start_stack(self) -> None:
+        await self._tried(self._start_stack)
+
+    async def restore_boot(self) -> None:
+        await self._tried(self._restore_boot)
+
+    async def _versions(self) -> CoprocessorVersions:
+        words = ("-r32", f"0x{VERSION_WORDS:08X}", "8")
+        within = self._deadlines.option_bytes_within + self._deadlines.start_within
+        try:
+            transcript = await self._proven((*_option_bytes(FUS_BOOT), "-startfus", *words), STARTED, within)
+        except (ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven) as exc:
+            raise FUSNotReady(str(exc)) from exc
+        read = transcript.words.get(VERSION_WORDS, b"")
+        versions = CoprocessorVersions.of_words(read)
+        if versions is None:
+            raise FUSNotReady(f"its version words are {_shown(read)}")
+        return versions
+
+    async def _start_stack(self) -> None:
+        try:
+            await self._proven(("-startwirelessstack",), STACK_STARTED, self._deadlines.start_within)
+        except (FUSNotReady, ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven) as exc:
+            raise StackNotStarted(str(exc)) from exc
+
+    async def _restore_boot(self) -> None:
+        """What is read back decides: the run that sets them loses the board for a moment, and may complain of that."""
+        async with self._probe.connected(UNDER_RESET, _option_bytes(APPLICATION_BOOT)) as run:
+            await run.until_end(self._deadlines.option_bytes_within)
+        target = await self._identify()
+        if differing := target.differing(APPLICATION_BOOT):
+            raise BootNotRestored(*differing)
+
+    async def _proven(self, arguments: tuple[str, ...], sentences: Mapping[str, str], within: float) -> Transcript:
+        async with self._probe.connected(UNDER_RESET, arguments) as run:
+            await run.until_end(within)
+            if against := run.fault or _missing(run.transcript, sentences):
+                raise against
+            run.transcript.check_connected()
+            return run.transcript
+
+    async def _tried(self, attempt: Callable[[], Awaitable[Told]]) -> Told:
+        pauses, tries = self._deadlines.retry_pauses, 0
+        while True:
+            try:
+                return await attempt()
+            except (FUSNotReady, StackNotStarted, BootNotRestored) as fault:
+                if tries >= min(consequence(fault).retry.times, len(pauses)):
+                    raise
+                log.warning("retry.scheduled", probe=self._probe.serial_number, fault=fault.code, seconds=pauses[tries])
+            await asyncio.sleep(pauses[tries])
+            tries += 1
+
+
+def _option_bytes(values: Mapping[str, int]) -> tuple[str, ...]:
+    return ("-ob", *(f"{name}={value}" for name, value in values.items()))
+
+
+def _missing(transcript: Transcript, sentences: Mapping[str, str]) -> ProgrammerUnproven | None:
+    lacking = [sentence for fact, sentence in sentences.items() if fact not in transcript.facts]
+    return ProgrammerUnproven("coprocessor", lacking[0]) if lacking else None
+
+
+def _shown(words: bytes) -> str:
+    return words.hex(" ", 4) or "not there"

@@ -1,0 +1,181 @@
+"""The coprocessor behind a programmer that says what it is told to: what is run, what is believed, what is tried again."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from station.adapters.child import Patience
+from station.adapters.cubeprogrammer import CubeProgrammer
+from station.adapters.cubeprogrammer_run import Deadlines, Installation
+from station.adapters.secret_files import SecretFiles
+from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
+from station.faults import BootNotRestored, FUSNotReady, ProbeMissing, ProgrammerStuck, StackNotStarted
+from tests.programmer.fake_cli import FakeProgrammer, Play
+from tests.programmer.transcripts import PROBE, lines
+
+HASTY = Deadlines(
+    option_bytes_within=5, start_within=5, upgrade_within=5, retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05)
+)
+STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000, Version(1, 24, 0, 3))
+BOOTED = ("nBOOT0       : 0x1 ()", "nBOOT1       : 0x1 ()")
+
+
+class Bench:
+    """A driver of a fake programmer."""
+
+    def __init__(self, folder: Path, scratch: SecretFiles) -> None:
+        self.fake = FakeProgrammer(folder)
+        self.secrets = folder / "secrets"
+        self.records: list[str] = []
+        self.installation = Installation(self.fake.cli, folder / "loader.stldr", scratch, folder / "locks", HASTY)
+
+    @property
+    def programmer(self) -> CubeProgrammer:
+        return CubeProgrammer(self.installation, PROBE, asyncio.Event(), self.records.append)
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of every run, behind the connection's."""
+        return [" ".join(run.argv[run.argv.index("-q") + 1 :]) for run in self.fake.runs]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    (tmp_path / "secrets").mkdir()
+    with SecretFiles.opened("test", {"RUNTIME_DIRECTORY": str(tmp_path / "secrets")}, in_memory=False) as scratch:
+        yield Bench(tmp_path, scratch)
+
+
+def said(name: str, exit_status: int = 0) -> Play:
+    return Play(lines(name), exit_status)
+
+
+def displayed(*option_bytes: str) -> Play:
+    return Play((*lines("2.19-identify"), *option_bytes))
+
+
+READS = "-ob nSWboot0=0 nboot1=1 nboot0=1 -startfus -r32 0x20010010 8"
+
+
+async def test_versions_are_read_in_the_run_that_starts_fus(bench: Bench) -> None:
+    """Without it they are garbage; the record of the run shows them."""
+    bench.fake.plays(said("2.19-fus-versions"))
+    assert await bench.programmer.coprocessor.versions() == CoprocessorVersions(Version(1, 2, 0), Version(1, 24, 0, 3))
+    assert bench.arguments == [READS]
+    assert bench.fake.runs[0].argv[:6] == f"-c port=SWD sn={PROBE} mode=UR reset=HWrst -q".split()
+    assert "01180003" in bench.records[0]
+
+
+FAILURES = {
+    "an error": said("2.8-fus-unknown", 1),
+    "an error, and exit status 0": said("2.8-fus-unknown"),
+    "exit status 1 alone": said("2.19-fus-versions", 1),
+    "garbage": said("2.19-fus-garbage"),
+    "not idle": Play(tuple(line for line in lines("2.19-fus-versions") if line != "FUS_STATE_IDLE")),
+    "no end": Play(tuple(line for line in lines("2.19-fus-versions") if "execution finished" not in line)),
+    "no words": Play(tuple(line for line in lines("2.19-fus-versions") if not line.startswith("0x"))),
+    "nothing": said("2.19-nothing-done"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_a_first_start_of_fus_may_fail_and_a_second_follows(bench: Bench, failure: str) -> None:
+    """It is what real ones do; words from the run that failed are not believed."""
+    bench.fake.plays(FAILURES[failure], said("2.19-fus-older-stack"))
+    assert (await bench.programmer.coprocessor.versions()).stack == Version(1, 23, 0, 3)
+    assert bench.arguments == [READS] * 2
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_no_third_start_follows(bench: Bench, failure: str) -> None:
+    """The board's FUS is bad, or its versions cannot be told, which is no better."""
+    bench.fake.plays(FAILURES[failure], FAILURES[failure], said("2.19-fus-versions"))
+    with pytest.raises(FUSNotReady):
+        await bench.programmer.coprocessor.versions()
+    assert len(bench.fake.runs) == 2
+
+
+async def test_a_probe_that_is_missing_is_not_the_coprocessors_fault(bench: Bench) -> None:
+    """Nor is anything else that keeps the programmer from connecting."""
+    bench.fake.plays(said("2.17-no-probe", 1))
+    with pytest.raises(ProbeMissing):
+        await bench.programmer.coprocessor.versions()
+    with pytest.raises(ProbeMissing):
+        await bench.programmer.coprocessor.upgrade(STACK)
+
+
+async def test_an_upgrade_is_one_run_with_the_image_in_a_file_of_its_own(bench: Bench) -> None:
+    """Which holds what was hashed when the line opened, and is gone afterwards."""
+    bench.fake.plays(said("2.19-fus-upgrade"))
+    assert await bench.programmer.coprocessor.upgrade(STACK) is None
+    (arguments,) = bench.arguments
+    start, file, end = arguments.partition(str(bench.secrets))
+    assert start == "-ob nSWboot0=0 nboot1=1 nboot0=1 -startfus -fwupgrade "
+    assert (file + end).split()[1:] == ["0x08094000", "firstinstall=0", "startstack=0", "-v"]
+    assert not [path for path in bench.secrets.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("play", "against"),
+    [
+        (said("2.9-fus-upgrade-ambiguous", 1), "programmer.failed"),
+        (said("2.9-fus-upgrade-ambiguous", 0), "programmer.failed"),
+        (said("2.20-fus-upgrade-unknown", 1), "coprocessor.fus_not_ready"),
+        (said("2.19-fus-not-authentic", 1), "coprocessor.image_refused"),
+        (said("2.19-fus-upgrade", 1), "programmer.failed"),
+        (Play(lines("2.19-fus-upgrade")[:-1]), "programmer.unproven"),
+        (Play(lines("2.19-fus-upgrade")[:-1], hangs=True), "programmer.stuck"),
+        (Play(lines("2.19-fus-upgrade")[:-1], hangs=True, deaf=True), "programmer.stuck"),
+    ],
+)
+async def test_an_upgrade_tells_what_speaks_against_it_and_is_not_run_again(
+    bench: Bench, play: Play, against: str
+) -> None:
+    """Whether it has worked is for the versions to say, which are read afterwards."""
+    bench.fake.plays(play)
+    bench.installation = replace(bench.installation, deadlines=replace(HASTY, upgrade_within=0.5, idle_within=0.2))
+    fault = await bench.programmer.coprocessor.upgrade(STACK)
+    assert fault is not None
+    assert fault.code == against
+    assert len(bench.fake.runs) == 1
+    if isinstance(fault, ProgrammerStuck):
+        assert fault.within == 0.5  # its silence is no sign: FUS is at work
+
+
+async def test_the_stack_is_started(bench: Bench) -> None:
+    """At the second try if need be, and at no third."""
+    bench.fake.plays(said("2.19-nothing-done"), said("2.19-fus-start-stack"))
+    await bench.programmer.coprocessor.start_stack()
+    assert bench.arguments == ["-startwirelessstack"] * 2
+    bench.fake.plays(said("2.19-nothing-done"))
+    with pytest.raises(StackNotStarted):
+        await bench.programmer.coprocessor.start_stack()
+    assert len(bench.fake.runs) == 4
+
+
+async def test_boot_is_restored_and_read_back_in_another_connection(bench: Bench) -> None:
+    """What is read back decides, whatever the first run complained of."""
+    bench.fake.plays(said("2.4-boot-not-restored", 1), displayed(*BOOTED))
+    await bench.programmer.coprocessor.restore_boot()
+    assert bench.arguments == ["-ob nSWboot0=1 nboot1=1 nboot0=1", "-r32 0x1FFF7590 12 -ob displ"]
+
+
+@pytest.mark.parametrize(
+    ("option_bytes", "found"),
+    [
+        ((*BOOTED, "nSWBOOT0 : 0x0 ()"), "nSWboot0, expected 0x1, found 0x0"),
+        (BOOTED[:1], "nboot1, expected 0x1, found none"),
+    ],
+)
+async def test_boot_that_does_not_read_back_is_tried_once_more(
+    bench: Bench, option_bytes: tuple[str, ...], found: str
+) -> None:
+    """Then it is the board's fault, whatever the programmer says."""
+    said_done = said("2.19-boot-restored")
+    bench.fake.plays(said_done, displayed(*option_bytes), said_done, displayed(*option_bytes))
+    with pytest.raises(BootNotRestored, match=found):
+        await bench.programmer.coprocessor.restore_boot()
+    assert len(bench.fake.runs) == 4
