@@ -1,10 +1,15 @@
 """Firmware images, before a board is erased for one: whether they can boot where they go, and present what is flashed. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import DEVELOPMENT_KEY
 from station.domain.target import Region
 
+INTERNAL_FLASH = Region(0x08000000, 0x100000)
+PAGE = 0x1000  # RM0434 section 3.3.1
+APPLICATION = Region(0x08000000, 0x93000)
+AGENT_RECORD = Region(0x08093000, PAGE)  # where the provisioning agent keeps the board's key
 RAM = Region(0x20000000, 0x40000)  # SRAM1 and SRAM2 of the STM32WB55
 WITHOUT_FACTORY_DATA = (
     "was built without factory data: it holds the development DAC of VID FFF1, PID 8004, and would present that; "
@@ -26,3 +31,19 @@ def application_mistakes(name: str, content: bytes, region: Region) -> Iterator[
     yield from vector_table_mistakes(name, content, region)
     if DEVELOPMENT_KEY in content:
         yield f"{name} {WITHOUT_FACTORY_DATA}"
+
+
+def stack_mistakes(stack: WirelessStack, others: Mapping[str, Region]) -> Iterator[str]:
+    """What is wrong with the place of a wireless stack's image; `others` are in that flash, too, and must stay whole."""
+    name, region = stack.name, stack.region
+    if not stack.content:
+        yield f"{name} is empty"
+        return
+    taken = f"{name} takes 0x{region.address:08X} to 0x{region.end - 1:08X}"
+    if stack.address % PAGE:
+        yield f"{name} at 0x{stack.address:08X}: it must begin at a page, which has 0x{PAGE:X} bytes"
+    if not INTERNAL_FLASH.holds(region):
+        yield f"{taken}, the internal flash is 0x{INTERNAL_FLASH.address:08X} to 0x{INTERNAL_FLASH.end - 1:08X}"
+    for other, place in others.items():
+        if region.overlaps(place):
+            yield f"{taken}, and {other} 0x{place.address:08X} to 0x{place.end - 1:08X}"

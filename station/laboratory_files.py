@@ -1,5 +1,6 @@
 """A laboratory's recipe as TOML: `procedure = "reconfigure"`, the factory data of every board in a file, checked whole."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -9,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from station import recipe_files, trust_files
 from station.commissioner import Commissioner
 from station.config import FilePath
+from station.domain.coprocessor import WirelessStack
 from station.faults import Fault
 from station.laboratory import Laboratory
 from station.matter.factory_data import FactoryData
 from station.problems import ConfigurationInvalid, Problem
 from station.recipe import FACTORY_DATA_REGION, Image, KeyStorage
-from station.recipe_tables import Manifest
+from station.recipe_tables import CoprocessorTable, Manifest
 from station.st import sources
 
 
@@ -46,18 +48,21 @@ class LaboratoryFile(_Table):
     factory_data: FactoryDataTable
     trust_store: FilePath = trust_files.SHIPPED
     images: ImagesTable | None = None
+    coprocessor: CoprocessorTable | None = None
 
 
 def load(path: Path) -> Laboratory:
     """The work in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
     file = recipe_files.validated(path, LaboratoryFile)
     try:
+        firmware = _images(file.images)
         work = Laboratory(
             name=file.name,
             data=_data(file.factory_data),
             address=FACTORY_DATA_REGION.address,
-            firmware=_images(file.images),
+            firmware=firmware,
             commissioner=Commissioner(trust_files.load(file.trust_store)),
+            wireless_stack=_stack(file.coprocessor, firmware),
         )
         work.check(datetime.now(UTC))
     except (Fault, ValueError) as exc:
@@ -80,3 +85,9 @@ def _images(table: ImagesTable | None) -> tuple[Image, ...]:
         return ()
     manifest = recipe_files.validated(table.manifest, Manifest)
     return (recipe_files.image(manifest, table.operational, "operational", KeyStorage.FLASH),)
+
+
+def _stack(table: CoprocessorTable | None, firmware: Sequence[Image]) -> WirelessStack | None:
+    if table is None:
+        return None
+    return recipe_files.wireless_stack(table, {image.name: image.region for image in firmware})

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ValidationError
 from station import trust_files
 from station.commissioner import Commissioner
 from station.config import read_toml
+from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
 from station.domain.target import Region
 from station.faults import Fault
-from station.images import application_mistakes, vector_table_mistakes
+from station.images import AGENT_RECORD, APPLICATION, application_mistakes, stack_mistakes, vector_table_mistakes
 from station.matter.attestation import check_authority, check_certified, check_declaration
 from station.matter.certificates import check_issuer
 from station.matter.device_information import mistakes_in
@@ -27,9 +28,17 @@ from station.matter.trust import TrustStore
 from station.matter.x509 import Certificate
 from station.problems import ConfigurationInvalid, Problem, problems_of
 from station.recipe import NO_ANCHORS, Delivery, Image, KeyStorage, Recipe, Trust, TrustAnchors
-from station.recipe_tables import ImageTable, LotTable, Manifest, PartnerTable, ProductTable, RecipeFile
+from station.recipe_tables import (
+    CoprocessorTable,
+    ImageTable,
+    LotTable,
+    Manifest,
+    PartnerTable,
+    ProductTable,
+    RecipeFile,
+)
 
-APPLICATION = Region(0x08000000, 0x93000)  # above it the provisioning agent's own page, then the coprocessor
+RECORD = "the provisioning firmware's record of the board's key"
 MAX_SERIAL_NUMBER = 32  # bytes, Matter Core specification 11.1.5.16
 
 Table = TypeVar("Table", bound=BaseModel)
@@ -57,6 +66,12 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     def operational() -> Image:
         return image(manifest, images.operational, "operational", file.key_storage)
 
+    def stack() -> WirelessStack | None:
+        if file.coprocessor is None:
+            return None
+        others = {image.name: image.region for image in _good(provisioning, operational)}
+        return wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
+
     def anchors() -> TrustAnchors:
         if pai is None or paa is None or file.procedure != "provisioning-link":
             return NO_ANCHORS
@@ -77,6 +92,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
             "lot.serial_number": lambda: _check_pattern(file.lot),
             "images.provisioning": provisioning,
             "images.operational": operational,
+            "coprocessor": stack,
             "pki.pai and pki.paa of the line's configuration": anchors,
             "partner": delivery,
         },
@@ -101,6 +117,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
         strings=file.factory_data.strings,
         passcode_in_flash=file.factory_data.passcode,
         delivery=delivery(),
+        wireless_stack=stack(),
     )
 
 
@@ -253,3 +270,20 @@ def _image_mistakes(image: Image, table: ImageTable, kind: str, key_storage: Key
         )
     wrong = application_mistakes if kind == "operational" else vector_table_mistakes
     yield from wrong(name, image.content, region)
+
+
+def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> WirelessStack:
+    """The stack, read and held against its SHA-256 and the memory map; `ValueError` with all that is wrong with it."""
+    stack = WirelessStack(table.file.name, table.file.read_bytes(), table.address, table.version, table.smallest_fus)
+    mistakes = list(stack_mistakes(stack, others))
+    if stack.sha256 != table.sha256:
+        mistakes.append(f"{table.file} has SHA-256 {stack.sha256}, the recipe says {table.sha256}")
+    if mistakes:
+        raise ValueError(*mistakes)
+    return stack
+
+
+def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
+    for make in makers:
+        with suppress(OSError, ValueError):  # which is said at the image's own place
+            yield make()

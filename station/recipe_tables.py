@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from station import trust_files
 from station.config import FilePath, Seconds
+from station.domain.coprocessor import Version
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.matter.attestation import Product
 from station.recipe import KeyStorage, Lock, Strings, Trust, Verify
@@ -99,6 +100,20 @@ class LockTable(_Table):
         return Lock({**self.option_bytes, "RDP": RDP_VALUES[self.readout_protection]})
 
 
+StackVersion = Annotated[Version, BeforeValidator(lambda text: Version.parse(str(text)))]
+FUSVersion = Annotated[Version, BeforeValidator(lambda text: Version.of_fus(str(text)))]
+
+
+class CoprocessorTable(_Table):
+    """The wireless stack that every unit must have. Its image is ST's, and only the coprocessor can look into it."""
+
+    file: FilePath
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    address: int
+    version: StackVersion
+    smallest_fus: FUSVersion | None = None
+
+
 class PartnerTable(_Table):
     """Who puts certificates on the boards instead of this line's PKI."""
 
@@ -119,6 +134,7 @@ class RecipeFile(_Table):
     factory_data: FactoryDataTable = FactoryDataTable()
     images: ImagesTable
     lock: LockTable | None = None
+    coprocessor: CoprocessorTable | None = None
     partner: PartnerTable | None = None
 
     @model_validator(mode="after")

@@ -98,9 +98,6 @@ def _commissioner(folder: Path | None) -> Commissioner:
 
 def _checked(typed: Typed, planned: Plan, data: FactoryData, commissioner: Commissioner) -> Laboratory | Recipe:
     """The work, and nothing is wrong with it that can be known before a board is touched."""
-    if planned.coprocessor is not None:
-        advice = "upgrade the boards with STM32CubeProgrammer first, then leave the option out"
-        raise UsageInvalid([f"{planned.coprocessor}: this command does not upgrade wireless stacks; {advice}"])
     try:
         if not planned.provisioning:
             given = laboratory(planned, data, commissioner)

@@ -29,13 +29,16 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of a text like 1.24.0.3, or of three numbers; `ValueError` for another."""
+        """Of a text like 1.24.0.3; `ValueError` for another."""
         numbers = text.split(".")
-        if len(numbers) not in {3, 4} or not all(each.isascii() and each.isdecimal() for each in numbers):
-            raise ValueError(f"{text} is not a version such as 1.24.0.3")
-        if any(int(each) > 0xFF for each in numbers):
-            raise ValueError(f"{text} is not a version: no number of it can be above 255")
+        if len(numbers) != 4 or not all(each.isascii() and each.isdecimal() and int(each) <= 0xFF for each in numbers):
+            raise ValueError(f"{text} is not a version such as 1.24.0.3, four numbers up to 255")
         return cls(*map(int, numbers))
+
+    @classmethod
+    def of_fus(cls, text: str) -> Self:
+        """ST names those of FUS by three numbers."""
+        return cls.parse(f"{text}.0" if text.count(".") == 2 else text)
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.sub}.{self.last}"

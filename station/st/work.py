@@ -3,8 +3,9 @@
 import hashlib
 
 from station.commissioner import Commissioner
+from station.domain.coprocessor import WirelessStack
 from station.domain.identity import GivenIdentity, Lot
-from station.images import application_mistakes, vector_table_mistakes
+from station.images import application_mistakes, stack_mistakes, vector_table_mistakes
 from station.laboratory import Laboratory
 from station.matter import device_information
 from station.matter.factory_data import FactoryData, Tag
@@ -25,12 +26,14 @@ def laboratory(plan: Plan, data: FactoryData, commissioner: Commissioner) -> Lab
     device_information.check_device_information(data)
     assert plan.data_address is not None  # else nothing is flashed
     placed = plan.application or plan.provisioner  # both stand at one address: the last one stays
+    firmware = (_image(placed, operational=placed is plan.application),) if placed else ()
     return Laboratory(
         name=_name(plan),
         data=data,
         address=plan.data_address,
-        firmware=(_image(placed, operational=placed is plan.application),) if placed else (),
+        firmware=firmware,
         commissioner=commissioner,
+        wireless_stack=_stack(plan, *firmware),
     )
 
 
@@ -47,7 +50,8 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
     assert vendor_id is not None
     assert product_id is not None
     assert iterations is not None
-    names = (_name(plan), provisioner.sha256, application.sha256)
+    stack = _stack(plan, provisioner, application)
+    names = (_name(plan), provisioner.sha256, application.sha256, *((stack.sha256,) if stack else ()))
     return Recipe(
         name=_name(plan),
         sha256=hashlib.sha256("\n".join(names).encode()).hexdigest(),
@@ -65,6 +69,7 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
         anchors=NO_ANCHORS,
         delivery=Delivery(plan.script, script_within, commissioner),
         given=GivenIdentity(data) if plan.identity is IdentityRule.SAME else None,
+        wireless_stack=stack,
     )
 
 
@@ -94,6 +99,17 @@ def _image(placed: Placed, *, operational: bool) -> Image:
     if mistakes := list(wrong(str(placed.path), image.content, image.region)):
         raise UsageInvalid(mistakes)
     return image
+
+
+def _stack(plan: Plan, *images: Image) -> WirelessStack | None:
+    """ST's command line does not say which version it holds, so every board gets it."""
+    placed = plan.coprocessor
+    if placed is None:
+        return None
+    stack = WirelessStack(placed.path.name, placed.path.read_bytes(), placed.address)
+    if mistakes := list(stack_mistakes(stack, {image.name: image.region for image in images})):
+        raise UsageInvalid(mistakes)
+    return stack
 
 
 def _lot(data: FactoryData, name: str) -> Lot:

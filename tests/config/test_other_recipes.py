@@ -1,5 +1,6 @@
 """Recipes of lines whose boards are certified by somebody else: checked whole before the line opens."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -91,4 +92,22 @@ def test_a_root_that_is_not_trusted_is_no_recipe(tmp_path: Path) -> None:
     recipe = laboratory(tmp_path)
     recipe.write_text('trust_store = "trust"\n' + recipe.read_text())
     with pytest.raises(ConfigurationInvalid, match="there is no PAA"):
+        laboratory_files.load(recipe)
+
+
+def test_a_laboratorys_boards_may_get_a_wireless_stack(tmp_path: Path) -> None:
+    """By the table of any other recipe, with the same checks."""
+    (tmp_path / "stack.bin").write_bytes(b"signed by ST")
+    table = (
+        f'[coprocessor]\nfile = "stack.bin"\nsha256 = "{hashlib.sha256(b"signed by ST").hexdigest()}"\n'
+        'version = "1.24.0.3"\naddress = '
+    )
+    recipe = laboratory(tmp_path)
+    text = recipe.read_text()
+    recipe.write_text(f"{text}{table}0x08094000\n")
+    stack = laboratory_files.load(recipe).wireless_stack
+    assert stack is not None
+    assert [image.name for image in laboratory_files.load(recipe).images] == ["stack.bin"]
+    recipe.write_text(f"{text}{table}0x08094001\n")
+    with pytest.raises(ConfigurationInvalid, match="must begin at a page"):
         laboratory_files.load(recipe)

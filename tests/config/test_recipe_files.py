@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from station import recipe_files
+from station.domain.coprocessor import Version
 from station.domain.credentials import DEVELOPMENT_KEY
 from station.domain.target import Region
 from station.problems import ConfigurationInvalid
@@ -213,3 +214,68 @@ def test_a_product_that_matter_does_not_allow_is_refused(tree: Path, old: str, n
     """Before any board is given its names."""
     spoil(tree / "config" / "recipes" / "lighting.toml", old, new)
     assert f"product: {words}" in mistakes(tree)
+
+
+STACK = b"a wireless stack, signed by ST" * 1000
+COPROCESSOR = f"""
+[coprocessor]
+file = "stack.bin"
+sha256 = "{hashlib.sha256(STACK).hexdigest()}"
+address = 0x08094000
+version = "1.24.0.3"
+smallest_fus = "1.2.0"
+"""
+
+
+def with_stack(tree: Path, old: str = "", new: str = "") -> None:
+    """The shipped recipe with a wireless stack, changed."""
+    recipe = tree / "config" / "recipes" / "lighting.toml"
+    (recipe.parent / "stack.bin").write_bytes(STACK)
+    assert old in COPROCESSOR
+    recipe.write_text(recipe.read_text() + COPROCESSOR.replace(old, new))
+
+
+def test_a_wireless_stack_is_read_and_hashed_when_the_line_opens(tree: Path) -> None:
+    """With the version that every board must have, and the FUS that it must have at least."""
+    with_stack(tree)
+    stack = recipe_files.load(
+        tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem"
+    ).wireless_stack
+    assert stack is not None
+    assert (stack.content, stack.address) == (STACK, 0x08094000)
+    assert (stack.version, stack.smallest_fus) == (Version(1, 24, 0, 3), Version(1, 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"stack.bin"', '"missing.bin"', "coprocessor: {}/missing.bin cannot be read"),
+        ('sha256 = "', 'sha256 = "0" # "', "coprocessor.sha256: String should match"),
+        ('"1.24.0.3"', '"1.24"', "coprocessor.version: 1.24 is not a version"),
+        ('"1.2.0"', '"v1"', "coprocessor.smallest_fus: v1 is not a version"),
+        ("0x08094000", "0x08094800", "stack.bin at 0x08094800: it must begin at a page"),
+        ("0x08094000", "0x080FA000", "stack.bin takes 0x080FA000 to 0x0810152F, the internal flash is"),
+        ("0x08094000", "0x08090000", "and the provisioning firmware's record of the board's key 0x08093000 to"),
+        ("0x08094000", "0x08074000", "and operational-flash 0x08000000 to 0x08074F1D"),
+        ("0x08094000", "0x08001000", "and provisioning-flash 0x08000000 to"),
+        ("address", "adress", "coprocessor.adress: there is no such setting"),
+    ],
+)
+def test_a_wireless_stack_that_does_not_fit_is_refused(tree: Path, old: str, new: str, words: str) -> None:
+    """Before a coprocessor is asked: it would say so on every board, or ruin what stands beside it."""
+    with_stack(tree, old, new)
+    found = mistakes(tree)
+    assert any(words.format(tree / "config" / "recipes") in line for line in found), found
+
+
+def test_a_wireless_stack_that_was_changed_is_refused(tree: Path) -> None:
+    """Its SHA-256 is the recipe's, or it is another image; told with all else that is wrong."""
+    with_stack(tree, "0x08094000", "0x08090800")
+    stack = tree / "config" / "recipes" / "stack.bin"
+    stack.write_bytes(STACK[:-1])
+    (tree / "paa.pem").write_text("not a certificate")
+    found = mistakes(tree)
+    assert [line.split(":")[0] for line in found] == ["coprocessor"] * 3 + [
+        "pki.pai and pki.paa of the line's configuration"
+    ]
+    assert f"{stack} has SHA-256 {hashlib.sha256(STACK[:-1]).hexdigest()}, the recipe says" in found[2]
