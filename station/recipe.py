@@ -17,7 +17,7 @@ from station.commissioner import Commissioner
 from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import Credentials, csr_key
 from station.domain.identity import GivenIdentity, Identity, Lot
-from station.domain.target import RDP_LEVEL_2, UID, Region, Target
+from station.domain.target import RDP_LEVEL_2, UID, Region, Target, differing
 from station.faults import (
     BoardSwapped,
     CertificateUnfit,
@@ -121,8 +121,8 @@ class Lock:
 
     def difference(self, target: Target) -> LockUnproven | None:
         """The first option byte of the target that is not as it should be."""
-        differing = target.differing(self.option_bytes)
-        return LockUnproven(*differing) if differing else None
+        wrong = differing(target.option_bytes, self.option_bytes)
+        return LockUnproven(*wrong) if wrong else None
 
 
 class PresentedIdentity(Protocol):

@@ -28,7 +28,7 @@ class CubeProgrammer:
         self, installation: Installation, probe: str, gone: asyncio.Event, record: Callable[[str], None]
     ) -> None:
         self._probe = Probe(installation, probe, gone, record)
-        self.coprocessor = FUS(self._probe, self.identify)
+        self.coprocessor = FUS(self._probe)
 
     async def identify(self) -> Target:
         """Connects without a reset, which could hit a firmware in the middle of a write, and tells what the board is."""

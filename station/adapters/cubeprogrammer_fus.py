@@ -10,7 +10,7 @@ from station.adapters.cubeprogrammer_output import Transcript
 from station.adapters.cubeprogrammer_run import UNDER_RESET, Probe
 from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions, WirelessStack
 from station.domain.policy import consequence
-from station.domain.target import Target
+from station.domain.target import differing
 from station.faults import (
     BootNotRestored,
     Fault,
@@ -35,9 +35,8 @@ STACK_STARTED = {"stack_started": "FusStartWS activated successfully"}
 class FUS:
     """Every run is one process; what may be repeated is repeated as often as the policy says, and an upgrade is not."""
 
-    def __init__(self, probe: Probe, identify: Callable[[], Awaitable[Target]]) -> None:
+    def __init__(self, probe: Probe) -> None:
         self._probe = probe
-        self._identify = identify
         self._deadlines = probe.installation.deadlines
 
     async def versions(self) -> CoprocessorVersions:
@@ -87,9 +86,9 @@ class FUS:
         """What is read back decides: the run that sets them loses the board for a moment, and may complain of that."""
         async with self._probe.connected(UNDER_RESET, _option_bytes(APPLICATION_BOOT)) as run:
             await run.until_end(self._deadlines.option_bytes_within)
-        target = await self._identify()
-        if differing := target.differing(APPLICATION_BOOT):
-            raise BootNotRestored(*differing)
+        transcript = await self._proven(("-ob", "displ"), {}, self._deadlines.option_bytes_within)
+        if wrong := differing(transcript.option_bytes, APPLICATION_BOOT):
+            raise BootNotRestored(*wrong)
 
     async def _proven(self, arguments: tuple[str, ...], sentences: Mapping[str, str], within: float) -> Transcript:
         async with self._probe.connected(UNDER_RESET, arguments) as run:

@@ -30,6 +30,7 @@ COLUMNS = {
     "manufacturing_date": "YYYYMMDD, UTC",
     "discriminator": "12 bits, decimal",
     "dac_serial_number": "the certificate that the unit was given last, hexadecimal",
+    "wireless_stack": "version on the coprocessor, as it was read last; empty if the recipe asks for none",
     "attempts": "how many there were on this board",
     "verdict": "of the last attempt that was no laboratory's: pass, fail or void; empty while it runs",
     "fault": "code of what the last attempt ended by",

@@ -42,13 +42,14 @@ class Target:
         """Whether the debug port gets at the memories."""
         return self.readout_protection == RDP_LEVEL_0
 
-    def differing(self, wanted: Mapping[str, int]) -> tuple[str, str, str] | None:
-        """The first option byte that is not as wanted: its name, what is wanted, and what is there."""
-        found = {name.casefold(): value for name, value in self.option_bytes.items()}  # versions differ in capitals
-        for name, value in wanted.items():
-            if (there := found.get(name.casefold())) != value:
-                return name, f"0x{value:X}", "none" if there is None else f"0x{there:X}"
-        return None
+
+def differing(found: Mapping[str, int], wanted: Mapping[str, int]) -> tuple[str, str, str] | None:
+    """The first option byte that is not as wanted: its name, what is wanted, and what was found."""
+    values = {name.casefold(): value for name, value in found.items()}  # versions differ in capitals
+    for name, value in wanted.items():
+        if (there := values.get(name.casefold())) != value:
+            return name, f"0x{value:X}", "none" if there is None else f"0x{there:X}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

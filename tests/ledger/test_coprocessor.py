@@ -107,6 +107,7 @@ async def test_a_stack_that_is_proven_is_started_and_written_down(
     story = LedgerReader(path).unit(str(identity.uid))
     assert story is not None
     assert ready in [entry.event for entry in story.attempts[0].journal]
+    assert [unit.wireless_stack for unit in LedgerReader(path).units()] == ["1.24.0.3"]
 
 
 BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {

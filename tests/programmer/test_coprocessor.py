@@ -160,7 +160,7 @@ async def test_boot_is_restored_and_read_back_in_another_connection(bench: Bench
     """What is read back decides, whatever the first run complained of."""
     bench.fake.plays(said("2.4-boot-not-restored", 1), displayed(*BOOTED))
     await bench.programmer.coprocessor.restore_boot()
-    assert bench.arguments == ["-ob nSWboot0=1 nboot1=1 nboot0=1", "-r32 0x1FFF7590 12 -ob displ"]
+    assert bench.arguments == ["-ob nSWboot0=1 nboot1=1 nboot0=1", "-ob displ"]
 
 
 @pytest.mark.parametrize(

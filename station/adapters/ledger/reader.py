@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select
 
 from station.adapters.ledger import events, sqlite, tables
-from station.domain.attempt import Event, LaboratoryUnit
+from station.domain.attempt import CoprocessorReady, Event, LaboratoryUnit
 from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
@@ -50,6 +50,7 @@ class UnitSummary:
     manufacturing_date: str
     discriminator: int
     dac_serial_number: str | None
+    wireless_stack: str | None
     attempts: int
     verdict: str | None
     fault: str | None
@@ -198,6 +199,15 @@ def _units() -> Select[*tuple[object, ...]]:
         .group_by(_attempt.c.uid)
         .subquery()
     )
+    look = _attempt.alias("look")
+    wireless_stack = (
+        select(_event.c.body["after"].as_string())
+        .join_from(look, _event)
+        .where(look.c.uid == _identity.c.uid, _event.c.type == CoprocessorReady.__name__)
+        .order_by(_event.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     last, certified = _attempt.alias("last"), _attempt.alias("certified")
     return (
         select(
@@ -208,6 +218,7 @@ def _units() -> Select[*tuple[object, ...]]:
             _identity.c.manufacturing_date,
             _identity.c.discriminator,
             certified.c.dac_serial_number,
+            wireless_stack.label("wireless_stack"),
             func.coalesce(runs.c.attempts, 0).label("attempts"),
             last.c.verdict,
             last.c.fault,
