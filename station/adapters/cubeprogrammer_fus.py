@@ -1,7 +1,7 @@
 """The wireless coprocessor by way of STM32_Programmer_CLI (`ports.Coprocessor`): what is run, and which sentences must be said."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
@@ -19,6 +19,7 @@ from station.faults import (
     ProgrammerStuck,
     ProgrammerUnproven,
     StackNotStarted,
+    UnitFault,
 )
 
 log = structlog.get_logger()
@@ -66,10 +67,7 @@ class FUS:
     async def _versions(self) -> CoprocessorVersions:
         words = ("-r32", f"0x{VERSION_WORDS:08X}", "8")
         within = self._deadlines.option_bytes_within + self._deadlines.start_within
-        try:
-            transcript = await self._proven((*_option_bytes(FUS_BOOT), "-startfus", *words), STARTED, within)
-        except (ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven) as exc:
-            raise FUSNotReady(str(exc)) from exc
+        transcript = await self._said((*_option_bytes(FUS_BOOT), "-startfus", *words), STARTED, within, FUSNotReady)
         read = transcript.words.get(VERSION_WORDS, b"")
         versions = CoprocessorVersions.of_words(read)
         if versions is None:
@@ -77,26 +75,43 @@ class FUS:
         return versions
 
     async def _start_stack(self) -> None:
-        try:
-            await self._proven(("-startwirelessstack",), STACK_STARTED, self._deadlines.start_within)
-        except (FUSNotReady, ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven) as exc:
-            raise StackNotStarted(str(exc)) from exc
+        await self._said(("-startwirelessstack",), STACK_STARTED, self._deadlines.start_within, StackNotStarted)
 
     async def _restore_boot(self) -> None:
         """What is read back decides: the run that sets them loses the board for a moment, and may complain of that."""
+        within = self._deadlines.option_bytes_within
         async with self._probe.connected(UNDER_RESET, _option_bytes(APPLICATION_BOOT)) as run:
-            await run.until_end(self._deadlines.option_bytes_within)
-        transcript = await self._proven(("-ob", "displ"), {}, self._deadlines.option_bytes_within)
-        if wrong := differing(transcript.option_bytes, APPLICATION_BOOT):
+            await run.until_end(within)
+        async with self._probe.connected(UNDER_RESET, ("-ob", "displ")) as run:
+            await run.until_end(within)
+        if run.fault is not None:
+            raise run.fault
+        if wrong := differing(run.transcript.option_bytes, APPLICATION_BOOT):
             raise BootNotRestored(*wrong)
 
-    async def _proven(self, arguments: tuple[str, ...], sentences: Mapping[str, str], within: float) -> Transcript:
+    async def _said(
+        self,
+        arguments: Sequence[str],
+        sentences: Mapping[str, str],
+        within: float,
+        failed: type[FUSNotReady | StackNotStarted],
+    ) -> Transcript:
+        """What a run has said that said all these sentences; else `failed`, if the fault is not that of probe or supply.
+
+        Whether a board that was lost behind its option bytes is gone for good is for the next connection to find out.
+        """
         async with self._probe.connected(UNDER_RESET, arguments) as run:
-            await run.until_end(within)
-            if against := run.fault or _missing(run.transcript, sentences):
-                raise against
-            run.transcript.check_connected()
-            return run.transcript
+            try:
+                await run.until_end(within)
+            except ProgrammerStuck as stuck:
+                raise failed(str(stuck)) from stuck
+        against = run.fault or _missing(run.transcript, sentences)
+        if isinstance(against, UnitFault | ProgrammerFailed | ProgrammerUnproven):
+            raise failed(str(against)) from against
+        if against is not None:
+            raise against
+        run.transcript.check_connected()
+        return run.transcript
 
     async def _tried(self, attempt: Callable[[], Awaitable[Told]]) -> Told:
         pauses, tries = self._deadlines.retry_pauses, 0

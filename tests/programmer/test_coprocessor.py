@@ -126,9 +126,9 @@ async def test_an_upgrade_is_one_run_with_the_image_in_a_file_of_its_own(bench: 
         (said("2.20-fus-upgrade-unknown", 1), "coprocessor.fus_not_ready"),
         (said("2.19-fus-not-authentic", 1), "coprocessor.image_refused"),
         (said("2.19-fus-upgrade", 1), "programmer.failed"),
-        (Play(lines("2.19-fus-upgrade")[:-1]), "programmer.unproven"),
-        (Play(lines("2.19-fus-upgrade")[:-1], hangs=True), "programmer.stuck"),
-        (Play(lines("2.19-fus-upgrade")[:-1], hangs=True, deaf=True), "programmer.stuck"),
+        (Play(lines("2.19-fus-upgrade")[:-2]), "programmer.unproven"),
+        (Play(lines("2.19-fus-upgrade")[:-2], hangs=True), "programmer.stuck"),
+        (Play(lines("2.19-fus-upgrade")[:-2], hangs=True, deaf=True), "programmer.stuck"),
     ],
 )
 async def test_an_upgrade_tells_what_speaks_against_it_and_is_not_run_again(

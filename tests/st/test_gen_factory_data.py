@@ -72,9 +72,14 @@ class Desk:
     def bench_log(self) -> str:
         return (self.folder / "bench" / "bench.jsonl").read_text()
 
-    def invoked(self) -> int:
-        """How often the programmer has run."""
-        return self.bench_log.count('"argv"')
+    def invoked(self, command: str = "") -> int:
+        """How often the programmer has run, or has run with this command."""
+        return sum('"argv"' in line and command in line for line in self.bench_log.splitlines())
+
+    @property
+    def stacks(self) -> list[str]:
+        """The wireless stacks of all boards."""
+        return [json.loads(path.read_text())["stack"] for path in self.folder.glob("bench/boards/*/board.json")]
 
 
 @contextmanager
@@ -119,18 +124,80 @@ OLDER = (
 )
 
 
-@pytest.mark.parametrize("line", [newer(), OLDER], ids=["newer spelling", "older spelling"])
+def stack_in(folder: Path, *options: str, version: str = "1.25.0.1") -> Path:
+    """A wireless stack that the bench's coprocessors accept, of ST's size."""
+    made = [sys.executable, "-m", "virtual_bench", "stack-image", "--version", version, *options, "stack.bin"]
+    subprocess.run(made, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+    return folder / "stack.bin"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [newer(), OLDER, f"{newer()} --flashCoFW stack.bin -cofwa 0x08094000", f"{OLDER} --m0 stack.bin"],
+    ids=[
+        "newer spelling",
+        "older spelling",
+        "newer spelling with wireless stack",
+        "older spelling with wireless stack",
+    ],
+)
 def test_sts_command_line_provisions_eight_boards_at_once(tmp_path: Path, line: str) -> None:
     """Each with an identity of its own; ST's script gives all of them one."""
+    stack_in(tmp_path)
     with desk_with(tmp_path, 8) as desk:
         done = desk.run(line)
         assert done.returncode == 0, done.stdout + done.stderr
         units = [factory_data.decode(desk.flash(probe)) for probe in desk.probes]
+        upgraded = "stack.bin" in line
+        assert desk.stacks == ["1.25.0.1" if upgraded else "1.24.0.3"] * 8
+        assert desk.invoked("-fwupgrade") == (8 if upgraded else 0)
     assert "8 boards: 8 good, 0 not" in done.stdout
     assert sorted(str(unit.text(Tag.SERIAL_NUMBER)) for unit in units) == [f"TEST_SN-{n:06d}" for n in range(1, 9)]
     assert len({unit.octets(Tag.SPAKE2_VERIFIER) for unit in units}) == 8
     assert len({unit.octets(Tag.DEVICE_ATTESTATION_CERTIFICATE) for unit in units}) == 1
     assert done.stdout.count("a laboratory unit, key in flash") == 8  # ST's firmware puts one DAC on all of them
+
+
+def test_a_wireless_stack_comes_before_the_application_of_a_reconfigured_board(desk: Desk) -> None:
+    """Which stands where the upgrade service has worked."""
+    stack_in(desk.folder)
+    line = f"--provisioning 0 --json Full_FactoryData.json --flashAppFW {IMAGES}/operational-flash.bin -afwa 0x08000000"
+    done = desk.run(f"{line} --flashAddr 0x901C0000 --flashCoFW stack.bin -cofwa 0x08094000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert desk.stacks == ["1.25.0.1"] * 2
+    application = (IMAGES / "operational-flash.bin").read_bytes()
+    for probe in desk.probes:
+        assert (desk.folder / "bench" / "boards" / probe / "internal.bin").read_bytes().startswith(application)
+
+
+def test_an_upgrade_that_is_not_said_to_have_worked_is_no_pass(desk: Desk) -> None:
+    """Here it has, and who names no version cannot know; it is not run again."""
+    stack_in(desk.folder)
+    spoil = ["fault", "--dir", "bench", "--board", "1", "--at", "coprocessor", "--what", "fwupgrade_fails_but_did"]
+    subprocess.run(
+        [sys.executable, "-m", "virtual_bench", *spoil],
+        cwd=desk.folder,
+        env=desk.environment,
+        check=True,
+        capture_output=True,
+    )
+    done = desk.run(f"{OLDER} --m0 stack.bin")
+    assert done.returncode == 1
+    assert "2 boards: 1 good, 1 not" in done.stdout
+    assert "coprocessor.stack_unproven" in done.stdout
+    assert desk.invoked("-fwupgrade") == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("0x08094001", "must begin at a page"), ("0x08004000", "operational-flash.bin 0x08000000 to")],
+)
+def test_a_wireless_stack_in_a_wrong_place_stops_before_the_first_board(desk: Desk, address: str, words: str) -> None:
+    """The flash is one."""
+    stack_in(desk.folder, "--size", "20000")
+    done = desk.run(f"{newer()} --flashCoFW stack.bin -cofwa {address}")
+    assert (done.returncode, desk.invoked()) == (2, 0)
+    assert words in done.stderr
 
 
 def test_the_laboratorys_switch_flashes_sts_bytes(desk: Desk) -> None:

@@ -1,0 +1,255 @@
+"""Wireless stacks, end to end: the daemon against boards whose coprocessors the bench plays."""
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from typer.testing import CliRunner
+
+import virtual_bench.cli
+from station.adapters.ledger.reader import LedgerReader
+from station.adapters.secret_files import SHARED_MEMORY
+from station.cli.demo_line import DemoLine, default_recipe
+from station.domain.attempt import CoprocessorReady
+from tests.line.standing_line import Standing, story
+from tests.line.station_demo import ROOT, SHORT_DEADLINES
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+RIGHT, OLDER = "1.24.0.3", "1.23.0.3"
+OLD = ("--stack-version", OLDER)
+Line = Callable[..., AbstractContextManager[Standing]]
+
+
+@pytest.fixture
+def secrets_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place in memory for this test's daemons alone."""
+    with TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+    """A line whose recipe asks for a wireless stack, with a programmer that gets three seconds for an upgrade."""
+    for name, value in {**SHORT_DEADLINES, "STATION__PROGRAMMER__UPGRADE_WITHIN": "3"}.items():
+        monkeypatch.setenv(name, value)
+
+    @contextmanager
+    def standing(boards: int, *faults: str, inside: str = RIGHT, time_scale: float = 0.0) -> Iterator[Standing]:
+        recipe = recipe_with_stack(tmp_path, RIGHT, inside)
+        with DemoLine.standing(tmp_path / "line", boards, 1, None, time_scale, recipe) as line:
+            standing = Standing(line)
+            for fault in faults:
+                board, what, *parameters = fault.split()
+                options = [option for each in parameters for option in ("--set", each)]
+                standing.bench("fault", "--board", board, "--at", "coprocessor", "--what", what, *options)
+            yield standing
+
+    return standing
+
+
+def recipe_with_stack(folder: Path, version: str, inside: str, *, ask: bool = True) -> Path:
+    """The shipped recipe, which asks for this version; the image has that one inside."""
+    image = folder / "stack.bin"
+    made = ["stack-image", "--version", inside, "--size", "20000", str(image)]
+    assert CliRunner().invoke(virtual_bench.cli.app, made).exit_code == 0
+    text = default_recipe().read_text().replace('"../../', f'"{ROOT}/')
+    text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
+    sha256 = hashlib.sha256(image.read_bytes()).hexdigest()
+    table = f'file = "stack.bin"\nsha256 = "{sha256}"\naddress = 0x08094000\nversion = "{version}"'
+    path = folder / ("asking.toml" if ask else "silent.toml")
+    path.write_text(f"{text}\n[coprocessor]\n{table}\n" if ask else text)
+    return path
+
+
+def ready(standing: Standing, uid: str | None) -> list[CoprocessorReady]:
+    """What the ledger knows of a board's coprocessor, attempt by attempt."""
+    unit = LedgerReader(standing.line.folder / "ledger.sqlite").unit(uid or "")
+    assert unit is not None
+    events = [entry.event for attempt in unit.attempts for entry in attempt.journal]
+    return [event for event in events if isinstance(event, CoprocessorReady)]
+
+
+def runs(standing: Standing, command: str) -> dict[int, int]:
+    """How often each board's programmer was started with this command."""
+    lines = [json.loads(line) for line in (standing.line.folder / "bench.jsonl").read_text().splitlines()]
+    started = [line for line in lines if line["event"] == "invocation" and command in line["argv"]]
+    return {board: sum(line["board"] == board for line in started) for board in {line["board"] for line in started}}
+
+
+@dataclass(frozen=True)
+class Board:
+    """What the bench says of one board."""
+
+    number: int
+    stack: str | None
+    boot: tuple[int, int, int]
+
+
+def boards(standing: Standing) -> list[Board]:
+    """In the order of their numbers."""
+    found = []
+    for path in standing.line.folder.glob("boards/*/board.json"):
+        said = json.loads(path.read_text())
+        boot = tuple(said["option_bytes"][name] for name in ("nSWBOOT0", "nBOOT1", "nBOOT0"))
+        found.append(Board(said["number"], said["stack"], boot))
+    return sorted(found, key=lambda board: board.number)
+
+
+def stop(standing: Standing, number: signal.Signals = signal.SIGTERM) -> None:
+    daemon = standing.line.processes["daemon"]
+    daemon.send_signal(number)
+    daemon.wait()
+
+
+def ended(standing: Standing) -> list[str | None]:
+    """What the attempts ended by that have ended."""
+    attempts = LedgerReader(standing.line.folder / "ledger.sqlite").attempts()
+    return [attempt.fault for attempt in attempts if attempt.ended_at]
+
+
+def judged(standing: Standing, *boards: int) -> list[str]:
+    """Verdict and fault of the boards in these slots, when all have theirs."""
+    slots = [standing.wait(board, lambda slot: slot.verdict is not None, within=60) for board in boards]
+    return [f"{slot.verdict} {slot.fault or ''}".strip() for slot in slots]
+
+
+def test_a_board_gets_the_stack_that_it_lacks_and_keeps_the_one_that_is_right(line: Line) -> None:
+    """Whatever the programmer says of it: what is read back counts, and no upgrade is run twice."""
+    misfortunes = ("5 startfus_fails", "6 startfus_fails", "7 fwupgrade_fails_but_did", "8 fwupgrade_hang done=yes")
+    with line(8, *misfortunes) as standing:
+        standing.bench("plug", "1", "2", "3", "4")
+        standing.bench("plug", "5", "6", "7", "8", *OLD)
+        assert judged(standing, *range(1, 9)) == ["pass"] * 8
+        seen = [ready(standing, standing.slot(board).uid) for board in range(1, 9)]
+        assert [(one.before, one.after, one.upgraded) for (one,) in seen] == [
+            *[(RIGHT, RIGHT, False)] * 4,
+            *[(OLDER, RIGHT, True)] * 4,
+        ]
+        assert runs(standing, "-fwupgrade") == dict.fromkeys(range(5, 9), 1)
+        assert runs(standing, "-startwirelessstack") == dict.fromkeys(range(1, 9), 1)
+        assert [(board.stack, *board.boot) for board in boards(standing)] == [(RIGHT, 1, 1, 1)] * 8
+        assert [line.split(",")[7] for line in standing.station("units", "export").splitlines()[1:]] == [RIGHT] * 8
+
+
+ENDINGS = {
+    "fus_unknown": "fail coprocessor.fus_not_ready",
+    "version_word_garbage": "pass",
+    "version_word_garbage times=2": "fail coprocessor.fus_not_ready",
+    "fwupgrade_hang done=no": "fail coprocessor.stack_unproven",
+    "fwupgrade_hang done=yes deaf_to=all": "pass",
+    "options_refused": "pass",
+    "option_reconnect_fails": "pass",
+    "failed_but_done": "pass",
+    "nothing_done": "pass",
+    "connect_error": "pass",
+    "unplug": "void board.removed",
+}
+
+
+def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: Line) -> None:
+    """No upgrade is run twice, and whatever board is still there boots as before."""
+    numbers = range(1, len(ENDINGS) + 1)
+    with line(len(ENDINGS), *(f"{board} {what}" for board, what in zip(numbers, ENDINGS, strict=True))) as standing:
+        standing.bench("plug", "--all", *OLD)
+        expected = dict(zip(numbers, ENDINGS.values(), strict=True))
+        unplugged = next(board for board, ending in expected.items() if "removed" in ending)
+        assert judged(standing, *(expected.keys() - {unplugged})) == [
+            ending for board, ending in expected.items() if board != unplugged
+        ]
+        standing.wait(unplugged, lambda slot: slot.state == "empty")
+        assert set(runs(standing, "-fwupgrade").values()) == {1}
+        passed = {board for board, ending in expected.items() if ending == "pass"}
+        found = boards(standing)
+        assert [board.stack for board in found if board.number in passed] == [RIGHT] * len(passed)
+        assert [board.boot for board in found if board.number != unplugged] == [(1, 1, 1)] * (len(ENDINGS) - 1)
+
+
+def test_a_board_that_is_pulled_in_its_upgrade_is_read_when_it_comes_back(line: Line) -> None:
+    """Its coprocessor has finished by itself; the upgrade is not run again."""
+    with line(1, "1 fwupgrade_hang done=yes") as standing:
+        standing.bench("plug", "1", *OLD)
+        standing.until(lambda: "fwupgrade_hang" in (standing.line.folder / "bench.jsonl").read_text())
+        standing.bench("unplug", "1")
+        standing.wait(1, lambda slot: slot.state == "empty")
+        standing.bench("plug", "1")
+        assert judged(standing, 1) == ["pass"]
+        (seen,) = ready(standing, standing.slot(1).uid)
+        assert (seen.before, seen.upgraded) == (RIGHT, False)
+        assert runs(standing, "-fwupgrade") == {1: 1}
+
+
+def test_an_image_that_is_not_sts_pauses_the_line(line: Line) -> None:
+    """Every other board would be refused, too; when somebody has seen to it the board is judged again."""
+    with line(2, "1 fwupgrade_not_authentic") as standing:
+        standing.bench("plug", "1", *OLD)
+        standing.until(lambda: standing.line.status().line.state == "paused")
+        assert standing.slot(1).fault == "coprocessor.image_refused"
+        standing.station("slots", "release", "--all")
+        assert standing.wait(1, lambda slot: slot.attempt == 2 and slot.verdict is not None).verdict == "pass"
+        assert runs(standing, "-fwupgrade") == {1: 2}
+
+
+def test_an_image_of_another_version_than_the_recipe_says_is_no_pass(line: Line) -> None:
+    """Though it was installed, and the programmer says so."""
+    with line(1, inside="1.25.0.1") as standing:
+        standing.bench("plug", "1", *OLD)
+        assert judged(standing, 1) == ["fail coprocessor.stack_unproven"]
+        assert runs(standing, "-fwupgrade") == {1: 1}
+        assert [board.boot for board in boards(standing)] == [(1, 1, 1)]
+
+
+def test_the_coprocessor_is_left_alone_from_the_first_factory_data_on(line: Line) -> None:
+    """The board may hold a key then; an attempt has seen its stack. So it is with a unit that has passed."""
+    with line(1) as standing:
+        standing.bench("fault", "--board", "1", "--at", "await_csr", "--what", "unplug")
+        standing.bench("plug", "1", *OLD)
+        standing.until(lambda: ended(standing) == ["board.removed"])
+        before = runs(standing, "-startfus")
+        standing.bench("plug", "1")
+        assert judged(standing, 1) == ["pass"]
+        standing.bench("unplug", "1")
+        standing.wait(1, lambda slot: slot.state == "empty")
+        standing.bench("plug", "1")
+        assert judged(standing, 1) == ["pass"]
+        uid = standing.slot(1).uid
+        assert story(standing, uid) == ["provision void", "provision pass", "reconfirm pass"]
+        assert runs(standing, "-startfus") == before
+        assert len(ready(standing, uid)) == 1
+
+
+def test_a_board_that_may_hold_a_key_needs_to_have_been_seen_with_its_stack(line: Line, tmp_path: Path) -> None:
+    """Here the recipe asked for none when it was provisioned: nobody knows what is on it, and nobody may look."""
+    with line(1) as standing:
+        asking = standing.line.recipe
+        stop(standing)
+        standing.line.recipe = recipe_with_stack(tmp_path, RIGHT, RIGHT, ask=False)
+        standing.line.start_daemon()
+        standing.bench("fault", "--board", "1", "--at", "await_csr", "--what", "unplug")
+        standing.bench("plug", "1", *OLD)
+        standing.until(lambda: ended(standing) == ["board.removed"])
+        stop(standing)
+        standing.line.recipe = asking
+        standing.line.start_daemon()
+        standing.bench("plug", "1")
+        assert judged(standing, 1) == ["fail coprocessor.stack_unseen"]
+        assert runs(standing, "-startfus") == {}
+
+
+def test_an_upgrade_outlives_its_daemon_and_is_not_run_again(line: Line, secrets_folder: Path) -> None:
+    """The next daemon waits for the programmer to end, and reads."""
+    with line(1, time_scale=0.05) as standing:
+        standing.bench("plug", "1", *OLD)
+        standing.until(lambda: bool(list(secrets_folder.rglob("wireless-stack.bin"))))
+        stop(standing, signal.SIGKILL)
+        standing.line.start_daemon()
+        assert judged(standing, 1) == ["pass"]
+        assert story(standing, standing.slot(1).uid) == ["provision void", "provision pass"]
+        assert runs(standing, "-fwupgrade") == {1: 1}
