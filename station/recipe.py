@@ -277,7 +277,7 @@ class Recipe:
 
     def check_coprocessor(self, identity: Identity) -> None:
         """Where a key may be, the coprocessor is left alone: an earlier attempt must have seen the right stack on it."""
-        if self.wireless_stack is not None and identity.may_have_key and not identity.confirmed:
+        if self.wireless_stack is not None and identity.may_have_key:
             self.wireless_stack.check_seen(identity.coprocessor)
 
     def check_same_board(self, target: Target, uid: bytes, key_storage: str) -> None:

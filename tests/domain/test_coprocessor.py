@@ -91,7 +91,8 @@ def test_an_old_fus_is_refused(fus: tuple[int, int, int], enough: bool) -> None:
         (IdentityState.CERTIFIED, replace(SEEN, after="1.23.0.3"), STACK, True),
         (IdentityState.CERTIFIED, replace(SEEN, image="0a" * 32), NAMELESS, True),
         (IdentityState.CERTIFIED, None, None, False),
-        (IdentityState.PASSED, None, STACK, False),
+        (IdentityState.PASSED, SEEN, STACK, False),
+        (IdentityState.PASSED, None, STACK, True),
     ],
 )
 def test_a_board_that_may_hold_a_key_must_have_been_seen_with_its_stack(
@@ -100,7 +101,7 @@ def test_a_board_that_may_hold_a_key_must_have_been_seen_with_its_stack(
     stack: WirelessStack | None,
     refused: bool,  # noqa: FBT001
 ) -> None:
-    """Since its coprocessor is left alone, nobody could say now; a unit that has passed is asked no more."""
+    """Since its coprocessor is left alone, nobody could say now; so it is with a unit that has passed."""
     recipe, identity = replace(PLAIN, wireless_stack=stack), replace(IDENTITY, state=state, coprocessor=seen)
     if refused:
         with pytest.raises(StackUnseen):

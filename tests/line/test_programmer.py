@@ -16,6 +16,7 @@ from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
+from station.domain.coprocessor import Version, WirelessStack
 from station.faults import Fault
 from station.recipe import READBACK_REGION, Verify, Write
 from tests.line.station_demo import ROOT
@@ -83,8 +84,8 @@ class Line:
         return CubeProgrammer(installation, self.probes[port], asyncio.Event(), self.records.append)
 
 
-def bench(folder: Path, *arguments: str) -> bytes:
-    command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(folder)]
+def bench(folder: Path | None, *arguments: str) -> bytes:
+    command = [sys.executable, "-m", "virtual_bench", *arguments, *(["--dir", str(folder)] if folder else [])]
     return subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout
 
 
@@ -177,6 +178,23 @@ async def test_every_version_is_understood_on_every_host(tmp_path: Path, version
         for step in STEPS:
             await step(line, programmer)
         assert all(f"v{version}" in record for record in line.records)
+
+
+@pytest.mark.parametrize("host", [[], ["--windows", "--decimal-comma"]], ids=["posix", "windows"])
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_every_version_upgrades_a_coprocessor(tmp_path: Path, version: str, host: list[str]) -> None:
+    """In one run each: nothing is tried twice, and every sentence that is asked for is said."""
+    bench(None, "stack-image", "--size", "20000", str(tmp_path / "stack.bin"))
+    stack = WirelessStack("stack.bin", (tmp_path / "stack.bin").read_bytes(), 0x08094000, Version(1, 24, 0, 3))
+    options = ["--programmer-version", version, "--stack-version", "1.23.0.3", *host]
+    with standing(tmp_path / "bench", 1, *options) as line:
+        coprocessor = line.programmer(1).coprocessor
+        assert not stack.stands(await coprocessor.versions())
+        assert await coprocessor.upgrade(stack) is None
+        assert stack.stands(await coprocessor.versions())
+        await coprocessor.start_stack()
+        await coprocessor.restore_boot()
+        assert len(line.records) == 6  # the last is the read back
 
 
 @pytest.mark.parametrize("version", VERSIONS)
