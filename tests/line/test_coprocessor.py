@@ -136,7 +136,10 @@ def test_a_board_gets_the_stack_that_it_lacks_and_keeps_the_one_that_is_right(li
         assert runs(standing, "-fwupgrade") == dict.fromkeys(range(5, 9), 1)
         assert runs(standing, "-startwirelessstack") == dict.fromkeys(range(1, 9), 1)
         assert [(board.stack, *board.boot) for board in boards(standing)] == [(RIGHT, 1, 1, 1)] * 8
-        assert [line.split(",")[7] for line in standing.station("units", "export").splitlines()[1:]] == [RIGHT] * 8
+        exported = standing.station("units", "export", "--format", "jsonl").splitlines()
+        assert [json.loads(unit)["wireless_stack"] for unit in exported] == [RIGHT] * 8
+        shown = standing.station("units", "show", str(standing.slot(8).uid))
+        assert f"before {OLDER}, after {RIGHT}, upgraded True" in " ".join(shown.split())
 
 
 ENDINGS = {
