@@ -85,7 +85,6 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
         job.recipe.check_same_board(unit.target, hello.uid, hello.key_storage)
         csr = await board.make_csr()
         job.recipe.check_csr(csr)
-        job.recipe.check_same_key(unit.identity, csr)
         job.recipe.check_known_certificate(unit.identity, csr, datetime.now(UTC))
         await job.ledger.record(CSRReceived.of(csr))
 

@@ -304,15 +304,15 @@ class Recipe:
             allow_test_vendor=self.trust is Trust.DEVELOPMENT,
         )
 
-    def check_same_key(self, identity: Identity, csr: bytes) -> None:
-        """A board that was given a certificate offers the key of that certificate, for ever."""
-        if identity.credentials is not None and csr_key(csr) != identity.credentials.key:
-            raise KeyChanged(csr_key(csr), identity.credentials.key)
-
     def check_known_certificate(self, identity: Identity, csr: bytes, at: datetime) -> None:
-        """What the PKI issued for this board before must fit; that it does not says nothing of the PKI, as a new one would."""
+        """A board that was given a certificate offers the key of that certificate, for ever, and it must fit this recipe.
+
+        That it does not fit says nothing of the PKI, as a new one would: it may be another product's.
+        """
         if identity.credentials is None:
             return
+        if csr_key(csr) != identity.credentials.key:
+            raise KeyChanged(csr_key(csr), identity.credentials.key)
         try:
             self.check_credentials(csr, identity.credentials, at)
         except CredentialsInvalid as exc:

@@ -170,8 +170,8 @@ def request() -> bytes:
 def test_a_board_with_another_key_than_it_had_is_refused() -> None:
     """Its certificate is for the other one; a board without a certificate may have any."""
     with pytest.raises(KeyChanged):
-        PLAIN.check_same_key(IDENTITY, request())
-    PLAIN.check_same_key(replace(IDENTITY, credentials=None), request())
+        PLAIN.check_known_certificate(IDENTITY, request(), EXAMINATION.at)
+    PLAIN.check_known_certificate(replace(IDENTITY, credentials=None), request(), EXAMINATION.at)
 
 
 def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
