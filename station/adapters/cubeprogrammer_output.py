@@ -153,6 +153,12 @@ class Transcript:
         return "Device ID" in self.header
 
     @property
+    def erases_external(self) -> bool:
+        """Whether the last it said is that it erases the external flash."""
+        said = _SENTENCE.search(self._last_line)
+        return said is not None and (said["memory"] or "").lower() == "external"
+
+    @property
     def device_id(self) -> int | None:
         value = _VALUE.match(self.header.get("Device ID", ""))
         return int(value[1], 16) if value else None

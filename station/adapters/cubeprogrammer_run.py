@@ -21,7 +21,7 @@ from station.adapters.cubeprogrammer_output import EXTERNAL_BASE, Transcript, is
 from station.adapters.secret_files import SecretFiles
 from station.domain.policy import RETRY_PAUSES, consequence
 from station.domain.target import Region
-from station.faults import Fault, ProgrammerMissing, ProgrammerStuck, ProgrammerUnproven
+from station.faults import Fault, FlashEraseFailed, ProgrammerMissing, ProgrammerStuck, ProgrammerUnproven
 from station.recipe import Write
 
 log = structlog.get_logger()
@@ -169,13 +169,19 @@ class Run:
         await self.until(lambda: False, within, idle_within=idle_within)
 
     async def until(self, enough: Callable[[], bool], within: float, *, idle_within: float | None = None) -> None:
-        """Reads until there is enough or the process has ended; raises `ProgrammerStuck`."""
+        """Reads until there is enough or the process has ended; raises `ProgrammerStuck` or what stalls it."""
         try:
             async with asyncio.timeout(within):
                 while not enough() and not self.ended:
                     await self._read_on(idle_within or self.deadlines.idle_within)
         except TimeoutError as exc:
-            raise ProgrammerStuck(within) from exc
+            raise self._overdue(within) from exc
+
+    def _overdue(self, within: float) -> Fault:
+        """An external flash that is not there shows in nothing but an erase that does not end, for 5 to 7 minutes."""
+        if self.transcript.erases_external:
+            return FlashEraseFailed(f"the external flash gave no answer within {within:g} s")
+        return ProgrammerStuck(within)
 
     async def _read_on(self, idle_within: float) -> None:
         line = await (
@@ -193,7 +199,7 @@ class Run:
                     self._exit_status = await self._child.ended()
                 return line
         except TimeoutError as exc:
-            raise ProgrammerStuck(idle_within) from exc
+            raise self._overdue(idle_within) from exc
 
 
 class _Recording:

@@ -43,6 +43,20 @@ def test_every_fault_is_raised_by_a_test() -> None:
         assert code in text or re.search(rf"\b{codes[code]}\b", text), place
 
 
+def test_a_board_without_its_external_flash_is_bad_and_its_slot_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tool would tell it after minutes; long before, its silence does."""
+    monkeypatch.setenv("STATION__PROGRAMMER__IDLE_WITHIN", "10")
+    faults = tmp_path / "faults.toml"
+    faults.write_text(
+        '[[fault]]\nboard = 1\nat = "flash_data"\nwhat = "external_flash_absent"\nseconds = 1e6\n'
+        'expect = { verdict = "fail", fault = "flash.erase_failed" }\n'
+    )
+    run = demonstrate(tmp_path, "--boards", "2", "--faults", str(faults), "--time-scale", "0.001")
+    assert run.exit_status == 0, run.output
+
+
 def test_a_verdict_that_nobody_expected_fails_the_run(tmp_path: Path) -> None:
     """The check can fail: a mute board without an expectation of it is a surprise."""
     faults = tmp_path / "faults.toml"

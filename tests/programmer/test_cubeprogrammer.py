@@ -19,6 +19,7 @@ from station.domain.target import RDP_LEVEL_0, UID, Region
 from station.faults import (
     BoardUnpowered,
     Fault,
+    FlashEraseFailed,
     FlashMismatch,
     LockUnproven,
     ProbeMissing,
@@ -347,6 +348,33 @@ async def test_a_write_that_does_not_end_is_stuck(bench: Bench, deadlines: Deadl
     bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True))
     bench.has(deadlines)
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
+        await bench.writes()
+
+
+@pytest.mark.parametrize(
+    "deadlines",
+    [replace(HASTY, external_within=0.3, bytes_per_second=1e9), replace(HASTY, idle_within=0.3)],
+    ids=["deadline", "silence"],
+)
+async def test_an_erase_of_the_external_flash_that_does_not_end_is_the_boards_fault(
+    bench: Bench, deadlines: Deadlines
+) -> None:
+    """A flash that is missing or dead shows in nothing else for minutes; probe and tool are as good as before."""
+    said = lines("2.19-write")
+    erasing = next(number for number, line in enumerate(said) if line.startswith("Erasing external"))
+    bench.fake.plays(Play(said[: erasing + 1], hangs=True))
+    bench.has(deadlines)
+    with pytest.raises(FlashEraseFailed, match=r"0\.3"):
+        await bench.writes()
+
+
+async def test_a_download_that_does_not_end_is_the_tools_fault(bench: Bench) -> None:
+    """Also of the external flash: its erase has ended."""
+    said = lines("2.19-write")
+    erasing = next(number for number, line in enumerate(said) if line.startswith("Erasing external"))
+    bench.fake.plays(Play((*said[: erasing + 1], "Download in Progress:"), hangs=True))
+    bench.has(replace(HASTY, idle_within=0.3))
+    with pytest.raises(ProgrammerStuck):
         await bench.writes()
 
 
