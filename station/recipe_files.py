@@ -81,7 +81,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
         return found
 
     def delivery() -> Delivery | None:
-        return _delivery(file)
+        return _delivery(file, _named(manifest, images.operational).answers)
 
     _check_all(
         path,
@@ -121,9 +121,14 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     )
 
 
-def _delivery(file: RecipeFile) -> Delivery | None:
+def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
     if file.procedure == "provisioning-link":
         return None
+    if file.trust is Trust.PRODUCTION and file.key_storage is KeyStorage.SECURE and "proof" not in answers:
+        raise ValueError(
+            "nothing would prove that a board has its key: the key cannot be read back, and the operational image does "
+            'not sign ("proof" in the manifest\'s answers)'
+        )
     partner = file.partner or PartnerTable()
     if partner.script is not None and not partner.script.is_file():
         raise ValueError(f"there is no script {partner.script}")

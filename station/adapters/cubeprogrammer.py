@@ -58,8 +58,16 @@ class CubeProgrammer:
     async def lock(self, lock: Lock, uid: UID) -> None:
         """Sets the option bytes and reads them back, of this board, in a second connection; raises `LockUnproven`.
 
-        What is read back decides: the first run loses the board for a moment, and may complain of that.
+        What is read back decides: the first run loses the board for a moment, and may complain of that. Option bytes
+        that did not take are set again, since a weak supply may have been the reason.
         """
+        if await self._locked(lock, uid) is None:
+            return
+        if difference := await self._locked(lock, uid):
+            raise difference
+
+    async def _locked(self, lock: Lock, uid: UID) -> LockUnproven | None:
+        """The first difference that was read back."""
         wanted = [f"{name}=0x{value:X}" for name, value in lock.option_bytes.items()]
         async with self._probe.connected(UNDER_RESET, ("-ob", *wanted)) as run:
             await run.until_end(run.deadlines.option_bytes_within)
@@ -67,12 +75,11 @@ class CubeProgrammer:
             target = await self.identify()
         except (TargetRefused, TargetLocked):
             if lock.closes_for_ever and run.fault is None and "option_bytes_set" in run.transcript.facts:
-                return  # nobody gets in any more: that is level 2
+                return None  # nobody gets in any more: that is level 2
             raise
-        if difference := lock.difference(target):
-            raise run.fault or difference
         if target.uid != uid:
             raise LockUnproven("UID", str(uid), str(target.uid))
+        return lock.difference(target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,28 @@ def test_a_partner_that_does_not_fit_is_refused(tmp_path: Path, old: str, new: s
         loaded(tmp_path, old, new)
 
 
+@pytest.mark.parametrize(
+    ("trust", "answers", "refused"),
+    [("production", "", True), ("production", '"identity", "proof"', False), ("development", "", False)],
+)
+def test_a_key_that_nobody_can_read_must_be_proven(tmp_path: Path, trust: str, answers: str, *, refused: bool) -> None:
+    """By the shipped firmware, or a partner's word would be all that there is."""
+    manifest = (ROOT / "firmware_images" / "manifest.toml").read_text()
+    manifest = manifest.replace('file = "', f'file = "{ROOT}/firmware_images/')
+    (tmp_path / "manifest.toml").write_text(manifest.replace('"identity", "proof"', answers))
+    shipped = ROOT / "config" / "recipes" / "st-demonstration.toml"
+    text = shipped.read_text().replace('"../../firmware_images/', '"').replace("-flash", "-secure")
+    text = text.replace('"flash"', '"secure"').replace('"development"', f'"{trust}"')
+    text = text.replace('"certification-declaration.der"', f'"{shipped.parent}/certification-declaration.der"')
+    (tmp_path / "recipe.toml").write_text(text)
+    said = ""
+    try:
+        recipe_files.load(tmp_path / "recipe.toml", None, None)
+    except ConfigurationInvalid as exc:
+        said = str(exc)
+    assert ("nothing would prove that a board has its key" in said) == refused
+
+
 def laboratory(folder: Path, **changes: str) -> Path:
     given = json.loads((VECTORS / "Full_FactoryData.json").read_text()) | changes
     (folder / "data.json").write_text(json.dumps(given))

@@ -48,10 +48,11 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
     """Whatever the programmer says."""
     faults = tmp_path / "faults.toml"
     expected = (
-        ("nothing_done", '{ verdict = "fail", fault = "lock.unproven" }'),
+        ("nothing_done", '{ verdict = "fail", fault = "lock.unproven" }\ntimes = 0'),
         ("connect_error", '{ verdict = "pass" }'),
         ("option_reconnect_fails", '{ verdict = "pass" }'),
-        ("options_refused", '{ verdict = "void", fault = "programmer.failed" }'),
+        ("options_refused", '{ verdict = "pass" }'),
+        ("options_refused", '{ verdict = "fail", fault = "lock.unproven" }\ntimes = 0'),
         ("unplug", '{ verdict = "void", fault = "board.removed" }'),
     )
     faults.write_text(
@@ -60,7 +61,7 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
             for board, (what, expect) in enumerate(expected, start=1)
         )
     )
-    options = ["--boards", "5", "--faults", str(faults), "--recipe", str(recipe(tmp_path, LEVEL_1))]
+    options = ["--boards", "6", "--faults", str(faults), "--recipe", str(recipe(tmp_path, LEVEL_1))]
     run = demonstrate(tmp_path, *options)
     assert run.exit_status == 0, run.output
 
