@@ -29,13 +29,14 @@ from station.domain.attempt import (
 )
 from station.domain.credentials import Credentials
 from station.domain.identity import Lot, OnboardingSecrets
+from station.domain.product import Image, KeyStorage, Trust, TrustAnchors, Verify
 from station.domain.target import UID, Target
 from station.link import frames, messages
 from station.link.messages import Question
 from station.matter import factory_data, spake2p
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
-from station.recipe import Image, KeyStorage, Recipe, Trust, TrustAnchors, Verify
+from station.recipe import Recipe
 
 ITERATIONS = 1000  # of the demonstration's recipe
 ATTEMPTS_ALONE = 20

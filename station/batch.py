@@ -17,13 +17,14 @@ from station.config import BoardSection
 from station.domain.attempt import VERDICTS, Attempt, Phase, Record, Verdict
 from station.domain.identity import Identity
 from station.domain.policy import Suspicion
+from station.domain.product import KeyStorage
 from station.domain.target import UID, Target
 from station.faults import Fault
 from station.laboratory import Laboratory
 from station.line import Line
 from station.matter import factory_data
 from station.ports import AttemptJournal, BoardArrived, BoardLeft, Hotplug, SecretSource
-from station.recipe import Delivered, KeyStorage, Recipe
+from station.recipe import Delivered, Recipe
 from station.slot import Slot, Visit
 from station.slot_bench import SlotBench
 from station.without_pki import WithoutPKI

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from station.commissioner import Commissioner
 from station.domain.coprocessor import WirelessStack
+from station.domain.product import READBACK_REGION, WB55_DEVICE_ID, Image, Verify, Write
 from station.domain.target import Region, Target
 from station.faults import ReadbackDiffers, TargetLocked, TargetWrong
 from station.matter import factory_data
 from station.matter.factory_data import FactoryData
-from station.recipe import READBACK_REGION, WB55_DEVICE_ID, Image, Verify, Write
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from station import recipe_files, trust_files
 from station.commissioner import Commissioner
 from station.config import FilePath
 from station.domain.coprocessor import WirelessStack
+from station.domain.product import FACTORY_DATA_REGION, Image, KeyStorage
 from station.faults import Fault
 from station.laboratory import Laboratory
 from station.matter.factory_data import FactoryData
 from station.problems import ConfigurationInvalid, Problem
-from station.recipe import FACTORY_DATA_REGION, Image, KeyStorage
 from station.recipe_tables import CoprocessorTable, Manifest
 from station.st import sources
 

@@ -9,11 +9,12 @@ from station.domain.attempt import Attempt, Phase, Record, Verdict
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, OnboardingSecrets
+from station.domain.product import Lock, Write
 from station.domain.target import UID, Region, Target
 from station.faults import Fault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
-from station.recipe import Delivered, Lock, Recipe, Write
+from station.recipe import Delivered, Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from station.domain.attempt import (
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
+from station.domain.product import READBACK_REGION
 from station.link.messages import NONCE_SIZE
 from station.ports import Board, Job, Recognised
-from station.recipe import READBACK_REGION
 
 
 async def recognise(job: Job) -> Recognised:

@@ -15,6 +15,7 @@ from station.commissioner import Commissioner
 from station.config import read_toml
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
+from station.domain.product import NO_ANCHORS, Image, KeyStorage, Trust, TrustAnchors
 from station.domain.target import Region
 from station.faults import Fault
 from station.images import AGENT_RECORD, APPLICATION, application_mistakes, stack_mistakes, vector_table_mistakes
@@ -27,7 +28,7 @@ from station.matter.rules import RuleBroken
 from station.matter.trust import TrustStore
 from station.matter.x509 import Certificate
 from station.problems import ConfigurationInvalid, Problem, problems_of
-from station.recipe import NO_ANCHORS, Delivery, Image, KeyStorage, Recipe, Trust, TrustAnchors
+from station.recipe import Delivery, Recipe
 from station.recipe_tables import (
     CoprocessorTable,
     ImageTable,

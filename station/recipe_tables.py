@@ -7,9 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from station import trust_files
 from station.config import FilePath, Seconds
 from station.domain.coprocessor import Version
+from station.domain.product import KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.matter.attestation import Product
-from station.recipe import KeyStorage, Lock, Strings, Trust, Verify
 
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}

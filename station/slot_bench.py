@@ -9,8 +9,9 @@ from station.adapters import board, st_monitor
 from station.adapters.board import Deadlines
 from station.adapters.partner_script import PartnerScript
 from station.config import BoardSection
+from station.domain.product import KeyStorage
 from station.ports import Board, Partner, Programmer
-from station.recipe import KeyStorage, Recipe
+from station.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from station.adapters.cubeprogrammer_fus import FUS
 from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead
 from station.adapters.cubeprogrammer_run import UNDER_RESET, Installation, Probe, Run, is_external
 from station.adapters.secret_files import SecretFolder
+from station.domain.product import Lock, Verify, Write
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import LockUnproven, ProgrammerUnproven, TargetLocked, TargetRefused
 from station.ports import Invocation
-from station.recipe import Lock, Verify, Write
 
 
 class CubeProgrammer:

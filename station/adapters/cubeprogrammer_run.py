@@ -20,9 +20,9 @@ from station.adapters.cubeprogrammer_complaints import redacted
 from station.adapters.cubeprogrammer_output import EXTERNAL_BASE, Transcript, is_memory_dump
 from station.adapters.secret_files import SecretFiles
 from station.domain.policy import RETRY_PAUSES, consequence
+from station.domain.product import Write
 from station.domain.target import Region
 from station.faults import Fault, FlashEraseFailed, ProgrammerMissing, ProgrammerStuck, ProgrammerUnproven
-from station.recipe import Write
 
 log = structlog.get_logger()
 

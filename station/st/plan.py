@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from station.domain.product import KeyStorage
 from station.domain.target import Region
-from station.recipe import KeyStorage
 from station.st.arguments import Spelling, Typed, UsageInvalid, spelling
 
 COPROCESSOR_ADDRESS = 0x08094000

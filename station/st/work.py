@@ -5,11 +5,12 @@ import hashlib
 from station.commissioner import Commissioner
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import GivenIdentity, Lot
+from station.domain.product import FACTORY_DATA_REGION, NO_ANCHORS, Image, Trust, Verify
 from station.images import application_mistakes, stack_mistakes, vector_table_mistakes
 from station.laboratory import Laboratory
 from station.matter import device_information
 from station.matter.factory_data import FactoryData, Tag
-from station.recipe import FACTORY_DATA_REGION, NO_ANCHORS, Delivery, Image, Recipe, Trust, Verify
+from station.recipe import Delivery, Recipe
 from station.st.arguments import UsageInvalid
 from station.st.plan import IdentityRule, Placed, Plan
 from station.st.sources import CERTIFIED, ONBOARDING, check_whole

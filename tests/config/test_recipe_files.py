@@ -10,9 +10,10 @@ import pytest
 from station import recipe_files
 from station.domain.coprocessor import Version
 from station.domain.credentials import DEVELOPMENT_KEY
+from station.domain.product import Strings
 from station.domain.target import Region
 from station.problems import ConfigurationInvalid
-from station.recipe import Recipe, Strings
+from station.recipe import Recipe
 from tests.matter.forge import PAA, PAI
 
 ROOT = Path(__file__).parents[2]

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.commissioner import Commissioner
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
+from station.domain.product import KeyStorage, Strings, TrustAnchors
 from station.domain.target import UID, Target
 from station.faults import (
     CertificateUnfit,
@@ -26,7 +27,7 @@ from station.faults import (
 from station.matter import factory_data, onboarding
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
-from station.recipe import KeyStorage, Recipe, Strings, TrustAnchors
+from station.recipe import Recipe
 from tests.ledger.bench import RECIPE
 from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
 from tests.matter.forge_unit import EXAMINATION, RECORDS

@@ -12,10 +12,11 @@ from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Confirmed, FactoryDataWritten, LaboratoryUnit, Passed, Phase, UnitIdentified
 from station.domain.credentials import Credentials
 from station.domain.identity import GivenIdentity, IdentityState
+from station.domain.product import KeyStorage
 from station.faults import KeyShared
 from station.matter import factory_data_json
 from station.matter.factory_data import Tag
-from station.recipe import Delivered, KeyStorage
+from station.recipe import Delivered
 from tests.ledger.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "st"

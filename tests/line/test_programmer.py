@@ -17,8 +17,8 @@ from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
 from station.domain.coprocessor import Version, WirelessStack
+from station.domain.product import READBACK_REGION, Verify, Write
 from station.faults import Fault
-from station.recipe import READBACK_REGION, Verify, Write
 from tests.line.station_demo import ROOT
 
 pytestmark = pytest.mark.line

@@ -15,6 +15,7 @@ from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
+from station.domain.product import Lock, Verify, Write
 from station.domain.target import RDP_LEVEL_0, UID, Region
 from station.faults import (
     BoardUnpowered,
@@ -29,7 +30,6 @@ from station.faults import (
     ProgrammerUnproven,
     TargetWrong,
 )
-from station.recipe import Lock, Verify, Write
 from tests.programmer.fake_cli import FakeProgrammer, Play
 from tests.programmer.transcripts import DATA, PROBE, lines
 

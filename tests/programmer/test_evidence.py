@@ -13,9 +13,9 @@ from station.adapters.cubeprogrammer_output import (
     Transcript,
     is_memory_dump,
 )
+from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
 from station.faults import BoardUnpowered, ProgrammerUnproven, TargetWrong
-from station.recipe import Verify, Write
 from tests.programmer.transcripts import DATA, FOLDER, IMAGE, PROBE, heard, lines, recorded
 
 UID = "1e0039000751313532393338"

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from station.adapters.cubeprogrammer_output import Transcript
-from station.recipe import Verify, Write
+from station.domain.product import Verify, Write
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "programmer"
 PROBE = "066FFF485252835087121926"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.recipe import KeyStorage
+from station.domain.product import KeyStorage
 from station.st.arguments import Spelling, UsageInvalid, parse
 from station.st.plan import IdentityRule, Placed, Plan, plan
 

@@ -1,0 +1,123 @@
+"""What recipes are made of: firmware images, writes, locks, regions of flash, and the switches of a product. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Protocol
+
+from station.domain.target import RDP_LEVEL_2, Region, Target, differing
+from station.faults import LockUnproven
+
+WB55_DEVICE_ID = 0x495
+FACTORY_DATA_REGION = Region(0x901C0000, 0x10000)  # QSPI flash of the STM32WB5MM-DK
+READBACK_REGION = Region(0x901C0000, 0x4000)  # what ST's firmware reads, erases and rewrites as one block
+FULL_VERIFY_EVERY = 50  # `-v fast` is weaker evidence: every 50th unit is verified in full
+
+
+class Verify(StrEnum):
+    """How the programmer compares what it wrote; `fast` compares sums by sector."""
+
+    FULL = "full"
+    FAST = "fast"
+
+
+class Trust(StrEnum):
+    """Whether test VIDs, test PAAs and the test CD key are allowed."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Strings(StrEnum):
+    """How vendor name, product name and serial number end in flash: ST's tool writes no NUL, newer firmware needs one."""
+
+    PLAIN = "plain"
+    TERMINATED = "terminated"
+
+
+class KeyStorage(StrEnum):
+    """Where the DAC's private key lives: ST's test and production mode."""
+
+    FLASH = "flash"
+    SECURE = "secure"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A firmware image, read and hashed before the line opened: what was checked is what is flashed, whatever the file is now."""
+
+    name: str
+    content: bytes = field(repr=False)
+    version: str
+    address: int
+
+    @property
+    def region(self) -> Region:
+        return Region(self.address, len(self.content))
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What one `-d` of the programmer writes, and how it is compared. It may be secret, and never gets a lasting file."""
+
+    name: str
+    address: int
+    content: bytes
+    verify: Verify
+    external: bool
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def __repr__(self) -> str:
+        return f"<Write {self.name} 0x{self.address:08X}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The option bytes that close a confirmed unit, `RDP` among them; level 2 closes it for ever, to the station, too."""
+
+    option_bytes: Mapping[str, int]
+
+    @property
+    def closes_for_ever(self) -> bool:
+        return self.option_bytes["RDP"] == RDP_LEVEL_2
+
+    def difference(self, target: Target) -> LockUnproven | None:
+        """The first option byte of the target that is not as it should be."""
+        wrong = differing(target.option_bytes, self.option_bytes)
+        return LockUnproven(*wrong) if wrong else None
+
+
+class PresentedIdentity(Protocol):
+    """What an operational firmware says of itself."""
+
+    @property
+    def vendor_id(self) -> int: ...
+
+    @property
+    def product_id(self) -> int: ...
+
+    @property
+    def serial_number(self) -> str: ...
+
+    @property
+    def dac_serial_number(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAnchors:
+    """The PAI that the PKI issues under and the PAA above it, DER: pinned, never taken from an answer."""
+
+    pai: bytes
+    paa: bytes
+
+
+NO_ANCHORS = TrustAnchors(b"", b"")  # no certificate fits them
