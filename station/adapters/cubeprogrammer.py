@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from station.adapters.cubeprogrammer_fus import FUS
-from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead
+from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, lacking_in
 from station.adapters.cubeprogrammer_run import UNDER_RESET, Installation, Probe, Run, is_external
 from station.adapters.secret_files import SecretFolder
 from station.domain.product import Lock, Verify, Write
@@ -134,11 +134,8 @@ class _Progress:
     async def read(self, region: Region) -> bytes:
         planned = await self._prove(region)
         content = planned.path.read_bytes() if planned.path.exists() else b""
-        if len(content) != region.size:
-            raise ProgrammerUnproven(planned.name, f"{region.size} bytes, there are {len(content)}")
-        if is_external(region) and not any(content):
-            # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
-            raise ProgrammerUnproven(planned.name, "any byte but 00")
+        if lack := lacking_in(region, content):
+            raise ProgrammerUnproven(planned.name, lack)
         return content
 
     def check_all_awaited(self) -> None:

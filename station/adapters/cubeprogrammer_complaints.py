@@ -57,7 +57,10 @@ _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
     (r"connection to device .* is lost", lambda said: TargetNotFound(said.probe)),
     (r"not authentic", lambda said: StackImageRefused(said.line)),
     (r"FUS_STATE_ERR|FUS is not in IDLE|FUS_NOT_RUNNING|FUS_ERROR\b", lambda said: FUSNotReady(said.line)),
-    (r"fwupgrade command failure|execute fwupgrade", lambda said: ProgrammerFailed(said.exit_status, said.line)),
+    (
+        r"fwupgrade command failure|execute fwupgrade command",
+        lambda said: ProgrammerFailed(said.exit_status, said.line),
+    ),
     (r"data mismatch|download verification failed", lambda said: FlashMismatch(said.mismatch)),
     (r"failed to erase|erasing sector .* failed|erase operation failed", lambda said: FlashEraseFailed(said.line)),
     (r"flash loader cannot be loaded|verify flash protection", lambda said: FlashEraseFailed(said.line)),

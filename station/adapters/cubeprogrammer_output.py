@@ -79,6 +79,14 @@ class MemoryRead:
         return None if self.done else "data read"
 
 
+def lacking_in(region: Region, content: bytes) -> str | None:
+    """What is missing of what a read has left in its file; None where it can be believed."""
+    if len(content) != region.size:
+        return f"{region.size} bytes, there are {len(content)}"
+    # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
+    return "any byte but 00" if region.address >= EXTERNAL_BASE and not any(content) else None
+
+
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 _BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")

@@ -1,8 +1,5 @@
 """What is taken for proof, and what is not."""
 
-import re
-from pathlib import Path
-
 import pytest
 
 from station.adapters.cubeprogrammer_complaints import redacted
@@ -16,10 +13,9 @@ from station.adapters.cubeprogrammer_output import (
 from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
 from station.faults import BoardUnpowered, ProgrammerUnproven, TargetWrong
-from tests.programmer.transcripts import DATA, FOLDER, IMAGE, PROBE, heard, lines, recorded
+from tests.programmer.transcripts import DATA, IMAGE, PROBE, heard, lines, recorded
 
 UID = "1e0039000751313532393338"
-LETTERS = re.findall(r"^\| ([A-Z]) \|", (FOLDER / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def files(transcript: Transcript) -> list[FileWritten]:
@@ -34,13 +30,6 @@ def lacking(transcript: Transcript) -> list[str | None]:
             files(transcript), (DATA, IMAGE), ("factory-data.bin", "provisioning.bin"), strict=True
         )
     ]
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
-def test_every_line_of_a_transcript_tells_its_source(path: Path) -> None:
-    """By a letter that the table in the folder explains."""
-    said = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    assert {line[:2] for line in said} <= {f"{letter}|" for letter in LETTERS}
 
 
 @pytest.mark.parametrize("version", ["2.4", "2.7", "2.17", "2.19", "2.22", "2.10-second-attempt-after-a-bare-error"])

@@ -1,4 +1,4 @@
-"""The transcripts in tests/vectors/programmer, and the writes that they tell of."""
+"""The transcripts in tests/vectors/cubeprogrammer, and the writes that they tell of."""
 
 from functools import cache
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from station.adapters.cubeprogrammer_output import Transcript
 from station.domain.product import Verify, Write
 
-FOLDER = Path(__file__).parents[1] / "vectors" / "programmer"
+FOLDER = Path(__file__).parents[1] / "vectors" / "cubeprogrammer"
 PROBE = "066FFF485252835087121926"
 
 DATA = Write("factory data", 0x901C0000, bytes(1596), Verify.FULL, external=True)

@@ -1,0 +1,160 @@
+"""The catalogue of what the programmer says: its rows, and the verdict of a transcript alone. Pure."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+
+from station.adapters.cubeprogrammer_fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
+from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, Transcript, lacking_in
+from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions
+from station.domain.target import Region, differing
+from station.faults import (
+    BootNotRestored,
+    Fault,
+    FUSNotReady,
+    ProgrammerFailed,
+    ProgrammerUnproven,
+    StackNotStarted,
+    UnitFault,
+)
+from station.recipe import Verify, Write
+from tests.programmer.transcripts import DATA, FOLDER, IMAGE, PROBE
+
+READ = Region(0x901C0000, 0x4000)
+ACTIONS: dict[str, list[tuple[str, Write | Region]]] = {
+    "data-and-image": [("factory-data.bin", DATA), ("provisioning.bin", IMAGE)],
+    "data": [("factory-data.bin", DATA)],
+    "image": [("provisioning.bin", IMAGE)],
+    "read": [("", READ)],
+    "read-and-image": [("", READ), ("provisioning.bin", IMAGE)],
+    "small-read": [("", Region(0x08000000, 0x400))],
+    "small-image": [("image.bin", Write("image", 0x08000000, bytes(848), Verify.FULL, external=False))],
+    "h750": [("rt-thread.elf", Write("other", 0x90000000, bytes(293356), Verify.FULL, external=True))],
+    "west": [("zephyr.hex", Write("other", 0x08000000, bytes(177582), Verify.FULL, external=False))],
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is shown of one verdict, and the transcripts that get it."""
+
+    files: list[str]
+    asked: str
+    exit: list[int]
+    said: list[str]
+    case: str
+    verdict: str
+    proof: str
+    evidence: dict[str, str] = field(default_factory=dict)
+    content: str = "records"
+
+    def read(self, region: Region) -> bytes:
+        """What the file has that the programmer read into."""
+        return bytes(region.size) if self.content == "zeros" else b"\x16".ljust(region.size, b"\xff")
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    text: str
+    rows: list[Row]
+
+
+@cache
+def groups() -> list[Group]:
+    content = tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))
+    return [Group(each["title"], each["text"], [Row(**row) for row in each["row"]]) for each in content["group"]]
+
+
+def rows() -> list[Row]:
+    return [row for group in groups() for row in group.rows]
+
+
+# --- the verdict, from the transcript alone --------------------------------------------------------------------------
+
+
+def verdict_of(row: Row, transcript: Transcript, exit_status: int) -> tuple[str, dict[str, str]]:
+    """A fault's code and evidence, or that all is proven, or that what is read back decides."""
+    try:
+        against = _judge(row, transcript, transcript.fault(PROBE, exit_status))
+    except Fault as fault:
+        against = fault
+    if against is not None:
+        return against.code, against.evidence
+    return ("read back" if row.asked in {"set", "upgrade"} else "proven"), {}
+
+
+def _judge(row: Row, transcript: Transcript, fault: Fault | None) -> Fault | None:
+    """In the order in which the driver judges; raises or returns what speaks against the run."""
+    if not transcript.connected:
+        return fault or ProgrammerUnproven("connection", "Device ID")
+    against: Fault | None = None
+    match row.asked:
+        case "set":
+            against = None
+        case "upgrade":
+            against = fault or _lacking(transcript, UPGRADED)
+        case "versions":
+            against = _of_coprocessor(fault or _lacking(transcript, STARTED), FUSNotReady) or _words(transcript)
+        case "start-stack":
+            against = _of_coprocessor(fault or _lacking(transcript, STACK_STARTED), StackNotStarted)
+        case "display":
+            wrong = differing(transcript.option_bytes, APPLICATION_BOOT)
+            against = fault or (BootNotRestored(*wrong) if wrong else None)
+        case "identify" | "list":
+            against = fault
+            if fault is None:
+                transcript.target()
+        case asked:
+            transcript.check_connected()
+            against = fault or _of_actions(row, ACTIONS[asked], transcript)
+    return against
+
+
+def _lacking(transcript: Transcript, sentences: dict[str, str]) -> Fault | None:
+    lacking = [sentence for fact, sentence in sentences.items() if fact not in transcript.facts]
+    return ProgrammerUnproven("coprocessor", lacking[0]) if lacking else None
+
+
+def _of_coprocessor(against: Fault | None, failed: type[FUSNotReady | StackNotStarted]) -> Fault | None:
+    return failed(str(against)) if isinstance(against, UnitFault | ProgrammerFailed | ProgrammerUnproven) else against
+
+
+def _words(transcript: Transcript) -> Fault | None:
+    words = transcript.words.get(VERSION_WORDS, b"")
+    shown = words.hex(" ", 4) or "not there"
+    return None if CoprocessorVersions.of_words(words) else FUSNotReady(f"its version words are {shown}")
+
+
+def _of_actions(row: Row, actions: list[tuple[str, Write | Region]], transcript: Transcript) -> Fault | None:
+    for number, (name, action) in enumerate(actions):
+        item = transcript.items[number] if number < len(transcript.items) else None
+        lack: str | None = "any line about it"
+        match action, item:
+            case Write(), FileWritten():
+                lack = item.missing(action, name)
+            case Region(), MemoryRead():
+                lack = item.missing(action) or lacking_in(action, row.read(action))
+        if lack:
+            return ProgrammerUnproven(name, lack)
+    return None if "reset" in transcript.facts else ProgrammerUnproven("run", "reset of the board")
+
+
+# --- bytes -----------------------------------------------------------------------------------------------------------
+
+
+def posix(said: tuple[str, ...]) -> bytes:
+    return "".join(f"{line}\n" for line in said).encode()
+
+
+def windows(said: tuple[str, ...]) -> bytes:
+    """Lines end in CR LF, bars are bytes DB and are drawn again from the line's start, and there are blank lines."""
+    text = "".join(f"{line}\r\n\r\n" for line in said)
+    redrawn = re.sub("█{50}", f"{'█' * 25} 50%\r{'█' * 50}", text)
+    bars = {"█": b"\xdb", "▒": b"\xdb", "\ufffd": b"\xdb", "圹": b"\xdb\xdb"}
+    return b"".join(bars.get(letter) or letter.encode() for letter in redrawn)
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]

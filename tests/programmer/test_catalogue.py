@@ -1,0 +1,78 @@
+"""Every transcript of the catalogue gets its verdict, whatever pieces it arrives in, and nothing in it is without one."""
+
+import re
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from station.adapters.child import LineCutter
+from tests.programmer.catalogue import Row, cut, posix, rows, verdict_of, windows
+from tests.programmer.transcripts import FOLDER, heard, lines
+
+CASES = [(name, row) for row in rows() for name in row.files]
+LETTERS = re.findall(r"^\| (\w) \|", (FOLDER / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+NAMES = [f"{name} {row.exit[0]}" for name, row in CASES]
+
+
+def verdict(row: Row, said: Iterable[str], exit_status: int) -> tuple[str, dict[str, str]]:
+    """The code, and of the evidence what the catalogue asks for."""
+    code, evidence = verdict_of(row, heard(*said), exit_status)
+    return code, {name: str(evidence.get(name)) for name in row.evidence}
+
+
+def cut_into_lines(pieces: Iterable[bytes]) -> list[str]:
+    cutter = LineCutter()
+    return [*chain.from_iterable(map(cutter.feed, pieces)), *cutter.rest()]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_line_of_a_transcript_tells_its_source(path: Path) -> None:
+    """By a letter that the table in the folder explains."""
+    said = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert {line[:2] for line in said} <= {f"{letter}|" for letter in LETTERS}
+
+
+def test_every_transcript_has_a_verdict_and_every_verdict_a_transcript() -> None:
+    """And no transcript has two for one exit status."""
+    judged = [(name, status) for name, row in CASES for status in row.exit]
+    assert {name for name, _ in judged} == {path.stem for path in FOLDER.glob("*.txt")}
+    assert len(judged) == len(set(judged))
+
+
+@pytest.mark.parametrize(("name", "row"), CASES, ids=NAMES)
+def test_a_transcript_gets_its_verdict(name: str, row: Row) -> None:
+    """With each exit status that the catalogue names."""
+    for status in row.exit:
+        assert verdict(row, lines(name), status) == (row.verdict, row.evidence)
+
+
+@pytest.mark.parametrize("host", [posix, windows])
+@pytest.mark.parametrize(("name", "row"), CASES, ids=NAMES)
+def test_no_cut_of_the_stream_changes_a_verdict(name: str, row: Row, host: type) -> None:
+    """As bytes of a host: whole, line by line, one by one, and in pieces of odd sizes."""
+    data: bytes = host(lines(name))
+    for pieces in ([data], data.splitlines(keepends=True), *(cut(data, size) for size in (1, 3, 7, 61))):
+        assert verdict(row, cut_into_lines(pieces), row.exit[0]) == (row.verdict, row.evidence)
+
+
+@pytest.mark.parametrize(("name", "row"), CASES, ids=NAMES)
+def test_what_is_quoted_of_a_transcript_stands_in_it(name: str, row: Row) -> None:
+    """The page shows it."""
+    for quoted in row.said:
+        assert any(quoted in line for line in lines(name)), quoted
+
+
+def test_no_bad_run_is_proven_by_a_line_that_is_left_out() -> None:
+    """A transcript without one of its lines is judged as it was, or worse: no lost line turns a bad run into a good one."""
+    forgiven = {"2.10-second-attempt-fails", "2.10-both-attempts-as-posted"}
+    for name, row in CASES:
+        said = lines(name)
+        if row.verdict in {"proven", "read back"} or name in forgiven:
+            continue
+        for left_out in range(len(said)):
+            if re.search(r"error|failed|Warning|FUS_", said[left_out], re.IGNORECASE):
+                continue  # without its complaint a run may look good
+            code, _ = verdict(row, said[:left_out] + said[left_out + 1 :], row.exit[0])
+            assert code not in {"proven", "read back"}, (name, said[left_out])
