@@ -6,6 +6,7 @@ from pathlib import Path
 from station import faults
 from station.cli.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
+from tests.programmer.page import PAGE, page
 
 ROOT = Path(__file__).parents[1]
 KINDS: dict[type, str] = {UnitFault: "unit", SlotFault: "slot", LineFault: "line"}
@@ -37,6 +38,11 @@ def test_the_run_book_has_every_column_of_the_export() -> None:
     book = (ROOT / "docs" / "operating.md").read_text()
     rows = book.partition("| column | what it is |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
     assert rows == [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
+
+
+def test_the_page_on_the_programmer_is_that_of_the_catalogue() -> None:
+    """`python -m tests.programmer.page` writes it anew."""
+    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 def test_no_two_faults_share_a_code() -> None:

@@ -4,6 +4,7 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from station.adapters.cubeprogrammer_fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
 from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, Transcript, lacking_in
@@ -62,9 +63,18 @@ class Group:
 
 
 @cache
+def _content() -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def groups() -> list[Group]:
-    content = tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))
-    return [Group(each["title"], each["text"], [Row(**row) for row in each["row"]]) for each in content["group"]]
+    return [Group(each["title"], each["text"], [Row(**row) for row in each["row"]]) for each in _content()["group"]]
+
+
+def asked() -> dict[str, str]:
+    """What the station wants, and the arguments that it runs for it."""
+    return dict(_content()["asked"])
 
 
 def rows() -> list[Row]:
