@@ -1,0 +1,81 @@
+"""The driver, played every transcript of the catalogue by a process, comes to the same verdicts as the parser alone."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from station.adapters.child import Patience
+from station.adapters.cubeprogrammer import CubeProgrammer
+from station.adapters.cubeprogrammer_run import Deadlines, Installation
+from station.adapters.secret_files import SecretFiles
+from station.domain.coprocessor import Version, WirelessStack
+from station.domain.target import Region
+from station.faults import Fault
+from station.recipe import Write
+from tests.programmer.catalogue import ACTIONS, Row, rows
+from tests.programmer.fake_cli import FakeProgrammer, Play
+from tests.programmer.transcripts import PROBE, lines
+
+pytestmark = pytest.mark.line
+
+HASTY = Deadlines(retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05))
+STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000, Version(1, 24, 0, 3))
+CASES = [(name, row, status) for row in rows() for name in row.files for status in row.exit[:1]]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[SecretFiles]:
+    (tmp_path / "secrets").mkdir()
+    with SecretFiles.opened("test", {"RUNTIME_DIRECTORY": str(tmp_path / "secrets")}, in_memory=False) as scratch:
+        yield scratch
+
+
+async def outcome(programmer: CubeProgrammer, row: Row) -> str:
+    """The code of the fault that the driver comes to, or what the catalogue says where there is none."""
+    against: Fault | None = None
+    try:
+        match row.asked:
+            case "identify" | "list":
+                await programmer.identify()
+            case "versions":
+                await programmer.coprocessor.versions()
+            case "upgrade":
+                against = await programmer.coprocessor.upgrade(STACK)
+            case "start-stack":
+                await programmer.coprocessor.start_stack()
+            case "set" | "display":
+                await programmer.coprocessor.restore_boot()
+            case asked:
+                actions = [action for _, action in ACTIONS[asked]]
+                async with programmer.invocation(*actions) as run:
+                    for action in actions:
+                        await (run.read(action) if isinstance(action, Region) else run.written(action))
+    except Fault as fault:
+        against = fault
+    if against is not None:
+        return against.code
+    return "read back" if row.asked in {"set", "upgrade"} else "proven"
+
+
+def plays(row: Row, play: Play) -> list[Play]:
+    """Run by run. What sets option bytes is followed by a connection that reads them back as they should be."""
+    if row.asked == "set":
+        return [play, Play(lines("2.22-boot-displayed"))]
+    return [Play(lines("2.19-boot-restored")), play] * 2 if row.asked == "display" else [play]
+
+
+@pytest.mark.parametrize(("name", "row", "exit_status"), CASES, ids=[f"{name} {status}" for name, _, status in CASES])
+async def test_the_driver_comes_to_the_verdict(
+    tmp_path: Path, scratch: SecretFiles, name: str, row: Row, exit_status: int
+) -> None:
+    """With its retries, its progress and its files."""
+    fake = FakeProgrammer(tmp_path)
+    actions = ACTIONS.get(row.asked, [])
+    read = next((row.read(action).hex() for _, action in actions if isinstance(action, Region)), None)
+    names = tuple(file for file, action in actions if isinstance(action, Write))
+    fake.plays(*plays(row, Play(lines(name), exit_status, names, read)))
+    installation = Installation(fake.cli, tmp_path / "loader.stldr", scratch, tmp_path / "locks", HASTY)
+    programmer = CubeProgrammer(installation, PROBE, asyncio.Event(), list[str]().append)
+    assert await outcome(programmer, row) == row.verdict
