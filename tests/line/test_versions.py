@@ -1,0 +1,57 @@
+"""Every version of the programmer on every host does for the whole procedure: wireless stack, provisioning, lock."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger.reader import LedgerReader
+from station.cli.demo_line import DemoLine
+from station.domain.attempt import UnitIdentified
+from station.matter.factory_data import Tag, decode
+from tests.line.standing_line import Standing
+from tests.line.station_demo import SHORT_DEADLINES
+from tests.line.test_coprocessor import recipe_with_stack
+from tests.line.test_lock import LEVEL_1
+from virtual_bench.programmer.versions import VERSIONS
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+
+HOSTS = {"posix": [], "windows": ["--windows", "--decimal-comma"]}
+RIGHT, OLDER = "1.24.0.3", "1.23.0.3"
+# Versions are read, the stack is upgraded and read again, started, boot set and read; identified; data and provisioner; read
+# back and application; locked, and read back. Whatever is not understood at once would be one more.
+RUNS = 11
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_procedure_passes_with_every_version_on_every_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, host: str
+) -> None:
+    """At the first try of everything; the ledger tells by which version."""
+    for name, value in SHORT_DEADLINES.items():
+        monkeypatch.setenv(name, value)
+    recipe = recipe_with_stack(tmp_path, RIGHT, RIGHT)
+    recipe.write_text(f"{recipe.read_text()}\n{LEVEL_1}")
+    options = [f"--programmer-version={version}", *HOSTS[host]]
+    with DemoLine.standing(tmp_path / "line", 1, 1, None, 0.0, recipe, options) as line:
+        standing = Standing(line)
+        standing.bench("plug", "1", "--stack-version", OLDER)
+        slot = standing.wait(1, lambda slot: slot.verdict is not None)
+        assert (slot.verdict, slot.fault) == ("pass", None)
+        unit = LedgerReader(line.folder / "ledger.sqlite").unit(slot.uid or "")
+
+    assert unit is not None
+    events = [entry.event for attempt in unit.attempts for entry in attempt.journal]
+    assert [event.programmer_version for event in events if isinstance(event, UnitIdentified)] == [
+        VERSIONS[version].number
+    ]
+    (board,) = (line.folder / "boards").iterdir()
+    said = json.loads((board / "board.json").read_text())
+    names = ("nSWBOOT0", "nBOOT1", "nBOOT0", "RDP", "BOR_LEV")
+    assert said["stack"] == RIGHT
+    assert [said["option_bytes"][name] for name in names] == [1, 1, 1, 0xBB, 4]
+    assert Tag.DEVICE_ATTESTATION_CERTIFICATE in decode((board / "qspi.bin").read_bytes()).records
+    runs = [json.loads(each) for each in (line.folder / "bench.jsonl").read_text().splitlines()]
+    assert [run["event"] for run in runs].count("invocation") == RUNS
