@@ -80,7 +80,7 @@ class Actions:
             raise Failed(f"Error: {action.path} does not exist")
         if self._board.faults.due("loader_rejected"):
             raise Failed(f"Error: Flash loader {path} cannot be loaded.")
-        self._loader_works = path.name == LOADER and not self._board.faults.due("loader_ignored")
+        self._loader_works = path.resolve().name == LOADER and not self._board.faults.due("loader_ignored")
         await self._process.pause(self._profile.external_loader)
 
     async def _read(self, action: Read) -> None:

@@ -4,6 +4,7 @@ It is a process of its own for whoever starts, reads and kills it; what it does 
 """
 
 import asyncio
+import shlex
 import sys
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from virtual_bench.programmer.stop import INTERRUPTED, KILLED, TERMINATED
 
 EXECUTABLE = Path("STM32CubeProgrammer/bin/STM32_Programmer_CLI")
 LOADER = EXECUTABLE.parent / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"
+# Callers that were written for Windows join folders by backslashes, wherever they run: on Linux that makes one name of folder
+# and file. Where such a name goes through a shell, as ST's genFactoryData.py lists, backslash and arguments get lost.
+JOINED = (
+    (EXECUTABLE.parents[1] / f"bin\\{EXECUTABLE.name}.exe", EXECUTABLE),
+    (EXECUTABLE.parents[1] / f"bin\\ExternalLoader\\{LOADER.name}", LOADER),
+    (EXECUTABLE.parent / f"ExternalLoader\\{LOADER.name}", LOADER),
+)
+LISTING = EXECUTABLE.parents[1] / "binSTM32_Programmer_CLI.exe"
 END = b"\0"  # ends the output, which is text; the exit status is the byte behind it
 SIGNALS = {2: INTERRUPTED, 15: TERMINATED}
 
@@ -57,7 +66,7 @@ posix._exit((status or bench.recv(1) or b"\\1")[0])
 
 
 def install(directory: Path, socket: Path) -> Path:
-    """Writes executable and loader below the bench's directory, and returns the executable."""
+    """Writes executable and loader below the bench's directory, each by all its names, and returns the executable."""
     executable = directory / EXECUTABLE
     loader = directory / LOADER
     loader.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +76,12 @@ def install(directory: Path, socket: Path) -> Path:
     script = SCRIPT.format(interpreter=interpreter, socket=str(socket), directory=str(directory))
     executable.write_text(script)
     executable.chmod(0o755)
+    for name, target in JOINED:
+        (directory / name).unlink(missing_ok=True)
+        (directory / name).symlink_to(directory / target)
+    listing = directory / LISTING
+    listing.write_text(f"#!/bin/sh\nexec {shlex.quote(str(executable))} -l\n")
+    listing.chmod(0o755)
     return executable
 
 
