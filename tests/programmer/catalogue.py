@@ -9,6 +9,7 @@ from typing import Any
 from station.adapters.cubeprogrammer_fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
 from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, Transcript, lacking_in
 from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions
+from station.domain.product import Verify, Write
 from station.domain.target import Region, differing
 from station.faults import (
     BootNotRestored,
@@ -19,7 +20,6 @@ from station.faults import (
     StackNotStarted,
     UnitFault,
 )
-from station.recipe import Verify, Write
 from tests.programmer.transcripts import DATA, FOLDER, IMAGE, PROBE
 
 READ = Region(0x901C0000, 0x4000)

@@ -11,9 +11,9 @@ from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
 from station.domain.coprocessor import Version, WirelessStack
+from station.domain.product import Write
 from station.domain.target import Region
 from station.faults import Fault
-from station.recipe import Write
 from tests.programmer.catalogue import ACTIONS, Row, rows
 from tests.programmer.fake_cli import FakeProgrammer, Play
 from tests.programmer.transcripts import PROBE, lines
