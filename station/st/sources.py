@@ -44,9 +44,9 @@ def read(*, json: bytes | None, binary: bytes | None, verbose: bool = False) -> 
     """
     under = factory_data.decode(binary) if binary is not None else FactoryData({})
     over = factory_data_json.from_json(json) if json is not None else FactoryData({})
-    said = [f"binary: {_kind(binary)}, {len(under.records)} records"] if binary is not None else []
+    said = [f"binary: {_dumped(binary)}{_counted(under)}"] if binary is not None else []
     if json is not None:
-        said.append(f"JSON: {len(over.records)} records")
+        said.append(f"JSON: {_counted(over)}")
     if verbose:
         said += [f"{name}: {line}" for name, part in (("binary", under), ("JSON", over)) for line in _listed(part)]
     if json is not None and binary is not None:
@@ -59,13 +59,18 @@ def check_whole(data: FactoryData, *, certified: bool) -> None:
     needed = (*PRODUCT, *ONBOARDING, *(CERTIFIED if certified else ()))
     mistakes = [Mistake(tag.name, "missing") for tag in needed if tag not in data.records]
     if not certified:
-        reason = "it belongs to one unit and comes with the certificates; --provisioning 1 takes input without it"
-        mistakes += [Mistake(tag.name, reason) for tag in CERTIFIED if tag in data.records]
+        reason = "belongs to one unit and comes with its certificates; --provisioning 1 takes input without"
+        if early := [tag.name for tag in CERTIFIED if tag in data.records]:
+            mistakes.append(Mistake(", ".join(early), reason))
     refuse(mistakes)
 
 
-def _kind(binary: bytes) -> str:
-    return f"a dump of the flash, read at 0x{OFFSET_IN_FLASH:X}" if len(binary) > REGION_SIZE else "records"
+def _dumped(binary: bytes) -> str:
+    return f"a dump of the flash, read at 0x{OFFSET_IN_FLASH:X}, " if len(binary) > REGION_SIZE else ""
+
+
+def _counted(data: FactoryData) -> str:
+    return f"{len(data.records)} record{'' if len(data.records) == 1 else 's'}"
 
 
 def _changes(under: FactoryData, over: FactoryData) -> Iterator[str]:

@@ -29,7 +29,7 @@ def test_records_make_the_same_block_again() -> None:
     """Whatever follows the end mark."""
     found = read(json=None, binary=BLOCK + b"\xff" * 64)
     assert encode(found.data) == BLOCK
-    assert found.said == ("binary: records, 17 records",)
+    assert found.said == ("binary: 17 records",)
 
 
 def test_a_dump_of_the_flash_is_read_at_its_offset() -> None:
@@ -99,5 +99,5 @@ def test_a_unit_needs_its_records() -> None:
 
 def test_provisioning_takes_input_without_certificates() -> None:
     """A private key in the input would stand on every board."""
-    with pytest.raises(FactoryDataInvalid, match="DEVICE_ATTESTATION_PRIV_KEY: it belongs to one unit"):
+    with pytest.raises(FactoryDataInvalid, match="DEVICE_ATTESTATION_PRIV_KEY.*belongs to one unit"):
         check_whole(read(json=FULL, binary=None).data, certified=False)
