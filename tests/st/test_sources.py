@@ -99,5 +99,5 @@ def test_a_unit_needs_its_records() -> None:
 
 def test_provisioning_takes_input_without_certificates() -> None:
     """A private key in the input would stand on every board."""
-    with pytest.raises(FactoryDataInvalid, match="DEVICE_ATTESTATION_PRIV_KEY.*belongs to one unit"):
+    with pytest.raises(FactoryDataInvalid, match=r"DEVICE_ATTESTATION_PRIV_KEY.*belongs to one unit"):
         check_whole(read(json=FULL, binary=None).data, certified=False)
