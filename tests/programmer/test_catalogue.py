@@ -22,6 +22,26 @@ def verdict(row: Row, said: Iterable[str], exit_status: int) -> tuple[str, dict[
     return code, {name: str(evidence.get(name)) for name in row.evidence}
 
 
+SEEN = """
+    No debug probe detected | No ST-Link detected! | ST-LINK error (DEV_CONNECT_ERR) | ST-LINK error (DEV_USB_COMM_ERR)
+    Problem occured while trying to connect | Problem occurred while trying to connect | DEV_TARGET_CMD_ERR
+    DEV_TARGET_RESET_ERR | No STM32 target found! | Unable to get core ID | Voltage     : 0.00V | 2nd connect tentative
+    Old ST-LINK firmware | ST-LINK firmware upgrade required | failed to erase memory | Flash loader cannot be loaded
+    Mass erase operation failed | Please verify flash protection | failed to download Segment[ | failed to download the File
+    Write failed at address | Data mismatch found at address | Download verification failed | Wrong verify command use
+    Data read failed | a read Operation failed | Device is under Read Out Protection | Expected value for Option Byte
+    Option Byte Programming failed | Failed to set | FUS_STATE_ERR_UNKNOWN | FUS is not in IDLE state | FUS_NOT_RUNNING
+    FUS_STATE_IMG_NOT_FOUND | Flash already empty | not authentic | fwupgrade Command Failure | The core is locked up
+    Connection to device 0x495 is lost | libusb: pipe is stalled | Target is not responding, retrying...
+"""
+
+
+@pytest.mark.parametrize("text", re.split(r" \| |\n *", SEEN.strip()))
+def test_every_text_that_has_been_seen_stands_in_a_transcript(text: str) -> None:
+    """The list is that of all complaints that public logs are known to have."""
+    assert any(text in line for name, _ in CASES for line in lines(name))
+
+
 def cut_into_lines(pieces: Iterable[bytes]) -> list[str]:
     cutter = LineCutter()
     return [*chain.from_iterable(map(cutter.feed, pieces)), *cutter.rest()]
