@@ -136,4 +136,7 @@ def _missing(transcript: Transcript, sentences: Mapping[str, str]) -> Programmer
 
 
 def _shown(words: bytes) -> str:
-    return words.hex(" ", 4) or "not there"
+    """As the programmer prints them, which is not their order in memory."""
+    return (
+        " ".join(f"{int.from_bytes(words[at : at + 4], 'little'):08X}" for at in range(0, len(words), 4)) or "not there"
+    )
