@@ -86,10 +86,10 @@ def test_what_is_quoted_of_a_transcript_stands_in_it(name: str, row: Row) -> Non
 
 def test_no_bad_run_is_proven_by_a_line_that_is_left_out() -> None:
     """A transcript without one of its lines is judged as it was, or worse: no lost line turns a bad run into a good one."""
-    forgiven = {"2.10-second-attempt-fails", "2.10-both-attempts-as-posted"}
+    tells_too_much = "2.18-erased-more"  # one line of it is all that speaks against it, and is not called an error
     for name, row in CASES:
         said = lines(name)
-        if row.verdict in {"proven", "read back"} or name in forgiven:
+        if row.verdict in {"proven", "read back"} or name == tells_too_much:
             continue
         for left_out in range(len(said)):
             if re.search(r"error|failed|Warning|FUS_", said[left_out], re.IGNORECASE):
