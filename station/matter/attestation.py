@@ -160,7 +160,7 @@ def _check_product(declaration: CertificationDeclaration, product: Product, *, p
         ("security information", declaration.security_information, 0),
     ):
         if made is not None and said != made:
-            raise RuleBroken(Rule.D8, f"{what} {said!a}, and {made!a} is made")
+            raise RuleBroken(Rule.D8, f"{what} {_shown(said)}, and {_shown(made)} is made")
     if production and declaration.kind is not Kind.OFFICIAL:
         raise RuleBroken(Rule.D9, f"its kind is {declaration.kind.name.lower()}")
     if production and declaration.vendor_id in TEST_VENDOR_IDS:
@@ -179,3 +179,8 @@ def _check_covers(declaration: CertificationDeclaration, dac: Identifiers, pai: 
     authorized = declaration.authorized_paas
     if authorized is not None and paa.extensions.subject_key_id not in authorized:
         raise RuleBroken(Rule.D4, "the PAA is not on the list")
+
+
+def _shown(value: int | str) -> str:
+    """Numbers as Matter writes them."""
+    return f"0x{value:04X}" if isinstance(value, int) else ascii(value)
