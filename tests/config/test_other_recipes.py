@@ -96,7 +96,7 @@ def test_binary_will_do(tmp_path: Path) -> None:
     ("changes", "words"),
     [
         ({"SPAKE2_SETUP_PASSCODE": "34567890"}, "verifier"),
-        ({"VENDOR_ID": "0xFFF2"}, "and 65522 is made"),
+        ({"VENDOR_ID": "0xFFF2"}, "and 0xFFF2 is made"),
         ({"HARDWARE_VERSION": "65536"}, "HARDWARE_VERSION"),
     ],
 )

@@ -114,11 +114,11 @@ def test_an_image_that_would_not_do_is_refused(tree: Path, change: Callable[[byt
 
 
 PRODUCTS = {
-    "vendor_id = 0xFFF2": "vendor 65521, and 65522 is made",
+    "vendor_id = 0xFFF2": "vendor 0xFFF1, and 0xFFF2 is made",
     "product_id = 0x9004": "product 0x9004 is not among those it is for",
-    "device_type = 0x0100\nproduct_id = 0x8004": "device type 22, and 256 is made",
+    "device_type = 0x0100\nproduct_id = 0x8004": "device type 0x0016, and 0x0100 is made",
     'certificate_id = "CSA99999SWC00000-00"\nproduct_id = 0x8004': "and 'CSA99999SWC00000-00' is made",
-    "certification_version = 2\nproduct_id = 0x8004": "version number 1, and 2 is made",
+    "certification_version = 2\nproduct_id = 0x8004": "version number 0x0001, and 0x0002 is made",
 }
 
 
