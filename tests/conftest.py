@@ -1,11 +1,15 @@
 """Every asynchronous test runs on the loop that the daemon runs on; in CI nothing is skipped."""
 
 import os
+import signal
 from collections.abc import Generator, Mapping
 
 import pytest
 import uvloop
 from pytest_asyncio.plugin import LoopFactory
+
+# Started in the background by a script, the tests ignore SIGINT, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:

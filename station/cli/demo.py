@@ -1,6 +1,7 @@
 """`station demo`: the main job on the virtual bench, with bench, development PKI and daemon as processes of their own."""
 
 import json
+import signal
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,8 @@ import typer
 from station.cli.consoles import wide_console
 from station.cli.demo_line import DemoFailed, DemoLine
 from station.cli.demo_report import Report, expectations, report_table, watch
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a supervisor, a closed terminal
 
 
 def demo(
@@ -51,6 +54,7 @@ def demo(
     bench_options = [f"--hub={hub}"] + ["--noise"] * noise
     bench_options += [f"--programmer-version={programmer_version}"] if programmer_version else []
     expected = expectations(faults, boards)
+    _end_in_order()
     with ExitStack() as stack:
         place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-demo-")))
         try:
@@ -79,3 +83,18 @@ def demo(
         console.print(f"Boards, ledger, logs and PKI are in {folder}", soft_wrap=True)
     if surprises:
         raise typer.Exit(1)
+
+
+def _end_in_order() -> None:
+    """From now on each of the signals raises KeyboardInterrupt, even where a shell has had it ignored, and only the first.
+
+    Killed, or stopped while it stops, a demonstration would leave bench, PKI and daemon behind.
+    """
+
+    def interrupt(*_: object) -> None:
+        for each in _ENDINGS:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in _ENDINGS:
+        signal.signal(each, interrupt)

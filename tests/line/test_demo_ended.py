@@ -1,0 +1,61 @@
+"""A demonstration that is told to end takes bench, PKI, daemon and programmers along."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.line.station_demo import ROOT
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+
+AS_IN_A_SCRIPT = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # what `&` does there: SIGINT is ignored
+
+
+def running(folder: Path) -> list[str]:
+    """The command lines of all processes that have to do with the folder."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(folder) in words and process.parent.name != str(os.getpid()):
+            lines.append(words)
+    return lines
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGINT], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP]],
+    ids=["Ctrl-C", "Ctrl-C, impatiently", "a supervisor", "a closed terminal"],
+)
+def test_a_demonstration_that_is_told_to_end_leaves_nothing_running(
+    tmp_path: Path, signals: list[signal.Signals]
+) -> None:
+    """With a transfer in each slot; and it says so by its exit status."""
+    place = tmp_path / "line"
+    with subprocess.Popen(
+        [*AS_IN_A_SCRIPT, sys.executable, "-m", "station", "demo", "--boards", "2", "--dir", str(place)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    ) as process:
+        try:
+            while not any("STM32_Programmer_CLI" in line and " -d " in line for line in running(place)):
+                assert process.poll() is None
+                time.sleep(0.05)
+        finally:
+            for number in signals:
+                process.send_signal(number)
+                time.sleep(0.1)
+        output, _ = process.communicate()
+    assert process.returncode == 130
+    assert "being stopped" in output
+    assert running(place) == []
