@@ -1,0 +1,30 @@
+"""No fault is without a test that raises it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from tests.test_documents import catalogue
+
+TESTS = Path(__file__).parent
+FAULTS = TESTS / "line" / "faults.toml"
+ELSEWHERE = TESTS / "line" / "faults_elsewhere.toml"
+
+
+def expected() -> set[str]:
+    """The codes that the fault file brings about."""
+    entries = tomllib.loads(FAULTS.read_text())["fault"]
+    return {entry["expect"]["fault"] for entry in entries if "fault" in entry.get("expect", {})}
+
+
+def test_every_fault_is_raised_by_a_test() -> None:
+    """By the fault file if the bench can bring it about, by the test that is named for it if not; by none twice."""
+    elsewhere = tomllib.loads(ELSEWHERE.read_text())
+    codes = {fault.code: fault.__name__ for fault in catalogue()}
+    assert expected() | elsewhere.keys() == codes.keys()
+    assert expected() & elsewhere.keys() == set()
+    for code, place in elsewhere.items():
+        file, name = place.split("::")
+        text = (TESTS / file).read_text()
+        assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), place
+        assert code in text or re.search(rf"\b{codes[code]}\b", text), place
