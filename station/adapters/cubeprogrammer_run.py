@@ -130,9 +130,11 @@ class Probe:
                     patience=self._deadlines.patience,
                     inherited=[lock],
                 )
+                recording.end = "stopped at its start"
                 try:
                     child = await stack.enter_async_context(starting)
                 except OSError as exc:
+                    recording.end = "could not be started"
                     raise ProgrammerMissing(command[0], exc.strerror or type(exc).__name__) from exc
                 recording.child = child
                 yield Run(child, self.serial_number, deadlines, recording)
@@ -207,6 +209,7 @@ class _Recording:
 
     def __init__(self, command: Sequence[str]) -> None:
         self.child: Child | None = None
+        self.end = "never ran"  # where there is no child: nobody has heard it, though it may have run for a moment
         self._lines = [f"{_now()} started: {shlex.join(command)}"]
         self._left_out = 0
 
@@ -217,8 +220,7 @@ class _Recording:
             self._lines.append(redacted(line))
 
     def text(self) -> str:
-        status = self.child.status if self.child else None
-        end = "never ran" if status is None else f"exit status {status}"
+        end = self.end if self.child is None else f"exit status {self.child.status}"
         left_out = [f"{self._left_out} lines left out"] if self._left_out else []
         return "\n".join((*self._lines, *left_out, f"{_now()} ended: {end}"))
 
