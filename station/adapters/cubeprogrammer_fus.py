@@ -1,15 +1,11 @@
 """The wireless coprocessor by way of STM32_Programmer_CLI (`ports.Coprocessor`): what is run, and which sentences must be said."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
-
-import structlog
 
 from station.adapters.cubeprogrammer_output import Transcript
 from station.adapters.cubeprogrammer_run import UNDER_RESET, Probe
 from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions, WirelessStack
-from station.domain.policy import consequence
 from station.domain.target import differing
 from station.faults import (
     BootNotRestored,
@@ -21,8 +17,6 @@ from station.faults import (
     StackNotStarted,
     UnitFault,
 )
-
-log = structlog.get_logger()
 
 Told = TypeVar("Told")
 
@@ -114,16 +108,14 @@ class FUS:
         return run.transcript
 
     async def _tried(self, attempt: Callable[[], Awaitable[Told]]) -> Told:
-        pauses, tries = self._deadlines.retry_pauses, 0
+        retries = 0
         while True:
             try:
                 return await attempt()
-            except (FUSNotReady, StackNotStarted, BootNotRestored) as fault:
-                if tries >= min(consequence(fault).retry.times, len(pauses)):
-                    raise
-                log.warning("retry.scheduled", probe=self._probe.serial_number, fault=fault.code, seconds=pauses[tries])
-            await asyncio.sleep(pauses[tries])
-            tries += 1
+            except (FUSNotReady, StackNotStarted, BootNotRestored) as exc:
+                fault = exc
+            await self._probe.pause_before_retry(fault, retries)
+            retries += 1
 
 
 def _option_bytes(values: Mapping[str, int]) -> tuple[str, ...]:

@@ -99,7 +99,6 @@ class Probe:
     @asynccontextmanager
     async def connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["Run"]:
         """A process that has connected to the target; what failed before that, and may be transient, is tried again."""
-        pauses = self._deadlines.retry_pauses
         options: tuple[str, ...] = ()
         async with self._alone:
             for retries in count():
@@ -110,12 +109,16 @@ class Probe:
                         yield run
                         return
                 fault = run.fault or ProgrammerUnproven("connection", "Device ID")
-                retry = consequence(fault).retry
-                if retries >= min(retry.times, len(pauses)):
-                    raise fault
-                log.warning("retry.scheduled", probe=self.serial_number, fault=fault.code, seconds=pauses[retries])
-                await asyncio.sleep(pauses[retries])
-                options = SLOW if retry.slower else ()
+                await self.pause_before_retry(fault, retries)
+                options = SLOW if consequence(fault).retry.slower else ()
+
+    async def pause_before_retry(self, fault: Fault, retries: int) -> None:
+        """Before one more try, after so many; raises the fault where the policy allows no more."""
+        pauses = self._deadlines.retry_pauses
+        if retries >= min(consequence(fault).retry.times, len(pauses)):
+            raise fault
+        log.warning("retry.scheduled", probe=self.serial_number, fault=fault.code, seconds=pauses[retries])
+        await asyncio.sleep(pauses[retries])
 
     @asynccontextmanager
     async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["Run"]:
@@ -186,9 +189,8 @@ class Run:
         return ProgrammerStuck(within)
 
     async def _read_on(self, idle_within: float) -> None:
-        line = await (
-            self._child.line() if self._child.has_line else self._next_line(idle_within)
-        )  # a deadline for each is costly
+        # A line at hand needs no deadline, which costs more than the line.
+        line = await (self._child.line() if self._child.has_line else self._next_line(idle_within))
         if line is not None:
             self.transcript.feed(line)
             self._recording.take(line)

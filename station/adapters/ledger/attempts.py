@@ -10,10 +10,9 @@ from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
 from station.ports import Work
 
 _attempt, _event = tables.attempt, tables.event
+# Made once: to make a statement costs more than to execute it for a row.
 _NEW_EVENT = insert(_event)
-_SUMMED_UP = update(_attempt).where(
-    _attempt.c.id == bindparam("number")
-)  # made once: a statement costs more than its row
+_SUMMED_UP = update(_attempt).where(_attempt.c.id == bindparam("number"))
 
 
 @dataclass(frozen=True, slots=True)
