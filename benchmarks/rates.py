@@ -123,7 +123,7 @@ class Units:
 
 
 def _recipe() -> Recipe:
-    images = [Image(name, bytes(1024), "1.0", 0x08000000) for name in ("provisioning", "operational")]
+    images = [Image(name, bytes(1024), 0x08000000, "1.0") for name in ("provisioning", "operational")]
     return Recipe(
         name="benchmark",
         sha256="5e" * 32,

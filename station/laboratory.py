@@ -8,7 +8,7 @@ from datetime import datetime
 
 from station.commissioner import Commissioner
 from station.domain.coprocessor import WirelessStack
-from station.domain.product import READBACK_REGION, WB55_DEVICE_ID, Image, Verify, Write
+from station.domain.product import READBACK_REGION, WB55_DEVICE_ID, Flashable, Image, Verify, Write
 from station.domain.target import Region, Target
 from station.faults import ReadbackDiffers, TargetLocked, TargetWrong
 from station.matter import factory_data
@@ -27,8 +27,8 @@ class Laboratory:
     wireless_stack: WirelessStack | None = None
 
     @property
-    def images(self) -> Sequence[Image | WirelessStack]:
-        return (*((self.wireless_stack,) if self.wireless_stack else ()), *self.firmware)
+    def images(self) -> Sequence[Flashable]:
+        return [image for image in (self.wireless_stack, *self.firmware) if image is not None]
 
     @property
     def lot_name(self) -> str:

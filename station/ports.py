@@ -9,7 +9,7 @@ from station.domain.attempt import Attempt, Phase, Record, Verdict
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, OnboardingSecrets
-from station.domain.product import Lock, Write
+from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
 from station.faults import Fault, SlotFault
 from station.link.messages import Hello
@@ -35,16 +35,6 @@ class BoardLeft:
     path: str
 
 
-class Traced(Protocol):
-    """What is written to boards, by name and content."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sha256(self) -> str: ...
-
-
 class Work(Protocol):
     """What a line makes, as the ledger writes it down with every attempt."""
 
@@ -55,7 +45,7 @@ class Work(Protocol):
     def sha256(self) -> str: ...
 
     @property
-    def images(self) -> Sequence[Traced]: ...
+    def images(self) -> Sequence[Flashable]: ...
 
     @property
     def lot_name(self) -> str: ...

@@ -4,7 +4,7 @@ It is built by `recipe_files.py`, complete and checked, before the line opens.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from station.domain.product import (
     FACTORY_DATA_REGION,
     FULL_VERIFY_EVERY,
     WB55_DEVICE_ID,
+    Flashable,
     Image,
     KeyStorage,
     Lock,
@@ -101,12 +102,9 @@ class Recipe:
     wireless_stack: WirelessStack | None = None
 
     @property
-    def images(self) -> tuple[Image | WirelessStack, ...]:
-        return (
-            *((self.wireless_stack,) if self.wireless_stack else ()),
-            self.provisioning_image,
-            self.operational_image,
-        )
+    def images(self) -> Sequence[Flashable]:
+        every = (self.wireless_stack, self.provisioning_image, self.operational_image)
+        return [image for image in every if image is not None]
 
     @property
     def lot_name(self) -> str:

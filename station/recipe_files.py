@@ -255,7 +255,7 @@ def _named(manifest: Manifest, name: str) -> ImageTable:
 def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
     """The image, read and held against its manifest and the memory map; `ValueError` with all that is wrong with it."""
     table = _named(manifest, name)
-    image = Image(name, table.file.read_bytes(), table.version, table.load_address)
+    image = Image(name, table.file.read_bytes(), table.load_address, table.version)
     if mistakes := list(_image_mistakes(image, table, kind, key_storage)):
         raise ValueError(*mistakes)
     return image

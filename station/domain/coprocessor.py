@@ -1,12 +1,10 @@
 """The wireless coprocessor: its versions, as its firmware upgrade service (FUS) tells them, and the stack it must have. Pure."""
 
-import hashlib
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Self
 
 from station.domain.attempt import CoprocessorReady
-from station.domain.target import Region
+from station.domain.product import Flashable
 from station.faults import FUSOutdated, StackUnseen
 
 VERSION_WORDS = 0x20010010  # FUS, then stack; they say something only after FUS was started
@@ -70,25 +68,14 @@ class CoprocessorVersions:
 
 
 @dataclass(frozen=True)
-class WirelessStack:
+class WirelessStack(Flashable):
     """The image that every board's coprocessor gets, signed by ST: nobody but the coprocessor can look into it.
 
     Without `version` nobody has said which one it holds, and no board can be known to have it already.
     """
 
-    name: str
-    content: bytes = field(repr=False)
-    address: int
     version: Version | None = None
     smallest_fus: Version | None = None
-
-    @property
-    def region(self) -> Region:
-        return Region(self.address, len(self.content))
-
-    @cached_property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
 
     @property
     def expected(self) -> str:

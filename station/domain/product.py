@@ -45,12 +45,11 @@ class KeyStorage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Image:
-    """A firmware image, read and hashed before the line opened: what was checked is what is flashed, whatever the file is now."""
+class Flashable:
+    """A file, read and hashed before the line opened: what was checked is what is flashed, whatever the file is now."""
 
     name: str
     content: bytes = field(repr=False)
-    version: str
     address: int
 
     @property
@@ -60,6 +59,13 @@ class Image:
     @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Image(Flashable):
+    """A firmware image for the core that runs the application."""
+
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
     assert product_id is not None
     assert iterations is not None
     stack = _stack(plan, provisioner, application)
-    names = (_name(plan), provisioner.sha256, application.sha256, *((stack.sha256,) if stack else ()))
+    names = (_name(plan), *(image.sha256 for image in (provisioner, application, stack) if image))
     return Recipe(
         name=_name(plan),
         sha256=hashlib.sha256("\n".join(names).encode()).hexdigest(),
@@ -95,7 +95,7 @@ def _check_provisionable(plan: Plan, data: FactoryData) -> None:
 
 
 def _image(placed: Placed, *, operational: bool) -> Image:
-    image = Image(placed.path.name, placed.path.read_bytes(), "", placed.address)
+    image = Image(placed.path.name, placed.path.read_bytes(), placed.address, "")
     wrong = application_mistakes if operational else vector_table_mistakes
     if mistakes := list(wrong(str(placed.path), image.content, image.region)):
         raise UsageInvalid(mistakes)

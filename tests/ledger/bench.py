@@ -34,7 +34,7 @@ LOT = Lot("LOT-1", "SN{:06d}", first=1, size=1000)
 
 
 def image(name: str) -> Image:
-    return Image(name, name.encode(), "1.0", 0x08000000)
+    return Image(name, name.encode(), 0x08000000, "1.0")
 
 
 RECIPE = Recipe(
