@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,30 +50,37 @@ Checked = TypeVar("Checked")
 def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`.
 
-    Where somebody else certifies the boards there need be no anchors.
+    Where somebody else certifies the boards there need be no anchors. Each part is made once: what was checked is what
+    the recipe has.
     """
     file = validated(path, RecipeFile)
     manifest = validated(file.images.manifest, Manifest)
     product, images = file.product, file.images
 
+    @cache
     def commissioner() -> Commissioner:
         return _commissioner(file, paa)
 
+    @cache
     def declaration() -> bytes:
         return _declaration(file, commissioner().trust, pai, paa)
 
+    @cache
     def provisioning() -> Image:
         return image(manifest, images.provisioning, "provisioning", file.key_storage)
 
+    @cache
     def operational() -> Image:
         return image(manifest, images.operational, "operational", file.key_storage)
 
+    @cache
     def stack() -> WirelessStack | None:
         if file.coprocessor is None:
             return None
         others = {image.name: image.region for image in _good(provisioning, operational)}
         return wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
 
+    @cache
     def anchors() -> TrustAnchors:
         if pai is None or paa is None or file.procedure != "provisioning-link":
             return NO_ANCHORS
@@ -81,6 +89,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
         _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
         return found
 
+    @cache
     def delivery() -> Delivery | None:
         return _delivery(file, _named(manifest, images.operational).answers)
 
