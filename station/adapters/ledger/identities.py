@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from station.adapters.ledger import events, issuance, tables
 from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, LaboratoryUnit, StepStarted
@@ -129,14 +129,10 @@ def rebuild(connection: Connection) -> None:
         connection.execute(update(_identity).where(_identity.c.uid == uid), {"state": state.value})
 
 
-def _of_laboratory() -> Select[int]:
-    return select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__)
-
-
 def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
     of_board = select(_event.c.id, _attempt.c.images).join_from(_event, _attempt).where(_attempt.c.uid == str(uid))
     latest = of_board.order_by(_event.c.id.desc()).limit(1)
-    production = _attempt.c.id.not_in(_of_laboratory())
+    production = _attempt.c.id.not_in(tables.OF_LABORATORY)
     confirmed = connection.execute(latest.where(_event.c.type == Confirmed.__name__, production)).first()
     if confirmed is None:
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select
 
 from station.adapters.ledger import events, sqlite, tables
-from station.domain.attempt import CoprocessorReady, Event, LaboratoryUnit
+from station.domain.attempt import CoprocessorReady, Event
 from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
@@ -165,14 +165,15 @@ class LedgerReader:
 
     def totals(self) -> Totals:
         by_verdict = select(_attempt.c.verdict, func.count()).group_by(_attempt.c.verdict)
-        of_laboratory = select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__).distinct()
-        judged = _attempt.c.verdict.in_(["pass", "fail"]) & _attempt.c.id.not_in(of_laboratory)
+        judged = _attempt.c.verdict.in_(["pass", "fail"]) & _attempt.c.id.not_in(tables.OF_LABORATORY)
         first = select(func.min(_attempt.c.id)).where(judged, _attempt.c.uid.is_not(None)).group_by(_attempt.c.uid)
         firsts = select(_attempt.c.verdict, func.count()).where(_attempt.c.id.in_(first)).group_by(_attempt.c.verdict)
         with sqlite.reading(self._path) as connection:
             attempts = _counts(connection, by_verdict)
             units = _counts(connection, firsts)
-            laboratory = connection.execute(select(func.count()).select_from(of_laboratory.subquery())).scalar_one()
+            laboratory = connection.execute(
+                select(func.count()).select_from(tables.OF_LABORATORY.subquery())
+            ).scalar_one()
             identities = connection.execute(select(func.count()).select_from(_identity)).scalar_one()
         return Totals(
             attempts=sum(attempts.values()),
@@ -187,7 +188,7 @@ class LedgerReader:
 
 
 def _units() -> Select[*tuple[object, ...]]:
-    production = _attempt.c.id.not_in(select(_event.c.attempt_id).where(_event.c.type == LaboratoryUnit.__name__))
+    production = _attempt.c.id.not_in(tables.OF_LABORATORY)
     with_dac = case((production & _attempt.c.dac_serial_number.is_not(None), _attempt.c.id))
     runs = (
         select(

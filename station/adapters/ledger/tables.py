@@ -22,7 +22,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    select,
 )
+
+from station.domain.attempt import LaboratoryUnit
 
 metadata = MetaData(
     naming_convention={
@@ -150,3 +153,6 @@ certificate = Table(  # the one live certificate of each key
     Column("pai", LargeBinary, nullable=False),
     Column("issued_at", Instant, nullable=False),
 )
+
+# The attempts on laboratory units, which say nothing of the units that are sold.
+OF_LABORATORY = select(event.c.attempt_id).where(event.c.type == LaboratoryUnit.__name__).distinct()
