@@ -9,7 +9,6 @@ from virtual_bench.faults import Fault
 from virtual_bench.journal import Journal
 from virtual_bench.noise import noisy
 from virtual_bench.programmer.versions import Version
-from virtual_bench.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
 from virtual_bench.timing import Profile
 
 
@@ -25,8 +24,8 @@ class Bench:
     journal: Journal
     tasks: asyncio.TaskGroup
     armed: list[Fault]
-    fus: int = version_word(SHIPPED_FUS)  # version words of what fresh boards have on their coprocessors
-    stack: int | None = version_word(SHIPPED_STACK)
+    fus: int  # version words of what fresh boards have on their coprocessors
+    stack: int | None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of the one core that executes
     noise: bool = False
 

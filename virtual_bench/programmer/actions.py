@@ -6,7 +6,6 @@ from virtual_bench.programmer.commands import (
     Action,
     DisplayOptions,
     Erase,
-    FUSAction,
     Halt,
     Loader,
     Read,
@@ -59,7 +58,7 @@ class Actions:
             case Run() | Halt():
                 self._control(action)
             case _:
-                await self._upgrade_service(action)
+                await FUS(self._process, self._board).perform(action)
 
     def _control(self, action: Run | Halt) -> None:
         if isinstance(action, Halt):
@@ -69,9 +68,6 @@ class Actions:
         self._board.reset()
         self._process.say("RUNNING Program ... \n  Address:      : 0x8000000")
         self._process.say("Application is running, Please Hold on...\nStart operation achieved successfully")
-
-    async def _upgrade_service(self, action: FUSAction) -> None:
-        await FUS(self._process, self._board).perform(action)
 
     async def _load(self, action: Loader) -> None:
         """A loader of another part is accepted without a word, and does nothing: so the real tool's users report."""

@@ -1,5 +1,7 @@
 """The commands for the coprocessor's upgrade service (FUS): an operator of ST's, loaded over the application, speaks to it."""
 
+from typing import NoReturn
+
 from virtual_bench import stack_image
 from virtual_bench.board import Board
 from virtual_bench.programmer.commands import (
@@ -15,7 +17,6 @@ from virtual_bench.programmer.commands import (
 from virtual_bench.programmer.download import Download, content
 from virtual_bench.programmer.option_setting import set_options
 from virtual_bench.programmer.process import Failed, Process
-from virtual_bench.programmer.stop import DEAF_TO
 
 OPERATOR = "0x495_FUS_Operator.bin"
 OPERATOR_VERSION = "3.0.0"
@@ -73,8 +74,7 @@ class FUS:
         await self._operate()
         faults = self._board.faults
         if faults.lasting("fus_unknown") or faults.due("startfus_fails"):
-            await self._reconnect(self._profile.fus_failure)
-            raise Failed(UNKNOWN)
+            await self._give_up()
         await self._reconnect(self._profile.fus_start)
         self._radio.start_fus()
 
@@ -96,6 +96,11 @@ class FUS:
         await self._process.pause(seconds)
         self._process.say("Reconnecting...\nReconnected !")
 
+    async def _give_up(self) -> NoReturn:
+        """The operator finds no state that it knows."""
+        await self._reconnect(self._profile.fus_failure)
+        raise Failed(UNKNOWN)
+
     def _check_idle(self) -> None:
         if self._radio.busy:
             raise Failed(NOT_IDLE)
@@ -103,8 +108,7 @@ class FUS:
     async def _check_active(self) -> None:
         """A service is done by an upgrade service that runs and has nothing else to do."""
         if self._radio.stack_runs or self._board.faults.lasting("fus_unknown"):
-            await self._reconnect(self._profile.fus_failure)
-            raise Failed(UNKNOWN)
+            await self._give_up()
         self._check_idle()
 
     async def _delete(self) -> None:
@@ -122,8 +126,7 @@ class FUS:
 
     async def _start_stack(self) -> None:
         if self._board.faults.lasting("fus_unknown"):
-            await self._reconnect(self._profile.fus_failure)
-            raise Failed(UNKNOWN)
+            await self._give_up()
         self._check_idle()
         await self._reconnect(self._profile.stack_start)
         if not self._radio.start_stack():
@@ -151,18 +154,19 @@ class FUS:
     async def _install(self, image: bytes, address: int) -> None:
         """The upgrade service does it by itself, whether the tool waits for it or not."""
         process, board, faults = self._process, self._board, self._board.faults
-        version, (page, offset) = stack_image.authentic_version(image), divmod(address - board.internal.base, 0x1000)
+        version, (page, offset) = (
+            stack_image.authentic_version(image),
+            divmod(address - board.internal.base, board.internal.page),
+        )
         hangs = faults.due("fwupgrade_hang")
         if hangs is not None and hangs.text("done") == "no":
-            process.deaf_to = DEAF_TO[hangs.text("deaf_to")]
-            await process.hang()
+            await process.hang_as(hangs)
         error = _refusal(version, offset, address) or (NOT_AUTHENTIC if faults.due("fwupgrade_not_authentic") else None)
         if error is None and version is not None:
             seconds = process.bench.clock.scaled(self._profile.fus_upgrade)
             self._radio.begin(seconds, lambda: board.install(version, page))
         if hangs is not None:
-            process.deaf_to = DEAF_TO[hangs.text("deaf_to")]
-            await process.hang()
+            await process.hang_as(hangs)
         await self._reconnect(self._profile.fus_upgrade)
         self._radio.finish()
         if error := error or (AMBIGUOUS if faults.due("fwupgrade_fails_but_did") else None):

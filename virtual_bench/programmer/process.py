@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from virtual_bench.bench import Bench
+from virtual_bench.faults import Fault
 from virtual_bench.programmer import output
-from virtual_bench.programmer.stop import KILLED, Stop
+from virtual_bench.programmer.stop import DEAF_TO, KILLED, Stop
 from virtual_bench.translator import Translator
 
 
@@ -93,6 +94,11 @@ class Process:
             await self.pause(size / rate)
         else:
             await self.translator.carry(size, rate, self.pause)
+
+    async def hang_as(self, fault: Fault) -> None:
+        """Hangs, deaf to the signals that the fault names. Raises Stopped."""
+        self.deaf_to = DEAF_TO[fault.text("deaf_to")]
+        await self.hang()
 
     async def hang(self) -> None:
         """Does nothing until it is stopped. Raises Stopped."""

@@ -13,7 +13,7 @@ from virtual_bench.programmer.commands import CommandLine, Connect
 from virtual_bench.programmer.connection import establish, free_board
 from virtual_bench.programmer.inference import note_options, phase_of, phases_of
 from virtual_bench.programmer.process import Failed, Process, Stopped
-from virtual_bench.programmer.stop import DEAF_TO, KILLED, PROBE_GONE, Stop
+from virtual_bench.programmer.stop import KILLED, PROBE_GONE, Stop
 
 USAGE = "Usage : \nSTM32_Programmer_CLI [command_1] [Arguments_1][[command_2] [Arguments_2]...] \n"
 
@@ -124,8 +124,7 @@ class Session:
     async def _go_wrong(self, board: Board) -> None:
         """How a run can end, or fail to, without a word of it."""
         if fault := board.faults.due("hang"):
-            self._process.deaf_to = DEAF_TO[fault.text("deaf_to")]
-            await self._process.hang()
+            await self._process.hang_as(fault)
         if board.faults.due("nothing_done"):
             raise NothingDone
 
