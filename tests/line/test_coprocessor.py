@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from typer.testing import CliRunner
 
 import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.adapters.secret_files import SHARED_MEMORY
 from station.cli.demo_line import DemoLine, default_recipe
 from station.domain.attempt import CoprocessorReady
 from tests.line.standing_line import Standing, story
@@ -25,14 +23,6 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 RIGHT, OLDER = "1.24.0.3", "1.23.0.3"
 OLD = ("--stack-version", OLDER)
 Line = Callable[..., AbstractContextManager[Standing]]
-
-
-@pytest.fixture
-def secrets_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place in memory for this test's daemons alone."""
-    with TemporaryDirectory(dir=SHARED_MEMORY) as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        yield Path(folder)
 
 
 @pytest.fixture

@@ -10,12 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.adapters.secret_files import SHARED_MEMORY
 from station.cli.demo_line import DemoLine
 from tests.line.standing_line import Standing, issued, story
 from tests.line.station_demo import ROOT, SHORT_DEADLINES
@@ -41,14 +39,6 @@ KILLED = [
 @pytest.fixture
 def time_scale() -> float:
     return 0.05
-
-
-@pytest.fixture
-def secrets_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place in memory for this test's daemons alone."""
-    with TemporaryDirectory(dir=SHARED_MEMORY) as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        yield Path(folder)
 
 
 @pytest.fixture

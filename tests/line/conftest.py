@@ -1,0 +1,17 @@
+"""What tests of whole lines share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from station.adapters.secret_files import SHARED_MEMORY
+
+
+@pytest.fixture
+def secrets_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place in memory for this test's daemons alone."""
+    with TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
