@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 
 from station.domain.attempt import CoprocessorReady, Phase
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
-from station.faults import Fault, StackImageRefused, StackUnproven
+from station.faults import Fault
+from station.faults.line import StackImageRefused
+from station.faults.unit import StackUnproven
 from station.ports import AttemptLedger, Coprocessor, Job, Recognised
 
 

@@ -23,7 +23,8 @@ from station.adapters.secret_files import SecretFiles
 from station.adapters.verifiers import VerifierPool
 from station.config import Config, PKISection
 from station.domain.policy import Suspicion
-from station.faults import LineFault, SlotHeld
+from station.faults import LineFault
+from station.faults.slot import SlotHeld
 from station.laboratory import Laboratory
 from station.line import Line
 from station.loop_lag import LoopLag

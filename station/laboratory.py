@@ -10,7 +10,7 @@ from station.commissioner import Commissioner
 from station.domain.coprocessor import WirelessStack
 from station.domain.product import READBACK_REGION, WB55_DEVICE_ID, Flashable, Image, Verify, Write
 from station.domain.target import Region, Target
-from station.faults import ReadbackDiffers, TargetLocked, TargetWrong
+from station.faults.unit import ReadbackDiffers, TargetLocked, TargetWrong
 from station.matter import factory_data
 from station.matter.factory_data import FactoryData
 

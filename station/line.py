@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from station.domain.policy import Judged, Suspicion, consequence, line_suspected, slot_suspected
-from station.faults import LineFault, LineSuspected
+from station.faults import LineFault
+from station.faults.line import LineSuspected
 
 log = structlog.get_logger()
 

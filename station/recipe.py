@@ -29,19 +29,17 @@ from station.domain.product import (
     Write,
 )
 from station.domain.target import UID, Target
-from station.faults import (
-    BoardSwapped,
+from station.faults import Fault, UnitFault
+from station.faults.line import CredentialsInvalid, KeyStorageWrong
+from station.faults.slot import BoardSwapped
+from station.faults.unit import (
     CertificateUnfit,
-    CredentialsInvalid,
-    Fault,
     KeyChanged,
-    KeyStorageWrong,
     OperationalIdentityWrong,
     PrivateKeyExposed,
     ReadbackDiffers,
     TargetLocked,
     TargetWrong,
-    UnitFault,
 )
 from station.matter import certificates, factory_data
 from station.matter.device_information import terminated

@@ -12,7 +12,8 @@ from structlog.contextvars import bound_contextvars
 
 from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, ProcedureChosen, Verdict, Voided
 from station.domain.policy import Judged, consequence, counts_against_equipment
-from station.faults import BoardRemoved, Fault, LineFault, SlotFault, SlotSuspected, StationBug, UnitFault
+from station.faults import Fault, LineFault, SlotFault, UnitFault
+from station.faults.slot import BoardRemoved, SlotSuspected, StationBug
 from station.laboratory import Laboratory
 from station.line import Line
 from station.other_procedures import finish, provision_by_partner, reconfigure

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from station.faults import TrustUnreadable
+from station.faults.line import TrustUnreadable
 from station.matter.trust import TrustStore
 
 SHIPPED = Path(__file__).resolve().parents[1] / "config" / "trust"

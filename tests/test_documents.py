@@ -3,27 +3,17 @@
 import re
 from pathlib import Path
 
-from station import faults
 from station.cli.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
+from tests.fault_catalogue import catalogue, kind_of
 from tests.programmer.page import PAGE, page
 
 ROOT = Path(__file__).parents[1]
-KINDS: dict[type, str] = {UnitFault: "unit", SlotFault: "slot", LineFault: "line"}
-
-
-def catalogue() -> list[type[Fault]]:
-    """Every fault of the catalogue, in the order of the file."""
-    kinds = [UnitFault, SlotFault, LineFault]
-    order = list(vars(faults))
-    return sorted(
-        (fault for kind in kinds for fault in kind.__subclasses__()), key=lambda fault: order.index(fault.__name__)
-    )
+KINDS: dict[type[Fault], str] = {UnitFault: "unit", SlotFault: "slot", LineFault: "line"}
 
 
 def row(fault: type[Fault]) -> str:
-    kind = KINDS[next(base for base in fault.__mro__ if base in KINDS)]
-    return f"| `{fault.code}` | {kind} | {' '.join((fault.__doc__ or '').split())} |"
+    return f"| `{fault.code}` | {KINDS[kind_of(fault)]} | {' '.join((fault.__doc__ or '').split())} |"
 
 
 def test_the_run_book_has_every_fault() -> None:

@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from tests.test_documents import catalogue
+from tests.fault_catalogue import catalogue
 
 TESTS = Path(__file__).parent
 FAULTS = TESTS / "line" / "faults.toml"

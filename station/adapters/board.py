@@ -13,7 +13,7 @@ import structlog
 
 from station.adapters import tty
 from station.domain.credentials import Credentials
-from station.faults import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent
+from station.faults.unit import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent
 from station.link import messages
 from station.link.frames import FrameReader, Noise, encode
 from station.link.messages import AnswerInvalid, Hello, Question, Refused

@@ -17,7 +17,8 @@ from station.adapters.cubeprogrammer_run import UNDER_RESET, Installation, Probe
 from station.adapters.secret_files import SecretFolder
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
-from station.faults import LockUnproven, ProgrammerUnproven, TargetLocked, TargetRefused
+from station.faults.slot import ProgrammerUnproven
+from station.faults.unit import LockUnproven, TargetLocked, TargetRefused
 from station.ports import Invocation
 
 

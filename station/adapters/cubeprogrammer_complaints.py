@@ -4,22 +4,17 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from station.faults import (
-    Fault,
+from station.faults import Fault
+from station.faults.line import StackImageRefused
+from station.faults.slot import ProbeBusy, ProbeMissing, ProbeOutdated, ProbeWedged, ProgrammerFailed, TargetNotReset
+from station.faults.unit import (
     FlashEraseFailed,
     FlashMismatch,
     FlashReadFailed,
     FlashWriteFailed,
     FUSNotReady,
-    ProbeBusy,
-    ProbeMissing,
-    ProbeOutdated,
-    ProbeWedged,
-    ProgrammerFailed,
-    StackImageRefused,
     TargetLocked,
     TargetNotFound,
-    TargetNotReset,
     TargetRefused,
 )
 

@@ -7,16 +7,9 @@ from station.adapters.cubeprogrammer_output import Transcript
 from station.adapters.cubeprogrammer_run import UNDER_RESET, Probe
 from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions, WirelessStack
 from station.domain.target import differing
-from station.faults import (
-    BootNotRestored,
-    Fault,
-    FUSNotReady,
-    ProgrammerFailed,
-    ProgrammerStuck,
-    ProgrammerUnproven,
-    StackNotStarted,
-    UnitFault,
-)
+from station.faults import Fault, UnitFault
+from station.faults.slot import ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven
+from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
 
 Told = TypeVar("Told")
 

@@ -11,7 +11,9 @@ from station.adapters.cubeprogrammer_complaints import fault_of, goes_on, is_com
 from station.domain.coprocessor import VERSION_WORDS
 from station.domain.product import WB55_DEVICE_ID, Write
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
-from station.faults import BoardUnpowered, Fault, ProgrammerFailed, ProgrammerUnproven, TargetWrong
+from station.faults import Fault
+from station.faults.slot import BoardUnpowered, ProgrammerFailed, ProgrammerUnproven
+from station.faults.unit import TargetWrong
 
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
 INTERNAL_BASE, INTERNAL_SECTOR = 0x08000000, 0x1000  # RM0434 section 3.3.1: pages of 4 KB

@@ -22,7 +22,10 @@ from station.adapters.secret_files import SecretFiles
 from station.domain.policy import RETRY_PAUSES, consequence
 from station.domain.product import Write
 from station.domain.target import Region
-from station.faults import Fault, FlashEraseFailed, ProgrammerMissing, ProgrammerStuck, ProgrammerUnproven
+from station.faults import Fault
+from station.faults.line import ProgrammerMissing
+from station.faults.slot import ProgrammerStuck, ProgrammerUnproven
+from station.faults.unit import FlashEraseFailed
 
 log = structlog.get_logger()
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from station.adapters.child import Child, Patience
-from station.faults import PartnerFailed, PartnerRefused, PartnerStuck, PartnerUnusable
+from station.faults.line import PartnerUnusable
+from station.faults.slot import PartnerFailed
+from station.faults.unit import PartnerRefused, PartnerStuck
 
 RECORDED_LINES = 2000
 KEPT = ("HOME", "PATH", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "PYTHONPATH")  # neither settings nor secrets of ours

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from station.faults import ProbeBusy
+from station.faults.slot import ProbeBusy
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 from typing import Self
 from urllib.parse import quote
 
-from station.faults import SecretFilesUnavailable
+from station.faults.line import SecretFilesUnavailable
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  any user may write there: what we make is checked to be ours
 MOUNTS = Path("/proc/self/mountinfo")

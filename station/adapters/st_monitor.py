@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from station.adapters import tty
-from station.faults import (
+from station.faults import UnitFault
+from station.faults.unit import (
     MonitorBufferTooSmall,
     MonitorCodeUnknown,
     MonitorDataMissing,
     MonitorParameterWrong,
     MonitorSilent,
     MonitorStorageFailed,
-    UnitFault,
 )
 from station.link import monitor
 

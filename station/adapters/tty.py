@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 import serial
 import serial_asyncio
 
-from station.faults import TTYLost, TTYUnavailable
+from station.faults.slot import TTYLost, TTYUnavailable
 
 BUFFERED = 1 << 16  # a board that chatters while nobody asks must not fill memory
 CLOSED_WITHIN = 1.0  # a driver may hold close() for up to 30 s; the thread waits for it, the slot does not

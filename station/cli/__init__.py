@@ -23,7 +23,8 @@ from station.cli import (
     units,
 )
 from station.control import CommandRefused, DaemonAbsent
-from station.faults import Fault, LedgerUnavailable, ProgrammerMissing
+from station.faults import Fault
+from station.faults.line import LedgerUnavailable, ProgrammerMissing
 from station.problems import ConfigurationInvalid
 
 DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3

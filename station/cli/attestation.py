@@ -28,7 +28,8 @@ from station.cli.inputs import (
     read_trust,
     unusable,
 )
-from station.faults import CredentialsInvalid, DeclarationInvalid, Fault
+from station.faults import Fault
+from station.faults.line import CredentialsInvalid, DeclarationInvalid
 from station.matter.attestation import Attestation, Product, check_attestation
 from station.matter.trust import TrustStore
 

@@ -26,7 +26,7 @@ from station.cli.inputs import (
     read_passcode,
     read_trust,
 )
-from station.faults import FactoryDataInvalid
+from station.faults.line import FactoryDataInvalid
 from station.matter import factory_data
 from station.matter.attestation import Product
 from station.matter.certification_declaration import CertificationDeclaration

@@ -8,7 +8,7 @@ import typer
 from station.cli import verdicts
 from station.cli.certificate import hexadecimal, name_text
 from station.cli.inputs import DECLARATION, JSONOption, read_der, read_signers
-from station.faults import DeclarationInvalid
+from station.faults.line import DeclarationInvalid
 from station.matter.certification_declaration import CertificationDeclaration
 from station.matter.rules import Rule, RuleBroken
 from station.matter.x509 import Certificate

@@ -10,7 +10,7 @@ import typer
 from station.cli import verdicts
 from station.cli.inputs import CERTIFICATE, JSONOption, read_der
 from station.domain.credentials import key_name
-from station.faults import CredentialsInvalid
+from station.faults.line import CredentialsInvalid
 from station.matter import der
 from station.matter.certificates import DAC, PAA, PAI, read_certificate
 from station.matter.names import PRODUCT_ID, VENDOR_ID, Name

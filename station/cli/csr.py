@@ -9,7 +9,7 @@ from station.cli import verdicts
 from station.cli.certificate import hexadecimal
 from station.cli.inputs import REQUEST, JSONOption, ProductOption, VendorOption, read_der
 from station.domain.credentials import key_name
-from station.faults import CSRInvalid
+from station.faults.unit import CSRInvalid
 from station.matter.certificates import check_csr
 from station.matter.csr import read_request
 

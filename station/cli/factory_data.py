@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from station.cli.private_file import write_private
-from station.faults import FactoryDataInvalid
+from station.faults.line import FactoryDataInvalid
 from station.matter import device_information, factory_data, factory_data_json
 from station.matter.factory_data import FORMS, SECRET, FactoryData, Number, Octets, Tag, Text
 

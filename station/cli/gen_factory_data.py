@@ -19,7 +19,8 @@ from station.batch import Batch, Outcome, slot_name
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
-from station.faults import Fault, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable
+from station.faults import Fault
+from station.faults.line import LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable
 from station.laboratory import Laboratory
 from station.matter import factory_data
 from station.matter.factory_data import FactoryData, Tag

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from station.faults import TrustUnreadable
+from station.faults.line import TrustUnreadable
 from station.matter.passcode import Passcode
 from station.matter.pem import PEMInvalid, der_of
 from station.matter.revocation import Revoked, read_revocation_set

@@ -9,7 +9,7 @@ import typer
 from station.cli import verdicts
 from station.cli.certificate import hexadecimal
 from station.cli.inputs import JSONOption, PasscodeOption, read_passcode, uint16, within
-from station.faults import OnboardingCodeInvalid
+from station.faults.line import OnboardingCodeInvalid
 from station.matter import onboarding
 from station.matter.onboarding import Capabilities, Flow, ManualCode, OnboardingPayload
 from station.matter.passcode import Discriminator

@@ -17,7 +17,7 @@ from station.adapters.hotplug import links
 from station.cli.consoles import wide_console
 from station.cli.places import ConfigOption, config_path
 from station.config import Config
-from station.faults import TTYUnavailable
+from station.faults.slot import TTYUnavailable
 from station.ports import BoardArrived
 
 FAILED = 1

@@ -5,7 +5,7 @@ from typing import Self
 
 from station.domain.attempt import CoprocessorReady
 from station.domain.product import Flashable
-from station.faults import FUSOutdated, StackUnseen
+from station.faults.unit import FUSOutdated, StackUnseen
 
 VERSION_WORDS = 0x20010010  # FUS, then stack; they say something only after FUS was started
 HIGHEST_MAJOR = 9  # FUS is at 2, the stack at 1; without FUS there stands anything, such as 19

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from station.faults import PossessionUnproven
+from station.faults.unit import PossessionUnproven
 
 PROOF_CONTEXT = b"matter provisioning link v1"  # what PROVE signs in front of the nonce
 

@@ -3,33 +3,31 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from station.faults import (
+from station.faults import Fault, LineFault
+from station.faults.line import PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.slot import (
     BoardRemoved,
     BoardUnpowered,
-    BootNotRestored,
-    Fault,
-    FlashEraseFailed,
-    FlashReadFailed,
-    FlashWriteFailed,
-    FUSNotReady,
-    LineFault,
     PartnerFailed,
-    PartnerRefused,
-    PKIAuthorityWrong,
-    PKIRefusedStation,
-    PKIUnavailable,
-    PKIUntrusted,
     ProbeBusy,
     ProbeMissing,
     ProbeWedged,
     ProgrammerFailed,
     ProgrammerUnproven,
-    StackNotStarted,
-    TargetNotFound,
     TargetNotReset,
-    TargetRefused,
     TTYLost,
     TTYUnavailable,
+)
+from station.faults.unit import (
+    BootNotRestored,
+    FlashEraseFailed,
+    FlashReadFailed,
+    FlashWriteFailed,
+    FUSNotReady,
+    PartnerRefused,
+    StackNotStarted,
+    TargetNotFound,
+    TargetRefused,
 )
 
 RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second further try

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from station.domain.target import RDP_LEVEL_2, Region, Target, differing
-from station.faults import LockUnproven
+from station.faults.unit import LockUnproven
 
 WB55_DEVICE_ID = 0x495
 FACTORY_DATA_REGION = Region(0x901C0000, 0x10000)  # QSPI flash of the STM32WB5MM-DK

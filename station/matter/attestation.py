@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from station.faults import CredentialsInvalid, DeclarationInvalid
+from station.faults.line import CredentialsInvalid, DeclarationInvalid
 from station.matter.certificates import (
     DAC,
     PAI,

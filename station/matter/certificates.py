@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from station.faults import CredentialsInvalid, CSRInvalid
+from station.faults.line import CredentialsInvalid
+from station.faults.unit import CSRInvalid
 from station.matter.csr import Request, read_request
 from station.matter.names import Identifiers
 from station.matter.rules import Rule, RuleBroken

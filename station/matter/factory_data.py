@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
-from station.faults import FactoryDataInvalid, ReadbackInvalid
+from station.faults.line import FactoryDataInvalid
+from station.faults.unit import ReadbackInvalid
 from station.matter.passcode import PASSCODES, TRIVIAL_PASSCODES, Discriminator, Passcode
 
 END_MARK = 0xACACACAC

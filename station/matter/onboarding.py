@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-from station.faults import OnboardingCodeInvalid
+from station.faults.line import OnboardingCodeInvalid
 from station.matter import base38, verhoeff
 from station.matter.base38 import Base38Invalid
 from station.matter.matter_tlv import Member, TLVInvalid, read_structure, write_structure

@@ -5,7 +5,7 @@ import binascii
 import json
 from dataclasses import dataclass
 
-from station.faults import TrustUnreadable
+from station.faults.line import TrustUnreadable
 from station.matter.x509 import Certificate
 
 

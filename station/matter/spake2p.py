@@ -10,7 +10,7 @@ import secrets
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from station.faults import VerifierWrong
+from station.faults.unit import VerifierWrong
 from station.matter.passcode import Passcode
 
 ITERATIONS = range(1_000, 100_001)

@@ -10,15 +10,9 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from station.faults import (
-    CredentialsInvalid,
-    DeclarationInvalid,
-    FactoryDataInvalid,
-    Fault,
-    PrivateKeyExposed,
-    ReadbackDiffers,
-    ReadbackRefused,
-)
+from station.faults import Fault
+from station.faults.line import CredentialsInvalid, DeclarationInvalid, FactoryDataInvalid
+from station.faults.unit import PrivateKeyExposed, ReadbackDiffers, ReadbackRefused
 from station.matter import onboarding, spake2p
 from station.matter.attestation import Attestation, Product, check_attestation
 from station.matter.device_information import check_device_information

@@ -8,7 +8,8 @@ import pytest
 from station.adapters import board
 from station.adapters.board import Deadlines, SerialBoard
 from station.domain.credentials import Credentials
-from station.faults import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent, TTYLost
+from station.faults.slot import TTYLost
+from station.faults.unit import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent
 from station.link.frames import encode
 from station.link.messages import KeyState, KeyStorage
 from tests.adapters.wire import Wire, answer, wired

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters.hotplug import links
-from station.faults import ProbeDuplicate, ProbeUnidentified
+from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.ports import BoardArrived, BoardLeft
 
 PATH = "pci-0000:00:14.0-usb-0:1.1"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters import probe_lock
-from station.faults import ProbeBusy
+from station.faults.slot import ProbeBusy
 
 PROBE = "066CFF"
 

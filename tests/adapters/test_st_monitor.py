@@ -5,15 +5,15 @@ import asyncio
 import pytest
 
 from station.adapters import st_monitor
-from station.faults import (
+from station.faults import UnitFault
+from station.faults.slot import TTYLost
+from station.faults.unit import (
     MonitorBufferTooSmall,
     MonitorCodeUnknown,
     MonitorDataMissing,
     MonitorParameterWrong,
     MonitorSilent,
     MonitorStorageFailed,
-    TTYLost,
-    UnitFault,
 )
 from tests.adapters.wire import wired
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters import tty
-from station.faults import TTYLost, TTYUnavailable
+from station.faults.slot import TTYLost, TTYUnavailable
 from tests.adapters.wire import wired
 
 

@@ -7,7 +7,7 @@ import pytest
 from station.domain.attempt import CoprocessorReady
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
 from station.domain.identity import IdentityState
-from station.faults import FUSOutdated, StackUnseen
+from station.faults.unit import FUSOutdated, StackUnseen
 from tests.domain.test_recipe import IDENTITY, PLAIN
 
 STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000, Version(1, 24, 0, 3), Version(1, 2, 0))

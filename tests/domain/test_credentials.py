@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from station.domain.credentials import Credentials, csr_key, key_name
-from station.faults import PossessionUnproven
+from station.faults.unit import PossessionUnproven
 
 KEY = ec.derive_private_key(2, ec.SECP256R1())
 NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "TEST DAC")])

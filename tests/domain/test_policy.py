@@ -10,7 +10,9 @@ from station.domain.policy import (
     line_suspected,
     slot_suspected,
 )
-from station.faults import BoardRemoved, FlashMismatch, PKIUnavailable
+from station.faults.line import PKIUnavailable
+from station.faults.slot import BoardRemoved
+from station.faults.unit import FlashMismatch
 
 POLICY = Suspicion(boards_in_a_slot=2, slots=3, within_boards=10)
 

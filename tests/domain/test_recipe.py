@@ -15,10 +15,10 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
 from station.domain.product import KeyStorage, Strings, TrustAnchors
 from station.domain.target import UID, Target
-from station.faults import (
+from station.faults.line import KeyStorageWrong
+from station.faults.unit import (
     CertificateUnfit,
     KeyChanged,
-    KeyStorageWrong,
     OperationalIdentityWrong,
     ReadbackDiffers,
     ReadbackRefused,

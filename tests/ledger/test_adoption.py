@@ -13,7 +13,7 @@ from station.domain.attempt import Confirmed, FactoryDataWritten, LaboratoryUnit
 from station.domain.credentials import Credentials
 from station.domain.identity import GivenIdentity, IdentityState
 from station.domain.product import KeyStorage
-from station.faults import KeyShared
+from station.faults.unit import KeyShared
 from station.matter import factory_data_json
 from station.matter.factory_data import Tag
 from station.recipe import Delivered

@@ -11,18 +11,10 @@ from station.adapters.ledger.reader import LedgerReader
 from station.coprocessor import bring_stack
 from station.domain.attempt import CoprocessorReady, Failed
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
-from station.faults import (
-    BootNotRestored,
-    Fault,
-    FUSNotReady,
-    FUSOutdated,
-    ProbeWedged,
-    ProgrammerFailed,
-    ProgrammerStuck,
-    StackImageRefused,
-    StackNotStarted,
-    StackUnproven,
-)
+from station.faults import Fault
+from station.faults.line import StackImageRefused
+from station.faults.slot import ProbeWedged, ProgrammerFailed, ProgrammerStuck
+from station.faults.unit import BootNotRestored, FUSNotReady, FUSOutdated, StackNotStarted, StackUnproven
 from tests.ledger.bench import Secrets, begun, recognised
 
 FUS = Version(1, 2, 0)

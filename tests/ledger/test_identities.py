@@ -14,7 +14,7 @@ from station.adapters.ledger import Ledger, sqlite, tables
 from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Confirmed, FactoryDataWritten, Failed, LaboratoryUnit, Phase
 from station.domain.identity import IdentityState, Lot
-from station.faults import LotExhausted, SerialNumberTaken
+from station.faults.line import LotExhausted, SerialNumberTaken
 from tests.ledger.bench import (
     RECIPE,
     Secrets,

@@ -9,7 +9,8 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader, Orphan
 from station.domain import target as board
 from station.domain.credentials import Credentials
-from station.faults import CredentialsInvalid, KeyChanged, KeyShared
+from station.faults.line import CredentialsInvalid
+from station.faults.unit import KeyChanged, KeyShared
 from tests.ledger.bench import Secrets, begun, credentials, recognised, rows, target
 
 UID, OTHER_UID = target(1).uid, target(2).uid

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from station.adapters.ledger import Ledger, sqlite, tables
 from station.adapters.ledger.reader import LedgerReader, Totals
 from station.domain.attempt import Failed, Phase, UnitIdentified, Voided
-from station.faults import LedgerUnavailable
+from station.faults.line import LedgerUnavailable
 from tests.ledger.bench import Secrets, begun, passed, recognised, target
 
 

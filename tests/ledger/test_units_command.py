@@ -12,7 +12,7 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import UnitSummary
 from station.cli import units
 from station.domain.attempt import Failed, Phase
-from station.faults import LedgerUnavailable
+from station.faults.line import LedgerUnavailable
 from tests.ledger.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
 
 

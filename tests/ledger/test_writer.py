@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, text
 
 from station.adapters.ledger import sqlite, tables
 from station.adapters.ledger.writer import Work, Writer
-from station.faults import LedgerUnavailable
+from station.faults.line import LedgerUnavailable
 from tests.ledger.bench import rows
 
 KEY = "SELECT key FROM pki_request ORDER BY id"

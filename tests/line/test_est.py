@@ -16,7 +16,8 @@ from development_pki.directory import load_credential, open_or_make
 from development_pki.tls import station_template
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.est import MAX_ANSWER
-from station.faults import CSRRejected, PKIAnswerInvalid, PKIRefusedStation
+from station.faults.line import PKIAnswerInvalid, PKIRefusedStation
+from station.faults.unit import CSRRejected
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, served, status
 
 

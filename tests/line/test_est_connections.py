@@ -16,7 +16,7 @@ from development_pki.tls import TLSCredentials
 from station.adapters.pki import tls
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.est import ESTClient
-from station.faults import PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, status
 
 

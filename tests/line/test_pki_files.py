@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from development_pki.directory import load_credential, open_or_make
 from development_pki.tls import server_template, station_template
 from station.adapters.pki import tls
-from station.faults import PKIFileUnusable
+from station.faults.line import PKIFileUnusable
 from tests.line.pki_bench import PRODUCT, saved
 
 

@@ -21,16 +21,9 @@ from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
-from station.faults import (
-    CSRRejected,
-    Fault,
-    KeyShared,
-    PKIAnswerInvalid,
-    PKIAuthorityWrong,
-    PKIRefusedStation,
-    PKIUnavailable,
-    PKIUntrusted,
-)
+from station.faults import Fault
+from station.faults.line import PKIAnswerInvalid, PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.unit import CSRRejected, KeyShared
 
 PRODUCT = Product.numbered(0xFFF1, 0x8004)
 PAA = make_paa(PRODUCT)

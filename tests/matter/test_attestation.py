@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults import CredentialsInvalid, DeclarationInvalid
+from station.faults.line import CredentialsInvalid, DeclarationInvalid
 from station.matter.attestation import Attestation, Product, check_attestation, check_declaration
 from station.matter.certification_declaration import CertificationDeclaration
 from station.matter.names import Identifiers

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults import CredentialsInvalid
+from station.faults.line import CredentialsInvalid
 from station.matter import certificates
 from station.matter.certificates import check_credentials, read_certificate
 from station.matter.names import Identifiers

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults import CSRInvalid
+from station.faults.unit import CSRInvalid
 from station.matter.certificates import check_csr
 from tests.matter.forge import (
     COMMON_NAME,

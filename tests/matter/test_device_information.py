@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.faults import FactoryDataInvalid
+from station.faults.line import FactoryDataInvalid
 from station.matter.device_information import (
     check_device_information,
     mistakes_in,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults import FactoryDataInvalid, ReadbackInvalid
+from station.faults.line import FactoryDataInvalid
+from station.faults.unit import ReadbackInvalid
 from station.matter.factory_data import (
     BLOCK_SIZE,
     FORMS,

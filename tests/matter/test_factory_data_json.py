@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults import FactoryDataInvalid
+from station.faults.line import FactoryDataInvalid
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.factory_data_json import from_json, read, to_json
 

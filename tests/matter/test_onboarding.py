@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults import OnboardingCodeInvalid
+from station.faults.line import OnboardingCodeInvalid
 from station.matter import base38, verhoeff
 from station.matter.onboarding import (
     Capabilities,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from station.faults import VerifierWrong
+from station.faults.unit import VerifierWrong
 from station.matter.factory_data import Tag
 from station.matter.factory_data_json import from_json
 from station.matter.passcode import Passcode

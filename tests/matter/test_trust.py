@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults import TrustUnreadable
+from station.faults.line import TrustUnreadable
 from station.matter.revocation import Revoked, read_revocation_set
 from station.matter.trust import TEST_CD_KEY_ID, TEST_PAA_KEY_IDS, TrustStore, certificate_der
 from station.matter.x509 import Certificate

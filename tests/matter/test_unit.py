@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from station.faults import FactoryDataInvalid, ReadbackRefused
+from station.faults.line import FactoryDataInvalid
+from station.faults.unit import ReadbackRefused
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Passcode
 from station.matter.unit import REQUIRED, Examination, check_unit

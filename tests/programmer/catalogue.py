@@ -11,15 +11,9 @@ from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, Tran
 from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions
 from station.domain.product import Verify, Write
 from station.domain.target import Region, differing
-from station.faults import (
-    BootNotRestored,
-    Fault,
-    FUSNotReady,
-    ProgrammerFailed,
-    ProgrammerUnproven,
-    StackNotStarted,
-    UnitFault,
-)
+from station.faults import Fault, UnitFault
+from station.faults.slot import ProgrammerFailed, ProgrammerUnproven
+from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
 from tests.programmer.transcripts import DATA, FOLDER, IMAGE, PROBE
 
 READ = Region(0x901C0000, 0x4000)

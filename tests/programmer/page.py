@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from station import faults
 from station.faults import Fault, LineFault, SlotFault, UnitFault
+from tests.fault_catalogue import catalogue, kind_of
 from tests.programmer.catalogue import Group, Row, asked, groups
 
 PAGE = Path(__file__).parents[2] / "docs" / "programmer.md"
-KINDS: tuple[tuple[type[Fault], str], ...] = ((UnitFault, "board"), (SlotFault, "slot"), (LineFault, "line"))
+BLAMED: dict[type[Fault], str] = {UnitFault: "board", SlotFault: "slot", LineFault: "line"}
 INTRODUCTION = """\
 # What the programmer says, and what the station believes
 
@@ -64,7 +64,7 @@ def _line(row: Row) -> str:
 
 
 def _conclusion(row: Row) -> str:
-    blamed = next((kind for code, kind in _codes() if code == row.verdict), None)
+    blamed = next((BLAMED[kind_of(fault)] for fault in catalogue() if fault.code == row.verdict), None)
     if blamed is None:
         return f"**{row.verdict}**"
     return (
@@ -72,16 +72,6 @@ def _conclusion(row: Row) -> str:
         if row.asked == "upgrade"
         else f"`{row.verdict}`, the {blamed}'s"
     )
-
-
-def _codes() -> list[tuple[str, str]]:
-    return [
-        (fault.code, kind)
-        for fault in vars(faults).values()
-        if isinstance(fault, type) and issubclass(fault, Fault)
-        for base, kind in KINDS
-        if issubclass(fault, base) and fault is not base
-    ]
 
 
 if __name__ == "__main__":

@@ -3,20 +3,15 @@
 import pytest
 
 from station.adapters.cubeprogrammer_output import Transcript
-from station.faults import (
-    Fault,
+from station.faults import Fault
+from station.faults.slot import ProbeBusy, ProbeMissing, ProbeOutdated, ProbeWedged, ProgrammerFailed, TargetNotReset
+from station.faults.unit import (
     FlashEraseFailed,
     FlashMismatch,
     FlashReadFailed,
     FlashWriteFailed,
-    ProbeBusy,
-    ProbeMissing,
-    ProbeOutdated,
-    ProbeWedged,
-    ProgrammerFailed,
     TargetLocked,
     TargetNotFound,
-    TargetNotReset,
     TargetRefused,
 )
 from tests.programmer.transcripts import PROBE, heard, lines, recorded

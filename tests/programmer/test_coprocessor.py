@@ -12,7 +12,8 @@ from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
-from station.faults import BootNotRestored, FUSNotReady, ProbeMissing, ProgrammerStuck, StackNotStarted
+from station.faults.slot import ProbeMissing, ProgrammerStuck
+from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
 from tests.programmer.fake_cli import FakeProgrammer, Play
 from tests.programmer.transcripts import PROBE, lines
 

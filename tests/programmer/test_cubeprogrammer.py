@@ -17,19 +17,10 @@ from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.secret_files import SecretFiles
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import RDP_LEVEL_0, UID, Region
-from station.faults import (
-    BoardUnpowered,
-    Fault,
-    FlashEraseFailed,
-    FlashMismatch,
-    LockUnproven,
-    ProbeMissing,
-    ProgrammerFailed,
-    ProgrammerMissing,
-    ProgrammerStuck,
-    ProgrammerUnproven,
-    TargetWrong,
-)
+from station.faults import Fault
+from station.faults.line import ProgrammerMissing
+from station.faults.slot import BoardUnpowered, ProbeMissing, ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven
+from station.faults.unit import FlashEraseFailed, FlashMismatch, LockUnproven, TargetWrong
 from tests.programmer.fake_cli import FakeProgrammer, Play
 from tests.programmer.transcripts import DATA, PROBE, lines
 

@@ -12,7 +12,8 @@ from station.adapters.cubeprogrammer_output import (
 )
 from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
-from station.faults import BoardUnpowered, ProgrammerUnproven, TargetWrong
+from station.faults.slot import BoardUnpowered, ProgrammerUnproven
+from station.faults.unit import TargetWrong
 from tests.programmer.transcripts import DATA, IMAGE, PROBE, heard, lines, recorded
 
 UID = "1e0039000751313532393338"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters.secret_files import SHARED_MEMORY, SecretFiles
-from station.faults import SecretFilesUnavailable
+from station.faults.line import SecretFilesUnavailable
 
 ROOT = Path(__file__).parents[2]
 STATION = f"test-{os.getpid()}"

@@ -10,7 +10,9 @@ import pytest
 
 from station.adapters import partner_script, tty
 from station.adapters.partner_script import PartnerScript
-from station.faults import PartnerFailed, PartnerRefused, PartnerStuck, PartnerUnusable
+from station.faults.line import PartnerUnusable
+from station.faults.slot import PartnerFailed
+from station.faults.unit import PartnerRefused, PartnerStuck
 from tests.adapters.wire import wired
 
 SCRIPTS = Path(__file__).parent / "scripts"

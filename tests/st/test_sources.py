@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from station.faults import FactoryDataInvalid
+from station.faults.line import FactoryDataInvalid
 from station.matter.factory_data import OFFSET_IN_FLASH, Tag, encode
 from station.st.sources import check_whole, read
 

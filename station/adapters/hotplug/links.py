@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 from asyncinotify import Inotify, Mask
 
-from station.faults import ProbeDuplicate, ProbeUnidentified, SlotFault
+from station.faults import SlotFault
+from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.ports import BoardArrived, BoardLeft
 
 log = structlog.get_logger()

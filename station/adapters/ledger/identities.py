@@ -17,7 +17,7 @@ from station.domain.identity import (
     advanced,
 )
 from station.domain.target import UID
-from station.faults import LotExhausted, SerialNumberTaken
+from station.faults.line import LotExhausted, SerialNumberTaken
 from station.matter.passcode import Discriminator, Passcode
 
 _attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.onboarding_secret

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from station.adapters.ledger import tables
 from station.domain.credentials import Credentials
 from station.domain.target import UID
-from station.faults import CredentialsInvalid, KeyChanged, KeyShared
+from station.faults.line import CredentialsInvalid
+from station.faults.unit import KeyChanged, KeyShared
 
 _request, _certificate = tables.pki_request, tables.certificate
 

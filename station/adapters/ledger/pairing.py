@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from station.adapters.ledger import tables
 from station.domain.identity import OnboardingSecrets
-from station.faults import LedgerUnavailable
+from station.faults.line import LedgerUnavailable
 
 KEY_SIZE = 32
 

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, Self, TypeVar
 from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from station.faults import LedgerUnavailable
+from station.faults.line import LedgerUnavailable
 
 T = TypeVar("T")
 

@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.tls import client_context
 from station.domain.credentials import csr_key, key_name
-from station.faults import CSRRejected, Fault, PKIAnswerInvalid, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults import Fault
+from station.faults.line import PKIAnswerInvalid, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.unit import CSRRejected
 
 # Shorter than servers keep an idle connection (5 s and more): a request must not meet the server's close.
 KEPT_ALIVE = 4.0

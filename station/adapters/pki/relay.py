@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.adapters.pki.enroller import Enroller, NotNow, Outcome
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
-from station.faults import CSRRejected, KeyShared, PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.line import PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.unit import CSRRejected, KeyShared
 from station.ports import IssuanceJournal
 
 # How often one board may meet each. After a lost answer every further request may buy a certificate that nobody uses.

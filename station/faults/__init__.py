@@ -1,0 +1,40 @@
+"""The catalogue of faults: what can go wrong, who pays for it, and the operator's sentence.
+
+Each class is one condition: its docstring is the sentence, `code` is what is counted, its fields are the evidence. Who pays
+for it tells the module that it is in. Pure.
+"""
+
+from typing import ClassVar
+
+
+class Fault(Exception):
+    """Something the station understands went wrong. Never raised itself."""
+
+    code: ClassVar[str]
+
+    def __str__(self) -> str:
+        sentence = " ".join((type(self).__doc__ or self.code).split())
+        evidence = ", ".join(f"{name} {value}" for name, value in self.evidence.items())
+        return f"{sentence} ({evidence})" if evidence else sentence
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """The fields as text, for journal and log; no field of any fault holds a secret."""
+        names = getattr(self, "__dataclass_fields__", {})  # a class without evidence need not be a dataclass
+        return {name: _shown(name, getattr(self, name)) for name in names}
+
+
+class UnitFault(Fault):
+    """The board is bad: the attempt fails and counts against yield."""
+
+
+class SlotFault(Fault):
+    """Probe, tty, cable, fixture or tool is bad: the attempt is void and the slot goes out of service."""
+
+
+class LineFault(Fault):
+    """PKI, ledger, recipe or programmer installation is unavailable: the attempt is void and the line pauses."""
+
+
+def _shown(name: str, value: object) -> str:
+    return f"0x{value:08X}" if isinstance(value, int) and name.endswith("address") else str(value)

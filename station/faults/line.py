@@ -1,0 +1,179 @@
+"""Faults of what all slots share: the attempt is void and the line pauses. Pure."""
+
+from dataclasses import dataclass
+
+from station.faults import LineFault
+
+
+@dataclass(eq=False)
+class ProgrammerMissing(LineFault):
+    """STM32CubeProgrammer cannot be started: check the path in the configuration."""
+
+    code = "programmer.missing"
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class LineSuspected(LineFault):
+    """The same fault came on several slots in a short time: look for what they share, then release the line."""
+
+    code = "line.suspected"
+    cause: str
+
+
+@dataclass(eq=False)
+class PartnerUnusable(LineFault):
+    """The partner's script cannot be used."""
+
+    code = "partner.unusable"
+    script: str
+    reason: str
+
+
+@dataclass(eq=False)
+class SecretFilesUnavailable(LineFault):
+    """There is no place in memory for files that hold secrets: give the daemon a runtime directory on tmpfs."""
+
+    code = "station.secret_files"
+    place: str
+    reason: str
+
+
+@dataclass(eq=False)
+class FactoryDataInvalid(LineFault):
+    """The factory data cannot be built or read."""
+
+    code = "factory_data.invalid"
+    place: str
+    reason: str
+
+
+@dataclass(eq=False)
+class KeyStorageWrong(LineFault):
+    """The provisioning firmware keeps the key elsewhere than the recipe asks."""
+
+    code = "recipe.key_storage"
+    expected: str
+    found: str
+
+
+@dataclass(eq=False)
+class StackImageRefused(LineFault):
+    """The coprocessor does not accept the wireless stack's image as ST's: check the recipe's file and address."""
+
+    code = "coprocessor.image_refused"
+    line: str
+
+
+@dataclass(eq=False)
+class LotExhausted(LineFault):
+    """The lot has no serial number left."""
+
+    code = "lot.exhausted"
+    lot: str
+
+
+@dataclass(eq=False)
+class SerialNumberTaken(LineFault):
+    """The lot's next serial number belongs to another unit: two lots overlap."""
+
+    code = "lot.overlap"
+    lot: str
+    serial_number: str
+
+
+@dataclass(eq=False)
+class PKIUnavailable(LineFault):
+    """The PKI does not answer."""
+
+    code = "pki.unavailable"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIRefusedStation(LineFault):
+    """The PKI does not accept this station: check the station's client certificate."""
+
+    code = "pki.refused_station"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIUntrusted(LineFault):
+    """The PKI's server is not the one that is configured: its certificate does not verify."""
+
+    code = "pki.untrusted"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIAnswerInvalid(LineFault):
+    """The PKI answered with something that is not a certificate for the key asked about."""
+
+    code = "pki.answer_invalid"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIFileUnusable(LineFault):
+    """A certificate or key that the connection to the PKI needs cannot be used."""
+
+    code = "pki.file_unusable"
+    file: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIAuthorityWrong(LineFault):
+    """The PKI issues under another PAI than the one that this line is configured for."""
+
+    code = "pki.authority_wrong"
+    url: str
+    expected: str
+
+
+@dataclass(eq=False)
+class CredentialsInvalid(LineFault):
+    """The PKI issued a certificate that a commissioner would refuse."""
+
+    code = "pki.credentials_invalid"
+    rule: str
+    reason: str
+
+
+@dataclass(eq=False)
+class DeclarationInvalid(LineFault):
+    """A commissioner would refuse the certification declaration, or refuse it for this product."""
+
+    code = "cd.invalid"
+    rule: str
+    reason: str
+
+
+@dataclass(eq=False)
+class OnboardingCodeInvalid(LineFault):
+    """The onboarding code is not one that a commissioner would accept."""
+
+    code = "label.code_invalid"
+    reason: str
+
+
+@dataclass(eq=False)
+class TrustUnreadable(LineFault):
+    """A file of the trust store cannot be used."""
+
+    code = "trust.unreadable"
+    reason: str
+
+
+@dataclass(eq=False)
+class LedgerUnavailable(LineFault):
+    """The ledger cannot be opened or written."""
+
+    code = "ledger.unavailable"
+    reason: str

@@ -1,0 +1,159 @@
+"""Faults of probe, tty, cable, fixture or tool: the attempt is void and the slot goes out of service. Pure."""
+
+from dataclasses import dataclass
+
+from station.faults import SlotFault
+
+
+@dataclass(eq=False)
+class BoardRemoved(SlotFault):
+    """The board was pulled before its verdict: plug it in again."""
+
+    code = "board.removed"
+
+
+@dataclass(eq=False)
+class BoardUnpowered(SlotFault):
+    """The board has no supply voltage: reseat it."""
+
+    code = "board.unpowered"
+    supply: str
+
+
+@dataclass(eq=False)
+class BoardSwapped(SlotFault):
+    """Another board answers on this slot's serial port: probe and port cables are swapped."""
+
+    code = "board.swapped"
+    expected_uid: str
+    found_uid: str
+
+
+@dataclass(eq=False)
+class ProbeMissing(SlotFault):
+    """The programmer cannot see the probe: check its USB cable."""
+
+    code = "probe.missing"
+    probe: str
+
+
+@dataclass(eq=False)
+class ProbeBusy(SlotFault):
+    """Another program holds the probe."""
+
+    code = "probe.busy"
+    probe: str
+
+
+@dataclass(eq=False)
+class ProbeWedged(SlotFault):
+    """The probe no longer answers over USB: unplug it and plug it in again."""
+
+    code = "probe.wedged"
+    probe: str
+
+
+@dataclass(eq=False)
+class ProbeOutdated(SlotFault):
+    """The probe's firmware is too old for the programmer: upgrade it."""
+
+    code = "probe.outdated"
+    probe: str
+
+
+@dataclass(eq=False)
+class TargetNotReset(SlotFault):
+    """The probe cannot reset the microcontroller: check the reset line of the slot."""
+
+    code = "target.not_reset"
+    probe: str
+
+
+@dataclass(eq=False)
+class ProbeDuplicate(SlotFault):
+    """Two probes have the same serial number: neither can be told from the other."""
+
+    code = "probe.duplicate"
+    probe: str
+
+
+@dataclass(eq=False)
+class ProbeUnidentified(SlotFault):
+    """A serial port came up in this slot without a probe's serial number."""
+
+    code = "probe.unidentified"
+    tty: str
+
+
+@dataclass(eq=False)
+class ProgrammerStuck(SlotFault):
+    """The programmer did not end in time."""
+
+    code = "programmer.stuck"
+    within: float
+
+
+@dataclass(eq=False)
+class ProgrammerFailed(SlotFault):
+    """The programmer reported an error that is not the board's."""
+
+    code = "programmer.failed"
+    exit_status: int
+    line: str
+
+
+@dataclass(eq=False)
+class ProgrammerUnproven(SlotFault):
+    """The programmer claims success without evidence for it."""
+
+    code = "programmer.unproven"
+    file: str
+    missing: str
+
+
+@dataclass(eq=False)
+class TTYUnavailable(SlotFault):
+    """The board's serial port cannot be opened."""
+
+    code = "tty.unavailable"
+    tty: str
+    reason: str
+
+
+@dataclass(eq=False)
+class TTYLost(SlotFault):
+    """The board's serial port went away while it was in use."""
+
+    code = "tty.lost"
+    tty: str
+
+
+@dataclass(eq=False)
+class PartnerFailed(SlotFault):
+    """The partner's script failed: its output is in the attempt's transcript."""
+
+    code = "partner.failed"
+    reason: str
+
+
+@dataclass(eq=False)
+class StationBug(SlotFault):
+    """The station itself failed: its log has the traceback for whoever maintains it."""
+
+    code = "station.bug"
+    exception: str
+
+
+@dataclass(eq=False)
+class SlotSuspected(SlotFault):
+    """The same fault came on different boards one after the other in this slot: look at its fixture and its contacts."""
+
+    code = "slot.suspected"
+    cause: str
+
+
+@dataclass(eq=False)
+class SlotHeld(SlotFault):
+    """Somebody took the slot out of service."""
+
+    code = "slot.held"
