@@ -28,13 +28,11 @@ class RadioCore:
 
     def power_on(self) -> None:
         """The stack runs, if there is one."""
-        self.stack_runs = self.stack is not None
+        self.start_stack()
 
     def power_off(self) -> None:
         """What was half done stays undone."""
-        if self._working is not None:
-            self._working.cancel()
-            self._working = None
+        self._let_go()
         self.forget_words()
 
     def start_fus(self) -> None:
@@ -52,10 +50,15 @@ class RadioCore:
 
     def finish(self) -> None:
         """What it has begun is done now, if it has begun anything."""
-        if self._working is not None:
-            self._working.cancel()
-            self._working = None
+        if self._let_go():
             self._deed()
+
+    def _let_go(self) -> bool:
+        """Whether it was at work; it is not any more."""
+        working, self._working = self._working, None
+        if working is not None:
+            working.cancel()
+        return working is not None
 
     def tell_words(self) -> None:
         """From now on the version words stand in memory, until something else is written there."""
