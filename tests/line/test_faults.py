@@ -9,15 +9,16 @@ from tests.line.station_demo import demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
-FAULTS = Path(__file__).parent / "faults.toml"
+HERE = Path(__file__).parent
 
 
-def test_every_fault_gives_its_verdict(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("boards", "faults"), [(12, HERE / "faults.toml"), (37, HERE / "more_faults.toml")])
+def test_every_fault_gives_its_verdict(tmp_path: Path, boards: int, faults: Path) -> None:
     """The demonstration exits 0 only if each board ends as its entry says and all others pass."""
-    run = demonstrate(tmp_path, "--boards", "37", "--faults", str(FAULTS))
+    run = demonstrate(tmp_path, "--boards", str(boards), "--faults", str(faults))
     assert run.exit_status == 0, run.output
     fired = {line["board"] for line in run.lines("bench.jsonl") if line["event"] == "fault"}
-    assert fired == {entry["board"] for entry in tomllib.loads(FAULTS.read_text())["fault"]}
+    assert fired == {entry["board"] for entry in tomllib.loads(faults.read_text())["fault"]}
 
 
 def test_a_board_without_its_external_flash_is_bad_and_its_slot_is_not(
