@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from station.adapters import logs
 from station.adapters.ledger import Ledger
+from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.verifiers import VerifierPool
 from station.domain.attempt import (
     Confirmed,
+    CoprocessorReady,
     CredentialsChosen,
     CredentialsDelivered,
     CSRReceived,
@@ -25,6 +27,7 @@ from station.domain.attempt import (
     IdentityReserved,
     Passed,
     Phase,
+    ProcedureChosen,
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
@@ -45,6 +48,8 @@ ATTEMPTS_OF_A_TASK = 2
 VERIFIERS = 400
 CODEC_SECONDS = 0.3
 CERTIFICATE = bytes(490)  # as long as a DAC, and as a PAI
+CSR_SIZE = 233
+STACK = CoprocessorReady("5e" * 32, "1.2.0.0", "1.24.0.3", "1.24.0.3", upgraded=False)
 
 
 def ledger_rates(folder: Path) -> tuple[float, float]:
@@ -72,10 +77,11 @@ async def _ledger_rates(folder: Path) -> tuple[float, float]:
 class Units:
     """Makes whole attempts in a ledger, with everything but boards."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, first: int = 1) -> None:
         self._ledger = ledger
         self._recipe = _recipe()
-        self._numbers = count(1)
+        self._first = first
+        self._numbers = count(first)
         self._credentials: Iterator[Credentials] = iter(())
 
     @property
@@ -84,7 +90,7 @@ class Units:
 
     def prepare(self, units: int) -> None:
         """Makes the certificates ahead: signing them is not the ledger's work."""
-        self._credentials = iter([_credentials(number) for number in range(1, units + 1)])
+        self._credentials = iter([_credentials(number) for number in range(self._first, self._first + units)])
 
     async def take(self) -> OnboardingSecrets:
         """A `SecretSource` that costs nothing."""
@@ -94,14 +100,23 @@ class Units:
         for _ in range(attempts):
             await self._attempt(next(self._numbers), next(self._credentials))
 
-    async def _attempt(self, number: int, credentials: Credentials) -> None:
-        ledger, target = self._ledger, _target(number)
-        key, serial_number = credentials.key, credentials.dac_serial_number
-        journal = await ledger.attempt(slot="1", probe="066AFF", tty="ttyACM0", recipe=self._recipe, secrets=self)
+    async def recognised(self, number: int) -> AttemptJournal:
+        """An attempt that has begun, on the board with this number."""
+        target = _target(number)
+        journal = await self._ledger.attempt(slot="1", probe="066AFF", tty="ttyACM0", recipe=self._recipe, secrets=self)
         async with journal.step(Phase.RECOGNISE):
             await journal.record(UnitIdentified.of(target))
             identity = await journal.reserve_identity(target, self._recipe)
             await journal.record(IdentityReserved(identity.serial_number))
+        await journal.record(ProcedureChosen("provision"))
+        return journal
+
+    async def _attempt(self, number: int, credentials: Credentials) -> None:
+        ledger, uid = self._ledger, _target(number).uid
+        key, serial_number = credentials.key, credentials.dac_serial_number
+        journal = await self.recognised(number)
+        async with journal.step(Phase.COPROCESSOR):
+            await journal.record(STACK)
         async with journal.step(Phase.FLASH_DATA):
             await journal.record(FactoryDataWritten())
         async with journal.step(Phase.FLASH_PROVISIONER):
@@ -109,8 +124,8 @@ class Units:
         async with journal.step(Phase.AWAIT_CSR):
             await journal.record(CSRReceived(key))
         async with journal.step(Phase.RELAY_TO_PKI):
-            await ledger.issued(key, target.uid)
-            await ledger.submitted(key, b"CSR", target.uid)
+            await ledger.issued(key, uid)
+            await ledger.submitted(key, bytes(CSR_SIZE), uid)
             await ledger.record_issued(key, credentials)
             await journal.record(CredentialsChosen(key, serial_number))
         async with journal.step(Phase.DELIVER):
@@ -132,7 +147,7 @@ def _recipe() -> Recipe:
         product_id=0x8004,
         key_storage=KeyStorage.FLASH,
         trust=Trust.DEVELOPMENT,
-        lot=Lot("BENCHMARK", "SN{:08d}", first=1, size=1_000_000),
+        lot=Lot("BENCHMARK", "SN{:08d}", first=1, size=99_999_999),
         iterations=ITERATIONS,
         provisioning_image=images[0],
         operational_image=images[1],
@@ -148,9 +163,11 @@ def _target(number: int) -> Target:
 
 def _credentials(serial_number: int) -> Credentials:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"benchmark {serial_number}")])
+    attributes = [x509.NameOID.COMMON_NAME, x509.NameOID.ORGANIZATION_NAME]
+    name = x509.Name([x509.NameAttribute(each, f"benchmark {serial_number:037}") for each in attributes])
+    serial_number += 1 << 126  # as long as one of a PKI
     builder = x509.CertificateBuilder(name, name, key.public_key(), serial_number, now, now + timedelta(days=1))
-    return Credentials(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER), b"PAI")
+    return Credentials(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER), CERTIFICATE)
 
 
 def verifier_rate() -> float:

@@ -3,7 +3,6 @@
 import csv
 import json
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -54,14 +53,15 @@ class Format(StrEnum):
 def list_units(
     ledger: LedgerOption = None,
     config: ConfigOption = None,
-    last: Annotated[int, typer.Option(min=1, help="Shows only so many, the newest.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", "--last", min=1, help="Shows only so many, the newest.")] = 100,
+    all_wanted: Annotated[bool, typer.Option("--all", help="Shows them all, whatever the limit.")] = False,
 ) -> None:
-    """List units with their state and their last verdict."""
+    """List the newest units with their state and their last verdict, and say how many there are in all."""
     reader = LedgerReader(ledger_path(config, ledger))
     table = Table(
         "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
     )
-    for unit in deque(reader.units(), maxlen=last):
+    for unit in reader.units(newest=None if all_wanted else limit):
         table.add_row(
             unit.serial_number,
             unit.uid,
@@ -72,9 +72,11 @@ def list_units(
             (unit.dac_serial_number or "")[:16],
             unit.fault or "",
         )
-    console = wide_console()
+    console, totals = wide_console(), reader.totals()
     console.print(table)
-    console.print(_sentence(reader.totals()))
+    if table.row_count < totals.units:
+        console.print(f"The newest {table.row_count} of {totals.units} units; --all lists them all.")
+    console.print(_sentence(totals))
 
 
 @app.command()

@@ -49,9 +49,15 @@ def test_list_shows_every_unit_and_the_yield(filled: Path) -> None:
 
 def test_list_can_be_cut_to_the_newest(filled: Path) -> None:
     """A lot has more units than a screen has lines."""
-    output = run("list", "--last", "1", ledger=filled)
-    assert "SN000002" in output
-    assert "SN000001" not in output
+    for option in ("--limit", "--last"):
+        output = run("list", option, "1", ledger=filled)
+        assert "SN000002" in output
+        assert "SN000001" not in output
+        assert "The newest 1 of 2 units; --all lists them all." in output
+    everything = run("list", "--limit", "1", "--all", ledger=filled)
+    assert everything == run("list", ledger=filled)
+    assert everything.index("SN000001") < everything.index("SN000002")
+    assert "The newest" not in everything
 
 
 def test_show_tells_a_units_whole_story(filled: Path) -> None:

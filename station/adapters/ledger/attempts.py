@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import events, identities, tables
+from station.adapters.ledger import events, identities, tables, totals
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
 from station.ports import Work
 
@@ -38,6 +38,7 @@ class Sum:
             "ended_at": self.last_at if attempt.ended else None,
             "seconds": (self.last_at - self.started_at).total_seconds(),
             "steps": {phase.value: seconds for phase, seconds in attempt.seconds.items()},
+            "laboratory": attempt.laboratory,
         }
 
 
@@ -57,15 +58,17 @@ def begin(connection: Connection, *, station: str, slot: str, probe: str, tty: s
     }
     begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
     number: int = connection.execute(begun).scalar_one()
+    totals.begun(connection)
     return number
 
 
 def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
-    """One more event, with what follows from it: the attempt's columns and its identity's state."""
+    """One more event, with what follows from it: the attempt's columns, its identity's state, and the totals."""
     connection.execute(
         _NEW_EVENT,
         {"attempt_id": number, "at": now.last_at, "type": type(event).__name__, "body": events.body(event)},
     )
+    totals.follow(connection, number, event, now.attempt)
     connection.execute(_SUMMED_UP, now.columns | {"number": number})
     if not now.attempt.laboratory:
         identities.advance(connection, now.attempt.uid, event)
@@ -89,6 +92,7 @@ def rebuild(connection: Connection) -> None:
         columns = _replayed(connection, number).columns
         connection.execute(update(_attempt).where(_attempt.c.id == number), columns)
     identities.rebuild(connection)
+    totals.rebuild(connection)
 
 
 def _replayed(connection: Connection, number: int) -> Sum:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
 
-from station.adapters.ledger import events, issuance, tables
+from station.adapters.ledger import events, issuance, tables, totals
 from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, LaboratoryUnit, StepStarted
 from station.domain.identity import (
     REACHED_BY,
@@ -100,6 +100,7 @@ def reserve(connection: Connection, new: Reservation) -> Identity | None:
             "rotating_device_id": new.rotating_device_id,
         },
     )
+    totals.reserved(connection)
     return find(connection, new.uid)
 
 
@@ -130,24 +131,32 @@ def rebuild(connection: Connection) -> None:
 
 
 def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
-    of_board = select(_event.c.id, _attempt.c.images).join_from(_event, _attempt).where(_attempt.c.uid == str(uid))
-    latest = of_board.order_by(_event.c.id.desc()).limit(1)
-    production = _attempt.c.id.not_in(tables.OF_LABORATORY)
-    confirmed = connection.execute(latest.where(_event.c.type == Confirmed.__name__, production)).first()
+    """The last in production, and whether flashing has begun since, in whatever attempt on this board."""
+    production = _newest_event(uid, Confirmed).where(~_attempt.c.laboratory)
+    confirmed = connection.execute(production.with_only_columns(_event.c.id, _attempt.c.images)).first()
     if confirmed is None:
         return None
     flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
-    later = latest.where(_event.c.type == StepStarted.__name__, flashes, _event.c.id > confirmed.id)
+    later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == str(uid)).limit(1)
+    later = later.where(_event.c.type == StepStarted.__name__, flashes, _event.c.id > confirmed.id)
     touched = connection.execute(later).first() is not None
     return Confirmation(frozenset(confirmed.images.values()), touched)
 
 
 def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:
     """The last that was seen of the board's coprocessor."""
-    seen = select(_event.c.body).join_from(_event, _attempt).where(_attempt.c.uid == str(uid))
-    seen = seen.where(_event.c.type == CoprocessorReady.__name__).order_by(_event.c.id.desc()).limit(1)
-    body = connection.scalar(seen)
+    body = connection.scalar(_newest_event(uid, CoprocessorReady).with_only_columns(_event.c.body))
     return None if body is None else CoprocessorReady(**body)
+
+
+def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
+    """That of this type in the newest attempt on this board that has one.
+
+    The type stands in the statement itself: SQLite does not see otherwise that the index of such events will do.
+    """
+    of_type = _event.c.type == literal(event.__name__, literal_execute=True)
+    query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == str(uid), of_type)
+    return query.order_by(_attempt.c.id.desc(), _event.c.id.desc()).limit(1)
 
 
 def _next_index(connection: Connection, lot: Lot) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, literal, or_, select
 
 from station.adapters.ledger import events, sqlite, tables
 from station.domain.attempt import CoprocessorReady, Event
@@ -13,6 +13,7 @@ from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
 _request, _certificate = tables.pki_request, tables.certificate
+_of_board = _attempt.alias("of_board")  # all of one identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,14 @@ class LedgerReader:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def units(self) -> Iterator[UnitSummary]:
-        """All units, in the order in which they got their identities."""
+    def units(self, *, newest: int | None = None) -> Iterator[UnitSummary]:
+        """All units, or so many of the newest, in the order in which they got their identities."""
+        query = _units().order_by(_identity.c.id)
+        if newest is not None:
+            last = _identity.alias("newest")
+            query = query.where(_identity.c.id.in_(select(last.c.id).order_by(last.c.id.desc()).limit(newest)))
         with sqlite.reading(self._path) as connection:
-            for row in connection.execute(_units().order_by(_identity.c.id)).mappings():
+            for row in connection.execute(query).mappings():
                 yield _unit(row)
 
     def unit(self, uid_or_serial: str) -> UnitStory | None:
@@ -164,49 +169,25 @@ class LedgerReader:
             return tuple(Orphan(*row) for row in connection.execute(query))
 
     def totals(self) -> Totals:
-        by_verdict = select(_attempt.c.verdict, func.count()).group_by(_attempt.c.verdict)
-        judged = _attempt.c.verdict.in_(["pass", "fail"]) & _attempt.c.id.not_in(tables.OF_LABORATORY)
-        first = select(func.min(_attempt.c.id)).where(judged, _attempt.c.uid.is_not(None)).group_by(_attempt.c.uid)
-        firsts = select(_attempt.c.verdict, func.count()).where(_attempt.c.id.in_(first)).group_by(_attempt.c.verdict)
+        columns = (tables.totals.c[name] for name in Totals.__slots__)
         with sqlite.reading(self._path) as connection:
-            attempts = _counts(connection, by_verdict)
-            units = _counts(connection, firsts)
-            laboratory = connection.execute(
-                select(func.count()).select_from(tables.OF_LABORATORY.subquery())
-            ).scalar_one()
-            identities = connection.execute(select(func.count()).select_from(_identity)).scalar_one()
-        return Totals(
-            attempts=sum(attempts.values()),
-            passed=attempts.get("pass", 0),
-            failed=attempts.get("fail", 0),
-            void=attempts.get("void", 0),
-            units=identities,
-            judged=sum(units.values()),
-            passed_first=units.get("pass", 0),
-            laboratory=laboratory,
-        )
+            return Totals(*connection.execute(select(*columns)).one())
 
 
 def _units() -> Select[*tuple[object, ...]]:
-    production = _attempt.c.id.not_in(tables.OF_LABORATORY)
-    with_dac = case((production & _attempt.c.dac_serial_number.is_not(None), _attempt.c.id))
-    runs = (
-        select(
-            _attempt.c.uid,
-            func.count().label("attempts"),
-            func.max(case((production, _attempt.c.id))).label("last"),
-            func.max(with_dac).label("last_with_dac"),
-        )
-        .group_by(_attempt.c.uid)
-        .subquery()
-    )
-    look = _attempt.alias("look")
-    wireless_stack = (
+    """Every look-up is for one identity and ends at the first row that is right, so that a few units cost little."""
+    attempts = select(func.count()).where(_of_board.c.uid == _identity.c.uid).correlate(_identity).scalar_subquery()
+    seen = (
         select(_event.c.body["after"].as_string())
-        .join_from(look, _event)
-        .where(look.c.uid == _identity.c.uid, _event.c.type == CoprocessorReady.__name__)
-        .order_by(_event.c.id.desc())
+        .join_from(_of_board, _event)
+        .where(
+            _of_board.c.uid == _identity.c.uid,
+            # In the statement itself, for the index of such events.
+            _event.c.type == literal(CoprocessorReady.__name__, literal_execute=True),
+        )
+        .order_by(_of_board.c.id.desc(), _event.c.id.desc())
         .limit(1)
+        .correlate(_identity)
         .scalar_subquery()
     )
     last, certified = _attempt.alias("last"), _attempt.alias("certified")
@@ -219,17 +200,22 @@ def _units() -> Select[*tuple[object, ...]]:
             _identity.c.manufacturing_date,
             _identity.c.discriminator,
             certified.c.dac_serial_number,
-            wireless_stack.label("wireless_stack"),
-            func.coalesce(runs.c.attempts, 0).label("attempts"),
+            seen.label("wireless_stack"),
+            attempts.label("attempts"),
             last.c.verdict,
             last.c.fault,
             last.c.seconds,
             last.c.ended_at,
         )
-        .join_from(_identity, runs, runs.c.uid == _identity.c.uid, isouter=True)
-        .join(last, last.c.id == runs.c.last, isouter=True)
-        .join(certified, certified.c.id == runs.c.last_with_dac, isouter=True)
+        .join_from(_identity, last, last.c.id == _newest(), isouter=True)
+        .join(certified, certified.c.id == _newest(_of_board.c.dac_serial_number.is_not(None)), isouter=True)
     )
+
+
+def _newest(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """The number of the identity's newest attempt in production for which the conditions hold."""
+    production = select(_of_board.c.id).where(_of_board.c.uid == _identity.c.uid, ~_of_board.c.laboratory, *conditions)
+    return production.order_by(_of_board.c.id.desc()).limit(1).correlate(_identity).scalar_subquery()
 
 
 def _attempts() -> Select[*tuple[object, ...]]:
@@ -254,7 +240,3 @@ def _certificates(connection: Connection, uid: str) -> tuple[CertificateRecord, 
     columns = (_certificate.c[name] for name in CertificateRecord.__slots__)
     query = select(*columns).join(_request, _request.c.id == _certificate.c.request_id).where(_request.c.uid == uid)
     return tuple(CertificateRecord(*row) for row in connection.execute(query.order_by(_request.c.id)))
-
-
-def _counts(connection: Connection, query: Select[str | None, int]) -> dict[str | None, int]:
-    return dict(iter(connection.execute(query)))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Dialect,
@@ -22,10 +23,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    select,
+    false,
+    text,
 )
-
-from station.domain.attempt import LaboratoryUnit
 
 metadata = MetaData(
     naming_convention={
@@ -51,6 +51,11 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  the same
         return None if value is None else datetime.fromisoformat(value)
+
+
+def _few(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows that fulfil the condition, which a query has to repeat word for word."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def iso(moment: datetime) -> str:
@@ -79,9 +84,11 @@ attempt = Table(
     Column("ended_at", Instant),
     Column("seconds", Float, nullable=False),  # to the last event
     Column("steps", JSON, nullable=False),  # name to seconds
+    Column("laboratory", Boolean, nullable=False, server_default=false()),  # says nothing of the units that are sold
     CheckConstraint("verdict IN ('pass', 'fail', 'void')", name="verdict"),
     CheckConstraint("(verdict IS NULL) = (ended_at IS NULL)", name="ended"),
     Index(None, "uid"),
+    _few("ix_attempt_open", "id", where="verdict IS NULL"),
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
@@ -93,6 +100,8 @@ event = Table(
     Column("at", Instant, nullable=False),
     Column("type", String(32), nullable=False),
     Column("body", JSON, nullable=False),
+    # Not by type first: SQLite would look for the events of all boards then, and not for those of one.
+    _few("ix_event_of_unit", "attempt_id", "type", where="type = 'Confirmed' OR type = 'CoprocessorReady'"),
     sqlite_autoincrement=True,
 )
 
@@ -138,6 +147,7 @@ pki_request = Table(  # one row a request; one without an outcome may have bough
     Column("outcome", String(8)),
     Column("reason", Text),
     Column("answered_at", Instant),
+    _few("ix_pki_request_unanswered", "id", where="outcome IS NULL"),
     CheckConstraint("outcome IN ('issued', 'rejected')", name="outcome"),
     CheckConstraint("(outcome IS NULL) = (answered_at IS NULL)", name="answered"),
     sqlite_autoincrement=True,
@@ -154,5 +164,17 @@ certificate = Table(  # the one live certificate of each key
     Column("issued_at", Instant, nullable=False),
 )
 
-# The attempts on laboratory units, which say nothing of the units that are sold.
-OF_LABORATORY = select(event.c.attempt_id).where(event.c.type == LaboratoryUnit.__name__).distinct()
+totals = Table(  # one row, which counts attempts and identities; written with them, and can be rebuilt
+    "totals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("passed", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("void", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("judged", BigInteger, nullable=False),  # boards
+    Column("passed_first", BigInteger, nullable=False),  # boards, by their first judged attempt
+    Column("laboratory", BigInteger, nullable=False),  # attempts
+    CheckConstraint("id = 1", name="one_row"),
+)

@@ -1,0 +1,68 @@
+"""How many attempts and units there are, and how they ended: one row, written together with what it counts."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, Connection, distinct, func, select, update
+
+from station.adapters.ledger import tables
+from station.domain.attempt import VERDICTS, Attempt, Event, LaboratoryUnit, Phase
+
+_attempt, _identity, _totals = tables.attempt, tables.identity, tables.totals
+_ROW = update(_totals).where(_totals.c.id == 1)
+_COLUMNS = {"pass": "passed", "fail": "failed", "void": "void"}
+_JUDGED = _attempt.c.verdict.in_(["pass", "fail"]) & ~_attempt.c.laboratory
+
+
+def begun(connection: Connection) -> None:
+    """One more attempt."""
+    _add(connection, {"attempts": 1})
+
+
+def reserved(connection: Connection) -> None:
+    """One more identity."""
+    _add(connection, {"units": 1})
+
+
+def follow(connection: Connection, number: int, event: Event, attempt: Attempt) -> None:
+    """What the event changes; `attempt` is what it leads to. To be called before the attempt's columns are written."""
+    if isinstance(event, LaboratoryUnit):
+        known = connection.scalar(select(_attempt.c.laboratory).where(_attempt.c.id == number))
+        _add(connection, {"laboratory": int(not known)})
+    elif attempt.ended:
+        _add(connection, {_COLUMNS[VERDICTS[attempt.phase]]: 1} | _judged(connection, number, attempt))
+
+
+def _judged(connection: Connection, number: int, attempt: Attempt) -> dict[str, int]:
+    """What a verdict changes in first-pass yield, which is that of each board's first judged attempt."""
+    if attempt.phase is Phase.VOID or attempt.laboratory or attempt.uid is None:
+        return {}
+    passed = int(attempt.phase is Phase.PASSED)
+    others = select(_attempt.c.id, _attempt.c.verdict).where(_attempt.c.uid == str(attempt.uid), _JUDGED)
+    first = connection.execute(others.where(_attempt.c.id != number).order_by(_attempt.c.id).limit(1)).first()
+    if first is None:
+        return {"judged": 1, "passed_first": passed}
+    if number < first.id:  # it began earlier and was judged later
+        return {"passed_first": passed - int(first.verdict == "pass")}
+    return {}
+
+
+def rebuild(connection: Connection) -> None:
+    """Every total, from the attempts and the identities."""
+    firsts = select(func.min(_attempt.c.id)).where(_JUDGED, _attempt.c.uid.is_not(None)).group_by(_attempt.c.uid)
+    counts: dict[str, ColumnElement[int]] = {
+        "attempts": _count_of_attempts(),
+        **{column: _count_of_attempts(_attempt.c.verdict == verdict) for verdict, column in _COLUMNS.items()},
+        "units": select(func.count()).select_from(_identity).scalar_subquery(),
+        "judged": select(func.count(distinct(_attempt.c.uid))).where(_JUDGED).scalar_subquery(),
+        "passed_first": _count_of_attempts(_attempt.c.id.in_(firsts), _attempt.c.verdict == "pass"),
+        "laboratory": _count_of_attempts(_attempt.c.laboratory),
+    }
+    connection.execute(_ROW.values(counts))
+
+
+def _count_of_attempts(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    return select(func.count()).select_from(_attempt).where(*conditions).scalar_subquery()
+
+
+def _add(connection: Connection, changes: Mapping[str, int]) -> None:
+    connection.execute(_ROW.values({name: _totals.c[name] + by for name, by in changes.items()}))

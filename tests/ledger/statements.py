@@ -1,0 +1,83 @@
+"""What is asked of a ledger's database, while a test runs: the statements, how SQLite answers them, and in how many steps."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+WRITER = "ledger"  # the thread's name
+# An index of rows that wait for something, which are few: to walk it is to visit what is asked for.
+OF_THE_FEW = ("ix_attempt_open", "ix_pki_request_unanswered")
+
+
+@dataclass
+class Statements:
+    """Every statement that the writer's thread has executed, with the values of its first time."""
+
+    executed: dict[str, object] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def collected(cls) -> Iterator["Statements"]:
+        found = cls()
+
+        def note(*told: object) -> None:
+            _connection, _cursor, statement, parameters, *_ = told
+            if threading.current_thread().name == WRITER:
+                found.executed.setdefault(str(statement), parameters)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            yield found
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+
+    def walks(self, path: Path) -> list[str]:
+        """The statements that visit all rows of a table or of an index, or sort what they find, with SQLite's plan."""
+        with closing(sqlite3.connect(path)) as connection:
+            plans = {statement: _plan(connection, statement, values) for statement, values in self.executed.items()}
+        return [f"{statement}\n{plan}" for statement, plan in plans.items() if any(map(_walks, plan))]
+
+
+def _plan(connection: sqlite3.Connection, statement: str, values: object) -> list[str]:
+    if not statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+        return []
+    assert isinstance(values, tuple | dict)
+    return [detail for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+
+def _walks(line: str) -> bool:
+    scans = line.startswith("SCAN") and line != "SCAN CONSTANT ROW" and not any(name in line for name in OF_THE_FEW)
+    return scans or "TEMP B-TREE" in line
+
+
+@dataclass
+class Work:
+    """How often SQLite has passed a place where a statement goes round a loop: counts visited rows, and no time."""
+
+    rounds: int = 0
+
+    @classmethod
+    @contextmanager
+    def counted(cls) -> Iterator["Work"]:
+        """Of all connections that are opened in the block."""
+        found = cls()
+
+        def count() -> int:
+            found.rounds += 1
+            return 0
+
+        def watch(connection: DBAPIConnection, _record: object) -> None:
+            assert isinstance(connection, sqlite3.Connection)
+            connection.set_progress_handler(count, 1)
+
+        event.listen(Engine, "connect", watch)
+        try:
+            yield found
+        finally:
+            event.remove(Engine, "connect", watch)
