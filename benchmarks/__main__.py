@@ -24,10 +24,13 @@ from benchmarks.machine import Machine
 from benchmarks.recording import Recording, RunUnusable
 from benchmarks.report import Report
 from benchmarks.results import CROWD, LINES
+from benchmarks.scale import Scale, scales
 from station.cli.consoles import wide_console
 
-PARTS = (*LINES, "idle", "ledger", "verifiers", "attestation", "factory-data", "frames")
+PARTS = (*LINES, "idle", "ledger", "scale", "verifiers", "attestation", "factory-data", "frames")
 SEEDS, RATE_ROUNDS = 5, 5
+SIZES, QUICK_SIZES = (200_000, 1_000_000), (200_000,)
+CACHE = ROOT / "build" / "ledgers"
 
 
 class Said:
@@ -68,6 +71,7 @@ class Findings:
     """Why a run, or a part, gave no figures: which is never a met goal."""
     rates: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     attestation: list[float] = field(default_factory=list)
+    scales: list[Scale] = field(default_factory=list)
 
     def report(self, machine: Machine, command: str) -> Report:
         rows: list[Row] = []
@@ -79,6 +83,8 @@ class Findings:
             rows += results.idle_rows(self.idle)
         for part, found in self.rates.items():
             rows += results.rate_rows(part, found, GOALS)
+        if self.scales:
+            rows += results.scale_rows(self.scales)
         if self.attestation:
             rows.append(results.attestation_row(self.attestation))
         cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
@@ -93,7 +99,9 @@ GOALS = {ALONE: results.COMMITS_ALONE, GROUPED: results.COMMITS_GROUPED}
 def bench(
     only: Annotated[str, typer.Option(help=f"Parts, separated by commas: {', '.join(PARTS)}.")] = ",".join(PARTS),
     seeds: Annotated[int, typer.Option(min=1, help="Rounds; each has a seed and runs every line once.")] = SEEDS,
-    quick: Annotated[bool, typer.Option("--quick", help="One round only: no interval, three minutes.")] = False,  # noqa: FBT002  an option
+    quick: Annotated[  # noqa: FBT002  an option
+        bool, typer.Option("--quick", help="One round only: no interval, three minutes; no ledger of a million.")
+    ] = False,
     report: Annotated[Path, typer.Option("--json", help="Writes what was found to this file.")] = Path(
         "build/bench.json"
     ),
@@ -112,7 +120,7 @@ def bench(
     found, interrupted = Findings(), False
     with _folder(keep) as folder:
         try:
-            _measure(console, found, folder, parts, 1 if quick else seeds)
+            _measure(console, found, folder, parts, 1 if quick else seeds, QUICK_SIZES if quick else SIZES)
         except KeyboardInterrupt:
             interrupted = True
     outcome = found.report(machine, " ".join(["python -m benchmarks", *sys.argv[1:]]))
@@ -154,7 +162,9 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measure(console: Console, found: Findings, folder: Path, parts: Sequence[str], seeds: int) -> None:
+def _measure(
+    console: Console, found: Findings, folder: Path, parts: Sequence[str], seeds: int, sizes: Sequence[int]
+) -> None:
     plan = [
         (name, seed)
         for seed in range(1, seeds + 1)  # round by round: what is compared has met the same machine
@@ -171,7 +181,7 @@ def _measure(console: Console, found: Findings, folder: Path, parts: Sequence[st
                 found.runs.append(demonstrated(_new(folder, f"{name.replace(' ', '-')}-{seed}"), name, seed))
         for part in others:
             with said.doing(part), _noting(found, part):
-                _measure_part(part, found, folder)
+                _measure_part(part, found, folder, sizes)
 
 
 @contextmanager
@@ -183,13 +193,15 @@ def _noting(found: Findings, what: str) -> Iterator[None]:
         found.unusable.append(f"{what}: {exc}")
 
 
-def _measure_part(part: str, found: Findings, folder: Path) -> None:
+def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int]) -> None:
     match part:
         case "idle":
             found.idle = idle(folder, CROWD)
         case "ledger":
             both = [rates.ledger_rates(_new(folder, f"ledger-{number}")) for number in range(RATE_ROUNDS)]
             found.rates[part] = {ALONE: [alone for alone, _ in both], GROUPED: [grouped for _, grouped in both]}
+        case "scale":
+            found.scales = scales(_new(folder, "scale"), CACHE, sizes, RATE_ROUNDS)
         case "verifiers":
             verifiers = [rates.verifier_rate() for _ in range(RATE_ROUNDS)]
             found.rates[part] = {f"onboarding secrets of {rates.ITERATIONS:,} iterations": verifiers}

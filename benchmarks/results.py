@@ -1,6 +1,6 @@
 """From recordings to rows: what each part of the benchmark says, its bound and its goal. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -9,6 +9,7 @@ from benchmarks.bound import PROFILES, Constants
 from benchmarks.figures import Goal, Row, Sample
 from benchmarks.idle import Idle
 from benchmarks.recording import LoopLag, Recording, RunUnusable
+from benchmarks.scale import Scale
 
 CONSTANTS: Constants = PROFILES[bound.DEFAULT]
 
@@ -18,6 +19,8 @@ INVOCATIONS = 3
 CPU_MS = 40
 COMMITS_ALONE, COMMITS_GROUPED = 300, 1500
 ATTESTATION_MS = 5
+OVER_EMPTY = 1.3
+OPENING_S, LIST_S, SHOW_S = 1, 1, 0.5
 # Goals of the performance study, section 4.3: 8 (memory), 9 and 10 (lag), 10 and 11 (start of the programmer).
 MEMORY_MB = 90
 LAG_P99_MS, LAG_MAX_MS = 5, 40
@@ -188,6 +191,40 @@ def idle_rows(found: Idle) -> list[Row]:
 def attestation_row(seconds: Sequence[float]) -> Row:
     sample = Sample(tuple(1000 * value for value in seconds))
     return Row("attestation", "check of one board's whole chain, CPU", "ms", sample, goal=Goal(ATTESTATION_MS))
+
+
+def scale_rows(found: Sequence[Scale]) -> list[Row]:
+    """Each ledger of many units against the empty one, which is the first."""
+    empty, *large = found
+
+    def row(what: str, unit: str, values: Iterable[float], goal: float | None = None) -> Row:
+        return Row("scale", what, unit, Sample(tuple(values)), goal=None if goal is None else Goal(goal))
+
+    def over_empty(values: Sequence[float], of_empty: Sequence[float]) -> Iterable[float]:
+        return (one / other for one, other in zip(values, of_empty, strict=True))
+
+    def above_start_up(values: Sequence[float]) -> Iterable[float]:
+        return (one - other for one, other in zip(values, empty.showing, strict=True))
+
+    rows = [
+        row("an attempt in an empty ledger, CPU", "ms", (1000 * value for value in empty.cpu)),
+        row("an attempt in an empty ledger, wall", "ms", (1000 * value for value in empty.wall)),
+        row("a command of an empty ledger, which is its start-up", "s", empty.showing),
+    ]
+    for each in large:
+        among = f"among {each.units:,} units"
+        rows += [
+            row(f"size of the ledger of {each.units:,} units", "GB", [each.size / 1e9]),
+            row(
+                f"an attempt {among}, CPU, over one in an empty ledger", "", over_empty(each.cpu, empty.cpu), OVER_EMPTY
+            ),
+            row(f"an attempt {among}, wall, over the same", "", over_empty(each.wall, empty.wall), OVER_EMPTY),
+            row(f"opening {among}", "s", each.opening, OPENING_S),
+            row(f"`units list` {among}", "s", each.listing, LIST_S),
+            row("  of it above start-up", "s", above_start_up(each.listing)),
+            row(f"`units show` {among}, above start-up", "s", above_start_up(each.showing), SHOW_S),
+        ]
+    return rows
 
 
 def rate_rows(part: str, rates: Mapping[str, Sequence[float]], goals: Mapping[str, int]) -> list[Row]:

@@ -7,9 +7,12 @@ import pytest
 
 from benchmarks.bound import Sizes
 from benchmarks.figures import Row, Verdict
+from benchmarks.filled import filled
 from benchmarks.processes import Watch
 from benchmarks.recording import Recording, RunUnusable, Usage, moments
-from benchmarks.results import attestation_row, line_rows
+from benchmarks.results import attestation_row, line_rows, scale_rows
+from benchmarks.scale import ATTEMPTS, Scale, scales
+from station.adapters.ledger.reader import LedgerReader
 
 SIZES = Sizes(479_006, 48_874, 1_600)
 USAGE = {
@@ -149,3 +152,24 @@ def test_the_attestation_check_is_held_against_its_goal() -> None:
     """Five milliseconds of CPU a board."""
     assert attestation_row([0.0006, 0.0005]).verdict is Verdict.MET
     assert attestation_row([0.006]).verdict is Verdict.MISSED
+
+
+def test_a_ledger_of_many_units_is_compared_with_the_empty_one_of_its_own_round() -> None:
+    """An attempt by the ratio, a command by what it takes longer than its start-up."""
+    empty = Scale(0, 200_000, [0.02, 0.04], [0.03, 0.06], opening=[], listing=[], showing=[0.5, 0.7])
+    large = Scale(200_000, 10**9, [0.022, 0.044], [0.06, 0.12], opening=[0.2], listing=[0.9, 0.8], showing=[0.6, 0.8])
+    rows = scale_rows([empty, large])
+    cpu = named(rows, "an attempt among 200,000 units, CPU, over one in an empty ledger")
+    assert cpu.sample.values == pytest.approx((1.1, 1.1))
+    assert named(rows, "`units show` among 200,000 units, above start-up").sample.median == pytest.approx(0.1)
+    assert [row.what.split(",")[-1] for row in rows if row.verdict is Verdict.MISSED] == [" over the same"]
+    assert len([row for row in rows if row.verdict is Verdict.MET]) == 4
+
+
+def test_a_ledger_of_any_size_is_filled_once_and_measured_beside_an_empty_one(tmp_path: Path) -> None:
+    """What the benchmark adds to it stays in it."""
+    empty, large = scales(tmp_path, tmp_path / "cache", [1000], rounds=1)
+    assert (empty.units, large.units) == (0, 1000)
+    assert len(large.cpu) == len(large.wall) == len(large.opening) == len(large.listing) == len(large.showing) == 1
+    assert large.size > empty.size
+    assert LedgerReader(filled(tmp_path / "cache", 1000)).totals().units == 1024 + 1 + ATTEMPTS
