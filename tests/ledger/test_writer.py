@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -173,6 +174,21 @@ async def test_a_commit_for_which_there_is_no_room_is_tried_again(tmp_path: Path
             filler.unlink()
             assert len(await asyncio.gather(*waiting)) == 100
         assert len(rows(path, KEY)) == 100
+
+
+async def test_an_io_error_is_tried_again(connection: Connection, path: Path) -> None:
+    """Here a limit on the size of files, which SQLite calls so."""
+    with Writer.running(connection, path) as writer:
+        await writer.do(written("a"))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name(f"{path.name}-wal").stat().st_size, before[1]))
+        try:
+            waiting = asyncio.ensure_future(writer.do(written("b")))
+            assert await told(writer) == f"{path}: disk I/O error"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert await waiting == "b"
+    assert rows(path, KEY) == [("a",), ("b",)]
 
 
 async def test_a_ledger_that_another_program_holds_is_waited_for(connection: Connection, path: Path) -> None:

@@ -209,12 +209,21 @@ def test_a_station_without_descriptors_says_so_and_goes_on(standing: Standing, s
     assert output(standing) == ""
 
 
+def status_words(standing: Standing) -> str:
+    """What `station status` says, whichever way it ends."""
+    command = [sys.executable, "-m", "station", "status", "--json", "--config", str(standing.line.folder / "line.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return done.stdout or done.stderr
+
+
 def test_boards_stay_in_their_slots_while_nobody_can_look(standing: Standing) -> None:
     """A folder that cannot be listed for want of a descriptor is not an empty one."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.step == "flash_operational")
     before = limited(standing, 0)
     standing.bench("plug", "2")
+    words = status_words(standing)
+    assert words.startswith("{") or "it may have no descriptor left for it" in words
     standing.until(lambda: bool(events(standing, "line.paused")), within=60)
     resource.prlimit(daemon(standing), resource.RLIMIT_NOFILE, before)
     goes_on(standing, 1, 2)
