@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from station.adapters import transcripts
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.ledger import Ledger
 from station.adapters.secret_files import SecretFiles
+from station.adapters.transcripts import Transcripts
 from station.adapters.verifiers import VerifierPool
 from station.config import BoardSection
 from station.domain.attempt import VERDICTS, Attempt, Phase, Record, Verdict
@@ -30,6 +30,7 @@ from station.slot_bench import SlotBench
 from station.without_pki import WithoutPKI
 
 STATION = "gen-factory-data"
+PATIENCE = 20.0  # seconds that a ledger may be held by another program or be without room, while somebody waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Batch:
         self._ledger = ledger
         self._secrets = secrets
         self._installation = installation
-        self._state = state
+        self._transcripts = Transcripts(state / "transcripts")
         self._slots: dict[str, Slot] = {}
         self._line = Line(Suspicion(0, 0))  # one attempt a board says nothing of slots and line
 
@@ -70,7 +71,9 @@ class Batch:
         """With the ledger in the folder `state`, which also gets transcripts; raises `LedgerUnavailable`."""
         state.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
-            ledger = await stack.enter_async_context(Ledger.open(state / "ledger.sqlite", station=STATION))
+            ledger = await stack.enter_async_context(
+                Ledger.open(state / "ledger.sqlite", station=STATION, patience=PATIENCE)
+            )
             await ledger.close_open_attempts("station.stopped")
             secrets: SecretSource = WithoutPKI()
             if isinstance(work, Recipe) and work.given is None:
@@ -123,7 +126,7 @@ class Batch:
         return outcome
 
     def _bench(self, visit: Visit, attempt: int) -> SlotBench:
-        record = transcripts.recorder(self._state / "transcripts", attempt)
+        record = self._transcripts.recorder(attempt)
         arrival = visit.arrival
         programmer = CubeProgrammer(self._installation, arrival.probe, visit.gone, record)
         recipe = self._work if isinstance(self._work, Recipe) else None

@@ -31,6 +31,15 @@ class DaemonAbsent(Exception):
         super().__init__(f"no daemon answers at {path}: is `station run` up, with this configuration?")
 
 
+class DaemonMute(DaemonAbsent):
+    """A daemon is there, and ended the connection before it answered."""
+
+    def __init__(self, path: Path) -> None:
+        Exception.__init__(
+            self, f"the daemon at {path} ends the connection unanswered: it may have no descriptor left for it"
+        )
+
+
 class CommandRefused(Exception):
     """The daemon does not do what it was asked; the text says why."""
 
@@ -80,14 +89,24 @@ def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
         with socket.socket(socket.AF_UNIX) as connection, _short(path) as address:
             connection.settimeout(ANSWERED_WITHIN)
             connection.connect(address)
-            connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
-            with connection.makefile("rb") as lines:
-                answer = json.loads(lines.readline(MAX_LINE))
+            answer = _answered(path, connection, {"command": command, **arguments})
     except (OSError, ValueError) as exc:
         raise DaemonAbsent(path) from exc
     if "error" in answer:
         raise CommandRefused(str(answer["error"]))
     return dict(answer)
+
+
+def _answered(path: Path, connection: socket.socket, question: Mapping[str, object]) -> dict[str, object]:
+    try:
+        connection.sendall(json.dumps(question).encode() + b"\n")
+        with connection.makefile("rb") as lines:
+            line = lines.readline(MAX_LINE)
+    except ConnectionError as exc:
+        raise DaemonMute(path) from exc
+    if not line:
+        raise DaemonMute(path)
+    return dict(json.loads(line))
 
 
 @contextmanager

@@ -4,14 +4,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Self
 
 import structlog
 
 from station import control
-from station.adapters import partner_script, transcripts
+from station.adapters import partner_script, resources
 from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
@@ -20,10 +20,12 @@ from station.adapters.ledger import Ledger
 from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
 from station.adapters.secret_files import SecretFiles
+from station.adapters.transcripts import Transcripts
 from station.adapters.verifiers import VerifierPool
 from station.config import Config, PKISection
 from station.domain.policy import Suspicion
-from station.faults import LineFault
+from station.faults import Fault, LineFault
+from station.faults.line import LedgerUnavailable, ResourcesExhausted
 from station.faults.slot import SlotHeld
 from station.laboratory import Laboratory
 from station.line import Line
@@ -38,6 +40,9 @@ from station.without_pki import WithoutPKI
 log = structlog.get_logger()
 
 CHECK_EVERY = 5.0
+READ_BACK = 1 << 16  # bytes: what one run reads from a board, and more
+WRITABLE_WITHIN = 10.0  # the ledger, at the start; later on a line waits for it
+LOOKED_AGAIN_AFTER = 1.0  # seconds, where the places of boards could not be looked at
 
 
 async def run(config: Config, recipe: Recipe | Laboratory) -> None:
@@ -73,6 +78,7 @@ class Station:
         self.pki_checked: float | None = None
         self._pool = pool
         self._relay = relay
+        self.transcripts = Transcripts(config.transcripts)
         self._installation = _installation(config, scratch)
         self.slots = {
             slot.path: Slot(slot.name, self.line, recipe, relay, self._begin, self._bench) for slot in config.slot
@@ -85,7 +91,7 @@ class Station:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             ledger = await enter(Ledger.open(config.ledger, station=config.station.name))
-            for attempt in await ledger.close_open_attempts("station.stopped"):
+            for attempt in await _closed_attempts(ledger):
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
             for reason in recipe.trust_left_out:
                 log.warning("trust.left_out", reason=reason)
@@ -111,21 +117,48 @@ class Station:
         async with (
             control.serving(self.config.control_socket, commands),
             links.watching(self.config.hotplug.directory) as hotplug,
-            asyncio.TaskGroup() as group,
         ):
+            try:
+                await self._work(hotplug, stop)
+            except BaseExceptionGroup as group:
+                raise self._told(group) from group
+
+    async def _work(self, hotplug: Hotplug, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
             tasks: list[asyncio.Task[None]] = [
                 group.create_task(slot.run(), name=f"slot {slot.name}") for slot in self.slots.values()
             ]
             tasks.append(group.create_task(self.loop_lag.watch(), name="loop lag"))
             tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
             tasks.append(group.create_task(self.line.watch(self._check, self._check_every), name="line"))
+            tasks.append(group.create_task(self._watch_ledger(), name="ledger"))
             await stop.wait()
             for task in tasks:
                 task.cancel()
 
+    def _told(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
+        """What ended the tasks, for one sentence: the others were cancelled for it. A bug keeps its tracebacks."""
+        ended = list(_leaves(group))
+        for exc in ended:
+            if isinstance(exc, LedgerUnavailable):
+                for slot in self.slots.values():
+                    slot.abandon(exc)
+                log.error("station.failed", fault=exc.code, reason=str(exc))
+                return exc
+        return ended[0] if all(isinstance(exc, Fault | OSError) for exc in ended) else group
+
+    async def _watch_ledger(self) -> None:
+        """Pauses the line while the ledger cannot be written; ends the daemon when it never can."""
+        while True:
+            try:
+                self.line.pause(await self.ledger.troubled())
+            except LedgerUnavailable as fault:
+                self.line.pause(fault)
+                raise
+
     @property
     def _check_every(self) -> float:
-        """Seconds between two looks at what a paused line waits for; without a PKI there is nothing that mends itself."""
+        """Seconds between two looks at what a paused line waits for."""
         return self.config.pki.check_every if self.config.pki else CHECK_EVERY
 
     async def _preflight(self) -> None:
@@ -137,15 +170,24 @@ class Station:
 
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
+        if (trouble := self.ledger.trouble) is not None:
+            raise trouble
+        await resources.check(len(self.slots))
+        self._installation.scratch.check(READ_BACK + max(len(image.content) for image in self.recipe.images))
         await self._relay.check()
         if isinstance(self._relay, Relay):
             self.pki_checked = time.monotonic()
         if isinstance(self.recipe, Recipe) and self.recipe.delivery and self.recipe.delivery.script:
-            await partner_script.check(self.recipe.delivery.script, transcripts.recorder(self.config.transcripts, 0))
+            await partner_script.check(self.recipe.delivery.script, self.transcripts.recorder(0))
 
     async def _tell_slots(self, hotplug: Hotplug) -> None:
         while True:
-            event = await hotplug.next()
+            try:
+                event = await hotplug.next()
+            except ResourcesExhausted as fault:  # boards stay where they were seen last
+                self.line.pause(fault)
+                await asyncio.sleep(LOOKED_AGAIN_AFTER)
+                continue
             slot = self.slots.get(event.path)
             if slot is None:
                 log.info("board.ignored", path=event.path)  # not on the slot list: never touched
@@ -160,7 +202,7 @@ class Station:
         )
 
     def _bench(self, visit: Visit, attempt: int) -> SlotBench:
-        record = transcripts.recorder(self.config.transcripts, attempt)
+        record = self.transcripts.recorder(attempt)
         programmer = CubeProgrammer(self._installation, visit.arrival.probe, visit.gone, record)
         slot = self.slots[visit.arrival.path].name
         recipe = self.recipe if isinstance(self.recipe, Recipe) else None
@@ -178,6 +220,8 @@ class Station:
             slots = [self._named(name)]
         else:
             self.line.release()
+            if (trouble := self.ledger.trouble) is not None:  # it is not over for that
+                self.line.pause(trouble)
             slots = [slot for slot in self.slots.values() if slot.out_of_service is not None]
         for slot in slots:
             slot.release()
@@ -205,9 +249,29 @@ class Station:
                 url=self.config.pki.url if self.config.pki else "none", answered_seconds_ago=answered, fault=pki_fault
             ),
             ledger=LedgerStatus.model_validate(self.ledger.status),
+            transcripts_lost=self.transcripts.lost,
             loop_lag=self.loop_lag.status,
             slots=[SlotStatus.of(slot, path) for path, slot in self.slots.items()],
         )
+
+
+async def _closed_attempts(ledger: Ledger) -> list[int]:
+    """The attempts that an earlier run left open, which are void now; raises `LedgerUnavailable`, since no line stands yet to wait."""
+    try:
+        async with asyncio.timeout(WRITABLE_WITHIN):
+            return await ledger.close_open_attempts("station.stopped")
+    except TimeoutError:
+        if (trouble := ledger.trouble) is None:
+            raise
+        raise trouble from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for exc in group.exceptions:
+        if isinstance(exc, BaseExceptionGroup):
+            yield from _leaves(exc)
+        else:
+            yield exc
 
 
 def _installation(config: Config, scratch: SecretFiles) -> Installation:

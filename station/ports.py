@@ -11,7 +11,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, OnboardingSecrets
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
-from station.faults import Fault, SlotFault
+from station.faults import Fault, LineFault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
 from station.recipe import Delivered, Recipe
@@ -195,6 +195,10 @@ class AttemptJournal(AttemptLedger, Protocol):
 
 class IssuanceJournal(Protocol):
     """What the relay to the PKI writes down, by the name of the key (`domain.credentials.key_name`)."""
+
+    @property
+    def trouble(self) -> LineFault | None:
+        """What keeps it from being written now, and every call waiting."""
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
         """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""

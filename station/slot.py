@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 from station.domain.attempt import VERDICTS, Attempt, Failed, Passed, ProcedureChosen, Verdict, Voided
 from station.domain.policy import Judged, consequence, counts_against_equipment
 from station.faults import Fault, LineFault, SlotFault, UnitFault
+from station.faults.resources import exhausted
 from station.faults.slot import BoardRemoved, SlotSuspected, StationBug
 from station.laboratory import Laboratory
 from station.line import Line
@@ -87,6 +88,7 @@ class Slot:
         self.journal: AttemptJournal | None = None
         self.verdict: str | None = None
         self._began = self._ended = 0.0
+        self._at_work = False
         self._line = line
         self._recipe = recipe
         self._authority = authority
@@ -99,7 +101,7 @@ class Slot:
 
     @property
     def state(self) -> SlotState:
-        if self._running:
+        if self._running and (self._at_work or self._line.paused_by is None):
             return SlotState.RUNNING
         if (self.out_of_service is not None and not self.on_trial) or (self.arrival and self.arrival.refused):
             return SlotState.OUT_OF_SERVICE
@@ -116,10 +118,11 @@ class Slot:
     @property
     def seconds(self) -> float:
         """How long the attempt has been running, or took."""
-        return (time.monotonic() if self._running else self._ended) - self._began
+        return (time.monotonic() if self._running and self._at_work else self._ended) - self._began
 
     @property
     def _running(self) -> bool:
+        """Whether there is an attempt whose verdict is not in the ledger; its work may be over."""
         return self.journal is not None and self.verdict is None
 
     def board_arrived(self, arrival: BoardArrived) -> None:
@@ -146,8 +149,15 @@ class Slot:
         self._line.forget(self.name)
         self._in_service.set()
 
+    def abandon(self, fault: LineFault) -> None:
+        """The ledger will never have this attempt's verdict: it is void, which the next start writes down."""
+        if self.journal is None or self.verdict is not None:
+            return
+        log.error("attempt.abandoned", slot=self.name, attempt=self.journal.number, fault=fault.code, reason=str(fault))
+        self.fault, self.verdict, self._ended = fault, SlotState.VOID.value, time.monotonic()
+
     async def run(self) -> None:
-        """Judges boards until it is cancelled; a failing ledger ends it, and the daemon with it."""
+        """Judges boards until it is cancelled; a ledger that has failed for good ends it, and the daemon with it."""
         while True:
             self._news.clear()
             visit = self._visit
@@ -179,10 +189,12 @@ class Slot:
         """One attempt, from its first event to its verdict. Returns the fault that it ended by."""
         journal = await self._begin(self.name, visit.arrival)
         self.journal, self.verdict, self.fault, self._began = journal, None, None, time.monotonic()
+        self._at_work = True
         with bound_contextvars(slot=self.name, attempt=journal.number):
             fault, verdict = await self._judge(visit, journal)
-            self._ended = time.monotonic()
-            await journal.finish(verdict)  # outside every except: without a ledger there is no production
+            self._ended, self._at_work = time.monotonic(), False
+            # Outside every except: it waits for a ledger in trouble, and a ledger that has failed for good ends the daemon.
+            await journal.finish(verdict)
             self._conclude(fault, journal.attempt)
             self.verdict = VERDICTS[
                 journal.attempt.phase
@@ -197,8 +209,8 @@ class Slot:
         except Fault as raised:
             fault = await self._departure(visit, raised)
         except Exception as exc:
+            fault = exhausted("the work on a board", exc) or StationBug(type(exc).__name__)
             log.exception("station.failed")
-            fault = StationBug(type(exc).__name__)
         else:
             return None, Passed()
         verdict = Failed if isinstance(fault, UnitFault) else Voided

@@ -32,6 +32,7 @@ class PKIStatus(_Model):
 
 class LedgerStatus(_Model):
     state: str
+    """`open`, `waiting` until the file can be written again, or `closed` for good."""
     path: str
     commits: int
     reason: str | None
@@ -89,5 +90,6 @@ class Status(_Model):
     line: LineStatus
     pki: PKIStatus
     ledger: LedgerStatus
+    transcripts_lost: int
     loop_lag: LoopLagStatus
     slots: list[SlotStatus]

@@ -17,7 +17,7 @@ from station.adapters.cubeprogrammer_run import UNDER_RESET, Installation, Probe
 from station.adapters.secret_files import SecretFolder
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
-from station.faults.slot import ProgrammerUnproven
+from station.faults.slot import ProgrammerFailed, ProgrammerUnproven
 from station.faults.unit import LockUnproven, TargetLocked, TargetRefused
 from station.ports import Invocation
 
@@ -53,7 +53,14 @@ class CubeProgrammer:
                     return await stack.enter_async_context(self._probe.connected(UNDER_RESET, arguments))
 
                 progress = _Progress(plan, start)
-                yield progress
+                try:
+                    yield progress
+                except (ProgrammerFailed, ProgrammerUnproven):
+                    # What the programmer says of a full place is not known; whether it is full is.
+                    self._probe.installation.scratch.check(
+                        sum(each.size for each in actions if isinstance(each, Region))
+                    )
+                    raise
                 progress.check_all_awaited()
 
     async def lock(self, lock: Lock, uid: UID) -> None:

@@ -24,6 +24,7 @@ from station.domain.product import Write
 from station.domain.target import Region
 from station.faults import Fault
 from station.faults.line import ProgrammerMissing
+from station.faults.resources import no_process
 from station.faults.slot import ProgrammerStuck, ProgrammerUnproven
 from station.faults.unit import FlashEraseFailed
 
@@ -141,6 +142,8 @@ class Probe:
                     child = await stack.enter_async_context(starting)
                 except OSError as exc:
                     recording.end = "could not be started"
+                    if fault := no_process("start the programmer", exc):
+                        raise fault from exc
                     raise ProgrammerMissing(command[0], exc.strerror or type(exc).__name__) from exc
                 recording.child = child
                 yield Run(child, self.serial_number, deadlines, recording)

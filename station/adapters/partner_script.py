@@ -15,6 +15,7 @@ from pathlib import Path
 
 from station.adapters.child import Child, Patience
 from station.faults.line import PartnerUnusable
+from station.faults.resources import named, no_process
 from station.faults.slot import PartnerFailed
 from station.faults.unit import PartnerRefused, PartnerStuck
 
@@ -82,7 +83,8 @@ async def check(script: Path, record: Callable[[str], None]) -> str:
 
 async def _run(script: Path, arguments: Sequence[str], gone: asyncio.Event, record: Callable[[str], None]) -> object:
     """What the process put into the pipe; None if nothing."""
-    readable, writable = os.pipe()
+    with named("open a pipe for the partner's script"):
+        readable, writable = os.pipe()
     os.set_blocking(readable, False)
     command = [sys.executable, "-P", "-m", "station.partner", str(script.absolute()), str(writable), *arguments]
     lines = [f"started: {shlex.join(command[4:])}"]
@@ -95,6 +97,10 @@ async def _run(script: Path, arguments: Sequence[str], gone: asyncio.Event, reco
                 del lines[1:-RECORDED_LINES]
             lines.append(f"ended: exit status {await child.ended()}")
         return _result(readable)
+    except OSError as exc:
+        if fault := no_process("start the partner's script", exc):
+            raise fault from exc
+        raise
     finally:
         os.close(readable)
         os.close(writable)

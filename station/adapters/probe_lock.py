@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from station.faults.resources import named
 from station.faults.slot import ProbeBusy
 
 log = structlog.get_logger()
@@ -48,8 +49,9 @@ async def _wait(path: Path, probe: str, within: float) -> int:
 
 def _try(path: Path) -> int | None:
     """The descriptor of the locked file; None while somebody else holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with named(f"open {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,5 +1,6 @@
 """Files that hold secrets for one run of a tool that takes only paths: in memory, private, gone when the run is over."""
 
+import errno
 import fcntl
 import os
 import secrets
@@ -12,6 +13,7 @@ from typing import Self
 from urllib.parse import quote
 
 from station.faults.line import SecretFilesUnavailable
+from station.faults.resources import exhausted
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  any user may write there: what we make is checked to be ours
 MOUNTS = Path("/proc/self/mountinfo")
@@ -29,11 +31,12 @@ class SecretFolder:
         return self._path / name
 
     def written(self, name: str, content: bytes) -> Path:
-        """A new file with this content that only this user may read."""
+        """A new file with this content that only this user may read; raises `SecretFilesUnavailable`, as where there is no room."""
         path = self.path(name)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  pathlib cannot open a descriptor
-            file.write(content)
+        with _told(path.parent.parent):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb") as file:  # noqa: PTH123  pathlib cannot open a descriptor
+                file.write(content)
         return path
 
 
@@ -71,15 +74,34 @@ class SecretFiles:
             shutil.rmtree(root, ignore_errors=True)  # what cannot be deleted now is swept at the next start
             os.close(held)
 
+    def check(self, room: int) -> None:
+        """Raises `SecretFilesUnavailable` where there is no room for files of so many bytes."""
+        with self.folder() as folder:
+            folder.written("check.bin", bytes(room))
+
     @contextmanager
     def folder(self) -> Iterator[SecretFolder]:
-        """A folder for one run of a tool."""
+        """A folder for one run of a tool; raises `SecretFilesUnavailable`."""
         path = self._root / secrets.token_hex(8)
-        path.mkdir(mode=0o700)
+        with _told(self._root):
+            path.mkdir(mode=0o700)
         try:
             yield SecretFolder(path)
         finally:
             shutil.rmtree(path, ignore_errors=True)  # the same
+
+
+@contextmanager
+def _told(place: Path) -> Iterator[None]:
+    """Raises the fault of the line for an error of the operating system in the block."""
+    try:
+        yield
+    except FileExistsError:
+        raise  # our mistake: a name is used once
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT} or (fault := exhausted(f"write below {place}", exc)) is None:
+            raise SecretFilesUnavailable(str(place), exc.strerror or type(exc).__name__) from exc
+        raise fault from exc
 
 
 def _place(environment: Mapping[str, str]) -> Path:

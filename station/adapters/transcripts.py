@@ -1,18 +1,41 @@
-"""What the programmer printed, kept by attempt: one text file each, appended run by run."""
+"""What the programmer printed, kept by attempt: one text file each, appended run by run. It may be lost; boards go on."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger()
+
 ATTEMPTS_A_FOLDER = 1000
 
 
-def recorder(folder: Path, attempt: int) -> Callable[[str], None]:
-    """Takes the text of each run of this attempt; the file appears with the first."""
-    path = folder / f"{attempt // ATTEMPTS_A_FOLDER:04d}" / f"{attempt:07d}.txt"
+class Transcripts:
+    """The folder of all transcripts; `lost` counts the runs whose text could not be written, or not whole."""
 
-    def record(text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text if text.endswith("\n") else f"{text}\n")
+    def __init__(self, folder: Path) -> None:
+        self.lost = 0
+        self._folder = folder
+        self._losing = False
 
-    return record
+    def recorder(self, attempt: int) -> Callable[[str], None]:
+        """Takes the text of each run of this attempt; the file appears with the first."""
+        path = self._folder / f"{attempt // ATTEMPTS_A_FOLDER:04d}" / f"{attempt:07d}.txt"
+
+        def record(text: str) -> None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(text if text.endswith("\n") else f"{text}\n")
+            except OSError as exc:
+                self._lose(path, exc)
+            else:
+                self._losing = False
+
+        return record
+
+    def _lose(self, path: Path, exc: OSError) -> None:
+        self.lost += 1
+        if not self._losing:  # the first of several in a row
+            log.warning("transcript.lost", file=str(path), reason=exc.strerror, lost=self.lost)
+        self._losing = True

@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager, suppress
 import serial
 import serial_asyncio
 
+from station.faults.line import ResourcesExhausted
+from station.faults.resources import exhausted
 from station.faults.slot import TTYLost, TTYUnavailable
 
 BUFFERED = 1 << 16  # a board that chatters while nobody asks must not fill memory
@@ -140,10 +142,15 @@ class TTY:
 async def opened(path: str, baudrate: int) -> AsyncIterator[TTY]:
     """The port, exclusively ours for the block; raises `TTYUnavailable` where it cannot be opened."""
     loop = asyncio.get_running_loop()
-    opening = _io.submit(_open, path, baudrate)
+    try:
+        opening = _io.submit(_open, path, baudrate)
+    except RuntimeError as exc:  # which Python raises where the system gives no thread
+        raise ResourcesExhausted(f"start a thread for {path}", str(exc)) from exc
     try:
         port = await asyncio.wrap_future(opening)
     except (OSError, serial.SerialException) as exc:
+        if fault := exhausted(f"open {path}", exc):
+            raise fault from exc
         raise TTYUnavailable(path, str(exc)) from exc
     except asyncio.CancelledError:
         opening.add_done_callback(_close_unused)  # the thread goes on: what it opens for nobody is closed again

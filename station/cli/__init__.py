@@ -24,7 +24,7 @@ from station.cli import (
 )
 from station.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
-from station.faults.line import LedgerUnavailable, ProgrammerMissing
+from station.faults.line import LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable
 from station.problems import ConfigurationInvalid
 
 DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
@@ -70,7 +70,7 @@ def main() -> NoReturn:
     except ConfigurationInvalid as exc:
         _complain(str(exc))
         sys.exit(USAGE)
-    except (LedgerUnavailable, ProgrammerMissing, OSError) as exc:
+    except (LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable, OSError) as exc:
         _complain(str(exc))
         sys.exit(ENVIRONMENT)
     except (Fault, CommandRefused, DaemonAbsent) as exc:

@@ -28,6 +28,8 @@ def status(
     answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
     console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
+    if answer.transcripts_lost:
+        console.print(f"[yellow]{answer.transcripts_lost} transcripts lost[/], since they could not be written")
     console.print(slot_table(answer))
 
 

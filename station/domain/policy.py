@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from station.faults import Fault, LineFault
-from station.faults.line import PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.line import (
+    LedgerUnavailable,
+    PKIAuthorityWrong,
+    PKIRefusedStation,
+    PKIUnavailable,
+    PKIUntrusted,
+    ResourcesExhausted,
+    SecretFilesUnavailable,
+)
 from station.faults.slot import (
     BoardRemoved,
     BoardUnpowered,
@@ -86,6 +94,9 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PKIRefusedStation: Consequence(mends_itself=True),
     PKIUntrusted: Consequence(mends_itself=True),
     PKIAuthorityWrong: Consequence(mends_itself=True),
+    LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends
+    ResourcesExhausted: Consequence(mends_itself=True),
+    SecretFilesUnavailable: Consequence(mends_itself=True),
 }
 
 

@@ -41,6 +41,15 @@ class SecretFilesUnavailable(LineFault):
 
 
 @dataclass(eq=False)
+class ResourcesExhausted(LineFault):
+    """The operating system gives the station no more descriptors, processes, memory or room on a disk."""
+
+    code = "station.resources"
+    call: str
+    reason: str
+
+
+@dataclass(eq=False)
 class FactoryDataInvalid(LineFault):
     """The factory data cannot be built or read."""
 

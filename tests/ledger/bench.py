@@ -1,7 +1,10 @@
 """What the ledger's tests are made of: a recipe, boards, secrets in order, certificates, and the steps of an attempt."""
 
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,3 +145,27 @@ def execute(path: Path, statement: str, *values: object) -> None:
     """A change to the file behind the station's back."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement, values)
+
+
+# Another program that holds the ledger until its standard input ends.
+_HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute(sys.argv[2])
+connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holding(path: Path, how: str = "BEGIN EXCLUSIVE") -> Iterator["subprocess.Popen[str]"]:
+    """Another process holds the ledger for the block."""
+    command = [sys.executable, "-c", _HOLD, str(path), how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()

@@ -1,8 +1,12 @@
 """The writer: groups, savepoints, and what happens when the database fails."""
 
 import asyncio
+import re
+import resource
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +16,8 @@ from sqlalchemy import Connection, insert, select, text
 from station.adapters.ledger import sqlite, tables
 from station.adapters.ledger.writer import Work, Writer
 from station.faults.line import LedgerUnavailable
-from tests.ledger.bench import rows
+from tests.disks import filled, small_disk
+from tests.ledger.bench import holding, rows
 
 KEY = "SELECT key FROM pki_request ORDER BY id"
 
@@ -87,7 +92,7 @@ async def _outcome(writer: Writer, work: Work[object]) -> object:
 
 async def test_what_waits_together_is_committed_together(connection: Connection, path: Path) -> None:
     """One commit, and so one flush to disk, for a whole group."""
-    with Writer.running(connection) as writer:
+    with Writer.running(connection, path) as writer:
         assert await grouped(writer, *(written(str(number)) for number in range(64))) == [str(n) for n in range(64)]
         assert writer.commits == 2  # the gate's and the group's
         assert len(rows(path, KEY)) == 64
@@ -95,7 +100,7 @@ async def test_what_waits_together_is_committed_together(connection: Connection,
 
 async def test_an_error_undoes_its_own_unit_only(connection: Connection, path: Path) -> None:
     """Each unit stands behind a savepoint of its own."""
-    with Writer.running(connection) as writer:
+    with Writer.running(connection, path) as writer:
         first, error, last = await grouped(writer, written("a"), refused("b"), written("c"))
     assert (first, last) == ("a", "c")
     assert isinstance(error, ZeroDivisionError)
@@ -104,7 +109,7 @@ async def test_an_error_undoes_its_own_unit_only(connection: Connection, path: P
 
 async def test_a_failing_commit_fails_its_whole_group(connection: Connection, path: Path) -> None:
     """Nobody acts on what is not durable."""
-    with Writer.running(connection) as writer:
+    with Writer.running(connection, path) as writer:
         outcomes = await grouped(writer, written("a"), without_commit, written("c"))
     assert [type(outcome) for outcome in outcomes] == [LedgerUnavailable] * 3
     assert rows(path, KEY) == []
@@ -112,7 +117,7 @@ async def test_a_failing_commit_fails_its_whole_group(connection: Connection, pa
 
 async def test_after_a_failed_commit_nothing_is_written_any_more(connection: Connection, path: Path) -> None:
     """No journal, no production: only a new start tries again."""
-    with Writer.running(connection) as writer:
+    with Writer.running(connection, path) as writer:
         with pytest.raises(LedgerUnavailable, match="FOREIGN KEY"):
             await writer.do(without_commit)
         with pytest.raises(LedgerUnavailable, match="FOREIGN KEY"):
@@ -120,25 +125,142 @@ async def test_after_a_failed_commit_nothing_is_written_any_more(connection: Con
     assert rows(path, KEY) == []
 
 
+async def told(writer: Writer) -> str | None:
+    """What the writer says next of its trouble."""
+    async with asyncio.timeout(30):
+        await writer.news.wait()
+    writer.news.clear()
+    fault = writer.failure or writer.trouble
+    return fault.reason if fault else None
+
+
+def pragma(connection: Connection, text: str) -> None:
+    """Set behind the back of the writer, which waits between two tries."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute(f"PRAGMA {text}")
+
+
 async def test_a_full_disk_is_everybodys_trouble(connection: Connection, path: Path) -> None:
-    """What the database itself cannot do is no error of the unit that met it."""
+    """The whole group is kept, and committed once there is room: nothing is lost, and nothing is applied twice."""
+    tries = list[int]()
 
     def fill(connection: Connection) -> None:
-        connection.execute(text("PRAGMA max_page_count = 1"))
+        tries.append(len(tries))
         for number in range(1000):
             written(str(number).rjust(64))(connection)
 
-    with Writer.running(connection) as writer:
-        outcomes = await grouped(writer, written("a"), fill)
-        assert [type(outcome) for outcome in outcomes] == [LedgerUnavailable] * 2
-        assert writer.failure == "database or disk is full"
+    pragma(connection, "max_page_count = 40")
+    with Writer.running(connection, path) as writer:
+        async with asyncio.TaskGroup() as group:
+            outcomes = group.create_task(grouped(writer, written("a"), fill))
+            assert await told(writer) == f"{path}: database or disk is full"
+            assert (writer.failure, writer.commits) == (None, 1)
+            pragma(connection, "max_page_count = 1000000")
+            assert await told(writer) is None
+        assert outcomes.result() == ["a", None]
+    assert len(tries) > 1
+    assert len(rows(path, KEY)) == 1001
+
+
+async def test_a_commit_for_which_there_is_no_room_is_tried_again(tmp_path: Path) -> None:
+    """It fails after all statements have succeeded."""
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        path = disk / "ledger.sqlite"
+        with sqlite.writing(path) as connection, Writer.running(connection, path) as writer:
+            filler = filled(disk)
+            waiting = [asyncio.ensure_future(writer.do(written(str(number).rjust(64)))) for number in range(100)]
+            assert await told(writer) == f"{path}: database or disk is full"
+            filler.unlink()
+            assert len(await asyncio.gather(*waiting)) == 100
+        assert len(rows(path, KEY)) == 100
+
+
+async def test_an_io_error_is_tried_again(connection: Connection, path: Path) -> None:
+    """Here a limit on the size of files, which SQLite calls so."""
+    with Writer.running(connection, path) as writer:
+        await writer.do(written("a"))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name(f"{path.name}-wal").stat().st_size, before[1]))
+        try:
+            waiting = asyncio.ensure_future(writer.do(written("b")))
+            assert await told(writer) == f"{path}: disk I/O error"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert await waiting == "b"
+    assert rows(path, KEY) == [("a",), ("b",)]
+
+
+async def test_a_ledger_that_another_program_holds_is_waited_for(connection: Connection, path: Path) -> None:
+    """Who came before the lock and who came during it get their answers when it is gone."""
+    pragma(connection, "busy_timeout = 10")
+    with Writer.running(connection, path) as writer, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(writer.do(written("a")))
+            assert await told(writer) == f"{path}: database is locked"
+            second = group.create_task(writer.do(written("b")))
+            await asyncio.sleep(0)
+            other.execute("ROLLBACK")
+        assert (first.result(), second.result()) == ("a", "b")
+        assert (writer.trouble, writer.failure) == (None, None)
+    assert rows(path, KEY) == [("a",), ("b",)]
+
+
+async def test_the_program_that_holds_the_ledger_is_named(connection: Connection, path: Path) -> None:
+    """As the kernel lists it; the station's own locks on the file survive the look."""
+    pragma(connection, "busy_timeout = 10")
+    with Writer.running(connection, path) as writer, holding(path) as holder:
+        waiting = asyncio.ensure_future(writer.do(written("a")))
+        reason = await told(writer)
+        holder.communicate()  # it ends with its standard input
+        assert await waiting == "a"
+    assert reason is not None
+    assert re.fullmatch(rf"{re.escape(str(path))}: database is locked by process {holder.pid} \(.*\)", reason)
+
+
+async def test_a_writer_that_is_closed_in_trouble_ends(connection: Connection, path: Path) -> None:
+    """SIGTERM does not wait for another program; what was not durable is refused."""
+    pragma(connection, "busy_timeout = 10")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with Writer.running(connection, path) as writer:
+            waiting = asyncio.ensure_future(writer.do(written("a")))
+            await told(writer)
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            await waiting
     assert rows(path, KEY) == []
+
+
+async def test_patience_has_an_end_where_nobody_watches(connection: Connection, path: Path) -> None:
+    """A command that somebody waits for gives up."""
+    pragma(connection, "busy_timeout = 10")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with Writer.running(connection, path, patience=0.1) as writer:
+            with pytest.raises(LedgerUnavailable, match="locked"):
+                await writer.do(written("a"))
+            assert writer.failure is not None
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+async def test_a_file_that_is_gone_is_written_no_more(connection: Connection, path: Path, *, replaced: bool) -> None:
+    """SQLite would go on in a file that has no name: all of it would be lost at the end."""
+    with Writer.running(connection, path) as writer:
+        assert await writer.do(written("a")) == "a"
+        path.rename(path.with_name("elsewhere"))
+        if replaced:
+            path.touch()
+        for _ in range(2):
+            with pytest.raises(LedgerUnavailable, match=r"ledger\.sqlite: it was moved, deleted or replaced"):
+                await writer.do(written("b"))
+        assert writer.failure is not None
 
 
 async def test_the_unit_of_a_cancelled_caller_is_carried_out_whole(connection: Connection, path: Path) -> None:
     """A pulled board never leaves half a unit of work."""
     gate = Gate()
-    with Writer.running(connection) as writer:
+    with Writer.running(connection, path) as writer:
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.do(gate))
             await gate.reached.wait()
@@ -153,7 +275,7 @@ async def test_the_unit_of_a_cancelled_caller_is_carried_out_whole(connection: C
 async def test_what_is_queued_at_the_end_is_still_committed(connection: Connection, path: Path) -> None:
     """Closing waits for the last group."""
     gate = Gate()
-    with Writer.running(connection) as writer:
+    with Writer.running(connection, path) as writer:
         first = asyncio.ensure_future(writer.do(gate))
         await gate.reached.wait()
         last = asyncio.ensure_future(writer.do(written("a")))
@@ -164,9 +286,9 @@ async def test_what_is_queued_at_the_end_is_still_committed(connection: Connecti
     assert await last == "a"
 
 
-async def test_a_closed_writer_refuses(connection: Connection) -> None:
+async def test_a_closed_writer_refuses(connection: Connection, path: Path) -> None:
     """Work that comes too late is not swallowed."""
-    with Writer.running(connection) as writer:
+    with Writer.running(connection, path) as writer:
         pass
     with pytest.raises(LedgerUnavailable, match="closed"):
         await writer.do(lambda connection: connection.execute(select(1)).scalar_one())

@@ -16,7 +16,8 @@ from development_pki.tls import TLSCredentials
 from station.adapters.pki import tls
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.est import ESTClient
-from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted, ResourcesExhausted
+from tests.adapters.scarcity import descriptors_left
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, status
 
 
@@ -40,6 +41,16 @@ async def test_a_lost_answer_may_have_been_a_certificate(pki: Served) -> None:
         await pki.est.enroll(new_csr()[0])
     assert caught.value.outcome is Outcome.UNKNOWN
     assert len(pki.issued) == 1
+
+
+async def test_a_station_without_a_descriptor_blames_itself(pki: Served) -> None:
+    """Nothing was sent; when there is one again the PKI is asked."""
+    with descriptors_left(0), pytest.raises(ResourcesExhausted, match=r"connect to https.*Too many open files"):
+        await pki.est.enroll(new_csr()[0])
+    with descriptors_left(0), pytest.raises(ResourcesExhausted):
+        await pki.est.authorities()
+    assert pki.issued == []
+    await pki.est.enroll(new_csr()[0])
 
 
 async def test_half_an_answer_may_have_been_a_certificate(directory: Path) -> None:

@@ -22,7 +22,15 @@ from station.adapters.pki.relay import Limits, Relay
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
 from station.faults import Fault
-from station.faults.line import PKIAnswerInvalid, PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.line import (
+    LedgerUnavailable,
+    PKIAnswerInvalid,
+    PKIAuthorityWrong,
+    PKIRefusedStation,
+    PKIUnavailable,
+    PKIUntrusted,
+    ResourcesExhausted,
+)
 from station.faults.unit import CSRRejected, KeyShared
 
 PRODUCT = Product.numbered(0xFFF1, 0x8004)
@@ -42,6 +50,9 @@ class Journal:
     """Everything that is to be written down, in a list."""
 
     def __init__(self) -> None:
+        self.trouble: LedgerUnavailable | None = None
+        self.writable = asyncio.Event()
+        self.writable.set()
         self.lines: list[str] = []
         self.known: dict[str, Credentials] = {}
         self.unanswered: dict[str, int] = {}
@@ -52,6 +63,7 @@ class Journal:
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         assert csr_key(csr) == key
         assert uid in {UID_1, UID_2}
+        await self.writable.wait()
         self.lines.append("submitted")
         self.unanswered[key] = self.unanswered.get(key, 0) + 1
         return self.unanswered[key] - 1
@@ -129,6 +141,39 @@ async def test_the_request_is_written_down_before_it_leaves(journal: Journal, cs
     assert credentials.key == csr_key(csr)
     assert credentials.pai == PINNED
     assert journal.known[csr_key(csr)] == credentials
+
+
+async def test_a_wait_for_the_journal_takes_nothing_from_the_pkis_time(journal: Journal, csr: bytes) -> None:
+    """The request leaves when it is durable, however long that takes; nothing counts as lost for it."""
+    journal.writable.clear()
+    async with relay(journal, limits=Limits(answer_within=0.05)) as authority, asyncio.TaskGroup() as group:
+        issuing = group.create_task(authority.issue_dac(csr, UID_1))
+        await asyncio.sleep(0.2)  # four times what the PKI has
+        assert not issuing.done()
+        journal.writable.set()
+    assert journal.lines == ["submitted", "asked", "issued"]
+    assert journal.unanswered == {csr_key(csr): 0}
+
+
+async def test_who_gets_no_turn_for_a_journal_in_trouble_is_told_of_that(journal: Journal, csr: bytes) -> None:
+    """The PKI is not to blame."""
+    journal.writable.clear()
+    journal.trouble = LedgerUnavailable("database is locked")
+    async with relay(journal, limits=Limits(answer_within=0.05, at_once=1)) as authority, asyncio.TaskGroup() as group:
+        group.create_task(authority.issue_dac(csr, UID_1))
+        await asyncio.sleep(0)
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            await authority.issue_dac(new_csr(), UID_2)
+        journal.writable.set()
+
+
+async def test_a_station_without_descriptors_has_asked_nothing(journal: Journal, csr: bytes) -> None:
+    """No connection was made: the request does not count as lost, and the fault says why."""
+    none_left = ResourcesExhausted("connect", "Too many open files")
+    async with relay(journal, none_left) as authority:
+        with pytest.raises(ResourcesExhausted):
+            await authority.issue_dac(csr, UID_1)
+    assert journal.lines == ["submitted", "asked", "rejected"]
 
 
 async def test_a_key_that_has_a_dac_gets_that_dac(journal: Journal, csr: bytes) -> None:

@@ -18,9 +18,11 @@ from station.adapters.secret_files import SecretFiles
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import RDP_LEVEL_0, UID, Region
 from station.faults import Fault
-from station.faults.line import ProgrammerMissing
+from station.faults.line import ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable
 from station.faults.slot import BoardUnpowered, ProbeMissing, ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven
 from station.faults.unit import FlashEraseFailed, FlashMismatch, LockUnproven, TargetWrong
+from tests.adapters.scarcity import descriptors_left
+from tests.disks import filled, small_disk
 from tests.programmer.fake_cli import FakeProgrammer, Play
 from tests.programmer.transcripts import DATA, PROBE, lines
 
@@ -404,6 +406,29 @@ async def test_a_programmer_that_cannot_be_started_is_the_line_s_fault(bench: Be
     bench.installation = replace(bench.installation, cli=bench.fake.cli)
     with pytest.raises(ProgrammerMissing, match="Permission denied"):
         await bench.programmer.identify()
+
+
+@pytest.mark.parametrize("left", [0, 1, 2, 4, 5])
+async def test_a_programmer_for_which_nothing_is_left_is_not_missing(bench: Bench, left: int) -> None:
+    """Its lock, its pipe or its process: what ran out is said, and the next run goes well."""
+    bench.fake.plays(*[Play(lines("2.19-identify"))] * 2)
+    with descriptors_left(left), pytest.raises(ResourcesExhausted, match="Too many open files"):
+        await bench.programmer.identify()
+    assert (await bench.programmer.identify()).device_id == 0x495
+
+
+async def test_a_place_that_is_full_when_the_board_is_read_is_the_lines(bench: Bench, tmp_path: Path) -> None:
+    """Whatever the programmer says of that."""
+    bench.fake.plays(Play(READ_WRITE, read="00" * READBACK.size))
+    with (
+        small_disk(tmp_path / "memory", "256k") as disk,
+        SecretFiles.opened("test", {"RUNTIME_DIRECTORY": str(disk)}) as scratch,
+    ):
+        bench.installation = replace(bench.installation, scratch=scratch)
+        with pytest.raises(SecretFilesUnavailable, match="No space left on device"):
+            async with bench.programmer.invocation(READBACK, bench.image) as run:
+                filled(disk)
+                await run.read(READBACK)
 
 
 async def test_a_probe_has_one_process_at_a_time(bench: Bench) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from station.adapters.secret_files import SHARED_MEMORY, SecretFiles
-from station.faults.line import SecretFilesUnavailable
+from station.faults.line import ResourcesExhausted, SecretFilesUnavailable
+from tests.adapters.scarcity import descriptors_left
+from tests.disks import filled, small_disk
 
 ROOT = Path(__file__).parents[2]
 STATION = f"test-{os.getpid()}"
@@ -142,6 +144,35 @@ def test_a_place_that_is_not_in_memory_is_refused(place: str) -> None:
         SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": place}),
     ):
         pytest.fail("it was opened")
+
+
+def test_a_full_place_is_said_and_left_empty(tmp_path: Path) -> None:
+    """The run's folder goes with what was written of it."""
+    with (
+        small_disk(tmp_path / "memory", "1m") as disk,
+        SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": str(disk)}) as files,
+    ):
+        files.check(1 << 16)
+        filler = filled(disk)
+        with (
+            pytest.raises(SecretFilesUnavailable, match=rf"place {disk}.*No space left on device"),
+            files.folder() as folder,
+        ):
+            folder.written("a.bin", bytes(1 << 16))
+        with pytest.raises(SecretFilesUnavailable, match="No space left"):
+            files.check(1 << 16)
+        filler.unlink()
+        files.check(1 << 16)
+        (root,) = disk.iterdir()
+        assert list(root.iterdir()) == []
+
+
+def test_a_secret_file_for_which_no_descriptor_is_left_says_so() -> None:
+    """It is not the place that is at fault."""
+    with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
+        with descriptors_left(0), pytest.raises(ResourcesExhausted, match="Too many open files"):
+            folder.written("a.bin", b"secret")
+        folder.written("a.bin", b"secret")
 
 
 def test_a_place_where_nothing_can_be_made_is_refused() -> None:

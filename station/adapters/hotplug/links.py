@@ -8,13 +8,14 @@ import os
 import re
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import structlog
 from asyncinotify import Inotify, Mask
 
 from station.faults import SlotFault
+from station.faults.resources import exhausted, named
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.ports import BoardArrived, BoardLeft
 
@@ -103,14 +104,18 @@ class LinksHotplug:
                 if self._watched.get(path) != inode:
                     self._inotify.add_watch(path, _CHANGES)
                     self._watched[path] = inode
-            except OSError:  # it is not there now; its parent will tell when it is
+            except OSError as exc:  # it is not there now; its parent will tell when it is
+                if fault := exhausted(f"watch {path}", exc):
+                    raise fault from exc
                 self._watched.pop(path, None)
 
 
 @asynccontextmanager
 async def watching(directory: Path) -> AsyncIterator[LinksHotplug]:
     """The hotplug source for `directory`, for the block."""
-    with Inotify(sync_timeout=0) as inotify:
+    with ExitStack() as stack:
+        with named("watch the places of boards"):
+            inotify = stack.enter_context(Inotify(sync_timeout=0))
         yield LinksHotplug(directory, inotify)
 
 
@@ -126,7 +131,9 @@ def _links(directory: Path) -> Iterator[tuple[str, str]]:
     place = str(directory)  # plain strings: pathlib takes ten times as long, while every slot waits
     try:
         names = sorted(os.listdir(place))  # noqa: PTH208
-    except OSError:  # the directory goes with its last link
+    except OSError as exc:  # the directory goes with its last link
+        if fault := exhausted(f"list {place}", exc):
+            raise fault from exc  # else all boards would seem to have left
         return
     for name in names:
         try:

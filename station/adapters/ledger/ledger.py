@@ -1,5 +1,6 @@
 """The ledger as the daemon uses it: attempts, identities and certificates, durable before anybody acts on them."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -7,17 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from station.adapters.ledger import attempts, issuance, sqlite
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
+from station.adapters.ledger.troubles import unavailable
 from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
+from station.faults.line import LedgerUnavailable
 from station.ports import SecretSource, Work
 
 
 class Ledger:
-    """The only writer of its file. Every call raises `LedgerUnavailable` once something could not be committed."""
+    """The only writer of its file. A call waits while the file cannot be written, and raises `LedgerUnavailable` once it never can."""
 
     def __init__(self, path: Path, station: str, writer: Writer, pairing: PairingKey) -> None:
         self._path = path
@@ -27,26 +32,45 @@ class Ledger:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, *, station: str) -> AsyncIterator[Self]:
+    async def open(cls, path: Path, *, station: str, patience: float = math.inf) -> AsyncIterator[Self]:
         """The ledger at `path`, made or brought up to date; raises `LedgerUnavailable`, also while another daemon has it.
 
-        Blocks the loop while it opens: nothing else can be done without a ledger.
+        Blocks the loop while it opens: nothing else can be done without a ledger. Later on a file that cannot be written is
+        tried again for `patience` seconds.
         """
         with sqlite.writing(path) as connection:
-            pairing = PairingKey.beside(path, connection)
-            with Writer.running(connection) as writer:
+            try:
+                pairing = PairingKey.beside(path, connection)
+            except SQLAlchemyError as exc:
+                raise unavailable(path, exc) from exc
+            with Writer.running(connection, path, patience) as writer:
                 yield cls(path, station, writer, pairing)
 
     @property
     def status(self) -> dict[str, object]:
         """For `station status`."""
-        failure = self._writer.failure
+        fault = self._writer.failure or self._writer.trouble
         return {
-            "state": "closed" if failure else "open",
+            "state": "closed" if self._writer.failure else "waiting" if fault else "open",
             "path": str(self._path),
             "commits": self._writer.commits,
-            "reason": failure,
+            "reason": fault.reason if fault else None,
         }
+
+    @property
+    def trouble(self) -> LedgerUnavailable | None:
+        """What keeps the file from being written now: callers wait, and the ledger tries again."""
+        return self._writer.trouble
+
+    async def troubled(self) -> LedgerUnavailable:
+        """Waits for trouble, and for each change of its reason. Raises `LedgerUnavailable` when the ledger is closed for good."""
+        while True:
+            await self._writer.news.wait()
+            self._writer.news.clear()
+            if self._writer.failure is not None:
+                raise LedgerUnavailable(self._writer.failure.reason)
+            if (trouble := self._writer.trouble) is not None:
+                return trouble
 
     async def attempt(self, *, slot: str, probe: str, tty: str, recipe: Work, secrets: SecretSource) -> AttemptJournal:
         """A new attempt, durably begun."""

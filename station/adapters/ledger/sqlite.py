@@ -6,16 +6,20 @@ SQLite before 3.51.3 can corrupt a file that two connections write (sqlite.org/w
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import structlog
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from station.adapters.ledger.troubles import is_held, unavailable
 from station.faults.line import LedgerUnavailable
+
+log = structlog.get_logger()
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "trusted_schema=OFF")
 
@@ -30,8 +34,7 @@ def writing(path: Path) -> Iterator[Connection]:
             stack.enter_context(_held(path))
             _make_private(path)
             engine = _engine(path, "rw", begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
-            connection = stack.enter_context(engine.connect())
-            migrations.upgrade(connection)
+            connection = stack.enter_context(_waited_for(path, engine, migrations.upgrade))
         except (OSError, SQLAlchemyError, migrations.Refused) as exc:
             raise unavailable(path, exc) from exc
         yield connection
@@ -48,11 +51,6 @@ def reading(path: Path) -> Iterator[Connection]:
             yield connection
     except SQLAlchemyError as exc:
         raise unavailable(path, exc) from exc
-
-
-def unavailable(path: Path, exc: Exception) -> LedgerUnavailable:
-    reason = exc.orig if isinstance(exc, DBAPIError) else exc
-    return LedgerUnavailable(f"{path}: {reason}")
 
 
 def _engine(path: Path, mode: str, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
@@ -76,6 +74,23 @@ def _engine(path: Path, mode: str, *, begin: str, pragmas: tuple[str, ...]) -> E
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _waited_for(path: Path, engine: Engine, prepare: Callable[[Connection], None]) -> Connection:
+    """A prepared connection; when another program has held the file for as long as SQLite waits, one more such time."""
+    for again in (True, False):
+        with ExitStack() as undo:
+            try:
+                connection = undo.enter_context(engine.connect())
+                prepare(connection)
+            except OperationalError as exc:
+                if not again or not is_held(exc):
+                    raise
+                log.warning("ledger.awaited", reason=unavailable(path, exc).reason)
+            else:
+                undo.pop_all()
+                return connection
+    raise AssertionError("the second try returns or raises")
 
 
 def _make_private(path: Path) -> None:

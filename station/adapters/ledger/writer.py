@@ -4,21 +4,27 @@ A caller gets its result when the group is durable. Once queued, a unit is carri
 """
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection, Transaction
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
+from station.adapters.ledger.troubles import Place, mends_itself, unavailable
 from station.faults.line import LedgerUnavailable
 
 T = TypeVar("T")
 
 Work = Callable[[Connection], T]
+
+TRIED_EVERY = 0.5  # seconds between two tries; SQLite itself waits five more for a lock
 
 
 class _Unit(Generic[T]):
@@ -42,52 +48,67 @@ class _Unit(Generic[T]):
             transaction.commit()
             self._settle = partial(self.answer.set_result, result)
 
-    def settle(self, failure: str | None) -> None:
+    def settle(self, failure: LedgerUnavailable | None) -> None:
         if self.answer.done():
             return  # its caller was cancelled
         if failure is not None:
-            self.answer.set_exception(LedgerUnavailable(failure))
+            self.answer.set_exception(LedgerUnavailable(failure.reason))
         else:
             self._settle()
 
 
 class _Waiting(Protocol):
     def run(self, connection: Connection, transaction: Transaction) -> None: ...
-    def settle(self, failure: str | None) -> None: ...
+    def settle(self, failure: LedgerUnavailable | None) -> None: ...
 
 
 class Writer:
-    """Carries out units of work. When a commit fails it is closed for good: without a journal there is no production."""
+    """Carries out units of work. A group that cannot be committed is kept and tried again, and its callers wait.
 
-    def __init__(self, connection: Connection) -> None:
+    Where no further try can help, the writer is closed for good: without a journal there is no production.
+    """
+
+    def __init__(self, connection: Connection, path: Path, patience: float) -> None:
         self.commits = 0
-        self.failure: str | None = None
+        self.trouble: LedgerUnavailable | None = None
+        """Why the group in hand has not been committed yet."""
+        self.failure: LedgerUnavailable | None = None
+        """Why nothing is written any more."""
+        self.news = asyncio.Event()
+        """Set when trouble or failure has changed."""
         self._connection = connection
+        self._place = Place.of(path)
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         # Not bounded: everybody waits for what it put here, so there is at most one unit a task.
         self._queue = SimpleQueue[_Waiting | None]()
+        self._closing = threading.Event()
 
     @classmethod
     @contextmanager
-    def running(cls, connection: Connection) -> Iterator[Self]:
-        """A writer that owns the connection for the block. What is queued when the block ends is still committed."""
-        writer = cls(connection)
+    def running(cls, connection: Connection, path: Path, patience: float = math.inf) -> Iterator[Self]:
+        """A writer that owns the connection to the file at `path` for the block; it tries for `patience` seconds.
+
+        What is queued when the block ends is still committed if that succeeds at once.
+        """
+        writer = cls(connection, path, patience)
         thread = threading.Thread(target=writer._write, name="ledger")
         thread.start()
         try:
             yield writer
         finally:
+            writer._closing.set()
             writer._queue.put(None)
             thread.join()  # as long as one commit takes
-            writer.failure = writer.failure or "it is closed"
+            writer.failure = writer.failure or LedgerUnavailable(f"{path}: it is closed")
 
     async def do(self, work: Work[T]) -> T:
         """What `work` returns, once it is durable. What it raises undoes its own statements only.
 
-        Raises `LedgerUnavailable` when its group cannot be committed, and ever after.
+        It may be called several times, each time in a new transaction. Raises `LedgerUnavailable` once the writer has failed.
         """
         if self.failure is not None:
-            raise LedgerUnavailable(self.failure)
+            raise LedgerUnavailable(self.failure.reason)
         unit = _Unit(work)
         self._queue.put(unit)
         return await unit.answer
@@ -112,21 +133,48 @@ class Writer:
                 return queued
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
-        if self.failure is not None:
-            return
-        try:
-            with self._connection.begin() as transaction:
-                if len(group) == 1:
-                    group[0].run(self._connection, transaction)
-                else:
-                    for unit in group:
-                        unit.run(self._connection, self._connection.begin_nested())
-        except Exception as exc:  # noqa: BLE001  everybody in the group is told, and nothing is written any more
-            self.failure = str(exc.orig) if isinstance(exc, DBAPIError) else str(exc)
-        else:
-            self.commits += 1
+        """Tries until the group is durable, until no further try can help, until its patience or the block ends."""
+        began = time.monotonic()
+        while self.failure is None:
+            try:
+                self._place.check()
+                self._carry_out(group)
+            except Exception as exc:  # noqa: BLE001  it is told, and everybody in the group learns of it if it stays
+                self._undo()
+                late = time.monotonic() - began >= self._patience
+                hopeless = late or self._closing.is_set() or not mends_itself(exc)
+                self._tell(unavailable(self._place.path, exc), hopeless=hopeless)
+                if not hopeless:
+                    self._closing.wait(TRIED_EVERY)
+            else:
+                self.commits += 1
+                self._tell(None, hopeless=False)
+                return
+
+    def _carry_out(self, group: Sequence[_Waiting]) -> None:
+        with self._connection.begin() as transaction:
+            if len(group) == 1:
+                group[0].run(self._connection, transaction)
+            else:
+                for unit in group:
+                    unit.run(self._connection, self._connection.begin_nested())
+
+    def _undo(self) -> None:
+        """After a COMMIT that failed SQLAlchemy rolls nothing back, and keeps the transaction as its own."""
+        if (transaction := self._connection.get_transaction()) is not None:
+            transaction.rollback()
+        self._connection.connection.rollback()  # does nothing where SQLite has done it itself, as for a full disk
+
+    def _tell(self, fault: LedgerUnavailable | None, *, hopeless: bool) -> None:
+        """Wakes whoever watches, unless it knows already."""
+        before = self.trouble.reason if self.trouble else None
+        self.trouble = fault
+        if hopeless:
+            self.failure = fault
+        if hopeless or before != (fault.reason if fault else None):
+            self._loop.call_soon_threadsafe(self.news.set)
 
 
-def _settle(group: Sequence[_Waiting], failure: str | None) -> None:
+def _settle(group: Sequence[_Waiting], failure: LedgerUnavailable | None) -> None:
     for unit in group:
         unit.settle(failure)

@@ -34,7 +34,8 @@ class Enroller(Protocol):
     async def enroll(self, csr: bytes) -> bytes:
         """Makes one request and returns the certificate for its key, DER; raises NotNow or a fault.
 
-        Nothing was issued after CSRRejected, PKIRefusedStation and PKIUntrusted; after PKIAnswerInvalid something was.
+        Nothing was issued after CSRRejected, PKIRefusedStation, PKIUntrusted and ResourcesExhausted; after PKIAnswerInvalid
+        something was.
         """
 
     async def authorities(self) -> list[x509.Certificate]:

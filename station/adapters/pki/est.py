@@ -22,6 +22,7 @@ from station.adapters.pki.tls import client_context
 from station.domain.credentials import csr_key, key_name
 from station.faults import Fault
 from station.faults.line import PKIAnswerInvalid, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.resources import exhausted
 from station.faults.unit import CSRRejected
 
 # Shorter than servers keep an idle connection (5 s and more): a request must not meet the server's close.
@@ -181,6 +182,8 @@ class ESTClient:
 
     def _meaning(self, exc: Exception) -> Fault | NotNow:
         reason = str(exc) or type(exc).__name__
+        if fault := exhausted(f"connect to {self.url}", exc):
+            return fault
         alert = exc.__cause__.reason if isinstance(exc.__cause__, ssl.SSLError) else None
         if isinstance(exc, aiohttp.ClientConnectorCertificateError):
             return PKIUntrusted(self.url, reason)

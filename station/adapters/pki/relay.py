@@ -4,6 +4,7 @@ It writes every request down before it leaves, and every certificate before it g
 """
 
 import asyncio
+import math
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +19,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.adapters.pki.enroller import Enroller, NotNow, Outcome
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
-from station.faults.line import PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.line import (
+    PKIAuthorityWrong,
+    PKIRefusedStation,
+    PKIUnavailable,
+    PKIUntrusted,
+    ResourcesExhausted,
+)
 from station.faults.unit import CSRRejected, KeyShared
 from station.ports import IssuanceJournal
 
@@ -123,32 +130,36 @@ class Relay:
 
     async def _request_in_time(self, key: str, csr: bytes, uid: UID) -> bytes:
         within = self._limits.answer_within
-        deadline = asyncio.get_running_loop().time() + within
         try:
-            async with asyncio.timeout_at(deadline), self._turns:
-                return await self._request(key, csr, uid, deadline)
+            async with asyncio.timeout(within) as scope, self._turns:
+                return await self._request(key, csr, uid, scope)
         except TimeoutError as exc:
+            if (trouble := self._journal.trouble) is not None:
+                raise trouble from exc  # who had the turns waited for it
             raise PKIUnavailable(self._enroller.url, f"no certificate within {within:g} s") from exc
 
-    async def _request(self, key: str, csr: bytes, uid: UID, deadline: float) -> bytes:
-        """Asks until there is a certificate, or no point in asking again."""
+    async def _request(self, key: str, csr: bytes, uid: UID, scope: asyncio.Timeout) -> bytes:
+        """Asks until there is a certificate, or no point in asking again. What is written down takes none of the time in `scope`."""
         outcomes = Counter[Outcome]()
         outcome = Outcome.NOTHING_ISSUED
         while True:
             if outcome is not Outcome.PENDING:
-                await self._write_down(key, csr, uid)
+                async with _untimed(scope):
+                    await self._write_down(key, csr, uid)
             try:
                 return await self._enroller.enroll(csr)
-            except (CSRRejected, PKIRefusedStation, PKIUntrusted) as fault:
-                await self._journal.record_rejected(key, str(fault))
+            except (CSRRejected, PKIRefusedStation, PKIUntrusted, ResourcesExhausted) as fault:
+                async with _untimed(scope):
+                    await self._journal.record_rejected(key, str(fault))
                 raise
             except NotNow as exc:
                 outcome = exc.outcome
                 outcomes[outcome] += 1
                 if outcome is Outcome.NOTHING_ISSUED:
-                    await self._journal.record_rejected(key, exc.reason)
+                    async with _untimed(scope):
+                        await self._journal.record_rejected(key, exc.reason)
                 pause = self._limits.pause(outcomes.total(), exc.after)
-                too_late = asyncio.get_running_loop().time() + pause >= deadline
+                too_late = asyncio.get_running_loop().time() + pause >= (scope.when() or math.inf)
                 if too_late or outcomes[outcome] == ENOUGH.get(outcome):
                     raise PKIUnavailable(self._enroller.url, exc.reason) from exc
                 log.warning("retry.scheduled", key=key, reason=exc.reason, seconds=round(pause, 3))
@@ -158,3 +169,15 @@ class Relay:
         unanswered = await self._journal.submitted(key, csr, uid)
         if unanswered:
             log.warning("dac.orphan_possible", key=key, requests=unanswered)
+
+
+@asynccontextmanager
+async def _untimed(scope: asyncio.Timeout) -> AsyncIterator[None]:
+    """Stops the clock of the PKI's answer: a request that was cut off before it was durable would count as a lost one later."""
+    loop, deadline = asyncio.get_running_loop(), scope.when()
+    began = loop.time()
+    scope.reschedule(None)
+    try:
+        yield
+    finally:
+        scope.reschedule(None if deadline is None else deadline + loop.time() - began)

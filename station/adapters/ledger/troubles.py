@@ -1,0 +1,100 @@
+"""What keeps the ledger's file from being written: whether it may mend, who holds the file, and the sentence for people."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.exc import DBAPIError
+
+from station.faults.line import LedgerUnavailable
+
+LOCKS = Path("/proc/locks")
+
+# By SQLite's primary codes (sqlite.org/rescode.html). Everything else stays as it is, however often it is tried.
+_HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_MENDING = _HELD | {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_CANTOPEN,  # one of its companions, for want of a descriptor
+    sqlite3.SQLITE_READONLY,  # a file system that was mounted again after an error
+    sqlite3.SQLITE_PROTOCOL,  # locks that others took and gave back too often
+}
+
+
+class Displaced(Exception):
+    """The ledger's path no longer leads to the file that was opened."""
+
+    def __str__(self) -> str:
+        return "it was moved, deleted or replaced while the station was writing it"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the ledger's file was when it was opened."""
+
+    path: Path
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        found = path.stat()
+        return cls(path, found.st_dev, found.st_ino)
+
+    def check(self) -> None:
+        """Raises `Displaced`: SQLite goes on writing a file that nobody can open any more."""
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise Displaced from exc
+        if (found.st_dev, found.st_ino) != (self.device, self.inode):
+            raise Displaced
+
+
+def mends_itself(exc: Exception) -> bool:
+    """Whether the same statements may succeed at another time."""
+    return isinstance(exc, OSError) or _code(exc) in _MENDING
+
+
+def is_held(exc: Exception) -> bool:
+    """Whether another program has the file."""
+    return _code(exc) in _HELD
+
+
+def unavailable(path: Path, exc: Exception) -> LedgerUnavailable:
+    """The fault that names the file, the reason, and the program that holds it where that can be told."""
+    reason = exc.orig if isinstance(exc, DBAPIError) else exc
+    holder = _holder(path) if is_held(exc) else None
+    return LedgerUnavailable(f"{path}: {reason}{f' by {holder}' if holder else ''}")
+
+
+def _code(exc: Exception) -> int | None:
+    """SQLite's primary result code; None for what is not from SQLite."""
+    original = exc.orig if isinstance(exc, DBAPIError) else exc
+    code = getattr(original, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else None
+
+
+def _holder(path: Path) -> str | None:
+    """The process that holds a lock to write on the file or on the shared memory beside it, as the kernel lists it.
+
+    The file is not opened for this: to close it would give up the locks that SQLite has on it in this process.
+    """
+    try:
+        beside = path.with_name(f"{path.name}-shm")  # not there while a program has the whole ledger for itself
+        files = {_as_listed(file) for file in (path, beside) if file.exists()}
+        for line in LOCKS.read_text(encoding="ascii").splitlines():
+            match line.split():  # proc(5): number, class, mode, type, process, file, from, to
+                case [_, "POSIX", _, "WRITE", process, locked, *_] if locked in files and process != str(os.getpid()):
+                    return f"process {process} ({Path('/proc', process, 'comm').read_text(encoding='utf-8').strip()})"
+    except OSError:  # another system than Linux, or the process has ended
+        return None
+    return None
+
+
+def _as_listed(file: Path) -> str:
+    found = file.stat()
+    return f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"

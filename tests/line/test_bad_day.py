@@ -1,0 +1,262 @@
+"""What the station itself needs fails while boards are in their slots: nothing is lost, and the line goes on by itself."""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger.reader import LedgerReader
+from station.cli.demo_line import DemoLine
+from station.status import Status
+from tests.disks import filled, small_disk
+from tests.ledger.bench import holding
+from tests.line.standing_line import Standing, issued, story
+from tests.line.station_demo import ROOT, SHORT_DEADLINES
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(240)]
+
+ENDED = {"pass", "fail", "void", "out of service"}
+
+
+@pytest.fixture
+def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
+    for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.5"}.items():
+        monkeypatch.setenv(name, value)
+    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.05, None) as line:
+        yield Standing(line)
+
+
+def daemon(standing: Standing) -> int:
+    return standing.line.processes["daemon"].pid
+
+
+def log(standing: Standing) -> list[dict[str, object]]:
+    path = standing.line.folder / "logs" / "station.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def events(standing: Standing, name: str) -> list[dict[str, object]]:
+    return [line for line in log(standing) if line["event"] == name]
+
+
+def paused(standing: Standing, fault: str) -> Status:
+    """The status once the line is paused by this fault."""
+    standing.until(lambda: standing.line.status().line.fault == fault, within=60)
+    return standing.line.status()
+
+
+def goes_on(standing: Standing, *slots: int) -> None:
+    """The line opens again by itself and these boards pass."""
+    standing.until(lambda: standing.line.status().line.fault is None, within=60)
+    for number in slots:
+        assert standing.wait(number, lambda slot: slot.state in ENDED, within=60).state == "pass"
+    assert events(standing, "station.failed") == []
+
+
+def output(standing: Standing) -> str:
+    """What the daemon has written to standard output and error beside its log."""
+    lines = (standing.line.folder / "logs" / "daemon.out").read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("{"))
+
+
+def ledger(standing: Standing) -> Path:
+    return standing.line.folder / "ledger.sqlite"
+
+
+def test_a_ledger_that_another_program_holds_pauses_the_line(standing: Standing) -> None:
+    """An attempt that runs waits where it is, a board that comes waits for its attempt, one that leaves has left."""
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+    with holding(ledger(standing)) as holder:
+        status = paused(standing, "ledger.unavailable")
+        assert status.line.reason is not None
+        assert f"{ledger(standing)}: database is locked by process {holder.pid} (" in status.line.reason
+        assert status.ledger.state == "waiting"
+        assert status.slots[0].state == "running"
+        standing.bench("plug", "2")
+        standing.wait(2, lambda slot: slot.probe is not None)
+        assert standing.slot(2).state == "waiting"
+        standing.bench("unplug", "2")
+        assert standing.wait(2, lambda slot: slot.state == "empty").attempt is None
+        standing.bench("plug", "2")
+        standing.wait(2, lambda slot: slot.state == "waiting")
+    goes_on(standing, 1, 2)
+    assert story(standing, standing.slot(1).uid) == ["provision pass"]  # of one attempt, which has waited
+    assert len(issued(standing)) == 2
+    assert len(events(standing, "line.paused")) == len(events(standing, "line.resumed")) == 1
+    assert output(standing) == ""
+
+
+def test_a_pulled_board_is_gone_while_its_verdict_waits(standing: Standing) -> None:
+    """Its slot is empty, and takes the next board when the ledger has the verdict."""
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.step == "flash_data")
+    with holding(ledger(standing)):
+        paused(standing, "ledger.unavailable")
+        standing.bench("unplug", "1")
+        left = standing.wait(1, lambda slot: slot.state == "empty")
+        assert left.verdict is None  # none is shown before it is durable
+        standing.bench("plug", "1")
+        standing.wait(1, lambda slot: slot.state == "waiting")
+    goes_on(standing, 1)
+    assert [line["fault"] for line in events(standing, "attempt.finished") if line["verdict"] == "void"] == [
+        "board.removed"
+    ]
+
+
+def test_a_line_that_waits_for_its_ledger_can_be_stopped(standing: Standing) -> None:
+    """SIGTERM is no trouble; the next start closes what was open, and the board passes."""
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+    with holding(ledger(standing)):
+        paused(standing, "ledger.unavailable")
+        os.kill(daemon(standing), signal.SIGTERM)
+        assert standing.line.processes["daemon"].wait(60) == 0
+    assert output(standing) == ""
+    standing.line.start_daemon()
+    goes_on(standing, 1)
+    assert len(issued(standing)) == 1
+
+
+def test_a_ledger_that_is_held_at_the_start_is_refused(standing: Standing) -> None:
+    """After some seconds, with one sentence that names the file and who holds it."""
+    standing.line.processes["daemon"].send_signal(signal.SIGTERM)
+    standing.line.processes["daemon"].wait(30)
+    command = [sys.executable, "-m", "station", "run", "--config", str(standing.line.folder / "line.toml")]
+    with holding(ledger(standing)) as holder:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120)
+    assert done.returncode == 3
+    (sentence,) = done.stderr.splitlines()
+    assert f"{ledger(standing)}: database is locked by process {holder.pid} (" in sentence
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["ledger.awaited"]
+
+
+def test_a_ledger_that_is_gone_ends_the_daemon_in_order(standing: Standing) -> None:
+    """Exit 3 and one sentence; the log tells of every attempt that was cut off, and nothing was shown that is not durable."""
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+    elsewhere = ledger(standing).with_name("elsewhere")
+    ledger(standing).rename(elsewhere)
+    assert standing.line.processes["daemon"].wait(60) == 3
+    (sentence,) = output(standing).splitlines()
+    assert re.search(rf"{re.escape(str(ledger(standing)))}: it was moved, deleted or replaced", sentence)
+    last = [(line["event"], line.get("slot"), line.get("fault")) for line in log(standing)][-2:]
+    assert last == [("attempt.abandoned", "1", "ledger.unavailable"), ("station.failed", None, "ledger.unavailable")]
+    assert not (standing.line.folder / "station.sock").exists()
+    elsewhere.rename(ledger(standing))
+    standing.line.start_daemon()
+    assert standing.wait(1, lambda slot: slot.state in ENDED, within=60).state == "pass"
+    assert [attempt.verdict for attempt in LedgerReader(ledger(standing)).attempts()] == ["void", "pass"]
+
+
+def test_a_full_disk_pauses_the_line_until_there_is_room(
+    tmp_path: Path, standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt that runs waits, and passes when there is room again."""
+    with small_disk(tmp_path / "state", "2m") as disk:
+        moved(standing, disk, monkeypatch)
+        standing.bench("plug", "1")
+        standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+        filler = filled(disk)
+        status = paused(standing, "ledger.unavailable")
+        assert f"{disk}/ledger.sqlite: database or disk is full" in str(status.line.reason)
+        filler.unlink()
+        goes_on(standing, 1)
+        assert [attempt.verdict for attempt in LedgerReader(disk / "ledger.sqlite").attempts()] == ["pass"]
+        standing.line.processes["daemon"].send_signal(signal.SIGTERM)
+        assert standing.line.processes["daemon"].wait(30) == 0
+
+
+def moved(standing: Standing, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts the daemon again with another state folder."""
+    standing.line.processes["daemon"].send_signal(signal.SIGTERM)
+    standing.line.processes["daemon"].wait(30)
+    monkeypatch.setenv("STATION__STATION__STATE", str(state))
+    socket = standing.line.folder / "station.sock"
+    socket.unlink(missing_ok=True)
+    socket.symlink_to(state / "station.sock")
+    standing.line.start_daemon()
+
+
+def limited(standing: Standing, spare: int) -> tuple[int, int]:
+    """Leaves the daemon so many descriptors more than it has; returns the limits that it had."""
+    pid = daemon(standing)
+    highest = max(int(descriptor.name) for descriptor in Path(f"/proc/{pid}/fd").iterdir())
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1 + spare, before[1]))
+    return before
+
+
+@pytest.mark.parametrize("spare", [1, 3, 5, 7, 9])
+def test_a_station_without_descriptors_says_so_and_goes_on(standing: Standing, spare: int) -> None:
+    """Wherever the descriptors end, no board fails, no slot goes out of service, and no bug is reported."""
+    before = limited(standing, spare)
+    standing.bench("plug", "1", "2")
+    standing.until(lambda: bool(events(standing, "line.paused")), within=60)
+    assert {line["fault"] for line in events(standing, "line.paused")} == {"station.resources"}
+    assert "Too many open files" in str(events(standing, "line.paused")[0]["reason"])
+    resource.prlimit(daemon(standing), resource.RLIMIT_NOFILE, before)
+    goes_on(standing, 1, 2)
+    faults = {line.get("fault") for line in events(standing, "attempt.finished")}
+    assert faults <= {None, "station.resources"}
+    assert output(standing) == ""
+
+
+def status_words(standing: Standing) -> str:
+    """What `station status` says, whichever way it ends."""
+    command = [sys.executable, "-m", "station", "status", "--json", "--config", str(standing.line.folder / "line.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return done.stdout or done.stderr
+
+
+def test_boards_stay_in_their_slots_while_nobody_can_look(standing: Standing) -> None:
+    """A folder that cannot be listed for want of a descriptor is not an empty one."""
+    standing.bench("plug", "1")
+    standing.wait(1, lambda slot: slot.step == "flash_operational")
+    before = limited(standing, 0)
+    standing.bench("plug", "2")
+    words = status_words(standing)
+    assert words.startswith("{") or "it may have no descriptor left for it" in words
+    standing.until(lambda: bool(events(standing, "line.paused")), within=60)
+    resource.prlimit(daemon(standing), resource.RLIMIT_NOFILE, before)
+    goes_on(standing, 1, 2)
+    assert events(standing, "board.left") == []
+
+
+def test_full_memory_for_secret_files_pauses_the_line(
+    tmp_path: Path, standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the line's, told once, and mends itself."""
+    standing.line.processes["daemon"].send_signal(signal.SIGTERM)
+    standing.line.processes["daemon"].wait(30)
+    with small_disk(tmp_path / "memory", "4m") as disk:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(disk))
+        standing.line.start_daemon()
+        filler = filled(disk)
+        standing.bench("plug", "1", "2")
+        status = paused(standing, "station.secret_files")
+        assert "No space left on device" in str(status.line.reason)
+        filler.unlink()
+        goes_on(standing, 1, 2)
+        assert {line.get("fault") for line in events(standing, "attempt.finished")} == {None, "station.secret_files"}
+        standing.line.processes["daemon"].send_signal(signal.SIGTERM)
+        assert standing.line.processes["daemon"].wait(30) == 0
+
+
+def test_boards_pass_where_no_transcript_can_be_written(standing: Standing) -> None:
+    """What is lost is counted, and told once."""
+    (standing.line.folder / "transcripts").write_text("a file where the folder should be")
+    standing.bench("plug", "1")
+    assert standing.wait(1, lambda slot: slot.state in ENDED).state == "pass"
+    lost = standing.line.status().transcripts_lost
+    assert lost > 1
+    assert f"{lost} transcripts lost" in standing.station("status")
+    (told,) = events(standing, "transcript.lost")
+    assert str(standing.line.folder / "transcripts") in str(told["file"])
