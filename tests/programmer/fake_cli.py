@@ -31,6 +31,8 @@ for line in play["lines"]:
     for path, name in zip(written, play["names"]):
         line = line.replace(name, os.path.basename(path))
     print(line, flush=True)
+while play["endless"]:
+    print(play["endless"])
 while play["hangs"]:
     signal.pause()
 sys.exit(play["exit_status"])
@@ -39,12 +41,16 @@ sys.exit(play["exit_status"])
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One run: what it prints, with the names of the files that it was given in place of `names`, and its end."""
+    """One run: what it prints, with the names of the files that it was given in place of `names`, and its end.
+
+    `endless` is printed behind the lines, again and again.
+    """
 
     lines: tuple[str, ...]
     exit_status: int = 0
     names: tuple[str, ...] = ("factory-data.bin", "provisioning.bin")
     read: str | None = None
+    endless: str = ""
     hangs: bool = False
     deaf: bool = False
 

@@ -1,6 +1,7 @@
 """A partner's script in a process of its own: ST's interface, ours, and every way in which a script can go wrong."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -186,6 +187,7 @@ async def test_our_own_interface_is_a_coroutine(desk: Desk) -> None:
         ("import os; os._exit(0)", PartnerFailed, "without a result"),
         ("import os; os.kill(os.getpid(), 9)", PartnerFailed, "without a result"),
         ("raise SystemExit(0)", PartnerFailed, "without a result"),
+        ("import os, sys; os.write(int(sys.argv[2]), b'[' * 60000); os._exit(0)", PartnerFailed, "without a result"),
         ("print('{\"ok\": true}'); return 'bad', 1", PartnerRefused, "bad"),
     ],
 )
@@ -206,6 +208,15 @@ async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
     ):
         with pytest.raises(PartnerUnusable, match=reason):
             await partner_script.check(desk.script(*lines), desk.recorded.append)
+
+
+async def test_a_script_that_prints_without_end_is_stopped(desk: Desk) -> None:
+    """With a board it has failed, and before the first board it cannot be used; the reason names the budget."""
+    endless = "while True: print('chatter' * 1000)"
+    with pytest.raises(PartnerFailed, match=re.escape(str(partner_script.BUDGET))):
+        await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {endless}"))
+    with pytest.raises(PartnerUnusable, match=re.escape(str(partner_script.BUDGET))):
+        await partner_script.check(desk.script(endless), desk.recorded.append)
 
 
 async def test_a_board_that_is_pulled_ends_its_script_at_once(desk: Desk) -> None:
