@@ -15,6 +15,12 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 from weakref import WeakKeyDictionary
 
+import structlog
+
+from station.adapters import orphans
+
+log = structlog.get_logger()
+
 T = TypeVar("T")
 
 SPAWNING_AT_ONCE = 2  # a spawn holds up the loop until the program is there: between two the other slots get their turn
@@ -93,11 +99,12 @@ class Child:
     It alone closes the two descriptors that it has, when the loop watches them no more.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], sign: int, output: int, budget: Budget) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], sign: int, output: int, mark: str, budget: Budget) -> None:
         self._process = process
         self._sign = sign
         self._output = output
         self._budget = budget
+        self._family = orphans.Family.begun(process.pid, mark, output)
         self._cutter = LineCutter()
         self._lines: deque[str] = deque()
         self._heard_size = self._heard_lines = 0
@@ -169,7 +176,9 @@ class Child:
             os.close(self._sign)
         # It is not yet reaped: until then nobody else gets its number.
         self._signal(signal.SIGKILL)  # what it left behind holds the pipe open, and may hold the probe
-        return self._process.wait()
+        status = self._process.wait()
+        self._family.end()
+        return status
 
     async def _stop(self, gone: asyncio.Event, patience: Patience) -> None:
         # Tasks for `asyncio.wait`, which end with this function.
@@ -197,11 +206,14 @@ class Child:
             await asyncio.sleep(DROPPING_EVERY)
 
     async def _emptied(self) -> None:
-        """Waits for the rest of the group, which a kill takes a moment to end; it holds what the process had open."""
-        with suppress(TimeoutError):
+        """Waits for the rest of the family, which a kill takes a moment to end; it holds what the process had open."""
+        try:
             async with asyncio.timeout(EMPTIED_WITHIN):
-                while self._group_lives():  # noqa: ASYNC110  the end of a group makes no event
+                while self._family.end() or self._group_lives():  # noqa: ASYNC110  the end of a group makes no event
                     await asyncio.sleep(POLLING)
+        except TimeoutError:
+            if orphans.are_adopted():  # else it may be dead, and init has not yet looked
+                log.warning("process.left_behind", pid=self._process.pid)
 
     def _group_lives(self) -> bool:
         with suppress(ProcessLookupError, PermissionError):  # macOS says the second of a zombie
@@ -217,8 +229,9 @@ class Child:
 
 def _spawn(
     command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int]
-) -> tuple[subprocess.Popen[bytes], int, int]:
-    """The process, a descriptor that is readable once it has ended, and that of its output."""
+) -> tuple[subprocess.Popen[bytes], int, int, str]:
+    """The process, a descriptor that is readable once it has ended, that of its output, and its mark."""
+    mark = orphans.new_mark()
     with ExitStack() as undo:
         output, printing = os.pipe()
         undo.callback(os.close, output)
@@ -228,7 +241,7 @@ def _spawn(
             # holds up the loop for 13 ms instead of 0.2.
             process = subprocess.Popen(
                 command,
-                env=environment,
+                env={**environment, orphans.MARK: mark} if mark else environment,
                 stdin=subprocess.DEVNULL,
                 stdout=printing,
                 stderr=subprocess.STDOUT,
@@ -242,7 +255,7 @@ def _spawn(
         undo.callback(process.kill)
         sign = os.pidfd_open(process.pid)
         undo.pop_all()
-    return process, sign, output
+    return process, sign, output, mark
 
 
 async def _readable(descriptor: int) -> None:

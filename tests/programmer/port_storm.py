@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import uvloop
 
-from station.adapters import tty
+from station.adapters import orphans, tty
 from station.adapters.child import Child, Patience
 
 PORTS, CHILDREN = 12, 4
@@ -63,11 +63,12 @@ async def storm(seconds: float) -> None:
     complaints: list[str] = []
     loop.set_exception_handler(lambda _, context: complaints.append(str(context)))
     done, until = Counter[str](), loop.time() + seconds
-    async with asyncio.TaskGroup() as group:
-        for _ in range(PORTS):
-            group.create_task(open_and_close(done, until))
-        for _ in range(CHILDREN):
-            group.create_task(start_and_end(done, until))
+    with orphans.adopted():
+        async with asyncio.TaskGroup() as group:
+            for _ in range(PORTS):
+                group.create_task(open_and_close(done, until))
+            for _ in range(CHILDREN):
+                group.create_task(start_and_end(done, until))
     assert complaints == []
     print(f"{done['ports']} ports beside {done['children']} children")  # noqa: T201  for whoever runs it
 

@@ -1,6 +1,7 @@
 """A partner's script in a process of its own: ST's interface, ours, and every way in which a script can go wrong."""
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters import partner_script, tty
+from station.adapters import orphans, partner_script, tty
 from station.adapters.partner_script import PartnerScript
 from station.faults.line import PartnerUnusable
 from station.faults.slot import PartnerFailed
@@ -217,6 +218,22 @@ async def test_a_script_that_prints_without_end_is_stopped(desk: Desk) -> None:
         await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {endless}"))
     with pytest.raises(PartnerUnusable, match=re.escape(str(partner_script.BUDGET))):
         await partner_script.check(desk.script(endless), desk.recorded.append)
+
+
+async def test_what_a_script_starts_out_of_its_group_is_stopped_with_it(desk: Desk) -> None:
+    """The station adopts it, whatever environment it was given."""
+    left = desk.folder / "left"
+    script = desk.script(
+        "import pathlib, subprocess",
+        "def Provisioning(provision_mode, header, port):",
+        "    started = subprocess.Popen(['sleep', '600'], start_new_session=True, env={})",
+        f"    pathlib.Path({str(left)!r}).write_text(str(started.pid))",
+        "    return '', 0",
+    )
+    with orphans.adopted():
+        await desk.run(script)
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(left.read_text()), 0)
 
 
 async def test_a_board_that_is_pulled_ends_its_script_at_once(desk: Desk) -> None:
