@@ -12,7 +12,7 @@ from typing import NoReturn
 import typer
 import uvloop
 
-from station import trust_files
+from station import plain_files, trust_files
 from station.adapters import logs, orphans, partner_script
 from station.adapters.hotplug import links
 from station.batch import Batch, Outcome, slot_name
@@ -83,7 +83,7 @@ def _work(typed: Typed) -> int:
 
 
 def _source(planned: Plan, *, verbose: bool) -> sources.Source:
-    json, binary = (path.read_bytes() if path else None for path in (planned.json, planned.binary))
+    json, binary = (plain_files.read_stream(path) if path else None for path in (planned.json, planned.binary))
     try:
         return sources.read(json=json, binary=binary, verbose=verbose)
     except Fault as exc:
