@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from station import plain_files
 from station.problems import ConfigurationInvalid, Problem, problems_of
 
 PREFIX = "STATION__"
@@ -154,7 +155,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
 def read_toml(path: Path) -> dict[str, object]:
     """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(plain_files.read(path).decode())
     except OSError as exc:
         raise ConfigurationInvalid([Problem(path, "", f"cannot be read: {exc.strerror}")]) from exc
     except UnicodeDecodeError as exc:

@@ -11,7 +11,7 @@ from typing import Self
 import structlog
 
 from station import control
-from station.adapters import partner_script, resources
+from station.adapters import orphans, partner_script, resources
 from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
@@ -50,6 +50,11 @@ async def run(config: Config, recipe: Recipe | Laboratory) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with orphans.adopted():
+        await _serve(config, recipe, stop)
+
+
+async def _serve(config: Config, recipe: Recipe | Laboratory, stop: asyncio.Event) -> None:
     async with Station.opened(config, recipe) as station:
         log.info("station.started", station=config.station.name, recipe=recipe.name, slots=len(station.slots))
         await station.serve(stop)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from station import recipe_files, trust_files
+from station import plain_files, recipe_files, trust_files
 from station.commissioner import Commissioner
 from station.config import FilePath
 from station.domain.coprocessor import WirelessStack
@@ -73,7 +73,7 @@ def load(path: Path) -> Laboratory:
 
 
 def _data(table: FactoryDataTable) -> FactoryData:
-    json, binary = (file.read_bytes() if file else None for file in (table.json_file, table.binary))
+    json, binary = (plain_files.read(file) if file else None for file in (table.json_file, table.binary))
     data = sources.read(json=json, binary=binary).data
     sources.check_whole(data, certified=True)
     return data

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, ValidationError
 
-from station import trust_files
+from station import plain_files, trust_files
 from station.commissioner import Commissioner
 from station.config import read_toml
 from station.domain.coprocessor import WirelessStack
@@ -109,7 +109,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     )
     return Recipe(
         name=file.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(plain_files.read(path)).hexdigest(),
         product=_product(product, declaration()),
         vendor_id=product.vendor_id,
         product_id=product.product_id,
@@ -225,14 +225,14 @@ def _check_product(product: ProductTable) -> None:
 
 
 def _bytes(path: Path) -> bytes:
-    content = path.read_bytes()
+    content = plain_files.read(path)
     if not content:
         raise ValueError(f"{path} is empty")
     return content
 
 
 def _certificate(path: Path) -> bytes:
-    content = path.read_bytes()
+    content = plain_files.read(path)
     try:
         loaded = x509.load_pem_x509_certificate(content)
     except ValueError:
@@ -264,7 +264,7 @@ def _named(manifest: Manifest, name: str) -> ImageTable:
 def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
     """The image, read and held against its manifest and the memory map; `ValueError` with all that is wrong with it."""
     table = _named(manifest, name)
-    image = Image(name, table.file.read_bytes(), table.load_address, table.version)
+    image = Image(name, plain_files.read(table.file), table.load_address, table.version)
     if mistakes := list(_image_mistakes(image, table, kind, key_storage)):
         raise ValueError(*mistakes)
     return image
@@ -289,7 +289,8 @@ def _image_mistakes(image: Image, table: ImageTable, kind: str, key_storage: Key
 
 def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> WirelessStack:
     """The stack, read and held against its SHA-256 and the memory map; `ValueError` with all that is wrong with it."""
-    stack = WirelessStack(table.file.name, table.file.read_bytes(), table.address, table.version, table.smallest_fus)
+    content = plain_files.read(table.file)
+    stack = WirelessStack(table.file.name, content, table.address, table.version, table.smallest_fus)
     mistakes = list(stack_mistakes(stack, others))
     if stack.sha256 != table.sha256:
         mistakes.append(f"{table.file} has SHA-256 {stack.sha256}, the recipe says {table.sha256}")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from station import plain_files
 from station.faults.line import TrustUnreadable
 from station.matter.trust import TrustStore
 
@@ -20,6 +21,7 @@ def load(folder: Path) -> TrustStore:
 
 def _files(folder: Path) -> dict[str, bytes]:
     try:
-        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS}
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+        return {path.name: plain_files.read(path) for path in paths}
     except OSError as exc:
         raise TrustUnreadable(f"{exc.filename}: {exc.strerror}") from exc

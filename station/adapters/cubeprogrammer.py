@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
+from station import plain_files
 from station.adapters.cubeprogrammer_fus import FUS
 from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, lacking_in
 from station.adapters.cubeprogrammer_run import UNDER_RESET, Installation, Probe, Run, is_external
@@ -141,7 +142,12 @@ class _Progress:
 
     async def read(self, region: Region) -> bytes:
         planned = await self._prove(region)
-        content = planned.path.read_bytes() if planned.path.exists() else b""
+        try:
+            content = plain_files.read(planned.path, region.size, follow_links=False)
+        except FileNotFoundError:
+            content = b""
+        except OSError as exc:  # the programmer has made it, whatever it is
+            raise ProgrammerUnproven(planned.name, f"a file: what it left {exc.strerror}") from exc
         if lack := lacking_in(region, content):
             raise ProgrammerUnproven(planned.name, lack)
         return content

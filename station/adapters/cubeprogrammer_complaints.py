@@ -19,7 +19,8 @@ from station.faults.unit import (
 )
 
 LONGEST_SHOWN = 300  # characters of a line in a fault or a record
-_BYTES_COMPARED = re.compile(r"\(byte = .*?\)", re.IGNORECASE)
+_ADDRESS = re.compile(r"address 0x([0-9A-F]{1,8})", re.IGNORECASE)
+_BYTES_COMPARED = re.compile(r"\(byte = [^)]*\)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Complaint:
     @property
     def mismatch(self) -> int:
         """The address where flash differs; the file's own where the line names none."""
-        found = re.search(r"address 0x([0-9A-F]+)", self.line, re.IGNORECASE)
+        found = _ADDRESS.search(self.line)
         return int(found[1], 16) if found else self.address
 
 
@@ -49,7 +50,7 @@ _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
     (r"DEV_TARGET_RESET_ERR|unable to reset", lambda said: TargetNotReset(said.probe)),
     (r"DEV_TARGET_CMD_ERR", lambda said: TargetRefused(said.probe)),
     (r"no stm32 target found|unable to get core id", lambda said: TargetNotFound(said.probe)),
-    (r"connection to device .* is lost", lambda said: TargetNotFound(said.probe)),
+    (r"connection to device .{0,40} is lost", lambda said: TargetNotFound(said.probe)),
     (r"not authentic", lambda said: StackImageRefused(said.line)),
     (r"FUS_STATE_ERR|FUS is not in IDLE|FUS_NOT_RUNNING|FUS_ERROR\b", lambda said: FUSNotReady(said.line)),
     (
@@ -57,9 +58,9 @@ _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
         lambda said: ProgrammerFailed(said.exit_status, said.line),
     ),
     (r"data mismatch|download verification failed", lambda said: FlashMismatch(said.mismatch)),
-    (r"failed to erase|erasing sector .* failed|erase operation failed", lambda said: FlashEraseFailed(said.line)),
+    (r"failed to erase|erasing sector .{0,80} failed|erase operation failed", lambda said: FlashEraseFailed(said.line)),
     (r"flash loader cannot be loaded|verify flash protection", lambda said: FlashEraseFailed(said.line)),
-    (r"failed to download|write failed at|downloading .* failed", lambda said: FlashWriteFailed(said.line)),
+    (r"failed to download|write failed at|downloading .{0,80} failed", lambda said: FlashWriteFailed(said.line)),
     (r"data read failed|read operation failed", lambda said: FlashReadFailed(said.line)),
     (r"", lambda said: ProgrammerFailed(said.exit_status, said.line)),
 )
@@ -75,7 +76,7 @@ def is_complaint(text: str) -> bool:
 
 def goes_on(complaint: str) -> bool:
     """Whether the text of this error stands on the next line, as 2.21 prints it."""
-    return bool(_ERROR_ALONE.search(complaint))
+    return len(complaint) < LONGEST_SHOWN and bool(_ERROR_ALONE.search(complaint))
 
 
 def fault_of(complaints: Iterable[str], probe: str, exit_status: int, address: int) -> Fault | None:

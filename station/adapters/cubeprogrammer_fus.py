@@ -40,7 +40,10 @@ class FUS:
             within = self._deadlines.upgrade_within
             try:
                 async with self._probe.connected(UNDER_RESET, arguments) as run:
-                    await run.until_end(within, idle_within=within)  # it says nothing while FUS is at work
+                    try:
+                        await run.until_end(within, idle_within=within)  # it says nothing while FUS is at work
+                    except ProgrammerUnproven as unproven:
+                        return unproven
                     return run.fault or _missing(run.transcript, UPGRADED)
             except ProgrammerStuck as stuck:
                 return stuck

@@ -18,6 +18,7 @@ from station.faults.unit import TargetWrong
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
 INTERNAL_BASE, INTERNAL_SECTOR = 0x08000000, 0x1000  # RM0434 section 3.3.1: pages of 4 KB
 EXTERNAL_BASE, EXTERNAL_SECTOR = 0x90000000, 0x10000  # S25FL128S: sectors of 64 KB
+MOST_COMPLAINTS = 200  # each is held against each row; a run that fails has a dozen
 
 
 # --- evidence --------------------------------------------------------------------------------------------------------
@@ -92,16 +93,19 @@ def lacking_in(region: Region, content: bytes) -> str | None:
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 _BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
-_FIELD = re.compile(r"(?P<name>[A-Z][\w -]*?)\s*:[\s:]*(?P<value>.*)", re.IGNORECASE)
+_NAME = re.compile(r"[A-Z][\w -]*", re.IGNORECASE)  # of a field: what stands before its first colon
+_BEFORE_VALUE = re.compile(r"[\s:]*")
 _HEADER = frozenset({"ST-LINK FW", "Voltage", "Device ID", "Revision ID", "BL Version"})
 _SAYS_NOTHING = frozenset({"Opening and parsing file", "Log output file", "Size", "Bank"})
-_VALUE = re.compile(r"0x([0-9A-F]+)\b", re.IGNORECASE)
-_VOLTS = re.compile(r"(\d+)[.,](\d+)")  # some locales write a comma
-_WORDS = re.compile(r"0x([0-9A-F]{8})\s*:((?:\s*\b[0-9A-F]{8}\b)+)\s*", re.IGNORECASE)
+_VALUE = re.compile(r"0x([0-9A-F]{1,8})\b", re.IGNORECASE)
+_VOLTS = re.compile(r"(\d{1,3})[.,](\d{1,6})")  # some locales write a comma
+_PLACE = re.compile(r"0x([0-9A-F]{8})\s*:", re.IGNORECASE)
+_DUMPED = re.compile(r"[\s0-9A-F]*", re.IGNORECASE)  # also what a cut has left of it
+_WORD = re.compile(r"[0-9A-F]{8}", re.IGNORECASE)
 _SENTENCE = re.compile(
-    r"(?P<version>STM32CubeProgrammer v(?P<number>\S+))"
+    r"(?P<version>STM32CubeProgrammer v(?P<number>\S{1,40}))"
     r"|(?P<second_attempt>2nd connect tentative)"
-    r"|(?P<erasing>Erasing (?P<memory>internal|external) memory sectors? \[?(?P<first>\d+)(?: (?P<last>\d+))?)"
+    r"|(?P<erasing>Erasing (?P<memory>internal|external) memory sectors? \[?(?P<first>\d{1,9})(?: (?P<last>\d{1,9}))?)"
     r"|(?P<complete>File download complete)"
     r"|(?P<verified>Download verified successfully)"
     r"|(?P<uploading>UPLOADING(?! OPTION BYTES))"
@@ -120,8 +124,27 @@ _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
 
 def is_memory_dump(line: str) -> bool:
     """Whether the line shows what stands in memory, where that is neither UID nor versions."""
-    words = _WORDS.fullmatch(line.strip())
-    return words is not None and int(words[1], 16) not in _SHOWN
+    text = line.strip()
+    place = _PLACE.match(text)
+    return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
+
+
+def _memory_in(text: str) -> tuple[int, bytes] | None:
+    """An address and what stands there, as the line shows it in words; None where it shows no such thing."""
+    place = _PLACE.match(text)
+    words = text[place.end() :].split() if place else []
+    if place is None or not words or not all(map(_WORD.fullmatch, words)):
+        return None
+    return int(place[1], 16), _in_memory_order(words)
+
+
+def _field_in(text: str) -> tuple[str, str] | None:
+    """Name and value of a line of the form "name : value"; None where it is no such line."""
+    name, colon, rest = text.partition(":")
+    name = name.rstrip()
+    if not colon or not _NAME.fullmatch(name):
+        return None
+    return name, _BEFORE_VALUE.sub("", rest, count=1)
 
 
 class Transcript:
@@ -146,15 +169,16 @@ class Transcript:
         self._last_line = text
         if self.complaints and goes_on(self.complaints[-1]):
             self.complaints[-1] += f" {text}"
-        named = _FIELD.fullmatch(text)
-        if named and self._field(named["name"], named["value"]):
+        named = _field_in(text)
+        if named and self._field(*named):
             return
         if is_complaint(text):
             self.complaints.append(text)
-        elif named and (value := _VALUE.match(named["value"])):
-            self.option_bytes[named["name"]] = int(value[1], 16)
-        elif words := _WORDS.fullmatch(text):
-            self.words[int(words[1], 16)] = _in_memory_order(words[2].split())
+            del self.complaints[MOST_COMPLAINTS:]
+        elif named and (value := _VALUE.match(named[1])):
+            self.option_bytes[named[0]] = int(value[1], 16)
+        elif memory := _memory_in(text):
+            self.words.update([memory])
         elif said := _SENTENCE.search(text):
             self._sentence(said)
 

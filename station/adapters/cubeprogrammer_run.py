@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from station.adapters import probe_lock
-from station.adapters.child import Child, Patience
+from station.adapters.child import Budget, Child, OverBudget, Patience
 from station.adapters.cubeprogrammer_complaints import redacted
 from station.adapters.cubeprogrammer_output import EXTERNAL_BASE, Transcript, is_memory_dump
 from station.adapters.secret_files import SecretFiles
@@ -51,6 +51,7 @@ class Deadlines:
     probe_within: float = 60.0  # for a programmer that outlived its daemon
     retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
+    output: Budget = Budget()  # noqa: RUF009  the same; not of time, but what ends a run as well
 
     def of(self, action: Write | Region) -> float:
         base = self.external_within if is_external(action) else self.internal_within
@@ -136,6 +137,7 @@ class Probe:
                     gone=self._gone,
                     patience=self._deadlines.patience,
                     inherited=[lock],
+                    budget=self._deadlines.output,
                 )
                 recording.end = "stopped at its start"
                 try:
@@ -196,7 +198,10 @@ class Run:
 
     async def _read_on(self, idle_within: float) -> None:
         # A line at hand needs no deadline, which costs more than the line.
-        line = await (self._child.line() if self._child.has_line else self._next_line(idle_within))
+        try:
+            line = await (self._child.line() if self._child.has_line else self._next_line(idle_within))
+        except OverBudget as exc:
+            raise ProgrammerUnproven("run", f"its end: {exc}") from exc
         if line is not None:
             self.transcript.feed(line)
             self._recording.take(line)

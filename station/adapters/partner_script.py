@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.adapters.child import Child, Patience
+from station.adapters.child import Budget, Child, OverBudget, Patience
 from station.faults.line import PartnerUnusable
 from station.faults.resources import named, no_process
 from station.faults.slot import PartnerFailed
@@ -25,6 +25,7 @@ CHECKED_WITHIN = 30.0  # imports of a script may be large
 LARGEST_RESULT = 1 << 16
 LONGEST_MESSAGE = 200
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # ST's scripts colour what they return
+BUDGET = Budget(size=16 << 20, lines=100_000)  # a script may tell its user more than a programmer does
 PATIENCE = Patience(interrupted=1.0, terminated=1.0)  # a script has no transfer that a kill could tear
 STATION = Path(__file__).parents[2]  # the folder from which `station` is imported
 
@@ -63,6 +64,8 @@ class PartnerScript:
                 return await _run(self.script, arguments, self.gone, self.record)
         except TimeoutError as exc:
             raise PartnerStuck(self.within) from exc
+        except OverBudget as exc:
+            raise PartnerFailed(str(exc)) from exc
 
 
 async def check(script: Path, record: Callable[[str], None]) -> str:
@@ -72,6 +75,8 @@ async def check(script: Path, record: Callable[[str], None]) -> str:
             outcome = await _run(script, (), asyncio.Event(), record)
     except TimeoutError as exc:
         raise PartnerUnusable(script.name, f"it is not loaded within {CHECKED_WITHIN:g} s") from exc
+    except OverBudget as exc:
+        raise PartnerUnusable(script.name, str(exc)) from exc
     match outcome:
         case {"ok": True, "message": str(name)}:
             return name
@@ -90,7 +95,7 @@ async def _run(script: Path, arguments: Sequence[str], gone: asyncio.Event, reco
     lines = [f"started: {shlex.join(command[4:])}"]
     try:
         async with Child.started(
-            command, environment=_environment(), gone=gone, patience=PATIENCE, inherited=[writable]
+            command, environment=_environment(), gone=gone, patience=PATIENCE, inherited=[writable], budget=BUDGET
         ) as child:
             async for line in child.lines():
                 lines.append(line)
@@ -115,7 +120,7 @@ def _environment() -> dict[str, str]:
 def _result(readable: int) -> object:
     try:
         return json.loads(os.read(readable, LARGEST_RESULT))
-    except (BlockingIOError, ValueError):
+    except (BlockingIOError, ValueError, RecursionError):  # the last of brackets without end
         return None
 
 

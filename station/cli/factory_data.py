@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from station.cli.inputs import read_file
 from station.cli.private_file import write_private
 from station.faults.line import FactoryDataInvalid
 from station.matter import device_information, factory_data, factory_data_json
@@ -26,7 +27,7 @@ def build(
     lenient: Annotated[bool, typer.Option("--lenient", help="Pass over unknown names, as ST's tool does.")] = False,
 ) -> None:
     """Build the bytes for 0x901C0000 from ST's JSON."""
-    reading = factory_data_json.read(source.read_bytes(), lenient=lenient)
+    reading = factory_data_json.read(read_file(source), lenient=lenient)
     for warning in reading.warnings:
         typer.echo(f"{source}: {warning}; passed over", err=True)
     for mistake in reading.mistakes:
@@ -53,7 +54,7 @@ def show(
 ) -> None:
     """Show a block, a dump of its region, or a dump of the whole external flash from 0x90000000."""
     try:
-        data = factory_data.decode(source.read_bytes())
+        data = factory_data.decode(read_file(source))
     except FactoryDataInvalid as exc:
         typer.echo(f"{source}: {exc.place}: {exc.reason}", err=True)
         typer.echo("A block, or a dump from 0x901C0000 or 0x90000000, is expected.", err=True)

@@ -12,8 +12,8 @@ from typing import NoReturn
 import typer
 import uvloop
 
-from station import trust_files
-from station.adapters import logs, partner_script
+from station import plain_files, trust_files
+from station.adapters import logs, orphans, partner_script
 from station.adapters.hotplug import links
 from station.batch import Batch, Outcome, slot_name
 from station.cli.privacy import keep_private
@@ -76,7 +76,7 @@ def _work(typed: Typed) -> int:
         return DONE
     state = typed.state or _state_folder()
     keep_private()
-    with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False):
+    with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False), orphans.adopted():
         outcomes = uvloop.run(_judged(work, found, state, typed.devices.absolute(), boards))
     if typed.keep:
         _keep(planned, outcomes)
@@ -84,7 +84,7 @@ def _work(typed: Typed) -> int:
 
 
 def _source(planned: Plan, *, verbose: bool) -> sources.Source:
-    json, binary = (path.read_bytes() if path else None for path in (planned.json, planned.binary))
+    json, binary = (plain_files.read_stream(path) if path else None for path in (planned.json, planned.binary))
     try:
         return sources.read(json=json, binary=binary, verbose=verbose)
     except Fault as exc:
@@ -106,7 +106,8 @@ def _checked(typed: Typed, planned: Plan, data: FactoryData, commissioner: Commi
             given.check(datetime.now(UTC))
             return given
         assert planned.script is not None  # a plan for provisioning has one
-        entry = asyncio.run(partner_script.check(planned.script, lambda _: None))
+        with orphans.adopted():
+            entry = asyncio.run(partner_script.check(planned.script, lambda _: None))
         _say(f"script: {planned.script}, {entry}")
         return recipe(planned, data, commissioner, typed.script_within)
     except Fault as exc:

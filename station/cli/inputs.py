@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from station import plain_files
 from station.faults.line import TrustUnreadable
 from station.matter.passcode import Passcode
 from station.matter.pem import PEMInvalid, der_of
@@ -36,7 +37,7 @@ def unusable(file: Path, place: str, text: str) -> typer.Exit:
 
 def read_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return plain_files.read_stream(path)
     except OSError as exc:
         raise unusable(path, "", f"cannot be read: {exc.strerror}. Check its name and its permissions.") from exc
 
@@ -96,7 +97,7 @@ def _certificates(folder: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for path in paths:
         try:
-            found[str(path)] = path.read_bytes()
+            found[str(path)] = plain_files.read(path)
         except OSError as exc:
             typer.echo(f"left out of the trust store: {path}: {exc.strerror}", err=True)
     return found

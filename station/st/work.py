@@ -2,6 +2,7 @@
 
 import hashlib
 
+from station import plain_files
 from station.commissioner import Commissioner
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import GivenIdentity, Lot
@@ -95,7 +96,7 @@ def _check_provisionable(plan: Plan, data: FactoryData) -> None:
 
 
 def _image(placed: Placed, *, operational: bool) -> Image:
-    image = Image(placed.path.name, placed.path.read_bytes(), placed.address, "")
+    image = Image(placed.path.name, plain_files.read(placed.path), placed.address, "")
     wrong = application_mistakes if operational else vector_table_mistakes
     if mistakes := list(wrong(str(placed.path), image.content, image.region)):
         raise UsageInvalid(mistakes)
@@ -107,7 +108,7 @@ def _stack(plan: Plan, *images: Image) -> WirelessStack | None:
     placed = plan.coprocessor
     if placed is None:
         return None
-    stack = WirelessStack(placed.path.name, placed.path.read_bytes(), placed.address)
+    stack = WirelessStack(placed.path.name, plain_files.read(placed.path), placed.address)
     if mistakes := list(stack_mistakes(stack, {image.name: image.region for image in images})):
         raise UsageInvalid(mistakes)
     return stack

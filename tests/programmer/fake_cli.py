@@ -27,10 +27,17 @@ for index, word in enumerate(sys.argv):
     if word == "-u" and play["read"] is not None:
         with open(sys.argv[index + 3], "wb") as file:
             file.write(bytes.fromhex(play["read"]))
+    if word == "-u" and play["leaves"]:
+        path = sys.argv[index + 3]
+        leave = dict(pipe=os.mkfifo, folder=os.mkdir, link=lambda path: os.symlink(__file__, path))
+        leave.update(device=lambda path: os.symlink("/dev/zero", path), much=lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 1 << 40))
+        leave[play["leaves"]](path)
 for line in play["lines"]:
     for path, name in zip(written, play["names"]):
         line = line.replace(name, os.path.basename(path))
     print(line, flush=True)
+while play["endless"]:
+    print(play["endless"])
 while play["hangs"]:
     signal.pause()
 sys.exit(play["exit_status"])
@@ -39,12 +46,17 @@ sys.exit(play["exit_status"])
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One run: what it prints, with the names of the files that it was given in place of `names`, and its end."""
+    """One run: what it prints, with the names of the files that it was given in place of `names`, and its end.
+
+    It reads `read` into the file that it is asked for, or `leaves` something else in that place. `endless` is printed behind the lines, again and again.
+    """
 
     lines: tuple[str, ...]
     exit_status: int = 0
     names: tuple[str, ...] = ("factory-data.bin", "provisioning.bin")
     read: str | None = None
+    leaves: str = ""
+    endless: str = ""
     hangs: bool = False
     deaf: bool = False
 

@@ -11,20 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.child import LONGEST_LINE, Child, LineCutter, Patience
+from station.adapters.child import LONGEST_LINE, READ_AT_ONCE, Budget, Child, LineCutter, OverBudget, Patience
 
 NEVER = 1000.0  # far beyond the timeout of a test: what ends before has not waited for it
 DEAF = "trap '' INT TERM; echo ready; while :; do sleep 1000; done"
 
 
 def started(
-    *command: str, gone: asyncio.Event | None = None, patience: Patience | None = None
+    *command: str,
+    gone: asyncio.Event | None = None,
+    patience: Patience | None = None,
+    budget: Budget = Budget(),  # noqa: B008  frozen
 ) -> AbstractAsyncContextManager[Child]:
     return Child.started(
         command,
         environment={"PATH": os.environ["PATH"]},
         gone=gone or asyncio.Event(),
         patience=patience or Patience(NEVER, NEVER),
+        budget=budget,
     )
 
 
@@ -75,14 +79,24 @@ def test_lines_are_the_same_in_whatever_pieces_they_come(size: int) -> None:
     assert lines == LINES
 
 
-def test_a_line_without_end_is_cut_and_no_sentence_is_lost_in_the_cut() -> None:
-    """Memory is bounded, and what stood across the cut is whole in the next line."""
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("size", [1, 1000, 1 << 20])
+def test_a_long_line_is_cut_and_no_sentence_is_lost_in_the_cut(size: int, end: bytes) -> None:
+    """Each piece is short, in whatever sizes the line comes; what stood across a cut is whole in the next piece."""
     cutter = LineCutter()
     sentence = b"Error: it stands across the cut"
-    lines = cutter.feed(b"x" * (LONGEST_LINE - 10) + sentence[:20])
-    lines += cutter.feed(sentence[20:] + b"y" * LONGEST_LINE) + cutter.rest()
+    line = b"x" * (LONGEST_LINE - 10) + sentence + b"y" * 3 * LONGEST_LINE + end
+    pieces = [line[start : start + size] for start in range(0, len(line), size)]
+    lines = [piece for data in pieces for piece in cutter.feed(data)] + cutter.rest()
     assert any(sentence.decode() in line for line in lines)
-    assert max(map(len, lines)) < 3 * LONGEST_LINE
+    assert len(lines) == 5
+    assert max(map(len, lines)) == LONGEST_LINE
+
+
+def test_a_line_of_the_greatest_length_is_whole() -> None:
+    """One byte more makes two."""
+    assert LineCutter().feed(b"x" * LONGEST_LINE + b"\n") == ["x" * LONGEST_LINE]
+    assert len(LineCutter().feed(b"x" * (LONGEST_LINE + 1) + b"\n")) == 2
 
 
 async def test_a_process_is_heard_to_its_last_line() -> None:
@@ -96,12 +110,51 @@ async def test_a_process_is_heard_to_its_last_line() -> None:
 
 async def test_a_lot_of_output_is_drained() -> None:
     """A full pipe would stop the process for ever."""
-    async with started(sys.executable, "-IS", "-c", "for n in range(200000): print('line', n)") as child:
+    budget = Budget(size=1 << 30, lines=200_000)
+    async with started(sys.executable, "-IS", "-c", "for n in range(200000): print('line', n)", budget=budget) as child:
         count = 0
         async for line in child.lines():
             assert line == f"line {count}"
             count += 1
         assert (count, await child.ended()) == (200000, 0)
+
+
+@pytest.mark.parametrize("budget", [Budget(size=10_000), Budget(lines=100)], ids=["size", "lines"])
+async def test_a_process_may_print_no_more_than_its_budget(budget: Budget) -> None:
+    """What is over it is not heard, and the process is stopped."""
+    async with started("yes", "a line of output", budget=budget) as child:
+        with pytest.raises(OverBudget, match=str(budget)):
+            await printed(child)
+        with pytest.raises(OverBudget):
+            await child.line()
+    assert child.status == -signal.SIGINT
+
+
+async def test_a_process_that_prints_without_end_ends_what_it_is_at() -> None:
+    """Its output is dropped while it is being stopped: with a full pipe it would wait for a reader, and be killed."""
+    script = "import signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('ready', flush=True)\nfor _ in range(5000): print('x' * 100)\nsys.exit(44)"
+    async with started(sys.executable, "-ISu", "-c", script) as child:
+        assert await child.line() == "ready"
+    assert child.status == 44
+
+
+async def test_output_without_end_leaves_the_loop_its_turns() -> None:
+    """Each turn costs one short read; whoever waits for the loop meanwhile waits for no more than that."""
+    turns = 0
+
+    async def counts() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(counts())
+    budget = Budget(size=4 << 20, lines=1 << 30)
+    async with started("yes", budget=budget) as child:
+        with pytest.raises(OverBudget):
+            await printed(child)
+    counting.cancel()
+    assert turns >= budget.size // READ_AT_ONCE
 
 
 async def test_a_process_has_no_input() -> None:

@@ -379,6 +379,24 @@ def test_a_deadline_grows_with_the_size() -> None:
     assert deadlines.slowed().of(Region(0x08000000, 20480)) == 20 + 8
 
 
+@pytest.mark.parametrize(
+    ("leaves", "missing"),
+    [
+        ("pipe", "is not a regular file"),
+        ("folder", "is not a regular file"),
+        ("link", "is not a regular file"),
+        ("device", "is not a regular file"),
+        ("much", "has more than 16384 bytes"),
+        ("", "16384 bytes, there are 0"),
+    ],
+)
+async def test_what_was_read_is_a_file_of_its_size_or_no_proof(bench: Bench, leaves: str, missing: str) -> None:
+    """A pipe that nobody writes to would hold up every slot, and a link could lead anywhere."""
+    bench.fake.plays(Play(READ_WRITE, leaves=leaves))
+    with pytest.raises(ProgrammerUnproven, match=missing):
+        await bench.reads_and_writes()
+
+
 async def test_a_board_that_is_pulled_takes_its_programmer_along(bench: Bench) -> None:
     """A cancelled attempt does not wait for a deaf programmer whose probe is gone."""
     bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True, deaf=True))

@@ -1,6 +1,8 @@
 """A partner's script in a process of its own: ST's interface, ours, and every way in which a script can go wrong."""
 
 import asyncio
+import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters import partner_script, tty
+from station.adapters import orphans, partner_script, tty
 from station.adapters.partner_script import PartnerScript
 from station.faults.line import PartnerUnusable
 from station.faults.slot import PartnerFailed
@@ -186,6 +188,7 @@ async def test_our_own_interface_is_a_coroutine(desk: Desk) -> None:
         ("import os; os._exit(0)", PartnerFailed, "without a result"),
         ("import os; os.kill(os.getpid(), 9)", PartnerFailed, "without a result"),
         ("raise SystemExit(0)", PartnerFailed, "without a result"),
+        ("import os, sys; os.write(int(sys.argv[2]), b'[' * 60000); os._exit(0)", PartnerFailed, "without a result"),
         ("print('{\"ok\": true}'); return 'bad', 1", PartnerRefused, "bad"),
     ],
 )
@@ -206,6 +209,31 @@ async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
     ):
         with pytest.raises(PartnerUnusable, match=reason):
             await partner_script.check(desk.script(*lines), desk.recorded.append)
+
+
+async def test_a_script_that_prints_without_end_is_stopped(desk: Desk) -> None:
+    """With a board it has failed, and before the first board it cannot be used; the reason names the budget."""
+    endless = "while True: print('chatter' * 1000)"
+    with pytest.raises(PartnerFailed, match=re.escape(str(partner_script.BUDGET))):
+        await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {endless}"))
+    with pytest.raises(PartnerUnusable, match=re.escape(str(partner_script.BUDGET))):
+        await partner_script.check(desk.script(endless), desk.recorded.append)
+
+
+async def test_what_a_script_starts_out_of_its_group_is_stopped_with_it(desk: Desk) -> None:
+    """The station adopts it, whatever environment it was given."""
+    left = desk.folder / "left"
+    script = desk.script(
+        "import pathlib, subprocess",
+        "def Provisioning(provision_mode, header, port):",
+        "    started = subprocess.Popen(['sleep', '600'], start_new_session=True, env={})",
+        f"    pathlib.Path({str(left)!r}).write_text(str(started.pid))",
+        "    return '', 0",
+    )
+    with orphans.adopted():
+        await desk.run(script)
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(left.read_text()), 0)
 
 
 async def test_a_board_that_is_pulled_ends_its_script_at_once(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import structlog
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from station import plain_files
 from station.faults.line import PKIFileUnusable
 
 EXPIRES_SOON = timedelta(days=30)
@@ -56,7 +57,7 @@ def check_station_certificate(path: Path) -> None:
 
 def _check_readable(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return plain_files.read(path)
     except OSError as exc:
         raise PKIFileUnusable(str(path), f"cannot be read: {exc.strerror}") from exc
 

@@ -1,0 +1,79 @@
+"""Every descriptor has one owner, which alone closes it, once: another's number is never closed in passing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 60.0  # seconds beyond those of the storm, on a machine that is busy with other tests
+
+# Writes down each number that this process closes without having it.
+WATCHED_CLOSE = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static pid_t watched;
+
+__attribute__((constructor)) static void begin(void) { watched = getpid(); }
+
+int close(int number)
+{
+    long result = syscall(SYS_close, number);
+    int error = errno;
+    if (result != 0 && error == EBADF && getpid() == watched) {
+        int report = open(getenv("CLOSED_TWICE"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dprintf(report, "%d\n", number);
+        syscall(SYS_close, report);
+    }
+    errno = error;
+    return (int)result;
+}
+"""
+
+
+def storm(seconds: float, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Twelve ports that are opened and closed beside four children."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.programmer.port_storm", str(seconds)],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        timeout=seconds + DEADLINE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_children_close_no_port() -> None:
+    """The pipe of a child was closed by the loop and again by Python; a port that got its number in between was gone."""
+    done = storm(2)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.line
+def test_no_descriptor_is_closed_twice(tmp_path: Path) -> None:
+    """Whoever has got its number by then: most often nobody, and nobody notices."""
+    source, library, report = (tmp_path / name for name in ("close.c", "close.so", "report"))
+    source.write_text(WATCHED_CLOSE)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source], check=True)
+    report.touch()
+    done = storm(0.5, {"LD_PRELOAD": str(library), "CLOSED_TWICE": str(report)})
+    assert report.read_text() == ""
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.line
+@pytest.mark.timeout(120)
+def test_children_close_no_port_in_a_long_time() -> None:
+    """Twenty seconds: the process was aborted, or was busy for ever with a number that its loop still watched."""
+    done = storm(20)
+    assert done.returncode == 0, done.stderr[-2000:]

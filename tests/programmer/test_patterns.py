@@ -1,0 +1,149 @@
+"""No line, however it was made up, costs a pattern more than its length. All patterns that read what a process prints are found by themselves."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from station.adapters import child, cubeprogrammer_complaints, cubeprogrammer_output, partner_script
+from station.adapters.child import LineCutter
+from tests.programmer.transcripts import heard
+
+MODULES = (child, cubeprogrammer_complaints, cubeprogrammer_output, partner_script)
+SHORT, GROWTH = 512, 16
+MEASURED = 50e-6  # seconds of the processor; less is not to be told from nothing
+# What takes the square of the length grows by 256. Sixteen times the input may take 64 times as long.
+ALLOWED = 4 * GROWTH
+
+REPEATED = (
+    " ",
+    "1",
+    "A",
+    ":",
+    "=",
+    "%",
+    "Error:",
+    "error",
+    "(byte = ",
+    "0x12345678 : ",
+    "DEADBEEF ",
+    "DEADBEEF   ",
+    "\x1b[",
+    "\x1b[1;",
+)
+AROUND = (("", ""), ("A", "B"), ("0x", "X"), ("", "X"), ("0x12345678 :", "X"), ("Error", "X"), ("\x1b[", "\n"))
+
+
+def strings_in(value: object) -> Iterator[str]:
+    """Patterns that stand as text in a table."""
+    match value:
+        case str():
+            yield value
+        case tuple():
+            for each in value:
+                yield from strings_in(each)
+
+
+def patterns() -> list[tuple[str, re.Pattern[str]]]:
+    found = []
+    for module in MODULES:
+        for name, value in vars(module).items():
+            if isinstance(value, re.Pattern):
+                text = value.pattern if isinstance(value.pattern, str) else value.pattern.decode("latin-1")
+                found.append(
+                    (f"{module.__name__.rpartition('.')[2]}.{name}", re.compile(text, value.flags & re.IGNORECASE))
+                )
+            elif isinstance(value, tuple):
+                where = f"{module.__name__.rpartition('.')[2]}.{name}"
+                found += [(f"{where} {text}", re.compile(text, re.IGNORECASE)) for text in strings_in(value)]
+    return found
+
+
+PATTERNS = patterns()
+
+
+def almost(pattern: str) -> Iterator[str]:
+    """The beginnings of what the pattern's alternatives match, roughly."""
+    for alternative in pattern.split("|"):
+        said = re.sub(r"\(\?P<\w+>|\(\?[:!]|\\b|[()^$]", "", alternative)
+        said = re.sub(r"\[[^\]]*\]|\\S|\\w", "A", said).replace("\\d", "1").replace("\\s", " ").replace("\\", "")
+        said = re.sub(r"\.?(?:[*+?]+|\{[\d,]+\})", " ", said)
+        yield from {said[:-1], said[: 2 * len(said) // 3]} - {""}
+
+
+def bad_inputs(pattern: str, size: int) -> Iterator[str]:
+    for text in REPEATED:
+        for before, after in AROUND:
+            yield f"{before}{(text * size)[:size]}{after}"
+    for text in almost(pattern):
+        yield (text * size)[:size]
+        yield f"{text}{' ' * size}X"
+        yield f"{text}{'1' * size}X"
+
+
+def seconds(work: Callable[[str], object], text: str) -> float:
+    """Of the processor, for this thread: a busy machine takes none of them."""
+    began = time.thread_time()
+    work(text)
+    return time.thread_time() - began
+
+
+def is_linear(pattern: re.Pattern[str], short: str, long: str) -> bool:
+    """A measurement that says no is taken again: it may have been of something else."""
+    for work in (pattern.search, pattern.fullmatch, pattern.split):
+        if all(
+            seconds(work, long) > ALLOWED * max(MEASURED, min(seconds(work, short) for _ in range(3))) for _ in range(4)
+        ):
+            return False
+    return True
+
+
+def costly_input(pattern: re.Pattern[str]) -> str | None:
+    for short, long in zip(
+        bad_inputs(pattern.pattern, SHORT), bad_inputs(pattern.pattern, SHORT * GROWTH), strict=True
+    ):
+        if not is_linear(pattern, short, long):
+            return short
+    return None
+
+
+@pytest.mark.parametrize(("name", "pattern"), PATTERNS, ids=[name for name, _ in PATTERNS])
+def test_a_pattern_takes_a_time_that_grows_with_the_line(name: str, pattern: re.Pattern[str]) -> None:
+    """Of blanks, digits and near matches without end."""
+    assert costly_input(pattern) is None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?P<name>[A-Z][\w -]*?)\s*:[\s:]*(?P<value>.*)",
+        r"\(byte = .*?\)",
+        r"connection to device .* is lost",
+        r"downloading .* failed",
+    ],
+)
+def test_a_pattern_that_takes_the_square_of_the_line_is_seen(pattern: str) -> None:
+    """These were here once."""
+    assert costly_input(re.compile(pattern, re.IGNORECASE)) is not None
+
+
+def test_the_patterns_are_found() -> None:
+    """Those of the driver, and those in its table of complaints."""
+    names = [name for name, _ in PATTERNS]
+    assert "cubeprogrammer_output._SENTENCE" in names
+    assert any(name.startswith("cubeprogrammer_complaints._FAULTS ") for name in names)
+
+
+def test_a_line_of_blanks_is_read_at_once() -> None:
+    """65,000 of them took half a minute, and all slots waited."""
+    cutter = LineCutter()
+    for text in ("A{}B", "Error: A{}B", "0x12345678 :{}B", "Connection to device {}", "(byte = {}"):
+        lines = cutter.feed(text.format(" " * 65_000).encode() + b"\n")
+        assert seconds(lambda _: heard(*lines), "") < 1  # noqa: B023
+
+
+def test_lines_that_each_promise_another_are_read_at_once() -> None:
+    """The text of an error that stands alone is on the next line, which may be such an error itself."""
+    said = ["Error:"] * 10_000
+    assert seconds(lambda _: heard(*said).fault("probe", 1), "") < 5
