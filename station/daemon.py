@@ -137,6 +137,7 @@ class Station:
 
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
+        self._installation.check_loader()
         await self._relay.check()
         if isinstance(self._relay, Relay):
             self.pki_checked = time.monotonic()
