@@ -41,7 +41,8 @@ class SerialNumberPattern:
                 literals[-1] += {"{{": "{", "}}": "}"}.get(piece[0], piece[0])
         if len(digits) != 1:
             raise ValueError(f"{len(digits) or 'no'} numbers stand in it, one is expected")
-        return cls(*literals, *digits)
+        before, after = literals
+        return cls(before, after, digits[0])
 
     def made(self, number: int) -> str:
         """The serial number with this number in it."""
