@@ -49,6 +49,16 @@ class SecretFilesUnavailable(LineFault):
 
 
 @dataclass(eq=False)
+class ClockContradicted(LineFault):
+    """This computer's clock is contradicted by over a day: set it; if it is right and the ledger is wrong, release the line."""
+
+    code = "station.clock"
+    clock: str
+    by: str
+    time: str
+
+
+@dataclass(eq=False)
 class FactoryDataInvalid(LineFault):
     """The factory data cannot be built or read."""
 
