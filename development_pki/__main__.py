@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,6 +41,9 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME=TIMES", help="Fail on purpose; -1 times is for ever.")
     ] = None,
     retry_after: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="What 202 and 503 ask for.")] = 1,
+    date_offset: Annotated[
+        int, typer.Option(metavar="SECONDS", help="How far the Date of answers is from this computer's clock.")
+    ] = 0,
 ) -> None:
     """Serve a directory, which is made at first start, until SIGINT or SIGTERM.
 
@@ -55,7 +58,9 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         with opened(directory, product) as authority:
-            _run(_serve(ESTServer(authority, faults, retry_after), directory, host, port))
+            _run(
+                _serve(ESTServer(authority, faults, retry_after, timedelta(seconds=date_offset)), directory, host, port)
+            )
     except (DirectoryUnusable, OSError) as exc:
         typer.echo(f"development-pki: {exc}", err=True)
         raise typer.Exit(ENVIRONMENT_MISSING) from exc

@@ -7,6 +7,8 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -51,10 +53,13 @@ class ESTServer:
     authority: Authority
     faults: Faults
     retry_after: int
+    date_offset: timedelta = timedelta()
+    """How far the time that answers tell is from this computer's."""
 
     def application(self) -> web.Application:
         """Mounts EST with and without a label (RFC 7030, 3.2.2), and the fault switches."""
         application = web.Application(client_max_size=MAX_BODY, middlewares=[self.admit])
+        application.on_response_prepare.append(self.tell_time)
         for path in (EST, EST + "/{label}"):
             application.router.add_get(f"{path}/cacerts", self.cacerts)
             application.router.add_get(f"{path}/csrattrs", self.csrattrs)
@@ -70,6 +75,10 @@ class ESTServer:
         if request.path.startswith(EST) and self.faults.strikes(Fault.DOWN):
             return _cut(request)
         return await handler(request)
+
+    async def tell_time(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Every answer has a date (RFC 9110, 6.6.1)."""
+        response.headers["Date"] = format_datetime(datetime.now(UTC) + self.date_offset, usegmt=True)
 
     async def cacerts(self, _: web.Request) -> web.Response:
         """Answers with PAI and PAA; a set of certificates has no order."""

@@ -27,6 +27,7 @@ from station.ports import AttemptJournal, BoardArrived, BoardLeft, Hotplug, Secr
 from station.recipe import Delivered, Recipe
 from station.slot import Slot, Visit
 from station.slot_bench import SlotBench
+from station.wall_clock import WallClock
 from station.without_pki import WithoutPKI
 
 STATION = "gen-factory-data"
@@ -53,34 +54,48 @@ class Batch:
     """Judges boards that are there; each gets one attempt, whatever comes of it."""
 
     def __init__(
-        self, work: Recipe | Laboratory, ledger: Ledger, secrets: SecretSource, installation: Installation, state: Path
+        self,
+        work: Recipe | Laboratory,
+        ledger: Ledger,
+        secrets: SecretSource,
+        installation: Installation,
+        state: Path,
+        clock: WallClock,
     ) -> None:
         self._work = work
         self._ledger = ledger
         self._secrets = secrets
         self._installation = installation
         self._transcripts = Transcripts(state / "transcripts")
+        self._clock = clock
         self._slots: dict[str, Slot] = {}
         self._line = Line(Suspicion(0, 0))  # one attempt a board says nothing of slots and line
 
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, work: Recipe | Laboratory, cli: Path, loader: Path, state: Path, boards: int
+        cls, work: Recipe | Laboratory, cli: Path, loader: Path, state: Path, boards: int, *, clock_is_right: bool
     ) -> AsyncIterator[Self]:
-        """With the ledger in the folder `state`, which also gets transcripts; raises `LedgerUnavailable`."""
+        """With the ledger in the folder `state`, which also gets transcripts; raises `LedgerUnavailable`.
+
+        Raises `ClockContradicted`, too, unless somebody has said that the clock is right and the ledger's last entry wrong.
+        """
         state.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             ledger = await stack.enter_async_context(
                 Ledger.open(state / "ledger.sqlite", station=STATION, patience=PATIENCE)
             )
             await ledger.close_open_attempts("station.stopped")
+            clock = WallClock(await ledger.last_entry(), lambda: None)
+            if clock_is_right:
+                clock.accept(pki_needed=False)
+            clock.check()
             secrets: SecretSource = WithoutPKI()
             if isinstance(work, Recipe) and work.given is None:
                 secrets = await stack.enter_async_context(VerifierPool(work.iterations, size=boards))
             scratch = stack.enter_context(SecretFiles.opened(STATION))
             installation = Installation(cli, loader, scratch, state / "locks", Deadlines())
-            yield cls(work, ledger, secrets, installation, state)
+            yield cls(work, ledger, secrets, installation, state, clock)
 
     async def judge(
         self, arrivals: Sequence[BoardArrived], hotplug: Hotplug, report: Callable[[Outcome], None]
@@ -107,6 +122,8 @@ class Batch:
             journal = await self._ledger.attempt(
                 slot=slot, probe=board.probe, tty=board.tty, recipe=self._work, secrets=self._secrets
             )
+            if (accepted := self._clock.entered()) is not None:
+                await journal.record(accepted)
             journals.append(_Watched(journal, ended))
             return journals[-1]
 

@@ -37,11 +37,14 @@ async def bring_stack(coprocessor: Coprocessor, stack: WirelessStack, ledger: At
 
 
 async def _upgraded(coprocessor: Coprocessor, stack: WirelessStack, before: CoprocessorVersions) -> CoprocessorVersions:
-    """The versions that prove the upgrade, which is run once; again only where they prove that the first changed nothing."""
-    against = await coprocessor.upgrade(stack)
+    """The versions that prove the upgrade, which is run once; again only where they prove that the stack is not there.
+
+    The deletion of the old stack has been seen to report a failure when it had worked, and the new one is not written then.
+    """
+    against = await coprocessor.upgrade(stack, first=False)
     after = await coprocessor.versions()
-    if _untouched(stack, before, after) and not isinstance(against, StackImageRefused):
-        against = await coprocessor.upgrade(stack)
+    if _not_there(stack, before, after) and not isinstance(against, StackImageRefused):
+        against = await coprocessor.upgrade(stack, first=after.stack is None)
         after = await coprocessor.versions()
     if stack.stands(after) or (stack.version is None and against is None and after.stack is not None):
         return after
@@ -51,9 +54,9 @@ async def _upgraded(coprocessor: Coprocessor, stack: WirelessStack, before: Copr
     raise StackUnproven(stack.expected, before.stack_said, after.stack_said, said)
 
 
-def _untouched(stack: WirelessStack, before: CoprocessorVersions, after: CoprocessorVersions) -> bool:
-    """Without a wanted version the same one as before says nothing: it may have been written again."""
-    return stack.version is not None and after == before
+def _not_there(stack: WirelessStack, before: CoprocessorVersions, after: CoprocessorVersions) -> bool:
+    """No stack is there, or the old one. Without a wanted version the same as before may have been written again."""
+    return after.stack is None or (stack.version is not None and after == before)
 
 
 @asynccontextmanager

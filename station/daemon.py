@@ -25,7 +25,7 @@ from station.adapters.verifiers import VerifierPool
 from station.config import Config, PKISection
 from station.domain.policy import Suspicion
 from station.faults import Fault, LineFault
-from station.faults.line import LedgerUnavailable, ResourcesExhausted
+from station.faults.line import ClockContradicted, LedgerUnavailable, ResourcesExhausted
 from station.faults.slot import SlotHeld
 from station.laboratory import Laboratory
 from station.line import Line
@@ -35,6 +35,7 @@ from station.recipe import Recipe
 from station.slot import Slot, Visit
 from station.slot_bench import SlotBench
 from station.status import LedgerStatus, LineStatus, PKIStatus, SlotStatus, Status
+from station.wall_clock import WallClock
 from station.without_pki import WithoutPKI
 
 log = structlog.get_logger()
@@ -72,12 +73,14 @@ class Station:
         pool: SecretSource,
         relay: Relay | WithoutPKI,
         scratch: SecretFiles,
+        clock: WallClock,
     ) -> None:
         self.config = config
         self.recipe = recipe
         self.ledger = ledger
         policy = config.policy
-        self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards))
+        self.clock = clock
+        self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards), clock.check)
         self.loop_lag = LoopLag()
         self.began = time.monotonic()
         self.pki_checked: float | None = None
@@ -100,16 +103,19 @@ class Station:
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
             for reason in recipe.trust_left_out:
                 log.warning("trust.left_out", reason=reason)
+            last_entry = await ledger.last_entry()
+            clock = WallClock(last_entry, lambda: None)
             pool: SecretSource = WithoutPKI()
             relay: Relay | WithoutPKI = WithoutPKI()
             if isinstance(recipe, Recipe):
                 pool = await enter(VerifierPool(recipe.iterations, size=2 * len(config.slot)))
                 if recipe.delivery is None and config.pki is not None:
                     pki = await enter(_pki_client(config.pki))
+                    clock = WallClock(last_entry, pki.time)
                     limits = Limits(answer_within=config.pki.answer_within)
                     relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
             scratch = stack.enter_context(SecretFiles.opened(config.station.name))
-            yield cls(config, recipe, ledger, pool, relay, scratch)
+            yield cls(config, recipe, ledger, pool, relay, scratch, clock)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Judges boards until `stop`, or until something fails that only a new start can mend."""
@@ -179,7 +185,13 @@ class Station:
             raise trouble
         await resources.check(len(self.slots))
         self._installation.scratch.check(READ_BACK + max(len(image.content) for image in self.recipe.images))
-        await self._relay.check()
+        self._installation.check_loader()
+        try:
+            await self._relay.check()
+        except LineFault:
+            self.clock.check()  # by a wrong clock good certificates are not valid
+            raise
+        self.clock.check()
         if isinstance(self._relay, Relay):
             self.pki_checked = time.monotonic()
         if isinstance(self.recipe, Recipe) and self.recipe.delivery and self.recipe.delivery.script:
@@ -202,9 +214,12 @@ class Station:
                 slot.board_left()
 
     async def _begin(self, slot: str, arrival: BoardArrived) -> AttemptJournal:
-        return await self.ledger.attempt(
+        journal = await self.ledger.attempt(
             slot=slot, probe=arrival.probe, tty=arrival.tty, recipe=self.recipe, secrets=self._pool
         )
+        if (accepted := self.clock.entered()) is not None:
+            await journal.record(accepted)
+        return journal
 
     def _bench(self, visit: Visit, attempt: int) -> SlotBench:
         record = self.transcripts.recorder(attempt)
@@ -224,6 +239,7 @@ class Station:
         if name is not None:
             slots = [self._named(name)]
         else:
+            self._accept_clock()
             self.line.release()
             if (trouble := self.ledger.trouble) is not None:  # it is not over for that
                 self.line.pause(trouble)
@@ -231,6 +247,15 @@ class Station:
         for slot in slots:
             slot.release()
         return {"released": [slot.name for slot in slots]}
+
+    def _accept_clock(self) -> None:
+        """Who releases a line that waits for its clock says that the clock is right, which the PKI must say, too."""
+        if not isinstance(self.line.paused_by, ClockContradicted):
+            return
+        try:
+            self.clock.accept(pki_needed=isinstance(self._relay, Relay))
+        except ClockContradicted as fault:
+            raise control.CommandRefused(f"the line stays paused: {fault}") from fault
 
     def _named(self, name: object) -> Slot:
         for slot in self.slots.values():

@@ -18,8 +18,10 @@ REMEMBERED = 500  # verdicts; enough for the last boards of every slot
 class Line:
     """Open, or paused until the cause of its pause is gone."""
 
-    def __init__(self, suspicion: Suspicion) -> None:
+    def __init__(self, suspicion: Suspicion, check: Callable[[], None] = lambda: None) -> None:
+        """`check` costs nothing, is asked before every attempt, and raises the fault that pauses the line then."""
         self.paused_by: LineFault | None = None
+        self._check = check
         self._suspicion = suspicion
         self._history: deque[Judged] = deque(maxlen=REMEMBERED)
         self._open = asyncio.Event()
@@ -51,7 +53,14 @@ class Line:
 
     async def opened(self) -> None:
         """Returns when work may begin."""
-        await self._open.wait()
+        while True:
+            await self._open.wait()
+            try:
+                self._check()
+            except LineFault as fault:
+                self.pause(fault)
+            else:
+                return
 
     def remember(self, judged: Judged) -> None:
         """Takes a verdict down, and pauses when the same cause came on too many slots."""

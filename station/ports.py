@@ -73,8 +73,11 @@ class Coprocessor(Protocol):
     async def versions(self) -> CoprocessorVersions:
         """What FUS tells when it has been started; raises `FUSNotReady`."""
 
-    async def upgrade(self, stack: WirelessStack) -> Fault | None:
-        """One upgrade. Returns what speaks against its success, which proves as little as the success that None stands for."""
+    async def upgrade(self, stack: WirelessStack, *, first: bool) -> Fault | None:
+        """One upgrade; `first` on a coprocessor without a stack, where there is none to delete.
+
+        Returns what speaks against its success, which proves as little as the success that None stands for.
+        """
 
     async def start_stack(self) -> None:
         """Raises `StackNotStarted`."""

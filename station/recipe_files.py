@@ -17,6 +17,7 @@ from station.config import read_toml
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
 from station.domain.product import NO_ANCHORS, Image, KeyStorage, Trust, TrustAnchors
+from station.domain.serial_number import EXAMPLE, SerialNumberPattern
 from station.domain.target import Region
 from station.faults import Fault
 from station.images import AGENT_RECORD, APPLICATION, application_mistakes, stack_mistakes, vector_table_mistakes
@@ -41,7 +42,7 @@ from station.recipe_tables import (
 )
 
 RECORD = "the provisioning firmware's record of the board's key"
-MAX_SERIAL_NUMBER = 32  # bytes, Matter Core specification 11.1.5.16
+LONGEST_SHOWN = 80  # characters of a mistaken setting
 
 Table = TypeVar("Table", bound=BaseModel)
 Checked = TypeVar("Checked")
@@ -244,14 +245,14 @@ def _certificate(path: Path) -> bytes:
 
 
 def _check_pattern(lot: LotTable) -> None:
+    """Every serial number of the lot is one that a label can have, and no two are the same."""
     try:
-        first, last = (lot.serial_number.format(lot.first + index) for index in (0, lot.size - 1))
-    except (IndexError, KeyError, ValueError) as exc:
-        raise ValueError(f"is not a pattern such as LIGHT-{{:06d}}: {exc}") from exc
-    if first == last and lot.size > 1:
-        raise ValueError("makes the same serial number for every unit: put {:06d} where the number belongs")
-    if len(last.encode()) > MAX_SERIAL_NUMBER:
-        raise ValueError(f"makes {last}, which has more than {MAX_SERIAL_NUMBER} bytes")
+        SerialNumberPattern.parse(lot.serial_number).check(lot.first + lot.size - 1)
+    except ValueError as exc:
+        found = ascii(lot.serial_number)[:LONGEST_SHOWN]
+        raise ValueError(
+            f"found {found}, expected text with one decimal number in it, such as {EXAMPLE}: {exc}"
+        ) from exc
 
 
 def _named(manifest: Manifest, name: str) -> ImageTable:

@@ -48,7 +48,7 @@ class ProductTable(_Table):
 
 class LotTable(_Table):
     name: str = Field(min_length=1, max_length=32)
-    serial_number: str = Field(description="a pattern with one number in it, such as LIGHT-{:06d}")
+    serial_number: str = Field(description="text with one decimal number in it, such as LIGHT-{:06d}")
     first: int = Field(default=1, ge=0)
     size: int = Field(gt=0)
 

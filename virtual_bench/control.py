@@ -8,7 +8,7 @@ from pathlib import Path
 
 from virtual_bench.bench import Bench
 from virtual_bench.board import Board
-from virtual_bench.fault_file import FaultsInvalid, read
+from virtual_bench.fault_file import FaultsInvalid, check_beside, read
 from virtual_bench.hub import Hub, HubError
 from virtual_bench.radio_core import RadioCore
 from virtual_bench.stack_image import version_text
@@ -82,7 +82,9 @@ class Control(asyncio.Protocol):
                 for port in ports or [port for port, _ in hub.plugged()]:
                     yield _described(port, hub.unplug(port))
             case {"command": "fault", "fault": dict(fault)}:
-                self._bench.armed.append(read(fault))
+                added = read(fault)
+                check_beside([("a fault that is armed", other) for other in self._bench.armed], added)
+                self._bench.armed.append(added)
             case {"command": "dump", "ports": list(ports), "to": str(to)}:
                 for port in ports or [port for port in hub.ports if hub.board(port) is not None]:
                     yield _dumped(port, hub.board(port), Path(to))

@@ -9,7 +9,16 @@ EVERY = tuple(Phase)
 EXTERNAL = (Phase.FLASH_DATA, Phase.FLASH_OPERATIONAL)
 UNTIL_CONFIRMED = tuple(phase for phase in EVERY if phase is not Phase.LOCK)
 ASKED = (Phase.AWAIT_CSR, Phase.DELIVER, Phase.CONFIRM)
-CONNECT_ERRORS = ("no_target", "target_command", "usb", "busy", "no_probe", "old_firmware")
+CONNECT_ERRORS = (
+    "no_target",
+    "target_command",
+    "held_under_reset",
+    "usb",
+    "busy",
+    "no_probe",
+    "serial_not_found",
+    "old_firmware",
+)
 DEAF_TO = Parameter(str, "nothing", "signals that do not end it", ("nothing", "interrupt", "all"))
 AFTER = Parameter(float, 0.0, "seconds of the phase that pass before, times the time scale")
 
@@ -218,6 +227,12 @@ CATALOGUE = {
             Nature.MOMENT,
             (Phase.COPROCESSOR,),
             {"done": Parameter(str, "yes", "whether the upgrade is", ("yes", "no")), "deaf_to": DEAF_TO},
+        ),
+        Kind(
+            "fwdelete_fails_but_did",
+            "The programmer says that deleting the coprocessor's old stack failed, and exits with 1; it is gone.",
+            Nature.MOMENT,
+            (Phase.COPROCESSOR,),
         ),
         Kind(
             "fwupgrade_fails_but_did",

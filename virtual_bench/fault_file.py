@@ -1,13 +1,14 @@
 """Fault files: TOML, one `[[fault]]` a fault. Every mistake of a file is reported at once, with entry and key."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from virtual_bench.fault_catalogue import CATALOGUE
-from virtual_bench.faults import Fault, Kind, Parameter, Value
+from virtual_bench.faults import Fault, Kind, Nature, Parameter, Value
 from virtual_bench.phases import Phase
 
+PICKED = {"power_cut", "wedge_on_kill"}  # by what happens in the phase: two of them may each have their moment
 OWN_KEYS = {"board", "at", "what", "times", "expect"}  # `expect` is for whoever judges the run
 
 
@@ -22,19 +23,39 @@ def load(path: Path) -> list[Fault]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise FaultsInvalid(f"{path}: {exc}") from exc
     mistakes = [f"{key}: nothing but [[fault]] belongs here" for key in content if key != "fault"]
-    faults = []
+    faults: dict[int, Fault] = {}
     entries = content.get("fault", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         mistakes.append("fault: each is a table of its own, under [[fault]]")
         entries = []
     for number, entry in enumerate(entries, start=1):
         try:
-            faults.append(read(entry))
+            fault = read(entry)
+            check_beside([(f"fault {place}", other) for place, other in faults.items()], fault)
+            faults[number] = fault
         except FaultsInvalid as exc:
             mistakes += [f"fault {number}: {line}" for line in str(exc).splitlines()]
     if mistakes:
         raise FaultsInvalid("\n".join(f"{path}: {mistake}" for mistake in mistakes))
-    return faults
+    return list(faults.values())
+
+
+def check_beside(armed: Iterable[tuple[str, Fault]], fault: Fault) -> None:
+    """Raises FaultsInvalid where the fault could never show beside those that come before it, which have names."""
+    for name, before in armed:
+        if (before.board, before.at) == (fault.board, fault.at) and (why := _hidden_by(before, fault, name)):
+            raise FaultsInvalid(f"what: {fault.kind.name} at {fault.at} {why}")
+
+
+def _hidden_by(before: Fault, fault: Fault, name: str) -> str | None:
+    always, same = before.times == 0, before.kind is fault.kind
+    if same and fault.kind.nature in {Nature.LASTING, Nature.PLUGGED}:
+        return f"lasts until the board is unplugged, and {name} is the same"
+    if always and before.kind.name == "unplug" and fault.kind.nature is Nature.ENTRY:
+        return f"never happens, since {name} pulls the board each time"
+    if always and same and fault.kind.nature is Nature.MOMENT and fault.kind.name not in PICKED:
+        return f"never happens, since {name} is the same and happens each time"
+    return None
 
 
 def read(entry: Mapping[str, object]) -> Fault:

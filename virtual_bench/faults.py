@@ -77,26 +77,32 @@ class BoardFaults:
         self._journal = journal
         self._act = act
         self._lasting: list[Fault] = []
+        self._there = False
 
     def enter(self, phase: Phase) -> None:
-        """A phase begins, and with it what begins with a phase."""
+        """A phase begins, and with it what begins with a phase; what stands behind a pull waits for the board's return."""
+        if not self._there:
+            return
         self.phase = phase
         for fault in self._waiting(Nature.LASTING, (phase,)):
             self._fire(fault)
             self._lasting.append(fault)
         for fault in self._waiting(Nature.ENTRY, (phase,)):
-            self._fire(fault)
-            self._act(fault)
+            if self._there:
+                self._fire(fault)
+                self._act(fault)
 
     def plugged(self) -> None:
         """The board comes back, and with it what it then has about it."""
         self.phase = None
+        self._there = True
         self._lasting = self._waiting(Nature.PLUGGED, tuple(Phase))
         for fault in self._lasting:
             self._fire(fault)
 
     def unplugged(self) -> None:
         self.phase = None
+        self._there = False
         self._lasting.clear()
 
     def due(

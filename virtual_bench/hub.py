@@ -146,7 +146,10 @@ class Hub:
 
     def _act(self, fault: Fault) -> None:
         """What a fault does to a board as a whole, now or some time after its phase began."""
-        port, board = next((port, board) for port, board in self.plugged() if board.nameplate.number == fault.board)
+        here = [(port, board) for port, board in self.plugged() if board.nameplate.number == fault.board]
+        if not here:
+            return  # somebody pulled the board before the fault's turn came
+        ((port, board),) = here
         plugging = board.plugging
 
         def act() -> None:

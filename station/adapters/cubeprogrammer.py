@@ -44,9 +44,12 @@ class CubeProgrammer:
     @asynccontextmanager
     async def invocation(self, *actions: Write | Region) -> AsyncIterator[Invocation]:
         """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
+        external = any(map(is_external, actions))
+        if external:
+            self._probe.installation.check_loader()
         with self._probe.installation.scratch.folder() as folder:
             plan = [_Planned.of(number, action, folder) for number, action in enumerate(actions, start=1)]
-            loader = ("-el", str(self._probe.installation.external_loader)) if any(map(is_external, actions)) else ()
+            loader = ("-el", str(self._probe.installation.external_loader)) if external else ()
             arguments = (*loader, *chain.from_iterable(planned.arguments for planned in plan), "-rst")
             async with AsyncExitStack() as stack:
 

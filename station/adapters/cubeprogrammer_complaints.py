@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from station.faults import Fault
-from station.faults.line import StackImageRefused
+from station.faults.line import FlashLoaderMissing, ProgrammerMissing, StackImageRefused
 from station.faults.slot import ProbeBusy, ProbeMissing, ProbeOutdated, ProbeWedged, ProgrammerFailed, TargetNotReset
 from station.faults.unit import (
     FlashEraseFailed,
@@ -19,6 +19,7 @@ from station.faults.unit import (
 )
 
 LONGEST_SHOWN = 300  # characters of a line in a fault or a record
+NEVER_RAN = frozenset({126, 127})  # what shells and the dynamic linker end with; the programmer itself ends with 0 or 1
 _ADDRESS = re.compile(r"address 0x([0-9A-F]{1,8})", re.IGNORECASE)
 _BYTES_COMPARED = re.compile(r"\(byte = [^)]*\)?", re.IGNORECASE)
 
@@ -38,24 +39,53 @@ class Complaint:
         found = _ADDRESS.search(self.line)
         return int(found[1], 16) if found else self.address
 
+    @property
+    def program(self) -> str:
+        """The path that the line begins with, as the dynamic linker has it."""
+        found = re.match(r"(/[^:]*STM32_Programmer[^:]*): ", self.line)
+        return found[1] if found else "STM32_Programmer_CLI"
+
 
 # What stands higher explains what stands lower, in whatever order they were said: a probe that went away in a download
 # makes the download fail, too. The last row takes what no other row knows.
 _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
-    (r"no debug probe detected|no st-link detected", lambda said: ProbeMissing(said.probe)),
+    (
+        (
+            r"error while loading shared libraries|symbol lookup error|version \S+ not found \(required by"
+            r"|cannot execute binary file|exec format error|bad interpreter"
+            r"|(?:load|find) the qt platform plugin|no qt platform plugin"
+        ),
+        lambda said: ProgrammerMissing(said.program, said.line),
+    ),
+    (
+        r"no debug probe detected|no st-link detected|DEV_NO_STLINK|serial number not found",
+        lambda said: ProbeMissing(said.probe),
+    ),
     (r"old st-link firmware|st-link firmware upgrade required", lambda said: ProbeOutdated(said.probe)),
     (r"DEV_CONNECT_ERR", lambda said: ProbeBusy(said.probe)),
     (r"DEV_USB_COMM_ERR|pipe is stalled", lambda said: ProbeWedged(said.probe)),
     (r"under read ?out protection", lambda said: TargetLocked(said.line)),
-    (r"DEV_TARGET_RESET_ERR|unable to reset", lambda said: TargetNotReset(said.probe)),
+    (
+        r"DEV_TARGET_RESET_ERR|DEV_TARGET_HELD_UNDER_RESET|unable to reset",
+        lambda said: TargetNotReset(said.probe),
+    ),
     (r"DEV_TARGET_CMD_ERR", lambda said: TargetRefused(said.probe)),
     (r"no stm32 target found|unable to get core id", lambda said: TargetNotFound(said.probe)),
     (r"connection to device .{0,40} is lost", lambda said: TargetNotFound(said.probe)),
     (r"not authentic", lambda said: StackImageRefused(said.line)),
     (r"FUS_STATE_ERR|FUS is not in IDLE|FUS_NOT_RUNNING|FUS_ERROR\b", lambda said: FUSNotReady(said.line)),
     (
-        r"fwupgrade command failure|execute fwupgrade command",
+        r"fw(?:upgrade|delete) command failure|execute fw(?:upgrade|delete) command|firmware delete fail|FUS_ERROR_INVALID",
         lambda said: ProgrammerFailed(said.exit_status, said.line),
+    ),
+    # A loader that is named is a file of the installation, or the external one. Without a name it is, as a rule, the
+    # board's supply in which the loader could not be put into the microcontroller's memory.
+    (
+        (
+            r"FlashLoaderPath|flash loader [^\n]{1,260} cannot be loaded"
+            r"|\.stldr['\"]? (?:does not exist|(?:was )?not found|cannot be)|loader\b.{0,260} does not exist"
+        ),
+        lambda said: FlashLoaderMissing(said.line),
     ),
     (r"data mismatch|download verification failed", lambda said: FlashMismatch(said.mismatch)),
     (r"failed to erase|erasing sector .{0,80} failed|erase operation failed", lambda said: FlashEraseFailed(said.line)),
@@ -87,6 +117,14 @@ def fault_of(complaints: Iterable[str], probe: str, exit_status: int, address: i
             if re.search(pattern, line, re.IGNORECASE):
                 return fault(Complaint(line, probe, exit_status, address))
     return None
+
+
+def never_ran(last_line: str, exit_status: int) -> Fault | None:
+    """What the exit status alone tells of a program that has said nothing of its own; None where it tells nothing."""
+    if exit_status not in NEVER_RAN:
+        return None
+    said = Complaint(redacted(last_line) or f"exit status {exit_status}", "", exit_status, 0)
+    return ProgrammerMissing(said.program, said.line)
 
 
 def redacted(line: str) -> str:

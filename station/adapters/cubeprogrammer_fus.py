@@ -31,11 +31,12 @@ class FUS:
         """Starts FUS, which alone makes the words mean something, and reads them in the same run; raises `FUSNotReady`."""
         return await self._tried(self._versions)
 
-    async def upgrade(self, stack: WirelessStack) -> Fault | None:
+    async def upgrade(self, stack: WirelessStack, *, first: bool) -> Fault | None:
         """One run, ended by its deadline if it hangs. What fails before it has connected is raised: nothing was begun."""
         with self._probe.installation.scratch.folder() as folder:
             path = folder.written("wireless-stack.bin", stack.content)
-            upgrade = ("-fwupgrade", str(path), f"0x{stack.address:08X}", "firstinstall=0", "startstack=0", "-v")
+            options = (f"firstinstall={int(first)}", "startstack=0", "-v")
+            upgrade = ("-fwupgrade", str(path), f"0x{stack.address:08X}", *options)
             arguments = (*_option_bytes(FUS_BOOT), "-startfus", *upgrade)
             within = self._deadlines.upgrade_within
             try:

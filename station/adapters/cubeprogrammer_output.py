@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import PureWindowsPath
 
-from station.adapters.cubeprogrammer_complaints import fault_of, goes_on, is_complaint, redacted
+from station.adapters.cubeprogrammer_complaints import fault_of, goes_on, is_complaint, never_ran, redacted
 from station.domain.coprocessor import VERSION_WORDS
 from station.domain.product import WB55_DEVICE_ID, Write
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
@@ -206,6 +206,8 @@ class Transcript:
         """The fault that the finished run tells; None where it tells none, which proves nothing."""
         if unpowered := self._unpowered:
             return unpowered
+        if not self.version and (missing := never_ran(self._last_line, exit_status)):
+            return missing
         address = next((item.address for item in reversed(self.items) if item.address is not None), 0)
         if fault := fault_of((*self._of_first_attempt, *self.complaints), probe, exit_status, address):
             return fault

@@ -23,7 +23,7 @@ from station.domain.policy import RETRY_PAUSES, consequence
 from station.domain.product import Write
 from station.domain.target import Region
 from station.faults import Fault
-from station.faults.line import ProgrammerMissing
+from station.faults.line import FlashLoaderMissing, ProgrammerMissing
 from station.faults.resources import no_process
 from station.faults.slot import ProgrammerStuck, ProgrammerUnproven
 from station.faults.unit import FlashEraseFailed
@@ -78,6 +78,13 @@ class Installation:
         libraries = self.cli.parent.parent / "lib"
         bundled = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
         return {**kept, "LC_ALL": "C.UTF-8", **bundled}  # in other locales it writes commas, and Qt complains
+
+    def check_loader(self) -> None:
+        """Raises `FlashLoaderMissing`: of a loader that it cannot read the tool may say nothing, and write nothing."""
+        if not self.external_loader.is_file():
+            raise FlashLoaderMissing(f"there is no file {self.external_loader}")
+        if not os.access(self.external_loader, os.R_OK):
+            raise FlashLoaderMissing(f"{self.external_loader} may not be read by this account")
 
 
 def is_external(action: Write | Region) -> bool:

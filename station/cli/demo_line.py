@@ -81,13 +81,13 @@ class DemoLine:
         self._start("bench", "virtual_bench", "serve", "--dir", str(self.folder), *options)
         self._wait_for("bench", (self.folder / "bench.json").exists)
 
-    def start_pki(self, port: int = 0) -> None:
-        """At first, and again at the same port when it has ended."""
+    def start_pki(self, port: int = 0, *others: str) -> None:
+        """At first, and again at the same port when it has ended; perhaps with other options."""
         product = tomllib.loads(self.recipe.read_text(encoding="utf-8")).get("product", {})
         options = [
             f"--{key.replace('_', '-')}={product[key]:#06X}" for key in ("vendor_id", "product_id") if key in product
         ]
-        options.append(f"--port={port}")
+        options += [f"--port={port}", *others]
         self._start("pki", "development_pki", "serve", "--dir", str(self.folder / "pki"), *options)
         self._wait_for("pki", (self.folder / "pki" / "ready.json").exists)
 

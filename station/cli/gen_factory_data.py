@@ -20,7 +20,13 @@ from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
 from station.faults import Fault
-from station.faults.line import LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable
+from station.faults.line import (
+    ClockContradicted,
+    LedgerUnavailable,
+    ProgrammerMissing,
+    ResourcesExhausted,
+    SecretFilesUnavailable,
+)
 from station.laboratory import Laboratory
 from station.matter import factory_data
 from station.matter.factory_data import FactoryData, Tag
@@ -51,6 +57,8 @@ def run(given: Sequence[str]) -> int:
         return _work(arguments.parse(given))
     except UsageInvalid as exc:
         return _complain(USAGE, *exc.mistakes, "No board was touched.")
+    except ClockContradicted as exc:
+        return _complain(ENVIRONMENT, str(exc), "If this computer's clock is right, give --clock-is-right.")
     except (InstallationMissing, NoBoards, *MISSING) as exc:
         return _complain(ENVIRONMENT, str(exc))
     except OSError as exc:
@@ -77,7 +85,7 @@ def _work(typed: Typed) -> int:
     state = typed.state or _state_folder()
     keep_private()
     with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False), orphans.adopted():
-        outcomes = uvloop.run(_judged(work, found, state, typed.devices.absolute(), boards))
+        outcomes = uvloop.run(_judged(typed, work, found, state, boards))
     if typed.keep:
         _keep(planned, outcomes)
     return _summed_up(outcomes, boards)
@@ -141,7 +149,11 @@ def _boards(devices: Path) -> list[BoardArrived]:
 
 
 async def _judged(
-    work: Recipe | Laboratory, found: installation.Found, state: Path, devices: Path, boards: Sequence[BoardArrived]
+    typed: Typed,
+    work: Recipe | Laboratory,
+    found: installation.Found,
+    state: Path,
+    boards: Sequence[BoardArrived],
 ) -> list[Outcome]:
     """Every board that may be touched, judged; Ctrl-C and SIGTERM stop the programmers in order."""
     task = asyncio.current_task()
@@ -151,8 +163,10 @@ async def _judged(
     usable = [board for board in boards if board.refused is None]
     try:
         async with (
-            Batch.opened(work, found.cli, found.loader, state, len(boards)) as batch,
-            links.watching(devices) as hotplug,
+            Batch.opened(
+                work, found.cli, found.loader, state, len(boards), clock_is_right=typed.clock_is_right
+            ) as batch,
+            links.watching(typed.devices.absolute()) as hotplug,
         ):
             return await batch.judge(usable, hotplug, _report)
     except asyncio.CancelledError:

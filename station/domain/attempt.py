@@ -50,6 +50,15 @@ class StepFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockAccepted:
+    """Somebody has released the line although the ledger had been written later than now; `pki` is the time that the PKI told."""
+
+    clock: str
+    last_entry: str
+    pki: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnitIdentified:
     uid: UID
     device_id: int
@@ -157,7 +166,8 @@ class Voided:
 
 
 Record = (
-    UnitIdentified
+    ClockAccepted
+    | UnitIdentified
     | LaboratoryUnit
     | IdentityReserved
     | ProcedureChosen
@@ -190,7 +200,7 @@ def _row(*following: Phase, records: Iterable[type[Record]] = (), laboratory: It
 
 
 TRANSITIONS: Mapping[Phase, Row] = {
-    Phase.STARTED: _row(Phase.RECOGNISE),
+    Phase.STARTED: _row(Phase.RECOGNISE, records=[ClockAccepted]),
     Phase.RECOGNISE: _row(
         Phase.COPROCESSOR,
         Phase.FLASH_DATA,

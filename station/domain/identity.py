@@ -14,6 +14,7 @@ from station.domain.attempt import (
     Passed,
 )
 from station.domain.credentials import Credentials
+from station.domain.serial_number import SerialNumberPattern
 from station.domain.target import UID
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
@@ -81,7 +82,7 @@ class OnboardingSecrets:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Units traced together: `serial_number_format` is filled with numbers from `first`, `size` of them."""
+    """Units traced together: `serial_number_format` (see `SerialNumberPattern`) is filled with numbers from `first`, `size` of them."""
 
     name: str
     serial_number_format: str
@@ -93,7 +94,7 @@ class Lot:
         if not 0 <= index < self.size:
             msg = f"lot {self.name} has {self.size} serial numbers, index {index} asked for"
             raise ValueError(msg)
-        return self.serial_number_format.format(self.first + index)
+        return SerialNumberPattern.parse(self.serial_number_format).made(self.first + index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from station.faults import Fault, LineFault
 from station.faults.line import (
+    ClockContradicted,
     LedgerUnavailable,
     PKIAuthorityWrong,
     PKIRefusedStation,
@@ -90,6 +91,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     TTYUnavailable: Consequence(departure=True),
     PartnerFailed: Consequence(departure=True),
     PartnerRefused: Consequence(departure=True),  # ST's scripts report a lost port as an error of theirs
+    ClockContradicted: Consequence(mends_itself=True),
     PKIUnavailable: Consequence(mends_itself=True),
     PKIRefusedStation: Consequence(mends_itself=True),
     PKIUntrusted: Consequence(mends_itself=True),

@@ -7,10 +7,18 @@ from station.faults import LineFault
 
 @dataclass(eq=False)
 class ProgrammerMissing(LineFault):
-    """STM32CubeProgrammer cannot be started: check the path in the configuration."""
+    """STM32CubeProgrammer cannot be started: check its installation and the path in the configuration."""
 
     code = "programmer.missing"
     path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class FlashLoaderMissing(LineFault):
+    """STM32CubeProgrammer cannot load a flash loader: repair its installation, check the external loader in the configuration."""
+
+    code = "programmer.loader_missing"
     reason: str
 
 
@@ -47,6 +55,16 @@ class ResourcesExhausted(LineFault):
     code = "station.resources"
     call: str
     reason: str
+
+
+@dataclass(eq=False)
+class ClockContradicted(LineFault):
+    """This computer's clock is contradicted by over a day: set it; if it is right and the ledger is wrong, release the line."""
+
+    code = "station.clock"
+    clock: str
+    by: str
+    time: str
 
 
 @dataclass(eq=False)

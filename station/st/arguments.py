@@ -56,6 +56,7 @@ class Typed(argparse.Namespace):
     state: Path | None
     trust: Path | None
     script_within: float
+    clock_is_right: bool
 
 
 def parse(arguments: Sequence[str]) -> Typed:
@@ -205,6 +206,11 @@ def _add_ours(group: "argparse._ArgumentGroup") -> None:
         default=120.0,
         metavar="SECONDS",
         help="Deadline of the script, for one board (default: %(default)s).",
+    )
+    group.add_argument(
+        "--clock-is-right",
+        action="store_true",
+        help="Go on although the ledger was written over a day later than this computer's clock says.",
     )
 
 

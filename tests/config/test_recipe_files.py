@@ -150,11 +150,76 @@ def test_a_certificate_of_no_use_in_the_trust_store_is_named_and_left_out(tree: 
     assert [text.split(":")[0] for text in commissioner.trust.unreadable] == ["broken.der"]
 
 
-@pytest.mark.parametrize("pattern", ["LT{", "LT{name}", "LT{:08d}{}", "X" * 30 + "{:06d}"])
+PATTERNS = {
+    "LT{": "a single { stands in it",
+    "LT}{}": "a single } stands in it",
+    "LT": "no numbers stand in it",
+    "LT{{}}": "no numbers stand in it",
+    "LT{:08d}{}": "2 numbers stand in it",
+    "LT{name}": "{name} is no decimal number",
+    "LT{1}": "{1} is no decimal number",
+    "L{:c}": "{:c} is no decimal number",
+    "L{:e}": "{:e} is no decimal number",
+    "L{:n}": "{:n} is no decimal number",
+    "L{:x}": "{:x} is no decimal number",
+    "L{:,}": "{:,} is no decimal number",
+    "L{:+d}": "{:+d} is no decimal number",
+    "L{:6d}": "{:6d} is no decimal number",
+    "L{:.1f}": "{:.1f} is no decimal number",
+    "L{!r}": "{!r} is no decimal number",
+    "L{0.real}": "{0.real} is no decimal number",
+    "L{0.__class__.__mro__}": "{0.__class__.__mro__} is no decimal number",
+    "L{:{}}": "a single { stands in it",
+    "L{:999999999d}": "{:999999999d} is no decimal number",
+    "L{:0999999999d}": "{:0999999999d} is no decimal number",
+    "L{:033d}": "{:033d} asks for 33 digits",
+    "X" * 30 + "{:06d}": "more than 32 characters, 30 of them beside its number",
+    "X" * 27 + "{}": "more than 32 characters, 27 of them beside its number",
+    "X" * 33 + "{}": "more than 32 characters",
+    "L\\u00fc{}": "not ASCII",
+    "L\\u202e{}": "cannot be printed",
+    "L\\t{}": "cannot be printed",
+    " L{}": "blanks at an end",
+    "": "no numbers stand in it",
+}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_that_makes_no_serial_numbers_is_refused(tree: Path, pattern: str) -> None:
-    """Each unit needs its own, of at most 32 bytes."""
+    """Each unit needs its own, of at most 32 printable characters; the mistake says what was found and what is expected."""
     spoil(tree / "config" / "recipes" / "lighting.toml", "LT26{:08d}", pattern)
-    assert [line.split(":")[0] for line in mistakes(tree)] == ["lot.serial_number"]
+    (mistake,) = mistakes(tree)
+    assert mistake.startswith("lot.serial_number: found '")
+    assert 'expected text with one decimal number in it, such as "LIGHT-{:06d}", which makes LIGHT-000001: ' in mistake
+    assert PATTERNS[pattern] in mistake
+    assert mistake.isascii()
+    assert len(mistake) < 400
+
+
+@pytest.mark.parametrize(
+    ("pattern", "first", "last"),
+    [
+        ("LT{}", "LT1", "LT1000000"),
+        ("LT{:d}-A", "LT1-A", "LT1000000-A"),
+        ("{:06}", "000001", "1000000"),
+        ("{0:032d}", "1".rjust(32, "0"), "1000000".rjust(32, "0")),
+        ("{{{:04d}}}", "{0001}", "{1000000}"),
+        ("X" * 25 + "{}", "X" * 25 + "1", "X" * 25 + "1000000"),
+    ],
+)
+def test_a_pattern_is_text_with_one_decimal_number_in_it(tree: Path, pattern: str, first: str, last: str) -> None:
+    """With zeros in front or without; braces of the label are written twice."""
+    spoil(tree / "config" / "recipes" / "lighting.toml", "LT26{:08d}", pattern)
+    lot = loaded(tree).lot
+    assert (lot.serial_number(0), lot.serial_number(999_999)) == (first, last)
+
+
+@pytest.mark.parametrize("first", ["1_0000000000_0000000000_0000000000", "0x" + "F" * 5000])
+def test_a_lot_whose_last_number_has_no_room_is_refused(tree: Path, first: str) -> None:
+    """However many digits it has: the number is never written out."""
+    spoil(tree / "config" / "recipes" / "lighting.toml", "first = 1\n", f"first = {first}\n")
+    (mistake,) = mistakes(tree)
+    assert "the last serial number would have more than 32 characters" in mistake
 
 
 LOCKS = {

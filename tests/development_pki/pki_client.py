@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -87,13 +88,18 @@ def client_context(ca: Path, certificate: Path | None = None) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def connected(
-    directory: Path, *, certificate: Path | None = None, anonymous: bool = False
+    directory: Path,
+    *,
+    certificate: Path | None = None,
+    anonymous: bool = False,
+    date_offset: timedelta = timedelta(),
 ) -> AsyncIterator[Client]:
     """Serves the directory and connects to it, as its station unless another certificate or none is asked for."""
     shown = None if anonymous else certificate or directory / f"{TLS_STATION}.pem"
     faults = Faults()
     with opened(directory, PRODUCT) as authority:
-        async with serving(ESTServer(authority, faults, retry_after=7), tls_context(directory), "127.0.0.1", 0) as url:
+        server = ESTServer(authority, faults, 7, date_offset)
+        async with serving(server, tls_context(directory), "127.0.0.1", 0) as url:
             connector = aiohttp.TCPConnector(ssl=client_context(directory / f"{TLS_CA}.pem", shown))
             async with aiohttp.ClientSession(connector=connector) as session:
                 yield Client(directory, url, session, faults)

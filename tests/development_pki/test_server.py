@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import aiohttp
@@ -54,6 +55,19 @@ async def test_a_dac_carries_the_key_that_was_asked_for(client: Client) -> None:
     dac = await client.dac(csr(key))
     assert dac.public_key() == key.public_key()
     dac.verify_directly_issued_by(x509.load_pem_x509_certificate((client.directory / "pai.pem").read_bytes()))
+
+
+@pytest.mark.parametrize("offset", [timedelta(), timedelta(days=366), timedelta(days=-366)])
+@pytest.mark.parametrize("place", ["/cacerts", "/csrattrs", "/nowhere"])
+async def test_every_answer_has_a_date_which_may_be_another(tmp_path: Path, place: str, offset: timedelta) -> None:
+    """As a server's whose clock is wrong, or right beside a station's that is wrong."""
+    async with (
+        connected(tmp_path / "pki", date_offset=offset) as client,
+        client.session.get(f"{client.url}{place}") as answer,
+    ):
+        dates = answer.headers.getall("Date")
+    told = [parsedate_to_datetime(date) - datetime.now(UTC) - offset for date in dates]
+    assert [abs(difference) < timedelta(minutes=1) for difference in told] == [True]
 
 
 async def test_answers_are_one_line(client: Client, request_body: bytes) -> None:

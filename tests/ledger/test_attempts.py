@@ -2,14 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from station.adapters.ledger import Ledger
+from station.adapters.ledger import Ledger, tables
 from station.adapters.ledger.reader import AttemptStory, LedgerReader
 from station.domain.attempt import (
+    ClockAccepted,
     CredentialsChosen,
     CredentialsDelivered,
     Event,
@@ -138,6 +140,22 @@ async def test_an_attempt_that_is_cancelled_in_the_middle_of_an_event_still_adds
     assert pulled.cancelled()
     assert events(path, 7)[-2:] == [StepStarted(Phase.FLASH_DATA), Voided("board.removed")]
     assert replay(events(path, 7)) == journal.attempt
+
+
+async def test_the_last_entry_is_the_one_that_came_last(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """Not the one with the latest time, which a wrong clock may have made."""
+    assert await ledger.last_entry() is None
+    await begun(ledger, secrets)
+    last = await ledger.last_entry()
+    assert last is not None
+    assert tables.iso(last) == rows(path, "SELECT started_at FROM attempt")[0][0]
+    execute(path, "UPDATE attempt SET started_at = '2199-01-01T00:00:00.000Z'")
+    assert await ledger.last_entry() == datetime(2199, 1, 1, tzinfo=UTC)
+    right = await begun(ledger, secrets)
+    await right.record(ClockAccepted("2026-01-01T00:00:00Z", "2199-01-01T00:00:00Z", "none"))
+    last = await ledger.last_entry()
+    assert last is not None
+    assert tables.iso(last) == rows(path, "SELECT at FROM event")[-1][0]
 
 
 async def test_columns_can_be_made_anew_from_the_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:

@@ -22,6 +22,7 @@ RIGHT, OLDER, NONE = (CoprocessorVersions(FUS, stack) for stack in (Version(1, 2
 STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000, RIGHT.stack)
 NAMELESS = replace(STACK, version=None)
 AMBIGUOUS = ProgrammerFailed(1, "Error: fwupgrade Command Failure")
+NOT_DELETED = ProgrammerFailed(1, "Error: Old Firmware delete failed")
 STUCK = ProgrammerStuck(180.0)
 NOT_AUTHENTIC = StackImageRefused("Error: Firmware not authentic!")
 SILENT = FUSNotReady("FUS_STATE_ERR_UNKNOWN")
@@ -47,9 +48,9 @@ class Scripted:
             raise read
         return read
 
-    async def upgrade(self, stack: WirelessStack) -> Fault | None:
+    async def upgrade(self, stack: WirelessStack, *, first: bool) -> Fault | None:
         assert stack.content == STACK.content
-        self.done.append("upgrade")
+        self.done.append("install" if first else "upgrade")
         return next(self._upgrades)
 
     async def start_stack(self) -> None:
@@ -66,6 +67,7 @@ class Scripted:
 SKIPPED = "read start restore"
 UPGRADED = "read upgrade read start restore"
 TWICE = "read upgrade read upgrade read start restore"
+INSTALLED = "read upgrade read install read start restore"
 
 GOOD: dict[str, tuple[Scripted, WirelessStack, str]] = {
     "the right one": (Scripted([RIGHT]), STACK, SKIPPED),
@@ -75,6 +77,17 @@ GOOD: dict[str, tuple[Scripted, WirelessStack, str]] = {
     "an upgrade that hung and is done": (Scripted([OLDER, RIGHT], [STUCK]), STACK, UPGRADED),
     "called unauthentic, and there": (Scripted([OLDER, RIGHT], [NOT_AUTHENTIC]), STACK, UPGRADED),
     "nothing changed at first": (Scripted([OLDER, OLDER, RIGHT], [AMBIGUOUS, None]), STACK, TWICE),
+    "the old one deleted, which is said to have failed": (
+        Scripted([OLDER, NONE, RIGHT], [NOT_DELETED, None]),
+        STACK,
+        INSTALLED,
+    ),
+    "the old one deleted, and no version asked for": (
+        Scripted([OLDER, NONE, RIGHT], [NOT_DELETED, None]),
+        NAMELESS,
+        INSTALLED,
+    ),
+    "half done": (Scripted([OLDER, NONE, RIGHT], [STUCK, None]), STACK, INSTALLED),
     "no version asked for": (Scripted([RIGHT, RIGHT], [None]), NAMELESS, UPGRADED),
 }
 
@@ -112,10 +125,10 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
     ),
     "FUS is lost by the upgrade": (Scripted([OLDER, SILENT], [None]), STACK, FUSNotReady, "read upgrade read restore"),
     "success without the version": (
-        Scripted([OLDER, NONE], [None]),
+        Scripted([OLDER, NONE, NONE], [None, None]),
         STACK,
         StackUnproven,
-        "read upgrade read restore",
+        "read upgrade read install read restore",
     ),
     "success, twice, and nothing changed": (
         Scripted([OLDER, OLDER, OLDER], [None, None]),
@@ -123,7 +136,12 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
         StackUnproven,
         "read upgrade read upgrade read restore",
     ),
-    "half done": (Scripted([OLDER, NONE], [STUCK]), STACK, StackUnproven, "read upgrade read restore"),
+    "half done, twice": (
+        Scripted([OLDER, NONE, NONE], [STUCK, STUCK]),
+        STACK,
+        StackUnproven,
+        "read upgrade read install read restore",
+    ),
     "not ST's": (Scripted([OLDER, OLDER], [NOT_AUTHENTIC]), STACK, StackImageRefused, "read upgrade read restore"),
     "no version asked for, and a failure": (
         Scripted([RIGHT, RIGHT], [AMBIGUOUS]),
@@ -132,10 +150,10 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
         "read upgrade read restore",
     ),
     "no version asked for, and none there": (
-        Scripted([NONE, NONE], [None]),
+        Scripted([NONE, NONE, NONE], [None, None]),
         NAMELESS,
         StackUnproven,
-        "read upgrade read restore",
+        "read upgrade read install read restore",
     ),
     "it does not start": (Scripted([RIGHT], start=StackNotStarted("x")), STACK, StackNotStarted, SKIPPED),
     "boot is not restored": (
@@ -155,7 +173,7 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
 
 @pytest.mark.parametrize("case", BAD)
 async def test_what_is_not_proven_ends_the_attempt(ledger: Ledger, secrets: Secrets, case: str) -> None:
-    """Its boot is restored all the same, nothing is upgraded that may have changed, and nobody will have seen the stack."""
+    """Its boot is restored all the same, nothing is upgraded twice that may have the stack, and nobody will have seen the stack."""
     coprocessor, stack, fault, done = BAD[case]
     coprocessor = replace(coprocessor, done=[])
     journal = await begun(ledger, secrets)

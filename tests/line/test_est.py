@@ -91,6 +91,56 @@ async def test_the_certificate_is_found_among_others_in_any_form(directory: Path
         assert await est.enroll(csr) == dac.public_bytes(Encoding.DER)
 
 
+# --- the time ----------------------------------------------------------------------------------------------------------
+
+
+DATES = {
+    "Tue, 15 Nov 1994 08:12:31 GMT": datetime(1994, 11, 15, 8, 12, 31, tzinfo=UTC),
+    "Tue, 15 Nov 1994 08:12:31 -0000": datetime(1994, 11, 15, 8, 12, 31, tzinfo=UTC),
+    "Tue, 15 Nov 1994 08:12:31 +0100": datetime(1994, 11, 15, 7, 12, 31, tzinfo=UTC),
+    "yesterday": None,
+    "Tue, 15 Nov 0101 08:12:31 +2300": None,
+    "Fri, 31 Dec 9999 23:59:59 -2300": None,
+    f"Fri, 31 Dec {'9' * 40} 23:59:59 GMT": None,
+}
+
+
+@pytest.mark.parametrize("date", DATES)
+@pytest.mark.parametrize("number", [200, 202, 401, 503])
+async def test_every_answer_tells_the_time(directory: Path, date: str, number: int) -> None:
+    """Whatever else it says; a date that is none tells nothing, and does no harm as a time to wait for either."""
+    answer = status(number, Date=date, Retry_After=date)
+    async with answering(directory, answer) as url, client(directory, url) as est:
+        assert est.time() is None
+        with pytest.raises((NotNow, PKIAnswerInvalid, PKIRefusedStation)):
+            await est.enroll(new_csr()[0])
+        expected, told = DATES[date], est.time()
+        if expected is None:
+            assert told is None
+        else:
+            assert told is not None
+            assert timedelta() <= told - expected < timedelta(minutes=5)
+
+
+async def test_an_answer_without_a_readable_date_leaves_the_time_that_is_known(directory: Path) -> None:
+    """It goes on by a clock that nobody sets."""
+    dates = iter(["Tue, 15 Nov 1994 08:12:31 GMT", "later"])
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=503, headers={"Date": next(dates)})
+
+    async with answering(directory, answer) as url, client(directory, url) as est:
+        seen = []
+        for _ in range(2):
+            with pytest.raises(NotNow):
+                await est.enroll(new_csr()[0])
+            seen.append(est.time())
+        first, second = seen
+        assert first is not None
+        assert second is not None
+        assert first < second < first + timedelta(minutes=5)
+
+
 # --- answers that are no certificate ---------------------------------------------------------------------------------
 
 

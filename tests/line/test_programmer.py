@@ -43,6 +43,9 @@ CASES: dict[str, tuple[list[str], tuple[str | None, ...]]] = {
     "a USB error, once": (["recognise connect_error error=usb"], (None, None)),
     "USB errors": (3 * ["recognise connect_error error=usb"], ("probe.wedged",)),
     "a busy probe, once": (["recognise connect_error error=busy"], (None,)),
+    "a target held under reset": (["recognise connect_error error=held_under_reset"], ("target.not_reset",)),
+    "another probe's serial number": (["recognise connect_error error=serial_not_found"], ("probe.missing",)),
+    "loader rejected in a write": (["flash_data loader_rejected"], (None, "programmer.loader_missing")),
     "no probe": (["recognise connect_error error=no_probe"], ("probe.missing",)),
     "two headers": (["recognise second_header", "flash_data second_header"], (None, None)),
     "low supply": (["recognise low_voltage"], ("board.unpowered",)),
@@ -190,7 +193,7 @@ async def test_every_version_upgrades_a_coprocessor(tmp_path: Path, version: str
     with standing(tmp_path / "bench", 1, *options) as line:
         coprocessor = line.programmer(1).coprocessor
         assert not stack.stands(await coprocessor.versions())
-        assert await coprocessor.upgrade(stack) is None
+        assert await coprocessor.upgrade(stack, first=False) is None
         assert stack.stands(await coprocessor.versions())
         await coprocessor.start_stack()
         await coprocessor.restore_boot()

@@ -22,10 +22,10 @@ Where one is missing, the code says whose fault it is: the board's (it fails), t
 or the line's. `programmer.unproven` is a run that looks good and lacks a proof. What can be read back is read back on top of all that: factory data,
 option bytes, the coprocessor's versions. A programmer that says nothing at all is ended by a deadline (`programmer.stuck`).
 
-Each row stands for transcripts in `tests/vectors/cubeprogrammer/`, by the names in its last column, which begin with the programmer's version; the
-folder tells the source of every line. Each transcript is run through the parser that the line uses, in the bytes of Linux and of Windows, whole and
-in pieces of any size, and must come to what is written here. The page is made from that folder's `catalogue.toml`, by
-`python -m tests.programmer.page`.
+Each row stands for transcripts in `tests/vectors/cubeprogrammer/`, by the names in its last column, which begin with the programmer's version, or with
+`unstarted` where the programmer did not come up; the folder tells the source of every line. Each transcript is run through the parser that the line
+uses, in the bytes of Linux and of Windows, whole and in pieces of any size, and must come to what is written here. The page is made from that folder's
+`catalogue.toml`, by `python -m tests.programmer.page`.
 """
 HEAD = """\
 | it says | what is the case | the station concludes | by | transcripts |

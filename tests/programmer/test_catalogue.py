@@ -33,6 +33,8 @@ SEEN = """
     Option Byte Programming failed | Failed to set | FUS_STATE_ERR_UNKNOWN | FUS is not in IDLE state | FUS_NOT_RUNNING
     FUS_STATE_IMG_NOT_FOUND | Flash already empty | not authentic | fwupgrade Command Failure | The core is locked up
     Connection to device 0x495 is lost | libusb: pipe is stalled | Target is not responding, retrying...
+    DEV_TARGET_HELD_UNDER_RESET | Serial number not found | FlashLoaderPath = | Old Firmware delete failed
+    error while loading shared libraries: | FUS_ERROR_INVALID_OB
 """
 
 

@@ -42,7 +42,7 @@ async def outcome(programmer: CubeProgrammer, row: Row) -> str:
             case "versions":
                 await programmer.coprocessor.versions()
             case "upgrade":
-                against = await programmer.coprocessor.upgrade(STACK)
+                against = await programmer.coprocessor.upgrade(STACK, first=False)
             case "start-stack":
                 await programmer.coprocessor.start_stack()
             case "set" | "display":
@@ -76,6 +76,8 @@ async def test_the_driver_comes_to_the_verdict(
     read = next((row.read(action).hex() for _, action in actions if isinstance(action, Region)), None)
     names = tuple(file for file, action in actions if isinstance(action, Write))
     fake.plays(*plays(row, Play(lines(name), exit_status, names, read)))
-    installation = Installation(fake.cli, tmp_path / "loader.stldr", scratch, tmp_path / "locks", HASTY)
+    loader = tmp_path / "loader.stldr"
+    loader.touch()
+    installation = Installation(fake.cli, loader, scratch, tmp_path / "locks", HASTY)
     programmer = CubeProgrammer(installation, PROBE, asyncio.Event(), list[str]().append)
     assert await outcome(programmer, row) == row.verdict

@@ -4,6 +4,7 @@ import pytest
 
 from station.adapters.cubeprogrammer_output import Transcript
 from station.faults import Fault
+from station.faults.line import FlashLoaderMissing
 from station.faults.slot import ProbeBusy, ProbeMissing, ProbeOutdated, ProbeWedged, ProgrammerFailed, TargetNotReset
 from station.faults.unit import (
     FlashEraseFailed,
@@ -34,6 +35,15 @@ def told(transcript: Transcript, exit_status: int = 1) -> tuple[str, dict[str, s
         ("libusb: pipe is stalled", ProbeWedged(PROBE)),
         ("Error: ST-LINK error (DEV_TARGET_CMD_ERR)", TargetRefused(PROBE)),
         ("Error: ST-LINK error (DEV_TARGET_RESET_ERR)", TargetNotReset(PROBE)),
+        ("Error: ST-LINK error (DEV_TARGET_HELD_UNDER_RESET)", TargetNotReset(PROBE)),
+        ("Error: Serial number not found", ProbeMissing(PROBE)),
+        ("ST-LINK error (DEV_NO_STLINK)", ProbeMissing(PROBE)),
+        ("Error: Flash loader cannot be loaded!", FlashEraseFailed("Error: Flash loader cannot be loaded!")),
+        (
+            "Error: Flash loader C:\\ST\\x.stldr cannot be loaded.",
+            FlashLoaderMissing("Error: Flash loader C:\\ST\\x.stldr cannot be loaded."),
+        ),
+        ("a.stldr does not exist", FlashLoaderMissing("a.stldr does not exist")),
         ("Error: Unable to get core ID", TargetNotFound(PROBE)),
         ("ERROR: NO STM32 TARGET FOUND!", TargetNotFound(PROBE)),
         ("Warning: Connection to device 0x495 is lost", TargetNotFound(PROBE)),
@@ -77,6 +87,7 @@ def test_a_line_tells_a_fault(line: str, fault: Fault | None) -> None:
         "   Read Out Protection:",
         "Debug in Low Power mode is not supported for this device.",
         "Reset mode  : Software reset",
+        "flash loader C:/ST/STM32CubeProgrammer/bin/FlashLoader/0x495.stldr is loaded",
     ],
 )
 def test_a_harmless_line_is_no_fault(line: str) -> None:
@@ -117,7 +128,18 @@ def test_an_exit_status_alone_is_a_fault() -> None:
 
 def test_a_process_that_said_nothing_and_failed_is_a_fault() -> None:
     """There is no line to show."""
-    assert told(heard(), 127) == ("programmer.failed", {"exit_status": "127", "line": ""})
+    assert told(heard(), 3) == ("programmer.failed", {"exit_status": "3", "line": ""})
+
+
+@pytest.mark.parametrize("exit_status", [126, 127])
+def test_a_program_that_did_not_come_up_is_missing(exit_status: int) -> None:
+    """Shells and the dynamic linker end so; the programmer, which says its version first, does not."""
+    reason = f"exit status {exit_status}"
+    assert told(heard(), exit_status) == ("programmer.missing", {"path": "STM32_Programmer_CLI", "reason": reason})
+    assert told(heard(*lines("2.19-write")), exit_status) == (
+        "programmer.failed",
+        {"exit_status": str(exit_status), "line": "Software reset is performed"},
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ class Bench:
         self.fake = FakeProgrammer(folder)
         self.secrets = folder / "secrets"
         self.records: list[str] = []
-        self.installation = Installation(self.fake.cli, folder / "loader.stldr", scratch, folder / "locks", HASTY)
+        loader = folder / "loader.stldr"
+        loader.touch()
+        self.installation = Installation(self.fake.cli, loader, scratch, folder / "locks", HASTY)
 
     @property
     def programmer(self) -> CubeProgrammer:
@@ -105,18 +107,25 @@ async def test_a_probe_that_is_missing_is_not_the_coprocessors_fault(bench: Benc
     with pytest.raises(ProbeMissing):
         await bench.programmer.coprocessor.versions()
     with pytest.raises(ProbeMissing):
-        await bench.programmer.coprocessor.upgrade(STACK)
+        await bench.programmer.coprocessor.upgrade(STACK, first=False)
 
 
 async def test_an_upgrade_is_one_run_with_the_image_in_a_file_of_its_own(bench: Bench) -> None:
     """Which holds what was hashed when the line opened, and is gone afterwards."""
     bench.fake.plays(said("2.19-fus-upgrade"))
-    assert await bench.programmer.coprocessor.upgrade(STACK) is None
+    assert await bench.programmer.coprocessor.upgrade(STACK, first=False) is None
     (arguments,) = bench.arguments
     start, file, end = arguments.partition(str(bench.secrets))
     assert start == "-ob nSWboot0=0 nboot1=1 nboot0=1 -startfus -fwupgrade "
     assert (file + end).split()[1:] == ["0x08094000", "firstinstall=0", "startstack=0", "-v"]
     assert not [path for path in bench.secrets.rglob("*") if path.is_file()]
+
+
+async def test_without_a_stack_there_is_none_to_delete(bench: Bench) -> None:
+    """The same upgrade as a first installation."""
+    bench.fake.plays(said("2.19-fus-upgrade"))
+    assert await bench.programmer.coprocessor.upgrade(STACK, first=True) is None
+    assert bench.arguments[0].endswith("0x08094000 firstinstall=1 startstack=0 -v")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +147,7 @@ async def test_an_upgrade_tells_what_speaks_against_it_and_is_not_run_again(
     """Whether it has worked is for the versions to say, which are read afterwards."""
     bench.fake.plays(play)
     bench.installation = replace(bench.installation, deadlines=replace(HASTY, upgrade_within=0.5, idle_within=0.2))
-    fault = await bench.programmer.coprocessor.upgrade(STACK)
+    fault = await bench.programmer.coprocessor.upgrade(STACK, first=False)
     assert fault is not None
     assert fault.code == against
     assert len(bench.fake.runs) == 1

@@ -18,7 +18,7 @@ from station.adapters.secret_files import SecretFiles
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import RDP_LEVEL_0, UID, Region
 from station.faults import Fault
-from station.faults.line import ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable
+from station.faults.line import FlashLoaderMissing, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable
 from station.faults.slot import BoardUnpowered, ProbeMissing, ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven
 from station.faults.unit import FlashEraseFailed, FlashMismatch, LockUnproven, TargetWrong
 from tests.adapters.scarcity import descriptors_left
@@ -41,7 +41,9 @@ class Bench:
         self.records: list[str] = []
         self.gone = asyncio.Event()
         self.image = Write("image", 0x08000000, bytes(48874), Verify.FULL, external=False)
-        self.installation = Installation(self.fake.cli, folder / "loader.stldr", scratch, folder / "locks", HASTY)
+        loader = folder / "loader.stldr"
+        loader.touch()
+        self.installation = Installation(self.fake.cli, loader, scratch, folder / "locks", HASTY)
 
     @property
     def programmer(self) -> CubeProgrammer:
@@ -447,6 +449,22 @@ async def test_a_place_that_is_full_when_the_board_is_read_is_the_lines(bench: B
             async with bench.programmer.invocation(READBACK, bench.image) as run:
                 filled(disk)
                 await run.read(READBACK)
+
+
+@pytest.mark.parametrize("there", ["nothing", "a folder"])
+async def test_an_external_loader_that_is_not_there_is_the_line_s_fault(bench: Bench, there: str) -> None:
+    """Nothing is run: newer versions do without it, say nothing, and write nothing. An image for internal flash needs none."""
+    bench.installation.external_loader.unlink()
+    if there == "a folder":
+        bench.installation.external_loader.mkdir()
+    bench.fake.plays(Play(lines("2.19-write")))
+    with pytest.raises(FlashLoaderMissing, match=r"there is no file /.*/loader\.stldr"):
+        await bench.writes()
+    assert bench.fake.runs == []
+    async with bench.programmer.invocation(bench.image) as run:
+        with pytest.raises(Fault):  # the transcript is another run's
+            await run.written(bench.image)
+    assert len(bench.fake.runs) == 1
 
 
 async def test_a_probe_has_one_process_at_a_time(bench: Bench) -> None:

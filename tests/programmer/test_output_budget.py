@@ -94,6 +94,6 @@ async def test_the_budget_is_the_installation_s(bench: Bench, tmp_path: Path) ->
 async def test_an_upgrade_that_talks_without_end_is_judged_by_what_is_read_back(bench: Bench) -> None:
     """It may have worked, as one that hangs may have."""
     bench.fakes[0].plays(Play(CONNECTED, endless="chatter"))
-    fault = await bench.programmers[0].coprocessor.upgrade(STACK)
+    fault = await bench.programmers[0].coprocessor.upgrade(STACK, first=False)
     assert isinstance(fault, ProgrammerUnproven)
     assert "chatter" in bench.records[0]

@@ -373,6 +373,22 @@ def test_a_board_that_is_pulled_is_void_and_the_others_go_on(desk: Desk) -> None
     assert re.search(r"ttyACM1/\.\.\w{4}: pass", said)
 
 
+def test_a_ledger_that_was_written_later_than_now_is_asked_about(desk: Desk) -> None:
+    """No unit is dated by such a clock, unless somebody says that it is right; that is asked once."""
+    line = f"--provisioning 0 --json Full_FactoryData.json --flashAppFW {IMAGES}/operational-flash.bin -afwa 0x08000000"
+    line += " --flashAddr 0x901C0000"
+    assert desk.run(line).returncode == 0
+    with closing(sqlite3.connect(desk.folder / "state" / "ledger.sqlite")) as ledger, ledger:
+        later = "UPDATE attempt SET started_at = '2199-01-01T00:00:00.000Z' WHERE id = (SELECT max(id) FROM attempt)"
+        ledger.execute(later)
+    refused = desk.run(line)
+    assert refused.returncode == 3
+    assert "by the ledger's last entry, time 2199-01-01T00:00:00Z" in refused.stderr
+    assert "--clock-is-right" in refused.stderr
+    assert desk.run(line, "--clock-is-right").returncode == 0
+    assert desk.run(line).returncode == 0
+
+
 def test_no_board_is_an_error(tmp_path: Path) -> None:
     """And so is no programmer: what was looked at is said."""
     shutil.copy(VECTORS / "Full_FactoryData.json", tmp_path)

@@ -280,6 +280,8 @@ async def test_duplicate_serial_of_the_same_product(tmp_path: Path) -> None:
         ("usb", "ST-LINK error (DEV_USB_COMM_ERR)"),
         ("busy", "ST-LINK error (DEV_CONNECT_ERR)"),
         ("no_probe", "Error: No debug probe detected."),
+        ("held_under_reset", "Error: ST-LINK error (DEV_TARGET_HELD_UNDER_RESET)"),
+        ("serial_not_found", "Error: Serial number not found"),
     ],
 )
 async def test_connect_error(tmp_path: Path, error: str, text: str) -> None:

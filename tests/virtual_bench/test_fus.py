@@ -368,6 +368,17 @@ async def test_version_word_garbage(tmp_path: Path) -> None:
         assert await versions(bench, board) == (FUS, SHIPPED)
 
 
+async def test_fwdelete_fails_but_did(tmp_path: Path) -> None:
+    """No new stack was written; a first installation, which has none to delete, then works."""
+    async with station(tmp_path, fault("fwdelete_fails_but_did")) as bench:
+        board = bench.hub.plug(1)
+        status, output = await bench.program(*bench.connect(board), *upgrade(bench))
+        assert (status, "Error: Old Firmware delete failed" in output, SUCCESS in output) == (1, True, False)
+        assert await versions(bench, board) == (FUS, 0)
+        assert (await bench.program(*bench.connect(board), *upgrade(bench, OTHER, "firstinstall=1")))[0] == 0
+        assert await versions(bench, board) == (FUS, OTHER)
+
+
 async def test_fwupgrade_fails_but_did(tmp_path: Path) -> None:
     """Only the version word tells."""
     async with station(tmp_path, fault("fwupgrade_fails_but_did")) as bench:

@@ -15,11 +15,15 @@ SECOND_ATTEMPT = 0.6
 FIRST_NO_TARGET = "Error: No STM32 target found!"
 PROBLEM = "Error: Problem occured while trying to connect"  # ST's spelling
 TARGET_COMMAND = "Error: ST-LINK error (DEV_TARGET_CMD_ERR)"
+HELD_UNDER_RESET = "Error: ST-LINK error (DEV_TARGET_HELD_UNDER_RESET)"
+NOT_FOUND = "Error: Serial number not found"
 NO_PROBE = "Error: No debug probe detected."
 BUSY = f"ST-LINK error (DEV_CONNECT_ERR)\n{PROBLEM}"
 WEDGED = f"ST-LINK error (DEV_USB_COMM_ERR)\n{PROBLEM}"
 ERRORS = {  # with whether the probe's half of the header comes before
     "target_command": (True, TARGET_COMMAND),
+    "held_under_reset": (True, HELD_UNDER_RESET),
+    "serial_not_found": (False, NOT_FOUND),
     "old_firmware": (True, "Error: Old ST-LINK firmware version: ST-LINK firmware upgrade required"),
     "usb": (False, WEDGED),
     "busy": (False, BUSY),

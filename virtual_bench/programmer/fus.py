@@ -28,6 +28,7 @@ NOT_FOUND = "Error: FUS_STATE_IMG_NOT_FOUND: Image not found"
 NO_SPACE = "Error: FUS_STATE_NOT_ENOUGH_SPACE: Not enough space"
 NOT_IDLE = "Error: Could not start service since FUS is not in IDLE state"
 NOT_AUTHENTIC = "Error: Firmware not authentic!"
+DELETE_FAILED = "Error: FUS_ERROR_INVALID_OB\nError: Old Firmware delete failed"  # seen of 2.22, and the stack was gone
 AMBIGUOUS = "Error: fwupgrade Command Failure"
 # A vector table whose reset handler waits for interrupts for ever: what is left of the operator says nothing.
 _SLEEPS = bytes.fromhex("00000320 09000008 30bf fde7")
@@ -122,6 +123,8 @@ class FUS:
             self._radio.begin(self._process.bench.clock.scaled(self._profile.fus_delete), self._board.delete_stack)
             await self._reconnect(self._profile.fus_delete)
             self._radio.finish()
+            if self._board.faults.due("fwdelete_fails_but_did"):
+                raise Failed(DELETE_FAILED)
         self._process.say("Firmware delete Success")
 
     async def _start_stack(self) -> None:

@@ -86,6 +86,15 @@ def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:
     return list(numbers)
 
 
+def last_entry(connection: Connection) -> datetime | None:
+    """The time of the newest entry. The newest is the one that came last, not the one with the latest time."""
+    times = [
+        connection.scalar(select(_event.c.at).order_by(_event.c.id.desc()).limit(1)),
+        connection.scalar(select(_attempt.c.started_at).order_by(_attempt.c.id.desc()).limit(1)),
+    ]
+    return max((at for at in times if at is not None), default=None)
+
+
 def rebuild(connection: Connection) -> None:
     """Every column that sums up events, from the events alone."""
     for number in connection.scalars(select(_attempt.c.id)).all():

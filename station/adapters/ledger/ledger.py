@@ -87,6 +87,10 @@ class Ledger:
         """Voids what an earlier run left without a verdict, as of its last event; returns the attempts' numbers."""
         return await self._writer.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
 
+    async def last_entry(self) -> datetime | None:
+        """When the newest entry was made, by the clock of then; None of an empty ledger."""
+        return await self._writer.do(attempts.last_entry)
+
     async def rebuild(self) -> None:
         """Makes every column that sums up events anew from the events."""
         await self._writer.do(attempts.rebuild)

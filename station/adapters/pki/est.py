@@ -3,10 +3,11 @@
 import base64
 import binascii
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Self, TypedDict, Unpack
@@ -29,6 +30,7 @@ from station.faults.unit import CSRRejected
 KEPT_ALIVE = 4.0
 MAX_ANSWER = 64 * 1024
 REASON_LENGTH = 200
+YEARS = range(1990, 9000)  # of dates that are believed to be dates
 
 REJECTED = frozenset({400, 403, 409, 413, 422})  # this request, whoever brings it
 NOT_PROCESSED = frozenset({408, 425, 429, 503})  # by their definition, RFC 9110, 8470 and 6585
@@ -74,6 +76,17 @@ class Answer:
             raise ValueError(str(exc)) from exc
 
 
+@dataclass(frozen=True, slots=True)
+class _TimeTold:
+    """A server's time, and when it was told by a clock that nobody can set."""
+
+    moment: datetime
+    told: float
+
+    def now(self) -> datetime:
+        return self.moment + timedelta(seconds=time.monotonic() - self.told)
+
+
 class _Request(TypedDict, total=False):
     data: bytes
     headers: Mapping[str, str]
@@ -85,6 +98,7 @@ class ESTClient:
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.url = url
         self._session = session
+        self._told: _TimeTold | None = None
 
     @classmethod
     @asynccontextmanager
@@ -110,6 +124,10 @@ class ESTClient:
             connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
             yield cls(session, url)
+
+    def time(self) -> datetime | None:
+        """What time it is now by the last answer's `Date`, whatever else it said; None where no answer has told."""
+        return None if self._told is None else self._told.now()
 
     async def enroll(self, csr: bytes) -> bytes:
         """See `Enroller`: `simpleenroll` of RFC 7030, 4.2."""
@@ -173,6 +191,8 @@ class ESTClient:
     async def _answer(self, method: str, operation: str, **request: Unpack[_Request]) -> Answer:
         url = f"{self.url}/{operation}"
         async with self._session.request(method, url, allow_redirects=False, **request) as response:
+            if (moment := _moment(response.headers.get("Date"))) is not None:
+                self._told = _TimeTold(moment, time.monotonic())
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
@@ -214,8 +234,14 @@ def _seconds(retry_after: str | None) -> float | None:
         return None
     if retry_after.isdecimal():
         return float(retry_after)
+    moment = _moment(retry_after)
+    return None if moment is None else max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def _moment(date: str | None) -> datetime | None:
+    """Reads a date as HTTP has it (RFC 9110, 5.6.7), of this time; None where it is none."""
     try:
-        moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+        moment = parsedate_to_datetime(date or "")
+    except (ValueError, OverflowError):
         return None
-    return max((moment.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)
+    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment.year in YEARS else None

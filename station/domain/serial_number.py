@@ -1,0 +1,71 @@
+"""What a lot's serial numbers are made by: text with one decimal number in it. Pure.
+
+The notation is a small part of Python's format strings. The whole of them would reach into the number, or take all memory.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+LONGEST = 32  # bytes, Matter Core specification 11.1.5.16
+EXAMPLE = '"LIGHT-{:06d}", which makes LIGHT-000001'
+
+_PIECE = re.compile(r"\{\{|\}\}|(?P<field>\{[^{}]*\})|(?P<stray>[{}])|[^{}]+")
+_DECIMAL = re.compile(r"\{0?(?::(?:0(?P<digits>[1-9][0-9]?))?d?)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class SerialNumberPattern:
+    """Literal text around one number, which has at least so many digits."""
+
+    before: str
+    after: str
+    digits: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Of a text like LIGHT-{:06d}, where {{ and }} stand for themselves; `ValueError` says what is wrong with another.
+
+        Only decimal digits make a number: what people read aloud, count and compare.
+        """
+        literals, digits = [""], list[int]()
+        for piece in _PIECE.finditer(text):
+            if piece["stray"]:
+                raise ValueError(
+                    f"a single {piece['stray']} stands in it; as a character of the label it is written twice"
+                )
+            if piece["field"]:
+                digits.append(_digits(piece["field"]))
+                literals.append("")
+            else:
+                literals[-1] += {"{{": "{", "}}": "}"}.get(piece[0], piece[0])
+        if len(digits) != 1:
+            raise ValueError(f"{len(digits) or 'no'} numbers stand in it, one is expected")
+        before, after = literals
+        return cls(before, after, digits[0])
+
+    def made(self, number: int) -> str:
+        """The serial number with this number in it."""
+        return f"{self.before}{number:0{self.digits}d}{self.after}"
+
+    def check(self, last: int) -> None:
+        """Raises `ValueError` unless every number up to this one makes a serial number that Matter and a label can have."""
+        longest = LONGEST - len(self.before) - len(self.after)
+        if longest < self.digits or last >= 10**longest:
+            raise ValueError(
+                f"the last serial number would have more than {LONGEST} characters, "
+                f"{LONGEST - longest} of them beside its number"
+            )
+        text = self.made(last)
+        if not (text.isascii() and text.isprintable()) or text != text.strip():
+            raise ValueError(f"{text!a} has characters that cannot be printed, are not ASCII, or are blanks at an end")
+
+
+def _digits(field: str) -> int:
+    found = _DECIMAL.fullmatch(field)
+    if found is None:
+        raise ValueError(f"{field} is no decimal number; {{}}, {{:d}} and {{:06d}} are, the last with zeros in front")
+    digits = int(found["digits"] or 1)
+    if digits > LONGEST:
+        raise ValueError(f"{field} asks for {digits} digits, and a serial number has {LONGEST} characters at most")
+    return digits

@@ -1,0 +1,64 @@
+"""Whether this computer's clock may be believed: manufacturing dates and all times in the ledger are taken from it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from station.domain.attempt import ClockAccepted
+from station.faults.line import ClockContradicted
+
+log = structlog.get_logger()
+
+TOLERANCE = timedelta(days=1)
+LEDGER, PKI = "the ledger's last entry", "the PKI"
+
+
+def check_against_ledger(now: datetime, last_entry: datetime | None) -> None:
+    """Raises `ClockContradicted` where the ledger has been written over a day later than now."""
+    if last_entry is not None and now < last_entry - TOLERANCE:
+        raise ClockContradicted(_shown(now), LEDGER, _shown(last_entry))
+
+
+class WallClock:
+    """The clock, and who contradicts it: the ledger by when it was last written, the PKI by what time it says it is."""
+
+    def __init__(self, last_entry: datetime | None, pki_time: Callable[[], datetime | None]) -> None:
+        self._last_entry = last_entry
+        self._pki_time = pki_time
+        self._accepted: ClockAccepted | None = None
+
+    def check(self) -> None:
+        """Raises `ClockContradicted`. It costs nothing, so it is asked before every attempt."""
+        now = datetime.now(UTC)
+        self._check_against_pki(now)
+        check_against_ledger(now, self._last_entry)
+
+    def accept(self, *, pki_needed: bool) -> None:
+        """Somebody says that the clock is right, and the ledger's last entry was made by a wrong one.
+
+        Raises `ClockContradicted` if the PKI says another time, or none although it is needed.
+        """
+        now, there, last = datetime.now(UTC), self._pki_time(), self._last_entry
+        if there is None and pki_needed:
+            raise ClockContradicted(_shown(now), PKI, "not told yet")
+        self._check_against_pki(now)
+        if last is not None and now < last - TOLERANCE:
+            self._accepted = ClockAccepted(_shown(now), _shown(last), _shown(there) if there else "none")
+            self._last_entry = None
+            log.warning("clock.accepted", clock=_shown(now), last_entry=_shown(last), pki=self._accepted.pki)
+
+    def _check_against_pki(self, now: datetime) -> None:
+        there = self._pki_time()
+        if there is not None and abs(there - now) > TOLERANCE:
+            raise ClockContradicted(_shown(now), PKI, _shown(there))
+
+    def entered(self) -> ClockAccepted | None:
+        """An attempt has begun, by this clock. Returns what its journal must say first, if anything."""
+        self._last_entry = datetime.now(UTC)
+        accepted, self._accepted = self._accepted, None
+        return accepted
+
+
+def _shown(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,88 @@
+"""An installation of the programmer that cannot work: it is the line's, whoever's board meets it first, until somebody has mended it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger.reader import LedgerReader
+from station.cli.demo_line import DemoLine
+from tests.line.standing_line import Standing
+from tests.line.station_demo import SHORT_DEADLINES
+from tests.programmer.transcripts import lines
+from virtual_bench.programmer.standin import EXECUTABLE, LOADER
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
+    for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2"}.items():
+        monkeypatch.setenv(name, value)
+    with DemoLine.standing(tmp_path / "line", 3, 1, None, 0.0, None) as line:
+        yield Standing(line)
+
+
+def faults(standing: Standing) -> list[str | None]:
+    """What the attempts have ended by so far."""
+    return [attempt.fault for attempt in LedgerReader(standing.line.folder / "ledger.sqlite").attempts()]
+
+
+def paused_by(standing: Standing, *boards: int) -> str | None:
+    """The fault that the line is paused by, when these boards wait for its end."""
+    standing.until(lambda: standing.line.status().line.state == "paused")
+    for board in boards:
+        slot = standing.wait(board, lambda slot: slot.state == "waiting")
+        assert slot.service == "in"
+    return standing.line.status().line.fault
+
+
+def released(standing: Standing, *boards: int) -> list[str | None]:
+    """The verdicts of these boards behind a release."""
+    standing.station("slots", "release", "--all")
+    return [standing.wait(board, lambda slot: slot.state in {"pass", "fail", "void"}).verdict for board in boards]
+
+
+def test_a_missing_shared_library_pauses_the_line_and_takes_no_slot_out(standing: Standing) -> None:
+    """The boards are judged when somebody has mended it and released the line."""
+    cli = standing.line.folder / EXECUTABLE
+    good = cli.rename(cli.with_name("kept"))
+    (said,) = lines("unstarted-shared-library-missing")
+    cli.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 127\n")
+    cli.chmod(0o755)
+    standing.bench("plug", "1", "2", "3")
+    assert paused_by(standing, 1, 2, 3) == "programmer.missing"
+    assert set(faults(standing)) == {"programmer.missing"}
+    assert len(faults(standing)) <= 3
+    good.rename(cli)
+    assert released(standing, 1, 2, 3) == ["pass"] * 3
+
+
+def test_a_loader_that_is_gone_pauses_the_line(standing: Standing) -> None:
+    """While it runs, and from its start; a line that was released too early waits again."""
+    loader = standing.line.folder / LOADER
+    kept = loader.rename(loader.with_name("kept"))
+    standing.bench("plug", "1")
+    assert paused_by(standing, 1) == "programmer.loader_missing"
+    assert str(loader) in (standing.line.status().line.reason or "")
+    standing.station("slots", "release", "--all")
+    standing.until(lambda: faults(standing) == ["programmer.loader_missing"] * 2)
+    assert paused_by(standing, 1) == "programmer.loader_missing"
+
+    daemon = standing.line.processes["daemon"]
+    daemon.terminate()
+    daemon.wait()
+    standing.line.start_daemon()
+    assert paused_by(standing, 1) == "programmer.loader_missing"
+    assert len(faults(standing)) == 2
+    kept.rename(loader)
+    assert released(standing, 1) == ["pass"]
+
+
+def test_a_loader_that_the_programmer_rejects_pauses_the_line(standing: Standing) -> None:
+    """It is the same for every board; no board fails for it."""
+    standing.bench("fault", "--board", "1", "--at", "flash_data", "--what", "loader_rejected")
+    standing.bench("plug", "1")
+    assert paused_by(standing, 1) == "programmer.loader_missing"
+    assert released(standing, 1) == ["pass"]
+    assert faults(standing) == ["programmer.loader_missing", None]
