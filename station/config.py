@@ -60,6 +60,8 @@ class BoardSection(_Section):
     """Deadlines of the conversation on the serial port."""
 
     baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
+    port_free_within: Seconds = 25
+    """How long another program may hold the serial port at first: ModemManager takes up to 20 s with a new one."""
     boot_within: Seconds = 15
     reply_within: Seconds = 10
     repeat_every: Seconds = 3
