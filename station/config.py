@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from station.domain.usb_port import one_spelling
 from station.problems import ConfigurationInvalid, Problem, problems_of
 
 PREFIX = "STATION__"
@@ -98,8 +99,8 @@ class LogSection(_Section):
 
 class SlotSection(_Section):
     name: str = Field(min_length=1, max_length=32)
-    path: str = Field(min_length=1)
-    """The USB port as /dev/serial/by-path names it, without the interface at its end."""
+    path: Annotated[str, AfterValidator(one_spelling)] = Field(min_length=1)
+    """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
 
 
 class Config(_Section):

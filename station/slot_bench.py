@@ -28,9 +28,7 @@ class SlotBench:
 
     def board(self) -> AbstractAsyncContextManager[Board]:
         section = self.section
-        deadlines = Deadlines(
-            section.boot_within, section.reply_within, section.repeat_every, section.port_free_within
-        )
+        deadlines = Deadlines(section.boot_within, section.reply_within, section.repeat_every, section.port_free_within)
         return board.connected(self.tty, section.baudrate, deadlines)
 
     @asynccontextmanager

@@ -4,8 +4,9 @@ import asyncio
 import fcntl
 import os
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -28,17 +29,18 @@ async def test_a_pull_while_the_port_is_opened_is_the_ports_fault(
     board, station = os.openpty()
     path = os.ttyname(station)
     os.close(station)
-    pull = iter([lambda: None] * (number - 1) + [lambda: os.close(board)])
+    pulls = count(1)
 
     def pulled(*arguments: object) -> object:
-        next(pull, lambda: None)()
+        if next(pulls) == number:
+            os.close(board)
         return genuine(*arguments)
 
     monkeypatch.setattr(termios, call, pulled)
     with pytest.raises((TTYUnavailable, TTYLost)):
         async with tty.opened(path, 115200) as port, asyncio.timeout(30):
-            for late in pull:
-                late()
+            if next(pulls) <= number:
+                os.close(board)
             await port.receive()
 
 
@@ -122,7 +124,7 @@ def held(path: str) -> Iterator[Callable[[], None]]:
         os.close(descriptor)
 
 
-async def once_logged(logs: list[dict[str, object]], event: str, act: Callable[[], None]) -> None:
+async def once_logged(logs: Sequence[Mapping[str, object]], event: str, act: Callable[[], None]) -> None:
     while not any(line["event"] == event for line in logs):
         await asyncio.sleep(0.01)
     act()
