@@ -26,8 +26,9 @@ from station.line import Line
 from station.matter import factory_data
 from station.ports import AttemptJournal, BoardArrived, BoardLeft, Hotplug, SecretSource
 from station.recipe import Delivered, Recipe
-from station.slot import Slot, Visit
+from station.slot import Slot
 from station.slot_bench import SlotBench
+from station.visits import Visit
 from station.without_pki import WithoutPKI
 
 STATION = "gen-factory-data"

@@ -9,6 +9,7 @@ import structlog
 from station.domain.policy import Judged, Suspicion, consequence, line_suspected, slot_suspected
 from station.faults import LineFault
 from station.faults.line import LineSuspected
+from station.visits import PresentUnits
 
 log = structlog.get_logger()
 
@@ -20,6 +21,7 @@ class Line:
 
     def __init__(self, suspicion: Suspicion) -> None:
         self.paused_by: LineFault | None = None
+        self.units = PresentUnits(self.pause)
         self._suspicion = suspicion
         self._history: deque[Judged] = deque(maxlen=REMEMBERED)
         self._open = asyncio.Event()
