@@ -20,13 +20,15 @@ from station.domain.policy import Suspicion
 from station.domain.product import KeyStorage
 from station.domain.target import UID, Target
 from station.faults import Fault
+from station.faults.slot import BoardRemoved
 from station.laboratory import Laboratory
 from station.line import Line
 from station.matter import factory_data
 from station.ports import AttemptJournal, BoardArrived, BoardLeft, Hotplug, SecretSource
 from station.recipe import Delivered, Recipe
-from station.slot import Slot, Visit
+from station.slot import Slot
 from station.slot_bench import SlotBench
+from station.visits import Visit
 from station.wall_clock import WallClock
 from station.without_pki import WithoutPKI
 
@@ -68,7 +70,7 @@ class Batch:
         self._installation = installation
         self._transcripts = Transcripts(state / "transcripts")
         self._clock = clock
-        self._slots: dict[str, Slot] = {}
+        self._places: dict[str, _Place] = {}
         self._line = Line(Suspicion(0, 0))  # one attempt a board says nothing of slots and line
 
     @classmethod
@@ -102,43 +104,45 @@ class Batch:
     ) -> list[Outcome]:
         """Every board's outcome; `report` hears of each as it comes. Boards that arrive later are not touched."""
         async with asyncio.TaskGroup() as watching:
-            watch = watching.create_task(self._watch(hotplug), name="hotplug")
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._judged(arrival, report), name=arrival.path) for arrival in arrivals]
+                watch = watching.create_task(self._watch(hotplug), name="hotplug")  # it begins when the slots are there
             watch.cancel()
         return [task.result() for task in tasks]
 
     async def _watch(self, hotplug: Hotplug) -> None:
         while True:
             event = await hotplug.next()
-            if isinstance(event, BoardLeft) and event.path in self._slots:
-                self._slots[event.path].board_left()
+            if event.path in self._places:
+                self._places[event.path].told(event)
 
     async def _judged(self, arrival: BoardArrived, report: Callable[[Outcome], None]) -> Outcome:
-        ended = asyncio.Event()
         journals: list[_Watched] = []
 
         async def begin(slot: str, board: BoardArrived) -> AttemptJournal:
+            place.begun = True
             journal = await self._ledger.attempt(
                 slot=slot, probe=board.probe, tty=board.tty, recipe=self._work, secrets=self._secrets
             )
             if (accepted := self._clock.entered()) is not None:
                 await journal.record(accepted)
-            journals.append(_Watched(journal, ended))
+            journals.append(_Watched(journal, place.ended))
             return journals[-1]
 
         slot = Slot(slot_name(arrival), self._line, self._work, WithoutPKI(), begin, self._bench)
-        self._slots[arrival.path] = slot
+        place = self._places[arrival.path] = _Place(slot)
         slot.board_arrived(arrival)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(slot.run(), name=f"slot {slot.name}")
-            await ended.wait()
-            journal, fault, seconds = journals[0], slot.fault, slot.seconds
+            await place.ended.wait()
+            fault, seconds = slot.fault, slot.seconds
             running.cancel()
-        verdict = VERDICTS[journal.attempt.phase]
-        outcome = Outcome(
-            arrival, verdict, fault, journal.attempt, journal.serial_number, journal.key_storage, journal.block, seconds
-        )
+        if journals:
+            (journal,) = journals
+            made = (journal.attempt, journal.serial_number, journal.key_storage, journal.block, seconds)
+            outcome = Outcome(arrival, VERDICTS[journal.attempt.phase], fault, *made)
+        else:
+            outcome = Outcome(arrival, VERDICTS[Phase.VOID], BoardRemoved(), Attempt(), None, None, b"", 0)
         report(outcome)
         return outcome
 
@@ -153,6 +157,23 @@ class Batch:
 def slot_name(arrival: BoardArrived) -> str:
     """As ST's script names a board: its port, and the end of its probe's serial number."""
     return f"{Path(arrival.tty).name}/..{arrival.probe[-4:]}"
+
+
+@dataclass(slots=True)
+class _Place:
+    """One board's slot, until its attempt has ended or none will begin."""
+
+    slot: Slot
+    begun: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def told(self, event: BoardArrived | BoardLeft) -> None:
+        """The board left, another one came, or it turned out to have the serial number of another."""
+        if self.slot.arrival is None or event == self.slot.arrival:
+            return
+        self.slot.board_left()
+        if not self.begun:
+            self.ended.set()
 
 
 class _Watched:

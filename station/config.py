@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from station import plain_files
+from station.domain.usb_port import one_spelling
 from station.problems import ConfigurationInvalid, Problem, problems_of
 
 PREFIX = "STATION__"
@@ -61,6 +62,8 @@ class BoardSection(_Section):
     """Deadlines of the conversation on the serial port."""
 
     baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
+    port_free_within: Seconds = 25
+    """How long another program may hold the serial port at first: ModemManager takes up to 20 s with a new one."""
     boot_within: Seconds = 15
     reply_within: Seconds = 10
     repeat_every: Seconds = 3
@@ -97,8 +100,8 @@ class LogSection(_Section):
 
 class SlotSection(_Section):
     name: str = Field(min_length=1, max_length=32)
-    path: str = Field(min_length=1)
-    """The USB port as /dev/serial/by-path names it, without the interface at its end."""
+    path: Annotated[str, AfterValidator(one_spelling)] = Field(min_length=1)
+    """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
 
 
 class Config(_Section):

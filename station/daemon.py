@@ -32,9 +32,10 @@ from station.line import Line
 from station.loop_lag import LoopLag
 from station.ports import AttemptJournal, BoardArrived, Hotplug, SecretSource
 from station.recipe import Recipe
-from station.slot import Slot, Visit
+from station.slot import Slot
 from station.slot_bench import SlotBench
 from station.status import LedgerStatus, LineStatus, PKIStatus, SlotStatus, Status
+from station.visits import Visit
 from station.wall_clock import WallClock
 from station.without_pki import WithoutPKI
 

@@ -9,6 +9,7 @@ import structlog
 from station.domain.policy import Judged, Suspicion, consequence, line_suspected, slot_suspected
 from station.faults import LineFault
 from station.faults.line import LineSuspected
+from station.visits import PresentUnits
 
 log = structlog.get_logger()
 
@@ -22,6 +23,7 @@ class Line:
         """`check` costs nothing, is asked before every attempt, and raises the fault that pauses the line then."""
         self.paused_by: LineFault | None = None
         self._check = check
+        self.units = PresentUnits(self.pause)
         self._suspicion = suspicion
         self._history: deque[Judged] = deque(maxlen=REMEMBERED)
         self._open = asyncio.Event()

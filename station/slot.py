@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -18,9 +18,10 @@ from station.faults.slot import BoardRemoved, SlotSuspected, StationBug
 from station.laboratory import Laboratory
 from station.line import Line
 from station.other_procedures import finish, provision_by_partner, reconfigure
-from station.ports import AttemptJournal, Authority, Bench, BoardArrived, Job, Recognised
+from station.ports import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived, Job, Recognised
 from station.procedure import provision, recognise, reconfirm, redeliver
 from station.recipe import Recipe
+from station.visits import AnnouncedAttempt, Visit
 
 log = structlog.get_logger()
 
@@ -39,34 +40,6 @@ class SlotState(StrEnum):
     FAIL = "fail"
     VOID = "void"
     OUT_OF_SERVICE = "out of service"
-
-
-class Visit:
-    """One board's stay in the slot, from the moment that it is plugged in until it is pulled."""
-
-    def __init__(self, arrival: BoardArrived) -> None:
-        self.arrival = arrival
-        self.gone = asyncio.Event()
-        self._scope: asyncio.Timeout | None = None
-
-    def leave(self) -> None:
-        """Ends what runs `while_here`."""
-        self.gone.set()
-        if self._scope is not None:
-            self._scope.reschedule(0)  # a moment long past: the block is cancelled at once
-
-    @asynccontextmanager
-    async def while_here(self) -> AsyncIterator[None]:
-        """Cancels its block when the board leaves, and raises `BoardRemoved`."""
-        if self.gone.is_set():
-            raise BoardRemoved
-        try:
-            async with asyncio.timeout(None) as self._scope:
-                yield
-        except TimeoutError as exc:
-            raise BoardRemoved from exc
-        finally:
-            self._scope = None
 
 
 class Slot:
@@ -182,6 +155,8 @@ class Slot:
                     await self._line.opened()
             except BoardRemoved:
                 return
+            except LineFault:  # by which an earlier attempt on this board would have been stopped
+                continue
             if not isinstance(await self._judged(visit), LineFault):
                 return
 
@@ -205,7 +180,7 @@ class Slot:
     async def _judge(self, visit: Visit, journal: AttemptJournal) -> tuple[Fault | None, Verdict]:
         try:
             async with visit.while_here():
-                await self._carry_out(self._bench(visit, journal.number), journal)
+                await self._carry_out(visit, self._bench(visit, journal.number), journal)
         except Fault as raised:
             fault = await self._departure(visit, raised)
         except Exception as exc:
@@ -216,7 +191,8 @@ class Slot:
         verdict = Failed if isinstance(fault, UnitFault) else Voided
         return fault, verdict(fault.code, fault.evidence)
 
-    async def _carry_out(self, bench: Bench, journal: AttemptJournal) -> None:
+    async def _carry_out(self, visit: Visit, bench: Bench, journal: AttemptLedger) -> None:
+        journal = AnnouncedAttempt(journal, partial(self._line.units.identified, visit, self.name))
         match self._recipe:
             case Laboratory() as laboratory:
                 await reconfigure(bench, laboratory, journal)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from station.adapters import board, st_monitor
+from station.adapters import board, st_monitor, tty
 from station.adapters.board import Deadlines
 from station.adapters.partner_script import PartnerScript
 from station.config import BoardSection
@@ -28,7 +28,7 @@ class SlotBench:
 
     def board(self) -> AbstractAsyncContextManager[Board]:
         section = self.section
-        deadlines = Deadlines(section.boot_within, section.reply_within, section.repeat_every)
+        deadlines = Deadlines(section.boot_within, section.reply_within, section.repeat_every, section.port_free_within)
         return board.connected(self.tty, section.baudrate, deadlines)
 
     @asynccontextmanager
@@ -39,9 +39,14 @@ class SlotBench:
             raise ValueError("the recipe names nobody who puts certificates on the board")
         delivery = recipe.delivery
         if delivery.script is None:
-            async with st_monitor.connected(self.tty, self.section.baudrate, delivery.within) as monitor:
+            section = self.section
+            async with st_monitor.connected(
+                self.tty, section.baudrate, delivery.within, section.port_free_within
+            ) as monitor:
                 yield monitor
             return
+        async with tty.opened(self.tty, self.section.baudrate, self.section.port_free_within):
+            pass  # no other program holds the port any more: the script, which opens it itself, would not wait
         yield PartnerScript(
             script=delivery.script,
             production=recipe.key_storage is KeyStorage.SECURE,

@@ -61,7 +61,7 @@ class SlotStatus(_Model):
     def of(cls, slot: Slot, path: str) -> "SlotStatus":
         arrival, journal = slot.arrival, slot.journal
         attempt = journal.attempt if journal else None
-        fault = slot.out_of_service or slot.fault
+        fault = slot.out_of_service or (arrival.refused if arrival else None) or slot.fault
         return cls(
             slot=slot.name,
             state=slot.state.value,

@@ -123,9 +123,18 @@ class Board:
     @property
     def probe(self) -> str:
         """The serial number that its probe tells."""
+        if self.faults.lasting("no_serial"):
+            return ""
         if fault := self.faults.lasting("duplicate_serial"):
             return Nameplate.fresh(self._seed, fault.integer("of") or 1, self.nameplate.port).probe
         return self.nameplate.probe
+
+    @property
+    def uid(self) -> bytes:
+        """What the debug port reads as the chip's UID."""
+        if fault := self.faults.lasting("duplicate_uid"):
+            return Nameplate.fresh(self._seed, fault.integer("of") or 1, self.nameplate.port).uid
+        return self.nameplate.uid
 
     @property
     def provisioned(self) -> bool:
@@ -216,7 +225,7 @@ class Board:
 
     def radio_memory(self, address: int, size: int) -> bytes:
         """The memory that both cores share, as the debug port reads it."""
-        return self.radio.memory(address, size, self.nameplate.uid)
+        return self.radio.memory(address, size, self.uid)
 
     def brown_out(self) -> None:
         """The supply dips: the core starts anew, and whoever has the probe loses the core."""

@@ -112,7 +112,7 @@ def _dumped(port: int, board: Board | None, to: Path) -> dict[str, object]:
     """What a debugger would find in the board's memories, in a folder of the probe's name."""
     if board is None:
         raise HubError(f"there is no board at port {port}")
-    folder = to / board.probe
+    folder = to / (board.probe or board.nameplate.probe)
     folder.mkdir(parents=True, exist_ok=True)
     memories = {
         "internal.bin": board.internal.read(board.internal.base, board.internal.size),

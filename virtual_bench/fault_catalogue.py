@@ -93,6 +93,13 @@ CATALOGUE = {
         Kind("brown_out", "The chip's supply dips and it starts anew.", Nature.ENTRY, EVERY, {"after": AFTER}),
         Kind("unplug", "The board is pulled out.", Nature.ENTRY, EVERY, {"after": AFTER}),
         Kind(
+            "bounce",
+            "The board is pulled out and is back at once, as a plug does that was not pushed in firmly.",
+            Nature.ENTRY,
+            EVERY,
+            {"after": AFTER, "milliseconds": Parameter(float, 0.0, "without the board, in real time")},
+        ),
+        Kind(
             "duplicate_serial",
             "The board's probe has the serial number of another: it takes effect when the board is plugged in.",
             Nature.PLUGGED,
@@ -101,6 +108,32 @@ CATALOGUE = {
                 "of": Parameter(int, 1, "number of the board whose probe has it too"),
                 "product": Parameter(str, "other", "of the USB, which its link names as well", ("same", "other")),
             },
+        ),
+        Kind(
+            "no_serial",
+            "The board's probe has no serial number: its link in by-id ends in the product's name.",
+            Nature.PLUGGED,
+            (Phase.RECOGNISE,),
+        ),
+        Kind(
+            "duplicate_uid",
+            "The probe reads the UID of another board: two slots show one microcontroller.",
+            Nature.PLUGGED,
+            (Phase.RECOGNISE,),
+            {"of": Parameter(int, 1, "number of the board whose UID it reads")},
+        ),
+        Kind(
+            "two_paths",
+            "by-path has the board's serial port twice, as systemd 255 makes it: with `usb-0` and with `usbv2-0`.",
+            Nature.PLUGGED,
+            (Phase.RECOGNISE,),
+        ),
+        Kind(
+            "port_held",
+            "Another program holds the serial port when the board has been plugged in, as ModemManager does.",
+            Nature.PLUGGED,
+            (Phase.RECOGNISE,),
+            {"seconds": Parameter(float, 5.0, "how long, in real seconds, as the station's deadlines are")},
         ),
         Kind(
             "connect_error",

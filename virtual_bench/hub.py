@@ -1,4 +1,4 @@
-"""The USB hub: which board stands at which port, what is plugged in, and the links in DIR/dev that tell of it.
+"""The USB hub: which board stands at which port, what is plugged in, and what tells of it: links in DIR/dev, and DIR/sys.
 
 The links are laid out as udev does it: /dev/serial and its folders come with the first link and go with the last.
 """
@@ -13,6 +13,7 @@ from virtual_bench.bench import Bench
 from virtual_bench.board import NAMEPLATE, Board, Nameplate
 from virtual_bench.faults import Fault
 from virtual_bench.radio_core import RadioCore
+from virtual_bench.sysfs import INTERFACE, Shown, Sysfs
 from virtual_bench.translator import HUB_PORTS, HubKind, Translator
 
 OTHER_PRODUCT = "STLINK-V3"
@@ -31,6 +32,9 @@ class Hub:
         self._dev = bench.directory / "dev"
         self._boards: dict[int, Board] = {}
         self._linked: dict[Path, str] = {}
+        self._sysfs = Sysfs(bench.directory / "sys")
+        self._shown: dict[Board, Shown] = {}
+        self._pluggings = count()
         self._next_number = 1
         shared = kind is HubKind.SINGLE_TT and not bench.profile.high_speed and not bench.clock.stands_still
         self._translators = [Translator() for _ in self.ports[::HUB_PORTS]] if shared else []
@@ -82,7 +86,10 @@ class Hub:
             raise HubError(f"a board stands at port {port}, with what is on its coprocessor: say --new for another")
         taken = {other.tty for _, other in self.plugged()}
         board.plug(next(name for number in count() if (name := f"ttyACM{number}") not in taken))
+        self._shown[board] = Shown(port, board.tty, board.probe, next(self._pluggings))
+        self._sysfs.add(self._shown[board])
         self._link()
+        self._hold(board)
         self._bench.journal.write("plugged", **self._described(port, board))
         return board
 
@@ -134,12 +141,22 @@ class Hub:
         profile = self._bench.profile
         duplicate = board.faults.lasting("duplicate_serial")
         product = OTHER_PRODUCT if duplicate and duplicate.text("product") == "other" else profile.probe_product
-        name = f"usb-STMicroelectronics_{product.replace(' ', '_')}_{board.probe}-if02"
-        return {
+        words = ["usb-STMicroelectronics", *product.split(), *filter(None, [board.probe])]
+        links = {
             self._dev / board.tty: device,
-            self.serial_dir / "by-id" / name: f"../../{board.tty}",
-            self.serial_dir / "by-path" / f"{self.path(port)}:1.2": f"../../{board.tty}",
+            self.serial_dir / "by-id" / f"{'_'.join(words)}-if02": f"../../{board.tty}",
+            self.serial_dir / "by-path" / f"{self.path(port)}:{INTERFACE}": f"../../{board.tty}",
         }
+        if board.faults.lasting("two_paths"):
+            with_revision = self.path(port).replace("-usb-", "-usbv2-")
+            links[self.serial_dir / "by-path" / f"{with_revision}:{INTERFACE}"] = f"../../{board.tty}"
+        return links
+
+    def _hold(self, board: Board) -> None:
+        """Another program of the host, which opens every new serial port, has this one for a while."""
+        if (fault := board.faults.lasting("port_held")) and (port := board.serial_port) is not None:
+            port.hold()
+            asyncio.get_running_loop().call_later(fault.number("seconds"), port.let_go)
 
     def _described(self, port: int, board: Board) -> dict[str, object]:
         return {"board": board.nameplate.number, "probe": board.probe, "port": port, "tty": board.tty}
@@ -154,7 +171,7 @@ class Hub:
 
         def act() -> None:
             if board.plugged and board.plugging == plugging:  # else nobody is there any more
-                self._deeds(port, board)[fault.kind.name]()
+                self._deeds(port, board, fault)[fault.kind.name]()
 
         after = self._bench.clock.scaled(fault.number("after")) if "after" in fault.kind.parameters else 0
         if after > 0:
@@ -162,9 +179,10 @@ class Hub:
         else:
             act()
 
-    def _deeds(self, port: int, board: Board) -> Mapping[str, Callable[[], object]]:
+    def _deeds(self, port: int, board: Board, fault: Fault) -> Mapping[str, Callable[[], object]]:
         return {
             "unplug": lambda: self.unplug(port),
+            "bounce": lambda: self._bounce(port, fault.number("milliseconds") / 1000),
             "power_cut": lambda: self.unplug(port),
             "tty_gone": lambda: self._hang_up(board),
             "brown_out": board.brown_out,
@@ -173,8 +191,24 @@ class Hub:
             "factory_data_erased": lambda: board.external.erase(factory_data.ADDRESS, factory_data.BLOCK),
         }
 
+    def _bounce(self, port: int, seconds: float) -> None:
+        """The shortest that there is: the board is back before the bench does anything else."""
+        board = self.unplug(port)
+
+        def back() -> None:
+            if self._boards.get(port) is board and not board.plugged:
+                self.plug(port)
+
+        loop = asyncio.get_running_loop()
+        if seconds:
+            loop.call_later(seconds, back)
+        else:
+            loop.call_soon(back)
+
     def _hang_up(self, board: Board) -> None:
-        """Removes the links first, then the serial port, as udev and the kernel do it."""
+        """Removes what tells of the device first, then the serial port, as the kernel and udev do it."""
         board.announced = False
+        if (shown := self._shown.pop(board, None)) is not None:
+            self._sysfs.remove(shown)
         self._link()
         board.lose_tty()

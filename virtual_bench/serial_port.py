@@ -16,6 +16,8 @@ class SerialPort:
 
     def __init__(self, received: Callable[[bytes], None]) -> None:
         self._received = received
+        self._held = False
+        self._closed = False
         self._board, self._station = os.openpty()
         tty.setraw(self._station)
         os.set_blocking(self._board, False)
@@ -33,14 +35,29 @@ class SerialPort:
         (count,) = struct.unpack("i", fcntl.ioctl(self._station, termios.FIONREAD, bytes(4)))
         return int(count)
 
+    def hold(self) -> None:
+        """Another program locks the port, in both ways that there are."""
+        self._held = True
+        fcntl.flock(self._station, fcntl.LOCK_EX)
+        fcntl.ioctl(self._station, termios.TIOCEXCL)
+
+    def let_go(self) -> None:
+        """The other program has seen enough."""
+        if self._held and not self._closed:
+            self._held = False
+            fcntl.flock(self._station, fcntl.LOCK_UN)
+            self.allow_reopening()
+
     def close(self) -> None:
+        self._closed = True
         asyncio.get_running_loop().remove_reader(self._board)
         os.close(self._station)
         os.close(self._board)
 
     def allow_reopening(self) -> None:
         """A real port forgets TIOCEXCL at its last close; this one never sees one, since the bench keeps it open."""
-        fcntl.ioctl(self._station, termios.TIOCNXCL)
+        if not self._held:
+            fcntl.ioctl(self._station, termios.TIOCNXCL)
 
     def _read(self) -> None:
         self.allow_reopening()

@@ -111,5 +111,6 @@ async def _listening(bench: Bench, hub: Hub, sockets: Path) -> AsyncIterator[Non
 
 def _tidy(directory: Path) -> None:
     """Removes what tells that a bench serves here."""
-    shutil.rmtree(directory / "dev", ignore_errors=True)
+    for folder in ("dev", "sys"):
+        shutil.rmtree(directory / folder, ignore_errors=True)
     (directory / READY).unlink(missing_ok=True)

@@ -32,6 +32,7 @@ class Deadlines:
     boot_within: float = 15.0  # reset to the first answer: clocks, wireless stack
     reply_within: float = 10.0  # the longest answer is a key pair made in software, about 2 s
     repeat_every: float = 3.0
+    port_free_within: float = 25.0  # ModemManager holds a new port for up to 20 s
 
 
 class SerialBoard:
@@ -120,5 +121,5 @@ def _understood(question: Question, read: Callable[P, T], /, *args: P.args, **kw
 @asynccontextmanager
 async def connected(path: str, baudrate: int, deadlines: Deadlines) -> AsyncIterator[SerialBoard]:
     """The board behind this serial port, for the block; raises `TTYUnavailable`."""
-    async with tty.opened(path, baudrate) as port:
+    async with tty.opened(path, baudrate, deadlines.port_free_within) as port:
         yield SerialBoard(port, deadlines)

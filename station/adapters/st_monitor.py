@@ -50,7 +50,7 @@ class Monitor:
 
 
 @asynccontextmanager
-async def connected(path: str, baudrate: int, within: float) -> AsyncIterator[Monitor]:
+async def connected(path: str, baudrate: int, within: float, port_free_within: float = 0) -> AsyncIterator[Monitor]:
     """The firmware behind this serial port, for the block; raises `TTYUnavailable`."""
-    async with tty.opened(path, baudrate) as port:
+    async with tty.opened(path, baudrate, port_free_within) as port:
         yield Monitor(port, within)

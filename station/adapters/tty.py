@@ -4,6 +4,7 @@ Bytes that arrived before a loss are delivered before the loss is raised.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import termios
@@ -14,13 +15,21 @@ from contextlib import asynccontextmanager, suppress
 
 import serial
 import serial_asyncio
+import structlog
 
 from station.faults.line import ResourcesExhausted
 from station.faults.resources import exhausted
 from station.faults.slot import TTYLost, TTYUnavailable
 
+log = structlog.get_logger()
+
 BUFFERED = 1 << 16  # a board that chatters while nobody asks must not fill memory
 CLOSED_WITHIN = 1.0  # a driver may hold close() for up to 30 s; the thread waits for it, the slot does not
+
+TRIED_AGAIN_AFTER = 0.5  # seconds between two tries at a port that another program holds
+
+_REFUSALS = (OSError, serial.SerialException, termios.error)  # the last of them is no OSError
+_HELD = frozenset({errno.EBUSY, errno.EAGAIN})  # by TIOCEXCL, as ModemManager does it; by flock
 
 # Opening and closing a USB serial port are control transfers and block; one hanging port takes one thread.
 _io = ThreadPoolExecutor(max_workers=64, thread_name_prefix="tty")
@@ -139,24 +148,18 @@ class TTY:
 
 
 @asynccontextmanager
-async def opened(path: str, baudrate: int) -> AsyncIterator[TTY]:
-    """The port, exclusively ours for the block; raises `TTYUnavailable` where it cannot be opened."""
-    loop = asyncio.get_running_loop()
-    try:
-        opening = _io.submit(_open, path, baudrate)
-    except RuntimeError as exc:  # which Python raises where the system gives no thread
-        raise ResourcesExhausted(f"start a thread for {path}", str(exc)) from exc
-    try:
-        port = await asyncio.wrap_future(opening)
-    except (OSError, serial.SerialException) as exc:
-        if fault := exhausted(f"open {path}", exc):
-            raise fault from exc
-        raise TTYUnavailable(path, str(exc)) from exc
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_unused)  # the thread goes on: what it opens for nobody is closed again
-        raise
+async def opened(path: str, baudrate: int, free_within: float = 0) -> AsyncIterator[TTY]:
+    """The port, exclusively ours for the block; raises `TTYUnavailable` where it cannot be opened.
+
+    A port that another program holds is tried again for `free_within` seconds: ModemManager looks at every new port.
+    """
+    port = await _free(path, baudrate, free_within)
     receiver = _Receiver()
-    transport = _Transport(loop, receiver, port)
+    try:
+        transport = _Transport(asyncio.get_running_loop(), receiver, port)
+    except _REFUSALS as exc:  # setting up speaks with the port, too, and the board may have been pulled
+        _io.submit(_shut, port)
+        raise TTYUnavailable(path, _reason(exc)) from exc
     try:
         yield TTY(path, transport, receiver)
     finally:
@@ -164,6 +167,38 @@ async def opened(path: str, baudrate: int) -> AsyncIterator[TTY]:
         with suppress(TimeoutError):  # the thread goes on waiting for the driver; the slot need not
             async with asyncio.timeout(CLOSED_WITHIN):
                 await receiver.closed.wait()
+
+
+async def _free(path: str, baudrate: int, within: float) -> _Port:
+    """The port, open, as soon as no other program holds it."""
+    now = asyncio.get_running_loop().time
+    deadline = now() + within
+    while True:
+        try:
+            opening = _io.submit(_open, path, baudrate)
+        except RuntimeError as exc:  # which Python raises where the system gives no thread
+            raise ResourcesExhausted(f"start a thread for {path}", str(exc)) from exc
+        try:
+            return await asyncio.wrap_future(opening)
+        except _REFUSALS as exc:
+            if fault := exhausted(f"open {path}", exc):
+                raise fault from exc
+            if not _is_held(exc) or now() >= deadline:
+                raise TTYUnavailable(path, _reason(exc)) from exc
+            log.warning("retry.scheduled", tty=path, seconds=TRIED_AGAIN_AFTER, reason=_reason(exc))
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unused)  # the thread goes on: what it opens for nobody is closed again
+            raise
+        await asyncio.sleep(min(TRIED_AGAIN_AFTER, max(0.0, deadline - now())))
+
+
+def _is_held(refusal: Exception) -> bool:
+    return isinstance(refusal, OSError) and refusal.errno in _HELD
+
+
+def _reason(refusal: Exception) -> str:
+    """In the system's words; those of a `termios.error` stand behind its number."""
+    return str(refusal.args[-1]) if isinstance(refusal, termios.error) and refusal.args else str(refusal)
 
 
 def _open(path: str, baudrate: int) -> _Port:

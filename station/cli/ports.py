@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from station import config as configuration
 from station import control
 from station.adapters import tty, usb_access
-from station.adapters.hotplug import links
+from station.adapters.hotplug import links, usb_devices
 from station.cli.consoles import wide_console
 from station.cli.places import ConfigOption, config_path
 from station.config import Config
@@ -63,7 +63,7 @@ def ports(
     boards = links.boards_in(folder.absolute())
     slots = {slot.path: slot.name for slot in loaded.slot} if loaded else {}
     served = set(slots) if loaded and _is_served(loaded) else set[str]()
-    found = asyncio.run(_looked_at(boards, slots, served))
+    found = asyncio.run(_looked_at(folder.absolute(), boards, slots, served))
     if as_json:
         typer.echo(json.dumps({"ports": [asdict(port) for port in found]}, indent=1))
     elif found:
@@ -90,9 +90,12 @@ def _is_served(config: Config) -> bool:
     return True
 
 
-async def _looked_at(boards: Mapping[str, BoardArrived], slots: Mapping[str, str], served: set[str]) -> list[Port]:
+async def _looked_at(
+    folder: Path, boards: Mapping[str, BoardArrived], slots: Mapping[str, str], served: set[str]
+) -> list[Port]:
     """In the order of their places, which is that of the hub's ports."""
     found = []
+    sysfs, nodes = usb_devices.beside(folder) / "class" / "tty", folder.parent / "bus" / "usb"
     for path, board in sorted(boards.items()):
         found.append(
             Port(
@@ -101,7 +104,7 @@ async def _looked_at(boards: Mapping[str, BoardArrived], slots: Mapping[str, str
                 probe=board.probe,
                 tty=board.tty,
                 opens=DAEMONS if path in served else await _opens(board.tty),
-                probe_access=usb_access.of_probe(board.tty).value,
+                probe_access=usb_access.of_probe(board.tty, sysfs, nodes).value,
                 refused=str(board.refused) if board.refused else None,
             )
         )

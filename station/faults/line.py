@@ -31,6 +31,15 @@ class LineSuspected(LineFault):
 
 
 @dataclass(eq=False)
+class UnitTwice(LineFault):
+    """Two slots show one and the same microcontroller: look at their probes and cables, then release the line."""
+
+    code = "unit.twice"
+    uid: str
+    slots: str
+
+
+@dataclass(eq=False)
 class PartnerUnusable(LineFault):
     """The partner's script cannot be used."""
 

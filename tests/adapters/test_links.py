@@ -1,6 +1,7 @@
 """Hotplug from links: what the directory says, and what changed."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from station.adapters.hotplug import links
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.ports import BoardArrived, BoardLeft
+from tests.adapters.host import Host, named, port
 
 PATH = "pci-0000:00:14.0-usb-0:1.1"
 
@@ -109,3 +111,79 @@ async def test_a_whole_hub_plugged_in_at_once_arrives_whole(serial: Serial) -> N
             serial.plug(number, f"{number:04}")
         arrived = [await waiting, *[await hotplug.next() for _ in range(63)]]
     assert sorted(map(str, arrived)) == sorted(str(serial.arrived(number, f"{number:04}")) for number in range(1, 65))
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["beside another", "alone"])
+async def test_a_board_that_left_and_came_back_is_a_new_arrival(serial: Serial, *, beside: bool) -> None:
+    """However quick it was: nobody looked in between, and its links have the same names, targets and perhaps inodes."""
+    serial.plug(1, "A")
+    if beside:
+        serial.plug(2, "B")
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+        arrived = [await hotplug.next() for _ in range(1 + beside)]
+        assert serial.arrived(1, "A") in arrived
+        for _ in range(50):
+            serial.unplug(1, "A")
+            serial.plug(1, "A")
+            assert await hotplug.next() == BoardLeft(PATH)
+            assert await hotplug.next() == serial.arrived(1, "A")
+        serial.unplug(1, "A")
+        assert await hotplug.next() == BoardLeft(PATH)
+
+
+async def test_boards_that_come_back_while_nobody_reads_events_are_told_once(serial: Serial) -> None:
+    """A whole hub that was switched off and on, several times over."""
+    for number in range(1, 17):
+        serial.plug(number, f"{number:04}")
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+        for _ in range(16):
+            await hotplug.next()
+        for _ in range(3):
+            for number in range(1, 17):
+                serial.unplug(number, f"{number:04}")
+            for number in range(1, 17):
+                serial.plug(number, f"{number:04}")
+        told = [await hotplug.next() for _ in range(32)]
+        assert sorted(map(str, told[:16])) == sorted(str(BoardLeft(PATH[:-1] + str(n))) for n in range(1, 17))
+        assert sorted(map(str, told[16:])) == sorted(str(serial.arrived(n, f"{n:04}")) for n in range(1, 17))
+        serial.unplug(1, "0001")
+        assert await hotplug.next() == BoardLeft(PATH)
+
+
+async def test_another_link_to_a_port_is_no_news(serial: Serial) -> None:
+    """udev makes the second of its two links a moment after the first, and touches links that stand already."""
+    serial.plug(1, "A")
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+        await hotplug.next()
+        serial.link("by-path", "pci-0000:00:14.0-usbv2-0:1.1:1.2", 1)
+        os.utime(serial.directory / "by-path" / f"{PATH}:1.2", follow_symlinks=False)
+        serial.plug(2, "B")
+        assert await hotplug.next() == serial.arrived(2, "B")
+
+
+async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: Path) -> None:
+    """Even if its link has stayed."""
+    host = Host(tmp_path, kernel=True)
+    host.plug(1, "066A")
+    host.place(1)
+    async with links.watching(host.directory) as hotplug, asyncio.timeout(30):
+        assert await hotplug.next() == host.arrived(1, "066A")
+        (tmp_path / "sys/devices/usb1/1-1/1-1.1/dev").write_text("189:99\n")
+        host.name(1, named("066A"))
+        assert await hotplug.next() == BoardLeft(PATH)
+        assert await hotplug.next() == host.arrived(1, "066A")
+
+
+async def test_no_board_arrives_beside_a_port_that_may_have_its_serial_number(tmp_path: Path) -> None:
+    """Without sysfs a port is given time to get its name; who arrives meanwhile waits, since it may be the one that took it."""
+    host = Host(tmp_path, kernel=False)
+    async with links.watching(host.directory) as hotplug, asyncio.timeout(30):
+        host.place(1)
+        host.name(1, named("066A"))
+        assert await hotplug.next() == host.arrived(1, "066A")
+        host.place(2)
+        host.name(2, named("066A"))  # taken from port 1
+        assert await hotplug.next() == BoardLeft(port(1))
+        refused = [await hotplug.next() for _ in range(2)]
+    assert {type(board.refused) for board in refused if isinstance(board, BoardArrived)} == {ProbeDuplicate}
+    assert {board.path for board in refused} == {port(1), port(2)}

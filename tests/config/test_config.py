@@ -84,6 +84,18 @@ def test_two_slots_cannot_share_a_place(file: Path) -> None:
     assert "two slots have the path pci-0000:00:14.0-usb-0:1.1" in mistakes(file)[0]
 
 
+def test_a_place_may_be_written_in_either_spelling(file: Path) -> None:
+    """udev has two for one port since systemd 255; they are one place."""
+    other = '\n[[slot]]\nname = "2"\npath = "pci-0000:00:14.0-usbv2-0:1.{port}"\n'
+    file.write_text(GOOD + other.format(port=2))
+    assert [slot.path for slot in config.load(file, {}).slot] == [
+        "pci-0000:00:14.0-usb-0:1.1",
+        "pci-0000:00:14.0-usb-0:1.2",
+    ]
+    file.write_text(GOOD + other.format(port=1))
+    assert "two slots have the path pci-0000:00:14.0-usb-0:1.1" in mistakes(file)[0]
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(b"[station\n", "is not TOML"), (b"\xff\xfe", "is not UTF-8")], ids=["syntax", "encoding"]
 )

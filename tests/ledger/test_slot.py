@@ -9,7 +9,8 @@ from station.adapters.ledger import Ledger
 from station.domain.policy import Suspicion
 from station.line import Line
 from station.ports import AttemptJournal, Bench, BoardArrived
-from station.slot import Slot, SlotState, Visit
+from station.slot import Slot, SlotState
+from station.visits import Visit
 from station.without_pki import WithoutPKI
 from tests.ledger.bench import RECIPE, Secrets, begun
 

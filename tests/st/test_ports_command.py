@@ -2,8 +2,10 @@
 
 import json
 import os
+import termios
 from collections.abc import Iterator
 from pathlib import Path
+from termios import error as TerminalError  # noqa: N812  the standard library has it in lower case
 
 import pytest
 from typer.testing import CliRunner
@@ -42,6 +44,28 @@ def test_the_table_keeps_whole_paths(devices: Path) -> None:
     """They are what goes into the configuration."""
     done = CliRunner().invoke(app, ["ports", "--devices", str(devices)], env={"COLUMNS": "300"})
     assert "pci-0-usb-0:1.1 " in done.stdout
+
+
+@pytest.mark.parametrize("call", ["tcsetattr", "tcflush"])
+def test_an_error_of_the_terminal_is_told_in_words(devices: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """As one that does not open; no traceback."""
+
+    def fail(*_: object) -> None:
+        raise TerminalError(5, "Input/output error")
+
+    monkeypatch.setattr(termios, call, fail)
+    done = CliRunner().invoke(app, ["ports", "--devices", str(devices), "--json"])
+    assert json.loads(done.stdout)["ports"][0]["opens"] == "no: Input/output error"
+    assert done.exit_code == 1
+
+
+def test_probes_with_one_serial_number_are_told_as_refused(devices: Path) -> None:
+    """Both, although udev has made one link for them."""
+    (devices / "by-id" / "usb-STMicroelectronics_STM32_STLink_066DFF02-if02").unlink()
+    done = CliRunner().invoke(app, ["ports", "--devices", str(devices), "--json"])
+    refused = [port["refused"] for port in json.loads(done.stdout)["ports"]]
+    assert [text.startswith("Two probes have the same serial number") for text in refused] == [True, True]
+    assert done.exit_code == 1
 
 
 def test_an_empty_bench_is_said_in_words(tmp_path: Path) -> None:

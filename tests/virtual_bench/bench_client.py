@@ -1,6 +1,7 @@
 """What the tests of the virtual bench use from outside: images, factory data, certificates, the programmer, a serial line."""
 
 import asyncio
+import fcntl
 import json
 import os
 from collections.abc import AsyncIterator
@@ -55,6 +56,10 @@ class Line:
 
     def say(self, data: bytes) -> None:
         os.write(self._descriptor, data)
+
+    def lock(self) -> None:
+        """Keeps others out, or raises `BlockingIOError`."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     async def body(self) -> bytes:
         """The next frame's body."""

@@ -272,6 +272,73 @@ async def test_duplicate_serial_of_the_same_product(tmp_path: Path) -> None:
         assert name.readlink().name == "ttyACM0"
 
 
+@pytest.mark.parametrize("milliseconds", [0, 2])
+async def test_bounce(tmp_path: Path, milliseconds: int) -> None:
+    """The line hangs up, and the same board is there again, with links of the same names."""
+    bounce = fault("bounce", "await_csr", milliseconds=milliseconds)
+    async with station(tmp_path, bounce) as bench:
+        board = bench.hub.plug(1)
+        await bench.provisioner(board)
+        names = sorted(path.name for path in (tmp_path / "dev").rglob("*"))
+        async with bench.line(board) as line, asyncio.timeout(DEADLINE):
+            line.say(link.encode(bytes([HELLO, 1])))
+            await line.hung_up.wait()
+            while not board.plugged:
+                await asyncio.sleep(0.001)
+        assert sorted(path.name for path in (tmp_path / "dev").rglob("*")) == names
+        assert [entry["port"] for entry in bench.journal("plugged")] == [1, 1]
+
+
+async def test_no_serial(tmp_path: Path) -> None:
+    """Neither the link nor the kernel tells one."""
+    async with station(tmp_path, fault("no_serial", "recognise")) as bench:
+        bench.hub.plug(1)
+        (name,) = (tmp_path / "dev/serial/by-id").iterdir()
+        assert name.name == "usb-STMicroelectronics_STM32_STLink-if02"
+        assert not (tmp_path / "sys/class/tty/ttyACM0/device/../serial").exists()
+
+
+async def test_duplicate_uid(tmp_path: Path) -> None:
+    """The programmer tells it of both boards; the firmware of the second still has its own."""
+    async with station(tmp_path, {"board": 2, "at": "recognise", "what": "duplicate_uid", "of": 1}) as bench:
+        first, second = bench.hub.plug(1), bench.hub.plug(2)
+        outputs = [(await recognised(bench, board))[1] for board in (first, second)]
+    words = [[line for line in output.splitlines() if line.startswith("0x1FFF7590")] for output in outputs]
+    assert words[0] == words[1] != []
+    assert second.nameplate.uid != first.nameplate.uid
+
+
+async def test_two_paths(tmp_path: Path) -> None:
+    """Both lead to the one port."""
+    async with station(tmp_path, fault("two_paths", "recognise")) as bench:
+        bench.hub.plug(1)
+        ports = {link.name: link.readlink().name for link in (tmp_path / "dev/serial/by-path").iterdir()}
+    spellings = ("usb", "usbv2")
+    assert ports == {f"pci-0000:00:14.0-{spelling}-0:1.1:1.2": "ttyACM0" for spelling in spellings}
+
+
+async def locked(bench: Station, board: Board) -> bool:
+    """Whether the board's serial port can be opened and locked."""
+    try:
+        async with bench.line(board) as line:
+            line.lock()
+    except OSError:
+        return False
+    return True
+
+
+async def test_port_held(tmp_path: Path) -> None:
+    """Whoever wants to lock it is refused, until the other program lets go."""
+    async with station(tmp_path, fault("port_held", "recognise", seconds=0.05)) as bench:
+        board = bench.hub.plug(1)
+        tries = [await locked(bench, board)]
+        async with asyncio.timeout(DEADLINE):
+            while not tries[-1]:
+                await asyncio.sleep(0.01)
+                tries.append(await locked(bench, board))
+    assert tries[0] is False
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [

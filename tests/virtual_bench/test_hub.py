@@ -30,6 +30,23 @@ async def test_a_plugged_board_has_its_links(tmp_path: Path) -> None:
         }
 
 
+async def test_the_kernel_shows_what_is_plugged_in(tmp_path: Path) -> None:
+    """The device is one level above the port's interface; each plugging in gives it another number."""
+    async with station(tmp_path) as bench:
+        numbers = []
+        for _ in range(2):
+            board = bench.hub.plug(2)
+            device = (tmp_path / "sys/class/tty" / board.tty / "device").resolve().parent
+            assert device == (tmp_path / "sys/bus/usb/devices/1-1.2").resolve()
+            shown = {name: (device / name).read_text().strip() for name in ("idVendor", "serial")}
+            assert shown == {"idVendor": "0483", "serial": board.probe}
+            numbers.append((device / "dev").read_text())
+            bench.hub.unplug(2)
+            assert not device.exists()
+            assert not [*(tmp_path / "sys/class/tty").iterdir(), *(tmp_path / "sys/bus/usb/devices").iterdir()]
+        assert len(set(numbers)) == 2
+
+
 async def test_the_folders_go_with_their_last_link(tmp_path: Path) -> None:
     """As /dev/serial does."""
     async with station(tmp_path) as bench:

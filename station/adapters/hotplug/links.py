@@ -1,57 +1,43 @@
 """Hotplug from a directory laid out like /dev/serial, watched with inotify. The one home of asyncinotify.
 
-The directory may not exist yet, may vanish and come back with its last link; a scan on every event is the truth.
+The directory may not exist yet, may vanish and come back with its last link; a scan on every event is the truth of what is
+there. That a board left and came back between two scans, only the events tell.
 """
 
 import asyncio
-import os
-import re
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-import structlog
-from asyncinotify import Inotify, Mask
+from asyncinotify import Event, Inotify, Mask
 
-from station.faults import SlotFault
+from station.adapters.hotplug import sightings
+from station.adapters.hotplug.sightings import Sighting
 from station.faults.resources import exhausted, named
-from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.ports import BoardArrived, BoardLeft
 
-log = structlog.get_logger()
-
-_PROBE = re.compile(r"usb-STMicroelectronics_.*_(?P<serial_number>[0-9A-Za-z]+)-if[0-9a-f]{2}")
-_INTERFACE = re.compile(r":\d+\.\d+$")  # by-path names end in the USB interface, which is not a place
 SETTLED_AFTER = 0.5  # seconds without an event; udev makes a device's links within milliseconds of one another
+LOOKS = 20  # in a row, until nothing happens during one; whoever changes links faster is no udev
 
 _CHANGES = Mask.CREATE | Mask.DELETE | Mask.MOVE | Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.ONLYDIR
 
 
 def boards_in(directory: Path) -> dict[str, BoardArrived]:
-    """The boards that the links name, by physical path. Two probes with one serial number are both refused."""
-    probes = {tty: match["serial_number"] for name, tty in _links(directory / "by-id") if (match := _PROBE.match(name))}
-    ttys = {_INTERFACE.sub("", name): tty for name, tty in _links(directory / "by-path")}
-    found = Counter(probes.values())
-    boards = {}
-    for path, tty in ttys.items():
-        probe = probes.get(tty, "")
-        refused: SlotFault | None = None
-        if not probe:
-            refused = ProbeUnidentified(tty)
-        elif found[probe] > 1:
-            refused = ProbeDuplicate(probe)
-        boards[path] = BoardArrived(path, probe, tty, refused)
-    return boards
+    """The boards that are there, by their USB ports. Those that cannot be told from one another are all refused."""
+    return _boards(sightings.judged(sightings.found(directory)))
 
 
-def changes(before: dict[str, BoardArrived], after: dict[str, BoardArrived]) -> Iterator[BoardArrived | BoardLeft]:
-    """What happened between two scans; a board that was exchanged left and arrived."""
-    for path, board in before.items():
-        if not _same(board, after.get(path)):
-            yield BoardLeft(path)
-    for path, board in after.items():
-        if not _same(board, before.get(path)):
+def changes(
+    before: Mapping[str, BoardArrived], after: Mapping[str, BoardArrived], came_back: AbstractSet[str] = frozenset()
+) -> Iterator[BoardArrived | BoardLeft]:
+    """What happened between two scans; a board that was exchanged, or that `came_back` to its port, left and arrived."""
+    for port, board in before.items():
+        if port in came_back or not _same(board, after.get(port)):
+            yield BoardLeft(port)
+    for port, board in after.items():
+        if port in came_back or not _same(board, before.get(port)):
             yield board
 
 
@@ -61,8 +47,7 @@ class LinksHotplug:
     def __init__(self, directory: Path, inotify: Inotify) -> None:
         self._directory = directory
         self._inotify = inotify
-        self._watched: dict[Path, int] = {}
-        self._boards: dict[str, BoardArrived] = {}
+        self._told: dict[str, Sighting] = {}
         self._unsettled = False
         self._events: deque[BoardArrived | BoardLeft] = deque()
 
@@ -73,41 +58,66 @@ class LinksHotplug:
         while not self._events:
             try:
                 async with asyncio.timeout(SETTLED_AFTER if self._unsettled else None):
-                    await self._inotify.get()
+                    await self._news()
             except TimeoutError:
                 self._scan(settled=True)
             else:
-                while (
-                    self._inotify.sync_get()
-                ):  # one scan answers for all that happened: else a full hub costs its square
-                    pass
                 self._scan(settled=False)
         return self._events.popleft()
 
+    async def _news(self) -> None:
+        """Returns when there are events to be read. Cancelled, it loses none, as asyncinotify's own `get` may."""
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._inotify.fd, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(self._inotify.fd)
+
     def _scan(self, *, settled: bool) -> None:
-        """A port without a probe's name may get it with the next link, so it is told only once the links are settled."""
-        self._watch()  # before the look: what comes after it makes an event
-        boards = boards_in(self._directory)
-        nameless = {path for path, board in boards.items() if not board.probe and path not in self._boards}
-        if not settled:
-            boards = {path: board for path, board in boards.items() if path not in nameless}
-        self._unsettled = bool(nameless) and not settled
-        self._events.extend(changes(self._boards, boards))
-        self._boards = boards
+        """Tells what has happened since the last scan.
+
+        A port that may be an ST-LINK's and has no name yet may get it with the next link. It is told once the links are
+        settled, and so is every board that arrives meanwhile, since the port may turn out to have the same serial number.
+        """
+        found, touched = self._look()
+        told = self._told
+        stayed = {port for port in told.keys() & found.keys() if told[port].stayed(found[port], touched)}
+        nameless = {port for port, sighting in found.items() if sighting.nameless}
+        undecided = set() if settled else {port for port in nameless if port not in stayed or not told[port].nameless}
+        now = sightings.judged({port: found[port] for port in found if port not in undecided})
+        if undecided:
+            now = {port: sighting for port, sighting in now.items() if port in stayed}
+        self._unsettled = bool(undecided)
+        self._events.extend(changes(_boards(told), _boards(now), now.keys() & told.keys() - stayed))
+        self._told = now
+
+    def _look(self) -> tuple[dict[str, Sighting], set[str]]:
+        """What is there, and the names of the links that were touched since the last look."""
+        touched = self._touched()
+        for _ in range(LOOKS):
+            self._watch()  # before the look: what comes after it makes an event
+            found = sightings.found(self._directory)
+            if not (meanwhile := self._touched()):
+                return found, touched
+            touched |= meanwhile  # the look may have seen this or not: look again, so that it does not count twice
+        self._watch()
+        return sightings.found(self._directory), touched
+
+    def _touched(self) -> set[str]:
+        """One scan answers for all that happened: else a full hub costs its square."""
+        return {_name(event) for event in iter(self._inotify.sync_get, None)}
 
     def _watch(self) -> None:
+        """Watches again what is watched already, which costs nothing: a new folder may have its predecessor's inode."""
         wanted = [self._directory / "by-id", self._directory / "by-path", self._directory]
         wanted.append(next(parent for parent in self._directory.parents if parent.is_dir()))
         for path in wanted:
             try:
-                inode = path.stat().st_ino
-                if self._watched.get(path) != inode:
-                    self._inotify.add_watch(path, _CHANGES)
-                    self._watched[path] = inode
+                self._inotify.add_watch(path, _CHANGES)
             except OSError as exc:  # it is not there now; its parent will tell when it is
                 if fault := exhausted(f"watch {path}", exc):
                     raise fault from exc
-                self._watched.pop(path, None)
 
 
 @asynccontextmanager
@@ -119,6 +129,10 @@ async def watching(directory: Path) -> AsyncIterator[LinksHotplug]:
         yield LinksHotplug(directory, inotify)
 
 
+def _boards(seen: Mapping[str, Sighting]) -> dict[str, BoardArrived]:
+    return {port: sighting.board for port, sighting in seen.items()}
+
+
 def _same(one: BoardArrived, other: BoardArrived | None) -> bool:
     if other is None:
         return False
@@ -126,18 +140,6 @@ def _same(one: BoardArrived, other: BoardArrived | None) -> bool:
     return (one.probe, one.tty) == (other.probe, other.tty) and refusals[0] == refusals[1]
 
 
-def _links(directory: Path) -> Iterator[tuple[str, str]]:
-    """Name and target of each link, one level deep: `/dev/ttyACM0`, whatever that is a link to."""
-    place = str(directory)  # plain strings: pathlib takes ten times as long, while every slot waits
-    try:
-        names = sorted(os.listdir(place))  # noqa: PTH208
-    except OSError as exc:  # the directory goes with its last link
-        if fault := exhausted(f"list {place}", exc):
-            raise fault from exc  # else all boards would seem to have left
-        return
-    for name in names:
-        try:
-            target = os.readlink(f"{place}/{name}")  # noqa: PTH115
-        except OSError:  # it went between the two looks
-            continue
-        yield name, os.path.normpath(os.path.join(place, target))  # noqa: PTH118
+def _name(event: Event | None) -> str:
+    """Of what was touched; a folder that is touched itself has none."""
+    return str(event.name) if event is not None and event.name is not None else ""

@@ -1,0 +1,165 @@
+"""Which boards are there, by links and by sysfs, and which of them cannot be told from one another.
+
+One board is one USB device: neither a serial port nor a link. udev keeps one link in by-id for two probes with one serial
+number, and makes two links in by-path for one port. So devices are counted as the kernel shows them; links count where it does not.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from station.adapters.hotplug import usb_devices
+from station.adapters.hotplug.usb_devices import ST, USBDevice, USBDevices
+from station.domain.usb_port import port_of
+from station.faults import SlotFault
+from station.faults.resources import exhausted
+from station.faults.slot import ProbeDuplicate, ProbeUnidentified
+from station.ports import BoardArrived
+
+# ST's serial numbers are hexadecimal: the last word of `STM32_STLink` is none.
+_NAMED = re.compile(r"usb-STMicroelectronics_.*_(?P<serial_number>[0-9A-Fa-f]+)-if[0-9a-f]{2}")
+_OF_ST = "usb-STMicroelectronics_"
+_SERIAL_NUMBER = re.compile(r"[0-9A-Za-z]+")
+_NEVER_OF_ST = "ttyUSB"  # a probe's port is a modem by its USB class, so it is a ttyACM
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link in by-path. Its inode tells it from an earlier one of the same name, mostly: inodes are used again."""
+
+    name: str
+    inode: int
+    tty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One USB port with a serial port, as it was seen in one scan. `nameless`: it may be an ST-LINK, but nobody tells which."""
+
+    board: BoardArrived
+    links: Mapping[str, int]
+    device: USBDevice | None
+    nameless: bool
+    others: frozenset[str] = field(default=frozenset())
+    """Who else has this serial number: USB devices and ports."""
+
+    def stayed(self, later: "Sighting", touched: AbstractSet[str]) -> bool:
+        """Whether device and links that are seen later have been there all the time; `touched` are names of links."""
+        common = self.links.keys() & later.links.keys()
+        return self.device == later.device and all(
+            self.links[name] == later.links[name] and name not in touched for name in common
+        )
+
+
+def found(directory: Path) -> dict[str, Sighting]:
+    """What each USB port shows, not yet judged."""
+    devices = usb_devices.found(usb_devices.beside(directory))
+    names = defaultdict[str, list[str]](list)
+    for link in _links(directory / "by-id"):
+        names[link.tty].append(link.name)
+    ports = defaultdict[str, list[Link]](list)
+    for link in _links(directory / "by-path"):
+        if not devices.are_without(_basename(link.tty)):
+            ports[port_of(link.name)].append(link)
+    seen = {port: _sighting(port, links, names, devices) for port, links in ports.items()}
+    placed = {link.tty for links in ports.values() for link in links}
+    elsewhere = {tty: names[tty] for tty in names.keys() - placed if not devices.are_without(_basename(tty))}
+    return _with_others(seen, elsewhere, devices)
+
+
+def judged(seen: Mapping[str, Sighting]) -> dict[str, Sighting]:
+    """The same with what is refused: what has no serial number, and what has another's or may have it."""
+    nameless = any(sighting.nameless for sighting in seen.values())
+    probes = sorted({sighting.board.probe for sighting in seen.values()} - {""})
+    return {port: _refused(sighting, probes, nameless=nameless) for port, sighting in seen.items()}
+
+
+def _refused(sighting: Sighting, probes: list[str], *, nameless: bool) -> Sighting:
+    board = sighting.board
+    refused: SlotFault | None = None
+    if sighting.nameless and probes:
+        refused = ProbeDuplicate(probes[0] if len(probes) == 1 else "unknown")
+    elif not board.probe:
+        refused = ProbeUnidentified(board.tty)
+    elif sighting.others or nameless:
+        refused = ProbeDuplicate(board.probe)
+    return replace(sighting, board=replace(board, refused=refused))
+
+
+def _sighting(port: str, links: list[Link], names: Mapping[str, list[str]], devices: USBDevices) -> Sighting:
+    """Of several serial ports at one USB port the first that is a probe's, else the first: a probe may have two."""
+    ttys = list(dict.fromkeys(link.tty for link in links))
+    probes = {tty: _probe(devices.of_tty.get(_basename(tty)), names.get(tty, [])) for tty in ttys}
+    tty = next((tty for tty in ttys if probes[tty]), ttys[0])
+    device = devices.of_tty.get(_basename(tty))
+    agreed = len(set(probes.values()) - {""}) <= 1
+    return Sighting(
+        BoardArrived(port, probes[tty] if agreed else "", tty),
+        {link.name: link.inode for link in links},
+        device,
+        nameless=all(_is_nameless(tty, port, devices, names) for tty in ttys),
+    )
+
+
+def _probe(device: USBDevice | None, names: list[str]) -> str:
+    """The serial number of the probe; empty if it has none, is another maker's, or is told in two ways."""
+    if device is not None:
+        usable = device.vendor == ST and _SERIAL_NUMBER.fullmatch(device.serial_number)
+        return device.serial_number if usable else ""
+    serial_numbers = {match["serial_number"] for name in names if (match := _NAMED.fullmatch(name))}
+    return serial_numbers.pop() if len(serial_numbers) == 1 else ""
+
+
+def _is_nameless(tty: str, port: str, devices: USBDevices, names: Mapping[str, list[str]]) -> bool:
+    """Whether udev has given the name of this port to another one, as far as anybody can tell."""
+    device = devices.of_tty.get(_basename(tty))
+    if names.get(tty):
+        return False
+    if device is not None:
+        return device.vendor == ST and not device.serial_number
+    return "-usb-" in port and not _basename(tty).startswith(_NEVER_OF_ST)
+
+
+def _with_others(
+    seen: Mapping[str, Sighting], elsewhere: Mapping[str, list[str]], devices: USBDevices
+) -> dict[str, Sighting]:
+    """Each sighting with all others that have its serial number, in whatever case. `elsewhere`: ports without a place."""
+    holders = defaultdict[str, set[str]](set)
+    for device in devices.of_st:
+        holders[device.serial_number.casefold()].add(device.number)
+    for port, sighting in seen.items():
+        holders[sighting.board.probe.casefold()].add(sighting.device.number if sighting.device else port)
+    for tty, names in elsewhere.items():
+        behind = devices.of_tty.get(_basename(tty))
+        holders[_probe(behind, names).casefold()].add(behind.number if behind else tty)
+    own = {port: {sighting.device.number if sighting.device else port} for port, sighting in seen.items()}
+    return {
+        port: replace(sighting, others=frozenset(holders[sighting.board.probe.casefold()] - own[port]))
+        for port, sighting in seen.items()
+    }
+
+
+def _basename(path: str) -> str:
+    return os.path.basename(path)  # noqa: PTH119
+
+
+def _links(directory: Path) -> Iterator[Link]:
+    """The links with their targets, one level deep: `/dev/ttyACM0`, whatever that is a link to."""
+    place = str(directory)  # plain strings: pathlib takes ten times as long, while every slot waits
+    try:
+        names = sorted(os.listdir(place))  # noqa: PTH208
+    except OSError as exc:  # the directory goes with its last link
+        if fault := exhausted(f"list {place}", exc):
+            raise fault from exc  # else all boards would seem to have left
+        return
+    for name in names:
+        path = f"{place}/{name}"
+        try:
+            inode, target = os.lstat(path).st_ino, os.readlink(path)  # noqa: PTH115
+        except OSError:  # it went between the two looks
+            continue
+        yield Link(name, inode, os.path.normpath(os.path.join(place, target)))  # noqa: PTH118

@@ -1,0 +1,82 @@
+"""Which unit is in which slot now, and how a board's stay ends."""
+
+import asyncio
+
+import pytest
+
+from station.domain.policy import Suspicion
+from station.domain.target import UID
+from station.faults.line import UnitTwice
+from station.faults.slot import BoardRemoved
+from station.line import Line
+from station.ports import BoardArrived
+from station.visits import Visit
+
+UNIT, OTHER = UID(b"UNIT".ljust(12)), UID(b"OTHER".ljust(12))
+
+
+def visit(number: int) -> Visit:
+    return Visit(BoardArrived(f"usb-{number}", f"066{number}", f"/dev/ttyACM{number}"))
+
+
+async def test_the_second_of_two_slots_with_one_unit_stops_both() -> None:
+    """The line is paused at once, so that neither begins again by itself."""
+    line = Line(Suspicion())
+    first, second = visit(1), visit(2)
+    line.units.identified(first, "1", UNIT)
+
+    async def attempt() -> None:
+        async with first.while_here():
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(attempt())
+    await asyncio.sleep(0)
+    with pytest.raises(UnitTwice) as raised:
+        line.units.identified(second, "2", UNIT)
+    with pytest.raises(UnitTwice):
+        await running
+    assert raised.value.evidence == {"uid": str(UNIT), "slots": "1 and 2"}
+    assert line.paused_by is raised.value
+    assert not first.gone.is_set()
+
+
+async def test_an_attempt_that_ends_as_it_is_stopped_does_not_pass() -> None:
+    """Its last step is over, but the loop has not come round to cancel it."""
+    stopped = visit(1)
+    with pytest.raises(UnitTwice):
+        async with stopped.while_here():
+            stopped.stop(UnitTwice(str(UNIT), "1 and 2"))
+
+
+async def test_a_board_that_was_moved_to_another_slot_is_there_once() -> None:
+    """The first slot's attempt may still be ending; its board has left."""
+    line = Line(Suspicion())
+    first, second = visit(1), visit(2)
+    line.units.identified(first, "1", UNIT)
+    first.leave()
+    line.units.identified(second, "2", UNIT)
+    assert line.paused_by is None
+
+
+async def test_a_board_that_came_back_to_its_slot_is_there_once() -> None:
+    """And so is one that is tried again during the same stay."""
+    line = Line(Suspicion())
+    first, again = visit(1), visit(1)
+    line.units.identified(first, "1", UNIT)
+    line.units.identified(first, "1", UNIT)
+    first.leave()
+    line.units.identified(again, "1", UNIT)
+    line.units.identified(visit(2), "2", OTHER)
+    assert line.paused_by is None
+
+
+async def test_a_board_that_was_stopped_can_be_tried_again() -> None:
+    """What stopped it is over when its next attempt begins; pulling it still ends that."""
+    tried = visit(1)
+    tried.stop(UnitTwice(str(UNIT), "1 and 2"))
+    async with tried.while_here():
+        pass
+    with pytest.raises(BoardRemoved):
+        async with tried.while_here():
+            tried.leave()
+            await asyncio.Event().wait()
