@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from typing import Self
 
 import structlog
@@ -17,6 +18,7 @@ from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.hotplug import links
 from station.adapters.ledger import Ledger
+from station.adapters.logs import Log
 from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
 from station.adapters.secret_files import SecretFiles
@@ -32,7 +34,7 @@ from station.ports import AttemptJournal, BoardArrived, Hotplug, SecretSource
 from station.recipe import Recipe
 from station.slot import Slot, Visit
 from station.slot_bench import SlotBench
-from station.status import LedgerStatus, LineStatus, PKIStatus, SlotStatus, Status
+from station.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 from station.without_pki import WithoutPKI
 
 log = structlog.get_logger()
@@ -40,12 +42,13 @@ log = structlog.get_logger()
 CHECK_EVERY = 5.0
 
 
-async def run(config: Config, recipe: Recipe | Laboratory) -> None:
-    """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes."""
+async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
+    """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes. SIGHUP reopens the log."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Station.opened(config, recipe) as station:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, logs.reopen)
+    async with Station.opened(config, recipe, logs) as station:
         log.info("station.started", station=config.station.name, recipe=recipe.name, slots=len(station.slots))
         await station.serve(stop)
     log.info("station.stopped", station=config.station.name, loop_lag=station.loop_lag.status.model_dump())
@@ -62,6 +65,7 @@ class Station:
         pool: SecretSource,
         relay: Relay | WithoutPKI,
         scratch: SecretFiles,
+        logs: Log,
     ) -> None:
         self.config = config
         self.recipe = recipe
@@ -73,6 +77,7 @@ class Station:
         self.pki_checked: float | None = None
         self._pool = pool
         self._relay = relay
+        self._logs = logs
         self._installation = _installation(config, scratch)
         self.slots = {
             slot.path: Slot(slot.name, self.line, recipe, relay, self._begin, self._bench) for slot in config.slot
@@ -80,7 +85,7 @@ class Station:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[Self]:
+    async def opened(cls, config: Config, recipe: Recipe | Laboratory, logs: Log) -> AsyncIterator[Self]:
         """A station whose ledger is open, and which has closed what an earlier run left open."""
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
@@ -98,7 +103,7 @@ class Station:
                     limits = Limits(answer_within=config.pki.answer_within)
                     relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
             scratch = stack.enter_context(SecretFiles.opened(config.station.name))
-            yield cls(config, recipe, ledger, pool, relay, scratch)
+            yield cls(config, recipe, ledger, pool, relay, scratch, logs)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Judges boards until `stop`, or until something fails that only a new start can mend."""
@@ -205,6 +210,7 @@ class Station:
                 url=self.config.pki.url if self.config.pki else "none", answered_seconds_ago=answered, fault=pki_fault
             ),
             ledger=LedgerStatus.model_validate(self.ledger.status),
+            log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self.loop_lag.status,
             slots=[SlotStatus.of(slot, path) for path, slot in self.slots.items()],
         )

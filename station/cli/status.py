@@ -28,6 +28,8 @@ def status(
     answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
     console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
+    for sink in answer.log:
+        console.print(f"log {sink.sink} {sink.lost} lost, {sink.waiting} waiting  {sink.fault or ''}")
     console.print(slot_table(answer))
 
 
