@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-import typer
 import uvloop
 
 from station import trust_files
 from station.adapters import logs, partner_script
 from station.adapters.hotplug import links
 from station.batch import Batch, Outcome, slot_name
+from station.cli.consoles import say
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
@@ -209,11 +209,9 @@ def _state_folder() -> Path:
 
 
 def _say(*lines: str) -> None:
-    for line in lines:
-        typer.echo(line)
+    say(*lines)
 
 
 def _complain(status: int, *lines: str) -> int:
-    for line in lines:
-        typer.echo(line, err=True)
+    say(*lines, err=True)
     return status
