@@ -31,8 +31,11 @@ class SinkStatus:
 class Sink:
     """One place for lines. `open_` opens it, again after a failure; `loss` is the line that tells of so many lost ones."""
 
-    def __init__(self, name: str, open_: Callable[[], int], loss: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, name: str, open_: Callable[[], int], loss: Callable[[int], bytes], *, complains: bool = True
+    ) -> None:
         self.name = name
+        self._complains = complains
         self._open = open_
         self._loss = loss
         # Its lock is held for no write. It is one that its own thread may take again: a collector that runs in here may log.
@@ -137,7 +140,7 @@ class Sink:
     def _goes_on_after(self, exc: OSError) -> bool:
         """Tells the first failure, and waits for the next try; False where nothing will come any more."""
         reason = ": ".join(filter(None, (exc.strerror or type(exc).__name__, exc.filename)))
-        if self._fault is None:
+        if self._fault is None and self._complains:
             _complain(f"log {self.name}: {reason}. Lines are kept, then lost and counted; it is tried again.\n")
         self._fault = reason
         with self._news:

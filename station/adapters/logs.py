@@ -77,8 +77,15 @@ def configured(level: str, file: Path | None, *, aloud: bool = True) -> Iterator
 
 @contextmanager
 def speaking() -> Iterator[Callable[[str], None]]:
-    """Prints lines on stdout without waiting for whoever reads them; the end of the block waits until they are read."""
-    sink = Sink("stdout", partial(os.dup, STDOUT), lambda lines: f"({lines} lines are lost here)\n".encode())
+    """Prints lines on stdout without waiting for whoever reads them; the end of the block waits, unless nobody reads any more."""
+    if sys.stdout is None:  # its number may be another file's
+        yield lambda _: None
+        return
+
+    def loss(lines: int) -> bytes:
+        return f"({lines} lines are lost here)\n".encode()
+
+    sink = Sink("stdout", partial(os.dup, STDOUT), loss, complains=False)
     try:
         yield lambda line: sink.put(f"{shown(line)}\n".encode())
     finally:

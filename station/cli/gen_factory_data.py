@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -75,8 +75,8 @@ def _work(typed: Typed) -> int:
         return DONE
     state = typed.state or _state_folder()
     keep_private()
-    with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False):
-        outcomes = uvloop.run(_judged(work, found, state, typed.devices.absolute(), boards))
+    with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False), logs.speaking() as tell:
+        outcomes = uvloop.run(_judged(work, found, state, typed.devices.absolute(), boards, tell))
     if typed.keep:
         _keep(planned, outcomes)
     return _summed_up(outcomes, boards)
@@ -139,7 +139,12 @@ def _boards(devices: Path) -> list[BoardArrived]:
 
 
 async def _judged(
-    work: Recipe | Laboratory, found: installation.Found, state: Path, devices: Path, boards: Sequence[BoardArrived]
+    work: Recipe | Laboratory,
+    found: installation.Found,
+    state: Path,
+    devices: Path,
+    boards: Sequence[BoardArrived],
+    tell: Callable[[str], None],
 ) -> list[Outcome]:
     """Every board that may be touched, judged; Ctrl-C and SIGTERM stop the programmers in order."""
     task = asyncio.current_task()
@@ -152,7 +157,7 @@ async def _judged(
             Batch.opened(work, found.cli, found.loader, state, len(boards)) as batch,
             links.watching(devices) as hotplug,
         ):
-            return await batch.judge(usable, hotplug, _report)
+            return await batch.judge(usable, hotplug, lambda outcome: tell(_told(outcome)))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:
@@ -165,14 +170,13 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _report(outcome: Outcome) -> None:
+def _told(outcome: Outcome) -> str:
     name, seconds = slot_name(outcome.arrival), f"{outcome.seconds:.1f} s"
     if outcome.fault is not None:
-        _say(f"{name}: {outcome.verdict.upper()}, {seconds}: {outcome.fault.code}: {outcome.fault}")
-        return
+        return f"{name}: {outcome.verdict.upper()}, {seconds}: {outcome.fault.code}: {outcome.fault}"
     laboratory_unit = ", a laboratory unit" if outcome.attempt.laboratory else ""
     serial_number = f", serial number {outcome.serial_number}" if outcome.serial_number else ""
-    _say(f"{name}: {outcome.verdict}, {seconds}{serial_number}{laboratory_unit}{_key(outcome)}")
+    return f"{name}: {outcome.verdict}, {seconds}{serial_number}{laboratory_unit}{_key(outcome)}"
 
 
 def _key(outcome: Outcome) -> str:
@@ -209,7 +213,11 @@ def _state_folder() -> Path:
 
 
 def _say(*lines: str) -> None:
-    say(*lines)
+    try:
+        say(*lines)
+    except BrokenPipeError:  # who read it has gone; the boards are worked on all the same, and the exit status tells
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
 
 
 def _complain(status: int, *lines: str) -> int:
