@@ -56,7 +56,7 @@ def desk(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     made.file("state/ledger.sqlite.key", (ledger.parent / "ledger.sqlite.key").read_bytes())
     made.file("paa/root.der", PAA.der)
     made.file("signers/signer.der", SIGNER.der)
-    with daemon(tmp_path / "state" / "station.sock", status(TEXT)):
+    with daemon(tmp_path / "state" / "station.sock", status(HOSTILE)):
         yield made
 
 
