@@ -123,7 +123,7 @@ class Sink:
             try:
                 self._written += os.write(descriptor, line[self._written :])
             except BlockingIOError:  # somebody else has set this pipe or terminal so
-                select.select([], [descriptor], [], RETRIED_EVERY)
+                _takes_more(descriptor, RETRIED_EVERY)
 
     def _opened(self) -> int:
         before = self._descriptor
@@ -160,23 +160,23 @@ def end(sinks: Iterable[Sink], within: float | None) -> None:
         sink.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
 
-def spare_the_end() -> None:
+def spare_the_end(within: float) -> None:
     """Points standard error elsewhere if nobody reads it: what the process says at its end would hold it up for ever."""
-    if not _stderr_takes_more():
+    if sys.__stderr__ is not None and not _takes_more(STDERR, within):
         elsewhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(elsewhere, STDERR)
         os.close(elsewhere)
 
 
 def _complain(text: str) -> None:
-    """To standard error, if somebody reads it."""
-    if _stderr_takes_more():
+    """To standard error, if somebody reads it; where the process was started without it, its number may be another file's."""
+    if sys.__stderr__ is not None and _takes_more(STDERR, 0):
         with contextlib.suppress(OSError):  # it has just gone away
             os.write(STDERR, text.encode(errors="backslashreplace"))
 
 
-def _stderr_takes_more() -> bool:
-    """Whether somebody reads it; where the process was started without it, its number may be another file's."""
+def _takes_more(descriptor: int, within: float) -> bool:
+    """Whether somebody reads it, and has read enough by then."""
     asked = select.poll()
-    asked.register(STDERR, select.POLLOUT)
-    return sys.__stderr__ is not None and [events for _, events in asked.poll(0)] == [select.POLLOUT]
+    asked.register(descriptor, select.POLLOUT)
+    return [events for _, events in asked.poll(1000 * within)] == [select.POLLOUT]

@@ -18,7 +18,7 @@ from typing import NoReturn, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
-from station.adapters.log_sinks import Sink, SinkStatus, end, spare_the_end
+from station.adapters.log_sinks import Sink, SinkStatus, end
 from station.shown import shown, shown_lines
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -71,8 +71,6 @@ def configured(level: str, file: Path | None, *, aloud: bool = True) -> Iterator
     finally:
         structlog.reset_defaults()
         end(log.sinks, WRITTEN_WITHIN)
-        if aloud:
-            spare_the_end()
 
 
 @contextmanager

@@ -170,6 +170,25 @@ def test_a_reader_of_stdout_that_goes_away_ends_nothing(
     assert "Traceback" not in (tmp_path / "errors").read_text()
 
 
+def test_what_is_said_at_the_end_holds_it_up_for_nobody(
+    bench: Standing, unread: tuple[int, int], tmp_path: Path
+) -> None:
+    """Standard error and stdout are one pipe that is full, and the daemon has to say why it ends."""
+    os.set_blocking(unread[1], False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(unread[1], bytes(4096))
+    os.set_blocking(unread[1], True)
+    (tmp_path / "state" / "ledger.sqlite").mkdir(parents=True)
+    environment = {**os.environ, "STATION__STATION__STATE": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "station", "run", "--config", str(bench.line.folder / "line.toml")]
+    with subprocess.Popen(command, stdout=unread[1], stderr=unread[1], env=environment, cwd=ROOT) as process:
+        try:
+            assert process.wait(STOPPED_WITHIN) == 3
+        finally:
+            process.kill()
+
+
 def test_a_full_disk_neither_keeps_the_daemon_from_starting_nor_ends_it(bench: Standing, tmp_path: Path) -> None:
     """It is said once; when there is room again, everything that was kept is written."""
     file, disk = tmp_path / "station.jsonl", tmp_path / "disk.jsonl"
