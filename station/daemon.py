@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from typing import Self
 
 import structlog
@@ -17,6 +18,7 @@ from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.hotplug import links
 from station.adapters.ledger import Ledger
+from station.adapters.logs import Log
 from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
 from station.adapters.secret_files import SecretFiles
@@ -34,7 +36,7 @@ from station.ports import AttemptJournal, BoardArrived, Hotplug, SecretSource
 from station.recipe import Recipe
 from station.slot import Slot
 from station.slot_bench import SlotBench
-from station.status import LedgerStatus, LineStatus, PKIStatus, SlotStatus, Status
+from station.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 from station.visits import Visit
 from station.wall_clock import WallClock
 from station.without_pki import WithoutPKI
@@ -47,17 +49,18 @@ WRITABLE_WITHIN = 10.0  # the ledger, at the start; later on a line waits for it
 LOOKED_AGAIN_AFTER = 1.0  # seconds, where the places of boards could not be looked at
 
 
-async def run(config: Config, recipe: Recipe | Laboratory) -> None:
-    """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes."""
+async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
+    """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes. SIGHUP reopens the log."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, logs.reopen)
     with orphans.adopted():
-        await _serve(config, recipe, stop)
+        await _serve(config, recipe, logs, stop)
 
 
-async def _serve(config: Config, recipe: Recipe | Laboratory, stop: asyncio.Event) -> None:
-    async with Station.opened(config, recipe) as station:
+async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: asyncio.Event) -> None:
+    async with Station.opened(config, recipe, logs) as station:
         log.info("station.started", station=config.station.name, recipe=recipe.name, slots=len(station.slots))
         await station.serve(stop)
     log.info("station.stopped", station=config.station.name, loop_lag=station.loop_lag.status.model_dump())
@@ -75,6 +78,7 @@ class Station:
         relay: Relay | WithoutPKI,
         scratch: SecretFiles,
         clock: WallClock,
+        logs: Log,
     ) -> None:
         self.config = config
         self.recipe = recipe
@@ -88,6 +92,7 @@ class Station:
         self._pool = pool
         self._relay = relay
         self.transcripts = Transcripts(config.transcripts)
+        self._logs = logs
         self._installation = _installation(config, scratch)
         self.slots = {
             slot.path: Slot(slot.name, self.line, recipe, relay, self._begin, self._bench) for slot in config.slot
@@ -95,7 +100,7 @@ class Station:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[Self]:
+    async def opened(cls, config: Config, recipe: Recipe | Laboratory, logs: Log) -> AsyncIterator[Self]:
         """A station whose ledger is open, and which has closed what an earlier run left open."""
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
@@ -116,7 +121,7 @@ class Station:
                     limits = Limits(answer_within=config.pki.answer_within)
                     relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
             scratch = stack.enter_context(SecretFiles.opened(config.station.name))
-            yield cls(config, recipe, ledger, pool, relay, scratch, clock)
+            yield cls(config, recipe, ledger, pool, relay, scratch, clock, logs)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Judges boards until `stop`, or until something fails that only a new start can mend."""
@@ -281,6 +286,7 @@ class Station:
             ),
             ledger=LedgerStatus.model_validate(self.ledger.status),
             transcripts_lost=self.transcripts.lost,
+            log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self.loop_lag.status,
             slots=[SlotStatus.of(slot, path) for path, slot in self.slots.items()],
         )

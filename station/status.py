@@ -1,6 +1,6 @@
 """What the daemon tells of itself at one moment, as models: slots, phases, faults, PKI and ledger. Derived, never stored."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from station.line import Line
 from station.loop_lag import LoopLagStatus
@@ -9,6 +9,12 @@ from station.slot import Slot
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _encodable(cls, value: object) -> object:
+        """A device's name may have bytes that are no UTF-8, for which JSON has no place."""
+        return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 class LineStatus(_Model):
@@ -36,6 +42,15 @@ class LedgerStatus(_Model):
     path: str
     commits: int
     reason: str | None
+
+
+class LogStatus(_Model):
+    """One place that the log goes to: lines lost since the start, lines that wait, and why none can be written now."""
+
+    sink: str
+    lost: int
+    waiting: int
+    fault: str | None
 
 
 class SlotStatus(_Model):
@@ -91,5 +106,6 @@ class Status(_Model):
     pki: PKIStatus
     ledger: LedgerStatus
     transcripts_lost: int
+    log: list[LogStatus]
     loop_lag: LoopLagStatus
     slots: list[SlotStatus]

@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import PureWindowsPath
 
-from station.adapters.cubeprogrammer_complaints import fault_of, goes_on, is_complaint, never_ran, redacted
+from station.adapters.cubeprogrammer_complaints import (
+    LONGEST_SHOWN,
+    fault_of,
+    goes_on,
+    is_complaint,
+    never_ran,
+    redacted,
+)
 from station.domain.coprocessor import VERSION_WORDS
 from station.domain.product import WB55_DEVICE_ID, Write
 from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
@@ -260,7 +267,7 @@ class Transcript:
                 if self.items and self.items[-1].address is None and (address := _VALUE.match(value)):
                     self.items[-1].address = int(address[1], 16)
             case _ if name in _HEADER:
-                self.header[name] = value
+                self.header[name] = value[:LONGEST_SHOWN]
                 if name == "Device ID":
                     self._of_first_attempt = []  # the second attempt has done it
             case _:
@@ -277,7 +284,7 @@ class Transcript:
         current = self.items[-1] if self.items else None
         match said.lastgroup, current:
             case "version", _:
-                self.version = said["number"]
+                self.version = said["number"][:LONGEST_SHOWN]
             case "second_attempt", None:
                 self._of_first_attempt, self.complaints = self.complaints, []
             case "erasing", FileWritten():

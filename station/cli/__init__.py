@@ -4,7 +4,7 @@ import sys
 from typing import NoReturn
 
 import typer
-from rich.console import Console
+from typer.exceptions import TyperException
 
 from station.cli import (
     attestation,
@@ -22,10 +22,12 @@ from station.cli import (
     status,
     units,
 )
+from station.cli.consoles import say
 from station.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
 from station.faults.line import LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable
 from station.problems import ConfigurationInvalid
+from station.shown import shown
 
 DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
 
@@ -65,20 +67,22 @@ def gen_factory_data(context: typer.Context) -> None:
 
 def main() -> NoReturn:
     """Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration, 3 the environment is missing something."""
+    status: object = DONE
     try:
-        app()
+        status = app(standalone_mode=False)
+    except TyperException as exc:  # wrong usage; what a person typed is text from outside, too
+        from typer import rich_utils
+
+        exc.message = shown(exc.message)
+        rich_utils.rich_format_error(exc)  # type: ignore[arg-type]  # the type that it asks for is private to typer
+        sys.exit(exc.exit_code)
     except ConfigurationInvalid as exc:
-        _complain(str(exc))
+        say(*exc.problems, err=True)
         sys.exit(USAGE)
     except (LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable, OSError) as exc:
-        _complain(str(exc))
+        say(exc, err=True)
         sys.exit(ENVIRONMENT)
     except (Fault, CommandRefused, DaemonAbsent) as exc:
-        _complain(str(exc))
+        say(exc, err=True)
         sys.exit(FAILED)
-    sys.exit(DONE)
-
-
-def _complain(text: str) -> None:
-    """To standard error, wrapped by nobody: a path must stay whole."""
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+    sys.exit(status if isinstance(status, int) else DONE)

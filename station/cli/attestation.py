@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from station.cli import verdicts
+from station.cli.consoles import say, say_json
 from station.cli.inputs import (
     CERTIFICATE,
     DECLARATION,
@@ -103,13 +104,13 @@ def _judged(
 
 def _conclude_all(faults: Mapping[str, Fault | None], *, json_wanted: bool) -> None:
     if json_wanted:
-        typer.echo(json.dumps({name: verdicts.as_json(fault, ACCEPTED) for name, fault in faults.items()}, indent=2))
+        say_json({name: verdicts.as_json(fault, ACCEPTED) for name, fault in faults.items()})
     else:
         for name, fault in faults.items():
-            typer.echo(f"{name}: {verdicts.line(fault, ACCEPTED)}")
+            say(f"{name}: {verdicts.line(fault, ACCEPTED)}")
     refused = sum(fault is not None for fault in faults.values())
     if not json_wanted:
-        typer.echo(f"{len(faults)} vectors: {len(faults) - refused} accepted, {refused} refused")
+        say(f"{len(faults)} vectors: {len(faults) - refused} accepted, {refused} refused")
     raise typer.Exit(verdicts.REFUSED if refused else verdicts.ACCEPTED)
 
 

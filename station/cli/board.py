@@ -1,6 +1,5 @@
 """`station board`: everything about one board's flash image, checked, as a page that a process engineer can sign. Shows no secret."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from station.cli import cd, certificate, verdicts
+from station.cli.consoles import say, say_json
 from station.cli.inputs import (
     AtOption,
     CDSignersOption,
@@ -112,18 +112,18 @@ def _report(sections: Sections, findings: Sequence[Finding], *, json_wanted: boo
     first = next((finding.fault for finding in findings if finding.fault), None)
     if json_wanted:
         checks = [_check(finding) for finding in findings]
-        typer.echo(json.dumps({**verdicts.as_json(first, ACCEPTED), **sections, "checks": checks}, indent=2))
+        say_json({**verdicts.as_json(first, ACCEPTED), **sections, "checks": checks})
     else:
         for title, members in sections.items():
-            typer.echo(TITLES[title])
+            say(TITLES[title])
             verdicts.print_members({f"  {name}": value for name, value in members.items()})
-            typer.echo()
-        typer.echo("Checks")
+            say("")
+        say("Checks")
         for finding in findings:
-            typer.echo(_line(finding))
-        typer.echo()
+            say(_line(finding))
+        say("")
         bad = sum(finding.fault is not None for finding in findings)
-        typer.echo(f"refused: {bad} of {len(findings)} checks" if bad else f"accepted: {ACCEPTED}")
+        say(f"refused: {bad} of {len(findings)} checks" if bad else f"accepted: {ACCEPTED}")
     raise typer.Exit(verdicts.ACCEPTED if first is None else verdicts.REFUSED)
 
 

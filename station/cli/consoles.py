@@ -1,6 +1,18 @@
-"""How commands print: one colour a state, the same on every screen."""
+"""How commands print, and the only way in which they do: text from outside is shown here, and never obeyed.
 
-from rich.console import Console
+One colour a state, the same on every screen.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+import typer
+from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod
+from rich.style import Style
+from rich.text import Text
+
+from station.shown import shown
 
 COLOURS = {
     "empty": "dim",
@@ -13,9 +25,57 @@ COLOURS = {
 }
 
 UNWATCHED_WIDTH = 140
+LONGEST_LINE = 8192  # characters: a record of factory data in hexadecimal, or the longest path
 
 
-def wide_console() -> Console:
+class Screen(Console):
+    """Takes every string for one line of data, in a sentence as in a table's cell: no markup, no control characters."""
+
+    def render_str(
+        self,
+        text: str,
+        *,
+        style: str | Style = "",
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        emoji: bool | None = None,  # noqa: ARG002  a name in colons is data, too
+        markup: bool | None = None,  # noqa: ARG002  and so is what stands in brackets
+        highlight: bool | None = None,  # noqa: ARG002
+        highlighter: HighlighterType | None = None,  # noqa: ARG002
+    ) -> Text:
+        return Text(shown(text), style, justify=justify, overflow=overflow)
+
+
+def wide_console() -> Screen:
     """Standard output; into a pipe or a file it is as wide as the tables need, whatever the terminal behind it."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=UNWATCHED_WIDTH)
+    console = Screen()
+    return console if console.is_terminal else Screen(width=UNWATCHED_WIDTH)
+
+
+def styled(*parts: str | tuple[object, str]) -> Text:
+    """A sentence or a cell of which some parts have a style: `styled("line ", ("open", "green"))`."""
+    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+    return Text.assemble(*((shown(text), style) for text, style in pairs))
+
+
+def coloured(state: str, words: str = "") -> Text:
+    """A slot's state or an attempt's verdict in its colour; a word that nobody knows has none."""
+    return styled((words or state, COLOURS.get(state or "empty", "")))
+
+
+def say(*lines: object, err: bool = False) -> None:
+    """One line each, on standard output or standard error, wrapped by nobody: a path must stay whole."""
+    for line in lines:
+        typer.echo(shown(line, LONGEST_LINE), err=err)
+
+
+def say_json(value: object, indent: Literal[1, 2] = 2) -> None:
+    """In ASCII, so that no terminal obeys what is in it."""
+    typer.echo(json.dumps(value, indent=indent))
+
+
+def say_json_rows(members: Mapping[str, object]) -> None:
+    """One object, a line for each member, however many items that has."""
+    typer.echo(
+        "{\n" + ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in members.items()) + "\n}"
+    )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli.consoles import wide_console
+from station.cli.consoles import styled, wide_console
 from station.cli.demo_line import DemoFailed, DemoLine
 from station.cli.demo_report import Report, expectations, report_table, watch
 
@@ -67,7 +67,10 @@ def demo(
                 line.plug_all()
             found = watch(console, line, boards)
         except DemoFailed as exc:
-            console.print(f"[red]The demonstration could not run:[/] {exc}", soft_wrap=True)
+            first, *others = str(exc).split("\n")
+            console.print(styled(("The demonstration could not run:", "red"), f" {first}"), soft_wrap=True)
+            for other in others:
+                console.print(other, soft_wrap=True)
             raise typer.Exit(3) from exc
         except KeyboardInterrupt:
             console.print("Interrupted: bench, PKI and daemon are being stopped.")
@@ -78,7 +81,7 @@ def demo(
         report.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
     surprises = result.surprises(expected)
     for surprise in surprises:
-        console.print(f"[red]{surprise}[/]")
+        console.print(styled((surprise, "red")))
     if folder is not None:
         console.print(f"Boards, ledger, logs and PKI are in {folder}", soft_wrap=True)
     if surprises:

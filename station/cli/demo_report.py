@@ -10,10 +10,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from station.adapters.ledger.reader import AttemptSummary, LedgerReader
-from station.cli.consoles import COLOURS
+from station.cli.consoles import coloured, styled
 from station.cli.demo_line import DemoFailed, DemoLine
 from station.domain.attempt import Phase
 from station.problems import ConfigurationInvalid, Problem
@@ -139,7 +138,7 @@ class _Screen:
             table.add_row(
                 slot.slot,
                 slot.uid or slot.probe or "",
-                Text(slot.state, COLOURS[slot.state]),
+                coloured(slot.state),
                 (slot.step or "").replace("_", " "),
                 ProgressBar(total=len(STEPS), completed=len(slot.steps), width=24),
                 f"{slot.seconds:.1f}" if slot.attempt else "",
@@ -148,7 +147,7 @@ class _Screen:
         running = sum(slot.state == "running" for slot in slots)
         passed = sum(slot.state == "pass" for slot in slots)
         summary = f"{running} running, {passed} passed, {time.monotonic() - self._began:.0f} s"
-        return Group(table, Text(summary, "bold"))
+        return Group(table, styled((summary, "bold")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +214,11 @@ def report_table(report: Report) -> Group:
         table.add_row(
             board.slot,
             board.uid or "",
-            Text(board.verdict or "", COLOURS[board.verdict or "empty"]),
+            coloured(board.verdict or ""),
             f"{board.seconds:.1f}",
             board.serial_number or "",
             (board.dac_serial_number or "")[:16],
             board.fault or "",
         )
     counts = f"{len(report.boards)} boards: {report.count('pass')} pass, {report.count('fail')} fail, {report.count('void')} void"
-    return Group("", table, Text(f"{counts} in {report.seconds:.1f} s", "bold"))
+    return Group("", table, styled((f"{counts} in {report.seconds:.1f} s", "bold")))

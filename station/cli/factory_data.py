@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from station.cli.consoles import say, say_json_rows
 from station.cli.inputs import read_file
 from station.cli.private_file import write_private
 from station.faults.line import FactoryDataInvalid
@@ -29,21 +30,21 @@ def build(
     """Build the bytes for 0x901C0000 from ST's JSON."""
     reading = factory_data_json.read(read_file(source), lenient=lenient)
     for warning in reading.warnings:
-        typer.echo(f"{source}: {warning}; passed over", err=True)
+        say(f"{source}: {warning}; passed over", err=True)
     for mistake in reading.mistakes:
-        typer.echo(f"{source}: {mistake}", err=True)
+        say(f"{source}: {mistake}", err=True)
     if reading.mistakes:
-        typer.echo(f"Nothing was written: correct {source} and build again.", err=True)
+        say(f"Nothing was written: correct {source} and build again.", err=True)
         raise typer.Exit(BAD_INPUT)
     for mistake in device_information.mistakes_in(reading.factory_data):
-        typer.echo(f"{source}: {mistake}; built as it is, but Matter does not allow it", err=True)
+        say(f"{source}: {mistake}; built as it is, but Matter does not allow it", err=True)
     block = factory_data.encode(reading.factory_data)
     try:
         write_private(output, block)
     except OSError as exc:
-        typer.echo(f"{output}: cannot be written: {exc.strerror}", err=True)
+        say(f"{output}: cannot be written: {exc.strerror}", err=True)
         raise typer.Exit(FAILED) from exc
-    typer.echo(f"{output}: {len(reading.records)} records, {len(block)} bytes")
+    say(f"{output}: {len(reading.records)} records, {len(block)} bytes")
 
 
 @app.command()
@@ -56,17 +57,15 @@ def show(
     try:
         data = factory_data.decode(read_file(source))
     except FactoryDataInvalid as exc:
-        typer.echo(f"{source}: {exc.place}: {exc.reason}", err=True)
-        typer.echo("A block, or a dump from 0x901C0000 or 0x90000000, is expected.", err=True)
+        say(f"{source}: {exc.place}: {exc.reason}", err=True)
+        say("A block, or a dump from 0x901C0000 or 0x90000000, is expected.", err=True)
         raise typer.Exit(FAILED) from exc
     if as_json:
-        members = factory_data_json.to_json(data, reveal=reveal).items()
-        lines = (f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in members)
-        typer.echo("{\n" + ",\n".join(lines) + "\n}")  # a line a record, however many bytes it has
+        say_json_rows(factory_data_json.to_json(data, reveal=reveal))
         return
     for tag in sorted(data.records):
         size = f"{len(data.records[tag])} bytes"
-        typer.echo(f"{tag:3}  {tag.name:30}  {size:>9}  {_described(data, tag, reveal=reveal)}")
+        say(f"{tag:3}  {tag.name:30}  {size:>9}  {_described(data, tag, reveal=reveal)}")
 
 
 def _described(data: FactoryData, tag: Tag, *, reveal: bool) -> str:

@@ -4,18 +4,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-import typer
 import uvloop
 
 from station import plain_files, trust_files
 from station.adapters import logs, orphans, partner_script
 from station.adapters.hotplug import links
 from station.batch import Batch, Outcome, slot_name
+from station.cli.consoles import say
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
@@ -84,8 +84,12 @@ def _work(typed: Typed) -> int:
         return DONE
     state = typed.state or _state_folder()
     keep_private()
-    with logs.configured("info", state / "gen-factory-data.jsonl", aloud=False), orphans.adopted():
-        outcomes = uvloop.run(_judged(typed, work, found, state, boards))
+    with (
+        logs.configured("info", state / "gen-factory-data.jsonl", aloud=False),
+        logs.speaking() as tell,
+        orphans.adopted(),
+    ):
+        outcomes = uvloop.run(_judged(typed, work, found, state, boards, tell))
     if typed.keep:
         _keep(planned, outcomes)
     return _summed_up(outcomes, boards)
@@ -154,6 +158,7 @@ async def _judged(
     found: installation.Found,
     state: Path,
     boards: Sequence[BoardArrived],
+    tell: Callable[[str], None],
 ) -> list[Outcome]:
     """Every board that may be touched, judged; Ctrl-C and SIGTERM stop the programmers in order."""
     task = asyncio.current_task()
@@ -168,7 +173,7 @@ async def _judged(
             ) as batch,
             links.watching(typed.devices.absolute()) as hotplug,
         ):
-            return await batch.judge(usable, hotplug, _report)
+            return await batch.judge(usable, hotplug, lambda outcome: tell(_told(outcome)))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:
@@ -181,14 +186,13 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _report(outcome: Outcome) -> None:
+def _told(outcome: Outcome) -> str:
     name, seconds = slot_name(outcome.arrival), f"{outcome.seconds:.1f} s"
     if outcome.fault is not None:
-        _say(f"{name}: {outcome.verdict.upper()}, {seconds}: {outcome.fault.code}: {outcome.fault}")
-        return
+        return f"{name}: {outcome.verdict.upper()}, {seconds}: {outcome.fault.code}: {outcome.fault}"
     laboratory_unit = ", a laboratory unit" if outcome.attempt.laboratory else ""
     serial_number = f", serial number {outcome.serial_number}" if outcome.serial_number else ""
-    _say(f"{name}: {outcome.verdict}, {seconds}{serial_number}{laboratory_unit}{_key(outcome)}")
+    return f"{name}: {outcome.verdict}, {seconds}{serial_number}{laboratory_unit}{_key(outcome)}"
 
 
 def _key(outcome: Outcome) -> str:
@@ -225,11 +229,13 @@ def _state_folder() -> Path:
 
 
 def _say(*lines: str) -> None:
-    for line in lines:
-        typer.echo(line)
+    try:
+        say(*lines)
+    except BrokenPipeError:  # who read it has gone; the boards are worked on all the same, and the exit status tells
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
 
 
 def _complain(status: int, *lines: str) -> int:
-    for line in lines:
-        typer.echo(line, err=True)
+    say(*lines, err=True)
     return status

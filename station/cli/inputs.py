@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from station import plain_files
+from station.cli.consoles import say
 from station.faults.line import TrustUnreadable
 from station.matter.passcode import Passcode
 from station.matter.pem import PEMInvalid, der_of
@@ -31,7 +32,7 @@ CERTIFICATE_SUFFIXES = frozenset({".der", ".pem", ".crt", ".cer"})
 
 def unusable(file: Path, place: str, text: str) -> typer.Exit:
     """Tells what is wrong with a file; the caller raises what this returns."""
-    typer.echo(str(Problem(file, place, text)), err=True)
+    say(str(Problem(file, place, text)), err=True)
     return typer.Exit(USAGE)
 
 
@@ -58,7 +59,7 @@ def read_passcode(path: Path) -> Passcode:
     try:
         return Passcode(int(text))
     except ValueError as exc:
-        typer.echo(f"{path}: {exc}", err=True)
+        say(f"{path}: {exc}", err=True)
         raise typer.Exit(1) from exc
 
 
@@ -67,7 +68,7 @@ def read_trust(paa_dir: Path, cd_signers: Path, revocation_set: Path | None = No
     paas, signers = _certificates(paa_dir), _certificates(cd_signers)
     store = TrustStore.of(paas, signers, frozenset() if revocation_set is None else _revoked(revocation_set))
     for left_out in store.unreadable:
-        typer.echo(f"left out of the trust store: {left_out}", err=True)
+        say(f"left out of the trust store: {left_out}", err=True)
     for folder, found in ((paa_dir, store.paas), (cd_signers, store.cd_signers)):
         if not found:
             raise unusable(folder, "", "no certificate in this folder can be used. Put the trusted ones there.")
@@ -78,7 +79,7 @@ def read_signers(folder: Path) -> Mapping[bytes, Certificate]:
     """The certificates of a folder by key identifier; what had to be left out is told on standard error."""
     store = TrustStore.of({}, _certificates(folder))
     for left_out in store.unreadable:
-        typer.echo(f"left out: {left_out}", err=True)
+        say(f"left out: {left_out}", err=True)
     return store.cd_signers
 
 
@@ -99,7 +100,7 @@ def _certificates(folder: Path) -> dict[str, bytes]:
         try:
             found[str(path)] = plain_files.read(path)
         except OSError as exc:
-            typer.echo(f"left out of the trust store: {path}: {exc.strerror}", err=True)
+            say(f"left out of the trust store: {path}: {exc.strerror}", err=True)
     return found
 
 

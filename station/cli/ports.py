@@ -1,7 +1,6 @@
 """`station ports`: the probes and serial ports that are plugged in, without touching a target."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from station import config as configuration
 from station import control
 from station.adapters import tty, usb_access
 from station.adapters.hotplug import links, usb_devices
-from station.cli.consoles import wide_console
+from station.cli.consoles import say, say_json, wide_console
 from station.cli.places import ConfigOption, config_path
 from station.config import Config
 from station.faults.slot import TTYUnavailable
@@ -65,11 +64,11 @@ def ports(
     served = set(slots) if loaded and _is_served(loaded) else set[str]()
     found = asyncio.run(_looked_at(folder.absolute(), boards, slots, served))
     if as_json:
-        typer.echo(json.dumps({"ports": [asdict(port) for port in found]}, indent=1))
+        say_json({"ports": [asdict(port) for port in found]}, indent=1)
     elif found:
         wide_console().print(_table(found))
     else:
-        typer.echo(f"No ST-LINK with a serial port is plugged in: {folder} names none.")
+        say(f"No ST-LINK with a serial port is plugged in: {folder} names none.")
     if not all(port.usable for port in found):
         raise typer.Exit(FAILED)
 

@@ -4,7 +4,7 @@ import uvloop
 
 from station import config as configuration
 from station import works
-from station.adapters import logs
+from station.adapters import log_sinks, logs
 from station.cli.places import ConfigOption, config_path
 from station.cli.privacy import keep_private
 
@@ -13,7 +13,7 @@ def run(config: ConfigOption = None) -> None:
     """Serve the line until SIGTERM or Ctrl-C.
 
     Boards are noticed as they are plugged in; each gets one attempt and one verdict. The log goes to standard output (JSON lines; a
-    console form on a terminal) and to the file that the configuration names.
+    console form on a terminal) and to the file that the configuration names, which SIGHUP opens anew.
     """
     from station import daemon
 
@@ -21,5 +21,8 @@ def run(config: ConfigOption = None) -> None:
     work = works.load(loaded)
     keep_private()  # what the programmer writes for us holds factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
-    with logs.configured(loaded.log.level, loaded.log.file):
-        uvloop.run(daemon.run(loaded, work))
+    try:
+        with logs.configured(loaded.log.level, loaded.log.file) as log:
+            uvloop.run(daemon.run(loaded, work, log))
+    finally:
+        log_sinks.spare_the_end(logs.WRITTEN_WITHIN)

@@ -6,7 +6,7 @@ import typer
 
 from station import config as configuration
 from station import control
-from station.cli.consoles import wide_console
+from station.cli.consoles import say, wide_console
 from station.cli.places import ConfigOption, config_path
 from station.cli.status import slot_table
 from station.status import Status
@@ -27,7 +27,7 @@ def show(config: ConfigOption = None) -> None:
 def hold(slot: SlotName, config: ConfigOption = None) -> None:
     """Take a slot out of service: a board that is being judged is finished, the next one waits."""
     _ask(config, "hold", slot=slot)
-    typer.echo(f"slot {slot} is out of service")
+    say(f"slot {slot} is out of service")
 
 
 @app.command()
@@ -44,7 +44,7 @@ def release(
     answer = _ask(config, "release", **({} if slot is None else {"slot": slot}))
     released = answer["released"]
     names = ", ".join(map(str, released)) if isinstance(released, list) else ""
-    typer.echo(f"on trial: {names}" if names else "no slot was out of service; the line is open")
+    say(f"on trial: {names}" if names else "no slot was out of service; the line is open")
 
 
 def _ask(config: ConfigOption, command: str, **arguments: object) -> dict[str, object]:

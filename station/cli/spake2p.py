@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from station.cli import verdicts
+from station.cli.consoles import say
 from station.cli.inputs import JSONOption, PasscodeOption, number, read_passcode
 from station.matter import spake2p
 
@@ -43,4 +44,4 @@ def verifier(
         verdicts.conclude(
             None, "made within Matter's limits", json_wanted=True, shown={"spake2p": {"verifier": made.hex()}}
         )
-    typer.echo(made.hex())
+    say(made.hex())

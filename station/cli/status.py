@@ -7,7 +7,7 @@ from rich.table import Table
 
 from station import config as configuration
 from station import control
-from station.cli.consoles import COLOURS, wide_console
+from station.cli.consoles import coloured, say_json, styled, wide_console
 from station.cli.places import ConfigOption, config_path
 from station.status import Status
 
@@ -19,17 +19,21 @@ def status(
     """Show slots, phases, faults, PKI and ledger of the running daemon."""
     answer = Status.model_validate(control.ask(configuration.load(config_path(config)).control_socket, "status"))
     if as_json:
-        typer.echo(answer.model_dump_json(indent=2))
+        say_json(answer.model_dump(mode="json"))
         return
     console = wide_console()
     line, pki, ledger = answer.line, answer.pki, answer.ledger
-    state = "[green]open[/]" if line.fault is None else f"[red]paused[/] by {line.fault}: {line.reason}"
-    console.print(f"[bold]{answer.station}[/]  recipe {answer.recipe}  up {answer.seconds:.0f} s  line {state}")
+    began = (answer.station, "bold"), f"  recipe {answer.recipe}  up {answer.seconds:.0f} s  line "
+    paused = ("paused", "red"), f" by {line.fault}: {line.reason}"
+    console.print(styled(*began, ("open", "green")) if line.fault is None else styled(*began, *paused))
     answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
     console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
     if answer.transcripts_lost:
-        console.print(f"[yellow]{answer.transcripts_lost} transcripts lost[/], since they could not be written")
+        lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
+        console.print(styled(lost, ", since they could not be written"))
+    for sink in answer.log:
+        console.print(f"log {sink.sink} {sink.lost} lost, {sink.waiting} waiting  {sink.fault or ''}")
     console.print(slot_table(answer))
 
 
@@ -40,7 +44,7 @@ def slot_table(answer: Status) -> Table:
         state = f"{slot.state} (trial)" if slot.service == "trial" else slot.state
         table.add_row(
             slot.slot,
-            f"[{COLOURS[slot.state]}]{state}[/]",
+            coloured(slot.state, state),
             slot.step or "",
             f"{slot.seconds:.1f}" if slot.attempt else "",
             str(slot.attempt or ""),

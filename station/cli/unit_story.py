@@ -13,7 +13,7 @@ from rich.table import Table
 from station.adapters.ledger import events
 from station.adapters.ledger.reader import AttemptStory, AttemptSummary, CertificateRecord, JournalEntry, UnitStory
 from station.adapters.ledger.tables import iso
-from station.cli.consoles import COLOURS
+from station.cli.consoles import coloured, styled
 from station.domain.attempt import Event, Failed, StepFinished, StepStarted, UnitIdentified, Voided
 
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -35,9 +35,10 @@ def as_json(story: UnitStory) -> dict[str, object]:
 def print_story(console: Console, story: UnitStory) -> None:
     unit = story.unit
     if unit is None:
-        console.print(f"[bold]{story.uid}[/] has no identity")
+        console.print(styled((story.uid, "bold"), " has no identity"))
     else:
-        console.print(f"[bold]{unit.serial_number}[/]  uid {story.uid}  lot {unit.lot}  made {unit.manufacturing_date}")
+        identity = f"  uid {story.uid}  lot {unit.lot}  made {unit.manufacturing_date}"
+        console.print(styled((unit.serial_number, "bold"), identity))
         console.print(f"state {unit.state.value}")
     for each in story.certificates:
         console.print(f"certificate {each.dac_serial_number}  issued {_time(each.issued_at)}  {_subject(each)}")
@@ -51,11 +52,12 @@ def _print_attempt(console: Console, story: AttemptStory) -> None:
     attempt = story.summary
     verdict = attempt.verdict or "running"
     console.print(
-        f"[bold]attempt {attempt.number}[/]  {_time(attempt.started_at)}  slot {attempt.slot}  "
-        f"[{COLOURS[verdict]}]{verdict}[/]  {attempt.fault or ''}  {attempt.seconds:.1f} s"
+        styled((f"attempt {attempt.number}", "bold"), f"  {_time(attempt.started_at)}  slot {attempt.slot}  ")
+        + coloured(verdict)
+        + styled(f"  {attempt.fault or ''}  {attempt.seconds:.1f} s")
     )
     for line in _circumstances(story):
-        console.print(f"  {line}", markup=False)
+        console.print(f"  {line}")
     table = Table("after", "step", "took", "what", box=None, header_style="bold")
     for entry in story.journal:
         _add_row(table, attempt, entry)

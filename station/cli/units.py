@@ -13,13 +13,13 @@ from typing import Annotated, TextIO
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from station.adapters.ledger.reader import LedgerReader, Orphan, Totals, UnitSummary
 from station.adapters.ledger.tables import iso
-from station.cli.consoles import COLOURS, wide_console
+from station.cli.consoles import coloured, say, say_json, wide_console
 from station.cli.places import ConfigOption, ledger_path
 from station.cli.unit_story import as_json, print_story
+from station.shown import shown
 
 COLUMNS = {
     "uid": "the microcontroller's unique ID, 24 hexadecimal digits in memory order",
@@ -67,7 +67,7 @@ def list_units(
             unit.uid,
             unit.state.value,
             str(unit.attempts),
-            Text(unit.verdict or "", COLOURS[unit.verdict or "empty"]),
+            coloured(unit.verdict or ""),
             "" if unit.ended_at is None else f"{unit.ended_at:%Y-%m-%d %H:%M:%SZ}",
             (unit.dac_serial_number or "")[:16],
             unit.fault or "",
@@ -93,10 +93,10 @@ def show(
     path = ledger_path(config, ledger)
     story = LedgerReader(path).unit(unit)
     if story is None:
-        typer.echo(f"{path} knows no unit {unit}", err=True)
+        say(f"{path} knows no unit {unit}", err=True)
         raise typer.Exit(1)
     if json_wanted:
-        typer.echo(json.dumps(as_json(story), indent=2))
+        say_json(as_json(story))
     else:
         print_story(wide_console(), story)
 
@@ -133,7 +133,7 @@ def orphans(
     """List requests to the PKI that have no answer: each may have bought a certificate that nobody has, to be revoked."""
     found = LedgerReader(ledger_path(config, ledger)).orphans()
     if json_wanted:
-        typer.echo(json.dumps([_values(orphan) for orphan in found], indent=2))
+        say_json([_values(orphan) for orphan in found])
         return
     table = Table("submitted", "uid", "key", "DAC that the key has", box=None, header_style="bold")
     for orphan in found:
@@ -148,7 +148,7 @@ def _write_csv(units: Iterable[UnitSummary], file: TextIO) -> None:
     rows = csv.DictWriter(file, COLUMNS)
     rows.writeheader()
     for unit in units:
-        rows.writerow(_values(unit))
+        rows.writerow({key: shown(value) if isinstance(value, str) else value for key, value in _values(unit).items()})
 
 
 def _values(row: UnitSummary | Orphan) -> dict[str, object]:
@@ -159,6 +159,7 @@ def _values(row: UnitSummary | Orphan) -> dict[str, object]:
 def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
+        sys.stdout.flush()  # here, where a reader that has gone away ends the command in order
         return
     with output.open("w", encoding="utf-8", newline="") as file:
         yield file

@@ -1,10 +1,10 @@
 """How the commands that judge something tell their verdict: exit code 0 accepted, 1 refused; words, or one JSON object."""
 
-import json
 from collections.abc import Mapping
 
 import typer
 
+from station.cli.consoles import say, say_json
 from station.faults import Fault
 from station.matter.rules import Rule
 
@@ -36,11 +36,11 @@ def conclude(
 ) -> None:
     """Prints what was seen and the verdict, and ends the command with its exit code. `shown` is by section."""
     if json_wanted:
-        typer.echo(json.dumps({**as_json(fault, accepted), **(shown or {})}, indent=2, ensure_ascii=False))
+        say_json({**as_json(fault, accepted), **(shown or {})})
     else:
         for members in (shown or {}).values():
             print_members(members)
-        typer.echo(line(fault, accepted))
+        say(line(fault, accepted))
     raise typer.Exit(ACCEPTED if fault is None else REFUSED)
 
 
@@ -48,16 +48,11 @@ def print_members(members: Mapping[str, object]) -> None:
     """A line each; what is absent is left out."""
     for name, value in members.items():
         if value is not None:
-            typer.echo(f"{name.replace('_', ' '):26} {_words(value)}")
-
-
-def printable(text: str) -> str:
-    """What stands in a certificate may be anything; a terminal must not obey it."""
-    return text if text.isprintable() else ascii(text)[1:-1]
+            say(f"{name.replace('_', ' '):26} {_words(value)}")
 
 
 def _words(value: object) -> str:
     if not isinstance(value, list):
-        return printable(str(value))
+        return str(value)
     more = f" and {len(value) - _SHOWN_ITEMS} more" if len(value) > _SHOWN_ITEMS else ""
     return ", ".join(map(str, value[:_SHOWN_ITEMS])) + more

@@ -6,6 +6,8 @@ for it tells the module that it is in. Pure.
 
 from typing import ClassVar
 
+LONGEST_EVIDENCE = 500  # characters of one field
+
 
 class Fault(Exception):
     """Something the station understands went wrong. Never raised itself."""
@@ -19,9 +21,9 @@ class Fault(Exception):
 
     @property
     def evidence(self) -> dict[str, str]:
-        """The fields as text, for journal and log; no field of any fault holds a secret."""
+        """The fields as text, bounded, for journal and log; no field of any fault holds a secret."""
         names = getattr(self, "__dataclass_fields__", {})  # a class without evidence need not be a dataclass
-        return {name: _shown(name, getattr(self, name)) for name in names}
+        return {name: _text(name, getattr(self, name)) for name in names}
 
 
 class UnitFault(Fault):
@@ -36,5 +38,9 @@ class LineFault(Fault):
     """PKI, ledger, recipe or programmer installation is unavailable: the attempt is void and the line pauses."""
 
 
-def _shown(name: str, value: object) -> str:
-    return f"0x{value:08X}" if isinstance(value, int) and name.endswith("address") else str(value)
+def _text(name: str, value: object) -> str:
+    if isinstance(value, int) and name.endswith("address"):
+        return f"0x{value:08X}"
+    # It may be anything that a board, a programmer or a PKI has said, and is kept for ever.
+    text = str(value).encode(errors="backslashreplace").decode()
+    return text if len(text) <= LONGEST_EVIDENCE else f"{text[: LONGEST_EVIDENCE - 1]}…"

@@ -205,6 +205,22 @@ async def test_after_an_error_of_the_server_nothing_is_known(directory: Path, nu
     assert (trouble.outcome, trouble.after) == (Outcome.UNKNOWN, None)
 
 
+async def test_a_server_that_speaks_no_http_is_quoted_in_one_short_line(directory: Path) -> None:
+    """The words end up in the ledger and on the screen."""
+
+    async def babble(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 200 \x1b[2J\r\n" + b"\x1b[2J\xe2\x80\xae" * 500 + b"\r\n\r\n")
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    trouble = await refused(directory, babble)
+    assert isinstance(trouble, NotNow)
+    assert trouble.outcome is Outcome.UNKNOWN
+    assert trouble.reason.isprintable()
+    assert len(trouble.reason) <= 200
+
+
 async def test_a_decision_can_be_put_off(pki: Served) -> None:
     """202 says when to ask again, and the same request is then answered."""
     pki.faults.set({"pending": 1})

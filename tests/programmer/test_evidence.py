@@ -2,7 +2,7 @@
 
 import pytest
 
-from station.adapters.cubeprogrammer_complaints import redacted
+from station.adapters.cubeprogrammer_complaints import LONGEST_SHOWN, redacted
 from station.adapters.cubeprogrammer_output import (
     Erasure,
     FileWritten,
@@ -48,6 +48,15 @@ def test_a_target_has_all_that_the_header_tells() -> None:
     target = recorded("2.19-identify").target()
     assert isinstance(target, Target)
     assert (target.revision, target.probe_firmware, target.programmer_version) == ("Rev Y", "V2J45M30", "2.19.0")
+
+
+def test_words_for_the_record_are_bounded() -> None:
+    """The ledger keeps them for ever, whatever a programmer prints."""
+    endless = [
+        line.replace("V2J45M30", "V" * 10_000).replace("2.19.0", "2" * 10_000) for line in lines("2.19-identify")
+    ]
+    target = heard(*endless).target()
+    assert max(map(len, (target.probe_firmware, target.programmer_version))) <= LONGEST_SHOWN
 
 
 def test_a_protected_board_is_identified_as_protected() -> None:

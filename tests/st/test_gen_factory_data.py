@@ -222,6 +222,22 @@ def test_without_provisioning_the_input_is_flashed_as_it_is(desk: Desk) -> None:
     assert page.exit_code == 0, page.stdout
 
 
+def test_boards_are_worked_on_when_nobody_reads_any_more(desk: Desk) -> None:
+    """As in `gen-factory-data … | head -1`: every board gets its data, and the exit status tells."""
+    command = desk.command("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
+    with subprocess.Popen(
+        command, cwd=desk.folder, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        complaints = running.stderr.read().decode()
+        assert running.wait(120) == 0, complaints
+    assert complaints == ""
+    assert all(desk.flash(probe, len(FULL)) == FULL for probe in desk.probes)
+
+
 def test_a_dump_of_one_board_goes_onto_others(desk: Desk) -> None:
     """With JSON over it, and each change listed."""
     dump = b"\xff" * DATA_OFFSET + FULL.ljust(0x20000, b"\xff")

@@ -65,8 +65,7 @@ class Answer:
     @property
     def told(self) -> str:
         """Status and the beginning of the text, for the people who read faults."""
-        text = "".join(char for char in self.body.decode(errors="replace") if char.isprintable() or char.isspace())
-        return f"{self.status} {' '.join(text.split())}"[:REASON_LENGTH].rstrip()
+        return _one_line(f"{self.status} {self.body.decode(errors='replace')}")
 
     def certificates(self) -> list[x509.Certificate]:
         """Reads certs-only CMS in base64, wrapped or not; ValueError if it is anything else."""
@@ -201,9 +200,9 @@ class ESTClient:
             return Answer(response.status, _seconds(response.headers.get("Retry-After")), bytes(body))
 
     def _meaning(self, exc: Exception) -> Fault | NotNow:
-        reason = str(exc) or type(exc).__name__
         if fault := exhausted(f"connect to {self.url}", exc):
             return fault
+        reason = _one_line(str(exc)) or type(exc).__name__  # it may repeat what the server has sent
         alert = exc.__cause__.reason if isinstance(exc.__cause__, ssl.SSLError) else None
         if isinstance(exc, aiohttp.ClientConnectorCertificateError):
             return PKIUntrusted(self.url, reason)
@@ -212,6 +211,11 @@ class ESTClient:
         if isinstance(exc, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)) or _nothing_was_sent(exc):
             return NotNow(reason, Outcome.NOTHING_ISSUED)
         return NotNow(reason, Outcome.UNKNOWN)
+
+
+def _one_line(text: str) -> str:
+    kept = "".join(char for char in text if char.isprintable() or char.isspace())
+    return " ".join(kept.split())[:REASON_LENGTH].rstrip()
 
 
 def _nothing_was_sent(exc: Exception) -> bool:

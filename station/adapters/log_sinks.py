@@ -1,0 +1,182 @@
+"""Where the log's lines go: a bounded queue and a thread for each place, so that no place holds up the loop or another place.
+
+Lines may be lost, boards not. What is lost is counted, and told in the next line that gets through.
+"""
+
+import contextlib
+import os
+import select
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+QUEUE_SIZE = 1 << 20  # bytes: some thousand lines, a minute of a full line of slots
+RETRIED_EVERY = 1.0
+STDERR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStatus:
+    """One place: lines lost since the start, lines that wait to be written, and the reason why they cannot be."""
+
+    sink: str
+    lost: int
+    waiting: int
+    fault: str | None
+
+
+class Sink:
+    """One place for lines. `open_` opens it, again after a failure; `loss` is the line that tells of so many lost ones."""
+
+    def __init__(
+        self, name: str, open_: Callable[[], int], loss: Callable[[int], bytes], *, complains: bool = True
+    ) -> None:
+        self.name = name
+        self._complains = complains
+        self._open = open_
+        self._loss = loss
+        # Its lock is held for no write. It is one that its own thread may take again: a collector that runs in here may log.
+        self._news = threading.Condition()
+        self._lines = deque[bytes]()
+        self._size = self._lost = self._untold = 0
+        self._fault: str | None = None
+        self._descriptor: int | None = None
+        self._written = 0  # bytes of the first line that are in the file
+        self._reopen = self._closing = False
+        # A thread that a full pipe holds up for ever must not hold up the end of the process.
+        self._thread = threading.Thread(target=self._work, name=f"log {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def status(self) -> SinkStatus:
+        with self._news:
+            return SinkStatus(self.name, self._lost, len(self._lines), self._fault)
+
+    def put(self, line: bytes) -> None:
+        """Never waits: where the queue is full, this line is lost, so that the order of the others stays."""
+        with self._news:
+            if self._size + len(line) > QUEUE_SIZE:
+                self._lost += 1
+                self._untold += 1
+                return
+            self._tell_loss()
+            self._append(line)
+
+    def reopen(self) -> None:
+        """What is written from now on goes to the file that has the name by now."""
+        with self._news:
+            self._reopen = True
+            self._news.notify()
+
+    def end(self) -> None:
+        """No further line comes; `join` waits for those that are there."""
+        with self._news:
+            self._tell_loss()
+            self._closing = True
+            self._news.notify()
+
+    def join(self, within: float | None) -> None:
+        """Waits until all is written, or cannot be; at most so many seconds."""
+        self._thread.join(within)
+
+    def _tell_loss(self) -> None:
+        if self._untold:
+            self._append(self._loss(self._untold))
+            self._untold = 0
+
+    def _append(self, line: bytes) -> None:
+        self._lines.append(line)
+        self._size += len(line)
+        self._news.notify()
+
+    def _work(self) -> None:
+        while (line := self._next()) is not None:
+            try:
+                self._write(line)
+            except OSError as exc:
+                if not self._goes_on_after(exc):
+                    break
+            else:
+                self._fault = None
+                self._take()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+    def _next(self) -> bytes | None:
+        """The first line, when there is one; None at the end."""
+        with self._news:
+            while not self._lines and not self._closing:
+                self._news.wait()
+            return self._lines[0] if self._lines else None
+
+    def _take(self) -> None:
+        with self._news:
+            self._size -= len(self._lines.popleft())
+        self._written = 0
+
+    def _write(self, line: bytes) -> None:
+        descriptor = self._opened()
+        while self._written < len(line):
+            try:
+                self._written += os.write(descriptor, line[self._written :])
+            except BlockingIOError:  # somebody else has set this pipe or terminal so
+                _takes_more(descriptor, RETRIED_EVERY)
+
+    def _opened(self) -> int:
+        before = self._descriptor
+        if before is not None and not self._reopen and os.fstat(before).st_nlink:
+            return before
+        self._reopen = False  # before it is opened: a signal that comes meanwhile counts
+        now = self._descriptor = self._open()
+        if before is not None:
+            if not os.path.sameopenfile(before, now):
+                self._written = 0  # a line that was torn is whole in the new file
+            os.close(before)
+        return now
+
+    def _goes_on_after(self, exc: OSError) -> bool:
+        """Tells the first failure, and waits for the next try; False where nothing will come any more."""
+        reason = ": ".join(filter(None, (exc.strerror or type(exc).__name__, exc.filename)))
+        if self._fault is None and self._complains:
+            _complain(f"log {self.name}: {reason}. Lines are kept, then lost and counted; it is tried again.\n")
+        self._fault = reason
+        with self._news:
+            self._reopen = True
+            if not self._closing:
+                self._news.wait_for(lambda: self._closing, RETRIED_EVERY)
+                return True
+        return False
+
+
+def end(sinks: Iterable[Sink], within: float | None) -> None:
+    """Ends them all, and waits at most so many seconds for what is still to be written."""
+    deadline = None if within is None else time.monotonic() + within
+    for sink in sinks:
+        sink.end()
+    for sink in sinks:
+        sink.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+
+def spare_the_end(within: float) -> None:
+    """Points standard error elsewhere if nobody reads it: what the process says at its end would hold it up for ever."""
+    if sys.__stderr__ is not None and not _takes_more(STDERR, within):
+        elsewhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(elsewhere, STDERR)
+        os.close(elsewhere)
+
+
+def _complain(text: str) -> None:
+    """To standard error, if somebody reads it; where the process was started without it, its number may be another file's."""
+    if sys.__stderr__ is not None and _takes_more(STDERR, 0):
+        with contextlib.suppress(OSError):  # it has just gone away
+            os.write(STDERR, text.encode(errors="backslashreplace"))
+
+
+def _takes_more(descriptor: int, within: float) -> bool:
+    """Whether somebody reads it, and has read enough by then."""
+    asked = select.poll()
+    asked.register(descriptor, select.POLLOUT)
+    return [events for _, events in asked.poll(1000 * within)] == [select.POLLOUT]

@@ -1,0 +1,25 @@
+"""Text from outside (boards, partners, programmers, PKIs, people) as a screen may have it. Pure.
+
+Whoever shows text asks here. Fields may come raw: what prints a line makes the whole line fit to be shown.
+"""
+
+LONGEST = 1200  # characters: a fault's sentence with two fields of evidence, the longest that there may be
+
+
+def shown(text: object, longest: int = LONGEST) -> str:
+    r"""One line that a terminal shows and does not obey: every character that has no glyph is written out, such as `\x1b`.
+
+    That is all control characters, line ends among them, all that turn the direction of writing, and lone surrogates.
+    """
+    given = str(text)
+    cut = given if len(given) <= longest else f"{given[: longest - 1]}…"
+    return cut if cut.isprintable() else "".join(map(_glyph, cut))
+
+
+def shown_lines(text: str, longest: int = LONGEST) -> str:
+    """The same for text of several lines, whose line ends are meant."""
+    return "\n".join(shown(line, longest) for line in text.split("\n"))
+
+
+def _glyph(char: str) -> str:
+    return char if char.isprintable() else ascii(char)[1:-1]

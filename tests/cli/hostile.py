@@ -1,0 +1,176 @@
+"""Text that no terminal must obey, and a desk at which every command meets it."""
+
+import asyncio
+import contextlib
+import io
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from station import control
+from station.adapters.ledger import Ledger
+from station.cli import main
+from station.domain.attempt import Failed, Phase, UnitIdentified
+from station.faults import Fault
+from station.loop_lag import LoopLagStatus
+from station.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+from tests.fault_catalogue import catalogue
+from tests.ledger.bench import Secrets, begun, recognised, target
+
+# What rich and terminals obey: markup, names of pictures, escape sequences, C0, DEL and C1, line ends of every kind, what turns
+# the direction of writing, half a character.
+TEXT = "[/nope][red]:boom:\x1b[2J\r\n\x07\x7f\x85\x9b1m\u2028\u2029\u202e\u2066\u2069\u200e\u200f\u061c"
+HOSTILE = TEXT + "\ud800"
+LONG = TEXT + "x" * 100_000
+SEEN = r"[/nope][red]:boom:\x1b[2J\r\n\x07\x7f\x85\x9b1m\u2028\u2029\u202e\u2066\u2069\u200e\u200f\u061c"
+LONGEST_SHOWN_LINE = 10_000
+
+
+def check_harmless(output: str) -> None:
+    """No terminal does more than show it, line for line."""
+    obeyed = sorted({ascii(char) for char in output if not (char.isprintable() or char == "\n")})
+    assert not obeyed, output[:2000]
+    assert max(map(len, output.split("\n"))) <= LONGEST_SHOWN_LINE
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> str:
+    """What a command line prints, on standard output and standard error, as the console script runs it."""
+    output = io.StringIO()
+    with monkeypatch.context() as patched, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        patched.setattr(sys, "argv", ["station", *map(str, arguments)])
+        patched.setenv("COLUMNS", "400")
+        with pytest.raises(SystemExit):
+            main()
+    return output.getvalue()
+
+
+def faults(text: str) -> list[Fault]:
+    """Each of the catalogue, with this as its evidence, whatever its fields are for."""
+    return [fault(*[text] * len(getattr(fault, "__dataclass_fields__", {}))) for fault in catalogue()]
+
+
+def status(text: str) -> Status:
+    """What a daemon could say in the worst case: a slot for every fault, and the same text in every other field."""
+    slots = [
+        SlotStatus(
+            slot=text,
+            state="fail",
+            service="in",
+            path=text,
+            probe=text,
+            tty=text,
+            attempt=1,
+            step=text,
+            verdict="fail",
+            uid=text,
+            fault=fault.code,
+            reason=str(fault),
+            seconds=1.0,
+            steps={},
+        )
+        for fault in faults(text)
+    ]
+    return Status(
+        station=text,
+        pid=1,
+        seconds=1.0,
+        recipe=text,
+        line=LineStatus(state="paused", fault=text, reason=text),
+        pki=PKIStatus(url=text, answered_seconds_ago=None, fault=text),
+        ledger=LedgerStatus(state=text, path=text, commits=1, reason=text),
+        transcripts_lost=1,
+        log=[LogStatus(sink=text, lost=1, waiting=0, fault=text)],
+        loop_lag=LoopLagStatus.of([]),
+        slots=slots,
+    )
+
+
+@contextmanager
+def daemon(socket: Path, said: Status) -> Iterator[None]:
+    """Something that answers at the control socket as a daemon does, with this status; every other command it refuses."""
+    ready, loops = threading.Event(), list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
+
+    async def answer(_question: Mapping[str, object]) -> control.Answer:
+        return said
+
+    async def refuse(_question: Mapping[str, object]) -> control.Answer:
+        raise control.CommandRefused(HOSTILE)
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with control.serving(socket, {"status": answer, "hold": refuse, "release": refuse}):
+            loops.append((asyncio.get_running_loop(), stop))
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        loop, stop = loops[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+async def fill(path: Path) -> None:
+    """A ledger with a board that has failed by every fault there is, hostile text in every text that is in it."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        for fault in faults(TEXT):
+            journal = await begun(ledger, Secrets())
+            if fault.code == catalogue()[0].code:
+                await recognised(journal, board=1)
+            else:
+                async with journal.step(Phase.RECOGNISE):
+                    uid, device, supply = target(1).uid, 0x495, 3300
+                    await journal.record(UnitIdentified(uid, device, supply, TEXT, TEXT))
+            await journal.finish(Failed(fault.code, fault.evidence))
+        await ledger.submitted(TEXT, b"CSR", target(1).uid)
+    columns = {
+        "attempt": ("station", "slot", "probe", "tty", "recipe", "lot", "fault"),
+        "identity": ("lot", "serial_number", "manufacturing_date"),
+    }
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table, names in columns.items():
+            changes = ", ".join(f"{name} = ?" for name in names)
+            connection.execute(f"UPDATE {table} SET {changes}", [TEXT] * len(names))  # noqa: S608  our own names
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with a configuration whose daemon answers, and a ledger."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "line.toml"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "state" / "ledger.sqlite"
+
+    def file(self, name: str, content: bytes | str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def station(self, *arguments: str | Path) -> str:
+        return typed(self.monkeypatch, *arguments)
+
+
+def configuration(name: str = "line") -> str:
+    pki = "\n".join(f'{key} = "x"' for key in ("ca", "certificate", "key", "pai", "paa"))
+    return (
+        'recipe = "r.toml"\n[station]\nname = "line"\nstate = "state"\n[programmer]\ncli = "c"\nexternal_loader = "l"\n'
+        f'[pki]\nurl = "https://pki"\n{pki}\n[[slot]]\nname = "{name}"\npath = "pci-0-usb-0:1.1"\n'
+    )

@@ -1,0 +1,335 @@
+"""Text of boards, partners, programmers, PKIs and people is shown by every command, and obeyed by no terminal."""
+
+import ast
+import asyncio
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from station.cli import app, verdicts
+from station.cli.consoles import Screen, coloured, styled
+from station.cli.demo_line import DemoLine
+from station.cli.demo_report import Expected, Report, report_table, watch
+from station.cli.status import slot_table
+from station.faults import LONGEST_EVIDENCE
+from station.shown import LONGEST, shown
+from tests.cli.hostile import (
+    HOSTILE,
+    LONG,
+    SEEN,
+    TEXT,
+    Desk,
+    check_harmless,
+    configuration,
+    daemon,
+    faults,
+    fill,
+    status,
+)
+from tests.matter.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
+from tests.matter.forge_declaration import SIGNER, Declaration
+from tests.matter.forge_declaration import text as declared
+from tests.matter.forge_unit import flash, unit
+
+CLI = Path(__file__).parents[2] / "station" / "cli"
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("hostile") / "ledger.sqlite"
+    asyncio.run(fill(path))
+    return path
+
+
+@pytest.fixture
+def desk(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    made = Desk(tmp_path, monkeypatch)
+    made.file("line.toml", configuration())
+    made.file("state/ledger.sqlite", ledger.read_bytes())
+    made.file("state/ledger.sqlite.key", (ledger.parent / "ledger.sqlite.key").read_bytes())
+    made.file("paa/root.der", PAA.der)
+    made.file("signers/signer.der", SIGNER.der)
+    with daemon(tmp_path / "state" / "station.sock", status(HOSTILE)):
+        yield made
+
+
+def both(desk: Desk, *arguments: str | Path) -> str:
+    """For people, and as JSON, which it must be."""
+    as_json = desk.station(*arguments, "--json")
+    json.loads(as_json)
+    return desk.station(*arguments) + as_json
+
+
+def trust(desk: Desk) -> tuple[str | Path, ...]:
+    return ("--paa-dir", desk.folder / "paa", "--cd-signers", desk.folder / "signers", "--vid", "0xFFF1")
+
+
+def ports(desk: Desk) -> str:
+    """A place on the bus with such a name."""
+    for kind, link in (
+        ("by-id", "usb-STMicroelectronics_STLink_066DFF01-if02"),
+        ("by-path", f"pci-{TEXT.replace('/', '')}"),
+    ):
+        place = desk.folder / "serial" / kind
+        place.mkdir(parents=True)
+        (place / link).symlink_to(desk.folder / "gone")
+    return both(desk, "ports", "--devices", desk.folder / "serial")
+
+
+def run(desk: Desk) -> str:
+    """A configuration that somebody has written so."""
+    written = desk.file("bad.toml", configuration() + f"[log]\n{json.dumps(TEXT)} = 1\n")
+    return desk.station("run", "--config", written)
+
+
+def demo(desk: Desk) -> str:
+    """A fault file that somebody has written so, and a folder."""
+    file = desk.file("faults.toml", f'[[fault]]\nboard = {json.dumps(TEXT)}\nexpect = {{ verdict = "pass" }}\n')
+    taken = desk.folder / TEXT.replace("/", "")
+    (taken / "something").mkdir(parents=True)
+    return desk.station("demo", "--faults", file) + desk.station("demo", "--dir", taken)
+
+
+def factory_data_build(desk: Desk) -> str:
+    return desk.station("factory-data", "build", desk.file("in.json", json.dumps({TEXT: 1})), "-o", desk.folder / "out")
+
+
+def factory_data_show(desk: Desk) -> str:
+    block = desk.file(
+        "qspi.bin", flash(unit(SERIAL_NUMBER=TEXT.encode()[:32], PRODUCT_NAME=b"\x1b[2J\xe2\x80\xae[/nope]"))
+    )
+    return both(desk, "factory-data", "show", block)
+
+
+def attestation(desk: Desk) -> str:
+    vector = {"dac_cert": "00", "pai_cert": "00", "certification_declaration": "00", "basic_info_pid": 1}
+    good = desk.file("vectors.json", json.dumps({TEXT: vector}))
+    bad = desk.file("bad.json", json.dumps({TEXT: 1}))
+    return both(desk, "attestation", "check", *trust(desk), "--vectors", good) + desk.station(
+        "attestation", "check", *trust(desk), "--vectors", bad
+    )
+
+
+def certificate(desk: Desk) -> str:
+    return both(desk, "certificate", "show", desk.file("dac.der", replace(DAC, subject=name((COMMON_NAME, TEXT))).der))
+
+
+def csr(desk: Desk) -> str:
+    request = ForgedRequest(subject=name((COMMON_NAME, TEXT), (COMMON_NAME, TEXT)))
+    return both(desk, "csr", "check", desk.file("request.der", request.der)) + desk.station("csr", "check", TEXT)
+
+
+def cd(desk: Desk) -> str:
+    signed = Declaration().having(declared(4, "[/nope]\x1b[2J01234567")).der
+    return both(desk, "cd", "show", desk.file("cd.der", signed))
+
+
+def board(desk: Desk) -> str:
+    records = {
+        "SERIAL_NUMBER": TEXT.encode()[:32],
+        "VENDOR_NAME": b"[/nope]\x1b[2J\xe2\x80\xae",
+        "DEVICE_ATTESTATION_CERTIFICATE": replace(DAC, subject=name((COMMON_NAME, TEXT))).der,
+        "CERTIFICATION_DECLARATION": Declaration().having(declared(4, "[/nope]\x1b[2J01234567")).der,
+        "PAI_CERTIFICATE": replace(PAI, issuer=name((COMMON_NAME, TEXT))).der,
+    }
+    return both(desk, "board", "inspect", desk.file("qspi.bin", flash(unit(**records))), *trust(desk))
+
+
+def encode(desk: Desk) -> str:
+    passcode = desk.file("passcode", "20202021")
+    label = ("--vid", "0xFFF1", "--pid", "0x8004", "--discriminator", "3840", "--passcode-file", passcode)
+    return both(desk, "onboarding", "encode", *label, "--serial", TEXT) + desk.station(
+        "onboarding", "encode", *label, "--capabilities", TEXT
+    )
+
+
+def decode(desk: Desk) -> str:
+    return both(desk, "onboarding", "decode", TEXT) + both(desk, "onboarding", "decode", f"MT:{TEXT}")
+
+
+def spake2p(desk: Desk) -> str:
+    passcode = desk.file("passcode", TEXT)
+    given = ("--salt", "00" * 16, "--iterations")
+    return desk.station("spake2p", "verifier", "--passcode-file", passcode, *given, "1000") + desk.station(
+        "spake2p", "verifier", "--passcode-file", passcode, *given, TEXT
+    )
+
+
+def gen_factory_data(desk: Desk) -> str:
+    """An input with such names, a file with such a name, an option with such a value."""
+    source = desk.file("in.json", json.dumps({TEXT: 1}))
+    named = desk.file(TEXT.replace("/", ""), "{}")
+    return "".join(
+        desk.station("gen-factory-data", "--provisioning", *arguments)
+        for arguments in (("0", "--json", source, "--verbose"), ("0", "--json", named), (TEXT,), ("0", f"--{TEXT}"))
+    )
+
+
+PLACES: dict[str, Callable[[Desk], str]] = {
+    "demo": demo,
+    "ports": ports,
+    "run": run,
+    "status": lambda desk: both(desk, "status", "--config", desk.config),
+    "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
+    "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
+    "slots release": lambda desk: desk.station("slots", "release", TEXT, "--config", desk.config),
+    "factory-data build": factory_data_build,
+    "factory-data show": factory_data_show,
+    "units list": lambda desk: desk.station("units", "list", "--ledger", desk.ledger),
+    "units show": lambda desk: (
+        both(desk, "units", "show", TEXT, "--ledger", desk.ledger)
+        + desk.station("units", "show", "no " + TEXT, "--ledger", desk.ledger)
+    ),
+    "units export": lambda desk: (
+        desk.station("units", "export", "--ledger", desk.ledger).replace("\r\n", "\n")
+        + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
+    ),
+    "units orphans": lambda desk: both(desk, "units", "orphans", "--ledger", desk.ledger),
+    "attestation check": attestation,
+    "certificate show": certificate,
+    "csr check": csr,
+    "cd show": cd,
+    "board inspect": board,
+    "onboarding encode": encode,
+    "onboarding decode": decode,
+    "spake2p verifier": spake2p,
+    "gen-factory-data": gen_factory_data,
+}
+
+
+NEVER_REPEAT = {
+    "onboarding decode",
+    "onboarding encode",
+    "spake2p verifier",
+}  # what they are given is secret, or refused
+
+
+def registered(group: TyperGroup, before: str = "") -> Iterator[str]:
+    """The names of all commands that there are."""
+    for command, found in group.commands.items():
+        if isinstance(found, TyperGroup):
+            yield from registered(found, f"{before}{command} ")
+        else:
+            yield f"{before}{command}"
+
+
+def test_every_command_has_a_place_here() -> None:
+    """A new one has to meet the same text."""
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    assert set(registered(root)) == set(PLACES)
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_no_command_obeys_what_it_shows(desk: Desk, command: str) -> None:
+    """For people and as JSON; the text is there to be seen."""
+    output = PLACES[command](desk)
+    assert "Traceback" not in output
+    check_harmless(output)
+    assert "nope" in output or command in NEVER_REPEAT
+
+
+@pytest.mark.parametrize("option", ["--config", "--ledger"])
+def test_a_file_with_such_a_name_is_complained_of(desk: Desk, option: str) -> None:
+    """On standard error, as a whole."""
+    output = desk.station("units", "list", option, TEXT)
+    check_harmless(output)
+    assert SEEN in output
+
+
+@pytest.mark.parametrize("arguments", [(TEXT,), (f"--{TEXT}",), ("status", TEXT), ("units", "list", "--last", TEXT)])
+def test_wrong_usage_is_told_without_obeying_it(desk: Desk, arguments: tuple[str, ...]) -> None:
+    """By the command line's own parser, too."""
+    output = desk.station(*arguments)
+    assert "Error" in output
+    check_harmless(output)
+
+
+def test_the_slots_show_every_fault_with_the_text_in_it() -> None:
+    """And end for none of them."""
+    output = io.StringIO()
+    Screen(file=output, width=4000, color_system=None).print(slot_table(status(TEXT)))
+    check_harmless(output.getvalue())
+    for fault, row in zip(faults(TEXT), output.getvalue().splitlines()[1:], strict=True):
+        assert f"{fault.code}: {shown(fault)}" in row
+
+
+def test_a_serial_number_in_brackets_does_not_end_the_status(desk: Desk) -> None:
+    """A board said `SN=[/nope]`, and the command ended for the whole line."""
+    output = desk.station("slots", "list", "--config", desk.config)
+    assert "MarkupError" not in output
+    assert "[/nope]" in output
+
+
+@pytest.mark.parametrize("fault", faults(LONG), ids=lambda fault: fault.code)
+def test_evidence_is_bounded_where_it_is_kept_and_where_it_is_shown(fault: object) -> None:
+    """Whatever a board says a hundred thousand characters of."""
+    evidence = getattr(fault, "evidence", {})
+    assert all(len(value) <= LONGEST_EVIDENCE for value in evidence.values())
+    assert len(shown(str(fault))) <= LONGEST + 20 * len(SEEN)
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_the_demonstrations_table_and_report_show_it(desk: Desk, terminal: bool) -> None:  # noqa: FBT001
+    """While it runs, and at its end."""
+    (desk.folder / "station.sock").symlink_to(desk.folder / "state" / "station.sock")
+    (desk.folder / "ledger.sqlite").symlink_to(desk.ledger)
+    output = io.StringIO()
+    screen = Screen(file=output, force_terminal=terminal, width=400, height=400, color_system=None)
+    found = watch(screen, DemoLine(desk.folder, Path()), 1)
+    attempts = {"1": replace(next(iter(found.values())), slot="1")}
+    report = Report.of(attempts)
+    screen.print(report_table(report))
+    for surprise in report.surprises({TEXT: Expected(), "1": Expected("pass", TEXT)}):
+        screen.print(styled((surprise, "red")))
+    text = output.getvalue()
+    for own in ("\x1b[?25l", "\x1b[?25h", "\x1b[1A", "\x1b[2K", "\r"):  # a live table's own
+        text = text.replace(own, "") if terminal else text
+    check_harmless(text)
+    assert SEEN in text
+
+
+def test_a_screen_takes_every_string_for_data() -> None:
+    """In sentences, cells, titles and styles: who forgets to escape has forgotten nothing."""
+    output = io.StringIO()
+    screen = Screen(file=output, width=400, color_system=None)
+    table = Table(HOSTILE, title=HOSTILE, caption=HOSTILE)
+    table.add_row(HOSTILE)
+    screen.print(HOSTILE, table, styled((HOSTILE, "bold"), HOSTILE), coloured("fail", HOSTILE), coloured(HOSTILE))
+    check_harmless(output.getvalue())
+    assert output.getvalue().count(SEEN) == 9
+
+
+def test_text_is_cut_where_it_has_no_end() -> None:
+    """And says so."""
+    assert shown("x" * 1_000_000) == "x" * (LONGEST - 1) + "…"
+    assert shown("Lämpchen 电灯") == "Lämpchen 电灯"
+
+
+def test_a_refusal_is_one_line() -> None:
+    """Of whichever fault."""
+    for fault in faults(HOSTILE):
+        check_harmless(shown(verdicts.line(fault, "")))
+
+
+OWN = {"echo", "secho", "print_json", "from_markup", "Console", "Text", "Panel", "Markdown"}
+
+
+@pytest.mark.parametrize("module", sorted(CLI.glob("*.py")), ids=lambda path: path.stem)
+def test_commands_print_through_one_module(module: Path) -> None:
+    """`consoles.py`, which shows and bounds text; a place that prints by itself is none of the above."""
+    if module.stem == "consoles":
+        return
+    tree = ast.parse(module.read_text())
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+    bare = {call.id for call in calls if isinstance(call, ast.Name)}
+    assert not names & OWN
+    assert "print" not in bare
