@@ -128,6 +128,12 @@ class Board:
         return self.nameplate.probe
 
     @property
+    def uid_behind_probe(self) -> bytes:
+        """The UID that the debug port reads."""
+        uid = self.nameplate.uid
+        return uid[::-1] if self.faults.lasting("board_exchanged") else uid
+
+    @property
     def provisioned(self) -> bool:
         """Whether a DAC stands in its factory data."""
         return factory_data.DAC in factory_data.readable(self.external)

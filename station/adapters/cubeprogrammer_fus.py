@@ -41,7 +41,7 @@ class FUS:
             try:
                 async with self._probe.connected(UNDER_RESET, arguments) as run:
                     await run.until_end(within, idle_within=within)  # it says nothing while FUS is at work
-                    return run.fault or _missing(run.transcript, UPGRADED)
+                    return run.fault or _missing(run.transcript, UPGRADED) or run.lacks_uid
             except ProgrammerStuck as stuck:
                 return stuck
 
@@ -73,6 +73,8 @@ class FUS:
             await run.until_end(within)
         if run.fault is not None:
             raise run.fault
+        if unread := run.lacks_uid:
+            raise unread
         if wrong := differing(run.transcript.option_bytes, APPLICATION_BOOT):
             raise BootNotRestored(*wrong)
 
@@ -98,6 +100,8 @@ class FUS:
         if against is not None:
             raise against
         run.transcript.check_connected()
+        if unread := run.lacks_uid:
+            raise unread
         return run.transcript
 
     async def _tried(self, attempt: Callable[[], Awaitable[Told]]) -> Told:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from station.faults import Fault, LineFault
 from station.faults.line import PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
 from station.faults.slot import (
+    BoardExchanged,
     BoardRemoved,
     BoardUnpowered,
     PartnerFailed,
@@ -64,6 +65,7 @@ _NOTHING = Consequence()
 CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardRemoved: Consequence(armed=True),
     BoardUnpowered: Consequence(armed=True, departure=True),
+    BoardExchanged: Consequence(armed=True),
     TargetNotFound: Consequence(Retry(2, slower=True), departure=True),
     TargetRefused: Consequence(Retry(1, slower=True), departure=True),
     TargetNotReset: Consequence(departure=True),

@@ -118,7 +118,7 @@ class Actions:
     def _memory(self, address: int, size: int) -> bytes:
         """What the debug port reads. Raises Failed where there is nothing, or where it is kept out."""
         if address == UID_ADDRESS and size <= len(self._board.nameplate.uid):
-            return self._board.nameplate.uid[:size]
+            return self._board.uid_behind_probe[:size]
         flash, protected = self._board.memory(address, size), self._board.options.protected
         if address in WINDOW and address + size <= WINDOW.stop and not protected:
             return self._board.radio_memory(address, size)
