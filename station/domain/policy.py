@@ -18,6 +18,7 @@ from station.faults.slot import (
     TargetNotReset,
     TTYLost,
     TTYUnavailable,
+    UnitElsewhere,
 )
 from station.faults.unit import (
     BootNotRestored,
@@ -66,6 +67,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardRemoved: Consequence(armed=True),
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
+    UnitElsewhere: Consequence(armed=True),
     TargetNotFound: Consequence(Retry(2, slower=True), departure=True),
     TargetRefused: Consequence(Retry(1, slower=True), departure=True),
     TargetNotReset: Consequence(departure=True),

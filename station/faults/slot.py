@@ -39,6 +39,15 @@ class BoardExchanged(SlotFault):
 
 
 @dataclass(eq=False)
+class UnitElsewhere(SlotFault):
+    """Another station, or another ledger, gave this board its key: nothing was written to it, take it to an engineer."""
+
+    code = "unit.elsewhere"
+    uid: str
+    key: str
+
+
+@dataclass(eq=False)
 class ProbeWrong(SlotFault):
     """The programmer works with another probe than the one that it was asked for: have its installation checked."""
 

@@ -154,5 +154,16 @@ certificate = Table(  # the one live certificate of each key
     Column("issued_at", Instant, nullable=False),
 )
 
+unit_release = Table(  # who has let a board with a key from elsewhere be provisioned as a new one, and why
+    "unit_release",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("uid", String(24), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # The attempts on laboratory units, which say nothing of the units that are sold.
 OF_LABORATORY = select(event.c.attempt_id).where(event.c.type == LaboratoryUnit.__name__).distinct()
