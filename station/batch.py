@@ -200,6 +200,9 @@ class _Watched:
     async def record(self, event: Record) -> None:
         await self._journal.record(event)
 
+    async def check_ours(self, target: Target) -> None:
+        await self._journal.check_ours(target)
+
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
         identity = await self._journal.reserve_identity(target, recipe)
         self.serial_number = identity.serial_number

@@ -10,6 +10,7 @@ from station.domain.attempt import CoprocessorReady, Phase
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.faults import Fault
 from station.faults.line import StackImageRefused
+from station.faults.slot import BoardExchanged, ProbeWrong
 from station.faults.unit import StackUnproven
 from station.ports import AttemptLedger, Coprocessor, Job, Recognised
 
@@ -64,6 +65,8 @@ async def _boot_restored(coprocessor: Coprocessor) -> AsyncIterator[None]:
     """Restores what the board boots by, after a fault too: its first fault says more than one of the restoration."""
     try:
         yield
+    except (BoardExchanged, ProbeWrong):
+        raise  # the board is not there, and nothing is set on another
     except Fault as first:
         try:
             await coprocessor.restore_boot()

@@ -17,7 +17,7 @@ from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.hotplug import links
-from station.adapters.ledger import Ledger
+from station.adapters.ledger import Ledger, ReleaseRefused
 from station.adapters.logs import Log
 from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
@@ -26,6 +26,7 @@ from station.adapters.transcripts import Transcripts
 from station.adapters.verifiers import VerifierPool
 from station.config import Config, PKISection
 from station.domain.policy import Suspicion
+from station.domain.target import UID
 from station.faults import Fault, LineFault
 from station.faults.line import ClockContradicted, LedgerUnavailable, ResourcesExhausted
 from station.faults.slot import SlotHeld
@@ -130,6 +131,7 @@ class Station:
             "status": self._status,
             "hold": self._hold,
             "release": self._release,
+            "fresh": self._fresh,
         }
         async with (
             control.serving(self.config.control_socket, commands),
@@ -262,6 +264,20 @@ class Station:
             self.clock.accept(pki_needed=isinstance(self._relay, Relay))
         except ClockContradicted as fault:
             raise control.CommandRefused(f"the line stays paused: {fault}") from fault
+
+    async def _fresh(self, question: Mapping[str, object]) -> control.Answer:
+        """A board with a key from elsewhere is provisioned as a new one, if that is all that is in its way."""
+        text, account, reason = (str(question.get(name, "")) for name in ("uid", "account", "reason"))
+        try:
+            uid = UID(bytes.fromhex(text))
+        except ValueError as exc:
+            raise control.CommandRefused("a UID has 24 hexadecimal digits") from exc
+        try:
+            await self.ledger.release_unit(uid, account=account, reason=reason)
+        except ReleaseRefused as exc:
+            raise control.CommandRefused(str(exc)) from exc
+        log.info("unit.released", uid=str(uid), account=account, reason=reason)
+        return {"released": str(uid)}
 
     def _named(self, name: object) -> Slot:
         for slot in self.slots.values():

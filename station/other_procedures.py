@@ -47,6 +47,7 @@ async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedge
         await ledger.record(UnitIdentified.of(target))
         laboratory.check_part(target)
         await ledger.record(LaboratoryUnit())
+        await ledger.check_ours(target)
         await ledger.record(ProcedureChosen(reconfigure.__name__))
 
     if laboratory.wireless_stack is not None:

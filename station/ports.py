@@ -154,6 +154,9 @@ class AttemptLedger(Protocol):
 
     async def record(self, event: Record) -> None: ...
 
+    async def check_ours(self, target: Target) -> None:
+        """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
         """The identity that belongs to this board: the one it has, or a new one, durably reserved."""
 

@@ -29,9 +29,11 @@ async def recognise(job: Job) -> Recognised:
         target = await job.programmer.identify()
         await job.ledger.record(UnitIdentified.of(target))
         job.recipe.check_part(target)
+        await job.ledger.check_ours(target)
         identity = await job.ledger.reserve_identity(target, job.recipe)
         await job.ledger.record(IdentityReserved(identity.serial_number))
         job.recipe.check_protection(target, identity)
+        job.recipe.check_recorded_key(target, identity)
         job.recipe.check_coprocessor(identity)
         returning = identity.credentials or (job.recipe.delivery and identity.attempts > 1)
         flash = await _read_back(job) if returning and target.readable else b""

@@ -168,6 +168,17 @@ class Recipe:
         if not target.readable and not identity.confirmed:
             raise TargetLocked(f"0x{target.readout_protection:02X}")
 
+    def check_recorded_key(self, target: Target, identity: Identity) -> None:
+        """A board that was given a certificate must have that certificate's key, before anything is written for it.
+
+        A confirmed unit may have lost the record to its own firmware and answers for itself; so does another's delivery.
+        """
+        issued, found = identity.credentials, target.agent_key
+        if issued is None or found is None or identity.confirmed or self.delivery is not None:
+            return
+        if found != issued.key:
+            raise KeyChanged(found, issued.key)
+
     def check_coprocessor(self, identity: Identity) -> None:
         """Where a key may be, the coprocessor is left alone: an earlier attempt must have seen the right stack on it."""
         if self.wireless_stack is not None and identity.may_have_key:

@@ -94,6 +94,9 @@ class AnnouncedAttempt:
         if isinstance(event, UnitIdentified):
             self._identified(event.uid)
 
+    async def check_ours(self, target: Target) -> None:
+        await self._ledger.check_ours(target)
+
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
         return await self._ledger.reserve_identity(target, recipe)
 

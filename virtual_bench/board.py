@@ -134,7 +134,8 @@ class Board:
         """What the debug port reads as the chip's UID."""
         if fault := self.faults.lasting("duplicate_uid"):
             return Nameplate.fresh(self._seed, fault.integer("of") or 1, self.nameplate.port).uid
-        return self.nameplate.uid
+        uid = self.nameplate.uid
+        return uid[::-1] if self.faults.lasting("board_exchanged") else uid
 
     @property
     def provisioned(self) -> bool:

@@ -136,6 +136,19 @@ CATALOGUE = {
             {"seconds": Parameter(float, 5.0, "how long, in real seconds, as the station's deadlines are")},
         ),
         Kind(
+            "other_probe",
+            "The programmer works with another probe than the one that it is asked for; its header names that probe.",
+            Nature.LASTING,
+            CONNECTED,
+            {"answering": Parameter(int, 1, "number of the board whose probe it works with")},
+        ),
+        Kind(
+            "board_exchanged",
+            "Another board is behind the probe, which stays: the debug port reads another UID.",
+            Nature.LASTING,
+            CONNECTED,
+        ),
+        Kind(
             "connect_error",
             "The programmer does not get a connection, says why, and exits with 1.",
             Nature.MOMENT,

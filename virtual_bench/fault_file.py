@@ -11,6 +11,8 @@ from virtual_bench.phases import Phase
 PICKED = {"power_cut", "wedge_on_kill"}  # by what happens in the phase: two of them may each have their moment
 OWN_KEYS = {"board", "at", "what", "times", "expect"}  # `expect` is for whoever judges the run
 
+PULLS = frozenset({"unplug", "bounce"})  # what ends the board's stay
+
 
 class FaultsInvalid(Exception):
     """One or more mistakes, a line each."""
@@ -51,7 +53,7 @@ def _hidden_by(before: Fault, fault: Fault, name: str) -> str | None:
     always, same = before.times == 0, before.kind is fault.kind
     if same and fault.kind.nature in {Nature.LASTING, Nature.PLUGGED}:
         return f"lasts until the board is unplugged, and {name} is the same"
-    if always and before.kind.name == "unplug" and fault.kind.nature is Nature.ENTRY:
+    if always and before.kind.name in PULLS and fault.kind.nature is Nature.ENTRY:
         return f"never happens, since {name} pulls the board each time"
     if always and same and fault.kind.nature is Nature.MOMENT and fault.kind.name not in PICKED:
         return f"never happens, since {name} is the same and happens each time"

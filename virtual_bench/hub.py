@@ -109,6 +109,7 @@ class Hub:
             self.unplug(port)
         for board in self._boards.values():
             board.close()
+        self._boards.clear()  # so that none of them bounces back
 
     def _stand(self, board: Board) -> None:
         if (before := self._boards.get(board.nameplate.port)) is not None:

@@ -16,9 +16,10 @@ from station.adapters.cubeprogrammer_fus import FUS
 from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, lacking_in
 from station.adapters.cubeprogrammer_run import UNDER_RESET, Installation, Probe, Run, is_external
 from station.adapters.secret_files import SecretFolder
+from station.domain.agent_record import RECORD_HEAD
 from station.domain.product import Lock, Verify, Write
-from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
-from station.faults.slot import ProgrammerFailed, ProgrammerUnproven
+from station.domain.target import UID, Region, Target
+from station.faults.slot import BoardExchanged, ProgrammerFailed, ProgrammerUnproven
 from station.faults.unit import LockUnproven, TargetLocked, TargetRefused
 from station.ports import Invocation
 
@@ -33,13 +34,16 @@ class CubeProgrammer:
         self.coprocessor = FUS(self._probe)
 
     async def identify(self) -> Target:
-        """Connects without a reset, which could hit a firmware in the middle of a write, and tells what the board is."""
-        uid = ("-r32", f"0x{UID_ADDRESS:08X}", str(UID_SIZE))
-        async with self._probe.connected(("mode=HOTPLUG",), (*uid, "-ob", "displ")) as run:
+        """Connects without a reset, which could hit a firmware in the middle of a write, and tells what the board is.
+
+        The agent's record is read last, since a board that keeps the debug port out ends the run there.
+        """
+        record = ("-r32", f"0x{RECORD_HEAD.address:08X}", str(RECORD_HEAD.size))
+        async with self._probe.connected(("mode=HOTPLUG",), ("-ob", "displ", *record)) as run:
             await run.until_end(run.deadlines.connect_within)
-            if fault := run.fault:
-                raise fault
-            return run.transcript.target()
+            target = run.transcript.identified(run.fault)
+        self._probe.board = target.uid
+        return target
 
     @asynccontextmanager
     async def invocation(self, *actions: Write | Region) -> AsyncIterator[Invocation]:
@@ -90,7 +94,7 @@ class CubeProgrammer:
                 return None  # nobody gets in any more: that is level 2
             raise
         if target.uid != uid:
-            raise LockUnproven("UID", str(uid), str(target.uid))
+            raise BoardExchanged(str(uid), str(target.uid))
         return lock.difference(target)
 
 
@@ -177,7 +181,7 @@ class _Progress:
         def proven() -> bool:
             # A complaint is judged when the run has ended, and a file that was read is whole when the next action began.
             settled = isinstance(action, Write) or len(transcript.items) > self._awaited
-            return settled and not last and not transcript.complaints and missing() is None
+            return settled and not last and not transcript.complaints and missing() is None and run.lacks_uid is None
 
         await run.until(proven, run.deadlines.of(action))
         if run.ended:
@@ -185,6 +189,8 @@ class _Progress:
                 raise fault
             if lack := missing():
                 raise ProgrammerUnproven(planned.name, lack)
+            if unread := run.lacks_uid:
+                raise unread
             if last and "reset" not in transcript.facts:
                 raise ProgrammerUnproven(planned.name, "reset of the board")
         return planned

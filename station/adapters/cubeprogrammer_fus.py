@@ -45,7 +45,7 @@ class FUS:
                         await run.until_end(within, idle_within=within)  # it says nothing while FUS is at work
                     except ProgrammerUnproven as unproven:
                         return unproven
-                    return run.fault or _missing(run.transcript, UPGRADED)
+                    return run.fault or _missing(run.transcript, UPGRADED) or run.lacks_uid
             except ProgrammerStuck as stuck:
                 return stuck
 
@@ -77,6 +77,8 @@ class FUS:
             await run.until_end(within)
         if run.fault is not None:
             raise run.fault
+        if unread := run.lacks_uid:
+            raise unread
         if wrong := differing(run.transcript.option_bytes, APPLICATION_BOOT):
             raise BootNotRestored(*wrong)
 
@@ -102,6 +104,8 @@ class FUS:
         if against is not None:
             raise against
         run.transcript.check_connected()
+        if unread := run.lacks_uid:
+            raise unread
         return run.transcript
 
     async def _tried(self, attempt: Callable[[], Awaitable[Told]]) -> Told:

@@ -15,13 +15,15 @@ from station.adapters.cubeprogrammer_complaints import (
     never_ran,
     redacted,
 )
+from station.domain.agent_record import RECORD_HEAD, recorded_key
 from station.domain.coprocessor import VERSION_WORDS
 from station.domain.product import WB55_DEVICE_ID, Write
-from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region, Target
+from station.domain.target import RDP_LEVEL_0, UID, UID_ADDRESS, UID_SIZE, Region, Target
 from station.faults import Fault
-from station.faults.slot import BoardUnpowered, ProgrammerFailed, ProgrammerUnproven
-from station.faults.unit import TargetWrong
+from station.faults.slot import BoardExchanged, BoardUnpowered, ProbeWrong, ProgrammerFailed, ProgrammerUnproven
+from station.faults.unit import FlashReadFailed, TargetLocked, TargetWrong
 
+LONGEST_SERIAL_NUMBER = 64  # characters in a fault; a probe's has 24
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
 INTERNAL_BASE, INTERNAL_SECTOR = 0x08000000, 0x1000  # RM0434 section 3.3.1: pages of 4 KB
 EXTERNAL_BASE, EXTERNAL_SECTOR = 0x90000000, 0x10000  # S25FL128S: sectors of 64 KB
@@ -159,6 +161,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self.version = ""
+        self.probes: list[str] = []  # serial numbers, one for each header
         self.header: dict[str, str] = {}
         self.words: dict[int, bytes] = {}
         self.option_bytes: dict[str, int] = {}
@@ -209,6 +212,30 @@ class Transcript:
         volts = _VOLTS.match(self.header.get("Voltage", ""))
         return round(float(f"{volts[1]}.{volts[2]}") * 1000) if volts else None
 
+    @property
+    def uid(self) -> UID | None:
+        """The board's, once it has been read."""
+        read = self.words.get(UID_ADDRESS, b"")
+        return UID(read) if len(read) == UID_SIZE else None
+
+    @property
+    def kept_out(self) -> bool:
+        """Whether the option bytes that were displayed keep the debug port out of the flash."""
+        return self.option_bytes.get("RDP", RDP_LEVEL_0) != RDP_LEVEL_0
+
+    def check_probe(self, asked: str) -> None:
+        """Raises `ProbeWrong` once a header names another probe, and refuses a connection whose header names none."""
+        for named in self.probes:
+            if named.casefold() != asked.casefold():  # versions and hosts differ in capitals
+                raise ProbeWrong(asked, named[:LONGEST_SERIAL_NUMBER])
+        if self.connected and not self.probes:
+            raise ProgrammerUnproven("connection", "ST-LINK SN")
+
+    def check_board(self, expected: UID | None) -> None:
+        """Raises `BoardExchanged` once another UID than the expected one has been read."""
+        if expected is not None and self.uid is not None and self.uid != expected:
+            raise BoardExchanged(str(expected), str(self.uid))
+
     def fault(self, probe: str, exit_status: int) -> Fault | None:
         """The fault that the finished run tells; None where it tells none, which proves nothing."""
         if unpowered := self._unpowered:
@@ -231,17 +258,28 @@ class Transcript:
         if self.device_id != WB55_DEVICE_ID:
             raise TargetWrong(f"0x{self.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
 
+    def identified(self, fault: Fault | None) -> Target:
+        """Who the board is, from a run that identified it and ended by this fault, if by any; raises the fault.
+
+        A board that keeps the debug port out tells UID and option bytes, and ends the run where its flash is read.
+        """
+        if isinstance(fault, FlashReadFailed):
+            self.check_connected()  # another part has other memories
+        if fault is not None and not (self.kept_out and isinstance(fault, FlashReadFailed | TargetLocked)):
+            raise fault
+        return self.target()
+
     def target(self) -> Target:
         """Who the board is, from a run that read its UID and displayed its option bytes; raises where proof is missing."""
-        uid = self.words.get(UID_ADDRESS, b"")
+        uid = self.uid
         protection = self.option_bytes.get("RDP")
-        if len(uid) != UID_SIZE or protection is None:
+        if uid is None or protection is None:
             self.check_connected()  # another part keeps them elsewhere
             raise ProgrammerUnproven("connection", "UID and option bytes")
         if self.device_id is None or self.supply_mv is None:
             raise ProgrammerUnproven("connection", "Device ID and Voltage")
         return Target(
-            uid=UID(uid),
+            uid=uid,
             device_id=self.device_id,
             revision=self.header.get("Revision ID", ""),
             supply_mv=self.supply_mv,
@@ -249,7 +287,24 @@ class Transcript:
             probe_firmware=self.header.get("ST-LINK FW", ""),
             programmer_version=self.version,
             option_bytes=self.option_bytes,
+            agent_key=self._agent_key(),
         )
+
+    def _agent_key(self) -> str | None:
+        """From the agent's record, which a protected board keeps to itself, and another part does not have."""
+        if self.kept_out or self.device_id != WB55_DEVICE_ID:
+            return None
+        head = self._memory(RECORD_HEAD)
+        if len(head) != RECORD_HEAD.size:
+            raise ProgrammerUnproven("connection", f"{RECORD_HEAD.size} bytes at 0x{RECORD_HEAD.address:08X}")
+        return recorded_key(head)
+
+    def _memory(self, region: Region) -> bytes:
+        """What was shown of the region, from its start as far as it goes without a gap."""
+        shown = b""
+        while len(shown) < region.size and (line := self.words.get(region.address + len(shown))):
+            shown += line
+        return shown[: region.size]
 
     @property
     def _unpowered(self) -> BoardUnpowered | None:
@@ -261,6 +316,7 @@ class Transcript:
         match name:
             case "ST-LINK SN":
                 self.header = {}
+                self.probes.append(value)
             case "File":
                 self._begin(FileWritten(PureWindowsPath(value).name))  # it reads paths of either kind
             case "Address":

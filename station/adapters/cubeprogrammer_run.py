@@ -21,7 +21,7 @@ from station.adapters.cubeprogrammer_output import EXTERNAL_BASE, Transcript, is
 from station.adapters.secret_files import SecretFiles
 from station.domain.policy import RETRY_PAUSES, consequence
 from station.domain.product import Write
-from station.domain.target import Region
+from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region
 from station.faults import Fault
 from station.faults.line import FlashLoaderMissing, ProgrammerMissing
 from station.faults.resources import no_process
@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 RECORDED_LINES = 2000  # a run has about sixty; more is a tool gone wild
 UNDER_RESET = ("mode=UR", "reset=HWrst")
+READ_UID = ("-r32", f"0x{UID_ADDRESS:08X}", str(UID_SIZE))  # in front of everything that a run does to the board
 SLOW = ("freq=1000",)  # kHz: a long or worn contact may fail at the default, which is 4,000 or more
 SLOWNESS = 8  # that much longer everything may take then
 
@@ -104,17 +105,22 @@ class Probe:
         self.installation = installation
         self._deadlines = installation.deadlines
         self.serial_number = serial_number
+        self.board: UID | None = None  # once it has been recognised: every later run must find it
         self._gone = gone
         self._record = record
         self._alone = _probes.setdefault(serial_number, asyncio.Lock())
 
     @asynccontextmanager
     async def connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["Run"]:
-        """A process that has connected to the target; what failed before that, and may be transient, is tried again."""
+        """A process that has connected to the target; what failed before that, and may be transient, is tried again.
+
+        Whatever the arguments do, the run reads the board's UID first. A header of another probe and the UID of another
+        board are raised, here or wherever the run is read on, and end the process.
+        """
         options: tuple[str, ...] = ()
         async with self._alone:
             for retries in count():
-                connect = ("-c", "port=SWD", f"sn={self.serial_number}", *mode, *options, "-q")
+                connect = ("-c", "port=SWD", f"sn={self.serial_number}", *mode, *options, "-q", *READ_UID)
                 deadlines = self._deadlines.slowed() if options else self._deadlines
                 async with self._started([str(self.installation.cli), *connect, *arguments], deadlines) as run:
                     if await run.connects():
@@ -155,7 +161,7 @@ class Probe:
                         raise fault from exc
                     raise ProgrammerMissing(command[0], exc.strerror or type(exc).__name__) from exc
                 recording.child = child
-                yield Run(child, self.serial_number, deadlines, recording)
+                yield Run(child, self.serial_number, self.board, deadlines, recording)
         finally:
             self._record(recording.text())
 
@@ -163,11 +169,14 @@ class Probe:
 class Run:
     """One process of the programmer: what it has said, and whether it has ended."""
 
-    def __init__(self, child: Child, probe: str, deadlines: Deadlines, recording: "_Recording") -> None:
+    def __init__(
+        self, child: Child, probe: str, board: UID | None, deadlines: Deadlines, recording: "_Recording"
+    ) -> None:
         self.transcript = Transcript()
         self.deadlines = deadlines
         self._child = child
         self._probe = probe
+        self._board = board
         self._recording = recording
         self._exit_status: int | None = None
 
@@ -184,6 +193,11 @@ class Run:
         """Reads until the target has answered, or until the process has ended without."""
         await self.until(lambda: self.transcript.connected, self.deadlines.connect_within)
         return self.transcript.connected
+
+    @property
+    def lacks_uid(self) -> ProgrammerUnproven | None:
+        """What speaks against a run that has not told which board it worked on."""
+        return None if self.transcript.uid else ProgrammerUnproven("connection", "UID")
 
     async def until_end(self, within: float, *, idle_within: float | None = None) -> None:
         await self.until(lambda: False, within, idle_within=idle_within)
@@ -212,6 +226,8 @@ class Run:
         if line is not None:
             self.transcript.feed(line)
             self._recording.take(line)
+            self.transcript.check_probe(self._probe)
+            self.transcript.check_board(self._board)
 
     async def _next_line(self, idle_within: float) -> str | None:
         try:

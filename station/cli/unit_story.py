@@ -24,6 +24,7 @@ def as_json(story: UnitStory) -> dict[str, object]:
     return {
         "uid": story.uid,
         "unit": None if story.unit is None else _plain(asdict(story.unit)),
+        "releases": [_plain(asdict(each)) for each in story.releases],
         "certificates": [_plain(asdict(each) | {"dac": _pem(each)}) for each in story.certificates],
         "attempts": [
             _plain(asdict(each.summary)) | {"journal": [_entry(entry) for entry in each.journal]}
@@ -40,6 +41,8 @@ def print_story(console: Console, story: UnitStory) -> None:
         identity = f"  uid {story.uid}  lot {unit.lot}  made {unit.manufacturing_date}"
         console.print(styled((unit.serial_number, "bold"), identity))
         console.print(f"state {unit.state.value}")
+    for release in story.releases:
+        console.print(f"released {_time(release.at)} by {release.account}: {release.reason}", markup=False)
     for each in story.certificates:
         console.print(f"certificate {each.dac_serial_number}  issued {_time(each.issued_at)}  {_subject(each)}")
         console.print(f"  for key {each.key}")

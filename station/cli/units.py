@@ -1,5 +1,6 @@
 """`station units`: what the ledger knows of the units, for people and for spreadsheets. Never shows a secret."""
 
+import asyncio
 import csv
 import json
 import sys
@@ -14,11 +15,17 @@ from typing import Annotated, TextIO
 import typer
 from rich.table import Table
 
+from station import config as configuration
+from station import control
+from station.adapters.ledger import Ledger, ReleaseRefused
 from station.adapters.ledger.reader import LedgerReader, Orphan, Totals, UnitSummary
 from station.adapters.ledger.tables import iso
+from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, wide_console
-from station.cli.places import ConfigOption, ledger_path
+from station.cli.places import ConfigOption, config_path, ledger_path
 from station.cli.unit_story import as_json, print_story
+from station.domain.target import UID
+from station.faults.line import LedgerUnavailable
 from station.shown import shown
 
 COLUMNS = {
@@ -142,6 +149,43 @@ def orphans(
         )
     console = wide_console()
     console.print(table if found else "No request is without an answer.")
+
+
+@app.command()
+def fresh(
+    unit: Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits, as the void attempt tells it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in one line: it is kept with the account's name.")],
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", help="The ledger's file, for when no daemon writes it.", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let a board that was void as unit.elsewhere be provisioned as a new unit, once.
+
+    It gets a new identity and a new certificate. What another station gave it is lost, and that unit is to be struck off there.
+    """
+    try:
+        uid = UID(bytes.fromhex(unit))
+    except ValueError as exc:
+        raise typer.BadParameter("a UID has 24 hexadecimal digits") from exc
+    if ledger is not None:
+        asyncio.run(_release(ledger, uid, account_name(), reason))
+    else:
+        socket = configuration.load(config_path(config)).control_socket
+        control.ask(socket, "fresh", uid=str(uid), account=account_name(), reason=reason)
+    say(f"{uid} is a new board from now on: plug it in again")
+
+
+async def _release(path: Path, uid: UID, account: str, reason: str) -> None:
+    """In a ledger that nobody else writes."""
+    if not path.is_file():
+        raise LedgerUnavailable(f"there is no ledger at {path}")
+    async with Ledger.open(path, station="-") as ledger:
+        try:
+            await ledger.release_unit(uid, account=account, reason=reason)
+        except ReleaseRefused as exc:
+            raise control.CommandRefused(str(exc)) from exc
 
 
 def _write_csv(units: Iterable[UnitSummary], file: TextIO) -> None:

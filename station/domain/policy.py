@@ -15,6 +15,7 @@ from station.faults.line import (
     SecretFilesUnavailable,
 )
 from station.faults.slot import (
+    BoardExchanged,
     BoardRemoved,
     BoardUnpowered,
     PartnerFailed,
@@ -26,6 +27,7 @@ from station.faults.slot import (
     TargetNotReset,
     TTYLost,
     TTYUnavailable,
+    UnitElsewhere,
 )
 from station.faults.unit import (
     BootNotRestored,
@@ -73,6 +75,8 @@ _NOTHING = Consequence()
 CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardRemoved: Consequence(armed=True),
     BoardUnpowered: Consequence(armed=True, departure=True),
+    BoardExchanged: Consequence(armed=True),
+    UnitElsewhere: Consequence(armed=True),
     TargetNotFound: Consequence(Retry(2, slower=True), departure=True),
     TargetRefused: Consequence(Retry(1, slower=True), departure=True),
     TargetNotReset: Consequence(departure=True),

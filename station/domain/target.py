@@ -36,6 +36,8 @@ class Target:
     programmer_version: str
     option_bytes: Mapping[str, int] = field(default_factory=dict)
     """All of them, by the names that the programmer gives them."""
+    agent_key: str | None = None
+    """The name of the key in the provisioning agent's record; None where there is none, or where it cannot be read."""
 
     @property
     def readable(self) -> bool:

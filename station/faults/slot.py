@@ -30,6 +30,33 @@ class BoardSwapped(SlotFault):
 
 
 @dataclass(eq=False)
+class BoardExchanged(SlotFault):
+    """Another board is behind the probe than the one that was recognised: leave a board in its slot until its verdict."""
+
+    code = "board.exchanged"
+    expected_uid: str
+    found_uid: str
+
+
+@dataclass(eq=False)
+class UnitElsewhere(SlotFault):
+    """Another station, or another ledger, gave this board its key: nothing was written to it, take it to an engineer."""
+
+    code = "unit.elsewhere"
+    uid: str
+    key: str
+
+
+@dataclass(eq=False)
+class ProbeWrong(SlotFault):
+    """The programmer works with another probe than the one that it was asked for: have its installation checked."""
+
+    code = "probe.wrong"
+    probe: str
+    answering: str
+
+
+@dataclass(eq=False)
 class ProbeMissing(SlotFault):
     """The programmer cannot see the probe: check its USB cable."""
 

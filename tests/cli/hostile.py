@@ -104,7 +104,7 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with control.serving(socket, {"status": answer, "hold": refuse, "release": refuse}):
+        async with control.serving(socket, {"status": answer, "hold": refuse, "release": refuse, "fresh": refuse}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()

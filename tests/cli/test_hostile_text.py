@@ -191,6 +191,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.station("units", "export", "--ledger", desk.ledger).replace("\r\n", "\n")
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
+    "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "units orphans": lambda desk: both(desk, "units", "orphans", "--ledger", desk.ledger),
     "attestation check": attestation,
     "certificate show": certificate,

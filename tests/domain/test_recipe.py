@@ -27,7 +27,7 @@ from station.faults.unit import (
 from station.matter import factory_data, onboarding
 from station.matter.factory_data import FactoryData, Tag
 from station.matter.passcode import Discriminator, Passcode
-from station.recipe import Recipe
+from station.recipe import Delivery, Recipe
 from tests.ledger.bench import RECIPE
 from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
 from tests.matter.forge_unit import EXAMINATION, RECORDS
@@ -173,6 +173,19 @@ def test_a_board_with_another_key_than_it_had_is_refused() -> None:
     with pytest.raises(KeyChanged):
         PLAIN.check_known_certificate(IDENTITY, request(), EXAMINATION.at)
     PLAIN.check_known_certificate(replace(IDENTITY, credentials=None), request(), EXAMINATION.at)
+
+
+def test_a_board_whose_record_tells_another_key_is_refused_before_it_is_written_to() -> None:
+    """But for a confirmed unit, which answers for itself, and for one that somebody else has certified."""
+    target = Target(UID(bytes(12)), 0x495, "", 3300, 0xAA, "", "", agent_key="c0" * 32)
+    with pytest.raises(KeyChanged):
+        PLAIN.check_recorded_key(target, IDENTITY)
+    PLAIN.check_recorded_key(replace(target, agent_key=CREDENTIALS.key), IDENTITY)
+    PLAIN.check_recorded_key(replace(target, agent_key=None), IDENTITY)
+    PLAIN.check_recorded_key(target, replace(IDENTITY, credentials=None))
+    PLAIN.check_recorded_key(target, replace(IDENTITY, state=IdentityState.CONFIRMED))
+    delivery = Delivery(None, 1.0, COMMISSIONER)
+    replace(PLAIN, delivery=delivery).check_recorded_key(target, IDENTITY)
 
 
 def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:

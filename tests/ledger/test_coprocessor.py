@@ -13,7 +13,7 @@ from station.domain.attempt import CoprocessorReady, Failed
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
 from station.faults import Fault
 from station.faults.line import StackImageRefused
-from station.faults.slot import ProbeWedged, ProgrammerFailed, ProgrammerStuck
+from station.faults.slot import BoardExchanged, ProbeWedged, ProbeWrong, ProgrammerFailed, ProgrammerStuck
 from station.faults.unit import BootNotRestored, FUSNotReady, FUSOutdated, StackNotStarted, StackUnproven
 from tests.ledger.bench import Secrets, begun, recognised
 
@@ -162,6 +162,8 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
         BootNotRestored,
         SKIPPED,
     ),
+    "another board": (Scripted([BoardExchanged("00", "01")]), STACK, BoardExchanged, "read"),
+    "another probe": (Scripted([OLDER, ProbeWrong("066A", "066B")], [None]), STACK, ProbeWrong, "read upgrade read"),
     "a fault, and boot is not restored": (
         Scripted([SILENT], restoration=ProbeWedged("066AFF")),
         STACK,
@@ -173,7 +175,7 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
 
 @pytest.mark.parametrize("case", BAD)
 async def test_what_is_not_proven_ends_the_attempt(ledger: Ledger, secrets: Secrets, case: str) -> None:
-    """Its boot is restored all the same, nothing is upgraded twice that may have the stack, and nobody will have seen the stack."""
+    """Its boot is restored unless it is gone, nothing is upgraded twice that may have the stack, and nobody will have seen the stack."""
     coprocessor, stack, fault, done = BAD[case]
     coprocessor = replace(coprocessor, done=[])
     journal = await begun(ledger, secrets)

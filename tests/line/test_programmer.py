@@ -47,6 +47,10 @@ CASES: dict[str, tuple[list[str], tuple[str | None, ...]]] = {
     "another probe's serial number": (["recognise connect_error error=serial_not_found"], ("probe.missing",)),
     "loader rejected in a write": (["flash_data loader_rejected"], (None, "programmer.loader_missing")),
     "no probe": (["recognise connect_error error=no_probe"], ("probe.missing",)),
+    "another probe at first": (["recognise other_probe answering=1"], ("probe.wrong",)),
+    "another probe": (["flash_data other_probe answering=1"], (None, "probe.wrong")),
+    "another board": (["flash_data board_exchanged"], (None, "board.exchanged")),
+    "another board for the image": (["flash_operational board_exchanged"], (None, None, "board.exchanged")),
     "two headers": (["recognise second_header", "flash_data second_header"], (None, None)),
     "low supply": (["recognise low_voltage"], ("board.unpowered",)),
     "low supply later": (["flash_data low_voltage"], (None, "board.unpowered")),
@@ -114,7 +118,8 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     for board, (faults, _) in enumerate(CASES.values(), start=1):
         for fault in faults:
             at, what, *parameters = fault.split()
-            values = "".join(f'{name} = "{value}"\n' for name, _, value in (each.partition("=") for each in parameters))
+            pairs = (each.partition("=")[::2] for each in parameters)
+            values = "".join(f"{name} = {value if value.isdigit() else json.dumps(value)}\n" for name, value in pairs)
             entries.append(f'[[fault]]\nboard = {board}\nat = "{at}"\nwhat = "{what}"\n{values}')
     (folder / "faults.toml").write_text("\n".join(entries))
     with standing(folder / "bench", len(CASES), "--faults", str(folder / "faults.toml")) as line:

@@ -14,7 +14,7 @@ from station.domain.target import Region, differing
 from station.faults import Fault, UnitFault
 from station.faults.slot import ProgrammerFailed, ProgrammerUnproven
 from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
-from tests.programmer.transcripts import DATA, FOLDER, IMAGE, PROBE
+from tests.programmer.transcripts import BOARD, DATA, FOLDER, IMAGE, PROBE, probe_of
 
 READ = Region(0x901C0000, 0x4000)
 ACTIONS: dict[str, list[tuple[str, Write | Region]]] = {
@@ -43,6 +43,11 @@ class Row:
     proof: str
     evidence: dict[str, str] = field(default_factory=dict)
     content: str = "records"
+    probe: str = ""
+
+    def asked_probe(self, name: str) -> str:
+        """The one that was asked for: named here if the transcript shows another."""
+        return self.probe or probe_of(name)
 
     def read(self, region: Region) -> bytes:
         """What the file has that the programmer read into."""
@@ -78,9 +83,11 @@ def rows() -> list[Row]:
 # --- the verdict, from the transcript alone --------------------------------------------------------------------------
 
 
-def verdict_of(row: Row, transcript: Transcript, exit_status: int) -> tuple[str, dict[str, str]]:
+def verdict_of(row: Row, probe: str, transcript: Transcript, exit_status: int) -> tuple[str, dict[str, str]]:
     """A fault's code and evidence, or that all is proven, or that what is read back decides."""
     try:
+        transcript.check_probe(probe)
+        transcript.check_board(BOARD)
         against = _judge(row, transcript, transcript.fault(PROBE, exit_status))
     except Fault as fault:
         against = fault
@@ -98,22 +105,26 @@ def _judge(row: Row, transcript: Transcript, fault: Fault | None) -> Fault | Non
         case "set":
             against = None
         case "upgrade":
-            against = fault or _lacking(transcript, UPGRADED)
+            against = fault or _lacking(transcript, UPGRADED) or _unread(transcript)
         case "versions":
-            against = _of_coprocessor(fault or _lacking(transcript, STARTED), FUSNotReady) or _words(transcript)
+            against = _of_coprocessor(fault or _lacking(transcript, STARTED), FUSNotReady)
+            against = against or _unread(transcript) or _words(transcript)
         case "start-stack":
             against = _of_coprocessor(fault or _lacking(transcript, STACK_STARTED), StackNotStarted)
+            against = against or _unread(transcript)
         case "display":
             wrong = differing(transcript.option_bytes, APPLICATION_BOOT)
-            against = fault or (BootNotRestored(*wrong) if wrong else None)
+            against = fault or _unread(transcript) or (BootNotRestored(*wrong) if wrong else None)
         case "identify" | "list":
-            against = fault
-            if fault is None:
-                transcript.target()
+            transcript.identified(fault)
         case asked:
             transcript.check_connected()
-            against = fault or _of_actions(row, ACTIONS[asked], transcript)
+            against = fault or _of_actions(row, ACTIONS[asked], transcript) or _unread(transcript)
     return against
+
+
+def _unread(transcript: Transcript) -> Fault | None:
+    return None if transcript.uid else ProgrammerUnproven("connection", "UID")
 
 
 def _lacking(transcript: Transcript, sentences: dict[str, str]) -> Fault | None:

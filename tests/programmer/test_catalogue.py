@@ -16,9 +16,9 @@ LETTERS = re.findall(r"^\| (\w) \|", (FOLDER / "README.md").read_text(encoding="
 NAMES = [f"{name} {row.exit[0]}" for name, row in CASES]
 
 
-def verdict(row: Row, said: Iterable[str], exit_status: int) -> tuple[str, dict[str, str]]:
+def verdict(row: Row, name: str, said: Iterable[str], exit_status: int) -> tuple[str, dict[str, str]]:
     """The code, and of the evidence what the catalogue asks for."""
-    code, evidence = verdict_of(row, heard(*said), exit_status)
+    code, evidence = verdict_of(row, row.asked_probe(name), heard(*said), exit_status)
     return code, {name: str(evidence.get(name)) for name in row.evidence}
 
 
@@ -67,7 +67,7 @@ def test_every_transcript_has_a_verdict_and_every_verdict_a_transcript() -> None
 def test_a_transcript_gets_its_verdict(name: str, row: Row) -> None:
     """With each exit status that the catalogue names."""
     for status in row.exit:
-        assert verdict(row, lines(name), status) == (row.verdict, row.evidence)
+        assert verdict(row, name, lines(name), status) == (row.verdict, row.evidence)
 
 
 @pytest.mark.parametrize("host", [posix, windows])
@@ -76,7 +76,7 @@ def test_no_cut_of_the_stream_changes_a_verdict(name: str, row: Row, host: type)
     """As bytes of a host: whole, line by line, one by one, and in pieces of odd sizes."""
     data: bytes = host(lines(name))
     for pieces in ([data], data.splitlines(keepends=True), *(cut(data, size) for size in (1, 3, 7, 61))):
-        assert verdict(row, cut_into_lines(pieces), row.exit[0]) == (row.verdict, row.evidence)
+        assert verdict(row, name, cut_into_lines(pieces), row.exit[0]) == (row.verdict, row.evidence)
 
 
 @pytest.mark.parametrize(("name", "row"), CASES, ids=NAMES)
@@ -96,5 +96,5 @@ def test_no_bad_run_is_proven_by_a_line_that_is_left_out() -> None:
         for left_out in range(len(said)):
             if re.search(r"error|failed|Warning|FUS_", said[left_out], re.IGNORECASE):
                 continue  # without its complaint a run may look good
-            code, _ = verdict(row, said[:left_out] + said[left_out + 1 :], row.exit[0])
+            code, _ = verdict(row, name, said[:left_out] + said[left_out + 1 :], row.exit[0])
             assert code not in {"proven", "read back"}, (name, said[left_out])

@@ -16,7 +16,7 @@ from station.domain.target import Region
 from station.faults import Fault
 from tests.programmer.catalogue import ACTIONS, Row, rows
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import PROBE, lines
+from tests.programmer.transcripts import lines
 
 pytestmark = pytest.mark.line
 
@@ -63,6 +63,8 @@ def plays(row: Row, play: Play) -> list[Play]:
     """Run by run. What sets option bytes is followed by a connection that reads them back as they should be."""
     if row.asked == "set":
         return [play, Play(lines("2.22-boot-displayed"))]
+    if row.verdict == "board.exchanged":
+        return [Play(lines("2.19-identify")), play]  # another board was recognised before
     return [Play(lines("2.19-boot-restored")), play] * 2 if row.asked == "display" else [play]
 
 
@@ -79,5 +81,7 @@ async def test_the_driver_comes_to_the_verdict(
     loader = tmp_path / "loader.stldr"
     loader.touch()
     installation = Installation(fake.cli, loader, scratch, tmp_path / "locks", HASTY)
-    programmer = CubeProgrammer(installation, PROBE, asyncio.Event(), list[str]().append)
+    programmer = CubeProgrammer(installation, row.asked_probe(name), asyncio.Event(), list[str]().append)
+    if row.verdict == "board.exchanged":
+        await programmer.identify()
     assert await outcome(programmer, row) == row.verdict

@@ -266,6 +266,7 @@ async def test_a_descendant_that_left_the_group_does_not_hold_the_station(marker
         f"import subprocess; subprocess.Popen(['sleep', '{marker}'], start_new_session=True)",
     ) as child:
         assert await child.ended() == 0
+    await until(lambda: bool(alive(marker)))
     (escaped,) = alive(marker)
     os.kill(escaped, signal.SIGKILL)
     await until(lambda: not alive(marker))

@@ -19,6 +19,7 @@ from tests.programmer.transcripts import PROBE, lines
 
 LATE = 5.0  # seconds, on a machine that is busy with other tests; a line of blanks once took 37
 NEVER = 1000.0
+PROBES = {"wild": PROBE, "neighbour": PROBE[::-1]}
 IDENTIFIED = Play(lines("2.19-identify"))
 CONNECTED = lines("2.19-nothing-done")
 STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000)
@@ -32,7 +33,7 @@ class Bench:
         self.fakes: list[FakeProgrammer] = []
         self.programmers: list[CubeProgrammer] = []
         self.installations: list[Installation] = []
-        for name in ("wild", "neighbour"):
+        for name in PROBES:
             place = folder / name
             place.mkdir()
             fake = FakeProgrammer(place)
@@ -40,14 +41,12 @@ class Bench:
             installation = Installation(fake.cli, place / "loader.stldr", scratch, place / "locks", deadlines)
             self.fakes.append(fake)
             self.installations.append(installation)
-            self.programmers.append(
-                CubeProgrammer(installation, f"{PROBE}-{name}", asyncio.Event(), self.records.append)
-            )
+            self.programmers.append(CubeProgrammer(installation, PROBES[name], asyncio.Event(), self.records.append))
 
     async def judged_beside(self, wild: Play) -> BaseException | None:
         """What becomes of the wild programmer, while its neighbour identifies board after board."""
         self.fakes[0].plays(wild)
-        self.fakes[1].plays(IDENTIFIED)
+        self.fakes[1].plays(Play(tuple(line.replace(PROBE, PROBES["neighbour"]) for line in IDENTIFIED.lines)))
         lag = LoopLag()
         watching = asyncio.ensure_future(lag.watch())
         going = asyncio.ensure_future(self.programmers[0].identify())

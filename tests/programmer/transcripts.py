@@ -1,13 +1,16 @@
 """The transcripts in tests/vectors/cubeprogrammer, and the writes that they tell of."""
 
+import re
 from functools import cache
 from pathlib import Path
 
 from station.adapters.cubeprogrammer_output import Transcript
 from station.domain.product import Verify, Write
+from station.domain.target import UID
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "cubeprogrammer"
 PROBE = "066FFF485252835087121926"
+BOARD = UID(bytes.fromhex("1e0039000751313532393338"))  # whose UID the transcripts tell
 
 DATA = Write("factory data", 0x901C0000, bytes(1596), Verify.FULL, external=True)
 IMAGE = Write("provisioning image", 0x08000000, bytes(48874), Verify.FULL, external=False)
@@ -18,6 +21,11 @@ def lines(name: str) -> tuple[str, ...]:
     """What the tool prints, without the letters that tell where each line comes from."""
     text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     return tuple(line.partition("|")[2] for line in text.splitlines() if not line.startswith("#"))
+
+
+def probe_of(name: str) -> str:
+    """The probe that the log's author had: that of its first header, or ours where it has none."""
+    return next((found[1] for line in lines(name) if (found := re.match(r"\s*ST-LINK SN\s*: (\S+)", line))), PROBE)
 
 
 def heard(*said: str) -> Transcript:

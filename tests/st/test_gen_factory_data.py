@@ -170,6 +170,25 @@ def test_a_wireless_stack_comes_before_the_application_of_a_reconfigured_board(d
         assert (desk.folder / "bench" / "boards" / probe / "internal.bin").read_bytes().startswith(application)
 
 
+def test_a_programmer_that_works_with_another_probe_makes_no_board_good(desk: Desk) -> None:
+    """Both boards would be called good, and one of them would be empty."""
+    spoil = ["fault", "--dir", "bench", "--board", "2", "--at", "recognise", "--what", "other_probe"]
+    subprocess.run(
+        [sys.executable, "-m", "virtual_bench", *spoil, "--set", "answering=1"],
+        cwd=desk.folder,
+        env=desk.environment,
+        check=True,
+        capture_output=True,
+    )
+    done = desk.run("--provisioning 0 --json Full_FactoryData.json --flashAddr 0x901C0000")
+    assert done.returncode == 1
+    assert "2 boards: 1 good, 1 not" in done.stdout
+    assert "probe.wrong" in done.stdout
+    sound, other = desk.probes
+    assert desk.flash(sound).startswith(FULL)
+    assert set(desk.flash(other)) == {0xFF}
+
+
 def test_an_upgrade_that_is_not_said_to_have_worked_is_no_pass(desk: Desk) -> None:
     """Here it has, and who names no version cannot know; it is not run again."""
     stack_in(desk.folder)

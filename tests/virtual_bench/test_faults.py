@@ -126,6 +126,39 @@ async def test_other_uart(tmp_path: Path) -> None:
     assert hello[3:15] != board.nameplate.uid
 
 
+async def test_other_probe(tmp_path: Path) -> None:
+    """The header and everything that is done are those of another probe's board."""
+    async with station(tmp_path, fault("other_probe", "recognise", answering=2)) as bench:
+        asked, other = bench.hub.plug(1), bench.hub.plug(2)
+        status, output = await recognised(bench, asked)
+        assert status == 0
+        assert f"ST-LINK SN  : {other.probe}" in output
+        assert asked.probe not in output
+        await bench.operational(asked)
+        assert other.internal.read(APPLICATION, len(OPERATIONAL)) == OPERATIONAL
+        assert asked.internal.read(APPLICATION, 16) == b"\xff" * 16
+
+
+async def test_other_probe_that_is_not_plugged_in(tmp_path: Path) -> None:
+    """Then there is none."""
+    async with station(tmp_path, fault("other_probe", "recognise", answering=2)) as bench:
+        status, output = await recognised(bench, bench.hub.plug(1))
+    assert (status, "No debug probe detected" in output) == (1, True)
+
+
+async def test_board_exchanged(tmp_path: Path) -> None:
+    """The probe is the same, and the UID is another."""
+    async with station(tmp_path, fault("board_exchanged", "flash_data")) as bench:
+        board = bench.hub.plug(1)
+        _, before = await recognised(bench, board)
+        await bench.provisioner(board)
+        _, after = await recognised(bench, board)
+    probe, uid = f"ST-LINK SN  : {board.probe}", next(line for line in before.splitlines() if "0x1FFF7590 : " in line)
+    assert probe in before
+    assert probe in after
+    assert uid not in after
+
+
 async def test_tty_gone(tmp_path: Path) -> None:
     """Links and port vanish; the programmer still reaches the board."""
     async with station(tmp_path, fault("tty_gone", "await_csr")) as bench:

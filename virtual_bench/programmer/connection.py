@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from virtual_bench.board import NAME, Board
+from virtual_bench.faults import Fault
 from virtual_bench.hub import Hub
 from virtual_bench.phases import Phase
 from virtual_bench.programmer import output
@@ -33,7 +34,16 @@ ERRORS = {  # with whether the probe's half of the header comes before
 
 def free_board(hub: Hub, connect: Connect) -> Board:
     """The board behind the probe that is asked for. Raises Failed if there is none, or another process has it."""
-    board = hub.on_probe(connect.probe, connect.index)
+    return _free(hub.on_probe(connect.probe, connect.index))
+
+
+def board_instead(hub: Hub, fault: Fault) -> Board:
+    """The board that the programmer works with, whichever probe it was asked for. Raises Failed."""
+    number = fault.integer("answering")
+    return _free(next((board for _, board in hub.plugged() if board.nameplate.number == number), None))
+
+
+def _free(board: Board | None) -> Board:
     if board is None:
         raise Failed(NO_PROBE)
     if board.holder is not None:

@@ -38,9 +38,9 @@ def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
 
 
 def note_options(line: CommandLine, board: Board) -> None:
-    """A run that only reads, behind one that only sets option bytes, reads them back."""
-    if not all(isinstance(action, Show | DisplayOptions) for action in line.actions):
-        board.options_asked = all(isinstance(action, SetOptions) for action in line.actions)
+    """A run that only reads, behind one that changes no more than option bytes, reads them back."""
+    if changes := [action for action in line.actions if not isinstance(action, Show | DisplayOptions)]:
+        board.options_asked = all(isinstance(action, SetOptions) for action in changes)
 
 
 def phase_of(action: Action, line: CommandLine, board: Board, directory: Path) -> Phase | None:

@@ -10,7 +10,7 @@ from virtual_bench.programmer import listing, output
 from virtual_bench.programmer.actions import Actions
 from virtual_bench.programmer.arguments import UsageError, parse
 from virtual_bench.programmer.commands import CommandLine, Connect
-from virtual_bench.programmer.connection import establish, free_board
+from virtual_bench.programmer.connection import board_instead, establish, free_board
 from virtual_bench.programmer.inference import note_options, phase_of, phases_of
 from virtual_bench.programmer.process import Failed, Process, Stopped
 from virtual_bench.programmer.stop import KILLED, PROBE_GONE, Stop
@@ -110,6 +110,11 @@ class Session:
         if phases:
             self._phase = phases[0]
             board.faults.enter(phases[0])
+        if fault := board.faults.lasting("other_probe"):
+            self._board = None
+            board.release()
+            self._board = board = board_instead(self._hub, fault)
+            board.holder = process
         await establish(process, board, connect, phases)
         await self._go_wrong(board)
         actions = Actions(process, board)

@@ -1,5 +1,6 @@
 """The ledger: an append-only journal of events, and what must be unique. All SQL of the station is here."""
 
 from station.adapters.ledger.ledger import Ledger
+from station.adapters.ledger.origin import ReleaseRefused
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "ReleaseRefused"]

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from station.adapters.ledger import attempts, identities, issuance
+from station.adapters.ledger import attempts, identities, issuance, origin
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.identities import Reservation
 from station.adapters.ledger.pairing import PairingKey
@@ -88,6 +88,11 @@ class AttemptJournal:
 
     async def finish(self, verdict: Verdict) -> None:
         await self._append(verdict)
+
+    async def check_ours(self, target: Target) -> None:
+        """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+        if target.agent_key is not None:
+            await self._writer.do(partial(origin.check, uid=target.uid, key=target.agent_key))
 
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
         """The board's own, or a new one, or the laboratory's; raises `LotExhausted` or `SerialNumberTaken`."""

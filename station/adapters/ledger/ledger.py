@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from station.adapters.ledger import attempts, issuance, sqlite
+from station.adapters.ledger import attempts, issuance, origin, sqlite
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.troubles import unavailable
@@ -94,6 +94,11 @@ class Ledger:
     async def rebuild(self) -> None:
         """Makes every column that sums up events anew from the events."""
         await self._writer.do(attempts.rebuild)
+
+    async def release_unit(self, uid: UID, *, account: str, reason: str) -> None:
+        """A board with a key from elsewhere is a new one from now on; raises `ReleaseRefused`."""
+        at = datetime.now(UTC)
+        await self._writer.do(partial(origin.release, uid=uid, account=account, reason=reason, at=at))
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
         """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""

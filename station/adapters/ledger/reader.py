@@ -12,7 +12,7 @@ from station.domain.attempt import CoprocessorReady, Event
 from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
-_request, _certificate = tables.pki_request, tables.certificate
+_request, _certificate, _release = tables.pki_request, tables.certificate, tables.unit_release
 _of_board = _attempt.alias("of_board")  # all of one identity
 
 
@@ -82,6 +82,15 @@ class CertificateRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """Somebody has let this board, which has a key from elsewhere, be provisioned as a new one."""
+
+    at: datetime
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnitStory:
     """Everything that the ledger knows of one board; `unit` is None when it never got an identity."""
 
@@ -89,6 +98,7 @@ class UnitStory:
     unit: UnitSummary | None
     certificates: tuple[CertificateRecord, ...]
     attempts: tuple[AttemptStory, ...]
+    releases: tuple[Release, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +158,7 @@ class LedgerReader:
             if unit is None and not attempts:
                 return None
             stories = tuple(AttemptStory(each, _journal(connection, each.number)) for each in attempts)
-            return UnitStory(uid, unit, _certificates(connection, uid), stories)
+            return UnitStory(uid, unit, _certificates(connection, uid), stories, _releases(connection, uid))
 
     def attempts(self, *, uid: str | None = None) -> Iterator[AttemptSummary]:
         """All attempts, or those on one board, in the order in which they began."""
@@ -240,3 +250,8 @@ def _certificates(connection: Connection, uid: str) -> tuple[CertificateRecord, 
     columns = (_certificate.c[name] for name in CertificateRecord.__slots__)
     query = select(*columns).join(_request, _request.c.id == _certificate.c.request_id).where(_request.c.uid == uid)
     return tuple(CertificateRecord(*row) for row in connection.execute(query.order_by(_request.c.id)))
+
+
+def _releases(connection: Connection, uid: str) -> tuple[Release, ...]:
+    query = select(*(_release.c[name] for name in Release.__slots__)).where(_release.c.uid == uid)
+    return tuple(Release(*row) for row in connection.execute(query.order_by(_release.c.id)))

@@ -178,3 +178,14 @@ totals = Table(  # one row, which counts attempts and identities; written with t
     Column("laboratory", BigInteger, nullable=False),  # attempts
     CheckConstraint("id = 1", name="one_row"),
 )
+
+unit_release = Table(  # who has let a board with a key from elsewhere be provisioned as a new one, and why
+    "unit_release",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("uid", String(24), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
+)

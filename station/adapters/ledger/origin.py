@@ -1,0 +1,53 @@
+"""Boards that come with a key: whether it is of this ledger's making, and whom an engineer has released, in SQL."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from station.adapters.ledger import tables
+from station.domain.attempt import Phase, StepStarted
+from station.domain.identity import IdentityState
+from station.domain.target import UID
+from station.faults.slot import UnitElsewhere
+
+LONGEST_REASON = 500
+
+_attempt, _event, _identity, _release = tables.attempt, tables.event, tables.identity, tables.unit_release
+
+
+class ReleaseRefused(Exception):
+    """Nothing is released; the text says why."""
+
+
+def check(connection: Connection, uid: UID, key: str) -> None:
+    """Raises `UnitElsewhere` unless this ledger may have given the board its key, or somebody has released the board."""
+    if not (_may_have_key(connection, uid) or _released(connection, uid) or _was_provisioned(connection, uid)):
+        raise UnitElsewhere(str(uid), key)
+
+
+def release(connection: Connection, uid: UID, account: str, reason: str, at: datetime) -> None:
+    """From now on the board's key is no obstacle; raises `ReleaseRefused`, also where there is nothing to release."""
+    if not reason.strip() or not reason.isprintable() or len(reason) > LONGEST_REASON:
+        raise ReleaseRefused(f"the reason must be one line of at most {LONGEST_REASON} characters")
+    if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
+        raise ReleaseRefused(f"no board with UID {uid} has been in a slot")
+    if _may_have_key(connection, uid):
+        raise ReleaseRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
+    connection.execute(insert(_release), {"uid": str(uid), "at": at, "account": account, "reason": reason})
+
+
+def _may_have_key(connection: Connection, uid: UID) -> bool:
+    state = connection.scalar(select(_identity.c.state).where(_identity.c.uid == str(uid)))
+    return state not in {None, IdentityState.RESERVED.value}
+
+
+def _released(connection: Connection, uid: UID) -> bool:
+    return connection.scalar(select(_release.c.id).where(_release.c.uid == str(uid)).limit(1)) is not None
+
+
+def _was_provisioned(connection: Connection, uid: UID) -> bool:
+    """Whether an attempt, a laboratory's as a rule, has begun to write the firmware that makes keys."""
+    numbers = connection.scalars(select(_attempt.c.id).where(_attempt.c.uid == str(uid))).all()
+    wrote = _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value
+    begun = select(_event.c.id).where(_event.c.attempt_id.in_(numbers), _event.c.type == StepStarted.__name__, wrote)
+    return connection.scalar(begun.limit(1)) is not None
