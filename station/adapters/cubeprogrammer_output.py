@@ -161,7 +161,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self.version = ""
-        self.probes: list[str] = []  # serial numbers, one for each header
+        self.probes = set[str]()  # the serial numbers in its headers
         self.header: dict[str, str] = {}
         self.words: dict[int, bytes] = {}
         self.option_bytes: dict[str, int] = {}
@@ -316,7 +316,7 @@ class Transcript:
         match name:
             case "ST-LINK SN":
                 self.header = {}
-                self.probes.append(value)
+                self.probes.add(value)
             case "File":
                 self._begin(FileWritten(PureWindowsPath(value).name))  # it reads paths of either kind
             case "Address":

@@ -116,6 +116,8 @@ async def test_nothing_is_released_that_is_not_elsewhere(ledger: Ledger) -> None
     for reason in ("", "  ", "two\nlines", "\x1b[2J", "x" * 501):
         with pytest.raises(ReleaseRefused, match="one line"):
             await ledger.release_unit(target(3).uid, account="ada", reason=reason)
+    with pytest.raises(ReleaseRefused, match="account"):
+        await ledger.release_unit(target(3).uid, account="", reason=REASON)
 
 
 async def test_the_command_releases_in_a_ledger_that_nobody_writes(path: Path) -> None:

@@ -10,7 +10,7 @@ from station.domain.identity import IdentityState
 from station.domain.target import UID
 from station.faults.slot import UnitElsewhere
 
-LONGEST_REASON = 500
+LONGEST_REASON, LONGEST_ACCOUNT = 500, 64
 
 _attempt, _event, _identity, _release = tables.attempt, tables.event, tables.identity, tables.unit_release
 
@@ -27,8 +27,9 @@ def check(connection: Connection, uid: UID, key: str) -> None:
 
 def release(connection: Connection, uid: UID, account: str, reason: str, at: datetime) -> None:
     """From now on the board's key is no obstacle; raises `ReleaseRefused`, also where there is nothing to release."""
-    if not reason.strip() or not reason.isprintable() or len(reason) > LONGEST_REASON:
-        raise ReleaseRefused(f"the reason must be one line of at most {LONGEST_REASON} characters")
+    for name, text, longest in (("reason", reason, LONGEST_REASON), ("account", account, LONGEST_ACCOUNT)):
+        if not text.strip() or not text.isprintable() or len(text) > longest:
+            raise ReleaseRefused(f"the {name} must be one line of at most {longest} characters")
     if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
         raise ReleaseRefused(f"no board with UID {uid} has been in a slot")
     if _may_have_key(connection, uid):
