@@ -171,9 +171,10 @@ class Station:
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
         if (trouble := self.ledger.trouble) is not None:
-            raise trouble
+            raise LedgerUnavailable(trouble.reason)
         await resources.check(len(self.slots))
-        self._installation.scratch.check(READ_BACK + max(len(image.content) for image in self.recipe.images))
+        largest = max((len(image.content) for image in self.recipe.images), default=0)  # a laboratory may flash none
+        self._installation.scratch.check(READ_BACK + largest)
         await self._relay.check()
         if isinstance(self._relay, Relay):
             self.pki_checked = time.monotonic()
