@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from copy import copy
 from typing import Self
 
 import structlog
@@ -152,7 +153,7 @@ class Station:
         while True:
             try:
                 self.line.pause(await self.ledger.troubled())
-            except LedgerUnavailable as fault:
+            except LineFault as fault:
                 self.line.pause(fault)
                 raise
 
@@ -171,7 +172,7 @@ class Station:
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
         if (trouble := self.ledger.trouble) is not None:
-            raise LedgerUnavailable(trouble.reason)
+            raise copy(trouble)
         await resources.check(len(self.slots))
         largest = max((len(image.content) for image in self.recipe.images), default=0)  # a laboratory may flash none
         self._installation.scratch.check(READ_BACK + largest)
