@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import asdict
 from typing import Self
 
@@ -171,7 +172,7 @@ class Station:
         while True:
             try:
                 self.line.pause(await self.ledger.troubled())
-            except LedgerUnavailable as fault:
+            except LineFault as fault:
                 self.line.pause(fault)
                 raise
 
@@ -190,9 +191,10 @@ class Station:
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
         if (trouble := self.ledger.trouble) is not None:
-            raise trouble
+            raise copy(trouble)
         await resources.check(len(self.slots))
-        self._installation.scratch.check(READ_BACK + max(len(image.content) for image in self.recipe.images))
+        largest = max((len(image.content) for image in self.recipe.images), default=0)  # a laboratory may flash none
+        self._installation.scratch.check(READ_BACK + largest)
         self._installation.check_loader()
         try:
             await self._relay.check()

@@ -131,7 +131,7 @@ async def told(writer: Writer) -> str | None:
         await writer.news.wait()
     writer.news.clear()
     fault = writer.failure or writer.trouble
-    return fault.reason if fault else None
+    return fault.evidence["reason"] if fault else None
 
 
 def pragma(connection: Connection, text: str) -> None:

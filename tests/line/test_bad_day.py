@@ -29,7 +29,8 @@ ENDED = {"pass", "fail", "void", "out of service"}
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.5"}.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.05, None) as line:
+    # Slow enough that the last firmware takes some seconds: the trouble must come while it is written.
+    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.4, None) as line:
         yield Standing(line)
 
 
@@ -73,7 +74,7 @@ def ledger(standing: Standing) -> Path:
 def test_a_ledger_that_another_program_holds_pauses_the_line(standing: Standing) -> None:
     """An attempt that runs waits where it is, a board that comes waits for its attempt, one that leaves has left."""
     standing.bench("plug", "1")
-    standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+    standing.wait(1, lambda slot: slot.step == "flash_operational")
     with holding(ledger(standing)) as holder:
         status = paused(standing, "ledger.unavailable")
         assert status.line.reason is not None
@@ -97,7 +98,7 @@ def test_a_ledger_that_another_program_holds_pauses_the_line(standing: Standing)
 def test_a_pulled_board_is_gone_while_its_verdict_waits(standing: Standing) -> None:
     """Its slot is empty, and takes the next board when the ledger has the verdict."""
     standing.bench("plug", "1")
-    standing.wait(1, lambda slot: slot.step == "flash_data")
+    standing.wait(1, lambda slot: slot.step == "flash_operational")
     with holding(ledger(standing)):
         paused(standing, "ledger.unavailable")
         standing.bench("unplug", "1")
@@ -114,7 +115,7 @@ def test_a_pulled_board_is_gone_while_its_verdict_waits(standing: Standing) -> N
 def test_a_line_that_waits_for_its_ledger_can_be_stopped(standing: Standing) -> None:
     """SIGTERM is no trouble; the next start closes what was open, and the board passes."""
     standing.bench("plug", "1")
-    standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+    standing.wait(1, lambda slot: slot.step == "flash_operational")
     with holding(ledger(standing)):
         paused(standing, "ledger.unavailable")
         os.kill(daemon(standing), signal.SIGTERM)
@@ -141,7 +142,7 @@ def test_a_ledger_that_is_held_at_the_start_is_refused(standing: Standing) -> No
 def test_a_ledger_that_is_gone_ends_the_daemon_in_order(standing: Standing) -> None:
     """Exit 3 and one sentence; the log tells of every attempt that was cut off, and nothing was shown that is not durable."""
     standing.bench("plug", "1")
-    standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+    standing.wait(1, lambda slot: slot.step == "flash_operational")
     elsewhere = ledger(standing).with_name("elsewhere")
     ledger(standing).rename(elsewhere)
     assert standing.line.processes["daemon"].wait(60) == 3
@@ -163,7 +164,7 @@ def test_a_full_disk_pauses_the_line_until_there_is_room(
     with small_disk(tmp_path / "state", "2m") as disk:
         moved(standing, disk, monkeypatch)
         standing.bench("plug", "1")
-        standing.wait(1, lambda slot: slot.step == "flash_provisioner")
+        standing.wait(1, lambda slot: slot.step == "flash_operational")
         filler = filled(disk)
         status = paused(standing, "ledger.unavailable")
         assert f"{disk}/ledger.sqlite: database or disk is full" in str(status.line.reason)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from station.adapters.ledger.troubles import unavailable
 from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
-from station.faults.line import LedgerUnavailable
+from station.faults import LineFault
 from station.ports import SecretSource, Work
 
 
@@ -54,21 +55,21 @@ class Ledger:
             "state": "closed" if self._writer.failure else "waiting" if fault else "open",
             "path": str(self._path),
             "commits": self._writer.commits,
-            "reason": fault.reason if fault else None,
+            "reason": fault.evidence["reason"] if fault else None,
         }
 
     @property
-    def trouble(self) -> LedgerUnavailable | None:
+    def trouble(self) -> LineFault | None:
         """What keeps the file from being written now: callers wait, and the ledger tries again."""
         return self._writer.trouble
 
-    async def troubled(self) -> LedgerUnavailable:
-        """Waits for trouble, and for each change of its reason. Raises `LedgerUnavailable` when the ledger is closed for good."""
+    async def troubled(self) -> LineFault:
+        """Waits for trouble, and for each change of its reason. Raises the fault that closes the ledger for good."""
         while True:
             await self._writer.news.wait()
             self._writer.news.clear()
             if self._writer.failure is not None:
-                raise LedgerUnavailable(self._writer.failure.reason)
+                raise copy(self._writer.failure)
             if (trouble := self._writer.trouble) is not None:
                 return trouble
 

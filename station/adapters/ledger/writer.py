@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import OperationalError
 
 from station.adapters.ledger.troubles import Place, mends_itself, unavailable
+from station.faults import LineFault
 from station.faults.line import LedgerUnavailable
 
 T = TypeVar("T")
@@ -48,18 +50,18 @@ class _Unit(Generic[T]):
             transaction.commit()
             self._settle = partial(self.answer.set_result, result)
 
-    def settle(self, failure: LedgerUnavailable | None) -> None:
+    def settle(self, failure: LineFault | None) -> None:
         if self.answer.done():
             return  # its caller was cancelled
         if failure is not None:
-            self.answer.set_exception(LedgerUnavailable(failure.reason))
+            self.answer.set_exception(copy(failure))  # one for each: a traceback belongs to one
         else:
             self._settle()
 
 
 class _Waiting(Protocol):
     def run(self, connection: Connection, transaction: Transaction) -> None: ...
-    def settle(self, failure: LedgerUnavailable | None) -> None: ...
+    def settle(self, failure: LineFault | None) -> None: ...
 
 
 class Writer:
@@ -70,9 +72,9 @@ class Writer:
 
     def __init__(self, connection: Connection, path: Path, patience: float) -> None:
         self.commits = 0
-        self.trouble: LedgerUnavailable | None = None
+        self.trouble: LineFault | None = None
         """Why the group in hand has not been committed yet."""
-        self.failure: LedgerUnavailable | None = None
+        self.failure: LineFault | None = None
         """Why nothing is written any more."""
         self.news = asyncio.Event()
         """Set when trouble or failure has changed."""
@@ -105,10 +107,10 @@ class Writer:
     async def do(self, work: Work[T]) -> T:
         """What `work` returns, once it is durable. What it raises undoes its own statements only.
 
-        It may be called several times, each time in a new transaction. Raises `LedgerUnavailable` once the writer has failed.
+        It may be called several times, each time in a new transaction. Raises the fault of the line that the writer has failed by.
         """
         if self.failure is not None:
-            raise LedgerUnavailable(self.failure.reason)
+            raise copy(self.failure)
         unit = _Unit(work)
         self._queue.put(unit)
         return await unit.answer
@@ -165,16 +167,16 @@ class Writer:
             transaction.rollback()
         self._connection.connection.rollback()  # does nothing where SQLite has done it itself, as for a full disk
 
-    def _tell(self, fault: LedgerUnavailable | None, *, hopeless: bool) -> None:
+    def _tell(self, fault: LineFault | None, *, hopeless: bool) -> None:
         """Wakes whoever watches, unless it knows already."""
-        before = self.trouble.reason if self.trouble else None
+        before = str(self.trouble)
         self.trouble = fault
         if hopeless:
             self.failure = fault
-        if hopeless or before != (fault.reason if fault else None):
+        if hopeless or before != str(fault):
             self._loop.call_soon_threadsafe(self.news.set)
 
 
-def _settle(group: Sequence[_Waiting], failure: LedgerUnavailable | None) -> None:
+def _settle(group: Sequence[_Waiting], failure: LineFault | None) -> None:
     for unit in group:
         unit.settle(failure)
