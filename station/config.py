@@ -37,6 +37,8 @@ class StationSection(_Section):
     name: str = Field(min_length=1, max_length=64)
     state: FilePath
     """Folder of the ledger, the control socket and the attempts' transcripts."""
+    witness: FilePath | None = None
+    """Folder of what this machine remembers of its ledgers, outside the state folder; else the machine's, or the user's."""
 
 
 class ProgrammerSection(_Section):

@@ -84,7 +84,9 @@ class Station:
         """A station whose ledger is open, and which has closed what an earlier run left open."""
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            ledger = await enter(Ledger.open(config.ledger, station=config.station.name))
+            section = config.station
+            opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True)
+            ledger = await enter(opening)
             for attempt in await ledger.close_open_attempts("station.stopped"):
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
             for reason in recipe.trust_left_out:
@@ -118,6 +120,7 @@ class Station:
             ]
             tasks.append(group.create_task(self.loop_lag.watch(), name="loop lag"))
             tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
+            tasks.append(group.create_task(self._watch_ledger(), name="ledger"))
             tasks.append(group.create_task(self.line.watch(self._check, self._check_every), name="line"))
             await stop.wait()
             for task in tasks:
@@ -137,11 +140,21 @@ class Station:
 
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
+        await self.ledger.check()
         await self._relay.check()
         if isinstance(self._relay, Relay):
             self.pki_checked = time.monotonic()
         if isinstance(self.recipe, Recipe) and self.recipe.delivery and self.recipe.delivery.script:
             await partner_script.check(self.recipe.delivery.script, transcripts.recorder(self.config.transcripts, 0))
+
+    async def _watch_ledger(self) -> None:
+        """Pauses the line when the ledger's files are taken away, also while no board is there to notice it."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            try:
+                await self.ledger.check()
+            except LineFault as fault:
+                self.line.pause(fault)
 
     async def _tell_slots(self, hotplug: Hotplug) -> None:
         while True:

@@ -14,6 +14,7 @@ from station.cli import (
     csr,
     demo,
     factory_data,
+    ledger,
     onboarding,
     ports,
     run,
@@ -24,7 +25,7 @@ from station.cli import (
 )
 from station.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
-from station.faults.line import LedgerUnavailable, ProgrammerMissing
+from station.faults.line import LedgerDamaged, LedgerMoved, LedgerUnavailable, ProgrammerMissing
 from station.problems import ConfigurationInvalid
 
 DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
@@ -42,6 +43,7 @@ app.command("status")(status.status)
 app.add_typer(slots.app, name="slots")
 app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(attestation.app, name="attestation")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(csr.app, name="csr")
@@ -70,7 +72,7 @@ def main() -> NoReturn:
     except ConfigurationInvalid as exc:
         _complain(str(exc))
         sys.exit(USAGE)
-    except (LedgerUnavailable, ProgrammerMissing, OSError) as exc:
+    except (LedgerUnavailable, LedgerMoved, LedgerDamaged, ProgrammerMissing, OSError) as exc:
         _complain(str(exc))
         sys.exit(ENVIRONMENT)
     except (Fault, CommandRefused, DaemonAbsent) as exc:

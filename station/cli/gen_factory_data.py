@@ -20,7 +20,13 @@ from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
 from station.faults import Fault
-from station.faults.line import LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable
+from station.faults.line import (
+    LedgerDamaged,
+    LedgerMoved,
+    LedgerUnavailable,
+    ProgrammerMissing,
+    SecretFilesUnavailable,
+)
 from station.laboratory import Laboratory
 from station.matter import factory_data
 from station.matter.factory_data import FactoryData, Tag
@@ -33,6 +39,9 @@ from station.st.plan import IdentityRule, Plan, plan
 from station.st.work import check_block, laboratory, recipe
 
 DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+MISSING = (LedgerDamaged, LedgerMoved, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable)
 
 
 class NoBoards(Exception):
@@ -50,7 +59,7 @@ def run(given: Sequence[str]) -> int:
         return _work(arguments.parse(given))
     except UsageInvalid as exc:
         return _complain(USAGE, *exc.mistakes, "No board was touched.")
-    except (InstallationMissing, NoBoards, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable) as exc:
+    except (InstallationMissing, NoBoards, *MISSING) as exc:
         return _complain(ENVIRONMENT, str(exc))
     except OSError as exc:
         return _complain(ENVIRONMENT, f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc))

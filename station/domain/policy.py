@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from station.faults import Fault, LineFault
-from station.faults.line import PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
+from station.faults.line import LedgerLost, PKIAuthorityWrong, PKIRefusedStation, PKIUnavailable, PKIUntrusted
 from station.faults.slot import (
     BoardRemoved,
     BoardUnpowered,
@@ -82,6 +82,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     TTYUnavailable: Consequence(departure=True),
     PartnerFailed: Consequence(departure=True),
     PartnerRefused: Consequence(departure=True),  # ST's scripts report a lost port as an error of theirs
+    LedgerLost: Consequence(mends_itself=True),  # the same files are there again
     PKIUnavailable: Consequence(mends_itself=True),
     PKIRefusedStation: Consequence(mends_itself=True),
     PKIUntrusted: Consequence(mends_itself=True),

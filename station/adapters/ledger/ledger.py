@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from station.adapters.ledger import attempts, issuance, sqlite
+from station.adapters.ledger import attempts, incarnations, issuance, sqlite
+from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
+from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
@@ -19,66 +21,79 @@ from station.ports import SecretSource, Work
 class Ledger:
     """The only writer of its file. Every call raises `LedgerUnavailable` once something could not be committed."""
 
-    def __init__(self, path: Path, station: str, writer: Writer, pairing: PairingKey) -> None:
+    def __init__(self, path: Path, station: str, writer: Writer, custody: Custody, pairing: PairingKey) -> None:
         self._path = path
         self._station = station
         self._writer = writer
+        self._custody = custody
         self._pairing = pairing
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, *, station: str) -> AsyncIterator[Self]:
+    async def open(
+        cls, path: Path, *, station: str, register: Path | None = None, only: bool = False
+    ) -> AsyncIterator[Self]:
         """The ledger at `path`, made or brought up to date; raises `LedgerUnavailable`, also while another daemon has it.
 
-        Blocks the loop while it opens: nothing else can be done without a ledger.
+        Raises `LedgerMoved` where it is not the one, or not as far, as the machine's `register` remembers, and `LedgerDamaged`.
+        `only`: a station of this name has one ledger on this machine. Blocks the loop while it opens: nothing else can be
+        done without a ledger.
         """
-        with sqlite.writing(path) as connection:
-            pairing = PairingKey.beside(path, connection)
-            with Writer.running(connection) as writer:
-                yield cls(path, station, writer, pairing)
+        known = Register(register or default_folder())
+        with sqlite.writing(path, Gate(path, station, known, only=only)) as connection:
+            with sqlite.translated(path):
+                with connection.begin():
+                    new = incarnations.standing(connection) is None
+                pairing = PairingKey.beside(path, connection, make=new)
+            with Custody.taken(connection, path, station, known) as custody:
+                yield cls(path, station, custody.writer, custody, pairing)
 
     @property
     def status(self) -> dict[str, object]:
         """For `station status`."""
-        failure = self._writer.failure
+        failure, lost = self._writer.failure, self._custody.lost
         return {
-            "state": "closed" if failure else "open",
+            "state": "closed" if failure else "lost" if lost else "open",
             "path": str(self._path),
             "commits": self._writer.commits,
-            "reason": failure,
+            "reason": failure or (str(lost) if lost else None),
         }
+
+    async def check(self) -> None:
+        """Raises the `LineFault` that keeps the ledger from giving anything out."""
+        await self._custody.check()
 
     async def attempt(self, *, slot: str, probe: str, tty: str, recipe: Work, secrets: SecretSource) -> AttemptJournal:
         """A new attempt, durably begun."""
         clock = Clock()
         started_at = clock.now()
-        number = await self._writer.do(
+        number = await self._custody.do_anyhow(
             partial(
                 attempts.begin, station=self._station, slot=slot, probe=probe, tty=tty, recipe=recipe, at=started_at
             )
         )
-        return AttemptJournal(number, clock, started_at, self._writer, self._pairing, secrets)
+        return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets)
 
     async def close_open_attempts(self, fault: str) -> list[int]:
         """Voids what an earlier run left without a verdict, as of its last event; returns the attempts' numbers."""
-        return await self._writer.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
+        return await self._custody.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
 
     async def rebuild(self) -> None:
         """Makes every column that sums up events anew from the events."""
-        await self._writer.do(attempts.rebuild)
+        await self._custody.do(attempts.rebuild)
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
         """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""
-        return await self._writer.do(partial(issuance.find, key=key, uid=uid))
+        return await self._custody.do(partial(issuance.find, key=key, uid=uid))
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""
-        return await self._writer.do(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
+        return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
         """Durably before the DAC goes anywhere; raises `CredentialsInvalid` when its serial number is not new."""
-        await self._writer.do(partial(issuance.issue, key=key, credentials=credentials, at=datetime.now(UTC)))
+        await self._custody.do_once(partial(issuance.issue, key=key, credentials=credentials, at=datetime.now(UTC)))
 
     async def record_rejected(self, key: str, reason: str) -> None:
         """The PKI said no: nothing was issued for the last request."""
-        await self._writer.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))
+        await self._custody.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))

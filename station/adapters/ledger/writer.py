@@ -12,8 +12,9 @@ from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection, Transaction
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
+from station.adapters.ledger import soundness
 from station.faults.line import LedgerUnavailable
 
 T = TypeVar("T")
@@ -33,9 +34,9 @@ class _Unit(Generic[T]):
         """Ends the transaction, which is durable then, or a savepoint in that of its group."""
         try:
             result = self._work(connection)
-        except OperationalError:
-            raise  # the database's own trouble, such as a full disk: it is everybody's
-        except Exception as exc:  # noqa: BLE001  it is raised where the unit was asked for
+        except Exception as exc:  # it is raised where the unit was asked for
+            if soundness.is_databases_own(exc):
+                raise
             transaction.rollback()
             self._settle = partial(self.answer.set_exception, exc)
         else:
