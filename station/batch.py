@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from station.adapters import transcripts
+from station.adapters import probe_lock, transcripts
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.ledger import Ledger
@@ -65,18 +65,22 @@ class Batch:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, work: Recipe | Laboratory, cli: Path, loader: Path, state: Path, boards: int
+        cls, work: Recipe | Laboratory, cli: Path, loader: Path, state: Path, locks: Path, slots: Sequence[str]
     ) -> AsyncIterator[Self]:
-        """With the ledger in the folder `state`, which also gets transcripts; raises `LedgerUnavailable`."""
+        """For the boards in these slots. The ledger is in the folder `state`, which also gets transcripts.
+
+        Raises `LedgerUnavailable` or `LedgerMoved`, and `SlotTaken` where a station works at one of the slots.
+        """
         state.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             ledger = await stack.enter_async_context(Ledger.open(state / "ledger.sqlite", station=STATION))
             await ledger.close_open_attempts("station.stopped")
+            stack.enter_context(probe_lock.claimed(locks, slots))
             secrets: SecretSource = WithoutPKI()
             if isinstance(work, Recipe) and work.given is None:
-                secrets = await stack.enter_async_context(VerifierPool(work.iterations, size=boards))
+                secrets = await stack.enter_async_context(VerifierPool(work.iterations, size=len(slots)))
             scratch = stack.enter_context(SecretFiles.opened(STATION))
-            installation = Installation(cli, loader, scratch, state / "locks", Deadlines())
+            installation = Installation(cli, loader, scratch, locks, Deadlines())
             yield cls(work, ledger, secrets, installation, state)
 
     async def judge(

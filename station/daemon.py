@@ -11,7 +11,7 @@ from typing import Self
 import structlog
 
 from station import control
-from station.adapters import partner_script, transcripts
+from station.adapters import partner_script, probe_lock, transcripts
 from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
@@ -87,6 +87,7 @@ class Station:
             section = config.station
             opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True)
             ledger = await enter(opening)
+            stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
             for attempt in await ledger.close_open_attempts("station.stopped"):
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
             for reason in recipe.trust_left_out:

@@ -25,7 +25,7 @@ from station.cli import (
 )
 from station.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
-from station.faults.line import LedgerDamaged, LedgerMoved, LedgerUnavailable, ProgrammerMissing
+from station.faults.line import LedgerDamaged, LedgerMoved, LedgerUnavailable, ProgrammerMissing, SlotTaken
 from station.problems import ConfigurationInvalid
 
 DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
@@ -72,7 +72,7 @@ def main() -> NoReturn:
     except ConfigurationInvalid as exc:
         _complain(str(exc))
         sys.exit(USAGE)
-    except (LedgerUnavailable, LedgerMoved, LedgerDamaged, ProgrammerMissing, OSError) as exc:
+    except (LedgerUnavailable, LedgerMoved, LedgerDamaged, SlotTaken, ProgrammerMissing, OSError) as exc:
         _complain(str(exc))
         sys.exit(ENVIRONMENT)
     except (Fault, CommandRefused, DaemonAbsent) as exc:

@@ -19,6 +19,7 @@ from station.batch import Batch, Outcome, slot_name
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
+from station.config import locks_beside
 from station.faults import Fault
 from station.faults.line import (
     LedgerDamaged,
@@ -26,6 +27,7 @@ from station.faults.line import (
     LedgerUnavailable,
     ProgrammerMissing,
     SecretFilesUnavailable,
+    SlotTaken,
 )
 from station.laboratory import Laboratory
 from station.matter import factory_data
@@ -41,7 +43,7 @@ from station.st.work import check_block, laboratory, recipe
 DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
-MISSING = (LedgerDamaged, LedgerMoved, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable)
+MISSING = (LedgerDamaged, LedgerMoved, LedgerUnavailable, ProgrammerMissing, SecretFilesUnavailable, SlotTaken)
 
 
 class NoBoards(Exception):
@@ -156,9 +158,10 @@ async def _judged(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     usable = [board for board in boards if board.refused is None]
+    slots = [board.path for board in usable]
     try:
         async with (
-            Batch.opened(work, found.cli, found.loader, state, len(boards)) as batch,
+            Batch.opened(work, found.cli, found.loader, state, locks_beside(devices), slots) as batch,
             links.watching(devices) as hotplug,
         ):
             return await batch.judge(usable, hotplug, _report)

@@ -172,6 +172,15 @@ class TrustUnreadable(LineFault):
 
 
 @dataclass(eq=False)
+class SlotTaken(LineFault):
+    """Another station on this machine works at this slot: stop it, or take the slot out of one configuration."""
+
+    code = "slot.taken"
+    path: str
+    holder: str
+
+
+@dataclass(eq=False)
 class LedgerUnavailable(LineFault):
     """The ledger cannot be opened or written."""
 

@@ -92,6 +92,19 @@ def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(st
     assert [int(serial[-4:]) for serial in serials] == [1, 2, 8]
 
 
+def test_a_second_station_at_the_same_hub_is_refused(standing: Standing) -> None:
+    """With a state folder of its own it would provision passed boards again."""
+    config = standing.line.folder / "second.toml"
+    text = (standing.line.folder / "line.toml").read_text()
+    (standing.line.folder / "second").mkdir()
+    config.write_text(text.replace('state = "."', 'state = "second"').replace('"demo-line"', '"second"'))
+    pid = standing.line.processes["daemon"].pid
+    said = refused(config)
+    assert "Another station on this machine works at this slot" in said
+    assert f"process {pid}" in said
+    passed(standing, 1)
+
+
 def ended_or_paused(standing: Standing) -> bool:
     try:
         return (standing.line.status().line.fault or "").startswith("ledger.")
