@@ -44,7 +44,7 @@ def fill(path: Path, units: int) -> None:
 
 
 async def _make_wave(path: Path) -> None:
-    async with Ledger.open(path, station="benchmark") as ledger:
+    async with Ledger.open(path, station="benchmark", register=path.parent) as ledger:
         units = Units(ledger)
         units.prepare(WAVE)
         for number in range(1, PULLED + 1):

@@ -59,7 +59,7 @@ def ledger_rates(folder: Path) -> tuple[float, float]:
 
 
 async def _ledger_rates(folder: Path) -> tuple[float, float]:
-    async with Ledger.open(folder / "ledger.sqlite", station="benchmark") as ledger:
+    async with Ledger.open(folder / "ledger.sqlite", station="benchmark", register=folder) as ledger:
         units = Units(ledger)
         units.prepare(ATTEMPTS_ALONE + TASKS * ATTEMPTS_OF_A_TASK + 1)
         await units.make(1)  # the first pays for SQLAlchemy's compilation of the statements

@@ -54,7 +54,7 @@ def scales(folder: Path, cache: Path, sizes: Sequence[int], rounds: int) -> list
 
 
 async def _one_attempt(path: Path) -> None:
-    async with Ledger.open(path, station="benchmark") as ledger:
+    async with Ledger.open(path, station="benchmark", register=path.parent) as ledger:
         units = Units(ledger)
         units.prepare(1)
         await units.make(1)
@@ -66,7 +66,7 @@ async def _measure_attempts(paths: Mapping[int, Path], found: Mapping[int, Scale
         for units, path in paths.items():
             first = LedgerReader(path).totals().units + 1
             maker = makers[units] = Units(
-                await stack.enter_async_context(Ledger.open(path, station="benchmark")), first
+                await stack.enter_async_context(Ledger.open(path, station="benchmark", register=path.parent)), first
             )
             maker.prepare(1 + rounds * ATTEMPTS)
             await maker.make(1)  # pays for the compilation of the statements
@@ -80,7 +80,7 @@ async def _measure_attempts(paths: Mapping[int, Path], found: Mapping[int, Scale
 
 async def _opening(path: Path) -> float:
     began = time.perf_counter()
-    async with Ledger.open(path, station="benchmark") as ledger:
+    async with Ledger.open(path, station="benchmark", register=path.parent) as ledger:
         await ledger.close_open_attempts("station.stopped")
         return time.perf_counter() - began
 

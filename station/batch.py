@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from station.adapters import probe_lock
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
 from station.adapters.ledger import Ledger
@@ -76,11 +77,20 @@ class Batch:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, work: Recipe | Laboratory, cli: Path, loader: Path, state: Path, boards: int, *, clock_is_right: bool
+        cls,
+        work: Recipe | Laboratory,
+        cli: Path,
+        loader: Path,
+        state: Path,
+        locks: Path,
+        slots: Sequence[str],
+        *,
+        clock_is_right: bool,
     ) -> AsyncIterator[Self]:
-        """With the ledger in the folder `state`, which also gets transcripts; raises `LedgerUnavailable`.
+        """For the boards in these slots. The ledger is in the folder `state`, which also gets transcripts.
 
-        Raises `ClockContradicted`, too, unless somebody has said that the clock is right and the ledger's last entry wrong.
+        Raises `LedgerUnavailable` or `LedgerMoved`, and `SlotTaken` where a station works at one of the slots. Raises
+        `ClockContradicted`, too, unless somebody has said that the clock is right and the ledger's last entry wrong.
         """
         state.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
@@ -92,11 +102,12 @@ class Batch:
             if clock_is_right:
                 clock.accept(pki_needed=False)
             clock.check()
+            stack.enter_context(probe_lock.claimed(locks, slots))
             secrets: SecretSource = WithoutPKI()
             if isinstance(work, Recipe) and work.given is None:
-                secrets = await stack.enter_async_context(VerifierPool(work.iterations, size=boards))
+                secrets = await stack.enter_async_context(VerifierPool(work.iterations, size=len(slots)))
             scratch = stack.enter_context(SecretFiles.opened(STATION))
-            installation = Installation(cli, loader, scratch, state / "locks", Deadlines())
+            installation = Installation(cli, loader, scratch, locks, Deadlines())
             yield cls(work, ledger, secrets, installation, state, clock)
 
     async def judge(

@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
@@ -16,6 +17,8 @@ from station.domain.usb_port import one_spelling
 from station.problems import ConfigurationInvalid, Problem, problems_of
 
 PREFIX = "STATION__"
+
+LOCKS = Path("/run/lock")
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -39,6 +42,10 @@ class StationSection(_Section):
     name: str = Field(min_length=1, max_length=64)
     state: FilePath
     """Folder of the ledger, the control socket and the attempts' transcripts."""
+    witness: FilePath | None = None
+    """Folder of what this machine remembers of its ledgers, outside the state folder; else the machine's, or the user's."""
+    locks: FilePath | None = None
+    """Folder of the locks on slots and probes, one for all stations at the same hub; else the machine's."""
 
 
 class ProgrammerSection(_Section):
@@ -139,11 +146,24 @@ class Config(_Section):
 
     @property
     def locks(self) -> Path:
-        return self.station.state / "locks"
+        return self.station.locks or locks_beside(self.hotplug.directory)
 
     @property
     def transcripts(self) -> Path:
         return self.station.state / "transcripts"
+
+
+def locks_beside(devices: Path) -> Path:
+    """Where the locks are on boards that these links name: a bench that has a folder of its own is a machine of its own."""
+    if not devices.is_relative_to("/dev"):
+        return devices.parent / "locks"
+    # The same for every account: by what everybody sees, not by what this one may do.
+    everybodys = 0o1002  # sticky, and all may write
+    try:
+        shared = LOCKS.stat().st_mode & everybodys == everybodys
+    except OSError:
+        shared = False
+    return (LOCKS if shared else Path(gettempdir())) / "matter-station"
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:

@@ -6,14 +6,13 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from copy import copy
 from dataclasses import asdict
 from typing import Self
 
 import structlog
 
 from station import control
-from station.adapters import orphans, partner_script, resources
+from station.adapters import orphans, partner_script, probe_lock, resources
 from station.adapters.child import Patience
 from station.adapters.cubeprogrammer import CubeProgrammer
 from station.adapters.cubeprogrammer_run import Deadlines, Installation
@@ -29,7 +28,7 @@ from station.config import Config, PKISection
 from station.domain.policy import Suspicion
 from station.domain.target import UID
 from station.faults import Fault, LineFault
-from station.faults.line import ClockContradicted, LedgerUnavailable, ResourcesExhausted
+from station.faults.line import ClockContradicted, LedgerDamaged, LedgerUnavailable, ResourcesExhausted
 from station.faults.slot import SlotHeld
 from station.laboratory import Laboratory
 from station.line import Line
@@ -106,7 +105,10 @@ class Station:
         """A station whose ledger is open, and which has closed what an earlier run left open."""
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            ledger = await enter(Ledger.open(config.ledger, station=config.station.name))
+            section = config.station
+            opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True)
+            ledger = await enter(opening)
+            stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
             for attempt in await _closed_attempts(ledger):
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
             for reason in recipe.trust_left_out:
@@ -150,8 +152,9 @@ class Station:
             ]
             tasks.append(group.create_task(self.loop_lag.watch(), name="loop lag"))
             tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
-            tasks.append(group.create_task(self.line.watch(self._check, self._check_every), name="line"))
             tasks.append(group.create_task(self._watch_ledger(), name="ledger"))
+            tasks.append(group.create_task(self._watch_ledger_files(), name="ledger's files"))
+            tasks.append(group.create_task(self.line.watch(self._check, self._check_every), name="line"))
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -160,7 +163,7 @@ class Station:
         """What ended the tasks, for one sentence: the others were cancelled for it. A bug keeps its tracebacks."""
         ended = list(_leaves(group))
         for exc in ended:
-            if isinstance(exc, LedgerUnavailable):
+            if isinstance(exc, LedgerUnavailable | LedgerDamaged):
                 for slot in self.slots.values():
                     slot.abandon(exc)
                 log.error("station.failed", fault=exc.code, reason=str(exc))
@@ -190,8 +193,7 @@ class Station:
 
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
-        if (trouble := self.ledger.trouble) is not None:
-            raise copy(trouble)
+        await self.ledger.check()
         await resources.check(len(self.slots))
         largest = max((len(image.content) for image in self.recipe.images), default=0)  # a laboratory may flash none
         self._installation.scratch.check(READ_BACK + largest)
@@ -206,6 +208,15 @@ class Station:
             self.pki_checked = time.monotonic()
         if isinstance(self.recipe, Recipe) and self.recipe.delivery and self.recipe.delivery.script:
             await partner_script.check(self.recipe.delivery.script, self.transcripts.recorder(0))
+
+    async def _watch_ledger_files(self) -> None:
+        """Pauses the line when the ledger's files are taken away, also while no board is there to notice it."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            try:
+                await self.ledger.check()
+            except LineFault as fault:
+                self.line.pause(fault)
 
     async def _tell_slots(self, hotplug: Hotplug) -> None:
         while True:

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from tempfile import TemporaryDirectory
 
 import pytest
 import uvloop
@@ -14,6 +15,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_trace_of_the_tests_on_this_machine() -> Iterator[None]:
+    """What a machine remembers of its ledgers outlives them; those of the tests are forgotten with the tests."""
+    with TemporaryDirectory(prefix="tests-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", folder)
+        yield
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -14,6 +14,7 @@ from station.cli import (
     csr,
     demo,
     factory_data,
+    ledger,
     onboarding,
     ports,
     run,
@@ -25,11 +26,28 @@ from station.cli import (
 from station.cli.consoles import say
 from station.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
-from station.faults.line import LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable
+from station.faults.line import (
+    LedgerDamaged,
+    LedgerMoved,
+    LedgerUnavailable,
+    ProgrammerMissing,
+    ResourcesExhausted,
+    SecretFilesUnavailable,
+    SlotTaken,
+)
 from station.problems import ConfigurationInvalid
 from station.shown import shown
 
 DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
+MISSING = (
+    LedgerDamaged,
+    LedgerMoved,
+    LedgerUnavailable,
+    ProgrammerMissing,
+    ResourcesExhausted,
+    SecretFilesUnavailable,
+    SlotTaken,
+)
 
 app = typer.Typer(
     help="A provisioning station for Matter devices on STM32WB55.",
@@ -44,6 +62,7 @@ app.command("status")(status.status)
 app.add_typer(slots.app, name="slots")
 app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(attestation.app, name="attestation")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(csr.app, name="csr")
@@ -79,7 +98,7 @@ def main() -> NoReturn:
     except ConfigurationInvalid as exc:
         say(*exc.problems, err=True)
         sys.exit(USAGE)
-    except (LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable, OSError) as exc:
+    except (*MISSING, OSError) as exc:
         say(exc, err=True)
         sys.exit(ENVIRONMENT)
     except (Fault, CommandRefused, DaemonAbsent) as exc:

@@ -19,13 +19,17 @@ from station.cli.consoles import say
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.commissioner import Commissioner
+from station.config import locks_beside
 from station.faults import Fault
 from station.faults.line import (
     ClockContradicted,
+    LedgerDamaged,
+    LedgerMoved,
     LedgerUnavailable,
     ProgrammerMissing,
     ResourcesExhausted,
     SecretFilesUnavailable,
+    SlotTaken,
 )
 from station.laboratory import Laboratory
 from station.matter import factory_data
@@ -39,7 +43,15 @@ from station.st.plan import IdentityRule, Plan, plan
 from station.st.work import check_block, laboratory, recipe
 
 DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
-MISSING = (LedgerUnavailable, ProgrammerMissing, ResourcesExhausted, SecretFilesUnavailable)
+MISSING = (
+    LedgerDamaged,
+    LedgerMoved,
+    LedgerUnavailable,
+    ProgrammerMissing,
+    ResourcesExhausted,
+    SecretFilesUnavailable,
+    SlotTaken,
+)
 
 
 class NoBoards(Exception):
@@ -165,13 +177,21 @@ async def _judged(
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    devices = typed.devices.absolute()
     usable = [board for board in boards if board.refused is None]
+    slots = [board.path for board in usable]
     try:
         async with (
             Batch.opened(
-                work, found.cli, found.loader, state, len(boards), clock_is_right=typed.clock_is_right
+                work,
+                found.cli,
+                found.loader,
+                state,
+                locks_beside(devices),
+                slots,
+                clock_is_right=typed.clock_is_right,
             ) as batch,
-            links.watching(typed.devices.absolute()) as hotplug,
+            links.watching(devices) as hotplug,
         ):
             return await batch.judge(usable, hotplug, lambda outcome: tell(_told(outcome)))
     except asyncio.CancelledError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from station.faults import Fault, LineFault
 from station.faults.line import (
     ClockContradicted,
+    LedgerLost,
     LedgerUnavailable,
     PKIAuthorityWrong,
     PKIRefusedStation,
@@ -96,6 +97,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PartnerFailed: Consequence(departure=True),
     PartnerRefused: Consequence(departure=True),  # ST's scripts report a lost port as an error of theirs
     ClockContradicted: Consequence(mends_itself=True),
+    LedgerLost: Consequence(mends_itself=True),  # the same files are there again
     PKIUnavailable: Consequence(mends_itself=True),
     PKIRefusedStation: Consequence(mends_itself=True),
     PKIUntrusted: Consequence(mends_itself=True),

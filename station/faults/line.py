@@ -208,8 +208,43 @@ class TrustUnreadable(LineFault):
 
 
 @dataclass(eq=False)
+class SlotTaken(LineFault):
+    """Another station on this machine works at this slot: stop it, or take the slot out of one configuration."""
+
+    code = "slot.taken"
+    path: str
+    holder: str
+
+
+@dataclass(eq=False)
 class LedgerUnavailable(LineFault):
     """The ledger cannot be opened or written."""
 
     code = "ledger.unavailable"
+    reason: str
+
+
+@dataclass(eq=False)
+class LedgerMoved(LineFault):
+    """The ledger is not the one that this station left, or not where it left it: see "A ledger put back" in the run book."""
+
+    code = "ledger.moved"
+    reason: str
+
+
+@dataclass(eq=False)
+class LedgerLost(LineFault):
+    """The ledger's files were taken away while the station uses them: put them back, or see "A ledger put back" in the run book."""
+
+    code = "ledger.lost"
+    file: str
+    reason: str
+
+
+@dataclass(eq=False)
+class LedgerDamaged(LineFault):
+    """The ledger's file is damaged: stop the daemon and put a backup back."""
+
+    code = "ledger.damaged"
+    file: str
     reason: str

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters import probe_lock
+from station.faults.line import SlotTaken
 from station.faults.slot import ProbeBusy
 
 PROBE = "066CFF"
@@ -43,6 +45,31 @@ async def test_a_programmer_that_outlives_its_daemon_keeps_its_probe(tmp_path: P
 async def _hold_once(folder: Path) -> None:
     async with probe_lock.held(folder, PROBE, within=5):
         pass
+
+
+def test_a_slot_is_one_stations(tmp_path: Path) -> None:
+    """Over whichever name the port has: newer udev names it by its USB version too."""
+    with (
+        probe_lock.claimed(tmp_path, ["pci-0000:00:14.0-usb-0:1.1", "pci-0000:00:14.0-usb-0:1.2"]),
+        pytest.raises(SlotTaken, match=f"process {os.getpid()}"),
+        probe_lock.claimed(tmp_path, ["pci-0000:00:14.0-usbv2-0:1.2"]),
+    ):
+        pass
+    with probe_lock.claimed(tmp_path, ["pci-0000:00:14.0-usb-0:1.2"]):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_locks_are_for_every_account(tmp_path: Path) -> None:
+    """Whatever the mask of the process that makes the first one; nobody can take another's away."""
+    folder = tmp_path / "locks"
+    before = os.umask(0o077)
+    try:
+        with probe_lock.claimed(folder, ["1"]):
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o1777
+            assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o644]
+    finally:
+        os.umask(before)
 
 
 async def test_no_file_is_left(tmp_path: Path) -> None:

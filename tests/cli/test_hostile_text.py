@@ -193,6 +193,12 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "units orphans": lambda desk: both(desk, "units", "orphans", "--ledger", desk.ledger),
+    "ledger backup": lambda desk: (
+        desk.station("ledger", "backup", desk.folder / TEXT.replace("/", ""), "--ledger", desk.ledger)
+        + desk.station("ledger", "backup", desk.folder / "copy", "--ledger", TEXT)
+    ),
+    "ledger check": lambda desk: desk.station("ledger", "check", "--ledger", TEXT),
+    "ledger restored": lambda desk: desk.station("ledger", "restored", "--skip", "1", "--ledger", TEXT),
     "attestation check": attestation,
     "certificate show": certificate,
     "csr check": csr,

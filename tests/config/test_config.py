@@ -50,6 +50,14 @@ def test_a_relative_path_is_meant_from_the_files_folder(file: Path) -> None:
     assert loaded.programmer.cli == Path("/opt/cli")
 
 
+def test_locks_are_the_machines_and_not_the_state_folders(file: Path) -> None:
+    """Two stations at one hub have the same; a bench with a folder of its own is a machine of its own."""
+    assert config.load(file, {}).locks == config.load(file, {"STATION__STATION__STATE": "/elsewhere"}).locks
+    assert not config.load(file, {}).locks.is_relative_to(file.parent)
+    assert config.load(file, {"STATION__HOTPLUG__DIRECTORY": "/bench/dev/serial"}).locks == Path("/bench/dev/locks")
+    assert config.load(file, {"STATION__STATION__LOCKS": "/locks"}).locks == Path("/locks")
+
+
 def test_the_environment_overrides(file: Path) -> None:
     """Section and key, in capitals, between double underscores."""
     loaded = config.load(

@@ -9,6 +9,14 @@ from station.adapters.ledger import Ledger
 from tests.ledger.bench import Secrets
 
 
+@pytest.fixture(autouse=True)
+def register(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What this machine remembers of its ledgers, for one test."""
+    folder = tmp_path_factory.mktemp("machine")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder / "matter-station" / "ledgers"
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.sqlite"

@@ -25,9 +25,20 @@ async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, l
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def scribbled(path: Path, lines: int) -> set[int]:
+@pytest.mark.timeout(180)  # it starts processes, one after the other
+async def test_a_killed_process_leaves_a_ledger_that_opens(path: Path) -> None:
+    """What the machine remembers of a ledger is never ahead of what is on the disk."""
+    for first in range(1, 5):
+        scribbled(path, first * 7, str(first * 100_000))
+    async with Ledger.open(path, station="line-1"):
+        pass
+    given = rows(path, "SELECT count(*), count(DISTINCT serial_number), max(lot_index) + 1 FROM identity")
+    assert len(set(given[0])) == 1
+
+
+def scribbled(path: Path, lines: int, *arguments: str) -> set[int]:
     """The attempts that a process acknowledged until it was killed after so many lines."""
-    command = [sys.executable, "-m", "tests.ledger.scribble", str(path)]
+    command = [sys.executable, "-m", "tests.ledger.scribble", str(path), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
         assert process.stdout is not None
         acknowledged = [process.stdout.readline() for _ in range(lines)]

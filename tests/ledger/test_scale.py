@@ -131,7 +131,7 @@ async def test_an_attempt_is_as_much_work_in_a_large_ledger(ledgers: tuple[Path,
     rounds = []
     for path in ledgers:
         with Work.counted() as work:
-            async with Ledger.open(path, station="line-1") as ledger:
+            async with Ledger.open(path, station="line-1", register=path.parent) as ledger:
                 before = work.rounds
                 await every_procedure(ledger, first=1 << 24)
                 rounds.append(work.rounds - before)
@@ -144,7 +144,7 @@ async def test_a_large_ledger_is_opened_with_as_much_work(ledgers: tuple[Path, P
     rounds = []
     for path in ledgers:
         with Work.counted() as work:
-            async with Ledger.open(path, station="line-1") as ledger:
+            async with Ledger.open(path, station="line-1", register=path.parent) as ledger:
                 await begun(ledger, Secrets())
                 assert await ledger.close_open_attempts("station.stopped")
         rounds.append(work.rounds)
@@ -174,6 +174,6 @@ async def test_a_filled_ledger_is_one_that_the_station_could_have_made(ledgers: 
     small, _large = ledgers
     queries = [f"SELECT * FROM {name} ORDER BY 1" for name in ("attempt", "identity", "totals")]  # noqa: S608  our names
     before = [rows(small, query) for query in queries]
-    async with Ledger.open(small, station="line-1") as ledger:
+    async with Ledger.open(small, station="line-1", register=small.parent) as ledger:
         await ledger.rebuild()
     assert [rows(small, query) for query in queries] == before

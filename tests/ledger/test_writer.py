@@ -243,20 +243,6 @@ async def test_patience_has_an_end_where_nobody_watches(connection: Connection, 
             assert writer.failure is not None
 
 
-@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
-async def test_a_file_that_is_gone_is_written_no_more(connection: Connection, path: Path, *, replaced: bool) -> None:
-    """SQLite would go on in a file that has no name: all of it would be lost at the end."""
-    with Writer.running(connection, path) as writer:
-        assert await writer.do(written("a")) == "a"
-        path.rename(path.with_name("elsewhere"))
-        if replaced:
-            path.touch()
-        for _ in range(2):
-            with pytest.raises(LedgerUnavailable, match=r"ledger\.sqlite: it was moved, deleted or replaced"):
-                await writer.do(written("b"))
-        assert writer.failure is not None
-
-
 async def test_the_unit_of_a_cancelled_caller_is_carried_out_whole(connection: Connection, path: Path) -> None:
     """A pulled board never leaves half a unit of work."""
     gate = Gate()

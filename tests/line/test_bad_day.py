@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from station.cli.demo_line import DemoLine
 from station.status import Status
 from tests.disks import filled, small_disk
 from tests.ledger.bench import holding
+from tests.ledger.test_damage import spoil
 from tests.line.standing_line import Standing, issued, story
 from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
@@ -139,19 +139,17 @@ def test_a_ledger_that_is_held_at_the_start_is_refused(standing: Standing) -> No
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["ledger.awaited"]
 
 
-def test_a_ledger_that_is_gone_ends_the_daemon_in_order(standing: Standing) -> None:
+def test_a_ledger_that_cannot_mend_ends_the_daemon_in_order(standing: Standing) -> None:
     """Exit 3 and one sentence; the log tells of every attempt that was cut off, and nothing was shown that is not durable."""
+    put_back = spoil(ledger(standing), "certificate")  # first read when the PKI is to be asked
     standing.bench("plug", "1")
-    standing.wait(1, lambda slot: slot.step == "flash_operational")
-    elsewhere = ledger(standing).with_name("elsewhere")
-    ledger(standing).rename(elsewhere)
     assert standing.line.processes["daemon"].wait(60) == 3
     (sentence,) = output(standing).splitlines()
-    assert re.search(rf"{re.escape(str(ledger(standing)))}: it was moved, deleted or replaced", sentence)
+    assert f"{ledger(standing)}: database disk image is malformed" in sentence
     last = [(line["event"], line.get("slot"), line.get("fault")) for line in log(standing)][-2:]
-    assert last == [("attempt.abandoned", "1", "ledger.unavailable"), ("station.failed", None, "ledger.unavailable")]
+    assert last == [("attempt.abandoned", "1", "ledger.damaged"), ("station.failed", None, "ledger.damaged")]
     assert not (standing.line.folder / "station.sock").exists()
-    elsewhere.rename(ledger(standing))
+    put_back()
     standing.line.start_daemon()
     assert standing.wait(1, lambda slot: slot.state in ENDED, within=60).state == "pass"
     assert [attempt.verdict for attempt in LedgerReader(ledger(standing)).attempts()] == ["void", "pass"]

@@ -33,7 +33,7 @@ class Bench:
         self.fakes: list[FakeProgrammer] = []
         self.programmers: list[CubeProgrammer] = []
         self.installations: list[Installation] = []
-        for name in PROBES:
+        for name, probe in PROBES.items():
             place = folder / name
             place.mkdir()
             fake = FakeProgrammer(place)
@@ -41,7 +41,7 @@ class Bench:
             installation = Installation(fake.cli, place / "loader.stldr", scratch, place / "locks", deadlines)
             self.fakes.append(fake)
             self.installations.append(installation)
-            self.programmers.append(CubeProgrammer(installation, PROBES[name], asyncio.Event(), self.records.append))
+            self.programmers.append(CubeProgrammer(installation, probe, asyncio.Event(), self.records.append))
 
     async def judged_beside(self, wild: Play) -> BaseException | None:
         """What becomes of the wild programmer, while its neighbour identifies board after board."""

@@ -29,7 +29,9 @@ async def test_a_board_that_turns_out_to_have_anothers_serial_number_is_void(tmp
     cli.write_text("#!/bin/sh\nexec sleep 3600\n")
     cli.chmod(0o755)
     refused = BoardArrived(BOARD.path, BOARD.probe, BOARD.tty, ProbeDuplicate(BOARD.probe))
-    opening = Batch.opened(RECIPE, cli, tmp_path / "loader", tmp_path / "state", 1, clock_is_right=False)
+    opening = Batch.opened(
+        RECIPE, cli, tmp_path / "loader", tmp_path / "state", tmp_path / "locks", [BOARD.path], clock_is_right=False
+    )
     async with asyncio.timeout(50), opening as batch:
         (outcome,) = await batch.judge([BOARD], Told(BOARD, refused), lambda _: None)
     assert (outcome.verdict, outcome.fault and outcome.fault.code) == ("void", "board.removed")

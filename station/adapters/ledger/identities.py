@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
 
-from station.adapters.ledger import events, issuance, tables, totals
+from station.adapters.ledger import events, incarnations, issuance, tables, totals
 from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, LaboratoryUnit, StepStarted
 from station.domain.identity import (
     REACHED_BY,
@@ -161,7 +161,7 @@ def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select
 
 def _next_index(connection: Connection, lot: Lot) -> int:
     last = connection.scalar(select(func.max(_identity.c.lot_index)).where(_identity.c.lot == lot.name))
-    index = 0 if last is None else last + 1
+    index = max(0 if last is None else last + 1, incarnations.first_index(connection, lot.name))
     if index >= lot.size:
         raise LotExhausted(lot.name)
     return index

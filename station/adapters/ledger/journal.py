@@ -10,9 +10,9 @@ import structlog
 
 from station.adapters.ledger import attempts, identities, issuance, origin
 from station.adapters.ledger.attempts import Sum
+from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.identities import Reservation
 from station.adapters.ledger.pairing import PairingKey
-from station.adapters.ledger.writer import Writer
 from station.domain.attempt import (
     Attempt,
     CredentialsFound,
@@ -52,14 +52,14 @@ class AttemptJournal:
         number: int,
         clock: Clock,
         started_at: datetime,
-        writer: Writer,
+        custody: Custody,
         pairing: PairingKey,
         secrets: SecretSource,
     ) -> None:
         self._number = number
         self._clock = clock
         self._sum = Sum(started_at, started_at)
-        self._writer = writer
+        self._custody = custody
         self._pairing = pairing
         self._secrets = secrets
 
@@ -92,14 +92,14 @@ class AttemptJournal:
     async def check_ours(self, target: Target) -> None:
         """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
         if target.agent_key is not None:
-            await self._writer.do(partial(origin.check, uid=target.uid, key=target.agent_key))
+            await self._custody.do(partial(origin.check, uid=target.uid, key=target.agent_key))
 
     async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
         """The board's own, or a new one, or the laboratory's; raises `LotExhausted` or `SerialNumberTaken`."""
         if recipe.given is not None:
             await self._append(LaboratoryUnit())
             return recipe.given.of(target.uid)
-        identity = await self._writer.do(partial(identities.find, uid=target.uid))
+        identity = await self._custody.do(partial(identities.find, uid=target.uid))
         while identity is None:  # once, but for the rare pair of passcode and discriminator that another unit has
             secrets = await self._secrets.take()
             pairing_hash = self._pairing.hash_of(secrets)
@@ -111,7 +111,7 @@ class AttemptJournal:
                 rotating_device_id=random_rotating_device_id(),
                 at=self._clock.now(),
             )
-            identity = await self._writer.do(partial(identities.reserve, new=new))
+            identity = await self._custody.do_once(partial(identities.reserve, new=new))
         return identity
 
     async def adopt(self, delivered: Delivered, uid: UID) -> None:
@@ -121,7 +121,7 @@ class AttemptJournal:
             await self._append(LaboratoryUnit())
         if not self.attempt.laboratory:
             adopting = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
-            await self._writer.do(adopting)
+            await self._custody.do_once(adopting)
         found = CredentialsFound(credentials.key, credentials.dac_serial_number, delivered.key_storage.value)
         await self._append(found)
 
@@ -130,7 +130,8 @@ class AttemptJournal:
         # Known before the wait: what is queued is carried out even if this attempt is cancelled meanwhile.
         self._sum = now = before.after(self._clock.now(), event)
         try:
-            await self._writer.do(partial(attempts.append, number=self._number, event=event, now=now))
+            work = partial(attempts.append, number=self._number, event=event, now=now)
+            await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
         except ValueError:
             self._sum = before  # the identity's table refused, and nothing was written
             raise

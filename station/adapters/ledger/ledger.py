@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from station.adapters.ledger import attempts, issuance, origin, sqlite
+from station.adapters.ledger import attempts, incarnations, issuance, origin, sqlite
+from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
-from station.adapters.ledger.troubles import unavailable
+from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
@@ -25,43 +24,57 @@ from station.ports import SecretSource, Work
 class Ledger:
     """The only writer of its file. A call waits while the file cannot be written, and raises `LedgerUnavailable` once it never can."""
 
-    def __init__(self, path: Path, station: str, writer: Writer, pairing: PairingKey) -> None:
+    def __init__(self, path: Path, station: str, writer: Writer, custody: Custody, pairing: PairingKey) -> None:
         self._path = path
         self._station = station
         self._writer = writer
+        self._custody = custody
         self._pairing = pairing
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, *, station: str, patience: float = math.inf) -> AsyncIterator[Self]:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        station: str,
+        register: Path | None = None,
+        only: bool = False,
+        patience: float = math.inf,
+    ) -> AsyncIterator[Self]:
         """The ledger at `path`, made or brought up to date; raises `LedgerUnavailable`, also while another daemon has it.
 
-        Blocks the loop while it opens: nothing else can be done without a ledger. Later on a file that cannot be written is
-        tried again for `patience` seconds.
+        Raises `LedgerMoved` where it is not the one, or not as far, as the machine's `register` remembers, and `LedgerDamaged`.
+        `only`: a station of this name has one ledger on this machine. Blocks the loop while it opens: nothing else can be
+        done without a ledger. Later on a file that cannot be written is tried again for `patience` seconds.
         """
-        with sqlite.writing(path) as connection:
-            try:
-                pairing = PairingKey.beside(path, connection)
-            except SQLAlchemyError as exc:
-                raise unavailable(path, exc) from exc
-            with Writer.running(connection, path, patience) as writer:
-                yield cls(path, station, writer, pairing)
+        known = Register(register or default_folder())
+        with sqlite.writing(path, Gate(path, station, known, only=only)) as connection:
+            with sqlite.translated(path):
+                with connection.begin():
+                    new = incarnations.standing(connection) is None
+                pairing = PairingKey.beside(path, connection, make=new)
+            with Custody.taken(connection, path, station, known, patience) as custody:
+                yield cls(path, station, custody.writer, custody, pairing)
 
     @property
     def status(self) -> dict[str, object]:
         """For `station status`."""
-        fault = self._writer.failure or self._writer.trouble
+        fault, lost = self._writer.failure or self._writer.trouble, self._custody.lost
+        state = "closed" if self._writer.failure else "waiting" if fault else "lost" if lost else "open"
+        told = fault or lost
         return {
-            "state": "closed" if self._writer.failure else "waiting" if fault else "open",
+            "state": state,
             "path": str(self._path),
             "commits": self._writer.commits,
-            "reason": fault.evidence["reason"] if fault else None,
+            "reason": told.evidence["reason"] if told else None,
         }
 
-    @property
-    def trouble(self) -> LineFault | None:
-        """What keeps the file from being written now: callers wait, and the ledger tries again."""
-        return self._writer.trouble
+    async def check(self) -> None:
+        """Raises the `LineFault` that keeps the ledger from giving anything out."""
+        if (trouble := self._writer.trouble) is not None:
+            raise copy(trouble)
+        await self._custody.check()
 
     async def troubled(self) -> LineFault:
         """Waits for trouble, and for each change of its reason. Raises the fault that closes the ledger for good."""
@@ -73,46 +86,51 @@ class Ledger:
             if (trouble := self._writer.trouble) is not None:
                 return trouble
 
+    @property
+    def trouble(self) -> LineFault | None:
+        """What keeps the file from being written now: callers wait, and the ledger tries again."""
+        return self._writer.trouble
+
     async def attempt(self, *, slot: str, probe: str, tty: str, recipe: Work, secrets: SecretSource) -> AttemptJournal:
         """A new attempt, durably begun."""
         clock = Clock()
         started_at = clock.now()
-        number = await self._writer.do(
+        number = await self._custody.do_anyhow(
             partial(
                 attempts.begin, station=self._station, slot=slot, probe=probe, tty=tty, recipe=recipe, at=started_at
             )
         )
-        return AttemptJournal(number, clock, started_at, self._writer, self._pairing, secrets)
+        return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets)
 
     async def close_open_attempts(self, fault: str) -> list[int]:
         """Voids what an earlier run left without a verdict, as of its last event; returns the attempts' numbers."""
-        return await self._writer.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
+        return await self._custody.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
 
     async def last_entry(self) -> datetime | None:
         """When the newest entry was made, by the clock of then; None of an empty ledger."""
-        return await self._writer.do(attempts.last_entry)
+        return await self._custody.do(attempts.last_entry)
 
     async def rebuild(self) -> None:
         """Makes every column that sums up events anew from the events."""
-        await self._writer.do(attempts.rebuild)
+        await self._custody.do(attempts.rebuild)
 
     async def release_unit(self, uid: UID, *, account: str, reason: str) -> None:
         """A board with a key from elsewhere is a new one from now on; raises `ReleaseRefused`."""
         at = datetime.now(UTC)
-        await self._writer.do(partial(origin.release, uid=uid, account=account, reason=reason, at=at))
+        await self._custody.do(partial(origin.release, uid=uid, account=account, reason=reason, at=at))
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
         """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""
-        return await self._writer.do(partial(issuance.find, key=key, uid=uid))
+        return await self._custody.do(partial(issuance.find, key=key, uid=uid))
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""
-        return await self._writer.do(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
+        return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
         """Durably before the DAC goes anywhere; raises `CredentialsInvalid` when its serial number is not new."""
-        await self._writer.do(partial(issuance.issue, key=key, credentials=credentials, at=datetime.now(UTC)))
+        await self._custody.do_once(partial(issuance.issue, key=key, credentials=credentials, at=datetime.now(UTC)))
 
     async def record_rejected(self, key: str, reason: str) -> None:
         """The PKI said no: nothing was issued for the last request."""
-        await self._writer.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))
+        await self._custody.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))

@@ -5,18 +5,21 @@ The key is a file beside the ledger; a backup needs both.
 
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, update
 
-from station.adapters.ledger import tables
+from station.adapters.ledger import durable, tables
 from station.domain.identity import OnboardingSecrets
 from station.faults.line import LedgerUnavailable
 
 KEY_SIZE = 32
+
+
+def key_file(ledger: Path) -> Path:
+    return ledger.with_name(f"{ledger.name}.key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +29,56 @@ class PairingKey:
     key: bytes = field(repr=False)
 
     @classmethod
-    def beside(cls, path: Path, connection: Connection) -> "PairingKey":
-        """The key of the ledger at `path`, made if there are no identities yet; raises `LedgerUnavailable`.
+    def beside(cls, path: Path, connection: Connection, *, make: bool) -> "PairingKey":
+        """The key of the ledger at `path`; raises `LedgerUnavailable`. A ledger that has just been made gets one.
 
         With another key the constraint would hold nothing, so the key must fit the identities that there are.
         """
-        file = path.with_name(f"{path.name}.key")
+        file = key_file(path)
         known = _any_pair(connection)
         try:
-            if not file.exists() and known is None:
-                _make(file)
+            if make and not file.exists() and known is None:
+                durable.write(file, secrets.token_bytes(KEY_SIZE))
+                durable.settle(file.parent)
             key = cls(file.read_bytes())
         except OSError as exc:
-            raise LedgerUnavailable(f"{file}: {exc.strerror}; it belongs to the ledger, restore it") from exc
+            raise LedgerUnavailable(
+                f"{file}: {exc.strerror}; it belongs to the ledger, restore it. If there is none any more:"
+                " station ledger restored --new-key"
+            ) from exc
         if len(key.key) != KEY_SIZE or (known is not None and not key.fits(*known)):
             raise LedgerUnavailable(f"{file} is not the key of this ledger; restore the right one")
         return key
 
     def hash_of(self, onboarding: OnboardingSecrets) -> bytes:
-        return self._hash(onboarding.passcode.value, onboarding.discriminator.value)
+        return self.hash(onboarding.passcode.value, onboarding.discriminator.value)
 
     def fits(self, passcode: int, discriminator: int, expected: bytes) -> bool:
-        return hmac.compare_digest(self._hash(passcode, discriminator), expected)
+        return hmac.compare_digest(self.hash(passcode, discriminator), expected)
 
-    def _hash(self, passcode: int, discriminator: int) -> bytes:
+    def hash(self, passcode: int, discriminator: int) -> bytes:
         pair = passcode.to_bytes(4, "little") + discriminator.to_bytes(2, "little")
         return hmac.digest(self.key, pair, hashlib.sha256)
+
+
+def renew(ledger: Path, connection: Connection) -> None:
+    """A new key for a ledger that has lost its own: every pair is in the ledger, and is hashed anew."""
+    key = PairingKey(secrets.token_bytes(KEY_SIZE))
+    identity, secret = tables.identity, tables.onboarding_secret
+    query = select(identity.c.id, secret.c.passcode, identity.c.discriminator).join_from(identity, secret, isouter=True)
+    renewed = update(identity).where(identity.c.id == bindparam("number")).values(pairing_hash=bindparam("renewed"))
+    file = key_file(ledger)
+    with connection.begin():
+        rows = connection.execute(query).all()
+        if any(row.passcode is None for row in rows):
+            raise LedgerUnavailable(
+                f"{file}: some passcodes were forgotten, so that no new key can be made; restore it"
+            )
+        pairs = [{"number": row.id, "renewed": key.hash(row.passcode, row.discriminator)} for row in rows]
+        if pairs:
+            connection.execute(renewed, pairs)
+        durable.write(file, key.key)  # the ledger is of no use until it is committed, and then again with --new-key
+        durable.settle(file.parent)
 
 
 def _any_pair(connection: Connection) -> tuple[int, int, bytes] | None:
@@ -60,20 +87,3 @@ def _any_pair(connection: Connection) -> tuple[int, int, bytes] | None:
     with connection.begin():
         row = connection.execute(query.limit(1)).first()
     return None if row is None else (row.passcode, row.discriminator, row.pairing_hash)
-
-
-def _make(file: Path) -> None:
-    """Whole or not at all, even if the power goes."""
-    new = file.with_name(f"{file.name}.new")
-    descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, secrets.token_bytes(KEY_SIZE))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    new.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

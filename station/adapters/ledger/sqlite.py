@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 import structlog
@@ -16,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from station.adapters import flock
 from station.adapters.ledger.troubles import is_held, unavailable
 from station.faults.line import LedgerUnavailable
 
@@ -24,20 +26,51 @@ log = structlog.get_logger()
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "trusted_schema=OFF")
 
 
+class Gate(Protocol):
+    """Who may refuse a ledger before anything is written into it."""
+
+    def before(self) -> None:
+        """Before the file is made where there is none."""
+
+    def opened(self, connection: Connection) -> None:
+        """Before its tables are made or brought up to date."""
+
+
 @contextmanager
-def writing(path: Path) -> Iterator[Connection]:
-    """The only writing connection, its tables up to date; raises `LedgerUnavailable`, also while another process has it."""
+def writing(path: Path, gate: Gate | None = None) -> Iterator[Connection]:
+    """The only writing connection, its tables up to date; raises `LedgerUnavailable`, also while another process has it.
+
+    Raises `LedgerDamaged`, and what the gate raises.
+    """
     from station.adapters.ledger import migrations  # Alembic takes a quarter of a second, which readers need not spend
 
     with ExitStack() as stack:
         try:
             stack.enter_context(_held(path))
-            _make_private(path)
+            if gate is not None:
+                gate.before()
+            stack.enter_context(_held_itself(path))
             engine = _engine(path, "rw", begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
-            connection = stack.enter_context(_waited_for(path, engine, migrations.upgrade))
+
+            def prepare(opened: Connection) -> None:
+                if gate is not None:
+                    gate.opened(opened)
+                migrations.upgrade(opened)
+
+            connection = stack.enter_context(_waited_for(path, engine, prepare))
         except (OSError, SQLAlchemyError, migrations.Refused) as exc:
             raise unavailable(path, exc) from exc
         yield connection
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keeps every other process from writing this ledger, which must be there, for the block; raises `LedgerUnavailable`."""
+    try:
+        with _held(path), _held_itself(path):
+            yield
+    except OSError as exc:
+        raise unavailable(path, exc) from exc
 
 
 @contextmanager
@@ -49,6 +82,15 @@ def reading(path: Path) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
+    except SQLAlchemyError as exc:
+        raise unavailable(path, exc) from exc
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raises what the database says in the block as `LedgerUnavailable` or `LedgerDamaged`."""
+    try:
+        yield
     except SQLAlchemyError as exc:
         raise unavailable(path, exc) from exc
 
@@ -86,16 +128,32 @@ def _waited_for(path: Path, engine: Engine, prepare: Callable[[Connection], None
             except OperationalError as exc:
                 if not again or not is_held(exc):
                     raise
-                log.warning("ledger.awaited", reason=unavailable(path, exc).reason)
+                log.warning("ledger.awaited", reason=unavailable(path, exc).evidence["reason"])
             else:
                 undo.pop_all()
                 return connection
     raise AssertionError("the second try returns or raises")
 
 
-def _make_private(path: Path) -> None:
-    """The file before SQLite makes it, for this account only; SQLite gives its companions the same mode."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+@contextmanager
+def _held_itself(path: Path) -> Iterator[None]:
+    """The ledger's own file, locked for the block: over whatever name another process comes to it.
+
+    SQLite's locks are of another kind (fcntl), and a process loses them when it closes any descriptor of the file: this one
+    is opened before SQLite opens the file and closed after SQLite has closed it. Where there is no file it is made, for this
+    account only; SQLite gives its companions the same mode.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        holder = flock.holder(descriptor)
+        os.close(descriptor)
+        raise LedgerUnavailable(f"{holder} is writing it: {path} itself is locked") from exc
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -108,7 +166,8 @@ def _held(path: Path) -> Iterator[None]:
         os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
-        lock.unlink()
+        if _is(descriptor, lock):
+            lock.unlink()
         os.close(descriptor)
 
 

@@ -189,3 +189,23 @@ unit_release = Table(  # who has let a board with a key from elsewhere be provis
     Column("reason", Text, nullable=False),
     sqlite_autoincrement=True,
 )
+
+ledger = Table(  # one row: which ledger this is, how far it has come, and where it lies
+    "ledger",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(32), nullable=False),
+    Column("incarnation", Integer, nullable=False),  # counts from 1; one more with every restoration
+    Column("tick", _Number, nullable=False),  # counts everything that must not be done twice
+    Column("in_order", Boolean, nullable=False),  # whether its last daemon closed it
+    Column("skipped", Integer, nullable=False),  # serial numbers of each lot that restorations have burned, in all
+    Column("place", JSON, nullable=False),
+    CheckConstraint("one = 1", name="one"),
+)
+
+lot_floor = Table(  # the serial numbers of a lot that are left after a restoration begin here
+    "lot_floor",
+    metadata,
+    Column("lot", String(32), primary_key=True),
+    Column("next_index", Integer, nullable=False),
+)

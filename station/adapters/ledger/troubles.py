@@ -2,13 +2,13 @@
 
 import os
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from sqlalchemy.exc import DBAPIError
 
-from station.faults.line import LedgerUnavailable
+from station.adapters.ledger import soundness
+from station.faults import LineFault
+from station.faults.line import LedgerDamaged, LedgerUnavailable
 
 LOCKS = Path("/proc/locks")
 
@@ -24,36 +24,6 @@ _MENDING = _HELD | {
 }
 
 
-class Displaced(Exception):
-    """The ledger's path no longer leads to the file that was opened."""
-
-    def __str__(self) -> str:
-        return "it was moved, deleted or replaced while the station was writing it"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the ledger's file was when it was opened."""
-
-    path: Path
-    device: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        found = path.stat()
-        return cls(path, found.st_dev, found.st_ino)
-
-    def check(self) -> None:
-        """Raises `Displaced`: SQLite goes on writing a file that nobody can open any more."""
-        try:
-            found = self.path.stat()
-        except (FileNotFoundError, NotADirectoryError) as exc:
-            raise Displaced from exc
-        if (found.st_dev, found.st_ino) != (self.device, self.inode):
-            raise Displaced
-
-
 def mends_itself(exc: Exception) -> bool:
     """Whether the same statements may succeed at another time."""
     return isinstance(exc, OSError) or _code(exc) in _MENDING
@@ -64,8 +34,10 @@ def is_held(exc: Exception) -> bool:
     return _code(exc) in _HELD
 
 
-def unavailable(path: Path, exc: Exception) -> LedgerUnavailable:
+def unavailable(path: Path, exc: Exception) -> LineFault:
     """The fault that names the file, the reason, and the program that holds it where that can be told."""
+    if isinstance(exc, DBAPIError) and soundness.is_damage(exc):
+        return LedgerDamaged(str(path), str(exc.orig))
     reason = exc.orig if isinstance(exc, DBAPIError) else exc
     holder = _holder(path) if is_held(exc) else None
     return LedgerUnavailable(f"{path}: {reason}{f' by {holder}' if holder else ''}")

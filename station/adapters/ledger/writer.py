@@ -16,9 +16,9 @@ from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection, Transaction
-from sqlalchemy.exc import OperationalError
 
-from station.adapters.ledger.troubles import Place, mends_itself, unavailable
+from station.adapters.ledger import soundness
+from station.adapters.ledger.troubles import mends_itself, unavailable
 from station.faults import LineFault
 from station.faults.line import LedgerUnavailable
 
@@ -41,9 +41,9 @@ class _Unit(Generic[T]):
         """Ends the transaction, which is durable then, or a savepoint in that of its group."""
         try:
             result = self._work(connection)
-        except OperationalError:
-            raise  # the database's own trouble, such as a full disk: it is everybody's
-        except Exception as exc:  # noqa: BLE001  it is raised where the unit was asked for
+        except Exception as exc:  # it is raised where the unit was asked for
+            if soundness.is_databases_own(exc):
+                raise
             transaction.rollback()
             self._settle = partial(self.answer.set_exception, exc)
         else:
@@ -79,7 +79,7 @@ class Writer:
         self.news = asyncio.Event()
         """Set when trouble or failure has changed."""
         self._connection = connection
-        self._place = Place.of(path)
+        self._path = path
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         # Not bounded: everybody waits for what it put here, so there is at most one unit a task.
@@ -139,13 +139,12 @@ class Writer:
         began = time.monotonic()
         while self.failure is None:
             try:
-                self._place.check()
                 self._carry_out(group)
             except Exception as exc:  # noqa: BLE001  it is told, and everybody in the group learns of it if it stays
                 self._undo()
                 late = time.monotonic() - began >= self._patience
                 hopeless = late or self._closing.is_set() or not mends_itself(exc)
-                self._tell(unavailable(self._place.path, exc), hopeless=hopeless)
+                self._tell(unavailable(self._path, exc), hopeless=hopeless)
                 if not hopeless:
                     self._closing.wait(TRIED_EVERY)
             else:

@@ -1,0 +1,186 @@
+"""Whether a ledger may be opened where it lies, and that it stays there: nothing is given out that was given out before."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from station.adapters.ledger import incarnations, soundness, sqlite
+from station.adapters.ledger.incarnations import Standing
+from station.adapters.ledger.place import Place
+from station.adapters.ledger.register import Mark, Record, Register, Witness
+from station.adapters.ledger.watched_files import WatchedFiles
+from station.adapters.ledger.writer import Work, Writer
+from station.faults import LineFault
+from station.faults.line import LedgerMoved
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+_RESTORED = "Put the newest one back, or say how many serial numbers to skip: station ledger restored --skip N"
+
+
+class Gate:
+    """Looks at a ledger before anything is written into it (`sqlite.Gate`)."""
+
+    def __init__(self, path: Path, station: str, register: Register, *, only: bool) -> None:
+        self._path = path
+        self._station = station
+        self._register = register
+        self._only = only
+
+    def before(self) -> None:
+        """Raises `LedgerMoved` where a ledger should be and is none, and makes nothing."""
+        if not self._path.exists():
+            self._check_unused()
+
+    def opened(self, connection: Connection) -> None:
+        """Raises `LedgerMoved` or `LedgerDamaged`."""
+        with connection.begin():
+            found = incarnations.standing(connection)
+            has_tables = incarnations.has_tables(connection)
+        if not has_tables:
+            self._check_unused()
+            return
+        if reasons := list(differences(self._path, found, self._register)):
+            raise LedgerMoved(f"{self._path}: {'; '.join(reasons)}. {_RESTORED}")
+        if found is None or not found.in_order:
+            self._examine(connection)
+        if found is None:
+            log.info("ledger.place_adopted", file=str(self._path))
+
+    def _check_unused(self) -> None:
+        """Whether a ledger may begin at this path."""
+        key = self._path.with_name(f"{self._path.name}.key")
+        if known := self._register.at(self._path):
+            raise LedgerMoved(
+                f"{self._path}: there is no ledger, or an empty one, but {known.mark.identities} identities were given out"
+                f" from this place by station {known.station}. Is the folder mounted? {_RESTORED}"
+            )
+        if key.exists():
+            raise LedgerMoved(f"{self._path}: there is no ledger, or an empty one, but {key} is there. {_RESTORED}")
+        if self._only and (other := self._register.of_station(self._station)):
+            raise LedgerMoved(
+                f"{self._path}: there is no ledger, but station {self._station} has one at {other.path}. Set the"
+                f" configuration's state folder back, or give this station another name. {_RESTORED}"
+            )
+
+    def _examine(self, connection: Connection) -> None:
+        """The last daemon did not close the ledger: power or disk may have failed."""
+        log.info("ledger.checking", file=str(self._path))
+        began = time.monotonic()
+        soundness.check(connection, self._path)
+        log.info("ledger.checked", file=str(self._path), seconds=round(time.monotonic() - began, 3))
+
+
+def differences(path: Path, found: Standing | None, register: Register) -> Iterator[str]:
+    """Why the ledger found at this path is not the one that this machine left there, in words."""
+    here = register.at(path)
+    if found is None:  # of a version that knew of no place
+        if here is not None:
+            yield f"it is older than the ledger that was here, from which {here.mark.identities} identities were given out"
+        return
+    yield from found.place.differences(Place.of(path))
+    if here is not None and here.ledger != found.ledger:
+        yield f"another ledger was here, from which {here.mark.identities} identities were given out"
+    known = register.of(found.ledger)
+    if known is None and found.mark.tick == 1:
+        return  # the power failed between the ledger's first line and its first record: nothing was given out since
+    if known is None:
+        yield f"this machine has no record of this ledger in {register}"
+    elif found.mark.incarnation != known.mark.incarnation:
+        yield f"it is of incarnation {found.mark.incarnation}, and this machine knows {known.mark.incarnation}"
+    elif found.mark.tick < known.mark.tick or found.mark.identities < known.mark.identities:
+        yield (
+            f"it is older than the ledger that was here: {known.mark.identities} identities were given out, and it knows"
+            f" {found.mark.identities}"
+        )
+
+
+class Custody:
+    """The ledger's writer, as long as its files are where they were. What must not be done twice a witness knows of."""
+
+    def __init__(self, writer: Writer, files: WatchedFiles, witness: Witness) -> None:
+        self.writer = writer
+        self._files = files
+        self._witness = witness
+
+    @classmethod
+    @contextmanager
+    def taken(
+        cls, connection: Connection, path: Path, station: str, register: Register, patience: float
+    ) -> Iterator[Self]:
+        """For the block. Behind the gate, and with the ledger's tables up to date. The writer tries for `patience` seconds."""
+        with sqlite.translated(path), connection.begin():
+            found = incarnations.standing(connection)
+            if found is None:
+                found = incarnations.adopt(connection, Place.of(path))
+                mark = found.mark
+            else:
+                mark = incarnations.advance(connection)
+        record = Record(found.ledger, station, os.path.realpath(path), mark)
+        witness = Witness.begun(register, record)
+        failure: LineFault | None = None
+        try:
+            with Writer.running(connection, path, patience) as writer:
+                try:
+                    yield cls(writer, WatchedFiles(path), witness)
+                finally:
+                    failure = writer.failure
+        finally:
+            if failure is None:  # else the next daemon examines the ledger
+                _close(connection, witness)
+
+    @property
+    def lost(self) -> LineFault | None:
+        """What has become of the files, if they are not where they were."""
+        try:
+            self._files.check()
+        except LineFault as fault:
+            return fault
+        return None
+
+    async def check(self) -> None:
+        """Raises the `LineFault` that keeps the ledger from giving anything out."""
+        self._files.check()
+        await asyncio.to_thread(self._witness.catch_up)
+
+    async def do(self, work: Work[T]) -> T:
+        """`Writer.do`, if the ledger's files are where they were; raises `LedgerLost`."""
+        return await self.writer.do(partial(self._looked_after, work))
+
+    async def do_once(self, work: Work[T]) -> T:
+        """The same for what must never be done twice: the witness knows of it before the caller does."""
+
+        def counted(connection: Connection) -> tuple[T, Mark]:
+            return self._looked_after(work, connection), incarnations.advance(connection)
+
+        result, mark = await self.writer.do(counted)
+        await asyncio.to_thread(self._witness.see, mark)  # it waits for the disk
+        return result
+
+    async def do_anyhow(self, work: Work[T]) -> T:
+        """`Writer.do`, wherever the files are: for an attempt's beginning and its verdict, which a slot cannot do without."""
+        return await self.writer.do(work)
+
+    def _looked_after(self, work: Work[T], connection: Connection) -> T:
+        self._files.check()
+        return work(connection)
+
+
+def _close(connection: Connection, witness: Witness) -> None:
+    try:
+        with connection.begin():
+            mark = incarnations.advance(connection, in_order=True)
+        witness.see(mark)
+    except (SQLAlchemyError, LineFault) as exc:  # nobody is left who could act on it, and the next daemon will
+        log.error("ledger.left_open", reason=str(exc))  # noqa: TRY400  a traceback says nothing more

@@ -1,0 +1,154 @@
+"""What this machine remembers of its ledgers, outside their folders: so that one which is older, or gone, is noticed."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Self, TypeVar
+
+from pydantic import TypeAdapter
+
+from station.adapters.ledger import durable
+from station.faults.line import LedgerUnavailable
+
+T = TypeVar("T")
+
+_OF_THE_MACHINE = Path("/var/lib")
+
+
+def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """This user's folder for state where the environment names one; else the machine's, where this account may write there."""
+    if named := environment.get("XDG_STATE_HOME"):
+        return Path(named) / "matter-station"
+    machine = _OF_THE_MACHINE / "matter-station"
+    if os.access(machine if machine.exists() else _OF_THE_MACHINE, os.W_OK):
+        return machine
+    return Path.home() / ".local" / "state" / "matter-station"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a ledger had come. `identities` counts those that it had given out, `skipped` the serial numbers that it never will."""
+
+    incarnation: int
+    tick: int
+    identities: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of one ledger; `path` is None when another took its place."""
+
+    ledger: str
+    station: str
+    path: str | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """The last backup of one ledger: when, where to, and how many identities are in it."""
+
+    at: str
+    path: str
+    identities: int
+
+
+_RECORD, _BACKUP = TypeAdapter(Record), TypeAdapter(Backup)
+
+
+class Register:
+    """The records of this machine, a file each. Every method raises `LedgerUnavailable` where it cannot read or write."""
+
+    def __init__(self, folder: Path, remembered: tuple[Record, ...] | None = None) -> None:
+        self._folder = folder / "ledgers"
+        self._remembered = remembered
+
+    def __str__(self) -> str:
+        return str(self._folder)
+
+    def as_of_now(self) -> "Register":
+        """For comparing with a ledger that is read after it while a daemon goes on: it may be behind that one, but not ahead."""
+        return Register(self._folder.parent, tuple(self._records()))
+
+    def of(self, ledger: str) -> Record | None:
+        return next((record for record in self._records() if record.ledger == ledger), None)
+
+    def at(self, path: Path) -> Record | None:
+        """The ledger that lies at this path, or should."""
+        wanted = os.path.realpath(path)
+        return next((record for record in self._records() if record.path == wanted), None)
+
+    def of_station(self, station: str) -> Record | None:
+        return next((record for record in self._records() if record.station == station and record.path), None)
+
+    def write(self, record: Record) -> None:
+        """Durably."""
+        self._keep(f"{record.ledger}.json", record)
+
+    def last_backup(self, ledger: str) -> Backup | None:
+        file = self._folder / f"{ledger}.backup"
+        return _read(file, _BACKUP) if file.exists() else None
+
+    def backed_up(self, ledger: str, backup: Backup) -> None:
+        self._keep(f"{ledger}.backup", backup)
+
+    def _records(self) -> Iterator[Record]:
+        if self._remembered is not None:
+            yield from self._remembered
+            return
+        for file in sorted(self._folder.glob("*.json")):
+            yield _read(file, _RECORD)
+
+    def _keep(self, name: str, what: Record | Backup) -> None:
+        file = self._folder / name
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            durable.write(file, (json.dumps(asdict(what)) + "\n").encode())
+        except OSError as exc:
+            raise LedgerUnavailable(
+                f"{file}: {exc.strerror}: what is known of a ledger must outlive its folder; give the daemon's account this"
+                " place, or set another as [station] witness"
+            ) from exc
+
+
+def _read(file: Path, kind: TypeAdapter[T]) -> T:
+    try:
+        return kind.validate_json(file.read_bytes())
+    except OSError as exc:
+        raise LedgerUnavailable(f"{file}: {exc.strerror}") from exc
+    except ValueError as exc:  # it is written whole
+        raise LedgerUnavailable(f"{file} is not what the station wrote there: remove it") from exc
+
+
+class Witness:
+    """Writes down, outside the ledger, how far it has come. May be used by several threads."""
+
+    def __init__(self, register: Register, record: Record) -> None:
+        self._register = register
+        self._record = record
+        self._written: Mark | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def begun(cls, register: Register, record: Record) -> Self:
+        """A witness who has written down the first record already."""
+        witness = cls(register, record)
+        witness.see(record.mark)
+        return witness
+
+    def see(self, mark: Mark) -> None:
+        """Returns when this mark, or a later one, is on the disk. Call it when what is marked is on the disk itself."""
+        with self._lock:
+            if mark.tick > self._record.mark.tick:
+                self._record = replace(self._record, mark=mark)
+            if self._written is None or self._written.tick < self._record.mark.tick:
+                self._register.write(self._record)
+                self._written = self._record.mark
+
+    def catch_up(self) -> None:
+        """Writes down what could not be written before."""
+        self.see(self._record.mark)

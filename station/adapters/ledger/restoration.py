@@ -1,0 +1,104 @@
+"""A ledger that was put back, moved or lost becomes a new incarnation, which gives out no serial number of the old one."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from station.adapters.ledger import incarnations, pairing, soundness, sqlite
+from station.adapters.ledger.custody import differences
+from station.adapters.ledger.place import Place
+from station.adapters.ledger.register import Mark, Record, Register
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is at the ledger's place, before anything is changed.
+
+    `identities` is None where there is no ledger; `least` is how many serial numbers must be skipped at least.
+    """
+
+    identities: int | None
+    reasons: tuple[str, ...]
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restoration has made; `lots` are the next serial numbers of the known lots, counted from 1."""
+
+    incarnation: int
+    lots: Mapping[str, int]
+    skipped: int
+
+
+def examine(path: Path, register: Register) -> Finding:
+    """Changes nothing; raises `LedgerUnavailable`, also while a daemon holds the ledger, and `LedgerDamaged`."""
+    if not path.exists():
+        return _nothing_found(path, register)
+    with sqlite.held(path):
+        pass
+    with sqlite.reading(path) as connection:
+        soundness.check(connection, path)
+        with connection.begin():
+            if not incarnations.has_tables(connection):
+                return _nothing_found(path, register)
+            return _found(connection, path, register)
+
+
+def restore(path: Path, station: str | None, register: Register, *, skip: int, new_key: bool) -> Restored:
+    """Opens the ledger wherever it lies, as a new incarnation; raises `ValueError` where `skip` is too small.
+
+    Where there is no ledger it makes an empty one. The key stays, so that no pair of passcode and discriminator comes again;
+    `new_key` makes one in the place of a key that is lost. Without a `station` the ledger stays that station's that it was.
+    """
+    finding = examine(path, register)
+    if skip < finding.least:
+        raise ValueError(f"at least {finding.least} serial numbers must be skipped")
+    with sqlite.writing(path) as connection, sqlite.translated(path):
+        with connection.begin():
+            found = incarnations.standing(connection)
+            none_given_out = incarnations.given_out(connection) == 0
+        if new_key:
+            pairing.renew(path, connection)
+        pairing.PairingKey.beside(path, connection, make=none_given_out)
+        known = [record for record in (register.at(path), register.of(found.ledger) if found else None) if record]
+        with connection.begin():
+            marks = [record.mark for record in known] + ([found.mark] if found else [])
+            mark = Mark(
+                incarnation=max((each.incarnation for each in marks), default=0) + 1,
+                tick=max((each.tick for each in marks), default=0) + 1,
+                identities=incarnations.given_out(connection),
+                skipped=max((each.skipped for each in marks), default=0) + skip,
+            )
+            lots = incarnations.skip(connection, skip)
+            ledger = found.ledger if found else secrets.token_hex(16)
+            incarnations.begin(connection, ledger, mark, Place.of(path))
+            mark = incarnations.advance(connection, in_order=True)
+        for record in known:
+            if record.ledger != ledger:
+                register.write(Record(record.ledger, record.station, None, record.mark))
+        station = station or next((record.station for record in known), "")
+        register.write(Record(ledger, station, os.path.realpath(path), mark))
+    return Restored(mark.incarnation, {lot: index + 1 for lot, index in lots.items()}, mark.skipped)
+
+
+def _nothing_found(path: Path, register: Register) -> Finding:
+    known = register.at(path)
+    return Finding(None, (), known.mark.identities + known.mark.skipped if known else 0)
+
+
+def _found(connection: Connection, path: Path, register: Register) -> Finding:
+    found = incarnations.standing(connection)
+    identities = incarnations.given_out(connection)
+    reasons = tuple(differences(path, found, register))
+    known = register.at(path) or (register.of(found.ledger) if found else None)
+    if known is None:
+        return Finding(identities, reasons, 1 if reasons else 0)
+    skipped = found.mark.skipped if found else 0
+    missing = known.mark.identities + known.mark.skipped - identities - skipped
+    whole = found is not None and found.ledger == known.ledger and found.mark == known.mark
+    return Finding(identities, reasons, max(missing, 0 if whole or not reasons else 1))

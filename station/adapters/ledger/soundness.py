@@ -1,0 +1,40 @@
+"""Whether the ledger's file is whole, as SQLite judges it."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+
+from station.faults.line import LedgerDamaged
+
+
+def check(connection: Connection, path: Path, *, full: bool = False) -> None:
+    """Reads the whole file; raises `LedgerDamaged`. `full` also holds every index against its table, which takes longer."""
+    question = "integrity_check" if full else "quick_check"
+    try:
+        with connection.begin():
+            first = connection.exec_driver_sql(f"PRAGMA {question}(1)").scalar_one()
+            strays = connection.exec_driver_sql("PRAGMA foreign_key_check").first() if full else None
+    except DBAPIError as exc:
+        if is_damage(exc):
+            raise LedgerDamaged(str(path), str(exc.orig)) from exc
+        raise
+    if first != "ok":
+        raise LedgerDamaged(str(path), " ".join(str(first).split()))
+    if strays is not None:
+        raise LedgerDamaged(str(path), f"a row of {strays[0]} belongs to none of {strays[2]}")
+
+
+def is_databases_own(exc: Exception) -> bool:
+    """Whether the database itself is in trouble, such as a full disk or a damaged page: it is everybody's, not the statement's.
+
+    A damaged page is SQLAlchemy's `DatabaseError` itself; broken constraints and wrong statements are classes under it.
+    """
+    return isinstance(exc, OperationalError) or type(exc) is DatabaseError
+
+
+def is_damage(exc: DBAPIError) -> bool:
+    """Whether SQLite found the file malformed (sqlite.org/rescode.html#corrupt; the low byte is the primary code)."""
+    code = getattr(exc.orig, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT

@@ -1,0 +1,103 @@
+"""A ledger whose file is damaged: nothing is given out, and it is the ledger's fault, never ours or a board's."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger import Ledger
+from station.domain.attempt import Voided
+from station.faults import LineFault
+from tests.cli.commands import station
+from tests.ledger.bench import Secrets, begun, execute, passed, recognised, rows
+from tests.ledger.test_place import refused
+
+
+async def filled(path: Path) -> None:
+    """A ledger of some pages a table, closed in order."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        for board in range(1, 30):
+            await passed(await begun(ledger, Secrets((board,))), board, dac_serial_number=f"{board:02X}")
+
+
+def spoil(path: Path, table: str) -> Callable[[], None]:
+    """Overwrites the root page of a table, as a bad sector would. Returns what puts it back."""
+    (root,) = rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = ?", table)
+    (size,) = rows(path, "PRAGMA page_size")
+    length = int(str(size[0]))
+    offset = (int(str(root[0])) - 1) * length
+    with path.open("rb") as file:
+        good = os.pread(file.fileno(), length, offset)
+
+    def put(content: bytes) -> None:
+        with path.open("r+b") as file:
+            os.pwrite(file.fileno(), content, offset)
+
+    put(b"\xa5" * length)
+    return partial(put, good)
+
+
+TABLES = ["identity", "event", "onboarding_secret"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_an_unclean_end_is_followed_by_a_look_at_the_whole_file(path: Path, table: str) -> None:
+    """After a power cut a disk may have lost more than it said."""
+    await filled(path)
+    execute(path, "UPDATE ledger SET in_order = 0")
+    spoil(path, table)
+    with pytest.raises(LineFault) as damaged:
+        async with Ledger.open(path, station="line-1"):
+            pass
+    assert damaged.value.code == "ledger.damaged"
+    assert str(path) in str(damaged.value)
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_a_damaged_page_is_the_ledgers_fault(path: Path, table: str) -> None:
+    """SQLite says "malformed" in a class of its own, which was taken for our bug. After it nothing is written any more."""
+    await filled(path)
+    spoil(path, table)
+    with pytest.raises(LineFault, match="malformed"):
+        async with Ledger.open(path, station="line-1") as ledger:
+            journal = await begun(ledger, Secrets((99,)))
+            await recognised(journal, board=1)
+            await journal.finish(Voided("station.stopped"))
+    await refused(path, match="malformed|damaged")
+
+
+async def test_check_finds_a_damaged_page(path: Path) -> None:
+    """Also while the daemon runs; and says so by its exit code."""
+    await filled(path)
+    async with Ledger.open(path, station="line-1"):
+        assert station("ledger", "check", "--ledger", path).exit_code == 0
+    spoil(path, "event")
+    checked = await asyncio.to_thread(station, "ledger", "check", "--ledger", path)
+    assert checked.exit_code == 1
+    assert "damaged" in checked.output
+
+
+async def test_a_full_check_finds_an_index_that_lost_a_row(path: Path) -> None:
+    """The quick one does not hold indexes against their tables."""
+    await filled(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'ix_attempt_uid')"
+            " WHERE name = 'ix_pki_request_uid'"
+        )
+    assert station("ledger", "check", "--full", "--ledger", path).exit_code == 1
+
+
+async def test_a_damaged_ledger_is_not_backed_up(path: Path, tmp_path: Path) -> None:
+    """A copy that cannot be put back must not look like one that can."""
+    await filled(path)
+    spoil(path, "event")
+    with pytest.raises(LineFault, match="damaged"):
+        station("ledger", "backup", tmp_path / "copy.sqlite", "--ledger", path)
+    assert not list(tmp_path.glob("copy*"))

@@ -1,0 +1,127 @@
+"""A line whose ledger is taken away, put back, damaged, or not alone: no identity comes twice, and no board passes on it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from station.cli.demo_line import DemoFailed, DemoLine
+from tests.ledger.test_damage import spoil
+from tests.line.standing_line import Standing
+from tests.line.station_demo import ROOT, SHORT_DEADLINES
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
+    for name, value in SHORT_DEADLINES.items():
+        monkeypatch.setenv(name, value)
+    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.0, None) as line:
+        yield Standing(line)
+
+
+def passed(standing: Standing, number: int) -> str:
+    """The serial number of a fresh board that passes in this slot; it is pulled afterwards."""
+    slot = standing.next_board(number)
+    assert slot.state == "pass", slot
+    standing.wait(number, lambda slot: slot.state == "empty")
+    told = standing.station("units", "export", "--format", "jsonl")
+    return str(json.loads(told.splitlines()[-1])["serial_number"])
+
+
+def stop(standing: Standing) -> None:
+    daemon = standing.line.processes["daemon"]
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(30) == 0
+
+
+def refused(config: Path) -> str:
+    """What `station run` says on standard error, when it may not open the line."""
+    command = [sys.executable, "-m", "station", "run", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    assert done.returncode == 3, done
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def test_a_line_pauses_while_its_ledger_is_away(standing: Standing) -> None:
+    """A board that comes meanwhile waits without an identity; when the file is back it passes."""
+    passed(standing, 1)
+    ledger = standing.line.folder / "ledger.sqlite"
+    ledger.rename(standing.line.folder / "away")
+    standing.until(lambda: standing.line.status().line.fault == "ledger.lost")
+    assert standing.line.status().ledger.state == "lost"
+    assert str(ledger) in str(standing.line.status().line.reason)
+    standing.bench("plug", "1", "--new")
+    standing.wait(1, lambda slot: slot.probe is not None)
+    assert standing.slot(1).attempt is None
+    (standing.line.folder / "away").rename(ledger)
+    assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"
+
+
+def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Standing) -> None:
+    """Its attempt is void, and the line is paused; at the next start the ledger is missed."""
+    (standing.line.folder / "ledger.sqlite").unlink()
+    standing.bench("plug", "1", "--new")
+    standing.until(lambda: standing.line.status().line.fault == "ledger.lost")
+    assert standing.slot(1).verdict in {None, "void"}
+    stop(standing)
+    assert "there is no ledger, or an empty one" in refused(standing.line.folder / "line.toml")
+
+
+def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(standing: Standing) -> None:
+    """Then the next board's serial number is behind those that were given out."""
+    config, ledger = standing.line.folder / "line.toml", standing.line.folder / "ledger.sqlite"
+    standing.station("ledger", "backup", str(standing.line.folder / "copy.sqlite"))
+    serials = [passed(standing, 1), passed(standing, 2)]
+    stop(standing)
+    shutil.copyfile(standing.line.folder / "copy.sqlite", ledger)
+    said = refused(config)
+    assert "not the one that this station left" in said  # LedgerMoved
+    assert "station ledger restored --skip N" in said
+    standing.station("ledger", "restored", "--skip", "7")
+    standing.line.start_daemon()
+    serials.append(passed(standing, 1))
+    assert [int(serial[-4:]) for serial in serials] == [1, 2, 8]
+
+
+def test_a_second_station_at_the_same_hub_is_refused(standing: Standing) -> None:
+    """With a state folder of its own it would provision passed boards again."""
+    config = standing.line.folder / "second.toml"
+    text = (standing.line.folder / "line.toml").read_text()
+    (standing.line.folder / "second").mkdir()
+    config.write_text(text.replace('state = "."', 'state = "second"').replace('"demo-line"', '"second"'))
+    pid = standing.line.processes["daemon"].pid
+    said = refused(config)
+    assert "Another station on this machine works at this slot" in said
+    assert f"process {pid}" in said
+    passed(standing, 1)
+
+
+def ended_or_paused(standing: Standing) -> bool:
+    try:
+        return (standing.line.status().line.fault or "").startswith("ledger.")
+    except DemoFailed:
+        return standing.line.processes["daemon"].poll() is not None
+
+
+@pytest.mark.parametrize("table", ["event", "certificate"])  # not yet read by then
+def test_no_board_passes_on_a_damaged_ledger(standing: Standing, table: str) -> None:
+    """It is the ledger's fault, not the station's bug."""
+    passed(standing, 1)
+    stop(standing)
+    standing.line.start_daemon()
+    spoil(standing.line.folder / "ledger.sqlite", table)
+    standing.bench("plug", "1", "--new")
+    standing.until(lambda: ended_or_paused(standing))
+    log = (standing.line.folder / "logs" / "station.jsonl").read_text()
+    assert "station.bug" not in log
+    verdicts = [json.loads(line) for line in log.splitlines() if '"attempt.finished"' in line]
+    assert [line["verdict"] for line in verdicts].count("pass") == 1
