@@ -141,11 +141,12 @@ def test_a_ledger_that_is_held_at_the_start_is_refused(standing: Standing) -> No
 
 def test_a_ledger_that_cannot_mend_ends_the_daemon_in_order(standing: Standing) -> None:
     """Exit 3 and one sentence; the log tells of every attempt that was cut off, and nothing was shown that is not durable."""
-    put_back = spoil(ledger(standing), "certificate")  # first read when the PKI is to be asked
+    restarted(standing)
+    put_back = spoil(ledger(standing), "certificate")  # a daemon that has just started has not read it yet
     standing.bench("plug", "1")
     assert standing.line.processes["daemon"].wait(60) == 3
     (sentence,) = output(standing).splitlines()
-    assert f"{ledger(standing)}: database disk image is malformed" in sentence
+    assert f"file {ledger(standing)}, reason database disk image is malformed" in sentence
     last = [(line["event"], line.get("slot"), line.get("fault")) for line in log(standing)][-2:]
     assert last == [("attempt.abandoned", "1", "ledger.damaged"), ("station.failed", None, "ledger.damaged")]
     assert not (standing.line.folder / "station.sock").exists()
@@ -173,10 +174,17 @@ def test_a_full_disk_pauses_the_line_until_there_is_room(
         assert standing.line.processes["daemon"].wait(30) == 0
 
 
+def restarted(standing: Standing) -> None:
+    standing.line.processes["daemon"].send_signal(signal.SIGTERM)
+    assert standing.line.processes["daemon"].wait(30) == 0
+    standing.line.start_daemon()
+
+
 def moved(standing: Standing, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts the daemon again with another state folder."""
+    """Starts a daemon of another name with another state folder."""
     standing.line.processes["daemon"].send_signal(signal.SIGTERM)
     standing.line.processes["daemon"].wait(30)
+    monkeypatch.setenv("STATION__STATION__NAME", "demo-line-2")
     monkeypatch.setenv("STATION__STATION__STATE", str(state))
     socket = standing.line.folder / "station.sock"
     socket.unlink(missing_ok=True)

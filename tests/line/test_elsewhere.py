@@ -40,7 +40,8 @@ class Other:
         self.state = first.line.folder / "other-state"
         self.config = first.line.folder / "other.toml"
         self.state.mkdir()
-        text = (first.line.folder / "line.toml").read_text().replace('state = "."', 'state = "other-state"')
+        text = (first.line.folder / "line.toml").read_text()
+        text = text.replace('state = "."', 'state = "other-state"').replace('"demo-line"', '"other-line"')
         head, _, rest = text.partition("\n")
         self.config.write_text(text if recipe is None else f"recipe = {json.dumps(str(recipe))}\n{rest}")
         assert head.startswith("recipe = ")
