@@ -10,7 +10,7 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 BENCH_ARGS :=
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast fuzz fuzz-readers fuzz-agent firmware compilers clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast soak fuzz fuzz-readers fuzz-agent firmware compilers clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -45,6 +45,11 @@ contracts: $(READY)
 
 fast: $(READY)
 	$(BIN)/python -X dev -m pytest -m "not line and not commissioning" -n 2 --dist worksteal
+
+# A thousand boards at sixteen slots, calm and then pulled at random moments; five minutes.
+soak: $(READY)
+	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16
+	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5
 
 fuzz: fuzz-readers fuzz-agent
 
