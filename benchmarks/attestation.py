@@ -6,12 +6,12 @@ from pathlib import Path
 
 from benchmarks.line_runs import ROOT
 from benchmarks.recording import RunUnusable
-from station import recipe_files
-from station.cli.demo_line import DemoFailed, DemoLine
-from station.cli.demo_report import LOOK_EVERY
-from station.matter import factory_data
-from station.matter.attestation import Attestation, check_attestation
-from station.matter.factory_data import Tag
+from station.cli.demo.line import DemoFailed, DemoLine
+from station.cli.demo.report import LOOK_EVERY
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import Tag
+from station.matter.certificates.attestation import Attestation, check_attestation
+from station.recipe.files import recipe_file
 
 MADE_WITHIN = 60.0
 ROUNDS, CHECKS = 5, 100
@@ -38,13 +38,13 @@ def _wait_for_the_pass(line: DemoLine) -> None:
 
 
 def _checked(line: Path) -> list[float]:
-    recipe = recipe_files.load(
+    recipe = recipe_file.load(
         ROOT / "config" / "recipes" / "lighting.toml", line / "pki" / "pai.pem", line / "pki" / "paa.pem"
     )
     commissioner = recipe.commissioner
     if commissioner is None or commissioner.product is None:
         raise RunUnusable("the demonstration's recipe does not say what a commissioner would")
-    records = factory_data.decode(next((line / "boards").glob("*/qspi.bin")).read_bytes()).records
+    records = flat_tlv.decode(next((line / "boards").glob("*/qspi.bin")).read_bytes()).records
     shown = Attestation(
         records[Tag.DEVICE_ATTESTATION_CERTIFICATE],
         records[Tag.PAI_CERTIFICATE],

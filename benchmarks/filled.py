@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.rates import Units
-from station.adapters import logs
 from station.adapters.ledger import Ledger, tables
+from station.adapters.system import logs
 from station.domain.attempt import Voided
 
 WAVE = 64

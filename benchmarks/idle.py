@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks import processes
 from benchmarks.recording import RunUnusable
-from station.cli.demo_line import DemoFailed, DemoLine
-from station.cli.demo_report import LOOK_EVERY
+from station.cli.demo.line import DemoFailed, DemoLine
+from station.cli.demo.report import LOOK_EVERY
 
 SETTLED_WITHIN = 60.0
 SECONDS = 5.0

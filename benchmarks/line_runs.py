@@ -13,9 +13,9 @@ from benchmarks.bound import Sizes
 from benchmarks.processes import Watch
 from benchmarks.recording import REPORT, Recording, RunUnusable, Usage, moments
 from benchmarks.results import LINES
-from station import recipe_files
-from station.matter import factory_data
-from station.matter.factory_data import FactoryData, Tag
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import FactoryData, Tag
+from station.recipe.files import recipe_file
 
 ROOT = Path(__file__).resolve().parents[1]
 STOPPED_WITHIN = 60.0
@@ -80,14 +80,14 @@ def _usage(watches: Mapping[str, Watch], start: float, end: float) -> dict[str, 
 
 def sizes_of(line: Path) -> Sizes:
     """The bytes that the run wrote: the recipe's images, and factory data before the board added its certificates."""
-    recipe = recipe_files.load(
+    recipe = recipe_file.load(
         ROOT / "config" / "recipes" / "lighting.toml", line / "pki" / "pai.pem", line / "pki" / "paa.pem"
     )
     flash = next((line / "boards").glob("*/qspi.bin")).read_bytes()
-    found = factory_data.decode(flash).records
+    found = flat_tlv.decode(flash).records
     written = FactoryData({tag: value for tag, value in found.items() if tag not in ADDED_BY_THE_BOARD})
     return Sizes(
         application=recipe.operational_image.region.size,
         provisioner=recipe.provisioning_image.region.size,
-        factory_data=len(factory_data.encode(written)),
+        factory_data=len(flat_tlv.encode(written)),
     )

@@ -13,10 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from station.adapters import logs
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.journal import AttemptJournal
-from station.adapters.verifiers import VerifierPool
+from station.adapters.system import logs
+from station.adapters.system.verifiers import VerifierPool
 from station.domain.attempt import (
     Confirmed,
     CoprocessorReady,
@@ -34,12 +34,13 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Lot, OnboardingSecrets
 from station.domain.product import Image, KeyStorage, Trust, TrustAnchors, Verify
 from station.domain.target import UID, Target
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import FactoryData, Tag
 from station.link import frames, messages
 from station.link.messages import Question
-from station.matter import factory_data, spake2p
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.passcode import Discriminator, Passcode
-from station.recipe import Recipe
+from station.matter.onboarding import spake2p
+from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.recipe.recipe import Recipe
 
 ITERATIONS = 1000  # of the demonstration's recipe
 ATTEMPTS_ALONE = 20
@@ -188,8 +189,8 @@ def verifier_rate() -> float:
 def factory_data_rates() -> tuple[float, float]:
     """Encodings and decodings a second of a provisioned unit's factory data."""
     data = _factory_data()
-    block = factory_data.encode(data)
-    return _a_second(lambda: factory_data.encode(data)), _a_second(lambda: factory_data.decode(block))
+    block = flat_tlv.encode(data)
+    return _a_second(lambda: flat_tlv.encode(data)), _a_second(lambda: flat_tlv.decode(block))
 
 
 def frame_rates() -> tuple[float, float]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from benchmarks.filled import filled
 from benchmarks.rates import Units
 from benchmarks.recording import RunUnusable
-from station.adapters import logs
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.system import logs
 
 ATTEMPTS = 10
 FIRST_SERIAL_NUMBER = "SN00000001"

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from station.cli.units import COLUMNS
+from station.cli.ledger.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from tests.fault_catalogue import catalogue, kind_of
 from tests.programmer.page import PAGE, page

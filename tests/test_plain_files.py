@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from station import plain_files, trust_files
 from station.adapters.pki import tls
-from station.config import read_toml
+from station.config import plain_files
+from station.config.line import read_toml
+from station.config.problems import ConfigurationInvalid
 from station.faults.line import PKIFileUnusable, TrustUnreadable
-from station.problems import ConfigurationInvalid
+from station.recipe.files import trust_folder
 
 SIZE = 100
 
@@ -112,4 +113,4 @@ def test_a_trust_store_with_what_is_no_file_is_told(odd: Path) -> None:
         Path(name).mkdir()
     odd.rename(Path("paa") / odd)
     with pytest.raises(TrustUnreadable, match=r"odd\.pem: is not a regular file"):
-        trust_files.load(Path())
+        trust_folder.load(Path())

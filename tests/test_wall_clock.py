@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from station.faults.line import ClockContradicted
-from station.wall_clock import WallClock
+from station.line.wall_clock import WallClock
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 

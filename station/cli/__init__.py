@@ -6,25 +6,14 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from station.cli import (
-    attestation,
-    board,
-    cd,
-    certificate,
-    csr,
-    demo,
-    factory_data,
-    ledger,
-    onboarding,
-    ports,
-    run,
-    slots,
-    spake2p,
-    status,
-    units,
-)
+from station.adapters.system.shown import shown
 from station.cli.consoles import say
-from station.control import CommandRefused, DaemonAbsent
+from station.cli.demo import command
+from station.cli.judge import attestation, board, cd, certificate, csr, factory_data, onboarding, spake2p
+from station.cli.ledger import file, units
+from station.cli.line import ports, run, slots, status
+from station.config.problems import ConfigurationInvalid
+from station.daemon.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
 from station.faults.line import (
     LedgerDamaged,
@@ -35,8 +24,6 @@ from station.faults.line import (
     SecretFilesUnavailable,
     SlotTaken,
 )
-from station.problems import ConfigurationInvalid
-from station.shown import shown
 
 DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
 MISSING = (
@@ -55,14 +42,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
+app.command("demo")(command.demo)
 app.command("ports")(ports.ports)
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.add_typer(slots.app, name="slots")
 app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")
-app.add_typer(ledger.app, name="ledger")
+app.add_typer(file.app, name="ledger")
 app.add_typer(attestation.app, name="attestation")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(csr.app, name="csr")

@@ -12,7 +12,7 @@ from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod
 from rich.style import Style
 from rich.text import Text
 
-from station.shown import shown
+from station.adapters.system.shown import shown
 
 COLOURS = {
     "empty": "dim",

@@ -11,15 +11,16 @@ from typing import NoReturn
 
 import uvloop
 
-from station import plain_files, trust_files
-from station.adapters import logs, orphans, partner_script
 from station.adapters.hotplug import links
-from station.batch import Batch, Outcome, slot_name
+from station.adapters.partner import script
+from station.adapters.system import logs, orphans
 from station.cli.consoles import say
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
-from station.commissioner import Commissioner
-from station.config import locks_beside
+from station.config import plain_files
+from station.config.line import locks_beside
+from station.factory_data import flat_tlv, sources
+from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault
 from station.faults.line import (
     ClockContradicted,
@@ -31,16 +32,17 @@ from station.faults.line import (
     SecretFilesUnavailable,
     SlotTaken,
 )
-from station.laboratory import Laboratory
-from station.matter import factory_data
-from station.matter.factory_data import FactoryData, Tag
-from station.ports import BoardArrived
-from station.recipe import Recipe
-from station.st import arguments, installation, sources
-from station.st.arguments import Typed, UsageInvalid
-from station.st.installation import InstallationMissing
-from station.st.plan import IdentityRule, Plan, plan
-from station.st.work import check_block, laboratory, recipe
+from station.gen_factory_data import arguments, installation
+from station.gen_factory_data.arguments import Typed, UsageInvalid
+from station.gen_factory_data.batch import Batch, Outcome, slot_name
+from station.gen_factory_data.installation import InstallationMissing
+from station.gen_factory_data.plan import IdentityRule, Plan, plan
+from station.gen_factory_data.work import check_block, laboratory, recipe
+from station.interfaces import BoardArrived
+from station.recipe.commissioner import Commissioner
+from station.recipe.files import trust_folder
+from station.recipe.laboratory import Laboratory
+from station.recipe.recipe import Recipe
 
 DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 MISSING = (
@@ -117,7 +119,7 @@ def _source(planned: Plan, *, verbose: bool) -> sources.Source:
 
 def _commissioner(folder: Path | None) -> Commissioner:
     try:
-        return Commissioner(trust_files.load(folder or trust_files.SHIPPED))
+        return Commissioner(trust_folder.load(folder or trust_folder.SHIPPED))
     except Fault as exc:
         raise UsageInvalid([str(exc)]) from exc
 
@@ -131,7 +133,7 @@ def _checked(typed: Typed, planned: Plan, data: FactoryData, commissioner: Commi
             return given
         assert planned.script is not None  # a plan for provisioning has one
         with orphans.adopted():
-            entry = asyncio.run(partner_script.check(planned.script, lambda _: None))
+            entry = asyncio.run(script.check(planned.script, lambda _: None))
         _say(f"script: {planned.script}, {entry}")
         return recipe(planned, data, commissioner, typed.script_within)
     except Fault as exc:
@@ -148,7 +150,7 @@ def _written(planned: Plan, data: FactoryData, commissioner: Commissioner) -> in
             _say("The input has no certificates: the block is for a provisioning firmware, not for a finished unit.")
     except Fault as exc:
         raise UsageInvalid([f"{planned.json or planned.binary}: {exc}"]) from exc
-    path, block = planned.block, factory_data.encode(data)
+    path, block = planned.block, flat_tlv.encode(data)
     write_private(path, block)
     _say(f"{path}: {len(data.records)} records, {len(block)} bytes; it holds secrets, readable by you alone")
     return DONE

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from station import config as configuration
+from station.config import line as configuration
 
 DEFAULT_CONFIG = Path("config/line.toml")
 

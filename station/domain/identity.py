@@ -16,8 +16,8 @@ from station.domain.attempt import (
 from station.domain.credentials import Credentials
 from station.domain.serial_number import SerialNumberPattern
 from station.domain.target import UID
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.passcode import Discriminator, Passcode
+from station.factory_data.flat_tlv import FactoryData, Tag
+from station.matter.onboarding.passcode import Discriminator, Passcode
 
 
 class IdentityState(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from station.adapters.board import SerialBoard
+    from station.adapters.board.conversation import SerialBoard
 
 BAUDRATE = 115200
 
@@ -35,8 +35,8 @@ class Unit:
     @asynccontextmanager
     async def board(self, baudrate: int = BAUDRATE) -> AsyncIterator["SerialBoard"]:
         """The conversation over the provisioning link (docs/link-protocol.md), for firmware that speaks it."""
-        from station.adapters.board import Deadlines  # scripts in ST's manner start faster without
-        from station.adapters.board import connected as connect
+        from station.adapters.board.conversation import Deadlines  # scripts in ST's manner start faster without
+        from station.adapters.board.conversation import connected as connect
 
         async with connect(self.tty, baudrate, Deadlines()) as connected:
             yield connected

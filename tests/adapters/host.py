@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from station.ports import BoardArrived
+from station.interfaces import BoardArrived
 
 ST, FTDI = "0483", "0403"
 

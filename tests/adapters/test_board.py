@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from station.adapters import board
-from station.adapters.board import Deadlines, SerialBoard
+from station.adapters.board import conversation
+from station.adapters.board.conversation import Deadlines, SerialBoard
 from station.domain.credentials import Credentials
 from station.faults.slot import TTYLost
 from station.faults.unit import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent
@@ -35,7 +35,7 @@ def deadlines() -> Deadlines:
 
 @pytest.fixture
 async def asker(wire: Wire, deadlines: Deadlines) -> AsyncIterator[SerialBoard]:
-    async with board.connected(wire.path, 115200, deadlines) as connected:
+    async with conversation.connected(wire.path, 115200, deadlines) as connected:
         yield connected
 
 

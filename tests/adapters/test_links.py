@@ -8,7 +8,7 @@ import pytest
 
 from station.adapters.hotplug import links
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
-from station.ports import BoardArrived, BoardLeft
+from station.interfaces import BoardArrived, BoardLeft
 from tests.adapters.host import Host, named, port
 
 PATH = "pci-0000:00:14.0-usb-0:1.1"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from station.adapters import logs
-from station.adapters.log_sinks import QUEUE_SIZE, Sink, end
+from station.adapters.system import logs
+from station.adapters.system.log_sinks import QUEUE_SIZE, Sink, end
 
 LINE = b"x" * 1023 + b"\n"
 HOSTILE = "\x1b[2J[/nope]\x9b1m\u202e\ud800"

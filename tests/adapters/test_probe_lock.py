@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters import probe_lock
+from station.adapters.programmer import probe_lock
 from station.faults.line import SlotTaken
 from station.faults.slot import ProbeBusy
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from station.adapters import partner_script, probe_lock, resources, tty
+from station.adapters.board import tty
 from station.adapters.hotplug import links
-from station.adapters.transcripts import Transcripts
+from station.adapters.partner import script
+from station.adapters.programmer import probe_lock
+from station.adapters.system import resources
+from station.adapters.system.transcripts import Transcripts
 from station.faults.line import ResourcesExhausted
 from station.faults.slot import TTYUnavailable
 from tests.adapters.scarcity import descriptors_left
@@ -68,12 +71,12 @@ async def test_the_lock_of_a_probe_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [0, 3])
 async def test_a_partners_script_says_so(tmp_path: Path, left: int) -> None:
     """It needs a pipe of its own, and a process."""
-    script = tmp_path / "script.py"
-    script.write_text("")
+    path = tmp_path / "script.py"
+    path.write_text("")
     records = list[str]()
     call = "start the partner's script" if left else "open a pipe"
     with descriptors_left(left), pytest.raises(ResourcesExhausted, match=call):
-        await partner_script.check(script, records.append)
+        await script.check(path, records.append)
 
 
 @pytest.mark.parametrize("left", [0, 15, 18])

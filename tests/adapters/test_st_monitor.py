@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from station.adapters import st_monitor
+from station.adapters.board import st_monitor
 from station.faults import UnitFault
 from station.faults.slot import TTYLost
 from station.faults.unit import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters import tty
+from station.adapters.board import tty
 from station.faults.slot import TTYLost, TTYUnavailable
 from tests.adapters.wire import wired
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from station.adapters import tty
+from station.adapters.board import tty
 from station.faults.slot import TTYLost, TTYUnavailable
 from tests.adapters.wire import wired
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from station import control
 from station.adapters.ledger import Ledger
 from station.cli import main
+from station.daemon import control
 from station.domain.attempt import Failed, Phase, UnitIdentified
 from station.faults import Fault
-from station.loop_lag import LoopLagStatus
-from station.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+from station.line.loop_lag import LoopLagStatus
+from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 from tests.fault_catalogue import catalogue
 from tests.ledger.bench import Secrets, begun, recognised, target
 

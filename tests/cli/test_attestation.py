@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from station.matter.rules import Rule
+from station.matter.certificates.rules import Rule
 from tests.cli.commands import answer, station
 from tests.matter.forge import DAC, PAA, PAI
 from tests.matter.forge_declaration import SIGNER, Declaration

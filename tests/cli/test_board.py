@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from station.matter import factory_data
-from station.matter.factory_data import FactoryData, Tag
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import FactoryData, Tag
 from tests.cli.commands import station
 from tests.matter.forge import PAA
 from tests.matter.forge_declaration import SIGNER
@@ -65,7 +65,7 @@ def test_the_page_of_a_good_board(folder: Path) -> None:
 def test_the_page_shows_no_secret(folder: Path, options: tuple[str, ...]) -> None:
     """It may lie on a desk."""
     said = inspect(folder, *options).stdout
-    secrets = [RECORDS[tag] for tag in factory_data.SECRET if tag in RECORDS]
+    secrets = [RECORDS[tag] for tag in flat_tlv.SECRET if tag in RECORDS]
     assert len(secrets) == 5
     assert not [secret for secret in secrets if secret.hex() in said.lower() or secret.decode("latin-1") in said]
     assert "20202021" not in said

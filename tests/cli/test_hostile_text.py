@@ -13,13 +13,14 @@ from rich.table import Table
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from station.cli import app, verdicts
+from station.adapters.system.shown import LONGEST, shown
+from station.cli import app
 from station.cli.consoles import Screen, coloured, styled
-from station.cli.demo_line import DemoLine
-from station.cli.demo_report import Expected, Report, report_table, watch
-from station.cli.status import slot_table
+from station.cli.demo.line import DemoLine
+from station.cli.demo.report import Expected, Report, report_table, watch
+from station.cli.judge import verdicts
+from station.cli.line.status import slot_table
 from station.faults import LONGEST_EVIDENCE
-from station.shown import LONGEST, shown
 from tests.cli.hostile import (
     HOSTILE,
     LONG,

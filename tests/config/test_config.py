@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from station import config
-from station.problems import ConfigurationInvalid
+from station.config import line
+from station.config.problems import ConfigurationInvalid
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,28 +39,28 @@ def file(tmp_path: Path) -> Path:
 
 def mistakes(path: Path) -> list[str]:
     with pytest.raises(ConfigurationInvalid) as invalid:
-        config.load(path, {})
+        line.load(path, {})
     return [f"{problem.place}: {problem.text}" for problem in invalid.value.problems]
 
 
 def test_a_relative_path_is_meant_from_the_files_folder(file: Path) -> None:
     """An absolute one is left alone."""
-    loaded = config.load(file, {})
+    loaded = line.load(file, {})
     assert loaded.programmer.external_loader == file.parent / "loader.stldr"
     assert loaded.programmer.cli == Path("/opt/cli")
 
 
 def test_locks_are_the_machines_and_not_the_state_folders(file: Path) -> None:
     """Two stations at one hub have the same; a bench with a folder of its own is a machine of its own."""
-    assert config.load(file, {}).locks == config.load(file, {"STATION__STATION__STATE": "/elsewhere"}).locks
-    assert not config.load(file, {}).locks.is_relative_to(file.parent)
-    assert config.load(file, {"STATION__HOTPLUG__DIRECTORY": "/bench/dev/serial"}).locks == Path("/bench/dev/locks")
-    assert config.load(file, {"STATION__STATION__LOCKS": "/locks"}).locks == Path("/locks")
+    assert line.load(file, {}).locks == line.load(file, {"STATION__STATION__STATE": "/elsewhere"}).locks
+    assert not line.load(file, {}).locks.is_relative_to(file.parent)
+    assert line.load(file, {"STATION__HOTPLUG__DIRECTORY": "/bench/dev/serial"}).locks == Path("/bench/dev/locks")
+    assert line.load(file, {"STATION__STATION__LOCKS": "/locks"}).locks == Path("/locks")
 
 
 def test_the_environment_overrides(file: Path) -> None:
     """Section and key, in capitals, between double underscores."""
-    loaded = config.load(
+    loaded = line.load(
         file, {"STATION__PKI__URL": "https://other/est", "STATION__BOARD__BOOT_WITHIN": "2.5", "HOME": "/"}
     )
     assert loaded.pki
@@ -96,7 +96,7 @@ def test_a_place_may_be_written_in_either_spelling(file: Path) -> None:
     """udev has two for one port since systemd 255; they are one place."""
     other = '\n[[slot]]\nname = "2"\npath = "pci-0000:00:14.0-usbv2-0:1.{port}"\n'
     file.write_text(GOOD + other.format(port=2))
-    assert [slot.path for slot in config.load(file, {}).slot] == [
+    assert [slot.path for slot in line.load(file, {}).slot] == [
         "pci-0000:00:14.0-usb-0:1.1",
         "pci-0000:00:14.0-usb-0:1.2",
     ]
@@ -120,4 +120,4 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_the_shipped_configuration_is_good() -> None:
     """What the README tells people to copy is not wrong itself."""
-    assert len(config.load(ROOT / "config" / "line.toml", {}).slot) == 2
+    assert len(line.load(ROOT / "config" / "line.toml", {}).slot) == 2

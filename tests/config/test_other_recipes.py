@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from station import laboratory_files, recipe_files
-from station.problems import ConfigurationInvalid
-from station.recipe import Recipe
+from station.config.problems import ConfigurationInvalid
+from station.recipe.files import laboratory_file, recipe_file
+from station.recipe.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "st"
@@ -21,7 +21,7 @@ def loaded(folder: Path, old: str = "[images]", new: str = "[images]") -> Recipe
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     assert old in text
     (folder / "recipe.toml").write_text(text.replace(old, new))
-    return recipe_files.load(folder / "recipe.toml", None, None)
+    return recipe_file.load(folder / "recipe.toml", None, None)
 
 
 def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_key_that_nobody_can_read_must_be_proven(tmp_path: Path, trust: str, a
     (tmp_path / "recipe.toml").write_text(text)
     said = ""
     try:
-        recipe_files.load(tmp_path / "recipe.toml", None, None)
+        recipe_file.load(tmp_path / "recipe.toml", None, None)
     except ConfigurationInvalid as exc:
         said = str(exc)
     assert ("nothing would prove that a board has its key" in said) == refused
@@ -79,17 +79,17 @@ def laboratory(folder: Path, **changes: str) -> Path:
 
 def test_a_laboratorys_data_is_what_every_board_gets(tmp_path: Path) -> None:
     """In front of nothing, if no firmware is named."""
-    work = laboratory_files.load(laboratory(tmp_path))
+    work = laboratory_file.load(laboratory(tmp_path))
     assert (len(work.data.records), work.address, work.firmware) == (17, 0x901C0000, ())
 
 
 def test_binary_will_do(tmp_path: Path) -> None:
     """Records, or a dump; JSON goes over it."""
     laboratory(tmp_path)
-    (tmp_path / "data.bin").write_bytes(laboratory_files.load(tmp_path / "recipe.toml").data_write.content)
+    (tmp_path / "data.bin").write_bytes(laboratory_file.load(tmp_path / "recipe.toml").data_write.content)
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(recipe.read_text().replace('json = "data.json"', 'binary = "data.bin"'))
-    assert len(laboratory_files.load(recipe).data.records) == 17
+    assert len(laboratory_file.load(recipe).data.records) == 17
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_binary_will_do(tmp_path: Path) -> None:
 def test_what_a_commissioner_would_refuse_is_no_recipe(tmp_path: Path, changes: dict[str, str], words: str) -> None:
     """The line does not open, and no secret is told."""
     with pytest.raises(ConfigurationInvalid, match=words) as caught:
-        laboratory_files.load(laboratory(tmp_path, **changes))
+        laboratory_file.load(laboratory(tmp_path, **changes))
     assert "34567890" not in str(caught.value)
 
 
@@ -114,7 +114,7 @@ def test_a_root_that_is_not_trusted_is_no_recipe(tmp_path: Path) -> None:
     recipe = laboratory(tmp_path)
     recipe.write_text('trust_store = "trust"\n' + recipe.read_text())
     with pytest.raises(ConfigurationInvalid, match="there is no PAA"):
-        laboratory_files.load(recipe)
+        laboratory_file.load(recipe)
 
 
 def test_a_laboratorys_boards_may_get_a_wireless_stack(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_a_laboratorys_boards_may_get_a_wireless_stack(tmp_path: Path) -> None:
     recipe = laboratory(tmp_path)
     text = recipe.read_text()
     recipe.write_text(f"{text}{table}0x08094000\n")
-    stack = laboratory_files.load(recipe).wireless_stack
+    stack = laboratory_file.load(recipe).wireless_stack
     assert stack is not None
-    assert [image.name for image in laboratory_files.load(recipe).images] == ["stack.bin"]
+    assert [image.name for image in laboratory_file.load(recipe).images] == ["stack.bin"]
     recipe.write_text(f"{text}{table}0x08094001\n")
     with pytest.raises(ConfigurationInvalid, match="must begin at a page"):
-        laboratory_files.load(recipe)
+        laboratory_file.load(recipe)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from station import recipe_files
+from station.config.problems import ConfigurationInvalid
 from station.domain.coprocessor import Version
 from station.domain.credentials import DEVELOPMENT_KEY
 from station.domain.product import Strings
 from station.domain.target import Region
-from station.problems import ConfigurationInvalid
-from station.recipe import Recipe
+from station.recipe.files import recipe_file
+from station.recipe.recipe import Recipe
 from tests.matter.forge import PAA, PAI
 
 ROOT = Path(__file__).parents[2]
@@ -37,20 +37,20 @@ def spoil(file: Path, old: str, new: str) -> None:
 
 def mistakes(tree: Path) -> list[str]:
     with pytest.raises(ConfigurationInvalid) as invalid:
-        recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+        recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
     return [f"{problem.place}: {problem.text}" for problem in invalid.value.problems]
 
 
 def test_the_shipped_recipe_is_good(tree: Path) -> None:
     """Its images are found, hashed and in their places."""
-    recipe = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    recipe = recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
     assert recipe.operational_image.region == Region(0x08000000, 479_006)
     assert recipe.lot.serial_number(0) == "LT2600000001"
 
 
 def test_what_was_checked_is_what_is_flashed(tree: Path) -> None:
     """Whatever becomes of the file while the line runs."""
-    recipe = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    recipe = recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
     (tree / "firmware_images" / "operational-flash.bin").write_bytes(b"another image")
     content = recipe.operational_image.content
     assert (len(content), hashlib.sha256(content).hexdigest()) == (479_006, recipe.operational_image.sha256)
@@ -145,7 +145,7 @@ def test_a_certificate_of_no_use_in_the_trust_store_is_named_and_left_out(tree: 
     (tree / "trust" / "paa" / "broken.der").write_bytes(b"no certificate")
     recipe = tree / "config" / "recipes" / "lighting.toml"
     recipe.write_text(f'trust_store = "{tree}/trust"\n' + recipe.read_text())
-    commissioner = recipe_files.load(recipe, tree / "pai.pem", tree / "paa.pem").commissioner
+    commissioner = recipe_file.load(recipe, tree / "pai.pem", tree / "paa.pem").commissioner
     assert commissioner is not None
     assert [text.split(":")[0] for text in commissioner.trust.unreadable] == ["broken.der"]
 
@@ -244,13 +244,13 @@ def test_a_lock_sets_the_readout_protection_and_more(tree: Path, level: int, val
     """By the names of the reference manual."""
     with (tree / "config" / "recipes" / "lighting.toml").open("a") as recipe:
         recipe.write(f"\n[lock]\nreadout_protection = {level}\nirreversible = true\noption_bytes = {{ BOR_LEV = 4 }}\n")
-    loaded = recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    loaded = recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
     assert loaded.lock is not None
     assert loaded.lock.option_bytes == {"BOR_LEV": 4, "RDP": value}
 
 
 def loaded(tree: Path) -> Recipe:
-    return recipe_files.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
+    return recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
 
 
 def test_factory_data_is_as_the_tool_of_st_writes_it_unless_the_recipe_says_otherwise(tree: Path) -> None:
@@ -304,7 +304,7 @@ def with_stack(tree: Path, old: str = "", new: str = "") -> None:
 def test_a_wireless_stack_is_read_and_hashed_when_the_line_opens(tree: Path) -> None:
     """With the version that every board must have, and the FUS that it must have at least."""
     with_stack(tree)
-    stack = recipe_files.load(
+    stack = recipe_file.load(
         tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem"
     ).wireless_stack
     assert stack is not None

@@ -14,7 +14,7 @@ from station.domain.attempt import (
     Voided,
 )
 from station.domain.identity import IDENTITY_TRANSITIONS, IdentityState, Lot, OnboardingSecrets, advanced
-from station.matter.passcode import Discriminator, Passcode
+from station.matter.onboarding.passcode import Discriminator, Passcode
 
 RESERVED, ON_BOARD, CERTIFIED, CONFIRMED, PASSED, BURNED, RELEASED = IdentityState
 WRITTEN, CHOSEN = FactoryDataWritten(), CredentialsChosen("c0" * 32, "0A")

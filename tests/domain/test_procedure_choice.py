@@ -6,15 +6,15 @@ import pytest
 
 from station.domain.identity import Confirmation, IdentityState
 from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, Target
-from station.matter import factory_data
-from station.matter.factory_data import Tag
-from station.ports import Recognised
-from station.recipe import Recipe
-from station.slot import procedure_for
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import Tag
+from station.interfaces import Recognised
+from station.line.slot import procedure_for
+from station.recipe.recipe import Recipe
 from tests.domain.test_recipe import IDENTITY, PLAIN, finished
 
 ANSWERS = replace(PLAIN, operational_answers=frozenset({"identity", "proof"}))
-WHOLE = factory_data.encode(finished(PLAIN)).ljust(0x4000, b"\xff")
+WHOLE = flat_tlv.encode(finished(PLAIN)).ljust(0x4000, b"\xff")
 EMPTY = b"\xff" * 0x4000
 OURS = Confirmation(frozenset(image.sha256 for image in PLAIN.images))
 OF_ANOTHER_VERSION = Confirmation(frozenset({"5e" * 32}))

@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from station.commissioner import Commissioner
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
 from station.domain.product import KeyStorage, Strings, TrustAnchors
 from station.domain.target import UID, Target
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import KeyStorageWrong
 from station.faults.unit import (
     CertificateUnfit,
@@ -24,10 +25,10 @@ from station.faults.unit import (
     ReadbackRefused,
     VerifierWrong,
 )
-from station.matter import factory_data, onboarding
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.passcode import Discriminator, Passcode
-from station.recipe import Delivery, Recipe
+from station.matter.onboarding import codes
+from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.recipe.commissioner import Commissioner
+from station.recipe.recipe import Delivery, Recipe
 from tests.ledger.bench import RECIPE
 from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
 from tests.matter.forge_unit import EXAMINATION, RECORDS
@@ -64,7 +65,7 @@ IDENTITY = Identity(
 def written(recipe: Recipe, identity: Identity = IDENTITY) -> dict[Tag, bytes]:
     """What the station writes before there is a certificate."""
     content = recipe.factory_data_write(identity).content
-    return dict(factory_data.decode(content).records)
+    return dict(flat_tlv.decode(content).records)
 
 
 def finished(recipe: Recipe, **changed: bytes) -> FactoryData:
@@ -109,7 +110,7 @@ def test_every_form_of_the_block_is_confirmed(
     """By comparison, by its label and as a whole."""
     recipe = replace(PLAIN, strings=strings, passcode_in_flash=bool(passcode_in_flash), key_storage=key_storage)
     data = finished(recipe)
-    flash = factory_data.encode(data)
+    flash = flat_tlv.encode(data)
     recipe.check_readback(IDENTITY, CREDENTIALS, flash)
     recipe.check_commissionable(IDENTITY, flash, EXAMINATION.at)
 
@@ -117,8 +118,8 @@ def test_every_form_of_the_block_is_confirmed(
 def test_the_label_tells_product_discriminator_and_passcode() -> None:
     """As the recipe and the identity have them."""
     payload = replace(PLAIN, product_id=0x8001).onboarding_payload(IDENTITY)
-    assert onboarding.manual_code(payload) == "34970112332"
-    assert onboarding.qr_code(payload) == "MT:-24J042C00KA0648G00"
+    assert codes.manual_code(payload) == "34970112332"
+    assert codes.qr_code(payload) == "MT:-24J042C00KA0648G00"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_the_label_tells_product_discriminator_and_passcode() -> None:
 def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
     """A commissioner would look for somebody else."""
     with pytest.raises(ReadbackDiffers) as caught:
-        PLAIN.check_commissionable(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
+        PLAIN.check_commissionable(IDENTITY, flat_tlv.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
     assert caught.value.evidence == {"record": name}
 
 
@@ -142,7 +143,7 @@ def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
 def test_a_board_that_would_refuse_the_labels_passcode_is_refused(name: str, value: bytes) -> None:
     """The verifier is recomputed with the salt and iterations that were read back."""
     with pytest.raises(VerifierWrong):
-        PLAIN.check_commissionable(IDENTITY, factory_data.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
+        PLAIN.check_commissionable(IDENTITY, flat_tlv.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
 
 
 def test_a_board_without_verifier_is_refused() -> None:
@@ -150,12 +151,12 @@ def test_a_board_without_verifier_is_refused() -> None:
     records = dict(finished(PLAIN).records)
     del records[Tag.SPAKE2_VERIFIER]
     with pytest.raises(VerifierWrong):
-        PLAIN.check_commissionable(IDENTITY, factory_data.encode(FactoryData(records)), EXAMINATION.at)
+        PLAIN.check_commissionable(IDENTITY, flat_tlv.encode(FactoryData(records)), EXAMINATION.at)
 
 
 def test_a_board_that_a_commissioner_refuses_is_refused() -> None:
     """Here because its certificate is not valid yet."""
-    flash = factory_data.encode(finished(PLAIN))
+    flash = flat_tlv.encode(finished(PLAIN))
     with pytest.raises(ReadbackRefused) as caught:
         PLAIN.check_commissionable(IDENTITY, flash, EXAMINATION.at - timedelta(days=36500))
     assert caught.value.rule == "K6"

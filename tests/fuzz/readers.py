@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+from station.factory_data import flat_tlv, st_json
+from station.factory_data.examination import REQUIRED
+from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault
-from station.matter import certificates, factory_data, factory_data_json, onboarding
-from station.matter.attestation import Attestation, Product, check_attestation
-from station.matter.certification_declaration import CertificationDeclaration
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.pem import PEMInvalid, der_of
-from station.matter.revocation import read_revocation_set
-from station.matter.rules import RuleBroken
-from station.matter.trust import TrustStore
-from station.matter.unit import REQUIRED
+from station.matter.certificates import chain
+from station.matter.certificates.attestation import Attestation, Product, check_attestation
+from station.matter.certificates.certification_declaration import CertificationDeclaration
+from station.matter.certificates.pem import PEMInvalid, der_of
+from station.matter.certificates.revocation import read_revocation_set
+from station.matter.certificates.rules import RuleBroken
+from station.matter.certificates.trust import TrustStore
+from station.matter.onboarding import codes
 from tests.fuzz.mutations import mutated
 from tests.matter.forge import DAC, PAA, PAI, ForgedRequest
 from tests.matter.forge_declaration import Declaration
@@ -51,18 +53,14 @@ def targets() -> Iterator[Target]:
     good = list(_attestations())
     for part in ("dac", "pai", "certification_declaration"):
         yield _attestation_target(part, {getattr(each[0], part): each for each in good})
-    yield Target(
-        "DAC alone", (DAC.der,), lambda _, data: _discard(certificates.read_certificate(certificates.DAC, data))
-    )
-    yield Target(
-        "PAI alone", (PAI.der,), lambda _, data: _discard(certificates.read_certificate(certificates.PAI, data))
-    )
+    yield Target("DAC alone", (DAC.der,), lambda _, data: _discard(chain.read_certificate(chain.DAC, data)))
+    yield Target("PAI alone", (PAI.der,), lambda _, data: _discard(chain.read_certificate(chain.PAI, data)))
     yield Target("PAA", (PAA.der,), _judge_paa)
     yield Target(
         "declaration alone", (Declaration().der,), lambda _, data: _discard(CertificationDeclaration.read(data))
     )
     yield Target("CSR", (ForgedRequest().der,), _judge_csr)
-    yield Target("factory data", (factory_data.encode(unit()), factory_data.encode(_samples_of_st())), _judge_block)
+    yield Target("factory data", (flat_tlv.encode(unit()), flat_tlv.encode(_samples_of_st())), _judge_block)
     yield Target("records", tuple(RECORDS.values()), _judge_record)
     yield Target("QR code", tuple(_codes("chip_qr")), _judge_qr_code)
     yield Target("manual code", tuple(_codes("chip_manual")), _judge_manual_code)
@@ -111,20 +109,18 @@ def _attestation_target(part: str, good: Mapping[bytes, tuple[Attestation, Produ
 
 
 def _judge_paa(seed: bytes, data: bytes) -> None:
-    certificates.read_certificate(certificates.PAA, data)
+    chain.read_certificate(chain.PAA, data)
     _refuse_unless(data == seed, "a root that its own key did not sign")
 
 
 def _judge_csr(seed: bytes, data: bytes) -> None:
-    certificates.check_csr(data)
+    chain.check_csr(data)
     _refuse_unless(data == seed, "a request that its own key did not sign")
 
 
 def _judge_block(_seed: bytes, data: bytes) -> None:
-    found = factory_data.decode(data)
-    _refuse_unless(
-        factory_data.decode(factory_data.encode(found)).records == found.records, "two readings of one block"
-    )
+    found = flat_tlv.decode(data)
+    _refuse_unless(flat_tlv.decode(flat_tlv.encode(found)).records == found.records, "two readings of one block")
     _judge_unit(found)
 
 
@@ -144,7 +140,7 @@ def _judge_unit(data: FactoryData) -> None:
 
 
 def _samples_of_st() -> FactoryData:
-    return factory_data_json.from_json((VECTORS / "st" / "Full_FactoryData.json").read_bytes())
+    return st_json.from_json((VECTORS / "st" / "Full_FactoryData.json").read_bytes())
 
 
 def _codes(name: str) -> Iterator[bytes]:
@@ -153,21 +149,21 @@ def _codes(name: str) -> Iterator[bytes]:
 
 
 def _judge_qr_code(_seed: bytes, data: bytes) -> None:
-    for payload in onboarding.parse_qr_code(data.decode("latin-1")):
-        again = onboarding.parse_qr_code(onboarding.qr_code(payload))
+    for payload in codes.parse_qr_code(data.decode("latin-1")):
+        again = codes.parse_qr_code(codes.qr_code(payload))
         _refuse_unless(again == (payload,), "a payload that cannot be written as it was read")
 
 
 def _judge_manual_code(seed: bytes, data: bytes) -> None:
-    onboarding.parse_manual_code(data.decode("latin-1"))
+    codes.parse_manual_code(data.decode("latin-1"))
     mistyped = len(seed) == len(data) and sum(a != b for a, b in zip(seed, data, strict=True)) == 1
     _refuse_unless(not mistyped, "a code with one digit mistyped")
 
 
 def _judge_json(_seed: bytes, data: bytes) -> None:
-    found = factory_data_json.from_json(data)
-    again = json.dumps(factory_data_json.to_json(found, reveal=True)).encode()
-    _refuse_unless(factory_data_json.from_json(again).records == found.records, "records that cannot be written again")
+    found = st_json.from_json(data)
+    again = json.dumps(st_json.to_json(found, reveal=True)).encode()
+    _refuse_unless(st_json.from_json(again).records == found.records, "records that cannot be written again")
 
 
 def run_case(everything: tuple[Target, ...], number: int) -> tuple[str, str]:

@@ -30,8 +30,8 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, Lot, OnboardingSecrets
 from station.domain.product import Image, KeyStorage, Trust, TrustAnchors, Verify
 from station.domain.target import UID, Target
-from station.matter.passcode import Discriminator, Passcode
-from station.recipe import Recipe
+from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.recipe.recipe import Recipe
 
 LOT = Lot("LOT-1", "SN{:06d}", first=1, size=1000)
 

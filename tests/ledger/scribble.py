@@ -10,8 +10,8 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from station.adapters import logs
 from station.adapters.ledger import Ledger
+from station.adapters.system import logs
 from station.domain.attempt import Voided
 from tests.ledger.bench import LOT, Secrets, begun, recipe_with, recognised
 

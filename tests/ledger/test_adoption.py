@@ -13,14 +13,14 @@ from station.domain.attempt import Confirmed, FactoryDataWritten, LaboratoryUnit
 from station.domain.credentials import Credentials
 from station.domain.identity import GivenIdentity, IdentityState
 from station.domain.product import KeyStorage
+from station.factory_data import st_json
+from station.factory_data.flat_tlv import Tag
 from station.faults.unit import KeyShared
-from station.matter import factory_data_json
-from station.matter.factory_data import Tag
-from station.recipe import Delivered
+from station.recipe.recipe import Delivered
 from tests.ledger.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "st"
-FULL = factory_data_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes())
+FULL = st_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes())
 
 
 async def provisioned(journal: AttemptJournal, board: int, found: Credentials) -> None:

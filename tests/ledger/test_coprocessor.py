@@ -8,13 +8,13 @@ import pytest
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
-from station.coprocessor import bring_stack
 from station.domain.attempt import CoprocessorReady, Failed
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
 from station.faults import Fault
 from station.faults.line import StackImageRefused
 from station.faults.slot import BoardExchanged, ProbeWedged, ProbeWrong, ProgrammerFailed, ProgrammerStuck
 from station.faults.unit import BootNotRestored, FUSNotReady, FUSOutdated, StackNotStarted, StackUnproven
+from station.procedure.coprocessor import bring_stack
 from tests.ledger.bench import Secrets, begun, recognised
 
 FUS = Version(1, 2, 0)

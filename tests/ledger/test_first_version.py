@@ -8,8 +8,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
-from station.adapters import logs
 from station.adapters.ledger import Ledger, migrations
+from station.adapters.system import logs
 from tests.ledger.bench import Secrets, begun, recognised, rows
 from tests.ledger.test_place import refused
 

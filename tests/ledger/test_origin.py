@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from station.adapters.ledger import Ledger, ReleaseRefused
 from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.ledger.reader import LedgerReader
-from station.cli import units
+from station.cli.ledger import units
 from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.domain.target import Target
 from station.faults.slot import UnitElsewhere

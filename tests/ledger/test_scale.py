@@ -23,7 +23,7 @@ from station.domain.attempt import (
     UnitIdentified,
 )
 from station.domain.product import KeyStorage
-from station.recipe import Delivered
+from station.recipe.recipe import Delivered
 from tests.ledger.bench import RECIPE, Secrets, begun, credentials, recipe_with, recognised, rows, target
 from tests.ledger.statements import Statements, Work
 

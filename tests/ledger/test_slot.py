@@ -6,12 +6,12 @@ import os
 from contextlib import suppress
 
 from station.adapters.ledger import Ledger
+from station.daemon.absent_pki import WithoutPKI
 from station.domain.policy import Suspicion
-from station.line import Line
-from station.ports import AttemptJournal, Bench, BoardArrived
-from station.slot import Slot, SlotState
-from station.visits import Visit
-from station.without_pki import WithoutPKI
+from station.interfaces import AttemptJournal, Bench, BoardArrived
+from station.line.line import Line
+from station.line.slot import Slot, SlotState
+from station.line.visits import Visit
 from tests.ledger.bench import RECIPE, Secrets, begun
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import UnitSummary
-from station.cli import units
+from station.cli.ledger import units
 from station.domain.attempt import Failed, Phase
 from station.faults.line import LedgerUnavailable
 from tests.ledger.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from station.adapters.verifiers import VerifierPool
-from station.matter.spake2p import check_verifier
+from station.adapters.system.verifiers import VerifierPool
+from station.matter.onboarding.spake2p import check_verifier
 
 
 async def test_what_is_taken_fits_together() -> None:

@@ -8,9 +8,9 @@ from station.domain.policy import Suspicion
 from station.domain.target import UID
 from station.faults.line import UnitTwice
 from station.faults.slot import BoardRemoved
-from station.line import Line
-from station.ports import BoardArrived
-from station.visits import Visit
+from station.interfaces import BoardArrived
+from station.line.line import Line
+from station.line.visits import Visit
 
 UNIT, OTHER = UID(b"UNIT".ljust(12)), UID(b"OTHER".ljust(12))
 

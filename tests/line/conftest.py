@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from station.adapters.secret_files import SHARED_MEMORY
+from station.adapters.system.secret_files import SHARED_MEMORY
 
 
 @pytest.fixture

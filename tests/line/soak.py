@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from station.cli.demo_line import DemoLine
-from station.status import SlotStatus
+from station.cli.demo.line import DemoLine
+from station.line.status import SlotStatus
 from tests.line.station_demo import PATIENT_DEADLINES
 from virtual_bench import control
 

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 import station.cli
 import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
 from station.domain.attempt import ProcedureChosen
-from station.status import SlotStatus
+from station.line.status import SlotStatus
 
 
 class Standing:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo_line import DemoLine
-from station.status import Status
+from station.cli.demo.line import DemoLine
+from station.line.status import Status
 from tests.disks import filled, small_disk
 from tests.ledger.bench import holding
 from tests.ledger.test_damage import spoil

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import station.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
 from station.domain.attempt import ClockAccepted
 from tests.line.standing_line import Standing
 from tests.line.station_demo import SHORT_DEADLINES

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo_line import DemoLine, default_recipe
+from station.cli.demo.line import DemoLine, default_recipe
 from station.domain.attempt import CoprocessorReady
 from tests.line.standing_line import Standing, story
 from tests.line.station_demo import ROOT, SHORT_DEADLINES

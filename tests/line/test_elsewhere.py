@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from station import control
 from station.adapters.ledger.reader import LedgerReader, UnitStory
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
+from station.daemon import control
 from station.domain.agent_record import RECORD_HEAD, recorded_key
 from station.domain.credentials import Credentials
 from station.domain.product import READBACK_REGION
-from station.matter.factory_data import Tag, decode_readback
-from station.status import SlotStatus, Status
+from station.factory_data.flat_tlv import Tag, decode_readback
+from station.line.status import SlotStatus, Status
 from tests.line.standing_line import Standing, issued
 from tests.line.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.test_other_procedures import shipped

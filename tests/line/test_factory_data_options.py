@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo_line import default_recipe
-from station.matter.factory_data import FactoryData, Tag, decode
+from station.cli.demo.line import default_recipe
+from station.factory_data.flat_tlv import FactoryData, Tag, decode
 from tests.cli.commands import station
 from tests.line.station_demo import ROOT, demonstrate
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo_line import DemoFailed, DemoLine
+from station.cli.demo.line import DemoFailed, DemoLine
 from tests.ledger.test_damage import spoil
 from tests.line.standing_line import Standing
 from tests.line.station_demo import ROOT, SHORT_DEADLINES

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo_line import DemoLine, default_recipe
+from station.cli.demo.line import DemoLine, default_recipe
 from tests.line.standing_line import Standing
 from tests.line.station_demo import ROOT, demonstrate
 

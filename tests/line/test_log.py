@@ -16,8 +16,8 @@ from typing import IO
 
 import pytest
 
-from station import control
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
+from station.daemon import control
 from tests.line.standing_line import Standing
 from tests.line.station_demo import ROOT, SHORT_DEADLINES
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
 from tests.line.standing_line import Standing
 from tests.line.station_demo import SHORT_DEADLINES
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from station.matter.factory_data import Tag, decode, encode
-from station.matter.factory_data_json import from_json
+from station.factory_data.flat_tlv import Tag, decode, encode
+from station.factory_data.st_json import from_json
 from tests.line.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
 from tests.line.standing_line import Standing, issued, story
 from tests.line.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
 from tests.line.standing_line import Standing
 from tests.line.station_demo import PATIENT_DEADLINES, SHORT_DEADLINES, demonstrate
 

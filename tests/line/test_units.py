@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from cryptography import x509
 
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
 from tests.line.standing_line import Standing
 from tests.line.station_demo import ROOT, SHORT_DEADLINES
 

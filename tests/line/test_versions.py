@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo_line import DemoLine
+from station.cli.demo.line import DemoLine
 from station.domain.attempt import UnitIdentified
-from station.matter.factory_data import Tag, decode
+from station.factory_data.flat_tlv import Tag, decode
 from tests.line.standing_line import Standing
 from tests.line.station_demo import SHORT_DEADLINES
 from tests.line.test_coprocessor import recipe_with_stack

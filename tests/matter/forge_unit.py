@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from station.matter import factory_data, spake2p
-from station.matter.attestation import Product
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.passcode import Passcode
-from station.matter.trust import TrustStore
-from station.matter.unit import Examination
+from station.factory_data import flat_tlv
+from station.factory_data.examination import Examination
+from station.factory_data.flat_tlv import FactoryData, Tag
+from station.matter.certificates.attestation import Product
+from station.matter.certificates.trust import TrustStore
+from station.matter.onboarding import spake2p
+from station.matter.onboarding.passcode import Passcode
 from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
 from tests.matter.forge_declaration import SIGNER, Declaration
 
@@ -51,7 +52,7 @@ def unit(**changed: bytes | None) -> FactoryData:
 
 def flash(data: FactoryData) -> bytes:
     """A dump of the board's whole external flash."""
-    return b"\xff" * factory_data.OFFSET_IN_FLASH + factory_data.encode(data).ljust(0x40000, b"\xff")
+    return b"\xff" * flat_tlv.OFFSET_IN_FLASH + flat_tlv.encode(data).ljust(0x40000, b"\xff")
 
 
 def held_against(**changed: object) -> Examination:

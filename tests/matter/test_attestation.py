@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.faults.line import CredentialsInvalid, DeclarationInvalid
-from station.matter.attestation import Attestation, Product, check_attestation, check_declaration
-from station.matter.certification_declaration import CertificationDeclaration
-from station.matter.names import Identifiers
-from station.matter.revocation import Revoked
-from station.matter.rules import Rule, RuleBroken
-from station.matter.trust import TEST_CD_KEY_ID, TrustStore
-from station.matter.x509 import Certificate
+from station.matter.certificates.attestation import Attestation, Product, check_attestation, check_declaration
+from station.matter.certificates.certification_declaration import CertificationDeclaration
+from station.matter.certificates.names import Identifiers
+from station.matter.certificates.revocation import Revoked
+from station.matter.certificates.rules import Rule, RuleBroken
+from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
+from station.matter.certificates.x509 import Certificate
 from tests.matter.forge import (
     AKI,
     DAC,

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.faults.line import CredentialsInvalid
-from station.matter import certificates
-from station.matter.certificates import check_credentials, read_certificate
-from station.matter.names import Identifiers
-from station.matter.rules import Rule, RuleBroken
+from station.matter.certificates import chain
+from station.matter.certificates.chain import check_credentials, read_certificate
+from station.matter.certificates.names import Identifiers
+from station.matter.certificates.rules import Rule, RuleBroken
 from tests.matter.forge import (
     AKI,
     BASIC,
@@ -327,12 +327,12 @@ def test_a_test_vendor_is_refused_on_a_production_line() -> None:
 @pytest.mark.parametrize("path", sorted(PAA_FOLDER.glob("*.der")), ids=lambda path: path.stem[-30:])
 def test_real_roots_are_read(path: Path) -> None:
     """Also the one whose algorithm carries a NULL."""
-    assert read_certificate(certificates.PAA, path.read_bytes()).serial_number > 0
+    assert read_certificate(chain.PAA, path.read_bytes()).serial_number > 0
 
 
 @pytest.mark.parametrize("path", sorted(PAA_FOLDER.glob("*.der")), ids=lambda path: path.stem[-30:])
-@pytest.mark.parametrize("profile", [certificates.DAC, certificates.PAI], ids=lambda profile: profile.kind)
-def test_a_root_is_no_other_kind(path: Path, profile: certificates.Profile) -> None:
+@pytest.mark.parametrize("profile", [chain.DAC, chain.PAI], ids=lambda profile: profile.kind)
+def test_a_root_is_no_other_kind(path: Path, profile: chain.Profile) -> None:
     """A PAA in the place of a PAI or a DAC is refused."""
     with pytest.raises(RuleBroken):
         read_certificate(profile, path.read_bytes())
@@ -353,13 +353,13 @@ def test_a_teletex_string_in_an_old_name_is_read() -> None:
 def test_a_vendor_that_nobody_can_have_is_refused() -> None:
     """0xFFF5 and above, 0, and product 0 are not assigned."""
     with pytest.raises(RuleBroken) as caught:
-        certificates.check_assignable(Identifiers(0xFFF5, 1), allow_test_vendor=True)
+        chain.check_assignable(Identifiers(0xFFF5, 1), allow_test_vendor=True)
     assert caught.value.rule is Rule.V4
 
 
 def dac_or_rule(data: bytes) -> Rule | None:
     try:
-        read_certificate(certificates.DAC, data)
+        read_certificate(chain.DAC, data)
     except RuleBroken as broken:
         return broken.rule
     return None
@@ -378,7 +378,7 @@ def test_the_library_reads_every_dac_that_is_read_here() -> None:
         flipped = (int.from_bytes(good, "big") ^ 1 << bit).to_bytes(len(good), "big")
         if dac_or_rule(flipped) is None:
             assert x509.load_der_x509_certificate(flipped).serial_number
-            assert not read_certificate(certificates.DAC, flipped).is_signed_by(PAI_KEY.public_key())
+            assert not read_certificate(chain.DAC, flipped).is_signed_by(PAI_KEY.public_key())
 
 
 @settings(max_examples=300, derandomize=True)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.faults.unit import CSRInvalid
-from station.matter.certificates import check_csr
+from station.matter.certificates.chain import check_csr
 from tests.matter.forge import (
     COMMON_NAME,
     DAC_KEY,

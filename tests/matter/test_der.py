@@ -2,8 +2,8 @@
 
 import pytest
 
-from station.matter import der
-from station.matter.der import DERInvalid, Reader
+from station.matter.certificates import der
+from station.matter.certificates.der import DERInvalid, Reader
 
 
 def test_elements_are_read_one_after_the_other() -> None:

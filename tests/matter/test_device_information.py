@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from station.faults.line import FactoryDataInvalid
-from station.matter.device_information import (
+from station.factory_data.device_information import (
     check_device_information,
     mistakes_in,
     random_rotating_device_id,
     terminated,
 )
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.factory_data_json import from_json
+from station.factory_data.flat_tlv import FactoryData, Tag
+from station.factory_data.st_json import from_json
+from station.faults.line import FactoryDataInvalid
 
 FULL = Path(__file__).parents[1] / "vectors" / "st" / "Full_FactoryData.json"
 

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.faults.line import FactoryDataInvalid
-from station.faults.unit import ReadbackInvalid
-from station.matter.factory_data import (
+from station.factory_data.flat_tlv import (
     BLOCK_SIZE,
     FORMS,
     OFFSET_IN_FLASH,
@@ -22,8 +20,10 @@ from station.matter.factory_data import (
     decode_readback,
     encode,
 )
-from station.matter.factory_data_json import from_json
-from station.matter.passcode import Discriminator, Passcode
+from station.factory_data.st_json import from_json
+from station.faults.line import FactoryDataInvalid
+from station.faults.unit import ReadbackInvalid
+from station.matter.onboarding.passcode import Discriminator, Passcode
 
 ST = Path(__file__).parents[1] / "vectors" / "st"
 END = bytes.fromhex("acacacac")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from station.cli.factory_data import app
+from station.cli.judge.factory_data import app
 
 ST = Path(__file__).parents[1] / "vectors" / "st"
 FULL = ST / "Full_FactoryData.json"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from station.factory_data.flat_tlv import FactoryData, Tag
+from station.factory_data.st_json import from_json, read, to_json
 from station.faults.line import FactoryDataInvalid
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.factory_data_json import from_json, read, to_json
 
 FULL = (Path(__file__).parents[1] / "vectors" / "st" / "Full_FactoryData.json").read_bytes()
 

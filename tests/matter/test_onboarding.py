@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.faults.line import OnboardingCodeInvalid
-from station.matter import base38, verhoeff
-from station.matter.onboarding import (
+from station.matter.onboarding import base38, verhoeff
+from station.matter.onboarding.codes import (
     Capabilities,
     Flow,
     ManualCode,
@@ -20,7 +20,7 @@ from station.matter.onboarding import (
     parse_qr_code,
     qr_code,
 )
-from station.matter.passcode import Discriminator, Passcode
+from station.matter.onboarding.passcode import Discriminator, Passcode
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "onboarding" / "onboarding_500.json").read_text())
 

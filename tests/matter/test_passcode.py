@@ -2,7 +2,7 @@
 
 import pytest
 
-from station.matter.passcode import Discriminator, Passcode
+from station.matter.onboarding.passcode import Discriminator, Passcode
 
 TRIVIAL = [*(int(digit * 8) for digit in "123456789"), 12345678, 87654321, 0]
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from station.matter.pem import PEMInvalid, der_of
+from station.matter.certificates.pem import PEMInvalid, der_of
 from tests.matter.forge import DAC
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from station.factory_data.flat_tlv import Tag
+from station.factory_data.st_json import from_json
 from station.faults.unit import VerifierWrong
-from station.matter.factory_data import Tag
-from station.matter.factory_data_json import from_json
-from station.matter.passcode import Passcode
-from station.matter.spake2p import check_verifier, random_salt, verifier
+from station.matter.onboarding.passcode import Passcode
+from station.matter.onboarding.spake2p import check_verifier, random_salt, verifier
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 WITH_VERIFIER = [

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from station.factory_data.examination import REQUIRED, Examination, check_unit
+from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import FactoryDataInvalid
 from station.faults.unit import ReadbackRefused
-from station.matter.factory_data import FactoryData, Tag
-from station.matter.passcode import Passcode
-from station.matter.unit import REQUIRED, Examination, check_unit
+from station.matter.onboarding.passcode import Passcode
 from tests.matter.forge import OTHER_KEY, PAI_KEY, public_key
 from tests.matter.forge_unit import EXAMINATION, PRODUCT, RECORDS, held_against, unit
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from station.adapters.cubeprogrammer_fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
-from station.adapters.cubeprogrammer_output import FileWritten, MemoryRead, Transcript, lacking_in
+from station.adapters.programmer.fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
+from station.adapters.programmer.output import FileWritten, MemoryRead, Transcript, lacking_in
 from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions
 from station.domain.product import Verify, Write
 from station.domain.target import Region, differing

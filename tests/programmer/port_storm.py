@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 import uvloop
 
-from station.adapters import orphans, tty
-from station.adapters.child import Child, Patience
+from station.adapters.board import tty
+from station.adapters.system import orphans
+from station.adapters.system.child import Child, Patience
 
 PORTS, CHILDREN = 12, 4
 ANSWERED_WITHIN = 20.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.child import LineCutter
+from station.adapters.system.child import LineCutter
 from tests.programmer.catalogue import Row, cut, posix, rows, verdict_of, windows
 from tests.programmer.transcripts import FOLDER, heard, lines
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.child import Patience
-from station.adapters.cubeprogrammer import CubeProgrammer
-from station.adapters.cubeprogrammer_run import Deadlines, Installation
-from station.adapters.secret_files import SecretFiles
+from station.adapters.programmer.driver import CubeProgrammer
+from station.adapters.programmer.run import Deadlines, Installation
+from station.adapters.system.child import Patience
+from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import Version, WirelessStack
 from station.domain.product import Write
 from station.domain.target import Region

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.child import LONGEST_LINE, READ_AT_ONCE, Budget, Child, LineCutter, OverBudget, Patience
+from station.adapters.system.child import LONGEST_LINE, READ_AT_ONCE, Budget, Child, LineCutter, OverBudget, Patience
 
 NEVER = 1000.0  # far beyond the timeout of a test: what ends before has not waited for it
 DEAF = "trap '' INT TERM; echo ready; while :; do sleep 1000; done"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from station.adapters.cubeprogrammer_output import Transcript
+from station.adapters.programmer.output import Transcript
 from station.faults import Fault
 from station.faults.line import FlashLoaderMissing
 from station.faults.slot import ProbeBusy, ProbeMissing, ProbeOutdated, ProbeWedged, ProgrammerFailed, TargetNotReset

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from station.adapters.child import Patience
-from station.adapters.cubeprogrammer import CubeProgrammer
-from station.adapters.cubeprogrammer_run import Deadlines, Installation
-from station.adapters.secret_files import SecretFiles
+from station.adapters.programmer.driver import CubeProgrammer
+from station.adapters.programmer.run import Deadlines, Installation
+from station.adapters.system.child import Patience
+from station.adapters.system.secret_files import SecretFiles
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import RDP_LEVEL_0, UID, Region
 from station.faults import Fault

@@ -2,14 +2,8 @@
 
 import pytest
 
-from station.adapters.cubeprogrammer_complaints import LONGEST_SHOWN, redacted
-from station.adapters.cubeprogrammer_output import (
-    Erasure,
-    FileWritten,
-    MemoryRead,
-    Transcript,
-    is_memory_dump,
-)
+from station.adapters.programmer.complaints import LONGEST_SHOWN, redacted
+from station.adapters.programmer.output import Erasure, FileWritten, MemoryRead, Transcript, is_memory_dump
 from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
 from station.faults.slot import BoardUnpowered, ProgrammerUnproven

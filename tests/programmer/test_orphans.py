@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from station.adapters import orphans
-from station.adapters.child import Child, Patience
+from station.adapters.system import orphans
+from station.adapters.system.child import Child, Patience
 
 NEVER = 1000.0
 DETACHED = (

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.child import Budget, Patience
-from station.adapters.cubeprogrammer import CubeProgrammer
-from station.adapters.cubeprogrammer_run import Deadlines, Installation
-from station.adapters.secret_files import SecretFiles
+from station.adapters.programmer.driver import CubeProgrammer
+from station.adapters.programmer.run import Deadlines, Installation
+from station.adapters.system.child import Budget, Patience
+from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import WirelessStack
 from station.faults.slot import ProgrammerUnproven
-from station.loop_lag import LoopLag
+from station.line.loop_lag import LoopLag
 from tests.programmer.fake_cli import FakeProgrammer, Play
 from tests.programmer.transcripts import PROBE, lines
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from station.adapters import child, cubeprogrammer_complaints, cubeprogrammer_output, partner_script
-from station.adapters.child import LineCutter
+from station.adapters.partner import script
+from station.adapters.programmer import complaints, output
+from station.adapters.system import child
+from station.adapters.system.child import LineCutter
 from tests.programmer.transcripts import heard
 
-MODULES = (child, cubeprogrammer_complaints, cubeprogrammer_output, partner_script)
+MODULES = (child, complaints, output, script)
 SHORT, GROWTH = 512, 16
 MEASURED = 50e-6  # seconds of the processor; less is not to be told from nothing
 # What takes the square of the length grows by 256. Sixteen times the input may take 64 times as long.

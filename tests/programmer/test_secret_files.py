@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.secret_files import SHARED_MEMORY, SecretFiles
+from station.adapters.system.secret_files import SHARED_MEMORY, SecretFiles
 from station.faults.line import ResourcesExhausted, SecretFilesUnavailable
 from tests.adapters.scarcity import descriptors_left
 from tests.disks import filled, small_disk

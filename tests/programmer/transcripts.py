@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from station.adapters.cubeprogrammer_output import Transcript
+from station.adapters.programmer.output import Transcript
 from station.domain.product import Verify, Write
 from station.domain.target import UID
 

@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from station.batch import Batch
 from station.faults.slot import ProbeDuplicate
-from station.ports import BoardArrived, BoardLeft
+from station.gen_factory_data.batch import Batch
+from station.interfaces import BoardArrived, BoardLeft
 from tests.ledger.bench import RECIPE
 
 BOARD = BoardArrived("usb-1", "066DFF01", "/dev/ttyACM0")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from station.domain.product import KeyStorage
-from station.st.arguments import Spelling, UsageInvalid, parse
-from station.st.plan import IdentityRule, Placed, Plan, plan
+from station.gen_factory_data.arguments import Spelling, UsageInvalid, parse
+from station.gen_factory_data.plan import IdentityRule, Placed, Plan, plan
 
 
 @pytest.fixture(autouse=True)

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from station.matter import factory_data, factory_data_json
-from station.matter.factory_data import Tag
+from station.factory_data import flat_tlv, st_json
+from station.factory_data.flat_tlv import Tag
 from tests.cli.commands import station
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "st"
 IMAGES = ROOT / "firmware_images"
 ST_MANNER = ROOT / "tests" / "st" / "scripts" / "st_manner.py"
-FULL = factory_data.encode(factory_data_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes()))
+FULL = flat_tlv.encode(st_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes()))
 DATA_OFFSET = 0x1C0000
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
@@ -57,7 +57,7 @@ class Desk:
             check=False,
         )
 
-    def flash(self, probe: str, size: int = factory_data.BLOCK_SIZE) -> bytes:
+    def flash(self, probe: str, size: int = flat_tlv.BLOCK_SIZE) -> bytes:
         """What stands at the address of the factory data."""
         content = (self.folder / "bench" / "boards" / probe / "qspi.bin").read_bytes()
         return content[DATA_OFFSET : DATA_OFFSET + size]
@@ -147,7 +147,7 @@ def test_sts_command_line_provisions_eight_boards_at_once(tmp_path: Path, line: 
     with desk_with(tmp_path, 8) as desk:
         done = desk.run(line)
         assert done.returncode == 0, done.stdout + done.stderr
-        units = [factory_data.decode(desk.flash(probe)) for probe in desk.probes]
+        units = [flat_tlv.decode(desk.flash(probe)) for probe in desk.probes]
         upgraded = "stack.bin" in line
         assert desk.stacks == ["1.25.0.1" if upgraded else "1.24.0.3"] * 8
         assert desk.invoked("-fwupgrade") == (8 if upgraded else 0)
@@ -223,8 +223,8 @@ def test_the_laboratorys_switch_flashes_sts_bytes(desk: Desk) -> None:
     """With --same-identity the records in front are those of ST's tool, byte for byte."""
     done = desk.run(newer(), "--same-identity")
     assert done.returncode == 0, done.stdout + done.stderr
-    given = factory_data_json.from_json((VECTORS / "Provisioning_FactoryData.json").read_bytes())
-    records = factory_data.encode(given)[:-4]
+    given = st_json.from_json((VECTORS / "Provisioning_FactoryData.json").read_bytes())
+    records = flat_tlv.encode(given)[:-4]
     assert [desk.flash(probe, len(records)) for probe in desk.probes] == [records, records]
 
 
@@ -265,7 +265,7 @@ def test_a_dump_of_one_board_goes_onto_others(desk: Desk) -> None:
     done = desk.run("--provisioning 0 --binary dump.bin --json change.json -flashAddr 0x901C0000")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "JSON changed SERIAL_NUMBER: TEST_SN to BENCH-7" in done.stdout
-    assert factory_data.decode(desk.flash(desk.probes[0])).text(Tag.SERIAL_NUMBER) == "BENCH-7"
+    assert flat_tlv.decode(desk.flash(desk.probes[0])).text(Tag.SERIAL_NUMBER) == "BENCH-7"
 
 
 def test_without_an_address_the_block_is_written_beside_the_input(desk: Desk) -> None:
@@ -317,7 +317,7 @@ def test_a_bad_input_stops_before_the_first_board(desk: Desk) -> None:
     """Input with a private key, a script without an entry point, an application that presents the development DAC."""
     (desk.folder / "empty.py").write_text("x = 1\n")
     development = IMAGES / "operational-flash.bin"
-    key = factory_data.decode(FULL).octets(Tag.DEVICE_ATTESTATION_PUB_KEY)
+    key = flat_tlv.decode(FULL).octets(Tag.DEVICE_ATTESTATION_PUB_KEY)
     assert key is not None
     content = development.read_bytes()
     (desk.folder / "development.bin").write_bytes(content[:9000] + key[1:] + content[9064:])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.st.installation import DEFAULT_LOADER, InstallationMissing, find
+from station.gen_factory_data.installation import DEFAULT_LOADER, InstallationMissing, find
 
 NOWHERE = {"PATH": "", "HOME": "/nonexistent"}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from station.matter import factory_data
-from station.matter.factory_data import Tag
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import Tag
 from tests.st.test_gen_factory_data import IMAGES, ROOT, desk_with
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
@@ -51,7 +51,7 @@ def test_every_board_gets_a_dac_of_its_own_once(tmp_path: Path) -> None:
             f"--provisioning_script {script} --m4_matter {IMAGES}/operational-flash.bin --trust trust"
         )
         first, second = desk.run(line), desk.run(line)
-        units = [factory_data.decode(desk.flash(probe)) for probe in desk.probes]
+        units = [flat_tlv.decode(desk.flash(probe)) for probe in desk.probes]
     for done in (first, second):
         assert done.returncode == 0, done.stdout + done.stderr
         assert "laboratory" not in done.stdout

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters import orphans, partner_script, tty
-from station.adapters.partner_script import PartnerScript
+from station.adapters.board import tty
+from station.adapters.partner import script
+from station.adapters.partner.script import PartnerScript
+from station.adapters.system import orphans
 from station.faults.line import PartnerUnusable
 from station.faults.slot import PartnerFailed
 from station.faults.unit import PartnerRefused, PartnerStuck
@@ -119,7 +121,7 @@ async def test_a_script_ends_with_a_station_that_is_killed(desk: Desk) -> None:
         "    time.sleep(600)",
     )
     program = (
-        "import asyncio, pathlib; from station.adapters.partner_script import PartnerScript; "
+        "import asyncio, pathlib; from station.adapters.partner.script import PartnerScript; "
         f"asyncio.run(PartnerScript(pathlib.Path({str(script)!r}), False, '', '', 600, asyncio.Event(), print).deliver())"
     )
     station = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=SCRIPTS.parents[2])
@@ -200,7 +202,7 @@ async def test_nothing_but_a_result_is_success(desk: Desk, body: str, fault: typ
 
 async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
     """Loaded, and its entry point found."""
-    assert await partner_script.check(ST_MANNER, desk.recorded.append) == "Provisioning"
+    assert await script.check(ST_MANNER, desk.recorded.append) == "Provisioning"
     for lines, reason in (
         (("def provisioning(mode, header, port): ...",), "there is neither"),
         (("import absent_module",), "ModuleNotFoundError"),
@@ -208,16 +210,16 @@ async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
         (("raise SystemExit",), "ends the process"),
     ):
         with pytest.raises(PartnerUnusable, match=reason):
-            await partner_script.check(desk.script(*lines), desk.recorded.append)
+            await script.check(desk.script(*lines), desk.recorded.append)
 
 
 async def test_a_script_that_prints_without_end_is_stopped(desk: Desk) -> None:
     """With a board it has failed, and before the first board it cannot be used; the reason names the budget."""
     endless = "while True: print('chatter' * 1000)"
-    with pytest.raises(PartnerFailed, match=re.escape(str(partner_script.BUDGET))):
+    with pytest.raises(PartnerFailed, match=re.escape(str(script.BUDGET))):
         await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {endless}"))
-    with pytest.raises(PartnerUnusable, match=re.escape(str(partner_script.BUDGET))):
-        await partner_script.check(desk.script(endless), desk.recorded.append)
+    with pytest.raises(PartnerUnusable, match=re.escape(str(script.BUDGET))):
+        await script.check(desk.script(endless), desk.recorded.append)
 
 
 async def test_what_a_script_starts_out_of_its_group_is_stopped_with_it(desk: Desk) -> None:

@@ -10,8 +10,8 @@ from termios import error as TerminalError  # noqa: N812  the standard library h
 import pytest
 from typer.testing import CliRunner
 
-from station.adapters import usb_access
-from station.adapters.usb_access import Access
+from station.adapters.system import usb_access
+from station.adapters.system.usb_access import Access
 from station.cli import app
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from station.factory_data.flat_tlv import OFFSET_IN_FLASH, Tag, encode
+from station.factory_data.sources import check_whole, read
 from station.faults.line import FactoryDataInvalid
-from station.matter.factory_data import OFFSET_IN_FLASH, Tag, encode
-from station.st.sources import check_whole, read
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "st"
 FULL = (VECTORS / "Full_FactoryData.json").read_bytes()

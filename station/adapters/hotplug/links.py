@@ -16,7 +16,7 @@ from asyncinotify import Event, Inotify, Mask
 from station.adapters.hotplug import sightings
 from station.adapters.hotplug.sightings import Sighting
 from station.faults.resources import exhausted, named
-from station.ports import BoardArrived, BoardLeft
+from station.interfaces import BoardArrived, BoardLeft
 
 SETTLED_AFTER = 0.5  # seconds without an event; udev makes a device's links within milliseconds of one another
 LOOKS = 20  # in a row, until nothing happens during one; whoever changes links faster is no udev

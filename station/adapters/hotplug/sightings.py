@@ -18,7 +18,7 @@ from station.domain.usb_port import port_of
 from station.faults import SlotFault
 from station.faults.resources import exhausted
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
-from station.ports import BoardArrived
+from station.interfaces import BoardArrived
 
 # ST's serial numbers are hexadecimal: the last word of `STM32_STLink` is none.
 _NAMED = re.compile(r"usb-STMicroelectronics_.*_(?P<serial_number>[0-9A-Fa-f]+)-if[0-9a-f]{2}")

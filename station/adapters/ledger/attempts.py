@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from station.adapters.ledger import events, identities, tables, totals
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
-from station.ports import Work
+from station.interfaces import Work
 
 _attempt, _event = tables.attempt, tables.event
 # Made once: to make a statement costs more than to execute it for a row.

@@ -18,7 +18,7 @@ from station.domain.identity import (
 )
 from station.domain.target import UID
 from station.faults.line import LotExhausted, SerialNumberTaken
-from station.matter.passcode import Discriminator, Passcode
+from station.matter.onboarding.passcode import Discriminator, Passcode
 
 _attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.onboarding_secret
 

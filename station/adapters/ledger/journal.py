@@ -26,9 +26,9 @@ from station.domain.attempt import (
 )
 from station.domain.identity import Identity
 from station.domain.target import UID, Target
-from station.matter.device_information import random_rotating_device_id
-from station.ports import SecretSource
-from station.recipe import Delivered, Recipe
+from station.factory_data.device_information import random_rotating_device_id
+from station.interfaces import SecretSource
+from station.recipe.recipe import Delivered, Recipe
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
 from station.faults import LineFault
-from station.ports import SecretSource, Work
+from station.interfaces import SecretSource, Work
 
 
 class Ledger:

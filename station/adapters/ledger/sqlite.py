@@ -17,8 +17,8 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from station.adapters import flock
 from station.adapters.ledger.troubles import is_held, unavailable
+from station.adapters.system import flock
 from station.faults.line import LedgerUnavailable
 
 log = structlog.get_logger()

@@ -27,7 +27,7 @@ from station.faults.line import (
     ResourcesExhausted,
 )
 from station.faults.unit import CSRRejected, KeyShared
-from station.ports import IssuanceJournal
+from station.interfaces import IssuanceJournal
 
 # How often one board may meet each. After a lost answer every further request may buy a certificate that nobody uses.
 ENOUGH: Mapping[Outcome, int] = {Outcome.NOTHING_ISSUED: 6, Outcome.UNKNOWN: 2}

@@ -8,7 +8,7 @@ import structlog
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from station import plain_files
+from station.config import plain_files
 from station.faults.line import PKIFileUnusable
 
 EXPIRES_SOON = timedelta(days=30)

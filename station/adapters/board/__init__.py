@@ -1,0 +1,1 @@
+"""A board's serial port, and the conversations over it."""

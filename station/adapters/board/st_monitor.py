@@ -1,0 +1,56 @@
+"""Waits for ST's own provisioning firmware to say over the serial port that it has put certificates on the board."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from station.adapters.board import tty
+from station.faults import UnitFault
+from station.faults.unit import (
+    MonitorBufferTooSmall,
+    MonitorCodeUnknown,
+    MonitorDataMissing,
+    MonitorParameterWrong,
+    MonitorSilent,
+    MonitorStorageFailed,
+)
+from station.link import monitor
+
+MEANINGS: Mapping[int, Callable[[], UnitFault]] = {
+    monitor.DATA_MISSING: MonitorDataMissing,
+    monitor.BUFFER_TOO_SMALL: MonitorBufferTooSmall,
+    monitor.PARAMETER_WRONG: MonitorParameterWrong,
+    monitor.STORAGE_FAILED: MonitorStorageFailed,
+}
+
+
+class Monitor:
+    """One board's firmware, listened to (`ports.Partner`)."""
+
+    def __init__(self, port: tty.TTY, within: float) -> None:
+        self._port = port
+        self._within = within
+
+    async def deliver(self) -> None:
+        """Returns when the firmware says that it is done; raises the fault that its code names.
+
+        What came before is not looked at: it may be the last word of a firmware that stands there no more.
+        """
+        self._port.discard()
+        reader = monitor.FinishReader()
+        try:
+            async with asyncio.timeout(self._within):
+                while (code := reader.feed(await self._port.receive())) is None:
+                    pass
+        except TimeoutError as exc:
+            raise MonitorSilent(self._within) from exc
+        if code == monitor.OK:
+            return
+        raise MEANINGS[code]() if code in MEANINGS else MonitorCodeUnknown(f"{code:03d}")
+
+
+@asynccontextmanager
+async def connected(path: str, baudrate: int, within: float, port_free_within: float = 0) -> AsyncIterator[Monitor]:
+    """The firmware behind this serial port, for the block; raises `TTYUnavailable`."""
+    async with tty.opened(path, baudrate, port_free_within) as port:
+        yield Monitor(port, within)

@@ -1,0 +1,1 @@
+"""A partner's provisioning script as a process."""

@@ -1,0 +1,357 @@
+"""What STM32_Programmer_CLI says: its lines are read as evidence and as complaints, of any version. Pure.
+
+Nothing is proven by the absence of an error. A line that several versions word differently is matched by what they share.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import PureWindowsPath
+
+from station.adapters.programmer.complaints import LONGEST_SHOWN, fault_of, goes_on, is_complaint, never_ran, redacted
+from station.domain.agent_record import RECORD_HEAD, recorded_key
+from station.domain.coprocessor import VERSION_WORDS
+from station.domain.product import WB55_DEVICE_ID, Write
+from station.domain.target import RDP_LEVEL_0, UID, UID_ADDRESS, UID_SIZE, Region, Target
+from station.faults import Fault
+from station.faults.slot import BoardExchanged, BoardUnpowered, ProbeWrong, ProgrammerFailed, ProgrammerUnproven
+from station.faults.unit import FlashReadFailed, TargetLocked, TargetWrong
+
+LONGEST_SERIAL_NUMBER = 64  # characters in a fault; a probe's has 24
+LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
+INTERNAL_BASE, INTERNAL_SECTOR = 0x08000000, 0x1000  # RM0434 section 3.3.1: pages of 4 KB
+EXTERNAL_BASE, EXTERNAL_SECTOR = 0x90000000, 0x10000  # S25FL128S: sectors of 64 KB
+MOST_COMPLAINTS = 200  # each is held against each row; a run that fails has a dozen
+
+
+# --- evidence --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Sectors that were erased, counted from the start of their memory, the last included."""
+
+    memory: str
+    first: int
+    last: int
+
+    @classmethod
+    def needed_by(cls, write: Write) -> "Erasure":
+        memory, base, sector = (
+            ("external", EXTERNAL_BASE, EXTERNAL_SECTOR)
+            if write.external
+            else ("internal", INTERNAL_BASE, INTERNAL_SECTOR)
+        )
+        first = write.address - base
+        return cls(memory, first // sector, (first + write.size - 1) // sector)
+
+    def __str__(self) -> str:
+        return f"erased {self.memory} sectors {self.first} to {self.last}"
+
+
+@dataclass(slots=True)
+class FileWritten:
+    """What was said of one file: nothing of it is taken for another file."""
+
+    name: str
+    address: int | None = None
+    erased: set[Erasure] = field(default_factory=set)
+    complete: bool = False
+    verified: bool = False
+
+    def missing(self, write: Write, name: str) -> str | None:
+        """The first proof that is missing for this write of the file so named; None when it is proven."""
+        needed = Erasure.needed_by(write)
+        proofs = (
+            (self.name == name, f"its name, the programmer says {self.name}"),
+            (self.address == write.address, f"its address 0x{write.address:08X}"),
+            (self.erased == {needed}, str(needed)),
+            (self.complete, "download complete"),
+            (self.verified, "verified"),
+        )
+        return next((proof for given, proof in proofs if not given), None)
+
+
+@dataclass(slots=True)
+class MemoryRead:
+    """What was said of one read to a file."""
+
+    address: int | None = None
+    done: bool = False
+
+    def missing(self, region: Region) -> str | None:
+        if self.address not in {None, region.address}:
+            return f"its address 0x{region.address:08X}"
+        return None if self.done else "data read"
+
+
+def lacking_in(region: Region, content: bytes) -> str | None:
+    """What is missing of what a read has left in its file; None where it can be believed."""
+    if len(content) != region.size:
+        return f"{region.size} bytes, there are {len(content)}"
+    # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
+    return "any byte but 00" if region.address >= EXTERNAL_BASE and not any(content) else None
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+_BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
+_NAME = re.compile(r"[A-Z][\w -]*", re.IGNORECASE)  # of a field: what stands before its first colon
+_BEFORE_VALUE = re.compile(r"[\s:]*")
+_HEADER = frozenset({"ST-LINK FW", "Voltage", "Device ID", "Revision ID", "BL Version"})
+_SAYS_NOTHING = frozenset({"Opening and parsing file", "Log output file", "Size", "Bank"})
+_VALUE = re.compile(r"0x([0-9A-F]{1,8})\b", re.IGNORECASE)
+_VOLTS = re.compile(r"(\d{1,3})[.,](\d{1,6})")  # some locales write a comma
+_PLACE = re.compile(r"0x([0-9A-F]{8})\s*:", re.IGNORECASE)
+_DUMPED = re.compile(r"[\s0-9A-F]*", re.IGNORECASE)  # also what a cut has left of it
+_WORD = re.compile(r"[0-9A-F]{8}", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"(?P<version>STM32CubeProgrammer v(?P<number>\S{1,40}))"
+    r"|(?P<second_attempt>2nd connect tentative)"
+    r"|(?P<erasing>Erasing (?P<memory>internal|external) memory sectors? \[?(?P<first>\d{1,9})(?: (?P<last>\d{1,9}))?)"
+    r"|(?P<complete>File download complete)"
+    r"|(?P<verified>Download verified successfully)"
+    r"|(?P<uploading>UPLOADING(?! OPTION BYTES))"
+    r"|(?P<read>Data read successfully)"
+    r"|(?P<option_bytes_set>Option Bytes successfully programmed)"
+    r"|(?P<fus_idle>^FUS_STATE_IDLE)"
+    r"|(?P<fus_started>^start ?fus (?:command )?execution finished)"
+    r"|(?P<upgraded>^Firmware Upgrade Success)"
+    r"|(?P<stack_started>^FusStartWS activated successfully)"
+    r"|(?P<reset>(?:Software|Hard) reset is performed|MCU reset)",
+    re.IGNORECASE,
+)
+_FACTS = frozenset({"reset", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started"})
+_SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
+
+
+def is_memory_dump(line: str) -> bool:
+    """Whether the line shows what stands in memory, where that is neither UID nor versions."""
+    text = line.strip()
+    place = _PLACE.match(text)
+    return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
+
+
+def _memory_in(text: str) -> tuple[int, bytes] | None:
+    """An address and what stands there, as the line shows it in words; None where it shows no such thing."""
+    place = _PLACE.match(text)
+    words = text[place.end() :].split() if place else []
+    if place is None or not words or not all(map(_WORD.fullmatch, words)):
+        return None
+    return int(place[1], 16), _in_memory_order(words)
+
+
+def _field_in(text: str) -> tuple[str, str] | None:
+    """Name and value of a line of the form "name : value"; None where it is no such line."""
+    name, colon, rest = text.partition(":")
+    name = name.rstrip()
+    if not colon or not _NAME.fullmatch(name):
+        return None
+    return name, _BEFORE_VALUE.sub("", rest, count=1)
+
+
+class Transcript:
+    """What one run has said so far, fed line by line."""
+
+    def __init__(self) -> None:
+        self.version = ""
+        self.probes = set[str]()  # the serial numbers in its headers
+        self.header: dict[str, str] = {}
+        self.words: dict[int, bytes] = {}
+        self.option_bytes: dict[str, int] = {}
+        self.items: list[FileWritten | MemoryRead] = []
+        self.facts = set[str]()  # sentences by their names; "reset" stands behind all items so far
+        self.complaints: list[str] = []
+        self._of_first_attempt: list[str] = []
+        self._last_line = ""
+
+    def feed(self, line: str) -> None:
+        """Takes the next line, without its end; a line may come twice (2.18) and mean no more than once."""
+        text = _BAR.sub("", line).strip()
+        if not text:
+            return
+        self._last_line = text
+        if self.complaints and goes_on(self.complaints[-1]):
+            self.complaints[-1] += f" {text}"
+        named = _field_in(text)
+        if named and self._field(*named):
+            return
+        if is_complaint(text):
+            self.complaints.append(text)
+            del self.complaints[MOST_COMPLAINTS:]
+        elif named and (value := _VALUE.match(named[1])):
+            self.option_bytes[named[0]] = int(value[1], 16)
+        elif memory := _memory_in(text):
+            self.words.update([memory])
+        elif said := _SENTENCE.search(text):
+            self._sentence(said)
+
+    @property
+    def connected(self) -> bool:
+        return "Device ID" in self.header
+
+    @property
+    def erases_external(self) -> bool:
+        """Whether the last it said is that it erases the external flash."""
+        said = _SENTENCE.search(self._last_line)
+        return said is not None and (said["memory"] or "").lower() == "external"
+
+    @property
+    def device_id(self) -> int | None:
+        value = _VALUE.match(self.header.get("Device ID", ""))
+        return int(value[1], 16) if value else None
+
+    @property
+    def supply_mv(self) -> int | None:
+        volts = _VOLTS.match(self.header.get("Voltage", ""))
+        return round(float(f"{volts[1]}.{volts[2]}") * 1000) if volts else None
+
+    @property
+    def uid(self) -> UID | None:
+        """The board's, once it has been read."""
+        read = self.words.get(UID_ADDRESS, b"")
+        return UID(read) if len(read) == UID_SIZE else None
+
+    @property
+    def kept_out(self) -> bool:
+        """Whether the option bytes that were displayed keep the debug port out of the flash."""
+        return self.option_bytes.get("RDP", RDP_LEVEL_0) != RDP_LEVEL_0
+
+    def check_probe(self, asked: str) -> None:
+        """Raises `ProbeWrong` once a header names another probe, and refuses a connection whose header names none."""
+        for named in self.probes:
+            if named.casefold() != asked.casefold():  # versions and hosts differ in capitals
+                raise ProbeWrong(asked, named[:LONGEST_SERIAL_NUMBER])
+        if self.connected and not self.probes:
+            raise ProgrammerUnproven("connection", "ST-LINK SN")
+
+    def check_board(self, expected: UID | None) -> None:
+        """Raises `BoardExchanged` once another UID than the expected one has been read."""
+        if expected is not None and self.uid is not None and self.uid != expected:
+            raise BoardExchanged(str(expected), str(self.uid))
+
+    def fault(self, probe: str, exit_status: int) -> Fault | None:
+        """The fault that the finished run tells; None where it tells none, which proves nothing."""
+        if unpowered := self._unpowered:
+            return unpowered
+        if not self.version and (missing := never_ran(self._last_line, exit_status)):
+            return missing
+        address = next((item.address for item in reversed(self.items) if item.address is not None), 0)
+        if fault := fault_of((*self._of_first_attempt, *self.complaints), probe, exit_status, address):
+            return fault
+        return ProgrammerFailed(exit_status, redacted(self._last_line)) if exit_status != 0 else None
+
+    def check_connected(self) -> None:
+        """Raises unless the last header tells of a powered STM32WB55."""
+        if self.supply_mv is None:
+            raise ProgrammerUnproven("connection", "Voltage")
+        if unpowered := self._unpowered:
+            raise unpowered
+        if self.device_id is None:
+            raise ProgrammerUnproven("connection", "Device ID")
+        if self.device_id != WB55_DEVICE_ID:
+            raise TargetWrong(f"0x{self.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
+
+    def identified(self, fault: Fault | None) -> Target:
+        """Who the board is, from a run that identified it and ended by this fault, if by any; raises the fault.
+
+        A board that keeps the debug port out tells UID and option bytes, and ends the run where its flash is read.
+        """
+        if isinstance(fault, FlashReadFailed):
+            self.check_connected()  # another part has other memories
+        if fault is not None and not (self.kept_out and isinstance(fault, FlashReadFailed | TargetLocked)):
+            raise fault
+        return self.target()
+
+    def target(self) -> Target:
+        """Who the board is, from a run that read its UID and displayed its option bytes; raises where proof is missing."""
+        uid = self.uid
+        protection = self.option_bytes.get("RDP")
+        if uid is None or protection is None:
+            self.check_connected()  # another part keeps them elsewhere
+            raise ProgrammerUnproven("connection", "UID and option bytes")
+        if self.device_id is None or self.supply_mv is None:
+            raise ProgrammerUnproven("connection", "Device ID and Voltage")
+        return Target(
+            uid=uid,
+            device_id=self.device_id,
+            revision=self.header.get("Revision ID", ""),
+            supply_mv=self.supply_mv,
+            readout_protection=protection,
+            probe_firmware=self.header.get("ST-LINK FW", ""),
+            programmer_version=self.version,
+            option_bytes=self.option_bytes,
+            agent_key=self._agent_key(),
+        )
+
+    def _agent_key(self) -> str | None:
+        """From the agent's record, which a protected board keeps to itself, and another part does not have."""
+        if self.kept_out or self.device_id != WB55_DEVICE_ID:
+            return None
+        head = self._memory(RECORD_HEAD)
+        if len(head) != RECORD_HEAD.size:
+            raise ProgrammerUnproven("connection", f"{RECORD_HEAD.size} bytes at 0x{RECORD_HEAD.address:08X}")
+        return recorded_key(head)
+
+    def _memory(self, region: Region) -> bytes:
+        """What was shown of the region, from its start as far as it goes without a gap."""
+        shown = b""
+        while len(shown) < region.size and (line := self.words.get(region.address + len(shown))):
+            shown += line
+        return shown[: region.size]
+
+    @property
+    def _unpowered(self) -> BoardUnpowered | None:
+        supply = self.supply_mv
+        return None if supply is None or supply >= LOWEST_SUPPLY_MV else BoardUnpowered(f"{supply / 1000:.2f} V")
+
+    def _field(self, name: str, value: str) -> bool:
+        """Takes a line of the form "name : value" whose value is never a complaint; False where it is no such line."""
+        match name:
+            case "ST-LINK SN":
+                self.header = {}
+                self.probes.add(value)
+            case "File":
+                self._begin(FileWritten(PureWindowsPath(value).name))  # it reads paths of either kind
+            case "Address":
+                if self.items and self.items[-1].address is None and (address := _VALUE.match(value)):
+                    self.items[-1].address = int(address[1], 16)
+            case _ if name in _HEADER:
+                self.header[name] = value[:LONGEST_SHOWN]
+                if name == "Device ID":
+                    self._of_first_attempt = []  # the second attempt has done it
+            case _:
+                return name in _SAYS_NOTHING
+        return True
+
+    def _begin(self, item: FileWritten | MemoryRead) -> None:
+        if self.items and replace(self.items[-1], address=None) == item:
+            return  # the same line again: of the current item no more than its address has been said
+        self.items.append(item)
+        self.facts.discard("reset")
+
+    def _sentence(self, said: re.Match[str]) -> None:
+        current = self.items[-1] if self.items else None
+        match said.lastgroup, current:
+            case "version", _:
+                self.version = said["number"][:LONGEST_SHOWN]
+            case "second_attempt", None:
+                self._of_first_attempt, self.complaints = self.complaints, []
+            case "erasing", FileWritten():
+                first, last = int(said["first"]), int(said["last"] or said["first"])
+                current.erased.add(Erasure(said["memory"].lower(), first, last))
+            case "complete", FileWritten():
+                current.complete = True
+            case "verified", FileWritten(complete=True):
+                current.verified = True
+            case "uploading", _:
+                self._begin(MemoryRead())
+            case "read", MemoryRead():
+                current.done = True
+            case "read", _:  # how the command line announces a read is not known; that it ends so is
+                self._begin(MemoryRead(done=True))
+            case str() as fact, _ if fact in _FACTS:
+                self.facts.add(fact)
+
+
+def _in_memory_order(words: list[str]) -> bytes:
+    return b"".join(int(word, 16).to_bytes(4, "little") for word in words)

@@ -1,0 +1,265 @@
+"""One run of STM32_Programmer_CLI: its probe, its deadlines, its connection, and the record of what it said."""
+
+import asyncio
+import os
+import shlex
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Self
+from weakref import WeakValueDictionary
+
+import structlog
+
+from station.adapters.programmer import probe_lock
+from station.adapters.programmer.complaints import redacted
+from station.adapters.programmer.output import EXTERNAL_BASE, Transcript, is_memory_dump
+from station.adapters.system.child import Budget, Child, OverBudget, Patience
+from station.adapters.system.secret_files import SecretFiles
+from station.domain.policy import RETRY_PAUSES, consequence
+from station.domain.product import Write
+from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region
+from station.faults import Fault
+from station.faults.line import FlashLoaderMissing, ProgrammerMissing
+from station.faults.resources import no_process
+from station.faults.slot import ProgrammerStuck, ProgrammerUnproven
+from station.faults.unit import FlashEraseFailed
+
+log = structlog.get_logger()
+
+RECORDED_LINES = 2000  # a run has about sixty; more is a tool gone wild
+UNDER_RESET = ("mode=UR", "reset=HWrst")
+READ_UID = ("-r32", f"0x{UID_ADDRESS:08X}", str(UID_SIZE))  # in front of everything that a run does to the board
+SLOW = ("freq=1000",)  # kHz: a long or worn contact may fail at the default, which is 4,000 or more
+SLOWNESS = 8  # that much longer everything may take then
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds. A write or read may take its memory's seconds and those of its size."""
+
+    connect_within: float = 15.0
+    idle_within: float = 90.0  # without a line: a dead QSPI flash stalls for minutes
+    internal_within: float = 20.0
+    external_within: float = 60.0
+    bytes_per_second: float = 20 * 1024
+    option_bytes_within: float = 30.0
+    start_within: float = 30.0  # of FUS, or of the wireless stack
+    upgrade_within: float = 180.0  # of the wireless stack: 40 seconds as a rule, and it may hang
+    probe_within: float = 60.0  # for a programmer that outlived its daemon
+    retry_pauses: tuple[float, ...] = RETRY_PAUSES
+    patience: Patience = Patience()  # noqa: RUF009  frozen
+    output: Budget = Budget()  # noqa: RUF009  the same; not of time, but what ends a run as well
+
+    def of(self, action: Write | Region) -> float:
+        base = self.external_within if is_external(action) else self.internal_within
+        return base + action.size / self.bytes_per_second
+
+    def slowed(self) -> Self:
+        return replace(self, bytes_per_second=self.bytes_per_second / SLOWNESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where the programmer stands, where it may leave secrets for a moment, and how long it may take."""
+
+    cli: Path
+    external_loader: Path
+    scratch: SecretFiles
+    locks: Path
+    deadlines: Deadlines = Deadlines()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the tool needs and no more: neither the station's settings nor its supervisor's socket are for it."""
+        kept = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
+        libraries = self.cli.parent.parent / "lib"
+        bundled = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
+        return {**kept, "LC_ALL": "C.UTF-8", **bundled}  # in other locales it writes commas, and Qt complains
+
+    def check_loader(self) -> None:
+        """Raises `FlashLoaderMissing`: of a loader that it cannot read the tool may say nothing, and write nothing."""
+        if not self.external_loader.is_file():
+            raise FlashLoaderMissing(f"there is no file {self.external_loader}")
+        if not os.access(self.external_loader, os.R_OK):
+            raise FlashLoaderMissing(f"{self.external_loader} may not be read by this account")
+
+
+def is_external(action: Write | Region) -> bool:
+    return action.external if isinstance(action, Write) else action.address >= EXTERNAL_BASE
+
+
+# One process a probe at a time, also when a board moves on to another slot before its last run has ended.
+_probes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+
+class Probe:
+    """One probe, which runs one programmer at a time. `gone` tells that board and probe were pulled; `record` gets each run's text."""
+
+    def __init__(
+        self, installation: Installation, serial_number: str, gone: asyncio.Event, record: Callable[[str], None]
+    ) -> None:
+        self.installation = installation
+        self._deadlines = installation.deadlines
+        self.serial_number = serial_number
+        self.board: UID | None = None  # once it has been recognised: every later run must find it
+        self._gone = gone
+        self._record = record
+        self._alone = _probes.setdefault(serial_number, asyncio.Lock())
+
+    @asynccontextmanager
+    async def connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["Run"]:
+        """A process that has connected to the target; what failed before that, and may be transient, is tried again.
+
+        Whatever the arguments do, the run reads the board's UID first. A header of another probe and the UID of another
+        board are raised, here or wherever the run is read on, and end the process.
+        """
+        options: tuple[str, ...] = ()
+        async with self._alone:
+            for retries in count():
+                connect = ("-c", "port=SWD", f"sn={self.serial_number}", *mode, *options, "-q", *READ_UID)
+                deadlines = self._deadlines.slowed() if options else self._deadlines
+                async with self._started([str(self.installation.cli), *connect, *arguments], deadlines) as run:
+                    if await run.connects():
+                        yield run
+                        return
+                fault = run.fault or ProgrammerUnproven("connection", "Device ID")
+                await self.pause_before_retry(fault, retries)
+                options = SLOW if consequence(fault).retry.slower else ()
+
+    async def pause_before_retry(self, fault: Fault, retries: int) -> None:
+        """Before one more try, after so many; raises the fault where the policy allows no more."""
+        pauses = self._deadlines.retry_pauses
+        if retries >= min(consequence(fault).retry.times, len(pauses)):
+            raise fault
+        log.warning("retry.scheduled", probe=self.serial_number, fault=fault.code, seconds=pauses[retries])
+        await asyncio.sleep(pauses[retries])
+
+    @asynccontextmanager
+    async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["Run"]:
+        recording = _Recording(command)
+        locks, within = self.installation.locks, deadlines.probe_within
+        try:
+            async with probe_lock.held(locks, self.serial_number, within) as lock, AsyncExitStack() as stack:
+                starting = Child.started(
+                    command,
+                    environment=self.installation.environment,
+                    gone=self._gone,
+                    patience=self._deadlines.patience,
+                    inherited=[lock],
+                    budget=self._deadlines.output,
+                )
+                recording.end = "stopped at its start"
+                try:
+                    child = await stack.enter_async_context(starting)
+                except OSError as exc:
+                    recording.end = "could not be started"
+                    if fault := no_process("start the programmer", exc):
+                        raise fault from exc
+                    raise ProgrammerMissing(command[0], exc.strerror or type(exc).__name__) from exc
+                recording.child = child
+                yield Run(child, self.serial_number, self.board, deadlines, recording)
+        finally:
+            self._record(recording.text())
+
+
+class Run:
+    """One process of the programmer: what it has said, and whether it has ended."""
+
+    def __init__(
+        self, child: Child, probe: str, board: UID | None, deadlines: Deadlines, recording: "_Recording"
+    ) -> None:
+        self.transcript = Transcript()
+        self.deadlines = deadlines
+        self._child = child
+        self._probe = probe
+        self._board = board
+        self._recording = recording
+        self._exit_status: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self._exit_status is not None
+
+    @property
+    def fault(self) -> Fault | None:
+        """What the ended run tells; it is not judged before, since a first failure may be followed by a second try."""
+        return None if self._exit_status is None else self.transcript.fault(self._probe, self._exit_status)
+
+    async def connects(self) -> bool:
+        """Reads until the target has answered, or until the process has ended without."""
+        await self.until(lambda: self.transcript.connected, self.deadlines.connect_within)
+        return self.transcript.connected
+
+    @property
+    def lacks_uid(self) -> ProgrammerUnproven | None:
+        """What speaks against a run that has not told which board it worked on."""
+        return None if self.transcript.uid else ProgrammerUnproven("connection", "UID")
+
+    async def until_end(self, within: float, *, idle_within: float | None = None) -> None:
+        await self.until(lambda: False, within, idle_within=idle_within)
+
+    async def until(self, enough: Callable[[], bool], within: float, *, idle_within: float | None = None) -> None:
+        """Reads until there is enough or the process has ended; raises `ProgrammerStuck` or what stalls it."""
+        try:
+            async with asyncio.timeout(within):
+                while not enough() and not self.ended:
+                    await self._read_on(idle_within or self.deadlines.idle_within)
+        except TimeoutError as exc:
+            raise self._overdue(within) from exc
+
+    def _overdue(self, within: float) -> Fault:
+        """An external flash that is not there shows in nothing but an erase that does not end, for 5 to 7 minutes."""
+        if self.transcript.erases_external:
+            return FlashEraseFailed(f"the external flash gave no answer within {within:g} s")
+        return ProgrammerStuck(within)
+
+    async def _read_on(self, idle_within: float) -> None:
+        # A line at hand needs no deadline, which costs more than the line.
+        try:
+            line = await (self._child.line() if self._child.has_line else self._next_line(idle_within))
+        except OverBudget as exc:
+            raise ProgrammerUnproven("run", f"its end: {exc}") from exc
+        if line is not None:
+            self.transcript.feed(line)
+            self._recording.take(line)
+            self.transcript.check_probe(self._probe)
+            self.transcript.check_board(self._board)
+
+    async def _next_line(self, idle_within: float) -> str | None:
+        try:
+            async with asyncio.timeout(idle_within):
+                line = await self._child.line()
+                if line is None:
+                    self._exit_status = await self._child.ended()
+                return line
+        except TimeoutError as exc:
+            raise self._overdue(idle_within) from exc
+
+
+class _Recording:
+    """The text of one run, for whoever asks later what the programmer said; without what stood in memory."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.child: Child | None = None
+        self.end = "never ran"  # where there is no child: nobody has heard it, though it may have run for a moment
+        self._lines = [f"{_now()} started: {shlex.join(command)}"]
+        self._left_out = 0
+
+    def take(self, line: str) -> None:
+        if is_memory_dump(line) or len(self._lines) > RECORDED_LINES:
+            self._left_out += 1
+        else:
+            self._lines.append(redacted(line))
+
+    def text(self) -> str:
+        end = self.end if self.child is None else f"exit status {self.child.status}"
+        left_out = [f"{self._left_out} lines left out"] if self._left_out else []
+        return "\n".join((*self._lines, *left_out, f"{_now()} ended: {end}"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,1 @@
+"""The PC itself: processes, memory for secrets, USB access, logs and transcripts."""

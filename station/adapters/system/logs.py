@@ -1,0 +1,177 @@
+"""The log: structlog, one JSON object a line on stdout and in a file; a console form when stdout is a terminal.
+
+Logs are for people and may be lost; the ledger is the truth. Secrets never enter: their types do not print.
+"""
+
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+import structlog
+from structlog.typing import EventDict, ExcInfo, WrappedLogger
+
+from station.adapters.system.log_sinks import Sink, SinkStatus, end
+from station.adapters.system.shown import shown, shown_lines
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+WRITTEN_WITHIN = 2.0  # at the end: what is in the queues by then
+LONGEST_VALUE = 2000  # characters of a text in a line
+STDOUT = 1
+
+Form = Callable[[EventDict], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The places that the log goes to."""
+
+    sinks: Sequence[Sink] = ()
+
+    @property
+    def status(self) -> list[SinkStatus]:
+        return [sink.status for sink in self.sinks]
+
+    def reopen(self) -> None:
+        """The file that has the name by now is written to from now on, as logrotate asks for it."""
+        for sink in self.sinks:
+            sink.reopen()
+        structlog.get_logger().info("log.reopened")
+
+
+@contextmanager
+def configured(level: str, file: Path | None, *, aloud: bool = True) -> Iterator[Log]:
+    """Logs as configured for the block: to stdout, and to `file`, appended. No trouble with either ends or delays anything.
+
+    Not `aloud` it leaves stdout to a command that speaks for itself.
+    """
+    forms: list[tuple[Sink, Form]] = []
+    if aloud and sys.stdout is not None:  # without it, its number may be another file's
+        form = _console if sys.stdout.isatty() else _json
+        forms.append((_sink("stdout", partial(os.dup, STDOUT), form), form))
+    if file is not None:
+        forms.append((_sink(str(file), partial(_appending, file), _json), _json))
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *_PREPARED, partial(_deliver, forms)],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.ReturnLoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+    log = Log([sink for sink, _ in forms])
+    try:
+        yield log
+    finally:
+        structlog.reset_defaults()
+        end(log.sinks, WRITTEN_WITHIN)
+
+
+@contextmanager
+def speaking() -> Iterator[Callable[[str], None]]:
+    """Prints lines on stdout without waiting for whoever reads them; the end of the block waits, unless nobody reads any more."""
+    if sys.stdout is None:  # its number may be another file's
+        yield lambda _: None
+        return
+
+    def loss(lines: int) -> bytes:
+        return f"({lines} lines are lost here)\n".encode()
+
+    sink = Sink("stdout", partial(os.dup, STDOUT), loss, complains=False)
+    try:
+        yield lambda line: sink.put(f"{shown(line)}\n".encode())
+    finally:
+        end([sink], None)
+
+
+def _sink(name: str, open_: Callable[[], int], form: Form) -> Sink:
+    def loss(lines: int) -> bytes:
+        event: EventDict = {"event": "log.lost", "lines": lines, "sink": name}
+        for processor in _PREPARED:
+            event = processor(None, "warning", event)
+        return form(event)
+
+    return Sink(name, open_, loss)
+
+
+def _appending(file: Path) -> int:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+_FIRST = ("time", "level", "event", "slot", "attempt", "step")
+
+
+def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """When, what and where stand in the same places of every line; a key without a value says nothing and is left out."""
+    keys = [*(key for key in _FIRST if key in event), *(key for key in event if key not in _FIRST)]
+    return {key: event[key] for key in keys if event[key] is not None}
+
+
+_PREPARED: tuple[Callable[[WrappedLogger, str, EventDict], EventDict], ...] = (
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    _in_order,
+)
+
+
+def _deliver(forms: Sequence[tuple[Sink, Form]], _logger: WrappedLogger, _name: str, event: EventDict) -> NoReturn:
+    """The last processor: hands the line to each place, in its form."""
+    lines = {form: form(event) for _, form in forms}
+    for sink, form in forms:
+        sink.put(lines[form])
+    raise structlog.DropEvent
+
+
+# The locals of a traceback hold passcodes and keys.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+)
+
+
+def _json(event: EventDict) -> bytes:
+    """One JSON object, in ASCII: what a terminal would obey is escaped."""
+    told = _TRACEBACKS(None, "", dict(event))
+    return json.dumps({key: _bounded(value) for key, value in told.items()}, default=repr).encode() + b"\n"
+
+
+def _bounded(value: object) -> object:
+    match value:
+        case str():
+            return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
+        case Mapping():
+            return {str(key): _bounded(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_bounded(each) for each in value]
+        case _:
+            return value
+
+
+def _console(event: EventDict) -> bytes:
+    told = {key: shown(value, LONGEST_VALUE) if isinstance(value, str) else value for key, value in event.items()}
+    return f"{_RENDERER(None, '', told)}\n".encode()
+
+
+def _traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    raw = io.StringIO()
+    structlog.dev.plain_traceback(raw, exc_info)
+    out.write(shown_lines(raw.getvalue()))
+
+
+_RENDERER = structlog.dev.ConsoleRenderer(exception_formatter=_traceback)
+
+
+class _Bridge(logging.Handler):
+    """What libraries log through the standard library, in the same lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        log.log(
+            record.levelno, "library.logged", library=record.name, text=record.getMessage(), exc_info=record.exc_info
+        )

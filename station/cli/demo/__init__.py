@@ -1,0 +1,1 @@
+"""`station demo`: the main job on the virtual bench."""

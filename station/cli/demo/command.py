@@ -1,0 +1,103 @@
+"""`station demo`: the main job on the virtual bench, with bench, development PKI and daemon as processes of their own."""
+
+import json
+import signal
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.consoles import styled, wide_console
+from station.cli.demo.line import DemoFailed, DemoLine
+from station.cli.demo.report import Report, expectations, report_table, watch
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a supervisor, a closed terminal
+
+
+def demo(
+    boards: Annotated[int, typer.Option(min=1, max=128, help="How many boards are plugged in.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the bench: UIDs, probe serial numbers, noise.")] = 1,
+    faults: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Fault file (TOML); boards without an entry must pass."),
+    ] = None,
+    time_scale: Annotated[float, typer.Option(min=0, help="Multiplies the bench's delays: 1 real, 0 none.")] = 1.0,
+    recipe: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Another recipe than the demonstration's.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Leaves boards, ledger, logs and PKI in this new folder.", show_default=False),
+    ] = None,
+    every: Annotated[
+        float, typer.Option(min=0, help="Seconds from one plugging in to the next; 0: all boards at once.")
+    ] = 0.0,
+    hub: Annotated[
+        str, typer.Option(help="multi-tt, or single-tt: seven probes share one hub's bandwidth.")
+    ] = "multi-tt",
+    programmer_version: Annotated[
+        str | None, typer.Option(help="Which STM32CubeProgrammer the bench has.", show_default=False)
+    ] = None,
+    *,
+    noise: Annotated[bool, typer.Option("--noise", help="The bench's durations scatter, by seed and board.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--json", help="Writes the report to this file.", show_default=False)
+    ] = None,
+) -> None:
+    """Provision boards on the virtual bench and show it live.
+
+    Exits 0 only if every board got the verdict that it should have: a pass, or what the fault file expects of it.
+    """
+    console = wide_console()
+    bench_options = [f"--hub={hub}"] + ["--noise"] * noise
+    bench_options += [f"--programmer-version={programmer_version}"] if programmer_version else []
+    expected = expectations(faults, boards)
+    _end_in_order()
+    with ExitStack() as stack:
+        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-demo-")))
+        try:
+            line = stack.enter_context(
+                DemoLine.standing(place, boards, seed, faults, time_scale, recipe, bench_options)
+            )
+            if every:
+                line.plug_in_turn(every)
+            else:
+                line.plug_all()
+            found = watch(console, line, boards)
+        except DemoFailed as exc:
+            first, *others = str(exc).split("\n")
+            console.print(styled(("The demonstration could not run:", "red"), f" {first}"), soft_wrap=True)
+            for other in others:
+                console.print(other, soft_wrap=True)
+            raise typer.Exit(3) from exc
+        except KeyboardInterrupt:
+            console.print("Interrupted: bench, PKI and daemon are being stopped.")
+            raise typer.Exit(130) from None
+        result = Report.of(found)
+    console.print(report_table(result))
+    if report is not None:
+        report.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+    surprises = result.surprises(expected)
+    for surprise in surprises:
+        console.print(styled((surprise, "red")))
+    if folder is not None:
+        console.print(f"Boards, ledger, logs and PKI are in {folder}", soft_wrap=True)
+    if surprises:
+        raise typer.Exit(1)
+
+
+def _end_in_order() -> None:
+    """From now on each of the signals raises KeyboardInterrupt, even where a shell has had it ignored, and only the first.
+
+    Killed, or stopped while it stops, a demonstration would leave bench, PKI and daemon behind.
+    """
+
+    def interrupt(*_: object) -> None:
+        for each in _ENDINGS:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in _ENDINGS:
+        signal.signal(each, interrupt)

@@ -1,0 +1,163 @@
+"""The processes of a demonstration: virtual bench, development PKI and daemon, started, reached and stopped as a user would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from station.daemon import control
+from station.line.status import Status
+
+ROOT = Path(__file__).resolve().parents[3]
+READY_WITHIN = 30.0
+STOP_WITHIN = 30.0
+
+
+class DemoFailed(Exception):
+    """One of the demonstration's processes did not do its part."""
+
+
+@dataclass
+class DemoLine:
+    """A line that stands: its folder and its processes."""
+
+    folder: Path
+    recipe: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def standing(
+        cls,
+        folder: Path,
+        boards: int,
+        seed: int,
+        faults: Path | None,
+        time_scale: float,
+        recipe: Path | None,
+        bench_options: Sequence[str] = (),
+    ) -> Iterator["DemoLine"]:
+        """Bench, PKI and daemon, all ready; all stopped when the block ends. Raises `DemoFailed`."""
+        folder = folder.resolve()
+        if folder.exists() and any(folder.iterdir()):
+            raise DemoFailed(f"{folder} is not empty: give a new folder, or remove it first")
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        line = cls(folder, (recipe or default_recipe()).resolve())
+        try:
+            line._start_bench(boards, seed, faults, time_scale, bench_options)
+            line.start_pki()
+            line.start_daemon()
+            yield line
+        finally:
+            line._stop()
+
+    def plug_all(self) -> None:
+        self._bench("plug", "--all")
+
+    def plug_in_turn(self, every: float) -> None:
+        """Returns at once: somebody goes along the line, and plugs in a board every so many seconds."""
+        self._start("operator", "virtual_bench", "plug", "--all", f"--every={every}", "--dir", str(self.folder))
+
+    def status(self) -> Status:
+        """The daemon's status; raises `DemoFailed` when it is gone."""
+        try:
+            return Status.model_validate(control.ask(self.folder / "station.sock", "status"))
+        except control.DaemonAbsent as exc:
+            raise DemoFailed(f"the daemon has stopped; {self._last_words('daemon')}") from exc
+
+    def _start_bench(
+        self, boards: int, seed: int, faults: Path | None, time_scale: float, others: Sequence[str]
+    ) -> None:
+        options = ["--probes", str(boards), "--seed", str(seed), "--time-scale", str(time_scale), *others]
+        if faults is not None:
+            options += ["--faults", str(faults)]
+        self._start("bench", "virtual_bench", "serve", "--dir", str(self.folder), *options)
+        self._wait_for("bench", (self.folder / "bench.json").exists)
+
+    def start_pki(self, port: int = 0, *others: str) -> None:
+        """At first, and again at the same port when it has ended; perhaps with other options."""
+        product = tomllib.loads(self.recipe.read_text(encoding="utf-8")).get("product", {})
+        options = [
+            f"--{key.replace('_', '-')}={product[key]:#06X}" for key in ("vendor_id", "product_id") if key in product
+        ]
+        options += [f"--port={port}", *others]
+        self._start("pki", "development_pki", "serve", "--dir", str(self.folder / "pki"), *options)
+        self._wait_for("pki", (self.folder / "pki" / "ready.json").exists)
+
+    def start_daemon(self) -> None:
+        """At first, and again when it has ended."""
+        bench = json.loads((self.folder / "bench.json").read_text(encoding="utf-8"))
+        url = json.loads((self.folder / "pki" / "ready.json").read_text(encoding="utf-8"))["url"]
+        config = self.folder / "line.toml"
+        config.write_text(line_configuration(self.recipe, bench["probes"]), encoding="utf-8")
+        self._start("daemon", "station", "run", "--config", str(config), STATION__PKI__URL=url)
+        self._wait_for("daemon", self._daemon_answers)
+
+    def _daemon_answers(self) -> bool:
+        try:
+            self.status()
+        except DemoFailed:
+            return False
+        return True
+
+    def _start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
+        with (self.folder / "logs" / f"{name}.out").open("wb") as output:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                cwd=ROOT,
+                start_new_session=True,  # Ctrl-C is ours to pass on, in order
+            )
+
+    def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not ready():
+            if self.processes[name].poll() is not None or time.monotonic() > deadline:
+                raise DemoFailed(f"the {name} did not start; {self._last_words(name)}")
+            time.sleep(0.02)
+
+    def _bench(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(self.folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        if done.returncode:
+            raise DemoFailed(f"virtual-bench {' '.join(arguments)}: {done.stdout}{done.stderr}")
+
+    def _last_words(self, name: str) -> str:
+        output = (self.folder / "logs" / f"{name}.out").read_text(encoding="utf-8", errors="replace")
+        return "its last words:\n" + "\n".join(output.splitlines()[-15:])
+
+    def _stop(self) -> None:
+        """The daemon first, so that it does not see its bench go away."""
+        for name in ("operator", "daemon", "pki", "bench"):
+            process = self.processes.get(name)
+            if process is None or process.poll() is not None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def default_recipe() -> Path:
+    return ROOT / "config" / "recipes" / "lighting.toml"
+
+
+def line_configuration(recipe: Path, probes: list[Mapping[str, object]]) -> str:
+    """config/demo.toml with its recipe in front and its slots behind."""
+    text = (ROOT / "config" / "demo.toml").read_text(encoding="utf-8")
+    slots = "".join(
+        f"\n[[slot]]\nname = {json.dumps(str(probe['port']))}\npath = {json.dumps(probe['path'])}\n" for probe in probes
+    )
+    return f"recipe = {json.dumps(str(recipe.resolve()))}\n\n{text}{slots}"

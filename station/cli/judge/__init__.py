@@ -1,0 +1,1 @@
+"""Commands that judge a file: certificates, requests, declarations, codes, factory data, a board's flash."""

@@ -1,0 +1,142 @@
+"""`station attestation`: judges DAC, PAI and certification declaration as a commissioner does, and more strictly."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.consoles import say, say_json
+from station.cli.judge import verdicts
+from station.cli.judge.inputs import (
+    CERTIFICATE,
+    DECLARATION,
+    AtOption,
+    CDSignersOption,
+    CertificateIdOption,
+    DeviceTypeOption,
+    JSONOption,
+    PAADirOption,
+    ProductionOption,
+    ProductOption,
+    RevocationOption,
+    VendorOption,
+    VersionNumberOption,
+    read_der,
+    read_file,
+    read_trust,
+    unusable,
+)
+from station.faults import Fault
+from station.faults.line import CredentialsInvalid, DeclarationInvalid
+from station.matter.certificates.attestation import Attestation, Product, check_attestation
+from station.matter.certificates.trust import TrustStore
+
+ACCEPTED = "a commissioner accepts this attestation"
+
+app = typer.Typer(help="Judge a unit's attestation.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Judge a unit's attestation."""
+
+
+@app.command()
+def check(
+    paa_dir: PAADirOption,
+    cd_signers: CDSignersOption,
+    dac: Annotated[Path | None, typer.Option("--dac", help="DAC, DER or PEM.", show_default=False)] = None,
+    pai: Annotated[Path | None, typer.Option("--pai", help="PAI, DER or PEM.", show_default=False)] = None,
+    cd: Annotated[Path | None, typer.Option("--cd", help="Certification declaration.", show_default=False)] = None,
+    vectors: Annotated[
+        Path | None, typer.Option("--vectors", help="Many at once, from a JSON file.", show_default=False)
+    ] = None,
+    vid: VendorOption = None,
+    pid: ProductOption = None,
+    device_type: DeviceTypeOption = None,
+    certificate_id: CertificateIdOption = None,
+    version_number: VersionNumberOption = None,
+    revocation_set: RevocationOption = None,
+    at: AtOption = None,
+    production: ProductionOption = True,
+    json_wanted: JSONOption = False,
+) -> None:
+    """Check DAC, PAI and certification declaration of one unit, or of every vector in a file.
+
+    Exits 0 when all is accepted, 1 when anything is refused, 2 when the question cannot be asked.
+
+    A vector has dac_cert, pai_cert and certification_declaration in hexadecimal, and basic_info_pid.
+    """
+    if vid is None:
+        raise typer.BadParameter("it is needed: which vendor makes the product?", param_hint="--vid")
+    trust, now = read_trust(paa_dir, cd_signers, revocation_set), at or datetime.now(UTC)
+
+    def judged(attestation: Attestation, product_id: int) -> Fault | None:
+        product = Product(vid, product_id, device_type, certificate_id, version_number)
+        return _judged(attestation, product, trust, at=now, production=production)
+
+    if vectors is not None:
+        if dac or pai or cd or pid is not None:
+            raise typer.BadParameter(
+                "a file of vectors has its own --dac, --pai, --cd and --pid", param_hint="--vectors"
+            )
+        found = _vectors(vectors)
+        _conclude_all({name: judged(*vector) for name, vector in found.items()}, json_wanted=json_wanted)
+        return
+    if dac is None or pai is None or cd is None or pid is None:
+        raise typer.BadParameter("--dac, --pai, --cd and --pid are needed, or --vectors")
+    shown = Attestation(read_der(dac, CERTIFICATE), read_der(pai, CERTIFICATE), read_der(cd, DECLARATION))
+    verdicts.conclude(judged(shown, pid), ACCEPTED, json_wanted=json_wanted)
+
+
+def _judged(
+    attestation: Attestation, product: Product, trust: TrustStore, *, at: datetime, production: bool
+) -> Fault | None:
+    try:
+        check_attestation(attestation, product, trust, at=at, production=production)
+    except (CredentialsInvalid, DeclarationInvalid) as fault:
+        return fault
+    return None
+
+
+def _conclude_all(faults: Mapping[str, Fault | None], *, json_wanted: bool) -> None:
+    if json_wanted:
+        say_json({name: verdicts.as_json(fault, ACCEPTED) for name, fault in faults.items()})
+    else:
+        for name, fault in faults.items():
+            say(f"{name}: {verdicts.line(fault, ACCEPTED)}")
+    refused = sum(fault is not None for fault in faults.values())
+    if not json_wanted:
+        say(f"{len(faults)} vectors: {len(faults) - refused} accepted, {refused} refused")
+    raise typer.Exit(verdicts.REFUSED if refused else verdicts.ACCEPTED)
+
+
+def _vectors(path: Path) -> dict[str, tuple[Attestation, int]]:
+    """Each vector's attestation and product."""
+    try:
+        content: object = json.loads(read_file(path))
+    except (ValueError, RecursionError) as exc:
+        raise unusable(path, "", f"not JSON: {exc}. An object of vectors by name is expected.") from exc
+    if not isinstance(content, dict) or not content:
+        raise unusable(path, "", "an object of vectors by name is expected.")
+    return {str(name): _vector(path, str(name), vector) for name, vector in content.items()}
+
+
+def _vector(path: Path, name: str, vector: object) -> tuple[Attestation, int]:
+    match vector:
+        case {
+            "dac_cert": str(dac),
+            "pai_cert": str(pai),
+            "certification_declaration": str(cd),
+            "basic_info_pid": int(product_id),
+        }:
+            try:
+                return Attestation(bytes.fromhex(dac), bytes.fromhex(pai), bytes.fromhex(cd)), product_id
+            except ValueError as exc:
+                raise unusable(path, name, f"not hexadecimal: {exc}. Certificates are written in hexadecimal.") from exc
+        case _:
+            fields = "dac_cert, pai_cert, certification_declaration and basic_info_pid"
+            raise unusable(path, name, f"a field is missing, or no text or number. {fields} are expected.")

@@ -1,0 +1,113 @@
+"""`station onboarding`: the codes of a label, made and read. The passcode comes from a file, never from the command line."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from station.cli.judge import verdicts
+from station.cli.judge.certificate import hexadecimal
+from station.cli.judge.inputs import JSONOption, PasscodeOption, read_passcode, uint16, within
+from station.faults.line import OnboardingCodeInvalid
+from station.matter.onboarding import codes
+from station.matter.onboarding.codes import Capabilities, Flow, ManualCode, OnboardingPayload
+from station.matter.onboarding.passcode import Discriminator
+
+app = typer.Typer(help="Make and read the codes of a label.", no_args_is_help=True)
+
+
+class FlowName(StrEnum):
+    STANDARD = "standard"
+    USER_INTENT = "user-intent"
+    CUSTOM = "custom"
+
+    @property
+    def flow(self) -> Flow:
+        return Flow[self.name]
+
+
+def capabilities(text: str) -> Capabilities:
+    """Names with commas between them, or a number."""
+    try:
+        if text[:1].isdigit():
+            return Capabilities(within(text, 2 * Capabilities.THREAD))
+        return Capabilities(sum({Capabilities[name.strip().upper().replace("-", "_")] for name in text.split(",")}))
+    except (KeyError, ValueError) as exc:
+        names = ", ".join(_names(~Capabilities(0)))
+        raise typer.BadParameter(f"one of {names} is expected, or a number", param_hint="--capabilities") from exc
+
+
+@app.command()
+def encode(
+    passcode_file: PasscodeOption,
+    vid: Annotated[int, typer.Option("--vid", parser=uint16, metavar="VID", help="Vendor, such as 0xFFF1.")],
+    pid: Annotated[int, typer.Option("--pid", parser=uint16, metavar="PID", help="Product, such as 0x8000.")],
+    discriminator: Annotated[int, typer.Option("--discriminator", parser=uint16, metavar="N", help="12 bits.")],
+    flow: Annotated[FlowName, typer.Option("--flow", help="What the unit needs first.")] = FlowName.STANDARD,
+    discovery: Annotated[
+        str, typer.Option("--capabilities", help="Such as ble or ble,on-network, or a number.")
+    ] = "ble",
+    serial: Annotated[
+        str | None, typer.Option("--serial", help="Serial number in the QR code.", show_default=False)
+    ] = None,
+    json_wanted: JSONOption = False,
+) -> None:
+    """Make QR code and manual pairing code. What is printed holds the passcode, as a label does."""
+    found, passcode = capabilities(discovery), read_passcode(passcode_file)
+    try:
+        payload = OnboardingPayload(vid, pid, Discriminator(discriminator), passcode, flow.flow, found, serial)
+    except ValueError as exc:
+        verdicts.conclude(OnboardingCodeInvalid(str(exc)), "", json_wanted=json_wanted)
+        return
+    made = {"qr_code": codes.qr_code(payload), "manual_code": codes.manual_code(payload)}
+    codes.check_codes(payload, made["qr_code"], made["manual_code"])
+    said = {"onboarding": made}
+    verdicts.conclude(None, "both codes read back as what they were made of", json_wanted=json_wanted, shown=said)
+
+
+@app.command()
+def decode(
+    code: Annotated[str, typer.Argument(help="MT:…, or 11 or 21 digits; - reads it from standard input.")],
+    json_wanted: JSONOption = False,
+) -> None:
+    """Read a QR code's text or a manual pairing code. What is printed holds the passcode, as the code does."""
+    text = sys.stdin.readline().strip() if code == "-" else code
+    try:
+        if text.startswith(codes.PREFIX):
+            payloads = [_payload(payload) for payload in codes.parse_qr_code(text)]
+        else:
+            payloads = [_manual(codes.parse_manual_code(text))]
+    except OnboardingCodeInvalid as fault:
+        verdicts.conclude(fault, "", json_wanted=json_wanted)
+        return
+    if len(payloads) == 1:
+        said = {"onboarding": payloads[0]}
+    else:
+        said = {f"onboarding_{place}": payload for place, payload in enumerate(payloads, 1)}
+    verdicts.conclude(None, "a commissioner can read this code", json_wanted=json_wanted, shown=said)
+
+
+def _payload(payload: OnboardingPayload) -> dict[str, object]:
+    return {
+        "vendor_id": hexadecimal(payload.vendor_id),
+        "product_id": hexadecimal(payload.product_id),
+        "discriminator": payload.discriminator.value,
+        "passcode": payload.passcode.digits,
+        "flow": FlowName[payload.flow.name].value,
+        "capabilities": _names(payload.capabilities),
+        "serial_number": payload.serial_number,
+    }
+
+
+def _manual(code: ManualCode) -> dict[str, object]:
+    return {
+        "vendor_id": hexadecimal(code.vendor_id),
+        "product_id": hexadecimal(code.product_id),
+        "short_discriminator": code.short_discriminator,
+        "passcode": code.passcode.digits,
+    }
+
+
+def _names(given: Capabilities) -> list[str]:
+    return [each.name.lower().replace("_", "-") for each in Capabilities if each in given and each.name]

@@ -1,0 +1,1 @@
+"""Commands about the running line: its daemon, slots and ports."""

@@ -1,0 +1,128 @@
+"""`station ports`: the probes and serial ports that are plugged in, without touching a target."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from station.adapters.board import tty
+from station.adapters.hotplug import links, usb_devices
+from station.adapters.system import usb_access
+from station.cli.consoles import say, say_json, wide_console
+from station.cli.places import ConfigOption, config_path
+from station.config import line as configuration
+from station.config.line import Config
+from station.daemon import control
+from station.faults.slot import TTYUnavailable
+from station.interfaces import BoardArrived
+
+FAILED = 1
+BAUDRATE = 115200
+USABLE = "yes"
+DAEMONS = "the daemon's"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One probe with its serial port; `opens` and `probe_access` say what a program of this user would meet."""
+
+    path: str
+    slot: str | None
+    probe: str
+    tty: str
+    opens: str
+    probe_access: str
+    refused: str | None
+
+    @property
+    def usable(self) -> bool:
+        return self.opens in {USABLE, DAEMONS} and self.probe_access != usb_access.Access.DENIED and not self.refused
+
+
+def ports(
+    config: ConfigOption = None,
+    devices: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where boards show, instead of the configuration's folder or /dev/serial.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List probes and ports: physical path, slot, and whether each can be opened. No target is touched.
+
+    A board at a place that is no slot is ignored by the daemon. Ports that a running daemon serves are not opened. Exits 1 if
+    one cannot be used.
+    """
+    loaded = _configuration(config, devices)
+    folder = devices or (loaded.hotplug.directory if loaded else Path("/dev/serial"))
+    boards = links.boards_in(folder.absolute())
+    slots = {slot.path: slot.name for slot in loaded.slot} if loaded else {}
+    served = set(slots) if loaded and _is_served(loaded) else set[str]()
+    found = asyncio.run(_looked_at(folder.absolute(), boards, slots, served))
+    if as_json:
+        say_json({"ports": [asdict(port) for port in found]}, indent=1)
+    elif found:
+        wide_console().print(_table(found))
+    else:
+        say(f"No ST-LINK with a serial port is plugged in: {folder} names none.")
+    if not all(port.usable for port in found):
+        raise typer.Exit(FAILED)
+
+
+def _configuration(given: Path | None, devices: Path | None) -> Config | None:
+    """The line's, if there is one; without it no slot has a name."""
+    path = config_path(given)
+    if given is None and (devices is not None or not path.exists()):
+        return None
+    return configuration.load(path)
+
+
+def _is_served(config: Config) -> bool:
+    try:
+        control.ask(config.control_socket, "status")
+    except (control.DaemonAbsent, control.CommandRefused):
+        return False
+    return True
+
+
+async def _looked_at(
+    folder: Path, boards: Mapping[str, BoardArrived], slots: Mapping[str, str], served: set[str]
+) -> list[Port]:
+    """In the order of their places, which is that of the hub's ports."""
+    found = []
+    sysfs, nodes = usb_devices.beside(folder) / "class" / "tty", folder.parent / "bus" / "usb"
+    for path, board in sorted(boards.items()):
+        found.append(
+            Port(
+                path=path,
+                slot=slots.get(path),
+                probe=board.probe,
+                tty=board.tty,
+                opens=DAEMONS if path in served else await _opens(board.tty),
+                probe_access=usb_access.of_probe(board.tty, sysfs, nodes).value,
+                refused=str(board.refused) if board.refused else None,
+            )
+        )
+    return found
+
+
+async def _opens(path: str) -> str:
+    try:
+        async with tty.opened(path, BAUDRATE):
+            return USABLE
+    except TTYUnavailable as fault:
+        return f"no: {fault.reason}"
+
+
+def _table(found: list[Port]) -> Table:
+    table = Table("slot", Column("path", overflow="fold"), "probe", Column("port", overflow="fold"), "opens", "access")
+    for port in found:
+        probe = port.probe or "no serial number"
+        remark = f"{port.opens}. {port.refused}" if port.refused else port.opens
+        table.add_row(port.slot or "none", port.path, probe, port.tty, remark, port.probe_access)
+    return table

@@ -1,0 +1,51 @@
+"""`station slots`: the slots of the running daemon; taken out of service, and released again."""
+
+from typing import Annotated
+
+import typer
+
+from station.cli.consoles import say, wide_console
+from station.cli.line.status import slot_table
+from station.cli.places import ConfigOption, config_path
+from station.config import line as configuration
+from station.daemon import control
+from station.line.status import Status
+
+app = typer.Typer(help="The slots: see them, take one out of service, release it again.", no_args_is_help=True)
+
+SlotName = Annotated[str, typer.Argument(metavar="SLOT", help="The slot's name, as the configuration gives it.")]
+
+
+@app.command("list")
+def show(config: ConfigOption = None) -> None:
+    """Show every slot, and why one is out of service."""
+    status = Status.model_validate(_ask(config, "status"))
+    wide_console().print(slot_table(status))
+
+
+@app.command()
+def hold(slot: SlotName, config: ConfigOption = None) -> None:
+    """Take a slot out of service: a board that is being judged is finished, the next one waits."""
+    _ask(config, "hold", slot=slot)
+    say(f"slot {slot} is out of service")
+
+
+@app.command()
+def release(
+    slot: Annotated[str | None, typer.Argument(metavar="[SLOT]", help="The slot's name.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every slot that is out of service, and the line if it is paused.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Put a slot on trial: the next board decides whether it is in service again."""
+    if everything == (slot is not None):
+        raise typer.BadParameter("name one slot, or give --all")
+    answer = _ask(config, "release", **({} if slot is None else {"slot": slot}))
+    released = answer["released"]
+    names = ", ".join(map(str, released)) if isinstance(released, list) else ""
+    say(f"on trial: {names}" if names else "no slot was out of service; the line is open")
+
+
+def _ask(config: ConfigOption, command: str, **arguments: object) -> dict[str, object]:
+    return control.ask(configuration.load(config_path(config)).control_socket, command, **arguments)

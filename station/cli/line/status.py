@@ -1,0 +1,55 @@
+"""`station status`: what the running daemon says of itself."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from station.cli.consoles import coloured, say_json, styled, wide_console
+from station.cli.places import ConfigOption, config_path
+from station.config import line as configuration
+from station.daemon import control
+from station.line.status import Status
+
+
+def status(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The daemon's answer as it is, for scripts.")] = False,
+) -> None:
+    """Show slots, phases, faults, PKI and ledger of the running daemon."""
+    answer = Status.model_validate(control.ask(configuration.load(config_path(config)).control_socket, "status"))
+    if as_json:
+        say_json(answer.model_dump(mode="json"))
+        return
+    console = wide_console()
+    line, pki, ledger = answer.line, answer.pki, answer.ledger
+    began = (answer.station, "bold"), f"  recipe {answer.recipe}  up {answer.seconds:.0f} s  line "
+    paused = ("paused", "red"), f" by {line.fault}: {line.reason}"
+    console.print(styled(*began, ("open", "green")) if line.fault is None else styled(*began, *paused))
+    answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
+    console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
+    console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
+    if answer.transcripts_lost:
+        lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
+        console.print(styled(lost, ", since they could not be written"))
+    for sink in answer.log:
+        console.print(f"log {sink.sink} {sink.lost} lost, {sink.waiting} waiting  {sink.fault or ''}")
+    console.print(slot_table(answer))
+
+
+def slot_table(answer: Status) -> Table:
+    """One row a slot."""
+    table = Table("slot", "state", "step", "seconds", "attempt", "uid", "probe", "why", box=None, header_style="bold")
+    for slot in answer.slots:
+        state = f"{slot.state} (trial)" if slot.service == "trial" else slot.state
+        table.add_row(
+            slot.slot,
+            coloured(slot.state, state),
+            slot.step or "",
+            f"{slot.seconds:.1f}" if slot.attempt else "",
+            str(slot.attempt or ""),
+            slot.uid or "",
+            slot.probe or "",
+            f"{slot.fault}: {slot.reason}" if slot.fault else "",
+        )
+    return table

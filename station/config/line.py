@@ -1,0 +1,203 @@
+"""The line's configuration: TOML to frozen models, every mistake reported at once with its place; unknown keys are errors.
+
+The one home of environment variables: `STATION__SECTION__KEY` overrides a setting.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+
+from station.config import plain_files
+from station.config.problems import ConfigurationInvalid, Problem, problems_of
+from station.domain.usb_port import one_spelling
+
+PREFIX = "STATION__"
+
+LOCKS = Path("/run/lock")
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    """A relative path is meant from the folder of the file that it stands in."""
+    folder = info.context["folder"] if info.context else Path()
+    return Path(os.path.normpath(folder / path))
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StationSection(_Section):
+    """Who the station is and where it keeps what must last."""
+
+    name: str = Field(min_length=1, max_length=64)
+    state: FilePath
+    """Folder of the ledger, the control socket and the attempts' transcripts."""
+    witness: FilePath | None = None
+    """Folder of what this machine remembers of its ledgers, outside the state folder; else the machine's, or the user's."""
+    locks: FilePath | None = None
+    """Folder of the locks on slots and probes, one for all stations at the same hub; else the machine's."""
+
+
+class ProgrammerSection(_Section):
+    cli: FilePath
+    external_loader: FilePath
+    connect_within: Seconds = 15
+    idle_within: Seconds = 90
+    """Without a line of output for this long the programmer counts as stuck."""
+    upgrade_within: Seconds = 180
+    """How long the upgrade of a wireless stack may take."""
+    stop_within: Seconds = 10
+    """How long it may take to end after each of SIGINT and SIGTERM."""
+
+
+class HotplugSection(_Section):
+    source: Literal["links"] = "links"
+    directory: FilePath = Path("/dev/serial")
+
+
+class BoardSection(_Section):
+    """Deadlines of the conversation on the serial port."""
+
+    baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
+    port_free_within: Seconds = 25
+    """How long another program may hold the serial port at first: ModemManager takes up to 20 s with a new one."""
+    boot_within: Seconds = 15
+    reply_within: Seconds = 10
+    repeat_every: Seconds = 3
+
+
+class PKISection(_Section):
+    url: str = Field(pattern=r"^https://")
+    ca: FilePath
+    certificate: FilePath
+    key: FilePath
+    pai: FilePath
+    paa: FilePath
+    connect_within: Seconds = 5
+    reply_within: Seconds = 10
+    answer_within: Seconds = 30
+    """All tries together, for one board."""
+    check_every: Seconds = 5
+    """How often a paused line asks whether the PKI is back."""
+
+
+class PolicySection(_Section):
+    """When the same cause is no longer believed to be the boards'; 0 means never."""
+
+    boards_in_a_slot: int = Field(default=2, ge=0)
+    slots: int = Field(default=3, ge=0)
+    within_boards: int = Field(default=10, ge=1)
+
+
+class LogSection(_Section):
+    file: FilePath | None = None
+    """The lines of stdout, in a file too."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class SlotSection(_Section):
+    name: str = Field(min_length=1, max_length=32)
+    path: Annotated[str, AfterValidator(one_spelling)] = Field(min_length=1)
+    """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
+
+
+class Config(_Section):
+    """One line."""
+
+    recipe: FilePath
+    station: StationSection
+    programmer: ProgrammerSection
+    pki: PKISection | None = None
+    """Needed where the line's own PKI certifies the boards."""
+    hotplug: HotplugSection = HotplugSection()
+    board: BoardSection = BoardSection()
+    policy: PolicySection = PolicySection()
+    log: LogSection = LogSection()
+    slot: tuple[SlotSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _slots_differ(self) -> "Config":
+        if not self.slot:
+            raise ValueError("there is no [[slot]]: a line needs one at least")
+        for what in ("name", "path"):
+            values = [getattr(slot, what) for slot in self.slot]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"two slots have the {what} {', '.join(twice)}: each slot needs its own")
+        return self
+
+    @property
+    def ledger(self) -> Path:
+        return self.station.state / "ledger.sqlite"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.station.state / "station.sock"
+
+    @property
+    def locks(self) -> Path:
+        return self.station.locks or locks_beside(self.hotplug.directory)
+
+    @property
+    def transcripts(self) -> Path:
+        return self.station.state / "transcripts"
+
+
+def locks_beside(devices: Path) -> Path:
+    """Where the locks are on boards that these links name: a bench that has a folder of its own is a machine of its own."""
+    if not devices.is_relative_to("/dev"):
+        return devices.parent / "locks"
+    # The same for every account: by what everybody sees, not by what this one may do.
+    everybodys = 0o1002  # sticky, and all may write
+    try:
+        shared = LOCKS.stat().st_mode & everybodys == everybodys
+    except OSError:
+        shared = False
+    return (LOCKS if shared else Path(gettempdir())) / "matter-station"
+
+
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in a TOML file, overridden by the environment; raises `ConfigurationInvalid`."""
+    values = overridden(read_toml(path), environment)
+    try:
+        return Config.model_validate(values, context={"folder": path.parent.resolve()})
+    except ValidationError as exc:
+        raise ConfigurationInvalid(problems_of(path, exc)) from exc
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML."""
+    try:
+        return tomllib.loads(plain_files.read(path).decode())
+    except OSError as exc:
+        raise ConfigurationInvalid([Problem(path, "", f"cannot be read: {exc.strerror}")]) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", "is not UTF-8")]) from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigurationInvalid([Problem(path, "", f"is not TOML: {exc}")]) from exc
+
+
+def overridden(values: dict[str, object], environment: Mapping[str, str]) -> dict[str, object]:
+    """`values` with `STATION__SECTION__KEY` of the environment in place of `[section] key`."""
+    result = dict(values)
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        *sections, key = variable.removeprefix(PREFIX).lower().split("__")
+        table = result
+        for section in sections:
+            inner = table.get(section)
+            table[section] = inner = dict(inner) if isinstance(inner, dict) else {}
+            table = inner
+        table[key] = value
+    return result

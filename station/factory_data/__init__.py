@@ -1,0 +1,1 @@
+"""ST's factory data: its bytes, its JSON, and the examination of a whole unit. Pure."""

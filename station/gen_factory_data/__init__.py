@@ -1,0 +1,1 @@
+"""ST's command `genFactoryData.py` on the station's parts: it judges the boards that are plugged in now."""

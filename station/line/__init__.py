@@ -1,0 +1,1 @@
+"""The line and its slots: boards come, are judged, and go."""

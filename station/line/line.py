@@ -1,0 +1,94 @@
+"""The line: what all slots share. It is open, or paused by a fault that no slot can mend; and it remembers the last verdicts."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from station.domain.policy import Judged, Suspicion, consequence, line_suspected, slot_suspected
+from station.faults import LineFault
+from station.faults.line import LineSuspected
+from station.line.visits import PresentUnits
+
+log = structlog.get_logger()
+
+REMEMBERED = 500  # verdicts; enough for the last boards of every slot
+
+
+class Line:
+    """Open, or paused until the cause of its pause is gone."""
+
+    def __init__(self, suspicion: Suspicion, check: Callable[[], None] = lambda: None) -> None:
+        """`check` costs nothing, is asked before every attempt, and raises the fault that pauses the line then."""
+        self.paused_by: LineFault | None = None
+        self._check = check
+        self.units = PresentUnits(self.pause)
+        self._suspicion = suspicion
+        self._history: deque[Judged] = deque(maxlen=REMEMBERED)
+        self._open = asyncio.Event()
+        self._open.set()
+        self._paused = asyncio.Event()
+
+    def pause(self, fault: LineFault) -> None:
+        """A cause that needs a person is not forgotten for one that mends itself."""
+        before = self.paused_by
+        if before is not None and not consequence(before).mends_itself:
+            return
+        if before is None or before.code != fault.code:
+            log.error("line.paused", fault=fault.code, reason=str(fault))
+        self.paused_by = fault
+        self._open.clear()
+        self._paused.set()
+
+    def resume(self) -> None:
+        if self.paused_by is not None:
+            log.info("line.resumed", fault=self.paused_by.code)
+        self.paused_by = None
+        self._paused.clear()
+        self._open.set()
+
+    def release(self) -> None:
+        """Somebody has looked: the line goes on, and what was remembered against it is forgotten."""
+        self._history.clear()
+        self.resume()
+
+    async def opened(self) -> None:
+        """Returns when work may begin."""
+        while True:
+            await self._open.wait()
+            try:
+                self._check()
+            except LineFault as fault:
+                self.pause(fault)
+            else:
+                return
+
+    def remember(self, judged: Judged) -> None:
+        """Takes a verdict down, and pauses when the same cause came on too many slots."""
+        self._history.append(judged)
+        if cause := line_suspected(list(self._history), self._suspicion):
+            self.pause(LineSuspected(cause))
+
+    def suspects(self, slot: str) -> bool:
+        """Whether the last boards in this slot all ended by the same cause."""
+        return slot_suspected(list(self._history), slot, self._suspicion)
+
+    def forget(self, slot: str) -> None:
+        """What happened in this slot no longer counts: somebody has looked at it."""
+        kept = [judged for judged in self._history if judged.slot != slot]
+        self._history = deque(kept, maxlen=REMEMBERED)
+
+    async def watch(self, check: Callable[[], Awaitable[None]], every: float) -> None:
+        """While the line is paused by what may mend itself, runs `check` every so many seconds until it raises no fault."""
+        while True:
+            await self._paused.wait()
+            await asyncio.sleep(every)
+            if self.paused_by is None or not consequence(self.paused_by).mends_itself:
+                continue
+            try:
+                await check()
+            except LineFault as fault:
+                self.pause(fault)
+            else:
+                self.resume()

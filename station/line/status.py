@@ -1,0 +1,111 @@
+"""What the daemon tells of itself at one moment, as models: slots, phases, faults, PKI and ledger. Derived, never stored."""
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from station.line.line import Line
+from station.line.loop_lag import LoopLagStatus
+from station.line.slot import Slot
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _encodable(cls, value: object) -> object:
+        """A device's name may have bytes that are no UTF-8, for which JSON has no place."""
+        return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+class LineStatus(_Model):
+    state: str
+    fault: str | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, line: Line) -> "LineStatus":
+        fault = line.paused_by
+        if fault is None:
+            return cls(state="open", fault=None, reason=None)
+        return cls(state="paused", fault=fault.code, reason=str(fault))
+
+
+class PKIStatus(_Model):
+    url: str
+    answered_seconds_ago: float | None
+    fault: str | None
+
+
+class LedgerStatus(_Model):
+    state: str
+    """`open`, `waiting` until the file can be written again, or `closed` for good."""
+    path: str
+    commits: int
+    reason: str | None
+
+
+class LogStatus(_Model):
+    """One place that the log goes to: lines lost since the start, lines that wait, and why none can be written now."""
+
+    sink: str
+    lost: int
+    waiting: int
+    fault: str | None
+
+
+class SlotStatus(_Model):
+    """One slot; its keys are those of the log."""
+
+    slot: str
+    state: str
+    service: str
+    """`in`, `out` of service, or on `trial`: the next board decides."""
+    path: str
+    probe: str | None
+    tty: str | None
+    attempt: int | None
+    step: str | None
+    verdict: str | None
+    uid: str | None
+    fault: str | None
+    reason: str | None
+    seconds: float
+    steps: dict[str, float]
+
+    @classmethod
+    def of(cls, slot: Slot, path: str) -> "SlotStatus":
+        arrival, journal = slot.arrival, slot.journal
+        attempt = journal.attempt if journal else None
+        fault = slot.out_of_service or (arrival.refused if arrival else None) or slot.fault
+        return cls(
+            slot=slot.name,
+            state=slot.state.value,
+            service="in" if slot.out_of_service is None else "trial" if slot.on_trial else "out",
+            path=path,
+            probe=arrival.probe if arrival else None,
+            tty=arrival.tty if arrival else None,
+            attempt=journal.number if journal else None,
+            step=attempt.phase.value if attempt and not attempt.ended else None,
+            verdict=slot.verdict,
+            uid=str(attempt.uid) if attempt and attempt.uid else None,
+            fault=fault.code if fault else None,
+            reason=str(fault) if fault else None,
+            seconds=round(slot.seconds, 1),
+            steps={phase.value: round(seconds, 3) for phase, seconds in attempt.seconds.items()} if attempt else {},
+        )
+
+
+class Status(_Model):
+    """The answer to `station status`."""
+
+    station: str
+    pid: int
+    seconds: float
+    recipe: str
+    line: LineStatus
+    pki: PKIStatus
+    ledger: LedgerStatus
+    transcripts_lost: int
+    log: list[LogStatus]
+    loop_lag: LoopLagStatus
+    slots: list[SlotStatus]

@@ -1,0 +1,104 @@
+"""The stays of boards in slots, and which unit is where now: no unit is in two slots at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from station.domain.attempt import Phase, Record, UnitIdentified
+from station.domain.identity import Identity
+from station.domain.target import UID, Target
+from station.faults import LineFault
+from station.faults.line import UnitTwice
+from station.faults.slot import BoardRemoved
+from station.interfaces import AttemptLedger, BoardArrived
+from station.recipe.recipe import Delivered, Recipe
+
+
+class Visit:
+    """One board's stay in the slot, from the moment that it is plugged in until it is pulled."""
+
+    def __init__(self, arrival: BoardArrived) -> None:
+        self.arrival = arrival
+        self.gone = asyncio.Event()
+        self._scope: asyncio.Timeout | None = None
+        self._stopped_by: LineFault | None = None
+
+    def leave(self) -> None:
+        """Ends what runs `while_here`."""
+        self.gone.set()
+        self._end()
+
+    def stop(self, fault: LineFault) -> None:
+        """Ends what runs `while_here` by this fault; the board stays."""
+        self._stopped_by = fault
+        self._end()
+
+    @asynccontextmanager
+    async def while_here(self) -> AsyncIterator[None]:
+        """Cancels its block when the board leaves, and raises `BoardRemoved`; or the fault that it is stopped by."""
+        if self.gone.is_set():
+            raise BoardRemoved
+        self._stopped_by = None
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                yield
+        except TimeoutError as exc:
+            raise self._reason() from exc
+        finally:
+            self._scope = None
+        if self._stopped_by is not None:  # the block had ended before its cancellation came
+            raise self._stopped_by
+
+    def _end(self) -> None:
+        if self._scope is not None:
+            self._scope.reschedule(0)  # a moment long past: the block is cancelled at once
+
+    def _reason(self) -> BoardRemoved | LineFault:
+        return BoardRemoved() if self._stopped_by is None else self._stopped_by
+
+
+class PresentUnits:
+    """The units in all slots, by the visits of their boards: one that was pulled is not here, though its attempt may still end."""
+
+    def __init__(self, pause: Callable[[LineFault], None]) -> None:
+        self._pause = pause
+        self._here: dict[Visit, tuple[str, UID]] = {}
+
+    def identified(self, visit: Visit, slot: str, uid: UID) -> None:
+        """The board of this visit is the unit; raises `UnitTwice`, stops the other attempt and pauses the line if another is, too."""
+        self._here = {other: entry for other, entry in self._here.items() if not other.gone.is_set()}
+        self._here[visit] = (slot, uid)
+        others = [other for other, (_, its) in self._here.items() if its == uid and other is not visit]
+        if not others:
+            return
+        slots = sorted({slot, *(self._here[other][0] for other in others)})
+        fault = UnitTwice(str(uid), " and ".join(slots))
+        self._pause(fault)
+        for other in others:
+            other.stop(fault)
+        raise fault
+
+
+class AnnouncedAttempt:
+    """An attempt's ledger (`ports.AttemptLedger`) that tells which unit the board is as soon as that is written down."""
+
+    def __init__(self, ledger: AttemptLedger, identified: Callable[[UID], None]) -> None:
+        self._ledger = ledger
+        self._identified = identified
+
+    def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
+        return self._ledger.step(phase)
+
+    async def record(self, event: Record) -> None:
+        await self._ledger.record(event)
+        if isinstance(event, UnitIdentified):
+            self._identified(event.uid)
+
+    async def check_ours(self, target: Target) -> None:
+        await self._ledger.check_ours(target)
+
+    async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
+        return await self._ledger.reserve_identity(target, recipe)
+
+    async def adopt(self, delivered: Delivered, uid: UID) -> None:
+        await self._ledger.adopt(delivered, uid)

@@ -1,0 +1,51 @@
+"""Revocation sets, as the CHIP SDK's tools write them from the DCL (Matter Core Specification 6.2.4). Pure."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from station.faults.line import TrustUnreadable
+from station.matter.certificates.x509 import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A certificate, by the name and the key of whoever issued it and by its serial number."""
+
+    issuer: bytes
+    issuer_key_id: bytes | None
+    serial_number: int
+
+    @classmethod
+    def would_be(cls, certificate: Certificate) -> "Revoked":
+        """How a set would name this certificate."""
+        return cls(certificate.issuer.raw, certificate.extensions.authority_key_id, certificate.serial_number)
+
+
+def read_revocation_set(content: bytes) -> frozenset[Revoked]:
+    """Reads a set in JSON; raises `TrustUnreadable`, because a set that is half read lets revoked certificates pass."""
+    try:
+        entries: object = json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        raise TrustUnreadable("the revocation set is not JSON") from exc
+    if not isinstance(entries, list):
+        raise TrustUnreadable("the revocation set is no array")
+    return frozenset(revoked for number, entry in enumerate(entries, 1) for revoked in _entry(entry, number))
+
+
+def _entry(entry: object, number: int) -> list[Revoked]:
+    match entry:
+        case {
+            "type": "revocation_set",
+            "issuer_subject_key_id": str(key_id),
+            "issuer_name": str(name),
+            "revoked_serial_numbers": list(serial_numbers),
+        }:
+            try:
+                issuer, issuer_key_id = base64.b64decode(name, validate=True), bytes.fromhex(key_id)
+                return [Revoked(issuer, issuer_key_id, int(str(serial), 16)) for serial in serial_numbers]
+            except (ValueError, binascii.Error) as exc:
+                raise TrustUnreadable(f"entry {number} of the revocation set has a field that cannot be read") from exc
+        case _:
+            raise TrustUnreadable(f"entry {number} of the revocation set lacks a field")

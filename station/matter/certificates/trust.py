@@ -1,0 +1,78 @@
+"""The trust store: the roots, the signers of declarations and the revocations that a station goes by. Pure.
+
+One file that cannot be read never takes the store down; it is named.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from station.matter.certificates.chain import PAA, Profile, read_certificate
+from station.matter.certificates.revocation import Revoked
+from station.matter.certificates.rules import RuleBroken
+from station.matter.certificates.x509 import Certificate
+
+TEST_CD_KEY_ID = bytes.fromhex("62FA823359ACFAA9963E1CFA140ADDF504F37160")
+TEST_PAA_KEY_IDS = frozenset(
+    {
+        bytes.fromhex("6AFD22771F511FECBF1641976710DCDC31A1717E"),  # the CHIP SDK's test PAA of 0xFFF1
+        bytes.fromhex("785CE705B86B8F4E6FC793AA60CB43EA696882D5"),  # and the one that is bound to no vendor
+    }
+)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """PAAs and signers of declarations by subject key identifier; `unreadable` names what had to be left out."""
+
+    paas: Mapping[bytes, Certificate]
+    cd_signers: Mapping[bytes, Certificate]
+    revoked: frozenset[Revoked] = frozenset()
+    unreadable: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, paas: Mapping[str, bytes], cd_signers: Mapping[str, bytes], revoked: frozenset[Revoked] = frozenset()
+    ) -> "TrustStore":
+        """The store that these files make, given by name; DER or PEM."""
+        unreadable: list[str] = []
+        return cls(
+            paas=_by_key_id(paas, PAA, unreadable),
+            cd_signers=_by_key_id(cd_signers, None, unreadable),
+            revoked=revoked,
+            unreadable=tuple(unreadable),
+        )
+
+    def with_root(self, paa: bytes) -> "TrustStore":
+        """This store, and one more PAA in it, DER; raises `RuleBroken`."""
+        certificate = read_certificate(PAA, paa)
+        return replace(self, paas={certificate.extensions.subject_key_id: certificate, **self.paas})
+
+
+def certificate_der(content: bytes) -> bytes:
+    """A certificate as DER, whether it comes as DER or as PEM: told apart by content."""
+    blocks = _PEM.findall(content)
+    if len(blocks) != 1:
+        return content
+    try:
+        return base64.b64decode(b"".join(blocks[0].split()), validate=True)
+    except binascii.Error:
+        return content
+
+
+def _by_key_id(files: Mapping[str, bytes], profile: Profile | None, unreadable: list[str]) -> dict[bytes, Certificate]:
+    found: dict[bytes, Certificate] = {}
+    for name, content in sorted(files.items()):
+        data = certificate_der(content)
+        try:
+            certificate = read_certificate(profile, data) if profile else Certificate.read(data)
+        except RuleBroken as broken:
+            unreadable.append(f"{name}: {broken.rule.name} {broken.reason}")
+            continue
+        first = found.setdefault(certificate.extensions.subject_key_id, certificate)
+        if first.der != data:
+            unreadable.append(f"{name}: its key identifier is that of another certificate, which stays")
+    return found

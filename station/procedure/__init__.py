@@ -1,0 +1,1 @@
+"""What happens to one board, top to bottom; `provision.py` is the work instruction."""

@@ -1,0 +1,66 @@
+"""Procedures without the line's PKI: certificates come from a partner's script, from ST's own firmware, or out of a file."""
+
+from datetime import UTC, datetime
+
+from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, ProcedureChosen, UnitIdentified
+from station.interfaces import AttemptLedger, Bench, Job, Recognised
+from station.procedure.coprocessor import bring_stack, prepare_coprocessor
+from station.procedure.provision import confirm, flash_operational
+from station.recipe.laboratory import Laboratory
+
+
+async def provision_by_partner(job: Job, unit: Recognised) -> None:
+    """As `provision`, with certificates that a partner's script or ST's own firmware puts on the board."""
+    await prepare_coprocessor(job, unit)
+    factory_data = job.recipe.factory_data_write(unit.identity)
+    provisioner = job.recipe.provisioning_write(unit.identity)
+
+    async with job.bench.partner() as partner:
+        async with job.programmer.invocation(factory_data, provisioner) as programmer:
+            async with job.ledger.step(Phase.FLASH_DATA):
+                await job.ledger.record(FactoryDataWritten())
+                await programmer.written(factory_data)
+
+            async with job.ledger.step(Phase.FLASH_PROVISIONER):
+                await programmer.written(provisioner)
+
+        async with job.ledger.step(Phase.DELIVER):
+            await partner.deliver()
+
+    await finish(job, unit)
+
+
+async def finish(job: Job, unit: Recognised) -> None:
+    """Finish a board that a partner has provisioned; what stands in its flash is believed, not what the partner said."""
+    async with job.bench.board() as board:
+        flash = await flash_operational(job, unit)
+        await confirm(job, unit, board, None, flash)
+
+
+async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedger) -> None:
+    """Give a board the identity in a file, certificates and keys too: for the laboratory, without a PKI."""
+    factory_data, images = laboratory.data_write, laboratory.image_writes
+
+    async with ledger.step(Phase.RECOGNISE):
+        laboratory.check(datetime.now(UTC))
+        target = await bench.programmer.identify()
+        await ledger.record(UnitIdentified.of(target))
+        laboratory.check_part(target)
+        await ledger.record(LaboratoryUnit())
+        await ledger.check_ours(target)
+        await ledger.record(ProcedureChosen(reconfigure.__name__))
+
+    if laboratory.wireless_stack is not None:
+        await bring_stack(bench.programmer.coprocessor, laboratory.wireless_stack, ledger)
+
+    async with bench.programmer.invocation(factory_data, *images, laboratory.region) as programmer:
+        async with ledger.step(Phase.FLASH_DATA):
+            await programmer.written(factory_data)
+
+        if images:
+            async with ledger.step(Phase.FLASH_OPERATIONAL):
+                for image in images:
+                    await programmer.written(image)
+
+        async with ledger.step(Phase.CONFIRM):
+            laboratory.check_readback(await programmer.read(laboratory.region))

@@ -1,0 +1,1 @@
+"""What a unit of a product must be, and the checks that hold a board against it."""

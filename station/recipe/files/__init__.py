@@ -1,0 +1,1 @@
+"""Recipes, image manifests and trust stores as files that people write, checked whole."""

@@ -1,0 +1,94 @@
+"""A laboratory's recipe as TOML: `procedure = "reconfigure"`, the factory data of every board in a file, checked whole."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from station.config import plain_files
+from station.config.line import FilePath
+from station.config.problems import ConfigurationInvalid, Problem
+from station.domain.coprocessor import WirelessStack
+from station.domain.product import FACTORY_DATA_REGION, Image, KeyStorage
+from station.factory_data import sources
+from station.factory_data.flat_tlv import FactoryData
+from station.faults import Fault
+from station.recipe.commissioner import Commissioner
+from station.recipe.files import recipe_file, trust_folder
+from station.recipe.files.tables import CoprocessorTable, Manifest
+from station.recipe.laboratory import Laboratory
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FactoryDataTable(_Table):
+    """ST's JSON, ST's records, or a dump of the flash; JSON goes over binary."""
+
+    json_file: FilePath | None = Field(default=None, alias="json")
+    binary: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _there_is_one(self) -> Self:
+        if not (self.json_file or self.binary):
+            raise ValueError("give json, binary, or both")
+        return self
+
+
+class ImagesTable(_Table):
+    manifest: FilePath
+    operational: str
+
+
+class LaboratoryFile(_Table):
+    name: str = Field(min_length=1, max_length=64)
+    procedure: Literal["reconfigure"]
+    factory_data: FactoryDataTable
+    trust_store: FilePath = trust_folder.SHIPPED
+    images: ImagesTable | None = None
+    coprocessor: CoprocessorTable | None = None
+
+
+def load(path: Path) -> Laboratory:
+    """The work in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
+    file = recipe_file.validated(path, LaboratoryFile)
+    try:
+        firmware = _images(file.images)
+        work = Laboratory(
+            name=file.name,
+            data=_data(file.factory_data),
+            address=FACTORY_DATA_REGION.address,
+            firmware=firmware,
+            commissioner=Commissioner(trust_folder.load(file.trust_store)),
+            wireless_stack=_stack(file.coprocessor, firmware),
+        )
+        work.check(datetime.now(UTC))
+    except (Fault, ValueError) as exc:
+        raise ConfigurationInvalid([Problem(path, "", str(exc))]) from exc
+    except OSError as exc:
+        raise ConfigurationInvalid([Problem(path, "", f"{exc.filename} cannot be read: {exc.strerror}")]) from exc
+    return work
+
+
+def _data(table: FactoryDataTable) -> FactoryData:
+    json, binary = (plain_files.read(file) if file else None for file in (table.json_file, table.binary))
+    data = sources.read(json=json, binary=binary).data
+    sources.check_whole(data, certified=True)
+    return data
+
+
+def _images(table: ImagesTable | None) -> tuple[Image, ...]:
+    """The private key is in the input, so it is in flash."""
+    if table is None:
+        return ()
+    manifest = recipe_file.validated(table.manifest, Manifest)
+    return (recipe_file.image(manifest, table.operational, "operational", KeyStorage.FLASH),)
+
+
+def _stack(table: CoprocessorTable | None, firmware: Sequence[Image]) -> WirelessStack | None:
+    if table is None:
+        return None
+    return recipe_file.wireless_stack(table, {image.name: image.region for image in firmware})

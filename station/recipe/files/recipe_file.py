@@ -1,0 +1,313 @@
+"""Recipe and image manifest: TOML to a `Recipe`, checked whole before the line opens; every mistake at once with its place."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import BaseModel, ValidationError
+
+from station.config import plain_files
+from station.config.line import read_toml
+from station.config.problems import ConfigurationInvalid, Problem, problems_of
+from station.domain.coprocessor import WirelessStack
+from station.domain.identity import Lot
+from station.domain.product import NO_ANCHORS, Image, KeyStorage, Trust, TrustAnchors
+from station.domain.serial_number import EXAMPLE, SerialNumberPattern
+from station.domain.target import Region
+from station.factory_data.device_information import mistakes_in
+from station.factory_data.flat_tlv import FactoryData, Tag
+from station.faults import Fault
+from station.matter.certificates.attestation import check_authority, check_certified, check_declaration
+from station.matter.certificates.chain import check_issuer
+from station.matter.certificates.names import Identifiers
+from station.matter.certificates.rules import RuleBroken
+from station.matter.certificates.trust import TrustStore
+from station.matter.certificates.x509 import Certificate
+from station.recipe.commissioner import Commissioner
+from station.recipe.files import trust_folder
+from station.recipe.files.tables import (
+    CoprocessorTable,
+    ImageTable,
+    LotTable,
+    Manifest,
+    PartnerTable,
+    ProductTable,
+    RecipeFile,
+)
+from station.recipe.image_checks import (
+    AGENT_RECORD,
+    APPLICATION,
+    application_mistakes,
+    stack_mistakes,
+    vector_table_mistakes,
+)
+from station.recipe.recipe import Delivery, Recipe
+
+RECORD = "the provisioning firmware's record of the board's key"
+LONGEST_SHOWN = 80  # characters of a mistaken setting
+
+Table = TypeVar("Table", bound=BaseModel)
+Checked = TypeVar("Checked")
+
+
+def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
+    """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`.
+
+    Where somebody else certifies the boards there need be no anchors. Each part is made once: what was checked is what
+    the recipe has.
+    """
+    file = validated(path, RecipeFile)
+    manifest = validated(file.images.manifest, Manifest)
+    product, images = file.product, file.images
+
+    @cache
+    def commissioner() -> Commissioner:
+        return _commissioner(file, paa)
+
+    @cache
+    def declaration() -> bytes:
+        return _declaration(file, commissioner().trust, pai, paa)
+
+    @cache
+    def provisioning() -> Image:
+        return image(manifest, images.provisioning, "provisioning", file.key_storage)
+
+    @cache
+    def operational() -> Image:
+        return image(manifest, images.operational, "operational", file.key_storage)
+
+    @cache
+    def stack() -> WirelessStack | None:
+        if file.coprocessor is None:
+            return None
+        others = {image.name: image.region for image in _good(provisioning, operational)}
+        return wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
+
+    @cache
+    def anchors() -> TrustAnchors:
+        if pai is None or paa is None or file.procedure != "provisioning-link":
+            return NO_ANCHORS
+        found = TrustAnchors(pai=_certificate(pai), paa=_certificate(paa))
+        production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
+        _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
+        return found
+
+    @cache
+    def delivery() -> Delivery | None:
+        return _delivery(file, _named(manifest, images.operational).answers)
+
+    _check_all(
+        path,
+        {
+            "trust_store": commissioner,
+            "product": lambda: _check_product(product),
+            "product.certification_declaration": declaration,
+            "lot.serial_number": lambda: _check_pattern(file.lot),
+            "images.provisioning": provisioning,
+            "images.operational": operational,
+            "coprocessor": stack,
+            "pki.pai and pki.paa of the line's configuration": anchors,
+            "partner": delivery,
+        },
+    )
+    return Recipe(
+        name=file.name,
+        sha256=hashlib.sha256(plain_files.read(path)).hexdigest(),
+        product=_product(product, declaration()),
+        vendor_id=product.vendor_id,
+        product_id=product.product_id,
+        key_storage=file.key_storage,
+        trust=file.trust,
+        lot=Lot(file.lot.name, file.lot.serial_number, file.lot.first, file.lot.size),
+        iterations=file.spake2.iterations,
+        provisioning_image=provisioning(),
+        operational_image=operational(),
+        operational_answers=_named(manifest, images.operational).answers,
+        verify=images.verify,
+        anchors=anchors(),
+        commissioner=commissioner() if file.procedure == "provisioning-link" else None,
+        lock=file.lock.lock if file.lock else None,
+        strings=file.factory_data.strings,
+        passcode_in_flash=file.factory_data.passcode,
+        delivery=delivery(),
+        wireless_stack=stack(),
+    )
+
+
+def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
+    if file.procedure == "provisioning-link":
+        return None
+    if file.trust is Trust.PRODUCTION and file.key_storage is KeyStorage.SECURE and "proof" not in answers:
+        raise ValueError(
+            "nothing would prove that a board has its key: the key cannot be read back, and the operational image does "
+            'not sign ("proof" in the manifest\'s answers)'
+        )
+    partner = file.partner or PartnerTable()
+    if partner.script is not None and not partner.script.is_file():
+        raise ValueError(f"there is no script {partner.script}")
+    production = True if file.trust is Trust.PRODUCTION else None
+    trust = _accepted(lambda: trust_folder.load(file.trust_store))
+    return Delivery(partner.script, partner.within, Commissioner(trust, production))
+
+
+def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
+    """Goes by the trust store; in development the line's own root counts, too."""
+    trust = _accepted(lambda: trust_folder.load(file.trust_store))
+    if paa is not None and file.trust is Trust.DEVELOPMENT:
+        with suppress(OSError, ValueError, RuleBroken):  # which is said at the place of the line's certificates
+            trust = trust.with_root(_certificate(paa))
+    return Commissioner(trust, file.trust is Trust.PRODUCTION, file.product.certified)
+
+
+def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Path | None) -> bytes:
+    """The certification declaration, accepted for this product, and under the line's PAI where that can be read."""
+    product, production = file.product.certified, file.trust is Trust.PRODUCTION
+    content = _bytes(file.product.certification_declaration)
+    _accepted(lambda: check_certified(content, product, trust, production=production))
+    if (issuers := _issuers(pai, paa)) is not None:
+        made = Identifiers(product.vendor_id, product.product_id)
+        _accepted(lambda: check_declaration(content, product, made, *issuers, trust, production=production))
+    return content
+
+
+def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certificate] | None:
+    """The line's PAI and PAA; None where there is none, or none that is good, which is said at its own place."""
+    if pai is None or paa is None:
+        return None
+    try:
+        return check_issuer(_certificate(pai), _certificate(paa))
+    except (OSError, ValueError, RuleBroken):
+        return None
+
+
+def _accepted(check: Callable[[], Checked]) -> Checked:
+    """What the check returns; a refusal becomes the mistake of whoever wrote the file."""
+    try:
+        return check()
+    except Fault as fault:
+        raise ValueError(str(fault)) from fault
+
+
+def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
+    """Makes everything once to find all that is wrong; it is made again for use, from files that are known to be good."""
+    problems: list[Problem] = []
+    for place, make in makers.items():
+        try:
+            make()
+        except ValueError as exc:
+            problems.extend(Problem(file, place, text) for text in map(str, exc.args))
+        except OSError as exc:
+            problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}"))
+    if problems:
+        raise ConfigurationInvalid(problems)
+
+
+def validated(path: Path, model: type[Table]) -> Table:
+    try:
+        return model.model_validate(read_toml(path), context={"folder": path.parent.resolve()})
+    except ValidationError as exc:
+        raise ConfigurationInvalid(problems_of(path, exc)) from exc
+
+
+def _product(product: ProductTable, declaration: bytes) -> dict[Tag, bytes]:
+    return {
+        Tag.CERTIFICATION_DECLARATION: declaration,
+        Tag.VENDOR_NAME: product.vendor_name.encode(),
+        Tag.VENDOR_ID: product.vendor_id.to_bytes(2, "little"),
+        Tag.PRODUCT_NAME: product.product_name.encode(),
+        Tag.PRODUCT_ID: product.product_id.to_bytes(2, "little"),
+        Tag.HARDWARE_VERSION: product.hardware_version.to_bytes(2, "little"),
+        Tag.HARDWARE_VERSION_STRING: product.hardware_version_string.encode(),
+    }
+
+
+def _check_product(product: ProductTable) -> None:
+    """Names and numbers as Matter wants them: lengths are in bytes, and not every number can be assigned."""
+    if mistakes := mistakes_in(FactoryData(_product(product, b"\0"))):
+        raise ValueError(*mistakes)
+
+
+def _bytes(path: Path) -> bytes:
+    content = plain_files.read(path)
+    if not content:
+        raise ValueError(f"{path} is empty")
+    return content
+
+
+def _certificate(path: Path) -> bytes:
+    content = plain_files.read(path)
+    try:
+        loaded = x509.load_pem_x509_certificate(content)
+    except ValueError:
+        try:
+            loaded = x509.load_der_x509_certificate(content)
+        except ValueError as exc:
+            raise ValueError(f"{path} is not a certificate, neither PEM nor DER") from exc
+    return loaded.public_bytes(Encoding.DER)
+
+
+def _check_pattern(lot: LotTable) -> None:
+    """Every serial number of the lot is one that a label can have, and no two are the same."""
+    try:
+        SerialNumberPattern.parse(lot.serial_number).check(lot.first + lot.size - 1)
+    except ValueError as exc:
+        found = ascii(lot.serial_number)[:LONGEST_SHOWN]
+        raise ValueError(
+            f"found {found}, expected text with one decimal number in it, such as {EXAMPLE}: {exc}"
+        ) from exc
+
+
+def _named(manifest: Manifest, name: str) -> ImageTable:
+    for image in manifest.image:
+        if image.name == name:
+            return image
+    raise ValueError(f"the manifest has no image {name}; it has {', '.join(image.name for image in manifest.image)}")
+
+
+def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
+    """The image, read and held against its manifest and the memory map; `ValueError` with all that is wrong with it."""
+    table = _named(manifest, name)
+    image = Image(name, plain_files.read(table.file), table.load_address, table.version)
+    if mistakes := list(_image_mistakes(image, table, kind, key_storage)):
+        raise ValueError(*mistakes)
+    return image
+
+
+def _image_mistakes(image: Image, table: ImageTable, kind: str, key_storage: KeyStorage) -> Iterator[str]:
+    name, region = image.name, image.region
+    if table.kind != kind:
+        yield f"{name} is of kind {table.kind}, {kind} is needed"
+    if table.key_storage is not key_storage:
+        yield f"{name} keeps the key in {table.key_storage}, the recipe asks for {key_storage}"
+    if image.sha256 != table.sha256:
+        yield f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}"
+    if not APPLICATION.holds(region):
+        yield (
+            f"{name} takes 0x{region.address:08X} to 0x{region.end - 1:08X}, "
+            f"an application 0x{APPLICATION.address:08X} to 0x{APPLICATION.end - 1:08X}"
+        )
+    wrong = application_mistakes if kind == "operational" else vector_table_mistakes
+    yield from wrong(name, image.content, region)
+
+
+def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> WirelessStack:
+    """The stack, read and held against its SHA-256 and the memory map; `ValueError` with all that is wrong with it."""
+    content = plain_files.read(table.file)
+    stack = WirelessStack(table.file.name, content, table.address, table.version, table.smallest_fus)
+    mistakes = list(stack_mistakes(stack, others))
+    if stack.sha256 != table.sha256:
+        mistakes.append(f"{table.file} has SHA-256 {stack.sha256}, the recipe says {table.sha256}")
+    if mistakes:
+        raise ValueError(*mistakes)
+    return stack
+
+
+def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
+    for make in makers:
+        with suppress(OSError, ValueError):  # which is said at the image's own place
+            yield make()

@@ -1,0 +1,163 @@
+"""Recipe and image manifest as TOML has them: one table a model, unknown keys are errors."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from station.config.line import FilePath, Seconds
+from station.domain.coprocessor import Version
+from station.domain.product import KeyStorage, Lock, Strings, Trust, Verify
+from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
+from station.matter.certificates.attestation import Product
+from station.recipe.files import trust_folder
+
+UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
+RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}
+RDP_LEVELS_FOR_EVER = 2
+_COPROCESSOR = "only the coprocessor sets it"
+NOT_OURS = {"RDP": "readout_protection says it"} | dict.fromkeys(
+    ("ESE", "SFSA", "FSD", "DDS", "C2OPT", "NBRSD", "SBRSA", "SNBRSA", "BRSD", "SBRV", "IPCCDBA"), _COPROCESSOR
+)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProductTable(_Table):
+    """What all units of the product have in common; limits of the Matter Core specification, 11.1.5."""
+
+    vendor_id: UInt16
+    product_id: UInt16
+    vendor_name: str = Field(min_length=1, max_length=32)
+    product_name: str = Field(min_length=1, max_length=32)
+    hardware_version: UInt16
+    hardware_version_string: str = Field(min_length=1, max_length=64)
+    certification_declaration: FilePath
+    # What the declaration must say besides; where nothing stands here, it may say what it wants.
+    device_type: Annotated[int, Field(ge=0, le=0xFFFF_FFFF)] | None = None
+    certificate_id: str | None = None
+    certification_version: UInt16 | None = None
+
+    @property
+    def certified(self) -> Product:
+        return Product(
+            self.vendor_id, self.product_id, self.device_type, self.certificate_id, self.certification_version
+        )
+
+
+class LotTable(_Table):
+    name: str = Field(min_length=1, max_length=32)
+    serial_number: str = Field(description="text with one decimal number in it, such as LIGHT-{:06d}")
+    first: int = Field(default=1, ge=0)
+    size: int = Field(gt=0)
+
+
+class Spake2Table(_Table):
+    iterations: int = Field(default=1000, ge=1000, le=100_000)
+
+
+class FactoryDataTable(_Table):
+    """What of the factory data depends on the firmware that reads it."""
+
+    strings: Strings = Strings.PLAIN
+    passcode: bool = True
+
+
+class ImagesTable(_Table):
+    manifest: FilePath
+    provisioning: str
+    operational: str
+    verify: Verify = Verify.FAST
+
+
+class LockTable(_Table):
+    """The option bytes that a confirmed unit gets last; names and values of RM0434 section 3.5."""
+
+    readout_protection: Literal[1, 2] = 1
+    irreversible: bool = False
+    option_bytes: dict[str, Annotated[int, Field(ge=0, le=0xFFFFFFFF)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _irreversible_is_said(self) -> Self:
+        if self.readout_protection == RDP_LEVELS_FOR_EVER and not self.irreversible:
+            raise ValueError(
+                "readout_protection = 2 closes the debug port for ever, for the station and for ST, too: "
+                "say irreversible = true if that is meant"
+            )
+        return self
+
+    @field_validator("option_bytes")
+    @classmethod
+    def _may_be_set(cls, values: dict[str, int]) -> dict[str, int]:
+        for name in values:
+            if name.upper() in NOT_OURS:
+                raise ValueError(f"{name} is not set here: {NOT_OURS[name.upper()]}")
+        return values
+
+    @property
+    def lock(self) -> Lock:
+        return Lock({**self.option_bytes, "RDP": RDP_VALUES[self.readout_protection]})
+
+
+StackVersion = Annotated[Version, BeforeValidator(lambda text: Version.parse(str(text)))]
+FUSVersion = Annotated[Version, BeforeValidator(lambda text: Version.of_fus(str(text)))]
+
+
+class CoprocessorTable(_Table):
+    """The wireless stack that every unit must have. Its image is ST's, and only the coprocessor can look into it."""
+
+    file: FilePath
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    address: int
+    version: StackVersion
+    smallest_fus: FUSVersion | None = None
+
+
+class PartnerTable(_Table):
+    """Who puts certificates on the boards instead of this line's PKI."""
+
+    script: FilePath | None = None
+    within: Seconds = 120
+
+
+class RecipeFile(_Table):
+    name: str = Field(min_length=1, max_length=64)
+    procedure: Literal["provisioning-link", "st-monitor", "partner-script"]
+    key_storage: KeyStorage
+    trust: Trust
+    trust_store: FilePath = trust_folder.SHIPPED
+    """Folder of the roots and the signers of declarations that commissioners go by."""
+    product: ProductTable
+    lot: LotTable
+    spake2: Spake2Table = Spake2Table()
+    factory_data: FactoryDataTable = FactoryDataTable()
+    images: ImagesTable
+    lock: LockTable | None = None
+    coprocessor: CoprocessorTable | None = None
+    partner: PartnerTable | None = None
+
+    @model_validator(mode="after")
+    def _the_partner_fits(self) -> Self:
+        has_script = self.partner is not None and self.partner.script is not None
+        if has_script is not (self.procedure == "partner-script"):
+            raise ValueError('[partner] script belongs to procedure = "partner-script", and to no other')
+        if self.partner is not None and self.procedure == "provisioning-link":
+            raise ValueError('[partner] belongs to the procedures "partner-script" and "st-monitor"')
+        return self
+
+
+class ImageTable(_Table):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    file: FilePath
+    kind: Literal["provisioning", "operational"]
+    version: str
+    load_address: int
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    key_storage: KeyStorage
+    target: Literal["STM32WB55"]
+    answers: frozenset[Literal["identity", "proof"]] = frozenset()
+
+
+class Manifest(_Table):
+    image: tuple[ImageTable, ...]

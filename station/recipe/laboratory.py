@@ -1,0 +1,75 @@
+"""A laboratory's work: boards are given the identity in a file, certificates and keys too. Nothing here is production. Pure."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from station.domain.coprocessor import WirelessStack
+from station.domain.product import READBACK_REGION, WB55_DEVICE_ID, Flashable, Image, Verify, Write
+from station.domain.target import Region, Target
+from station.factory_data import flat_tlv
+from station.factory_data.flat_tlv import FactoryData
+from station.faults.unit import ReadbackDiffers, TargetLocked, TargetWrong
+from station.recipe.commissioner import Commissioner
+
+
+@dataclass(frozen=True, slots=True)
+class Laboratory:
+    """What every board is given: the same factory data, and firmware if there is any."""
+
+    name: str
+    data: FactoryData = field(repr=False)
+    address: int
+    firmware: Sequence[Image]
+    commissioner: Commissioner
+    wireless_stack: WirelessStack | None = None
+
+    @property
+    def images(self) -> Sequence[Flashable]:
+        return [image for image in (self.wireless_stack, *self.firmware) if image is not None]
+
+    @property
+    def lot_name(self) -> str:
+        return "laboratory"
+
+    @property
+    def sha256(self) -> str:
+        """Names what is written, as a recipe's names a product; a passcode cannot be told from it."""
+        names = (self.name, f"{self.address:X}", *(image.sha256 for image in self.images))
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+    @property
+    def trust_left_out(self) -> tuple[str, ...]:
+        """What the trust store's folder holds and could not be used."""
+        return self.commissioner.trust.unreadable
+
+    @property
+    def region(self) -> Region:
+        return Region(self.address, READBACK_REGION.size)
+
+    @property
+    def data_write(self) -> Write:
+        return Write("factory data", self.address, flat_tlv.encode(self.data), Verify.FULL, external=True)
+
+    @property
+    def image_writes(self) -> list[Write]:
+        return [Write(image.name, image.address, image.content, Verify.FULL, external=False) for image in self.firmware]
+
+    def check_part(self, target: Target) -> None:
+        if target.device_id != WB55_DEVICE_ID:
+            raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
+        if not target.readable:
+            raise TargetLocked(f"0x{target.readout_protection:02X}")
+
+    def check(self, at: datetime) -> None:
+        """Refuses with the fault that a commissioner would find, before anything is flashed; `at` is now."""
+        self.commissioner.check_input(self.data, at)
+
+    def check_readback(self, flash: bytes) -> None:
+        """What stands in flash is what was given, no more and no less."""
+        found, intended = flat_tlv.decode_readback(flash).records, self.data.records
+        for tag in sorted(found.keys() | intended.keys()):
+            if not hmac.compare_digest(intended.get(tag, b""), found.get(tag, b"")):
+                raise ReadbackDiffers(tag.name)
