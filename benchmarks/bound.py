@@ -1,6 +1,6 @@
 """The bound: what silicon, probe and programmer need for one board, with no cost of the station in it. Pure.
 
-The model of the performance study, written down a second time: virtual_bench/timing.py makes the delays, this file says
+The model of the performance study, written down a second time: virtual_bench/timing/profile.py makes the delays, this file says
 what they ought to add up to, and neither knows the other. A test holds both against the study's published totals.
 Seconds and bytes.
 

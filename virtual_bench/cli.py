@@ -11,16 +11,16 @@ from typing import Annotated
 
 import typer
 
-from virtual_bench import control
-from virtual_bench.fault_catalogue import CATALOGUE
-from virtual_bench.fault_file import FaultsInvalid, load, typed
+from virtual_bench.bench.versions import DEFAULT_VERSION, VERSIONS
+from virtual_bench.board.stack_image import SHIPPED_FUS, SHIPPED_SIZE, SHIPPED_STACK, made, version_word
+from virtual_bench.faults.catalogue import CATALOGUE
+from virtual_bench.faults.fault_file import FaultsInvalid, load, typed
+from virtual_bench.hub.translator import HubKind
 from virtual_bench.journal import BenchTaken
-from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS
-from virtual_bench.server import Settings
-from virtual_bench.server import serve as serve_bench
-from virtual_bench.stack_image import SHIPPED_FUS, SHIPPED_SIZE, SHIPPED_STACK, made, version_word
-from virtual_bench.timing import DEFAULT_PROFILE, PROFILES
-from virtual_bench.translator import HubKind
+from virtual_bench.server import control
+from virtual_bench.server.server import Settings
+from virtual_bench.server.server import serve as serve_bench
+from virtual_bench.timing.profile import DEFAULT_PROFILE, PROFILES
 
 FAILED, USAGE, ENVIRONMENT_MISSING = 1, 2, 3
 

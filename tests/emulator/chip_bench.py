@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from virtual_bench import link
-from virtual_bench.clock import Clock
+from virtual_bench.board import link
+from virtual_bench.board.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
 from virtual_bench.emulator.chip import Chip, Outcome
 from virtual_bench.emulator.chip_time import SECOND
-from virtual_bench.flash import Flash
-from virtual_bench.hardware import Hardware
-from virtual_bench.radio_core import RadioCore
-from virtual_bench.secure_storage import SecureStorage
-from virtual_bench.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
-from virtual_bench.timing import Profile
+from virtual_bench.hardware.flash import Flash
+from virtual_bench.hardware.hardware import Hardware
+from virtual_bench.hardware.radio_core import RadioCore
+from virtual_bench.hardware.secure_storage import SecureStorage
+from virtual_bench.timing.clock import Clock
+from virtual_bench.timing.profile import Profile
 
 UID = bytes.fromhex("0102030405060708090a0b0c")
 MAKE_CSR, STORE, PROVE, REFUSED = 0x02, 0x03, 0x04, 0xFF

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.emulator.authority import PRODUCT, Authority, Status, factory_data, key_in
 from tests.emulator.chip_bench import MAKE_CSR, PROVE, STORE, UID, ChipBench, image
-from virtual_bench import factory_data as written
+from virtual_bench.board import factory_data as written
 
 NONCE = bytes(range(32))
 CONTEXT = b"matter provisioning link v1"

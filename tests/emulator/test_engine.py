@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from virtual_bench.emulator.cpu import CPU, Crash
-from virtual_bench.flash import Flash
+from virtual_bench.hardware.flash import Flash
 
 CODE, RAM, REGISTERS = 0x20000000, 0x20010000, 0x40000000
 NOP, WFI, BRANCH_TO_ITSELF = b"\x00\xbf", b"\x30\xbf", b"\xfe\xe7"

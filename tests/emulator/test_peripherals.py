@@ -19,8 +19,8 @@ from virtual_bench.emulator.quadspi import QUADSPI
 from virtual_bench.emulator.semaphores import Semaphores
 from virtual_bench.emulator.timer import Timer
 from virtual_bench.emulator.usart import USART
-from virtual_bench.flash import Flash
-from virtual_bench.timing import Profile
+from virtual_bench.hardware.flash import Flash
+from virtual_bench.timing.profile import Profile
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

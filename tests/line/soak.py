@@ -22,7 +22,7 @@ from pathlib import Path
 from station.cli.demo.line import DemoLine
 from station.line.status import SlotStatus
 from tests.line.station_demo import PATIENT_DEADLINES
-from virtual_bench import control
+from virtual_bench.server import control
 
 LOOKED_EVERY = 0.02  # seconds
 NO_NEWS_WITHIN = 300.0  # seconds: nothing ended for so long, so something hangs

@@ -13,7 +13,7 @@ from tests.line.standing_line import Standing
 from tests.line.station_demo import SHORT_DEADLINES
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.line.test_lock import LEVEL_1
-from virtual_bench.programmer.versions import VERSIONS
+from virtual_bench.bench.versions import VERSIONS
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

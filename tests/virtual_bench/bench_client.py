@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.emulator.authority import PRODUCT, Authority, factory_data, key_in
-from virtual_bench import link
-from virtual_bench.board import Board
-from virtual_bench.fault_file import read
-from virtual_bench.hub import Hub
+from virtual_bench.board import link
+from virtual_bench.board.board import Board
+from virtual_bench.faults.fault_file import read
+from virtual_bench.hub.hub import Hub
 from virtual_bench.programmer.standin import EXECUTABLE, LOADER
-from virtual_bench.server import Settings, opened
+from virtual_bench.server.server import Settings, opened
 
 DATA_ADDRESS, APPLICATION = 0x901C0000, 0x08000000
 DEADLINE = 30.0  # of a machine that is busy with other tests

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from virtual_bench.timing import PROFILES, Profile
+from virtual_bench.timing.profile import PROFILES, Profile
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "virtual-bench.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCUMENT.splitlines() if line.startswith("|")]

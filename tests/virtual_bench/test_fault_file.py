@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from virtual_bench.fault_catalogue import CATALOGUE
-from virtual_bench.fault_file import FaultsInvalid, load, read
-from virtual_bench.phases import Phase
+from virtual_bench.faults.catalogue import CATALOGUE
+from virtual_bench.faults.fault_file import FaultsInvalid, load, read
+from virtual_bench.faults.phases import Phase
 
 MUTE = {"board": 1, "at": "await_csr", "what": "mute"}
 

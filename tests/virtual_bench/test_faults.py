@@ -22,13 +22,13 @@ from tests.virtual_bench.bench_client import (
     image,
     station,
 )
-from virtual_bench import link
-from virtual_bench.board import Board
-from virtual_bench.fault_catalogue import CATALOGUE
-from virtual_bench.phases import Phase
+from virtual_bench.board import link
+from virtual_bench.board.board import Board
+from virtual_bench.faults.catalogue import CATALOGUE
+from virtual_bench.faults.phases import Phase
 from virtual_bench.programmer.standin import LOADER
-from virtual_bench.server import Settings
-from virtual_bench.timing import Profile
+from virtual_bench.server.server import Settings
+from virtual_bench.timing.profile import Profile
 
 NONCE = bytes(32)
 OPERATIONAL = image("operational-stand-in")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.virtual_bench.bench_client import Station, station
-from virtual_bench.board import Board
-from virtual_bench.control import Refused, ask
-from virtual_bench.fault_catalogue import CATALOGUE
-from virtual_bench.fault_file import PULLS, FaultsInvalid, load
-from virtual_bench.faults import Nature
-from virtual_bench.phases import Phase
+from virtual_bench.board.board import Board
+from virtual_bench.faults.armed import Nature
+from virtual_bench.faults.catalogue import CATALOGUE
+from virtual_bench.faults.fault_file import PULLS, FaultsInvalid, load
+from virtual_bench.faults.phases import Phase
+from virtual_bench.server.control import Refused, ask
 
 AT_ENTRY = [kind for kind in CATALOGUE.values() if kind.nature is Nature.ENTRY]
 PAIRS = [

@@ -20,8 +20,8 @@ from tests.virtual_bench.bench_client import (
     image,
     station,
 )
-from virtual_bench import factory_data
-from virtual_bench.server import Settings
+from virtual_bench.board import factory_data
+from virtual_bench.server.server import Settings
 
 NONCE = bytes(range(32))
 CONTEXT = b"matter provisioning link v1"

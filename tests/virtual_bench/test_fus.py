@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.virtual_bench.bench_client import APPLICATION, DEADLINE, Station, station
-from virtual_bench.board import Board
-from virtual_bench.hub import HubError
+from virtual_bench.bench.versions import VERSIONS
+from virtual_bench.board.board import Board
+from virtual_bench.board.stack_image import authentic_version, made, version_word
+from virtual_bench.hardware.radio_core import RadioCore
+from virtual_bench.hub.hub import HubError
 from virtual_bench.programmer.fus import OPERATOR_CONTENT
-from virtual_bench.programmer.versions import VERSIONS
-from virtual_bench.radio_core import RadioCore
-from virtual_bench.server import Settings
-from virtual_bench.stack_image import authentic_version, made, version_word
-from virtual_bench.timing import Profile
+from virtual_bench.server.server import Settings
+from virtual_bench.timing.profile import Profile
 
 OPTIONS = ["-ob", "nSWboot0=0", "nboot1=1", "nboot0=1"]
 TAKEN_BACK = ["-ob", "nSWboot0=1", "nboot1=1", "nboot0=1"]

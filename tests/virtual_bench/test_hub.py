@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.virtual_bench.bench_client import APPLICATION, image, station
-from virtual_bench.hub import HubError
-from virtual_bench.server import Settings
+from virtual_bench.hub.hub import HubError
+from virtual_bench.server.server import Settings
 
 
 def links(directory: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from virtual_bench.link import MAX_BODY, FrameReader, Segments, decode, encode
+from virtual_bench.board.link import MAX_BODY, FrameReader, Segments, decode, encode
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "vectors" / "link" / "golden.json").read_text())["frames"]
 

@@ -7,9 +7,9 @@ from statistics import median, stdev
 import pytest
 
 from tests.virtual_bench.bench_client import station
-from virtual_bench.noise import EXACT, noisy
-from virtual_bench.server import Settings
-from virtual_bench.timing import PROFILES
+from virtual_bench.server.server import Settings
+from virtual_bench.timing.noise import EXACT, noisy
+from virtual_bench.timing.profile import PROFILES
 
 PROFILE = PROFILES["fast-host-v2-1"]
 DURATIONS = [field.name for field in fields(PROFILE) if field.type is float and field.name not in EXACT]

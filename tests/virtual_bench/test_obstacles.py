@@ -16,7 +16,7 @@ from tests.virtual_bench.bench_client import (
     image,
     station,
 )
-from virtual_bench.board import Board
+from virtual_bench.board.board import Board
 from virtual_bench.programmer.standin import LOADER
 
 NOT_ERASED = "Error: failed to erase memory\nError: failed to erase memory"

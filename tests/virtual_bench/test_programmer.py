@@ -10,9 +10,9 @@ import pytest
 
 from tests.emulator.authority import factory_data
 from tests.virtual_bench.bench_client import APPLICATION, DATA_ADDRESS, DEADLINE, image, station
+from virtual_bench.bench.versions import VERSIONS
 from virtual_bench.programmer.standin import LOADER
-from virtual_bench.programmer.versions import VERSIONS
-from virtual_bench.server import Settings
+from virtual_bench.server.server import Settings
 
 PAGE = 4096
 

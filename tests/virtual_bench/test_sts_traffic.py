@@ -16,9 +16,9 @@ import pytest
 
 from tests.emulator.authority import PRODUCT, factory_data
 from tests.virtual_bench.bench_client import APPLICATION, Station, image, station
-from virtual_bench.programmer.versions import VERSIONS
-from virtual_bench.server import Settings
-from virtual_bench.stack_image import made
+from virtual_bench.bench.versions import VERSIONS
+from virtual_bench.board.stack_image import made
+from virtual_bench.server.server import Settings
 
 BOARDS = 4
 OLDER, NEWER = 0x01170003, 0x01180003

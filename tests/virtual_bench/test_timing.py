@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.virtual_bench.bench_client import APPLICATION, DATA_ADDRESS, Station, image, station
-from virtual_bench.board import Board
-from virtual_bench.factory_data import BLOCK
+from virtual_bench.board.board import Board
+from virtual_bench.board.factory_data import BLOCK
+from virtual_bench.board.stack_image import made
 from virtual_bench.programmer.standin import LOADER
-from virtual_bench.server import Settings
-from virtual_bench.stack_image import made
-from virtual_bench.timing import PROFILES
+from virtual_bench.server.server import Settings
+from virtual_bench.timing.profile import PROFILES
 
 # Printed once by the study's own script, for a provisioning firmware of 48,874, an operational one of 479,006 and
 # factory data of 1,600 bytes: recognise; factory data and provisioner; read-back and operational firmware.

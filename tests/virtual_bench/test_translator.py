@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.virtual_bench.bench_client import Station, station
-from virtual_bench.server import Settings
-from virtual_bench.timing import PROFILES
-from virtual_bench.translator import HubKind, Translator
+from virtual_bench.hub.translator import HubKind, Translator
+from virtual_bench.server.server import Settings
+from virtual_bench.timing.profile import PROFILES
 
 
 class Pauses:

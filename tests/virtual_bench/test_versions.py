@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.virtual_bench.bench_client import APPLICATION, Station, station
-from virtual_bench.board import Board
-from virtual_bench.programmer.versions import VERSIONS, Version
-from virtual_bench.server import Settings
+from virtual_bench.bench.versions import VERSIONS, Version
+from virtual_bench.board.board import Board
+from virtual_bench.server.server import Settings
 
 ALL = [*VERSIONS]
 

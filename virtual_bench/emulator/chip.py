@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from virtual_bench.emulator import clocks as rcc
-from virtual_bench.emulator.chip_faults import ChipFaults
 from virtual_bench.emulator.chip_time import MILLISECOND, NEVER, SECOND, ChipTime
 from virtual_bench.emulator.clocks import Clocks, Power
 from virtual_bench.emulator.coprocessor import Coprocessor
@@ -21,7 +20,8 @@ from virtual_bench.emulator.semaphores import Semaphores
 from virtual_bench.emulator.system_control import SystemControl
 from virtual_bench.emulator.timer import Timer
 from virtual_bench.emulator.usart import USART
-from virtual_bench.hardware import Hardware
+from virtual_bench.hardware.chip_faults import ChipFaults
+from virtual_bench.hardware.hardware import Hardware
 
 RAM = 0x20000000, 0x40000
 UID_PAGE, UID = 0x1FFF7000, 0x1FFF7590

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from virtual_bench.secure_storage import SecureStorage, SecureStorageOccupied
+from virtual_bench.hardware.secure_storage import SecureStorage, SecureStorageOccupied
 
 REFERENCE_TABLE = 0x20030000  # as option byte SNBRSA has it
 THREAD_TABLE, SYSTEM_TABLE, MEMORY_TABLE = 2, 3, 4  # places in the reference table, in words

@@ -1,10 +1,10 @@
 """The controller of the internal flash: pages are erased, and double words programmed by storing into them. Pure."""
 
-from virtual_bench.emulator.chip_faults import ChipFaults
 from virtual_bench.emulator.chip_time import ChipTime
 from virtual_bench.emulator.peripheral import Peripheral
-from virtual_bench.flash import Flash
-from virtual_bench.timing import Profile
+from virtual_bench.hardware.chip_faults import ChipFaults
+from virtual_bench.hardware.flash import Flash
+from virtual_bench.timing.profile import Profile
 
 ACR, KEYR, SR, CR = 0x00, 0x08, 0x10, 0x14
 KEYS = (0x45670123, 0xCDEF89AB)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from virtual_bench.emulator.chip_faults import ChipFaults
 from virtual_bench.emulator.chip_time import ChipTime
-from virtual_bench.flash import Flash
-from virtual_bench.timing import Profile
+from virtual_bench.hardware.chip_faults import ChipFaults
+from virtual_bench.hardware.flash import Flash
+from virtual_bench.timing.profile import Profile
 
 WRITE_ENABLE, WRITE_DISABLE, READ_STATUS, CLEAR_STATUS = 0x06, 0x04, 0x05, 0x30
 READS, PROGRAMS, ERASES = (0x03, 0x13), (0x02, 0x12), (0xD8, 0xDC)

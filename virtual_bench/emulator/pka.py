@@ -3,10 +3,10 @@
 The layout is that of ST's stm32wb55xx.h; no operand is assumed, so a port that misplaces one gets nonsense, as on silicon.
 """
 
-from virtual_bench.emulator.chip_faults import ChipFaults
 from virtual_bench.emulator.chip_time import ChipTime
 from virtual_bench.emulator.curve import Curve
 from virtual_bench.emulator.peripheral import Peripheral
+from virtual_bench.hardware.chip_faults import ChipFaults
 
 CR, SR, CLRFR, RAM = 0x00, 0x04, 0x08, 0x400
 RAM_SIZE = 3576

@@ -2,10 +2,10 @@
 
 import secrets
 
-from virtual_bench.emulator.chip_faults import ChipFaults
 from virtual_bench.emulator.chip_time import ChipTime
 from virtual_bench.emulator.clocks import Clocks
 from virtual_bench.emulator.peripheral import Peripheral
+from virtual_bench.hardware.chip_faults import ChipFaults
 
 CR, SR, DR = 0x00, 0x04, 0x08
 ENABLED, READY = 1 << 2, 1 << 0

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from virtual_bench.clock import SHORTEST_PERIOD
 from virtual_bench.emulator.chip import Chip, Outcome, PowerLost
 from virtual_bench.emulator.chip_time import NEVER, SECOND
 from virtual_bench.emulator.cpu import Crash
-from virtual_bench.hardware import Hardware
+from virtual_bench.hardware.hardware import Hardware
+from virtual_bench.timing.clock import SHORTEST_PERIOD
 
 TOLERATED_LEAD = 0.005  # real seconds by which a chip may be ahead of the bench
 PATIENCE = 200  # turns that a core may take without sleeping

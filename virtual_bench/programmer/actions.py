@@ -1,6 +1,7 @@
 """What each action of a command line does to the connected board, and what the tool says meanwhile."""
 
-from virtual_bench.board import UID_ADDRESS, Board
+from virtual_bench.board.board import UID_ADDRESS, Board
+from virtual_bench.hardware.radio_core import WINDOW
 from virtual_bench.programmer import output
 from virtual_bench.programmer.commands import (
     Action,
@@ -20,7 +21,6 @@ from virtual_bench.programmer.erasure import Erasure
 from virtual_bench.programmer.fus import FUS
 from virtual_bench.programmer.option_setting import DESCRIBED, set_options
 from virtual_bench.programmer.process import Failed, Process
-from virtual_bench.radio_core import WINDOW
 
 LOADER = "S25FL128S_STM32WB5MM-DK.stldr"
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from virtual_bench.board import NAME, Board
-from virtual_bench.faults import Fault
-from virtual_bench.hub import Hub
-from virtual_bench.phases import Phase
+from virtual_bench.board.board import NAME, Board
+from virtual_bench.faults.armed import Fault
+from virtual_bench.faults.phases import Phase
+from virtual_bench.hub.hub import Hub
 from virtual_bench.programmer import output
 from virtual_bench.programmer.commands import Connect
 from virtual_bench.programmer.process import Failed, Process

@@ -2,9 +2,9 @@
 
 from pathlib import PurePath
 
-from virtual_bench.board import Board
-from virtual_bench.faults import Fault
-from virtual_bench.flash import Flash
+from virtual_bench.board.board import Board
+from virtual_bench.faults.armed import Fault
+from virtual_bench.hardware.flash import Flash
 from virtual_bench.programmer import output
 from virtual_bench.programmer.commands import Write
 from virtual_bench.programmer.erasure import NOT_ERASED, can_be_erased, take_time_to_erase

@@ -1,7 +1,7 @@
 """What keeps flash from being erased; and `-e`, which erases the internal flash, or with a loader the external one."""
 
-from virtual_bench.board import Board
-from virtual_bench.flash import Flash
+from virtual_bench.board.board import Board
+from virtual_bench.hardware.flash import Flash
 from virtual_bench.programmer import output
 from virtual_bench.programmer.commands import Erase
 from virtual_bench.programmer.process import Failed, Process

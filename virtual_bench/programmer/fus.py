@@ -2,8 +2,8 @@
 
 from typing import NoReturn
 
-from virtual_bench import stack_image
-from virtual_bench.board import Board
+from virtual_bench.board import stack_image
+from virtual_bench.board.board import Board
 from virtual_bench.programmer.commands import (
     DeleteStack,
     FUSAction,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from virtual_bench.board import Board
-from virtual_bench.option_bytes import BOOT, BY_NAME
-from virtual_bench.phases import Phase
+from virtual_bench.board.board import Board
+from virtual_bench.board.option_bytes import BOOT, BY_NAME
+from virtual_bench.faults.phases import Phase
 from virtual_bench.programmer.commands import (
     Action,
     CommandLine,

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from virtual_bench.board import NAME, Board
-from virtual_bench.hub import Hub
+from virtual_bench.board.board import NAME, Board
+from virtual_bench.hub.hub import Hub
 from virtual_bench.programmer.process import Process
 
 BOGUS = "5&1E237D3C&0&{port}"  # as Windows names a device that does not tell its serial number

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from virtual_bench.board import Board
-from virtual_bench.option_bytes import BY_NAME, UNPROTECTED
+from virtual_bench.board.board import Board
+from virtual_bench.board.option_bytes import BY_NAME, UNPROTECTED
 from virtual_bench.programmer import output
 from virtual_bench.programmer.process import Failed, Process
 

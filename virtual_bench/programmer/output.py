@@ -1,6 +1,6 @@
 """How the programmer writes banners, sizes, times and ranges. Pure; columns as in logs of the real tool."""
 
-from virtual_bench.programmer.versions import Version
+from virtual_bench.bench.versions import Version
 
 RULE = " " * 6 + "-" * 67
 KILOBYTE = 1024

@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from virtual_bench.bench import Bench
-from virtual_bench.faults import Fault
+from virtual_bench.bench.bench import Bench
+from virtual_bench.board.stop import DEAF_TO, KILLED, Stop
+from virtual_bench.faults.armed import Fault
+from virtual_bench.hub.translator import Translator
 from virtual_bench.programmer import output
-from virtual_bench.programmer.stop import DEAF_TO, KILLED, Stop
-from virtual_bench.translator import Translator
 
 
 class Stopped(Exception):

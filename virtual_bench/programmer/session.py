@@ -3,9 +3,10 @@
 import time
 from contextlib import suppress
 
-from virtual_bench.board import Board
-from virtual_bench.hub import Hub
-from virtual_bench.phases import Phase
+from virtual_bench.board.board import Board
+from virtual_bench.board.stop import KILLED, PROBE_GONE, Stop
+from virtual_bench.faults.phases import Phase
+from virtual_bench.hub.hub import Hub
 from virtual_bench.programmer import listing, output
 from virtual_bench.programmer.actions import Actions
 from virtual_bench.programmer.arguments import UsageError, parse
@@ -13,7 +14,6 @@ from virtual_bench.programmer.commands import CommandLine, Connect
 from virtual_bench.programmer.connection import board_instead, establish, free_board
 from virtual_bench.programmer.inference import note_options, phase_of, phases_of
 from virtual_bench.programmer.process import Failed, Process, Stopped
-from virtual_bench.programmer.stop import KILLED, PROBE_GONE, Stop
 
 USAGE = "Usage : \nSTM32_Programmer_CLI [command_1] [Arguments_1][[command_2] [Arguments_2]...] \n"
 

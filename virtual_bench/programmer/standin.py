@@ -8,11 +8,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from virtual_bench.bench import Bench
-from virtual_bench.hub import Hub
+from virtual_bench.bench.bench import Bench
+from virtual_bench.board.stop import INTERRUPTED, KILLED, TERMINATED
+from virtual_bench.hub.hub import Hub
 from virtual_bench.programmer.process import Process
 from virtual_bench.programmer.session import Session
-from virtual_bench.programmer.stop import INTERRUPTED, KILLED, TERMINATED
 
 EXECUTABLE = Path("STM32CubeProgrammer/bin/STM32_Programmer_CLI")
 LOADER = EXECUTABLE.parent / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"

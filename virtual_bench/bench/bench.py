@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from virtual_bench.clock import Clock
-from virtual_bench.faults import Fault
+from virtual_bench.bench.versions import Version
+from virtual_bench.faults.armed import Fault
 from virtual_bench.journal import Journal
-from virtual_bench.noise import noisy
-from virtual_bench.programmer.versions import Version
-from virtual_bench.timing import Profile
+from virtual_bench.timing.clock import Clock
+from virtual_bench.timing.noise import noisy
+from virtual_bench.timing.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from virtual_bench.faults.phases import Phase
 from virtual_bench.journal import Journal
-from virtual_bench.phases import Phase
 
 Value = int | float | str
 

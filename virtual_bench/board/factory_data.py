@@ -3,7 +3,7 @@
 Rules of X-CUBE-MATTER's reader; the order of records means nothing.
 """
 
-from virtual_bench.flash import Flash
+from virtual_bench.hardware.flash import Flash
 
 ADDRESS = 0x901C0000
 BLOCK = 16384  # read, erased and rewritten as one

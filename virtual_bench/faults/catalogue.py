@@ -1,7 +1,7 @@
 """What can be made to go wrong: the catalogue, as data."""
 
-from virtual_bench.faults import Kind, Nature, Parameter
-from virtual_bench.phases import Phase
+from virtual_bench.faults.armed import Kind, Nature, Parameter
+from virtual_bench.faults.phases import Phase
 
 PROGRAMMED = (Phase.FLASH_DATA, Phase.FLASH_PROVISIONER, Phase.FLASH_OPERATIONAL)
 CONNECTED = (Phase.RECOGNISE, Phase.COPROCESSOR, *PROGRAMMED, Phase.LOCK)

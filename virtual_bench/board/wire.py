@@ -2,10 +2,10 @@
 
 import asyncio
 
-from virtual_bench import link
-from virtual_bench.faults import BoardFaults
-from virtual_bench.phases import CONVERSATION, Phase
-from virtual_bench.serial_port import SerialPort
+from virtual_bench.board import link
+from virtual_bench.board.serial_port import SerialPort
+from virtual_bench.faults.armed import BoardFaults
+from virtual_bench.faults.phases import CONVERSATION, Phase
 
 STORE = 0x03
 HELLO_ANSWER, CSR_ANSWER = 0x81, 0x82

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-from virtual_bench import factory_data
-from virtual_bench.application_core import ApplicationCore
-from virtual_bench.bench import Bench
-from virtual_bench.faults import BoardFaults, Fault
-from virtual_bench.flash import Flash
-from virtual_bench.hardware import Hardware
-from virtual_bench.option_bytes import OptionBytes
-from virtual_bench.programmer.stop import PROBE_GONE, TARGET_LOST, Stop
-from virtual_bench.radio_core import RadioCore
-from virtual_bench.secure_storage import SecureStorage
-from virtual_bench.serial_port import SerialPort
-from virtual_bench.spoiled_chip import SpoiledChip
-from virtual_bench.stack_image import version_text, version_word
-from virtual_bench.wire import Wire
+from virtual_bench.bench.bench import Bench
+from virtual_bench.board import factory_data
+from virtual_bench.board.application_core import ApplicationCore
+from virtual_bench.board.option_bytes import OptionBytes
+from virtual_bench.board.serial_port import SerialPort
+from virtual_bench.board.spoiled_chip import SpoiledChip
+from virtual_bench.board.stack_image import version_text, version_word
+from virtual_bench.board.stop import PROBE_GONE, TARGET_LOST, Stop
+from virtual_bench.board.wire import Wire
+from virtual_bench.faults.armed import BoardFaults, Fault
+from virtual_bench.hardware.flash import Flash
+from virtual_bench.hardware.hardware import Hardware
+from virtual_bench.hardware.radio_core import RadioCore
+from virtual_bench.hardware.secure_storage import SecureStorage
 
 NAME = "STM32WB5MM-DK"
 UID_ADDRESS = 0x1FFF7590

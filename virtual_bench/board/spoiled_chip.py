@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from virtual_bench.faults import BoardFaults, Fault
-from virtual_bench.phases import Phase
+from virtual_bench.faults.armed import BoardFaults, Fault
+from virtual_bench.faults.phases import Phase
 
 
 class SpoiledChip:

@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from virtual_bench.fault_catalogue import CATALOGUE
-from virtual_bench.faults import Fault, Kind, Nature, Parameter, Value
-from virtual_bench.phases import Phase
+from virtual_bench.faults.armed import Fault, Kind, Nature, Parameter, Value
+from virtual_bench.faults.catalogue import CATALOGUE
+from virtual_bench.faults.phases import Phase
 
 PICKED = {"power_cut", "wedge_on_kill"}  # by what happens in the phase: two of them may each have their moment
 OWN_KEYS = {"board", "at", "what", "times", "expect"}  # `expect` is for whoever judges the run

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from virtual_bench.emulator import running
 from virtual_bench.emulator.chip import Chip
-from virtual_bench.hardware import Hardware
+from virtual_bench.hardware.hardware import Hardware
 
 
 class ApplicationCore:

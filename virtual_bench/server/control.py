@@ -6,12 +6,12 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from virtual_bench.bench import Bench
-from virtual_bench.board import Board
-from virtual_bench.fault_file import FaultsInvalid, check_beside, read
-from virtual_bench.hub import Hub, HubError
-from virtual_bench.radio_core import RadioCore
-from virtual_bench.stack_image import version_text
+from virtual_bench.bench.bench import Bench
+from virtual_bench.board.board import Board
+from virtual_bench.board.stack_image import version_text
+from virtual_bench.faults.fault_file import FaultsInvalid, check_beside, read
+from virtual_bench.hardware.radio_core import RadioCore
+from virtual_bench.hub.hub import Hub, HubError
 
 ANSWERED_WITHIN = 30.0
 READY = "bench.json"

@@ -5,7 +5,7 @@ import math
 from dataclasses import fields, replace
 from statistics import NormalDist
 
-from virtual_bench.timing import Profile
+from virtual_bench.timing.profile import Profile
 
 HOST = {"process_start", "connect", "exit", "list_start", "list_probe", "list_only"}
 HOST_SPREAD = 0.15  # of the logarithm

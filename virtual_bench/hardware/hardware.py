@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from virtual_bench.clock import Clock
-from virtual_bench.emulator.chip_faults import ChipFaults
-from virtual_bench.flash import Flash
-from virtual_bench.radio_core import RadioCore
-from virtual_bench.secure_storage import SecureStorage
-from virtual_bench.timing import Profile
+from virtual_bench.hardware.chip_faults import ChipFaults
+from virtual_bench.hardware.flash import Flash
+from virtual_bench.hardware.radio_core import RadioCore
+from virtual_bench.hardware.secure_storage import SecureStorage
+from virtual_bench.timing.clock import Clock
+from virtual_bench.timing.profile import Profile
 
 
 class UART(Protocol):

@@ -11,17 +11,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from virtual_bench.bench import Bench
-from virtual_bench.clock import Clock
-from virtual_bench.control import READY, Control
-from virtual_bench.faults import Fault
-from virtual_bench.hub import Hub
+from virtual_bench.bench.bench import Bench
+from virtual_bench.bench.versions import DEFAULT_VERSION, VERSIONS, Version
+from virtual_bench.board.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
+from virtual_bench.faults.armed import Fault
+from virtual_bench.hub.hub import Hub
+from virtual_bench.hub.translator import HubKind
 from virtual_bench.journal import Journal
 from virtual_bench.programmer import standin
-from virtual_bench.programmer.versions import DEFAULT_VERSION, VERSIONS, Version
-from virtual_bench.stack_image import SHIPPED_FUS, SHIPPED_STACK, version_word
-from virtual_bench.timing import DEFAULT_PROFILE, PROFILES, Profile
-from virtual_bench.translator import HubKind
+from virtual_bench.server.control import READY, Control
+from virtual_bench.timing.clock import Clock
+from virtual_bench.timing.profile import DEFAULT_PROFILE, PROFILES, Profile
 
 SHORT = "/tmp"  # noqa: S108  a socket's path has some hundred bytes; the folder in it is private
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
-from virtual_bench import factory_data
-from virtual_bench.bench import Bench
-from virtual_bench.board import NAMEPLATE, Board, Nameplate
-from virtual_bench.faults import Fault
-from virtual_bench.radio_core import RadioCore
-from virtual_bench.sysfs import INTERFACE, Shown, Sysfs
-from virtual_bench.translator import HUB_PORTS, HubKind, Translator
+from virtual_bench.bench.bench import Bench
+from virtual_bench.board import factory_data
+from virtual_bench.board.board import NAMEPLATE, Board, Nameplate
+from virtual_bench.faults.armed import Fault
+from virtual_bench.hardware.radio_core import RadioCore
+from virtual_bench.hub.sysfs import INTERFACE, Shown, Sysfs
+from virtual_bench.hub.translator import HUB_PORTS, HubKind, Translator
 
 OTHER_PRODUCT = "STLINK-V3"
 

@@ -1,0 +1,1 @@
+"""What all boards and programmer runs of one bench share."""

@@ -1,0 +1,1 @@
+"""One board: its flash, its two cores, its serial port and its option bytes."""

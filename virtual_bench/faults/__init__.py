@@ -1,0 +1,1 @@
+"""What can be made to go wrong: the catalogue, fault files, and what is armed for a board."""

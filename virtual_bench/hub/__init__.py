@@ -1,0 +1,1 @@
+"""The USB hub: ports, links, and the bandwidth that probes share."""

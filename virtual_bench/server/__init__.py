@@ -1,0 +1,1 @@
+"""The serving bench and its control socket."""

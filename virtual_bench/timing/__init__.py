@@ -1,0 +1,1 @@
+"""How long the bench's work takes: clock, durations and their noise."""
