@@ -24,7 +24,7 @@ ON_A_FULL_DISK = """
 import resource, sys, time
 from pathlib import Path
 import structlog
-from station.adapters import logs
+from station.adapters.system import logs
 
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
@@ -173,7 +173,7 @@ def test_a_terminal_is_shown_text_from_outside_and_obeys_none_of_it(monkeypatch:
     """The console form has colours of its own, and no other escape sequence."""
     program = f"""
 import structlog
-from station.adapters import logs
+from station.adapters.system import logs
 with logs.configured("info", None):
     structlog.get_logger().info("pki.asked", reason={HOSTILE!r}, more=[{HOSTILE!r}])
     try:

@@ -100,7 +100,7 @@ async def test_a_station_with_plenty_passes_the_check() -> None:
 # Root becomes another account, since no limit of processes holds for root; what it needs is imported before.
 WITHOUT_PROCESSES = """
 import asyncio, os, resource
-from station.adapters import resources
+from station.adapters.system import resources
 from station.faults.line import ResourcesExhausted
 
 async def main():

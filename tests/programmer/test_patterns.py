@@ -133,8 +133,8 @@ def test_a_pattern_that_takes_the_square_of_the_line_is_seen(pattern: str) -> No
 def test_the_patterns_are_found() -> None:
     """Those of the driver, and those in its table of complaints."""
     names = [name for name, _ in PATTERNS]
-    assert "cubeprogrammer_output._SENTENCE" in names
-    assert any(name.startswith("cubeprogrammer_complaints._FAULTS ") for name in names)
+    assert "output._SENTENCE" in names
+    assert any(name.startswith("complaints._FAULTS ") for name in names)
 
 
 def test_a_line_of_blanks_is_read_at_once() -> None:

@@ -20,7 +20,7 @@ STATION = f"test-{os.getpid()}"
 CRASH = """
 import os, signal, sys
 from pathlib import Path
-from station.adapters.secret_files import SecretFiles
+from station.adapters.system.secret_files import SecretFiles
 with SecretFiles.opened(sys.argv[1], {}) as files, files.folder() as folder:
     folder.written("a.bin", b"secret")
     os.kill(os.getpid(), signal.SIGKILL)
