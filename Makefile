@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 PACKAGES := station virtual_bench development_pki
-SOURCES := $(PACKAGES) benchmarks tests firmware_images docs/examples
+SOURCES := $(PACKAGES) benchmarks tests firmware_images docs/examples tools
 COMMISSIONING := tests/commissioning
 COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requirements.lock $(COMMISSIONING)/package-lock.json | cksum | cut -d' ' -f1)
 
@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
 
 types: $(READY)
-	$(BIN)/mypy --strict $(PACKAGES) benchmarks tests docs/examples
+	$(BIN)/mypy --strict $(PACKAGES) benchmarks tests docs/examples tools
 
 contracts: $(READY)
 	$(BIN)/lint-imports
