@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
 
 types: $(READY)
-	$(BIN)/mypy --strict $(PACKAGES) benchmarks tests docs/examples tools
+	$(BIN)/mypy --strict $(PACKAGES) benchmarks tests firmware_images docs/examples tools
 
 contracts: $(READY)
 	$(BIN)/lint-imports

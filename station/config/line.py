@@ -23,7 +23,7 @@ LOCKS = Path("/run/lock")
 Seconds = Annotated[float, Field(gt=0)]
 
 
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]) -> Path:
     """A relative path is meant from the folder of the file that it stands in."""
     folder = info.context["folder"] if info.context else Path()
     return Path(os.path.normpath(folder / path))

@@ -21,6 +21,8 @@ from station.faults import UnitFault
 from station.partner import common
 from station.partner.unit import Refused, Unit
 
+Entry = Callable[..., object]  # type: ignore[explicit-any]  # whatever a partner has written
+
 LONGEST = 1000  # characters of a message; a pipe that nobody reads yet takes much more
 
 
@@ -63,7 +65,7 @@ def _end_with_station(result: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _run(entry: Callable[..., object], board: Board) -> dict[str, object]:
+def _run(entry: Entry, board: Board) -> dict[str, object]:
     """ST's interface returns a message and a code, ours returns nothing and raises `Refused`."""
     if not inspect.iscoroutinefunction(entry):
         return _understood(entry(int(board.mode), board.header, board.port))
@@ -84,12 +86,12 @@ def _understood(returned: object) -> dict[str, object]:
             raise Unusable(f"Provisioning returned {type(returned).__name__}; (message, code) is expected")
 
 
-def _entry(script: Path) -> Callable[..., object]:
+def _entry(script: Path) -> Entry:
     module = _loaded(script)
     for name, asynchronous in (("provision", True), ("Provisioning", False)):
         entry = getattr(module, name, None)
         if callable(entry) and inspect.iscoroutinefunction(entry) is asynchronous:
-            found: Callable[..., object] = entry
+            found: Entry = entry
             return found
     raise Unusable("there is neither `Provisioning(provision_mode, header, port)` nor `async def provision(unit)`")
 

@@ -25,7 +25,7 @@ async def test_a_pull_while_the_port_is_opened_is_the_ports_fault(
     monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     """The board is pulled at each call to the terminal that opening and setting up the port makes."""
-    genuine: Callable[..., object] = getattr(termios, call)
+    genuine: Callable[..., object] = getattr(termios, call)  # type: ignore[explicit-any]  # each has its own arguments
     board, station = os.openpty()
     path = os.ttyname(station)
     os.close(station)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
 RIGHT, OLDER = "1.24.0.3", "1.23.0.3"
 OLD = ("--stack-version", OLDER)
-Line = Callable[..., AbstractContextManager[Standing]]
+Line = Callable[..., AbstractContextManager[Standing]]  # type: ignore[explicit-any]  # options as keywords
 
 
 @pytest.fixture

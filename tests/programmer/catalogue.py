@@ -62,7 +62,7 @@ class Group:
 
 
 @cache
-def _content() -> dict[str, Any]:
+def _content() -> dict[str, Any]:  # type: ignore[explicit-any]  # TOML; `Row` and `Group` refuse what does not fit
     return tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 from station.domain.attempt import Event, Phase
 from station.domain.target import UID
 
-TYPES: Mapping[str, Callable[..., Event]] = {event.__name__: event for event in get_args(Event)}
+TYPES: Mapping[str, Callable[..., Event]] = {event.__name__: event for event in get_args(Event)}  # type: ignore[explicit-any]  # each has its own fields
 
 _READ: Mapping[str, Callable[[str], object]] = {"step": Phase, "uid": lambda text: UID(bytes.fromhex(text))}
 
