@@ -125,6 +125,8 @@ class Custody:
             if found is None:
                 found = incarnations.adopt(connection, Place.of(path))
                 mark = found.mark
+            elif register.of(found.ledger) is None:
+                mark = found.mark  # nothing was given out, and it stays such a ledger until the register has it
             else:
                 mark = incarnations.advance(connection)
         record = Record(found.ledger, station, os.path.realpath(path), mark)
