@@ -16,16 +16,24 @@ from station.faults.line import LedgerUnavailable
 T = TypeVar("T")
 
 _OF_THE_MACHINE = Path("/var/lib")
+_LEDGERS = "ledgers"
 
 
 def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """This user's folder for state where the environment names one; else the machine's, where this account may write there."""
+    """This user's folder for state where the environment names one; else the machine's, where this account may write there.
+
+    Somebody may give the account the machine's folder later on: what the account remembers stays where it began.
+    """
     if named := environment.get("XDG_STATE_HOME"):
         return Path(named) / "matter-station"
     machine = _OF_THE_MACHINE / "matter-station"
-    if os.access(machine if machine.exists() else _OF_THE_MACHINE, os.W_OK):
+    try:
+        own = Path.home() / ".local" / "state" / "matter-station"
+    except RuntimeError:  # an account without a home, as in a container
         return machine
-    return Path.home() / ".local" / "state" / "matter-station"
+    begun = os.access(own / _LEDGERS, os.W_OK) and not os.access(machine / _LEDGERS, os.F_OK)
+    writable = os.access(machine if machine.exists() else _OF_THE_MACHINE, os.W_OK)
+    return machine if writable and not begun else own
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class Register:
     """The records of this machine, a file each. Every method raises `LedgerUnavailable` where it cannot read or write."""
 
     def __init__(self, folder: Path, remembered: tuple[Record, ...] | None = None) -> None:
-        self._folder = folder / "ledgers"
+        self._folder = folder / _LEDGERS
         self._remembered = remembered
 
     def __str__(self) -> str:

@@ -1,0 +1,49 @@
+"""Where a machine remembers its ledgers: the same place at every start, whatever becomes of the folders."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger import register
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In the place of /var/lib, which this account may not write."""
+    folder = tmp_path / "var" / "lib"
+    folder.mkdir(parents=True)
+    mine = os.access
+    monkeypatch.setattr(register, "_OF_THE_MACHINE", folder)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder and mine(path, mode))
+    return folder
+
+
+def test_a_folder_that_the_account_is_given_later_does_not_make_it_forget(machine: Path, tmp_path: Path) -> None:
+    """An administrator makes the machine's folder; nothing that stands in the account's own is known there."""
+    environment = {"HOME": str(tmp_path)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path))
+        own = register.default_folder(environment)
+        assert own.is_relative_to(tmp_path / ".local")
+        (own / "ledgers").mkdir(parents=True)
+        (machine / "matter-station").mkdir()
+        assert register.default_folder(environment) == own
+
+
+def test_a_folder_that_the_account_has_from_the_start_is_the_machines(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (machine / "matter-station").mkdir()
+    assert register.default_folder({}) == machine / "matter-station"
+
+
+def test_an_account_without_a_home_has_the_machines(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a bare number."""
+
+    def homeless(_: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(homeless))
+    assert register.default_folder({}) == machine / "matter-station"
