@@ -14,6 +14,7 @@ from station.adapters.ledger import incarnations, restoration, soundness, sqlite
 from station.adapters.ledger.custody import differences
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.restoration import Finding
+from station.cli.accounts import check_account
 from station.cli.consoles import say
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.faults.line import LedgerDamaged
@@ -60,7 +61,10 @@ def check(
 
     May run while the daemon does. With --ledger only whether that file is sound. Exits 1 when something is wrong.
     """
-    path, register = ledger_path(config, ledger), _register(config, ledger).as_of_now()
+    path = ledger_path(config, ledger)
+    if ledger is None:
+        check_account(path)
+    register = _register(config, ledger).as_of_now()
     began = time.monotonic()
     with sqlite.reading(path) as connection:
         say(f"{path}: {path.stat().st_size} bytes, checking", err=True)
@@ -103,7 +107,9 @@ def restored(
     It becomes a new incarnation, and the next N serial numbers of every lot are burned, since the station may have given them out
     after the backup. Where there is no ledger an empty one is made. Refuses while a daemon holds the ledger.
     """
-    path, register = ledger_path(config, ledger), _register(config, ledger)
+    path = ledger_path(config, ledger)
+    check_account(path)
+    register = _register(config, ledger)
     finding = restoration.examine(path, register)
     for line in _told(path, finding):
         say(line)

@@ -15,6 +15,7 @@ import pytest
 from station.adapters.ledger import Ledger
 from station.domain.identity import Identity
 from station.faults import LineFault
+from station.faults.line import LedgerUnavailable
 from tests.cli.commands import station
 from tests.ledger.bench import LOT, Secrets, begun, execute, recipe_with, recognised, rows
 from tests.ledger.test_place import given_out, refused
@@ -258,3 +259,17 @@ async def test_the_ledger_of_another_station_put_back_by_mistake_skips_all_that_
     (new,) = await identities(path, [4], lot="LOT-A")
     assert new.serial_number == "A000004"
     assert new.serial_number not in {each.serial_number for each in lost}
+
+
+@pytest.mark.parametrize("asked", [("check",), ("restored", "--skip", "1")], ids=lambda asked: asked[0])
+async def test_root_does_not_ask_for_the_daemons_account(
+    path: Path, config: Path, asked: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it restored would still be refused to the daemon, whose account has a memory of its own."""
+    await given_out(path, [1])
+    if os.geteuid() == 0:
+        os.chown(path.parent, 54321, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(LedgerUnavailable, match=r"sudo -u \S+ station ledger"):
+        station("ledger", *asked, "--config", config)
+    assert rows(path, "SELECT incarnation FROM ledger") == [(1,)]
