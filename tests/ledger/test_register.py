@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.ledger import register
+from station.adapters.ledger import durable, register
+from station.adapters.ledger.register import Mark, Record, Register, Witness
 
 
 @pytest.fixture
@@ -47,3 +48,15 @@ def test_an_account_without_a_home_has_the_machines(machine: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "home", classmethod(homeless))
     assert register.default_folder({}) == machine / "matter-station"
+
+
+def test_the_first_record_has_its_name_on_the_disk_before_anything_is_given_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that has gone on, on another disk, would be unknown after a power cut. Later records may be a step behind."""
+    settled: list[list[str]] = []
+    monkeypatch.setattr(durable, "settle", lambda folder: settled.append([file.name for file in folder.iterdir()]))
+    witness = Witness.begun(Register(tmp_path), Record("1f", "line-1", "/ledger.sqlite", Mark(1, 1, 0, 0)))
+    assert settled == [["1f.json"]]
+    witness.see(Mark(1, 2, 1, 0))
+    assert len(settled) == 1

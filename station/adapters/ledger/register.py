@@ -94,7 +94,15 @@ class Register:
         return next((record for record in self._records() if record.station == station and record.path), None)
 
     def write(self, record: Record) -> None:
-        """Durably."""
+        """Durably, and so that no power cut brings back the record before it, or none."""
+        self._keep(f"{record.ledger}.json", record)
+        try:
+            durable.settle(self._folder)
+        except OSError as exc:
+            raise LedgerUnavailable(f"{self._folder}: {exc.strerror}") from exc
+
+    def advance(self, record: Record) -> None:
+        """Durably; after a power cut the one before it may stand there again, which is of the same ledger as well."""
         self._keep(f"{record.ledger}.json", record)
 
     def last_backup(self, ledger: str) -> Backup | None:
@@ -154,7 +162,8 @@ class Witness:
             if mark.tick > self._record.mark.tick:
                 self._record = replace(self._record, mark=mark)
             if self._written is None or self._written.tick < self._record.mark.tick:
-                self._register.write(self._record)
+                write = self._register.write if self._written is None else self._register.advance
+                write(self._record)
                 self._written = self._record.mark
 
     def catch_up(self) -> None:
