@@ -12,7 +12,7 @@ from station import config as configuration
 from station.adapters.ledger import backup as backups
 from station.adapters.ledger import incarnations, restoration, soundness, sqlite
 from station.adapters.ledger.custody import differences
-from station.adapters.ledger.register import Register, default_folder
+from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.restoration import Finding
 from station.cli.accounts import check_account
 from station.cli.consoles import say
@@ -137,5 +137,7 @@ def _told(path: Path, finding: Finding) -> list[str]:
 
 def _register(config: Path | None, ledger: Path | None) -> Register:
     """The configuration's, or this machine's for a file that was named."""
-    named = None if ledger is not None else configuration.load(config_path(config)).station.witness
-    return Register(named or default_folder())
+    if ledger is not None:
+        return Register(folder_for(ledger, None))
+    loaded = configuration.load(config_path(config))
+    return Register(folder_for(loaded.ledger, loaded.station.witness))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import durable, register
-from station.adapters.ledger.register import Mark, Record, Register, Witness
+from station.adapters.ledger.register import Mark, Record, Register, Witness, folder_for
+from station.faults.line import LedgerUnavailable
 
 
 @pytest.fixture
@@ -60,3 +61,19 @@ def test_the_first_record_has_its_name_on_the_disk_before_anything_is_given_out(
     assert settled == [["1f.json"]]
     witness.see(Mark(1, 2, 1, 0))
     assert len(settled) == 1
+
+
+def test_a_ledger_in_the_machines_folder_is_remembered_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a service's state folder of the station's name is: put back as a whole, it would have taken the memory with it."""
+    monkeypatch.setattr(register, "_OF_THE_MACHINE", tmp_path / "lib")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    state = tmp_path / "lib" / "matter-station"
+    state.mkdir(parents=True)
+    assert folder_for(tmp_path / "other" / "ledger.sqlite", None) == state
+    assert folder_for(state / "ledger.sqlite", None) == tmp_path / "home" / ".local" / "state" / "matter-station"
+    monkeypatch.setenv("HOME", str(state))
+    with pytest.raises(LedgerUnavailable, match=r"\[station\] witness"):
+        folder_for(state / "ledger.sqlite", None)

@@ -19,7 +19,20 @@ _OF_THE_MACHINE = Path("/var/lib")
 _LEDGERS = "ledgers"
 
 
-def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
+def folder_for(ledger: Path, named: Path | None) -> Path:
+    """What was named, or the default, which never lies in the ledger's own folder; raises `LedgerUnavailable`."""
+    if named is not None:
+        return named
+    beside = Path(os.path.realpath(ledger)).parent
+    folder = default_folder(without=beside)
+    if _is_in(folder, beside):
+        raise LedgerUnavailable(
+            f"{folder}: what is known of a ledger must outlive its folder: set another place as [station] witness"
+        )
+    return folder
+
+
+def default_folder(environment: Mapping[str, str] = os.environ, *, without: Path | None = None) -> Path:
     """This user's folder for state where the environment names one; else the machine's, where this account may write there.
 
     Somebody may give the account the machine's folder later on: what the account remembers stays where it began.
@@ -31,9 +44,15 @@ def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
         own = Path.home() / ".local" / "state" / "matter-station"
     except RuntimeError:  # an account without a home, as in a container
         return machine
+    if without is not None and _is_in(machine, without):
+        return own
     begun = os.access(own / _LEDGERS, os.W_OK) and not os.access(machine / _LEDGERS, os.F_OK)
     writable = os.access(machine if machine.exists() else _OF_THE_MACHINE, os.W_OK)
     return machine if writable and not begun else own
+
+
+def _is_in(folder: Path, other: Path) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(other)
 
 
 @dataclass(frozen=True, slots=True)
