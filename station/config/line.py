@@ -136,6 +136,14 @@ class Config(_Section):
                 raise ValueError(f"two slots have the {what} {', '.join(twice)}: each slot needs its own")
         return self
 
+    @model_validator(mode="after")
+    def _witness_is_outside(self) -> "Config":
+        witness, state = self.station.witness, self.station.state
+        of_a_bench = not self.hotplug.directory.is_relative_to("/dev")  # it is forgotten as a whole
+        if witness is not None and witness.is_relative_to(state) and not of_a_bench:
+            raise ValueError("[station] witness is inside state: what is known of a ledger must outlive its folder")
+        return self
+
     @property
     def ledger(self) -> Path:
         return self.station.state / "ledger.sqlite"

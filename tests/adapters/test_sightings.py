@@ -1,10 +1,13 @@
 """Which boards can be told from one another: by the kernel's devices where there is a sysfs, by links where there is none."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from station.adapters.hotplug import links
+from station.faults.line import ResourcesExhausted
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from tests.adapters.host import FTDI, Host, named, port
 
@@ -149,3 +152,32 @@ def test_a_link_to_a_port_that_the_kernel_has_no_more_is_no_board(kernel: Host) 
     kernel.name(1, named(SERIAL_NUMBER))
     (kernel.root / "sys" / "class" / "tty" / "ttyACM1").unlink()
     assert links.boards_in(kernel.directory) == {}
+
+
+@pytest.mark.parametrize("call", ["open", "listdir"])
+def test_no_board_has_left_because_the_kernel_could_not_be_asked(
+    kernel: Host, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another slot took the last descriptor for a moment; each call is the one that meets it."""
+    kernel.plug(1, SERIAL_NUMBER)
+    kernel.place(1)
+    kernel.name(1, named(SERIAL_NUMBER))
+    real, calls = getattr(os, call), 0
+
+    def scarce(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == denied:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(*arguments)
+
+    monkeypatch.setattr(os, call, scarce)
+    for denied in range(1, 1000):
+        calls = 0
+        try:
+            boards = links.boards_in(kernel.directory)
+        except ResourcesExhausted:
+            continue
+        assert port(1) in boards
+        assert calls < denied
+        return

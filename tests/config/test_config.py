@@ -121,3 +121,12 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_the_shipped_configuration_is_good() -> None:
     """What the README tells people to copy is not wrong itself."""
     assert len(line.load(ROOT / "config" / "line.toml", {}).slot) == 2
+
+
+def test_a_witness_cannot_be_in_the_state_folder(file: Path) -> None:
+    """Put back as a whole, the folder would bring back serial numbers and the memory of them together. A bench is a machine of its own."""
+    inside = GOOD.replace('state = "state"', 'state = "state"\nwitness = "state/witness"')
+    file.write_text(inside)
+    assert "witness is inside state" in mistakes(file)[0]
+    file.write_text(inside + '\n[hotplug]\ndirectory = "dev/serial"\n')
+    assert line.load(file, {}).station.witness == file.parent / "state" / "witness"

@@ -101,3 +101,14 @@ async def test_a_damaged_ledger_is_not_backed_up(path: Path, tmp_path: Path) -> 
     with pytest.raises(LineFault, match="damaged"):
         station("ledger", "backup", tmp_path / "copy.sqlite", "--ledger", path)
     assert not list(tmp_path.glob("copy*"))
+
+
+async def test_a_file_whose_head_is_overwritten_is_damaged(path: Path) -> None:
+    """SQLite takes it for no database at all, of which no further try makes one."""
+    await filled(path)
+    with path.open("r+b") as file:
+        os.pwrite(file.fileno(), bytes(100), 0)
+    with pytest.raises(LineFault) as damaged:
+        async with Ledger.open(path, station="line-1"):
+            pass
+    assert damaged.value.code == "ledger.damaged"

@@ -1,6 +1,7 @@
 """A ledger that the first version of the station made is taken over where it lies."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import create_engine
 
 from station.adapters.ledger import Ledger, migrations
 from station.adapters.system import logs
+from station.faults.line import LedgerMoved
 from tests.ledger.bench import Secrets, begun, recognised, rows
 from tests.ledger.test_place import refused
 
@@ -48,3 +50,19 @@ async def test_an_old_copy_of_it_is_refused_afterwards(path: Path) -> None:
         await recognised(await begun(ledger, Secrets((2,))), 2)
     path.write_bytes(old)
     await refused(path, match="it is older than the ledger that was here")
+
+
+async def test_a_copy_of_it_in_another_folder_is_refused(path: Path, tmp_path: Path) -> None:
+    """It has no id and no place, but its station has a ledger elsewhere, which went on."""
+    made_by_the_first_version(path)
+    copy = tmp_path / "copy" / path.name
+    copy.parent.mkdir()
+    for name in (path.name, f"{path.name}.key"):
+        shutil.copyfile(path.with_name(name), copy.with_name(name))
+    async with Ledger.open(path, station="line-1", only=True) as ledger:
+        await recognised(await begun(ledger, Secrets((2,))), 2)
+    with pytest.raises(LedgerMoved, match=f"line-1 has its ledger at {path}"):
+        async with Ledger.open(copy, station="line-1", only=True):
+            pass
+    async with Ledger.open(path, station="line-1", only=True):
+        pass

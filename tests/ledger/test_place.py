@@ -216,3 +216,13 @@ async def test_no_identity_comes_from_a_file_that_is_gone(path: Path, harm: Call
         assert lost.value.code == "ledger.lost"
         assert ledger.status["state"] == "lost"
         await journal.finish(Voided("ledger.lost"))  # a verdict is told for as long as anybody hears it
+
+
+async def test_a_witness_that_could_not_write_at_first_is_no_obstacle_later(path: Path, register: Path) -> None:
+    """A supervisor starts the daemon several times before somebody gives its account the place: nothing was given out."""
+    register.parent.mkdir()
+    register.write_text("in the way")
+    for _ in range(3):
+        await refused(path, match=r"\[station\] witness")
+    register.unlink()
+    assert await given_out(path, [1]) == ["SN000001"]

@@ -15,6 +15,7 @@ import pytest
 from station.adapters.ledger import Ledger
 from station.domain.identity import Identity
 from station.faults import LineFault
+from station.faults.line import LedgerUnavailable
 from tests.cli.commands import station
 from tests.ledger.bench import LOT, Secrets, begun, execute, recipe_with, recognised, rows
 from tests.ledger.test_place import given_out, refused
@@ -241,3 +242,34 @@ async def test_check_tells_that_a_ledger_was_moved(path: Path, config: Path) -> 
     await given_out(path, [1])
     execute(path, "UPDATE ledger SET place = json_set(place, '$.machine', 'another')")
     assert "moved: it was on another machine" in ledger_command("check", config=config, status=1)
+
+
+async def test_the_ledger_of_another_station_put_back_by_mistake_skips_all_that_was_given_out(
+    path: Path, config: Path, tmp_path: Path
+) -> None:
+    """However many it gave out itself: those are of other lots."""
+    lost = await identities(path, [1, 2, 3], lot="LOT-A")
+    other = tmp_path / "other" / path.name
+    other.parent.mkdir()
+    await identities(other, range(10, 20), lot="LOT-B")
+    for name in (path.name, f"{path.name}.key"):
+        shutil.copyfile(other.with_name(name), path.with_name(name))
+    ledger_command("restored", "--skip", "2", config=config, status=2)
+    ledger_command("restored", "--skip", "3", config=config)
+    (new,) = await identities(path, [4], lot="LOT-A")
+    assert new.serial_number == "A000004"
+    assert new.serial_number not in {each.serial_number for each in lost}
+
+
+@pytest.mark.parametrize("asked", [("check",), ("restored", "--skip", "1")], ids=lambda asked: asked[0])
+async def test_root_does_not_ask_for_the_daemons_account(
+    path: Path, config: Path, asked: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it restored would still be refused to the daemon, whose account has a memory of its own."""
+    await given_out(path, [1])
+    if os.geteuid() == 0:
+        os.chown(path.parent, 54321, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(LedgerUnavailable, match=r"sudo -u \S+ station ledger"):
+        station("ledger", *asked, "--config", config)
+    assert rows(path, "SELECT incarnation FROM ledger") == [(1,)]

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from station.faults.resources import exhausted
+
 _LONGEST = 4096  # no attribute of sysfs is longer than a page
 ST = "0483"  # USB vendor of every ST-LINK
 _KERNEL_NAMES = ("ttyACM", "ttyUSB")  # of the serial ports of USB devices
@@ -40,7 +42,7 @@ def beside(devices: Path) -> Path:
 
 
 def found(sysfs: Path) -> USBDevices:
-    """What the kernel shows now."""
+    """What the kernel shows now; raises `ResourcesExhausted`, since all boards would seem to have left."""
     ttys = f"{sysfs}/class/tty"
     of_tty = {
         name: device
@@ -73,7 +75,9 @@ def _attribute(folder: str, name: str) -> str:
     """Empty if the kernel does not tell it. Without pathlib and file objects, which take far longer: every slot waits."""
     try:
         descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as exc:
+        if fault := exhausted(f"read {folder}", exc):
+            raise fault from exc
         return ""
     try:
         return os.read(descriptor, _LONGEST).decode("ascii", "replace").strip()
@@ -85,6 +89,9 @@ def _attribute(folder: str, name: str) -> str:
 
 def _names(folder: str) -> Iterator[str]:
     try:
-        yield from sorted(os.listdir(folder))  # noqa: PTH208
-    except OSError:
+        names = sorted(os.listdir(folder))  # noqa: PTH208
+    except OSError as exc:
+        if fault := exhausted(f"list {folder}", exc):
+            raise fault from exc
         return
+    yield from names

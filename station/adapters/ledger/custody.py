@@ -51,7 +51,10 @@ class Gate:
         if not has_tables:
             self._check_unused()
             return
-        if reasons := list(differences(self._path, found, self._register)):
+        reasons = list(differences(self._path, found, self._register))
+        if found is None and (other := self._another()):  # a copy from before the upgrade
+            reasons.append(f"station {self._station} has its ledger at {other.path}")
+        if reasons:
             raise LedgerMoved(f"{self._path}: {'; '.join(reasons)}. {_RESTORED}")
         if found is None or not found.in_order:
             self._examine(connection)
@@ -68,11 +71,16 @@ class Gate:
             )
         if key.exists():
             raise LedgerMoved(f"{self._path}: there is no ledger, or an empty one, but {key} is there. {_RESTORED}")
-        if self._only and (other := self._register.of_station(self._station)):
+        if other := self._another():
             raise LedgerMoved(
                 f"{self._path}: there is no ledger, but station {self._station} has one at {other.path}. Set the"
                 f" configuration's state folder back, or give this station another name. {_RESTORED}"
             )
+
+    def _another(self) -> Record | None:
+        """The ledger that this station has elsewhere on this machine."""
+        other = self._register.of_station(self._station) if self._only else None
+        return None if other is None or other.path == os.path.realpath(self._path) else other
 
     def _examine(self, connection: Connection) -> None:
         """The last daemon did not close the ledger: power or disk may have failed."""
@@ -125,6 +133,8 @@ class Custody:
             if found is None:
                 found = incarnations.adopt(connection, Place.of(path))
                 mark = found.mark
+            elif register.of(found.ledger) is None:
+                mark = found.mark  # nothing was given out, and it stays such a ledger until the register has it
             else:
                 mark = incarnations.advance(connection)
         record = Record(found.ledger, station, os.path.realpath(path), mark)

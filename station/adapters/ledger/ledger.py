@@ -13,7 +13,7 @@ from station.adapters.ledger import attempts, incarnations, issuance, origin, sq
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
-from station.adapters.ledger.register import Register, default_folder
+from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
@@ -48,7 +48,7 @@ class Ledger:
         `only`: a station of this name has one ledger on this machine. Blocks the loop while it opens: nothing else can be
         done without a ledger. Later on a file that cannot be written is tried again for `patience` seconds.
         """
-        known = Register(register or default_folder())
+        known = Register(folder_for(path, register))
         with sqlite.writing(path, Gate(path, station, known, only=only)) as connection:
             with sqlite.translated(path):
                 with connection.begin():

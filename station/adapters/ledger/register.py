@@ -16,16 +16,43 @@ from station.faults.line import LedgerUnavailable
 T = TypeVar("T")
 
 _OF_THE_MACHINE = Path("/var/lib")
+_LEDGERS = "ledgers"
 
 
-def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """This user's folder for state where the environment names one; else the machine's, where this account may write there."""
+def folder_for(ledger: Path, named: Path | None) -> Path:
+    """What was named, or the default, which never lies in the ledger's own folder; raises `LedgerUnavailable`."""
+    if named is not None:
+        return named
+    beside = Path(os.path.realpath(ledger)).parent
+    folder = default_folder(without=beside)
+    if _is_in(folder, beside):
+        raise LedgerUnavailable(
+            f"{folder}: what is known of a ledger must outlive its folder: set another place as [station] witness"
+        )
+    return folder
+
+
+def default_folder(environment: Mapping[str, str] = os.environ, *, without: Path | None = None) -> Path:
+    """This user's folder for state where the environment names one; else the machine's, where this account may write there.
+
+    Somebody may give the account the machine's folder later on: what the account remembers stays where it began.
+    """
     if named := environment.get("XDG_STATE_HOME"):
         return Path(named) / "matter-station"
     machine = _OF_THE_MACHINE / "matter-station"
-    if os.access(machine if machine.exists() else _OF_THE_MACHINE, os.W_OK):
+    try:
+        own = Path.home() / ".local" / "state" / "matter-station"
+    except RuntimeError:  # an account without a home, as in a container
         return machine
-    return Path.home() / ".local" / "state" / "matter-station"
+    if without is not None and _is_in(machine, without):
+        return own
+    begun = os.access(own / _LEDGERS, os.W_OK) and not os.access(machine / _LEDGERS, os.F_OK)
+    writable = os.access(machine if machine.exists() else _OF_THE_MACHINE, os.W_OK)
+    return machine if writable and not begun else own
+
+
+def _is_in(folder: Path, other: Path) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +91,7 @@ class Register:
     """The records of this machine, a file each. Every method raises `LedgerUnavailable` where it cannot read or write."""
 
     def __init__(self, folder: Path, remembered: tuple[Record, ...] | None = None) -> None:
-        self._folder = folder / "ledgers"
+        self._folder = folder / _LEDGERS
         self._remembered = remembered
 
     def __str__(self) -> str:
@@ -86,7 +113,15 @@ class Register:
         return next((record for record in self._records() if record.station == station and record.path), None)
 
     def write(self, record: Record) -> None:
-        """Durably."""
+        """Durably, and so that no power cut brings back the record before it, or none."""
+        self._keep(f"{record.ledger}.json", record)
+        try:
+            durable.settle(self._folder)
+        except OSError as exc:
+            raise LedgerUnavailable(f"{self._folder}: {exc.strerror}") from exc
+
+    def advance(self, record: Record) -> None:
+        """Durably; after a power cut the one before it may stand there again, which is of the same ledger as well."""
         self._keep(f"{record.ledger}.json", record)
 
     def last_backup(self, ledger: str) -> Backup | None:
@@ -146,7 +181,8 @@ class Witness:
             if mark.tick > self._record.mark.tick:
                 self._record = replace(self._record, mark=mark)
             if self._written is None or self._written.tick < self._record.mark.tick:
-                self._register.write(self._record)
+                write = self._register.write if self._written is None else self._register.advance
+                write(self._record)
                 self._written = self._record.mark
 
     def catch_up(self) -> None:

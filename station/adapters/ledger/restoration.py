@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from station.adapters.ledger import incarnations, pairing, soundness, sqlite
 from station.adapters.ledger.custody import differences
+from station.adapters.ledger.incarnations import Standing
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Mark, Record, Register
 
@@ -65,7 +66,7 @@ def restore(path: Path, station: str | None, register: Register, *, skip: int, n
         if new_key:
             pairing.renew(path, connection)
         pairing.PairingKey.beside(path, connection, make=none_given_out)
-        known = [record for record in (register.at(path), register.of(found.ledger) if found else None) if record]
+        known = _known(path, found, register)
         with connection.begin():
             marks = [record.mark for record in known] + ([found.mark] if found else [])
             mark = Mark(
@@ -95,10 +96,25 @@ def _found(connection: Connection, path: Path, register: Register) -> Finding:
     found = incarnations.standing(connection)
     identities = incarnations.given_out(connection)
     reasons = tuple(differences(path, found, register))
-    known = register.at(path) or (register.of(found.ledger) if found else None)
-    if known is None:
-        return Finding(identities, reasons, 1 if reasons else 0)
-    skipped = found.mark.skipped if found else 0
-    missing = known.mark.identities + known.mark.skipped - identities - skipped
-    whole = found is not None and found.ledger == known.ledger and found.mark == known.mark
+    known = _known(path, found, register)
+    missing = max((_missing(record, found, identities) for record in known), default=0)
+    whole = bool(known) and found is not None and all(_is_of(record, found) for record in known)
     return Finding(identities, reasons, max(missing, 0 if whole or not reasons else 1))
+
+
+def _known(path: Path, found: Standing | None, register: Register) -> list[Record]:
+    """What the machine remembers of the ledger that should be at this path, and of the one that is."""
+    records = (register.at(path), register.of(found.ledger) if found else None)
+    return [record for record in records if record is not None]
+
+
+def _missing(record: Record, found: Standing | None, identities: int) -> int:
+    """How many serial numbers of the recorded ledger the found one may give out again: all, if it is another's."""
+    taken = record.mark.identities + record.mark.skipped
+    if found is None:  # of a version without ids: an older copy of this one
+        return taken - identities
+    return taken - identities - found.mark.skipped if record.ledger == found.ledger else taken
+
+
+def _is_of(record: Record, found: Standing) -> bool:
+    return record.ledger == found.ledger and record.mark == found.mark

@@ -11,8 +11,9 @@ import typer
 from station.adapters.ledger import backup as backups
 from station.adapters.ledger import incarnations, restoration, soundness, sqlite
 from station.adapters.ledger.custody import differences
-from station.adapters.ledger.register import Register, default_folder
+from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.restoration import Finding
+from station.cli.accounts import check_account
 from station.cli.consoles import say
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
@@ -60,7 +61,10 @@ def check(
 
     May run while the daemon does. With --ledger only whether that file is sound. Exits 1 when something is wrong.
     """
-    path, register = ledger_path(config, ledger), _register(config, ledger).as_of_now()
+    path = ledger_path(config, ledger)
+    if ledger is None:
+        check_account(path)
+    register = _register(config, ledger).as_of_now()
     began = time.monotonic()
     with sqlite.reading(path) as connection:
         say(f"{path}: {path.stat().st_size} bytes, checking", err=True)
@@ -103,7 +107,9 @@ def restored(
     It becomes a new incarnation, and the next N serial numbers of every lot are burned, since the station may have given them out
     after the backup. Where there is no ledger an empty one is made. Refuses while a daemon holds the ledger.
     """
-    path, register = ledger_path(config, ledger), _register(config, ledger)
+    path = ledger_path(config, ledger)
+    check_account(path)
+    register = _register(config, ledger)
     finding = restoration.examine(path, register)
     for line in _told(path, finding):
         say(line)
@@ -131,5 +137,7 @@ def _told(path: Path, finding: Finding) -> list[str]:
 
 def _register(config: Path | None, ledger: Path | None) -> Register:
     """The configuration's, or this machine's for a file that was named."""
-    named = None if ledger is not None else configuration.load(config_path(config)).station.witness
-    return Register(named or default_folder())
+    if ledger is not None:
+        return Register(folder_for(ledger, None))
+    loaded = configuration.load(config_path(config))
+    return Register(folder_for(loaded.ledger, loaded.station.witness))
