@@ -75,7 +75,7 @@ async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
     try:
         question = json.loads(line)
         command = commands[question["command"]]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):  # the last of brackets without end
         return {"error": f"not a command; there are {', '.join(sorted(commands))}"}
     try:
         return await command(question)

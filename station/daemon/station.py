@@ -81,6 +81,7 @@ class Station:
         relay: Relay | WithoutPKI,
         scratch: SecretFiles,
         clock: WallClock,
+        claims: probe_lock.Claims,
         logs: Log,
     ) -> None:
         self.config = config
@@ -88,7 +89,8 @@ class Station:
         self.ledger = ledger
         policy = config.policy
         self.clock = clock
-        self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards), clock.check)
+        self._claims = claims
+        self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards), self._look)
         self.loop_lag = LoopLag()
         self.began = time.monotonic()
         self.pki_checked: float | None = None
@@ -110,7 +112,7 @@ class Station:
             section = config.station
             opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True)
             ledger = await enter(opening)
-            stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
+            claims = stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
             for attempt in await _closed_attempts(ledger):
                 log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
             for reason in recipe.trust_left_out:
@@ -127,7 +129,7 @@ class Station:
                     limits = Limits(answer_within=config.pki.answer_within)
                     relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
             scratch = stack.enter_context(SecretFiles.opened(config.station.name))
-            yield cls(config, recipe, ledger, pool, relay, scratch, clock, logs)
+            yield cls(config, recipe, ledger, pool, relay, scratch, clock, claims, logs)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Judges boards until `stop`, or until something fails that only a new start can mend."""
@@ -193,8 +195,14 @@ class Station:
         except LineFault as fault:
             self.line.pause(fault)
 
+    def _look(self) -> None:
+        """What costs nothing, before every attempt: raises the fault that keeps the line from working."""
+        self.clock.check()
+        self._claims.check()
+
     async def _check(self) -> None:
         """Raises the fault that keeps the line from working."""
+        self._claims.check()
         await self.ledger.check()
         await resources.check(len(self.slots))
         largest = max((len(image.content) for image in self.recipe.images), default=0)  # a laboratory may flash none

@@ -14,6 +14,7 @@ from station.faults.line import (
     PKIUntrusted,
     ResourcesExhausted,
     SecretFilesUnavailable,
+    SlotTaken,
 )
 from station.faults.slot import (
     BoardExchanged,
@@ -97,6 +98,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PartnerFailed: Consequence(departure=True),
     PartnerRefused: Consequence(departure=True),  # ST's scripts report a lost port as an error of theirs
     ClockContradicted: Consequence(mends_itself=True),
+    SlotTaken: Consequence(mends_itself=True),  # the other station has ended
     LedgerLost: Consequence(mends_itself=True),  # the same files are there again
     PKIUnavailable: Consequence(mends_itself=True),
     PKIRefusedStation: Consequence(mends_itself=True),

@@ -60,6 +60,28 @@ def test_a_slot_is_one_stations(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_slot_whose_lock_was_removed_is_taken_anew(tmp_path: Path) -> None:
+    """A second station that comes later is refused, also behind somebody who tidies up."""
+    with probe_lock.claimed(tmp_path, ["1", "2"]) as claims:
+        for lock in tmp_path.iterdir():
+            lock.unlink()
+        claims.check()
+        with pytest.raises(SlotTaken), probe_lock.claimed(tmp_path, ["2"]):
+            pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_slot_that_another_station_took_meanwhile_is_told(tmp_path: Path) -> None:
+    """The line pauses until the other station has ended."""
+    with probe_lock.claimed(tmp_path, ["1"]) as claims:
+        next(tmp_path.iterdir()).unlink()
+        with probe_lock.claimed(tmp_path, ["1"]), pytest.raises(SlotTaken, match=f"process {os.getpid()}"):
+            claims.check()
+        claims.check()
+        with pytest.raises(SlotTaken), probe_lock.claimed(tmp_path, ["1"]):
+            pass
+
+
 def test_locks_are_for_every_account(tmp_path: Path) -> None:
     """Whatever the mask of the process that makes the first one; nobody can take another's away."""
     folder = tmp_path / "locks"

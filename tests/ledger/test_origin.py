@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from station.adapters.ledger import Ledger, ReleaseRefused
 from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.ledger.register import Register, default_folder
+from station.adapters.ledger.restoration import restore
 from station.cli.ledger import units
 from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.domain.target import Target
@@ -103,6 +105,18 @@ async def test_a_release_is_durable_and_never_edited(path: Path) -> None:
     for statement in ("DELETE FROM unit_release", "UPDATE unit_release SET account = 'eve'"):
         with pytest.raises(Exception, match="never edited"):
             execute(path, statement)
+
+
+async def test_a_release_does_not_hold_in_a_ledger_that_was_put_back(path: Path) -> None:
+    """The board may have been provisioned after the backup, and would get a second identity."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await is_elsewhere(ledger, 1)
+        await ledger.release_unit(target(1).uid, account="ada", reason=REASON)
+    restore(path, "line-1", Register(default_folder()), skip=10, new_key=False)
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await is_elsewhere(ledger, 1)
+        await ledger.release_unit(target(1).uid, account="ada", reason=REASON)
+        assert not await is_elsewhere(ledger, 1)
 
 
 async def test_nothing_is_released_that_is_not_elsewhere(ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from station.faults.slot import UnitElsewhere
 LONGEST_REASON, LONGEST_ACCOUNT = 500, 64
 
 _attempt, _event, _identity, _release = tables.attempt, tables.event, tables.identity, tables.unit_release
+_INCARNATION = select(tables.ledger.c.incarnation).where(tables.ledger.c.one == 1)
 
 
 class ReleaseRefused(Exception):
@@ -34,7 +35,14 @@ def release(connection: Connection, uid: UID, account: str, reason: str, at: dat
         raise ReleaseRefused(f"no board with UID {uid} has been in a slot")
     if _may_have_key(connection, uid):
         raise ReleaseRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
-    connection.execute(insert(_release), {"uid": str(uid), "at": at, "account": account, "reason": reason})
+    row = {
+        "uid": str(uid),
+        "at": at,
+        "account": account,
+        "reason": reason,
+        "incarnation": connection.scalar(_INCARNATION),
+    }
+    connection.execute(insert(_release), row)
 
 
 def _may_have_key(connection: Connection, uid: UID) -> bool:
@@ -43,7 +51,11 @@ def _may_have_key(connection: Connection, uid: UID) -> bool:
 
 
 def _released(connection: Connection, uid: UID) -> bool:
-    return connection.scalar(select(_release.c.id).where(_release.c.uid == str(uid)).limit(1)) is not None
+    """A release in a ledger that was put back since may have been used: the board would become a second unit."""
+    released = select(_release.c.id).where(
+        _release.c.uid == str(uid), _release.c.incarnation == _INCARNATION.scalar_subquery()
+    )
+    return connection.scalar(released.limit(1)) is not None
 
 
 def _was_provisioned(connection: Connection, uid: UID) -> bool:

@@ -187,6 +187,7 @@ unit_release = Table(  # who has let a board with a key from elsewhere be provis
     Column("at", Instant, nullable=False),
     Column("account", String(64), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("incarnation", Integer, nullable=False, server_default="1"),  # of the ledger: a restored one has a later
     sqlite_autoincrement=True,
 )
 

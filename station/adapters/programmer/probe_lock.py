@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,20 +39,54 @@ async def held(folder: Path, probe: str, within: float) -> AsyncIterator[int]:
         _give_up(path, descriptor)
 
 
+class Claims:
+    """The slots that this process has for itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, int] = {}
+
+    def take(self, slot: str) -> None:
+        """Raises `SlotTaken` while another process has it."""
+        path = self._path(slot)
+        descriptor = _try(path)
+        if descriptor is None:
+            raise SlotTaken(slot, _holder(path))
+        before, self._held[slot] = self._held.get(slot), descriptor
+        if before is not None:
+            os.close(before)
+
+    def check(self) -> None:
+        """Takes a slot anew whose lock file somebody has removed; raises `SlotTaken` where another process was faster."""
+        for slot, descriptor in self._held.items():
+            if not _is_at(self._path(slot), descriptor):
+                self.take(slot)
+
+    def give_up(self) -> None:
+        while self._held:
+            slot, descriptor = self._held.popitem()
+            if _is_at(self._path(slot), descriptor):
+                _give_up(self._path(slot), descriptor)
+            else:
+                os.close(descriptor)
+
+    def _path(self, slot: str) -> Path:
+        return self._folder / f"slot-{quote(one_spelling(slot), safe='')}.lock"
+
+
 @contextmanager
-def claimed(folder: Path, slots: Iterable[str]) -> Iterator[None]:
+def claimed(folder: Path, slots: Iterable[str]) -> Iterator[Claims]:
     """The slots at these USB ports, for this process alone for the block; raises `SlotTaken`.
 
     A probe's lock is held for one run of the programmer only, so it would let two stations take turns at one board.
     """
-    with ExitStack() as stack:
+    claims = Claims(folder)
+    try:
         for slot in slots:
-            path = folder / f"slot-{quote(one_spelling(slot), safe='')}.lock"
-            descriptor = _try(path)
-            if descriptor is None:
-                raise SlotTaken(slot, _holder(path))
-            stack.callback(_give_up, path, descriptor)
-        yield
+            claims.take(slot)
+        yield claims
+    finally:
+        claims.give_up()
 
 
 def _holder(path: Path) -> str:
@@ -85,11 +119,17 @@ def _try(path: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    with suppress(FileNotFoundError):
-        if path.stat().st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
+    if _is_at(path, descriptor):
+        return descriptor
     os.close(descriptor)  # the file was unlinked by its last holder between our two calls
     return None
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _opened(path: Path) -> int:
