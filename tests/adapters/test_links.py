@@ -161,6 +161,17 @@ async def test_another_link_to_a_port_is_no_news(serial: Serial) -> None:
         assert await hotplug.next() == serial.arrived(2, "B")
 
 
+async def test_a_board_that_came_back_with_its_other_link_first_is_a_new_arrival(serial: Serial) -> None:
+    """Its links had two spellings, or get them now; a look between the two finds no link that was there before."""
+    serial.plug(1, "A")
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+        assert await hotplug.next() == serial.arrived(1, "A")
+        (serial.directory / "by-path" / f"{PATH}:1.2").unlink()
+        serial.link("by-path", "pci-0000:00:14.0-usbv2-0:1.1:1.2", 1)
+        assert await hotplug.next() == BoardLeft(PATH)
+        assert await hotplug.next() == serial.arrived(1, "A")
+
+
 async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: Path) -> None:
     """Even if its link has stayed."""
     host = Host(tmp_path, kernel=True)
