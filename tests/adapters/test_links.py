@@ -161,6 +161,17 @@ async def test_another_link_to_a_port_is_no_news(serial: Serial) -> None:
         assert await hotplug.next() == serial.arrived(2, "B")
 
 
+async def test_a_board_that_came_back_with_its_other_link_first_is_a_new_arrival(serial: Serial) -> None:
+    """Its links had two spellings, or get them now; a look between the two finds no link that was there before."""
+    serial.plug(1, "A")
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+        assert await hotplug.next() == serial.arrived(1, "A")
+        (serial.directory / "by-path" / f"{PATH}:1.2").unlink()
+        serial.link("by-path", "pci-0000:00:14.0-usbv2-0:1.1:1.2", 1)
+        assert await hotplug.next() == BoardLeft(PATH)
+        assert await hotplug.next() == serial.arrived(1, "A")
+
+
 async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: Path) -> None:
     """Even if its link has stayed."""
     host = Host(tmp_path, kernel=True)
@@ -187,3 +198,24 @@ async def test_no_board_arrives_beside_a_port_that_may_have_its_serial_number(tm
         refused = [await hotplug.next() for _ in range(2)]
     assert {type(board.refused) for board in refused if isinstance(board, BoardArrived)} == {ProbeDuplicate}
     assert {board.path for board in refused} == {port(1), port(2)}
+
+
+async def test_files_that_come_and_go_near_by_put_no_board_off(tmp_path: Path) -> None:
+    """Other devices come and go in the folder above, and each wakes the watch."""
+    host = Host(tmp_path, kernel=False)
+    host.place(1)  # gets no name
+    host.place(2)
+    host.name(2, named("066A"))
+
+    async def others() -> None:
+        while True:
+            await asyncio.sleep(links.SETTLED_AFTER / 5)
+            (tmp_path / "dev" / "loop0").touch()
+            (tmp_path / "dev" / "loop0").unlink()
+
+    async with links.watching(host.directory) as hotplug:
+        coming = asyncio.ensure_future(others())
+        async with asyncio.timeout(20):
+            told = [await hotplug.next() for _ in range(2)]
+        coming.cancel()
+    assert {board.path for board in told} == {port(1), port(2)}

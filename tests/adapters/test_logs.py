@@ -159,7 +159,10 @@ def test_text_from_outside_is_bounded_and_stays_one_line_of_ascii(tmp_path: Path
     file = tmp_path / "log"
     with logs.configured("info", file, aloud=False):
         structlog.get_logger().info(
-            "pki.asked", reason=HOSTILE + "\n" + "x" * 1_000_000, more={"deep": ["y" * 1_000_000]}
+            "pki.asked",
+            reason=HOSTILE + "\n" + "x" * 1_000_000,
+            more={"deep": ["y" * 1_000_000]},
+            raw=b"z" * 1_000_000,
         )
         structlog.get_logger().error("station.failed", exc_info=ValueError(HOSTILE * 100_000))
     text = file.read_bytes()
@@ -174,8 +177,11 @@ def test_a_terminal_is_shown_text_from_outside_and_obeys_none_of_it(monkeypatch:
     program = f"""
 import structlog
 from station.adapters.system import logs
+class Named:
+    def __repr__(self):
+        return {HOSTILE!r}
 with logs.configured("info", None):
-    structlog.get_logger().info("pki.asked", reason={HOSTILE!r}, more=[{HOSTILE!r}])
+    structlog.get_logger().info("pki.asked", reason={HOSTILE!r}, more=[{HOSTILE!r}], of=Named(), many=["x" * 1_000_000])
     try:
         raise ValueError({HOSTILE!r})
     except ValueError:
@@ -195,5 +201,6 @@ with logs.configured("info", None):
     os.close(terminal)
     assert process.wait() == 0
     text = seen.decode()
-    assert text.count(r"\x1b[2J[/nope]\x9b1m\u202e\ud800") == 3, text
+    assert text.count(r"\x1b[2J[/nope]\x9b1m\u202e\ud800") == 4, text
+    assert len(text) < 10_000
     assert not any(raw in text for raw in ("\x1b[2J", "\x9b", "\u202e"))

@@ -71,9 +71,11 @@ async def test_a_line_of_blanks_keeps_nobody_waiting(bench: Bench) -> None:
     assert await bench.judged_beside(Play((blanks, *IDENTIFIED.lines, blanks))) is None
 
 
-@pytest.mark.parametrize("line", ["chatter", "Error: chatter", f"A{' ' * 65_000}B", "Error:", "x" * (1 << 20)])
+@pytest.mark.parametrize(
+    "line", ["chatter", "Error: chatter", f"A{' ' * 65_000}B", "Error:", "x" * (1 << 20), "\r", " " * 5000]
+)
 async def test_output_without_end_is_no_proof(bench: Bench, line: str) -> None:
-    """The programmer is stopped, even if it is deaf; the fault names the budget."""
+    """The programmer is stopped, even if it is deaf or has nothing but blanks to say; the fault names the budget."""
     fault = await bench.judged_beside(Play(CONNECTED, endless=line, deaf=True))
     assert isinstance(fault, ProgrammerUnproven)
     assert str(Budget()) in fault.missing

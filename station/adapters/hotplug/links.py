@@ -18,7 +18,7 @@ from station.adapters.hotplug.sightings import Sighting
 from station.faults.resources import exhausted, named
 from station.interfaces import BoardArrived, BoardLeft
 
-SETTLED_AFTER = 0.5  # seconds without an event; udev makes a device's links within milliseconds of one another
+SETTLED_AFTER = 0.5  # seconds without an event of a port that has no name yet; udev makes a device's links within milliseconds of one another
 LOOKS = 20  # in a row, until nothing happens during one; whoever changes links faster is no udev
 
 _CHANGES = Mask.CREATE | Mask.DELETE | Mask.MOVE | Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.ONLYDIR
@@ -48,7 +48,8 @@ class LinksHotplug:
         self._directory = directory
         self._inotify = inotify
         self._told: dict[str, Sighting] = {}
-        self._unsettled = False
+        self._undecided: dict[str, Sighting] = {}
+        self._settled_at: float | None = None
         self._events: deque[BoardArrived | BoardLeft] = deque()
 
     async def next(self) -> BoardArrived | BoardLeft:
@@ -57,7 +58,7 @@ class LinksHotplug:
             self._scan(settled=False)
         while not self._events:
             try:
-                async with asyncio.timeout(SETTLED_AFTER if self._unsettled else None):
+                async with asyncio.timeout_at(self._settled_at):
                     await self._news()
             except TimeoutError:
                 self._scan(settled=True)
@@ -88,9 +89,18 @@ class LinksHotplug:
         now = sightings.judged({port: found[port] for port in found if port not in undecided})
         if undecided:
             now = {port: sighting for port, sighting in now.items() if port in stayed}
-        self._unsettled = bool(undecided)
+        self._wait_for({port: found[port] for port in undecided}, touched)
         self._events.extend(changes(_boards(told), _boards(now), now.keys() & told.keys() - stayed))
         self._told = now
+
+    def _wait_for(self, undecided: dict[str, Sighting], touched: AbstractSet[str]) -> None:
+        """Until when these ports may get a name. What happens to other files near by puts nothing off."""
+        links = {name for sighting in undecided.values() for name in sighting.links}
+        if not undecided:
+            self._settled_at = None
+        elif undecided.keys() != self._undecided.keys() or links & touched:
+            self._settled_at = asyncio.get_running_loop().time() + SETTLED_AFTER
+        self._undecided = undecided
 
     def _look(self) -> tuple[dict[str, Sighting], set[str]]:
         """What is there, and the names of the links that were touched since the last look."""

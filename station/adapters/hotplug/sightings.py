@@ -50,6 +50,8 @@ class Sighting:
     def stayed(self, later: "Sighting", touched: AbstractSet[str]) -> bool:
         """Whether device and links that are seen later have been there all the time; `touched` are names of links."""
         common = self.links.keys() & later.links.keys()
+        if not common and self.device is None:
+            return False  # the one link went, and the other came: nothing tells that the board has stayed
         return self.device == later.device and all(
             self.links[name] == later.links[name] and name not in touched for name in common
         )

@@ -157,11 +157,13 @@ class Child:
         while not self._lines:
             data = await _read(self._output, READ_AT_ONCE)
             self._heard_size += len(data)
+            if self._heard_size > self._budget.size:  # also where nothing of it is a line
+                raise OverBudget(self._budget)
             self._lines.extend(self._cutter.feed(data) if data else self._cutter.rest())
             if not data and not self._lines:
                 return None
         self._heard_lines += 1
-        if self._heard_size > self._budget.size or self._heard_lines > self._budget.lines:
+        if self._heard_lines > self._budget.lines:
             raise OverBudget(self._budget)
         return self._lines.popleft()
 

@@ -138,7 +138,11 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 def _json(event: EventDict) -> bytes:
     """One JSON object, in ASCII: what a terminal would obey is escaped."""
     told = _TRACEBACKS(None, "", dict(event))
-    return json.dumps({key: _bounded(value) for key, value in told.items()}, default=repr).encode() + b"\n"
+    return json.dumps({key: _bounded(value) for key, value in told.items()}, default=_bounded_words).encode() + b"\n"
+
+
+def _bounded_words(value: object) -> object:
+    return _bounded(repr(value))
 
 
 def _bounded(value: object) -> object:
@@ -154,8 +158,22 @@ def _bounded(value: object) -> object:
 
 
 def _console(event: EventDict) -> bytes:
-    told = {key: shown(value, LONGEST_VALUE) if isinstance(value, str) else value for key, value in event.items()}
+    told = {key: value if key == "exc_info" else _fit_to_be_shown(value) for key, value in event.items()}
     return f"{_RENDERER(None, '', told)}\n".encode()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Words:
+    """What an object says of itself; the renderer quotes texts, but not these."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _fit_to_be_shown(value: object) -> str | _Words:
+    return shown(value, LONGEST_VALUE) if isinstance(value, str) else _Words(shown(repr(value), LONGEST_VALUE))
 
 
 def _traceback(out: TextIO, exc_info: ExcInfo) -> None:
