@@ -37,7 +37,7 @@ from station.gen_factory_data.arguments import Typed, UsageInvalid
 from station.gen_factory_data.batch import Batch, Outcome, slot_name
 from station.gen_factory_data.installation import InstallationMissing
 from station.gen_factory_data.plan import IdentityRule, Plan, plan
-from station.gen_factory_data.work import check_block, laboratory, recipe
+from station.gen_factory_data.recipe_from_plan import check_block, laboratory, recipe
 from station.interfaces import BoardArrived
 from station.recipe.commissioner import Commissioner
 from station.recipe.files import trust_folder

@@ -18,7 +18,7 @@ from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
 from station.domain.target import UID
 from station.faults import LineFault
-from station.interfaces import SecretSource, Work
+from station.interfaces import RecordedRecipe, SecretSource
 
 
 class Ledger:
@@ -91,7 +91,9 @@ class Ledger:
         """What keeps the file from being written now: callers wait, and the ledger tries again."""
         return self._writer.trouble
 
-    async def attempt(self, *, slot: str, probe: str, tty: str, recipe: Work, secrets: SecretSource) -> AttemptJournal:
+    async def attempt(
+        self, *, slot: str, probe: str, tty: str, recipe: RecordedRecipe, secrets: SecretSource
+    ) -> AttemptJournal:
         """A new attempt, durably begun."""
         clock = Clock()
         started_at = clock.now()
