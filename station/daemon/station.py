@@ -38,6 +38,7 @@ from station.interfaces import AttemptJournal, BoardArrived, Hotplug, SecretSour
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
+from station.line.states import InService
 from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 from station.line.visits import Visit
 from station.line.wall_clock import WallClock
@@ -266,7 +267,7 @@ class Station:
             self.line.release()
             if (trouble := self.ledger.trouble) is not None:  # it is not over for that
                 self.line.pause(trouble)
-            slots = [slot for slot in self.slots.values() if slot.out_of_service is not None]
+            slots = [slot for slot in self.slots.values() if not isinstance(slot.service, InService)]
         for slot in slots:
             slot.release()
         return {"released": [slot.name for slot in slots]}
