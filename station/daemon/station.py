@@ -29,6 +29,7 @@ from station.config.line import Config, PKISection
 from station.daemon import control
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import SlotBench
+from station.domain.attempt import STATION_STOPPED
 from station.domain.policy import Suspicion
 from station.domain.target import UID
 from station.faults import Fault, LineFault
@@ -112,7 +113,7 @@ class Station:
             ledger = await enter(opening)
             stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
             for attempt in await _closed_attempts(ledger):
-                log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
+                log.warning("attempt.closed", attempt=attempt, fault=STATION_STOPPED)
             for reason in recipe.trust_left_out:
                 log.warning("trust.left_out", reason=reason)
             last_entry = await ledger.last_entry()
@@ -327,7 +328,7 @@ async def _closed_attempts(ledger: Ledger) -> list[int]:
     """The attempts that an earlier run left open, which are void now; raises `LedgerUnavailable`, since no line stands yet to wait."""
     try:
         async with asyncio.timeout(WRITABLE_WITHIN):
-            return await ledger.close_open_attempts("station.stopped")
+            return await ledger.close_open_attempts(STATION_STOPPED)
     except TimeoutError:
         if (trouble := ledger.trouble) is None:
             raise

@@ -17,7 +17,7 @@ from station.adapters.system.verifiers import VerifierPool
 from station.config.line import BoardSection
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import SlotBench
-from station.domain.attempt import VERDICTS, Attempt, Phase, Record, Verdict
+from station.domain.attempt import STATION_STOPPED, VERDICTS, Attempt, Phase, Record, Verdict
 from station.domain.identity import Identity
 from station.domain.policy import Suspicion
 from station.domain.product import KeyStorage
@@ -97,7 +97,7 @@ class Batch:
             ledger = await stack.enter_async_context(
                 Ledger.open(state / "ledger.sqlite", station=STATION, patience=PATIENCE)
             )
-            await ledger.close_open_attempts("station.stopped")
+            await ledger.close_open_attempts(STATION_STOPPED)
             clock = WallClock(await ledger.last_entry(), lambda: None)
             if clock_is_right:
                 clock.accept(pki_needed=False)

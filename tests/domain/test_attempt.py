@@ -21,6 +21,7 @@ from station.domain.attempt import (
     Passed,
     Phase,
     ProcedureChosen,
+    ProcedureName,
     Record,
     StepFinished,
     StepStarted,
@@ -70,7 +71,7 @@ RECORDED_DURING_EITHER: dict[Record, set[Phase]] = {
 RECORDED_DURING: dict[Record, Phase] = {
     UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0"): Phase.RECOGNISE,
     IdentityReserved("SN000007"): Phase.RECOGNISE,
-    ProcedureChosen("provision"): Phase.RECOGNISE,
+    ProcedureChosen(ProcedureName.PROVISION): Phase.RECOGNISE,
     CoprocessorReady("0a" * 32, "1.2.0.0", "none", "1.24.0.3", upgraded=True): Phase.COPROCESSOR,
     FactoryDataWritten(): Phase.FLASH_DATA,
     CSRReceived(KEY): Phase.AWAIT_CSR,
