@@ -5,7 +5,6 @@ then waits for that programmer, instead of starting a second one at the same pro
 """
 
 import asyncio
-import fcntl
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
@@ -14,7 +13,8 @@ from urllib.parse import quote
 
 import structlog
 
-from station.adapters.system import flock
+from station.adapters.system import file_lock
+from station.adapters.system.file_lock import LockHeld
 from station.domain.usb_port import one_spelling
 from station.faults.line import SlotTaken
 from station.faults.resources import named
@@ -36,7 +36,7 @@ async def held(folder: Path, probe: str, within: float) -> AsyncIterator[int]:
     try:
         yield descriptor
     finally:
-        _give_up(path, descriptor)
+        file_lock.give_back(path, descriptor)
 
 
 @contextmanager
@@ -48,22 +48,12 @@ def claimed(folder: Path, slots: Iterable[str]) -> Iterator[None]:
     with ExitStack() as stack:
         for slot in slots:
             path = folder / f"slot-{quote(one_spelling(slot), safe='')}.lock"
-            descriptor = _try(path)
-            if descriptor is None:
-                raise SlotTaken(slot, _holder(path))
-            stack.callback(_give_up, path, descriptor)
+            try:
+                descriptor = _locked(path)
+            except LockHeld as exc:
+                raise SlotTaken(slot, exc.holder) from exc
+            stack.callback(file_lock.give_back, path, descriptor)
         yield
-
-
-def _holder(path: Path) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return "another process"
-    try:
-        return flock.holder(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 async def _wait(path: Path, probe: str, within: float) -> int:
@@ -78,18 +68,15 @@ async def _wait(path: Path, probe: str, within: float) -> int:
 
 def _try(path: Path) -> int | None:
     """The descriptor of the locked file; None while somebody else holds it."""
-    with named(f"open {path}"):
-        descriptor = _opened(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+        return _locked(path)
+    except LockHeld:
         return None
-    with suppress(FileNotFoundError):
-        if path.stat().st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
-    os.close(descriptor)  # the file was unlinked by its last holder between our two calls
-    return None
+
+
+def _locked(path: Path) -> int:
+    with named(f"open {path}"):
+        return file_lock.lock_file(path, _opened)
 
 
 def _opened(path: Path) -> int:
@@ -104,10 +91,3 @@ def _opened(path: Path) -> int:
             descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
             os.fchmod(descriptor, 0o644)  # whatever this process's mask is
             return descriptor
-
-
-def _give_up(path: Path, descriptor: int) -> None:
-    """Unlinked while it is still held: who waits for it sees that its file has gone, and makes a new one."""
-    with suppress(FileNotFoundError, PermissionError):  # another account's file stays
-        path.unlink()
-    os.close(descriptor)
