@@ -11,8 +11,6 @@ from station.domain.target import RDP_LEVEL_2, Region, Target, differing
 from station.faults.unit import LockUnproven
 
 WB55_DEVICE_ID = 0x495
-FACTORY_DATA_REGION = Region(0x901C0000, 0x10000)  # QSPI flash of the STM32WB5MM-DK
-READBACK_REGION = Region(0x901C0000, 0x4000)  # what ST's firmware reads, erases and rewrites as one block
 FULL_VERIFY_EVERY = 50  # `-v fast` is weaker evidence: every 50th unit is verified in full
 
 
