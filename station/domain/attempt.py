@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 
 from station.domain.credentials import csr_key
 from station.domain.target import UID, Target
+from station.link.messages import KeyStorage
 
 
 class Phase(StrEnum):
@@ -179,7 +180,7 @@ class CredentialsFound:
     on_disk: ClassVar[OnDisk] = OnDisk("CredentialsFound", ("key", "dac_serial_number", "key_storage"))
     key: str
     dac_serial_number: str
-    key_storage: str
+    key_storage: KeyStorage
 
 
 @dataclass(frozen=True, slots=True)

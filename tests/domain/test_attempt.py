@@ -30,6 +30,7 @@ from station.domain.attempt import (
     after,
     replay,
 )
+from station.domain.product import KeyStorage
 from station.domain.target import UID, Target
 
 UID_7 = UID(bytes(11) + b"\x07")
@@ -65,7 +66,7 @@ MAY_BEGIN_IN_A_LABORATORY_AFTER = {
 
 RECORDED_DURING_EITHER: dict[Record, set[Phase]] = {
     LaboratoryUnit(): {Phase.RECOGNISE, Phase.CONFIRM},
-    CredentialsFound(KEY, "0A", "flash"): {Phase.CONFIRM},
+    CredentialsFound(KEY, "0A", KeyStorage.FLASH): {Phase.CONFIRM},
 }
 
 RECORDED_DURING: dict[Record, Phase] = {
@@ -129,7 +130,7 @@ def test_a_laboratorys_unit_is_known_as_one() -> None:
     """And the certificate that was found on it, too."""
     found = replay([StepStarted(Phase.RECOGNISE), LaboratoryUnit()])
     assert found.laboratory
-    assert after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", "flash")).dac_serial_number == "0A"
+    assert after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", KeyStorage.FLASH)).dac_serial_number == "0A"
 
 
 @pytest.mark.parametrize("record", RECORDED_DURING, ids=lambda record: type(record).__name__)

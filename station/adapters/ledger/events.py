@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from enum import StrEnum
 from typing import TypeVar, get_args
 
 from station.domain.attempt import Event, Phase, ProcedureName
 from station.domain.target import UID
+from station.link.messages import KeyStorage
 
 T = TypeVar("T", bound=Event)
 
@@ -21,6 +23,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
     "step": Phase,
     "uid": lambda text: UID(bytes.fromhex(text)),
     "procedure": ProcedureName,
+    "key_storage": KeyStorage,
 }
 
 
@@ -43,7 +46,7 @@ def of(kind: type[T], body: Mapping[str, object]) -> T:
 
 def _plain(value: object) -> object:
     match value:
-        case Phase() | ProcedureName():
+        case StrEnum():
             return value.value
         case UID():
             return str(value)
