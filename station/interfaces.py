@@ -35,8 +35,8 @@ class BoardLeft:
     path: str
 
 
-class Work(Protocol):
-    """What a line makes, as the ledger writes it down with every attempt."""
+class RecordedRecipe(Protocol):
+    """A recipe, production's or the laboratory's, as the ledger records it with every attempt."""
 
     @property
     def name(self) -> str: ...

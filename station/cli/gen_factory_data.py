@@ -34,11 +34,12 @@ from station.faults.line import (
 )
 from station.gen_factory_data import arguments, installation
 from station.gen_factory_data.arguments import Typed, UsageInvalid
-from station.gen_factory_data.batch import Batch, Outcome, slot_name
+from station.gen_factory_data.batch import Batch, slot_name
 from station.gen_factory_data.installation import InstallationMissing
 from station.gen_factory_data.plan import IdentityRule, Plan, plan
-from station.gen_factory_data.work import check_block, laboratory, recipe
+from station.gen_factory_data.recipe_from_plan import check_block, laboratory, recipe
 from station.interfaces import BoardArrived
+from station.line.states import Outcome
 from station.recipe.commissioner import Commissioner
 from station.recipe.files import trust_folder
 from station.recipe.laboratory import Laboratory
@@ -103,9 +104,8 @@ def _work(typed: Typed) -> int:
         logs.speaking() as tell,
         orphans.adopted(),
     ):
-        outcomes = uvloop.run(_judged(typed, work, found, state, boards, tell))
-    if typed.keep:
-        _keep(planned, outcomes)
+        outcomes, blocks = uvloop.run(_judged(typed, work, found, state, boards, tell))
+    _keep(planned, blocks)
     return _summed_up(outcomes, boards)
 
 
@@ -173,8 +173,11 @@ async def _judged(
     state: Path,
     boards: Sequence[BoardArrived],
     tell: Callable[[str], None],
-) -> list[Outcome]:
-    """Every board that may be touched, judged; Ctrl-C and SIGTERM stop the programmers in order."""
+) -> tuple[list[Outcome], list[tuple[BoardArrived, bytes]]]:
+    """Judges every board that may be touched. Returns the outcomes, and each board's factory data if it is to be kept.
+
+    Ctrl-C and SIGTERM stop the programmers in order.
+    """
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -195,7 +198,9 @@ async def _judged(
             ) as batch,
             links.watching(devices) as hotplug,
         ):
-            return await batch.judge(usable, hotplug, lambda outcome: tell(_told(outcome)))
+            outcomes = await batch.judge(usable, hotplug, lambda outcome: tell(_told(outcome)))
+            kept = outcomes if typed.keep else []
+            return outcomes, [(outcome.arrival, await batch.block(outcome)) for outcome in kept]
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:
@@ -213,12 +218,12 @@ def _told(outcome: Outcome) -> str:
     if outcome.fault is not None:
         return f"{name}: {outcome.verdict.upper()}, {seconds}: {outcome.fault.code}: {outcome.fault}"
     laboratory_unit = ", a laboratory unit" if outcome.attempt.laboratory else ""
-    serial_number = f", serial number {outcome.serial_number}" if outcome.serial_number else ""
+    serial_number = f", serial number {outcome.attempt.serial_number}" if outcome.attempt.serial_number else ""
     return f"{name}: {outcome.verdict}, {seconds}{serial_number}{laboratory_unit}{_key(outcome)}"
 
 
 def _key(outcome: Outcome) -> str:
-    return f", key in {outcome.key_storage}" if outcome.key_storage else ""
+    return f", key in {outcome.attempt.key_storage}" if outcome.attempt.key_storage else ""
 
 
 def _summed_up(outcomes: Sequence[Outcome], boards: Sequence[BoardArrived]) -> int:
@@ -230,15 +235,15 @@ def _summed_up(outcomes: Sequence[Outcome], boards: Sequence[BoardArrived]) -> i
     return DONE if passed == len(boards) else FAILED
 
 
-def _keep(planned: Plan, outcomes: Sequence[Outcome]) -> None:
+def _keep(planned: Plan, blocks: Sequence[tuple[BoardArrived, bytes]]) -> None:
     """What ST's script leaves with -k: one block a board, or one for all where all have the same."""
     source = planned.json or planned.binary
     assert source is not None
-    for outcome in outcomes:
-        if outcome.block:
+    for arrival, block in blocks:
+        if block:
             own = planned.identity is IdentityRule.OWN
-            path = source.with_name(f"{source.stem}_{Path(outcome.arrival.tty).name}.bin") if own else planned.block
-            write_private(path, outcome.block)
+            path = source.with_name(f"{source.stem}_{Path(arrival.tty).name}.bin") if own else planned.block
+            write_private(path, block)
             _say(f"kept: {path}. It holds secrets: delete it when you have seen it.")
             if not own:
                 return

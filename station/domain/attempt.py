@@ -281,7 +281,10 @@ class Attempt:
 
     phase: Phase = Phase.STARTED
     uid: UID | None = None
+    serial_number: str | None = None
     dac_serial_number: str | None = None
+    key_storage: KeyStorage | None = None
+    """Where the private key of a certificate was found that the station did not deliver."""
     fault: str | None = None
     seconds: Mapping[Phase, float] = field(default_factory=dict)
     laboratory: bool = False
@@ -291,7 +294,7 @@ class Attempt:
         return self.phase in VERDICTS
 
 
-def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: PLR0911  one line an event is the table read aloud
+def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a case an event is the table read aloud
     """The attempt after one more event; `ValueError` where the table does not allow it."""
     row = TRANSITIONS[attempt.phase]
     match event:
@@ -303,10 +306,12 @@ def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: PLR0911  one line
             return replace(attempt, uid=uid)
         case LaboratoryUnit() if LaboratoryUnit in row.records:
             return replace(attempt, laboratory=True)
-        case CredentialsChosen(_, dac_serial_number) | CredentialsFound(_, dac_serial_number, _) if (
-            type(event) in row.records
-        ):
+        case IdentityReserved(serial_number) if IdentityReserved in row.records:
+            return replace(attempt, serial_number=serial_number)
+        case CredentialsChosen(_, dac_serial_number) if CredentialsChosen in row.records:
             return replace(attempt, dac_serial_number=dac_serial_number)
+        case CredentialsFound(_, dac_serial_number, key_storage) if CredentialsFound in row.records:
+            return replace(attempt, dac_serial_number=dac_serial_number, key_storage=key_storage)
         case Passed() if Phase.PASSED in row.next:
             return replace(attempt, phase=Phase.PASSED)
         case Failed(fault) if not attempt.ended:

@@ -1,10 +1,29 @@
 """What the daemon tells of itself at one moment, as models: slots, phases, faults, PKI and ledger. Derived, never stored."""
 
+import time
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from station.domain.attempt import VERDICTS, Attempt, Phase
+from station.faults import Fault, SlotFault
 from station.line.line import Line
 from station.line.loop_lag import LoopLagStatus
 from station.line.slot import Slot
+from station.line.states import (
+    Abandoned,
+    Empty,
+    InService,
+    Judged,
+    OnTrial,
+    OutOfService,
+    Recording,
+    Refused,
+    Running,
+    Service,
+    State,
+    Waiting,
+)
 
 
 class _Model(BaseModel):
@@ -74,25 +93,60 @@ class SlotStatus(_Model):
 
     @classmethod
     def of(cls, slot: Slot, path: str) -> "SlotStatus":
-        arrival, journal = slot.arrival, slot.journal
-        attempt = journal.attempt if journal else None
-        fault = slot.out_of_service or (arrival.refused if arrival else None) or slot.fault
+        arrival, seen = slot.arrival, _seen(slot.state)
+        attempt = seen.attempt
+        service, out_of_service = _service(slot.service)
+        fault = out_of_service or (arrival.refused if arrival else None) or seen.fault
         return cls(
             slot=slot.name,
-            state=slot.state.value,
-            service="in" if slot.out_of_service is None else "trial" if slot.on_trial else "out",
+            state=slot.shown.value,
+            service=service,
             path=path,
             probe=arrival.probe if arrival else None,
             tty=arrival.tty if arrival else None,
-            attempt=journal.number if journal else None,
+            attempt=seen.number,
             step=attempt.phase.value if attempt and not attempt.ended else None,
-            verdict=slot.verdict,
+            verdict=seen.verdict,
             uid=str(attempt.uid) if attempt and attempt.uid else None,
             fault=fault.code if fault else None,
             reason=str(fault) if fault else None,
-            seconds=round(slot.seconds, 1),
+            seconds=round(seen.seconds, 1),
             steps={phase.value: round(seconds, 3) for phase, seconds in attempt.seconds.items()} if attempt else {},
         )
+
+
+class _Seen(NamedTuple):
+    """What a slot's state says of an attempt. Fault and seconds outlast the board, until the next attempt begins."""
+
+    seconds: float
+    fault: Fault | None = None
+    number: int | None = None
+    attempt: Attempt | None = None
+    verdict: str | None = None
+
+
+def _seen(state: State) -> _Seen:
+    match state:
+        case Running(_, journal, began):
+            return _Seen(time.monotonic() - began, None, journal.number, journal.attempt)
+        case Recording(_, journal, seconds):
+            return _Seen(seconds, None, journal.number, journal.attempt)
+        case Judged(_, outcome):
+            return _Seen(outcome.seconds, outcome.fault, outcome.number, outcome.attempt, outcome.verdict)
+        case Abandoned(_, journal, fault, seconds):
+            return _Seen(seconds, fault, journal.number, journal.attempt, VERDICTS[Phase.VOID])
+        case Empty(last) | Refused(_, last) | Waiting(_, last):
+            return _Seen(last.seconds, last.fault) if last else _Seen(0.0)
+
+
+def _service(service: Service) -> tuple[str, SlotFault | None]:
+    match service:
+        case InService():
+            return "in", None
+        case OnTrial(fault):
+            return "trial", fault
+        case OutOfService(fault):
+            return "out", fault
 
 
 class Status(_Model):

@@ -130,7 +130,8 @@ def test_a_laboratorys_unit_is_known_as_one() -> None:
     """And the certificate that was found on it, too."""
     found = replay([StepStarted(Phase.RECOGNISE), LaboratoryUnit()])
     assert found.laboratory
-    assert after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", KeyStorage.FLASH)).dac_serial_number == "0A"
+    found = after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", KeyStorage.FLASH))
+    assert (found.dac_serial_number, found.key_storage) == ("0A", KeyStorage.FLASH)
 
 
 @pytest.mark.parametrize("record", RECORDED_DURING, ids=lambda record: type(record).__name__)
@@ -188,10 +189,11 @@ def test_only_the_running_step_finishes() -> None:
 
 
 def test_a_whole_attempt_adds_up() -> None:
-    """UID, certificate, verdict and the seconds of every step."""
+    """UID, serial number, certificate, verdict and the seconds of every step."""
     assert replay(whole_attempt()) == Attempt(
         phase=Phase.PASSED,
         uid=UID_7,
+        serial_number="SN000007",
         dac_serial_number="0A",
         seconds={step: float(number) for number, step in enumerate(PROCEDURE)},
     )

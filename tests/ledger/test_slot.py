@@ -1,55 +1,85 @@
 """A slot, with a real ledger and equipment that does what the test wants."""
 
-import asyncio
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Callable
 
 from station.adapters.ledger import Ledger
 from station.daemon.absent_pki import WithoutPKI
 from station.domain.policy import Suspicion
+from station.faults.slot import SlotHeld
+from station.faults.unit import BoardSilent
 from station.interfaces import AttemptJournal, Bench, BoardArrived
 from station.line.line import Line
-from station.line.slot import Slot, SlotState
+from station.line.slot import Slot
+from station.line.states import InService, Outcome, OutOfService, SlotState
+from station.line.status import SlotStatus
 from station.line.visits import Visit
 from tests.ledger.bench import RECIPE, Secrets, begun
 
+ARRIVAL = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0")
 
-async def judged(ledger: Ledger, secrets: Secrets, line: Line, trouble: Exception) -> Slot:
-    """A slot that has judged a board whose equipment raises this."""
 
+def slot_with(ledger: Ledger, secrets: Secrets, line: Line, equipment: Callable[[Visit, int], Bench]) -> Slot:
     async def begin(name: str, _arrival: BoardArrived) -> AttemptJournal:
         return await begun(ledger, secrets, slot=name)
+
+    return Slot("1", line, RECIPE, WithoutPKI(), begin, equipment)
+
+
+async def judged(ledger: Ledger, secrets: Secrets, line: Line, trouble: Exception) -> tuple[Slot, Outcome]:
+    """A slot that has judged a board whose equipment raises this."""
 
     def equipment(_visit: Visit, _attempt: int) -> Bench:
         raise trouble
 
-    slot = Slot("1", line, RECIPE, WithoutPKI(), begin, equipment)
-    running = asyncio.create_task(slot.run())
-    slot.board_arrived(BoardArrived("usb-1", "066CFF", "/dev/ttyACM0"))
-    async with asyncio.timeout(10):
-        while slot.verdict is None:
-            await asyncio.sleep(0.01)
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
-    return slot
+    slot = slot_with(ledger, secrets, line, equipment)
+    return slot, await slot.judge(slot.board_arrived(ARRIVAL))
 
 
 async def test_our_own_bug_is_neither_the_boards_nor_the_lines(ledger: Ledger, secrets: Secrets) -> None:
     """The attempt is void, the slot goes out of service, and the line stays open."""
     line = Line(Suspicion())
-    slot = await judged(ledger, secrets, line, ZeroDivisionError("a bug, for once on purpose"))
-    assert (slot.verdict, slot.state) == ("void", SlotState.OUT_OF_SERVICE)
-    assert slot.fault is not None
-    assert (slot.fault.code, slot.fault.evidence) == ("station.bug", {"exception": "ZeroDivisionError"})
+    slot, outcome = await judged(ledger, secrets, line, ZeroDivisionError("a bug, for once on purpose"))
+    assert (outcome.verdict, slot.shown) == ("void", SlotState.OUT_OF_SERVICE)
+    assert outcome.fault is not None
+    assert (outcome.fault.code, outcome.fault.evidence) == ("station.bug", {"exception": "ZeroDivisionError"})
     assert line.paused_by is None
 
 
 async def test_what_ran_out_where_nobody_expected_it_is_no_bug(ledger: Ledger, secrets: Secrets) -> None:
     """The line pauses, and the slot stays in service."""
     line = Line(Suspicion())
-    slot = await judged(ledger, secrets, line, OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/dev/null"))
-    assert (slot.verdict, slot.state, slot.out_of_service) == ("void", SlotState.WAITING, None)
+    slot, outcome = await judged(ledger, secrets, line, OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/dev/null"))
+    assert (outcome.verdict, slot.shown, slot.service) == ("void", SlotState.WAITING, InService())
     assert line.paused_by is not None
     assert (line.paused_by.code, line.paused_by.evidence["reason"]) == ("station.resources", "Too many open files")
+
+
+async def test_a_slot_that_is_held_during_an_attempt_stays_out_of_service(ledger: Ledger, secrets: Secrets) -> None:
+    """The verdict on the board that was in the slot does not undo the hold."""
+
+    def equipment(_visit: Visit, _attempt: int) -> Bench:
+        slot.take_out(SlotHeld())
+        raise BoardSilent("HELLO", 2.0)
+
+    slot = slot_with(ledger, secrets, Line(Suspicion()), equipment)
+    outcome = await slot.judge(slot.board_arrived(ARRIVAL))
+    assert outcome.verdict == "fail"
+    assert isinstance(slot.service, OutOfService)
+    assert slot.shown is SlotState.OUT_OF_SERVICE
+
+
+async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: Ledger, secrets: Secrets) -> None:
+    """But neither its number nor its verdict, which belong to a board that has left."""
+
+    def equipment(_visit: Visit, _attempt: int) -> Bench:
+        raise BoardSilent("HELLO", 2.0)
+
+    slot = slot_with(ledger, secrets, Line(Suspicion()), equipment)
+    outcome = await slot.judge(slot.board_arrived(ARRIVAL))
+    seen = SlotStatus.of(slot, "usb-1")
+    assert (seen.state, seen.verdict, seen.attempt) == ("fail", "fail", outcome.number)
+    slot.board_left()
+    empty = SlotStatus.of(slot, "usb-1")
+    assert (empty.state, empty.fault, empty.verdict, empty.attempt) == ("empty", "board.silent", None, None)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, insert, select, text
 
 from station.adapters.ledger import sqlite, tables
-from station.adapters.ledger.writer import Work, Writer
+from station.adapters.ledger.writer import UnitOfWork, Writer
 from station.faults.line import LedgerUnavailable
 from tests.disks import filled, small_disk
 from tests.ledger.bench import holding, rows
@@ -28,7 +28,7 @@ def connection(path: Path) -> Iterator[Connection]:
         yield opened
 
 
-def written(key: str) -> Work[str]:
+def written(key: str) -> UnitOfWork[str]:
     """A unit of work that leaves a row."""
 
     def work(connection: Connection) -> str:
@@ -39,7 +39,7 @@ def written(key: str) -> Work[str]:
     return work
 
 
-def refused(key: str) -> Work[None]:
+def refused(key: str) -> UnitOfWork[None]:
     """A unit of work that leaves a row and then fails."""
 
     def work(connection: Connection) -> None:
@@ -71,7 +71,7 @@ class Gate:
         assert self.opened.wait(10)
 
 
-async def grouped(writer: Writer, *works: Work[object]) -> list[object]:
+async def grouped(writer: Writer, *works: UnitOfWork[object]) -> list[object]:
     """The outcomes, results and exceptions, of units of work that are committed together."""
     gate = Gate()
     async with asyncio.TaskGroup() as group:
@@ -83,7 +83,7 @@ async def grouped(writer: Writer, *works: Work[object]) -> list[object]:
     return [outcome.result() for outcome in outcomes]
 
 
-async def _outcome(writer: Writer, work: Work[object]) -> object:
+async def _outcome(writer: Writer, work: UnitOfWork[object]) -> object:
     try:
         return await writer.do(work)
     except (ZeroDivisionError, LedgerUnavailable) as exc:

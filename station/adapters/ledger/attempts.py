@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from station.adapters.ledger import events, identities, tables, totals
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
-from station.interfaces import Work
+from station.interfaces import RecordedRecipe
 
 _attempt, _event = tables.attempt, tables.event
 # Made once: to make a statement costs more than to execute it for a row.
@@ -42,7 +42,9 @@ class Sum:
         }
 
 
-def begin(connection: Connection, *, station: str, slot: str, probe: str, tty: str, recipe: Work, at: datetime) -> int:
+def begin(
+    connection: Connection, *, station: str, slot: str, probe: str, tty: str, recipe: RecordedRecipe, at: datetime
+) -> int:
     """A new attempt without events. Returns its number."""
     images = {image.name: image.sha256 for image in recipe.images}
     values = {

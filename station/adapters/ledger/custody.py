@@ -18,7 +18,7 @@ from station.adapters.ledger.incarnations import Standing
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Mark, Record, Register, Witness
 from station.adapters.ledger.watched_files import WatchedFiles
-from station.adapters.ledger.writer import Work, Writer
+from station.adapters.ledger.writer import UnitOfWork, Writer
 from station.faults import LineFault
 from station.faults.line import LedgerMoved
 
@@ -154,11 +154,11 @@ class Custody:
         self._files.check()
         await asyncio.to_thread(self._witness.catch_up)
 
-    async def do(self, work: Work[T]) -> T:
+    async def do(self, work: UnitOfWork[T]) -> T:
         """`Writer.do`, if the ledger's files are where they were; raises `LedgerLost`."""
         return await self.writer.do(partial(self._looked_after, work))
 
-    async def do_once(self, work: Work[T]) -> T:
+    async def do_once(self, work: UnitOfWork[T]) -> T:
         """The same for what must never be done twice: the witness knows of it before the caller does."""
 
         def counted(connection: Connection) -> tuple[T, Mark]:
@@ -168,11 +168,11 @@ class Custody:
         await asyncio.to_thread(self._witness.see, mark)  # it waits for the disk
         return result
 
-    async def do_anyhow(self, work: Work[T]) -> T:
+    async def do_anyhow(self, work: UnitOfWork[T]) -> T:
         """`Writer.do`, wherever the files are: for an attempt's beginning and its verdict, which a slot cannot do without."""
         return await self.writer.do(work)
 
-    def _looked_after(self, work: Work[T], connection: Connection) -> T:
+    def _looked_after(self, work: UnitOfWork[T], connection: Connection) -> T:
         self._files.check()
         return work(connection)
 

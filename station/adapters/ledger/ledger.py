@@ -9,16 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from station.adapters.ledger import attempts, incarnations, issuance, origin, sqlite
+from station.adapters.ledger import attempts, identities, incarnations, issuance, origin, sqlite
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.writer import Writer
 from station.domain.credentials import Credentials
+from station.domain.identity import Identity
 from station.domain.target import UID
 from station.faults import LineFault
-from station.interfaces import SecretSource, Work
+from station.interfaces import RecordedRecipe, SecretSource
 
 
 class Ledger:
@@ -91,7 +92,9 @@ class Ledger:
         """What keeps the file from being written now: callers wait, and the ledger tries again."""
         return self._writer.trouble
 
-    async def attempt(self, *, slot: str, probe: str, tty: str, recipe: Work, secrets: SecretSource) -> AttemptJournal:
+    async def attempt(
+        self, *, slot: str, probe: str, tty: str, recipe: RecordedRecipe, secrets: SecretSource
+    ) -> AttemptJournal:
         """A new attempt, durably begun."""
         clock = Clock()
         started_at = clock.now()
@@ -113,6 +116,10 @@ class Ledger:
     async def rebuild(self) -> None:
         """Makes every column that sums up events anew from the events."""
         await self._custody.do(attempts.rebuild)
+
+    async def identity(self, uid: UID) -> Identity | None:
+        """The identity that belongs to this board, if it has one."""
+        return await self._custody.do(partial(identities.find, uid=uid))
 
     async def release_unit(self, uid: UID, *, account: str, reason: str) -> None:
         """A board with a key from elsewhere is a new one from now on; raises `ReleaseRefused`."""

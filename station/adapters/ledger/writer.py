@@ -24,15 +24,15 @@ from station.faults.line import LedgerUnavailable
 
 T = TypeVar("T")
 
-Work = Callable[[Connection], T]
+UnitOfWork = Callable[[Connection], T]
 
 TRIED_EVERY = 0.5  # seconds between two tries; SQLite itself waits five more for a lock
 
 
-class _Unit(Generic[T]):
+class _Queued(Generic[T]):
     """A unit of work and who waits for it. Runs in the thread; is settled in the loop."""
 
-    def __init__(self, work: Work[T]) -> None:
+    def __init__(self, work: UnitOfWork[T]) -> None:
         self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._work = work
         self._settle: Callable[[], object] = self.answer.cancel
@@ -104,14 +104,14 @@ class Writer:
             thread.join()  # as long as one commit takes
             writer.failure = writer.failure or LedgerUnavailable(f"{path}: it is closed")
 
-    async def do(self, work: Work[T]) -> T:
+    async def do(self, work: UnitOfWork[T]) -> T:
         """What `work` returns, once it is durable. What it raises undoes its own statements only.
 
         It may be called several times, each time in a new transaction. Raises the fault of the line that the writer has failed by.
         """
         if self.failure is not None:
             raise copy(self.failure)
-        unit = _Unit(work)
+        unit = _Queued(work)
         self._queue.put(unit)
         return await unit.answer
 

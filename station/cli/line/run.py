@@ -6,7 +6,7 @@ from station.adapters.system import log_sinks, logs
 from station.cli.places import ConfigOption, config_path
 from station.cli.privacy import keep_private
 from station.config import line as configuration
-from station.recipe.files import loading
+from station.recipe.files import line_recipe
 
 
 def run(config: ConfigOption = None) -> None:
@@ -18,11 +18,11 @@ def run(config: ConfigOption = None) -> None:
     from station.daemon import station
 
     loaded = configuration.load(config_path(config))
-    work = loading.load(loaded)
+    recipe = line_recipe.load(loaded)
     keep_private()  # what the programmer writes for us holds factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
     try:
         with logs.configured(loaded.log.level, loaded.log.file) as log:
-            uvloop.run(station.run(loaded, work, log))
+            uvloop.run(station.run(loaded, recipe, log))
     finally:
         log_sinks.spare_the_end(logs.WRITTEN_WITHIN)

@@ -1,4 +1,4 @@
-"""What a line is to make, from the recipe that its configuration names: each procedure has files of its own kind."""
+"""Reads the recipe that a line's configuration names: each procedure has files of its own kind."""
 
 from station.config.line import Config, read_toml
 from station.config.problems import ConfigurationInvalid, Problem
@@ -8,7 +8,7 @@ from station.recipe.recipe import Recipe
 
 
 def load(config: Config) -> Recipe | Laboratory:
-    """The line's work, checked whole; raises `ConfigurationInvalid`."""
+    """The line's recipe, checked whole; raises `ConfigurationInvalid`."""
     if read_toml(config.recipe).get("procedure") == "reconfigure":
         return laboratory_file.load(config.recipe)
     pki = config.pki

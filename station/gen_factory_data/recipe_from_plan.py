@@ -1,4 +1,4 @@
-"""From a plan and its inputs to the work of a line: a laboratory's, or a recipe built in memory. Pure but for the images."""
+"""Makes the recipe, a laboratory's or a partner's, from a plan and its inputs. Pure but for reading the images."""
 
 import hashlib
 
@@ -125,7 +125,7 @@ def _lot(data: FactoryData, name: str) -> Lot:
 
 
 def _name(plan: Plan) -> str:
-    """What the ledger calls this work."""
+    """What the ledger calls the recipe."""
     source = plan.json or plan.binary
     assert source is not None
     return source.stem[:64]

@@ -1,0 +1,122 @@
+"""The commands of the control socket: what somebody asks of the running daemon, or tells it."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import structlog
+
+from station.adapters.ledger import ReleaseRefused
+from station.adapters.pki.relay import Relay
+from station.adapters.system.logs import Log
+from station.daemon import control
+from station.daemon.parts import Parts
+from station.daemon.preflight import Preflight
+from station.domain.target import UID
+from station.faults.line import ClockContradicted
+from station.faults.slot import SlotHeld
+from station.line.line import Line
+from station.line.loop_lag import LoopLag
+from station.line.slot import Slot
+from station.line.states import InService
+from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+
+log = structlog.get_logger()
+
+
+class Commands:
+    """Answers them from the daemon's parts; `slots` are by the paths of their boards."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        line: Line,
+        slots: Mapping[str, Slot],
+        preflight: Preflight,
+        loop_lag: LoopLag,
+        logs: Log,
+    ) -> None:
+        self._parts = parts
+        self._line = line
+        self._slots = slots
+        self._preflight = preflight
+        self._loop_lag = loop_lag
+        self._logs = logs
+        self._began = time.monotonic()
+
+    @property
+    def by_name(self) -> dict[str, control.Command]:
+        return {"status": self._status, "hold": self._hold, "release": self._release, "fresh": self._fresh}
+
+    async def _hold(self, question: Mapping[str, object]) -> control.Answer:
+        slot = self._named(question.get("slot"))
+        slot.take_out(SlotHeld())
+        return {"held": slot.name}
+
+    async def _release(self, question: Mapping[str, object]) -> control.Answer:
+        """The slots that are named, or all that are out of service; and the line with the latter."""
+        name = question.get("slot")
+        if name is not None:
+            slots = [self._named(name)]
+        else:
+            self._accept_clock()
+            self._line.release()
+            if (trouble := self._parts.ledger.trouble) is not None:  # it is not over for that
+                self._line.pause(trouble)
+            slots = [slot for slot in self._slots.values() if not isinstance(slot.service, InService)]
+        for slot in slots:
+            slot.release()
+        return {"released": [slot.name for slot in slots]}
+
+    def _accept_clock(self) -> None:
+        """Who releases a line that waits for its clock says that the clock is right, which the PKI must say, too."""
+        if not isinstance(self._line.paused_by, ClockContradicted):
+            return
+        try:
+            self._parts.clock.accept(pki_needed=isinstance(self._parts.relay, Relay))
+        except ClockContradicted as fault:
+            raise control.CommandRefused(f"the line stays paused: {fault}") from fault
+
+    async def _fresh(self, question: Mapping[str, object]) -> control.Answer:
+        """A board with a key from elsewhere is provisioned as a new one, if that is all that is in its way."""
+        text, account, reason = (str(question.get(name, "")) for name in ("uid", "account", "reason"))
+        try:
+            uid = UID(bytes.fromhex(text))
+        except ValueError as exc:
+            raise control.CommandRefused("a UID has 24 hexadecimal digits") from exc
+        try:
+            await self._parts.ledger.release_unit(uid, account=account, reason=reason)
+        except ReleaseRefused as exc:
+            raise control.CommandRefused(str(exc)) from exc
+        log.info("unit.released", uid=str(uid), account=account, reason=reason)
+        return {"released": str(uid)}
+
+    def _named(self, name: object) -> Slot:
+        for slot in self._slots.values():
+            if slot.name == name:
+                return slot
+        raise control.CommandRefused(
+            f"there is no slot {name}; there are {', '.join(s.name for s in self._slots.values())}"
+        )
+
+    async def _status(self, _question: object) -> control.Answer:
+        paused_by, pki = self._line.paused_by, self._parts.config.pki
+        answered = self._preflight.pki_answered_seconds_ago
+        return Status(
+            station=self._parts.config.station.name,
+            pid=os.getpid(),
+            seconds=round(time.monotonic() - self._began, 1),
+            recipe=self._parts.recipe.name,
+            line=LineStatus.of(self._line),
+            pki=PKIStatus(
+                url=pki.url if pki else "none",
+                answered_seconds_ago=None if answered is None else round(answered, 1),
+                fault=paused_by.code if paused_by and paused_by.code.startswith("pki.") else None,
+            ),
+            ledger=LedgerStatus.model_validate(self._parts.ledger.status),
+            transcripts_lost=self._parts.transcripts.lost,
+            log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
+            loop_lag=self._loop_lag.status,
+            slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],
+        )

@@ -1,0 +1,105 @@
+"""The parts that a daemon is put together from, opened in the order in which they need one another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from station.adapters.ledger import Ledger
+from station.adapters.pki.est import ESTClient
+from station.adapters.pki.relay import Limits, Relay
+from station.adapters.programmer import probe_lock
+from station.adapters.programmer.run import Deadlines, Installation
+from station.adapters.system.child import Patience
+from station.adapters.system.secret_files import SecretFiles
+from station.adapters.system.transcripts import Transcripts
+from station.adapters.system.verifiers import VerifierPool
+from station.config.line import Config, PKISection
+from station.daemon.absent_pki import WithoutPKI
+from station.domain.attempt import STATION_STOPPED
+from station.interfaces import SecretSource
+from station.line.wall_clock import WallClock
+from station.recipe.laboratory import Laboratory
+from station.recipe.recipe import Recipe
+
+log = structlog.get_logger()
+
+WRITABLE_WITHIN = 10.0  # the ledger, at the start; later on a line waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the slots of one daemon have in common."""
+
+    config: Config
+    recipe: Recipe | Laboratory
+    ledger: Ledger
+    secrets: SecretSource
+    relay: Relay | WithoutPKI
+    clock: WallClock
+    installation: Installation
+    transcripts: Transcripts
+
+
+@asynccontextmanager
+async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[Parts]:
+    """Parts whose ledger is open, with the attempts closed that an earlier run left open."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        section = config.station
+        opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True)
+        ledger = await enter(opening)
+        stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
+        for attempt in await _closed_attempts(ledger):
+            log.warning("attempt.closed", attempt=attempt, fault=STATION_STOPPED)
+        for reason in recipe.trust_left_out:
+            log.warning("trust.left_out", reason=reason)
+        last_entry = await ledger.last_entry()
+        clock = WallClock(last_entry, lambda: None)
+        secrets: SecretSource = WithoutPKI()
+        relay: Relay | WithoutPKI = WithoutPKI()
+        if isinstance(recipe, Recipe):
+            secrets = await enter(VerifierPool(recipe.iterations, size=2 * len(config.slot)))
+            if recipe.delivery is None and config.pki is not None:
+                pki = await enter(_pki_client(config.pki))
+                clock = WallClock(last_entry, pki.time)
+                limits = Limits(answer_within=config.pki.answer_within)
+                relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
+        scratch = stack.enter_context(SecretFiles.opened(section.name))
+        installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
+        yield Parts(config, recipe, ledger, secrets, relay, clock, installation, transcripts)
+
+
+async def _closed_attempts(ledger: Ledger) -> list[int]:
+    """The attempts that an earlier run left open, which are void now; raises `LedgerUnavailable`, since no line stands yet to wait."""
+    try:
+        async with asyncio.timeout(WRITABLE_WITHIN):
+            return await ledger.close_open_attempts(STATION_STOPPED)
+    except TimeoutError:
+        if (trouble := ledger.trouble) is None:
+            raise
+        raise trouble from None
+
+
+def _installation(config: Config, scratch: SecretFiles) -> Installation:
+    programmer = config.programmer
+    deadlines = Deadlines(
+        connect_within=programmer.connect_within,
+        idle_within=programmer.idle_within,
+        upgrade_within=programmer.upgrade_within,
+        patience=Patience(programmer.stop_within, programmer.stop_within),
+    )
+    return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, deadlines)
+
+
+def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:
+    return ESTClient.opened(
+        pki.url,
+        ca=pki.ca,
+        certificate=pki.certificate,
+        key=pki.key,
+        connect_within=pki.connect_within,
+        reply_within=pki.reply_within,
+    )

@@ -1,0 +1,45 @@
+"""What a line needs in order to work, checked before a board is touched, and again while the line is paused."""
+
+import time
+
+from station.adapters.partner import script
+from station.adapters.pki.relay import Relay
+from station.adapters.system import resources
+from station.daemon.parts import Parts
+from station.faults import LineFault
+from station.recipe.recipe import Recipe
+
+READ_BACK = 1 << 16  # bytes: what one run reads from a board, and more
+
+
+class Preflight:
+    """The checks of one daemon."""
+
+    def __init__(self, parts: Parts, slots: int) -> None:
+        self._parts = parts
+        self._slots = slots
+        self._pki_answered: float | None = None
+
+    @property
+    def pki_answered_seconds_ago(self) -> float | None:
+        """None before the first answer, and without a PKI."""
+        return None if self._pki_answered is None else time.monotonic() - self._pki_answered
+
+    async def check(self) -> None:
+        """Raises the fault that keeps the line from working."""
+        parts = self._parts
+        await parts.ledger.check()
+        await resources.check(self._slots)
+        largest = max((len(image.content) for image in parts.recipe.images), default=0)  # a laboratory may flash none
+        parts.installation.scratch.check(READ_BACK + largest)
+        parts.installation.check_loader()
+        try:
+            await parts.relay.check()
+        except LineFault:
+            parts.clock.check()  # by a wrong clock good certificates are not valid
+            raise
+        parts.clock.check()
+        if isinstance(parts.relay, Relay):
+            self._pki_answered = time.monotonic()
+        if isinstance(parts.recipe, Recipe) and parts.recipe.delivery and parts.recipe.delivery.script:
+            await script.check(parts.recipe.delivery.script, parts.transcripts.recorder(0))
