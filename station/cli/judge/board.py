@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from station.cli.consoles import say, say_json
+from station.cli.exit_codes import DONE, FAILED
 from station.cli.judge import cd, certificate, verdicts
 from station.cli.judge.inputs import (
     AtOption,
@@ -119,7 +120,7 @@ def _report(sections: Sections, findings: Sequence[Finding], *, json_wanted: boo
         say("")
         bad = sum(finding.fault is not None for finding in findings)
         say(f"refused: {bad} of {len(findings)} checks" if bad else f"accepted: {ACCEPTED}")
-    raise typer.Exit(verdicts.ACCEPTED if first is None else verdicts.REFUSED)
+    raise typer.Exit(DONE if first is None else FAILED)
 
 
 def _check(finding: Finding) -> dict[str, object]:
