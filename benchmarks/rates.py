@@ -28,6 +28,7 @@ from station.domain.attempt import (
     Passed,
     Phase,
     ProcedureChosen,
+    ProcedureName,
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
@@ -109,7 +110,7 @@ class Units:
             await journal.record(UnitIdentified.of(target))
             identity = await journal.reserve_identity(target, self._recipe)
             await journal.record(IdentityReserved(identity.serial_number))
-        await journal.record(ProcedureChosen("provision"))
+        await journal.record(ProcedureChosen(ProcedureName.PROVISION))
         return journal
 
     async def _attempt(self, number: int, credentials: Credentials) -> None:

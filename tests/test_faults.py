@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from station.faults import LineFault
+from station.faults.line import PKI_FAULTS
 from tests.fault_catalogue import catalogue
 
 TESTS = Path(__file__).parent
@@ -28,3 +30,8 @@ def test_every_fault_is_raised_by_a_test() -> None:
         text = (TESTS / file).read_text()
         assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), place
         assert code in text or re.search(rf"\b{codes[code]}\b", text), place
+
+
+def test_the_faults_of_the_pki_are_those_that_the_line_pauses_for_under_its_name() -> None:
+    named = {fault for fault in catalogue() if fault.code.startswith("pki.") and issubclass(fault, LineFault)}
+    assert set(PKI_FAULTS) == named

@@ -9,32 +9,13 @@ from typer.exceptions import TyperException
 from station.adapters.system.shown import shown
 from station.cli.consoles import say
 from station.cli.demo import command
+from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, MISSING, USAGE
 from station.cli.judge import attestation, board, cd, certificate, csr, factory_data, onboarding, spake2p
 from station.cli.ledger import file, units
 from station.cli.line import ports, run, slots, status
 from station.config.problems import ConfigurationInvalid
 from station.daemon.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
-from station.faults.line import (
-    LedgerDamaged,
-    LedgerMoved,
-    LedgerUnavailable,
-    ProgrammerMissing,
-    ResourcesExhausted,
-    SecretFilesUnavailable,
-    SlotTaken,
-)
-
-DONE, FAILED, USAGE, ENVIRONMENT = 0, 1, 2, 3
-MISSING = (
-    LedgerDamaged,
-    LedgerMoved,
-    LedgerUnavailable,
-    ProgrammerMissing,
-    ResourcesExhausted,
-    SecretFilesUnavailable,
-    SlotTaken,
-)
 
 app = typer.Typer(
     help="A provisioning station for Matter devices on STM32WB55.",

@@ -15,6 +15,7 @@ from station.adapters.hotplug import links
 from station.adapters.partner import script
 from station.adapters.system import logs, orphans
 from station.cli.consoles import say
+from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, INTERRUPTED, MISSING, USAGE
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
 from station.config import plain_files
@@ -22,16 +23,7 @@ from station.config.line import locks_beside
 from station.factory_data import flat_tlv, sources
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault
-from station.faults.line import (
-    ClockContradicted,
-    LedgerDamaged,
-    LedgerMoved,
-    LedgerUnavailable,
-    ProgrammerMissing,
-    ResourcesExhausted,
-    SecretFilesUnavailable,
-    SlotTaken,
-)
+from station.faults.line import ClockContradicted
 from station.gen_factory_data import arguments, installation
 from station.gen_factory_data.arguments import Typed, UsageInvalid
 from station.gen_factory_data.batch import Batch, slot_name
@@ -44,17 +36,6 @@ from station.recipe.commissioner import Commissioner
 from station.recipe.files import trust_folder
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
-
-DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
-MISSING = (
-    LedgerDamaged,
-    LedgerMoved,
-    LedgerUnavailable,
-    ProgrammerMissing,
-    ResourcesExhausted,
-    SecretFilesUnavailable,
-    SlotTaken,
-)
 
 
 class NoBoards(Exception):

@@ -14,7 +14,7 @@ from station.daemon import control
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
 from station.domain.target import UID
-from station.faults.line import ClockContradicted
+from station.faults.line import PKI_FAULTS, ClockContradicted
 from station.faults.slot import SlotHeld
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
@@ -112,7 +112,7 @@ class Commands:
             pki=PKIStatus(
                 url=pki.url if pki else "none",
                 answered_seconds_ago=None if answered is None else round(answered, 1),
-                fault=paused_by.code if paused_by and paused_by.code.startswith("pki.") else None,
+                fault=paused_by.code if isinstance(paused_by, PKI_FAULTS) else None,
             ),
             ledger=LedgerStatus.model_validate(self._parts.ledger.status),
             transcripts_lost=self._parts.transcripts.lost,

@@ -19,6 +19,7 @@ from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool
 from station.config.line import Config, PKISection
 from station.daemon.absent_pki import WithoutPKI
+from station.domain.attempt import STATION_STOPPED
 from station.interfaces import SecretSource
 from station.line.wall_clock import WallClock
 from station.recipe.laboratory import Laboratory
@@ -59,7 +60,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         ledger = await enter(opening)
         claims = stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
         for attempt in await _closed_attempts(ledger):
-            log.warning("attempt.closed", attempt=attempt, fault="station.stopped")
+            log.warning("attempt.closed", attempt=attempt, fault=STATION_STOPPED)
         for reason in recipe.trust_left_out:
             log.warning("trust.left_out", reason=reason)
         last_entry = await ledger.last_entry()
@@ -82,7 +83,7 @@ async def _closed_attempts(ledger: Ledger) -> list[int]:
     """The attempts that an earlier run left open, which are void now; raises `LedgerUnavailable`, since no line stands yet to wait."""
     try:
         async with asyncio.timeout(WRITABLE_WITHIN):
-            return await ledger.close_open_attempts("station.stopped")
+            return await ledger.close_open_attempts(STATION_STOPPED)
     except TimeoutError:
         if (trouble := ledger.trouble) is None:
             raise

@@ -9,10 +9,10 @@ import zlib
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from station.domain.credentials import key_name
+from station.domain.memory_map import AGENT_RECORD
 from station.domain.target import Region
 
-RECORD_ADDRESS = 0x08093000
-RECORD_HEAD = Region(RECORD_ADDRESS, 84)  # the bytes up to the public key's end, in whole words
+RECORD_HEAD = Region(AGENT_RECORD.address, 84)  # the bytes up to the public key's end, in whole words
 
 MAGIC = b"MPA1"
 CHECK_AT, PUBLIC_AT, PUBLIC_SIZE = 8, 16, 65

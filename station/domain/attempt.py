@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import reduce
-from typing import Self
+from typing import ClassVar, Self
 
 from station.domain.credentials import csr_key
 from station.domain.target import UID, Target
+from station.link.messages import KeyStorage
 
 
 class Phase(StrEnum):
@@ -32,19 +33,43 @@ class Phase(StrEnum):
     VOID = "void"
 
 
+class ProcedureName(StrEnum):
+    """The procedures as the ledger names them, whatever their functions are called."""
+
+    PROVISION = "provision"
+    REDELIVER = "redeliver"
+    RECONFIRM = "reconfirm"
+    PROVISION_BY_PARTNER = "provision_by_partner"
+    FINISH = "finish"
+    RECONFIGURE = "reconfigure"
+
+
+# The only cause of a void attempt that is no fault: the daemon ended before the verdict.
+STATION_STOPPED = "station.stopped"
+
 FLASHING = frozenset({Phase.COPROCESSOR, Phase.FLASH_DATA, Phase.FLASH_PROVISIONER, Phase.FLASH_OPERATIONAL})
 VERDICTS = {Phase.PASSED: "pass", Phase.FAILED: "fail", Phase.VOID: "void"}
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """An event's name in the ledger, and the keys of its fields there, in their order. Neither follows a rename in Python."""
+
+    name: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
     """Written before the step's first deed, so that a power cut leaves an open step."""
 
+    on_disk: ClassVar[OnDisk] = OnDisk("StepStarted", ("step",))
     step: Phase
 
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
+    on_disk: ClassVar[OnDisk] = OnDisk("StepFinished", ("step", "seconds"))
     step: Phase
     seconds: float
 
@@ -53,6 +78,7 @@ class StepFinished:
 class ClockAccepted:
     """Somebody has released the line although the ledger had been written later than now; `pki` is the time that the PKI told."""
 
+    on_disk: ClassVar[OnDisk] = OnDisk("ClockAccepted", ("clock", "last_entry", "pki"))
     clock: str
     last_entry: str
     pki: str
@@ -60,6 +86,9 @@ class ClockAccepted:
 
 @dataclass(frozen=True, slots=True)
 class UnitIdentified:
+    on_disk: ClassVar[OnDisk] = OnDisk(
+        "UnitIdentified", ("uid", "device_id", "supply_mv", "probe_firmware", "programmer_version")
+    )
     uid: UID
     device_id: int
     supply_mv: int
@@ -75,17 +104,21 @@ class UnitIdentified:
 class LaboratoryUnit:
     """This attempt makes a unit for the laboratory: its identity is no production unit's, and counts as none."""
 
+    on_disk: ClassVar[OnDisk] = OnDisk("LaboratoryUnit")
+
 
 @dataclass(frozen=True, slots=True)
 class IdentityReserved:
+    on_disk: ClassVar[OnDisk] = OnDisk("IdentityReserved", ("serial_number",))
     serial_number: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProcedureChosen:
-    """The name of a function of `procedure.py`."""
+    """Which procedure the board gets."""
 
-    procedure: str
+    on_disk: ClassVar[OnDisk] = OnDisk("ProcedureChosen", ("procedure",))
+    procedure: ProcedureName
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +128,7 @@ class CoprocessorReady:
     `image` is the SHA-256 of the stack's image, which was written only if the stack was `upgraded`.
     """
 
+    on_disk: ClassVar[OnDisk] = OnDisk("CoprocessorReady", ("image", "fus", "before", "after", "upgraded"))
     image: str
     fus: str
     before: str
@@ -106,11 +140,14 @@ class CoprocessorReady:
 class FactoryDataWritten:
     """From here on the identity may stand on a board."""
 
+    on_disk: ClassVar[OnDisk] = OnDisk("FactoryDataWritten")
+
 
 @dataclass(frozen=True, slots=True)
 class CSRReceived:
     """`key` is the SHA-256 of the board's SubjectPublicKeyInfo, in hexadecimal."""
 
+    on_disk: ClassVar[OnDisk] = OnDisk("CSRReceived", ("key",))
     key: str
 
     @classmethod
@@ -122,12 +159,14 @@ class CSRReceived:
 class CredentialsChosen:
     """The certificate that this board gets; it was issued now or for an earlier attempt with the same key."""
 
+    on_disk: ClassVar[OnDisk] = OnDisk("CredentialsChosen", ("key", "dac_serial_number"))
     key: str
     dac_serial_number: str
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialsDelivered:
+    on_disk: ClassVar[OnDisk] = OnDisk("CredentialsDelivered", ("dac_serial_number",))
     dac_serial_number: str
 
 
@@ -138,29 +177,34 @@ class CredentialsFound:
     `key_storage` is where its private key was found to be.
     """
 
+    on_disk: ClassVar[OnDisk] = OnDisk("CredentialsFound", ("key", "dac_serial_number", "key_storage"))
     key: str
     dac_serial_number: str
-    key_storage: str
+    key_storage: KeyStorage
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
     """All that was intended is on the board: from now on it may be locked, and is never provisioned again."""
 
+    on_disk: ClassVar[OnDisk] = OnDisk("Confirmed")
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    pass
+    on_disk: ClassVar[OnDisk] = OnDisk("Passed")
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    on_disk: ClassVar[OnDisk] = OnDisk("Failed", ("fault", "evidence"))
     fault: str
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Voided:
+    on_disk: ClassVar[OnDisk] = OnDisk("Voided", ("fault", "evidence"))
     fault: str
     evidence: Mapping[str, str] = field(default_factory=dict)
 
@@ -239,7 +283,7 @@ class Attempt:
     uid: UID | None = None
     serial_number: str | None = None
     dac_serial_number: str | None = None
-    key_storage: str | None = None
+    key_storage: KeyStorage | None = None
     """Where the private key of a certificate was found that the station did not deliver."""
     fault: str | None = None
     seconds: Mapping[Phase, float] = field(default_factory=dict)
@@ -276,7 +320,7 @@ def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a 
             return replace(attempt, phase=Phase.VOID, fault=fault)
         case _ if type(event) in row.records:
             return attempt
-    msg = f"{type(event).__name__} cannot follow {attempt.phase.value}"
+    msg = f"{event.on_disk.name} cannot follow {attempt.phase.value}"
     raise ValueError(msg)
 
 

@@ -7,7 +7,6 @@ from station.domain.attempt import CoprocessorReady
 from station.domain.product import Flashable
 from station.faults.unit import FUSOutdated, StackUnseen
 
-VERSION_WORDS = 0x20010010  # FUS, then stack; they say something only after FUS was started
 HIGHEST_MAJOR = 9  # FUS is at 2, the stack at 1; without FUS there stands anything, such as 19
 NO_STACK = frozenset({0, 0xFFFFFFFF})
 

@@ -65,7 +65,7 @@ def advanced(state: IdentityState, event: Event) -> IdentityState:
     if reached is None or state in LIFE[LIFE.index(reached) :]:
         return state
     if reached not in IDENTITY_TRANSITIONS[state]:
-        raise ValueError(f"{type(event).__name__} cannot happen to an identity that is {state}")
+        raise ValueError(f"{event.on_disk.name} cannot happen to an identity that is {state}")
     return reached
 
 

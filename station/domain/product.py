@@ -9,10 +9,9 @@ from typing import Protocol
 
 from station.domain.target import RDP_LEVEL_2, Region, Target, differing
 from station.faults.unit import LockUnproven
+from station.link.messages import KeyStorage as KeyStorage  # noqa: PLC0414  the domain has this word from the link
 
 WB55_DEVICE_ID = 0x495
-FACTORY_DATA_REGION = Region(0x901C0000, 0x10000)  # QSPI flash of the STM32WB5MM-DK
-READBACK_REGION = Region(0x901C0000, 0x4000)  # what ST's firmware reads, erases and rewrites as one block
 FULL_VERIFY_EVERY = 50  # `-v fast` is weaker evidence: every 50th unit is verified in full
 
 
@@ -35,13 +34,6 @@ class Strings(StrEnum):
 
     PLAIN = "plain"
     TERMINATED = "terminated"
-
-
-class KeyStorage(StrEnum):
-    """Where the DAC's private key lives: ST's test and production mode."""
-
-    FLASH = "flash"
-    SECURE = "secure"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-UID_ADDRESS = 0x1FFF7590  # RM0434 section 42.1: unique device ID register, 96 bits
 UID_SIZE = 12
 RDP_LEVEL_0, RDP_LEVEL_1, RDP_LEVEL_2 = 0xAA, 0xBB, 0xCC  # RM0434 section 3.6.1; any other value is level 1, too
 

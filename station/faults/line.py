@@ -182,6 +182,18 @@ class CredentialsInvalid(LineFault):
     reason: str
 
 
+# Those by which a PKI keeps the line from going on.
+PKI_FAULTS = (
+    PKIUnavailable,
+    PKIRefusedStation,
+    PKIUntrusted,
+    PKIAnswerInvalid,
+    PKIFileUnusable,
+    PKIAuthorityWrong,
+    CredentialsInvalid,
+)
+
+
 @dataclass(eq=False)
 class DeclarationInvalid(LineFault):
     """A commissioner would refuse the certification declaration, or refuse it for this product."""

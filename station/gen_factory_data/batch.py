@@ -16,6 +16,7 @@ from station.adapters.system.verifiers import VerifierPool
 from station.config.line import BoardSection
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import SlotBench
+from station.domain.attempt import STATION_STOPPED
 from station.domain.policy import Suspicion
 from station.factory_data import flat_tlv
 from station.interfaces import AttemptJournal, BoardArrived, Hotplug, SecretSource
@@ -75,7 +76,7 @@ class Batch:
             ledger = await stack.enter_async_context(
                 Ledger.open(state / "ledger.sqlite", station=STATION, patience=PATIENCE)
             )
-            await ledger.close_open_attempts("station.stopped")
+            await ledger.close_open_attempts(STATION_STOPPED)
             clock = WallClock(await ledger.last_entry(), lambda: None)
             if clock_is_right:
                 clock.accept(pki_needed=False)

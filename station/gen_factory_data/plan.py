@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from station.domain.memory_map import (
+    APPLICATION,
+    COPROCESSOR_ADDRESS,
+    EXTERNAL_FLASH,
+    FACTORY_DATA_REGION,
+    INTERNAL_FLASH,
+    SECTOR,
+)
 from station.domain.product import KeyStorage
 from station.domain.target import Region
 from station.gen_factory_data.arguments import Spelling, Typed, UsageInvalid, spelling
-
-COPROCESSOR_ADDRESS = 0x08094000
-APPLICATION_ADDRESS = 0x08000000
-DATA_ADDRESS = 0x901C0000
-INTERNAL_FLASH = Region(0x08000000, 0x100000)
-EXTERNAL_FLASH = Region(0x90000000, 0x1000000)  # S25FL128S: 128 Mbit
-ERASE_UNIT = 0x10000  # of the external flash; what begins inside one takes with it what stands before
 
 MODES = {"test": KeyStorage.FLASH, "production": KeyStorage.SECURE}
 
@@ -101,9 +102,9 @@ def plan(typed: Typed) -> Plan:
         typed.coprocessor_address, typed.older_coprocessor_address, COPROCESSOR_ADDRESS if defaults else None
     )
     application_address = _first(
-        typed.application_address, typed.older_application_address, APPLICATION_ADDRESS if defaults else None
+        typed.application_address, typed.older_application_address, APPLICATION.address if defaults else None
     )
-    data_address = _first(typed.data_address, DATA_ADDRESS if defaults else None)
+    data_address = _first(typed.data_address, FACTORY_DATA_REGION.address if defaults else None)
     mistakes = [
         *_missing(typed, spelled, data_address),
         *_misplaced(typed, data_address, application_address, coprocessor_address),
@@ -179,8 +180,8 @@ def _misplaced(
     if data_address is not None:
         if not EXTERNAL_FLASH.holds(Region(data_address, 1)):
             yield f"factory data at 0x{data_address:08X}: the external flash is {_range(EXTERNAL_FLASH)}"
-        elif data_address % ERASE_UNIT:
-            yield f"factory data at 0x{data_address:08X}: it must begin at a multiple of 0x{ERASE_UNIT:X}"
+        elif data_address % SECTOR:
+            yield f"factory data at 0x{data_address:08X}: it must begin at a multiple of 0x{SECTOR:X}"
     for image in filter(None, images):
         if application_address is not None:
             yield from _outside("application", image, application_address)

@@ -5,7 +5,8 @@ import hashlib
 from station.config import plain_files
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import GivenIdentity, Lot
-from station.domain.product import FACTORY_DATA_REGION, NO_ANCHORS, Image, Trust, Verify
+from station.domain.memory_map import FACTORY_DATA_REGION
+from station.domain.product import NO_ANCHORS, Image, Trust, Verify
 from station.factory_data import device_information
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.factory_data.sources import CERTIFIED, ONBOARDING, check_whole

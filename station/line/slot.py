@@ -34,6 +34,7 @@ from station.line.states import (
     with_board,
 )
 from station.line.visits import AnnouncedAttempt, Visit
+from station.procedure.names import NAMES
 from station.procedure.provision import provision, recognise, reconfirm, redeliver
 from station.procedure.without_pki import finish, provision_by_partner, reconfigure
 from station.recipe.laboratory import Laboratory
@@ -192,7 +193,7 @@ class Slot:
                 job = Job(bench, recipe, self._authority, journal)
                 unit = await recognise(job)
                 procedure = procedure_for(recipe, unit)
-                await journal.record(ProcedureChosen(procedure.__name__))
+                await journal.record(ProcedureChosen(NAMES[procedure]))
                 await procedure(job, unit)
 
     async def _departure(self, visit: Visit, fault: Fault) -> Fault:

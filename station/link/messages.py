@@ -39,7 +39,7 @@ class Status(IntEnum):
 
 
 class KeyStorage(StrEnum):
-    """Where the board keeps the DAC's private key."""
+    """Where the DAC's private key lives: ST's test and production mode."""
 
     FLASH = "flash"
     SECURE = "secure"

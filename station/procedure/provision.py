@@ -17,7 +17,7 @@ from station.domain.attempt import (
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
-from station.domain.product import READBACK_REGION
+from station.domain.memory_map import READBACK_REGION
 from station.interfaces import Board, Job, Recognised
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor

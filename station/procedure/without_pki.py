@@ -2,7 +2,14 @@
 
 from datetime import UTC, datetime
 
-from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, ProcedureChosen, UnitIdentified
+from station.domain.attempt import (
+    FactoryDataWritten,
+    LaboratoryUnit,
+    Phase,
+    ProcedureChosen,
+    ProcedureName,
+    UnitIdentified,
+)
 from station.interfaces import AttemptLedger, Bench, Job, Recognised
 from station.procedure.coprocessor import bring_stack, prepare_coprocessor
 from station.procedure.provision import confirm, flash_operational
@@ -48,7 +55,7 @@ async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedge
         laboratory.check_part(target)
         await ledger.record(LaboratoryUnit())
         await ledger.check_ours(target)
-        await ledger.record(ProcedureChosen(reconfigure.__name__))
+        await ledger.record(ProcedureChosen(ProcedureName.RECONFIGURE))
 
     if laboratory.wireless_stack is not None:
         await bring_stack(bench.programmer.coprocessor, laboratory.wireless_stack, ledger)

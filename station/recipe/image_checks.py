@@ -2,16 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from station.domain.agent_record import RECORD_ADDRESS
 from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import DEVELOPMENT_KEY
+from station.domain.memory_map import INTERNAL_FLASH, PAGE, RAM
 from station.domain.target import Region
 
-INTERNAL_FLASH = Region(0x08000000, 0x100000)
-PAGE = 0x1000  # RM0434 section 3.3.1
-APPLICATION = Region(0x08000000, 0x93000)
-AGENT_RECORD = Region(RECORD_ADDRESS, PAGE)  # where the provisioning agent keeps the board's key
-RAM = Region(0x20000000, 0x40000)  # SRAM1 and SRAM2 of the STM32WB55
 WITHOUT_FACTORY_DATA = (
     "was built without factory data: it holds the development DAC of VID FFF1, PID 8004, and would present that; "
     "build it with CONFIG_STM32_FACTORY_DATA_ENABLE 1"

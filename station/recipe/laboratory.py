@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from station.domain.coprocessor import WirelessStack
-from station.domain.product import READBACK_REGION, WB55_DEVICE_ID, Flashable, Image, Verify, Write
+from station.domain.memory_map import READBACK_REGION
+from station.domain.product import WB55_DEVICE_ID, Flashable, Image, Verify, Write
 from station.domain.target import Region, Target
 from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import FactoryData

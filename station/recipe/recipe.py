@@ -12,8 +12,8 @@ from pathlib import Path
 from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import Credentials, csr_key
 from station.domain.identity import GivenIdentity, Identity, Lot
+from station.domain.memory_map import FACTORY_DATA_REGION
 from station.domain.product import (
-    FACTORY_DATA_REGION,
     FULL_VERIFY_EVERY,
     WB55_DEVICE_ID,
     Flashable,

@@ -21,6 +21,7 @@ from station.domain.attempt import (
     Passed,
     Phase,
     ProcedureChosen,
+    ProcedureName,
     Record,
     StepFinished,
     StepStarted,
@@ -29,6 +30,7 @@ from station.domain.attempt import (
     after,
     replay,
 )
+from station.domain.product import KeyStorage
 from station.domain.target import UID, Target
 
 UID_7 = UID(bytes(11) + b"\x07")
@@ -64,13 +66,13 @@ MAY_BEGIN_IN_A_LABORATORY_AFTER = {
 
 RECORDED_DURING_EITHER: dict[Record, set[Phase]] = {
     LaboratoryUnit(): {Phase.RECOGNISE, Phase.CONFIRM},
-    CredentialsFound(KEY, "0A", "flash"): {Phase.CONFIRM},
+    CredentialsFound(KEY, "0A", KeyStorage.FLASH): {Phase.CONFIRM},
 }
 
 RECORDED_DURING: dict[Record, Phase] = {
     UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0"): Phase.RECOGNISE,
     IdentityReserved("SN000007"): Phase.RECOGNISE,
-    ProcedureChosen("provision"): Phase.RECOGNISE,
+    ProcedureChosen(ProcedureName.PROVISION): Phase.RECOGNISE,
     CoprocessorReady("0a" * 32, "1.2.0.0", "none", "1.24.0.3", upgraded=True): Phase.COPROCESSOR,
     FactoryDataWritten(): Phase.FLASH_DATA,
     CSRReceived(KEY): Phase.AWAIT_CSR,
@@ -128,8 +130,8 @@ def test_a_laboratorys_unit_is_known_as_one() -> None:
     """And the certificate that was found on it, too."""
     found = replay([StepStarted(Phase.RECOGNISE), LaboratoryUnit()])
     assert found.laboratory
-    found = after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", "flash"))
-    assert (found.dac_serial_number, found.key_storage) == ("0A", "flash")
+    found = after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", KeyStorage.FLASH))
+    assert (found.dac_serial_number, found.key_storage) == ("0A", KeyStorage.FLASH)
 
 
 @pytest.mark.parametrize("record", RECORDED_DURING, ids=lambda record: type(record).__name__)

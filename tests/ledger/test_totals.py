@@ -26,6 +26,7 @@ from station.domain.attempt import (
     Verdict,
     Voided,
 )
+from station.domain.product import KeyStorage
 from tests.ledger.bench import Secrets, begun, execute, recognised, target
 
 
@@ -39,7 +40,7 @@ async def before_its_verdict(ledger: Ledger, board: int) -> AttemptJournal:
         async with journal.step(step):
             pass
     async with journal.step(Phase.CONFIRM):
-        await journal.record(CredentialsFound("c0" * 32, "0A", "flash"))
+        await journal.record(CredentialsFound("c0" * 32, "0A", KeyStorage.FLASH))
         await journal.record(Confirmed())
     return journal
 

@@ -17,7 +17,7 @@ from station.cli.demo.line import DemoLine
 from station.daemon import control
 from station.domain.agent_record import RECORD_HEAD, recorded_key
 from station.domain.credentials import Credentials
-from station.domain.product import READBACK_REGION
+from station.domain.memory_map import READBACK_REGION
 from station.factory_data.flat_tlv import Tag, decode_readback
 from station.line.status import SlotStatus, Status
 from tests.line.standing_line import Standing, issued

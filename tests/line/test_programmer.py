@@ -17,7 +17,8 @@ from station.adapters.programmer.run import Deadlines, Installation
 from station.adapters.system.child import Patience
 from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import Version, WirelessStack
-from station.domain.product import READBACK_REGION, Verify, Write
+from station.domain.memory_map import READBACK_REGION
+from station.domain.product import Verify, Write
 from station.faults import Fault
 from tests.line.station_demo import ROOT
 

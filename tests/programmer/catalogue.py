@@ -8,7 +8,8 @@ from typing import Any
 
 from station.adapters.programmer.fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
 from station.adapters.programmer.output import FileWritten, MemoryRead, Transcript, lacking_in
-from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions
+from station.domain.coprocessor import CoprocessorVersions
+from station.domain.memory_map import VERSION_WORDS
 from station.domain.product import Verify, Write
 from station.domain.target import Region, differing
 from station.faults import Fault, UnitFault

@@ -11,10 +11,11 @@ from station.adapters.programmer.driver import CubeProgrammer
 from station.adapters.programmer.run import Deadlines, Installation
 from station.adapters.system.child import Patience
 from station.adapters.system.secret_files import SecretFiles
-from station.domain.agent_record import RECORD_ADDRESS, RECORD_HEAD
+from station.domain.agent_record import RECORD_HEAD
 from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import key_name
-from station.domain.product import READBACK_REGION, Lock
+from station.domain.memory_map import AGENT_RECORD, READBACK_REGION
+from station.domain.product import Lock
 from station.domain.target import UID
 from station.faults import Fault
 from tests.domain.agent_records import record_of
@@ -146,7 +147,7 @@ async def test_a_run_that_does_not_tell_its_board_is_not_proven(bench: Bench, ta
 async def test_the_key_in_the_agents_record_is_told_with_the_board(bench: Bench) -> None:
     """By its name. The record stands in no transcript: where its key is in flash, the private one follows it."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    bench.fake.plays(Play((*BARE, *dump(RECORD_ADDRESS, record_of(key)[: RECORD_HEAD.size]))))
+    bench.fake.plays(Play((*BARE, *dump(AGENT_RECORD.address, record_of(key)[: RECORD_HEAD.size]))))
     assert (await bench.programmer.identify()).agent_key == key_name(key)
     assert "6 lines left out" in bench.records[0]
     assert "3141504D" not in bench.records[0]
@@ -161,7 +162,7 @@ async def test_a_board_without_a_record_has_no_key(bench: Bench) -> None:
 @pytest.mark.parametrize("shown", [0, 1, 5])
 async def test_a_record_that_was_not_shown_to_the_end_is_no_proof_of_none(bench: Bench, shown: int) -> None:
     """Not a line of it may be missing."""
-    bench.fake.plays(Play((*BARE, *dump(RECORD_ADDRESS, b"\xff" * RECORD_HEAD.size)[:shown])))
+    bench.fake.plays(Play((*BARE, *dump(AGENT_RECORD.address, b"\xff" * RECORD_HEAD.size)[:shown])))
     code, evidence = await fault_of(CubeProgrammer.identify, bench)
     assert (code, evidence["missing"]) == ("programmer.unproven", "84 bytes at 0x08093000")
 

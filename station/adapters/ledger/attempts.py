@@ -68,7 +68,7 @@ def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
     """One more event, with what follows from it: the attempt's columns, its identity's state, and the totals."""
     connection.execute(
         _NEW_EVENT,
-        {"attempt_id": number, "at": now.last_at, "type": type(event).__name__, "body": events.body(event)},
+        {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
     )
     totals.follow(connection, number, event, now.attempt)
     connection.execute(_SUMMED_UP, now.columns | {"number": number})

@@ -1,30 +1,52 @@
-"""Events as they stand in the journal: the class is the type, its fields are the body. No event holds a secret. Pure."""
+"""Events as they stand in the journal: a type and a body, by the names that the event's class has `on_disk`. No event holds a secret. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import get_args
+from enum import StrEnum
+from typing import TypeVar, get_args
 
-from station.domain.attempt import Event, Phase
+from station.domain.attempt import Event, Phase, ProcedureName
 from station.domain.target import UID
+from station.link.messages import KeyStorage
 
-TYPES: Mapping[str, Callable[..., Event]] = {event.__name__: event for event in get_args(Event)}  # type: ignore[explicit-any]  # each has its own fields
+T = TypeVar("T", bound=Event)
 
-_READ: Mapping[str, Callable[[str], object]] = {"step": Phase, "uid": lambda text: UID(bytes.fromhex(text))}
+_CLASSES: tuple[type[Event], ...] = get_args(Event)
+TYPES: Mapping[str, type[Event]] = {event.on_disk.name: event for event in _CLASSES}
+# The names of each event's fields in Python, by their keys on disk.
+_FIELDS: Mapping[type, Mapping[str, str]] = {
+    event: dict(zip(event.on_disk.keys, (field.name for field in fields(event)), strict=True)) for event in _CLASSES
+}
+
+# By the keys on disk, which have one meaning in all events.
+_READ: Mapping[str, Callable[[str], object]] = {
+    "step": Phase,
+    "uid": lambda text: UID(bytes.fromhex(text)),
+    "procedure": ProcedureName,
+    "key_storage": KeyStorage,
+}
 
 
 def body(event: Event) -> dict[str, object]:
     """What the event says, as JSON has it."""
-    return {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+    return {key: _plain(getattr(event, field)) for key, field in _FIELDS[type(event)].items()}
 
 
 def event(name: str, body: Mapping[str, object]) -> Event:
     """The event of this type with this body."""
-    return TYPES[name](**{key: _READ[key](str(value)) if key in _READ else value for key, value in body.items()})
+    return of(TYPES[name], body)
+
+
+def of(kind: type[T], body: Mapping[str, object]) -> T:
+    """The event of this class with this body."""
+    made: Callable[..., T] = kind  # type: ignore[explicit-any]  # each has fields of its own
+    names = _FIELDS[kind]
+    return made(**{names[key]: _READ[key](str(value)) if key in _READ else value for key, value in body.items()})
 
 
 def _plain(value: object) -> object:
     match value:
-        case Phase():
+        case StrEnum():
             return value.value
         case UID():
             return str(value)

@@ -110,7 +110,7 @@ def advance(connection: Connection, uid: UID | None, event: Event) -> None:
         return
     row = connection.execute(select(_identity.c.id, _identity.c.state).where(_identity.c.uid == str(uid))).first()
     if row is None:
-        raise ValueError(f"{type(event).__name__} without an identity")
+        raise ValueError(f"{event.on_disk.name} without an identity")
     state = advanced(IdentityState(row.state), event)
     if state != row.state:
         connection.execute(update(_identity).where(_identity.c.id == row.id), {"state": state.value})
@@ -138,7 +138,7 @@ def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
         return None
     flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
     later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == str(uid)).limit(1)
-    later = later.where(_event.c.type == StepStarted.__name__, flashes, _event.c.id > confirmed.id)
+    later = later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > confirmed.id)
     touched = connection.execute(later).first() is not None
     return Confirmation(frozenset(confirmed.images.values()), touched)
 
@@ -146,7 +146,7 @@ def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
 def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:
     """The last that was seen of the board's coprocessor."""
     body = connection.scalar(_newest_event(uid, CoprocessorReady).with_only_columns(_event.c.body))
-    return None if body is None else CoprocessorReady(**body)
+    return None if body is None else events.of(CoprocessorReady, body)
 
 
 def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
@@ -154,7 +154,7 @@ def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select
 
     The type stands in the statement itself: SQLite does not see otherwise that the index of such events will do.
     """
-    of_type = _event.c.type == literal(event.__name__, literal_execute=True)
+    of_type = _event.c.type == literal(event.on_disk.name, literal_execute=True)
     query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == str(uid), of_type)
     return query.order_by(_attempt.c.id.desc(), _event.c.id.desc()).limit(1)
 

@@ -122,7 +122,7 @@ class AttemptJournal:
         if not self.attempt.laboratory:
             adopting = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
             await self._custody.do_once(adopting)
-        found = CredentialsFound(credentials.key, credentials.dac_serial_number, delivered.key_storage.value)
+        found = CredentialsFound(credentials.key, credentials.dac_serial_number, delivered.key_storage)
         await self._append(found)
 
     async def _append(self, event: Event) -> None:

@@ -62,5 +62,7 @@ def _was_provisioned(connection: Connection, uid: UID) -> bool:
     """Whether an attempt, a laboratory's as a rule, has begun to write the firmware that makes keys."""
     numbers = connection.scalars(select(_attempt.c.id).where(_attempt.c.uid == str(uid))).all()
     wrote = _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value
-    begun = select(_event.c.id).where(_event.c.attempt_id.in_(numbers), _event.c.type == StepStarted.__name__, wrote)
+    begun = select(_event.c.id).where(
+        _event.c.attempt_id.in_(numbers), _event.c.type == StepStarted.on_disk.name, wrote
+    )
     return connection.scalar(begun.limit(1)) is not None

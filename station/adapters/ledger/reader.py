@@ -193,7 +193,7 @@ def _units() -> Select[*tuple[object, ...]]:
         .where(
             _of_board.c.uid == _identity.c.uid,
             # In the statement itself, for the index of such events.
-            _event.c.type == literal(CoprocessorReady.__name__, literal_execute=True),
+            _event.c.type == literal(CoprocessorReady.on_disk.name, literal_execute=True),
         )
         .order_by(_of_board.c.id.desc(), _event.c.id.desc())
         .limit(1)

@@ -3,7 +3,6 @@
 SQLite before 3.51.3 can corrupt a file that two connections write (sqlite.org/wal.html, "WAL-reset bug"): there is one.
 """
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from station.adapters.ledger.troubles import is_held, unavailable
-from station.adapters.system import flock
+from station.adapters.system import file_lock
 from station.faults.line import LedgerUnavailable
 
 log = structlog.get_logger()
@@ -145,11 +144,9 @@ def _held_itself(path: Path) -> Iterator[None]:
     """
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        holder = flock.holder(descriptor)
-        os.close(descriptor)
-        raise LedgerUnavailable(f"{holder} is writing it: {path} itself is locked") from exc
+        file_lock.lock(descriptor)
+    except file_lock.LockHeld as exc:
+        raise LedgerUnavailable(f"{exc.holder} is writing it: {path} itself is locked") from exc
     try:
         yield
     finally:
@@ -160,34 +157,15 @@ def _held_itself(path: Path) -> Iterator[None]:
 def _held(path: Path) -> Iterator[None]:
     """Keeps every other process from writing this ledger for the block."""
     lock = path.with_name(f"{path.name}.lock")
-    descriptor = _locked(lock)
     try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        descriptor = file_lock.lock_file(lock, _opened)
+    except file_lock.LockHeld as exc:
+        raise LedgerUnavailable(f"{exc.holder} is writing it: {lock} is locked") from exc
+    try:
         yield
     finally:
-        if _is(descriptor, lock):
-            lock.unlink()
-        os.close(descriptor)
+        file_lock.give_back(lock, descriptor)
 
 
-def _locked(lock: Path) -> int:
-    """The descriptor of the lock file, locked; its end, however it comes, is the end of the lock."""
-    while True:
-        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            holder = os.read(descriptor, 20).decode() or "unknown"
-            os.close(descriptor)
-            raise LedgerUnavailable(f"process {holder} is writing it: {lock} is locked") from exc
-        if _is(descriptor, lock):
-            return descriptor
-        os.close(descriptor)  # its holder removed it between our two calls
-
-
-def _is(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+def _opened(lock: Path) -> int:
+    return os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from station.adapters.programmer.output import Transcript
 from station.adapters.programmer.run import UNDER_RESET, Probe
-from station.domain.coprocessor import VERSION_WORDS, CoprocessorVersions, WirelessStack
+from station.domain.coprocessor import CoprocessorVersions, WirelessStack
+from station.domain.memory_map import VERSION_WORDS
 from station.domain.target import differing
 from station.faults import Fault, UnitFault
 from station.faults.slot import ProgrammerFailed, ProgrammerStuck, ProgrammerUnproven

@@ -9,17 +9,15 @@ from pathlib import PureWindowsPath
 
 from station.adapters.programmer.complaints import LONGEST_SHOWN, fault_of, goes_on, is_complaint, never_ran, redacted
 from station.domain.agent_record import RECORD_HEAD, recorded_key
-from station.domain.coprocessor import VERSION_WORDS
+from station.domain.memory_map import EXTERNAL_FLASH, INTERNAL_FLASH, PAGE, SECTOR, UID_ADDRESS, VERSION_WORDS
 from station.domain.product import WB55_DEVICE_ID, Write
-from station.domain.target import RDP_LEVEL_0, UID, UID_ADDRESS, UID_SIZE, Region, Target
+from station.domain.target import RDP_LEVEL_0, UID, UID_SIZE, Region, Target
 from station.faults import Fault
 from station.faults.slot import BoardExchanged, BoardUnpowered, ProbeWrong, ProgrammerFailed, ProgrammerUnproven
 from station.faults.unit import FlashReadFailed, TargetLocked, TargetWrong
 
 LONGEST_SERIAL_NUMBER = 64  # characters in a fault; a probe's has 24
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
-INTERNAL_BASE, INTERNAL_SECTOR = 0x08000000, 0x1000  # RM0434 section 3.3.1: pages of 4 KB
-EXTERNAL_BASE, EXTERNAL_SECTOR = 0x90000000, 0x10000  # S25FL128S: sectors of 64 KB
 MOST_COMPLAINTS = 200  # each is held against each row; a run that fails has a dozen
 
 
@@ -37,9 +35,9 @@ class Erasure:
     @classmethod
     def needed_by(cls, write: Write) -> "Erasure":
         memory, base, sector = (
-            ("external", EXTERNAL_BASE, EXTERNAL_SECTOR)
+            ("external", EXTERNAL_FLASH.address, SECTOR)
             if write.external
-            else ("internal", INTERNAL_BASE, INTERNAL_SECTOR)
+            else ("internal", INTERNAL_FLASH.address, PAGE)
         )
         first = write.address - base
         return cls(memory, first // sector, (first + write.size - 1) // sector)
@@ -89,7 +87,7 @@ def lacking_in(region: Region, content: bytes) -> str | None:
     if len(content) != region.size:
         return f"{region.size} bytes, there are {len(content)}"
     # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
-    return "any byte but 00" if region.address >= EXTERNAL_BASE and not any(content) else None
+    return "any byte but 00" if region.address >= EXTERNAL_FLASH.address and not any(content) else None
 
 
 # --- lines -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ then waits for that programmer, instead of starting a second one at the same pro
 """
 
 import asyncio
-import fcntl
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -14,7 +13,8 @@ from urllib.parse import quote
 
 import structlog
 
-from station.adapters.system import flock
+from station.adapters.system import file_lock
+from station.adapters.system.file_lock import LockHeld
 from station.domain.usb_port import one_spelling
 from station.faults.line import SlotTaken
 from station.faults.resources import named
@@ -36,7 +36,7 @@ async def held(folder: Path, probe: str, within: float) -> AsyncIterator[int]:
     try:
         yield descriptor
     finally:
-        _give_up(path, descriptor)
+        file_lock.give_back(path, descriptor)
 
 
 class Claims:
@@ -48,10 +48,10 @@ class Claims:
 
     def take(self, slot: str) -> None:
         """Raises `SlotTaken` while another process has it."""
-        path = self._path(slot)
-        descriptor = _try(path)
-        if descriptor is None:
-            raise SlotTaken(slot, _holder(path))
+        try:
+            descriptor = _locked(self._path(slot))
+        except LockHeld as exc:
+            raise SlotTaken(slot, exc.holder) from exc
         before, self._held[slot] = self._held.get(slot), descriptor
         if before is not None:
             os.close(before)
@@ -59,16 +59,13 @@ class Claims:
     def check(self) -> None:
         """Takes a slot anew whose lock file somebody has removed; raises `SlotTaken` where another process was faster."""
         for slot, descriptor in self._held.items():
-            if not _is_at(self._path(slot), descriptor):
+            if not file_lock.is_at(self._path(slot), descriptor):
                 self.take(slot)
 
     def give_up(self) -> None:
         while self._held:
             slot, descriptor = self._held.popitem()
-            if _is_at(self._path(slot), descriptor):
-                _give_up(self._path(slot), descriptor)
-            else:
-                os.close(descriptor)
+            file_lock.give_back(self._path(slot), descriptor)
 
     def _path(self, slot: str) -> Path:
         return self._folder / f"slot-{quote(one_spelling(slot), safe='')}.lock"
@@ -89,17 +86,6 @@ def claimed(folder: Path, slots: Iterable[str]) -> Iterator[Claims]:
         claims.give_up()
 
 
-def _holder(path: Path) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return "another process"
-    try:
-        return flock.holder(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 async def _wait(path: Path, probe: str, within: float) -> int:
     try:
         async with asyncio.timeout(within):
@@ -112,24 +98,15 @@ async def _wait(path: Path, probe: str, within: float) -> int:
 
 def _try(path: Path) -> int | None:
     """The descriptor of the locked file; None while somebody else holds it."""
-    with named(f"open {path}"):
-        descriptor = _opened(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+        return _locked(path)
+    except LockHeld:
         return None
-    if _is_at(path, descriptor):
-        return descriptor
-    os.close(descriptor)  # the file was unlinked by its last holder between our two calls
-    return None
 
 
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+def _locked(path: Path) -> int:
+    with named(f"open {path}"):
+        return file_lock.lock_file(path, _opened)
 
 
 def _opened(path: Path) -> int:
@@ -144,10 +121,3 @@ def _opened(path: Path) -> int:
             descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
             os.fchmod(descriptor, 0o644)  # whatever this process's mask is
             return descriptor
-
-
-def _give_up(path: Path, descriptor: int) -> None:
-    """Unlinked while it is still held: who waits for it sees that its file has gone, and makes a new one."""
-    with suppress(FileNotFoundError, PermissionError):  # another account's file stays
-        path.unlink()
-    os.close(descriptor)

@@ -16,12 +16,13 @@ import structlog
 
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.complaints import redacted
-from station.adapters.programmer.output import EXTERNAL_BASE, Transcript, is_memory_dump
+from station.adapters.programmer.output import Transcript, is_memory_dump
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.adapters.system.secret_files import SecretFiles
+from station.domain.memory_map import EXTERNAL_FLASH, UID_ADDRESS
 from station.domain.policy import RETRY_PAUSES, consequence
 from station.domain.product import Write
-from station.domain.target import UID, UID_ADDRESS, UID_SIZE, Region
+from station.domain.target import UID, UID_SIZE, Region
 from station.faults import Fault
 from station.faults.line import FlashLoaderMissing, ProgrammerMissing
 from station.faults.resources import no_process
@@ -89,7 +90,7 @@ class Installation:
 
 
 def is_external(action: Write | Region) -> bool:
-    return action.external if isinstance(action, Write) else action.address >= EXTERNAL_BASE
+    return action.external if isinstance(action, Write) else action.address >= EXTERNAL_FLASH.address
 
 
 # One process a probe at a time, also when a board moves on to another slot before its last run has ended.

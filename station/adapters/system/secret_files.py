@@ -1,7 +1,6 @@
 """Files that hold secrets for one run of a tool that takes only paths: in memory, private, gone when the run is over."""
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -12,6 +11,8 @@ from tempfile import mkdtemp
 from typing import Self
 from urllib.parse import quote
 
+from station.adapters.system import file_lock
+from station.adapters.system.file_lock import LockHeld
 from station.faults.line import SecretFilesUnavailable
 from station.faults.resources import exhausted
 
@@ -136,18 +137,14 @@ def _sweep(place: Path, prefix: str) -> None:
             continue  # somebody else's, where all users may make folders
         try:
             held = _hold(folder)
-        except BlockingIOError:
+        except LockHeld:
             continue  # another process of this station lives
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
 
 
 def _hold(folder: Path) -> int:
-    """Marks a folder as in use until the descriptor that it returns is closed, which the end of a process does, too."""
+    """Marks a folder as in use until the descriptor that it returns is closed, which the end of a process does, too; raises `LockHeld`."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
+    file_lock.lock(descriptor)
     return descriptor

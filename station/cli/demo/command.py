@@ -12,6 +12,7 @@ import typer
 from station.cli.consoles import styled, wide_console
 from station.cli.demo.line import DemoFailed, DemoLine
 from station.cli.demo.report import Report, expectations, report_table, watch
+from station.cli.exit_codes import ENVIRONMENT, FAILED, INTERRUPTED
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a supervisor, a closed terminal
 
@@ -71,10 +72,10 @@ def demo(
             console.print(styled(("The demonstration could not run:", "red"), f" {first}"), soft_wrap=True)
             for other in others:
                 console.print(other, soft_wrap=True)
-            raise typer.Exit(3) from exc
+            raise typer.Exit(ENVIRONMENT) from exc
         except KeyboardInterrupt:
             console.print("Interrupted: bench, PKI and daemon are being stopped.")
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         result = Report.of(found)
     console.print(report_table(result))
     if report is not None:
@@ -85,7 +86,7 @@ def demo(
     if folder is not None:
         console.print(f"Boards, ledger, logs and PKI are in {folder}", soft_wrap=True)
     if surprises:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _end_in_order() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from station.cli.consoles import say, say_json
+from station.cli.exit_codes import DONE, FAILED
 from station.cli.judge import verdicts
 from station.cli.judge.inputs import (
     CERTIFICATE,
@@ -111,7 +112,7 @@ def _conclude_all(faults: Mapping[str, Fault | None], *, json_wanted: bool) -> N
     refused = sum(fault is not None for fault in faults.values())
     if not json_wanted:
         say(f"{len(faults)} vectors: {len(faults) - refused} accepted, {refused} refused")
-    raise typer.Exit(verdicts.REFUSED if refused else verdicts.ACCEPTED)
+    raise typer.Exit(FAILED if refused else DONE)
 
 
 def _vectors(path: Path) -> dict[str, tuple[Attestation, int]]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from station.cli.consoles import say, say_json
+from station.cli.exit_codes import DONE, FAILED
 from station.cli.judge import cd, certificate, verdicts
 from station.cli.judge.inputs import (
     AtOption,
@@ -26,6 +26,7 @@ from station.cli.judge.inputs import (
     read_passcode,
     read_trust,
 )
+from station.domain.product import KeyStorage
 from station.factory_data import flat_tlv
 from station.factory_data.device_information import is_terminated
 from station.factory_data.examination import Examination, Finding
@@ -50,11 +51,6 @@ Sections = dict[str, dict[str, object]]
 app = typer.Typer(help="Look at a board's flash image.", no_args_is_help=True)
 
 
-class KeyPlace(StrEnum):
-    FLASH = "flash"
-    SECURE = "secure"
-
-
 @app.callback()
 def group() -> None:
     """Look at a board's flash image."""
@@ -69,7 +65,7 @@ def inspect(
         Path | None, typer.Option("--passcode-file", help="The label's passcode, in a file.", show_default=False)
     ] = None,
     key_storage: Annotated[
-        KeyPlace | None, typer.Option("--key-storage", help="Where the DAC's key must be.", show_default=False)
+        KeyStorage | None, typer.Option("--key-storage", help="Where the DAC's key must be.", show_default=False)
     ] = None,
     vid: VendorOption = None,
     pid: ProductOption = None,
@@ -103,7 +99,7 @@ def inspect(
         at=at or datetime.now(UTC),
         production=production,
         passcode=passcode,
-        key_in_flash=None if key_storage is None else key_storage is KeyPlace.FLASH,
+        key_in_flash=None if key_storage is None else key_storage is KeyStorage.FLASH,
     )
     _report(_sections(data, trust), examination.of(data), json_wanted=json_wanted)
 
@@ -124,7 +120,7 @@ def _report(sections: Sections, findings: Sequence[Finding], *, json_wanted: boo
         say("")
         bad = sum(finding.fault is not None for finding in findings)
         say(f"refused: {bad} of {len(findings)} checks" if bad else f"accepted: {ACCEPTED}")
-    raise typer.Exit(verdicts.ACCEPTED if first is None else verdicts.REFUSED)
+    raise typer.Exit(DONE if first is None else FAILED)
 
 
 def _check(finding: Finding) -> dict[str, object]:

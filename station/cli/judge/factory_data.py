@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from station.cli.consoles import say, say_json_rows
+from station.cli.exit_codes import FAILED, USAGE
 from station.cli.judge.inputs import read_file
 from station.cli.private_file import write_private
 from station.factory_data import device_information, flat_tlv, st_json
 from station.factory_data.flat_tlv import FORMS, SECRET, FactoryData, Number, Octets, Tag, Text
 from station.faults.line import FactoryDataInvalid
 
-FAILED, BAD_INPUT = 1, 2
 _SHOWN_OCTETS = 24
 
 app = typer.Typer(help="Build and show ST factory data.", no_args_is_help=True)
@@ -35,7 +35,7 @@ def build(
         say(f"{source}: {mistake}", err=True)
     if reading.mistakes:
         say(f"Nothing was written: correct {source} and build again.", err=True)
-        raise typer.Exit(BAD_INPUT)
+        raise typer.Exit(USAGE)
     for mistake in device_information.mistakes_in(reading.factory_data):
         say(f"{source}: {mistake}; built as it is, but Matter does not allow it", err=True)
     block = flat_tlv.encode(reading.factory_data)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from station.cli.consoles import say
+from station.cli.exit_codes import FAILED, USAGE
 from station.config import plain_files
 from station.config.problems import Problem
 from station.faults.line import TrustUnreadable
@@ -21,7 +22,6 @@ from station.matter.certificates.trust import TrustStore
 from station.matter.certificates.x509 import Certificate
 from station.matter.onboarding.passcode import Passcode
 
-USAGE = 2
 CERTIFICATE, REQUEST, DECLARATION = (
     ("CERTIFICATE",),
     ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"),
@@ -60,7 +60,7 @@ def read_passcode(path: Path) -> Passcode:
         return Passcode(int(text))
     except ValueError as exc:
         say(f"{path}: {exc}", err=True)
-        raise typer.Exit(1) from exc
+        raise typer.Exit(FAILED) from exc
 
 
 def read_trust(paa_dir: Path, cd_signers: Path, revocation_set: Path | None = None) -> TrustStore:

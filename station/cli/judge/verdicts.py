@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import typer
 
 from station.cli.consoles import say, say_json
+from station.cli.exit_codes import DONE, FAILED
 from station.faults import Fault
 from station.matter.certificates.rules import Rule
 
-ACCEPTED, REFUSED = 0, 1
 _SHOWN_ITEMS = 8  # of a list, in words; JSON has all
 
 
@@ -41,7 +41,7 @@ def conclude(
         for members in (shown or {}).values():
             print_members(members)
         say(line(fault, accepted))
-    raise typer.Exit(ACCEPTED if fault is None else REFUSED)
+    raise typer.Exit(DONE if fault is None else FAILED)
 
 
 def print_members(members: Mapping[str, object]) -> None:

@@ -15,13 +15,12 @@ from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.restoration import Finding
 from station.cli.accounts import check_account
 from station.cli.consoles import say
+from station.cli.exit_codes import FAILED
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.faults.line import LedgerDamaged
 
 app = typer.Typer(help="The ledger's file: back it up, check it, and say that it was put back.", no_args_is_help=True)
-
-FAILED = 1
 
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)

@@ -96,7 +96,7 @@ def _add_row(table: Table, attempt: AttemptSummary, entry: JournalEntry) -> None
 
 def _told(event: Event) -> str:
     """The event in words: its name, then what it says."""
-    words = _WORD_BOUNDARY.sub(" ", type(event).__name__).split()
+    words = _WORD_BOUNDARY.sub(" ", event.on_disk.name).split()
     name = " ".join(word if word.isupper() else word.lower() for word in words)
     said = events.body(event)
     if isinstance(event, Failed | Voided):
@@ -109,7 +109,7 @@ def _told(event: Event) -> str:
 
 
 def _entry(entry: JournalEntry) -> dict[str, object]:
-    return {"at": iso(entry.at), "type": type(entry.event).__name__, **events.body(entry.event)}
+    return {"at": iso(entry.at), "type": entry.event.on_disk.name, **events.body(entry.event)}
 
 
 def _plain(values: dict[str, object]) -> dict[str, object]:

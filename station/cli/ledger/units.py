@@ -21,6 +21,7 @@ from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, wide_console
+from station.cli.exit_codes import FAILED
 from station.cli.ledger.unit_story import as_json, print_story
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
@@ -101,7 +102,7 @@ def show(
     story = LedgerReader(path).unit(unit)
     if story is None:
         say(f"{path} knows no unit {unit}", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
     if json_wanted:
         say_json(as_json(story))
     else:

@@ -13,6 +13,7 @@ from station.adapters.board import tty
 from station.adapters.hotplug import links, usb_devices
 from station.adapters.system import usb_access
 from station.cli.consoles import say, say_json, wide_console
+from station.cli.exit_codes import FAILED
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.config.line import Config
@@ -20,7 +21,6 @@ from station.daemon import control
 from station.faults.slot import TTYUnavailable
 from station.interfaces import BoardArrived
 
-FAILED = 1
 BAUDRATE = 115200
 USABLE = "yes"
 DAEMONS = "the daemon's"

@@ -11,7 +11,8 @@ from station.config import plain_files
 from station.config.line import FilePath
 from station.config.problems import ConfigurationInvalid, Problem
 from station.domain.coprocessor import WirelessStack
-from station.domain.product import FACTORY_DATA_REGION, Image, KeyStorage
+from station.domain.memory_map import FACTORY_DATA_REGION
+from station.domain.product import Image, KeyStorage
 from station.factory_data import sources
 from station.factory_data.flat_tlv import FactoryData
 from station.faults import Fault

@@ -16,6 +16,7 @@ from station.config.line import read_toml
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
+from station.domain.memory_map import AGENT_RECORD, APPLICATION
 from station.domain.product import NO_ANCHORS, Image, KeyStorage, Trust, TrustAnchors
 from station.domain.serial_number import EXAMPLE, SerialNumberPattern
 from station.domain.target import Region
@@ -39,13 +40,7 @@ from station.recipe.files.tables import (
     ProductTable,
     RecipeFile,
 )
-from station.recipe.image_checks import (
-    AGENT_RECORD,
-    APPLICATION,
-    application_mistakes,
-    stack_mistakes,
-    vector_table_mistakes,
-)
+from station.recipe.image_checks import application_mistakes, stack_mistakes, vector_table_mistakes
 from station.recipe.recipe import Delivery, Recipe
 
 RECORD = "the provisioning firmware's record of the board's key"

@@ -1,0 +1,203 @@
+"""The names that ledgers have on disk: each is here a second time, so that no rename in code changes one unnoticed."""
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from station.adapters.ledger import events
+from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureName
+from station.domain.identity import IdentityState
+from station.domain.product import KeyStorage
+from station.procedure.names import NAMES
+from tests.fault_catalogue import catalogue
+
+FROZEN = (
+    "The names on disk have changed, and ledgers of before have the old ones. Rename in Python only, and leave the name on disk as it was"
+    " (`on_disk` of an event, the value of an enum, `code` of a fault). A new name is added to this list; none is ever taken away"
+    " or used for anything else."
+)
+
+EVENTS = {
+    "StepStarted": '{"step": "flash_data"}',
+    "StepFinished": '{"step": "flash_data", "seconds": 1.25}',
+    "ClockAccepted": '{"clock": "2026-01-01T00:00:00Z", "last_entry": "2027-01-01T00:00:00Z", "pki": "2026-01-01T00:00:01Z"}',
+    "UnitIdentified": '{"uid": "000102030405060708090a0b", "device_id": 1173, "supply_mv": 3300, "probe_firmware": "V3J15M6",'
+    ' "programmer_version": "2.19.0"}',
+    "LaboratoryUnit": "{}",
+    "IdentityReserved": '{"serial_number": "SN000001"}',
+    "ProcedureChosen": '{"procedure": "provision"}',
+    "CoprocessorReady": '{"image": "5e", "fus": "1.2.0.0", "before": "1.23.0.3", "after": "1.24.0.3", "upgraded": true}',
+    "FactoryDataWritten": "{}",
+    "CSRReceived": '{"key": "c0"}',
+    "CredentialsChosen": '{"key": "c0", "dac_serial_number": "0A"}',
+    "CredentialsDelivered": '{"dac_serial_number": "0A"}',
+    "CredentialsFound": '{"key": "c0", "dac_serial_number": "0A", "key_storage": "flash"}',
+    "Confirmed": "{}",
+    "Passed": "{}",
+    "Failed": '{"fault": "flash.mismatch", "evidence": {"address": "0x08001000"}}',
+    "Voided": '{"fault": "board.removed", "evidence": {}}',
+}
+PROCEDURES = {"provision", "redeliver", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
+PHASES = {
+    "started",
+    "recognise",
+    "coprocessor",
+    "flash_data",
+    "flash_provisioner",
+    "await_csr",
+    "relay_to_pki",
+    "deliver",
+    "flash_operational",
+    "confirm",
+    "lock",
+    "passed",
+    "failed",
+    "void",
+}
+STATES = {"reserved", "on_board", "certified", "confirmed", "passed", "burned", "released"}
+FAULTS = {
+    "station.stopped",  # no fault, but where a fault's code is
+    "target.not_found",
+    "target.wrong_part",
+    "target.locked",
+    "target.refused",
+    "flash.mismatch",
+    "flash.write_failed",
+    "flash.erase_failed",
+    "flash.read_failed",
+    "board.silent",
+    "board.refused",
+    "board.answer_invalid",
+    "csr.invalid",
+    "pki.csr_rejected",
+    "board.key_changed",
+    "board.certificate_unfit",
+    "board.key_shared",
+    "board.possession_unproven",
+    "readback.invalid",
+    "readback.differs",
+    "readback.refused",
+    "readback.verifier",
+    "readback.private_key_exposed",
+    "operational.silent",
+    "operational.identity",
+    "lock.unproven",
+    "coprocessor.fus_not_ready",
+    "coprocessor.fus_outdated",
+    "coprocessor.stack_unproven",
+    "coprocessor.stack_not_started",
+    "coprocessor.stack_unseen",
+    "coprocessor.boot_not_restored",
+    "monitor.data_missing",
+    "monitor.buffer_too_small",
+    "monitor.parameter_wrong",
+    "monitor.storage_failed",
+    "monitor.code_unknown",
+    "monitor.silent",
+    "partner.refused",
+    "partner.stuck",
+    "board.removed",
+    "board.unpowered",
+    "board.swapped",
+    "board.exchanged",
+    "unit.elsewhere",
+    "probe.wrong",
+    "probe.missing",
+    "probe.busy",
+    "probe.wedged",
+    "probe.outdated",
+    "target.not_reset",
+    "probe.duplicate",
+    "probe.unidentified",
+    "programmer.stuck",
+    "programmer.failed",
+    "programmer.unproven",
+    "tty.unavailable",
+    "tty.lost",
+    "partner.failed",
+    "station.bug",
+    "slot.suspected",
+    "slot.held",
+    "programmer.missing",
+    "programmer.loader_missing",
+    "line.suspected",
+    "unit.twice",
+    "partner.unusable",
+    "station.secret_files",
+    "station.resources",
+    "station.clock",
+    "factory_data.invalid",
+    "recipe.key_storage",
+    "coprocessor.image_refused",
+    "lot.exhausted",
+    "lot.overlap",
+    "pki.unavailable",
+    "pki.refused_station",
+    "pki.untrusted",
+    "pki.answer_invalid",
+    "pki.file_unusable",
+    "pki.authority_wrong",
+    "pki.credentials_invalid",
+    "cd.invalid",
+    "label.code_invalid",
+    "trust.unreadable",
+    "slot.taken",
+    "ledger.unavailable",
+    "ledger.moved",
+    "ledger.lost",
+    "ledger.damaged",
+}
+
+
+def test_events_have_the_names_and_keys_that_they_always_had() -> None:
+    now = {name: event.on_disk.keys for name, event in events.TYPES.items()}
+    assert now == {name: tuple(json.loads(body)) for name, body in EVENTS.items()}, FROZEN
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_is_read_and_written_again_as_it_was(name: str) -> None:
+    body = json.loads(EVENTS[name])
+    event = events.event(name, body)
+    assert event.on_disk.name == name
+    assert events.body(event) == body
+
+
+def test_a_verdict_without_evidence_is_read() -> None:
+    assert events.body(events.event("Failed", {"fault": "flash.mismatch"})) == {
+        "fault": "flash.mismatch",
+        "evidence": {},
+    }
+
+
+def test_every_field_of_an_event_has_a_key() -> None:
+    for event in events.TYPES.values():
+        assert len(event.on_disk.keys) == len(fields(event)), event.on_disk.name
+
+
+def test_procedures_have_the_names_that_they_always_had() -> None:
+    assert {name.value for name in ProcedureName} == PROCEDURES, FROZEN
+
+
+def test_each_procedure_that_a_slot_chooses_has_a_name_of_its_own() -> None:
+    assert sorted([*NAMES.values(), ProcedureName.RECONFIGURE]) == sorted(ProcedureName)
+
+
+def test_phases_and_verdicts_have_the_names_that_they_always_had() -> None:
+    assert {phase.value for phase in Phase} == PHASES, FROZEN
+    assert {phase.value: verdict for phase, verdict in VERDICTS.items()} == {
+        "passed": "pass",
+        "failed": "fail",
+        "void": "void",
+    }, FROZEN
+
+
+def test_identities_and_keys_have_the_states_and_places_that_they_always_had() -> None:
+    assert {state.value for state in IdentityState} == STATES, FROZEN
+    assert {place.value for place in KeyStorage} == {"flash", "secure"}, FROZEN
+
+
+def test_faults_have_the_codes_that_they_always_had() -> None:
+    codes = [STATION_STOPPED, *(fault.code for fault in catalogue())]
+    assert len(codes) == len(set(codes)), "two faults have one code"
+    assert set(codes) == FAULTS, FROZEN
