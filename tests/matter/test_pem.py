@@ -25,6 +25,10 @@ def test_der_comes_out_of_both(content: bytes) -> None:
     assert der_of(content, "CERTIFICATE") == DAC.der
 
 
+def test_the_first_of_several_can_be_asked_for() -> None:
+    assert der_of(CERTIFICATE + pem("CERTIFICATE", b"\x30\x00"), "CERTIFICATE", first=True) == DAC.der
+
+
 @pytest.mark.parametrize("content", [b"", b"\0", b"\x30\x00-----BEGIN CERTIFICATE-----", b"nonsense"])
 def test_what_is_no_pem_is_left_to_whoever_reads_der(content: bytes) -> None:
     """It names the rule that is broken."""

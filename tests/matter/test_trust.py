@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from station.faults.line import TrustUnreadable
 from station.matter.certificates.revocation import Revoked, read_revocation_set
-from station.matter.certificates.trust import TEST_CD_KEY_ID, TEST_PAA_KEY_IDS, TrustStore, certificate_der
+from station.matter.certificates.trust import TEST_CD_KEY_ID, TEST_PAA_KEY_IDS, TrustStore
 from station.matter.certificates.x509 import Certificate
 from tests.matter.forge import DAC, PAA, PAI, PAI_ID, PAI_NAME
 
@@ -60,7 +60,8 @@ def test_a_second_certificate_for_one_key_id_is_left_out() -> None:
 @pytest.mark.parametrize("content", [PAA.der, pem(PAA.der), b"text before\n" + pem(PAA.der), pem(PAA.der).strip()])
 def test_der_and_pem_are_told_apart_by_content(content: bytes) -> None:
     """Whatever the file is called."""
-    assert certificate_der(content) == PAA.der
+    store = TrustStore.of({"paa": content}, {})
+    assert [certificate.der for certificate in store.paas.values()] == [PAA.der]
 
 
 ENTRY = {

@@ -10,6 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from station.config import plain_files
 from station.faults.line import PKIFileUnusable
+from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of, is_pem
 
 EXPIRES_SOON = timedelta(days=30)
 
@@ -39,10 +40,13 @@ def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
 
 def check_station_certificate(path: Path) -> None:
     """Raises PKIFileUnusable unless a PKI could accept this certificate now; warns when it will expire soon."""
+    content = _check_readable(path)
+    if not is_pem(content):  # which OpenSSL asks for
+        raise PKIFileUnusable(str(path), "is not a certificate in PEM")
     try:
-        certificate = x509.load_pem_x509_certificate(_check_readable(path))
+        certificate = x509.load_der_x509_certificate(der_of(content, *CERTIFICATE, first=True))
         usage = _extended_key_usage(certificate)
-    except ValueError as exc:
+    except (PEMInvalid, ValueError) as exc:
         raise PKIFileUnusable(str(path), "is not a certificate in PEM") from exc
     now, begins, ends = datetime.now(UTC), certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now < begins:

@@ -16,6 +16,7 @@ from station.cli.exit_codes import FAILED, USAGE
 from station.config import plain_files
 from station.config.problems import Problem
 from station.faults.line import TrustUnreadable
+from station.matter.certificates import pem
 from station.matter.certificates.pem import PEMInvalid, der_of
 from station.matter.certificates.revocation import Revoked, read_revocation_set
 from station.matter.certificates.trust import TrustStore
@@ -23,7 +24,7 @@ from station.matter.certificates.x509 import Certificate
 from station.matter.onboarding.passcode import Passcode
 
 CERTIFICATE, REQUEST, DECLARATION = (
-    ("CERTIFICATE",),
+    pem.CERTIFICATE,
     ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"),
     ("CMS", "PKCS7"),
 )

@@ -4,6 +4,8 @@ import base64
 import binascii
 import re
 
+CERTIFICATE = ("CERTIFICATE", "X509 CERTIFICATE")  # the second is OpenSSL's older label
+
 _BLOCK = re.compile(rb"-----BEGIN ([^-\r\n]*)-----(.*?)-----END \1-----", re.DOTALL)
 _BEGIN = re.compile(rb"-----BEGIN ([^-\r\n]*)-----")
 
@@ -22,15 +24,18 @@ def is_pem(content: bytes) -> bool:
     return not content.startswith(b"\x30") and _BEGIN.search(content) is not None
 
 
-def der_of(content: bytes, *labels: str) -> bytes:
-    """The content itself, or what its only block with one of these labels holds; raises `PEMInvalid`."""
+def der_of(content: bytes, *labels: str, first: bool = False) -> bytes:
+    """The content itself, or what its only block with one of these labels holds; raises `PEMInvalid`.
+
+    `first` takes the first of several such blocks: of a file with a certificate and those above it.
+    """
     if not is_pem(content):
         return content
     begins = [(found.start(), found[1].decode("latin-1")) for found in _BEGIN.finditer(content)]
     wanted = [at for at, label in begins if label in labels]
     if not wanted:
         raise PEMInvalid(_line(content, begins[0][0]), f"PEM with {begins[0][1]!a}; {labels[0]!a} is expected")
-    if len(wanted) > 1:
+    if len(wanted) > 1 and not first:
         raise PEMInvalid(_line(content, wanted[1]), f"a second {labels[0]!a}: give one in a file")
     block = _BLOCK.match(content, wanted[0])
     if block is None:

@@ -3,13 +3,11 @@
 One file that cannot be read never takes the store down; it is named.
 """
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from station.matter.certificates.chain import PAA, Profile, read_certificate
+from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 from station.matter.certificates.revocation import Revoked
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.x509 import Certificate
@@ -21,7 +19,6 @@ TEST_PAA_KEY_IDS = frozenset(
         bytes.fromhex("785CE705B86B8F4E6FC793AA60CB43EA696882D5"),  # and the one that is bound to no vendor
     }
 )
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +49,17 @@ class TrustStore:
         return replace(self, paas={certificate.extensions.subject_key_id: certificate, **self.paas})
 
 
-def certificate_der(content: bytes) -> bytes:
-    """A certificate as DER, whether it comes as DER or as PEM: told apart by content."""
-    blocks = _PEM.findall(content)
-    if len(blocks) != 1:
-        return content
-    try:
-        return base64.b64decode(b"".join(blocks[0].split()), validate=True)
-    except binascii.Error:
-        return content
-
-
 def _by_key_id(files: Mapping[str, bytes], profile: Profile | None, unreadable: list[str]) -> dict[bytes, Certificate]:
     found: dict[bytes, Certificate] = {}
     for name, content in sorted(files.items()):
-        data = certificate_der(content)
         try:
+            data = der_of(content, *CERTIFICATE)
             certificate = read_certificate(profile, data) if profile else Certificate.read(data)
         except RuleBroken as broken:
             unreadable.append(f"{name}: {broken.rule.name} {broken.reason}")
+            continue
+        except PEMInvalid as invalid:
+            unreadable.append(f"{name}: line {invalid.line}: {invalid.reason}")
             continue
         first = found.setdefault(certificate.extensions.subject_key_id, certificate)
         if first.der != data:

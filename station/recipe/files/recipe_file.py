@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, ValidationError
 
 from station.config import plain_files
@@ -26,6 +25,7 @@ from station.faults import Fault
 from station.matter.certificates.attestation import check_authority, check_certified, check_declaration
 from station.matter.certificates.chain import check_issuer
 from station.matter.certificates.names import Identifiers
+from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.trust import TrustStore
 from station.matter.certificates.x509 import Certificate
@@ -237,13 +237,11 @@ def _bytes(path: Path) -> bytes:
 def _certificate(path: Path) -> bytes:
     content = plain_files.read(path)
     try:
-        loaded = x509.load_pem_x509_certificate(content)
-    except ValueError:
-        try:
-            loaded = x509.load_der_x509_certificate(content)
-        except ValueError as exc:
-            raise ValueError(f"{path} is not a certificate, neither PEM nor DER") from exc
-    return loaded.public_bytes(Encoding.DER)
+        der = der_of(content, *CERTIFICATE, first=True)
+        x509.load_der_x509_certificate(der)
+    except (PEMInvalid, ValueError) as exc:
+        raise ValueError(f"{path} is not a certificate, neither PEM nor DER") from exc
+    return der
 
 
 def _check_pattern(lot: LotTable) -> None:
