@@ -5,8 +5,8 @@ from pathlib import Path
 
 from station.cli.ledger.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
-from tests.fault_catalogue import catalogue, kind_of
-from tests.programmer.page import PAGE, page
+from tests.builders.fault_catalogue import catalogue, kind_of
+from tests.builders.page import PAGE, page
 
 ROOT = Path(__file__).parents[1]
 KINDS: dict[type[Fault], str] = {UnitFault: "unit", SlotFault: "slot", LineFault: "line"}
@@ -31,7 +31,7 @@ def test_the_run_book_has_every_column_of_the_export() -> None:
 
 
 def test_the_page_on_the_programmer_is_that_of_the_catalogue() -> None:
-    """`python -m tests.programmer.page` writes it anew."""
+    """`python -m tests.builders.page` writes it anew."""
     assert PAGE.read_text(encoding="utf-8") == page()
 
 

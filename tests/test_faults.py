@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from tests.fault_catalogue import catalogue
+from tests.builders.fault_catalogue import catalogue
 
 TESTS = Path(__file__).parent
 FAULTS = (TESTS / "line" / "faults.toml", TESTS / "line" / "more_faults.toml")

@@ -12,7 +12,7 @@ from station.faults.slot import TTYLost
 from station.faults.unit import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent
 from station.link.frames import encode
 from station.link.messages import KeyState, KeyStorage
-from tests.adapters.wire import Wire, answer, wired
+from tests.builders.wire import Wire, answer, wired
 
 UID = bytes.fromhex("2a0031000851383834303536")
 HELLO = bytes.fromhex("010000") + UID + b"1.0.0"

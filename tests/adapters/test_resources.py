@@ -15,8 +15,8 @@ from station.adapters.system import resources
 from station.adapters.system.transcripts import Transcripts
 from station.faults.line import ResourcesExhausted
 from station.faults.slot import TTYUnavailable
-from tests.adapters.scarcity import descriptors_left
-from tests.adapters.wire import wired
+from tests.builders.scarcity import descriptors_left
+from tests.builders.wire import wired
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from station.faults.unit import (
     MonitorSilent,
     MonitorStorageFailed,
 )
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 
 async def finished(*said: bytes, before: bytes = b"", within: float = 5) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from station.adapters.board import tty
 from station.faults.slot import TTYLost, TTYUnavailable
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 
 async def test_bytes_go_both_ways() -> None:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from station.adapters.board import tty
 from station.faults.slot import TTYLost, TTYUnavailable
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 IO_ERROR = (5, "Input/output error")
 

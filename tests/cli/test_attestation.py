@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from station.matter.certificates.rules import Rule
-from tests.cli.commands import answer, station
-from tests.matter.forge import DAC, PAA, PAI
-from tests.matter.forge_declaration import SIGNER, Declaration
+from tests.builders.commands import answer, station
+from tests.builders.forge import DAC, PAA, PAI
+from tests.builders.forge_declaration import SIGNER, Declaration
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "attestation"
 VECTORS = FOLDER / "commissioner_vectors.json"

@@ -8,10 +8,10 @@ from typer.testing import Result
 
 from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import FactoryData, Tag
-from tests.cli.commands import station
-from tests.matter.forge import PAA
-from tests.matter.forge_declaration import SIGNER
-from tests.matter.forge_unit import RECORDS, flash, unit
+from tests.builders.commands import station
+from tests.builders.forge import PAA
+from tests.builders.forge_declaration import SIGNER
+from tests.builders.forge_unit import RECORDS, flash, unit
 
 CHECKS = [
     "records",

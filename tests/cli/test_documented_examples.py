@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import station
-from tests.matter.forge import DAC, PAA, PAI, ForgedRequest
-from tests.matter.forge_declaration import SIGNER, Declaration
-from tests.matter.forge_unit import flash, unit
+from tests.builders.commands import station
+from tests.builders.forge import DAC, PAA, PAI, ForgedRequest
+from tests.builders.forge_declaration import SIGNER, Declaration
+from tests.builders.forge_unit import flash, unit
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 EXAMPLES: list[tuple[str, str]] = re.findall(r"^\$ (station .*)\n((?:(?!\$ |```).*\n)*)", DOCUMENT, re.MULTILINE)

@@ -21,6 +21,10 @@ from station.cli.demo.report import Expected, Report, report_table, watch
 from station.cli.judge import verdicts
 from station.cli.line.status import slot_table
 from station.faults import LONGEST_EVIDENCE
+from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
+from tests.builders.forge_declaration import SIGNER, Declaration
+from tests.builders.forge_declaration import text as declared
+from tests.builders.forge_unit import flash, unit
 from tests.cli.hostile import (
     HOSTILE,
     LONG,
@@ -34,10 +38,6 @@ from tests.cli.hostile import (
     fill,
     status,
 )
-from tests.matter.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
-from tests.matter.forge_declaration import SIGNER, Declaration
-from tests.matter.forge_declaration import text as declared
-from tests.matter.forge_unit import flash, unit
 
 CLI = Path(__file__).parents[2] / "station" / "cli"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import answer, station
+from tests.builders.commands import answer, station
 
 CASES: list[Mapping[str, str | int]] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "onboarding" / "onboarding_500.json").read_text()

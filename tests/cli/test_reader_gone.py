@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger
+from tests.builders.bench import Secrets, begun, passed
+from tests.builders.forge import DAC, PAA
+from tests.builders.forge_declaration import SIGNER
+from tests.builders.forge_unit import flash, unit
 from tests.cli.hostile import configuration, daemon, status
-from tests.ledger.bench import Secrets, begun, passed
-from tests.matter.forge import DAC, PAA
-from tests.matter.forge_declaration import SIGNER
-from tests.matter.forge_unit import flash, unit
 
 ROOT = Path(__file__).parents[2]
 FULL = ROOT / "tests" / "vectors" / "st" / "Full_FactoryData.json"

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import CertificateSigningRequestBuilder, Name
 from typer.testing import Result
 
-from tests.cli.commands import answer, station
-from tests.matter.forge import (
+from tests.builders.commands import answer, station
+from tests.builders.forge import (
     COMMON_NAME,
     DAC,
     DAC_KEY,
@@ -22,7 +22,7 @@ from tests.matter.forge import (
     extension,
     name,
 )
-from tests.matter.forge_declaration import SIGNER, Declaration, paas, u16
+from tests.builders.forge_declaration import SIGNER, Declaration, paas, u16
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "attestation"
 

@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.builders.forge import tlv
+from tests.builders.forge_declaration import Declaration
+from tests.builders.station_demo import ROOT, demonstrate
 from tests.commissioning.flash import Flash, Tag
 from tests.commissioning.room import PYTHON, Answer, chip_room, matterjs_room
-from tests.line.station_demo import ROOT, demonstrate
-from tests.matter.forge import tlv
-from tests.matter.forge_declaration import Declaration
 
 pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(240)]
 

@@ -14,7 +14,7 @@ from station.domain.product import Strings
 from station.domain.target import Region
 from station.recipe.files import recipe_file
 from station.recipe.recipe import Recipe
-from tests.matter.forge import PAA, PAI
+from tests.builders.forge import PAA, PAI
 
 ROOT = Path(__file__).parents[2]
 

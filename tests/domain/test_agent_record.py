@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from station.domain.agent_record import PUBLIC_AT, PUBLIC_SIZE, RECORD_HEAD, recorded_key
 from station.domain.credentials import key_name
 from station.recipe.image_checks import AGENT_RECORD
-from tests.domain.agent_records import record_of
+from tests.builders.agent_records import record_of
 
 KEY = ec.derive_private_key(7, ec.SECP256R1()).public_key()
 HEAD = record_of(KEY)[: RECORD_HEAD.size]

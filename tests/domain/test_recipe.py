@@ -29,9 +29,9 @@ from station.matter.onboarding import codes
 from station.matter.onboarding.passcode import Discriminator, Passcode
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import Delivery, Recipe
-from tests.ledger.bench import RECIPE
-from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
-from tests.matter.forge_unit import EXAMINATION, RECORDS
+from tests.builders.bench import RECIPE
+from tests.builders.forge import DAC, DAC_KEY, PAA, PAI
+from tests.builders.forge_unit import EXAMINATION, RECORDS
 
 READ_AS_STRINGS = (Tag.VENDOR_NAME, Tag.PRODUCT_NAME, Tag.SERIAL_NUMBER)
 GIVEN = (Tag.DEVICE_ATTESTATION_CERTIFICATE, Tag.PAI_CERTIFICATE, Tag.DEVICE_ATTESTATION_PUB_KEY)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.emulator.authority import PRODUCT, Authority, Status, factory_data, key_in
+from tests.builders.authority import PRODUCT, Authority, Status, factory_data, key_in
 from tests.emulator.chip_bench import MAKE_CSR, PROVE, STORE, UID, ChipBench, image
 from virtual_bench.board import factory_data as written
 

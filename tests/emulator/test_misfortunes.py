@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import Authority, Status, factory_data, key_in
+from tests.builders.authority import Authority, Status, factory_data, key_in
 from tests.emulator.chip_bench import MAKE_CSR, PROVE, STORE, ChipBench, Faults, Silent, image
 from virtual_bench.board import factory_data as written
 from virtual_bench.emulator.chip import PowerLost

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from tests.builders.forge import DAC
 from tests.fuzz.mutations import mutated
 from tests.fuzz.readers import FalsePassError, Target, run_case, targets
-from tests.matter.forge import DAC
 
 EVERYTHING = tuple(targets())
 

@@ -17,7 +17,7 @@ from station.factory_data import st_json
 from station.factory_data.flat_tlv import Tag
 from station.faults.unit import KeyShared
 from station.recipe.recipe import Delivered
-from tests.ledger.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
+from tests.builders.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "st"
 FULL = st_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes())

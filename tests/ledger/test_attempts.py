@@ -23,7 +23,7 @@ from station.domain.attempt import (
     Voided,
     replay,
 )
-from tests.ledger.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
+from tests.builders.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
 
 
 def story(path: Path, board: int) -> AttemptStory:

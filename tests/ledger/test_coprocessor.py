@@ -15,7 +15,7 @@ from station.faults.line import StackImageRefused
 from station.faults.slot import BoardExchanged, ProbeWedged, ProbeWrong, ProgrammerFailed, ProgrammerStuck
 from station.faults.unit import BootNotRestored, FUSNotReady, FUSOutdated, StackNotStarted, StackUnproven
 from station.procedure.coprocessor import bring_stack
-from tests.ledger.bench import Secrets, begun, recognised
+from tests.builders.bench import Secrets, begun, recognised
 
 FUS = Version(1, 2, 0)
 RIGHT, OLDER, NONE = (CoprocessorVersions(FUS, stack) for stack in (Version(1, 24, 0, 3), Version(1, 23, 0, 3), None))

@@ -1,11 +1,8 @@
 """A ledger whose file is damaged: nothing is given out, and it is the ledger's fault, never ours or a board's."""
 
 import asyncio
-import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,9 @@ import pytest
 from station.adapters.ledger import Ledger
 from station.domain.attempt import Voided
 from station.faults import LineFault
-from tests.cli.commands import station
-from tests.ledger.bench import Secrets, begun, execute, passed, recognised, rows
+from tests.builders.bench import Secrets, begun, execute, passed, recognised
+from tests.builders.commands import station
+from tests.builders.damage import spoil
 from tests.ledger.test_place import refused
 
 
@@ -23,23 +21,6 @@ async def filled(path: Path) -> None:
     async with Ledger.open(path, station="line-1") as ledger:
         for board in range(1, 30):
             await passed(await begun(ledger, Secrets((board,))), board, dac_serial_number=f"{board:02X}")
-
-
-def spoil(path: Path, table: str) -> Callable[[], None]:
-    """Overwrites the root page of a table, as a bad sector would. Returns what puts it back."""
-    (root,) = rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = ?", table)
-    (size,) = rows(path, "PRAGMA page_size")
-    length = int(str(size[0]))
-    offset = (int(str(root[0])) - 1) * length
-    with path.open("rb") as file:
-        good = os.pread(file.fileno(), length, offset)
-
-    def put(content: bytes) -> None:
-        with path.open("r+b") as file:
-            os.pwrite(file.fileno(), content, offset)
-
-    put(b"\xa5" * length)
-    return partial(put, good)
 
 
 TABLES = ["identity", "event", "onboarding_secret"]

@@ -8,7 +8,7 @@ import pytest
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
-from tests.ledger.bench import rows
+from tests.builders.bench import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 

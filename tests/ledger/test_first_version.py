@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 
 from station.adapters.ledger import Ledger, migrations
 from station.adapters.system import logs
-from tests.ledger.bench import Secrets, begun, recognised, rows
+from tests.builders.bench import Secrets, begun, recognised, rows
 from tests.ledger.test_place import refused
 
 

@@ -15,7 +15,7 @@ from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Confirmed, FactoryDataWritten, Failed, LaboratoryUnit, Phase
 from station.domain.identity import IdentityState, Lot
 from station.faults.line import LotExhausted, SerialNumberTaken
-from tests.ledger.bench import (
+from tests.builders.bench import (
     RECIPE,
     Secrets,
     begun,

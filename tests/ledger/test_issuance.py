@@ -11,7 +11,7 @@ from station.domain import target as board
 from station.domain.credentials import Credentials
 from station.faults.line import CredentialsInvalid
 from station.faults.unit import KeyChanged, KeyShared
-from tests.ledger.bench import Secrets, begun, credentials, recognised, rows, target
+from tests.builders.bench import Secrets, begun, credentials, recognised, rows, target
 
 UID, OTHER_UID = target(1).uid, target(2).uid
 

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from station.adapters.ledger import Ledger, sqlite
 from station.adapters.ledger.tables import metadata
 from station.faults.line import LedgerUnavailable
-from tests.ledger.bench import Secrets, begun, execute, recognised, rows
+from tests.builders.bench import Secrets, begun, execute, recognised, rows
 
 
 async def refused(path: Path, *, match: str) -> None:

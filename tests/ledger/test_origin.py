@@ -14,7 +14,7 @@ from station.cli.ledger import units
 from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.domain.target import Target
 from station.faults.slot import UnitElsewhere
-from tests.ledger.bench import Secrets, begun, certified, execute, recognised, rows, target
+from tests.builders.bench import Secrets, begun, certified, execute, recognised, rows, target
 
 REASON = "its first ledger burned with the old PC"
 

@@ -10,7 +10,7 @@ import pytest
 from station.adapters.ledger import Ledger
 from station.domain.attempt import Voided
 from station.faults import LineFault
-from tests.ledger.bench import Secrets, begun, execute, recognised
+from tests.builders.bench import Secrets, begun, execute, recognised
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from station.adapters.ledger import Ledger, sqlite, tables
 from station.adapters.ledger.reader import LedgerReader, Totals
 from station.domain.attempt import Failed, Phase, UnitIdentified, Voided
 from station.faults.line import LedgerUnavailable
-from tests.ledger.bench import Secrets, begun, passed, recognised, target
+from tests.builders.bench import Secrets, begun, passed, recognised, target
 
 
 async def test_a_reader_sees_each_attempt_as_soon_as_it_is_acknowledged(

@@ -15,8 +15,8 @@ import pytest
 from station.adapters.ledger import Ledger
 from station.domain.identity import Identity
 from station.faults import LineFault
-from tests.cli.commands import station
-from tests.ledger.bench import LOT, Secrets, begun, execute, recipe_with, recognised, rows
+from tests.builders.bench import LOT, Secrets, begun, execute, recipe_with, recognised, rows
+from tests.builders.commands import station
 from tests.ledger.test_place import given_out, refused
 
 CONFIG = """

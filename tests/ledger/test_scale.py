@@ -24,7 +24,7 @@ from station.domain.attempt import (
 )
 from station.domain.product import KeyStorage
 from station.recipe.recipe import Delivered
-from tests.ledger.bench import RECIPE, Secrets, begun, credentials, recipe_with, recognised, rows, target
+from tests.builders.bench import RECIPE, Secrets, begun, credentials, recipe_with, recognised, rows, target
 from tests.ledger.statements import Statements, Work
 
 STACK = CoprocessorReady("5e" * 32, "1.2.0.0", "1.23.0.3", "1.24.0.3", upgraded=True)

@@ -12,7 +12,7 @@ from station.interfaces import AttemptJournal, Bench, BoardArrived
 from station.line.line import Line
 from station.line.slot import Slot, SlotState
 from station.line.visits import Visit
-from tests.ledger.bench import RECIPE, Secrets, begun
+from tests.builders.bench import RECIPE, Secrets, begun
 
 
 async def judged(ledger: Ledger, secrets: Secrets, line: Line, trouble: Exception) -> Slot:

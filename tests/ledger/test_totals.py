@@ -26,7 +26,7 @@ from station.domain.attempt import (
     Verdict,
     Voided,
 )
-from tests.ledger.bench import Secrets, begun, execute, recognised, target
+from tests.builders.bench import Secrets, begun, execute, recognised, target
 
 
 async def before_its_verdict(ledger: Ledger, board: int) -> AttemptJournal:

@@ -13,7 +13,7 @@ from station.adapters.ledger.reader import UnitSummary
 from station.cli.ledger import units
 from station.domain.attempt import Failed, Phase
 from station.faults.line import LedgerUnavailable
-from tests.ledger.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
+from tests.builders.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
 
 
 @pytest.fixture

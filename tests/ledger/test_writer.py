@@ -16,8 +16,8 @@ from sqlalchemy import Connection, insert, select, text
 from station.adapters.ledger import sqlite, tables
 from station.adapters.ledger.writer import Work, Writer
 from station.faults.line import LedgerUnavailable
-from tests.disks import filled, small_disk
-from tests.ledger.bench import holding, rows
+from tests.builders.bench import holding, rows
+from tests.builders.disks import filled, small_disk
 
 KEY = "SELECT key FROM pki_request ORDER BY id"
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from station.cli.demo.line import DemoLine
 from station.line.status import SlotStatus
-from tests.line.station_demo import PATIENT_DEADLINES
+from tests.builders.station_demo import PATIENT_DEADLINES
 from virtual_bench.server import control
 
 LOOKED_EVERY = 0.02  # seconds

@@ -14,11 +14,11 @@ import pytest
 from station.adapters.ledger.reader import LedgerReader
 from station.cli.demo.line import DemoLine
 from station.line.status import Status
-from tests.disks import filled, small_disk
-from tests.ledger.bench import holding
-from tests.ledger.test_damage import spoil
+from tests.builders.bench import holding
+from tests.builders.damage import spoil
+from tests.builders.disks import filled, small_disk
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(240)]
 

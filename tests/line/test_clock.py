@@ -17,8 +17,8 @@ import station.cli
 from station.adapters.ledger.reader import LedgerReader
 from station.cli.demo.line import DemoLine
 from station.domain.attempt import ClockAccepted
+from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

@@ -16,8 +16,8 @@ import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
 from station.cli.demo.line import DemoLine, default_recipe
 from station.domain.attempt import CoprocessorReady
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

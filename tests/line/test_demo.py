@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from station.factory_data.flat_tlv import FactoryData, Tag, decode
-from tests.line.station_demo import PATIENT_DEADLINES, Demonstration, demonstrate
+from tests.builders.station_demo import PATIENT_DEADLINES, Demonstration, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.line.station_demo import ROOT
+from tests.builders.station_demo import ROOT
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

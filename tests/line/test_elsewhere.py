@@ -20,8 +20,8 @@ from station.domain.credentials import Credentials
 from station.domain.product import READBACK_REGION
 from station.factory_data.flat_tlv import Tag, decode_readback
 from station.line.status import SlotStatus, Status
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.test_other_procedures import shipped
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(240)]

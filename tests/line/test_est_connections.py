@@ -17,7 +17,7 @@ from station.adapters.pki import tls
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.est import ESTClient
 from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted, ResourcesExhausted
-from tests.adapters.scarcity import descriptors_left
+from tests.builders.scarcity import descriptors_left
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, status
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from station.cli.demo.line import default_recipe
 from station.factory_data.flat_tlv import FactoryData, Tag, decode
-from tests.cli.commands import station
-from tests.line.station_demo import ROOT, demonstrate
+from tests.builders.commands import station
+from tests.builders.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.line.station_demo import demonstrate
+from tests.builders.station_demo import demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

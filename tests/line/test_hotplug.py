@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo.line import DemoLine
+from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import PATIENT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(300)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.line.station_demo import ROOT, demonstrate
+from tests.builders.station_demo import ROOT, demonstrate
 from tests.line.test_lock import recipe
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]

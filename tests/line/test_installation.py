@@ -7,9 +7,9 @@ import pytest
 
 from station.adapters.ledger.reader import LedgerReader
 from station.cli.demo.line import DemoLine
+from tests.builders.station_demo import SHORT_DEADLINES
+from tests.builders.transcripts import lines
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
-from tests.programmer.transcripts import lines
 from virtual_bench.programmer.standin import EXECUTABLE, LOADER
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo.line import DemoFailed, DemoLine
-from tests.ledger.test_damage import spoil
+from tests.builders.damage import spoil
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo.line import DemoLine, default_recipe
+from tests.builders.station_demo import ROOT, demonstrate
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

@@ -18,8 +18,8 @@ import pytest
 
 from station.cli.demo.line import DemoLine
 from station.daemon import control
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

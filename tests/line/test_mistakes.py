@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo.line import DemoLine, default_recipe
+from tests.builders.station_demo import ROOT
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(60)]
 

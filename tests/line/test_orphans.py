@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo.line import DemoLine
+from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

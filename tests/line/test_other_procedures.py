@@ -7,7 +7,7 @@ import pytest
 
 from station.factory_data.flat_tlv import Tag, decode, encode
 from station.factory_data.st_json import from_json
-from tests.line.station_demo import ROOT, demonstrate
+from tests.builders.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

@@ -19,7 +19,7 @@ from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import Version, WirelessStack
 from station.domain.product import READBACK_REGION, Verify, Write
 from station.faults import Fault
-from tests.line.station_demo import ROOT
+from tests.builders.station_demo import ROOT
 
 pytestmark = pytest.mark.line
 

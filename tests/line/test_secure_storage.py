@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo.line import DemoLine
+from tests.builders.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from station.cli.demo.line import DemoLine
+from tests.builders.station_demo import PATIENT_DEADLINES, SHORT_DEADLINES, demonstrate
 from tests.line.standing_line import Standing
-from tests.line.station_demo import PATIENT_DEADLINES, SHORT_DEADLINES, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

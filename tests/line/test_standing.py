@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from station.cli.demo.line import DemoLine
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 

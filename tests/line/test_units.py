@@ -12,8 +12,8 @@ import pytest
 from cryptography import x509
 
 from station.cli.demo.line import DemoLine
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 

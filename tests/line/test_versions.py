@@ -9,8 +9,8 @@ from station.adapters.ledger.reader import LedgerReader
 from station.cli.demo.line import DemoLine
 from station.domain.attempt import UnitIdentified
 from station.factory_data.flat_tlv import Tag, decode
+from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.line.test_lock import LEVEL_1
 from virtual_bench.bench.versions import VERSIONS

@@ -18,7 +18,7 @@ from station.matter.certificates.revocation import Revoked
 from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
 from station.matter.certificates.x509 import Certificate
-from tests.matter.forge import (
+from tests.builders.forge import (
     AKI,
     DAC,
     ECDSA_SHA384,
@@ -36,7 +36,7 @@ from tests.matter.forge import (
     sequence,
     tlv,
 )
-from tests.matter.forge_declaration import (
+from tests.builders.forge_declaration import (
     DATA,
     SHA256,
     SIGNED_DATA,

@@ -16,7 +16,7 @@ from station.matter.certificates import chain
 from station.matter.certificates.chain import check_credentials, read_certificate
 from station.matter.certificates.names import Identifiers
 from station.matter.certificates.rules import Rule, RuleBroken
-from tests.matter.forge import (
+from tests.builders.forge import (
     AKI,
     BASIC,
     COMMON_NAME,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from station.faults.unit import CSRInvalid
 from station.matter.certificates.chain import check_csr
-from tests.matter.forge import (
+from tests.builders.forge import (
     COMMON_NAME,
     DAC_KEY,
     ECDSA_SHA256_NULL,

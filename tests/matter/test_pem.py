@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from station.matter.certificates.pem import PEMInvalid, der_of
-from tests.matter.forge import DAC
+from tests.builders.forge import DAC
 
 
 def pem(label: str, data: bytes = DAC.der) -> bytes:

@@ -13,7 +13,7 @@ from station.faults.line import TrustUnreadable
 from station.matter.certificates.revocation import Revoked, read_revocation_set
 from station.matter.certificates.trust import TEST_CD_KEY_ID, TEST_PAA_KEY_IDS, TrustStore, certificate_der
 from station.matter.certificates.x509 import Certificate
-from tests.matter.forge import DAC, PAA, PAI, PAI_ID, PAI_NAME
+from tests.builders.forge import DAC, PAA, PAI, PAI_ID, PAI_NAME
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "attestation"
 

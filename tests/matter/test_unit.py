@@ -9,8 +9,8 @@ from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import FactoryDataInvalid
 from station.faults.unit import ReadbackRefused
 from station.matter.onboarding.passcode import Passcode
-from tests.matter.forge import OTHER_KEY, PAI_KEY, public_key
-from tests.matter.forge_unit import EXAMINATION, PRODUCT, RECORDS, held_against, unit
+from tests.builders.forge import OTHER_KEY, PAI_KEY, public_key
+from tests.builders.forge_unit import EXAMINATION, PRODUCT, RECORDS, held_against, unit
 
 GOOD = unit()
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

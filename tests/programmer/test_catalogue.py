@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from station.adapters.system.child import LineCutter
-from tests.programmer.catalogue import Row, cut, posix, rows, verdict_of, windows
-from tests.programmer.transcripts import FOLDER, heard, lines
+from tests.builders.catalogue import Row, cut, posix, rows, verdict_of, windows
+from tests.builders.transcripts import FOLDER, heard, lines
 
 CASES = [(name, row) for row in rows() for name in row.files]
 LETTERS = re.findall(r"^\| (\w) \|", (FOLDER / "README.md").read_text(encoding="utf-8"), re.MULTILINE)

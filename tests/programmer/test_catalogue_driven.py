@@ -14,9 +14,9 @@ from station.domain.coprocessor import Version, WirelessStack
 from station.domain.product import Write
 from station.domain.target import Region
 from station.faults import Fault
-from tests.programmer.catalogue import ACTIONS, Row, rows
+from tests.builders.catalogue import ACTIONS, Row, rows
+from tests.builders.transcripts import lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import lines
 
 pytestmark = pytest.mark.line
 

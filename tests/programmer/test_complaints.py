@@ -15,7 +15,7 @@ from station.faults.unit import (
     TargetNotFound,
     TargetRefused,
 )
-from tests.programmer.transcripts import PROBE, heard, lines, recorded
+from tests.builders.transcripts import PROBE, heard, lines, recorded
 
 
 def told(transcript: Transcript, exit_status: int = 1) -> tuple[str, dict[str, str]] | None:

@@ -14,8 +14,8 @@ from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
 from station.faults.slot import ProbeMissing, ProgrammerStuck
 from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
+from tests.builders.transcripts import PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import PROBE, lines
 
 HASTY = Deadlines(
     option_bytes_within=5, start_within=5, upgrade_within=5, retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05)

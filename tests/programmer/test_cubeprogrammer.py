@@ -28,10 +28,10 @@ from station.faults.slot import (
     ProgrammerUnproven,
 )
 from station.faults.unit import FlashEraseFailed, FlashMismatch, TargetWrong
-from tests.adapters.scarcity import descriptors_left
-from tests.disks import filled, small_disk
+from tests.builders.disks import filled, small_disk
+from tests.builders.scarcity import descriptors_left
+from tests.builders.transcripts import DATA, PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import DATA, PROBE, lines
 
 NEVER = 1000.0
 HASTY = Deadlines(retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05))

@@ -8,7 +8,7 @@ from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
 from station.faults.slot import BoardUnpowered, ProgrammerUnproven
 from station.faults.unit import TargetWrong
-from tests.programmer.transcripts import DATA, IMAGE, PROBE, heard, lines, recorded
+from tests.builders.transcripts import DATA, IMAGE, PROBE, heard, lines, recorded
 
 UID = "1e0039000751313532393338"
 

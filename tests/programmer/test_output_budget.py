@@ -14,8 +14,8 @@ from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import WirelessStack
 from station.faults.slot import ProgrammerUnproven
 from station.line.loop_lag import LoopLag
+from tests.builders.transcripts import PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import PROBE, lines
 
 LATE = 5.0  # seconds, on a machine that is busy with other tests; a line of blanks once took 37
 NEVER = 1000.0

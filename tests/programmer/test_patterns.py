@@ -10,7 +10,7 @@ from station.adapters.partner import script
 from station.adapters.programmer import complaints, output
 from station.adapters.system import child
 from station.adapters.system.child import LineCutter
-from tests.programmer.transcripts import heard
+from tests.builders.transcripts import heard
 
 MODULES = (child, complaints, output, script)
 SHORT, GROWTH = 512, 16

@@ -17,9 +17,9 @@ from station.domain.credentials import key_name
 from station.domain.product import READBACK_REGION, Lock
 from station.domain.target import UID
 from station.faults import Fault
-from tests.domain.agent_records import record_of
+from tests.builders.agent_records import record_of
+from tests.builders.transcripts import DATA, IMAGE, PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import DATA, IMAGE, PROBE, lines
 
 PATIENT = Deadlines(retry_pauses=(0.0, 0.0), patience=Patience(30, 30))
 BOARD = UID(bytes.fromhex("1e0039000751313532393338"))

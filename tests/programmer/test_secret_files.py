@@ -10,8 +10,8 @@ import pytest
 
 from station.adapters.system.secret_files import SHARED_MEMORY, SecretFiles
 from station.faults.line import ResourcesExhausted, SecretFilesUnavailable
-from tests.adapters.scarcity import descriptors_left
-from tests.disks import filled, small_disk
+from tests.builders.disks import filled, small_disk
+from tests.builders.scarcity import descriptors_left
 
 ROOT = Path(__file__).parents[2]
 STATION = f"test-{os.getpid()}"

@@ -19,7 +19,7 @@ import pytest
 
 from station.factory_data import flat_tlv, st_json
 from station.factory_data.flat_tlv import Tag
-from tests.cli.commands import station
+from tests.builders.commands import station
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "st"

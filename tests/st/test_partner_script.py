@@ -17,7 +17,7 @@ from station.adapters.system import orphans
 from station.faults.line import PartnerUnusable
 from station.faults.slot import PartnerFailed
 from station.faults.unit import PartnerRefused, PartnerStuck
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 SCRIPTS = Path(__file__).parent / "scripts"
 pytestmark = pytest.mark.line

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from tests.emulator.authority import PRODUCT, Status, key_in
+from tests.builders.authority import PRODUCT, Status, key_in
 from tests.virtual_bench.bench_client import (
     APPLICATION,
     AUTHORITY,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import Status, factory_data, key_in
+from tests.builders.authority import Status, factory_data, key_in
 from tests.virtual_bench.bench_client import (
     APPLICATION,
     AUTHORITY,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import factory_data
+from tests.builders.authority import factory_data
 from tests.virtual_bench.bench_client import APPLICATION, DATA_ADDRESS, DEADLINE, image, station
 from virtual_bench.bench.versions import VERSIONS
 from virtual_bench.programmer.standin import LOADER

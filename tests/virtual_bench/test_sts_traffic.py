@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import PRODUCT, factory_data
+from tests.builders.authority import PRODUCT, factory_data
 from tests.virtual_bench.bench_client import APPLICATION, Station, image, station
 from virtual_bench.bench.versions import VERSIONS
 from virtual_bench.board.stack_image import made
