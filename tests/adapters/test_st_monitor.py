@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from station.adapters.board import st_monitor
+from station.adapters.board import st_monitor, tty
 from station.faults import UnitFault
 from station.faults.slot import TTYLost
 from station.faults.unit import (
@@ -20,11 +20,11 @@ from tests.builders.wire import wired
 
 async def finished(*said: bytes, before: bytes = b"", within: float = 5) -> None:
     with wired() as wire:
-        async with st_monitor.connected(wire.path, 115200, within) as monitor:
+        async with tty.opened(wire.path, 115200) as port:
             wire.say(before)
-            while before and not monitor._port._receiver.received:
+            while before and not port.waiting:
                 await asyncio.sleep(0)
-            waiting = asyncio.ensure_future(monitor.deliver())
+            waiting = asyncio.ensure_future(st_monitor.Monitor(port, within).deliver())
             await asyncio.sleep(0)
             for piece in said:
                 wire.say(piece)

@@ -57,8 +57,11 @@ def _new_instructions(bench: ChipBench) -> set[int]:
     seen: list[set[int]] = [set(), set()]
     chip = bench.reset()
     now = 0
-    unicorn_hook_code = 4
-    chip._cpu._engine.hook_add(unicorn_hook_code, lambda _engine, address, _size, _user: seen[now].add(address))
+
+    def executed(address: int) -> None:
+        seen[now].add(address)
+
+    chip.cpu.trace(executed)
     bench.hear_frame()
     now = 1
     bench.ask(MAKE_CSR)

@@ -337,7 +337,7 @@ def test_another_boards_factory_data_is_not_its_own(
     folder = tmp_path / "second"
     folder.mkdir()
     shutil.copy(first.folder / "data.bin", folder)
-    with HostBoard(first._program, folder) as second:
+    with HostBoard(first.program, folder) as second:
         assert second.refusal(PROVE, NONCE) == Status.NO_KEY
         csr = second.ask(MAKE_CSR)
         assert second.refusal(STORE, authority.answer(csr)[1]) == Status.OTHER_DAC
