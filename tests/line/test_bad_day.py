@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
 from station.line.status import Status
 from tests.builders.bench import holding
 from tests.builders.damage import spoil
 from tests.builders.disks import filled, small_disk
+from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
 
@@ -30,7 +30,7 @@ def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPat
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.5"}.items():
         monkeypatch.setenv(name, value)
     # Slow enough that the last firmware takes some seconds: the trouble must come while it is written.
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.4, None) as line:
+    with Line.standing(tmp_path / "line", 2, time_scale=0.4) as line:
         yield Standing(line)
 
 

@@ -11,12 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from typer.testing import CliRunner
 
-import station.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
 from station.domain.attempt import ClockAccepted
+from tests.builders.line import Line
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
@@ -30,7 +28,7 @@ LATER = "2199-01-01T00:00:00.000Z"
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2"}.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 3, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 3) as line:
         yield Standing(line)
 
 
@@ -71,11 +69,9 @@ def paused(standing: Standing) -> str:
 
 
 def refused_release(standing: Standing) -> str:
-    done = CliRunner().invoke(
-        station.cli.app, ["slots", "release", "--all", "--config", str(standing.line.folder / "line.toml")]
-    )
-    assert done.exit_code != 0
-    return str(done.exception)
+    done = standing.line.command("slots", "release", "--all")
+    assert done.returncode != 0
+    return done.stderr
 
 
 def attempts(standing: Standing) -> int:

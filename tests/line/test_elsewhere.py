@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader, UnitStory
-from station.cli.demo.line import DemoLine
 from station.daemon import control
 from station.domain.agent_record import RECORD_HEAD, recorded_key
 from station.domain.credentials import Credentials
 from station.domain.product import READBACK_REGION
 from station.factory_data.flat_tlv import Tag, decode_readback
 from station.line.status import SlotStatus, Status
+from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued
 from tests.line.test_other_procedures import shipped
@@ -125,7 +125,7 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]
     """A line whose one board has passed, and was pulled."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 1, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 1) as line:
         standing = Standing(line)
         assert standing.next_board(1).verdict == "pass"
         yield standing

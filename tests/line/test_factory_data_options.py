@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import default_recipe
 from station.factory_data.flat_tlv import FactoryData, Tag, decode
-from tests.builders.commands import station
+from tests.builders.line import RECIPE, station_command
 from tests.builders.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
@@ -14,7 +13,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
 def recipe(folder: Path) -> Path:
     """The shipped recipe, with strings that end in NUL and without the passcode."""
-    text = default_recipe().read_text().replace('"../../', f'"{ROOT}/')
+    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     text = text.replace('strings = "plain"', 'strings = "terminated"').replace("passcode = true", "passcode = false")
     path = folder / "terminated.toml"
@@ -40,6 +39,6 @@ def test_units_pass_with_terminated_strings_and_without_passcode(tmp_path: Path)
     signers = ROOT / "tests" / "vectors" / "attestation" / "cd-signers"
     trust = ("--paa-dir", paas, "--cd-signers", signers, "--allow-test-keys", "--key-storage", "flash")
     for image in images:
-        page = station("board", "inspect", image, *trust)
-        assert page.exit_code == 0, page.stdout
+        page = station_command("board", "inspect", image, *trust)
+        assert page.returncode == 0, page.stdout
         assert "  strings                  end in NUL\n" in page.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.line.standing_line import Standing
 
@@ -38,7 +38,7 @@ def standing(folder: Path, boards: int, *faults: Mapping[str, object], time_scal
     """A line with faults that wait for their boards."""
     file = folder / "faults.toml"
     file.write_text("".join(f"[[fault]]\n{_table(fault)}\n" for fault in faults))
-    with DemoLine.standing(folder / "line", boards, 1, file, time_scale, None) as line:
+    with Line.standing(folder / "line", boards, time_scale=time_scale, faults=file) as line:
         yield Standing(line)
 
 
@@ -74,7 +74,7 @@ def test_a_board_that_bounces_is_void_and_then_judged_anew(tmp_path: Path, milli
         for board, (phase, after) in enumerate(moments, start=1)
     ]
     with standing(tmp_path, len(faults), *faults) as line:
-        line.line.plug_all()
+        line.bench("plug", "--all")
         for number in range(1, len(faults) + 1):
             slot = line.wait(number, lambda slot: slot.state in {"pass", "fail", "out of service"}, WITHIN)
             assert (slot.state, slot.service) == ("pass", "in"), (moments[number - 1], slot)

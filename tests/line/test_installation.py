@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.builders.transcripts import lines
 from tests.line.standing_line import Standing
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2"}.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 3, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 3) as line:
         yield Standing(line)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoFailed, DemoLine
 from tests.builders.damage import spoil
+from tests.builders.line import Line, LineFailed
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 2) as line:
         yield Standing(line)
 
 
@@ -108,7 +108,7 @@ def test_a_second_station_at_the_same_hub_is_refused(standing: Standing) -> None
 def ended_or_paused(standing: Standing) -> bool:
     try:
         return (standing.line.status().line.fault or "").startswith("ledger.")
-    except DemoFailed:
+    except LineFailed:
         return standing.line.processes["daemon"].poll() is not None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine, default_recipe
+from tests.builders.line import RECIPE, Line
 from tests.builders.station_demo import ROOT, demonstrate
 from tests.line.standing_line import Standing
 
@@ -17,7 +17,7 @@ LEVEL_2 = "[lock]\nreadout_protection = 2\nirreversible = true\n"
 
 def recipe(folder: Path, lock: str) -> Path:
     """The shipped recipe with a lock."""
-    text = default_recipe().read_text().replace('"../../', f'"{ROOT}/')
+    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     path = folder / "locked.toml"
     path.write_text(f"{text}\n{lock}")
@@ -69,7 +69,7 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
 @pytest.mark.parametrize("phase", ["confirm", "lock"])
 def test_a_unit_that_was_pulled_before_its_lock_is_locked_when_it_comes_back(tmp_path: Path, phase: str) -> None:
     """And a locked one passes again, by what the ledger knows and its firmware says."""
-    with DemoLine.standing(tmp_path / "line", 1, 1, None, 0.02, recipe(tmp_path, LEVEL_1)) as line:
+    with Line.standing(tmp_path / "line", 1, time_scale=0.02, recipe=recipe(tmp_path, LEVEL_1)) as line:
         standing = Standing(line)
         standing.bench("fault", "--board", "1", "--at", phase, "--what", "unplug")
         standing.bench("plug", "1")

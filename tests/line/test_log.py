@@ -16,8 +16,8 @@ from typing import IO
 
 import pytest
 
-from station.cli.demo.line import DemoLine
 from station.daemon import control
+from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
@@ -34,7 +34,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     with pytest.MonkeyPatch.context() as patched:
         for name, value in SHORT_DEADLINES.items():
             patched.setenv(name, value)
-        with DemoLine.standing(tmp_path_factory.mktemp("log") / "line", 4, 1, None, 0, None) as line:
+        with Line.standing(tmp_path_factory.mktemp("log") / "line", 4) as line:
             stop(line.processes["daemon"])
             yield Standing(line)
 

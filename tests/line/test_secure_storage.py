@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 from tests.line.standing_line import Standing, issued, story
 
@@ -92,7 +92,7 @@ def test_the_search_finds_what_is_there(run: Demonstration, tmp_path: Path) -> N
 def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 6, 1, None, 0.02, RECIPE) as line:
+    with Line.standing(tmp_path / "line", 6, time_scale=0.02, recipe=RECIPE) as line:
         yield Standing(line)
 
 

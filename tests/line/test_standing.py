@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
 
@@ -48,7 +48,7 @@ def standing(
         monkeypatch.setenv(name, value)
     for name, limit in policy.items():
         monkeypatch.setenv(f"STATION__POLICY__{name.upper()}", str(limit))
-    with DemoLine.standing(tmp_path / "line", 4, 1, None, time_scale, None) as line:
+    with Line.standing(tmp_path / "line", 4, time_scale=time_scale) as line:
         yield Standing(line)
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from cryptography import x509
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
@@ -26,7 +26,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in SHORT_DEADLINES.items():
             monkeypatch.setenv(name, value)
-        with DemoLine.standing(tmp_path_factory.mktemp("units") / "line", 3, 1, None, 0.02, None) as line:
+        with Line.standing(tmp_path_factory.mktemp("units") / "line", 3, time_scale=0.02) as line:
             standing = Standing(line)
             standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "unplug")
             standing.bench("fault", "--board", "2", "--at", "await_csr", "--what", "csr_bad_signature")
