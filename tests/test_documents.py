@@ -17,14 +17,14 @@ def row(fault: type[Fault]) -> str:
 
 
 def test_the_run_book_has_every_fault() -> None:
-    """In the words that the operator reads on the screen."""
+    """The run book has the words that the operator reads on the screen."""
     book = (ROOT / "docs" / "operating.md").read_text()
     listed = [line for line in book.splitlines() if re.match(r"\| `[a-z_]+\.[a-z_]+` \| (unit|slot|line) ", line)]
     assert listed == [row(fault) for fault in catalogue()]
 
 
 def test_the_run_book_has_every_column_of_the_export() -> None:
-    """In the words of the command's help."""
+    """The run book has the words of the command's help."""
     book = (ROOT / "docs" / "operating.md").read_text()
     rows = book.partition("| column | what it is |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
     assert rows == [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
@@ -36,7 +36,7 @@ def test_the_page_on_the_programmer_is_that_of_the_catalogue() -> None:
 
 
 def test_no_two_faults_share_a_code() -> None:
-    """Journal and screen count by it."""
+    """Journal and screen count faults by their codes."""
     codes = [fault.code for fault in catalogue()]
     assert len(codes) == len(set(codes))
 

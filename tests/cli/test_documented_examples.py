@@ -37,12 +37,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_an_example_prints_what_the_document_says(folder: Path, command: str, output: str) -> None:
-    """To the letter."""
+    """The command's output equals the document's text to the letter."""
     assert station(*shlex.split(command)[1:]).stdout == output
 
 
 def test_every_command_that_judges_has_an_example() -> None:
-    """Nobody has to guess what it prints."""
+    """The document shows the output of every command that judges."""
     shown = {" ".join(command.split()[1:3]) for command, _ in EXAMPLES}
     assert shown == {
         "attestation check",

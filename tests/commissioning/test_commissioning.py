@@ -197,7 +197,7 @@ def test_the_station_makes_the_same_label(meetings: Meetings, tmp_path: Path) ->
 @pytest.mark.parametrize("case", GOOD)
 @pytest.mark.parametrize("commissioner", COMMISSIONERS)
 def test_a_provisioned_board_is_commissioned(meetings: Meetings, commissioner: str, case: str) -> None:
-    """With its label's code, device attestation included; and then it says and serves what stands in its flash."""
+    """The commissioner uses the label's code and checks the attestation; the unit then serves the data in its flash."""
     answer = meetings.answers[commissioner, case]
     assert answer["commissioned"], answer
     light = GOOD[case].light(*meetings.boards).light()

@@ -92,7 +92,7 @@ def whole_attempt() -> list[Event]:
 @pytest.mark.parametrize("step", Phase)
 @pytest.mark.parametrize("phase", Phase)
 def test_a_step_begins_only_after_the_one_before_it(phase: Phase, step: Phase) -> None:
-    """Every pair of phases: those of the table, and no other."""
+    """Every pair of phases is tried; only those of the table are allowed."""
     attempt = Attempt(phase=phase)
     if (phase, step) in MAY_BEGIN_AFTER:
         assert after(attempt, StepStarted(step)).phase is step
@@ -104,7 +104,7 @@ def test_a_step_begins_only_after_the_one_before_it(phase: Phase, step: Phase) -
 @pytest.mark.parametrize("step", Phase)
 @pytest.mark.parametrize("phase", Phase)
 def test_a_laboratorys_unit_may_take_a_shorter_way(phase: Phase, step: Phase) -> None:
-    """Which is open to no other."""
+    """No other unit may take the shorter way."""
     attempt = Attempt(phase=phase, laboratory=True)
     if (phase, step) in MAY_BEGIN_AFTER | MAY_BEGIN_IN_A_LABORATORY_AFTER:
         assert after(attempt, StepStarted(step)).phase is step
@@ -116,7 +116,7 @@ def test_a_laboratorys_unit_may_take_a_shorter_way(phase: Phase, step: Phase) ->
 @pytest.mark.parametrize("record", RECORDED_DURING_EITHER, ids=lambda record: type(record).__name__)
 @pytest.mark.parametrize("phase", Phase)
 def test_what_a_partner_delivered_is_recorded_when_it_is_confirmed(phase: Phase, record: Record) -> None:
-    """That a unit is the laboratory's may turn out with its certificate."""
+    """The certificate may reveal that a unit is the laboratory's."""
     if phase in RECORDED_DURING_EITHER[record]:
         assert after(Attempt(phase=phase), record).phase is phase
     else:
@@ -125,7 +125,7 @@ def test_what_a_partner_delivered_is_recorded_when_it_is_confirmed(phase: Phase,
 
 
 def test_a_laboratorys_unit_is_known_as_one() -> None:
-    """And the certificate that was found on it, too."""
+    """The attempt also has the certificate that was found on the unit."""
     found = replay([StepStarted(Phase.RECOGNISE), LaboratoryUnit()])
     assert found.laboratory
     assert after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", "flash")).dac_serial_number == "0A"
@@ -145,7 +145,7 @@ def test_a_fact_is_recorded_in_its_own_step_only(phase: Phase, record: Record) -
 
 @pytest.mark.parametrize("phase", Phase)
 def test_only_a_confirmed_unit_passes(phase: Phase) -> None:
-    """Never a false pass: there is no shorter way to it."""
+    """No shorter way leads to a pass."""
     attempt = Attempt(phase=phase)
     if phase in {Phase.CONFIRM, Phase.LOCK}:
         assert after(attempt, Passed()).phase is Phase.PASSED
@@ -156,7 +156,7 @@ def test_only_a_confirmed_unit_passes(phase: Phase) -> None:
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in VERDICTS])
 def test_an_attempt_can_fail_and_be_voided_at_any_time(phase: Phase) -> None:
-    """With the fault that ended it."""
+    """The attempt keeps the fault that ended it."""
     failed, voided = (
         after(Attempt(phase=phase), Failed("board.silent")),
         after(Attempt(phase=phase), Voided("tty.lost")),
@@ -186,7 +186,7 @@ def test_only_the_running_step_finishes() -> None:
 
 
 def test_a_whole_attempt_adds_up() -> None:
-    """UID, certificate, verdict and the seconds of every step."""
+    """The summary has UID, certificate, verdict and the seconds of every step."""
     assert replay(whole_attempt()) == Attempt(
         phase=Phase.PASSED,
         uid=UID_7,
@@ -196,7 +196,7 @@ def test_a_whole_attempt_adds_up() -> None:
 
 
 def test_an_attempt_without_events_has_not_begun() -> None:
-    """It has no board and no verdict yet."""
+    """An attempt without events has neither board nor verdict."""
     assert replay([]) == Attempt()
     assert not Attempt().ended
 
@@ -210,6 +210,6 @@ def test_a_procedure_with_a_step_left_out_does_not_pass(missing: Phase) -> None:
 
 
 def test_what_the_probe_told_becomes_an_event() -> None:
-    """With the versions of the tools, which explain a bad week later on."""
+    """The event has the versions of the tools, which may explain a bad week later on."""
     target = Target(UID_7, 0x495, "Rev Y", 3300, 0xAA, "V3J15M6", "2.19.0")
     assert UnitIdentified.of(target) == UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0")

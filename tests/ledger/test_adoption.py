@@ -109,7 +109,7 @@ async def test_a_given_identity_is_nobodys(tmp_path: Path) -> None:
 
 
 async def test_a_laboratorys_attempt_leaves_a_production_units_state_alone(tmp_path: Path) -> None:
-    """Also when the states are made anew from the events."""
+    """The unit's state also stays when the states are made anew from the events."""
     path = tmp_path / "ledger.sqlite"
     async with Ledger.open(path, station="line-1") as ledger:
         await recognised(await begun(ledger, Secrets()), 7)

@@ -28,7 +28,7 @@ TABLES = ["identity", "event", "onboarding_secret"]
 
 @pytest.mark.parametrize("table", TABLES)
 async def test_an_unclean_end_is_followed_by_a_look_at_the_whole_file(path: Path, table: str) -> None:
-    """After a power cut a disk may have lost more than it said."""
+    """A power cut may lose writes that the disk had reported as done."""
     await filled(path)
     execute(path, "UPDATE ledger SET in_order = 0")
     spoil(path, table)
@@ -53,7 +53,7 @@ async def test_a_damaged_page_is_the_ledgers_fault(path: Path, table: str) -> No
 
 
 async def test_check_finds_a_damaged_page(path: Path) -> None:
-    """Also while the daemon runs; and says so by its exit code."""
+    """The check works while the daemon runs, and its exit code tells the result."""
     await filled(path)
     async with Ledger.open(path, station="line-1"):
         assert station("ledger", "check", "--ledger", path).exit_code == 0

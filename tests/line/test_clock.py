@@ -91,7 +91,7 @@ def today() -> set[str]:
 
 @pytest.mark.parametrize("offset", [A_YEAR, -A_YEAR, TWO_DAYS, -TWO_DAYS])
 def test_a_clock_that_the_pki_contradicts_pauses_the_line_from_its_start(standing: Standing, offset: int) -> None:
-    """Whoever of them is wrong. Both times are told; the line goes on by itself once they agree, and no release overrides it."""
+    """Both times are told, whichever is wrong; the line goes on once they agree, and no release overrides it."""
     pki_tells(standing, offset)
     daemon_started(standing)
     reason = paused(standing)
@@ -155,7 +155,7 @@ def test_a_clock_behind_the_ledger_waits_for_a_person_whom_the_pki_bears_out(sta
 
 
 def test_a_clock_a_little_behind_the_ledger_is_no_cause(standing: Standing) -> None:
-    """Nor is a ledger that was last written long ago."""
+    """A ledger that was last written long ago is no cause either."""
     standing.bench("plug", "1")
     assert standing.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
     standing.bench("unplug", "1")

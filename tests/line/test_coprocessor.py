@@ -113,7 +113,7 @@ def judged(standing: Standing, *boards: int) -> list[str]:
 
 
 def test_a_board_gets_the_stack_that_it_lacks_and_keeps_the_one_that_is_right(line: StartLine) -> None:
-    """Whatever the programmer says of it: what is read back counts, and no upgrade is run twice."""
+    """The read-back counts, whatever the programmer says, and no upgrade runs twice."""
     misfortunes = ("5 startfus_fails", "6 startfus_fails", "7 fwupgrade_fails_but_did", "8 fwupgrade_hang done=yes")
     with line(8, *misfortunes) as standing:
         standing.bench("plug", "1", "2", "3", "4")
@@ -172,7 +172,7 @@ def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: StartLine) -
 
 
 def test_a_board_that_is_pulled_in_its_upgrade_is_read_when_it_comes_back(line: StartLine) -> None:
-    """Its coprocessor has finished by itself; the upgrade is not run again."""
+    """The coprocessor has finished by itself, so the upgrade is not run again."""
     with line(1, "1 fwupgrade_hang done=yes") as standing:
         standing.bench("plug", "1", *OLD)
         standing.until(lambda: "fwupgrade_hang" in (standing.line.folder / "bench.jsonl").read_text())
@@ -197,7 +197,7 @@ def test_an_image_that_is_not_sts_pauses_the_line(line: StartLine) -> None:
 
 
 def test_an_image_of_another_version_than_the_recipe_says_is_no_pass(line: StartLine) -> None:
-    """Though it was installed, and the programmer says so."""
+    """The image was installed, and the programmer reported success."""
     with line(1, inside="1.25.0.1") as standing:
         standing.bench("plug", "1", *OLD)
         assert judged(standing, 1) == ["fail coprocessor.stack_unproven"]
@@ -225,7 +225,7 @@ def test_the_coprocessor_is_left_alone_from_the_first_factory_data_on(line: Star
 
 
 def test_a_board_that_may_hold_a_key_needs_to_have_been_seen_with_its_stack(line: StartLine, tmp_path: Path) -> None:
-    """Here the recipe asked for none when it was provisioned: nobody knows what is on it, and nobody may look."""
+    """The board was provisioned without a wanted stack: nobody knows its stack, and the station may not look."""
     with line(1) as standing:
         asking = standing.line.recipe
         stop(standing)

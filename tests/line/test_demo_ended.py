@@ -37,7 +37,7 @@ def running(folder: Path) -> list[str]:
 def test_a_demonstration_that_is_told_to_end_leaves_nothing_running(
     tmp_path: Path, signals: list[signal.Signals]
 ) -> None:
-    """With a transfer in each slot; and it says so by its exit status."""
+    """Each slot has a transfer under way; the exit status tells of the interruption."""
     place = tmp_path / "line"
     with subprocess.Popen(
         [*AS_IN_A_SCRIPT, sys.executable, "-m", "station", "demo", "--boards", "2", "--dir", str(place)],

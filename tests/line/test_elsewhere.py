@@ -132,7 +132,7 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]
 
 
 def test_a_board_of_another_station_is_not_overwritten(first: Standing) -> None:
-    """It is void, byte for byte as it was, buys nothing and gets no identity; the slot serves the next board."""
+    """The attempt is void, the flash stays byte for byte, no certificate is bought, and the slot serves the next board."""
     before, bought = memories(first), issued(first)
     assert key_of(before) == Credentials(dac_of(before), b"").key
     with Other(first).standing() as other:
@@ -173,7 +173,7 @@ def test_a_released_board_is_provisioned_as_a_new_one(first: Standing) -> None:
 
 @pytest.mark.parametrize("procedure", ["st-monitor", "reconfigure"])
 def test_no_other_procedure_overwrites_it_either(first: Standing, tmp_path: Path, procedure: str) -> None:
-    """Neither a partner's nor the laboratory's: a unit of another ledger would change without its owner ever learning."""
+    """Neither a partner's nor the laboratory's procedure may change a unit of another ledger."""
     before = memories(first)
     recipe = shipped(tmp_path)
     if procedure == "reconfigure":
@@ -188,7 +188,7 @@ def test_no_other_procedure_overwrites_it_either(first: Standing, tmp_path: Path
 
 
 def test_a_ledger_that_knows_the_board_goes_on_as_ever(first: Standing) -> None:
-    """Its own key is no obstacle."""
+    """The ledger knows the board's key as its own."""
     first.bench("plug", "1")
     assert first.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
     assert len(issued(first)) == 1

@@ -37,7 +37,7 @@ async def pki(directory: Path) -> AsyncIterator[Served]:
 
 
 async def test_a_lost_answer_may_have_been_a_certificate(pki: Served) -> None:
-    """The PKI issued, and the connection broke."""
+    """The PKI issued the certificate, and then the connection broke."""
     pki.faults.set({"drop_after_issue": 1})
     with pytest.raises(NotNow) as caught:
         await pki.est.enroll(new_csr()[0])
@@ -56,7 +56,7 @@ async def test_a_station_without_a_descriptor_blames_itself(pki: Served) -> None
 
 
 async def test_half_an_answer_may_have_been_a_certificate(directory: Path) -> None:
-    """So did a connection that broke within the answer."""
+    """The connection broke within the answer to an enrolment."""
 
     async def half(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Length": "1000"})
@@ -155,7 +155,7 @@ async def test_an_idle_connection_that_closes_at_the_wrong_moment_costs_nothing(
 
 
 async def test_a_server_of_another_authority_is_untrusted(directory: Path) -> None:
-    """Only the one configured authority counts, whatever the system trusts; the request does not leave."""
+    """Only the configured authority counts, not the system's; the request is not sent."""
     saved(directory, "ca", TLSCredentials.made().ca)
     asked = []
 

@@ -22,7 +22,7 @@ def recipe(folder: Path) -> Path:
 
 
 def test_units_pass_with_terminated_strings_and_without_passcode(tmp_path: Path) -> None:
-    """Their flash has what the recipe says, and a page about it finds nothing wrong."""
+    """The flash follows the recipe, and `station board inspect` finds nothing wrong."""
     run = demonstrate(tmp_path, "--boards", "2", "--recipe", str(recipe(tmp_path)))
     assert run.exit_status == 0, run.output
     images = sorted(run.folder.glob("boards/*/qspi.bin"))

@@ -67,7 +67,7 @@ def programmed(standing: Standing) -> list[object]:
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 2])
 def test_a_board_that_bounces_is_void_and_then_judged_anew(tmp_path: Path, milliseconds: int) -> None:
-    """In every phase, at its beginning and somewhat later. The old stay of the board ends, and the slot goes on with the new one."""
+    """The board bounces at the beginning of every phase and somewhat later; the slot goes on with its new stay."""
     moments = [(phase, after) for phase in PHASES for after in (0.0, 0.4)]
     faults = [
         {"board": board, "at": phase, "what": "bounce", "after": after, "milliseconds": milliseconds}
@@ -129,7 +129,7 @@ def test_two_paths_of_one_port_are_one_board(tmp_path: Path) -> None:
 
 
 def test_one_unit_in_two_slots_pauses_the_line(tmp_path: Path) -> None:
-    """Neither passes; when the other board is out and somebody has released the line, the first is judged."""
+    """Neither board passes; with the second out and the line released, the first is judged."""
     with standing(tmp_path, 2, {"board": 2, "at": "recognise", "what": "duplicate_uid", "of": 1}) as line:
         line.bench("plug", "1", "2")
         line.until(lambda: line.line.status().line.fault == "unit.twice", WITHIN)

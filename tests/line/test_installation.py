@@ -80,7 +80,7 @@ def test_a_loader_that_is_gone_pauses_the_line(standing: Standing) -> None:
 
 
 def test_a_loader_that_the_programmer_rejects_pauses_the_line(standing: Standing) -> None:
-    """It is the same for every board; no board fails for it."""
+    """A rejected loader is the same for every board, so no board fails."""
     standing.bench("fault", "--board", "1", "--at", "flash_data", "--what", "loader_rejected")
     standing.bench("plug", "1")
     assert paused_by(standing, 1) == "programmer.loader_missing"

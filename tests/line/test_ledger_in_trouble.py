@@ -67,7 +67,7 @@ def test_a_line_pauses_while_its_ledger_is_away(standing: Standing) -> None:
 
 
 def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Standing) -> None:
-    """Its attempt is void, and the line is paused; at the next start the ledger is missed."""
+    """The attempt is void and the line paused; the next start misses the ledger."""
     (standing.line.folder / "ledger.sqlite").unlink()
     standing.bench("plug", "1", "--new")
     standing.until(lambda: standing.line.status().line.fault == "ledger.lost")
@@ -77,7 +77,7 @@ def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Stan
 
 
 def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(standing: Standing) -> None:
-    """Then the next board's serial number is behind those that were given out."""
+    """The next board's serial number is then behind those that were given out."""
     config, ledger = standing.line.folder / "line.toml", standing.line.folder / "ledger.sqlite"
     standing.station("ledger", "backup", str(standing.line.folder / "copy.sqlite"))
     serials = [passed(standing, 1), passed(standing, 2)]
@@ -93,7 +93,7 @@ def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(st
 
 
 def test_a_second_station_at_the_same_hub_is_refused(standing: Standing) -> None:
-    """With a state folder of its own it would provision passed boards again."""
+    """A second station with its own state folder would provision passed boards again."""
     config = standing.line.folder / "second.toml"
     text = (standing.line.folder / "line.toml").read_text()
     (standing.line.folder / "second").mkdir()
@@ -114,7 +114,7 @@ def ended_or_paused(standing: Standing) -> bool:
 
 @pytest.mark.parametrize("table", ["pki_request", "certificate"])  # not yet read by then
 def test_no_board_passes_on_a_damaged_ledger(standing: Standing, table: str) -> None:
-    """It is the ledger's fault, not the station's bug."""
+    """The fault is the ledger's, and never `station.bug`."""
     passed(standing, 1)
     stop(standing)
     standing.line.start_daemon()

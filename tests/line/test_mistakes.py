@@ -27,7 +27,7 @@ MISTAKES = [
 
 
 def test_nine_mistakes_are_nine_messages(tmp_path: Path) -> None:
-    """Each with its file and its place, all at once; and the command exits with 2."""
+    """Each message has its file and place; the command prints all of them and exits with 2."""
     recipe = _spoiled(tmp_path)
     with Line.standing(tmp_path / "line", 2) as line:
         standing = Standing(line)

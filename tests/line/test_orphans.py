@@ -35,7 +35,7 @@ def children(pid: int) -> list[str]:
 def test_what_a_programmer_starts_out_of_its_group_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On two slots at once, with no trace left, and no board is lost over it."""
+    """Two slots work at once; no process is left, and every board passes."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
     with Line.standing(tmp_path / "line", 2, time_scale=0.02) as line:

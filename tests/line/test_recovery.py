@@ -163,7 +163,7 @@ def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, 
 
 
 def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
-    """It says why, and the first goes on."""
+    """The second daemon names the first, which goes on."""
     command = [sys.executable, "-m", "station", "run", "--config", str(standing.line.folder / "line.toml")]
     second = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
     assert second.returncode == 3
@@ -173,7 +173,7 @@ def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
 
 
 def test_a_programmer_that_outlived_its_daemon_is_waited_for(standing: Standing) -> None:
-    """It holds its probe: two of them on one probe would spoil the board."""
+    """The programmer holds its probe; a second one on the probe would spoil the board."""
     standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=nothing")
     standing.bench("plug", "1")
     standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())

@@ -29,7 +29,7 @@ RUNS = 11
 def test_the_procedure_passes_with_every_version_on_every_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, host: str
 ) -> None:
-    """At the first try of everything; the ledger tells by which version."""
+    """Every step succeeds at its first try, and the ledger names the version."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
     recipe = recipe_with_stack(tmp_path, RIGHT, RIGHT)

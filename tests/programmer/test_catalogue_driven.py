@@ -72,7 +72,7 @@ def plays(row: Row, play: Play) -> list[Play]:
 async def test_the_driver_comes_to_the_verdict(
     tmp_path: Path, scratch: SecretFiles, name: str, row: Row, exit_status: int
 ) -> None:
-    """With its retries, its progress and its files."""
+    """The driver runs with its retries, its progress and its files."""
     fake = FakeProgrammer(tmp_path)
     actions = ACTIONS.get(row.asked, [])
     read = next((row.read(action).hex() for _, action in actions if isinstance(action, Region)), None)
