@@ -208,7 +208,7 @@ async def test_a_ledger_that_another_program_holds_is_waited_for(connection: Con
 
 
 async def test_the_program_that_holds_the_ledger_is_named(connection: Connection, path: Path) -> None:
-    """As the kernel lists it; the station's own locks on the file survive the look."""
+    """The kernel lists the holder; the station's own locks on the file survive the look."""
     pragma(connection, "busy_timeout = 10")
     with Writer.running(connection, path) as writer, holding(path) as holder:
         waiting = asyncio.ensure_future(writer.do(written("a")))
