@@ -62,7 +62,7 @@ def refused(tree: Path) -> str:
 
 
 def test_a_forbidden_import_is_refused(tree: Path) -> None:
-    """Each of those that are planted is named with its module."""
+    """The check names the module of each planted import."""
     for name, (planted, _) in PLANTED.items():
         file = tree / name
         file.write_text(f"{file.read_text()}\n\n{planted}\n")
@@ -72,6 +72,6 @@ def test_a_forbidden_import_is_refused(tree: Path) -> None:
 
 @pytest.mark.parametrize("room", ["station/attic.py", "station/adapters/attic.py", "virtual_bench/attic.py"])
 def test_a_new_room_without_a_layer_is_refused(tree: Path, room: str) -> None:
-    """Whoever makes one says what may import it."""
+    """The maker of a room decides which rooms may import it."""
     (tree / room).write_text('"""A room that nobody has found a place for."""\n')
     assert room.removesuffix(".py").replace("/", ".") in refused(tree)

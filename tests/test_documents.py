@@ -5,8 +5,8 @@ from pathlib import Path
 
 from station.cli.ledger.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
-from tests.fault_catalogue import catalogue, kind_of
-from tests.programmer.page import PAGE, page
+from tests.builders.fault_catalogue import catalogue, kind_of
+from tests.builders.page import PAGE, page
 
 ROOT = Path(__file__).parents[1]
 KINDS: dict[type[Fault], str] = {UnitFault: "unit", SlotFault: "slot", LineFault: "line"}
@@ -17,26 +17,26 @@ def row(fault: type[Fault]) -> str:
 
 
 def test_the_run_book_has_every_fault() -> None:
-    """In the words that the operator reads on the screen."""
+    """The run book has the words that the operator reads on the screen."""
     book = (ROOT / "docs" / "operating.md").read_text()
     listed = [line for line in book.splitlines() if re.match(r"\| `[a-z_]+\.[a-z_]+` \| (unit|slot|line) ", line)]
     assert listed == [row(fault) for fault in catalogue()]
 
 
 def test_the_run_book_has_every_column_of_the_export() -> None:
-    """In the words of the command's help."""
+    """The run book has the words of the command's help."""
     book = (ROOT / "docs" / "operating.md").read_text()
     rows = book.partition("| column | what it is |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
     assert rows == [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
 
 
 def test_the_page_on_the_programmer_is_that_of_the_catalogue() -> None:
-    """`python -m tests.programmer.page` writes it anew."""
+    """`python -m tests.builders.page` writes it anew."""
     assert PAGE.read_text(encoding="utf-8") == page()
 
 
 def test_no_two_faults_share_a_code() -> None:
-    """Journal and screen count by it."""
+    """Journal and screen count faults by their codes."""
     codes = [fault.code for fault in catalogue()]
     assert len(codes) == len(set(codes))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from station.faults import LineFault
 from station.faults.line import PKI_FAULTS
-from tests.fault_catalogue import catalogue
+from tests.builders.fault_catalogue import catalogue
 
 TESTS = Path(__file__).parent
 FAULTS = (TESTS / "line" / "faults.toml", TESTS / "line" / "more_faults.toml")
@@ -20,7 +20,7 @@ def expected() -> set[str]:
 
 
 def test_every_fault_is_raised_by_a_test() -> None:
-    """By the fault files if the bench can bring it about, by the test that is named for it if not; by none twice."""
+    """A fault file raises each fault that the bench can bring about; a test named for it raises each other one."""
     elsewhere = tomllib.loads(ELSEWHERE.read_text())
     codes = {fault.code: fault.__name__ for fault in catalogue()}
     assert expected() | elsewhere.keys() == codes.keys()

@@ -40,7 +40,7 @@ def odd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_file_is_read_whole(tmp_path: Path) -> None:
-    """Also behind a link, and up to its greatest size."""
+    """A file behind a link and a file of the greatest size are read whole, too."""
     path, link = tmp_path / "file", tmp_path / "link"
     path.write_bytes(bytes(SIZE))
     link.symlink_to(path)
@@ -53,7 +53,7 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_a_link_is_not_followed_where_another_program_may_have_made_it(tmp_path: Path) -> None:
-    """It may lead to what only this station may read."""
+    """The link may lead to a file that only this station may read."""
     path, link = tmp_path / "file", tmp_path / "link"
     path.write_bytes(b"secret")
     link.symlink_to(path)
@@ -63,7 +63,7 @@ def test_a_link_is_not_followed_where_another_program_may_have_made_it(tmp_path:
 
 @pytest.mark.parametrize("read", [plain_files.read, plain_files.read_stream])
 def test_a_file_that_is_too_large_is_refused(read: Callable[[Path, int], bytes], tmp_path: Path) -> None:
-    """With what it may have, and before more than that is read."""
+    """The message has the limit, and no more bytes than that are read."""
     path = tmp_path / "file"
     path.touch()
     os.truncate(path, 1 << 40)
@@ -72,14 +72,14 @@ def test_a_file_that_is_too_large_is_refused(read: Callable[[Path, int], bytes],
 
 
 def test_what_is_no_file_is_refused_at_once(odd: Path) -> None:
-    """Nobody writes to the pipe."""
+    """Reading a pipe without a writer would wait for ever."""
     with pytest.raises(OSError, match="is not a regular file") as caught:
         plain_files.read(odd)
     assert caught.value.filename == str(odd)
 
 
 def test_a_command_may_be_given_a_pipe() -> None:
-    """As a shell's `<(…)` is."""
+    """A shell makes a pipe of `<(…)`."""
     readable, writable = os.pipe()
     try:
         os.write(writable, b"12345678\n")
@@ -90,7 +90,7 @@ def test_a_command_may_be_given_a_pipe() -> None:
 
 
 def test_a_device_does_not_fill_memory() -> None:
-    """It has no end."""
+    """A device such as /dev/zero has no end."""
     with pytest.raises(OSError, match="has more than 100 bytes"):
         plain_files.read_stream(Path("/dev/zero"), SIZE)
 
@@ -108,7 +108,7 @@ def test_a_certificate_of_the_line_that_is_no_file_is_told(odd: Path) -> None:
 
 
 def test_a_trust_store_with_what_is_no_file_is_told(odd: Path) -> None:
-    """By the name of the thing."""
+    """The message names the entry."""
     for name in ("paa", "cd-signers"):
         Path(name).mkdir()
     odd.rename(Path("paa") / odd)

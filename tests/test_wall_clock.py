@@ -34,7 +34,7 @@ def test_nobody_contradicts_it_by_a_day(ledger: timedelta | None, pki: timedelta
     ],
 )
 def test_who_contradicts_it_is_named_with_both_times(ledger: timedelta | None, pki: timedelta | None, by: str) -> None:
-    """The PKI first, since it is asked anew."""
+    """The PKI is named first, since it is asked anew."""
     with pytest.raises(ClockContradicted) as caught:
         clock(ledger, pki).check()
     told = caught.value
@@ -45,7 +45,7 @@ def test_who_contradicts_it_is_named_with_both_times(ledger: timedelta | None, p
 
 
 def test_a_persons_word_is_enough_where_there_is_no_pki() -> None:
-    """It is written down once, with the attempt that begins behind it."""
+    """The release is written down once, with the attempt that begins after it."""
     wrong = clock(ledger=400 * DAY)
     wrong.accept(pki_needed=False)
     wrong.check()
@@ -57,7 +57,7 @@ def test_a_persons_word_is_enough_where_there_is_no_pki() -> None:
 
 @pytest.mark.parametrize("pki", [None, 2 * DAY, -2 * DAY])
 def test_a_pki_that_does_not_bear_it_out_keeps_the_line_closed(pki: timedelta | None) -> None:
-    """Nothing is accepted then."""
+    """The release is refused as long as the PKI's time contradicts the clock."""
     wrong = clock(400 * DAY, pki)
     with pytest.raises(ClockContradicted, match="by the PKI"):
         wrong.accept(pki_needed=True)

@@ -12,7 +12,7 @@ from station.faults.slot import TTYLost
 from station.faults.unit import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent
 from station.link.frames import encode
 from station.link.messages import KeyState, KeyStorage
-from tests.adapters.wire import Wire, answer, wired
+from tests.builders.wire import Wire, answer, wired
 
 UID = bytes.fromhex("2a0031000851383834303536")
 HELLO = bytes.fromhex("010000") + UID + b"1.0.0"
@@ -40,7 +40,7 @@ async def asker(wire: Wire, deadlines: Deadlines) -> AsyncIterator[SerialBoard]:
 
 
 async def test_a_question_gets_its_answer(wire: Wire, asker: SerialBoard) -> None:
-    """HELLO tells who the board is."""
+    """A board answers HELLO with its identity."""
     wire.reply = lambda question: [answer(question, HELLO)]
     hello = await asker.hello()
     assert (hello.uid, hello.key_storage, hello.state, hello.version) == (
@@ -64,7 +64,7 @@ async def test_a_board_that_boots_late_is_asked_at_once(wire: Wire, asker: Seria
 
 @pytest.mark.parametrize("deadlines", [REPEATING])
 async def test_a_lost_question_is_repeated_with_its_number(wire: Wire, asker: SerialBoard) -> None:
-    """So the board can tell a repetition from a new question."""
+    """The repeated number lets the board tell a repetition from a new question."""
     wire.reply = lambda question: [answer(question, b"csr")] if len(wire.asked) == 2 else []
     assert await asker.make_csr() == b"csr"
     assert wire.asked[0] == wire.asked[1]
@@ -103,14 +103,14 @@ async def test_a_mute_board_is_silent_and_the_question_is_named(asker: SerialBoa
 
 
 async def test_a_refusal_names_question_and_status(wire: Wire, asker: SerialBoard) -> None:
-    """In words, for the process engineer."""
+    """The fault names question and status in words, for the process engineer."""
     wire.reply = lambda question: [encode(bytes([0xFF, question[1], 8]))]
     with pytest.raises(BoardRefused, match=r"PROVE.*8 no key"):
         await asker.prove(bytes(32))
 
 
 async def test_a_store_that_failed_is_a_refusal(wire: Wire, asker: SerialBoard) -> None:
-    """Its status stands in the answer's payload."""
+    """STORE answers with a status in its payload; any but OK is a refusal."""
     wire.reply = lambda question: [answer(question, b"\x07")]
     with pytest.raises(BoardRefused, match=r"STORE.*7 flash"):
         await asker.store(Credentials(b"dac", b"pai"))
@@ -124,7 +124,7 @@ async def test_nonsense_is_no_answer(wire: Wire, asker: SerialBoard) -> None:
 
 
 async def test_numbers_go_round_from_255_to_1(wire: Wire, asker: SerialBoard) -> None:
-    """0 is the board's own."""
+    """Number 0 is left out, since the board uses it for what it says unasked."""
     wire.reply = lambda question: [answer(question, b"csr")]
     for _ in range(256):
         await asker.make_csr()
@@ -132,13 +132,13 @@ async def test_numbers_go_round_from_255_to_1(wire: Wire, asker: SerialBoard) ->
 
 
 async def test_the_operational_firmware_says_who_it_is(wire: Wire, asker: SerialBoard) -> None:
-    """In one line, among others."""
+    """The firmware's identity is one line among others."""
     wire.say(b"\0boot\r\noperational VID=FFF1 PID=8004 DAC=0A SN=LT1\r\n")
     assert (await asker.operational_identity()).serial_number == "LT1"
 
 
 async def test_an_operational_firmware_without_factory_data_is_a_refusal(wire: Wire, asker: SerialBoard) -> None:
-    """It runs, and cannot say who it is."""
+    """A firmware that runs without factory data cannot name its unit."""
     wire.say(b"operational fault=1\r\n")
     with pytest.raises(BoardRefused, match="1 no factory data"):
         await asker.operational_identity()
@@ -146,13 +146,13 @@ async def test_an_operational_firmware_without_factory_data_is_a_refusal(wire: W
 
 @pytest.mark.parametrize("deadlines", [SHORT])
 async def test_an_operational_firmware_that_says_nothing_is_silent(asker: SerialBoard) -> None:
-    """A wrong or dead image must not pass."""
+    """A silent operational firmware is a fault, since the image may be wrong or dead."""
     with pytest.raises(OperationalSilent):
         await asker.operational_identity()
 
 
 async def test_a_board_that_leaves_is_lost_at_once(wire: Wire, asker: SerialBoard) -> None:
-    """Not after the deadline."""
+    """The fault of a pulled board does not wait for the deadline."""
 
     def leave(_question: bytes) -> list[bytes]:
         wire.hang_up()

@@ -52,12 +52,12 @@ def test_a_board_is_its_port_probe_and_tty(serial: Serial) -> None:
 
 
 def test_no_directory_means_no_boards(serial: Serial) -> None:
-    """It exists only while something is plugged in."""
+    """udev makes the directory of links only while something is plugged in."""
     assert links.boards_in(serial.directory) == {}
 
 
 def test_two_probes_with_one_serial_number_are_both_refused(serial: Serial) -> None:
-    """Neither can be told from the other, so neither is touched."""
+    """Neither probe can be told from the other, so the station touches neither."""
     serial.plug(1, "066CFF001")
     serial.plug(2, "066CFF001", model="STLINK-V3")
     assert [type(board.refused) for board in links.boards_in(serial.directory).values()] == [ProbeDuplicate] * 2
@@ -72,14 +72,14 @@ def test_a_port_without_a_probe_is_refused(serial: Serial) -> None:
 
 
 def test_an_exchanged_board_left_and_arrived(serial: Serial) -> None:
-    """Even if nobody looked in between."""
+    """An exchange is noticed even if nobody looked between the two boards."""
     before = {PATH: serial.arrived(1, "A")}
     after = {PATH: serial.arrived(1, "B")}
     assert list(links.changes(before, after)) == [BoardLeft(PATH), serial.arrived(1, "B")]
 
 
 def test_a_refused_board_that_stays_is_no_news(serial: Serial) -> None:
-    """However often somebody looks."""
+    """A board is reported as refused once, however often somebody looks."""
     serial.plug(1, "066CFF001")
     serial.plug(2, "066CFF001", model="STLINK-V3")
     assert list(links.changes(links.boards_in(serial.directory), links.boards_in(serial.directory))) == []
@@ -103,7 +103,7 @@ async def test_the_directory_may_come_and_go_with_its_last_link(serial: Serial) 
 
 
 async def test_a_whole_hub_plugged_in_at_once_arrives_whole(serial: Serial) -> None:
-    """However many links one look answers for."""
+    """Every board arrives, however many links one look answers for."""
     async with links.watching(serial.directory) as hotplug, asyncio.timeout(5):
         waiting = asyncio.ensure_future(hotplug.next())
         await asyncio.sleep(0)
@@ -115,7 +115,7 @@ async def test_a_whole_hub_plugged_in_at_once_arrives_whole(serial: Serial) -> N
 
 @pytest.mark.parametrize("beside", [True, False], ids=["beside another", "alone"])
 async def test_a_board_that_left_and_came_back_is_a_new_arrival(serial: Serial, *, beside: bool) -> None:
-    """However quick it was: nobody looked in between, and its links have the same names, targets and perhaps inodes."""
+    """A quick return is noticed although the links have the same names, targets and perhaps inodes."""
     serial.plug(1, "A")
     if beside:
         serial.plug(2, "B")
@@ -132,7 +132,7 @@ async def test_a_board_that_left_and_came_back_is_a_new_arrival(serial: Serial, 
 
 
 async def test_boards_that_come_back_while_nobody_reads_events_are_told_once(serial: Serial) -> None:
-    """A whole hub that was switched off and on, several times over."""
+    """A whole hub is switched off and on several times; each board is reported once."""
     for number in range(1, 17):
         serial.plug(number, f"{number:04}")
     async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
@@ -173,7 +173,7 @@ async def test_a_board_that_came_back_with_its_other_link_first_is_a_new_arrival
 
 
 async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: Path) -> None:
-    """Even if its link has stayed."""
+    """The kernel's new number tells of the arrival even if the link has stayed."""
     host = Host(tmp_path, kernel=True)
     host.plug(1, "066A")
     host.place(1)
@@ -186,7 +186,7 @@ async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: 
 
 
 async def test_no_board_arrives_beside_a_port_that_may_have_its_serial_number(tmp_path: Path) -> None:
-    """Without sysfs a port is given time to get its name; who arrives meanwhile waits, since it may be the one that took it."""
+    """Without sysfs, boards beside a nameless port wait until its links have settled, since it may have their serial number."""
     host = Host(tmp_path, kernel=False)
     async with links.watching(host.directory) as hotplug, asyncio.timeout(30):
         host.place(1)

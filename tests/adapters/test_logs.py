@@ -51,7 +51,7 @@ def read(descriptor: int) -> list[bytes]:
 
 
 def test_lines_arrive_in_their_order(tmp_path: Path) -> None:
-    """Whoever writes them."""
+    """Lines keep their order, whichever thread writes them."""
     reading, writing = os.pipe()
     sink = Sink("pipe", partial(os.dup, writing), loss)
     for number in range(500):
@@ -80,7 +80,7 @@ def test_a_full_queue_loses_the_newest_and_says_so_in_their_place() -> None:
 
 
 def test_a_place_that_takes_nothing_holds_up_neither_the_other_nor_the_end() -> None:
-    """Its lines are lost, the other's are not."""
+    """The stuck place loses its lines; the other place gets all of them."""
     (unread, full), (reading, writing) = os.pipe(), os.pipe()
     hanging, good = (Sink(str(pipe), partial(os.dup, pipe), loss) for pipe in (full, writing))
     found: list[bytes] = []
@@ -110,7 +110,7 @@ def test_no_line_is_torn_or_lost_where_a_disk_was_full(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_somebody_else_made_non_blocking_loses_nothing() -> None:
-    """A shell's other programs may share it."""
+    """Another program of the shell may share the pipe and set its mode."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     sink = Sink("pipe", partial(os.dup, writing), loss)
@@ -145,7 +145,7 @@ def written(log: logs.Log, write: Callable[[], None]) -> None:
 
 
 def test_a_line_has_its_canonical_form(tmp_path: Path) -> None:
-    """When, what and where first; then what was given, in its order."""
+    """Time, event and place come first, then the other values in their given order."""
     file = tmp_path / "log"
     with logs.configured("info", file, aloud=False):
         structlog.get_logger().warning("attempt.finished", verdict="void", step=None, slot="1", fault="probe.lost")
@@ -155,7 +155,7 @@ def test_a_line_has_its_canonical_form(tmp_path: Path) -> None:
 
 
 def test_text_from_outside_is_bounded_and_stays_one_line_of_ascii(tmp_path: Path) -> None:
-    """Whatever a board or a PKI says, in a value or in an exception."""
+    """Both hold for the text of a board or a PKI, in a value or in an exception."""
     file = tmp_path / "log"
     with logs.configured("info", file, aloud=False):
         structlog.get_logger().info(

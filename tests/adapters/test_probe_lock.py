@@ -18,7 +18,7 @@ PROBE = "066CFF"
 
 
 async def test_a_probe_that_is_held_is_busy(tmp_path: Path) -> None:
-    """Whoever asks waits for it, but not for ever."""
+    """A second taker waits for the lock until its deadline."""
     async with probe_lock.held(tmp_path, PROBE, within=1):
         with pytest.raises(ProbeBusy, match=PROBE):
             async with probe_lock.held(tmp_path, PROBE, within=0.05):
@@ -48,7 +48,7 @@ async def _hold_once(folder: Path) -> None:
 
 
 def test_a_slot_is_one_stations(tmp_path: Path) -> None:
-    """Over whichever name the port has: newer udev names it by its USB version too."""
+    """The lock holds over both names of a port: newer udev names the port by its USB version too."""
     with (
         probe_lock.claimed(tmp_path, ["pci-0000:00:14.0-usb-0:1.1", "pci-0000:00:14.0-usb-0:1.2"]),
         pytest.raises(SlotTaken, match=f"process {os.getpid()}"),
@@ -83,7 +83,7 @@ def test_a_slot_that_another_station_took_meanwhile_is_told(tmp_path: Path) -> N
 
 
 def test_locks_are_for_every_account(tmp_path: Path) -> None:
-    """Whatever the mask of the process that makes the first one; nobody can take another's away."""
+    """The mode of a lock does not depend on the umask, and nobody can remove another account's lock."""
     folder = tmp_path / "locks"
     before = os.umask(0o077)
     try:
@@ -95,7 +95,7 @@ def test_locks_are_for_every_account(tmp_path: Path) -> None:
 
 
 async def test_no_file_is_left(tmp_path: Path) -> None:
-    """And a lock that was waited for is a lock on a file that is still there."""
+    """A released lock leaves no file; a lock that was waited for is a lock on a file that still exists."""
     order: list[str] = []
 
     async def hold(name: str) -> None:

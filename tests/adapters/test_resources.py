@@ -15,8 +15,8 @@ from station.adapters.system import resources
 from station.adapters.system.transcripts import Transcripts
 from station.faults.line import ResourcesExhausted
 from station.faults.slot import TTYUnavailable
-from tests.adapters.scarcity import descriptors_left
-from tests.adapters.wire import wired
+from tests.builders.scarcity import descriptors_left
+from tests.builders.wire import wired
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ def descriptors() -> set[str]:
 
 @pytest.mark.parametrize("left", range(5))
 async def test_a_serial_port_says_so(left: int) -> None:
-    """pyserial opens two pipes beside the port, and closes what it has got."""
+    """pyserial opens two pipes beside the port; a failed opening closes all three."""
     with wired() as wire:
         before = descriptors()
         with descriptors_left(left), pytest.raises(ResourcesExhausted) as raised:
@@ -39,14 +39,14 @@ async def test_a_serial_port_says_so(left: int) -> None:
 
 
 async def test_another_trouble_with_a_port_stays_what_it_is() -> None:
-    """Only what has run out is the line's."""
+    """Only the lack of a resource is the line's fault."""
     with pytest.raises(TTYUnavailable):
         async with tty.opened("/dev/does-not-exist", 115200):
             pass
 
 
 def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
-    """Else every board would have left."""
+    """An empty list would mean that every board has left."""
     for folder in ("by-id", "by-path"):
         (tmp_path / folder).mkdir()
     with descriptors_left(0), pytest.raises(ResourcesExhausted, match=r"list .*, reason Too many open files"):
@@ -55,14 +55,14 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> N
 
 
 async def test_hotplug_says_so(tmp_path: Path) -> None:
-    """It needs a descriptor for its watches."""
+    """Hotplug needs a descriptor for its watches."""
     with descriptors_left(0), pytest.raises(ResourcesExhausted, match="watch the places of boards"):
         async with links.watching(tmp_path):
             pass
 
 
 async def test_the_lock_of_a_probe_says_so(tmp_path: Path) -> None:
-    """It is a file."""
+    """The lock of a probe needs a descriptor, since it is a file."""
     with descriptors_left(0), pytest.raises(ResourcesExhausted, match=r"066CFF\.lock"):
         async with probe_lock.held(tmp_path, "066CFF", 1.0):
             pass
@@ -70,7 +70,7 @@ async def test_the_lock_of_a_probe_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", [0, 3])
 async def test_a_partners_script_says_so(tmp_path: Path, left: int) -> None:
-    """It needs a pipe of its own, and a process."""
+    """A partner's script needs a pipe of its own and a process."""
     path = tmp_path / "script.py"
     path.write_text("")
     records = list[str]()
@@ -81,7 +81,7 @@ async def test_a_partners_script_says_so(tmp_path: Path, left: int) -> None:
 
 @pytest.mark.parametrize("left", [0, 15, 18])
 async def test_the_check_takes_what_an_attempt_would(left: int) -> None:
-    """Descriptors for its files and pipes, and a process."""
+    """The check opens as many files and pipes as an attempt, and starts a process."""
     with descriptors_left(left):
         if left < resources.DESCRIPTORS_AN_ATTEMPT:
             with pytest.raises(ResourcesExhausted, match="open files, reason Too many open files"):
@@ -91,7 +91,7 @@ async def test_the_check_takes_what_an_attempt_would(left: int) -> None:
 
 
 async def test_a_station_with_plenty_passes_the_check() -> None:
-    """And keeps nothing that it has taken."""
+    """The check keeps none of the resources that it has taken."""
     before = descriptors()
     await resources.check(64)
     assert descriptors() == before
@@ -126,7 +126,7 @@ def test_a_process_that_cannot_be_made_is_said_as_that() -> None:
 
 
 def test_lost_transcripts_are_counted_and_told_once(tmp_path: Path) -> None:
-    """Until one gets through again."""
+    """The log tells of lost transcripts once, until a transcript is written again."""
     folder = tmp_path / "transcripts"
     folder.touch()
     transcripts = Transcripts(folder)

@@ -82,7 +82,7 @@ def test_the_kernel_names_a_probe_that_udev_has_not_named(kernel: Host) -> None:
 
 
 def test_a_probe_without_serial_number_and_name_refuses_those_beside_it(kernel: Host) -> None:
-    """It is ST's, and nothing tells it from its neighbour."""
+    """The probe is ST's, and nothing tells it from its neighbour."""
     kernel.plug(1, None)
     kernel.place(1)
     kernel.plug(2, SERIAL_NUMBER)
@@ -104,7 +104,7 @@ def test_the_products_name_is_no_serial_number(host: Host) -> None:
 
 @pytest.mark.parametrize("model", ["STM32_STLink", "STLINK-V3", "ST-LINK_V2.1", "STM32_STLink_V3"])
 def test_the_serial_number_stands_behind_every_products_name(tmp_path: Path, model: str) -> None:
-    """However many words the name has."""
+    """A serial number is found however many words the product's name has."""
     host = Host(tmp_path, kernel=False)
     host.place(1)
     host.name(1, named(SERIAL_NUMBER, model))
@@ -112,7 +112,7 @@ def test_the_serial_number_stands_behind_every_products_name(tmp_path: Path, mod
 
 
 def test_a_serial_adapter_beside_a_probe_is_refused_alone(host: Host) -> None:
-    """It is plainly another maker's: by its vendor, by its driver, or by its link in by-id."""
+    """The adapter's vendor, its driver, or its link in by-id shows another maker."""
     host.plug(1, SERIAL_NUMBER)
     host.place(1)
     host.name(1, named(SERIAL_NUMBER))

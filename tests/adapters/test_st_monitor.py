@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from station.adapters.board import st_monitor
+from station.adapters.board import st_monitor, tty
 from station.faults import UnitFault
 from station.faults.slot import TTYLost
 from station.faults.unit import (
@@ -15,16 +15,16 @@ from station.faults.unit import (
     MonitorSilent,
     MonitorStorageFailed,
 )
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 
 async def finished(*said: bytes, before: bytes = b"", within: float = 5) -> None:
     with wired() as wire:
-        async with st_monitor.connected(wire.path, 115200, within) as monitor:
+        async with tty.opened(wire.path, 115200) as port:
             wire.say(before)
-            while before and not monitor._port._receiver.received:
+            while before and not port.waiting:
                 await asyncio.sleep(0)
-            waiting = asyncio.ensure_future(monitor.deliver())
+            waiting = asyncio.ensure_future(st_monitor.Monitor(port, within).deliver())
             await asyncio.sleep(0)
             for piece in said:
                 wire.say(piece)
@@ -32,7 +32,7 @@ async def finished(*said: bytes, before: bytes = b"", within: float = 5) -> None
 
 
 async def test_zero_is_done() -> None:
-    """Behind whatever the stack has logged."""
+    """The code 000 is found behind the log lines of the stack."""
     await finished(b"[BLE] ready\r\n", b"finish:", b"000\0\x01\x02\x03\x04\x05")
 
 
@@ -47,25 +47,25 @@ async def test_zero_is_done() -> None:
     ],
 )
 async def test_each_code_is_a_named_fault(code: int, fault: type[UnitFault]) -> None:
-    """So that journal and screen count it."""
+    """Journal and screen count each code of ST's firmware by a fault of its own."""
     with pytest.raises(fault):
         await finished(f"finish:{code:03d}\0".encode())
 
 
 async def test_what_an_earlier_firmware_said_does_not_count() -> None:
-    """It may have finished well, minutes ago."""
+    """An earlier firmware may have finished well minutes ago."""
     with pytest.raises(MonitorDataMissing):
         await finished(b"finish:001\0", before=b"finish:000\0\xff\xff\xff\xff\xff")
 
 
 async def test_a_silent_firmware_is_a_fault() -> None:
-    """ST's script waits for ever."""
+    """The station stops waiting at its deadline; ST's script waits for ever."""
     with pytest.raises(MonitorSilent):
         await finished(b"finish:00", within=0.1)
 
 
 async def test_a_lost_port_is_the_slots_fault() -> None:
-    """And is not taken for silence."""
+    """A lost port is not taken for a silent board."""
     with wired() as wire:
         async with st_monitor.connected(wire.path, 115200, 5) as monitor:
             waiting = asyncio.ensure_future(monitor.deliver())

@@ -7,11 +7,11 @@ import pytest
 
 from station.adapters.board import tty
 from station.faults.slot import TTYLost, TTYUnavailable
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 
 async def test_bytes_go_both_ways() -> None:
-    """What one end says the other hears."""
+    """Each end receives the bytes that the other end sends."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
             wire.say(b"boot\r\n")
@@ -23,7 +23,7 @@ async def test_the_tail_is_delivered_before_the_loss() -> None:
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
             wire.say(b"last words")
-            while not port._receiver.received:  # a pty forgets what nobody has read when it hangs up
+            while not port.waiting:  # a pty forgets what nobody has read when it hangs up
                 await asyncio.sleep(0)
             wire.hang_up()
             received = b""
@@ -45,7 +45,7 @@ async def test_a_lost_port_takes_nothing_more() -> None:
 
 
 async def test_a_port_that_is_not_there_is_named() -> None:
-    """With the reason in the system's words."""
+    """The fault gives the reason in the system's words."""
     with pytest.raises(TTYUnavailable, match="/dev/does-not-exist"):
         async with tty.opened("/dev/does-not-exist", 115200):
             pass
@@ -63,17 +63,19 @@ async def test_a_port_is_ours_alone() -> None:
 
 
 async def test_a_chattering_board_does_not_fill_memory() -> None:
-    """Only the latest bytes are kept while nobody asks."""
+    """While nobody receives, the port keeps the latest 64 KiB and no more."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(10):
-            await wire.pour(b"x" * 100_000 + b"end")
-            while not port._receiver.received.endswith(b"end"):
-                await asyncio.sleep(0)
-            assert len(await port.receive()) == tty.BUFFERED
+            await wire.pour(b"x" * 300_000 + b"end")  # far more than the kernel holds on the way
+            assert port.waiting == tty.BUFFERED
+            received = b""
+            while not received.endswith(b"end"):
+                received += await port.receive()
+            assert len(received) < 300_000
 
 
 async def test_no_descriptor_is_left_behind() -> None:
-    """However often a port is opened, lost and closed."""
+    """A port that is opened and lost twenty times leaves no descriptor open."""
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         with wired() as wire:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from station.adapters.board import tty
 from station.faults.slot import TTYLost, TTYUnavailable
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 IO_ERROR = (5, "Input/output error")
 
@@ -82,7 +82,7 @@ async def test_a_port_whose_set_up_fails_is_closed(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_port_that_another_program_holds_at_first_is_waited_for() -> None:
-    """As ModemManager does for seconds with every new modem-like port; each further try is logged."""
+    """ModemManager holds every new modem-like port for seconds; each further try is logged."""
     with wired() as wire, held(wire.path) as let_go, capture_logs() as logs:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             group.create_task(once_logged(logs, "retry.scheduled", let_go))

@@ -20,12 +20,12 @@ PARTS = {
 
 @pytest.mark.parametrize("profile", TOTALS)
 def test_the_bound_is_what_the_study_says(profile: str) -> None:
-    """To the millisecond, for each host and probe."""
+    """The bound of each host and probe equals the study's to the millisecond."""
     assert bound.of(PROFILES[profile], PLAN) == pytest.approx(TOTALS[profile], abs=0.001)
 
 
 def test_a_board_takes_at_least_seventeen_and_a_half_seconds() -> None:
-    """On a fast host with an ST-LINK V2-1, and the images of the demonstration."""
+    """The bound is that of a fast host with an ST-LINK V2-1 and the demonstration's images."""
     assert f"{bound.of(PROFILES[DEFAULT], PLAN):.2f}" == "17.65"
 
 
@@ -37,18 +37,18 @@ def test_each_step_has_its_part_of_the_plan(names: tuple[str, ...]) -> None:
 
 
 def test_every_step_belongs_to_the_plan() -> None:
-    """None is counted twice and none left out."""
+    """The plan counts every step once."""
     assert list(bound.by_step(PROFILES[DEFAULT], PLAN)) == [name for names in PARTS for name in names]
 
 
 def test_verification_in_full_reads_the_application_back() -> None:
-    """Instead of comparing its check sum: at 125 kB a second."""
+    """Reading back goes at 125 kB a second; fast verification compares a check sum instead."""
     longer = bound.of(PROFILES[DEFAULT], PLAN, verified_in_full=True) - bound.of(PROFILES[DEFAULT], PLAN)
     assert longer == pytest.approx(479_006 / 125_000 - 0.15)
 
 
 def test_the_next_cuts_come_dearest_first() -> None:
-    """And each saves something, but never the whole cycle."""
+    """Each cut saves some time and never the whole cycle."""
     saved = [cut.seconds for cut in bound.next_cuts(PROFILES[DEFAULT], PLAN)]
     assert saved == sorted(saved, reverse=True)
     assert saved[-1] > 0

@@ -8,12 +8,12 @@ from benchmarks.figures import Goal, Row, Sample, Verdict
 
 
 def test_the_median_is_not_moved_by_one_bad_run() -> None:
-    """Which a mean would be."""
+    """One bad run would move a mean."""
     assert Sample((17.8, 17.9, 40.0, 17.8, 17.9)).median == 17.9
 
 
 def test_the_interval_of_one_value_is_that_value() -> None:
-    """There is nothing to resample."""
+    """A single value leaves nothing to resample."""
     assert Sample((17.8,)).interval == (17.8, 17.8)
 
 
@@ -25,14 +25,14 @@ def test_a_sample_has_a_value() -> None:
 
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=9))
 def test_the_interval_holds_the_median_and_lies_within_the_values(values: list[float]) -> None:
-    """It is made of medians of the values."""
+    """The interval is made of medians of resampled values."""
     sample = Sample(tuple(values))
     low, high = sample.interval
     assert min(values) <= low <= sample.median <= high <= max(values)
 
 
 def test_one_file_has_one_report() -> None:
-    """The resampling is seeded."""
+    """The resampling is seeded, so that a file gives the same report each time."""
     values = (1.0, 2.0, 4.0, 8.0, 16.0)
     assert Sample(values).interval == Sample(values).interval
 
@@ -47,16 +47,16 @@ def test_one_file_has_one_report() -> None:
     ],
 )
 def test_a_goal_is_met_at_its_limit(goal: Goal, value: float, *, met: bool) -> None:
-    """At most for what costs, at least for what is done."""
+    """A cost may be at most its goal, and a throughput must be at least its goal."""
     assert goal.met_by(value) is met
 
 
 def test_a_figure_without_a_goal_has_no_verdict() -> None:
-    """It is told, not judged."""
+    """The report shows a figure without a goal and does not judge it."""
     assert Row("one", "memory", "MB", Sample((70,))).verdict is Verdict.NONE
 
 
 def test_the_verdict_is_the_medians() -> None:
-    """One run above the goal does not miss it."""
+    """One run above the goal does not miss the goal."""
     assert Row("one", "wall", "s", Sample((18.0, 18.1, 19.0)), goal=Goal(18.5)).verdict is Verdict.MET
     assert Row("one", "wall", "s", Sample((18.0, 18.6, 19.0)), goal=Goal(18.5)).verdict is Verdict.MISSED

@@ -31,21 +31,21 @@ def printed(shown: Report) -> str:
 
 
 def test_only_what_has_a_goal_can_be_missed() -> None:
-    """Which is what the exit status says."""
+    """The exit status tells of missed goals, and of nothing else."""
     assert report(MET, TOLD).missed == []
     assert report(MET, MISSED, TOLD).held == [MET, MISSED]
     assert report(MET, MISSED, TOLD).missed == [MISSED]
 
 
 def test_the_table_has_bound_goal_and_result_of_each_figure() -> None:
-    """And which way the goal goes."""
+    """The table also says whether the goal is a least or a most."""
     lines = [" ".join(line.split()) for line in printed(report(MET, MISSED)).splitlines()]
     assert "one wall 17.65 ≤ 18.53 17.9 s 17.8 … 18 3 met" in lines
     assert "ledger commits ≥ 300 250 1/s 1 missed" in lines
 
 
 def test_the_table_tells_what_each_step_adds() -> None:
-    """To its bound, and in all."""
+    """The table has each step's time above its bound, and the sum."""
     lines = [" ".join(line.split()) for line in printed(report(MET)).splitlines()]
     assert "recognise 0.850 0.900 +0.050" in lines
     assert "all steps 0.850 0.900 +0.050" in lines
@@ -58,7 +58,7 @@ def test_the_report_says_on_what_machine_and_how_busy_it_was() -> None:
 
 
 def test_the_file_has_every_value_and_the_verdict() -> None:
-    """So that a later run can be held against it."""
+    """A later run can be compared with the file."""
     found = json.loads(json.dumps(report(MET, MISSED, TOLD).as_json()))
     assert found["rows"][0] == {
         "part": "one",
@@ -79,5 +79,5 @@ def test_the_file_has_every_value_and_the_verdict() -> None:
 
 @pytest.mark.parametrize(("value", "text"), [(17.6491, "17.649"), (3.0, "3"), (1234.5, "1,234"), (0.0004, "0")])
 def test_numbers_pretend_no_precision(value: float, text: str) -> None:
-    """Three decimals below a hundred, none above."""
+    """Numbers below a hundred have three decimals, greater ones none."""
     assert number(value) == text

@@ -68,7 +68,7 @@ def named(rows: list[Row], what: str) -> Row:
 
 
 def test_the_wall_is_held_against_the_bound_of_the_images_used(tmp_path: Path) -> None:
-    """At most five per cent above it."""
+    """The wall time may exceed the bound by five per cent."""
     run = recording(tmp_path, 1, 17.9)
     row = named(line_rows([run], [run], None), "wall")
     assert row.sample.median == pytest.approx(17.9)
@@ -94,7 +94,7 @@ def test_invocations_are_those_that_the_bench_saw(tmp_path: Path) -> None:
 
 
 def test_a_crowd_is_compared_with_the_one_board_of_its_own_round(tmp_path: Path) -> None:
-    """Both have met the same machine; a round without the one board compares nothing."""
+    """Crowd and single board have met the same machine; a round without the single board compares nothing."""
     ones = [recording(tmp_path / f"one-{seed}", 1, wall, seed=seed) for seed, wall in ((1, 18.0), (2, 20.0))]
     crowd = [
         recording(tmp_path / f"eight-{seed}", 8, wall, seed=seed) for seed, wall in ((1, 18.9), (2, 21.0), (3, 30.0))
@@ -104,7 +104,7 @@ def test_a_crowd_is_compared_with_the_one_board_of_its_own_round(tmp_path: Path)
 
 
 def test_cpu_is_the_daemons_own_and_its_programmers_stand_beside_it(tmp_path: Path) -> None:
-    """What STM32CubeProgrammer costs is not the station's, and is not hidden."""
+    """STM32CubeProgrammer's CPU time is not the station's, and is shown beside it."""
     rows = line_rows([recording(tmp_path, 8, 18.0)], [], None)
     assert named(rows, "station CPU a board").sample.median == pytest.approx(10)
     programmers = next(row for row in rows if "programmers" in row.what)
@@ -118,7 +118,7 @@ def test_what_the_bench_costs_stands_beside_the_station(tmp_path: Path) -> None:
 
 
 def test_the_start_of_the_programmer_is_counted_from_plugging_in(tmp_path: Path) -> None:
-    """By the bench's clock for both."""
+    """Both moments are taken from the bench's clock."""
     row = named(line_rows([recording(tmp_path, 1, 18.0)], [], None), "plug-in to programmer start, median")
     assert row.sample.median == pytest.approx(20, abs=0.01)
 
@@ -131,31 +131,31 @@ def test_a_run_in_which_a_board_did_not_pass_says_nothing(tmp_path: Path) -> Non
 
 
 def test_a_run_lasts_from_the_first_board_to_the_last_verdict(tmp_path: Path) -> None:
-    """Which is the time for which CPU is counted."""
+    """CPU time is counted for the same span."""
     write_run(tmp_path, 2, 18.25)
     assert moments(tmp_path) == pytest.approx((BEGAN, BEGAN + 18.25))
 
 
 def test_cpu_is_counted_between_two_looks() -> None:
-    """The last before the run and the first after it."""
+    """The two looks are the last before the run and the first after it."""
     watch = Watch(seen=[(0.0, 1.0, 0.0), (1.0, 1.1, 0.0), (2.0, 1.5, 0.2), (3.0, 1.6, 0.4), (4.0, 9.0, 9.0)])
     assert watch.cpu_between(1.5, 2.5) == pytest.approx((0.5, 0.4))
 
 
 def test_cpu_of_a_time_that_nobody_watched_is_not_made_up() -> None:
-    """The run is of no use then."""
+    """A run whose CPU time nobody watched is unusable."""
     with pytest.raises(ValueError, match="not watched"):
         Watch(seen=[(1.0, 1.0, 0.0), (2.0, 2.0, 0.0)]).cpu_between(0.5, 1.5)
 
 
 def test_the_attestation_check_is_held_against_its_goal() -> None:
-    """Five milliseconds of CPU a board."""
+    """The goal is five milliseconds of CPU a board."""
     assert attestation_row([0.0006, 0.0005]).verdict is Verdict.MET
     assert attestation_row([0.006]).verdict is Verdict.MISSED
 
 
 def test_a_ledger_of_many_units_is_compared_with_the_empty_one_of_its_own_round() -> None:
-    """An attempt by the ratio, a command by what it takes longer than its start-up."""
+    """An attempt is compared by ratio, a command by its time above the start-up."""
     empty = Scale(0, 200_000, [0.02, 0.04], [0.03, 0.06], opening=[], listing=[], showing=[0.5, 0.7])
     large = Scale(200_000, 10**9, [0.022, 0.044], [0.06, 0.12], opening=[0.2], listing=[0.9, 0.8], showing=[0.6, 0.8])
     rows = scale_rows([empty, large])
@@ -167,7 +167,7 @@ def test_a_ledger_of_many_units_is_compared_with_the_empty_one_of_its_own_round(
 
 
 def test_a_ledger_of_any_size_is_filled_once_and_measured_beside_an_empty_one(tmp_path: Path) -> None:
-    """What the benchmark adds to it stays in it."""
+    """The events that the benchmark adds stay in the filled ledger."""
     empty, large = scales(tmp_path, tmp_path / "cache", [1000], rounds=1)
     assert (empty.units, large.units) == (0, 1000)
     assert len(large.cpu) == len(large.wall) == len(large.opening) == len(large.listing) == len(large.showing) == 1

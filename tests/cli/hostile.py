@@ -20,8 +20,8 @@ from station.domain.attempt import Failed, Phase, UnitIdentified
 from station.faults import Fault
 from station.line.loop_lag import LoopLagStatus
 from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
-from tests.fault_catalogue import catalogue
-from tests.ledger.bench import Secrets, begun, recognised, target
+from tests.builders.bench import Secrets, begun, recognised, target
+from tests.builders.fault_catalogue import catalogue
 
 # What rich and terminals obey: markup, names of pictures, escape sequences, C0, DEL and C1, line ends of every kind, what turns
 # the direction of writing, half a character.

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from station.matter.certificates.rules import Rule
-from tests.cli.commands import answer, station
-from tests.matter.forge import DAC, PAA, PAI
-from tests.matter.forge_declaration import SIGNER, Declaration
+from tests.builders.commands import answer, station
+from tests.builders.forge import DAC, PAA, PAI
+from tests.builders.forge_declaration import SIGNER, Declaration
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "attestation"
 VECTORS = FOLDER / "commissioner_vectors.json"
@@ -46,13 +46,13 @@ def test_every_vector_gets_the_strict_verdict() -> None:
 
 
 def test_a_production_line_refuses_every_vector() -> None:
-    """It is the default: who allows test keys says so."""
+    """Test keys are refused by default and allowed by an option."""
     assert [verdict["accept"] for verdict in judged("--production").values()] == [False] * 80
     assert judged() == judged("--production")
 
 
 def test_vectors_for_people() -> None:
-    """One line each, and what they add up to."""
+    """The output for people has one line a vector and a sum."""
     result = station("attestation", "check", "--vectors", VECTORS, *UPSTREAM, "--allow-test-keys")
     lines = result.stdout.splitlines()
     assert len(lines) == 81
@@ -92,7 +92,7 @@ def question(unit: Path, **changed: str | Path) -> list[str | Path]:
 
 
 def test_a_good_unit_is_accepted(unit: Path) -> None:
-    """In one line, or as JSON with the four members."""
+    """The verdict is one line, or JSON with four members."""
     assert station(*question(unit)).stdout == "accepted: a commissioner accepts this attestation\n"
     assert answer(*question(unit)) == {
         "accept": True,
@@ -103,14 +103,14 @@ def test_a_good_unit_is_accepted(unit: Path) -> None:
 
 
 def test_a_refused_unit_is_told_with_fault_rule_and_reason(unit: Path) -> None:
-    """As JSON and in words."""
+    """Both the JSON and the text have fault, rule and reason."""
     said = answer(*question(unit, pid="0x8005"))
     assert (said["accept"], said["fault"], said["rule"]) == (False, "cd.invalid", "D8")
     assert station(*question(unit, pid="0x8005")).stdout == f"refused: cd.invalid: {said['text']}\n"
 
 
 def test_pem_is_told_by_its_content(unit: Path) -> None:
-    """DAC, PAI, declaration and PAA alike."""
+    """DAC, PAI, declaration and PAA may each be PEM or DER under any name."""
     for name, label in (("dac", "CERTIFICATE"), ("pai", "CERTIFICATE"), ("cd", "CMS"), ("paa/root.der", "CERTIFICATE")):
         body = base64.encodebytes((unit / name).read_bytes()).decode()
         (unit / name).write_text(f"-----BEGIN {label}-----\n{body}-----END {label}-----\n")
@@ -118,13 +118,13 @@ def test_pem_is_told_by_its_content(unit: Path) -> None:
 
 
 def test_the_moment_matters(unit: Path) -> None:
-    """A DAC that begins tomorrow is refused today."""
+    """A DAC that becomes valid tomorrow is refused today."""
     assert answer(*question(unit, at="2024-12-31T23:59:59Z"))["rule"] == "K6"
     assert station(*question(unit, at="2025-01-01T00:00:00+00:00")).exit_code == 0
 
 
 def test_a_revoked_dac_is_refused(unit: Path) -> None:
-    """By a set as the CHIP SDK's tools write it."""
+    """The revocation set is in the form that the CHIP SDK's tools write."""
     entry = {
         "type": "revocation_set",
         "issuer_subject_key_id": (b"\x02" * 20).hex().upper(),
@@ -136,7 +136,7 @@ def test_a_revoked_dac_is_refused(unit: Path) -> None:
 
 
 def test_a_file_of_the_store_that_cannot_be_read_is_named_and_left_out(unit: Path) -> None:
-    """The others still count."""
+    """The other files of the store still count."""
     (unit / "paa" / "broken.pem").write_text("nonsense")
     result = station(*question(unit))
     assert result.exit_code == 0
@@ -162,7 +162,7 @@ def spoiled_by(unit: Path, name: str, content: str) -> Path:
 def test_a_file_that_cannot_be_used_is_exit_code_2(
     unit: Path, changed: str, name: str, content: str | None, words: str
 ) -> None:
-    """With the file, the place and what to do."""
+    """The message has the file, the place and the remedy."""
     (unit / "empty").mkdir()
     if content is not None:
         spoiled_by(unit, name, content)
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_used_is_exit_code_2(
     ],
 )
 def test_bad_vectors_are_exit_code_2(tmp_path: Path, content: str, words: str) -> None:
-    """With the vector's name."""
+    """The message names the bad vector."""
     path = spoiled_by(tmp_path, "vectors.json", content)
     result = station("attestation", "check", "--vectors", path, *UPSTREAM)
     assert result.exit_code == 2
@@ -194,7 +194,7 @@ def test_bad_vectors_are_exit_code_2(tmp_path: Path, content: str, words: str) -
 
 @pytest.mark.parametrize("changed", ["dac", "pai", "cd", "vid", "pid"])
 def test_what_is_missing_is_wrong_usage(unit: Path, changed: str) -> None:
-    """Nothing is assumed."""
+    """The command assumes no default for a missing option."""
     assert station(*question(unit, **{changed: ""})).exit_code == 2
 
 
@@ -202,5 +202,5 @@ def test_what_is_missing_is_wrong_usage(unit: Path, changed: str) -> None:
     "changed", [{"vid": "FFF1h"}, {"vid": "0x10000"}, {"at": "yesterday"}, {"vectors": str(VECTORS)}]
 )
 def test_a_question_that_makes_no_sense_is_wrong_usage(unit: Path, changed: dict[str, str]) -> None:
-    """A number that is none, a vendor beyond 16 bits, a unit together with vectors."""
+    """A malformed number, a vendor id beyond 16 bits, or a unit beside vectors is refused."""
     assert station(*question(unit, **changed)).exit_code == 2

@@ -8,10 +8,10 @@ from typer.testing import Result
 
 from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import FactoryData, Tag
-from tests.cli.commands import station
-from tests.matter.forge import PAA
-from tests.matter.forge_declaration import SIGNER
-from tests.matter.forge_unit import RECORDS, flash, unit
+from tests.builders.commands import station
+from tests.builders.forge import PAA
+from tests.builders.forge_declaration import SIGNER
+from tests.builders.forge_unit import RECORDS, flash, unit
 
 CHECKS = [
     "records",
@@ -42,7 +42,7 @@ def inspect(folder: Path, *options: str | Path, data: FactoryData | None = None)
 
 
 def test_the_page_of_a_good_board(folder: Path) -> None:
-    """Who it is, its certificates, every check, and the verdict as its last line."""
+    """The page has the board's identity, its certificates, every check, and the verdict as its last line."""
     result = inspect(folder)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -63,7 +63,7 @@ def test_the_page_of_a_good_board(folder: Path) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_the_page_shows_no_secret(folder: Path, options: tuple[str, ...]) -> None:
-    """It may lie on a desk."""
+    """The page may lie on a desk, so it has neither passcode nor key."""
     said = inspect(folder, *options).stdout
     secrets = [RECORDS[tag] for tag in flat_tlv.SECRET if tag in RECORDS]
     assert len(secrets) == 5
@@ -104,7 +104,7 @@ def test_one_changed_byte_in_the_image_is_exit_code_1(folder: Path, name: str) -
 
 
 def test_what_is_wrong_is_told_with_its_rule(folder: Path) -> None:
-    """And what cannot be judged is open, not good."""
+    """A check that cannot be made is shown as open, never as good."""
     result = inspect(folder, data=unit(PAI_CERTIFICATE=b"\x30\x00"))
     assert "  REFUSED  DAC, PAI and PAA           PAI: " in result.stdout
     assert "  open     certification declaration  " in result.stdout
@@ -116,14 +116,14 @@ def test_what_is_wrong_is_told_with_its_rule(folder: Path) -> None:
 
 @pytest.mark.parametrize("tag", Tag, ids=lambda tag: tag.name)
 def test_a_board_that_lacks_a_record_gets_its_page(folder: Path, tag: Tag) -> None:
-    """Whatever is missing, the rest is shown."""
+    """The page shows every record that the board has."""
     result = inspect(folder, data=unit(**{tag.name: None}))
     assert result.stdout.splitlines()[0] == "Unit"
     assert result.stdout.splitlines()[-1].startswith(("accepted: ", "refused: "))
 
 
 def test_a_root_that_is_not_trusted_is_told(folder: Path) -> None:
-    """The PAA is never one that came with the board."""
+    """A PAA that came with the board is never trusted."""
     (folder / "paa" / "root.der").write_bytes(
         (Path(__file__).parents[1] / "vectors/attestation/paa/Chip-Test-PAA-NoVID-Cert.der").read_bytes()
     )
@@ -143,7 +143,7 @@ def test_a_root_that_is_not_trusted_is_told(folder: Path) -> None:
     ],
 )
 def test_the_board_is_held_against_what_was_asked(folder: Path, options: tuple[str, ...], subject: str) -> None:
-    """Product, declaration, place of the key, and whether test keys will do."""
+    """The options give the product, the declaration, the key's place, and whether test keys are allowed."""
     result = inspect(folder, *options)
     assert result.exit_code == 1
     assert any(line.startswith(f"  REFUSED  {subject}") for line in result.stdout.splitlines())
@@ -151,7 +151,7 @@ def test_the_board_is_held_against_what_was_asked(folder: Path, options: tuple[s
 
 @pytest.mark.parametrize(("digits", "exit_code"), [("20202021", 0), ("20202022", 1)])
 def test_a_label_is_held_against_a_board_without_passcode(folder: Path, digits: str, exit_code: int) -> None:
-    """By recomputing the verifier with the salt and iterations in flash."""
+    """The check recomputes the verifier with the salt and the iterations in flash."""
     (folder / "passcode").write_text(digits)
     result = inspect(folder, "--passcode-file", folder / "passcode", data=unit(SPAKE2_SETUP_PASSCODE=None))
     assert result.exit_code == exit_code
@@ -168,7 +168,7 @@ def test_an_erased_board_is_refused_with_the_place(folder: Path) -> None:
 
 
 def test_an_image_that_is_not_there_is_exit_code_2(folder: Path) -> None:
-    """With its name."""
+    """The message names the missing image."""
     (folder / "qspi.bin").unlink()
     result = inspect(folder)
     assert result.exit_code == 2

@@ -21,6 +21,10 @@ from station.cli.demo.report import Expected, Report, report_table, watch
 from station.cli.judge import verdicts
 from station.cli.line.status import slot_table
 from station.faults import LONGEST_EVIDENCE
+from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
+from tests.builders.forge_declaration import SIGNER, Declaration
+from tests.builders.forge_declaration import text as declared
+from tests.builders.forge_unit import flash, unit
 from tests.cli.hostile import (
     HOSTILE,
     LONG,
@@ -34,10 +38,6 @@ from tests.cli.hostile import (
     fill,
     status,
 )
-from tests.matter.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
-from tests.matter.forge_declaration import SIGNER, Declaration
-from tests.matter.forge_declaration import text as declared
-from tests.matter.forge_unit import flash, unit
 
 CLI = Path(__file__).parents[2] / "station" / "cli"
 
@@ -229,7 +229,7 @@ def registered(group: TyperGroup, before: str = "") -> Iterator[str]:
 
 
 def test_every_command_has_a_place_here() -> None:
-    """A new one has to meet the same text."""
+    """A new command fails this test until it is fed the hostile text."""
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     assert set(registered(root)) == set(PLACES)
@@ -237,7 +237,7 @@ def test_every_command_has_a_place_here() -> None:
 
 @pytest.mark.parametrize("command", PLACES)
 def test_no_command_obeys_what_it_shows(desk: Desk, command: str) -> None:
-    """For people and as JSON; the text is there to be seen."""
+    """The text is visible, for people and in JSON, and has no effect on the terminal."""
     output = PLACES[command](desk)
     assert "Traceback" not in output
     check_harmless(output)
@@ -246,7 +246,7 @@ def test_no_command_obeys_what_it_shows(desk: Desk, command: str) -> None:
 
 @pytest.mark.parametrize("option", ["--config", "--ledger"])
 def test_a_file_with_such_a_name_is_complained_of(desk: Desk, option: str) -> None:
-    """On standard error, as a whole."""
+    """The complaint on standard error has the whole file name."""
     output = desk.station("units", "list", option, TEXT)
     check_harmless(output)
     assert SEEN in output
@@ -254,14 +254,14 @@ def test_a_file_with_such_a_name_is_complained_of(desk: Desk, option: str) -> No
 
 @pytest.mark.parametrize("arguments", [(TEXT,), (f"--{TEXT}",), ("status", TEXT), ("units", "list", "--last", TEXT)])
 def test_wrong_usage_is_told_without_obeying_it(desk: Desk, arguments: tuple[str, ...]) -> None:
-    """By the command line's own parser, too."""
+    """The hostile text passes through the command line's own parser, too."""
     output = desk.station(*arguments)
     assert "Error" in output
     check_harmless(output)
 
 
 def test_the_slots_show_every_fault_with_the_text_in_it() -> None:
-    """And end for none of them."""
+    """The table of slots is printed whichever fault carries the text."""
     output = io.StringIO()
     Screen(file=output, width=4000, color_system=None).print(slot_table(status(TEXT)))
     check_harmless(output.getvalue())
@@ -278,7 +278,7 @@ def test_a_serial_number_in_brackets_does_not_end_the_status(desk: Desk) -> None
 
 @pytest.mark.parametrize("fault", faults(LONG), ids=lambda fault: fault.code)
 def test_evidence_is_bounded_where_it_is_kept_and_where_it_is_shown(fault: object) -> None:
-    """Whatever a board says a hundred thousand characters of."""
+    """A board may say a hundred thousand characters."""
     evidence = getattr(fault, "evidence", {})
     assert all(len(value) <= LONGEST_EVIDENCE for value in evidence.values())
     assert len(shown(str(fault))) <= LONGEST + 20 * len(SEEN)
@@ -286,7 +286,7 @@ def test_evidence_is_bounded_where_it_is_kept_and_where_it_is_shown(fault: objec
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
 def test_the_demonstrations_table_and_report_show_it(desk: Desk, terminal: bool) -> None:  # noqa: FBT001
-    """While it runs, and at its end."""
+    """The text is shown while the demonstration runs and in its report."""
     (desk.folder / "station.sock").symlink_to(desk.folder / "state" / "station.sock")
     (desk.folder / "ledger.sqlite").symlink_to(desk.ledger)
     output = io.StringIO()
@@ -305,7 +305,7 @@ def test_the_demonstrations_table_and_report_show_it(desk: Desk, terminal: bool)
 
 
 def test_a_screen_takes_every_string_for_data() -> None:
-    """In sentences, cells, titles and styles: who forgets to escape has forgotten nothing."""
+    """Sentences, cells, titles and styles are all escaped by the screen, so no caller can forget to."""
     output = io.StringIO()
     screen = Screen(file=output, width=400, color_system=None)
     table = Table(HOSTILE, title=HOSTILE, caption=HOSTILE)
@@ -316,13 +316,13 @@ def test_a_screen_takes_every_string_for_data() -> None:
 
 
 def test_text_is_cut_where_it_has_no_end() -> None:
-    """And says so."""
+    """A cut text says that it is cut."""
     assert shown("x" * 1_000_000) == "x" * (LONGEST - 1) + "…"
     assert shown("Lämpchen 电灯") == "Lämpchen 电灯"
 
 
 def test_a_refusal_is_one_line() -> None:
-    """Of whichever fault."""
+    """Every fault of the catalogue is shown in one line."""
     for fault in faults(HOSTILE):
         check_harmless(shown(verdicts.line(fault, "")))
 

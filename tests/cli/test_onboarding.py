@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import answer, station
+from tests.builders.commands import answer, station
 
 CASES: list[Mapping[str, str | int]] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "onboarding" / "onboarding_500.json").read_text()
@@ -47,7 +47,7 @@ def test_the_codes_of_the_sdk_are_made(tmp_path: Path) -> None:
 
 
 def test_the_codes_of_the_sdk_are_read() -> None:
-    """QR code and manual code."""
+    """The command reads the SDK's QR codes and manual codes."""
     for case in CASES[::5]:
         said = onboarding("decode", str(case["chip_qr"]))
         assert (said["passcode"], said["discriminator"]) == (f"{case['pin']:08}", case["disc"])
@@ -58,7 +58,7 @@ def test_the_codes_of_the_sdk_are_read() -> None:
 
 
 def test_a_serial_number_goes_into_the_qr_code(passcode: Path) -> None:
-    """And comes out of it."""
+    """The serial number is read back from the QR code."""
     said = onboarding("encode", *LABEL, "--passcode-file", passcode, "--serial", "SN-0000001")
     assert said["qr_code"] == "MT:Y.K9042C00KA064IJ3P0IXZB0384G1-0LJ1-0LJ1.A40"
     assert onboarding("decode", str(said["qr_code"]))["serial_number"] == "SN-0000001"
@@ -69,13 +69,13 @@ def test_a_serial_number_goes_into_the_qr_code(passcode: Path) -> None:
     [("ble", ["ble"]), ("on-network,ble", ["ble", "on-network"]), ("2", ["ble"]), ("0x6", ["ble", "on-network"])],
 )
 def test_capabilities_have_names_and_numbers(passcode: Path, given: str, shown: list[str]) -> None:
-    """As the specification numbers them."""
+    """The numbers are those of the Matter specification."""
     said = onboarding("encode", *LABEL, "--passcode-file", passcode, "--capabilities", given)
     assert onboarding("decode", str(said["qr_code"]))["capabilities"] == shown
 
 
 def test_codes_are_shown_to_people(passcode: Path) -> None:
-    """A line each."""
+    """Each code has a line of its own."""
     result = station("onboarding", "encode", *LABEL, "--passcode-file", passcode)
     assert result.stdout.splitlines()[:2] == [
         "qr code                    MT:Y.K9042C00KA0648G00",
@@ -84,7 +84,7 @@ def test_codes_are_shown_to_people(passcode: Path) -> None:
 
 
 def test_a_code_can_come_from_standard_input() -> None:
-    """Then it stands in no history of commands; several payloads are told apart."""
+    """A code from standard input is in no shell's history; several payloads are told apart."""
     chained = "MT:M5L90MP500K64J00000*M5L90U.D010K4J00000\n"
     result = station("onboarding", "decode", "-", "--json", stdin=chained)
     said = json.loads(result.stdout)
@@ -93,7 +93,6 @@ def test_a_code_can_come_from_standard_input() -> None:
 
 @pytest.mark.parametrize("code", ["MT:M5L90MP500W-GT68D20", "MT:", "mt:Y.K9042C00KA0648G00", "34970112333", "", "4"])
 def test_a_code_that_no_commissioner_reads_is_refused(code: str) -> None:
-    """By name."""
     assert answer("onboarding", "decode", code)["fault"] == "label.code_invalid"
 
 
@@ -101,7 +100,7 @@ def test_a_code_that_no_commissioner_reads_is_refused(code: str) -> None:
     "changed", [("--discriminator", "4096"), ("--pid", "0"), ("--vid", "0xFFF5"), ("--serial", "X" * 33)]
 )
 def test_a_label_that_matter_does_not_allow_is_refused(passcode: Path, changed: tuple[str, str]) -> None:
-    """Before anybody prints it."""
+    """The label is refused before anybody prints it."""
     said = answer("onboarding", "encode", *LABEL, *changed, "--passcode-file", passcode)
     assert said["fault"] == "label.code_invalid"
 
@@ -117,7 +116,7 @@ def test_a_label_that_matter_does_not_allow_is_refused(passcode: Path, changed: 
     ],
 )
 def test_wrong_usage_is_exit_code_2(passcode: Path, changed: tuple[str, str]) -> None:
-    """A reserved capability, a flow that there is not, a number that is none, a file that is not there."""
+    """A reserved capability, an unknown flow, a malformed number or a missing file is wrong usage."""
     assert station("onboarding", "encode", *LABEL, "--passcode-file", passcode, *changed).exit_code == 2
 
 
@@ -125,7 +124,7 @@ def test_wrong_usage_is_exit_code_2(passcode: Path, changed: tuple[str, str]) ->
     ("content", "exit_code"), [("", 2), ("2020-2021", 2), ("202020210", 2), ("11111111", 1), ("00000000", 1)]
 )
 def test_a_passcode_that_is_none_is_refused_without_repeating_it(tmp_path: Path, content: str, exit_code: int) -> None:
-    """Unreadable is not the same as forbidden."""
+    """The message distinguishes an unreadable passcode from a forbidden one."""
     path = written(tmp_path, content)
     for command in (
         ("onboarding", "encode", *LABEL),
@@ -139,7 +138,7 @@ def test_a_passcode_that_is_none_is_refused_without_repeating_it(tmp_path: Path,
 
 @pytest.mark.parametrize("case", [case for case in CASES if "salt" in case], ids=lambda case: str(case["pin"]))
 def test_every_verifier_of_the_sdk_is_made(tmp_path: Path, case: Mapping[str, str | int]) -> None:
-    """Forty, with salts and iterations of all sizes; in words there is nothing but the verifier."""
+    """The forty verifiers have salts and iterations of all sizes; the text output has the verifier only."""
     path = written(tmp_path, str(case["pin"]))
     command = (
         "spake2p",
@@ -155,7 +154,6 @@ def test_every_verifier_of_the_sdk_is_made(tmp_path: Path, case: Mapping[str, st
 
 
 def test_a_verifier_as_json(passcode: Path) -> None:
-    """For programs."""
     salt = b"SPAKE2P Key Salt".hex()
     said = answer("spake2p", "verifier", "--passcode-file", passcode, "--salt", salt, "--iterations", "1000")
     assert str(said["spake2p"]).startswith("{'verifier': 'b96170aae803346884724fe9a3b287c3")
@@ -166,6 +164,6 @@ def test_a_verifier_as_json(passcode: Path) -> None:
     [("00" * 15, "1000"), ("00" * 33, "1000"), ("00" * 16, "999"), ("0", "1000"), ("00" * 16, "x")],
 )
 def test_salt_and_iterations_keep_to_the_limits(passcode: Path, salt: str, iterations: str) -> None:
-    """Beyond them it is wrong usage."""
+    """A salt or a number of iterations beyond Matter's limits is wrong usage."""
     command = ("spake2p", "verifier", "--passcode-file", passcode, "--salt", salt, "--iterations", iterations)
     assert station(*command).exit_code == 2

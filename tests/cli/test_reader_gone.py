@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger
+from tests.builders.bench import Secrets, begun, passed
+from tests.builders.forge import DAC, PAA
+from tests.builders.forge_declaration import SIGNER
+from tests.builders.forge_unit import flash, unit
 from tests.cli.hostile import configuration, daemon, status
-from tests.ledger.bench import Secrets, begun, passed
-from tests.matter.forge import DAC, PAA
-from tests.matter.forge_declaration import SIGNER
-from tests.matter.forge_unit import flash, unit
 
 ROOT = Path(__file__).parents[2]
 FULL = ROOT / "tests" / "vectors" / "st" / "Full_FactoryData.json"
@@ -77,7 +77,7 @@ def printing_to(stdout: int, command: str, folder: Path) -> subprocess.Completed
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_reader_that_goes_away_is_no_reason_to_complain(desk: Path, command: str) -> None:
-    """No traceback, no word, and no exit status of Python's own."""
+    """The command prints no traceback and no message, and does not exit with Python's own status."""
     reading, writing = os.pipe()
     os.close(reading)
     done = printing_to(writing, command, desk)
@@ -88,7 +88,7 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(desk: Path, command: s
 
 @pytest.mark.parametrize("command", ["units list --ledger ledger.sqlite", "units export --ledger ledger.sqlite"])
 def test_a_full_disk_is_told_in_a_sentence(desk: Path, command: str) -> None:
-    """It is the environment that is missing something."""
+    """The exit status says that the environment lacks something."""
     with Path("/dev/full").open("wb") as full:
         done = printing_to(full.fileno(), command, desk)
     assert done.stderr == b"[Errno 28] No space left on device\n"

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import CertificateSigningRequestBuilder, Name
 from typer.testing import Result
 
-from tests.cli.commands import answer, station
-from tests.matter.forge import (
+from tests.builders.commands import answer, station
+from tests.builders.forge import (
     COMMON_NAME,
     DAC,
     DAC_KEY,
@@ -22,7 +22,7 @@ from tests.matter.forge import (
     extension,
     name,
 )
-from tests.matter.forge_declaration import SIGNER, Declaration, paas, u16
+from tests.builders.forge_declaration import SIGNER, Declaration, paas, u16
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "attestation"
 
@@ -34,7 +34,7 @@ def shown(tmp_path: Path, *command: str, content: bytes) -> Result:
 
 @pytest.mark.parametrize(("forged", "kind"), [(DAC, "dac"), (PAI, "pai"), (PAA, "paa")])
 def test_a_certificate_is_shown_as_what_it_is(tmp_path: Path, forged: Forged, kind: str) -> None:
-    """Its kind is told by its basic constraints."""
+    """The command tells the certificate's kind by its basic constraints."""
     result = shown(tmp_path, "certificate", "show", content=forged.der)
     assert result.exit_code == 0
     assert f"kind                       {kind}\n" in result.stdout
@@ -43,7 +43,7 @@ def test_a_certificate_is_shown_as_what_it_is(tmp_path: Path, forged: Forged, ki
 
 
 def test_all_that_a_certificate_says_is_told_as_json(tmp_path: Path) -> None:
-    """By names that a program can go by."""
+    """The names of the JSON members are fixed, for programs."""
     (tmp_path / "dac.der").write_bytes(DAC.der)
     said = answer("certificate", "show", tmp_path / "dac.der")["certificate"]
     assert isinstance(said, dict)
@@ -64,7 +64,7 @@ def test_all_that_a_certificate_says_is_told_as_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.der")), ids=lambda path: path.stem[:40])
 def test_every_certificate_of_the_trust_store_can_be_shown(path: Path) -> None:
-    """Also the production root that some libraries cannot read."""
+    """The store has a production root that some libraries cannot read."""
     kind = "cd-signer" if path.parent.name == "cd-signers" else "paa"
     assert station("certificate", "show", path, "--kind", kind).exit_code == 0
 
@@ -83,14 +83,14 @@ def test_every_certificate_of_the_trust_store_can_be_shown(path: Path) -> None:
 def test_a_certificate_that_breaks_a_rule_is_refused_by_it(
     tmp_path: Path, forged: Forged, kind: str | None, rule: str
 ) -> None:
-    """Its own kind's, or those of the kind that it was said to be."""
+    """The rules are those of its own kind, or of the kind given on the command line."""
     (tmp_path / "file").write_bytes(forged.der)
     options = ("--kind", kind) if kind else ()
     assert answer("certificate", "show", tmp_path / "file", *options)["rule"] == rule
 
 
 def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
-    """Whoever made the certificate does not get to move the cursor."""
+    """A control sequence in a certificate's name does not move the cursor."""
     forged = replace(DAC, subject=name((COMMON_NAME, "\x1b[2J Mvid:FFF1 Mpid:8004")))
     result = shown(tmp_path, "certificate", "show", content=forged.der)
     assert "\x1b" not in result.stdout
@@ -98,7 +98,7 @@ def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
 
 
 def test_a_good_request_is_accepted(tmp_path: Path) -> None:
-    """With vendor, product and the name of its key."""
+    """The output has vendor, product and the name of the key."""
     result = shown(tmp_path, "csr", "check", "--vid", "0xFFF1", "--pid", "0x8004", content=ForgedRequest().der)
     assert result.exit_code == 0
     assert "product id                 0x8004\n" in result.stdout
@@ -106,7 +106,7 @@ def test_a_good_request_is_accepted(tmp_path: Path) -> None:
 
 
 def test_a_request_in_pem_is_read(tmp_path: Path) -> None:
-    """As openssl writes it."""
+    """The request is in the form that openssl writes."""
     request = CertificateSigningRequestBuilder(Name([])).sign(DAC_KEY, hashes.SHA256())
     content = request.public_bytes(serialization.Encoding.PEM)
     assert shown(tmp_path, "csr", "check", content=content).exit_code == 0
@@ -122,14 +122,14 @@ def test_a_request_in_pem_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_request_is_refused(tmp_path: Path, content: bytes, options: tuple[str, ...], rule: str) -> None:
-    """By form, by signature and by what it names."""
+    """A request is refused for its form, its signature, or the product that it names."""
     (tmp_path / "csr").write_bytes(content)
     said = answer("csr", "check", tmp_path / "csr", *options)
     assert (said["fault"], said["rule"]) == ("csr.invalid", rule)
 
 
 def test_a_declaration_is_shown(tmp_path: Path) -> None:
-    """Without signers nobody claims that its signature is good."""
+    """Without signers the output does not claim a good signature."""
     declaration = Declaration().having(u16(9, 0xFFF1), u16(10, 0x8004), paas(b"\x01" * 20))
     result = shown(tmp_path, "cd", "show", content=declaration.der)
     assert result.exit_code == 0
@@ -140,7 +140,7 @@ def test_a_declaration_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_long_list_of_products_is_cut_for_people(tmp_path: Path) -> None:
-    """JSON has all of them."""
+    """The JSON has every product."""
     cd = Path(__file__).parents[2] / "config" / "recipes" / "certification-declaration.der"
     assert "0x8007 and 92 more" in station("cd", "show", cd).stdout
     said = answer("cd", "show", cd)["declaration"]
@@ -161,7 +161,7 @@ def test_a_long_list_of_products_is_cut_for_people(tmp_path: Path) -> None:
 def test_a_declaration_is_held_against_its_signers(
     tmp_path: Path, content: bytes, rule: str | None, words: str
 ) -> None:
-    """When they are given."""
+    """The signature is checked when signers are given."""
     (tmp_path / "signers").mkdir()
     (tmp_path / "signers" / "signer.der").write_bytes(SIGNER.der)
     (tmp_path / "cd").write_bytes(content)
@@ -172,7 +172,7 @@ def test_a_declaration_is_held_against_its_signers(
 
 @pytest.mark.parametrize("command", [("certificate", "show"), ("csr", "check"), ("cd", "show")])
 def test_a_file_that_is_not_there_is_exit_code_2(command: tuple[str, ...]) -> None:
-    """With its name."""
+    """The message names the missing file."""
     result = station(*command, "nowhere")
     assert result.exit_code == 2
     assert "nowhere: cannot be read" in result.stderr

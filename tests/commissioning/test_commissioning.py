@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.builders.forge import tlv
+from tests.builders.forge_declaration import Declaration
+from tests.builders.station_demo import ROOT, demonstrate
 from tests.commissioning.flash import Flash, Tag
 from tests.commissioning.room import PYTHON, Answer, chip_room, matterjs_room
-from tests.line.station_demo import ROOT, demonstrate
-from tests.matter.forge import tlv
-from tests.matter.forge_declaration import Declaration
 
 pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(240)]
 
@@ -197,7 +197,7 @@ def test_the_station_makes_the_same_label(meetings: Meetings, tmp_path: Path) ->
 @pytest.mark.parametrize("case", GOOD)
 @pytest.mark.parametrize("commissioner", COMMISSIONERS)
 def test_a_provisioned_board_is_commissioned(meetings: Meetings, commissioner: str, case: str) -> None:
-    """With its label's code, device attestation included; and then it says and serves what stands in its flash."""
+    """The commissioner uses the label's code and checks the attestation; the unit then serves the data in its flash."""
     answer = meetings.answers[commissioner, case]
     assert answer["commissioned"], answer
     light = GOOD[case].light(*meetings.boards).light()

@@ -24,12 +24,12 @@ def test_a_code_is_that_of_the_sdk(vendor: int, product: int, discriminator: int
 
 
 def test_records_are_read_up_to_the_end_mark() -> None:
-    """And what stands behind it is not."""
+    """Bytes behind the end mark are not read."""
     assert flash().records == {Tag.DISCRIMINATOR: b"\x00\x0f", Tag.VENDOR_ID: b"\xf1\xff"}
 
 
 def test_flash_without_an_end_mark_is_refused() -> None:
-    """Erased flash, and a record that is longer than the flash."""
+    """Erased flash has no end mark, nor has a record that is longer than the flash."""
     for image in (
         bytes(FACTORY_DATA) + b"\xff" * 64,
         bytes(FACTORY_DATA) + RECORDS[:4] + b"\xff\xff\0\0" + RECORDS[8:],
@@ -39,6 +39,6 @@ def test_flash_without_an_end_mark_is_refused() -> None:
 
 
 def test_one_bit_is_flipped() -> None:
-    """In that record alone, counted from its end too."""
+    """The flip stays in the named record, also when its offset counts from the end."""
     flipped = flash().with_flipped_bit(Tag.DISCRIMINATOR, -1)
     assert flipped.records == {Tag.DISCRIMINATOR: b"\x00\x0e", Tag.VENDOR_ID: b"\xf1\xff"}

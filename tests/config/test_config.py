@@ -44,7 +44,7 @@ def mistakes(path: Path) -> list[str]:
 
 
 def test_a_relative_path_is_meant_from_the_files_folder(file: Path) -> None:
-    """An absolute one is left alone."""
+    """An absolute path is left as it is."""
     loaded = line.load(file, {})
     assert loaded.programmer.external_loader == file.parent / "loader.stldr"
     assert loaded.programmer.cli == Path("/opt/cli")
@@ -59,7 +59,7 @@ def test_locks_are_the_machines_and_not_the_state_folders(file: Path) -> None:
 
 
 def test_the_environment_overrides(file: Path) -> None:
-    """Section and key, in capitals, between double underscores."""
+    """A variable's name has section and key in capitals between double underscores."""
     loaded = line.load(
         file, {"STATION__PKI__URL": "https://other/est", "STATION__BOARD__BOOT_WITHIN": "2.5", "HOME": "/"}
     )
@@ -68,7 +68,7 @@ def test_the_environment_overrides(file: Path) -> None:
 
 
 def test_every_mistake_is_told_at_once(file: Path) -> None:
-    """With the place as the file writes it."""
+    """Each message names the place as the file writes it."""
     file.write_text(
         GOOD.replace('cli = "/opt/cli"', 'clii = "/opt/cli"')
         .replace("https://", "http://")
@@ -87,7 +87,7 @@ def test_every_mistake_is_told_at_once(file: Path) -> None:
 
 
 def test_two_slots_cannot_share_a_place(file: Path) -> None:
-    """One board would be judged twice."""
+    """Two slots at one place would judge one board twice."""
     file.write_text(GOOD + '\n[[slot]]\nname = "2"\npath = "pci-0000:00:14.0-usb-0:1.1"\n')
     assert "two slots have the path pci-0000:00:14.0-usb-0:1.1" in mistakes(file)[0]
 
@@ -108,18 +108,18 @@ def test_a_place_may_be_written_in_either_spelling(file: Path) -> None:
     ("content", "words"), [(b"[station\n", "is not TOML"), (b"\xff\xfe", "is not UTF-8")], ids=["syntax", "encoding"]
 )
 def test_what_is_not_toml_is_told_with_its_file(file: Path, content: bytes, words: str) -> None:
-    """And never as a traceback."""
+    """The user sees a message and never a traceback."""
     file.write_bytes(content)
     assert words in mistakes(file)[0]
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    """With the system's reason."""
+    """The message has the system's reason."""
     assert "cannot be read: No such file or directory" in mistakes(tmp_path / "none.toml")[0]
 
 
 def test_the_shipped_configuration_is_good() -> None:
-    """What the README tells people to copy is not wrong itself."""
+    """The README tells people to copy this file."""
     assert len(line.load(ROOT / "config" / "line.toml", {}).slot) == 2
 
 

@@ -25,7 +25,7 @@ def loaded(folder: Path, old: str = "[images]", new: str = "[images]") -> Recipe
 
 
 def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
-    """What it leaves is held against the shipped roots."""
+    """The shipped roots judge the certificates that ST's firmware leaves."""
     delivery = loaded(tmp_path).delivery
     assert delivery is not None
     assert (delivery.script, delivery.within, len(delivery.commissioner.trust.paas)) == (None, 120, 2)
@@ -42,7 +42,7 @@ def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
     ],
 )
 def test_a_partner_that_does_not_fit_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
-    """With the setting to blame."""
+    """The message names the setting that does not fit."""
     with pytest.raises(ConfigurationInvalid, match=words.replace("[", r"\[")):
         loaded(tmp_path, old, new)
 
@@ -52,7 +52,7 @@ def test_a_partner_that_does_not_fit_is_refused(tmp_path: Path, old: str, new: s
     [("production", "", True), ("production", '"identity", "proof"', False), ("development", "", False)],
 )
 def test_a_key_that_nobody_can_read_must_be_proven(tmp_path: Path, trust: str, answers: str, *, refused: bool) -> None:
-    """By the shipped firmware, or a partner's word would be all that there is."""
+    """Without the shipped firmware's proof, only the partner's word would vouch for the key."""
     manifest = (ROOT / "firmware_images" / "manifest.toml").read_text()
     manifest = manifest.replace('file = "', f'file = "{ROOT}/firmware_images/')
     (tmp_path / "manifest.toml").write_text(manifest.replace('"identity", "proof"', answers))
@@ -78,13 +78,13 @@ def laboratory(folder: Path, **changes: str) -> Path:
 
 
 def test_a_laboratorys_data_is_what_every_board_gets(tmp_path: Path) -> None:
-    """In front of nothing, if no firmware is named."""
+    """The recipe needs no operational firmware."""
     work = laboratory_file.load(laboratory(tmp_path))
     assert (len(work.data.records), work.address, work.firmware) == (17, 0x901C0000, ())
 
 
 def test_binary_will_do(tmp_path: Path) -> None:
-    """Records, or a dump; JSON goes over it."""
+    """Binary records or a dump are accepted; values of the JSON replace theirs."""
     laboratory(tmp_path)
     (tmp_path / "data.bin").write_bytes(laboratory_file.load(tmp_path / "recipe.toml").data_write.content)
     recipe = tmp_path / "recipe.toml"
@@ -101,14 +101,14 @@ def test_binary_will_do(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_commissioner_would_refuse_is_no_recipe(tmp_path: Path, changes: dict[str, str], words: str) -> None:
-    """The line does not open, and no secret is told."""
+    """The line does not open, and the message has no secret."""
     with pytest.raises(ConfigurationInvalid, match=words) as caught:
         laboratory_file.load(laboratory(tmp_path, **changes))
     assert "34567890" not in str(caught.value)
 
 
 def test_a_root_that_is_not_trusted_is_no_recipe(tmp_path: Path) -> None:
-    """The store is the line's own."""
+    """Only the line's own trust store counts."""
     shutil.copytree(ROOT / "config" / "trust", tmp_path / "trust")
     (tmp_path / "trust" / "paa" / "Chip-Test-PAA-FFF1-Cert.der").unlink()
     recipe = laboratory(tmp_path)
@@ -118,7 +118,7 @@ def test_a_root_that_is_not_trusted_is_no_recipe(tmp_path: Path) -> None:
 
 
 def test_a_laboratorys_boards_may_get_a_wireless_stack(tmp_path: Path) -> None:
-    """By the table of any other recipe, with the same checks."""
+    """The table is that of any other recipe, with the same checks."""
     (tmp_path / "stack.bin").write_bytes(b"signed by ST")
     table = (
         f'[coprocessor]\nfile = "stack.bin"\nsha256 = "{hashlib.sha256(b"signed by ST").hexdigest()}"\n'

@@ -14,7 +14,7 @@ from station.domain.product import Strings
 from station.domain.target import Region
 from station.recipe.files import recipe_file
 from station.recipe.recipe import Recipe
-from tests.matter.forge import PAA, PAI
+from tests.builders.forge import PAA, PAI
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,14 +42,14 @@ def mistakes(tree: Path) -> list[str]:
 
 
 def test_the_shipped_recipe_is_good(tree: Path) -> None:
-    """Its images are found, hashed and in their places."""
+    """The recipe's images are found, hashed and at their addresses."""
     recipe = recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
     assert recipe.operational_image.region == Region(0x08000000, 479_006)
     assert recipe.lot.serial_number(0) == "LT2600000001"
 
 
 def test_what_was_checked_is_what_is_flashed(tree: Path) -> None:
-    """Whatever becomes of the file while the line runs."""
+    """A later change of the file does not change the bytes that are flashed."""
     recipe = recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
     (tree / "firmware_images" / "operational-flash.bin").write_bytes(b"another image")
     content = recipe.operational_image.content
@@ -57,7 +57,7 @@ def test_what_was_checked_is_what_is_flashed(tree: Path) -> None:
 
 
 def test_all_that_is_wrong_with_the_files_is_told_at_once(tree: Path) -> None:
-    """Declaration, pattern, both images and the trust anchors."""
+    """Declaration, pattern, both images and trust anchors are wrong here, and all are named."""
     recipe = tree / "config" / "recipes" / "lighting.toml"
     (tree / "config" / "recipes" / "certification-declaration.der").unlink()
     spoil(recipe, "LT26{:08d}", "LT26")
@@ -84,7 +84,7 @@ def test_all_that_is_wrong_with_the_files_is_told_at_once(tree: Path) -> None:
     ],
 )
 def test_an_image_that_does_not_fit_is_refused(tree: Path, old: str, new: str, words: str) -> None:
-    """Before anything is erased."""
+    """The recipe is refused before anything is erased."""
     spoil(tree / "firmware_images" / "manifest.toml", old, new)
     assert any(words in line for line in mistakes(tree))
 
@@ -108,7 +108,7 @@ def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:
     ids=["shifted", "reset vector outside", "development DAC inside"],
 )
 def test_an_image_that_would_not_do_is_refused(tree: Path, change: Callable[[bytes], bytes], words: str) -> None:
-    """Though its SHA-256 is the manifest's: somebody may have put the wrong build there."""
+    """The image's SHA-256 is the manifest's, but somebody may have put the wrong build there."""
     rewritten(tree, change)
     assert any(words in line for line in mistakes(tree))
 
@@ -124,7 +124,7 @@ PRODUCTS = {
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_a_declaration_for_another_product_is_refused(tree: Path, product: str) -> None:
-    """As a commissioner would, in the customer's home."""
+    """A commissioner would refuse the unit in the customer's home."""
     old = "vendor_id = 0xFFF1" if product.startswith("vendor") else "product_id = 0x8004"
     spoil(tree / "config" / "recipes" / "lighting.toml", old, product)
     (found,) = [line for line in mistakes(tree) if line.startswith("product.certification_declaration: ")]
@@ -132,7 +132,7 @@ def test_a_declaration_for_another_product_is_refused(tree: Path, product: str) 
 
 
 def test_a_production_line_refuses_what_is_for_tests(tree: Path) -> None:
-    """Declaration of kind development, test vendor, and a root that no commissioner knows."""
+    """A development declaration, a test vendor and an unknown root are each refused."""
     spoil(tree / "config" / "recipes" / "lighting.toml", 'trust = "development"', 'trust = "production"')
     found = mistakes(tree)
     assert any("its kind is development" in line for line in found)
@@ -208,7 +208,7 @@ def test_a_pattern_that_makes_no_serial_numbers_is_refused(tree: Path, pattern: 
     ],
 )
 def test_a_pattern_is_text_with_one_decimal_number_in_it(tree: Path, pattern: str, first: str, last: str) -> None:
-    """With zeros in front or without; braces of the label are written twice."""
+    """The number may have leading zeros; braces of the label are written twice."""
     spoil(tree / "config" / "recipes" / "lighting.toml", "LT26{:08d}", pattern)
     lot = loaded(tree).lot
     assert (lot.serial_number(0), lot.serial_number(999_999)) == (first, last)
@@ -216,7 +216,7 @@ def test_a_pattern_is_text_with_one_decimal_number_in_it(tree: Path, pattern: st
 
 @pytest.mark.parametrize("first", ["1_0000000000_0000000000_0000000000", "0x" + "F" * 5000])
 def test_a_lot_whose_last_number_has_no_room_is_refused(tree: Path, first: str) -> None:
-    """However many digits it has: the number is never written out."""
+    """The check never writes the number out, however many digits it has."""
     spoil(tree / "config" / "recipes" / "lighting.toml", "first = 1\n", f"first = {first}\n")
     (mistake,) = mistakes(tree)
     assert "the last serial number would have more than 32 characters" in mistake
@@ -232,7 +232,7 @@ LOCKS = {
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_that_may_not_be_is_refused(tree: Path, lock: str) -> None:
-    """What cannot be undone must be said, and said in one place."""
+    """An irreversible lock must be asked for explicitly, and in one place."""
     with (tree / "config" / "recipes" / "lighting.toml").open("a") as recipe:
         recipe.write(f"\n{lock}\n")
     (mistake,) = mistakes(tree)
@@ -241,7 +241,7 @@ def test_a_lock_that_may_not_be_is_refused(tree: Path, lock: str) -> None:
 
 @pytest.mark.parametrize(("level", "value"), [(1, 0xBB), (2, 0xCC)])
 def test_a_lock_sets_the_readout_protection_and_more(tree: Path, level: int, value: int) -> None:
-    """By the names of the reference manual."""
+    """Option bytes have the names of the reference manual."""
     with (tree / "config" / "recipes" / "lighting.toml").open("a") as recipe:
         recipe.write(f"\n[lock]\nreadout_protection = {level}\nirreversible = true\noption_bytes = {{ BOR_LEV = 4 }}\n")
     loaded = recipe_file.load(tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem")
@@ -254,7 +254,7 @@ def loaded(tree: Path) -> Recipe:
 
 
 def test_factory_data_is_as_the_tool_of_st_writes_it_unless_the_recipe_says_otherwise(tree: Path) -> None:
-    """Without NUL behind strings, and with the passcode."""
+    """By default strings have no NUL behind them, and the passcode is included."""
     spoil(tree / "config" / "recipes" / "lighting.toml", "[factory_data]\n", "")
     for line in ('strings = "plain"', "passcode = true"):
         spoil(tree / "config" / "recipes" / "lighting.toml", line, "")
@@ -262,7 +262,7 @@ def test_factory_data_is_as_the_tool_of_st_writes_it_unless_the_recipe_says_othe
 
 
 def test_strings_and_passcode_are_the_recipes_choice(tree: Path) -> None:
-    """Both, each by one word."""
+    """One setting chooses the strings' form, another the passcode."""
     spoil(tree / "config" / "recipes" / "lighting.toml", 'strings = "plain"', 'strings = "terminated"')
     spoil(tree / "config" / "recipes" / "lighting.toml", "passcode = true", "passcode = false")
     assert (loaded(tree).strings, loaded(tree).passcode_in_flash) == (Strings.TERMINATED, False)
@@ -277,7 +277,7 @@ def test_strings_and_passcode_are_the_recipes_choice(tree: Path) -> None:
     ],
 )
 def test_a_product_that_matter_does_not_allow_is_refused(tree: Path, old: str, new: str, words: str) -> None:
-    """Before any board is given its names."""
+    """The recipe is refused before any board gets the product's names."""
     spoil(tree / "config" / "recipes" / "lighting.toml", old, new)
     assert f"product: {words}" in mistakes(tree)
 
@@ -302,7 +302,7 @@ def with_stack(tree: Path, old: str = "", new: str = "") -> None:
 
 
 def test_a_wireless_stack_is_read_and_hashed_when_the_line_opens(tree: Path) -> None:
-    """With the version that every board must have, and the FUS that it must have at least."""
+    """The recipe has the stack's version, and the least version of the FUS."""
     with_stack(tree)
     stack = recipe_file.load(
         tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem"
@@ -328,14 +328,14 @@ def test_a_wireless_stack_is_read_and_hashed_when_the_line_opens(tree: Path) -> 
     ],
 )
 def test_a_wireless_stack_that_does_not_fit_is_refused(tree: Path, old: str, new: str, words: str) -> None:
-    """Before a coprocessor is asked: it would say so on every board, or ruin what stands beside it."""
+    """The coprocessor would refuse the stack on every board, or the stack would overwrite its neighbour."""
     with_stack(tree, old, new)
     found = mistakes(tree)
     assert any(words.format(tree / "config" / "recipes") in line for line in found), found
 
 
 def test_a_wireless_stack_that_was_changed_is_refused(tree: Path) -> None:
-    """Its SHA-256 is the recipe's, or it is another image; told with all else that is wrong."""
+    """The image's SHA-256 must be the recipe's; the message comes with all others."""
     with_stack(tree, "0x08094000", "0x08090800")
     stack = tree / "config" / "recipes" / "stack.bin"
     stack.write_bytes(STACK[:-1])

@@ -23,7 +23,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
 def test_serve_says_when_it_is_ready_and_stops_cleanly(tmp_path: Path, ended_by: signal.Signals) -> None:
-    """One line and ready.json, the same URL in both; at the signal exit status 0, and ready.json is gone."""
+    """Output and ready.json have the same URL; a signal ends the server with status 0 and removes ready.json."""
     directory = tmp_path / "pki"
     command = [sys.executable, "-m", "development_pki", "serve", "--dir", str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
@@ -49,7 +49,7 @@ def test_issued_lists_one_certificate_a_line(tmp_path: Path) -> None:
 
 
 def test_issued_without_a_directory_ends_with_3(tmp_path: Path) -> None:
-    """Something is missing in the environment."""
+    """Exit status 3 says that the environment lacks something."""
     status, output = run("issued", "--dir", str(tmp_path / "nowhere"))
     assert (status, "nowhere" in output) == (3, True)
 
@@ -83,7 +83,6 @@ def test_wrong_usage_ends_with_2(tmp_path: Path, wrong: tuple[str, str], says: s
 
 
 def test_help_names_every_fault() -> None:
-    """Whoever needs a fault finds it with --help."""
     status, output = run("serve", "--help")
     assert status == 0
     assert [fault for fault in Fault if f"{fault.name.lower()}:" not in output] == []

@@ -76,7 +76,7 @@ def test_files_of_another_authority_are_refused(directory: Path, tmp_path: Path,
 
 @pytest.mark.parametrize("name", ["paa.pem", "pai.pem", "pai-key.pem"])
 def test_unreadable_files_are_refused(directory: Path, name: str) -> None:
-    """So is a file that is not PEM."""
+    """A file that is not PEM is refused as an unreadable one is."""
     (directory / name).write_text("-----BEGIN NOTHING-----\n")
     with pytest.raises(DirectoryUnusable, match="belong together"):
         open_or_make(directory, PRODUCT)
@@ -91,7 +91,7 @@ def test_one_authority_at_a_time(directory: Path) -> None:
 
 
 def test_a_torn_line_is_dropped_at_the_next_start(directory: Path) -> None:
-    """What a power cut left of a line is no certificate that anybody has; the lines before and after it are whole."""
+    """A line torn by a power cut is a certificate that nobody has; the lines before and after it are whole."""
     with opened(directory, PRODUCT) as authority:
         authority.issue(new_key().public_key(), STATION, Faults())
     with (directory / ISSUED).open("ab") as issued:

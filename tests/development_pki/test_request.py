@@ -104,7 +104,7 @@ def test_another_hash_is_refused() -> None:
 
 
 def test_a_request_signed_by_another_key_is_refused() -> None:
-    """Who asks for a certificate must hold the key."""
+    """The requester must hold the private key of the request."""
     one, other = csr(new_key()), csr(new_key())
     foreign = x509.load_der_x509_csr(other).signature
     own = x509.load_der_x509_csr(one).signature
@@ -126,7 +126,7 @@ def test_no_bit_of_what_is_signed_can_change() -> None:
 
 @pytest.mark.parametrize("end", [0, 1, 50, -1])
 def test_a_cut_request_is_refused(end: int) -> None:
-    """A request that is not whole is not PKCS#10."""
+    """An incomplete request is not PKCS#10."""
     with pytest.raises(RequestRefused, match="PKCS#10"):
         judged(csr(new_key())[:end])
 
@@ -139,6 +139,6 @@ def test_bytes_after_the_request_are_refused() -> None:
 
 @pytest.mark.parametrize("body", [b"M", b"MII*", b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n", "MÄA=".encode()])
 def test_what_is_not_base64_is_refused(body: bytes) -> None:
-    """PEM and binary are not what EST transports."""
+    """EST transports base64, neither PEM nor binary."""
     with pytest.raises(RequestRefused, match="base64"):
         key_to_certify(body, PRODUCT)

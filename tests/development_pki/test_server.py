@@ -60,7 +60,7 @@ async def test_a_dac_carries_the_key_that_was_asked_for(client: Client) -> None:
 @pytest.mark.parametrize("offset", [timedelta(), timedelta(days=366), timedelta(days=-366)])
 @pytest.mark.parametrize("place", ["/cacerts", "/csrattrs", "/nowhere"])
 async def test_every_answer_has_a_date_which_may_be_another(tmp_path: Path, place: str, offset: timedelta) -> None:
-    """As a server's whose clock is wrong, or right beside a station's that is wrong."""
+    """The development PKI can pretend a wrong clock, and shows a station that its own is wrong."""
     async with (
         connected(tmp_path / "pki", date_offset=offset) as client,
         client.session.get(f"{client.url}{place}") as answer,
@@ -197,7 +197,7 @@ async def test_an_answer_can_be_lost(client: Client, request_body: bytes) -> Non
 
 
 async def test_a_dac_can_be_wrong_on_purpose(client: Client) -> None:
-    """Wrong key, wrong product and expired, each once and in one certificate each."""
+    """Wrong key, wrong product and expired: each fault spoils one certificate."""
     key = new_key()
     await client.set_faults({"wrong_key": 1})
     assert (await client.dac(csr(key))).public_key() != key.public_key()
@@ -242,7 +242,7 @@ async def test_a_wrong_fault_is_refused_whole(client: Client, wrong: object) -> 
 
 
 async def test_the_switches_can_be_read(client: Client) -> None:
-    """What is still to come can be asked for."""
+    """The PKI lists the faults that are still to come."""
     await client.set_faults({"busy": 2, "down": -1})
     async with client.session.get(client.url.replace("/.well-known/est", "/fault")) as answer:
         shown = await answer.json()

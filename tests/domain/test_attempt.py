@@ -47,17 +47,18 @@ PROCEDURE = (
     Phase.CONFIRM,
 )
 
-MAY_BEGIN_AFTER = {
-    (Phase.STARTED, Phase.RECOGNISE),
-    *pairwise(PROCEDURE),
-    (Phase.RECOGNISE, Phase.COPROCESSOR),
-    (Phase.COPROCESSOR, Phase.FLASH_DATA),
-    (Phase.CONFIRM, Phase.LOCK),
-    (Phase.RECOGNISE, Phase.FLASH_PROVISIONER),  # redelivery
-    (Phase.RECOGNISE, Phase.CONFIRM),  # reconfirmation
-    (Phase.FLASH_PROVISIONER, Phase.DELIVER),  # by a partner
-    (Phase.RECOGNISE, Phase.FLASH_OPERATIONAL),  # one that a partner has provisioned is finished
+WAYS = {
+    "provision": PROCEDURE,
+    "provision, with a wireless stack": (Phase.RECOGNISE, Phase.COPROCESSOR, *PROCEDURE[1:]),
+    "provision, with a lock": (*PROCEDURE, Phase.LOCK),
+    "provision by a partner": (*PROCEDURE[:3], *PROCEDURE[5:]),
+    "finish a partner's unit": (Phase.RECOGNISE, Phase.FLASH_OPERATIONAL, Phase.CONFIRM),
+    "redeliver": (Phase.RECOGNISE, *PROCEDURE[2:]),
+    "reconfirm": (Phase.RECOGNISE, Phase.CONFIRM),
 }
+"""The steps of each procedure that there is: no other order may be journalled."""
+
+MAY_BEGIN_AFTER = {pair for way in WAYS.values() for pair in pairwise((Phase.STARTED, *way))}
 
 MAY_BEGIN_IN_A_LABORATORY_AFTER = {
     (Phase.FLASH_DATA, Phase.FLASH_OPERATIONAL),  # reconfigured with firmware
@@ -94,7 +95,7 @@ def whole_attempt() -> list[Event]:
 @pytest.mark.parametrize("step", Phase)
 @pytest.mark.parametrize("phase", Phase)
 def test_a_step_begins_only_after_the_one_before_it(phase: Phase, step: Phase) -> None:
-    """Every pair of phases: those of the table, and no other."""
+    """Every pair of phases is tried; only those that some procedure needs are allowed."""
     attempt = Attempt(phase=phase)
     if (phase, step) in MAY_BEGIN_AFTER:
         assert after(attempt, StepStarted(step)).phase is step
@@ -106,7 +107,7 @@ def test_a_step_begins_only_after_the_one_before_it(phase: Phase, step: Phase) -
 @pytest.mark.parametrize("step", Phase)
 @pytest.mark.parametrize("phase", Phase)
 def test_a_laboratorys_unit_may_take_a_shorter_way(phase: Phase, step: Phase) -> None:
-    """Which is open to no other."""
+    """No other unit may take the shorter way."""
     attempt = Attempt(phase=phase, laboratory=True)
     if (phase, step) in MAY_BEGIN_AFTER | MAY_BEGIN_IN_A_LABORATORY_AFTER:
         assert after(attempt, StepStarted(step)).phase is step
@@ -118,7 +119,7 @@ def test_a_laboratorys_unit_may_take_a_shorter_way(phase: Phase, step: Phase) ->
 @pytest.mark.parametrize("record", RECORDED_DURING_EITHER, ids=lambda record: type(record).__name__)
 @pytest.mark.parametrize("phase", Phase)
 def test_what_a_partner_delivered_is_recorded_when_it_is_confirmed(phase: Phase, record: Record) -> None:
-    """That a unit is the laboratory's may turn out with its certificate."""
+    """The certificate may reveal that a unit is the laboratory's."""
     if phase in RECORDED_DURING_EITHER[record]:
         assert after(Attempt(phase=phase), record).phase is phase
     else:
@@ -127,7 +128,7 @@ def test_what_a_partner_delivered_is_recorded_when_it_is_confirmed(phase: Phase,
 
 
 def test_a_laboratorys_unit_is_known_as_one() -> None:
-    """And the certificate that was found on it, too."""
+    """The attempt also has the certificate that was found on the unit."""
     found = replay([StepStarted(Phase.RECOGNISE), LaboratoryUnit()])
     assert found.laboratory
     found = after(Attempt(phase=Phase.CONFIRM), CredentialsFound(KEY, "0A", KeyStorage.FLASH))
@@ -148,7 +149,7 @@ def test_a_fact_is_recorded_in_its_own_step_only(phase: Phase, record: Record) -
 
 @pytest.mark.parametrize("phase", Phase)
 def test_only_a_confirmed_unit_passes(phase: Phase) -> None:
-    """Never a false pass: there is no shorter way to it."""
+    """No shorter way leads to a pass."""
     attempt = Attempt(phase=phase)
     if phase in {Phase.CONFIRM, Phase.LOCK}:
         assert after(attempt, Passed()).phase is Phase.PASSED
@@ -159,7 +160,7 @@ def test_only_a_confirmed_unit_passes(phase: Phase) -> None:
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in VERDICTS])
 def test_an_attempt_can_fail_and_be_voided_at_any_time(phase: Phase) -> None:
-    """With the fault that ended it."""
+    """The attempt keeps the fault that ended it."""
     failed, voided = (
         after(Attempt(phase=phase), Failed("board.silent")),
         after(Attempt(phase=phase), Voided("tty.lost")),
@@ -200,7 +201,7 @@ def test_a_whole_attempt_adds_up() -> None:
 
 
 def test_an_attempt_without_events_has_not_begun() -> None:
-    """It has no board and no verdict yet."""
+    """An attempt without events has neither board nor verdict."""
     assert replay([]) == Attempt()
     assert not Attempt().ended
 
@@ -214,6 +215,6 @@ def test_a_procedure_with_a_step_left_out_does_not_pass(missing: Phase) -> None:
 
 
 def test_what_the_probe_told_becomes_an_event() -> None:
-    """With the versions of the tools, which explain a bad week later on."""
+    """The event has the versions of the tools, which may explain a bad week later on."""
     target = Target(UID_7, 0x495, "Rev Y", 3300, 0xAA, "V3J15M6", "2.19.0")
     assert UnitIdentified.of(target) == UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0")

@@ -20,7 +20,7 @@ def words(fus: int, stack: int) -> bytes:
 
 
 def test_a_word_is_four_numbers_from_the_top() -> None:
-    """As ST writes them."""
+    """The version is written as ST writes it."""
     read = CoprocessorVersions.of_words(words(0x01020000, 0x01180003))
     assert read == CoprocessorVersions(Version(1, 2, 0, 0), Version(1, 24, 0, 3))
     assert (str(read.fus), read.stack_said) == ("1.2.0.0", "1.24.0.3")
@@ -48,7 +48,7 @@ def test_a_coprocessor_without_a_stack_is_known_as_one(word: int) -> None:
     ids=["stack", "FUS", "no FUS", "erased", "no such stack", "cut off", "nothing"],
 )
 def test_garbage_is_no_version(read: bytes) -> None:
-    """It is what stands there without a started FUS."""
+    """Without a started FUS, garbage stands in the place of the version."""
     assert CoprocessorVersions.of_words(read) is None
 
 
@@ -63,14 +63,14 @@ def test_a_version_reads_as_it_is_shown() -> None:
     "text", ["", "1.24.0", "1.24.0.3.1", "v1.24.0.3", "1.256.0.3", "1.-2.0.3", "1.24.0.³", "1..0.3", "1.24.0.3 "]
 )
 def test_what_is_no_version_is_refused(text: str) -> None:
-    """So that a recipe does not ask for what no board has."""
+    """A recipe cannot ask for a version that no board can have."""
     with pytest.raises(ValueError, match="is not a version"):
         Version.parse(text)
 
 
 @pytest.mark.parametrize(("fus", "enough"), [((1, 1, 9), False), ((1, 2, 0), True), ((2, 0, 0), True)])
 def test_an_old_fus_is_refused(fus: tuple[int, int, int], enough: bool) -> None:  # noqa: FBT001
-    """If the recipe says which it must be."""
+    """The recipe may say the least version of the FUS."""
     versions = CoprocessorVersions(Version(*fus), None)
     replace(STACK, smallest_fus=None).check_fus(versions)
     if enough:
@@ -111,6 +111,6 @@ def test_a_board_that_may_hold_a_key_must_have_been_seen_with_its_stack(
 
 
 def test_the_stack_is_one_of_the_images_that_the_ledger_writes_down() -> None:
-    """With its SHA-256, in front of those that are flashed behind it."""
+    """The ledger has the stack's SHA-256 in front of the images that are flashed after it."""
     images = replace(PLAIN, wireless_stack=STACK).images
     assert [image.name for image in images] == ["stack.bin", "provisioning-flash", "operational-flash"]

@@ -33,7 +33,7 @@ def signature(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
     [(1, "01"), (0xAB, "AB"), (0x1AB, "01AB"), (2**127, "80" + "00" * 15), (2**159 - 1, "7F" + "FF" * 19)],
 )
 def test_a_serial_number_is_written_in_whole_bytes(number: int, text: str) -> None:
-    """Upper-case hexadecimal, as the PKI lists it."""
+    """The serial number is upper-case hexadecimal, as in the PKI's list."""
     assert credentials(number).dac_serial_number == text
 
 
@@ -44,7 +44,7 @@ def test_request_and_certificate_name_the_same_key() -> None:
 
 
 def test_the_public_point_is_uncompressed() -> None:
-    """As factory data holds it: 04, x, y."""
+    """Factory data holds the point as 04, x, y."""
     numbers = KEY.public_key().public_numbers()
     assert credentials(1).public_point == b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
 
@@ -55,12 +55,12 @@ def test_the_public_point_is_uncompressed() -> None:
     ids=["its own", "another", "zero", "beyond the curve's order"],
 )
 def test_a_private_key_is_known_by_its_public_key(private_key: int, is_it: bool) -> None:  # noqa: FBT001  the expected result
-    """Whatever 32 bytes stand in flash."""
+    """Any 32 bytes may stand in flash; only those whose public key fits are the key."""
     assert credentials(1).is_key(private_key.to_bytes(32, "big")) is is_it
 
 
 def test_a_signature_over_context_and_nonce_proves_possession() -> None:
-    """By the key of the DAC."""
+    """Only the key of the DAC can make the signature."""
     credentials(1).check_possession(NONCE, signature(KEY, CONTEXT + NONCE), "deliver")
 
 

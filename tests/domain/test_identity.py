@@ -53,7 +53,7 @@ def test_an_identity_goes_on_and_never_back(state: IdentityState, event: Event, 
     ],
 )
 def test_an_identity_skips_no_state_and_does_not_come_back(state: IdentityState, event: Event) -> None:
-    """What is burned or released is never used again."""
+    """A burned or released identity is never used again."""
     with pytest.raises(ValueError, match=f"cannot happen to an identity that is {state}"):
         advanced(state, event)
 
@@ -73,7 +73,7 @@ def test_every_identity_can_be_burned_until_its_end() -> None:
 
 
 def test_a_lot_numbers_from_its_first_to_its_last() -> None:
-    """And not beyond."""
+    """A number beyond the lot's last is refused."""
     lot = Lot("LOT-1", "SN{:06d}", first=500, size=3)
     assert [lot.serial_number(index) for index in range(3)] == ["SN000500", "SN000501", "SN000502"]
     for index in (-1, 3):
@@ -82,7 +82,7 @@ def test_a_lot_numbers_from_its_first_to_its_last() -> None:
 
 
 def test_onboarding_secrets_do_not_show_themselves() -> None:
-    """Their text is what ends in a log."""
+    """The text of a value may end in a log."""
     text = repr(OnboardingSecrets(Passcode(20202021), Discriminator(3840), b"canary salt", 1000, b"canary verifier"))
     assert "20202021" not in text
     assert "canary" not in text

@@ -46,7 +46,7 @@ def verdicts(*rows: str) -> list[Judged]:
     ],
 )
 def test_two_boards_running_with_one_cause_mean_the_slot(rows: list[str], *, suspected: bool) -> None:
-    """Different boards, one after the other, in the same slot."""
+    """The two boards are different ones, judged one after the other in the same slot."""
     assert slot_suspected(verdicts(*rows), "1", POLICY) is suspected
 
 
@@ -70,7 +70,7 @@ def test_two_boards_running_with_one_cause_mean_the_slot(rows: list[str], *, sus
     ],
 )
 def test_one_cause_on_three_slots_within_ten_boards_means_the_line(rows: list[str], cause: str | None) -> None:
-    """Whatever they share is at fault: hub, supply, lot of boards, images."""
+    """The slots share the cause: hub, supply, lot of boards, or images."""
     assert line_suspected(verdicts(*rows), POLICY) == cause
 
 
@@ -83,14 +83,14 @@ def test_zero_means_never() -> None:
 
 
 def test_what_the_operator_mends_says_nothing_of_the_equipment() -> None:
-    """Nor does what is the line's."""
+    """A fault of the line says nothing of the equipment either."""
     assert counts_against_equipment(FlashMismatch(0x08000000))
     assert not counts_against_equipment(BoardRemoved())
     assert not counts_against_equipment(PKIUnavailable("https://pki", "down"))
 
 
 def test_nothing_irreversible_is_retried() -> None:
-    """Only connections are, at most twice, and what starts the coprocessor or restores the board's boot, once."""
+    """Connections are retried at most twice; starting the coprocessor and restoring the board's boot, once."""
     assert {fault.code for fault, row in CONSEQUENCES.items() if row.retry.times} == {
         "target.not_found",
         "target.refused",

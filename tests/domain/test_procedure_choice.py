@@ -30,13 +30,13 @@ def chosen(recipe: Recipe, flash: bytes, confirmation: Confirmation | None, prot
 
 
 def test_a_unit_that_has_passed_is_reconfirmed() -> None:
-    """Its factory data is whole, and its firmware can prove that it is there."""
+    """The unit's factory data is whole, and its firmware can prove that it is there."""
     assert chosen(ANSWERS, WHOLE, OURS) == "reconfirm"
     assert chosen(ANSWERS, WHOLE, None) == "redeliver"
 
 
 def test_a_unit_without_its_factory_data_is_provisioned() -> None:
-    """Whether it has passed before or not."""
+    """It is provisioned whether it has passed before or not."""
     assert chosen(ANSWERS, EMPTY, OURS) == "provision"
     assert chosen(ANSWERS, EMPTY, None) == "provision"
 
@@ -53,7 +53,7 @@ def test_firmware_that_says_nothing_is_written_again() -> None:
 
 
 def test_a_unit_of_another_recipe_keeps_its_key() -> None:
-    """It fails, untouched: as long as its certificate stands there and nobody has begun to replace it."""
+    """The unit fails untouched, as long as its certificate is in flash and nobody has begun to replace it."""
     other = replace(ANSWERS, product_id=0x8005, product={**PLAIN.product, Tag.PRODUCT_ID: b"\x05\x80"})
     assert chosen(other, WHOLE, OURS) == "reconfirm"
     assert chosen(other, WHOLE, OF_ANOTHER_VERSION) == "reconfirm"

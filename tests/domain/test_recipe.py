@@ -29,9 +29,9 @@ from station.matter.onboarding import codes
 from station.matter.onboarding.passcode import Discriminator, Passcode
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import Delivery, Recipe
-from tests.ledger.bench import RECIPE
-from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
-from tests.matter.forge_unit import EXAMINATION, RECORDS
+from tests.builders.bench import RECIPE
+from tests.builders.forge import DAC, DAC_KEY, PAA, PAI
+from tests.builders.forge_unit import EXAMINATION, RECORDS
 
 READ_AS_STRINGS = (Tag.VENDOR_NAME, Tag.PRODUCT_NAME, Tag.SERIAL_NUMBER)
 GIVEN = (Tag.DEVICE_ATTESTATION_CERTIFICATE, Tag.PAI_CERTIFICATE, Tag.DEVICE_ATTESTATION_PUB_KEY)
@@ -76,7 +76,7 @@ def finished(recipe: Recipe, **changed: bytes) -> FactoryData:
 
 
 def test_by_default_the_block_is_as_the_tool_of_st_writes_it() -> None:
-    """With the passcode, and without a NUL behind strings."""
+    """The block has the passcode, and no NUL behind strings."""
     assert written(PLAIN) == {
         tag: value for tag, value in RECORDS.items() if tag not in {*GIVEN, Tag.DEVICE_ATTESTATION_PRIV_KEY}
     }
@@ -96,7 +96,7 @@ def test_the_passcode_can_be_left_out_of_the_flash() -> None:
 
 
 def test_an_identity_without_rotating_device_id_gets_none() -> None:
-    """It was reserved before there were any, and what its board holds must stay what is intended."""
+    """The identity was reserved before there were such ids, and its board must stay as it was intended."""
     found = written(PLAIN, replace(IDENTITY, rotating_device_id=None))
     assert set(written(PLAIN)) - set(found) == {Tag.ROTATING_DEVICE_ID}
 
@@ -107,7 +107,7 @@ def test_an_identity_without_rotating_device_id_gets_none() -> None:
 def test_every_form_of_the_block_is_confirmed(
     strings: Strings, passcode_in_flash: object, key_storage: KeyStorage
 ) -> None:
-    """By comparison, by its label and as a whole."""
+    """The read-back is compared, held against its label, and examined as a whole."""
     recipe = replace(PLAIN, strings=strings, passcode_in_flash=bool(passcode_in_flash), key_storage=key_storage)
     data = finished(recipe)
     flash = flat_tlv.encode(data)
@@ -116,7 +116,7 @@ def test_every_form_of_the_block_is_confirmed(
 
 
 def test_the_label_tells_product_discriminator_and_passcode() -> None:
-    """As the recipe and the identity have them."""
+    """The label's values are those of the recipe and of the identity."""
     payload = replace(PLAIN, product_id=0x8001).onboarding_payload(IDENTITY)
     assert codes.manual_code(payload) == "34970112332"
     assert codes.qr_code(payload) == "MT:-24J042C00KA0648G00"
@@ -126,7 +126,7 @@ def test_the_label_tells_product_discriminator_and_passcode() -> None:
     ("name", "value"), [("VENDOR_ID", b"\xf2\xff"), ("PRODUCT_ID", b"\x05\x80"), ("SETUP_DISCRIMINATOR", b"\x01\x00")]
 )
 def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
-    """A commissioner would look for somebody else."""
+    """With a wrong label, a commissioner would look for another unit."""
     with pytest.raises(ReadbackDiffers) as caught:
         PLAIN.check_commissionable(IDENTITY, flat_tlv.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
     assert caught.value.evidence == {"record": name}
@@ -147,7 +147,7 @@ def test_a_board_that_would_refuse_the_labels_passcode_is_refused(name: str, val
 
 
 def test_a_board_without_verifier_is_refused() -> None:
-    """As one that has a wrong one."""
+    """A missing verifier is refused as a wrong one is."""
     records = dict(finished(PLAIN).records)
     del records[Tag.SPAKE2_VERIFIER]
     with pytest.raises(VerifierWrong):
@@ -155,7 +155,7 @@ def test_a_board_without_verifier_is_refused() -> None:
 
 
 def test_a_board_that_a_commissioner_refuses_is_refused() -> None:
-    """Here because its certificate is not valid yet."""
+    """The board's certificate is not valid yet."""
     flash = flat_tlv.encode(finished(PLAIN))
     with pytest.raises(ReadbackRefused) as caught:
         PLAIN.check_commissionable(IDENTITY, flash, EXAMINATION.at - timedelta(days=36500))
@@ -170,14 +170,14 @@ def request() -> bytes:
 
 
 def test_a_board_with_another_key_than_it_had_is_refused() -> None:
-    """Its certificate is for the other one; a board without a certificate may have any."""
+    """The board's certificate is for the old key; a board without a certificate may have any key."""
     with pytest.raises(KeyChanged):
         PLAIN.check_known_certificate(IDENTITY, request(), EXAMINATION.at)
     PLAIN.check_known_certificate(replace(IDENTITY, credentials=None), request(), EXAMINATION.at)
 
 
 def test_a_board_whose_record_tells_another_key_is_refused_before_it_is_written_to() -> None:
-    """But for a confirmed unit, which answers for itself, and for one that somebody else has certified."""
+    """Exempt are a confirmed unit, which proves its own key, and a unit that somebody else has certified."""
     target = Target(UID(bytes(12)), 0x495, "", 3300, 0xAA, "", "", agent_key="c0" * 32)
     with pytest.raises(KeyChanged):
         PLAIN.check_recorded_key(target, IDENTITY)
@@ -213,7 +213,7 @@ def test_a_firmware_that_keeps_its_key_elsewhere_stops_the_line() -> None:
     "changed", [{"vendor_id": 1}, {"product_id": 1}, {"serial_number": "LT2600000002"}, {"dac_serial_number": 1}]
 )
 def test_a_firmware_that_presents_another_unit_is_refused(changed: dict[str, int | str]) -> None:
-    """Each thing that it says of itself counts."""
+    """Each value that the firmware presents is compared."""
     said = {
         "vendor_id": PLAIN.vendor_id,
         "product_id": PLAIN.product_id,
@@ -226,6 +226,6 @@ def test_a_firmware_that_presents_another_unit_is_refused(changed: dict[str, int
 
 
 def test_an_identity_does_not_show_its_secrets() -> None:
-    """Its text is what ends in a log."""
+    """The text of a value may end in a log."""
     assert "0011" not in repr(IDENTITY)
     assert "20202021" not in repr(IDENTITY)

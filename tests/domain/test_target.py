@@ -12,7 +12,7 @@ def test_a_uid_is_written_in_the_order_of_memory() -> None:
 
 @pytest.mark.parametrize("size", [0, 11, 13])
 def test_a_uid_has_twelve_bytes(size: int) -> None:
-    """It cannot be built wrong."""
+    """A UID of another length cannot be built."""
     with pytest.raises(ValueError, match="12 bytes"):
         UID(bytes(size))
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.emulator.authority import PRODUCT, Authority, Status, factory_data, key_in
+from tests.builders.authority import PRODUCT, Authority, Status, factory_data, key_in
 from tests.emulator.chip_bench import MAKE_CSR, PROVE, STORE, UID, ChipBench, image
 from virtual_bench.board import factory_data as written
 
@@ -52,20 +52,20 @@ def prove(bench: ChipBench, dac: bytes) -> None:
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_hello_comes_from_the_image_that_was_flashed(bench: ChipBench, storage: str) -> None:
-    """Protocol 1, key storage, no key yet, the chip's UID, the version."""
+    """HELLO has protocol 1, the key storage, no key yet, the chip's UID and the image's version."""
     bench.flash(image(f"provisioning-{storage}"))
     assert bench.boot() == bytes([0x81, 0, 1, storage == "secure", 0]) + UID + b"1.0.0"
 
 
 def test_another_version_string_in_the_image_makes_another_hello(bench: ChipBench) -> None:
-    """One byte of it is enough."""
+    """One changed byte of the image shows in HELLO."""
     bench.flash(image("provisioning-flash").replace(b"1.0.0", b"1.0.7"))
     assert bench.boot().endswith(b"1.0.7")
 
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_openssl_accepts_the_request(bench: ChipBench, tmp_path: Path, storage: str) -> None:
-    """A second opinion on what came over the serial line."""
+    """openssl gives a second opinion on the bytes that came over the serial line."""
     bench.flash(image(f"provisioning-{storage}"))
     bench.boot()
     (tmp_path / "request.der").write_bytes(bench.ask(MAKE_CSR))
@@ -87,7 +87,7 @@ def test_openssl_accepts_the_request(bench: ChipBench, tmp_path: Path, storage: 
 
 
 def test_certificate_public_key_and_private_key_belong_together(bench: ChipBench, authority: Authority) -> None:
-    """With the key in flash: DAC, tag 6 and tag 5, behind the factory data that was there."""
+    """The key is in flash: DAC, tag 6 and tag 5 stand behind the factory data."""
     dac = provisioned(bench, authority, "flash")
     values = written.records_in(bench.external)
     private = ec.derive_private_key(int.from_bytes(values[5]), ec.SECP256R1())
@@ -100,7 +100,7 @@ def test_certificate_public_key_and_private_key_belong_together(bench: ChipBench
 
 
 def test_a_key_in_secure_storage_is_nowhere_in_flash(bench: ChipBench, authority: Authority) -> None:
-    """Not eight bytes of it in a row, in either memory."""
+    """Neither memory has eight bytes of the key in a row."""
     provisioned(bench, authority, "secure")
     key = bench.secure_storage.key()
     assert key is not None
@@ -111,7 +111,7 @@ def test_a_key_in_secure_storage_is_nowhere_in_flash(bench: ChipBench, authority
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_the_product_says_who_it_is_and_proves_it(bench: ChipBench, authority: Authority, storage: str) -> None:
-    """With the one image for both kinds of key storage."""
+    """One operational image serves both kinds of key storage."""
     dac = provisioned(bench, authority, storage)
     bench.flash(image("operational-stand-in"))
     bench.reset()
@@ -134,7 +134,7 @@ def test_a_board_that_is_flashed_again_keeps_its_key(bench: ChipBench, storage: 
 
 
 def test_a_second_run_with_secure_storage_takes_the_same_dac_again(bench: ChipBench, authority: Authority) -> None:
-    """The identity outlives the factory data that it stood in."""
+    """The identity outlives the factory data that held it."""
     dac = provisioned(bench, authority, "secure")
     bench.external.erase(written.ADDRESS, written.BLOCK)
     bench.external.program(written.ADDRESS, factory_data())
@@ -146,7 +146,7 @@ def test_a_second_run_with_secure_storage_takes_the_same_dac_again(bench: ChipBe
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_a_stored_dac_is_stored_again_and_no_other(bench: ChipBench, authority: Authority, storage: str) -> None:
-    """After a reset, too."""
+    """The board refuses another DAC after a reset, too."""
     dac = provisioned(bench, authority, storage)
     other = authority.dac(key_in(bench.ask(MAKE_CSR)), serial_number=2)
     assert bench.boot()[4] == 2
@@ -156,7 +156,7 @@ def test_a_stored_dac_is_stored_again_and_no_other(bench: ChipBench, authority: 
 
 
 def test_finish_is_said_as_st_says_it(bench: ChipBench, authority: Authority) -> None:
-    """Ten characters, a NUL, sixteen bytes in all, without a newline."""
+    """The message has ten characters, a NUL and no newline, in sixteen bytes."""
     bench.flash(image("provisioning-flash"))
     bench.boot()
     dac = authority.dac(key_in(bench.ask(MAKE_CSR)))
@@ -165,7 +165,7 @@ def test_finish_is_said_as_st_says_it(bench: ChipBench, authority: Authority) ->
 
 
 def test_the_demonstration_gives_every_board_the_same_dac(bench: ChipBench) -> None:
-    """ST's way, and therefore no use in a factory."""
+    """ST's demonstration firmware has one DAC, and is therefore of no use in a factory."""
     bench.flash(image("st-demonstration-flash"))
     bench.reset()
     said = bench.hear(lambda said: said.count(b"finish:000") == 2)
@@ -186,7 +186,7 @@ def test_without_a_wireless_stack_there_is_no_secure_storage(tmp_path: Path) -> 
 
 
 def test_a_key_that_nobody_knows_blocks_secure_storage(bench: ChipBench) -> None:
-    """ST's 004."""
+    """ST's firmware reports the code 004."""
     bench.secure_storage.occupy()
     bench.flash(image("provisioning-secure"))
     bench.boot()

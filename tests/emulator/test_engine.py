@@ -57,7 +57,7 @@ def load(cpu: CPU, *code: bytes, at: int = CODE) -> None:
 
 
 def test_a_run_ends_behind_wfi(cpu: CPU) -> None:
-    """And the next run goes on from there."""
+    """The next run goes on behind the WFI."""
     load(cpu, NOP, WFI, NOP, BRANCH_TO_ITSELF)
     cpu.run(100)
     assert cpu.pc == CODE + 4
@@ -68,7 +68,7 @@ def test_a_run_ends_behind_wfi(cpu: CPU) -> None:
 
 
 def test_a_count_ends_a_run_exactly(cpu: CPU) -> None:
-    """Instruction for instruction."""
+    """A run of N instructions executes N instructions."""
     load(cpu, NOP * 100, BRANCH_TO_ITSELF)
     for number in range(1, 30):
         cpu.run(3)
@@ -76,7 +76,7 @@ def test_a_count_ends_a_run_exactly(cpu: CPU) -> None:
 
 
 def test_a_read_that_stops_the_core_is_read_again(cpu: CPU, accesses: Accesses) -> None:
-    """So only what can be read twice may stop it."""
+    """Only a register that can be read twice may stop the core."""
     accesses.stops = ["read"]
     load(cpu, REGISTERS_TO_R0, LOAD_R1_FROM_R0, STORE_R1_TO_R0, BRANCH_TO_ITSELF)
     cpu.run(100)
@@ -87,7 +87,7 @@ def test_a_read_that_stops_the_core_is_read_again(cpu: CPU, accesses: Accesses) 
 
 
 def test_interrupts_are_masked_as_the_program_says(cpu: CPU) -> None:
-    """One instruction at a time."""
+    """The mask is read after each single instruction, around CPSID and CPSIE."""
     load(cpu, CPSID, NOP, CPSIE, BRANCH_TO_ITSELF)
     masked = []
     for _ in range(3):
@@ -97,7 +97,7 @@ def test_interrupts_are_masked_as_the_program_says(cpu: CPU) -> None:
 
 
 def test_a_handler_returns_to_where_it_came(cpu: CPU) -> None:
-    """With the registers of before; what it changed in others stays changed."""
+    """The stacked registers are restored; changes to the others stay."""
     handler = CODE + 0x100
     load(cpu, REGISTERS_TO_R0, COUNT_R2, NOP, STORE_R1_TO_R0, BRANCH_TO_ITSELF)
     cpu.write(handler, COUNT_R2 + b"\x09\x21" + BRANCH_TO_LR)  # adds #1, r2; movs r1, #9; bx lr
@@ -112,7 +112,7 @@ def test_a_handler_returns_to_where_it_came(cpu: CPU) -> None:
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_store_into_flash_is_announced_before_it_is_done(cpu: CPU, tmp_path: Path, *, allowed: bool) -> None:
-    """And done if it is allowed; else the core crashes."""
+    """The store is done if it is allowed, else the core crashes."""
     flash = Flash(tmp_path / "flash.bin", 0x08000000, 0x1000, 0x1000)
     stores: list[tuple[int, int, int]] = []
 
@@ -135,14 +135,14 @@ def test_a_store_into_flash_is_announced_before_it_is_done(cpu: CPU, tmp_path: P
 
 
 def test_what_is_no_instruction_crashes(cpu: CPU) -> None:
-    """At its address."""
+    """The crash names the address."""
     load(cpu, NOP, b"\x00\xde")
     with pytest.raises(Crash, match="0x20000002"):
         cpu.run(10)
 
 
 def test_memory_that_is_not_there_crashes(cpu: CPU) -> None:
-    """A load, and a jump."""
+    """A load from it crashes, and so does a jump to it."""
     load(cpu, b"\x00\x20", LOAD_R1_FROM_R0)
     with pytest.raises(Crash):
         cpu.run(10)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import Authority, Status, factory_data, key_in
+from tests.builders.authority import Authority, Status, factory_data, key_in
 from tests.emulator.chip_bench import MAKE_CSR, PROVE, STORE, ChipBench, Faults, Silent, image
 from virtual_bench.board import factory_data as written
 from virtual_bench.emulator.chip import PowerLost
@@ -40,7 +40,7 @@ def bench(tmp_path: Path) -> Iterator[ChipBench]:
     ids=["erased", "random", "random again", "truncated", "beheaded", "at a wrong base", "without a stack"],
 )
 def test_a_wrong_image_says_nothing(bench: ChipBench, wrong: bytes) -> None:
-    """It crashes, or goes where nothing is heard of it."""
+    """The core crashes, or runs without saying anything."""
     bench.flash(wrong)
     with pytest.raises((Crash, Silent)) as caught:
         bench.boot()
@@ -57,8 +57,11 @@ def _new_instructions(bench: ChipBench) -> set[int]:
     seen: list[set[int]] = [set(), set()]
     chip = bench.reset()
     now = 0
-    unicorn_hook_code = 4
-    chip._cpu._engine.hook_add(unicorn_hook_code, lambda _engine, address, _size, _user: seen[now].add(address))
+
+    def executed(address: int) -> None:
+        seen[now].add(address)
+
+    chip.cpu.trace(executed)
     bench.hear_frame()
     now = 1
     bench.ask(MAKE_CSR)
@@ -66,7 +69,7 @@ def _new_instructions(bench: ChipBench) -> set[int]:
 
 
 def test_one_overwritten_instruction_on_the_way_to_the_request_is_noticed(bench: ChipBench) -> None:
-    """Anywhere on it: the board still says hello, and never answers the question."""
+    """The board still says hello, and never answers the request."""
     way = instructions_of_a_request(bench)
     assert len(way) > 500
     for address in random.Random(3).sample(way, 12):
@@ -84,7 +87,7 @@ def test_one_overwritten_instruction_on_the_way_to_the_request_is_noticed(bench:
     ids=["no key", "no signature", "key not computed", "signature not computed"],
 )
 def test_an_error_of_the_cryptography_is_told_and_passes(bench: ChipBench, fault: str, deed: int) -> None:
-    """The next request is answered."""
+    """The board answers the next request."""
     setattr(bench.faults, fault, deed)
     bench.boot()
     assert bench.refusal(MAKE_CSR) == Status.CRYPTO
@@ -93,7 +96,7 @@ def test_an_error_of_the_cryptography_is_told_and_passes(bench: ChipBench, fault
 
 @pytest.mark.parametrize("deed", [0, 1, 4])
 def test_a_failure_of_the_external_flash_is_told(bench: ChipBench, deed: int) -> None:
-    """At the erase and at any page; once the factory data stand there again, the same key gets its DAC."""
+    """The flash fails at the erase or at any page; with its factory data back, the same key gets its DAC."""
     authority = Authority()
     bench.boot()
     first = key_in(bench.ask(MAKE_CSR))
@@ -142,7 +145,7 @@ def test_after_a_power_cut_at_any_write_a_board_is_provisioned_or_can_be(bench: 
 def test_a_power_cut_while_the_key_is_made_costs_the_key_and_nothing_else(
     bench: ChipBench, tmp_path: Path, storage: str
 ) -> None:
-    """At each of the record's writes: the next request makes one, or finds it."""
+    """The power is cut at each write of the record; the next request makes a key or finds it."""
     bench.flash(image(f"provisioning-{storage}"))
     for writes in range(40):
         bench.internal.erase(RECORD, 4096)

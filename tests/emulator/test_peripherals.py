@@ -85,7 +85,7 @@ def sign(accelerator: Accelerator, n_at: int = 0xE94) -> tuple[int, int, int]:
 
 
 def test_a_signature_verifies_elsewhere(accelerator: Accelerator) -> None:
-    """Hash at 0xDE8, key at 0xE3C, order at 0xE94."""
+    """The hash is at 0xDE8, the key at 0xE3C, the order at 0xE94."""
     r, s, error = sign(accelerator)
     assert error == 0
     digest = DIGEST.to_bytes(32)
@@ -93,7 +93,7 @@ def test_a_signature_verifies_elsewhere(accelerator: Accelerator) -> None:
 
 
 def test_an_operand_in_a_wrong_place_makes_no_signature(accelerator: Accelerator) -> None:
-    """0xE90 for the order, as some drivers had it."""
+    """Some drivers had the order at 0xE90."""
     assert sign(accelerator, n_at=0xE90)[:2] != sign(Accelerator())[:2]
 
 
@@ -113,7 +113,7 @@ def test_a_verification_tells_right_from_wrong(accelerator: Accelerator, change:
 
 
 def test_an_accelerator_that_fails_says_so(accelerator: Accelerator) -> None:
-    """With its address error, once."""
+    """The accelerator reports its address error once."""
     accelerator.faults.accelerator = 0
     assert accelerator.run(0x20) == 1 << 20
     accelerator.pka.write(0x08, 4, 1 << 20)
@@ -129,13 +129,13 @@ def clocks_at_64_mhz() -> Clocks:
 
 
 def test_the_clock_is_what_the_registers_say() -> None:
-    """4 MHz after a reset."""
+    """The clock has 4 MHz after a reset."""
     assert Clocks().frequency == 4_000_000
     assert clocks_at_64_mhz().frequency == 64_000_000
 
 
 def test_a_timer_reaches_its_compare_value_at_the_moment_it_interrupts() -> None:
-    """Not a count before: a core that then looks at the count would sleep on for ever."""
+    """If the count were one short at the interrupt, a core that looks at it would sleep on for ever."""
     time = ChipTime()
     timer = Timer(time, clocks_at_64_mhz())
     for offset, value in ((0x28, 63_999), (0x14, 1), (0x10, 0), (0x00, 1)):
@@ -187,7 +187,7 @@ def test_bytes_arrive_one_after_the_other() -> None:
 
 
 def test_a_core_that_does_not_come_loses_bytes() -> None:
-    """The FIFO has eight."""
+    """The UART's FIFO has room for eight bytes."""
     time, usart = serial_line()
     usart.arrive(bytes(range(12)))
     time.now = MILLISECOND * 5
@@ -196,7 +196,7 @@ def test_a_core_that_does_not_come_loses_bytes() -> None:
 
 
 def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:
-    """In both directions."""
+    """Both directions hear rubbish."""
     time, usart = serial_line(9600)
     usart.write(0x28, 4, 0x41)
     assert usart.take_sent() == b"\xff"
@@ -261,7 +261,7 @@ def unlocked(flash: Flash, command: int) -> FlashController:
 
 
 def test_internal_flash_takes_double_words_where_it_is_erased(internal: Flash) -> None:
-    """And zeros anywhere."""
+    """Zeros can be written anywhere."""
     controller = unlocked(internal, 1)
     assert store(controller, internal, 0x08001000, 1, 2) == 0
     assert store(controller, internal, 0x08001000, 1, 0) & 1 << 3
@@ -273,7 +273,7 @@ def test_internal_flash_takes_double_words_where_it_is_erased(internal: Flash) -
 
 @pytest.mark.parametrize("values", [(1,), (1, 2)], ids=["half a double word", "locked"])
 def test_internal_flash_refuses_what_is_out_of_sequence(internal: Flash, values: tuple[int, ...]) -> None:
-    """And keeps what it has."""
+    """The flash keeps its content."""
     if len(values) == 1:
         controller = unlocked(internal, 1)
     else:
@@ -283,7 +283,7 @@ def test_internal_flash_refuses_what_is_out_of_sequence(internal: Flash, values:
 
 
 def test_a_page_of_internal_flash_is_erased(internal: Flash) -> None:
-    """That page and no other."""
+    """The neighbouring pages stay as they are."""
     internal.program(0x08000000, bytes(0x4000))
     controller = unlocked(internal, 2 | 1 << 3)
     controller.write(0x14, 4, 2 | 1 << 3 | 1 << 16)
@@ -336,7 +336,7 @@ def part(tmp_path: Path) -> Iterator[tuple[External, Flash]]:
 
 
 def test_external_flash_is_written_only_when_that_is_enabled(part: tuple[External, Flash]) -> None:
-    """Once for every command."""
+    """Every command needs the enabling anew."""
     external, flash = part
     external.command(0x12, 0x100, b"abc")
     assert flash.read(0x90000100, 3) == b"\xff" * 3
@@ -348,7 +348,7 @@ def test_external_flash_is_written_only_when_that_is_enabled(part: tuple[Externa
 
 
 def test_a_page_that_overflows_comes_round(part: tuple[External, Flash]) -> None:
-    """As the data sheet says."""
+    """Bytes beyond a page's end go to its beginning, as the data sheet says."""
     external, flash = part
     external.command(0x06)
     external.command(0x12, 0x1FE, b"abcd")
@@ -370,7 +370,7 @@ def test_a_sector_is_erased_and_the_part_is_busy_meanwhile(part: tuple[External,
 
 
 def test_a_failed_program_keeps_the_part_busy_until_it_was_seen(part: tuple[External, Flash]) -> None:
-    """P_ERR, until the status is cleared."""
+    """P_ERR stays set until the status is cleared."""
     external, flash = part
     external.faults.external_write = 0
     external.command(0x06)
@@ -382,7 +382,7 @@ def test_a_failed_program_keeps_the_part_busy_until_it_was_seen(part: tuple[Exte
 
 
 def test_the_window_is_open_or_commands_are_heard(part: tuple[External, Flash]) -> None:
-    """Never both: an abort comes between."""
+    """An abort must come between the memory window and a command."""
     external, _ = part
     external.quadspi.write(0x14, 4, 0x13 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 24 | 3 << 26)
     assert external.shown == [False, True]

@@ -74,7 +74,7 @@ class HostBoard:
     """A board with its flash in a folder; each `with` is a time under power."""
 
     def __init__(self, program: Path, folder: Path) -> None:
-        self._program = program
+        self.program = program
         self.folder = folder
         self._number = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,7 +94,7 @@ class HostBoard:
         self._bodies = []
         self.heard = b""
         self._process = subprocess.Popen(
-            [self._program, self.folder, *self._options],
+            [self.program, self.folder, *self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -46,7 +46,7 @@ def test_hello_tells_where_the_key_lives(new_board: Callable[[str], HostBoard], 
 
 
 def test_hello_tells_how_far_the_board_is(board: HostBoard, authority: Authority) -> None:
-    """No key, key, provisioned."""
+    """HELLO says no key, key, or provisioned."""
     with board:
         states = [hello(board.ask(HELLO)).state]
         csr = board.ask(MAKE_CSR)
@@ -57,7 +57,7 @@ def test_hello_tells_how_far_the_board_is(board: HostBoard, authority: Authority
 
 
 def test_openssl_accepts_the_request(board: HostBoard) -> None:
-    """Not only the library that the tests are written with."""
+    """openssl accepts it, not only the library that the tests are written with."""
     with board:
         csr = board.ask(MAKE_CSR)
     verified = subprocess.run(
@@ -68,7 +68,7 @@ def test_openssl_accepts_the_request(board: HostBoard) -> None:
 
 
 def test_the_request_is_the_one_that_cryptography_would_write(board: HostBoard) -> None:
-    """Byte for byte, but for the signature."""
+    """The request equals the library's byte for byte, but for the signature."""
     with board:
         csr = board.ask(MAKE_CSR)
     own = x509.load_der_x509_csr(csr)
@@ -80,7 +80,7 @@ def test_the_request_is_the_one_that_cryptography_would_write(board: HostBoard) 
 
 
 def test_the_key_is_made_once(board: HostBoard) -> None:
-    """It survives questions, resets and new factory data."""
+    """The key survives questions, resets and new factory data."""
     keys = []
     for _ in range(2):
         with board:
@@ -90,7 +90,7 @@ def test_the_key_is_made_once(board: HostBoard) -> None:
 
 
 def test_stored_certificates_stand_behind_the_factory_data(board: HostBoard, authority: Authority) -> None:
-    """In ST's order, ended by the magic word with an explicit length, the rest of the block erased."""
+    """The records are in ST's order, ended by the magic word; the rest of the block is erased."""
     before = board.block[: board.block.index(b"\xac" * 4)]
     with board:
         csr = board.ask(MAKE_CSR)
@@ -119,7 +119,7 @@ def test_flash_storage_moves_the_private_key_into_the_factory_data(
 
 
 def test_secure_storage_keeps_the_private_key_out_of_flash(secure_board: HostBoard, authority: Authority) -> None:
-    """No eight bytes of it, at any time."""
+    """Flash never has eight bytes of the key in a row."""
     with secure_board as board:
         csr = board.ask(MAKE_CSR)
         early = board.flash
@@ -130,7 +130,7 @@ def test_secure_storage_keeps_the_private_key_out_of_flash(secure_board: HostBoa
 
 
 def test_its_proof_verifies_under_the_dac(board: HostBoard, authority: Authority) -> None:
-    """Before and after STORE, and after a reset."""
+    """The proof verifies before and after STORE, and after a reset."""
     with board:
         csr = board.ask(MAKE_CSR)
         proofs = [board.ask(PROVE, NONCE)]
@@ -143,7 +143,7 @@ def test_its_proof_verifies_under_the_dac(board: HostBoard, authority: Authority
 
 
 def test_no_two_signatures_share_their_secret_number(board: HostBoard) -> None:
-    """The same message, and another r: whoever saw two of the same could compute the key."""
+    """One message is signed with different values of r, since two equal ones would reveal the key."""
     with board:
         board.ask(MAKE_CSR)
         assert board.ask(PROVE, NONCE)[:32] != board.ask(PROVE, NONCE)[:32]
@@ -196,7 +196,7 @@ def test_a_pai_that_did_not_sign_the_dac_is_refused(board: HostBoard, authority:
 
 
 def test_a_damaged_dac_is_refused(board: HostBoard, authority: Authority) -> None:
-    """One bit of what the PAI signed."""
+    """One bit of the part that the PAI signed is flipped."""
     with board:
         dac, _ = authority.answer(board.ask(MAKE_CSR))
         damaged = dac[:20] + bytes([dac[20] ^ 1]) + dac[21:]
@@ -224,7 +224,7 @@ def test_unusable_factory_data_is_named(board: HostBoard, raw: bytes, status: St
 
 
 def test_a_list_may_end_with_the_last_word_of_the_block(board: HostBoard) -> None:
-    """The PC tool writes the magic word alone."""
+    """The PC tool writes the magic word without a length there."""
     values = PRODUCT | {1000 + number: bytes(602) for number in range(26)}
     size = sum(8 + len(value) for value in values.values())
     values |= {2000: bytes(16384 - 4 - size - 8)}
@@ -234,7 +234,7 @@ def test_a_list_may_end_with_the_last_word_of_the_block(board: HostBoard) -> Non
 
 
 def test_certificates_that_do_not_fit_are_refused(board: HostBoard, authority: Authority) -> None:
-    """And what was there stays."""
+    """The stored records stay as they were."""
     values = PRODUCT | {1000 + number: bytes(602) for number in range(26)}
     board.put_factory_data(values)
     with board:
@@ -294,7 +294,7 @@ def test_a_key_that_cannot_be_stored_is_not_offered(flash_board: HostBoard) -> N
 
 
 def test_a_lost_factory_data_block_does_not_lose_the_key(board: HostBoard, authority: Authority) -> None:
-    """Before STORE has ended, the record has all of it."""
+    """The agent's record holds the whole key until STORE has ended."""
     with board:
         first = board.ask(MAKE_CSR)
     board.put_factory_data(raw=b"")
@@ -316,7 +316,7 @@ def test_noise_and_its_own_voice_are_not_questions(board: HostBoard) -> None:
 
 
 def test_a_question_may_be_repeated(board: HostBoard) -> None:
-    """With its number: the station does so when an answer is late."""
+    """The station repeats a question under its number when an answer is late."""
     with board:
         for _ in range(2):
             board.say(encode(bytes([HELLO, 200])))
@@ -337,7 +337,7 @@ def test_another_boards_factory_data_is_not_its_own(
     folder = tmp_path / "second"
     folder.mkdir()
     shutil.copy(first.folder / "data.bin", folder)
-    with HostBoard(first._program, folder) as second:
+    with HostBoard(first.program, folder) as second:
         assert second.refusal(PROVE, NONCE) == Status.NO_KEY
         csr = second.ask(MAKE_CSR)
         assert second.refusal(STORE, authority.answer(csr)[1]) == Status.OTHER_DAC

@@ -34,7 +34,7 @@ BUILT = sorted(
 
 
 def test_the_source_makes_the_committed_images(tmp_path: Path) -> None:
-    """In another folder, by the compiler that the manifest names; and the agent has at most 12 KB of text there."""
+    """The manifest's compiler builds them in another folder, with at most 12 KB of text for the agent."""
     named = re.search(r"^# Compiler: (.+)$", MANIFEST, re.MULTILINE)
     assert named is not None
     version = subprocess.run([ARM[0], "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
@@ -51,13 +51,13 @@ def test_the_source_makes_the_committed_images(tmp_path: Path) -> None:
 
 
 def test_the_manifest_has_the_images_hashes() -> None:
-    """Of every file that it names, the padded ones among them."""
+    """Every file that the manifest names has its hash, the padded ones included."""
     for image in tomllib.loads(MANIFEST)["image"]:
         assert hashlib.sha256((IMAGES / image["file"]).read_bytes()).hexdigest() == image["sha256"], image["name"]
 
 
 def test_the_manifest_has_the_images_version() -> None:
-    """The one that HELLO tells."""
+    """The version is the one that HELLO tells."""
     version = re.search(r'IMAGE_VERSION "(.+)"', (SOURCE / "images/version.h").read_text())
     assert version is not None
     assert {image["version"] for image in tomllib.loads(MANIFEST)["image"]} == {version[1]}
@@ -66,7 +66,7 @@ def test_the_manifest_has_the_images_version() -> None:
 
 @pytest.mark.parametrize("secure", [0, 1])
 def test_the_agent_asks_for_nothing_but_its_hooks_and_string_h(tmp_path: Path, secure: int) -> None:
-    """Strict C11, no heap, at most a dozen hooks."""
+    """The agent is strict C11 without a heap, and has at most a dozen hooks."""
     for source in AGENT:
         made = tmp_path / f"{source.stem}.o"
         strict = ["-pedantic-errors", f"-I{LIBC}", f"-DAGENT_SECURE={secure}"]
@@ -81,7 +81,7 @@ def test_the_agent_asks_for_nothing_but_its_hooks_and_string_h(tmp_path: Path, s
 
 
 def test_the_example_for_sts_hal_has_every_hook(tmp_path: Path) -> None:
-    """But for the four that the PSA port has."""
+    """The four hooks of the PSA port are elsewhere."""
     made = tmp_path / "hal.o"
     includes = [f"-I{SOURCE / part}" for part in ("agent", "ports/hal_example", "ports/stm32wb55/libc")]
     subprocess.run([*ARM, *includes, "-c", SOURCE / "ports/hal_example/platform_hal.c", "-o", made], check=True)

@@ -50,7 +50,7 @@ def body_of(vector: dict[str, str | int]) -> bytes:
 
 
 def test_sha256_is_that_of_python(codec: Codec) -> None:
-    """Every length around the block's borders."""
+    """Every length around the block's borders is tried."""
     messages = [bytes(range(256))[:length] * 1 for length in range(130)] + [b"a" * 1000, b"\xff" * 65]
     assert codec("sha256", *messages) == [hashlib.sha256(message).hexdigest() for message in messages]
 
@@ -64,14 +64,14 @@ def test_crc32_is_that_of_python(codec: Codec) -> None:
 
 @pytest.mark.parametrize("vector", GOLDEN, ids=lambda vector: vector["name"])
 def test_golden_frames(codec: Codec, vector: dict[str, str | int]) -> None:
-    """Written and read byte for byte."""
+    """The agent writes and reads the golden frames byte for byte."""
     body = body_of(vector)
     assert codec("encode", body) == [vector["frame"]]
     assert codec("decode", bytes.fromhex(str(vector["frame"]))) == [body.hex()]
 
 
 def test_frames_are_those_of_the_station(codec: Codec) -> None:
-    """Of every length, and with zeros and runs of no zero in them."""
+    """Bodies of every length are tried, with zeros and with runs of no zero."""
     chance = random.Random(1)
     bodies = [bytes(chance.choices((0, 1, 255), (1, 300, 1), k=length)) for length in range(1, 1537, 7)]
     assert codec("encode", *bodies) == [encode(body).hex() for body in bodies]
@@ -79,7 +79,7 @@ def test_frames_are_those_of_the_station(codec: Codec) -> None:
 
 
 def test_no_flipped_bit_makes_another_body(codec: Codec) -> None:
-    """What is damaged is noise."""
+    """A damaged frame is noise."""
     frame = encode(b"\x02\x07" + bytes(range(40)))
     flipped = [
         frame[:at] + bytes([frame[at] ^ 1 << bit]) + frame[at + 1 :]
@@ -121,21 +121,21 @@ def expected(der: bytes) -> str:
 
 
 def test_certificates_are_read_as_cryptography_reads_them(codec: Codec) -> None:
-    """Serial number, key, signature and signed part; serial numbers with and without a leading zero."""
+    """Serial number, key, signature and signed part are compared, with and without a leading zero."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     ders = [certificate(key, number) for number in (1, 0x7F, 0x80, 0x1234ABCD, 2**158 + 5)]
     assert codec("certificate", *ders) == [expected(der) for der in ders]
 
 
 def test_what_is_no_certificate_is_refused(codec: Codec) -> None:
-    """Cut anywhere, with something behind it, nothing at all."""
+    """The input is cut anywhere, followed by more bytes, or empty."""
     der = certificate(ec.generate_private_key(ec.SECP256R1()).public_key())
     wrong = [der[:length] for length in range(len(der))] + [der + b"\0", b"\x30\x80", b"\x30\x83\0\0\x01\0"]
     assert set(codec("certificate", *wrong)) == {"refused"}
 
 
 def test_other_keys_and_algorithms_are_no_dacs(codec: Codec) -> None:
-    """A certificate all the same, but not one of ours."""
+    """Each is a certificate, but not one that Matter allows."""
     p256 = ec.generate_private_key(ec.SECP256R1()).public_key()
     others: list[ec.EllipticCurvePublicKey | rsa.RSAPublicKey] = [
         ec.generate_private_key(ec.SECP384R1()).public_key(),

@@ -80,7 +80,7 @@ def test_operands_of_a_signature(operands: dict[str, list[str]]) -> None:
 
 
 def test_operands_of_a_verification(operands: dict[str, list[str]]) -> None:
-    """Mode 26h, whose operands stand elsewhere."""
+    """Mode 26h has its operands at other addresses than signing."""
     expected = {"404 00000100", "4b4 00000100", "45c 00000001"}
     expected |= words(0x460, 3) | words(0x4B8, P) | words(0x5E8, GX) | words(0x63C, GY) | words(0xD5C, N)
     expected |= words(0xF40, value(2, 1)) | words(0xF94, value(2, 33)) | words(0xFE8, value(3))

@@ -42,7 +42,7 @@ class Station:
 def test_a_power_cut_can_always_be_repaired(
     programs: dict[str, Path], tmp_path: Path, authority: Authority, storage: str, *, torn: bool
 ) -> None:
-    """Whatever was cut: with its factory data written again if it is gone, the board gets the DAC that it was to have."""
+    """After any cut the board gets its intended DAC, once lost factory data is written again."""
     cuts = 0
     for cut in count(1):
         folder = tmp_path / str(cut)

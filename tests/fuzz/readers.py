@@ -25,10 +25,10 @@ from station.matter.certificates.revocation import read_revocation_set
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding import codes
+from tests.builders.forge import DAC, PAA, PAI, ForgedRequest
+from tests.builders.forge_declaration import Declaration
+from tests.builders.forge_unit import EXAMINATION, NOW, PRODUCT, RECORDS, TRUST, unit
 from tests.fuzz.mutations import mutated
-from tests.matter.forge import DAC, PAA, PAI, ForgedRequest
-from tests.matter.forge_declaration import Declaration
-from tests.matter.forge_unit import EXAMINATION, NOW, PRODUCT, RECORDS, TRUST, unit
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 REFUSALS = (Fault, RuleBroken, PEMInvalid)

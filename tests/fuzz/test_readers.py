@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from tests.builders.forge import DAC
 from tests.fuzz.mutations import mutated
 from tests.fuzz.readers import FalsePassError, Target, run_case, targets
-from tests.matter.forge import DAC
 
 EVERYTHING = tuple(targets())
 
@@ -38,6 +38,6 @@ def test_a_false_pass_and_a_crash_are_noticed_with_their_case() -> None:
 
 
 def test_a_case_is_the_same_every_time() -> None:
-    """Its number is all that is needed to see it again."""
+    """The number of a case is enough to see it again."""
     assert mutated(Random(5), DAC.der, [DAC.der]) == mutated(Random(5), DAC.der, [DAC.der])
     assert len({mutated(Random(number), DAC.der, [DAC.der]) for number in range(100)}) > 90

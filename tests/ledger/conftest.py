@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger
-from tests.ledger.bench import Secrets
+from tests.builders.bench import Secrets
 
 
 @pytest.fixture(autouse=True)

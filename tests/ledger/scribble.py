@@ -13,7 +13,7 @@ from pathlib import Path
 from station.adapters.ledger import Ledger
 from station.adapters.system import logs
 from station.domain.attempt import Voided
-from tests.ledger.bench import LOT, Secrets, begun, recipe_with, recognised
+from tests.builders.bench import LOT, Secrets, begun, recipe_with, recognised
 
 RECIPE = recipe_with(replace(LOT, size=1_000_000))
 

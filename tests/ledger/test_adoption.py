@@ -17,7 +17,7 @@ from station.factory_data import st_json
 from station.factory_data.flat_tlv import Tag
 from station.faults.unit import KeyShared
 from station.recipe.recipe import Delivered
-from tests.ledger.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
+from tests.builders.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "st"
 FULL = st_json.from_json((VECTORS / "Full_FactoryData.json").read_bytes())
@@ -109,7 +109,7 @@ async def test_a_given_identity_is_nobodys(tmp_path: Path) -> None:
 
 
 async def test_a_laboratorys_attempt_leaves_a_production_units_state_alone(tmp_path: Path) -> None:
-    """Also when the states are made anew from the events."""
+    """The unit's state also stays when the states are made anew from the events."""
     path = tmp_path / "ledger.sqlite"
     async with Ledger.open(path, station="line-1") as ledger:
         await recognised(await begun(ledger, Secrets()), 7)

@@ -23,7 +23,7 @@ from station.domain.attempt import (
     Voided,
     replay,
 )
-from tests.ledger.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
+from tests.builders.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
 
 
 def story(path: Path, board: int) -> AttemptStory:
@@ -60,7 +60,7 @@ async def test_a_step_that_raises_is_never_finished(ledger: Ledger, path: Path, 
 
 
 async def test_a_step_is_logged_at_both_ends(ledger: Ledger, secrets: Secrets) -> None:
-    """`step.started` and `step.finished` with its seconds."""
+    """The log has `step.started`, and `step.finished` with the seconds."""
     journal = await begun(ledger, secrets)
     with capture_logs() as logged:
         async with journal.step(Phase.RECOGNISE):
@@ -98,7 +98,7 @@ async def test_times_of_one_attempt_never_go_back(ledger: Ledger, path: Path, se
 async def test_an_event_that_may_not_follow_is_refused_and_not_written(
     ledger: Ledger, path: Path, secrets: Secrets
 ) -> None:
-    """The table is asked first."""
+    """The journal asks the table of transitions before it writes."""
     journal = await begun(ledger, secrets)
     await recognised(journal, board=7)
     before = events(path, 7)
@@ -143,7 +143,7 @@ async def test_an_attempt_that_is_cancelled_in_the_middle_of_an_event_still_adds
 
 
 async def test_the_last_entry_is_the_one_that_came_last(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """Not the one with the latest time, which a wrong clock may have made."""
+    """A wrong clock may have given an earlier entry the latest time."""
     assert await ledger.last_entry() is None
     await begun(ledger, secrets)
     last = await ledger.last_entry()
@@ -209,14 +209,14 @@ async def test_an_attempt_without_any_event_is_closed_too(path: Path, secrets: S
 
 @pytest.mark.parametrize("deed", ["UPDATE event SET type = 'Passed'", "DELETE FROM event"])
 async def test_an_event_is_never_edited(ledger: Ledger, path: Path, secrets: Secrets, deed: str) -> None:
-    """Not even by somebody who opens the file with another tool."""
+    """The database refuses an edit by any other tool, too."""
     await recognised(await begun(ledger, secrets), board=7)
     with pytest.raises(Exception, match="an event is never edited"):
         execute(path, deed)
 
 
 async def test_every_event_is_read_as_it_was_written(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """What the journal gives back replays to the attempt that wrote it."""
+    """The events of the journal replay to the attempt that wrote them."""
     journal = await begun(ledger, secrets)
     await certified(journal, board=7)
     assert [type(event).__name__ for event in events(path, 7)] == [

@@ -15,7 +15,7 @@ from station.faults.line import StackImageRefused
 from station.faults.slot import BoardExchanged, ProbeWedged, ProbeWrong, ProgrammerFailed, ProgrammerStuck
 from station.faults.unit import BootNotRestored, FUSNotReady, FUSOutdated, StackNotStarted, StackUnproven
 from station.procedure.coprocessor import bring_stack
-from tests.ledger.bench import Secrets, begun, recognised
+from tests.builders.bench import Secrets, begun, recognised
 
 FUS = Version(1, 2, 0)
 RIGHT, OLDER, NONE = (CoprocessorVersions(FUS, stack) for stack in (Version(1, 24, 0, 3), Version(1, 23, 0, 3), None))
@@ -96,7 +96,7 @@ GOOD: dict[str, tuple[Scripted, WirelessStack, str]] = {
 async def test_a_stack_that_is_proven_is_started_and_written_down(
     ledger: Ledger, secrets: Secrets, path: Path, case: str
 ) -> None:
-    """With its versions before and after, and whether it was upgraded; the board knows it for ever."""
+    """The journal has the versions before and after, and whether an upgrade ran; the board keeps the fact for ever."""
     coprocessor, stack, done = GOOD[case]
     coprocessor = replace(coprocessor, done=[])
     journal = await begun(ledger, secrets)
@@ -175,7 +175,7 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
 
 @pytest.mark.parametrize("case", BAD)
 async def test_what_is_not_proven_ends_the_attempt(ledger: Ledger, secrets: Secrets, case: str) -> None:
-    """Its boot is restored unless it is gone, nothing is upgraded twice that may have the stack, and nobody will have seen the stack."""
+    """The boot is restored if the board is there, no upgrade is repeated, and the stack counts as unseen."""
     coprocessor, stack, fault, done = BAD[case]
     coprocessor = replace(coprocessor, done=[])
     journal = await begun(ledger, secrets)

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,9 @@ import pytest
 from station.adapters.ledger import Ledger
 from station.domain.attempt import Voided
 from station.faults import LineFault
-from tests.cli.commands import station
-from tests.ledger.bench import Secrets, begun, execute, passed, recognised, rows
+from tests.builders.bench import Secrets, begun, execute, passed, recognised
+from tests.builders.commands import station
+from tests.builders.damage import spoil
 from tests.ledger.test_place import refused
 
 
@@ -25,29 +24,12 @@ async def filled(path: Path) -> None:
             await passed(await begun(ledger, Secrets((board,))), board, dac_serial_number=f"{board:02X}")
 
 
-def spoil(path: Path, table: str) -> Callable[[], None]:
-    """Overwrites the root page of a table, as a bad sector would. Returns what puts it back."""
-    (root,) = rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = ?", table)
-    (size,) = rows(path, "PRAGMA page_size")
-    length = int(str(size[0]))
-    offset = (int(str(root[0])) - 1) * length
-    with path.open("rb") as file:
-        good = os.pread(file.fileno(), length, offset)
-
-    def put(content: bytes) -> None:
-        with path.open("r+b") as file:
-            os.pwrite(file.fileno(), content, offset)
-
-    put(b"\xa5" * length)
-    return partial(put, good)
-
-
 TABLES = ["identity", "event", "onboarding_secret"]
 
 
 @pytest.mark.parametrize("table", TABLES)
 async def test_an_unclean_end_is_followed_by_a_look_at_the_whole_file(path: Path, table: str) -> None:
-    """After a power cut a disk may have lost more than it said."""
+    """A power cut may lose writes that the disk had reported as done."""
     await filled(path)
     execute(path, "UPDATE ledger SET in_order = 0")
     spoil(path, table)
@@ -72,7 +54,7 @@ async def test_a_damaged_page_is_the_ledgers_fault(path: Path, table: str) -> No
 
 
 async def test_check_finds_a_damaged_page(path: Path) -> None:
-    """Also while the daemon runs; and says so by its exit code."""
+    """The check works while the daemon runs, and its exit code tells the result."""
     await filled(path)
     async with Ledger.open(path, station="line-1"):
         assert station("ledger", "check", "--ledger", path).exit_code == 0

@@ -8,7 +8,7 @@ import pytest
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
-from tests.ledger.bench import rows
+from tests.builders.bench import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, l
 
 @pytest.mark.timeout(180)  # it starts processes, one after the other
 async def test_a_killed_process_leaves_a_ledger_that_opens(path: Path) -> None:
-    """What the machine remembers of a ledger is never ahead of what is on the disk."""
+    """The machine's memory of a ledger is never ahead of the ledger on disk."""
     for first in range(1, 5):
         scribbled(path, first * 7, str(first * 100_000))
     async with Ledger.open(path, station="line-1"):

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 from station.adapters.ledger import Ledger, migrations
 from station.adapters.system import logs
 from station.faults.line import LedgerMoved
-from tests.ledger.bench import Secrets, begun, recognised, rows
+from tests.builders.bench import Secrets, begun, recognised, rows
 from tests.ledger.test_place import refused
 
 
@@ -43,7 +43,7 @@ async def test_it_opens_and_goes_on(path: Path, tmp_path: Path, capfd: pytest.Ca
 
 
 async def test_an_old_copy_of_it_is_refused_afterwards(path: Path) -> None:
-    """It has no id and no place, but its place is another's by then."""
+    """The copy has neither id nor place, but another ledger has its place by then."""
     made_by_the_first_version(path)
     old = path.read_bytes()
     async with Ledger.open(path, station="line-1") as ledger:

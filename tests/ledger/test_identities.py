@@ -15,7 +15,7 @@ from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Confirmed, FactoryDataWritten, Failed, LaboratoryUnit, Phase
 from station.domain.identity import IdentityState, Lot
 from station.faults.line import LotExhausted, SerialNumberTaken
-from tests.ledger.bench import (
+from tests.builders.bench import (
     RECIPE,
     Secrets,
     begun,
@@ -46,7 +46,7 @@ async def test_a_new_board_gets_the_next_serial_number_of_its_lot(ledger: Ledger
 
 
 async def test_the_same_board_has_the_same_identity_for_ever(path: Path, secrets: Secrets) -> None:
-    """Over attempts and starts of the daemon; the secrets come back whole, and the attempts are counted."""
+    """The identity and its secrets survive attempts and starts of the daemon; the attempts are counted."""
     async with Ledger.open(path, station="line-1") as ledger:
         journal = await begun(ledger, secrets)
         first = await recognised(journal, board=7)
@@ -61,7 +61,7 @@ async def test_the_same_board_has_the_same_identity_for_ever(path: Path, secrets
 
 
 async def test_a_board_is_touched_when_flashing_began_after_it_was_confirmed(ledger: Ledger, secrets: Secrets) -> None:
-    """Whatever became of that attempt, and a laboratory's counts; the next confirmation is news again."""
+    """Every attempt counts, however it ended, a laboratory's included; the next confirmation is news again."""
 
     async def touched() -> bool:
         confirmation = (await recognised(await begun(ledger, secrets), board=7)).confirmation
@@ -100,7 +100,7 @@ async def test_every_unit_has_a_rotating_device_id_of_its_own(ledger: Ledger, se
 
 
 async def test_64_boards_at_once_get_64_identities(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """Reservations do not meet."""
+    """Concurrent reservations never give one identity twice."""
     async with asyncio.TaskGroup() as group:
         for board in range(64):
             group.create_task(recognised(await begun(ledger, secrets), board))
@@ -137,7 +137,7 @@ async def test_overlapping_lots_are_the_lines_fault(ledger: Ledger, path: Path, 
 
 
 async def test_an_identity_goes_as_far_as_its_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """Reserved, on board, certified, passed."""
+    """An identity is reserved, on board, certified, or passed."""
     await recognised(await begun(ledger, secrets), board=1)
     writing = await begun(ledger, secrets)
     await recognised(writing, board=2)
@@ -170,7 +170,7 @@ async def test_an_identity_never_goes_back(ledger: Ledger, path: Path, secrets: 
 async def test_what_must_be_unique_is_a_constraint(
     ledger: Ledger, path: Path, secrets: Secrets, statement: str
 ) -> None:
-    """The database refuses, not only our code."""
+    """The database itself refuses a second one, not only the station's code."""
     await recognised(await begun(ledger, secrets), board=1)
     await recognised(await begun(ledger, secrets), board=2)
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
@@ -178,7 +178,7 @@ async def test_what_must_be_unique_is_a_constraint(
 
 
 async def test_no_secret_stands_outside_its_table(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """Not in events, not in attempts, not in what the reader gives."""
+    """Neither events nor attempts nor the reader's answers have a secret."""
     identity = await passed(await begun(ledger, secrets), board=1)
     onboarding = identity.secrets
     told = [
@@ -196,7 +196,7 @@ async def test_no_secret_stands_outside_its_table(ledger: Ledger, path: Path, se
 
 
 def test_a_database_error_does_not_tell_what_was_written(path: Path) -> None:
-    """Messages of exceptions end in the log."""
+    """The message of an exception may end in the log."""
     row = {"identity_id": 99, "passcode": 31415926, "salt": b"canary", "iterations": 1000, "verifier": b"canary"}
     with sqlite.writing(path) as connection, pytest.raises(IntegrityError) as raised, connection.begin():
         connection.execute(insert(tables.onboarding_secret), row)

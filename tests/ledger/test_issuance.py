@@ -11,7 +11,7 @@ from station.domain import target as board
 from station.domain.credentials import Credentials
 from station.faults.line import CredentialsInvalid
 from station.faults.unit import KeyChanged, KeyShared
-from tests.ledger.bench import Secrets, begun, credentials, recognised, rows, target
+from tests.builders.bench import Secrets, begun, credentials, recognised, rows, target
 
 UID, OTHER_UID = target(1).uid, target(2).uid
 
@@ -22,7 +22,7 @@ async def issued(ledger: Ledger, answer: Credentials, uid: board.UID = UID) -> N
 
 
 async def test_what_was_issued_is_found_by_its_key(path: Path) -> None:
-    """Also by the next daemon: the same key never buys two certificates."""
+    """The next daemon finds it, too, so that one key never buys two certificates."""
     answer = credentials(0xAB)
     async with Ledger.open(path, station="line-1") as ledger:
         assert await ledger.issued(answer.key, UID) is None
@@ -52,7 +52,7 @@ async def test_a_board_has_one_key(ledger: Ledger, path: Path) -> None:
 
 
 async def test_a_request_is_durable_before_it_leaves(ledger: Ledger, path: Path) -> None:
-    """What a power cut leaves is a request without an answer."""
+    """A power cut leaves a request without an answer."""
     await ledger.submitted("aa" * 32, b"CSR", UID)
     assert rows(path, "SELECT key, uid, csr, outcome FROM pki_request") == [("aa" * 32, str(UID), b"CSR", None)]
 
@@ -65,7 +65,7 @@ async def test_unanswered_requests_are_counted_by_key(ledger: Ledger) -> None:
 
 
 async def test_a_rejected_request_is_no_orphan(ledger: Ledger, path: Path) -> None:
-    """Nothing was issued for it."""
+    """The PKI issued nothing for a rejected request."""
     await ledger.submitted("aa" * 32, b"CSR", UID)
     await ledger.record_rejected("aa" * 32, "unknown vendor")
     assert await ledger.submitted("aa" * 32, b"CSR", UID) == 0
@@ -76,7 +76,7 @@ async def test_a_rejected_request_is_no_orphan(ledger: Ledger, path: Path) -> No
 
 
 async def test_requests_whose_answer_was_lost_are_listed(ledger: Ledger, path: Path) -> None:
-    """With the certificate that the key got in the end, so that whoever revokes can tell them apart."""
+    """The list has the certificate that the key got in the end, so that the others can be revoked."""
     answer = credentials(0xAB)
     await ledger.submitted(answer.key, b"CSR", UID)
     await issued(ledger, answer)
@@ -107,7 +107,7 @@ async def test_a_serial_number_that_comes_twice_is_refused(ledger: Ledger, path:
 
 
 async def test_an_answer_without_a_request_is_our_bug(ledger: Ledger) -> None:
-    """Intent comes before the deed."""
+    """A request is written down before it is sent."""
     with pytest.raises(ValueError, match="without a request"):
         await ledger.record_issued("aa" * 32, credentials(1))
     with pytest.raises(ValueError, match="without a request"):
@@ -115,7 +115,7 @@ async def test_an_answer_without_a_request_is_our_bug(ledger: Ledger) -> None:
 
 
 async def test_a_units_story_has_its_certificate(ledger: Ledger, path: Path) -> None:
-    """By the board that asked for it."""
+    """The certificate belongs to the board that asked for it."""
     identity = await recognised(await begun(ledger, Secrets()), board=1)
     answer = credentials(0xAB)
     await issued(ledger, answer)

@@ -15,8 +15,8 @@ from station.adapters.ledger.reader import AttemptStory, LedgerReader, Totals
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.restoration import restore
 from station.domain.attempt import VERDICTS, replay
-from tests.cli.commands import station
-from tests.ledger.bench import Secrets, begun, passed, recognised, rows, target
+from tests.builders.bench import Secrets, begun, passed, recognised, rows, target
+from tests.builders.commands import station
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "ledgers"
 STATION = "demo-line"

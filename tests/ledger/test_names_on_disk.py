@@ -10,7 +10,7 @@ from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureNa
 from station.domain.identity import IdentityState
 from station.domain.product import KeyStorage
 from station.procedure.names import NAMES
-from tests.fault_catalogue import catalogue
+from tests.builders.fault_catalogue import catalogue
 
 FROZEN = (
     "The names on disk have changed, and ledgers of before have the old ones. Rename in Python only, and leave the name on disk as it was"

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from station.adapters.ledger import Ledger, sqlite
 from station.adapters.ledger.tables import metadata
 from station.faults.line import LedgerDamaged, LedgerUnavailable
-from tests.ledger.bench import Secrets, begun, execute, recognised, rows
+from tests.builders.bench import Secrets, begun, execute, recognised, rows
 
 
 async def refused(path: Path, *, match: str) -> None:
@@ -42,7 +42,7 @@ async def test_a_lock_file_that_a_killed_daemon_left_does_not_lock(path: Path) -
 
 
 async def test_the_ledgers_files_are_private(ledger: Ledger, path: Path) -> None:
-    """They hold passcodes."""
+    """The files hold passcodes."""
     await recognised(await begun(ledger, Secrets()), board=1)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert modes == dict.fromkeys((f"{path.name}{end}" for end in ("", "-wal", "-shm", ".key", ".lock")), 0o600)
@@ -59,7 +59,7 @@ async def test_commits_reach_the_disk(path: Path) -> None:
 
 
 def test_migrations_make_the_tables_that_the_code_expects(path: Path) -> None:
-    """Whoever changes a table writes a migration."""
+    """A table that is changed without a migration fails this test."""
     with sqlite.writing(path) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -74,7 +74,7 @@ async def test_a_ledger_of_a_later_version_is_refused(path: Path) -> None:
 
 
 async def test_what_is_no_database_is_refused(path: Path) -> None:
-    """And left as it is."""
+    """The file is left as it is."""
     path.write_bytes(b"a shopping list" * 1000)
     with pytest.raises(LedgerDamaged, match="file is not a database"):
         async with Ledger.open(path, station="line-1"):
@@ -83,7 +83,7 @@ async def test_what_is_no_database_is_refused(path: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """Not made: a mistyped path must not begin a second ledger."""
+    """The folder is not made, since a mistyped path must not begin a second ledger."""
     await refused(tmp_path / "nowhere" / "ledger.sqlite", match="No such file or directory")
 
 
@@ -115,7 +115,6 @@ async def test_without_the_key_of_its_hashes_a_ledger_is_refused(path: Path) -> 
 
 
 async def test_status_tells_whether_the_ledger_is_open(path: Path) -> None:
-    """For `station status`."""
     async with Ledger.open(path, station="line-1") as ledger:
         await begun(ledger, Secrets())
         assert ledger.status == {"state": "open", "path": str(path), "commits": 1, "reason": None}

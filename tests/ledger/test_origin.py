@@ -16,7 +16,7 @@ from station.cli.ledger import units
 from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.domain.target import Target
 from station.faults.slot import UnitElsewhere
-from tests.ledger.bench import Secrets, begun, certified, execute, recognised, rows, target
+from tests.builders.bench import Secrets, begun, certified, execute, recognised, rows, target
 
 REASON = "its first ledger burned with the old PC"
 
@@ -43,7 +43,7 @@ async def is_elsewhere(ledger: Ledger, board: int) -> bool:
 
 
 async def test_an_unknown_board_with_a_key_is_elsewhere(ledger: Ledger, path: Path) -> None:
-    """And gets no identity."""
+    """The ledger gives such a board no identity."""
     with pytest.raises(UnitElsewhere) as caught:
         await (await plugged(ledger, 1)).check_ours(with_key(1))
     assert caught.value.evidence == {"uid": str(target(1).uid), "key": "c0" * 32}
@@ -51,12 +51,12 @@ async def test_an_unknown_board_with_a_key_is_elsewhere(ledger: Ledger, path: Pa
 
 
 async def test_a_board_without_a_key_is_nobodys(ledger: Ledger) -> None:
-    """Known or not."""
+    """This holds for known and unknown boards."""
     await (await plugged(ledger, 1)).check_ours(target(1))
 
 
 async def test_a_board_that_this_ledger_may_have_given_its_key_is_ours(ledger: Ledger) -> None:
-    """From the first byte of factory data on: a firmware may have made it before a power cut."""
+    """A board counts as ours from its first byte of factory data on: a firmware may have made a key before a power cut."""
     journal = await begun(ledger, Secrets())
     await recognised(journal, board=1)
     async with journal.step(Phase.FLASH_DATA):
@@ -73,7 +73,7 @@ async def test_an_identity_that_never_left_the_ledger_gave_no_key(ledger: Ledger
 
 
 async def test_a_laboratorys_own_board_is_ours(ledger: Ledger) -> None:
-    """It has no identity in the ledger, and its key was made here."""
+    """The laboratory's board has no identity in the ledger, but its key was made here."""
     journal = await plugged(ledger, 1)
     await journal.record(LaboratoryUnit())
     for phase in (Phase.FLASH_DATA, Phase.FLASH_PROVISIONER):
@@ -83,7 +83,7 @@ async def test_a_laboratorys_own_board_is_ours(ledger: Ledger) -> None:
 
 
 async def test_a_released_board_is_a_new_one(ledger: Ledger, path: Path) -> None:
-    """Until it has an identity, however often it is pulled before; the story tells who released it, and why."""
+    """The release holds until the board has an identity, however often it is pulled; the story names person and reason."""
     assert await is_elsewhere(ledger, 1)
     await ledger.release_unit(target(1).uid, account="ada", reason=REASON)
     assert not await is_elsewhere(ledger, 1)
@@ -96,7 +96,7 @@ async def test_a_released_board_is_a_new_one(ledger: Ledger, path: Path) -> None
 
 
 async def test_a_release_is_durable_and_never_edited(path: Path) -> None:
-    """As the journal."""
+    """The database protects releases as it protects the journal."""
     async with Ledger.open(path, station="line-1") as ledger:
         assert await is_elsewhere(ledger, 1)
         await ledger.release_unit(target(1).uid, account="ada", reason=REASON)
@@ -135,7 +135,7 @@ async def test_nothing_is_released_that_is_not_elsewhere(ledger: Ledger) -> None
 
 
 async def test_the_command_releases_in_a_ledger_that_nobody_writes(path: Path) -> None:
-    """As `gen-factory-data` leaves it; `units show` tells it."""
+    """`gen-factory-data` leaves such a ledger; `units show` tells of the release."""
     uid = str(target(1).uid)
     async with Ledger.open(path, station="line-1") as ledger:
         journal = await plugged(ledger, 1)
@@ -153,7 +153,7 @@ def run(*arguments: str, ledger: Path, status: int = 0) -> str:
 
 
 def test_the_command_makes_no_ledger(tmp_path: Path) -> None:
-    """A mistyped path is told."""
+    """A mistyped path is an error."""
     result = CliRunner().invoke(
         units.app, ["fresh", "00" * 12, "--reason", REASON, "--ledger", str(tmp_path / "ledger.sqlite")]
     )

@@ -10,7 +10,7 @@ import pytest
 from station.adapters.ledger import Ledger
 from station.domain.attempt import Voided
 from station.faults import LineFault
-from tests.ledger.bench import Secrets, begun, execute, recognised
+from tests.builders.bench import Secrets, begun, execute, recognised
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def kept(path: Path) -> dict[str, bytes]:
 
 
 async def test_an_old_copy_put_back_is_refused(path: Path) -> None:
-    """It would give five serial numbers to a second board each; the copy keeps the file's number."""
+    """The copy has the file's own inode, and would give five serial numbers to a second board each."""
     await given_out(path, [1])
     old = path.read_bytes()
     await given_out(path, [2, 3, 4, 5, 6])
@@ -46,7 +46,7 @@ async def test_an_old_copy_put_back_is_refused(path: Path) -> None:
 
 
 async def test_an_old_copy_of_the_whole_folder_is_refused(path: Path, tmp_path: Path) -> None:
-    """What is known of a ledger lies outside its folder."""
+    """The machine's memory of a ledger lies outside the ledger's folder."""
     await given_out(path, [1])
     shutil.copytree(path.parent, tmp_path / "old")
     await given_out(path, [2])
@@ -66,7 +66,7 @@ async def test_a_folder_that_is_empty_now_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("left", [None, b""], ids=["no file", "an empty file"])
 async def test_a_key_without_its_ledger_is_refused(path: Path, left: bytes | None, register: Path) -> None:
-    """Also where nobody but the key remembers the ledger."""
+    """It is refused even if only the key remembers the ledger."""
     await given_out(path, [1])
     path.unlink()
     if left is not None:
@@ -77,7 +77,7 @@ async def test_a_key_without_its_ledger_is_refused(path: Path, left: bytes | Non
 
 
 async def test_a_ledger_without_its_write_ahead_log_is_refused(path: Path) -> None:
-    """After three boards the file itself had 4,096 bytes, and the log had the rest."""
+    """After three boards the file alone has 4,096 bytes, and its log has the rest."""
     async with Ledger.open(path, station="line-1") as ledger:
         for board in (1, 2, 3):
             await recognised(await begun(ledger, Secrets((board,))), board)
@@ -104,21 +104,21 @@ async def test_another_file_at_the_ledgers_path_is_refused(path: Path) -> None:
 
 
 async def test_a_ledger_of_another_machine_is_refused(path: Path) -> None:
-    """The disk was put into another PC."""
+    """The disk may have been put into another PC."""
     await given_out(path, [1])
     execute(path, "UPDATE ledger SET place = json_set(place, '$.machine', 'another')")
     await refused(path, match="it was on another machine")
 
 
 async def test_a_ledger_that_went_on_elsewhere_is_refused(path: Path) -> None:
-    """It has been restored on another machine meanwhile, and comes back."""
+    """The ledger was restored on another machine meanwhile and comes back."""
     await given_out(path, [1])
     execute(path, "UPDATE ledger SET incarnation = incarnation + 1")
     await refused(path, match="incarnation 2, and this machine knows 1")
 
 
 async def test_a_ledger_that_its_machine_does_not_know_is_refused(path: Path, register: Path) -> None:
-    """Whether it is the newest cannot be told."""
+    """Nothing tells whether the ledger is the newest."""
     await given_out(path, [1])
     for record in register.iterdir():
         record.unlink()
@@ -153,7 +153,7 @@ async def test_nothing_is_given_out_that_the_machine_cannot_remember(path: Path,
 
 
 async def test_a_ledger_in_its_place_opens_again_and_again(path: Path) -> None:
-    """Also after an end without order."""
+    """The ledger also opens after a daemon that did not end in order."""
     serials = []
     for board in (1, 2, 3):
         serials += await given_out(path, [board])
@@ -162,7 +162,7 @@ async def test_a_ledger_in_its_place_opens_again_and_again(path: Path) -> None:
 
 
 async def test_a_second_daemon_is_refused_when_the_lock_file_is_gone(path: Path) -> None:
-    """The lock is on the ledger itself."""
+    """The ledger itself is locked, too."""
     async with Ledger.open(path, station="line-1"):
         path.with_name("ledger.sqlite.lock").unlink()
         await refused(path, match=f"process {os.getpid()} is writing it")
@@ -207,7 +207,7 @@ HARM = [deleted, moved, replaced, cut_short, without_log, on_an_empty_folder]
 
 @pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
 async def test_no_identity_comes_from_a_file_that_is_gone(path: Path, harm: Callable[[Path], None]) -> None:
-    """Until the ledger was closed it said that it was open, and then everything was gone."""
+    """Writes to a deleted file succeed until it is closed, and then everything is lost."""
     async with Ledger.open(path, station="line-1") as ledger:
         journal = await begun(ledger, Secrets((1, 2)))
         harm(path)

@@ -10,13 +10,13 @@ from station.adapters.ledger import Ledger, sqlite, tables
 from station.adapters.ledger.reader import LedgerReader, Totals
 from station.domain.attempt import Failed, Phase, UnitIdentified, Voided
 from station.faults.line import LedgerUnavailable
-from tests.ledger.bench import Secrets, begun, passed, recognised, target
+from tests.builders.bench import Secrets, begun, passed, recognised, target
 
 
 async def test_a_reader_sees_each_attempt_as_soon_as_it_is_acknowledged(
     ledger: Ledger, path: Path, secrets: Secrets
 ) -> None:
-    """From another connection, while the writer goes on; a listing shows one moment."""
+    """The reader has its own connection while the writer goes on; a listing shows one moment."""
     reader = LedgerReader(path)
     first = await begun(ledger, secrets)
     listing = reader.attempts()
@@ -27,28 +27,28 @@ async def test_a_reader_sees_each_attempt_as_soon_as_it_is_acknowledged(
 
 
 async def test_a_ledger_that_no_daemon_has_open_can_be_read(path: Path, secrets: Secrets) -> None:
-    """Commands work when the station is down."""
+    """Commands that read work while the station is down."""
     async with Ledger.open(path, station="line-1") as ledger:
         await passed(await begun(ledger, secrets), board=1)
     assert [unit.serial_number for unit in LedgerReader(path).units()] == ["SN000001"]
 
 
 async def test_a_reader_cannot_write(ledger: Ledger, path: Path) -> None:
-    """Its connection is read-only, whatever is asked of it."""
+    """The reader's connection is read-only for every statement."""
     with pytest.raises(LedgerUnavailable, match="readonly") as raised, sqlite.reading(path) as connection:
         connection.execute(delete(tables.attempt))
     assert isinstance(raised.value.__cause__, OperationalError)
 
 
 def test_a_ledger_that_is_not_there_is_told(path: Path) -> None:
-    """And not made."""
+    """Reading makes no ledger."""
     with pytest.raises(LedgerUnavailable, match="there is no ledger at"):
         LedgerReader(path).totals()
     assert not path.exists()
 
 
 def test_a_file_that_is_no_ledger_is_told(path: Path) -> None:
-    """An empty database has no tables."""
+    """An empty database lacks the ledger's tables."""
     path.touch()
     with pytest.raises(LedgerUnavailable, match="no such table"):
         LedgerReader(path).totals()
@@ -108,7 +108,7 @@ async def test_totals_count_attempts_and_first_pass_yield(ledger: Ledger, path: 
 
 
 async def test_attempts_on_one_board(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """In the order in which they began."""
+    """The attempts come in the order in which they began."""
     for board in (1, 2, 1):
         await passed(await begun(ledger, secrets), board=board)
     assert [each.number for each in LedgerReader(path).attempts(uid=str(target(1).uid))] == [1, 3]

@@ -16,8 +16,8 @@ from station.adapters.ledger import Ledger
 from station.domain.identity import Identity
 from station.faults import LineFault
 from station.faults.line import LedgerUnavailable
-from tests.cli.commands import station
-from tests.ledger.bench import LOT, Secrets, begun, execute, recipe_with, recognised, rows
+from tests.builders.bench import LOT, Secrets, begun, execute, recipe_with, recognised, rows
+from tests.builders.commands import station
 from tests.ledger.test_place import given_out, refused
 
 CONFIG = """
@@ -80,7 +80,7 @@ async def test_an_old_copy_goes_on_behind_what_was_given_out(path: Path, config:
 
 
 async def test_a_lot_that_the_copy_does_not_know_skips_as_much(path: Path, config: Path) -> None:
-    """What is lost may have begun it."""
+    """The lost part of the ledger may have begun that lot."""
     await identities(path, [1], lot="LOT-A")
     old = path.read_bytes()
     await identities(path, [2, 3], lot="LOT-B")
@@ -106,7 +106,7 @@ async def test_an_older_copy_put_back_twice_skips_what_was_skipped_before(path: 
 
 
 async def test_a_lost_ledger_begins_behind_what_was_given_out(path: Path, config: Path) -> None:
-    """With the key that it had, since pairs are unique by it."""
+    """The new ledger gets the old key, which makes pairs unique."""
     await given_out(path, [1, 2])
     key = path.with_name("ledger.sqlite.key").read_bytes()
     path.unlink()
@@ -127,7 +127,7 @@ async def test_a_moved_ledger_opens_and_the_old_place_does_not(path: Path, confi
 
 
 async def test_a_deleted_ledger_can_be_saved_while_its_daemon_runs(path: Path, config: Path, tmp_path: Path) -> None:
-    """As the run book says: the files have no name any more, but the process still has them open."""
+    """The daemon still has the deleted files open, and the run book says how to copy them."""
     saved = tmp_path / "saved"
     saved.mkdir()
     async with Ledger.open(path, station="line-1") as ledger:
@@ -147,7 +147,7 @@ async def test_a_deleted_ledger_can_be_saved_while_its_daemon_runs(path: Path, c
 
 
 async def test_a_restoration_is_refused_while_a_daemon_holds_the_ledger(path: Path, config: Path) -> None:
-    """And changes nothing."""
+    """The refused command changes nothing."""
     async with Ledger.open(path, station="line-1"):
         with pytest.raises(LineFault, match=f"process {os.getpid()} is writing it"):
             station("ledger", "restored", "--skip", "5", "--config", config)
@@ -194,7 +194,7 @@ async def test_a_backup_is_whole_private_and_read_as_it_is(path: Path, config: P
 
 
 async def test_a_backup_is_written_over_nothing(path: Path, config: Path, tmp_path: Path) -> None:
-    """Neither over a file nor over a key; what was begun is taken away again."""
+    """An existing file or key is kept, and a backup that was begun is removed."""
     await given_out(path, [1])
     for name in ("there.sqlite", "there.sqlite.key"):
         (tmp_path / name).write_text("precious")
@@ -216,7 +216,7 @@ async def test_a_backup_into_a_folder_is_named_by_the_time_and_remembered(
 
 
 async def test_a_backup_put_back_opens_when_that_was_said(path: Path, config: Path, tmp_path: Path) -> None:
-    """File and key, under the names that they had."""
+    """File and key go back under their own names."""
     await given_out(path, [1])
     ledger_command("backup", tmp_path / "copy.sqlite", config=config)
     await given_out(path, [2])

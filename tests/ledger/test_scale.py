@@ -24,7 +24,7 @@ from station.domain.attempt import (
 )
 from station.domain.product import KeyStorage
 from station.recipe.recipe import Delivered
-from tests.ledger.bench import RECIPE, Secrets, begun, credentials, recipe_with, recognised, rows, target
+from tests.builders.bench import RECIPE, Secrets, begun, credentials, recipe_with, recognised, rows, target
 from tests.ledger.statements import Statements, Work
 
 STACK = CoprocessorReady("5e" * 32, "1.2.0.0", "1.23.0.3", "1.24.0.3", upgraded=True)
@@ -118,7 +118,7 @@ async def every_procedure(ledger: Ledger, first: int) -> None:
 
 
 async def test_no_statement_of_an_attempt_walks_through_a_table(ledger: Ledger, path: Path) -> None:
-    """Whatever the procedure; SQLite finds every row by an index, and sorts nothing."""
+    """In every procedure SQLite finds each row by an index, and sorts nothing."""
     with Statements.collected() as statements:
         await every_procedure(ledger, first=1)
         await ledger.close_open_attempts("station.stopped")
@@ -140,7 +140,7 @@ async def test_an_attempt_is_as_much_work_in_a_large_ledger(ledgers: tuple[Path,
 
 
 async def test_a_large_ledger_is_opened_with_as_much_work(ledgers: tuple[Path, Path]) -> None:
-    """And what an earlier run left open is found among as few."""
+    """Finding what an earlier run left open visits as few rows, too."""
     rounds = []
     for path in ledgers:
         with Work.counted() as work:
@@ -153,7 +153,7 @@ async def test_a_large_ledger_is_opened_with_as_much_work(ledgers: tuple[Path, P
 
 
 def test_the_newest_units_and_the_totals_are_read_with_as_much_work(ledgers: tuple[Path, Path]) -> None:
-    """And so are the story of one unit, and the requests without an answer."""
+    """The story of one unit and the unanswered requests cost as much as in a small ledger."""
     rounds = []
     for path in ledgers:
         reader = LedgerReader(path)
@@ -170,7 +170,7 @@ def test_the_newest_units_and_the_totals_are_read_with_as_much_work(ledgers: tup
 
 
 async def test_a_filled_ledger_is_one_that_the_station_could_have_made(ledgers: tuple[Path, Path]) -> None:
-    """What stands in the benchmark's ledgers beside the events follows from the events."""
+    """The other tables of the benchmark's ledgers follow from the events."""
     small, _large = ledgers
     queries = [f"SELECT * FROM {name} ORDER BY 1" for name in ("attempt", "identity", "totals")]  # noqa: S608  our names
     before = [rows(small, query) for query in queries]

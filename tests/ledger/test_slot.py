@@ -15,7 +15,7 @@ from station.line.slot import Slot
 from station.line.states import InService, Outcome, OutOfService, SlotState
 from station.line.status import SlotStatus
 from station.line.visits import Visit
-from tests.ledger.bench import RECIPE, Secrets, begun
+from tests.builders.bench import RECIPE, Secrets, begun
 
 ARRIVAL = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0")
 

@@ -26,7 +26,7 @@ from station.line.states import (
     with_board,
 )
 from station.line.visits import Visit
-from tests.ledger.bench import Secrets, begun
+from tests.builders.bench import Secrets, begun
 
 ARRIVAL = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0")
 REFUSED = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0", ProbeDuplicate("066CFF"))

@@ -27,7 +27,7 @@ from station.domain.attempt import (
     Voided,
 )
 from station.domain.product import KeyStorage
-from tests.ledger.bench import Secrets, begun, execute, recognised, target
+from tests.builders.bench import Secrets, begun, execute, recognised, target
 
 
 async def before_its_verdict(ledger: Ledger, board: int) -> AttemptJournal:
@@ -58,7 +58,7 @@ VERDICTS: dict[str, Callable[[], Verdict]] = {
 async def test_first_pass_yield_is_that_of_the_attempt_that_began_first(
     ledger: Ledger, path: Path, first: str, second: str, order: tuple[int, int]
 ) -> None:
-    """Of those that were judged, in whatever order they ended; the same when it is counted anew."""
+    """Only judged attempts count, in whatever order they ended; a recount gives the same."""
     journals = [await before_its_verdict(ledger, board=7) for _ in range(2)]
     for index in order:
         await journals[index].finish(VERDICTS[(first, second)[index]]())
@@ -71,7 +71,7 @@ async def test_first_pass_yield_is_that_of_the_attempt_that_began_first(
 
 
 async def test_a_laboratorys_attempt_is_counted_once_and_not_judged(ledger: Ledger, path: Path) -> None:
-    """However often the journal says that it is the laboratory's."""
+    """The journal may say several times that the unit is the laboratory's."""
     journal = await begun(ledger, Secrets())
     async with journal.step(Phase.RECOGNISE):
         await journal.record(UnitIdentified.of(target(7)))
@@ -85,7 +85,7 @@ async def test_a_laboratorys_attempt_is_counted_once_and_not_judged(ledger: Ledg
 
 
 async def test_a_ledger_of_the_first_version_is_counted_when_it_is_opened(path: Path, tmp_path: Path) -> None:
-    """Its attempts for the laboratory are found, and what is known of its units is known still."""
+    """The migration finds the laboratory's attempts and keeps what the ledger knew of its units."""
     (tmp_path / "now").mkdir()
     now = tmp_path / "now" / "ledger.sqlite"
     async with Ledger.open(now, station="line-1") as ledger:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from station.adapters.ledger import Ledger
 from station.faults.line import LedgerUnavailable
-from tests.ledger.bench import Secrets, begun, holding, recognised
+from tests.builders.bench import Secrets, begun, holding, recognised
 
 ROOT = Path(__file__).parents[2]
 

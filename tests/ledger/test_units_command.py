@@ -13,7 +13,7 @@ from station.adapters.ledger.reader import UnitSummary
 from station.cli.ledger import units
 from station.domain.attempt import Failed, Phase
 from station.faults.line import LedgerUnavailable
-from tests.ledger.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
+from tests.builders.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def run(*arguments: str, ledger: Path, status: int = 0) -> str:
 
 
 def test_list_shows_every_unit_and_the_yield(filled: Path) -> None:
-    """One row a unit, then what they add up to."""
+    """The list has one row a unit, then the totals."""
     output = run("list", ledger=filled)
     assert "SN000001" in output
     assert str(target(2).uid) in output
@@ -61,7 +61,7 @@ def test_list_can_be_cut_to_the_newest(filled: Path) -> None:
 
 
 def test_show_tells_a_units_whole_story(filled: Path) -> None:
-    """Every attempt with its steps, the fault with its evidence, the tool's version, and the certificate."""
+    """The story has every attempt and step, each fault's evidence, the tool's version and the certificate."""
     output = run("show", "SN000002", ledger=filled)
     for fact in (
         str(target(2).uid),
@@ -81,7 +81,7 @@ def test_show_tells_a_units_whole_story(filled: Path) -> None:
 
 
 def test_show_gives_the_same_as_json(filled: Path) -> None:
-    """For scripts, by serial number or by UID."""
+    """Scripts ask by serial number or by UID."""
     story = json.loads(run("show", str(target(2).uid), "--json", ledger=filled))
     assert story == json.loads(run("show", "SN000002", "--json", ledger=filled))
     assert story["unit"]["serial_number"] == "SN000002"
@@ -99,7 +99,7 @@ def test_show_of_an_unknown_unit_fails(filled: Path) -> None:
 
 
 def test_export_writes_csv(filled: Path, tmp_path: Path) -> None:
-    """A header, then one row a unit."""
+    """The CSV has a header, then one row a unit."""
     output = tmp_path / "units.csv"
     run("export", "-o", str(output), ledger=filled)
     with output.open(newline="") as file:
@@ -110,14 +110,14 @@ def test_export_writes_csv(filled: Path, tmp_path: Path) -> None:
 
 
 def test_export_writes_json_lines(filled: Path) -> None:
-    """The same columns by the same names."""
+    """Every line has the CSV's columns under the same names."""
     rows = [json.loads(line) for line in run("export", "--format", "jsonl", ledger=filled).splitlines()]
     assert [list(row) for row in rows] == [list(units.COLUMNS)] * 2
     assert rows[0]["verdict"] == "pass"
 
 
 def test_every_column_is_documented(path: Path) -> None:
-    """The help and the export agree."""
+    """The help lists the export's columns."""
     assert list(units.COLUMNS) == [field.name for field in fields(UnitSummary)]
     shown = " ".join(run("export", "--help", ledger=path).split())
     assert all(f"{name}: " in shown for name in units.COLUMNS)
@@ -131,11 +131,11 @@ def test_orphans_are_listed(filled: Path) -> None:
 
 
 def test_a_missing_ledger_is_a_fault(path: Path) -> None:
-    """`main` turns it into a sentence and exit code 3."""
+    """`main` prints the fault as a sentence and exits with 3."""
     result = CliRunner().invoke(units.app, ["list", "--ledger", str(path)])
     assert isinstance(result.exception, LedgerUnavailable)
 
 
 def test_wrong_usage_has_exit_code_2(path: Path) -> None:
-    """As every command of the station."""
+    """Exit code 2 means wrong usage in every command of the station."""
     run("export", "--format", "xlsx", ledger=path, status=2)

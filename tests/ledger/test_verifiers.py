@@ -25,7 +25,7 @@ async def test_nobody_gets_the_same_secrets() -> None:
 
 
 async def test_a_cancelled_taker_takes_nothing_from_the_others() -> None:
-    """A pulled board does not starve the line."""
+    """A pulled board takes no verifier away from the other slots."""
     async with VerifierPool(iterations=1000, size=0) as pool, asyncio.TaskGroup() as group:
         pulled = group.create_task(pool.take())
         waiting = group.create_task(pool.take())
@@ -36,14 +36,14 @@ async def test_a_cancelled_taker_takes_nothing_from_the_others() -> None:
 
 
 async def test_what_goes_wrong_in_the_worker_reaches_the_taker() -> None:
-    """It is not swallowed in a thread."""
+    """An error in the worker's thread is raised where the verifier is taken."""
     async with VerifierPool(iterations=999, size=1) as pool:
         with pytest.raises(ValueError, match="1000 to 100000 iterations"):
             await pool.take()
 
 
 async def test_secrets_do_not_show_themselves() -> None:
-    """Their text is what ends in a log."""
+    """The text of a value may end in a log."""
     async with VerifierPool(iterations=1000, size=1) as pool:
         secrets = await pool.take()
     text = repr(secrets)

@@ -41,7 +41,7 @@ async def test_the_second_of_two_slots_with_one_unit_stops_both() -> None:
 
 
 async def test_an_attempt_that_ends_as_it_is_stopped_does_not_pass() -> None:
-    """Its last step is over, but the loop has not come round to cancel it."""
+    """The attempt's last step is over before the loop has come round to cancel it."""
     stopped = visit(1)
     with pytest.raises(UnitTwice):
         async with stopped.while_here():
@@ -59,7 +59,7 @@ async def test_a_board_that_was_moved_to_another_slot_is_there_once() -> None:
 
 
 async def test_a_board_that_came_back_to_its_slot_is_there_once() -> None:
-    """And so is one that is tried again during the same stay."""
+    """A board that is tried again during one stay is there once, too."""
     line = Line(Suspicion())
     first, again = visit(1), visit(1)
     line.units.identified(first, "1", UNIT)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, insert, select, text
 from station.adapters.ledger import sqlite, tables
 from station.adapters.ledger.writer import UnitOfWork, Writer
 from station.faults.line import LedgerUnavailable
-from tests.disks import filled, small_disk
-from tests.ledger.bench import holding, rows
+from tests.builders.bench import holding, rows
+from tests.builders.disks import filled, small_disk
 
 KEY = "SELECT key FROM pki_request ORDER BY id"
 
@@ -91,7 +91,7 @@ async def _outcome(writer: Writer, work: UnitOfWork[object]) -> object:
 
 
 async def test_what_waits_together_is_committed_together(connection: Connection, path: Path) -> None:
-    """One commit, and so one flush to disk, for a whole group."""
+    """A whole group costs one commit and one flush to disk."""
     with Writer.running(connection, path) as writer:
         assert await grouped(writer, *(written(str(number)) for number in range(64))) == [str(n) for n in range(64)]
         assert writer.commits == 2  # the gate's and the group's
@@ -177,7 +177,7 @@ async def test_a_commit_for_which_there_is_no_room_is_tried_again(tmp_path: Path
 
 
 async def test_an_io_error_is_tried_again(connection: Connection, path: Path) -> None:
-    """Here a limit on the size of files, which SQLite calls so."""
+    """A limit on file sizes makes the error, which SQLite reports as one of input and output."""
     with Writer.running(connection, path) as writer:
         await writer.do(written("a"))
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -208,7 +208,7 @@ async def test_a_ledger_that_another_program_holds_is_waited_for(connection: Con
 
 
 async def test_the_program_that_holds_the_ledger_is_named(connection: Connection, path: Path) -> None:
-    """As the kernel lists it; the station's own locks on the file survive the look."""
+    """The kernel lists the holder; the station's own locks on the file survive the look."""
     pragma(connection, "busy_timeout = 10")
     with Writer.running(connection, path) as writer, holding(path) as holder:
         waiting = asyncio.ensure_future(writer.do(written("a")))
@@ -273,7 +273,7 @@ async def test_what_is_queued_at_the_end_is_still_committed(connection: Connecti
 
 
 async def test_a_closed_writer_refuses(connection: Connection, path: Path) -> None:
-    """Work that comes too late is not swallowed."""
+    """Work that comes too late is refused and not lost in silence."""
     with Writer.running(connection, path) as writer:
         pass
     with pytest.raises(LedgerUnavailable, match="closed"):

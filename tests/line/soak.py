@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from station.cli.demo.line import DemoLine
 from station.line.status import SlotStatus
-from tests.line.station_demo import PATIENT_DEADLINES
+from tests.builders.line import Line
+from tests.builders.station_demo import PATIENT_DEADLINES
 from virtual_bench.server import control
 
 LOOKED_EVERY = 0.02  # seconds
@@ -47,7 +47,7 @@ class Operator:
 class Soak:
     """One run: how many boards are still to come, and what was seen."""
 
-    line: DemoLine
+    line: Line
     left: int
     pulls: float
     chance: random.Random
@@ -190,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "line"
-        with DemoLine.standing(place, asked.slots, asked.seed, None, 0, None) as line:
+        with Line.standing(place, asked.slots, seed=asked.seed) as line:
             soak = Soak(line, asked.boards, asked.pulls, random.Random(asked.seed))
             soak.run(asked.slots)
         wrong = judged(soak)

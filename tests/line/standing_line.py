@@ -5,18 +5,17 @@ from collections.abc import Callable
 
 from typer.testing import CliRunner
 
-import station.cli
 import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
 from station.domain.attempt import ProcedureChosen
 from station.line.status import SlotStatus
+from tests.builders.line import Line
 
 
 class Standing:
     """One standing line."""
 
-    def __init__(self, line: DemoLine) -> None:
+    def __init__(self, line: Line) -> None:
         self.line = line
         self.boards = 0
 
@@ -26,9 +25,9 @@ class Standing:
         assert done.exit_code == 0, done.output
 
     def station(self, *arguments: str) -> str:
-        """`station …`, in this process too. Returns what it prints."""
-        done = CliRunner().invoke(station.cli.app, [*arguments, "--config", str(self.line.folder / "line.toml")])
-        assert done.exit_code == 0, done.output
+        """`station …` as a process of its own. Returns its output."""
+        done = self.line.command(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def next_board(self, number: int, fault: str = "") -> SlotStatus:

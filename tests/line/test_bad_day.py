@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
 from station.line.status import Status
-from tests.disks import filled, small_disk
-from tests.ledger.bench import holding
-from tests.ledger.test_damage import spoil
+from tests.builders.bench import holding
+from tests.builders.damage import spoil
+from tests.builders.disks import filled, small_disk
+from tests.builders.line import Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(240)]
 
@@ -30,7 +30,7 @@ def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPat
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.5"}.items():
         monkeypatch.setenv(name, value)
     # Slow enough that the last firmware takes some seconds: the trouble must come while it is written.
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.4, None) as line:
+    with Line.standing(tmp_path / "line", 2, time_scale=0.4) as line:
         yield Standing(line)
 
 
@@ -96,7 +96,7 @@ def test_a_ledger_that_another_program_holds_pauses_the_line(standing: Standing)
 
 
 def test_a_pulled_board_is_gone_while_its_verdict_waits(standing: Standing) -> None:
-    """Its slot is empty, and takes the next board when the ledger has the verdict."""
+    """The board's slot is empty, and takes the next board when the ledger has the verdict."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.step == "flash_operational")
     with holding(ledger(standing)):
@@ -127,7 +127,7 @@ def test_a_line_that_waits_for_its_ledger_can_be_stopped(standing: Standing) -> 
 
 
 def test_a_ledger_that_is_held_at_the_start_is_refused(standing: Standing) -> None:
-    """After some seconds, with one sentence that names the file and who holds it."""
+    """After some seconds one sentence names the file and its holder."""
     standing.line.processes["daemon"].send_signal(signal.SIGTERM)
     standing.line.processes["daemon"].wait(30)
     command = [sys.executable, "-m", "station", "run", "--config", str(standing.line.folder / "line.toml")]
@@ -240,7 +240,7 @@ def test_boards_stay_in_their_slots_while_nobody_can_look(standing: Standing) ->
 def test_full_memory_for_secret_files_pauses_the_line(
     tmp_path: Path, standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the line's, told once, and mends itself."""
+    """The fault is the line's, is told once, and ends by itself."""
     standing.line.processes["daemon"].send_signal(signal.SIGTERM)
     standing.line.processes["daemon"].wait(30)
     with small_disk(tmp_path / "memory", "4m") as disk:
@@ -258,7 +258,7 @@ def test_full_memory_for_secret_files_pauses_the_line(
 
 
 def test_boards_pass_where_no_transcript_can_be_written(standing: Standing) -> None:
-    """What is lost is counted, and told once."""
+    """The station counts lost transcripts and tells of them once."""
     (standing.line.folder / "transcripts").write_text("a file where the folder should be")
     standing.bench("plug", "1")
     assert standing.wait(1, lambda slot: slot.state in ENDED).state == "pass"

@@ -11,14 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from typer.testing import CliRunner
 
-import station.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
 from station.domain.attempt import ClockAccepted
+from tests.builders.line import Line
+from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -30,7 +28,7 @@ LATER = "2199-01-01T00:00:00.000Z"
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2"}.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 3, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 3) as line:
         yield Standing(line)
 
 
@@ -71,11 +69,9 @@ def paused(standing: Standing) -> str:
 
 
 def refused_release(standing: Standing) -> str:
-    done = CliRunner().invoke(
-        station.cli.app, ["slots", "release", "--all", "--config", str(standing.line.folder / "line.toml")]
-    )
-    assert done.exit_code != 0
-    return str(done.exception)
+    done = standing.line.command("slots", "release", "--all")
+    assert done.returncode != 0
+    return done.stderr
 
 
 def attempts(standing: Standing) -> int:
@@ -95,7 +91,7 @@ def today() -> set[str]:
 
 @pytest.mark.parametrize("offset", [A_YEAR, -A_YEAR, TWO_DAYS, -TWO_DAYS])
 def test_a_clock_that_the_pki_contradicts_pauses_the_line_from_its_start(standing: Standing, offset: int) -> None:
-    """Whoever of them is wrong. Both times are told; the line goes on by itself once they agree, and no release overrides it."""
+    """Both times are told, whichever is wrong; the line goes on once they agree, and no release overrides it."""
     pki_tells(standing, offset)
     daemon_started(standing)
     reason = paused(standing)
@@ -159,7 +155,7 @@ def test_a_clock_behind_the_ledger_waits_for_a_person_whom_the_pki_bears_out(sta
 
 
 def test_a_clock_a_little_behind_the_ledger_is_no_cause(standing: Standing) -> None:
-    """Nor is a ledger that was last written long ago."""
+    """A ledger that was last written long ago is no cause either."""
     standing.bench("plug", "1")
     assert standing.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
     standing.bench("unplug", "1")

@@ -14,20 +14,20 @@ from typer.testing import CliRunner
 
 import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine, default_recipe
 from station.domain.attempt import CoprocessorReady
+from tests.builders.line import RECIPE, Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
 RIGHT, OLDER = "1.24.0.3", "1.23.0.3"
 OLD = ("--stack-version", OLDER)
-Line = Callable[..., AbstractContextManager[Standing]]  # type: ignore[explicit-any]  # options as keywords
+StartLine = Callable[..., AbstractContextManager[Standing]]  # type: ignore[explicit-any]  # options as keywords
 
 
 @pytest.fixture
-def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> StartLine:
     """A line whose recipe asks for a wireless stack, with a programmer that gets three seconds for an upgrade."""
     for name, value in {**SHORT_DEADLINES, "STATION__PROGRAMMER__UPGRADE_WITHIN": "3"}.items():
         monkeypatch.setenv(name, value)
@@ -35,7 +35,7 @@ def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) 
     @contextmanager
     def standing(boards: int, *faults: str, inside: str = RIGHT, time_scale: float = 0.0) -> Iterator[Standing]:
         recipe = recipe_with_stack(tmp_path, RIGHT, inside)
-        with DemoLine.standing(tmp_path / "line", boards, 1, None, time_scale, recipe) as line:
+        with Line.standing(tmp_path / "line", boards, time_scale=time_scale, recipe=recipe) as line:
             standing = Standing(line)
             for fault in faults:
                 board, what, *parameters = fault.split()
@@ -51,7 +51,7 @@ def recipe_with_stack(folder: Path, version: str, inside: str, *, ask: bool = Tr
     image = folder / "stack.bin"
     made = ["stack-image", "--version", inside, "--size", "20000", str(image)]
     assert CliRunner().invoke(virtual_bench.cli.app, made).exit_code == 0
-    text = default_recipe().read_text().replace('"../../', f'"{ROOT}/')
+    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     sha256 = hashlib.sha256(image.read_bytes()).hexdigest()
     table = f'file = "stack.bin"\nsha256 = "{sha256}"\naddress = 0x08094000\nversion = "{version}"'
@@ -112,8 +112,8 @@ def judged(standing: Standing, *boards: int) -> list[str]:
     return [f"{slot.verdict} {slot.fault or ''}".strip() for slot in slots]
 
 
-def test_a_board_gets_the_stack_that_it_lacks_and_keeps_the_one_that_is_right(line: Line) -> None:
-    """Whatever the programmer says of it: what is read back counts, and no upgrade is run twice."""
+def test_a_board_gets_the_stack_that_it_lacks_and_keeps_the_one_that_is_right(line: StartLine) -> None:
+    """The read-back counts, whatever the programmer says, and no upgrade runs twice."""
     misfortunes = ("5 startfus_fails", "6 startfus_fails", "7 fwupgrade_fails_but_did", "8 fwupgrade_hang done=yes")
     with line(8, *misfortunes) as standing:
         standing.bench("plug", "1", "2", "3", "4")
@@ -152,7 +152,7 @@ ENDINGS = {
 LEFT_NO_STACK = re.compile(r"fwdelete_fails_but_did|fwupgrade_hang done=no")
 
 
-def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: Line) -> None:
+def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: StartLine) -> None:
     """An upgrade is run twice where the first left no stack, and else once; what is still there boots as before."""
     numbers = range(1, len(ENDINGS) + 1)
     with line(len(ENDINGS), *(f"{board} {what}" for board, what in zip(numbers, ENDINGS, strict=True))) as standing:
@@ -171,8 +171,8 @@ def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: Line) -> Non
         assert [board.boot for board in found if board.number != unplugged] == [(1, 1, 1)] * (len(ENDINGS) - 1)
 
 
-def test_a_board_that_is_pulled_in_its_upgrade_is_read_when_it_comes_back(line: Line) -> None:
-    """Its coprocessor has finished by itself; the upgrade is not run again."""
+def test_a_board_that_is_pulled_in_its_upgrade_is_read_when_it_comes_back(line: StartLine) -> None:
+    """The coprocessor has finished by itself, so the upgrade is not run again."""
     with line(1, "1 fwupgrade_hang done=yes") as standing:
         standing.bench("plug", "1", *OLD)
         standing.until(lambda: "fwupgrade_hang" in (standing.line.folder / "bench.jsonl").read_text())
@@ -185,7 +185,7 @@ def test_a_board_that_is_pulled_in_its_upgrade_is_read_when_it_comes_back(line: 
         assert runs(standing, "-fwupgrade") == {1: 1}
 
 
-def test_an_image_that_is_not_sts_pauses_the_line(line: Line) -> None:
+def test_an_image_that_is_not_sts_pauses_the_line(line: StartLine) -> None:
     """Every other board would be refused, too; when somebody has seen to it the board is judged again."""
     with line(2, "1 fwupgrade_not_authentic") as standing:
         standing.bench("plug", "1", *OLD)
@@ -196,8 +196,8 @@ def test_an_image_that_is_not_sts_pauses_the_line(line: Line) -> None:
         assert runs(standing, "-fwupgrade") == {1: 2}
 
 
-def test_an_image_of_another_version_than_the_recipe_says_is_no_pass(line: Line) -> None:
-    """Though it was installed, and the programmer says so."""
+def test_an_image_of_another_version_than_the_recipe_says_is_no_pass(line: StartLine) -> None:
+    """The image was installed, and the programmer reported success."""
     with line(1, inside="1.25.0.1") as standing:
         standing.bench("plug", "1", *OLD)
         assert judged(standing, 1) == ["fail coprocessor.stack_unproven"]
@@ -205,7 +205,7 @@ def test_an_image_of_another_version_than_the_recipe_says_is_no_pass(line: Line)
         assert [board.boot for board in boards(standing)] == [(1, 1, 1)]
 
 
-def test_the_coprocessor_is_left_alone_from_the_first_factory_data_on(line: Line) -> None:
+def test_the_coprocessor_is_left_alone_from_the_first_factory_data_on(line: StartLine) -> None:
     """The board may hold a key then; an attempt has seen its stack. So it is with a unit that has passed."""
     with line(1) as standing:
         standing.bench("fault", "--board", "1", "--at", "await_csr", "--what", "unplug")
@@ -224,8 +224,8 @@ def test_the_coprocessor_is_left_alone_from_the_first_factory_data_on(line: Line
         assert len(ready(standing, uid)) == 1
 
 
-def test_a_board_that_may_hold_a_key_needs_to_have_been_seen_with_its_stack(line: Line, tmp_path: Path) -> None:
-    """Here the recipe asked for none when it was provisioned: nobody knows what is on it, and nobody may look."""
+def test_a_board_that_may_hold_a_key_needs_to_have_been_seen_with_its_stack(line: StartLine, tmp_path: Path) -> None:
+    """The board was provisioned without a wanted stack: nobody knows its stack, and the station may not look."""
     with line(1) as standing:
         asking = standing.line.recipe
         stop(standing)
@@ -242,7 +242,7 @@ def test_a_board_that_may_hold_a_key_needs_to_have_been_seen_with_its_stack(line
         assert runs(standing, "-startfus") == {}
 
 
-def test_an_upgrade_outlives_its_daemon_and_is_not_run_again(line: Line, secrets_folder: Path) -> None:
+def test_an_upgrade_outlives_its_daemon_and_is_not_run_again(line: StartLine, secrets_folder: Path) -> None:
     """The next daemon waits for the programmer to end, and reads."""
     with line(1, time_scale=0.05) as standing:
         standing.bench("plug", "1", *OLD)

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from station.factory_data.flat_tlv import FactoryData, Tag, decode
-from tests.line.station_demo import PATIENT_DEADLINES, Demonstration, demonstrate
+from tests.builders.station_demo import PATIENT_DEADLINES, Demonstration, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -36,7 +36,7 @@ def flashes(run: Demonstration) -> dict[str, FactoryData]:
 
 
 def test_every_board_passes(run: Demonstration) -> None:
-    """Sixty-four at once."""
+    """Sixty-four boards are provisioned at once."""
     assert [board["verdict"] for board in run.report["boards"]] == ["pass"] * BOARDS
 
 
@@ -54,7 +54,7 @@ def test_every_board_passes(run: Demonstration) -> None:
     ids=lambda tags: " with ".join(tag.name.lower() for tag in tags),
 )
 def test_no_two_units_are_alike(run: Demonstration, tags: list[Tag]) -> None:
-    """As read from their flash, and not as told by the station."""
+    """The units are compared by their flash, not by the station's word."""
     assert len({tuple(data.records[tag] for tag in tags) for data in flashes(run).values()}) == BOARDS
 
 
@@ -70,7 +70,7 @@ def test_flash_report_and_pki_tell_of_the_same_certificates(run: Demonstration) 
 
 
 def test_openssl_accepts_every_certificate(run: Demonstration, tmp_path: Path) -> None:
-    """A second opinion that shares no code with us."""
+    """openssl gives a second opinion that shares no code with the station."""
     pki = run.folder / "pki"
     for number, data in enumerate(flashes(run).values()):
         dac = tmp_path / f"{number}.pem"
@@ -82,7 +82,7 @@ def test_openssl_accepts_every_certificate(run: Demonstration, tmp_path: Path) -
 
 
 def test_the_operational_image_stands_where_it_belongs(run: Demonstration) -> None:
-    """Byte for byte, on every board."""
+    """Every board's flash has the image byte for byte."""
     image = (Path(__file__).parents[2] / "firmware_images" / "operational-flash.bin").read_bytes()
     for folder in (run.folder / "boards").iterdir():
         assert (folder / "internal.bin").read_bytes()[: len(image)] == image
@@ -113,14 +113,14 @@ def test_no_secret_is_in_logs_or_arguments(run: Demonstration) -> None:
 
 
 def test_one_line_of_the_log_tells_each_verdict(run: Demonstration) -> None:
-    """With the seconds of every step."""
+    """The line has the seconds of every step."""
     finished = [line for line in run.lines("logs/station.jsonl") if line["event"] == "attempt.finished"]
     assert len(finished) == BOARDS
     assert all(line["verdict"] == "pass" and len(dict(line["steps"])) == 8 for line in finished)  # type: ignore[call-overload]  # JSON
 
 
 def test_no_file_with_secrets_outlives_its_invocation(run: Demonstration) -> None:
-    """What the programmer was told to write from, or to read into, is gone."""
+    """The files that the programmer wrote from or read into are deleted."""
     named = {
         Path(word)
         for line in run.lines("bench.jsonl")

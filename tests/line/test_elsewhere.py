@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader, UnitStory
-from station.cli.demo.line import DemoLine
 from station.daemon import control
 from station.domain.agent_record import RECORD_HEAD, recorded_key
 from station.domain.credentials import Credentials
 from station.domain.memory_map import READBACK_REGION
 from station.factory_data.flat_tlv import Tag, decode_readback
 from station.line.status import SlotStatus, Status
+from tests.builders.line import Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.test_other_procedures import shipped
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(240)]
@@ -125,14 +125,14 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]
     """A line whose one board has passed, and was pulled."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 1, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 1) as line:
         standing = Standing(line)
         assert standing.next_board(1).verdict == "pass"
         yield standing
 
 
 def test_a_board_of_another_station_is_not_overwritten(first: Standing) -> None:
-    """It is void, byte for byte as it was, buys nothing and gets no identity; the slot serves the next board."""
+    """The attempt is void, the flash stays byte for byte, no certificate is bought, and the slot serves the next board."""
     before, bought = memories(first), issued(first)
     assert key_of(before) == Credentials(dac_of(before), b"").key
     with Other(first).standing() as other:
@@ -173,7 +173,7 @@ def test_a_released_board_is_provisioned_as_a_new_one(first: Standing) -> None:
 
 @pytest.mark.parametrize("procedure", ["st-monitor", "reconfigure"])
 def test_no_other_procedure_overwrites_it_either(first: Standing, tmp_path: Path, procedure: str) -> None:
-    """Neither a partner's nor the laboratory's: a unit of another ledger would change without its owner ever learning."""
+    """Neither a partner's nor the laboratory's procedure may change a unit of another ledger."""
     before = memories(first)
     recipe = shipped(tmp_path)
     if procedure == "reconfigure":
@@ -188,7 +188,7 @@ def test_no_other_procedure_overwrites_it_either(first: Standing, tmp_path: Path
 
 
 def test_a_ledger_that_knows_the_board_goes_on_as_ever(first: Standing) -> None:
-    """Its own key is no obstacle."""
+    """The ledger knows the board's key as its own."""
     first.bench("plug", "1")
     assert first.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
     assert len(issued(first)) == 1

@@ -44,7 +44,7 @@ async def test_the_certificate_is_for_the_key_in_the_request(pki: Served) -> Non
 
 
 async def test_the_authorities_are_pai_and_paa(pki: Served) -> None:
-    """They can be asked for without an effect."""
+    """Asking for the authorities has no effect on the PKI."""
     found = {each.public_bytes(Encoding.PEM) for each in await pki.est.authorities()}
     assert found == {(pki.directory / name).read_bytes() for name in ("pai.pem", "paa.pem")}
     assert pki.issued == []
@@ -108,7 +108,7 @@ DATES = {
 @pytest.mark.parametrize("date", DATES)
 @pytest.mark.parametrize("number", [200, 202, 401, 503])
 async def test_every_answer_tells_the_time(directory: Path, date: str, number: int) -> None:
-    """Whatever else it says; a date that is none tells nothing, and does no harm as a time to wait for either."""
+    """A date that cannot be read tells no time, and does no harm as a time to wait for."""
     answer = status(number, Date=date, Retry_After=date)
     async with answering(directory, answer) as url, client(directory, url) as est:
         assert est.time() is None
@@ -123,7 +123,7 @@ async def test_every_answer_tells_the_time(directory: Path, date: str, number: i
 
 
 async def test_an_answer_without_a_readable_date_leaves_the_time_that_is_known(directory: Path) -> None:
-    """It goes on by a clock that nobody sets."""
+    """The time goes on by a clock that nobody can set."""
     dates = iter(["Tue, 15 Nov 1994 08:12:31 GMT", "later"])
 
     async def answer(_: web.Request) -> web.Response:
@@ -155,7 +155,7 @@ async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: 
 
 @pytest.mark.parametrize("number", [200, 204, 206, 302])
 async def test_an_answer_that_is_no_enrolment_stops_the_line(directory: Path, number: int) -> None:
-    """Neither an empty answer nor one of something in between is a certificate, and nobody is followed elsewhere."""
+    """Neither an empty nor a partial answer is a certificate, and no redirection is followed."""
     assert isinstance(await refused(directory, status(number, Location="/elsewhere")), PKIAnswerInvalid)
 
 
@@ -185,7 +185,7 @@ async def test_a_refused_request_is_the_boards(directory: Path, number: int) -> 
 
 @pytest.mark.parametrize("number", [401, 404, 405, 418])
 async def test_a_refused_station_is_the_lines(directory: Path, number: int) -> None:
-    """Without rights, or at the wrong address, no board can get anything."""
+    """A station without rights, or at a wrong address, can get no certificate for any board."""
     assert isinstance(await refused(directory, status(number)), PKIRefusedStation)
 
 
@@ -234,7 +234,7 @@ async def test_a_decision_can_be_put_off(pki: Served) -> None:
 
 @pytest.mark.parametrize(("text", "after"), [("0", 0), ("3600", 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)])
 async def test_retry_after_is_understood(directory: Path, text: str, after: float) -> None:
-    """It is a number of seconds or a date, and a date that has passed is now."""
+    """Retry-After is a number of seconds or a date; a date in the past means now."""
     trouble = await refused(directory, status(202, Retry_After=text))
     assert isinstance(trouble, NotNow)
     assert trouble.after == after

@@ -9,6 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from development_pki.directory import load_credential, open_or_make
 from development_pki.server import tls_context
@@ -17,7 +19,7 @@ from station.adapters.pki import tls
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.est import ESTClient
 from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted, ResourcesExhausted
-from tests.adapters.scarcity import descriptors_left
+from tests.builders.scarcity import descriptors_left
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, status
 
 
@@ -35,7 +37,7 @@ async def pki(directory: Path) -> AsyncIterator[Served]:
 
 
 async def test_a_lost_answer_may_have_been_a_certificate(pki: Served) -> None:
-    """The PKI issued, and the connection broke."""
+    """The PKI issued the certificate, and then the connection broke."""
     pki.faults.set({"drop_after_issue": 1})
     with pytest.raises(NotNow) as caught:
         await pki.est.enroll(new_csr()[0])
@@ -54,7 +56,7 @@ async def test_a_station_without_a_descriptor_blames_itself(pki: Served) -> None
 
 
 async def test_half_an_answer_may_have_been_a_certificate(directory: Path) -> None:
-    """So did a connection that broke within the answer."""
+    """The connection broke within the answer to an enrolment."""
 
     async def half(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Length": "1000"})
@@ -108,6 +110,25 @@ async def test_a_server_that_does_not_speak_is_not_connected(directory: Path) ->
     assert caught.value.outcome is Outcome.NOTHING_ISSUED
 
 
+class ClosesWhatIsReused(aiohttp.TCPConnector):
+    """Closes the connection that is chosen for the second request, before the request is sent."""
+
+    chosen = 0
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's signature
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        self.chosen += 1
+        if self.chosen == 2:
+            assert connection.transport is not None
+            connection.transport.close()
+        return connection
+
+
 async def test_an_idle_connection_that_closes_at_the_wrong_moment_costs_nothing(directory: Path) -> None:
     """A connection that closes between its choice and the request is replaced at once: nothing had been sent."""
     asked = []
@@ -116,32 +137,25 @@ async def test_an_idle_connection_that_closes_at_the_wrong_moment_costs_nothing(
         asked.append(1)
         return web.Response(status=503)
 
-    async def close_it(session: aiohttp.ClientSession, *_: object) -> None:
-        assert isinstance(session.connector, aiohttp.TCPConnector)
-        for connection in session.connector._acquired:  # there is no public way to the moment that this is about
-            assert connection.transport is not None
-            connection.transport.close()
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(close_it)
     files = directory / "tls"
     context = tls.client_context(files / "ca.pem", files / "station.pem", files / "station-key.pem")
-    connector = aiohttp.TCPConnector(ssl=context)
+    connector = ClosesWhatIsReused(ssl=context)
     async with (
         answering(directory, count) as url,
-        aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as session,
+        aiohttp.ClientSession(connector=connector) as session,
     ):
         for _ in range(2):
             with pytest.raises(NotNow, match="503"):
                 await ESTClient(session, url).enroll(new_csr()[0])
     assert len(asked) == 2
+    assert connector.chosen == 3
 
 
 # --- who is who ------------------------------------------------------------------------------------------------------
 
 
 async def test_a_server_of_another_authority_is_untrusted(directory: Path) -> None:
-    """Only the one configured authority counts, whatever the system trusts; the request does not leave."""
+    """Only the configured authority counts, not the system's; the request is not sent."""
     saved(directory, "ca", TLSCredentials.made().ca)
     asked = []
 

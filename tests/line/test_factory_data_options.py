@@ -4,17 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import default_recipe
 from station.factory_data.flat_tlv import FactoryData, Tag, decode
-from tests.cli.commands import station
-from tests.line.station_demo import ROOT, demonstrate
+from tests.builders.line import RECIPE, station_command
+from tests.builders.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
 
 def recipe(folder: Path) -> Path:
     """The shipped recipe, with strings that end in NUL and without the passcode."""
-    text = default_recipe().read_text().replace('"../../', f'"{ROOT}/')
+    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     text = text.replace('strings = "plain"', 'strings = "terminated"').replace("passcode = true", "passcode = false")
     path = folder / "terminated.toml"
@@ -23,7 +22,7 @@ def recipe(folder: Path) -> Path:
 
 
 def test_units_pass_with_terminated_strings_and_without_passcode(tmp_path: Path) -> None:
-    """Their flash has what the recipe says, and a page about it finds nothing wrong."""
+    """The flash follows the recipe, and `station board inspect` finds nothing wrong."""
     run = demonstrate(tmp_path, "--boards", "2", "--recipe", str(recipe(tmp_path)))
     assert run.exit_status == 0, run.output
     images = sorted(run.folder.glob("boards/*/qspi.bin"))
@@ -40,6 +39,6 @@ def test_units_pass_with_terminated_strings_and_without_passcode(tmp_path: Path)
     signers = ROOT / "tests" / "vectors" / "attestation" / "cd-signers"
     trust = ("--paa-dir", paas, "--cd-signers", signers, "--allow-test-keys", "--key-storage", "flash")
     for image in images:
-        page = station("board", "inspect", image, *trust)
-        assert page.exit_code == 0, page.stdout
+        page = station_command("board", "inspect", image, *trust)
+        assert page.returncode == 0, page.stdout
         assert "  strings                  end in NUL\n" in page.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.line.station_demo import demonstrate
+from tests.builders.station_demo import demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -48,7 +48,7 @@ PHASES = ("recognise", "flash_data", "flash_provisioner", "await_csr", "deliver"
 
 
 def test_a_pulled_board_is_void_in_every_phase(tmp_path: Path) -> None:
-    """And the boards beside them pass."""
+    """The boards in the other slots pass."""
     faults = tmp_path / "faults.toml"
     faults.write_text(
         "".join(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import PATIENT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(300)]
 
@@ -38,7 +38,7 @@ def standing(folder: Path, boards: int, *faults: Mapping[str, object], time_scal
     """A line with faults that wait for their boards."""
     file = folder / "faults.toml"
     file.write_text("".join(f"[[fault]]\n{_table(fault)}\n" for fault in faults))
-    with DemoLine.standing(folder / "line", boards, 1, file, time_scale, None) as line:
+    with Line.standing(folder / "line", boards, time_scale=time_scale, faults=file) as line:
         yield Standing(line)
 
 
@@ -67,14 +67,14 @@ def programmed(standing: Standing) -> list[object]:
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 2])
 def test_a_board_that_bounces_is_void_and_then_judged_anew(tmp_path: Path, milliseconds: int) -> None:
-    """In every phase, at its beginning and somewhat later. The old stay of the board ends, and the slot goes on with the new one."""
+    """The board bounces at the beginning of every phase and somewhat later; the slot goes on with its new stay."""
     moments = [(phase, after) for phase in PHASES for after in (0.0, 0.4)]
     faults = [
         {"board": board, "at": phase, "what": "bounce", "after": after, "milliseconds": milliseconds}
         for board, (phase, after) in enumerate(moments, start=1)
     ]
     with standing(tmp_path, len(faults), *faults) as line:
-        line.line.plug_all()
+        line.bench("plug", "--all")
         for number in range(1, len(faults) + 1):
             slot = line.wait(number, lambda slot: slot.state in {"pass", "fail", "out of service"}, WITHIN)
             assert (slot.state, slot.service) == ("pass", "in"), (moments[number - 1], slot)
@@ -129,7 +129,7 @@ def test_two_paths_of_one_port_are_one_board(tmp_path: Path) -> None:
 
 
 def test_one_unit_in_two_slots_pauses_the_line(tmp_path: Path) -> None:
-    """Neither passes; when the other board is out and somebody has released the line, the first is judged."""
+    """Neither board passes; with the second out and the line released, the first is judged."""
     with standing(tmp_path, 2, {"board": 2, "at": "recognise", "what": "duplicate_uid", "of": 1}) as line:
         line.bench("plug", "1", "2")
         line.until(lambda: line.line.status().line.fault == "unit.twice", WITHIN)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.line.station_demo import ROOT, demonstrate
+from tests.builders.station_demo import ROOT, demonstrate
 from tests.line.test_lock import recipe
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
@@ -45,7 +45,7 @@ def words(*values: int) -> bytes:
     ids=["random", "truncated", "at a wrong base", "of the other core"],
 )
 def test_an_image_that_cannot_start_is_refused_before_the_line_opens(tmp_path: Path, wrong: bytes) -> None:
-    """No board is touched with it."""
+    """No board gets the image."""
     run = demonstrate(tmp_path, "--boards", "1", "--recipe", str(recipe_with(tmp_path, wrong)))
     assert run.exit_status == 3
     assert "vector" in run.output
@@ -61,7 +61,7 @@ def test_an_image_that_cannot_start_is_refused_before_the_line_opens(tmp_path: P
     ids=["random", "shifted", "with an instruction overwritten"],
 )
 def test_a_board_that_cannot_run_its_image_fails_as_silent(tmp_path: Path, wrong: bytes) -> None:
-    """Its flash holds what it should, and nothing is heard of it."""
+    """The flash is right, but the board says nothing."""
     options = ("--boards", "2", "--recipe", str(recipe_with(tmp_path, wrong)))
     run = demonstrate(tmp_path, *options)
     assert run.exit_status == 1

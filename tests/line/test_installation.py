@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import SHORT_DEADLINES
+from tests.builders.transcripts import lines
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
-from tests.programmer.transcripts import lines
 from virtual_bench.programmer.standin import EXECUTABLE, LOADER
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2"}.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 3, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 3) as line:
         yield Standing(line)
 
 
@@ -80,7 +80,7 @@ def test_a_loader_that_is_gone_pauses_the_line(standing: Standing) -> None:
 
 
 def test_a_loader_that_the_programmer_rejects_pauses_the_line(standing: Standing) -> None:
-    """It is the same for every board; no board fails for it."""
+    """A rejected loader is the same for every board, so no board fails."""
     standing.bench("fault", "--board", "1", "--at", "flash_data", "--what", "loader_rejected")
     standing.bench("plug", "1")
     assert paused_by(standing, 1) == "programmer.loader_missing"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoFailed, DemoLine
-from tests.ledger.test_damage import spoil
+from tests.builders.damage import spoil
+from tests.builders.line import Line, LineFailed
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 2) as line:
         yield Standing(line)
 
 
@@ -67,7 +67,7 @@ def test_a_line_pauses_while_its_ledger_is_away(standing: Standing) -> None:
 
 
 def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Standing) -> None:
-    """Its attempt is void, and the line is paused; at the next start the ledger is missed."""
+    """The attempt is void and the line paused; the next start misses the ledger."""
     (standing.line.folder / "ledger.sqlite").unlink()
     standing.bench("plug", "1", "--new")
     standing.until(lambda: standing.line.status().line.fault == "ledger.lost")
@@ -77,7 +77,7 @@ def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Stan
 
 
 def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(standing: Standing) -> None:
-    """Then the next board's serial number is behind those that were given out."""
+    """The next board's serial number is then behind those that were given out."""
     config, ledger = standing.line.folder / "line.toml", standing.line.folder / "ledger.sqlite"
     standing.station("ledger", "backup", str(standing.line.folder / "copy.sqlite"))
     serials = [passed(standing, 1), passed(standing, 2)]
@@ -93,7 +93,7 @@ def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(st
 
 
 def test_a_second_station_at_the_same_hub_is_refused(standing: Standing) -> None:
-    """With a state folder of its own it would provision passed boards again."""
+    """A second station with its own state folder would provision passed boards again."""
     config = standing.line.folder / "second.toml"
     text = (standing.line.folder / "line.toml").read_text()
     (standing.line.folder / "second").mkdir()
@@ -108,13 +108,13 @@ def test_a_second_station_at_the_same_hub_is_refused(standing: Standing) -> None
 def ended_or_paused(standing: Standing) -> bool:
     try:
         return (standing.line.status().line.fault or "").startswith("ledger.")
-    except DemoFailed:
+    except LineFailed:
         return standing.line.processes["daemon"].poll() is not None
 
 
 @pytest.mark.parametrize("table", ["pki_request", "certificate"])  # not yet read by then
 def test_no_board_passes_on_a_damaged_ledger(standing: Standing, table: str) -> None:
-    """It is the ledger's fault, not the station's bug."""
+    """The fault is the ledger's, and never `station.bug`."""
     passed(standing, 1)
     stop(standing)
     standing.line.start_daemon()

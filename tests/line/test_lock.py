@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine, default_recipe
+from tests.builders.line import RECIPE, Line
+from tests.builders.station_demo import ROOT, demonstrate
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
@@ -17,7 +17,7 @@ LEVEL_2 = "[lock]\nreadout_protection = 2\nirreversible = true\n"
 
 def recipe(folder: Path, lock: str) -> Path:
     """The shipped recipe with a lock."""
-    text = default_recipe().read_text().replace('"../../', f'"{ROOT}/')
+    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     path = folder / "locked.toml"
     path.write_text(f"{text}\n{lock}")
@@ -30,7 +30,7 @@ def option_bytes(folder: Path) -> list[dict[str, int]]:
 
 
 def test_every_unit_is_locked_as_the_recipe_says(tmp_path: Path) -> None:
-    """And passes only then."""
+    """A unit passes only after its lock is confirmed."""
     run = demonstrate(tmp_path, "--boards", "3", "--recipe", str(recipe(tmp_path, LEVEL_1)))
     assert run.exit_status == 0, run.output
     assert [(each["RDP"], each["BOR_LEV"]) for each in option_bytes(run.folder)] == [(0xBB, 4)] * 3
@@ -38,14 +38,14 @@ def test_every_unit_is_locked_as_the_recipe_says(tmp_path: Path) -> None:
 
 
 def test_level_2_is_proven_by_a_door_that_stays_shut(tmp_path: Path) -> None:
-    """Nothing can be read back any more."""
+    """A part at level 2 cannot be read back."""
     run = demonstrate(tmp_path, "--boards", "1", "--recipe", str(recipe(tmp_path, LEVEL_2)))
     assert run.exit_status == 0, run.output
     assert option_bytes(run.folder)[0]["RDP"] == 0xCC
 
 
 def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
-    """Whatever the programmer says."""
+    """The programmer's report of success does not count."""
     faults = tmp_path / "faults.toml"
     expected = (
         ("nothing_done", '{ verdict = "fail", fault = "lock.unproven" }\ntimes = 0'),
@@ -68,8 +68,8 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("phase", ["confirm", "lock"])
 def test_a_unit_that_was_pulled_before_its_lock_is_locked_when_it_comes_back(tmp_path: Path, phase: str) -> None:
-    """And a locked one passes again, by what the ledger knows and its firmware says."""
-    with DemoLine.standing(tmp_path / "line", 1, 1, None, 0.02, recipe(tmp_path, LEVEL_1)) as line:
+    """A locked unit passes again by the ledger's word and its firmware's."""
+    with Line.standing(tmp_path / "line", 1, time_scale=0.02, recipe=recipe(tmp_path, LEVEL_1)) as line:
         standing = Standing(line)
         standing.bench("fault", "--board", "1", "--at", phase, "--what", "unplug")
         standing.bench("plug", "1")

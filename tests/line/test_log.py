@@ -16,10 +16,10 @@ from typing import IO
 
 import pytest
 
-from station.cli.demo.line import DemoLine
 from station.daemon import control
+from tests.builders.line import Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -34,7 +34,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     with pytest.MonkeyPatch.context() as patched:
         for name, value in SHORT_DEADLINES.items():
             patched.setenv(name, value)
-        with DemoLine.standing(tmp_path_factory.mktemp("log") / "line", 4, 1, None, 0, None) as line:
+        with Line.standing(tmp_path_factory.mktemp("log") / "line", 4) as line:
             stop(line.processes["daemon"])
             yield Standing(line)
 
@@ -126,7 +126,7 @@ def test_a_stdout_that_nobody_reads_stops_no_board(bench: Standing, unread: tupl
 def test_the_next_line_that_gets_through_tells_how_many_were_lost(
     bench: Standing, unread: tuple[int, int], tmp_path: Path
 ) -> None:
-    """In their place: what was written before them comes before it."""
+    """The count stands where the lost lines would be."""
     reading, writing = unread
     with daemon(bench, writing, tmp_path / "station.jsonl", tmp_path / "errors") as process:
         os.close(writing)
@@ -156,7 +156,7 @@ def test_the_next_line_that_gets_through_tells_how_many_were_lost(
 def test_a_reader_of_stdout_that_goes_away_ends_nothing(
     bench: Standing, unread: tuple[int, int], tmp_path: Path
 ) -> None:
-    """As in `station run | head -1`."""
+    """`station run | head -1` is such a reader."""
     reading, writing = unread
     with daemon(bench, writing, tmp_path / "station.jsonl", tmp_path / "errors") as process:
         os.close(writing)
@@ -190,7 +190,7 @@ def test_what_is_said_at_the_end_holds_it_up_for_nobody(
 
 
 def test_a_full_disk_neither_keeps_the_daemon_from_starting_nor_ends_it(bench: Standing, tmp_path: Path) -> None:
-    """It is said once; when there is room again, everything that was kept is written."""
+    """The daemon tells of it once, and writes the lines that it kept when there is room again."""
     file, disk = tmp_path / "station.jsonl", tmp_path / "disk.jsonl"
     file.symlink_to("/dev/full")
     with daemon(bench, subprocess.DEVNULL, file, tmp_path / "errors") as process:
@@ -226,7 +226,7 @@ def test_a_folder_that_cannot_be_made_is_tried_again(bench: Standing, tmp_path: 
 
 
 def test_a_folder_that_vanishes_is_made_again(bench: Standing, tmp_path: Path) -> None:
-    """What comes after that is in the new file."""
+    """Later lines are in the new file."""
     file = tmp_path / "logs" / "station.jsonl"
     with daemon(bench, subprocess.DEVNULL, file, tmp_path / "errors") as process:
         bench.until(file.exists)
@@ -237,7 +237,7 @@ def test_a_folder_that_vanishes_is_made_again(bench: Standing, tmp_path: Path) -
 
 
 def test_sighup_opens_the_file_anew_and_loses_nothing(bench: Standing, tmp_path: Path) -> None:
-    """As logrotate asks for it: the file is renamed first, and what comes after the signal is in the new one."""
+    """logrotate renames the file first; lines after the signal are in the new one."""
     file, old = tmp_path / "station.jsonl", tmp_path / "station.jsonl.1"
     with daemon(bench, subprocess.DEVNULL, file, tmp_path / "errors") as process:
         make_lines(bench, 1000)

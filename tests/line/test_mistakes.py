@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine, default_recipe
+from tests.builders.line import RECIPE, Line
+from tests.builders.station_demo import ROOT
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(60)]
 
@@ -27,16 +27,16 @@ MISTAKES = [
 
 
 def test_nine_mistakes_are_nine_messages(tmp_path: Path) -> None:
-    """Each with its file and its place, all at once; and the command exits with 2."""
+    """Each message has its file and place; the command prints all of them and exits with 2."""
     recipe = _spoiled(tmp_path)
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.0, None) as line:
+    with Line.standing(tmp_path / "line", 2) as line:
         standing = Standing(line)
         line.processes["daemon"].terminate()
         line.processes["daemon"].wait(30)
         standing.bench("plug", "1", "2")
         (line.folder / "pki" / "paa.pem").write_text("not a certificate")  # the ninth
         config = line.folder / "line.toml"
-        config.write_text(config.read_text().replace(str(default_recipe()), str(recipe)))
+        config.write_text(config.read_text().replace(str(RECIPE), str(recipe)))
         command = [sys.executable, "-m", "station", "run", "--config", str(config)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
         journal = [json.loads(text) for text in (line.folder / "bench.jsonl").read_text().splitlines()]
@@ -52,7 +52,7 @@ def test_nine_mistakes_are_nine_messages(tmp_path: Path) -> None:
 def _spoiled(folder: Path) -> Path:
     """The shipped recipe with every mistake; those of the operational image are in its manifest."""
     recipe, manifest = folder / "recipe.toml", folder / "manifest.toml"
-    recipe.write_text(default_recipe().read_text().replace("../../firmware_images/manifest.toml", str(manifest)))
+    recipe.write_text(RECIPE.read_text().replace("../../firmware_images/manifest.toml", str(manifest)))
     parts = (ROOT / "firmware_images" / "manifest.toml").read_text().split("[[image]]\n")
     operational = next(at for at, part in enumerate(parts) if 'name = "operational-flash"' in part)
     for old, new, place in MISTAKES:

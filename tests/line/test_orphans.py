@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
@@ -35,10 +35,10 @@ def children(pid: int) -> list[str]:
 def test_what_a_programmer_starts_out_of_its_group_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On two slots at once, with no trace left, and no board is lost over it."""
+    """Two slots work at once; no process is left, and every board passes."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 2, 1, None, 0.02, None) as line:
+    with Line.standing(tmp_path / "line", 2, time_scale=0.02) as line:
         standing = Standing(line)
         cli = line.folder / "STM32CubeProgrammer" / "bin" / "STM32_Programmer_CLI"
         programmer = cli.rename(cli.with_name("programmer"))

@@ -7,7 +7,7 @@ import pytest
 
 from station.factory_data.flat_tlv import Tag, decode, encode
 from station.factory_data.st_json import from_json
-from tests.line.station_demo import ROOT, demonstrate
+from tests.builders.station_demo import ROOT, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
@@ -29,7 +29,7 @@ def shipped(folder: Path, **changes: str) -> Path:
 
 
 def test_sts_firmware_provisions_its_boards(tmp_path: Path) -> None:
-    """It says finish:000; DAC, PAI and key are read back and checked, and the units are the laboratory's."""
+    """The firmware says finish:000; DAC, PAI and key are read back and checked, and the units are the laboratory's."""
     run = demonstrate(tmp_path, "--boards", "3", "--recipe", str(RECIPES / "st-demonstration.toml"))
     assert run.exit_status == 0, run.output
     units = [decode(image.read_bytes()) for image in run.folder.glob("boards/*/qspi.bin")]
@@ -41,7 +41,7 @@ def test_sts_firmware_provisions_its_boards(tmp_path: Path) -> None:
 
 
 def test_firmware_that_is_silent_fails_its_boards(tmp_path: Path) -> None:
-    """Here since it speaks another protocol."""
+    """The firmware speaks another protocol than the recipe says."""
     changes = {'"st-demonstration-flash"': '"provisioning-flash"', "[images]": "[partner]\nwithin = 1\n\n[images]"}
     run = demonstrate(tmp_path, "--boards", "1", "--recipe", str(shipped(tmp_path, **changes)))
     assert run.exit_status == 1
@@ -49,7 +49,7 @@ def test_firmware_that_is_silent_fails_its_boards(tmp_path: Path) -> None:
 
 
 def test_a_partners_script_provisions_a_lines_boards(tmp_path: Path) -> None:
-    """The same one as with `gen-factory-data`."""
+    """The script is the one that runs under `gen-factory-data`."""
     script = ROOT / "tests" / "st" / "scripts" / "st_manner.py"
     changes = {'"st-monitor"': '"partner-script"', "[images]": f'[partner]\nscript = "{script}"\n\n[images]'}
     run = demonstrate(tmp_path, "--boards", "2", "--recipe", str(shipped(tmp_path, **changes)))

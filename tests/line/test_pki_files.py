@@ -38,7 +38,7 @@ def context_of(directory: Path) -> ssl.SSLContext:
 
 
 def test_the_connection_is_at_least_tls_1_2_and_knows_the_host(directory: Path) -> None:
-    """What is configured is all that is trusted."""
+    """The client trusts the configured authorities only."""
     context = context_of(directory)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
@@ -48,7 +48,7 @@ def test_the_connection_is_at_least_tls_1_2_and_knows_the_host(directory: Path) 
 
 @pytest.mark.parametrize("name", ["ca.pem", "station.pem", "station-key.pem"])
 def test_a_missing_file_is_named(directory: Path, name: str) -> None:
-    """Without it the line does not open."""
+    """The line does not open without the file."""
     (directory / "tls" / name).unlink()
     with unusable(directory, name) as caught:
         context_of(directory)
@@ -57,14 +57,14 @@ def test_a_missing_file_is_named(directory: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ca.pem", "station.pem", "station-key.pem"])
 def test_a_file_that_is_not_pem_is_named(directory: Path, name: str) -> None:
-    """So is one that is something else."""
+    """A PEM file with other content is named, too."""
     (directory / "tls" / name).write_text("hello")
     with unusable(directory, name):
         context_of(directory)
 
 
 def test_a_key_of_another_certificate_is_noticed(directory: Path) -> None:
-    """Certificate and key belong together."""
+    """Certificate and key must belong together."""
     (directory / "tls/station-key.pem").write_bytes((directory / "tls/server-key.pem").read_bytes())
     with unusable(directory, "station-key.pem") as caught:
         context_of(directory)
@@ -72,7 +72,7 @@ def test_a_key_of_another_certificate_is_noticed(directory: Path) -> None:
 
 
 def test_an_encrypted_key_does_not_ask_at_the_terminal(directory: Path) -> None:
-    """There is nobody to type a password."""
+    """A daemon has nobody to type a password."""
     key = load_credential(directory, "tls/station").key
     encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     (directory / "tls/station-key.pem").write_bytes(encrypted)
@@ -99,7 +99,7 @@ def test_the_certificate_must_be_valid_now(directory: Path, days_from: int, days
 
 
 def test_a_servers_certificate_is_none_for_a_station(directory: Path) -> None:
-    """A PKI would refuse it."""
+    """A PKI would refuse a server's certificate from a client."""
     saved(directory, "station", load_credential(directory, "tls/ca").subordinate(server_template()))
     with unusable(directory, "station.pem") as caught:
         context_of(directory)

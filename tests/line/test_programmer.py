@@ -20,7 +20,7 @@ from station.domain.coprocessor import Version, WirelessStack
 from station.domain.memory_map import READBACK_REGION
 from station.domain.product import Verify, Write
 from station.faults import Fault
-from tests.line.station_demo import ROOT
+from tests.builders.station_demo import ROOT
 
 pytestmark = pytest.mark.line
 
@@ -181,7 +181,7 @@ async def test_what_the_bench_does_ends_as_it_should(line: Line, case: str) -> N
 @pytest.mark.parametrize("host", [[], ["--windows", "--decimal-comma"]], ids=["posix", "windows"])
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_is_understood_on_every_host(tmp_path: Path, version: str, host: list[str]) -> None:
-    """The demands on proof are the same."""
+    """Every version must give the same proof."""
     with standing(tmp_path / "bench", 1, "--programmer-version", version, *host) as line:
         programmer = line.programmer(1)
         for step in STEPS:
@@ -192,7 +192,7 @@ async def test_every_version_is_understood_on_every_host(tmp_path: Path, version
 @pytest.mark.parametrize("host", [[], ["--windows", "--decimal-comma"]], ids=["posix", "windows"])
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_upgrades_a_coprocessor(tmp_path: Path, version: str, host: list[str]) -> None:
-    """In one run each: nothing is tried twice, and every sentence that is asked for is said."""
+    """One run does it, without a retry, and prints every required sentence."""
     bench(None, "stack-image", "--size", "20000", str(tmp_path / "stack.bin"))
     stack = WirelessStack("stack.bin", (tmp_path / "stack.bin").read_bytes(), 0x08094000, Version(1, 24, 0, 3))
     options = ["--programmer-version", version, "--stack-version", "1.23.0.3", *host]
@@ -208,7 +208,7 @@ async def test_every_version_upgrades_a_coprocessor(tmp_path: Path, version: str
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_tells_the_same_faults(tmp_path: Path, version: str) -> None:
-    """In its own words."""
+    """Each version reports a fault in its own words."""
     (tmp_path / "faults.toml").write_text(
         "".join(
             f'[[fault]]\nboard = {board}\nat = "{at}"\nwhat = "{what}"\n' for board, (at, what, _) in enumerate(TOLD, 1)

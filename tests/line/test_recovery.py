@@ -9,30 +9,44 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
-# Each row: the phase in which the daemon is killed, as seen by the board in slot 1, and how far into it in seconds; the
-# boards in the other slots are in it, or beside it. Writing the operational firmware takes half a second here.
 BOARDS = 3
+IMAGES = ROOT / "firmware_images"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the daemon is killed: as soon as the board in slot 1 begins the phase, or has that share of the image in flash.
+
+    The boards in the other slots are in the phase, or beside it.
+    """
+
+    phase: str
+    image: str = ""
+    share: float = 0.0
+
+
 KILLED = [
-    ("recognise", 0.0),
-    ("flash_data", 0.0),
-    ("flash_provisioner", 0.03),
-    ("await_csr", 0.0),
-    ("relay_to_pki", 0.0),
-    ("deliver", 0.0),
-    ("flash_operational", 0.0),
-    ("flash_operational", 0.3),
-    ("confirm", 0.0),
+    Moment("recognise"),
+    Moment("flash_data"),
+    Moment("flash_provisioner", "provisioning-flash.bin", 0.1),
+    Moment("await_csr"),
+    Moment("relay_to_pki"),
+    Moment("deliver"),
+    Moment("flash_operational"),
+    Moment("flash_operational", "operational-flash.bin", 0.5),
+    Moment("confirm"),
 ]
 
 
@@ -47,7 +61,7 @@ def standing(
 ) -> Iterator[Standing]:
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", BOARDS, 1, None, time_scale, None) as line:
+    with Line.standing(tmp_path / "line", BOARDS, time_scale=time_scale) as line:
         yield Standing(line)
 
 
@@ -77,6 +91,23 @@ def ended(standing: Standing, how: signal.Signals) -> int:
     return daemon.wait(30)
 
 
+def awaited(standing: Standing, log: Log, moment: Moment) -> None:
+    """Returns when the moment has come: by the daemon's log, and by the flash of the board in slot 1."""
+    log.wait(event="step.started", step=moment.phase, slot="1")
+    if moment.image:
+        image = (IMAGES / moment.image).read_bytes()
+        begun = image[: int(len(image) * moment.share)]
+        flash = flash_of(standing, standing.wait(1, lambda slot: slot.uid is not None).uid)
+        standing.until(lambda: flash.read_bytes()[: len(begun)] == begun)
+
+
+def flash_of(standing: Standing, uid: str | None) -> Path:
+    """The file that is the internal flash of the board with this UID."""
+    plates = standing.line.folder.glob("boards/*/board.json")
+    (folder,) = [plate.parent for plate in plates if json.loads(plate.read_text())["uid"] == uid]
+    return folder / "internal.bin"
+
+
 def identities(standing: Standing) -> list[tuple[str, str]]:
     reader = LedgerReader(standing.line.folder / "ledger.sqlite")
     return [(unit.uid, unit.serial_number) for unit in reader.units()]
@@ -92,16 +123,15 @@ def programmers(standing: Standing) -> list[int]:
 def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None:
     """Started again it voids what was open, brings the boards in its slots to a pass, and gives each one identity."""
     slots = range(1, BOARDS + 1)
-    for phase, seconds in KILLED:
+    for moment in KILLED:
         log = Log(standing.line.folder)
         standing.bench("plug", *map(str, slots), "--new")
-        log.wait(event="step.started", step=phase, slot="1")
-        time.sleep(seconds)
+        awaited(standing, log, moment)
         ended(standing, signal.SIGKILL)
         standing.line.start_daemon()
         passed = [standing.wait(slot, lambda slot: slot.verdict is not None) for slot in slots]
-        assert [(slot.state, slot.fault) for slot in passed] == [("pass", None)] * BOARDS, phase
-        assert all(story(standing, slot.uid)[-1].endswith(" pass") for slot in passed), phase
+        assert [(slot.state, slot.fault) for slot in passed] == [("pass", None)] * BOARDS, moment
+        assert all(story(standing, slot.uid)[-1].endswith(" pass") for slot in passed), moment
         standing.bench("unplug", "--all")
         for slot in slots:
             standing.wait(slot, lambda slot: slot.state == "empty")
@@ -133,7 +163,7 @@ def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, 
 
 
 def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
-    """It says why, and the first goes on."""
+    """The second daemon names the first, which goes on."""
     command = [sys.executable, "-m", "station", "run", "--config", str(standing.line.folder / "line.toml")]
     second = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
     assert second.returncode == 3
@@ -143,7 +173,7 @@ def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
 
 
 def test_a_programmer_that_outlived_its_daemon_is_waited_for(standing: Standing) -> None:
-    """It holds its probe: two of them on one probe would spoil the board."""
+    """The programmer holds its probe; a second one on the probe would spoil the board."""
     standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=nothing")
     standing.bench("plug", "1")
     standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())

@@ -156,7 +156,7 @@ async def test_a_wait_for_the_journal_takes_nothing_from_the_pkis_time(journal: 
 
 
 async def test_who_gets_no_turn_for_a_journal_in_trouble_is_told_of_that(journal: Journal, csr: bytes) -> None:
-    """The PKI is not to blame."""
+    """The caller gets the ledger's fault, since the PKI is not to blame."""
     journal.writable.clear()
     journal.trouble = LedgerUnavailable("database is locked")
     async with relay(journal, limits=Limits(answer_within=0.05, at_once=1)) as authority, asyncio.TaskGroup() as group:
@@ -203,7 +203,7 @@ async def test_another_request_for_the_same_key_is_the_same_key(journal: Journal
 
 
 async def test_two_at_once_share_one_request(journal: Journal, csr: bytes) -> None:
-    """Whoever asks for a key while it is being asked for waits for that answer."""
+    """A second request for a key waits for the answer to the first."""
     async with relay(journal) as authority, asyncio.TaskGroup() as group:
         tasks = [group.create_task(authority.issue_dac(csr, UID_1)) for _ in range(3)]
     assert len({task.result() for task in tasks}) == 1
@@ -211,7 +211,7 @@ async def test_two_at_once_share_one_request(journal: Journal, csr: bytes) -> No
 
 
 async def test_two_boards_with_one_key_do_not_share_its_request(journal: Journal, csr: bytes) -> None:
-    """Also when the second one asks while the first one's answer is under way, which no journal knows of yet."""
+    """The second board asks while the first one's answer is under way and not yet in the journal."""
     async with relay(journal) as authority, asyncio.TaskGroup() as group:
         first = group.create_task(authority.issue_dac(csr, UID_1))
         await asyncio.sleep(0)  # it has asked
@@ -223,7 +223,7 @@ async def test_two_boards_with_one_key_do_not_share_its_request(journal: Journal
 
 
 async def test_a_certificate_is_not_lost_with_its_board(journal: Journal, csr: bytes) -> None:
-    """When the board is pulled, the answer is awaited and written down; the next attempt gets it."""
+    """The answer for a pulled board is awaited and written down; the next attempt gets it."""
     pki = PKI(journal)
     pki.open.clear()
     async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
@@ -256,7 +256,7 @@ async def test_an_error_after_the_board_has_left_disturbs_nobody(journal: Journa
 
 
 async def test_what_is_under_way_at_the_end_stays_unanswered(journal: Journal, csr: bytes) -> None:
-    """When the daemon stops, a request without answer is left in the journal as such, for the next start."""
+    """The daemon stops and leaves the request unanswered in the journal, for the next start."""
     pki = PKI(journal)
     pki.open.clear()
     async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
@@ -279,7 +279,7 @@ async def test_a_busy_pki_is_asked_again(journal: Journal, csr: bytes) -> None:
 
 
 async def test_a_pki_that_stays_busy_is_unavailable(journal: Journal, csr: bytes) -> None:
-    """Six requests are enough."""
+    """The relay gives up after six requests."""
     async with relay(journal, *[NOTHING] * 10) as authority:
         with pytest.raises(PKIUnavailable, match="busy"):
             await authority.issue_dac(csr, UID_1)
@@ -288,7 +288,7 @@ async def test_a_pki_that_stays_busy_is_unavailable(journal: Journal, csr: bytes
 
 
 async def test_a_lost_answer_is_asked_for_once_more(journal: Journal, csr: bytes) -> None:
-    """What may have been issued and lost stays in the journal beside the certificate that came, and is told."""
+    """The journal keeps and tells of the certificate that may have been lost, beside the one that came."""
     with capture_logs() as logs:
         async with relay(journal, LOST) as authority:
             await authority.issue_dac(csr, UID_1)
@@ -298,7 +298,7 @@ async def test_a_lost_answer_is_asked_for_once_more(journal: Journal, csr: bytes
 
 
 async def test_answers_that_are_always_lost_do_not_buy_many_certificates(journal: Journal, csr: bytes) -> None:
-    """After two requests without answer the line is paused."""
+    """The line is paused after two requests without an answer."""
     async with relay(journal, *[LOST] * 10) as authority:
         with pytest.raises(PKIUnavailable, match="broke"):
             await authority.issue_dac(csr, UID_1)
@@ -327,7 +327,7 @@ async def test_nobody_waits_for_what_will_come_too_late(journal: Journal, csr: b
     "fault", [CSRRejected("400"), PKIRefusedStation(URL, "401"), PKIUntrusted(URL, "self-signed certificate")]
 )
 async def test_a_refusal_is_final(journal: Journal, csr: bytes, fault: Fault) -> None:
-    """It is written down that nothing was issued, and the PKI is not asked again."""
+    """The journal has that nothing was issued, and the PKI is not asked again."""
     async with relay(journal, fault) as authority:
         with pytest.raises(type(fault)):
             await authority.issue_dac(csr, UID_1)
@@ -335,7 +335,7 @@ async def test_a_refusal_is_final(journal: Journal, csr: bytes, fault: Fault) ->
 
 
 async def test_a_wrong_answer_stays_in_the_journal(journal: Journal, csr: bytes) -> None:
-    """What was issued and cannot be used is an orphan; another request would make another."""
+    """An unusable certificate is an orphan, and another request would make another."""
     async with relay(journal, PKIAnswerInvalid(URL, "another key")) as authority:
         with pytest.raises(PKIAnswerInvalid):
             await authority.issue_dac(csr, UID_1)
@@ -344,7 +344,7 @@ async def test_a_wrong_answer_stays_in_the_journal(journal: Journal, csr: bytes)
 
 
 async def test_after_a_failure_the_key_can_be_asked_for_again(journal: Journal, csr: bytes) -> None:
-    """A failed request does not stick to its key."""
+    """A failed request leaves no trace on its key."""
     async with relay(journal, CSRRejected("400")) as authority:
         with pytest.raises(CSRRejected):
             await authority.issue_dac(csr, UID_1)
@@ -386,7 +386,7 @@ async def test_only_so_many_are_at_the_pki_at_once(journal: Journal) -> None:
     [(1, None, 0, 0.25), (3, None, 0, 1.0), (9, None, 0, 8.0), (1, 0.0, 0, 0), (5, 7.0, 7.0, 7.7)],
 )
 def test_pauses(asked: int, after: float | None, least: float, most: float) -> None:
-    """Without a wish of the PKI any time up to a doubling limit; with one, that and a tenth more at most."""
+    """A pause is random up to a doubling limit, or what the PKI wishes and a tenth more at most."""
     pauses = [Limits().pause(asked, after) for _ in range(200)]
     assert all(least <= pause <= most for pause in pauses)
     assert len(set(pauses)) > 1 or most == 0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -65,23 +65,22 @@ def leaks(folder: Path, keys: list[bytes]) -> list[bytes]:
 
 
 def test_every_board_passes(run: Demonstration) -> None:
-    """Sixty-four at once."""
     assert [board["verdict"] for board in run.report["boards"]] == ["pass"] * BOARDS
 
 
 def test_each_key_is_written_once(run: Demonstration) -> None:
-    """What is there cannot be erased."""
+    """Secure storage cannot be erased."""
     assert [len(keys) for keys in secure_storage(run.folder)] == [1] * BOARDS
     assert len(set(private_keys(run.folder))) == BOARDS
 
 
 def test_no_part_of_a_key_is_anywhere_else(run: Demonstration) -> None:
-    """In no flash, ledger, log, transcript, or file of the PKI."""
+    """Neither flash, ledger, log, transcripts nor the PKI's files hold a part."""
     assert leaks(run.folder, private_keys(run.folder)) == []
 
 
 def test_the_search_finds_what_is_there(run: Demonstration, tmp_path: Path) -> None:
-    """Across the border of two pages, and as text."""
+    """The search finds a key across the border of two pages, and as text."""
     key = private_keys(run.folder)[0]
     (tmp_path / "flash.bin").write_bytes(b"\xff" * (PAGE - 4) + key[3 : 3 + WINDOW] + b"\xff" * PAGE)
     (tmp_path / "log.jsonl").write_text(f'{{"key": "{key[-WINDOW:].hex().upper()}"}}')
@@ -92,7 +91,7 @@ def test_the_search_finds_what_is_there(run: Demonstration, tmp_path: Path) -> N
 def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 6, 1, None, 0.02, RECIPE) as line:
+    with Line.standing(tmp_path / "line", 6, time_scale=0.02, recipe=RECIPE) as line:
         yield Standing(line)
 
 
@@ -127,7 +126,7 @@ def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standin
 
 
 def test_a_unit_that_was_begun_anew_is_not_taken_for_the_one_that_passed(standing: Standing) -> None:
-    """It passed, lost its factory data, and was pulled with the provisioning firmware in it: that must be replaced."""
+    """The unit passed, lost its factory data, and was pulled with a provisioning firmware, which must be replaced."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.state == "pass")
     standing.bench("unplug", "1")
@@ -145,7 +144,7 @@ def test_a_unit_that_was_begun_anew_is_not_taken_for_the_one_that_passed(standin
 
 
 def test_no_part_of_a_key_stays_in_the_chips_memory(standing: Standing, tmp_path: Path) -> None:
-    """Neither while the provisioning firmware runs that made it, nor under the operational firmware."""
+    """Neither the provisioning firmware that made the key nor the operational firmware keeps a part in RAM."""
     standing.bench("fault", "--board", "1", "--at", "deliver", "--what", "mute")
     standing.bench("plug", "1", "2")
     assert [standing.wait(number, lambda slot: slot.verdict is not None).verdict for number in (1, 2)] == [

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import PATIENT_DEADLINES, SHORT_DEADLINES, demonstrate
 from tests.line.standing_line import Standing
-from tests.line.station_demo import PATIENT_DEADLINES, SHORT_DEADLINES, demonstrate
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -39,7 +39,7 @@ def test_a_programmer_that_hangs_holds_nobody_else_up(tmp_path: Path, monkeypatc
 def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.5"}.items():
         monkeypatch.setenv(name, value)
-    with DemoLine.standing(tmp_path / "line", 4, 1, None, 0.02, None) as line:
+    with Line.standing(tmp_path / "line", 4, time_scale=0.02) as line:
         yield Standing(line)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
@@ -48,7 +48,7 @@ def standing(
         monkeypatch.setenv(name, value)
     for name, limit in policy.items():
         monkeypatch.setenv(f"STATION__POLICY__{name.upper()}", str(limit))
-    with DemoLine.standing(tmp_path / "line", 4, 1, None, time_scale, None) as line:
+    with Line.standing(tmp_path / "line", 4, time_scale=time_scale) as line:
         yield Standing(line)
 
 
@@ -67,7 +67,7 @@ def test_boards_come_and_go_in_every_phase(standing: Standing) -> None:
 
 
 def test_a_board_that_was_pulled_passes_when_it_comes_back(standing: Standing) -> None:
-    """With the identity that it had."""
+    """The board keeps its identity."""
     standing.bench("fault", "--board", "1", "--at", "deliver", "--what", "unplug")
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.state == "empty")
@@ -76,7 +76,7 @@ def test_a_board_that_was_pulled_passes_when_it_comes_back(standing: Standing) -
 
 
 def test_the_command_shows_what_the_daemon_says(standing: Standing) -> None:
-    """For people, and as JSON for scripts."""
+    """The status is shown to people as a table and to scripts as JSON."""
     standing.bench("plug", "2")
     standing.wait(2, lambda slot: slot.state == "pass")
     command = [sys.executable, "-m", "station", "status", "--config", str(standing.line.folder / "line.toml")]
@@ -107,7 +107,7 @@ def test_a_crash_would_write_no_memory_to_a_disk(standing: Standing) -> None:
 
 
 def test_a_unit_that_has_passed_is_reconfirmed(standing: Standing) -> None:
-    """It passes again, nothing is written into it, and no second certificate is bought for it."""
+    """The unit passes again; nothing is written to it, and no second certificate is bought."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.state == "pass")
     standing.bench("unplug", "1")
@@ -137,7 +137,7 @@ BAD_CSR = "--at await_csr --what csr_bad_signature"
 
 @pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
 def test_the_same_cause_on_two_boards_takes_the_slot_out(standing: Standing) -> None:
-    """Until somebody releases it; then the next board decides."""
+    """After its release, the next board decides over the slot."""
     assert [standing.next_board(1, BAD_CSR).verdict for _ in range(2)] == ["fail", "fail"]
     out = standing.wait(1, lambda slot: slot.service == "out")
     assert (out.state, out.fault) == ("out of service", "slot.suspected")
@@ -152,7 +152,7 @@ def test_the_same_cause_on_two_boards_takes_the_slot_out(standing: Standing) -> 
 
 @pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
 def test_a_slot_on_trial_that_shows_it_again_is_out_again(standing: Standing) -> None:
-    """One board is enough."""
+    """One board with the same cause takes a slot on trial out."""
     for _ in range(2):
         standing.next_board(1, BAD_CSR)
     standing.wait(1, lambda slot: slot.service == "out")
@@ -164,7 +164,7 @@ def test_a_slot_on_trial_that_shows_it_again_is_out_again(standing: Standing) ->
 
 @pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
 def test_a_cause_on_three_slots_pauses_the_line(standing: Standing) -> None:
-    """Until somebody has looked; a board that waits is judged then."""
+    """A release opens the line; a board that waits is judged then."""
     for number in (1, 2, 3):
         standing.next_board(number, BAD_CSR)
     assert standing.line.status().line.fault == "line.suspected"
@@ -176,7 +176,7 @@ def test_a_cause_on_three_slots_pauses_the_line(standing: Standing) -> None:
 
 
 def test_a_slot_can_be_taken_out_by_hand(standing: Standing) -> None:
-    """And nothing is judged in it until it is released."""
+    """A held slot judges nothing until it is released."""
     standing.station("slots", "hold", "2")
     standing.bench("plug", "2")
     standing.wait(2, lambda slot: slot.probe is not None)

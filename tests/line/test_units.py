@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 from cryptography import x509
 
-from station.cli.demo.line import DemoLine
+from tests.builders.line import Line
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
@@ -26,7 +26,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in SHORT_DEADLINES.items():
             monkeypatch.setenv(name, value)
-        with DemoLine.standing(tmp_path_factory.mktemp("units") / "line", 3, 1, None, 0.02, None) as line:
+        with Line.standing(tmp_path_factory.mktemp("units") / "line", 3, time_scale=0.02) as line:
             standing = Standing(line)
             standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "unplug")
             standing.bench("fault", "--board", "2", "--at", "await_csr", "--what", "csr_bad_signature")
@@ -52,7 +52,7 @@ def told(standing: Standing, number: int) -> dict[str, list[dict[str, object]]]:
 
 
 def test_the_story_has_every_attempt(standing: Standing) -> None:
-    """With verdict, fault, slot, and the hashes of the images that the manifest has."""
+    """Each attempt has its verdict, fault and slot, and the manifest's hashes of its images."""
     attempts = told(standing, 1)["attempts"]
     assert [(attempt["verdict"], attempt["fault"], attempt["slot"]) for attempt in attempts] == [
         ("void", "board.removed", "1"),
@@ -64,7 +64,7 @@ def test_the_story_has_every_attempt(standing: Standing) -> None:
 
 
 def test_every_moment_of_the_story_is_told_in_order(standing: Standing) -> None:
-    """From the attempt's beginning to its verdict; each step that was finished took some time."""
+    """The moments go from the attempt's beginning to its verdict; each finished step took some time."""
     for attempt in told(standing, 1)["attempts"]:
         journal: list[dict[str, str]] = attempt["journal"]  # type: ignore[assignment]  # JSON
         moments = [datetime.fromisoformat(entry["at"]) for entry in journal]
@@ -75,7 +75,7 @@ def test_every_moment_of_the_story_is_told_in_order(standing: Standing) -> None:
 
 
 def test_the_story_names_the_tools(standing: Standing) -> None:
-    """As the programmer named itself and the probe's firmware to the station."""
+    """The programmer named itself and the probe's firmware to the station."""
     transcripts = "".join(path.read_text() for path in standing.line.folder.glob("transcripts/**/*") if path.is_file())
     for attempt in told(standing, 1)["attempts"]:
         journal: list[dict[str, str]] = attempt["journal"]  # type: ignore[assignment]  # JSON
@@ -94,7 +94,7 @@ def test_the_story_has_the_certificate_that_the_pki_issued(standing: Standing) -
 
 
 def test_the_story_can_be_read_by_people(standing: Standing) -> None:
-    """The same facts as text, by serial number or by UID."""
+    """The text has the same facts, by serial number or by UID."""
     uid = uids(standing)[0]
     serial_number = next(row["serial_number"] for row in exported(standing) if row["uid"] == uid)
     text = standing.station("units", "show", serial_number)
@@ -115,7 +115,7 @@ def test_the_export_names_boards_as_their_memory_does(standing: Standing) -> Non
 
 
 def test_the_export_has_every_unit_once(standing: Standing) -> None:
-    """With the verdict of its last attempt, as the report of the line has it."""
+    """Each unit has the verdict of its last attempt, as in the line's report."""
     by_uid = {row["uid"]: row for row in exported(standing)}
     rows = [by_uid[uid] for uid in uids(standing)]
     assert [(row["verdict"], row["fault"], row["attempts"]) for row in rows] == [
@@ -127,7 +127,7 @@ def test_the_export_has_every_unit_once(standing: Standing) -> None:
 
 
 def test_both_forms_of_the_export_say_the_same(standing: Standing) -> None:
-    """What is null in JSON is an empty field in CSV."""
+    """A null in JSON is an empty field in CSV."""
     lines = [json.loads(line) for line in standing.station("units", "export", "--format", "jsonl").splitlines()]
     assert [{name: "" if value is None else str(value) for name, value in line.items()} for line in lines] == exported(
         standing

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from station.cli.demo.line import DemoLine
 from station.domain.attempt import UnitIdentified
 from station.factory_data.flat_tlv import Tag, decode
+from tests.builders.line import Line
+from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
-from tests.line.station_demo import SHORT_DEADLINES
 from tests.line.test_coprocessor import recipe_with_stack
 from tests.line.test_lock import LEVEL_1
 from virtual_bench.bench.versions import VERSIONS
@@ -29,13 +29,13 @@ RUNS = 11
 def test_the_procedure_passes_with_every_version_on_every_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, host: str
 ) -> None:
-    """At the first try of everything; the ledger tells by which version."""
+    """Every step succeeds at its first try, and the ledger names the version."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
     recipe = recipe_with_stack(tmp_path, RIGHT, RIGHT)
     recipe.write_text(f"{recipe.read_text()}\n{LEVEL_1}")
     options = [f"--programmer-version={version}", *HOSTS[host]]
-    with DemoLine.standing(tmp_path / "line", 1, 1, None, 0.0, recipe, options) as line:
+    with Line.standing(tmp_path / "line", 1, recipe=recipe, bench_options=options) as line:
         standing = Standing(line)
         standing.bench("plug", "1", "--stack-version", OLDER)
         slot = standing.wait(1, lambda slot: slot.verdict is not None)

@@ -28,7 +28,7 @@ def test_frames_are_the_golden_bytes(vector: dict[str, str | int]) -> None:
 
 @given(st.binary(min_size=1, max_size=MAX_BODY))
 def test_every_body_survives_the_wire(body: bytes) -> None:
-    """What is encoded is decoded, and holds no delimiter inside."""
+    """Every body decodes to itself, and its frame has no delimiter inside."""
     frame = encode(body)
     assert frame[:1] == frame[-1:] == b"\0"
     assert b"\0" not in frame[1:-1]
@@ -43,7 +43,7 @@ def test_a_frame_may_arrive_one_byte_at_a_time() -> None:
 
 
 def test_noise_around_frames_is_told_and_skipped() -> None:
-    """Before, between and after frames, and frames still count."""
+    """Noise before, between and after frames costs no frame."""
     wire = b"boot: ok\r\n" + encode(BODY) + b"assertion failed\r\n" + encode(b"\x82\x02") + b"tail\0"
     assert FrameReader().feed(wire) == [
         Noise(b"boot: ok\r\n"),
@@ -85,6 +85,6 @@ def test_random_bytes_are_only_ever_noise() -> None:
 
 @pytest.mark.parametrize("size", [0, MAX_BODY + 1])
 def test_a_body_that_the_link_cannot_carry_is_refused(size: int) -> None:
-    """That is a mistake of ours and not of the wire."""
+    """Such a body is a mistake of the caller, not of the wire."""
     with pytest.raises(ValueError, match="1536"):
         encode(bytes(size))

@@ -9,7 +9,7 @@ UID = bytes.fromhex("2a0031000851383834303536")
 
 
 def test_hello_tells_who_the_board_is() -> None:
-    """The golden answer of a board without a key."""
+    """The golden answer is that of a board without a key."""
     payload = bytes.fromhex("010000") + UID + b"1.0.0"
     assert messages.hello(payload) == Hello(KeyStorage.FLASH, KeyState.NO_KEY, UID, "1.0.0")
 
@@ -20,13 +20,13 @@ def test_hello_tells_who_the_board_is() -> None:
     ids=["empty", "short UID", "protocol 2", "key storage 2", "state 3"],
 )
 def test_a_hello_that_makes_no_sense_is_no_answer(payload: bytes) -> None:
-    """It is refused whole; nothing is guessed."""
+    """The reader refuses the whole answer and guesses nothing."""
     with pytest.raises(AnswerInvalid):
         messages.hello(payload)
 
 
 def test_an_answer_repeats_type_and_number_of_its_question() -> None:
-    """The payload is what follows."""
+    """The payload follows type and number."""
     assert messages.payload_of(Question.PROVE, 7, b"\x84\x07abc") == b"abc"
 
 
@@ -37,14 +37,14 @@ def test_a_late_or_foreign_answer_is_dropped(answer: bytes) -> None:
 
 
 def test_a_refusal_is_an_answer_to_any_question() -> None:
-    """With its status in it."""
+    """The refusal carries its status."""
     with pytest.raises(Refused, match="8 no key") as refused:
         messages.payload_of(Question.PROVE, 7, b"\xff\x07\x08")
     assert refused.value.status == 8
 
 
 def test_a_late_refusal_refuses_nothing() -> None:
-    """Its number is another question's."""
+    """A late refusal has the number of another question."""
     assert messages.payload_of(Question.PROVE, 7, b"\xff\x06\x08") is None
 
 
@@ -55,12 +55,12 @@ def test_only_number_zero_is_unasked() -> None:
 
 
 def test_store_carries_both_certificates_with_their_lengths() -> None:
-    """Little-endian, DAC first."""
+    """The DAC comes first; lengths are little-endian."""
     assert messages.store_payload(b"dac", b"pa") == b"\x03\x00dac\x02\x00pa"
 
 
 def test_a_store_that_did_not_store_is_a_refusal() -> None:
-    """The status stands in the payload, too."""
+    """STORE answers with its status in the payload."""
     messages.check_stored(b"\x00")
     with pytest.raises(Refused, match="5 not my key"):
         messages.check_stored(b"\x05")
@@ -69,7 +69,7 @@ def test_a_store_that_did_not_store_is_a_refusal() -> None:
 
 
 def test_a_signature_has_64_bytes() -> None:
-    """Anything else is no answer."""
+    """A payload of another length is no answer."""
     assert messages.signature(bytes(64)) == bytes(64)
     with pytest.raises(AnswerInvalid):
         messages.signature(bytes(63))

@@ -1,5 +1,7 @@
 """`finish:NNN` in the bytes of a serial port."""
 
+import pickle
+
 import pytest
 
 from station.link.monitor import FinishReader
@@ -8,13 +10,12 @@ SAID = b"finish:000\0\x20\x00\x04\x20\xff"  # 16 bytes: text, NUL, what the buff
 
 
 def test_the_code_is_found() -> None:
-    """In the 16 bytes that the firmware sends."""
+    """The firmware sends the code in 16 bytes."""
     assert FinishReader().feed(SAID) == 0
 
 
 @pytest.mark.parametrize("size", range(1, 17))
-def test_in_pieces_of_every_size(size: int) -> None:
-    """A read of a port is not a message."""
+def test_the_code_is_found_in_pieces_of_every_size(size: int) -> None:
     reader = FinishReader()
     stream = b"[M4] ble init done\r\n" + SAID.replace(b"000", b"004")
     found = [reader.feed(stream[at : at + size]) for at in range(0, len(stream), size)]
@@ -27,7 +28,7 @@ def test_log_lines_around_it_do_not_matter() -> None:
 
 
 def test_a_cut_number_is_not_a_code() -> None:
-    """Two digits, four digits, or the end of what has come so far."""
+    """Two digits, four digits, and digits without a byte behind them are no code."""
     reader = FinishReader()
     assert reader.feed(b"finish:00\0finish:0000\0finish:001") is None
     assert reader.feed(b"\0") == 1
@@ -38,4 +39,4 @@ def test_chatter_is_not_kept() -> None:
     reader = FinishReader()
     for _ in range(100):
         assert reader.feed(b"x" * 4096) is None
-    assert len(reader._text) < 16
+    assert len(pickle.dumps(reader)) < 256

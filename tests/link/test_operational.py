@@ -7,12 +7,12 @@ IDENTITY = OperationalIdentity(0xFFF1, 0x8004, 0x0A1B2C, "LT26 0000 01")
 
 
 def test_the_line_is_found_whole() -> None:
-    """With a serial number that has blanks."""
+    """The serial number in the line has blanks."""
     assert IdentityReader().feed(LINE) == IDENTITY
 
 
 def test_the_line_may_arrive_one_byte_at_a_time_after_noise() -> None:
-    """Log lines and frames may stand before it."""
+    """Log lines and frames may come before the line."""
     reader = IdentityReader()
     found = [said for byte in b"\0\x81boot\0[M4] start\r\n" + LINE if (said := reader.feed(bytes([byte]))) is not None]
     assert found[0] == IDENTITY
@@ -24,12 +24,12 @@ def test_an_unfinished_line_says_nothing() -> None:
 
 
 def test_a_firmware_without_factory_data_says_so() -> None:
-    """That is an answer, and not silence."""
+    """The firmware's statement is an answer, not silence."""
     assert IdentityReader().feed(b"operational fault=1\r\n") == OperationalFault(1)
 
 
 def test_chatter_does_not_fill_memory() -> None:
-    """And the line behind it is still found."""
+    """The reader still finds the line behind the chatter."""
     reader = IdentityReader()
     for _ in range(1000):
         assert reader.feed(b"x" * MAX_LINE) is None

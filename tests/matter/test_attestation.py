@@ -18,7 +18,7 @@ from station.matter.certificates.revocation import Revoked
 from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
 from station.matter.certificates.x509 import Certificate
-from tests.matter.forge import (
+from tests.builders.forge import (
     AKI,
     DAC,
     ECDSA_SHA384,
@@ -36,7 +36,7 @@ from tests.matter.forge import (
     sequence,
     tlv,
 )
-from tests.matter.forge_declaration import (
+from tests.builders.forge_declaration import (
     DATA,
     SHA256,
     SIGNED_DATA,
@@ -94,7 +94,7 @@ def judged(
 
 @pytest.mark.parametrize("vector", VECTORS)
 def test_the_strict_verdict_is_reached(vector: str) -> None:
-    """What a commissioner accepts, and nothing that it should not."""
+    """The checker accepts exactly the vectors that a strict commissioner accepts."""
     assert (upstream(vector) == "accepted") == VECTORS[vector]["strict_accept"]
 
 
@@ -170,7 +170,7 @@ DECLARATIONS: list[tuple[str, str, Declaration]] = [
 def test_a_declaration_that_breaks_a_rule_is_refused_by_that_rule(
     rule: str, what: str, declaration: Declaration
 ) -> None:
-    """One change to a good declaration, one rule."""
+    """Each case changes one thing in a good declaration."""
     assert judged(declaration) == f"cd.invalid {rule}"
 
 
@@ -186,7 +186,6 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("what", ACCEPTED)
 def test_what_the_rules_allow_is_accepted(what: str) -> None:
-    """Strict is not the same as narrow."""
     assert judged(ACCEPTED[what]) == "accepted"
 
 
@@ -197,7 +196,7 @@ def test_with_an_origin_the_dac_is_for_the_origin() -> None:
 
 
 def test_a_dac_of_a_product_that_is_not_covered_is_refused() -> None:
-    """Even where the product that is made is."""
+    """The DAC is refused even if the declaration covers the recipe's product."""
     declaration = GOOD.having(products(0x9999))
     assert judged(declaration, product=replace(PRODUCT_MADE, product_id=0x9999)) == "cd.invalid D2"
 
@@ -208,7 +207,7 @@ def test_what_nobody_asks_is_not_checked() -> None:
 
 
 def test_a_declaration_is_checked_before_there_is_a_dac() -> None:
-    """When a recipe is loaded, by what the DAC will name."""
+    """A recipe is loaded with its declaration checked for the product that the DAC will name."""
     pai, paa = Certificate.read(PAI.der), Certificate.read(PAA.der)
     named = Identifiers(0xFFF1, 0x8004)
     check_declaration(GOOD.der, PRODUCT_MADE, named, pai, paa, TRUST, production=False)
@@ -249,20 +248,20 @@ REAL_PRODUCT = replace(PRODUCT_MADE, vendor_id=0x1234)
     ids=["official", "provisional", "test", "test key"],
 )
 def test_a_production_line_wants_an_official_declaration(declaration: Declaration, expected: str) -> None:
-    """Of a real vendor, by a real signer."""
+    """The vendor must be real, and the signer must be the CSA's."""
     found = judged(declaration, dac=REAL_DAC, pai=REAL_PAI, product=REAL_PRODUCT, trust=REAL_TRUST, production=True)
     assert found == expected
 
 
 def test_a_test_vendor_in_the_declaration_is_refused_on_a_production_line() -> None:
-    """Also where the DAC is a real vendor's, by way of an origin."""
+    """It is refused even if an origin names the real vendor of the DAC."""
     declaration = GOOD.having(u8(8, 2), u16(9, 0x1234), u16(10, 0x8004))
     found = judged(declaration, dac=REAL_DAC, pai=REAL_PAI, product=PRODUCT_MADE, trust=REAL_TRUST, production=True)
     assert found == "cd.invalid D9"
 
 
 def test_a_test_root_is_refused_on_a_production_line() -> None:
-    """Even where it names no vendor."""
+    """A test root is refused even if it names no vendor."""
     key_id = bytes.fromhex("785CE705B86B8F4E6FC793AA60CB43EA696882D5")
     paa = REAL_PAA.with_extension(SKI, extension(SKI, tlv(0x04, key_id))).with_extension(AKI, b"")
     pai = REAL_PAI.with_extension(AKI, extension(AKI, sequence(tlv(0x80, key_id))))
@@ -273,19 +272,19 @@ def test_a_test_root_is_refused_on_a_production_line() -> None:
 
 
 def test_a_paa_that_is_not_in_the_store_is_not_trusted() -> None:
-    """However well the chain fits together."""
+    """A consistent chain does not make its root trusted."""
     assert judged(trust=TrustStore.of({}, {"signer": SIGNER.der})) == "pki.credentials_invalid K2"
 
 
 @pytest.mark.parametrize("revoked", [DAC, PAI], ids=["DAC", "PAI"])
 def test_a_revoked_certificate_is_refused(revoked: Forged) -> None:
-    """By issuer, issuer's key and serial number."""
+    """The set names issuer, the issuer's key, and serial number."""
     trust = replace(TRUST, revoked=frozenset({Revoked.would_be(Certificate.read(revoked.der))}))
     assert judged(trust=trust) == "pki.credentials_invalid K7"
 
 
 def test_a_flipped_bit_in_a_declaration_is_refused() -> None:
-    """All of it is signed, or of a fixed shape."""
+    """Every bit of a declaration is signed or of a fixed shape."""
     good = GOOD.der
     flipped = ((int.from_bytes(good, "big") ^ 1 << bit).to_bytes(len(good), "big") for bit in range(len(good) * 8))
     assert "accepted" not in {verdict(Attestation(DAC.der, PAI.der, data), PRODUCT_MADE, TRUST) for data in flipped}
@@ -300,14 +299,13 @@ def read_or_rule(data: bytes) -> CertificationDeclaration | Rule:
 
 @pytest.mark.parametrize("length", range(len(GOOD.der)))
 def test_a_declaration_that_is_cut_off_is_refused(length: int) -> None:
-    """However much is missing."""
     assert read_or_rule(GOOD.der[:length]) is Rule.D6
 
 
 @settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=20), st.integers(0, 260), st.integers(0, 20))
 def test_any_change_gives_a_declaration_or_a_rule(patch: bytes, at: int, removed: int) -> None:
-    """Never another error."""
+    """No change raises another error than a rule's."""
     assert isinstance(read_or_rule(GOOD.der[:at] + patch + GOOD.der[at + removed :]), CertificationDeclaration | Rule)
 
 
@@ -318,6 +316,6 @@ def test_every_rule_about_declarations_has_a_test_here() -> None:
 
 
 def test_the_signer_is_found_by_its_key_id() -> None:
-    """The store holds what the folder holds."""
+    """The store has every certificate of its folder."""
     assert set(TRUST.cd_signers) == {SIGNER_ID}
     assert set(TRUST.paas) == {PAA_ID}

@@ -16,7 +16,7 @@ from station.matter.certificates import chain
 from station.matter.certificates.chain import check_credentials, read_certificate
 from station.matter.certificates.names import Identifiers
 from station.matter.certificates.rules import Rule, RuleBroken
-from tests.matter.forge import (
+from tests.builders.forge import (
     AKI,
     BASIC,
     COMMON_NAME,
@@ -200,7 +200,7 @@ def test_a_good_chain_is_accepted() -> None:
 
 @pytest.mark.parametrize(("rule", "what", "dac"), BROKEN, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_dac_that_breaks_a_rule_is_refused_by_that_rule(rule: str, what: str, dac: Forged) -> None:
-    """One change to a good DAC, one rule."""
+    """Each case changes one thing in a good DAC."""
     assert judged(dac) == rule
 
 
@@ -224,7 +224,6 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("what", ACCEPTED)
 def test_what_the_rules_allow_is_accepted(what: str) -> None:
-    """Strict is not the same as narrow."""
     assert judged(ACCEPTED[what]) == "accepted"
 
 
@@ -247,22 +246,22 @@ PAI_BROKEN: list[tuple[str, str, Forged]] = [
 
 @pytest.mark.parametrize(("rule", "what", "pai"), PAI_BROKEN, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_pai_that_breaks_a_rule_is_refused_by_that_rule(rule: str, what: str, pai: Forged) -> None:
-    """One change to a good PAI, one rule."""
+    """Each case changes one thing in a good PAI."""
     assert judged(pai=pai) == rule
 
 
 def test_a_pai_for_all_products_of_a_vendor_is_accepted() -> None:
-    """It need not name a product."""
+    """A PAI need not name a product."""
     assert judged(replace(DAC, issuer=BOUND.subject), pai=BOUND) == "accepted"
 
 
 def test_a_pai_that_may_sign_data_is_accepted() -> None:
-    """digitalSignature is optional."""
+    """digitalSignature is optional in a PAI."""
     assert judged(pai=usage(PAI, "03020186")) == "accepted"
 
 
 def test_a_pai_that_has_ended_since_is_accepted() -> None:
-    """What counts is the moment when the DAC begins."""
+    """The PAI must be valid at the moment when the DAC begins."""
     assert judged(pai=replace(PAI, valid_until=utc("250101000000Z"))) == "accepted"
 
 
@@ -282,7 +281,7 @@ PAA_BROKEN: list[tuple[str, str, Forged]] = [
 
 @pytest.mark.parametrize(("rule", "what", "paa"), PAA_BROKEN, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_paa_that_breaks_a_rule_is_refused_by_that_rule(rule: str, what: str, paa: Forged) -> None:
-    """One change to a good PAA, one rule."""
+    """Each case changes one thing in a good PAA."""
     assert judged(paa=paa) == rule
 
 
@@ -293,12 +292,12 @@ def test_a_paa_of_another_vendor_is_refused() -> None:
 
 
 def test_a_paa_without_path_length_and_authority_key_id_is_accepted() -> None:
-    """Both are optional in a root."""
+    """Both extensions are optional in a root."""
     assert judged(paa=basic(PAA, "30030101ff").with_extension(AKI, b"")) == "accepted"
 
 
 def test_a_pai_that_is_not_the_pinned_one_is_refused() -> None:
-    """However good it is."""
+    """Another PAI is refused even if it breaks no rule."""
     with pytest.raises(CredentialsInvalid) as caught:
         check_credentials(
             csr=ForgedRequest().der,
@@ -315,18 +314,18 @@ def test_a_pai_that_is_not_the_pinned_one_is_refused() -> None:
 
 
 def test_a_dac_for_another_product_is_refused() -> None:
-    """Whatever the request said, the DAC must be for what is made."""
+    """The DAC must name the recipe's product, whatever the request named."""
     assert judged(product_id=0x8005) == "P3"
 
 
 def test_a_test_vendor_is_refused_on_a_production_line() -> None:
-    """0xFFF1 to 0xFFF4 belong to nobody."""
+    """The vendor ids 0xFFF1 to 0xFFF4 belong to nobody."""
     assert judged(allow_test_vendor=False) == "V4"
 
 
 @pytest.mark.parametrize("path", sorted(PAA_FOLDER.glob("*.der")), ids=lambda path: path.stem[-30:])
 def test_real_roots_are_read(path: Path) -> None:
-    """Also the one whose algorithm carries a NULL."""
+    """One of the roots has an algorithm with a NULL parameter."""
     assert read_certificate(chain.PAA, path.read_bytes()).serial_number > 0
 
 
@@ -344,7 +343,7 @@ def test_a_name_with_a_string_of_another_type_is_refused() -> None:
 
 
 def test_a_teletex_string_in_an_old_name_is_read() -> None:
-    """Some roots have them."""
+    """Some production roots have such names."""
     old = name((COMMON_NAME, "TEST PAA"), kind=0x14)
     paa, pai = replace(PAA, subject=old, issuer=old), replace(PAI, issuer=old)
     assert judged(pai=pai, paa=paa) == "accepted"
@@ -367,12 +366,11 @@ def dac_or_rule(data: bytes) -> Rule | None:
 
 @pytest.mark.parametrize("length", range(len(DAC.der)))
 def test_a_dac_that_is_cut_off_is_refused(length: int) -> None:
-    """However much is missing."""
     assert dac_or_rule(DAC.der[:length]) is Rule.C12
 
 
 def test_the_library_reads_every_dac_that_is_read_here() -> None:
-    """With any one bit flipped, what is not refused is read by others too, and never verifies."""
+    """A DAC with one flipped bit that is not refused is read by cryptography, too, and never verifies."""
     good = DAC.der
     for bit in range(len(good) * 8):
         flipped = (int.from_bytes(good, "big") ^ 1 << bit).to_bytes(len(good), "big")
@@ -384,7 +382,7 @@ def test_the_library_reads_every_dac_that_is_read_here() -> None:
 @settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=20), st.integers(0, 600), st.integers(0, 20))
 def test_any_change_gives_a_dac_or_a_rule(patch: bytes, at: int, removed: int) -> None:
-    """Never another error."""
+    """No change raises another error than a rule's."""
     changed = DAC.der[:at] + patch + DAC.der[at + removed :]
     assert dac_or_rule(changed) in {None, *Rule}
 

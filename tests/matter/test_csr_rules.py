@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from station.faults.unit import CSRInvalid
 from station.matter.certificates.chain import check_csr
-from tests.matter.forge import (
+from tests.builders.forge import (
     COMMON_NAME,
     DAC_KEY,
     ECDSA_SHA256_NULL,
@@ -76,19 +76,19 @@ def test_a_good_request_is_accepted(request_: ForgedRequest) -> None:
     ("rule", "what", "request_"), BROKEN, ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_a_request_that_breaks_a_rule_is_refused_by_that_rule(rule: str, what: str, request_: ForgedRequest) -> None:
-    """One change to a good request, one rule."""
+    """Each case changes one thing in a good request."""
     assert judged(request_.der) == rule
 
 
 def test_the_subject_is_free_where_nothing_is_asked_of_it() -> None:
-    """Without vendor and product, only the form and the signature count."""
+    """Without vendor and product to compare, only form and signature count."""
     check_csr(replace(GOOD, subject=name((COMMON_NAME, "any"))).der)
     with pytest.raises(CSRInvalid):
         check_csr(replace(GOOD, subject=name((COMMON_NAME, "any"))).der, product_id=1)
 
 
 def test_a_request_of_the_library_is_accepted() -> None:
-    """Another writer's request reads the same."""
+    """cryptography writes requests by code of its own."""
     vendor, product = (x509.ObjectIdentifier(f"1.3.6.1.4.1.37244.2.{arc}") for arc in (1, 2))
     subject = [(NameOID.COMMON_NAME, "DAC"), (vendor, "FFF1"), (product, "8004")]
     builder = x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(*item) for item in subject]))
@@ -97,12 +97,11 @@ def test_a_request_of_the_library_is_accepted() -> None:
 
 @pytest.mark.parametrize("length", range(len(GOOD.der)))
 def test_a_request_that_is_cut_off_is_refused(length: int) -> None:
-    """However much is missing."""
     assert judged(GOOD.der[:length]) == "P2"
 
 
 def test_a_request_with_any_bit_flipped_is_refused() -> None:
-    """All of it is signed, or signs."""
+    """Every bit of a request is signed or belongs to the signature."""
     good = GOOD.der
     flipped = ((int.from_bytes(good, "big") ^ 1 << bit).to_bytes(len(good), "big") for bit in range(len(good) * 8))
     assert "accepted" not in set(map(judged, flipped))
@@ -111,6 +110,6 @@ def test_a_request_with_any_bit_flipped_is_refused() -> None:
 @settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=20), st.integers(0, 300), st.integers(0, 20))
 def test_any_change_is_refused_by_name(patch: bytes, at: int, removed: int) -> None:
-    """Never another error, and never accepted."""
+    """No change is accepted or raises another error."""
     changed = GOOD.der[:at] + patch + GOOD.der[at + removed :]
     assert (judged(changed) == "accepted") == (changed == GOOD.der)

@@ -38,7 +38,7 @@ def wrong(tag: Tag, value: bytes) -> list[str]:
     ],
 )
 def test_what_matter_allows_passes(tag: Tag, value: bytes) -> None:
-    """Up to each limit, and with the NUL that newer firmware needs."""
+    """Values may reach each limit, and may have the NUL that newer firmware needs."""
     assert wrong(tag, value) == []
 
 
@@ -65,12 +65,12 @@ def test_what_matter_allows_passes(tag: Tag, value: bytes) -> None:
     ],
 )
 def test_what_matter_does_not_allow_is_named(tag: Tag, value: bytes) -> None:
-    """By the name of the record."""
+    """The mistake has the record's name."""
     assert wrong(tag, value) == [tag.name]
 
 
 def test_all_mistakes_are_refused_at_once() -> None:
-    """Nobody corrects a recipe mistake by mistake."""
+    """Nobody should have to correct a recipe mistake by mistake."""
     with pytest.raises(FactoryDataInvalid) as caught:
         check_device_information(FactoryData({Tag.VENDOR_NAME: b"x" * 33, Tag.VENDOR_ID: b"\0\0"}))
     assert caught.value.place == "VENDOR_NAME"
@@ -78,7 +78,7 @@ def test_all_mistakes_are_refused_at_once() -> None:
 
 
 def test_the_sample_of_st_is_allowed() -> None:
-    """What ST ships passes, and what is absent is not missed."""
+    """ST's sample passes although it lacks optional records."""
     check_device_information(from_json(FULL.read_bytes()))
     assert mistakes_in(FactoryData({})) == []
 
@@ -95,7 +95,7 @@ def test_three_strings_are_terminated_once() -> None:
 
 
 def test_every_rotating_device_id_is_new_and_allowed() -> None:
-    """128 bits that depend on nothing."""
+    """Each id has 128 random bits."""
     first, second = random_rotating_device_id(), random_rotating_device_id()
     assert first != second
     assert wrong(Tag.ROTATING_DEVICE_ID, first.encode()) == []

@@ -55,7 +55,7 @@ def refused(data: bytes) -> FactoryDataInvalid:
 
 @pytest.mark.parametrize("line", (ST / "expected.sha256").read_text().splitlines())
 def test_the_bytes_are_those_of_the_tool_of_st(line: str) -> None:
-    """For ST's own inputs, the block is what ST's tool writes."""
+    """ST's own inputs give the block that ST's tool writes."""
     expected, name = line.split()
     assert hashlib.sha256(encode(st_sample(Path(name).stem))).hexdigest() == expected
 
@@ -95,20 +95,19 @@ def test_a_dump_is_read_where_the_block_is(start: int, size: int) -> None:
 
 
 def test_the_offset_of_a_refusal_is_that_in_the_dump() -> None:
-    """Whoever opens the dump finds the place."""
+    """The offset leads to the place in the dump."""
     dump = b"\xff" * OFFSET_IN_FLASH + BLOCK[:-4] + record(99, b"x") + END
     assert refused(dump).place == f"offset 0x{OFFSET_IN_FLASH + len(BLOCK) - 4:X}"
 
 
 @pytest.mark.parametrize("length", range(len(BLOCK)))
 def test_a_block_that_is_cut_off_is_refused(length: int) -> None:
-    """However much is missing."""
     assert refused(BLOCK[:length]).place.startswith("offset")
 
 
 @pytest.mark.parametrize("bit", range(len(BLOCK) * 8))
 def test_a_flipped_bit_gives_other_data_or_a_refusal(bit: int) -> None:
-    """Never the same data, and never another error."""
+    """No flipped bit gives the same data or raises another error."""
     flipped = (int.from_bytes(BLOCK, "big") ^ 1 << bit).to_bytes(len(BLOCK), "big")
     assert judged(flipped) != SMALL
 
@@ -177,7 +176,7 @@ def test_a_torn_readback_is_the_fault_of_the_board() -> None:
     ],
 )
 def test_a_value_beyond_its_limits_cannot_be_built(tag: Tag, value: bytes, reason: str) -> None:
-    """What the firmware could not use is refused before it reaches a board."""
+    """A value that the firmware could not use is refused before it reaches a board."""
     with pytest.raises(FactoryDataInvalid, match=reason) as caught:
         FactoryData({tag: value})
     assert caught.value.place == tag.name
@@ -191,12 +190,12 @@ def longest(tag: Tag) -> bytes:
 
 
 def test_all_records_at_their_longest_fit_in_the_block() -> None:
-    """So the sum of the records needs no check of its own."""
+    """The sum of the records therefore needs no check."""
     assert len(encode(FactoryData({tag: longest(tag) for tag in Tag})) + bytes(4)) <= BLOCK_SIZE
 
 
 def test_every_tag_has_a_form() -> None:
-    """No record goes unchecked."""
+    """Every record's value is checked."""
     assert set(FORMS) == set(Tag)
 
 
@@ -210,7 +209,7 @@ def test_factory_data_reads_as_what_it_means() -> None:
 
 
 def test_what_is_absent_is_none() -> None:
-    """Not zero and not empty."""
+    """An absent value is neither zero nor empty."""
     empty = FactoryData({})
     assert [empty.number(Tag.VENDOR_ID), empty.text(Tag.VENDOR_NAME), empty.octets(Tag.SPAKE2_SALT)] == [None] * 3
     assert empty.passcode is None

@@ -26,14 +26,14 @@ def block(tmp_path: Path) -> Path:
 
 
 def test_build_writes_what_the_tool_of_st_writes(block: Path) -> None:
-    """Readable by nobody else."""
+    """Only the file's owner can read it."""
     expected = (ST / "expected.sha256").read_text().split()[0]
     assert hashlib.sha256(block.read_bytes()).hexdigest() == expected
     assert block.stat().st_mode & 0o777 == 0o600
 
 
 def test_build_tells_every_mistake_and_writes_nothing(tmp_path: Path) -> None:
-    """With file, line, column and name; exit code 2."""
+    """Each message has file, line, column and name; the exit code is 2."""
     source = tmp_path / "in.json"
     source.write_text('{"VENDOR_ID": 1,\n "VENDOR": "A"}')
     result = station("build", source, "-o", tmp_path / "out.bin")
@@ -44,7 +44,7 @@ def test_build_tells_every_mistake_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_failed_build_leaves_the_old_file(tmp_path: Path) -> None:
-    """There is no moment at which the output is half one and half the other."""
+    """The output is replaced in one move, never half written."""
     source, output = tmp_path / "in.json", tmp_path / "out.bin"
     source.write_text("{")
     output.write_bytes(b"old")
@@ -53,7 +53,7 @@ def test_a_failed_build_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_lenient_passes_over_unknown_names_and_says_so(tmp_path: Path) -> None:
-    """As ST's tool does."""
+    """ST's tool passes over unknown names, too."""
     source, output = tmp_path / "in.json", tmp_path / "out.bin"
     source.write_text('{"VENDOR": "A", "PRODUCT_NAME": "B"}')
     assert station("build", source, "-o", output).exit_code == 2
@@ -73,14 +73,14 @@ def test_what_matter_does_not_allow_is_built_and_told(tmp_path: Path) -> None:
 
 
 def test_an_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """With its name and the reason; exit code 1."""
+    """The message has the file's name and the reason; the exit code is 1."""
     result = station("build", FULL, "-o", tmp_path / "nowhere" / "out.bin")
     assert result.exit_code == 1
     assert "nowhere/out.bin: cannot be written: No such file" in result.stderr
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Not even under another name."""
+    """No file is left under a temporary name either."""
     folder = tmp_path / "folder"
     folder.mkdir()
     assert station("build", FULL, "-o", folder).exit_code == 1
@@ -89,7 +89,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_show_hides_secrets(block: Path, options: tuple[str, ...]) -> None:
-    """By default its output can be shown to anybody."""
+    """By default the output can be shown to anybody."""
     result = station("show", block, *options)
     assert result.exit_code == 0
     assert "STMicroelectronics" in result.stdout
@@ -98,7 +98,7 @@ def test_show_hides_secrets(block: Path, options: tuple[str, ...]) -> None:
 
 
 def test_show_reveals_secrets_when_asked(block: Path) -> None:
-    """Whoever may read the file may see them."""
+    """Whoever may read the file may see its secrets."""
     shown = station("show", block, "--reveal").stdout
     assert [secret for secret in SECRETS if secret in shown] == list(SECRETS)
 
@@ -112,14 +112,14 @@ def test_what_show_prints_as_json_builds_the_same_block(block: Path, tmp_path: P
 
 
 def test_show_reads_a_dump_of_the_whole_flash(block: Path, tmp_path: Path) -> None:
-    """As the virtual bench and the programmer write it."""
+    """Programmer and virtual bench write such dumps."""
     dump = tmp_path / "qspi.bin"
     dump.write_bytes(b"\xff" * 0x1C0000 + block.read_bytes().ljust(0x40000, b"\xff"))
     assert json.loads(station("show", dump, "--json").stdout)["SERIAL_NUMBER"] == "TEST_SN"
 
 
 def test_show_says_what_is_wrong_with_a_file(block: Path) -> None:
-    """With file and offset; exit code 1."""
+    """The message has file and offset; the exit code is 1."""
     block.write_bytes(block.read_bytes()[:-4])
     result = station("show", block)
     assert result.exit_code == 1

@@ -24,7 +24,7 @@ def octets(count: int, first: str = "0x04") -> str:
 
 @pytest.mark.parametrize("text", ["3840", "0xF00", "0xf00", "0X0F00", "03840"])
 def test_numbers_are_decimal_or_hexadecimal_in_quotes(text: str) -> None:
-    """As ST's files have them."""
+    """ST's files have both forms."""
     assert from_json(f'{{"SETUP_DISCRIMINATOR": "{text}"}}'.encode()).records == {Tag.SETUP_DISCRIMINATOR: b"\x00\x0f"}
 
 
@@ -81,12 +81,12 @@ WRONG = {
 
 @pytest.mark.parametrize("text", WRONG, ids=lambda text: text[:40])
 def test_what_is_wrong_is_refused_for_what_is_wrong(text: str) -> None:
-    """Each mistake is a mistake of its own."""
+    """Each mistake has a message of its own."""
     assert WRONG[text] in mistakes(text)[-1]
 
 
 def test_all_mistakes_are_named_at_once_with_line_and_column() -> None:
-    """Nobody corrects a file mistake by mistake."""
+    """Nobody should have to correct a file mistake by mistake."""
     text = '{\n  "VENDOR_ID": 1,\n  "PRODUCT_ID": "0x8004",\n  "SPAKE2_SALT": ["0x53",\n    "x"],\n  "NAME": "A"\n'
     assert [mistake.split(": ")[0] for mistake in mistakes(text)] == [
         "line 2, column 3, VENDOR_ID",
@@ -97,7 +97,7 @@ def test_all_mistakes_are_named_at_once_with_line_and_column() -> None:
 
 
 def test_the_fault_names_every_mistake() -> None:
-    """Who reads only the fault sees the whole list."""
+    """A reader of the fault alone sees the whole list."""
     with pytest.raises(FactoryDataInvalid) as caught:
         from_json(b'{"VENDOR_ID": 1, "NAME": 2}')
     assert caught.value.place == "line 1, column 2, VENDOR_ID"
@@ -126,13 +126,12 @@ def test_no_mistake_tells_a_value() -> None:
 
 
 def test_bytes_that_are_not_text_are_refused() -> None:
-    """With the place of the first one."""
+    """The message has the place of the first such byte."""
     assert [str(mistake) for mistake in read(b'{"VENDOR_NAME": "\xff"}').mistakes] == ["byte 17: not UTF-8"]
 
 
 @pytest.mark.parametrize("length", range(0, len(FULL) - 4, 97))
 def test_a_file_that_is_cut_off_is_refused(length: int) -> None:
-    """However much is missing."""
     with pytest.raises(FactoryDataInvalid):
         from_json(FULL[:length])
 
@@ -140,13 +139,13 @@ def test_a_file_that_is_cut_off_is_refused(length: int) -> None:
 @settings(max_examples=200, derandomize=True)
 @given(st.text(alphabet='{}[]":,\\ \n0x1FVENDOR_ID\ud800\u0661e+-.'))
 def test_garbage_is_refused_by_name(text: str) -> None:
-    """Any text gives factory data, or mistakes."""
+    """Any text gives factory data or a list of mistakes."""
     reading = read(text.encode(errors="surrogatepass"))
     assert reading.mistakes or isinstance(reading.factory_data, FactoryData)
 
 
 def test_revealed_json_builds_the_same_data_again() -> None:
-    """What `show --json --reveal` prints is an input."""
+    """The output of `show --json --reveal` is a valid input."""
     data = from_json(FULL)
     assert from_json(json.dumps(to_json(data, reveal=True)).encode()) == data
 
@@ -155,7 +154,7 @@ def test_revealed_json_builds_the_same_data_again() -> None:
     "name", ["SPAKE2_SETUP_PASSCODE", "SPAKE2_SALT", "SPAKE2_VERIFIER", "DEVICE_ATTESTATION_PRIV_KEY"]
 )
 def test_secrets_are_hidden_unless_revealed(name: str) -> None:
-    """What is shown by default can be shown to anybody."""
+    """The default output can be shown to anybody."""
     shown = to_json(from_json(FULL))[name]
     assert isinstance(shown, str)
     assert shown.startswith("<")

@@ -23,7 +23,7 @@ from station.matter.matter_tlv import Member, TLVInvalid, read_structure, write_
     ],
 )
 def test_a_structure_is_read_in_its_order(data: str, members: dict[int, Member]) -> None:
-    """Numbers, texts, bytes and arrays of any width."""
+    """Numbers, texts, bytes and arrays may have any width."""
     read = read_structure(bytes.fromhex(data))
     assert (read, list(read)) == (members, list(members))
 
@@ -67,7 +67,7 @@ def test_anything_else_is_refused(data: str) -> None:
     ],
 )
 def test_a_structure_is_written_in_as_few_bytes_as_it_needs(members: dict[int, int | str], data: str) -> None:
-    """The form that the CHIP SDK writes."""
+    """The CHIP SDK writes this form."""
     assert write_structure(members) == bytes.fromhex(data)
 
 
@@ -78,5 +78,5 @@ def test_a_structure_is_written_in_as_few_bytes_as_it_needs(members: dict[int, i
     )
 )
 def test_what_is_written_is_read(members: dict[int, int | str]) -> None:
-    """For every structure that can be written."""
+    """Every structure that can be written reads back equal."""
     assert read_structure(write_structure(members)) == members

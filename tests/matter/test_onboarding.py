@@ -58,7 +58,7 @@ def packed(version: int = 0, flow: int = 0, capabilities: int = 2, padding: int 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["chip_qr"])
 def test_both_codes_are_those_of_the_chip_sdk(vector: Mapping[str, str | int]) -> None:
-    """Both ways: what is made is what others make, and what others make is read as what it means."""
+    """The codes equal the SDK's when they are made, and have the SDK's meaning when they are read."""
     meant = of(vector)
     assert (qr_code(meant), manual_code(meant)) == (vector["chip_qr"], vector["chip_manual"])
     assert parse_qr_code(str(vector["chip_qr"])) == (meant,)
@@ -85,7 +85,7 @@ UPSTREAM = {
 
 @pytest.mark.parametrize("text", UPSTREAM)
 def test_upstream_qr_codes_are_made_and_read(text: str) -> None:
-    """With and without a serial number behind the payload."""
+    """The codes are with and without a serial number behind the payload."""
     assert qr_code(UPSTREAM[text]) == text
     assert parse_qr_code(text) == (UPSTREAM[text],)
 
@@ -102,18 +102,18 @@ def test_upstream_qr_codes_are_made_and_read(text: str) -> None:
     ],
 )
 def test_more_upstream_qr_codes_survive_a_round_trip(text: str) -> None:
-    """Reading and making again gives the same text."""
+    """A code that is read and made again is the same text."""
     (read,) = parse_qr_code(text)
     assert qr_code(read) == text
 
 
 def test_members_of_a_vendor_are_passed_over() -> None:
-    """They are nobody's business but the vendor's."""
+    """Only the vendor knows the meaning of its members."""
     assert parse_qr_code(packed(tlv="15 24 80 01 2c 00 01 41 18")) == (payload(serial_number="A"),)
 
 
 def test_several_payloads_may_be_joined() -> None:
-    """One code for several units."""
+    """One QR code may be for several units."""
     text = "MT:M5L90MP500K64J00000*M5L90U.D010K4J00000*M5L900CM02IX4J00000*M5L908OU03-85J00000"
     assert [read.vendor_id for read in parse_qr_code(text)] == [12] * 4
 
@@ -142,7 +142,7 @@ QR_REFUSED = {
 
 @pytest.mark.parametrize("reason", QR_REFUSED)
 def test_a_qr_code_that_no_unit_may_have_is_refused(reason: str) -> None:
-    """Each for its own reason."""
+    """Each case breaks one rule."""
     with pytest.raises(OnboardingCodeInvalid, match=reason):
         parse_qr_code(QR_REFUSED[reason])
 
@@ -152,7 +152,7 @@ def test_a_qr_code_that_no_unit_may_have_is_refused(reason: str) -> None:
     [("00000100007", 1, 0), ("34970112332", 20202021, 0xF), ("3497-011-2332", 20202021, 0xF)],
 )
 def test_manual_codes_are_read_with_and_without_dashes(text: str, passcode: int, short: int) -> None:
-    """As people type them."""
+    """People type dashes or leave them out."""
     assert parse_manual_code(text) == ManualCode(short, Passcode(passcode))
 
 
@@ -193,21 +193,21 @@ MANUAL_REFUSED = {
 
 @pytest.mark.parametrize("reason", MANUAL_REFUSED)
 def test_a_manual_code_that_no_unit_may_have_is_refused(reason: str) -> None:
-    """Each for its own reason."""
+    """Each case breaks one rule."""
     with pytest.raises(OnboardingCodeInvalid, match=reason):
         parse_manual_code(MANUAL_REFUSED[reason])
 
 
 @pytest.mark.parametrize("position", range(11))
 def test_every_mistyped_digit_is_found(position: int) -> None:
-    """By the check digit."""
+    """The check digit reveals a mistyped digit."""
     good = "34970112332"
     typed = (good[:position] + digit + good[position + 1 :] for digit in "0123456789")
     assert [text for text in typed if verhoeff.is_valid(text)] == [good]
 
 
 def test_every_exchanged_pair_is_found() -> None:
-    """By the check digit: the usual slip of a hand."""
+    """The check digit reveals two exchanged digits, the usual slip of a hand."""
     good = "34970112332"
     swapped = {good[:i] + good[i + 1] + good[i] + good[i + 2 :] for i in range(10)} - {good}
     assert not [text for text in swapped if verhoeff.is_valid(text)]
@@ -229,13 +229,13 @@ def test_every_exchanged_pair_is_found() -> None:
 def test_a_payload_that_no_label_may_carry_cannot_be_built(
     vendor_id: int, product_id: int, serial_number: str | int | None
 ) -> None:
-    """Whoever asks for one is wrong."""
+    """The constructor raises ValueError."""
     with pytest.raises(ValueError, match=r"assigned|serial number"):
         payload(vendor_id, product_id, serial_number=serial_number)
 
 
 def test_a_payload_does_not_show_its_passcode() -> None:
-    """Not even inside."""
+    """The text of a value that contains the payload does not show it either."""
     assert "20202021" not in repr(payload())
 
 
@@ -273,7 +273,7 @@ def test_what_is_made_is_read(  # one argument a field of the payload
     capabilities: int,
     serial: str | int | None,
 ) -> None:
-    """For every payload that can be built."""
+    """Every payload that can be built reads back equal."""
     made = payload(vendor_id, product_id, discriminator, passcode, flow, capabilities, serial)
     assert parse_qr_code(qr_code(made)) == (made,)
     assert parse_manual_code(manual_code(made)).passcode == made.passcode

@@ -17,14 +17,14 @@ def test_a_forbidden_passcode_cannot_be_built(value: int) -> None:
 
 @pytest.mark.parametrize("value", [1, 20202021, 99_999_998])
 def test_a_passcode_has_eight_digits(value: int) -> None:
-    """Leading zeros belong to what a label shows."""
+    """A label shows the leading zeros."""
     assert len(Passcode(value).digits) == 8
     assert int(Passcode(value).digits) == value
 
 
 @pytest.mark.parametrize("shown", [f"{Passcode(20202021)}", repr(Passcode(20202021)), str([Passcode(20202021)])])
 def test_a_passcode_does_not_show_itself(shown: str) -> None:
-    """Not in a log line, and not within another value."""
+    """Neither a log line nor the text of another value shows the passcode."""
     assert shown.strip("[]") == "<Passcode>"
 
 
@@ -38,16 +38,16 @@ def test_random_passcodes_are_spread_over_their_range() -> None:
 
 @pytest.mark.parametrize("value", [-1, 4096])
 def test_a_discriminator_has_twelve_bits(value: int) -> None:
-    """Anything else cannot be built."""
+    """A greater number cannot be built."""
     with pytest.raises(ValueError, match="12 bits"):
         Discriminator(value)
 
 
 def test_the_short_discriminator_is_the_top_four_bits() -> None:
-    """What a manual pairing code carries."""
+    """A manual pairing code carries the short discriminator."""
     assert Discriminator(0xF01).short == 0xF
 
 
 def test_random_discriminators_are_spread_over_their_range() -> None:
-    """All sixteen short ones turn up in a thousand."""
+    """A thousand of them have all sixteen short ones."""
     assert {Discriminator.random().short for _ in range(1000)} == set(range(16))

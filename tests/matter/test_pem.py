@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from station.matter.certificates.pem import PEMInvalid, der_of
-from tests.matter.forge import DAC
+from tests.builders.forge import DAC
 
 
 def pem(label: str, data: bytes = DAC.der) -> bytes:
@@ -21,7 +21,7 @@ CERTIFICATE, KEY = pem("CERTIFICATE"), pem("EC PRIVATE KEY", b"\x30\x01\x02")
     ids=["DER", "PEM", "CRLF", "words in front", "a key in front"],
 )
 def test_der_comes_out_of_both(content: bytes) -> None:
-    """Whatever the file's name is."""
+    """The content decides, whatever the file's name is."""
     assert der_of(content, "CERTIFICATE") == DAC.der
 
 
@@ -31,7 +31,7 @@ def test_the_first_of_several_can_be_asked_for() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"\x30\x00-----BEGIN CERTIFICATE-----", b"nonsense"])
 def test_what_is_no_pem_is_left_to_whoever_reads_der(content: bytes) -> None:
-    """It names the rule that is broken."""
+    """The reader of DER names the rule that is broken."""
     assert der_of(content, "CERTIFICATE") == content
 
 
@@ -47,7 +47,7 @@ def test_what_is_no_pem_is_left_to_whoever_reads_der(content: bytes) -> None:
     ids=["another label", "two", "no end", "not base64", "padding"],
 )
 def test_bad_pem_is_refused_with_its_line(content: bytes, line: int, reason: str) -> None:
-    """So that a person finds it; the content is not repeated, it may be a key."""
+    """The message does not repeat the content, which may be a key."""
     with pytest.raises(PEMInvalid) as caught:
         der_of(content, "CERTIFICATE")
     assert caught.value.line == line

@@ -24,26 +24,26 @@ VERIFIER = verifier(PASSCODE, SALT, 1000)
 
 @pytest.mark.parametrize("vector", WITH_VERIFIER, ids=lambda vector: f"{vector['pin']:08}")
 def test_the_verifier_is_the_one_of_the_chip_sdk(vector: dict[str, str | int]) -> None:
-    """For random salts, iteration counts and passcodes."""
+    """Salts, numbers of iterations and passcodes are random."""
     made = verifier(Passcode(int(vector["pin"])), bytes.fromhex(str(vector["salt"])), int(vector["it"]))
     assert made.hex() == vector["chip_ver"]
 
 
 def test_the_verifier_is_the_one_in_the_json_of_st() -> None:
-    """Passcode 20202021, salt `SPAKE2P Key Salt`, 1,000 iterations."""
+    """ST's file has passcode 20202021, salt `SPAKE2P Key Salt` and 1,000 iterations."""
     data = from_json((VECTORS / "st" / "Full_FactoryData.json").read_bytes())
     assert data.octets(Tag.SPAKE2_VERIFIER) == VERIFIER
 
 
 @pytest.mark.parametrize(("size", "iterations"), [(15, 1000), (33, 1000), (16, 999), (16, 100_001)])
 def test_salt_and_iterations_keep_to_the_limits_of_matter(size: int, iterations: int) -> None:
-    """Whoever asks for more is wrong."""
+    """A value beyond the limits is a mistake of the caller."""
     with pytest.raises(ValueError, match="16 to 32 bytes"):
         verifier(PASSCODE, bytes(size), iterations)
 
 
 def test_the_right_verifier_passes_the_check() -> None:
-    """A check returns nothing."""
+    """The check returns nothing for the right verifier."""
     check_verifier(VERIFIER, PASSCODE, SALT, 1000)
     assert len(VERIFIER) == 97
 
@@ -63,12 +63,12 @@ def test_the_right_verifier_passes_the_check() -> None:
 def test_a_board_that_would_refuse_the_label_is_refused(
     found: bytes, passcode: Passcode, salt: bytes, iterations: int
 ) -> None:
-    """Whichever of passcode, salt, iterations and verifier does not fit the others."""
+    """One of passcode, salt, iterations and verifier does not fit the others."""
     with pytest.raises(VerifierWrong):
         check_verifier(found, passcode, salt, iterations)
 
 
 def test_every_salt_is_new() -> None:
-    """And as long as Matter allows."""
+    """A salt is as long as Matter allows."""
     assert {len(random_salt()) for _ in range(10)} == {32}
     assert random_salt() != random_salt()

@@ -13,7 +13,7 @@ from station.faults.line import TrustUnreadable
 from station.matter.certificates.revocation import Revoked, read_revocation_set
 from station.matter.certificates.trust import TEST_CD_KEY_ID, TEST_PAA_KEY_IDS, TrustStore
 from station.matter.certificates.x509 import Certificate
-from tests.matter.forge import DAC, PAA, PAI, PAI_ID, PAI_NAME
+from tests.builders.forge import DAC, PAA, PAI, PAI_ID, PAI_NAME
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "attestation"
 
@@ -31,7 +31,7 @@ BROKEN_PEM = b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"
 
 
 def test_the_real_folders_load() -> None:
-    """With the NXP root, PEM beside DER, and a private key that is left out by name."""
+    """They have the NXP root, PEM beside DER, and a private key that is left out by name."""
     store = TrustStore.of(files("paa"), files("cd-signers"))
     assert (len(store.paas), len(store.cd_signers)) == (3, 6)
     assert TEST_CD_KEY_ID in store.cd_signers
@@ -43,7 +43,7 @@ def test_the_real_folders_load() -> None:
     "content", [b"", b"text", b"\xff" * 700, PAI.der, DAC.der, PAA.der + b"\0", pem(PAA.der) * 2, BROKEN_PEM]
 )
 def test_one_unreadable_file_never_takes_the_store_down(content: bytes) -> None:
-    """It is named, and the others are there."""
+    """The store names the unreadable file and has all others."""
     store = TrustStore.of({"good": PAA.der, "other": content}, {})
     assert len(store.paas) == 1
     assert [line.split(":")[0] for line in store.unreadable] == ["other"]
@@ -74,7 +74,7 @@ ENTRY = {
 
 
 def test_a_revocation_set_names_certificates() -> None:
-    """As the certificates name themselves."""
+    """The set has issuers and keys in the form that certificates have them."""
     revoked = read_revocation_set(json.dumps([ENTRY]).encode())
     assert Revoked.would_be(Certificate.read(DAC.der)) in revoked
     assert len(revoked) == 2
@@ -106,6 +106,6 @@ def test_a_revocation_set_that_cannot_be_read_is_refused(content: bytes) -> None
 @settings(max_examples=100, derandomize=True)
 @given(st.binary(max_size=300), st.integers(0, 450))
 def test_any_file_is_read_or_named(patch: bytes, at: int) -> None:
-    """Never an error."""
+    """No content of a file raises an error."""
     store = TrustStore.of({"file": PAA.der[:at] + patch + PAA.der[at + len(patch) :]}, {"file": patch})
     assert len(store.paas) + len(store.unreadable) == 2

@@ -9,8 +9,8 @@ from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import FactoryDataInvalid
 from station.faults.unit import ReadbackRefused
 from station.matter.onboarding.passcode import Passcode
-from tests.matter.forge import OTHER_KEY, PAI_KEY, public_key
-from tests.matter.forge_unit import EXAMINATION, PRODUCT, RECORDS, held_against, unit
+from tests.builders.forge import OTHER_KEY, PAI_KEY, public_key
+from tests.builders.forge_unit import EXAMINATION, PRODUCT, RECORDS, held_against, unit
 
 GOOD = unit()
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -26,7 +26,7 @@ def refused(data: FactoryData, examination: Examination = EXAMINATION) -> list[s
 
 
 def test_a_good_unit_has_no_fault() -> None:
-    """And each thing that was looked at says what was seen."""
+    """Every finding says what was seen."""
     findings = EXAMINATION.of(GOOD)
     assert [finding.subject for finding in findings if not finding.judged or finding.fault] == []
     assert all(finding.note for finding in findings)
@@ -48,7 +48,7 @@ ONES_THAT_MATTER = (
 
 @pytest.mark.parametrize("tag", ONES_THAT_MATTER, ids=lambda tag: tag.name)
 def test_a_change_of_any_single_byte_is_refused(tag: Tag) -> None:
-    """At every position, by one bit, by the highest bit and by all bits."""
+    """Every byte is changed by its lowest bit, its highest bit, and all bits."""
     value = RECORDS[tag]
     for at in range(len(value)):
         for mask in (0x01, 0x80, 0xFF):
@@ -74,19 +74,19 @@ def _raw(number: int) -> bytes:
 
 @pytest.mark.parametrize("number", [0, 4, _ORDER, _ORDER + 3], ids=["zero", "another", "the order", "beyond"])
 def test_a_private_key_that_is_not_the_dacs_is_refused(number: int) -> None:
-    """Though it may be a key."""
+    """The bytes may be a valid key."""
     data = unit(DEVICE_ATTESTATION_PRIV_KEY=_raw(number))
     assert refused(data) == ["private key pki.credentials_invalid P1"]
 
 
 def test_another_boards_public_key_is_refused() -> None:
-    """A point on the curve, and the wrong one."""
+    """The other board's key is a valid point of the curve."""
     data = unit(DEVICE_ATTESTATION_PUB_KEY=public_key(OTHER_KEY)[-65:])
     assert refused(data) == ["public key pki.credentials_invalid P1"]
 
 
 def test_another_boards_pair_of_keys_is_refused() -> None:
-    """They fit each other, but not the certificate."""
+    """The two keys fit each other, but not the certificate."""
     data = unit(DEVICE_ATTESTATION_PUB_KEY=public_key(PAI_KEY)[-65:], DEVICE_ATTESTATION_PRIV_KEY=_raw(2))
     assert refused(data) == ["public key pki.credentials_invalid P1", "private key pki.credentials_invalid P1"]
 
@@ -102,7 +102,7 @@ def test_another_boards_pair_of_keys_is_refused() -> None:
     ],
 )
 def test_the_private_key_stands_where_it_belongs(key_in_flash: object, is_there: object, expected: list[str]) -> None:
-    """In flash or out of it; who does not say where takes both."""
+    """The key's place is flash or secure storage; without a given place, either is right."""
     data = GOOD if is_there else unit(DEVICE_ATTESTATION_PRIV_KEY=None)
     assert refused(data, held_against(key_in_flash=key_in_flash)) == expected
 
@@ -114,13 +114,13 @@ def test_a_block_for_another_product_is_refused(name: str) -> None:
 
 
 def test_the_certificates_are_held_against_the_product() -> None:
-    """Whatever the block says."""
+    """The block's own vendor and product do not count."""
     found = refused(GOOD, held_against(product=replace(PRODUCT, device_type=0x100)))
     assert found == ["certification declaration cd.invalid D8"]
 
 
 def test_a_passcode_that_is_not_in_flash_can_be_told() -> None:
-    """Then the verifier is recomputed from it; otherwise only its form can be judged."""
+    """The verifier is recomputed from a given passcode; without one only its form can be judged."""
     data = unit(SPAKE2_SETUP_PASSCODE=None)
     assert refused(data) == []
     verifier = EXAMINATION.of(data)[-1]
@@ -141,13 +141,13 @@ def test_the_labels_passcode_is_the_one_in_flash() -> None:
     ids=["w0 is 0", "w0 is the order", "L is no point"],
 )
 def test_a_verifier_that_no_passcode_gives_is_refused(verifier: bytes) -> None:
-    """Even when nobody knows the passcode."""
+    """Such a verifier is refused even if nobody knows the passcode."""
     data = unit(SPAKE2_VERIFIER=verifier, SPAKE2_SETUP_PASSCODE=None)
     assert refused(data) == ["SPAKE2+ verifier readback.verifier"]
 
 
 def test_a_declaration_is_not_judged_under_a_bad_chain() -> None:
-    """It is told as open, and not as good."""
+    """The finding of the declaration is open, not good."""
     findings = {each.subject: each for each in EXAMINATION.of(unit(PAI_CERTIFICATE=b"\x30\x00"))}
     assert findings["DAC, PAI and PAA"].fault is not None
     assert not findings["certification declaration"].judged
@@ -168,7 +168,7 @@ def test_what_was_read_back_is_refused_as_the_boards_fault() -> None:
 
 
 def test_no_finding_tells_a_secret() -> None:
-    """They are printed and journalled."""
+    """Findings are printed and journalled."""
     text = repr(EXAMINATION.of(GOOD)) + repr(EXAMINATION.of(unit(SPAKE2_VERIFIER=b"\x04" * 97)))
     secrets = (Tag.DEVICE_ATTESTATION_PRIV_KEY, Tag.SPAKE2_VERIFIER, Tag.SPAKE2_SALT)
     assert not [tag for tag in secrets if RECORDS[tag].hex() in text or repr(RECORDS[tag])[2:-1] in text]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from station.adapters.system.child import LineCutter
-from tests.programmer.catalogue import Row, cut, posix, rows, verdict_of, windows
-from tests.programmer.transcripts import FOLDER, heard, lines
+from tests.builders.catalogue import Row, cut, posix, rows, verdict_of, windows
+from tests.builders.transcripts import FOLDER, heard, lines
 
 CASES = [(name, row) for row in rows() for name in row.files]
 LETTERS = re.findall(r"^\| (\w) \|", (FOLDER / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
@@ -51,13 +51,13 @@ def cut_into_lines(pieces: Iterable[bytes]) -> list[str]:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
 def test_every_line_of_a_transcript_tells_its_source(path: Path) -> None:
-    """By a letter that the table in the folder explains."""
+    """Each line has a letter that the table in the folder explains."""
     said = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     assert {line[:2] for line in said} <= {f"{letter}|" for letter in LETTERS}
 
 
 def test_every_transcript_has_a_verdict_and_every_verdict_a_transcript() -> None:
-    """And no transcript has two for one exit status."""
+    """No transcript has two verdicts for one exit status."""
     judged = [(name, status) for name, row in CASES for status in row.exit]
     assert {name for name, _ in judged} == {path.stem for path in FOLDER.glob("*.txt")}
     assert len(judged) == len(set(judged))
@@ -65,7 +65,7 @@ def test_every_transcript_has_a_verdict_and_every_verdict_a_transcript() -> None
 
 @pytest.mark.parametrize(("name", "row"), CASES, ids=NAMES)
 def test_a_transcript_gets_its_verdict(name: str, row: Row) -> None:
-    """With each exit status that the catalogue names."""
+    """Each exit status that the catalogue names is tried."""
     for status in row.exit:
         assert verdict(row, name, lines(name), status) == (row.verdict, row.evidence)
 
@@ -73,7 +73,7 @@ def test_a_transcript_gets_its_verdict(name: str, row: Row) -> None:
 @pytest.mark.parametrize("host", [posix, windows])
 @pytest.mark.parametrize(("name", "row"), CASES, ids=NAMES)
 def test_no_cut_of_the_stream_changes_a_verdict(name: str, row: Row, host: type) -> None:
-    """As bytes of a host: whole, line by line, one by one, and in pieces of odd sizes."""
+    """The stream arrives whole, line by line, byte by byte, and in pieces of odd sizes."""
     data: bytes = host(lines(name))
     for pieces in ([data], data.splitlines(keepends=True), *(cut(data, size) for size in (1, 3, 7, 61))):
         assert verdict(row, name, cut_into_lines(pieces), row.exit[0]) == (row.verdict, row.evidence)
@@ -81,7 +81,7 @@ def test_no_cut_of_the_stream_changes_a_verdict(name: str, row: Row, host: type)
 
 @pytest.mark.parametrize(("name", "row"), CASES, ids=NAMES)
 def test_what_is_quoted_of_a_transcript_stands_in_it(name: str, row: Row) -> None:
-    """The page shows it."""
+    """The documentation shows the quotation."""
     for quoted in row.said:
         assert any(quoted in line for line in lines(name)), quoted
 

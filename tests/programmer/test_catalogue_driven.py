@@ -14,9 +14,9 @@ from station.domain.coprocessor import Version, WirelessStack
 from station.domain.product import Write
 from station.domain.target import Region
 from station.faults import Fault
-from tests.programmer.catalogue import ACTIONS, Row, rows
+from tests.builders.catalogue import ACTIONS, Row, rows
+from tests.builders.transcripts import lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import lines
 
 pytestmark = pytest.mark.line
 
@@ -72,7 +72,7 @@ def plays(row: Row, play: Play) -> list[Play]:
 async def test_the_driver_comes_to_the_verdict(
     tmp_path: Path, scratch: SecretFiles, name: str, row: Row, exit_status: int
 ) -> None:
-    """With its retries, its progress and its files."""
+    """The driver runs with its retries, its progress and its files."""
     fake = FakeProgrammer(tmp_path)
     actions = ACTIONS.get(row.asked, [])
     read = next((row.read(action).hex() for _, action in actions if isinstance(action, Region)), None)

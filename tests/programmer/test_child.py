@@ -82,7 +82,7 @@ def test_lines_are_the_same_in_whatever_pieces_they_come(size: int) -> None:
 @pytest.mark.parametrize("end", [b"", b"\n"])
 @pytest.mark.parametrize("size", [1, 1000, 1 << 20])
 def test_a_long_line_is_cut_and_no_sentence_is_lost_in_the_cut(size: int, end: bytes) -> None:
-    """Each piece is short, in whatever sizes the line comes; what stood across a cut is whole in the next piece."""
+    """Each piece is short, and a sentence across a cut is whole in the next piece."""
     cutter = LineCutter()
     sentence = b"Error: it stands across the cut"
     line = b"x" * (LONGEST_LINE - 10) + sentence + b"y" * 3 * LONGEST_LINE + end
@@ -94,7 +94,7 @@ def test_a_long_line_is_cut_and_no_sentence_is_lost_in_the_cut(size: int, end: b
 
 
 def test_a_line_of_the_greatest_length_is_whole() -> None:
-    """One byte more makes two."""
+    """A line that is one byte longer becomes two."""
     assert LineCutter().feed(b"x" * LONGEST_LINE + b"\n") == ["x" * LONGEST_LINE]
     assert len(LineCutter().feed(b"x" * (LONGEST_LINE + 1) + b"\n")) == 2
 
@@ -121,7 +121,7 @@ async def test_a_lot_of_output_is_drained() -> None:
 
 @pytest.mark.parametrize("budget", [Budget(size=10_000), Budget(lines=100)], ids=["size", "lines"])
 async def test_a_process_may_print_no_more_than_its_budget(budget: Budget) -> None:
-    """What is over it is not heard, and the process is stopped."""
+    """Output beyond the budget is dropped, and the process is stopped."""
     async with started("yes", "a line of output", budget=budget) as child:
         with pytest.raises(OverBudget, match=str(budget)):
             await printed(child)
@@ -131,7 +131,7 @@ async def test_a_process_may_print_no_more_than_its_budget(budget: Budget) -> No
 
 
 async def test_a_process_that_prints_without_end_ends_what_it_is_at() -> None:
-    """Its output is dropped while it is being stopped: with a full pipe it would wait for a reader, and be killed."""
+    """Its output is read and dropped while it is being stopped; with a full pipe it could not end in time."""
     script = "import signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('ready', flush=True)\nfor _ in range(5000): print('x' * 100)\nsys.exit(44)"
     async with started(sys.executable, "-ISu", "-c", script) as child:
         assert await child.line() == "ready"
@@ -139,7 +139,7 @@ async def test_a_process_that_prints_without_end_ends_what_it_is_at() -> None:
 
 
 async def test_output_without_end_leaves_the_loop_its_turns() -> None:
-    """Each turn costs one short read; whoever waits for the loop meanwhile waits for no more than that."""
+    """Each turn costs one short read, and delays the loop's other tasks by no more than that."""
     turns = 0
 
     async def counts() -> None:
@@ -165,7 +165,7 @@ async def test_a_process_has_no_input() -> None:
 
 
 async def test_a_process_gets_the_environment_that_it_is_given() -> None:
-    """And nothing else of the station's."""
+    """The process gets no other variable of the station."""
     async with Child.started(
         ["/usr/bin/env"], environment={"LC_ALL": "C.UTF-8"}, gone=asyncio.Event(), patience=Patience()
     ) as child:
@@ -180,7 +180,7 @@ async def test_a_process_survives_whoever_read_it() -> None:
 
 
 async def test_what_cannot_be_started_is_an_os_error(tmp_path: Path) -> None:
-    """Missing, or not executable."""
+    """The program is missing or not executable."""
     with pytest.raises(FileNotFoundError):
         async with started(str(tmp_path / "missing")):
             pass
@@ -191,7 +191,7 @@ async def test_what_cannot_be_started_is_an_os_error(tmp_path: Path) -> None:
 
 
 async def test_a_failure_of_the_block_arrives_bare() -> None:
-    """Not in a group, so that a fault stays a fault."""
+    """An exception group would hide a fault."""
     with pytest.raises(KeyError):
         async with started("sleep", "1000"):
             raise KeyError
@@ -201,14 +201,14 @@ async def test_a_failure_of_the_block_arrives_bare() -> None:
 
 
 async def test_a_process_is_first_asked_to_stop() -> None:
-    """By SIGINT, which lets a programmer end its transfer."""
+    """SIGINT lets a programmer end its transfer."""
     async with shell("trap 'exit 42' INT; echo ready; while :; do sleep 0.01; done") as child:
         assert await child.line() == "ready"
     assert child.status == 42
 
 
 async def test_a_process_that_is_deaf_to_an_interrupt_is_terminated() -> None:
-    """After its time."""
+    """SIGTERM follows when the time for SIGINT is over."""
     async with shell(
         "trap '' INT; trap 'exit 43' TERM; echo ready; while :; do sleep 0.01; done", patience=Patience(0.05, NEVER)
     ) as child:
@@ -217,7 +217,7 @@ async def test_a_process_that_is_deaf_to_an_interrupt_is_terminated() -> None:
 
 
 async def test_a_stubborn_process_is_killed(marker: str) -> None:
-    """With all that it started."""
+    """The processes that it started are killed, too."""
     async with shell(f"sleep {marker} & {DEAF}", patience=Patience(0.05, 0.05)) as child:
         assert await child.line() == "ready"
     assert child.status == -9
@@ -225,7 +225,7 @@ async def test_a_stubborn_process_is_killed(marker: str) -> None:
 
 
 async def test_a_process_whose_probe_is_gone_is_killed_at_once() -> None:
-    """There is no transfer left to end well."""
+    """Without a probe, no transfer is left to end well."""
     gone = asyncio.Event()
     async with shell(DEAF, gone) as child:
         assert await child.line() == "ready"
@@ -234,7 +234,7 @@ async def test_a_process_whose_probe_is_gone_is_killed_at_once() -> None:
 
 
 async def test_a_probe_that_goes_while_its_process_is_being_stopped_ends_the_waiting(tmp_path: Path) -> None:
-    """It had been asked politely, and had time."""
+    """The process had been asked to stop and still had time."""
     gone, asked = asyncio.Event(), tmp_path / "asked"
 
     async def stops() -> Child:
@@ -258,7 +258,7 @@ async def test_a_descendant_that_holds_the_pipe_does_not_hold_the_station(marker
 
 
 async def test_a_descendant_that_left_the_group_does_not_hold_the_station(marker: str) -> None:
-    """It is out of reach, and its hold on the pipe is let go of."""
+    """The descendant is out of reach, so the station closes its own end of the pipe."""
     async with started(
         sys.executable,
         "-IS",
@@ -273,7 +273,7 @@ async def test_a_descendant_that_left_the_group_does_not_hold_the_station(marker
 
 
 async def test_a_cancelled_block_ends_when_its_process_is_dead() -> None:
-    """However often it is cancelled while it waits for that."""
+    """The block may be cancelled several times while it waits."""
     gone = asyncio.Event()
     running = asyncio.Event()
 

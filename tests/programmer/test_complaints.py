@@ -15,7 +15,7 @@ from station.faults.unit import (
     TargetNotFound,
     TargetRefused,
 )
-from tests.programmer.transcripts import PROBE, heard, lines, recorded
+from tests.builders.transcripts import PROBE, heard, lines, recorded
 
 
 def told(transcript: Transcript, exit_status: int = 1) -> tuple[str, dict[str, str]] | None:
@@ -66,7 +66,7 @@ def told(transcript: Transcript, exit_status: int = 1) -> tuple[str, dict[str, s
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_line_tells_a_fault(line: str, fault: Fault | None) -> None:
-    """Also one that nobody has seen yet, if it sounds like an error; its text is kept."""
+    """An unknown line that sounds like an error is a fault, too, and its text is kept."""
     if fault is None:
         assert told(heard(line), 0) is None
     else:
@@ -91,7 +91,7 @@ def test_a_line_tells_a_fault(line: str, fault: Fault | None) -> None:
     ],
 )
 def test_a_harmless_line_is_no_fault(line: str) -> None:
-    """It informs, or is a warning of something else."""
+    """The line informs, or warns of something else."""
     assert told(heard(line), 0) is None
 
 
@@ -102,20 +102,20 @@ def test_the_first_attempt_s_error_is_forgiven_by_a_full_second_header(name: str
 
 
 def test_a_second_attempt_without_a_header_forgives_nothing() -> None:
-    """It may have ended without a word."""
+    """The second attempt may have ended without a message."""
     said = lines("2.10-second-attempt-succeeds")
     second = said.index("2nd connect tentative with a lower frequency (8MHz)")
     assert told(heard(*said[: second + 1]), 0) == ("target.not_found", {"probe": PROBE})
 
 
 def test_an_error_after_something_was_written_is_never_forgiven() -> None:
-    """A second connection then is another matter."""
+    """A second connection does not undo a half-done write."""
     said = [*lines("2.19-write"), "Error: oh no", "2nd connect tentative", "Device ID   : 0x495"]
     assert told(heard(*said), 0) == ("programmer.failed", {"exit_status": "0", "line": "Error: oh no"})
 
 
 def test_the_cause_is_told_and_not_what_follows_from_it() -> None:
-    """In whatever order they were said."""
+    """The programmer may print cause and consequence in any order."""
     said = ["Error: failed to download the File", "Error: ST-LINK error (DEV_USB_COMM_ERR)"]
     assert told(heard(*said)) == told(heard(*reversed(said))) == ("probe.wedged", {"probe": PROBE})
 
@@ -127,7 +127,7 @@ def test_an_exit_status_alone_is_a_fault() -> None:
 
 
 def test_a_process_that_said_nothing_and_failed_is_a_fault() -> None:
-    """There is no line to show."""
+    """The fault then has no line to show."""
     assert told(heard(), 3) == ("programmer.failed", {"exit_status": "3", "line": ""})
 
 
@@ -146,13 +146,13 @@ def test_a_program_that_did_not_come_up_is_missing(exit_status: int) -> None:
     "bar", ["█" * 50, "=" * 50, "[" + "=" * 50 + "]", "▒" * 25, "圹" * 25, "\N{REPLACEMENT CHARACTER}" * 50]
 )
 def test_an_error_is_found_behind_any_progress_bar(bar: str) -> None:
-    """The bars of Windows, Linux, msys, GBK and of undecodable bytes."""
+    """The bars are those of Windows, Linux, msys, GBK and undecodable bytes."""
     transcript = heard("  File          : a.bin", f"{bar} 100%Error:", "Downloading 8-bit data failed...")
     assert told(transcript, 0) == ("flash.write_failed", {"reason": "Error: Downloading 8-bit data failed..."})
 
 
 def test_a_bar_alone_says_nothing() -> None:
-    """Neither error nor evidence."""
+    """A bar is neither an error nor evidence."""
     assert told(heard("█" * 50 + " 100%"), 0) is None
 
 

@@ -14,8 +14,8 @@ from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
 from station.faults.slot import ProbeMissing, ProgrammerStuck
 from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
+from tests.builders.transcripts import PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import PROBE, lines
 
 HASTY = Deadlines(
     option_bytes_within=5, start_within=5, upgrade_within=5, retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05)
@@ -65,7 +65,7 @@ READS = UID + "-ob nSWboot0=0 nboot1=1 nboot0=1 -startfus -r32 0x20010010 8"
 
 
 async def test_versions_are_read_in_the_run_that_starts_fus(bench: Bench) -> None:
-    """Without it they are garbage; the record of the run shows them."""
+    """Without a running FUS the words are garbage; the run's record shows them."""
     bench.fake.plays(said("2.19-fus-versions"))
     assert await bench.programmer.coprocessor.versions() == CoprocessorVersions(Version(1, 2, 0), Version(1, 24, 0, 3))
     assert bench.arguments == [READS]
@@ -87,7 +87,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_a_first_start_of_fus_may_fail_and_a_second_follows(bench: Bench, failure: str) -> None:
-    """It is what real ones do; words from the run that failed are not believed."""
+    """Real coprocessors fail at first; the words that the failed run read are not believed."""
     bench.fake.plays(FAILURES[failure], said("2.19-fus-older-stack"))
     assert (await bench.programmer.coprocessor.versions()).stack == Version(1, 23, 0, 3)
     assert bench.arguments == [READS] * 2
@@ -103,7 +103,7 @@ async def test_no_third_start_follows(bench: Bench, failure: str) -> None:
 
 
 async def test_a_probe_that_is_missing_is_not_the_coprocessors_fault(bench: Bench) -> None:
-    """Nor is anything else that keeps the programmer from connecting."""
+    """No other failure to connect is the coprocessor's fault either."""
     bench.fake.plays(said("2.17-no-probe", 1))
     with pytest.raises(ProbeMissing):
         await bench.programmer.coprocessor.versions()
@@ -112,7 +112,7 @@ async def test_a_probe_that_is_missing_is_not_the_coprocessors_fault(bench: Benc
 
 
 async def test_an_upgrade_is_one_run_with_the_image_in_a_file_of_its_own(bench: Bench) -> None:
-    """Which holds what was hashed when the line opened, and is gone afterwards."""
+    """The file has the bytes that were hashed when the line opened, and is deleted afterwards."""
     bench.fake.plays(said("2.19-fus-upgrade"))
     assert await bench.programmer.coprocessor.upgrade(STACK, first=False) is None
     (arguments,) = bench.arguments
@@ -123,7 +123,7 @@ async def test_an_upgrade_is_one_run_with_the_image_in_a_file_of_its_own(bench: 
 
 
 async def test_without_a_stack_there_is_none_to_delete(bench: Bench) -> None:
-    """The same upgrade as a first installation."""
+    """The upgrade is a first installation."""
     bench.fake.plays(said("2.19-fus-upgrade"))
     assert await bench.programmer.coprocessor.upgrade(STACK, first=True) is None
     assert bench.arguments[0].endswith("0x08094000 firstinstall=1 startstack=0 -v")
@@ -157,7 +157,7 @@ async def test_an_upgrade_tells_what_speaks_against_it_and_is_not_run_again(
 
 
 async def test_the_stack_is_started(bench: Bench) -> None:
-    """At the second try if need be, and at no third."""
+    """The driver tries twice at most."""
     bench.fake.plays(said("2.19-nothing-done"), said("2.19-fus-start-stack"))
     await bench.programmer.coprocessor.start_stack()
     assert bench.arguments == [UID + "-startwirelessstack"] * 2
@@ -168,7 +168,7 @@ async def test_the_stack_is_started(bench: Bench) -> None:
 
 
 async def test_boot_is_restored_and_read_back_in_another_connection(bench: Bench) -> None:
-    """What is read back decides, whatever the first run complained of."""
+    """The read-back decides, whatever the first run complained of."""
     bench.fake.plays(said("2.4-boot-not-restored", 1), displayed(*BOOTED))
     await bench.programmer.coprocessor.restore_boot()
     assert bench.arguments == [UID + "-ob nSWboot0=1 nboot1=1 nboot0=1", UID + "-ob displ"]
@@ -184,7 +184,7 @@ async def test_boot_is_restored_and_read_back_in_another_connection(bench: Bench
 async def test_boot_that_does_not_read_back_is_tried_once_more(
     bench: Bench, option_bytes: tuple[str, ...], found: str
 ) -> None:
-    """Then it is the board's fault, whatever the programmer says."""
+    """After the second try it is the board's fault, whatever the programmer says."""
     said_done = said("2.19-boot-restored")
     bench.fake.plays(said_done, displayed(*option_bytes), said_done, displayed(*option_bytes))
     with pytest.raises(BootNotRestored, match=found):

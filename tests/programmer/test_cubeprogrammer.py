@@ -28,10 +28,10 @@ from station.faults.slot import (
     ProgrammerUnproven,
 )
 from station.faults.unit import FlashEraseFailed, FlashMismatch, TargetWrong
-from tests.adapters.scarcity import descriptors_left
-from tests.disks import filled, small_disk
+from tests.builders.disks import filled, small_disk
+from tests.builders.scarcity import descriptors_left
+from tests.builders.transcripts import DATA, PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import DATA, PROBE, lines
 
 NEVER = 1000.0
 HASTY = Deadlines(retry_pauses=(0.0, 0.0), patience=Patience(0.05, 0.05))
@@ -97,7 +97,7 @@ def transcript(name: str, exit_status: int = 0) -> Play:
 
 
 async def test_a_first_connection_does_not_reset_the_board(bench: Bench) -> None:
-    """It asks for UID, option bytes and the agent's record of this probe's board, in one run."""
+    """One run asks for UID, option bytes and the agent's record of this probe's board."""
     bench.fake.plays(transcript("2.19-identify"))
     target = await bench.programmer.identify()
     assert (target.device_id, target.programmer_version) == (0x495, "2.19.0")
@@ -121,7 +121,7 @@ async def test_one_run_writes_all_and_resets_the_board(bench: Bench) -> None:
 
 
 async def test_a_large_image_may_be_verified_fast_and_needs_no_loader(bench: Bench) -> None:
-    """If that is what its write asks for."""
+    """The write itself asks for fast verification."""
     image = replace(bench.image, verify=Verify.FAST)
     bench.fake.plays(transcript("2.19-write"))
     with pytest.raises(ProgrammerUnproven):
@@ -131,7 +131,7 @@ async def test_a_large_image_may_be_verified_fast_and_needs_no_loader(bench: Ben
 
 
 async def test_secret_bytes_are_in_a_private_file_for_one_run(bench: Bench) -> None:
-    """And in no argument; its name cannot be guessed."""
+    """No argument has the bytes, and the file's name cannot be guessed."""
     secret = replace(DATA, content=b"27-bit secret" * 100 + bytes(296))
     bench.fake.plays(transcript("2.19-write"))
     for _ in range(2):
@@ -147,7 +147,7 @@ async def test_secret_bytes_are_in_a_private_file_for_one_run(bench: Bench) -> N
 
 
 async def test_a_run_starts_with_its_first_awaited_action(bench: Bench) -> None:
-    """So the step that waits for it can be journalled before."""
+    """The step that waits for the action is journalled before the run starts."""
     bench.fake.plays(transcript("2.19-write"))
     async with bench.programmer.invocation(DATA, bench.image) as run:
         assert bench.fake.runs == []
@@ -157,7 +157,7 @@ async def test_a_run_starts_with_its_first_awaited_action(bench: Bench) -> None:
 
 
 async def test_the_tool_gets_what_it_needs_of_the_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its locale and its libraries; nothing of the station's settings, and not systemd's socket."""
+    """The tool gets locale and library paths, and neither the station's settings nor systemd's socket."""
     for name in ("NOTIFY_SOCKET", "STATION__PKI__URL", "LC_NUMERIC"):
         monkeypatch.setenv(name, "x")
     libraries = bench.fake.cli.parents[1] / "lib"
@@ -176,14 +176,14 @@ async def test_the_tool_gets_what_it_needs_of_the_environment(bench: Bench, monk
     "name", ["2.13-write", "2.17-write", "2.18-write", "2.19-write", "2.10-second-attempt-succeeds"]
 )
 async def test_writes_that_are_proven_return(bench: Bench, name: str) -> None:
-    """In every version."""
+    """The output of every version proves its writes."""
     bench.fake.plays(transcript(name))
     await bench.writes()
     assert len(bench.records) == 1
 
 
 async def test_a_file_is_proven_while_the_next_is_being_written(bench: Bench) -> None:
-    """Its step ends then, and not with the run; what fails later is the fault of what is awaited later."""
+    """The file's step ends then, not with the run; a later failure is the fault of a later step."""
     said = lines("2.19-write")
     bench.fake.plays(Play(said[: said.index("Opening and parsing file: provisioning.bin")], hangs=True))
     bench.has(replace(HASTY, internal_within=0.05, bytes_per_second=1e9))
@@ -224,7 +224,7 @@ async def test_a_failure_is_the_fault_of_the_file_that_failed(bench: Bench) -> N
 
 
 async def test_an_error_before_a_file_s_success_is_believed(bench: Bench) -> None:
-    """And not the success."""
+    """The error counts, and the success does not."""
     said = list(lines("2.19-write"))
     said.insert(said.index("File download complete"), "Error: failed to download Segment[0]")
     bench.fake.plays(Play(tuple(said)))
@@ -234,7 +234,7 @@ async def test_an_error_before_a_file_s_success_is_believed(bench: Bench) -> Non
 
 
 async def test_a_board_that_was_not_reset_is_not_proven(bench: Bench) -> None:
-    """It would never start what was written."""
+    """Without a reset the board never starts the new firmware."""
     bench.fake.plays(Play(lines("2.19-write")[:-2]))
     with pytest.raises(ProgrammerUnproven, match="reset of the board"):
         await bench.writes()
@@ -249,7 +249,6 @@ async def test_another_part_is_not_written_to_the_end(bench: Bench) -> None:
 
 
 async def test_what_was_read_is_returned(bench: Bench) -> None:
-    """All of it."""
     content = bytes(range(256)) * 64
     bench.fake.plays(Play(READ_WRITE, names=("provisioning.bin",), read=content.hex()))
     assert await bench.reads_and_writes() == content
@@ -274,7 +273,7 @@ async def test_a_read_without_its_content_is_not_proven(bench: Bench, read: str 
 
 
 async def test_actions_are_awaited_in_their_order(bench: Bench) -> None:
-    """Anything else is a mistake of the caller."""
+    """Another order is a mistake of the caller."""
     bench.fake.plays(transcript("2.19-write"))
     with pytest.raises(ValueError, match="order"):
         async with bench.programmer.invocation(DATA, bench.image) as run:
@@ -288,7 +287,7 @@ async def test_actions_are_awaited_in_their_order(bench: Bench) -> None:
 
 
 async def test_a_target_that_is_not_found_is_tried_again_more_slowly(bench: Bench) -> None:
-    """Before anything was written; each time it is logged."""
+    """Each retry is logged, and none follows once something was written."""
     bench.fake.plays(transcript("2.17-no-target", 1), transcript("2.20-no-target", 1), transcript("2.19-write"))
     with capture_logs() as logs:
         await bench.writes()
@@ -316,7 +315,7 @@ async def test_a_connection_is_tried_as_often_as_its_fault_allows(
     runs: int,
     slow: bool,  # noqa: FBT001
 ) -> None:
-    """Then it is the fault."""
+    """After the last try the fault is raised."""
     bench.fake.plays(transcript(name, 1))
     with pytest.raises(Fault) as caught:
         await bench.programmer.identify()
@@ -325,7 +324,7 @@ async def test_a_connection_is_tried_as_often_as_its_fault_allows(
 
 
 async def test_nothing_is_tried_again_once_the_target_has_answered(bench: Bench) -> None:
-    """What was erased or written is for the procedure to judge."""
+    """The procedure judges a board that was erased or written."""
     bench.fake.plays(transcript("2.19-probe-lost-in-download", 1))
     with pytest.raises(Fault):
         await bench.writes()
@@ -334,7 +333,7 @@ async def test_nothing_is_tried_again_once_the_target_has_answered(bench: Bench)
 
 @pytest.mark.parametrize("deadline", ["connect", "idle"])
 async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: str) -> None:
-    """Before it has connected; it has been stopped then."""
+    """The programmer is stopped before it has connected."""
     bench.fake.plays(Play((), hangs=True, deaf=True))
     bench.has({"connect": replace(HASTY, connect_within=0.3), "idle": replace(HASTY, idle_within=0.3)}[deadline])
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
@@ -348,7 +347,7 @@ async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: s
     ids=["deadline", "silence"],
 )
 async def test_a_write_that_does_not_end_is_stuck(bench: Bench, deadlines: Deadlines) -> None:
-    """After its deadline, or without a line for too long."""
+    """Either its deadline passes, or no line comes for too long."""
     bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True))
     bench.has(deadlines)
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
@@ -373,7 +372,7 @@ async def test_an_erase_of_the_external_flash_that_does_not_end_is_the_boards_fa
 
 
 async def test_a_download_that_does_not_end_is_the_tools_fault(bench: Bench) -> None:
-    """Also of the external flash: its erase has ended."""
+    """This holds for the external flash, too, once its erase has ended."""
     said = lines("2.19-write")
     erasing = next(number for number, line in enumerate(said) if line.startswith("Erasing external"))
     bench.fake.plays(Play((*said[: erasing + 1], "Download in Progress:"), hangs=True))
@@ -383,7 +382,7 @@ async def test_a_download_that_does_not_end_is_the_tools_fault(bench: Bench) -> 
 
 
 def test_a_deadline_grows_with_the_size() -> None:
-    """And is longer for the external flash."""
+    """The external flash gets more time than the internal one."""
     deadlines = Deadlines()
     assert deadlines.of(Write("any", 0x08000000, bytes(204800), Verify.FULL, external=False)) == 20 + 10
     assert deadlines.of(Region(0x901C0000, 20480)) == 60 + 1
@@ -426,7 +425,7 @@ async def test_a_board_that_is_pulled_takes_its_programmer_along(bench: Bench) -
 
 
 async def test_a_programmer_that_cannot_be_started_is_the_line_s_fault(bench: Bench) -> None:
-    """Its path is wrong for every slot."""
+    """A wrong path is wrong for every slot."""
     bench.installation = replace(bench.installation, cli=Path("/nonexistent/STM32_Programmer_CLI"))
     with pytest.raises(ProgrammerMissing, match="No such file"):
         await bench.programmer.identify()
@@ -439,7 +438,7 @@ async def test_a_programmer_that_cannot_be_started_is_the_line_s_fault(bench: Be
 
 @pytest.mark.parametrize("left", [0, 1, 2, 4, 5])
 async def test_a_programmer_for_which_nothing_is_left_is_not_missing(bench: Bench, left: int) -> None:
-    """Its lock, its pipe or its process: what ran out is said, and the next run goes well."""
+    """Lock, pipe or process cannot be made: the fault says what ran out, and the next run succeeds."""
     bench.fake.plays(*[Play(lines("2.19-identify"))] * 2)
     with descriptors_left(left), pytest.raises(ResourcesExhausted, match="Too many open files"):
         await bench.programmer.identify()
@@ -447,7 +446,7 @@ async def test_a_programmer_for_which_nothing_is_left_is_not_missing(bench: Benc
 
 
 async def test_a_place_that_is_full_when_the_board_is_read_is_the_lines(bench: Bench, tmp_path: Path) -> None:
-    """Whatever the programmer says of that."""
+    """The programmer's own complaint about it does not count."""
     bench.fake.plays(Play(READ_WRITE, read="00" * READBACK.size))
     with (
         small_disk(tmp_path / "memory", "256k") as disk,
@@ -477,7 +476,7 @@ async def test_an_external_loader_that_is_not_there_is_the_line_s_fault(bench: B
 
 
 async def test_a_probe_has_one_process_at_a_time(bench: Bench) -> None:
-    """Also when two drivers have it: a board may be moved to another slot before its last run has ended."""
+    """Two drivers may have one probe, since a board may move to another slot before its last run has ended."""
     said = lines("2.19-identify")
     bench.fake.plays(Play(said, hangs=True, deaf=True), Play(said))
     first = asyncio.ensure_future(bench.programmer.identify())
@@ -494,7 +493,7 @@ async def test_a_probe_has_one_process_at_a_time(bench: Bench) -> None:
 
 
 async def test_two_probes_work_at_the_same_time(bench: Bench) -> None:
-    """Each waits for its own only."""
+    """A run waits for its own probe only."""
     others = tuple(line.replace(PROBE, "OTHER") for line in lines("2.19-identify"))
     bench.fake.plays(Play(lines("2.19-identify"), hangs=True), Play(others))
     other = CubeProgrammer(bench.installation, "OTHER", bench.gone, bench.records.append)
@@ -522,7 +521,7 @@ async def test_a_lock_is_proven_by_the_board_that_was_to_be_locked(bench: Bench)
 
 
 async def test_a_run_is_recorded_with_command_output_and_end(bench: Bench) -> None:
-    """One text a run, for whoever asks later."""
+    """Each run has one text, for later questions."""
     bench.fake.plays(transcript("2.17-no-probe", 1))
     with pytest.raises(ProbeMissing):
         await bench.programmer.identify()
@@ -536,7 +535,7 @@ async def test_a_run_is_recorded_with_command_output_and_end(bench: Bench) -> No
 
 
 async def test_memory_is_not_recorded(bench: Bench) -> None:
-    """Neither dumps nor the bytes that a verification compared; the UID is."""
+    """The record has the UID, but neither dumps nor bytes that a verification compared."""
     dump = "0x901C0000 : A94656B9 00000001 01010000 01010100"
     bench.fake.plays(
         Play(
@@ -558,7 +557,7 @@ async def test_memory_is_not_recorded(bench: Bench) -> None:
 
 
 async def test_a_talkative_run_is_recorded_in_part_and_judged_whole(bench: Bench) -> None:
-    """Its last lines count, however many were before."""
+    """The last lines count, however many were before them."""
     said = lines("2.19-write")
     bench.fake.plays(Play((*said[:-1], *(f"chatter {n}" for n in range(5000)), said[-1])))
     await bench.writes()

@@ -61,7 +61,7 @@ def test_children_close_no_port() -> None:
 
 @pytest.mark.line
 def test_no_descriptor_is_closed_twice(tmp_path: Path) -> None:
-    """Whoever has got its number by then: most often nobody, and nobody notices."""
+    """A descriptor closed twice may be another slot's by then, mostly unnoticed."""
     source, library, report = (tmp_path / name for name in ("close.c", "close.so", "report"))
     source.write_text(WATCHED_CLOSE)
     subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source], check=True)

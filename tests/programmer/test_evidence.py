@@ -8,7 +8,7 @@ from station.domain.product import Verify, Write
 from station.domain.target import Region, Target
 from station.faults.slot import BoardUnpowered, ProgrammerUnproven
 from station.faults.unit import TargetWrong
-from tests.programmer.transcripts import DATA, IMAGE, PROBE, heard, lines, recorded
+from tests.builders.transcripts import DATA, IMAGE, PROBE, heard, lines, recorded
 
 UID = "1e0039000751313532393338"
 
@@ -29,7 +29,7 @@ def lacking(transcript: Transcript) -> list[str | None]:
 
 @pytest.mark.parametrize("version", ["2.4", "2.7", "2.17", "2.19", "2.22", "2.10-second-attempt-after-a-bare-error"])
 def test_a_first_connection_tells_who_the_board_is(version: str) -> None:
-    """In every version; the UID's words become bytes in the order of memory."""
+    """Every version shows the UID; its words become bytes in the order of memory."""
     name = version if "-" in version else f"{version}-identify"
     target = recorded(name).target()
     assert (str(target.uid), target.device_id, target.readout_protection) == (UID, 0x495, 0xAA)
@@ -54,25 +54,25 @@ def test_words_for_the_record_are_bounded() -> None:
 
 
 def test_a_protected_board_is_identified_as_protected() -> None:
-    """The recipe judges it."""
+    """The recipe judges the protection."""
     assert recorded("2.19-identify-protected").target().readout_protection == 0xBB
 
 
 @pytest.mark.parametrize("lost", ["0x1FFF7590 :", "RDP", "Voltage", "Device ID"])
 def test_a_target_is_not_told_from_half_the_proof(lost: str) -> None:
-    """Each of UID, protection, supply and part is needed."""
+    """UID, protection, supply and part are each needed."""
     with pytest.raises(ProgrammerUnproven):
         heard(*(line for line in lines("2.19-identify") if lost not in line)).target()
 
 
 def test_two_words_are_not_a_uid() -> None:
-    """A shorter read is no read."""
+    """A UID has three words."""
     with pytest.raises(ProgrammerUnproven):
         heard(*(line.removesuffix(" 38333932") for line in lines("2.19-identify"))).target()
 
 
 def test_another_part_without_these_option_bytes_is_a_wrong_part() -> None:
-    """And not a programmer that proves nothing."""
+    """The part's number decides before the missing option bytes do."""
     said = [line.replace("0x495", "0x450") for line in lines("2.19-identify") if "RDP" not in line]
     with pytest.raises(TargetWrong):
         heard(*said).target()
@@ -80,7 +80,7 @@ def test_another_part_without_these_option_bytes_is_a_wrong_part() -> None:
 
 @pytest.mark.parametrize("name", ["2.13-write", "2.17-write", "2.18-write", "2.19-write"])
 def test_each_file_has_its_own_evidence(name: str) -> None:
-    """Whatever order the lines have, and if they come twice."""
+    """Lines may come in any order, or twice."""
     transcript = recorded(name)
     assert lacking(transcript) == [None, None]
     assert transcript.facts == {"reset"}
@@ -105,7 +105,7 @@ def test_evidence_grows_while_the_programmer_runs() -> None:
 
 
 def test_one_sector_is_told_in_the_singular() -> None:
-    """As one page of internal flash is."""
+    """One page of internal flash is one sector."""
     (file,) = files(recorded("2.19-write-one-page"))
     assert file.missing(DATA, "factory-data.bin") is None
 
@@ -150,21 +150,21 @@ def test_one_file_s_evidence_does_not_prove_another() -> None:
 
 
 def test_a_verification_before_the_download_proves_nothing() -> None:
-    """It must have compared what was downloaded."""
+    """Only a verification behind the download compares the new bytes."""
     said = ["  File          : factory-data.bin", "Download verified successfully", "File download complete"]
     (file,) = files(heard(*said))
     assert (file.complete, file.verified) == (True, False)
 
 
 def test_a_reset_before_the_last_file_is_not_the_reset_at_the_end() -> None:
-    """The board must start what was written last."""
+    """The board must start the file that was written last."""
     said = lines("2.19-write")
     begun = said.index("Opening and parsing file: provisioning.bin")
     assert not heard(*said[:begun], "Software reset is performed", *said[begun:-2]).facts
 
 
 def test_a_read_is_told_as_done_and_where() -> None:
-    """An option byte upload is none."""
+    """An upload of option bytes is no read of memory."""
     transcript = recorded("2.19-read-write")
     assert transcript.items[0] == MemoryRead(0x901C0000, done=True)
     assert MemoryRead(0x901C0000, done=True).missing(Region(0x901C0000, 0x4000)) is None
@@ -201,7 +201,7 @@ def test_a_file_s_lines_that_come_twice_are_one_file() -> None:
     ],
 )
 def test_a_write_needs_the_sectors_that_it_touches(address: int, size: int, external: bool, erased: Erasure) -> None:  # noqa: FBT001
-    """As the tool counts them, from the start of their memory."""
+    """The tool counts sectors from the start of their memory."""
     assert Erasure.needed_by(Write("any", address, bytes(size), Verify.FULL, external)) == erased
 
 
@@ -215,7 +215,7 @@ def test_an_invocation_goes_on_with_the_right_powered_part_only() -> None:
 
 
 def test_memory_is_not_recorded_but_for_the_uid() -> None:
-    """What stands in memory may be secret."""
+    """A board's memory may hold secrets."""
     assert is_memory_dump("0x901C0000 : A94656B9 00000001 01010000 01010100")
     assert is_memory_dump("  0x901C0030 : 00000496  ")
     assert not is_memory_dump("0x1FFF7590 : 0039001E 35315107 38333932")
@@ -223,6 +223,6 @@ def test_memory_is_not_recorded_but_for_the_uid() -> None:
 
 
 def test_bytes_that_were_compared_are_not_recorded() -> None:
-    """They may be a passcode's."""
+    """The bytes may be those of a passcode."""
     shown = redacted("Error: Data mismatch found at address 0x901C0010 (byte = 0x21 instead of 0x00)")
     assert shown == "Error: Data mismatch found at address 0x901C0010 (…)"

@@ -84,8 +84,7 @@ async def test_a_process_that_left_the_group_and_holds_the_pipe_does_not_hold_up
 
 
 @adopting
-async def test_it_does_not_survive_a_child_that_is_stopped() -> None:
-    """By a signal that the child alone gets."""
+async def test_an_orphan_does_not_survive_a_child_that_is_stopped() -> None:
     async with runs(DETACHED.format(LETS_GO) + WAITS) as child:
         escaped = await number(child)
         assert lives(escaped)
@@ -93,8 +92,7 @@ async def test_it_does_not_survive_a_child_that_is_stopped() -> None:
 
 
 @adopting
-async def test_it_does_not_survive_through_generations() -> None:
-    """What it has started itself in a session of its own goes with it."""
+async def test_an_orphan_does_not_survive_through_generations() -> None:
     inner = DETACHED.format(KEEPS) + WAITS
     script = (
         f"import subprocess, sys; subprocess.Popen([sys.executable, '-ISc', {inner!r}], start_new_session=True)" + WAITS
@@ -107,7 +105,7 @@ async def test_it_does_not_survive_through_generations() -> None:
 @adopting
 @pytest.mark.parametrize("manner", [KEEPS, LETS_GO, FORGETS, FORGETS + LETS_GO])
 async def test_an_orphan_of_a_child_that_runs_is_left_alone(manner: str) -> None:
-    """Its parent is dead, and its child lives: children that come and go beside it do not touch it."""
+    """The orphan's parent is dead, but its child lives; children that come and go beside it do not touch it."""
     orphaned = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-IS', '-c', {DETACHED.format(manner)!r}])" + WAITS
     )
@@ -123,7 +121,7 @@ async def test_an_orphan_of_a_child_that_runs_is_left_alone(manner: str) -> None
 
 @adopting
 async def test_one_that_may_be_another_child_s_is_killed_when_that_has_ended() -> None:
-    """It has forgotten its environment and let go of the pipe, so only its age tells whose it may be."""
+    """The orphan has neither environment nor pipe, so only its age tells whose it may be."""
     async with runs("import signal; signal.pause()"):
         async with runs(DETACHED.format(FORGETS + LETS_GO)) as child:
             escaped = await number(child)
@@ -142,7 +140,7 @@ async def test_a_descendant_of_the_group_is_reaped(tmp_path: Path) -> None:
 
 
 async def test_a_child_that_was_there_before_is_not_an_orphan() -> None:
-    """It is waited for by whoever started it."""
+    """The code that started the child waits for it."""
     other = subprocess.Popen(["sleep", "1000"])  # noqa: ASYNC220  not by the station
     try:
         with orphans.adopted():
@@ -155,7 +153,7 @@ async def test_a_child_that_was_there_before_is_not_an_orphan() -> None:
 
 
 def test_where_orphans_are_out_of_reach_the_log_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a system that is not Linux; children are started even so."""
+    """Only Linux lets the daemon adopt orphans; children are started on other systems, too."""
     monkeypatch.setattr(sys, "platform", "darwin")
     with capture_logs() as logs, orphans.adopted():
         assert not orphans.are_adopted()

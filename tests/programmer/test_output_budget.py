@@ -14,8 +14,8 @@ from station.adapters.system.secret_files import SecretFiles
 from station.domain.coprocessor import WirelessStack
 from station.faults.slot import ProgrammerUnproven
 from station.line.loop_lag import LoopLag
+from tests.builders.transcripts import PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import PROBE, lines
 
 LATE = 5.0  # seconds, on a machine that is busy with other tests; a line of blanks once took 37
 NEVER = 1000.0
@@ -66,7 +66,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 async def test_a_line_of_blanks_keeps_nobody_waiting(bench: Bench) -> None:
-    """It says nothing, and the run is what its other lines make it."""
+    """The blanks say nothing; the other lines decide how the run ended."""
     blanks = f"A{' ' * 65_000}B"
     assert await bench.judged_beside(Play((blanks, *IDENTIFIED.lines, blanks))) is None
 
@@ -93,7 +93,7 @@ async def test_the_budget_is_the_installation_s(bench: Bench, tmp_path: Path) ->
 
 
 async def test_an_upgrade_that_talks_without_end_is_judged_by_what_is_read_back(bench: Bench) -> None:
-    """It may have worked, as one that hangs may have."""
+    """The upgrade may have worked, as one that hangs may have."""
     bench.fakes[0].plays(Play(CONNECTED, endless="chatter"))
     fault = await bench.programmers[0].coprocessor.upgrade(STACK, first=False)
     assert isinstance(fault, ProgrammerUnproven)

@@ -10,7 +10,7 @@ from station.adapters.partner import script
 from station.adapters.programmer import complaints, output
 from station.adapters.system import child
 from station.adapters.system.child import LineCutter
-from tests.programmer.transcripts import heard
+from tests.builders.transcripts import heard
 
 MODULES = (child, complaints, output, script)
 SHORT, GROWTH = 512, 16
@@ -112,7 +112,7 @@ def costly_input(pattern: re.Pattern[str]) -> str | None:
 
 @pytest.mark.parametrize(("name", "pattern"), PATTERNS, ids=[name for name, _ in PATTERNS])
 def test_a_pattern_takes_a_time_that_grows_with_the_line(name: str, pattern: re.Pattern[str]) -> None:
-    """Of blanks, digits and near matches without end."""
+    """The lines are blanks, digits and near matches without end."""
     assert costly_input(pattern) is None
 
 
@@ -126,19 +126,19 @@ def test_a_pattern_takes_a_time_that_grows_with_the_line(name: str, pattern: re.
     ],
 )
 def test_a_pattern_that_takes_the_square_of_the_line_is_seen(pattern: str) -> None:
-    """These were here once."""
+    """These patterns were once the driver's."""
     assert costly_input(re.compile(pattern, re.IGNORECASE)) is not None
 
 
 def test_the_patterns_are_found() -> None:
-    """Those of the driver, and those in its table of complaints."""
+    """The driver's patterns and those of its table of complaints are all tested."""
     names = [name for name, _ in PATTERNS]
     assert "output._SENTENCE" in names
     assert any(name.startswith("complaints._FAULTS ") for name in names)
 
 
 def test_a_line_of_blanks_is_read_at_once() -> None:
-    """65,000 of them took half a minute, and all slots waited."""
+    """65,000 blanks once took half a minute, while all slots waited."""
     cutter = LineCutter()
     for text in ("A{}B", "Error: A{}B", "0x12345678 :{}B", "Connection to device {}", "(byte = {}"):
         lines = cutter.feed(text.format(" " * 65_000).encode() + b"\n")

@@ -18,9 +18,9 @@ from station.domain.memory_map import AGENT_RECORD, READBACK_REGION
 from station.domain.product import Lock
 from station.domain.target import UID
 from station.faults import Fault
-from tests.domain.agent_records import record_of
+from tests.builders.agent_records import record_of
+from tests.builders.transcripts import DATA, IMAGE, PROBE, lines
 from tests.programmer.fake_cli import FakeProgrammer, Play
-from tests.programmer.transcripts import DATA, IMAGE, PROBE, lines
 
 PATIENT = Deadlines(retry_pauses=(0.0, 0.0), patience=Patience(30, 30))
 BOARD = UID(bytes.fromhex("1e0039000751313532393338"))
@@ -88,7 +88,7 @@ async def fault_of(task: Task, bench: Bench) -> tuple[str, dict[str, str]]:
 
 @pytest.mark.parametrize("task", TASKS)
 async def test_a_header_of_another_probe_ends_the_programmer_where_it_stands(bench: Bench, task: str) -> None:
-    """Before it has erased anything, and without a second try; it is interrupted, and not killed."""
+    """The programmer is interrupted before it has erased anything, and is not tried again."""
     other = tuple(line.replace(PROBE, "066AFF") for line in HEADER)
     bench.fake.plays(Play(other, hangs=True))
     assert await fault_of(TASKS[task], bench) == ("probe.wrong", {"probe": PROBE, "answering": "066AFF"})
@@ -104,7 +104,7 @@ async def test_capitals_make_no_other_probe(bench: Bench) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 async def test_a_connection_that_does_not_name_its_probe_is_not_proven(bench: Bench, task: str) -> None:
-    """Every version that is known names it."""
+    """Every known version names its probe."""
     bench.fake.plays(Play(tuple(line for line in HEADER if "ST-LINK SN" not in line), hangs=True))
     code, evidence = await fault_of(TASKS[task], bench)
     assert (code, evidence["missing"]) == ("programmer.unproven", "ST-LINK SN")
@@ -112,7 +112,7 @@ async def test_a_connection_that_does_not_name_its_probe_is_not_proven(bench: Be
 
 @pytest.mark.parametrize("task", TASKS)
 async def test_a_board_that_was_exchanged_ends_the_programmer_where_it_stands(bench: Bench, task: str) -> None:
-    """Whatever the run is for, the UID is the first that it reads."""
+    """Every run reads the UID first."""
     bench.fake.plays(
         Play(lines("2.19-identify")),
         Play((*HEADER, *UID_READ, "0x1FFF7590 : 0039001F 35315107 38333932"), hangs=True),
@@ -135,7 +135,7 @@ async def test_a_board_that_was_exchanged_ends_the_programmer_where_it_stands(be
     ],
 )
 async def test_a_run_that_does_not_tell_its_board_is_not_proven(bench: Bench, task: str, name: str) -> None:
-    """However well it went."""
+    """Success without a UID may be another board's."""
     bench.fake.plays(Play(tuple(line for line in lines(name) if not line.startswith("0x1FFF7590"))))
     code, evidence = await fault_of(TASKS[task], bench)
     assert (code, evidence["missing"]) == ("programmer.unproven", "UID")
@@ -145,7 +145,7 @@ async def test_a_run_that_does_not_tell_its_board_is_not_proven(bench: Bench, ta
 
 
 async def test_the_key_in_the_agents_record_is_told_with_the_board(bench: Bench) -> None:
-    """By its name. The record stands in no transcript: where its key is in flash, the private one follows it."""
+    """Transcripts leave the record out, since the private key may follow the public one."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     bench.fake.plays(Play((*BARE, *dump(AGENT_RECORD.address, record_of(key)[: RECORD_HEAD.size]))))
     assert (await bench.programmer.identify()).agent_key == key_name(key)
@@ -154,7 +154,7 @@ async def test_the_key_in_the_agents_record_is_told_with_the_board(bench: Bench)
 
 
 async def test_a_board_without_a_record_has_no_key(bench: Bench) -> None:
-    """Its page is erased."""
+    """The page of the record is erased."""
     bench.fake.plays(Play(lines("2.19-identify")))
     assert (await bench.programmer.identify()).agent_key is None
 
@@ -169,20 +169,20 @@ async def test_a_record_that_was_not_shown_to_the_end_is_no_proof_of_none(bench:
 
 @pytest.mark.parametrize("said", ["Error: Data read failed", "Warning: Device is under Read Out Protection"])
 async def test_a_protected_board_keeps_its_record_to_itself(bench: Bench, said: str) -> None:
-    """That is no fault of it, and tells nothing of a key."""
+    """The protection is no fault, and tells nothing of a key."""
     bench.fake.plays(Play((*(line.replace("0xAA", "0xBB") for line in BARE), said), 1))
     target = await bench.programmer.identify()
     assert (target.readable, target.agent_key) == (False, None)
 
 
 async def test_an_open_board_must_show_its_record(bench: Bench) -> None:
-    """A read that fails is the board's fault."""
+    """A failed read is the board's fault."""
     bench.fake.plays(Play((*BARE, "Error: Data read failed"), 1))
     assert (await fault_of(CubeProgrammer.identify, bench))[0] == "flash.read_failed"
 
 
 async def test_another_part_is_told_even_if_it_has_no_flash_there(bench: Bench) -> None:
-    """It is the cause of the failed read."""
+    """The wrong part is the cause of the failed read."""
     said = (line.replace("0x495", "0x410") for line in BARE)
     bench.fake.plays(Play((*said, "Error: Data read failed"), 1))
     assert (await fault_of(CubeProgrammer.identify, bench))[0] == "target.wrong_part"

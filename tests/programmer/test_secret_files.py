@@ -10,8 +10,8 @@ import pytest
 
 from station.adapters.system.secret_files import SHARED_MEMORY, SecretFiles
 from station.faults.line import ResourcesExhausted, SecretFilesUnavailable
-from tests.adapters.scarcity import descriptors_left
-from tests.disks import filled, small_disk
+from tests.builders.disks import filled, small_disk
+from tests.builders.scarcity import descriptors_left
 
 ROOT = Path(__file__).parents[2]
 STATION = f"test-{os.getpid()}"
@@ -37,7 +37,7 @@ def places() -> list[Path]:
 
 
 def test_a_secret_is_readable_for_this_user_alone() -> None:
-    """File, its folder, and the folder above."""
+    """This holds for the file, its folder, and the folder above."""
     with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
         path = folder.written("a.bin", b"secret")
         assert path.read_bytes() == b"secret"
@@ -46,7 +46,7 @@ def test_a_secret_is_readable_for_this_user_alone() -> None:
 
 
 def test_no_two_runs_share_a_folder() -> None:
-    """And nobody can guess its name."""
+    """Nobody can guess a folder's name."""
     with SecretFiles.opened(STATION, {}) as files:
         names = set()
         for _ in range(100):
@@ -57,7 +57,7 @@ def test_no_two_runs_share_a_folder() -> None:
 
 
 def test_a_file_is_never_written_over() -> None:
-    """Not even a link that somebody may have laid there is followed."""
+    """A link in the file's place is not followed."""
     with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
         folder.written("a.bin", b"first")
         with pytest.raises(FileExistsError):
@@ -65,7 +65,7 @@ def test_a_file_is_never_written_over() -> None:
 
 
 def test_a_folder_is_deleted_with_all_that_stands_in_it() -> None:
-    """Also with what the tool has written there, and if its run failed."""
+    """The tool's own files go, too, also after a failed run."""
     with SecretFiles.opened(STATION, {}) as files:
         with pytest.raises(KeyError), files.folder() as folder:
             folder.written("a.bin", b"secret")
@@ -99,7 +99,7 @@ def test_a_station_that_lives_is_not_swept() -> None:
 
 
 def test_the_place_of_another_station_is_left_alone() -> None:
-    """Sweeping goes by name, to the last letter."""
+    """Sweeping compares the station's whole name."""
     with SecretFiles.opened(f"{STATION}-2", {}) as files, files.folder() as folder:
         path = folder.written("a.bin", b"secret")
         for name in (STATION, f"{STATION}*", f"{STATION}?2", f"{STATION}/2"):
@@ -109,21 +109,21 @@ def test_the_place_of_another_station_is_left_alone() -> None:
 
 @pytest.mark.parametrize("name", ["line 1", "../line", "Straße", "[a-z]*"])
 def test_any_name_of_a_station_will_do(name: str, tmp_path: Path) -> None:
-    """It becomes one component of a path."""
+    """The name becomes one component of a path."""
     with SecretFiles.opened(name, {"RUNTIME_DIRECTORY": str(tmp_path)}, in_memory=False) as files, files.folder():
         (place,) = tmp_path.iterdir()
         assert place.name.startswith(f"station-{os.geteuid()}-")
 
 
 def test_the_service_s_own_folder_comes_first(tmp_path: Path) -> None:
-    """Of several that systemd may name, the first."""
+    """systemd may name several folders; the first counts."""
     environment = {"RUNTIME_DIRECTORY": f"{tmp_path}:/nonexistent", "XDG_RUNTIME_DIR": str(SHARED_MEMORY)}
     with SecretFiles.opened(STATION, environment, in_memory=False) as files, files.folder() as folder:
         assert folder.path("b.bin").is_relative_to(tmp_path)
 
 
 def test_the_user_s_folder_is_taken_if_it_is_in_memory(tmp_path: Path) -> None:
-    """Else that of the machine."""
+    """Otherwise the machine's folder in memory is taken."""
     inside = SHARED_MEMORY / f"user-{STATION}"
     inside.mkdir()
     try:
@@ -138,7 +138,7 @@ def test_the_user_s_folder_is_taken_if_it_is_in_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["/proc", "/nonexistent"])
 def test_a_place_that_is_not_in_memory_is_refused(place: str) -> None:
-    """On a disk a deleted secret can still be read."""
+    """A secret that was deleted from a disk can still be read."""
     with (
         pytest.raises(SecretFilesUnavailable, match="not in memory"),
         SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": place}),
@@ -168,7 +168,7 @@ def test_a_full_place_is_said_and_left_empty(tmp_path: Path) -> None:
 
 
 def test_a_secret_file_for_which_no_descriptor_is_left_says_so() -> None:
-    """It is not the place that is at fault."""
+    """The fault does not blame the folder."""
     with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
         with descriptors_left(0), pytest.raises(ResourcesExhausted, match="Too many open files"):
             folder.written("a.bin", b"secret")
@@ -176,7 +176,7 @@ def test_a_secret_file_for_which_no_descriptor_is_left_says_so() -> None:
 
 
 def test_a_place_where_nothing_can_be_made_is_refused() -> None:
-    """With the operating system's reason."""
+    """The message has the operating system's reason."""
     with (
         pytest.raises(SecretFilesUnavailable, match="No such file"),
         SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": "/nonexistent"}, in_memory=False),

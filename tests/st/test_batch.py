@@ -6,7 +6,7 @@ from pathlib import Path
 from station.faults.slot import ProbeDuplicate
 from station.gen_factory_data.batch import Batch
 from station.interfaces import BoardArrived, BoardLeft
-from tests.ledger.bench import RECIPE
+from tests.builders.bench import RECIPE
 
 BOARD = BoardArrived("usb-1", "066DFF01", "/dev/ttyACM0")
 

@@ -40,7 +40,7 @@ OLDER = (
 
 
 def test_sts_example_in_the_newer_spelling() -> None:
-    """Every option of ST's published example means what it says."""
+    """Every option of ST's published example has its meaning."""
     found = planned(NEWER)
     assert found == Plan(
         spelling=Spelling.NEWER,
@@ -58,7 +58,7 @@ def test_sts_example_in_the_newer_spelling() -> None:
 
 
 def test_the_older_spelling_knows_the_addresses() -> None:
-    """0x08094000 for the coprocessor, 0x08000000 for the application core, 0x901C0000 for the data."""
+    """0x08094000 is the coprocessor's, 0x08000000 the application core's, 0x901C0000 the data's."""
     older, newer = planned(OLDER), planned(NEWER)
     assert (older.coprocessor, older.provisioner, older.application) == (
         newer.coprocessor,
@@ -78,7 +78,7 @@ def test_without_mode_the_firmware_decides_where_the_key_lives() -> None:
 
 @pytest.mark.parametrize(("mode", "storage"), [("test", KeyStorage.FLASH), ("production", KeyStorage.SECURE)])
 def test_mode_tells_where_the_key_lives(mode: str, storage: KeyStorage) -> None:
-    """Test: external flash. Production: CKS."""
+    """`Test` means external flash, `Production` means CKS."""
     assert planned(NEWER.replace("production", mode)).key_storage is storage
 
 
@@ -91,7 +91,7 @@ def test_every_name_of_the_data_address(option: str) -> None:
 
 @pytest.mark.parametrize("option", ["-0a", "-M0Addr"])
 def test_every_older_name_of_the_coprocessors_address(option: str) -> None:
-    """It takes the default's place."""
+    """Each name replaces the default address."""
     stack = planned(f"{OLDER} {option} 0x080CE000").coprocessor
     assert stack is not None
     assert stack.address == 0x080CE000
@@ -99,14 +99,14 @@ def test_every_older_name_of_the_coprocessors_address(option: str) -> None:
 
 @pytest.mark.parametrize("option", ["-4a", "-M4Addr"])
 def test_every_older_name_of_the_applications_address(option: str) -> None:
-    """It is the address of both firmwares."""
+    """The one address is that of both firmwares."""
     found = planned(f"{OLDER} {option} 0x08001000")
     assert [placed and placed.address for placed in (found.provisioner, found.application)] == [0x08001000, 0x08001000]
 
 
 @pytest.mark.parametrize("option", ["-cofwa", "--CoFwAddr"])
 def test_every_newer_name_of_the_coprocessors_address(option: str) -> None:
-    """There is no default."""
+    """The newer spelling has no default address."""
     stack = planned(NEWER.replace("--CoFwAddr 0x08094000", f"{option} 0x080CE000")).coprocessor
     assert stack is not None
     assert stack.address == 0x080CE000
@@ -114,7 +114,7 @@ def test_every_newer_name_of_the_coprocessors_address(option: str) -> None:
 
 @pytest.mark.parametrize("option", ["-afwa", "--AppFwAddr"])
 def test_every_newer_name_of_the_applications_address(option: str) -> None:
-    """It is the address of both firmwares."""
+    """The one address is that of both firmwares."""
     found = planned(NEWER.replace("--AppFwAddr 0x08000000", f"{option} 0x08001000"))
     assert [placed and placed.address for placed in (found.provisioner, found.application)] == [0x08001000, 0x08001000]
 
@@ -129,24 +129,23 @@ def test_every_name_of_the_programmers_path(option: str) -> None:
 
 @pytest.mark.parametrize("option", ["-el", "--externalLoader", "-externalLoader"])
 def test_every_name_of_the_external_loader(option: str) -> None:
-    """The same."""
+    """Each name of the option sets the same loader."""
     assert parse(["--provisioning", "0", option, "MX25LM51245G"]).external_loader == "MX25LM51245G"
 
 
 @pytest.mark.parametrize(("options", "name"), [("-v --verbose", "verbose"), ("-k --keep", "keep")])
-def test_switches(options: str, name: str) -> None:
-    """Off unless they are given."""
+def test_switches_are_off_unless_they_are_given(options: str, name: str) -> None:
     assert getattr(parse(["--provisioning", "0"]), name) is False
     assert all(getattr(parse(["--provisioning", "0", option]), name) is True for option in options.split())
 
 
 def test_long_options_may_be_shortened() -> None:
-    """As in ST's script, where nothing else begins so."""
+    """ST's script takes any unambiguous beginning."""
     assert planned("--provisioning 0 --js data.json").json == Path("data.json")
 
 
 def test_without_an_address_the_block_is_written_beside_the_input(files: Path) -> None:
-    """With --provisioning 0: no board is touched, and no file is overwritten."""
+    """With --provisioning 0 the command touches no board and overwrites no file."""
     found = planned("--provisioning 0 --json data.json")
     assert (found.data_address, found.identity) == (None, IdentityRule.INPUT)
     assert found.block == Path("data_1.bin")
@@ -155,17 +154,17 @@ def test_without_an_address_the_block_is_written_beside_the_input(files: Path) -
 
 
 def test_json_over_binary_in_the_older_spelling() -> None:
-    """The plan names both, the one that wins first."""
+    """The plan names both files, the JSON first, since its values win."""
     assert "data.json over data.bin" in next(planned("--provisioning 0 --json data.json --binary data.bin").said())
 
 
 def test_json_and_binary_exclude_one_another_in_the_newer_spelling() -> None:
-    """As ST's parser has it."""
+    """ST's parser excludes them, too."""
     assert "--json and --binary exclude one another" in refused(f"{NEWER} --binary data.bin")
 
 
 def test_the_laboratorys_switch_gives_all_boards_one_identity() -> None:
-    """ST's behaviour, on demand and said."""
+    """ST's tool always does so; here it needs a switch, and the output says it."""
     found = planned(f"{OLDER} --same-identity")
     assert found.identity is IdentityRule.SAME
     assert any("never to be sold" in line for line in found.said())
@@ -199,25 +198,24 @@ def test_the_laboratorys_switch_gives_all_boards_one_identity() -> None:
         (f"{OLDER} --unheard-of", "unrecognized arguments: --unheard-of"),
     ],
 )
-def test_what_is_refused(line: str, mistake: str) -> None:
-    """Before anything is opened, and with the option to blame."""
+def test_mistakes_are_refused_before_anything_is_opened(line: str, mistake: str) -> None:
     assert mistake in refused(line)
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    """Nobody wants to learn of them one by one."""
+    """Nobody should have to correct a command mistake by mistake."""
     mistakes = refused("--provisioning 1 --flashAppFW matter.bin").splitlines()
     assert len(mistakes) == 5
 
 
 def test_an_empty_firmware_is_refused(files: Path) -> None:
-    """It would erase nothing and prove nothing."""
+    """An empty firmware would erase nothing and prove nothing."""
     (files / "matter.bin").write_bytes(b"")
     assert "matter.bin is empty" in refused(OLDER)
 
 
 def test_the_plan_is_said_in_the_order_of_deeds() -> None:
-    """Wireless stack first: its upgrade overwrites the application."""
+    """The wireless stack comes first, since its upgrade overwrites the application."""
     assert [line.split(":")[0] for line in planned(NEWER).said()] == [
         "wireless stack",
         "factory data",

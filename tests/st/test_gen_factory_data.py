@@ -19,7 +19,7 @@ import pytest
 
 from station.factory_data import flat_tlv, st_json
 from station.factory_data.flat_tlv import Tag
-from tests.cli.commands import station
+from tests.builders.commands import station
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "st"
@@ -142,7 +142,7 @@ def stack_in(folder: Path, *options: str, version: str = "1.25.0.1") -> Path:
     ],
 )
 def test_sts_command_line_provisions_eight_boards_at_once(tmp_path: Path, line: str) -> None:
-    """Each with an identity of its own; ST's script gives all of them one."""
+    """Each board gets an identity of its own; ST's script gives all of them one."""
     stack_in(tmp_path)
     with desk_with(tmp_path, 8) as desk:
         done = desk.run(line)
@@ -159,7 +159,7 @@ def test_sts_command_line_provisions_eight_boards_at_once(tmp_path: Path, line: 
 
 
 def test_a_wireless_stack_comes_before_the_application_of_a_reconfigured_board(desk: Desk) -> None:
-    """Which stands where the upgrade service has worked."""
+    """The application's place is the one where the upgrade service has worked."""
     stack_in(desk.folder)
     line = f"--provisioning 0 --json Full_FactoryData.json --flashAppFW {IMAGES}/operational-flash.bin -afwa 0x08000000"
     done = desk.run(f"{line} --flashAddr 0x901C0000 --flashCoFW stack.bin -cofwa 0x08094000")
@@ -190,7 +190,7 @@ def test_a_programmer_that_works_with_another_probe_makes_no_board_good(desk: De
 
 
 def test_an_upgrade_that_is_not_said_to_have_worked_is_no_pass(desk: Desk) -> None:
-    """Here it has, and who names no version cannot know; it is not run again."""
+    """The upgrade has worked, but without a named version nobody can know; it is not run again."""
     stack_in(desk.folder)
     spoil = ["fault", "--dir", "bench", "--board", "1", "--at", "coprocessor", "--what", "fwupgrade_fails_but_did"]
     subprocess.run(
@@ -212,7 +212,7 @@ def test_an_upgrade_that_is_not_said_to_have_worked_is_no_pass(desk: Desk) -> No
     [("0x08094001", "must begin at a page"), ("0x08004000", "operational-flash.bin 0x08000000 to")],
 )
 def test_a_wireless_stack_in_a_wrong_place_stops_before_the_first_board(desk: Desk, address: str, words: str) -> None:
-    """The flash is one."""
+    """Stack and application share one flash."""
     stack_in(desk.folder, "--size", "20000")
     done = desk.run(f"{newer()} --flashCoFW stack.bin -cofwa {address}")
     assert (done.returncode, desk.invoked()) == (2, 0)
@@ -220,7 +220,7 @@ def test_a_wireless_stack_in_a_wrong_place_stops_before_the_first_board(desk: De
 
 
 def test_the_laboratorys_switch_flashes_sts_bytes(desk: Desk) -> None:
-    """With --same-identity the records in front are those of ST's tool, byte for byte."""
+    """With --same-identity the first records equal those of ST's tool byte for byte."""
     done = desk.run(newer(), "--same-identity")
     assert done.returncode == 0, done.stdout + done.stderr
     given = st_json.from_json((VECTORS / "Provisioning_FactoryData.json").read_bytes())
@@ -242,7 +242,7 @@ def test_without_provisioning_the_input_is_flashed_as_it_is(desk: Desk) -> None:
 
 
 def test_boards_are_worked_on_when_nobody_reads_any_more(desk: Desk) -> None:
-    """As in `gen-factory-data … | head -1`: every board gets its data, and the exit status tells."""
+    """`gen-factory-data … | head -1` is such a case: every board gets its data, and the exit status tells the result."""
     command = desk.command("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
     with subprocess.Popen(
         command, cwd=desk.folder, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -258,7 +258,7 @@ def test_boards_are_worked_on_when_nobody_reads_any_more(desk: Desk) -> None:
 
 
 def test_a_dump_of_one_board_goes_onto_others(desk: Desk) -> None:
-    """With JSON over it, and each change listed."""
+    """Values of the JSON replace those of the dump, and each change is listed."""
     dump = b"\xff" * DATA_OFFSET + FULL.ljust(0x20000, b"\xff")
     (desk.folder / "dump.bin").write_bytes(dump)
     (desk.folder / "change.json").write_text(json.dumps({"SERIAL_NUMBER": "BENCH-7"}))
@@ -281,7 +281,7 @@ def test_without_an_address_the_block_is_written_beside_the_input(desk: Desk) ->
 
 
 def test_a_kept_block_holds_what_each_board_was_given(desk: Desk) -> None:
-    """ST's -k: on purpose, private, and with a warning."""
+    """ST's -k keeps the block in a private file, with a warning."""
     done = desk.run(newer(), "-k")
     assert done.returncode == 0, done.stdout + done.stderr
     kept = sorted(desk.folder.glob("Provisioning_FactoryData_*.bin"))
@@ -300,7 +300,7 @@ def test_a_kept_block_holds_what_each_board_was_given(desk: Desk) -> None:
     ],
 )
 def test_what_a_commissioner_would_refuse_is_not_flashed(desk: Desk, change: str, line: str, words: str) -> None:
-    """Neither another vendor than the certificates', nor a passcode that is not the verifier's."""
+    """The vendor is not the certificates', or the passcode is not the verifier's."""
     text = (VECTORS / "Full_FactoryData.json").read_text()
     before = re.search(change.replace(": ", r"\s*:\s*"), text)
     assert before
@@ -314,7 +314,7 @@ def test_what_a_commissioner_would_refuse_is_not_flashed(desk: Desk, change: str
 
 
 def test_a_bad_input_stops_before_the_first_board(desk: Desk) -> None:
-    """Input with a private key, a script without an entry point, an application that presents the development DAC."""
+    """The input has a private key, the script no entry point, or the application the development DAC."""
     (desk.folder / "empty.py").write_text("x = 1\n")
     development = IMAGES / "operational-flash.bin"
     key = flat_tlv.decode(FULL).octets(Tag.DEVICE_ATTESTATION_PUB_KEY)
@@ -333,7 +333,7 @@ def test_a_bad_input_stops_before_the_first_board(desk: Desk) -> None:
 
 
 def test_a_partner_that_says_done_is_not_believed(desk: Desk) -> None:
-    """What stands in flash is; ST's script for another board says OK after five seconds, whatever the board did."""
+    """Only the flash counts; ST's script for another board says OK after five seconds, whatever the board did."""
     (desk.folder / "liar.py").write_text("def Provisioning(mode, header, port):\n    return 'OK', 0\n")
     line = newer(provisioner="provisioning-flash").replace(str(ST_MANNER), "liar.py")
     done = desk.run(line)
@@ -350,7 +350,7 @@ def test_a_key_in_the_wrong_place_is_not_a_pass(desk: Desk) -> None:
 
 
 def test_production_mode_keeps_the_key_in_the_coprocessor(desk: Desk) -> None:
-    """And a board that comes back is finished with what it holds: its storage is written once."""
+    """A board that comes back is finished with the key that it holds, since its storage is written once."""
     line = newer("st-demonstration-secure", "operational-secure", "production")
     for _ in range(2):
         done = desk.run(line)
@@ -385,7 +385,7 @@ def test_an_interruption_leaves_nothing_behind(desk: Desk) -> None:
 
 
 def test_a_board_that_is_pulled_is_void_and_the_others_go_on(desk: Desk) -> None:
-    """Its script is stopped at once; what it was told by then is nobody's fault."""
+    """The board's script is stopped at once, and its messages become nobody's fault."""
     script = desk.folder / "slow.py"
     script.write_text(
         "import common, pathlib, time\n"
@@ -425,7 +425,7 @@ def test_a_ledger_that_was_written_later_than_now_is_asked_about(desk: Desk) -> 
 
 
 def test_no_board_is_an_error(tmp_path: Path) -> None:
-    """And so is no programmer: what was looked at is said."""
+    """A missing programmer is an error, too; the message lists the places that were searched."""
     shutil.copy(VECTORS / "Full_FactoryData.json", tmp_path)
     desk = Desk(tmp_path)
     done = desk.run("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
@@ -441,7 +441,7 @@ def test_a_dry_run_touches_nothing(desk: Desk) -> None:
 
 
 def test_usage_is_answered_with_two() -> None:
-    """And help with ST's options."""
+    """The help has ST's options."""
     command = [sys.executable, "-m", "station", "gen-factory-data"]
     wrong = subprocess.run([*command, "--provisioning", "0"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (2, "--json or --binary is required")

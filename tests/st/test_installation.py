@@ -34,14 +34,14 @@ def test_the_programmer_is_a_folder_or_the_executable(folder: Path, place: str) 
 
 
 def test_the_executable_of_windows_is_known(tmp_path: Path) -> None:
-    """By its ending."""
+    """On Windows the executable ends in `.exe`."""
     folder = installed(tmp_path / "bin", "STM32_Programmer_CLI.exe")
     assert find(str(folder), None, NOWHERE).cli.name == "STM32_Programmer_CLI.exe"
 
 
 @pytest.mark.parametrize("ending", ["", "\\", '\\"', '"'])
 def test_a_path_with_backslashes_is_read(folder: Path, ending: str) -> None:
-    """As a command line for Windows has it, with the quote that cmd.exe leaves behind a last backslash."""
+    """cmd.exe leaves a quote behind a path's last backslash."""
     assert find(str(folder).replace("/", "\\") + ending, None, NOWHERE).cli == folder / "STM32_Programmer_CLI"
 
 
@@ -49,7 +49,7 @@ def test_a_path_with_backslashes_is_read(folder: Path, ending: str) -> None:
     "given", ["MX25LM51245G_STM32L4R9I-EVAL", "MX25LM51245G_STM32L4R9I-EVAL.stldr", "mx25lm51245g_stm32l4r9i-eval"]
 )
 def test_a_loader_by_name(folder: Path, given: str) -> None:
-    """Beside the programmer; in whatever case, as on Windows."""
+    """A loader's name is looked up beside the programmer, in any case, as on Windows."""
     found = find(str(folder), given, NOWHERE)
     assert found.loader == folder / "ExternalLoader" / "MX25LM51245G_STM32L4R9I-EVAL.stldr"
 
@@ -61,14 +61,14 @@ def test_a_loader_as_a_folder(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_loader_as_a_file(folder: Path, tmp_path: Path) -> None:
-    """Wherever it is."""
+    """A loader's file may be anywhere."""
     file = tmp_path / "mine.stldr"
     file.write_bytes(b"loader")
     assert find(str(folder), str(file), NOWHERE).loader == file
 
 
 def test_usual_places_are_searched(tmp_path: Path) -> None:
-    """And it is said what was found there."""
+    """The output names the programmer that was found there."""
     folder = installed(tmp_path / "STMicroelectronics" / "STM32Cube" / "STM32CubeProgrammer" / "bin")
     found = find(None, None, {"PATH": "", "HOME": str(tmp_path)}, "linux")
     assert found.cli == folder / "STM32_Programmer_CLI"
@@ -76,7 +76,7 @@ def test_usual_places_are_searched(tmp_path: Path) -> None:
 
 
 def test_the_newest_bundle_is_taken(tmp_path: Path) -> None:
-    """2.20 is newer than 2.9."""
+    """Version 2.20 is newer than 2.9."""
     bundles = tmp_path / ".local" / "share" / "stm32cube" / "bundles" / "programmer"
     for version in ("2.9.0", "2.20.0+st.1", "2.19.0"):
         installed(bundles / version / "bin")
@@ -85,18 +85,18 @@ def test_the_newest_bundle_is_taken(tmp_path: Path) -> None:
 
 
 def test_windows_has_its_own_places(tmp_path: Path) -> None:
-    """ST's default, from the environment."""
+    """ST's default folder comes from the environment."""
     folder = installed(tmp_path / "STMicroelectronics/STM32Cube/STM32CubeProgrammer/bin", "STM32_Programmer_CLI.exe")
     assert find(None, None, {"ProgramFiles": str(tmp_path)}, "win32").cli == folder / "STM32_Programmer_CLI.exe"
 
 
 def test_path_comes_first(folder: Path) -> None:
-    """Who put it there meant it."""
+    """A programmer on PATH was put there on purpose."""
     assert find(None, None, {"PATH": str(folder)}).said[0].endswith("(on PATH)")
 
 
 def test_what_was_searched_in_vain_is_listed() -> None:
-    """So that nobody has to guess."""
+    """Nobody has to guess where the command looked."""
     with pytest.raises(InstallationMissing) as caught:
         find(None, None, NOWHERE, "linux")
     assert "give --programmerPath" in str(caught.value)
@@ -104,7 +104,7 @@ def test_what_was_searched_in_vain_is_listed() -> None:
 
 
 def test_a_wrong_path_is_named(tmp_path: Path) -> None:
-    """And told apart: not there, or a folder without the programmer."""
+    """A missing path and a folder without the programmer have different messages."""
     with pytest.raises(InstallationMissing, match="is a folder without it"):
         find(str(tmp_path), None, NOWHERE)
     with pytest.raises(InstallationMissing, match=r"C:/ST/bin is not there"):
@@ -112,7 +112,7 @@ def test_a_wrong_path_is_named(tmp_path: Path) -> None:
 
 
 def test_a_loader_that_is_not_there_is_refused(folder: Path) -> None:
-    """Without its loader the programmer writes nowhere and reports success."""
+    """Without its loader the programmer writes nothing and reports success."""
     with pytest.raises(InstallationMissing, match="there are MX25LM51245G_STM32L4R9I-EVAL, S25FL128S_STM32WB5MM-DK"):
         find(str(folder), "S25FL512S", NOWHERE)
     with pytest.raises(InstallationMissing, match="neither a file nor a folder"):

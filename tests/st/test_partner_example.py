@@ -66,7 +66,7 @@ def test_every_board_gets_a_dac_of_its_own_once(tmp_path: Path) -> None:
 
 
 def test_a_root_that_nobody_trusts_is_not_a_pass(tmp_path: Path) -> None:
-    """The same, without the partner's root in the trust store."""
+    """The trust store lacks the partner's root."""
     with desk_with(tmp_path, 1) as desk, partner(tmp_path) as script:
         done = desk.run(
             f"--provisioning 1 --json Provisioning_FactoryData.json --m4_provisioning {IMAGES}/provisioning-flash.bin "

@@ -17,7 +17,7 @@ from station.adapters.system import orphans
 from station.faults.line import PartnerUnusable
 from station.faults.slot import PartnerFailed
 from station.faults.unit import PartnerRefused, PartnerStuck
-from tests.adapters.wire import wired
+from tests.builders.wire import wired
 
 SCRIPTS = Path(__file__).parent / "scripts"
 pytestmark = pytest.mark.line
@@ -61,7 +61,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 async def test_a_script_in_sts_manner_runs_unmodified(desk: Desk) -> None:
-    """It blocks on the port until the firmware has finished; what it printed is kept, without colours."""
+    """The script blocks on the port until the firmware has finished; its output is kept, without colours."""
     with wired() as wire:
         running = asyncio.ensure_future(desk.run(ST_MANNER, wire.path))
         while not running.done():
@@ -74,7 +74,7 @@ async def test_a_script_in_sts_manner_runs_unmodified(desk: Desk) -> None:
 
 
 async def test_its_error_is_the_units_fault(desk: Desk) -> None:
-    """With its message, without its colours."""
+    """The fault has the script's message without its colours."""
     with wired() as wire:
         running = asyncio.ensure_future(desk.run(ST_MANNER, wire.path, production=True))
         while not running.done():
@@ -94,7 +94,7 @@ async def test_a_script_that_waits_for_ever_is_stopped_and_frees_the_port(desk: 
 
 
 async def test_what_a_script_started_is_stopped_with_it(desk: Desk) -> None:
-    """Even if the script ignores signals and its child has forked away from it."""
+    """The script ignores signals, and its child has forked away from it."""
     left = desk.folder / "pid"
     script = desk.script(
         "import pathlib, signal, subprocess, time",
@@ -111,7 +111,7 @@ async def test_what_a_script_started_is_stopped_with_it(desk: Desk) -> None:
 
 
 async def test_a_script_ends_with_a_station_that_is_killed(desk: Desk) -> None:
-    """Else it would go on with the board, while the next station gives it a new attempt."""
+    """A surviving script would go on with the board while the next station gives it a new attempt."""
     up = desk.folder / "up"
     script = desk.script(
         "import os, pathlib, time",
@@ -137,7 +137,7 @@ async def test_a_script_ends_with_a_station_that_is_killed(desk: Desk) -> None:
 
 
 async def test_every_name_of_sts_common_module(desk: Desk) -> None:
-    """Scripts import them by name."""
+    """Scripts import these names."""
     (desk.folder / "number.txt").write_text(" 0x10\n")
     (desk.folder / "bytes.bin").write_bytes(b"\x01\xff")
     await desk.run(
@@ -159,7 +159,7 @@ async def test_every_name_of_sts_common_module(desk: Desk) -> None:
 
 
 async def test_a_common_module_beside_the_script_comes_first(desk: Desk) -> None:
-    """A partner may have added to it."""
+    """A partner may have added functions to it."""
     (desk.folder / "common.py").write_text("RET_OK, EXTRA = 0, 'theirs'\n")
     await desk.run(
         desk.script("import common", "def Provisioning(mode, header, port):", "    return common.EXTRA, common.RET_OK")
@@ -167,7 +167,7 @@ async def test_a_common_module_beside_the_script_comes_first(desk: Desk) -> None
 
 
 async def test_our_own_interface_is_a_coroutine(desk: Desk) -> None:
-    """It says nothing when all is well, and `Refused` when the board is not."""
+    """The coroutine returns when all is well, and raises `Refused` when the board is bad."""
     script = desk.script(
         "from station.partner import Refused, Unit",
         "async def provision(unit: Unit) -> None:",
@@ -195,13 +195,13 @@ async def test_our_own_interface_is_a_coroutine(desk: Desk) -> None:
     ],
 )
 async def test_nothing_but_a_result_is_success(desk: Desk, body: str, fault: type[Exception], reason: str) -> None:
-    """Neither an exit status of 0 nor anything it prints."""
+    """Neither exit status 0 nor printed text makes a success."""
     with pytest.raises(fault, match=reason):
         await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {body}"))
 
 
 async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
-    """Loaded, and its entry point found."""
+    """The script is loaded, and its entry point looked up."""
     assert await script.check(ST_MANNER, desk.recorded.append) == "Provisioning"
     for lines, reason in (
         (("def provisioning(mode, header, port): ...",), "there is neither"),
@@ -214,7 +214,7 @@ async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
 
 
 async def test_a_script_that_prints_without_end_is_stopped(desk: Desk) -> None:
-    """With a board it has failed, and before the first board it cannot be used; the reason names the budget."""
+    """The script fails its board, or is unusable if no board has begun; the reason names the budget."""
     endless = "while True: print('chatter' * 1000)"
     with pytest.raises(PartnerFailed, match=re.escape(str(script.BUDGET))):
         await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {endless}"))

@@ -32,7 +32,7 @@ def devices(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_each_port_is_listed_with_its_probe_and_whether_it_opens(devices: Path) -> None:
-    """In the order of their places."""
+    """The ports come in the order of their places."""
     done = CliRunner().invoke(app, ["ports", "--devices", str(devices), "--json"])
     first, second = json.loads(done.stdout)["ports"]
     assert (first["path"], first["probe"], first["opens"]) == ("pci-0-usb-0:1.1", "066DFF01", "yes")
@@ -41,14 +41,14 @@ def test_each_port_is_listed_with_its_probe_and_whether_it_opens(devices: Path) 
 
 
 def test_the_table_keeps_whole_paths(devices: Path) -> None:
-    """They are what goes into the configuration."""
+    """The paths are copied into the configuration."""
     done = CliRunner().invoke(app, ["ports", "--devices", str(devices)], env={"COLUMNS": "300"})
     assert "pci-0-usb-0:1.1 " in done.stdout
 
 
 @pytest.mark.parametrize("call", ["tcsetattr", "tcflush"])
 def test_an_error_of_the_terminal_is_told_in_words(devices: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """As one that does not open; no traceback."""
+    """Such a port is listed as one that does not open, without a traceback."""
 
     def fail(*_: object) -> None:
         raise TerminalError(5, "Input/output error")
@@ -60,7 +60,7 @@ def test_an_error_of_the_terminal_is_told_in_words(devices: Path, monkeypatch: p
 
 
 def test_probes_with_one_serial_number_are_told_as_refused(devices: Path) -> None:
-    """Both, although udev has made one link for them."""
+    """Both ports are listed, although udev has made one link for them."""
     (devices / "by-id" / "usb-STMicroelectronics_STM32_STLink_066DFF02-if02").unlink()
     done = CliRunner().invoke(app, ["ports", "--devices", str(devices), "--json"])
     refused = [port["refused"] for port in json.loads(done.stdout)["ports"]]
@@ -69,14 +69,14 @@ def test_probes_with_one_serial_number_are_told_as_refused(devices: Path) -> Non
 
 
 def test_an_empty_bench_is_said_in_words(tmp_path: Path) -> None:
-    """And is no error."""
+    """An empty bench is no error."""
     done = CliRunner().invoke(app, ["ports", "--devices", str(tmp_path)])
     assert done.exit_code == 0
     assert "No ST-LINK with a serial port is plugged in" in done.stdout
 
 
 def test_a_path_on_the_slot_list_has_its_slots_name(devices: Path, tmp_path: Path) -> None:
-    """The others are never touched by the daemon."""
+    """The daemon never touches the other ports."""
     config = tmp_path / "line.toml"
     pki = "\n".join(f'{name} = "x"' for name in ("ca", "certificate", "key", "pai", "paa"))
     config.write_text(
@@ -105,5 +105,5 @@ def test_the_probes_device_node_is_found_by_sysfs(tmp_path: Path, node: bool, ex
 
 
 def test_a_port_that_is_no_usb_device_is_unknown(tmp_path: Path) -> None:
-    """As on the virtual bench."""
+    """The virtual bench has such ports."""
     assert usb_access.of_probe("/dev/pts/0", tmp_path, tmp_path) is Access.UNKNOWN

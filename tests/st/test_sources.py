@@ -17,7 +17,7 @@ BLOCK = encode(read(json=FULL, binary=None).data)
 
 
 def test_json_makes_the_bytes_of_sts_tool() -> None:
-    """For both of ST's sample inputs."""
+    """Both of ST's sample inputs are tried."""
     lines = (VECTORS / "expected.sha256").read_text().splitlines()
     expected = {name: digest for digest, name in (line.split() for line in lines)}
     for name, content in (("Full", FULL), ("Provisioning", PROVISIONING)):
@@ -26,14 +26,14 @@ def test_json_makes_the_bytes_of_sts_tool() -> None:
 
 
 def test_records_make_the_same_block_again() -> None:
-    """Whatever follows the end mark."""
+    """Bytes behind the end mark do not matter."""
     found = read(json=None, binary=BLOCK + b"\xff" * 64)
     assert encode(found.data) == BLOCK
     assert found.said == ("binary: 17 records",)
 
 
 def test_a_dump_of_the_flash_is_read_at_its_offset() -> None:
-    """As `-u 0x90000000` leaves it."""
+    """`-u 0x90000000` leaves such a dump."""
     dump = bytearray(b"\xff" * 0x1000000)
     dump[OFFSET_IN_FLASH : OFFSET_IN_FLASH + len(BLOCK)] = BLOCK
     found = read(json=None, binary=bytes(dump))
@@ -42,7 +42,7 @@ def test_a_dump_of_the_flash_is_read_at_its_offset() -> None:
 
 
 def test_json_goes_over_binary_and_every_change_is_listed() -> None:
-    """Added, changed and left."""
+    """Values are added, changed and left."""
     over = json.dumps({"SERIAL_NUMBER": "SN-2", "VENDOR_ID": "0xFFF1", "MANUFACTURING_DATE": "20261123"}).encode()
     found = read(json=over, binary=BLOCK)
     assert found.data.text(Tag.SERIAL_NUMBER) == "SN-2"
@@ -55,7 +55,7 @@ def test_json_goes_over_binary_and_every_change_is_listed() -> None:
 
 
 def test_no_sentence_holds_a_secret() -> None:
-    """Neither in the list of what was recognised nor in that of the changes."""
+    """Neither the list of recognised records nor the list of changes has one."""
     over = json.dumps({"SPAKE2_SETUP_PASSCODE": "34567890"}).encode()
     said = "\n".join(read(json=over, binary=BLOCK, verbose=True).said)
     assert "JSON changed SPAKE2_SETUP_PASSCODE: <Passcode> to <Passcode>" in said
@@ -64,7 +64,7 @@ def test_no_sentence_holds_a_secret() -> None:
 
 
 def test_verbose_lists_what_was_recognised() -> None:
-    """One sentence a record."""
+    """Each record has a sentence."""
     said = read(json=PROVISIONING, binary=None, verbose=True).said
     assert len(said) == 1 + 13
     assert "JSON: PRODUCT_NAME: STM32WB Demo App" in said
@@ -83,14 +83,13 @@ def test_what_sts_tool_lets_pass_in_json(content: bytes, reason: str) -> None:
         read(json=content, binary=None)
 
 
-def test_what_sts_tool_lets_pass_in_binary() -> None:
-    """A record that says it is longer than it is."""
+def test_a_cut_record_is_refused_although_sts_tool_lets_it_pass() -> None:
     with pytest.raises(FactoryDataInvalid, match="cut off"):
         read(json=None, binary=b"\x19\0\0\0\xff\0\0\0ab")
 
 
 def test_a_unit_needs_its_records() -> None:
-    """With certificates and keys, if there is no provisioning."""
+    """Without provisioning the unit needs certificates and keys, too."""
     check_whole(read(json=FULL, binary=None).data, certified=True)
     check_whole(read(json=PROVISIONING, binary=None).data, certified=False)
     with pytest.raises(FactoryDataInvalid, match=r"PAI_CERTIFICATE: missing.*DEVICE_ATTESTATION_PRIV_KEY: missing"):

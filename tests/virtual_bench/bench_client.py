@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.emulator.authority import PRODUCT, Authority, factory_data, key_in
+from tests.builders.authority import PRODUCT, Authority, factory_data, key_in
 from virtual_bench.board import link
 from virtual_bench.board.board import Board
 from virtual_bench.faults.fault_file import read

@@ -30,12 +30,12 @@ def test_one_element_may_hold_an_option_with_its_arguments() -> None:
 
 
 def test_what_follows_connect_may_be_one_element() -> None:
-    """As Zephyr's runner passes it."""
+    """Zephyr's runner passes the connection as one argument."""
     assert parse(["--connect", "port=SWD freq=4000 reset=HWrst mode=UR"]).connect == Connect("SWD", mode="UR")
 
 
 def test_options_are_case_insensitive_and_have_long_forms() -> None:
-    """Field use has all of these."""
+    """All of these spellings occur in public scripts."""
     line = parse([*SWD, "-Rst", "--READ", "0x8000000", "16", "f.bin", "-R32", "0x1FFF7590", "12", "-OB", "displ"])
     assert line.actions == [
         Reset(hard=False),
@@ -46,7 +46,7 @@ def test_options_are_case_insensitive_and_have_long_forms() -> None:
 
 
 def test_verify_belongs_to_the_write_before_it() -> None:
-    """Each write has its own; modifiers may stand between."""
+    """Each write has its own verification; modifiers may stand between."""
     line = parse([*SWD, "-w", "a.bin", "0x08000000", "-v", "fast", "-d", "b.bin", "0x90000000", "--quietMode", "-V"])
     assert line.actions == [Write("a.bin", 0x08000000, "fast"), Write("b.bin", 0x90000000, "full")]
     assert line.quiet
@@ -68,7 +68,7 @@ def test_upgrades_have_their_flags_and_their_own_verify() -> None:
     [(["all"], ()), (["3"], (3,)), (["3", "7"], (3, 7)), (["[3", "5]"], (3, 4, 5)), (["[3 5]"], (3, 4, 5))],
 )
 def test_an_erase_names_sectors_or_a_range(words: list[str], sectors: tuple[int, ...]) -> None:
-    """Or everything, which is none of them."""
+    """`all` is neither sectors nor a range."""
     assert parse([*SWD, "-e", *words]).actions == [Erase(sectors)]
 
 
@@ -76,7 +76,7 @@ def test_an_erase_names_sectors_or_a_range(words: list[str], sectors: tuple[int,
     "argv", [[*SWD, "-v"], [*SWD, "-d", "a.bin", "0x08000000", "-rst", "-v"], [*SWD, "-d", "a.bin", "0", "-v", "-v"]]
 )
 def test_verify_without_a_write_before_it_is_refused(argv: list[str]) -> None:
-    """In the tool's own words."""
+    """The error has the tool's own words."""
     with pytest.raises(UsageError, match="must be performed just after write command"):
         parse(argv)
 
@@ -100,6 +100,6 @@ def test_verify_without_a_write_before_it_is_refused(argv: list[str]) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(argv: list[str], complaint: str) -> None:
-    """With an error that names it."""
+    """The error names the argument."""
     with pytest.raises(UsageError, match=complaint):
         parse(argv)

@@ -86,7 +86,7 @@ async def test_a_directory_is_served_once(tmp_path: Path) -> None:
 
 
 async def test_what_a_bench_refuses_ends_with_1_and_a_wrong_command_with_2(tmp_path: Path) -> None:
-    """With a message that says what is wrong."""
+    """The message says what is wrong."""
     at = ("--dir", str(tmp_path))
     async with served(tmp_path, "--probes", "1"):
         refused = await command("plug", *at, "7")
@@ -102,7 +102,7 @@ async def test_what_a_bench_refuses_ends_with_1_and_a_wrong_command_with_2(tmp_p
     [("[[fault]]\nboard = 1\nat = 'await_csr'\nwhat = 'fire'", "fault 1: what: 'fire'"), (None, "No such file")],
 )
 async def test_a_wrong_fault_file_ends_with_2(tmp_path: Path, content: str | None, complaint: str) -> None:
-    """Before anything is served."""
+    """The bench refuses the file before it serves anything."""
     file = tmp_path / "faults.toml"
     if content is not None:
         file.write_text(content)
@@ -112,7 +112,7 @@ async def test_a_wrong_fault_file_ends_with_2(tmp_path: Path, content: str | Non
 
 
 async def test_the_catalogue_is_printed_for_people_and_for_programs() -> None:
-    """The same faults in both."""
+    """Both forms have the same faults."""
     _, text, _ = await command("fault", "--list")
     status, listed, _ = await command("fault", "--list", "--json")
     faults = json.loads(listed)["faults"]
@@ -143,7 +143,7 @@ async def test_fresh_boards_have_the_coprocessor_that_is_asked_for(tmp_path: Pat
 
 
 async def test_an_image_of_a_stack_is_written(tmp_path: Path) -> None:
-    """Of the version and size that were asked for, and with its hash; the default is ST's size."""
+    """The image has the given version and size, and its hash; the default size is ST's."""
     file = tmp_path / "stack.bin"
     status, output, _ = await command("stack-image", "--version", "1.22.0.3", "--size", "5000", str(file))
     content = file.read_bytes()
@@ -161,6 +161,6 @@ async def test_an_image_of_a_stack_is_written(tmp_path: Path) -> None:
     [(("--version", "1.22", "f.bin"), 2), (("--size", "48", "f.bin"), 2), (("/nowhere/f.bin",), 3)],
 )
 async def test_an_image_that_cannot_be_is_not_written(arguments: tuple[str, ...], status: int) -> None:
-    """With the exit status that says whose mistake it is."""
+    """The exit status says whose mistake it is."""
     assert (await command("stack-image", *arguments))[0] == status
     assert not Path("f.bin").exists()

@@ -17,7 +17,7 @@ TIMES = [field.name for field in fields(Profile) if field.type is float]
 
 
 async def test_the_document_has_every_fault() -> None:
-    """In the words, the order and the phases of `virtual-bench fault --list`."""
+    """The document has the words, the order and the phases of `virtual-bench fault --list`."""
     command = [sys.executable, "-m", "virtual_bench", "fault", "--list", "--json"]
     listing = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await listing.communicate()
@@ -36,7 +36,7 @@ async def test_the_document_has_every_fault() -> None:
 
 
 def test_what_was_seen_of_the_real_tool_can_be_brought_about() -> None:
-    """Each row names a fault or an option of the bench that there is."""
+    """Each row names an existing fault or option of the bench."""
     heading = ROWS.index(["seen", "here"])
     faults = {row[0].strip("`") for row in ROWS if re.fullmatch(r"`[a-z_]+`", row[0])}
     options = {row[0].split()[0].strip("`") for row in ROWS if row[0].startswith("`--")}
@@ -47,7 +47,7 @@ def test_what_was_seen_of_the_real_tool_can_be_brought_about() -> None:
 
 @pytest.mark.parametrize("name", TIMES)
 def test_the_document_has_every_constant(name: str) -> None:
-    """With its value in each profile, and a source."""
+    """Each constant has its value in every profile, and a source."""
     values = [f"{getattr(profile, name):g}" for profile in PROFILES.values()]
     (row,) = [row for row in ROWS if row[0] == f"`{name}`"]
     assert row[2:-1] == values
@@ -55,5 +55,5 @@ def test_the_document_has_every_constant(name: str) -> None:
 
 
 def test_the_profiles_stand_in_the_order_of_the_columns() -> None:
-    """So that each value is under its name."""
+    """Each value stands under its profile's name."""
     assert [*PROFILES] == next(row[2:-1] for row in ROWS if row[0] == "constant")

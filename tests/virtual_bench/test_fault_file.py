@@ -12,7 +12,7 @@ MUTE = {"board": 1, "at": "await_csr", "what": "mute"}
 
 
 def test_a_file_is_a_list_of_faults(tmp_path: Path) -> None:
-    """What is expected of the station is not the bench's business."""
+    """The bench ignores what a file expects of the station."""
     file = tmp_path / "faults.toml"
     file.write_text(
         """
@@ -38,7 +38,7 @@ def test_a_file_is_a_list_of_faults(tmp_path: Path) -> None:
 
 
 def test_every_mistake_is_told_at_once_with_entry_and_key(tmp_path: Path) -> None:
-    """A line each."""
+    """Each mistake has a line."""
     file = tmp_path / "faults.toml"
     file.write_text(
         """
@@ -83,7 +83,7 @@ def test_every_mistake_is_told_at_once_with_entry_and_key(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("content", [b"[[fault]", b"fault = 3", b"[fault]\nboard = 1", b"\xff"])
 def test_what_is_no_fault_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    """With the file's name."""
+    """The message has the file's name."""
     file = tmp_path / "faults.toml"
     file.write_bytes(content)
     with pytest.raises(FaultsInvalid, match=r"faults\.toml"):
@@ -101,14 +101,14 @@ def test_values_have_their_type(key: str, value: object) -> None:
 
 
 def test_a_choice_is_one_of_its_values() -> None:
-    """And the message lists them."""
+    """The message lists the allowed values."""
     with pytest.raises(FaultsInvalid, match="where: one of before, between, inside"):
         read({**MUTE, "what": "uart_noise", "where": "beneath"})
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_every_fault_can_be_asked_for_in_each_of_its_phases(name: str) -> None:
-    """With its defaults, which are of the type they have."""
+    """The defaults of its parameters have the parameters' types."""
     kind = CATALOGUE[name]
     for phase in kind.phases:
         assert read({"board": 1, "at": phase.value, "what": name}).kind is kind

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.emulator.authority import Status, factory_data, key_in
+from tests.builders.authority import Status, factory_data, key_in
 from tests.virtual_bench.bench_client import (
     APPLICATION,
     AUTHORITY,
@@ -70,7 +70,7 @@ async def test_mute(tmp_path: Path, at: str, question: bytes) -> None:
 
 
 async def test_mute_ends_when_the_board_is_pulled_out(tmp_path: Path) -> None:
-    """It lasts until then."""
+    """A mute board stays mute until it is pulled out."""
     async with station(tmp_path, fault("mute", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -104,7 +104,7 @@ async def test_uart_noise_beside_an_answer(tmp_path: Path, where: str) -> None:
 
 
 async def test_uart_noise_inside_an_answer(tmp_path: Path) -> None:
-    """That answer is no frame any more; the next is."""
+    """The spoiled answer is no frame; the next answer is one."""
     async with station(tmp_path, fault("uart_noise", "await_csr", where="inside")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -116,7 +116,7 @@ async def test_uart_noise_inside_an_answer(tmp_path: Path) -> None:
 
 
 async def test_other_uart(tmp_path: Path) -> None:
-    """Another UID answers."""
+    """Another board's UID answers on the serial port."""
     async with station(tmp_path, fault("other_uart", "await csr")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -140,7 +140,7 @@ async def test_other_probe(tmp_path: Path) -> None:
 
 
 async def test_other_probe_that_is_not_plugged_in(tmp_path: Path) -> None:
-    """Then there is none."""
+    """With `other_probe` and no other board, the programmer finds no probe."""
     async with station(tmp_path, fault("other_probe", "recognise", answering=2)) as bench:
         status, output = await recognised(bench, bench.hub.plug(1))
     assert (status, "No debug probe detected" in output) == (1, True)
@@ -160,7 +160,7 @@ async def test_board_exchanged(tmp_path: Path) -> None:
 
 
 async def test_tty_gone(tmp_path: Path) -> None:
-    """Links and port vanish; the programmer still reaches the board."""
+    """Links and port vanish, and the programmer still reaches the board."""
     async with station(tmp_path, fault("tty_gone", "await_csr")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -172,7 +172,7 @@ async def test_tty_gone(tmp_path: Path) -> None:
 
 
 async def test_csr_bad_signature(tmp_path: Path) -> None:
-    """It is a request in DER whose signature does not verify; the next one's does."""
+    """The first request is DER whose signature does not verify; the next one's does."""
     async with station(tmp_path, fault("csr_bad_signature", "await_csr")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -182,7 +182,7 @@ async def test_csr_bad_signature(tmp_path: Path) -> None:
 
 
 async def test_secure_storage_written(tmp_path: Path) -> None:
-    """No key can be made any more."""
+    """A board whose secure storage is written makes no key any more."""
     async with station(tmp_path, fault("secure_storage_written", "recognise")) as bench:
         board = bench.hub.plug(1)
         await recognised(bench, board)
@@ -192,7 +192,7 @@ async def test_secure_storage_written(tmp_path: Path) -> None:
 
 
 async def test_factory_data_erased(tmp_path: Path) -> None:
-    """Before the station reads it back."""
+    """The factory data is erased before the station reads it back."""
     async with station(tmp_path, fault("factory_data_erased", "flash_operational")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioned(board)
@@ -228,7 +228,7 @@ async def test_brown_out_while_the_board_is_programmed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at", ["recognise", "flash_data", "flash_provisioner"])
 async def test_unplug_while_the_programmer_runs(tmp_path: Path, at: str) -> None:
-    """The programmer says that its probe is gone."""
+    """The programmer reports that its probe is gone."""
     async with station(tmp_path, fault("unplug", at)) as bench:
         board = bench.hub.plug(1)
         argv = bench.connect(board, "HOTPLUG") if at == "recognise" else [*bench.connect(board), *bench.writes()]
@@ -239,7 +239,7 @@ async def test_unplug_while_the_programmer_runs(tmp_path: Path, at: str) -> None
 
 @pytest.mark.parametrize(("at", "questions"), [("await_csr", 0), ("relay_to_pki", 1), ("deliver", 2)])
 async def test_unplug_during_the_conversation(tmp_path: Path, at: str, questions: int) -> None:
-    """At the first question; once the request has been read; at the certificates."""
+    """The board is pulled at the first question, after the request, or at the certificates."""
     async with station(tmp_path, fault("unplug", at)) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -254,7 +254,7 @@ async def test_unplug_during_the_conversation(tmp_path: Path, at: str, questions
 
 
 async def test_unplug_at_the_operational_firmwares_first_line(tmp_path: Path) -> None:
-    """Confirming begins with it."""
+    """The phase of confirming begins with that line."""
     async with station(tmp_path, fault("unplug", "confirm")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioned(board)
@@ -323,7 +323,7 @@ async def test_bounce(tmp_path: Path, milliseconds: int) -> None:
 
 
 async def test_no_serial(tmp_path: Path) -> None:
-    """Neither the link nor the kernel tells one."""
+    """With `no_serial`, neither link nor kernel has the probe's serial number."""
     async with station(tmp_path, fault("no_serial", "recognise")) as bench:
         bench.hub.plug(1)
         (name,) = (tmp_path / "dev/serial/by-id").iterdir()
@@ -342,7 +342,7 @@ async def test_duplicate_uid(tmp_path: Path) -> None:
 
 
 async def test_two_paths(tmp_path: Path) -> None:
-    """Both lead to the one port."""
+    """Both links in by-path lead to the one port."""
     async with station(tmp_path, fault("two_paths", "recognise")) as bench:
         bench.hub.plug(1)
         ports = {link.name: link.readlink().name for link in (tmp_path / "dev/serial/by-path").iterdir()}
@@ -361,7 +361,7 @@ async def locked(bench: Station, board: Board) -> bool:
 
 
 async def test_port_held(tmp_path: Path) -> None:
-    """Whoever wants to lock it is refused, until the other program lets go."""
+    """A locked open of the port is refused until the other program lets go."""
     async with station(tmp_path, fault("port_held", "recognise", seconds=0.05)) as bench:
         board = bench.hub.plug(1)
         tries = [await locked(bench, board)]
@@ -385,7 +385,7 @@ async def test_port_held(tmp_path: Path) -> None:
     ],
 )
 async def test_connect_error(tmp_path: Path, error: str, text: str) -> None:
-    """As often as it was asked for."""
+    """The connection fails as often as the fault says."""
     async with station(tmp_path, fault("connect_error", "recognise", error=error, times=2)) as bench:
         board = bench.hub.plug(1)
         runs = [await recognised(bench, board) for _ in range(3)]
@@ -393,7 +393,7 @@ async def test_connect_error(tmp_path: Path, error: str, text: str) -> None:
 
 
 async def test_second_header(tmp_path: Path) -> None:
-    """An error between two headers, and success."""
+    """An error stands between two headers, and the run succeeds."""
     async with station(tmp_path, fault("second_header", "recognise")) as bench:
         status, output = await recognised(bench, bench.hub.plug(1))
     assert (status, output.count("ST-LINK SN"), output.count("Device ID")) == (0, 2, 1)
@@ -401,7 +401,7 @@ async def test_second_header(tmp_path: Path) -> None:
 
 
 async def test_low_voltage(tmp_path: Path) -> None:
-    """It is in the header; when it is low enough, flash does not work."""
+    """The header shows the low voltage; below a limit, flash does not work."""
     async with station(tmp_path, fault("low_voltage", "recognise", volts=1.5)) as bench:
         board = bench.hub.plug(1)
         _, header = await recognised(bench, board)
@@ -411,14 +411,14 @@ async def test_low_voltage(tmp_path: Path) -> None:
 
 
 async def test_wrong_device_id(tmp_path: Path) -> None:
-    """Until the board is exchanged."""
+    """The wrong device id stays until the board is exchanged."""
     async with station(tmp_path, fault("wrong_device_id", "recognise", device_id=0x450)) as bench:
         status, output = await recognised(bench, bench.hub.plug(1))
     assert (status, "Device ID   : 0x450" in output) == (0, True)
 
 
 async def test_loader_ignored(tmp_path: Path) -> None:
-    """Every sentence of success but the erase range."""
+    """The output has every sentence of success but the erase range."""
     async with station(tmp_path, fault("loader_ignored", "flash_data")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -428,7 +428,7 @@ async def test_loader_ignored(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("at", "done"), [("recognise", 0), ("flash_data", 0), ("flash_provisioner", 1)])
 async def test_nothing_done(tmp_path: Path, at: str, done: int) -> None:
-    """Exit status 0, a header, and nothing from the phase on."""
+    """The run exits with 0 and prints a header, and nothing from the phase on."""
     async with station(tmp_path, fault("nothing_done", at)) as bench:
         board = bench.hub.plug(1)
         actions = ["-ob", "displ"] if at == "recognise" else bench.writes()
@@ -439,7 +439,7 @@ async def test_nothing_done(tmp_path: Path, at: str, done: int) -> None:
 
 @pytest.mark.parametrize("at", ["flash_data", "flash_provisioner"])
 async def test_connect_error_of_a_run_with_two_phases(tmp_path: Path, at: str) -> None:
-    """It has one connection, which is that of both."""
+    """Both phases share the run's one connection."""
     async with station(tmp_path, fault("connect_error", at)) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -468,7 +468,7 @@ async def test_verify_mismatch_waits_for_its_address(tmp_path: Path) -> None:
 
 
 async def test_error_then_success(tmp_path: Path) -> None:
-    """The memory is as it was."""
+    """The memory stays as it was."""
     async with station(tmp_path, fault("error_then_success", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -477,7 +477,7 @@ async def test_error_then_success(tmp_path: Path) -> None:
 
 
 async def test_glued_error(tmp_path: Path) -> None:
-    """Behind the bar, with its text on the next line."""
+    """The error stands behind the bar, and its text on the next line."""
     async with station(tmp_path, fault("glued_error", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -486,7 +486,7 @@ async def test_glued_error(tmp_path: Path) -> None:
 
 
 async def test_hang_in_the_second_phase_of_a_run(tmp_path: Path) -> None:
-    """What came before is done."""
+    """The first phase of the run is done."""
     async with station(tmp_path, fault("hang", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         async with bench.started(*bench.connect(board), *bench.writes()) as process, asyncio.timeout(DEADLINE):
@@ -501,7 +501,7 @@ async def test_hang_in_the_second_phase_of_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("deaf_to", "number"), [("nothing", signal.SIGINT), ("interrupt", signal.SIGTERM)])
 async def test_hang_ends_with_the_signal_it_heeds(tmp_path: Path, deaf_to: str, number: signal.Signals) -> None:
-    """And with no other."""
+    """No other signal ends the hang."""
     async with station(tmp_path, fault("hang", "flash_data", deaf_to=deaf_to)) as bench:
         board = bench.hub.plug(1)
         async with bench.started(*bench.connect(board), *bench.writes()) as process, asyncio.timeout(DEADLINE):
@@ -546,7 +546,7 @@ async def test_wedge_on_kill(tmp_path: Path) -> None:
 
 
 async def test_a_fault_happens_once_and_is_in_the_journal(tmp_path: Path) -> None:
-    """With its values, those of its defaults included."""
+    """The journal has the fault's values, defaults included."""
     async with station(tmp_path, fault("connect_error", "recognise")) as bench:
         board = bench.hub.plug(1)
         assert [(await recognised(bench, board))[0] for _ in range(2)] == [1, 0]
@@ -557,7 +557,7 @@ async def test_a_fault_happens_once_and_is_in_the_journal(tmp_path: Path) -> Non
 
 
 async def test_a_fault_may_happen_always(tmp_path: Path) -> None:
-    """0 times is for ever."""
+    """0 times means without end."""
     async with station(tmp_path, fault("connect_error", "recognise", times=0)) as bench:
         board = bench.hub.plug(1)
         assert [(await recognised(bench, board))[0] for _ in range(4)] == [1] * 4
@@ -572,7 +572,7 @@ async def test_a_fault_is_its_boards(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_reaches_every_phase() -> None:
-    """There is none in which nothing can go wrong."""
+    """Every phase has a fault that can happen in it."""
     assert {phase for kind in CATALOGUE.values() for phase in kind.phases} == {*Phase}
 
 

@@ -45,7 +45,7 @@ async def returned(bench: Station, board: Board, *, by_itself: bool) -> None:
 async def test_two_faults_at_the_beginning_of_one_phase_happen_in_their_order(
     tmp_path: Path, first: str, second: str, at: Phase
 ) -> None:
-    """What stands behind a pull happens when the board comes back and gets there again."""
+    """A fault behind a pull happens when the board comes back and reaches the phase again."""
     async with station(tmp_path, fault(first, at.value), fault(second, at.value)) as bench:
         board = bench.hub.plug(1)
         board.faults.enter(at)
@@ -59,7 +59,7 @@ async def test_two_faults_at_the_beginning_of_one_phase_happen_in_their_order(
 
 
 async def test_a_board_that_is_pulled_twice_in_one_phase_leaves_twice(tmp_path: Path) -> None:
-    """And the bench goes on: the third time it is recognised."""
+    """The bench goes on, and the board is recognised the third time."""
     async with station(tmp_path, fault("unplug", "recognise"), fault("unplug", "recognise")) as bench:
         statuses = []
         for _ in range(3):
@@ -85,7 +85,7 @@ async def test_a_phase_that_follows_at_once_does_not_begin_without_its_board(tmp
 
 
 async def test_a_delayed_fault_finds_nobody_behind_a_pull(tmp_path: Path) -> None:
-    """Nor does a later stay of the board get it."""
+    """A later stay of the board does not get the fault either."""
     faults = [fault("brown_out", "recognise", after=0.01), fault("unplug", "recognise")]
     async with station(tmp_path, *faults) as bench:
         board = bench.hub.plug(1)
@@ -115,7 +115,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("case", IMPOSSIBLE)
 def test_a_file_whose_faults_cannot_all_happen_is_refused(tmp_path: Path, case: str) -> None:
-    """With the places of both."""
+    """The message has the places of both faults."""
     faults, told = IMPOSSIBLE[case]
     file = tmp_path / "faults.toml"
     file.write_text(
@@ -129,7 +129,7 @@ def test_a_file_whose_faults_cannot_all_happen_is_refused(tmp_path: Path, case: 
 
 
 async def test_a_fault_by_hand_that_cannot_happen_is_refused(tmp_path: Path) -> None:
-    """And the bench goes on."""
+    """The bench goes on."""
     async with station(tmp_path, fault("mute", "confirm")) as bench:
         board = bench.hub.plug(1)
         await asyncio.to_thread(ask, bench.directory, "fault", fault=fault("unplug", "lock"))

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from tests.emulator.authority import PRODUCT, Status, key_in
+from tests.builders.authority import PRODUCT, Status, key_in
 from tests.virtual_bench.bench_client import (
     APPLICATION,
     AUTHORITY,
@@ -46,7 +46,7 @@ async def test_a_board_says_hello_unasked_after_a_reset(tmp_path: Path) -> None:
 
 
 async def test_an_unasked_board_repeats_its_hello(tmp_path: Path) -> None:
-    """Every half second until it is asked."""
+    """The board says HELLO every half second until it is asked."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         async with bench.line(board) as line:
@@ -55,7 +55,7 @@ async def test_an_unasked_board_repeats_its_hello(tmp_path: Path) -> None:
 
 
 async def test_the_request_names_the_product_and_is_signed_by_its_key(tmp_path: Path) -> None:
-    """VID and PID come from the factory data."""
+    """Vendor and product come from the factory data."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -67,7 +67,7 @@ async def test_the_request_names_the_product_and_is_signed_by_its_key(tmp_path: 
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 async def test_the_key_is_made_once(tmp_path: Path, storage: str) -> None:
-    """The same key for every question, and after factory data and firmware were flashed again."""
+    """Every question gets the same key, also after factory data and firmware were flashed again."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         requests = []
@@ -80,7 +80,7 @@ async def test_the_key_is_made_once(tmp_path: Path, storage: str) -> None:
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 async def test_stored_certificates_stand_behind_the_factory_data(tmp_path: Path, storage: str) -> None:
-    """In ST's order, ended by the magic word with an explicit length; the private key only where it belongs."""
+    """The records are in ST's order, ended by the magic word; the private key is among them only where it belongs."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         dac = await bench.provisioned(board, storage)
@@ -94,7 +94,7 @@ async def test_stored_certificates_stand_behind_the_factory_data(tmp_path: Path,
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 async def test_the_operational_firmware_says_who_it_is_and_proves_it(tmp_path: Path, storage: str) -> None:
-    """Its line ends at the serial number's end, and its proof verifies under the DAC."""
+    """The firmware's line ends with the serial number, and its proof verifies under the DAC."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         dac = await bench.provisioned(board, storage)
@@ -106,7 +106,7 @@ async def test_the_operational_firmware_says_who_it_is_and_proves_it(tmp_path: P
 
 
 async def test_an_operational_firmware_without_identity_says_so(tmp_path: Path) -> None:
-    """No DAC: no identity."""
+    """A unit without a DAC has no identity."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         async with bench.line(board) as line:
@@ -115,7 +115,7 @@ async def test_an_operational_firmware_without_identity_says_so(tmp_path: Path) 
 
 
 async def test_proof_of_the_provisioning_firmware_verifies_under_the_dac(tmp_path: Path) -> None:
-    """Before and after STORE it is the same key."""
+    """The key is the same before and after STORE."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -192,7 +192,7 @@ async def test_secure_storage_is_written_once(tmp_path: Path) -> None:
 
 
 async def test_boards_without_a_wireless_stack_have_no_secure_storage(tmp_path: Path) -> None:
-    """As a coprocessor leaves ST; so is asked for with `--no-wireless-stack`."""
+    """`--no-wireless-stack` makes coprocessors as they leave ST."""
     settings = Settings(tmp_path, probes=1, time_scale=0, stack=None)
     async with station(tmp_path, settings=settings) as bench:
         board = bench.hub.plug(1)
@@ -202,7 +202,7 @@ async def test_boards_without_a_wireless_stack_have_no_secure_storage(tmp_path: 
 
 
 async def test_a_core_that_never_sleeps_leaves_time_for_others(tmp_path: Path) -> None:
-    """It runs in circles for ever, and the board beside it says hello."""
+    """One core loops for ever while the board beside it says hello."""
     circles = words(0x20030000, APPLICATION + 9) + b"\xfe\xe7"
     async with station(tmp_path) as bench:
         busy, board = bench.hub.plug(1), bench.hub.plug(2)
@@ -236,7 +236,7 @@ async def test_a_torn_store_leaves_the_key_and_can_be_done_again(tmp_path: Path)
 
 
 async def test_the_agents_record_forgets_the_private_key_once_it_is_in_the_factory_data(tmp_path: Path) -> None:
-    """Tag 5 is the only copy then."""
+    """Tag 5 is then the only copy."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.provisioned(board)
@@ -259,7 +259,7 @@ RANDOM = random.Random(4).randbytes(9000)
     ids=["erased", "random", "truncated", "shifted", "beheaded"],
 )
 async def test_a_board_without_a_whole_image_is_silent(tmp_path: Path, spoiled: bytes) -> None:
-    """Its core crashes, the journal says where, and the station hears nothing."""
+    """The core crashes, the journal says where, and the station hears nothing."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.crash(board)

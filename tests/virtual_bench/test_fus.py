@@ -48,7 +48,7 @@ async def versions(bench: Station, board: Board) -> tuple[int, int]:
 
 
 async def test_the_versions_are_read_behind_startfus(tmp_path: Path) -> None:
-    """In one run; its words are those of a public log."""
+    """One run does both; its words are those of a public log."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *OPTIONS, "-startfus", *WORDS)
@@ -91,7 +91,7 @@ async def test_options_that_stand_already_are_left_alone(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("before", [[], ["-fusgetstate"], ["-startfus", "-startwirelessstack"]])
 async def test_without_startfus_the_words_are_garbage(tmp_path: Path, before: list[str]) -> None:
-    """Something is read, and nothing complains."""
+    """The tool reads garbage and does not complain."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *before, *WORDS)
@@ -101,7 +101,7 @@ async def test_without_startfus_the_words_are_garbage(tmp_path: Path, before: li
 
 
 async def test_a_reset_wipes_the_words(tmp_path: Path) -> None:
-    """They stand in memory only until something else runs."""
+    """The words stand in memory only until other code runs."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await versions(bench, board)
@@ -113,7 +113,7 @@ async def test_a_reset_wipes_the_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["-startfus", "-fusgetstate", "-fwdelete", "-startwirelessstack"])
 async def test_the_operator_takes_the_application_s_place(tmp_path: Path, command: str) -> None:
-    """Two pages are gone; the third is not touched."""
+    """The operator overwrites two pages and leaves the third."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, bytes(0x3000))
@@ -147,7 +147,7 @@ async def test_an_upgrade_replaces_the_stack(tmp_path: Path) -> None:
 
 
 async def test_an_upgrade_starts_the_stack_unless_told_otherwise(tmp_path: Path) -> None:
-    """As the real tool's default is; and it verifies only what it is told to."""
+    """The real tool starts it by default, and verifies only on request."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         _, output = await bench.program(*bench.connect(board), *upgrade(bench))
@@ -158,7 +158,7 @@ async def test_an_upgrade_starts_the_stack_unless_told_otherwise(tmp_path: Path)
 
 
 async def test_st_s_own_sequence_works(tmp_path: Path) -> None:
-    """The commands of genFactoryData.py, of X-CUBE-MATTER 1.4.1, in their order."""
+    """The commands are those of genFactoryData.py of X-CUBE-MATTER 1.4.1, in their order."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         connect = ["-c", "port=SWD", f"sn={board.probe}", "mode=UR"]
@@ -175,7 +175,7 @@ async def test_st_s_own_sequence_works(tmp_path: Path) -> None:
 
 
 async def test_the_stack_is_deleted_and_a_second_time_there_is_none(tmp_path: Path) -> None:
-    """Which is no error; but there is nothing to start any more."""
+    """The second deletion is no error, but nothing is left to start."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         first, deleted = await bench.program(*bench.connect(board), "-startfus", "-fwdelete")
@@ -191,7 +191,7 @@ async def test_the_stack_is_deleted_and_a_second_time_there_is_none(tmp_path: Pa
 
 
 async def test_after_startfus_the_stack_runs_again_when_it_is_started_or_powered(tmp_path: Path) -> None:
-    """Neither a reset nor a new connection does it."""
+    """Neither a reset nor a new connection starts it."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         runs = [board.radio.stack_runs]
@@ -207,7 +207,7 @@ async def test_after_startfus_the_stack_runs_again_when_it_is_started_or_powered
 
 @pytest.mark.parametrize("command", ["-fwdelete", "-fwupgrade"])
 async def test_services_need_the_upgrade_service_to_run(tmp_path: Path, command: str) -> None:
-    """While the stack runs, its state is unknown."""
+    """While the stack runs, the state of FUS is unknown."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         arguments = upgrade(bench)[1:] if command == "-fwupgrade" else [command]
@@ -232,7 +232,7 @@ async def test_the_application_boots_again_when_the_options_are_taken_back(tmp_p
 
 
 async def test_what_is_left_of_the_operator_says_nothing(tmp_path: Path) -> None:
-    """It runs, since something is there to run."""
+    """The core runs the operator's remains without a word."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), "-startfus")
@@ -244,7 +244,7 @@ async def test_what_is_left_of_the_operator_says_nothing(tmp_path: Path) -> None
 
 
 async def test_options_set_without_fus_work_keep_nothing_from_booting(tmp_path: Path) -> None:
-    """RM0434 has main flash for them."""
+    """RM0434 documents these options as main flash."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), *OPTIONS)
@@ -275,7 +275,7 @@ async def test_an_image_that_was_changed_is_not_authentic(tmp_path: Path) -> Non
     ],
 )
 async def test_a_wrong_address_is_refused(tmp_path: Path, address: int, complaint: str) -> None:
-    """Where no page begins, over the operator, in the coprocessor's own flash, beyond the end, and where no flash is."""
+    """The address is inside a page, over the operator, in the coprocessor's flash, beyond the end, or outside flash."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *upgrade(bench, address=address))
@@ -284,7 +284,7 @@ async def test_a_wrong_address_is_refused(tmp_path: Path, address: int, complain
 
 
 async def test_a_first_install_does_not_delete(tmp_path: Path) -> None:
-    """So it fails where a stack lies, and does it where none does."""
+    """A first install fails where a stack lies, and works where none does."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         occupied, output = await bench.program(*bench.connect(board), *upgrade(bench, OTHER, "firstinstall=1"))
@@ -306,7 +306,7 @@ async def test_a_file_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
 
 
 async def test_the_coprocessor_s_flash_is_its_own(tmp_path: Path) -> None:
-    """Nobody else erases there."""
+    """No other erase reaches the coprocessor's flash."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         file = bench.file("f.bin", b"1234")
@@ -316,7 +316,7 @@ async def test_the_coprocessor_s_flash_is_its_own(tmp_path: Path) -> None:
 
 
 async def test_what_is_on_the_coprocessor_stays_with_the_board(tmp_path: Path) -> None:
-    """Also when the bench is served anew, whatever fresh boards have there then."""
+    """A new bench with other fresh boards changes nothing on the old ones."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), *upgrade(bench))
@@ -340,7 +340,7 @@ async def test_a_fresh_board_may_have_a_coprocessor_of_its_own(tmp_path: Path) -
 
 
 async def test_startfus_fails_once(tmp_path: Path) -> None:
-    """And the second attempt succeeds."""
+    """The second attempt succeeds."""
     async with station(tmp_path, fault("startfus_fails")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), "-startfus", *WORDS)
@@ -349,7 +349,7 @@ async def test_startfus_fails_once(tmp_path: Path) -> None:
 
 
 async def test_fus_unknown(tmp_path: Path) -> None:
-    """Whatever is asked of it."""
+    """Every request about FUS is answered with an unknown state."""
     async with station(tmp_path, fault("fus_unknown")) as bench:
         board = bench.hub.plug(1)
         for argv in (["-startfus"], ["-startfus"], ["-fusgetstate"], ["-fwdelete"], ["-startwirelessstack"]):
@@ -359,7 +359,7 @@ async def test_fus_unknown(tmp_path: Path) -> None:
 
 
 async def test_version_word_garbage(tmp_path: Path) -> None:
-    """The state is idle all the same."""
+    """FUS is idle although its version word is garbage."""
     async with station(tmp_path, fault("version_word_garbage")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), "-startfus", *WORDS)
@@ -380,7 +380,7 @@ async def test_fwdelete_fails_but_did(tmp_path: Path) -> None:
 
 
 async def test_fwupgrade_fails_but_did(tmp_path: Path) -> None:
-    """Only the version word tells."""
+    """Only the version word tells that the upgrade was done."""
     async with station(tmp_path, fault("fwupgrade_fails_but_did")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *upgrade(bench))
@@ -389,7 +389,7 @@ async def test_fwupgrade_fails_but_did(tmp_path: Path) -> None:
 
 
 async def test_fwupgrade_not_authentic(tmp_path: Path) -> None:
-    """Of an image that is."""
+    """FUS calls an authentic image not authentic."""
     async with station(tmp_path, fault("fwupgrade_not_authentic")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *upgrade(bench))
@@ -409,7 +409,7 @@ async def interrupted_upgrade(bench: Station, board: Board, number: signal.Signa
 
 @pytest.mark.parametrize(("done", "stack"), [("yes", OTHER), ("no", 0)])
 async def test_fwupgrade_hang(tmp_path: Path, done: str, stack: int) -> None:
-    """Until it is interrupted; only the version word tells what it did."""
+    """The upgrade hangs until it is interrupted; only the version word tells its result."""
     async with station(tmp_path, fault("fwupgrade_hang", done=done)) as bench:
         board = bench.hub.plug(1)
         assert await interrupted_upgrade(bench, board) == 130
@@ -430,7 +430,7 @@ def slow_upgrade(seconds: float) -> Settings:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 async def test_a_killed_programmer_does_not_stop_the_coprocessor(tmp_path: Path, number: signal.Signals) -> None:
-    """It is not idle as long as it works, and then has the new stack."""
+    """The coprocessor is busy until it has the new stack."""
     async with station(tmp_path, settings=slow_upgrade(0.5)) as bench:
         board = bench.hub.plug(1)
         await interrupted_upgrade(bench, board, number)
@@ -457,7 +457,7 @@ async def test_a_power_cut_in_an_upgrade_leaves_no_stack(tmp_path: Path) -> None
 
 
 async def test_options_that_do_not_take_end_the_work(tmp_path: Path) -> None:
-    """With the sentence of the FUS's flow, before anything is overwritten."""
+    """The FUS's flow ends with its sentence before anything is overwritten."""
     async with station(tmp_path, fault("options_refused")) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, bytes(16))
@@ -467,7 +467,7 @@ async def test_options_that_do_not_take_end_the_work(tmp_path: Path) -> None:
 
 
 async def test_the_work_is_the_phase_of_the_coprocessor(tmp_path: Path) -> None:
-    """From the first run to the read-back of the option bytes; whoever reads after that recognises a board."""
+    """The phase lasts from the first run to the read-back of the option bytes; a later read recognises a board."""
     uid = ["-r32", "0x1FFF7590", "12"]
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
@@ -479,7 +479,7 @@ async def test_the_work_is_the_phase_of_the_coprocessor(tmp_path: Path) -> None:
 
 
 async def test_option_bytes_restored_after_work_that_failed_belong_to_it(tmp_path: Path) -> None:
-    """Also where they were never changed."""
+    """They belong to the work even where they were never changed."""
     async with station(tmp_path, fault("options_refused")) as bench:
         board = bench.hub.plug(1)
         for argv in (["-startfus"], TAKEN_BACK, ["-ob", "displ"]):
@@ -500,7 +500,7 @@ async def test_every_version_does_it_in_its_words(tmp_path: Path, version: str) 
 
 
 def test_an_image_tells_its_version_only_if_it_is_whole() -> None:
-    """The same image again for the same version and size; nothing is accepted that is shorter, longer or changed."""
+    """One version and size give one image; a shorter, longer or changed image is refused."""
     whole = made(SHIPPED, 500)
     assert whole == made(SHIPPED, 500)
     assert (len(whole), whole[-48:-40], authentic_version(whole)) == (500, b"VBSTACK1", SHIPPED)
@@ -512,6 +512,6 @@ def test_an_image_tells_its_version_only_if_it_is_whole() -> None:
 
 @pytest.mark.parametrize("text", ["1.24.0", "1.24.0.256", "1.24.0.x", ""])
 def test_what_is_no_version_is_refused(text: str) -> None:
-    """Four numbers of a byte each."""
+    """A version has four numbers of a byte each."""
     with pytest.raises(ValueError, match=r"."):
         version_word(text)

@@ -19,7 +19,7 @@ def links(directory: Path) -> dict[str, str]:
 
 
 async def test_a_plugged_board_has_its_links(tmp_path: Path) -> None:
-    """By probe and by physical path, both to the device, which is the terminal."""
+    """The links by probe and by path both lead to the device, which is a terminal."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(2)
         assert board.serial_port is not None
@@ -48,7 +48,7 @@ async def test_the_kernel_shows_what_is_plugged_in(tmp_path: Path) -> None:
 
 
 async def test_the_folders_go_with_their_last_link(tmp_path: Path) -> None:
-    """As /dev/serial does."""
+    """udev removes /dev/serial in the same way."""
     async with station(tmp_path) as bench:
         bench.hub.plug(1)
         bench.hub.plug(2)
@@ -61,7 +61,7 @@ async def test_the_folders_go_with_their_last_link(tmp_path: Path) -> None:
 
 
 async def test_a_new_board_takes_the_lowest_free_device(tmp_path: Path) -> None:
-    """As the kernel numbers them."""
+    """The kernel numbers devices in the same way."""
     async with station(tmp_path) as bench:
         first, second = bench.hub.plug(1), bench.hub.plug(2)
         bench.hub.unplug(1)
@@ -69,7 +69,7 @@ async def test_a_new_board_takes_the_lowest_free_device(tmp_path: Path) -> None:
 
 
 async def test_a_reader_sees_the_hang_up(tmp_path: Path) -> None:
-    """Its end of the serial port is at an end."""
+    """The reader of the serial port gets end of file."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         async with bench.line(board) as line:
@@ -79,7 +79,7 @@ async def test_a_reader_sees_the_hang_up(tmp_path: Path) -> None:
 
 
 async def test_a_board_keeps_its_memories_while_it_is_unplugged(tmp_path: Path) -> None:
-    """And boots what stands in them when it is plugged in again."""
+    """The board boots from them when it is plugged in again."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, image("provisioning-flash"))
@@ -92,7 +92,7 @@ async def test_a_board_keeps_its_memories_while_it_is_unplugged(tmp_path: Path) 
 
 
 async def test_a_bench_finds_its_boards_again(tmp_path: Path) -> None:
-    """At their ports, unplugged; the next fresh board is another."""
+    """The boards are at their ports, unplugged; the next fresh board is another."""
     async with station(tmp_path) as bench:
         first = bench.hub.plug(2).nameplate
     async with station(tmp_path) as bench:
@@ -102,7 +102,7 @@ async def test_a_bench_finds_its_boards_again(tmp_path: Path) -> None:
 
 
 async def test_fresh_boards_differ_and_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    """In probe and UID."""
+    """Probe serial number and UID come from the seed."""
     plates = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         async with station(tmp_path / name, settings=Settings(tmp_path, seed=seed, time_scale=0)) as bench:
@@ -114,7 +114,7 @@ async def test_fresh_boards_differ_and_are_the_same_for_the_same_seed(tmp_path: 
 
 
 async def test_a_fresh_board_is_erased_and_silent(tmp_path: Path) -> None:
-    """1 MiB of internal flash and 2 MiB of QSPI flash, all FF."""
+    """1 MiB of internal flash and 2 MiB of QSPI flash are all FF."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         assert (board.directory / "internal.bin").read_bytes() == b"\xff" * 0x100000
@@ -124,7 +124,7 @@ async def test_a_fresh_board_is_erased_and_silent(tmp_path: Path) -> None:
 
 
 async def test_a_board_that_stands_in_the_way_is_put_aside(tmp_path: Path) -> None:
-    """--new brings a board with a new number."""
+    """`--new` brings a board with a new number."""
     async with station(tmp_path) as bench:
         first = bench.hub.plug(1)
         bench.hub.unplug(1)
@@ -145,7 +145,7 @@ async def test_what_cannot_be_plugged_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_programmer_loses_its_probe_with_the_board(tmp_path: Path) -> None:
-    """It says so and ends with 1; what it wrote so far stays."""
+    """The programmer reports the loss and exits with 1; the bytes written so far stay."""
     async with station(tmp_path, {"board": 1, "at": "flash_provisioner", "what": "unplug"}) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())

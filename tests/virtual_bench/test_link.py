@@ -16,20 +16,20 @@ def body(vector: dict[str, str]) -> bytes:
 
 @pytest.mark.parametrize("vector", GOLDEN, ids=lambda vector: vector["name"])
 def test_golden_frames_are_written(vector: dict[str, str]) -> None:
-    """Byte for byte."""
+    """The bench writes the golden frames byte for byte."""
     assert encode(body(vector)).hex() == vector["frame"]
 
 
 @pytest.mark.parametrize("vector", GOLDEN, ids=lambda vector: vector["name"])
 def test_golden_frames_are_read_one_byte_at_a_time(vector: dict[str, str]) -> None:
-    """And once, at their last byte."""
+    """Each frame is read once, at its last byte."""
     reader = FrameReader()
     read = [reader.feed(bytes([byte])) for byte in bytes.fromhex(vector["frame"])]
     assert [found for found in read if found] == [[body(vector)]]
 
 
 def test_no_flipped_bit_makes_another_body() -> None:
-    """The CRC finds each of them."""
+    """The CRC finds each flipped bit."""
     frame = encode(b"\x04\x09" + bytes(32))[1:-1]
     for bit in range(8 * len(frame)):
         flipped = bytearray(frame)
@@ -38,13 +38,13 @@ def test_no_flipped_bit_makes_another_body() -> None:
 
 
 def test_noise_around_frames_is_skipped() -> None:
-    """As long as a delimiter stands between."""
+    """A delimiter must stand between noise and frame."""
     frame = encode(b"\x01\x01")
     assert FrameReader().feed(b"boot\r\n" + frame + b"\x55\xaa" + frame + b"\x07") == [b"\x01\x01"] * 2
 
 
 def test_a_reader_forgets_what_no_frame_can_be() -> None:
-    """Its buffer has an end, and the next frame is read."""
+    """The reader's buffer is bounded, and the next frame is read."""
     reader = FrameReader()
     assert reader.feed(b"x" * 100_000) == []
     assert reader.feed(encode(b"\x01\x01")) == [b"\x01\x01"]
@@ -52,7 +52,7 @@ def test_a_reader_forgets_what_no_frame_can_be() -> None:
 
 @pytest.mark.parametrize("size", [1, MAX_BODY + 1])
 def test_a_body_has_its_limits(size: int) -> None:
-    """Type and number at least, 1,536 bytes at most."""
+    """A body has type and number at least, and 1,536 bytes at most."""
     with pytest.raises(ValueError, match="a body has"):
         encode(bytes(size))
 

@@ -17,7 +17,7 @@ MANY = 400
 
 
 def test_the_same_numbers_give_the_same_durations() -> None:
-    """And another seed, board or occasion gives others."""
+    """Another seed, board or occasion gives other durations."""
     drawn = noisy(PROFILE, 1, 2, 3)
     assert drawn == noisy(PROFILE, 1, 2, 3)
     assert drawn not in {noisy(PROFILE, 2, 2, 3), noisy(PROFILE, 1, 3, 3), noisy(PROFILE, 1, 2, 4)}
@@ -41,13 +41,13 @@ def test_the_host_scatters_most_and_the_boot_within_its_bounds() -> None:
 
 
 def test_some_sectors_take_their_maximum() -> None:
-    """Two in a hundred."""
+    """Two sectors in a hundred take their maximum."""
     slow = [noisy(PROFILE, 1, board, 1).external_sector_erase == 0.650 for board in range(MANY)]
     assert sum(slow) / MANY == pytest.approx(0.02, abs=0.01)
 
 
 def test_some_upgrades_of_the_coprocessor_take_a_minute() -> None:
-    """Five in a hundred, or longer."""
+    """Five upgrades in a hundred take a minute or longer."""
     slow = [noisy(PROFILE, 1, board, 1).fus_upgrade > 60 for board in range(MANY)]
     assert sum(slow) / MANY == pytest.approx(0.05, abs=0.02)
 

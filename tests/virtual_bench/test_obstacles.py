@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import Status, factory_data, key_in
+from tests.builders.authority import Status, factory_data, key_in
 from tests.virtual_bench.bench_client import (
     APPLICATION,
     AUTHORITY,
@@ -40,7 +40,7 @@ async def listed(bench: Station, board: Board, *asked: str) -> str:
 
 
 async def test_a_rejected_loader_is_told(tmp_path: Path) -> None:
-    """With its path, as a public log of 2.19 has it."""
+    """The message has the loader's path, as in a public log of 2.19."""
     async with station(tmp_path, fault("loader_rejected", "flash_data")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -49,7 +49,7 @@ async def test_a_rejected_loader_is_told(tmp_path: Path) -> None:
 
 
 async def test_without_its_external_flash_an_erase_stalls_and_fails(tmp_path: Path) -> None:
-    """For minutes of the bench's clock; the internal flash is none the worse."""
+    """The erase stalls for minutes of the bench's clock; the internal flash is unharmed."""
     async with station(tmp_path, fault("external_flash_absent", "flash_data")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -63,7 +63,7 @@ async def test_without_its_external_flash_an_erase_stalls_and_fails(tmp_path: Pa
 
 
 async def test_the_stall_has_the_seconds_that_it_is_given(tmp_path: Path) -> None:
-    """Times the time scale."""
+    """The seconds are multiplied by the time scale."""
     async with station(tmp_path, fault("external_flash_absent", "flash_data", seconds=7)) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), *bench.writes())
@@ -73,7 +73,7 @@ async def test_the_stall_has_the_seconds_that_it_is_given(tmp_path: Path) -> Non
 
 
 async def test_the_board_s_own_firmware_misses_its_external_flash_too(tmp_path: Path) -> None:
-    """It stores no certificates, even where it finds its factory data."""
+    """The firmware stores no certificates, even where it finds its factory data."""
     async with station(tmp_path, fault("external_flash_absent", "flash_data")) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), *loader(tmp_path), "-e", "28")
@@ -86,7 +86,7 @@ async def test_the_board_s_own_firmware_misses_its_external_flash_too(tmp_path: 
 
 
 async def test_an_absent_external_flash_reads_as_zeros(tmp_path: Path) -> None:
-    """And nothing complains."""
+    """The tool does not complain."""
     async with station(tmp_path, fault("external_flash_absent", "flash_operational")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioned(board)
@@ -96,7 +96,7 @@ async def test_an_absent_external_flash_reads_as_zeros(tmp_path: Path) -> None:
 
 
 async def test_write_protection_is_in_the_option_bytes(tmp_path: Path) -> None:
-    """It refuses the erase, can be seen, and can be taken back."""
+    """The protection refuses the erase, can be read, and can be taken back."""
     async with station(tmp_path, fault("write_protected", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -123,7 +123,7 @@ async def test_a_write_protected_area_is_no_larger_than_it_is(tmp_path: Path) ->
 
 
 async def test_a_mass_erase_leaves_the_coprocessor_its_flash_and_is_called_a_failure(tmp_path: Path) -> None:
-    """So ST's staff say of the STM32WB: an error that is in fact a warning."""
+    """ST's staff say that on the STM32WB this error is in fact a warning."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, bytes(board.internal.size))
@@ -134,7 +134,7 @@ async def test_a_mass_erase_leaves_the_coprocessor_its_flash_and_is_called_a_fai
 
 
 async def test_with_a_loader_the_external_flash_is_erased(tmp_path: Path) -> None:
-    """All of it, or the sectors that are named."""
+    """The tool erases all of it, or the named sectors."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.external.program(board.external.base, bytes(EVERYWHERE))
@@ -149,7 +149,7 @@ async def test_with_a_loader_the_external_flash_is_erased(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("sector", ["256", "148"])
 async def test_a_sector_out_of_reach_is_not_erased(tmp_path: Path, sector: str) -> None:
-    """Beyond the flash, or the coprocessor's."""
+    """The sector lies beyond the flash, or is the coprocessor's."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), "-e", sector)
@@ -157,7 +157,7 @@ async def test_a_sector_out_of_reach_is_not_erased(tmp_path: Path, sector: str) 
 
 
 async def test_option_bytes_may_take_without_a_reconnection(tmp_path: Path) -> None:
-    """They are what was asked for; the run fails all the same."""
+    """The option bytes have their new values although the run fails."""
     async with station(tmp_path, fault("option_reconnect_fails", "lock")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), "-ob", "RDP=0xBB")
@@ -170,7 +170,7 @@ async def test_option_bytes_may_take_without_a_reconnection(tmp_path: Path) -> N
     ("asked", "resets"), [([], True), (["st-link"], True), (["st-link-only"], False), (["uart"], False)]
 )
 async def test_a_listing_may_reset_a_board(tmp_path: Path, asked: list[str], *, resets: bool) -> None:
-    """If it connects to it, which `st-link-only` does not. What was in the chip's memory is gone."""
+    """A listing that connects resets the chip, which clears its memory; `st-link-only` does not connect."""
     async with station(tmp_path, fault("list_resets", "recognise")) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board))
@@ -181,7 +181,7 @@ async def test_a_listing_may_reset_a_board(tmp_path: Path, asked: list[str], *, 
 
 @pytest.mark.parametrize("asked", [[], ["st-link-only"]])
 async def test_a_listing_may_show_a_bogus_serial_number(tmp_path: Path, asked: list[str]) -> None:
-    """In the place of the probe's own, without a firmware; the other probe is listed as it is."""
+    """The bogus number replaces the probe's own, without a firmware version; the other probe is listed as it is."""
     async with station(tmp_path, fault("list_bogus_serial", "recognise")) as bench:
         board, other = bench.hub.plug(1), bench.hub.plug(2)
         output = await listed(bench, board, *asked)
@@ -197,7 +197,7 @@ async def test_a_listing_may_show_a_bogus_serial_number(tmp_path: Path, asked: l
 
 
 async def test_keys_are_kept_only_while_the_stack_runs(tmp_path: Path) -> None:
-    """After FUS work it has to be started, or the board to be powered anew."""
+    """After FUS work the stack must be started, or the board powered anew."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), "-startfus")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import factory_data
+from tests.builders.authority import factory_data
 from tests.virtual_bench.bench_client import APPLICATION, DATA_ADDRESS, DEADLINE, image, station
 from virtual_bench.bench.versions import VERSIONS
 from virtual_bench.programmer.standin import LOADER
@@ -18,7 +18,7 @@ PAGE = 4096
 
 
 async def test_a_download_prints_its_proofs_in_order(tmp_path: Path) -> None:
-    """For each file its erase range, both ends inclusive, the end of its download, and its verification."""
+    """Each file has its erase range with both ends inclusive, the end of its download, and its verification."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -41,7 +41,7 @@ async def test_a_download_prints_its_proofs_in_order(tmp_path: Path) -> None:
 
 
 async def test_an_erase_takes_whole_pages_and_no_more(tmp_path: Path) -> None:
-    """What stood behind the file in its last page is gone; the next page stays."""
+    """Bytes behind the file in its last page are erased; the next page stays."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, bytes(3 * PAGE))
@@ -50,7 +50,7 @@ async def test_an_erase_takes_whole_pages_and_no_more(tmp_path: Path) -> None:
 
 
 async def test_the_header_names_probe_board_and_mode(tmp_path: Path) -> None:
-    """With the columns of the real tool."""
+    """The columns are those of the real tool."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board))
@@ -105,7 +105,7 @@ async def test_sts_own_expression_finds_the_boards_in_the_listing(tmp_path: Path
 async def test_a_listing_has_the_sections_that_were_asked_for(
     tmp_path: Path, asked: list[str], headings: list[str]
 ) -> None:
-    """All of them without an argument."""
+    """Without an argument the listing has all sections."""
     async with station(tmp_path) as bench:
         status, output = await bench.program("-l", *asked)
     assert status == 0
@@ -113,7 +113,7 @@ async def test_a_listing_has_the_sections_that_were_asked_for(
 
 
 async def test_the_uid_is_read_as_words(tmp_path: Path) -> None:
-    """Little-endian, at 0x1FFF7590."""
+    """The words are little-endian, at 0x1FFF7590."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         _, output = await bench.program(*bench.connect(board, "HOTPLUG"), "-r32", "0x1FFF7590", "12")
@@ -122,7 +122,7 @@ async def test_the_uid_is_read_as_words(tmp_path: Path) -> None:
 
 
 async def test_memory_is_read_into_a_file(tmp_path: Path) -> None:
-    """At a path that is relative to the caller's directory."""
+    """The path is relative to the caller's directory."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.external.program(DATA_ADDRESS, b"factory data")
@@ -160,7 +160,7 @@ async def test_without_its_loader_the_external_flash_is_out_of_reach_and_nothing
 
 
 async def test_hotplug_leaves_the_firmware_alone_and_under_reset_halts_it(tmp_path: Path) -> None:
-    """And halted it stays, until something resets it."""
+    """A halted core stays halted until it is reset."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -177,7 +177,7 @@ async def test_hotplug_leaves_the_firmware_alone_and_under_reset_halts_it(tmp_pa
 
 
 async def test_option_bytes_are_shown_set_and_left_alone(tmp_path: Path) -> None:
-    """What has its value already is not written."""
+    """An option byte that has its value already is not written."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         _, shown = await bench.program(*bench.connect(board), "-ob", "displ")
@@ -191,7 +191,7 @@ async def test_option_bytes_are_shown_set_and_left_alone(tmp_path: Path) -> None
 
 
 async def test_a_protected_chip_is_neither_read_nor_written(tmp_path: Path) -> None:
-    """Until the protection is taken back, which erases it."""
+    """Taking the protection back erases the chip."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, b"secret")
@@ -228,7 +228,7 @@ async def test_a_locked_chip_is_out_of_reach_for_ever(tmp_path: Path) -> None:
     ],
 )
 async def test_what_cannot_be_done_ends_with_1(tmp_path: Path, argv: list[str], complaint: str) -> None:
-    """And with an error line."""
+    """The output has an error line."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         bench.file("full.bin", b"1234")
@@ -237,7 +237,7 @@ async def test_what_cannot_be_done_ends_with_1(tmp_path: Path, argv: list[str], 
 
 
 async def test_an_unknown_probe_is_no_probe(tmp_path: Path) -> None:
-    """As when none is there at all."""
+    """The output is that of a bench without probes."""
     async with station(tmp_path) as bench:
         bench.hub.plug(1)
         status, output = await bench.program("-c", "port=SWD", "sn=0123", "mode=UR")
@@ -245,7 +245,7 @@ async def test_an_unknown_probe_is_no_probe(tmp_path: Path) -> None:
 
 
 async def test_a_probe_serves_one_process_at_a_time(tmp_path: Path) -> None:
-    """The second is told that it cannot connect."""
+    """The second process cannot connect."""
     async with station(tmp_path, {"board": 1, "at": "recognise", "what": "hang"}) as bench:
         board = bench.hub.plug(1)
         async with bench.started(*bench.connect(board, "HOTPLUG")) as first:
@@ -260,7 +260,7 @@ async def test_a_probe_serves_one_process_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 async def test_a_stopped_process_frees_its_probe(tmp_path: Path, number: signal.Signals, status: int) -> None:
-    """By the time a gently stopped one has ended; a killed one as soon as the bench learns of it."""
+    """The probe is free when a gently stopped process has ended, and as soon as the bench learns of a killed one."""
     async with station(tmp_path, {"board": 1, "at": "recognise", "what": "hang"}) as bench:
         board = bench.hub.plug(1)
         async with bench.started(*bench.connect(board, "HOTPLUG")) as process:
@@ -274,7 +274,7 @@ async def test_a_stopped_process_frees_its_probe(tmp_path: Path, number: signal.
 
 
 async def test_what_is_printed_is_logged_too(tmp_path: Path) -> None:
-    """In the file that `-log` names."""
+    """`-log` names the file."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         _, output = await bench.program(*bench.connect(board), "-log", "trace.log")
@@ -282,7 +282,7 @@ async def test_what_is_printed_is_logged_too(tmp_path: Path) -> None:
 
 
 async def test_progress_is_drawn_unless_it_is_quiet(tmp_path: Path) -> None:
-    """Fifty cells, redrawn in place."""
+    """The bar has fifty cells and is redrawn in place."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         file = bench.file("f.bin", b"\x55" * 1000)
@@ -294,7 +294,7 @@ async def test_progress_is_drawn_unless_it_is_quiet(tmp_path: Path) -> None:
 
 
 async def test_the_version_is_told(tmp_path: Path) -> None:
-    """Behind the banner, without any board."""
+    """The version stands behind the banner and needs no board."""
     async with station(tmp_path) as bench:
         status, output = await bench.program("--version")
     assert (status, "STM32CubeProgrammer version: 2.19.0" in output) == (0, True)
@@ -309,7 +309,7 @@ async def test_without_its_bench_the_programmer_says_what_to_start(tmp_path: Pat
 
 
 async def test_every_run_is_in_the_journal(tmp_path: Path) -> None:
-    """With its arguments, its times, its phase and how it ended."""
+    """The journal has a run's arguments, times, phase and end."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         argv = [*bench.connect(board), *bench.writes()]

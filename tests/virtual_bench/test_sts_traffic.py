@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.authority import PRODUCT, factory_data
+from tests.builders.authority import PRODUCT, factory_data
 from tests.virtual_bench.bench_client import APPLICATION, Station, image, station
 from virtual_bench.bench.versions import VERSIONS
 from virtual_bench.board.stack_image import made
@@ -90,7 +90,7 @@ def settings(directory: Path, version: str) -> Settings:
 
 @pytest.mark.parametrize("version", ["2.19", "2.22"])
 async def test_sts_script_would_do_all_its_boards_at_once(tmp_path: Path, version: str) -> None:
-    """In the versions that name the boards of ports, without which it finds none."""
+    """The script needs a version that names the boards of ports."""
     async with station(tmp_path, settings=settings(tmp_path, version)) as bench:
         boards = [bench.hub.plug(port) for port in range(1, BOARDS + 1)]
         assert await everywhere(bench, Script.provision) == [[0, 0, 0]] * BOARDS
@@ -120,7 +120,7 @@ async def test_sts_script_learns_of_a_failure_by_the_exit_status_alone(tmp_path:
 
 @pytest.mark.parametrize("version", ["2.4", "2.13", "2.17"])
 async def test_sts_script_finds_no_board_with_an_older_programmer(tmp_path: Path, version: str) -> None:
-    """Its ports do not tell whose they are."""
+    """An older programmer lists ports without their probes."""
     async with station(tmp_path, settings=settings(tmp_path, version)) as bench:
         bench.hub.plug(1)
         assert await asyncio.to_thread(Script(bench.directory).ports) == []

@@ -43,7 +43,7 @@ async def run_plan(bench: Station, board: Board) -> None:
 
 @pytest.mark.parametrize("profile", PLANS)
 async def test_invocations_take_what_the_study_says(tmp_path: Path, profile: str) -> None:
-    """To the microsecond, by the bench's own account of its delays."""
+    """The bench's account of its delays agrees to the microsecond."""
     settings = Settings(tmp_path, time_scale=0, profile=PROFILES[profile])
     async with station(tmp_path, settings=settings) as bench:
         await run_plan(bench, bench.hub.plug(1))
@@ -65,7 +65,7 @@ async def test_time_passes_as_it_is_accounted_for(tmp_path: Path) -> None:
 
 
 async def test_work_on_the_coprocessor_takes_what_public_logs_say(tmp_path: Path) -> None:
-    """Operator and state, 1 to 5 s behind the option bytes; a full stack 8 s on its way, 40 s with its upgrade and deletion."""
+    """Operator and state take 1 to 5 s, the transfer of a full stack 8 s, its upgrade and deletion 40 s."""
     async with station(tmp_path, settings=Settings(tmp_path, time_scale=0)) as bench:
         board = bench.hub.plug(1)
         stack = bench.file("stack.bin", made(0x01180003, 391_636))
@@ -87,7 +87,7 @@ async def test_work_on_the_coprocessor_takes_what_public_logs_say(tmp_path: Path
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_boards_own_work_takes_what_the_study_says(name: str) -> None:
-    """The rewrite of the factory data, and one operation on the curve."""
+    """The work is the rewriting of the factory data and one operation on the curve."""
     profile = PROFILES[name]
     assert profile.external_erase(1) + profile.block_program(BLOCK) == pytest.approx(FACTORY_DATA_REWRITE)
     assert profile.p256_operation == P256_OPERATION

@@ -33,7 +33,7 @@ class Pauses:
     ],
 )
 def test_nobody_gets_more_than_it_needs_nor_less_than_an_even_part(rates: list[float], shares: list[float]) -> None:
-    """Of a translator of 1000 bytes a second."""
+    """The translator carries 1000 bytes a second."""
     translator = Translator(1000.0)
     with ExitStack() as everybody:
         for rate in rates:
@@ -72,7 +72,7 @@ SLOW_BUS = replace(PROFILES["fast-host-v2-1"], swd_write=1e6, double_word=0.0)  
 async def test_only_full_speed_probes_behind_one_translator_share(
     tmp_path: Path, kind: HubKind, *, high_speed: bool, shared: bool
 ) -> None:
-    """With a translator of its own, or none, a probe takes what it takes alone."""
+    """A probe with its own translator, or with none, is as fast as alone."""
     profile = replace(SLOW_BUS, high_speed=high_speed)
     settings = Settings(tmp_path, probes=7, time_scale=0.5, profile=profile, hub=kind)
     async with station(tmp_path, settings=settings) as bench:

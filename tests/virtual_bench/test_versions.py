@@ -47,7 +47,7 @@ async def download(bench: Station, board: Board, size: int, *options: str) -> st
     ],
 )
 async def test_a_line_comes_in_the_versions_that_have_it(tmp_path: Path, line: str, versions: set[str]) -> None:
-    """And in no other, as the logs of the real tool show them; a download of 8 KB and a hardware reset."""
+    """The logs of the real tool show which versions print a line; the run is a download of 8 KB with a hardware reset."""
     saying = set()
     for version in ALL:
         async with station(tmp_path / version, settings=settings(tmp_path, VERSIONS[version])) as bench:
@@ -83,7 +83,7 @@ async def test_a_windows_host_writes_blocks_of_its_code_page(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("version", ["2.4", "2.13", "2.22"])
 async def test_a_host_may_write_commas_for_points(tmp_path: Path, version: str) -> None:
-    """In voltages and sizes."""
+    """Voltages and sizes have commas."""
     settings_here = settings(tmp_path, replace(VERSIONS[version], decimal_comma=True))
     async with station(tmp_path, settings=settings_here) as bench:
         said = await download(bench, bench.hub.plug(1), 9000)
@@ -92,7 +92,7 @@ async def test_a_host_may_write_commas_for_points(tmp_path: Path, version: str) 
 
 
 async def test_lines_may_come_twice_and_thrice(tmp_path: Path) -> None:
-    """As 2.18 does it; the download is none the worse."""
+    """Version 2.18 repeats lines; the download is unharmed."""
     faults = {"board": 1, "at": "flash_provisioner", "what": "duplicate_lines"}
     async with station(tmp_path, faults) as bench:
         said = await download(bench, bench.hub.plug(1), 100, "-v")
@@ -102,7 +102,7 @@ async def test_lines_may_come_twice_and_thrice(tmp_path: Path) -> None:
 
 
 async def test_option_bytes_that_do_not_take_are_found_unchanged(tmp_path: Path) -> None:
-    """With the words of the real tool."""
+    """The output has the real tool's words."""
     async with station(tmp_path, {"board": 1, "at": "lock", "what": "options_refused"}) as bench:
         board = bench.hub.plug(1)
         status, said = await bench.program(*bench.connect(board), "-ob", "RDP=0xBB")
@@ -112,7 +112,7 @@ async def test_option_bytes_that_do_not_take_are_found_unchanged(tmp_path: Path)
 
 
 async def test_a_run_can_do_everything_and_exit_with_1(tmp_path: Path) -> None:
-    """Its words are those of success."""
+    """The output has the words of success."""
     async with station(tmp_path, {"board": 1, "at": "flash_provisioner", "what": "failed_but_done"}) as bench:
         board = bench.hub.plug(1)
         status, said = await bench.program(*bench.connect(board), *bench.writes())

@@ -65,33 +65,33 @@ class Chip:
     """One STM32WB55. It starts as after a reset. Raises Crash if what stands at its reset vector cannot run."""
 
     def __init__(self, hardware: Hardware) -> None:
-        self._cpu = CPU()
+        self.cpu = CPU()
         self._hardware = hardware
         self.time = ChipTime()
         self.time.next_interrupt = self._next_taken_interrupt
-        self.time.interrupt = self._cpu.stop
+        self.time.interrupt = self.cpu.stop
         self._in_handler = False
         self._wire_peripherals()
         self._map_memories()
         vectors = hardware.internal.read(hardware.internal.base, 8)
-        self._cpu.start(int.from_bytes(vectors[:4], "little"), int.from_bytes(vectors[4:], "little"))
+        self.cpu.start(int.from_bytes(vectors[:4], "little"), int.from_bytes(vectors[4:], "little"))
 
     def ram(self) -> bytes:
         """All that stands in SRAM."""
-        return self._cpu.read(*RAM)
+        return self.cpu.read(*RAM)
 
     def run(self) -> Outcome:
         """Executes for a few milliseconds at most; when the chip sleeps, `wakes_at` tells how long. Raises Crash."""
         for _ in range(STEPS):
             self._take_interrupt()
-            handled = self._cpu.run(SLICE)
+            handled = self.cpu.run(SLICE)
             self.flash.settle()
             if handled:
-                self._cpu.leave_exception()
+                self.cpu.leave_exception()
                 self._in_handler = False
             elif self.system.reset_requested:
                 return Outcome.RESET
-            elif self._cpu.sleeps():
+            elif self.cpu.sleeps():
                 if self.wakes_at() > self.time.now + SHORT_SLEEP:
                     return Outcome.SLEEPS
                 self._wake()
@@ -114,7 +114,7 @@ class Chip:
         return min(moments)
 
     def _next_taken_interrupt(self) -> int:
-        if self._in_handler or self._cpu.interrupts_masked:
+        if self._in_handler or self.cpu.interrupts_masked:
             return NEVER
         return self.wakes_at()
 
@@ -123,28 +123,28 @@ class Chip:
         if self._in_handler or self.wakes_at() > self.time.now:
             return
         steps = 0
-        while self._cpu.interrupts_masked:
+        while self.cpu.interrupts_masked:
             steps += 1
-            if steps > UNMASKING or self._cpu.run(1) or self._cpu.sleeps():
+            if steps > UNMASKING or self.cpu.run(1) or self.cpu.sleeps():
                 return
         if self.wakes_at() > self.time.now:
             return
         timer = self.system.enabled(TIMER_INTERRUPT) and self.timer.interrupt_at() <= self.time.now
         number = TIMER_INTERRUPT if timer else USART_INTERRUPT
-        handler = int.from_bytes(self._cpu.read(self.system.vector(number), 4), "little")
-        self._cpu.enter_exception(16 + number, handler)
+        handler = int.from_bytes(self.cpu.read(self.system.vector(number), 4), "little")
+        self.cpu.enter_exception(16 + number, handler)
         self._in_handler = True
 
     def _wire_peripherals(self) -> None:
         hardware, time, profile = self._hardware, self.time, self._hardware.profile
-        faults = _Spoiled(hardware.faults, self._cpu)
+        faults = _Spoiled(hardware.faults, self.cpu)
         self.clocks = Clocks()
         self.system = SystemControl()
         self.timer = Timer(time, self.clocks)
         port_b = Pins()
         self.usart = USART(time, self.clocks, port_b, profile.uart_bytes * 10)
         self.flash = FlashController(time, hardware.internal, faults, profile)
-        coprocessor = Coprocessor(self._cpu, hardware.secure_storage, stack_runs=hardware.radio.stack_runs)
+        coprocessor = Coprocessor(self.cpu, hardware.secure_storage, stack_runs=hardware.radio.stack_runs)
         mailbox = Mailbox(time, coprocessor, profile.p256_operation)
         quadspi = QUADSPI(time, NORFlash(time, hardware.external, faults, profile), self._show_window)
         self._blocks: dict[int, Gated] = {}
@@ -179,7 +179,7 @@ class Chip:
         }
 
     def _map_memories(self) -> None:
-        cpu, internal, external = self._cpu, self._hardware.internal, self._hardware.external
+        cpu, internal, external = self.cpu, self._hardware.internal, self._hardware.external
         cpu.map_flash(internal.base, internal.size, internal.address_in_process, executable=True)
         cpu.map_flash(external.base, external.size, external.address_in_process, executable=False)
         self._show_window(visible=False)
@@ -191,14 +191,14 @@ class Chip:
             cpu.map_registers(address, size, self._read_register, self._write_register)
 
     def _show_window(self, *, visible: bool) -> None:
-        self._cpu.show(self._hardware.external.base, self._hardware.external.size, visible=visible)
+        self.cpu.show(self._hardware.external.base, self._hardware.external.size, visible=visible)
 
     def _read_register(self, address: int, width: int) -> int:
         block = self._fed.get(address >> BLOCK)
         if block is not None:
             return block.peripheral.read(address - block.base, width)
         if address >> BLOCK not in self._blocks:
-            self._cpu.refuse(Crash(f"a read at 0x{address:08X}, where no peripheral is"))
+            self.cpu.refuse(Crash(f"a read at 0x{address:08X}, where no peripheral is"))
         return 0
 
     def _write_register(self, address: int, width: int, value: int) -> None:
@@ -206,7 +206,7 @@ class Chip:
         if block is not None:
             block.peripheral.write(address - block.base, width, value)
         elif address >> BLOCK not in self._blocks:
-            self._cpu.refuse(Crash(f"a write at 0x{address:08X}, where no peripheral is"))
+            self.cpu.refuse(Crash(f"a write at 0x{address:08X}, where no peripheral is"))
 
 
 class _Spoiled:
@@ -214,7 +214,7 @@ class _Spoiled:
 
     def __init__(self, faults: ChipFaults, cpu: CPU) -> None:
         self._faults = faults
-        self._cpu = cpu
+        self.cpu = cpu
         self.random_fails = faults.random_fails
         self.accelerator_fails = faults.accelerator_fails
         self.external_write_fails = faults.external_write_fails
@@ -222,5 +222,5 @@ class _Spoiled:
     def power_goes(self) -> bool:
         goes = self._faults.power_goes()
         if goes:
-            self._cpu.refuse(PowerLost("the power went"))
+            self.cpu.refuse(PowerLost("the power went"))
         return goes

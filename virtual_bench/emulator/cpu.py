@@ -77,6 +77,10 @@ class CPU:
             ),
         )
 
+    def trace(self, executed: Callable[[int], None]) -> None:
+        """Calls this with the address of each instruction before the core executes it."""
+        self._engine.hook_add(unicorn.UC_HOOK_CODE, lambda _engine, address, _size, _user: executed(address))
+
     def show(self, address: int, size: int, *, visible: bool) -> None:
         """Lets the core read a range, or lets it crash if it does."""
         self._engine.mem_protect(address, size, READ_ONLY if visible else unicorn.UC_PROT_NONE)

@@ -124,6 +124,11 @@ class TTY:
         self._transport = transport
         self._receiver = receiver
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes have arrived that `receive` has not returned."""
+        return len(self._receiver.received)
+
     def send(self, data: bytes) -> None:
         """Queues bytes for the board; raises `TTYLost`."""
         if self._receiver.closed.is_set():
@@ -137,7 +142,7 @@ class TTY:
     async def receive(self) -> bytes:
         """What has arrived, at least one byte; raises `TTYLost` when the port is gone and nothing is left."""
         receiver = self._receiver
-        while not receiver.received:
+        while not self.waiting:
             if receiver.closed.is_set():
                 raise TTYLost(self.path) from receiver.lost
             receiver.news.clear()

@@ -15,7 +15,7 @@ from station.domain.target import Region, differing
 from station.faults import Fault, UnitFault
 from station.faults.slot import ProgrammerFailed, ProgrammerUnproven
 from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
-from tests.programmer.transcripts import BOARD, DATA, FOLDER, IMAGE, PROBE, probe_of
+from tests.builders.transcripts import BOARD, DATA, FOLDER, IMAGE, PROBE, probe_of
 
 READ = Region(0x901C0000, 0x4000)
 ACTIONS: dict[str, list[tuple[str, Write | Region]]] = {

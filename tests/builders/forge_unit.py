@@ -12,8 +12,8 @@ from station.matter.certificates.attestation import Product
 from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding import spake2p
 from station.matter.onboarding.passcode import Passcode
-from tests.matter.forge import DAC, DAC_KEY, PAA, PAI
-from tests.matter.forge_declaration import SIGNER, Declaration
+from tests.builders.forge import DAC, DAC_KEY, PAA, PAI
+from tests.builders.forge_declaration import SIGNER, Declaration
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TRUST = TrustStore.of({"paa": PAA.der}, {"signer": SIGNER.der})

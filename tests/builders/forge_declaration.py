@@ -6,7 +6,7 @@ from functools import cached_property
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.matter.forge import ECDSA_SHA256, PAA, SKI, Forged, extension, public_key, sequence, tlv
+from tests.builders.forge import ECDSA_SHA256, PAA, SKI, Forged, extension, public_key, sequence, tlv
 
 SIGNER_KEY = ec.derive_private_key(6, ec.SECP256R1())
 SIGNER_ID = b"\x06" * 20

@@ -1,10 +1,10 @@
-"""docs/programmer.md, made from the catalogue: `python -m tests.programmer.page` writes it."""
+"""docs/programmer.md, made from the catalogue: `python -m tests.builders.page` writes it."""
 
 from pathlib import Path
 
 from station.faults import Fault, LineFault, SlotFault, UnitFault
-from tests.fault_catalogue import catalogue, kind_of
-from tests.programmer.catalogue import Group, Row, asked, groups
+from tests.builders.catalogue import Group, Row, asked, groups
+from tests.builders.fault_catalogue import catalogue, kind_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "programmer.md"
 BLAMED: dict[type[Fault], str] = {UnitFault: "board", SlotFault: "slot", LineFault: "line"}
@@ -25,7 +25,7 @@ option bytes, the coprocessor's versions. A programmer that says nothing at all 
 Each row stands for transcripts in `tests/vectors/cubeprogrammer/`, by the names in its last column, which begin with the programmer's version, or with
 `unstarted` where the programmer did not come up; the folder tells the source of every line. Each transcript is run through the parser that the line
 uses, in the bytes of Linux and of Windows, whole and in pieces of any size, and must come to what is written here. The page is made from that folder's
-`catalogue.toml`, by `python -m tests.programmer.page`.
+`catalogue.toml`, by `python -m tests.builders.page`.
 """
 HEAD = """\
 | it says | what is the case | the station concludes | by | transcripts |

@@ -1,0 +1,162 @@
+"""A line from the outside: virtual bench, development PKI and daemon as processes, which a test starts, asks and stops.
+
+`station demo` has its own; a mistake of the product's cannot hide in a harness that the product brings along.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from station.daemon import control
+from station.line.status import Status
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = ROOT / "config" / "recipes" / "lighting.toml"
+READY_WITHIN = 30.0
+STOP_WITHIN = 30.0
+ANSWERED_WITHIN = 60.0
+
+
+class LineFailed(Exception):
+    """One of the line's processes did not start, or has ended."""
+
+
+@dataclass
+class Line:
+    """A standing line: its folder and its processes."""
+
+    folder: Path
+    recipe: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def standing(
+        cls,
+        folder: Path,
+        boards: int,
+        *,
+        time_scale: float = 0.0,
+        recipe: Path = RECIPE,
+        faults: Path | None = None,
+        seed: int = 1,
+        bench_options: Sequence[str] = (),
+    ) -> Iterator["Line"]:
+        """Bench, PKI and daemon, all ready; all stopped when the block ends. Raises `LineFailed`."""
+        (folder / "logs").mkdir(parents=True)
+        line = cls(folder.resolve(), recipe.resolve())
+        options = [f"--probes={boards}", f"--seed={seed}", f"--time-scale={time_scale}", *bench_options]
+        options += [f"--faults={faults}"] * (faults is not None)
+        try:
+            line.start("bench", "virtual_bench", "serve", "--dir", str(line.folder), *options)
+            line.wait_for("bench", (line.folder / "bench.json").exists)
+            line.start_pki()
+            line.start_daemon()
+            yield line
+        finally:
+            line.stop()
+
+    def start_pki(self, port: int = 0, *others: str) -> None:
+        """At first, and again at the same port when it has ended; perhaps with other options."""
+        product = tomllib.loads(self.recipe.read_text()).get("product", {})
+        options = [
+            f"--{name.replace('_', '-')}={product[name]:#06X}"
+            for name in ("vendor_id", "product_id")
+            if name in product
+        ]
+        folder = self.folder / "pki"
+        self.start("pki", "development_pki", "serve", "--dir", str(folder), *options, f"--port={port}", *others)
+        self.wait_for("pki", (folder / "ready.json").exists)
+
+    def start_daemon(self) -> None:
+        """At first, and again when it has ended."""
+        probes = json.loads((self.folder / "bench.json").read_text())["probes"]
+        url = json.loads((self.folder / "pki" / "ready.json").read_text())["url"]
+        config = self.folder / "line.toml"
+        config.write_text(configuration(self.recipe, probes))
+        self.start("daemon", "station", "run", "--config", str(config), STATION__PKI__URL=url)
+        self.wait_for("daemon", self._daemon_answers)
+
+    def status(self) -> Status:
+        """The daemon's status; raises `LineFailed` when the daemon is gone."""
+        try:
+            return Status.model_validate(control.ask(self.folder / "station.sock", "status"))
+        except control.DaemonAbsent as exc:
+            raise LineFailed(f"the daemon has stopped; {self._last_words('daemon')}") from exc
+
+    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Runs `station …` with the line's configuration."""
+        return station_command(*arguments, "--config", self.folder / "line.toml")
+
+    def start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
+        with (self.folder / "logs" / f"{name}.out").open("wb") as output:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                cwd=ROOT,
+                start_new_session=True,  # a Ctrl-C that ends the tests is passed on in order, by `stop`
+            )
+
+    def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not ready():
+            if self.processes[name].poll() is not None or time.monotonic() > deadline:
+                raise LineFailed(f"the {name} did not start; {self._last_words(name)}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stops the daemon first, so that it does not see its bench go away."""
+        for name in ("daemon", "pki", "bench"):
+            process = self.processes.get(name)
+            if process is None or process.poll() is not None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _daemon_answers(self) -> bool:
+        try:
+            self.status()
+        except LineFailed:
+            return False
+        return True
+
+    def _last_words(self, name: str) -> str:
+        output = (self.folder / "logs" / f"{name}.out").read_text(errors="replace")
+        return "its last words:\n" + "\n".join(output.splitlines()[-15:])
+
+
+def station_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs `station …` as a process, on a terminal that is wide enough for every table."""
+    return subprocess.run(
+        [sys.executable, "-m", "station", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "300"},
+        timeout=ANSWERED_WITHIN,
+    )
+
+
+def configuration(recipe: Path, probes: list[Mapping[str, object]]) -> str:
+    """`config/demo.toml`, with this recipe and one slot for each probe."""
+    text = (ROOT / "config" / "demo.toml").read_text()
+    slots = "".join(
+        f"\n[[slot]]\nname = {json.dumps(str(probe['port']))}\npath = {json.dumps(probe['path'])}\n" for probe in probes
+    )
+    return f"recipe = {json.dumps(str(recipe))}\n\n{text}{slots}"
