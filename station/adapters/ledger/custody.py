@@ -1,4 +1,4 @@
-"""Whether a ledger may be opened where it lies, and that it stays there: nothing is given out that was given out before."""
+"""Guards a ledger against being replaced by an older copy, so that it gives out nothing twice."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ _RESTORED = "Put the newest one back, or say how many serial numbers to skip: st
 
 
 class Gate:
-    """Looks at a ledger before anything is written into it (`sqlite.Gate`)."""
+    """Examines a ledger before the station writes into it (`sqlite.Gate`)."""
 
     def __init__(self, path: Path, station: str, register: Register, *, only: bool) -> None:
         self._path = path
@@ -39,7 +39,7 @@ class Gate:
         self._only = only
 
     def before(self) -> None:
-        """Raises `LedgerMoved` where a ledger should be and is none, and makes nothing."""
+        """Raises `LedgerMoved` if the register expects a ledger here and there is none; makes no file."""
         if not self._path.exists():
             self._check_unused()
 
@@ -75,7 +75,7 @@ class Gate:
             )
 
     def _examine(self, connection: Connection) -> None:
-        """The last daemon did not close the ledger: power or disk may have failed."""
+        """Checks the file if the last daemon did not close the ledger, since power or disk may have failed."""
         log.info("ledger.checking", file=str(self._path))
         began = time.monotonic()
         soundness.check(connection, self._path)
@@ -83,9 +83,9 @@ class Gate:
 
 
 def differences(path: Path, found: Standing | None, register: Register) -> Iterator[str]:
-    """Why the ledger found at this path is not the one that this machine left there, in words."""
+    """The reason why the ledger at this path is not the one that this machine left there; None if it is."""
     here = register.at(path)
-    if found is None:  # of a version that knew of no place
+    if found is None:  # the ledger is of a version that did not record a place
         if here is not None:
             yield f"it is older than the ledger that was here, from which {here.mark.identities} identities were given out"
         return
@@ -94,7 +94,7 @@ def differences(path: Path, found: Standing | None, register: Register) -> Itera
         yield f"another ledger was here, from which {here.mark.identities} identities were given out"
     known = register.of(found.ledger)
     if known is None and found.mark.tick == 1:
-        return  # the power failed between the ledger's first line and its first record: nothing was given out since
+        return  # the power failed after the ledger was made and before its first record: it has given out nothing
     if known is None:
         yield f"this machine has no record of this ledger in {register}"
     elif found.mark.incarnation != known.mark.incarnation:
@@ -107,7 +107,10 @@ def differences(path: Path, found: Standing | None, register: Register) -> Itera
 
 
 class Custody:
-    """The ledger's writer, as long as its files are where they were. What must not be done twice a witness knows of."""
+    """The ledger's writer, which stops if the ledger's files move.
+
+    The witness records all work that must not be repeated.
+    """
 
     def __init__(self, writer: Writer, files: WatchedFiles, witness: Witness) -> None:
         self.writer = writer
@@ -119,7 +122,10 @@ class Custody:
     def taken(
         cls, connection: Connection, path: Path, station: str, register: Register, patience: float
     ) -> Iterator[Self]:
-        """For the block. Behind the gate, and with the ledger's tables up to date. The writer tries for `patience` seconds."""
+        """Opens the custody for the block. The gate has passed the ledger, and its tables are up to date.
+
+        The writer tries for `patience` seconds.
+        """
         with sqlite.translated(path), connection.begin():
             found = incarnations.standing(connection)
             if found is None:
@@ -137,12 +143,12 @@ class Custody:
                 finally:
                     failure = writer.failure
         finally:
-            if failure is None:  # else the next daemon examines the ledger
+            if failure is None:  # without this mark the next daemon examines the ledger
                 _close(connection, witness)
 
     @property
     def lost(self) -> LineFault | None:
-        """What has become of the files, if they are not where they were."""
+        """The fault, if the files are no longer where they were."""
         try:
             self._files.check()
         except LineFault as fault:
@@ -150,26 +156,26 @@ class Custody:
         return None
 
     async def check(self) -> None:
-        """Raises the `LineFault` that keeps the ledger from giving anything out."""
+        """Raises the `LineFault` that keeps the ledger from giving out identities."""
         self._files.check()
         await asyncio.to_thread(self._witness.catch_up)
 
     async def do(self, work: Work[T]) -> T:
-        """`Writer.do`, if the ledger's files are where they were; raises `LedgerLost`."""
+        """Calls `Writer.do` if the ledger's files are where they were; raises `LedgerLost` if not."""
         return await self.writer.do(partial(self._looked_after, work))
 
     async def do_once(self, work: Work[T]) -> T:
-        """The same for what must never be done twice: the witness knows of it before the caller does."""
+        """The same for work that must never be repeated: the witness records it before the caller gets the result."""
 
         def counted(connection: Connection) -> tuple[T, Mark]:
             return self._looked_after(work, connection), incarnations.advance(connection)
 
         result, mark = await self.writer.do(counted)
-        await asyncio.to_thread(self._witness.see, mark)  # it waits for the disk
+        await asyncio.to_thread(self._witness.see, mark)  # the witness waits for the disk
         return result
 
     async def do_anyhow(self, work: Work[T]) -> T:
-        """`Writer.do`, wherever the files are: for an attempt's beginning and its verdict, which a slot cannot do without."""
+        """Calls `Writer.do` even if the files have moved: a slot needs its attempt's beginning and verdict recorded."""
         return await self.writer.do(work)
 
     def _looked_after(self, work: Work[T], connection: Connection) -> T:
@@ -182,5 +188,5 @@ def _close(connection: Connection, witness: Witness) -> None:
         with connection.begin():
             mark = incarnations.advance(connection, in_order=True)
         witness.see(mark)
-    except (SQLAlchemyError, LineFault) as exc:  # nobody is left who could act on it, and the next daemon will
-        log.error("ledger.left_open", reason=str(exc))  # noqa: TRY400  a traceback says nothing more
+    except (SQLAlchemyError, LineFault) as exc:  # only a log line: the next daemon examines the ledger
+        log.error("ledger.left_open", reason=str(exc))  # noqa: TRY400  a traceback adds nothing to the reason

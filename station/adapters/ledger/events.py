@@ -1,4 +1,4 @@
-"""Events as they stand in the journal: the class is the type, its fields are the body. No event holds a secret. Pure."""
+"""Events as the journal stores them: the class is the type, its fields are the body. No event holds a secret. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -13,7 +13,7 @@ _READ: Mapping[str, Callable[[str], object]] = {"step": Phase, "uid": lambda tex
 
 
 def body(event: Event) -> dict[str, object]:
-    """What the event says, as JSON has it."""
+    """The event's fields, as JSON values."""
     return {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
 
 

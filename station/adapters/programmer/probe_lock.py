@@ -1,7 +1,7 @@
-"""Who works at a slot, and who holds a probe: lock files that all stations of a machine have in common.
+"""Locks on slots and probes: lock files that all stations of a machine share.
 
-The programmer inherits the descriptor of its probe's lock, so that one which outlives its daemon keeps it. The next daemon
-then waits for that programmer, instead of starting a second one at the same probe.
+The programmer inherits the descriptor of its probe's lock, so that a programmer which outlives its daemon keeps the
+lock. The next daemon then waits for that programmer, instead of starting a second one at the same probe.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ def _holder(path: Path) -> str:
 async def _wait(path: Path, probe: str, within: float) -> int:
     try:
         async with asyncio.timeout(within):
-            while (descriptor := _try(path)) is None:  # noqa: ASYNC110  the end of a lock makes no event
+            while (descriptor := _try(path)) is None:  # noqa: ASYNC110  no event reports the end of a lock
                 await asyncio.sleep(_LOOK_EVERY)
     except TimeoutError as exc:
         raise ProbeBusy(probe) from exc
@@ -77,7 +77,7 @@ async def _wait(path: Path, probe: str, within: float) -> int:
 
 
 def _try(path: Path) -> int | None:
-    """The descriptor of the locked file; None while somebody else holds it."""
+    """The descriptor of the locked file; None while another process holds the lock."""
     with named(f"open {path}"):
         descriptor = _opened(path)
     try:
@@ -93,10 +93,10 @@ def _try(path: Path) -> int | None:
 
 
 def _opened(path: Path) -> int:
-    """For reading is enough to lock it: stations of several accounts share the folder, which is as /tmp is."""
+    """Opens the lock file for reading, which is enough to lock it: stations of several accounts share the folder."""
     if not path.parent.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o1777)  # everybody may make a lock, and nobody take another's away
+        path.parent.chmod(0o1777)  # as in /tmp, every account may make a lock file, and only its owner may remove it
     while True:
         with suppress(FileNotFoundError):
             return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -107,7 +107,7 @@ def _opened(path: Path) -> int:
 
 
 def _give_up(path: Path, descriptor: int) -> None:
-    """Unlinked while it is still held: who waits for it sees that its file has gone, and makes a new one."""
-    with suppress(FileNotFoundError, PermissionError):  # another account's file stays
+    """Unlinks the file while it is still locked: a waiting process sees that its file is gone, and makes a new one."""
+    with suppress(FileNotFoundError, PermissionError):  # the file belongs to another account, and stays
         path.unlink()
     os.close(descriptor)
