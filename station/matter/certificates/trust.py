@@ -1,6 +1,6 @@
-"""The trust store: the roots, the signers of declarations and the revocations that a station goes by. Pure.
+"""The trust store: the roots, the signers of declarations and the revocations that a station trusts. Pure.
 
-One file that cannot be read never takes the store down; it is named.
+A file without a usable certificate is left out of the store and named; the other files stay.
 """
 
 import base64
@@ -26,7 +26,7 @@ _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERT
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """PAAs and signers of declarations by subject key identifier; `unreadable` names what had to be left out."""
+    """PAAs and signers of declarations by subject key identifier; `unreadable` names the files that were left out, and why."""
 
     paas: Mapping[bytes, Certificate]
     cd_signers: Mapping[bytes, Certificate]
@@ -37,7 +37,7 @@ class TrustStore:
     def of(
         cls, paas: Mapping[str, bytes], cd_signers: Mapping[str, bytes], revoked: frozenset[Revoked] = frozenset()
     ) -> "TrustStore":
-        """The store that these files make, given by name; DER or PEM."""
+        """The store made of these files, DER or PEM; the keys are the files' names."""
         unreadable: list[str] = []
         return cls(
             paas=_by_key_id(paas, PAA, unreadable),
@@ -47,13 +47,13 @@ class TrustStore:
         )
 
     def with_root(self, paa: bytes) -> "TrustStore":
-        """This store, and one more PAA in it, DER; raises `RuleBroken`."""
+        """This store with one more PAA, DER; raises `RuleBroken`."""
         certificate = read_certificate(PAA, paa)
         return replace(self, paas={certificate.extensions.subject_key_id: certificate, **self.paas})
 
 
 def certificate_der(content: bytes) -> bytes:
-    """A certificate as DER, whether it comes as DER or as PEM: told apart by content."""
+    """A certificate as DER, from DER or PEM, which are told apart by content."""
     blocks = _PEM.findall(content)
     if len(blocks) != 1:
         return content
