@@ -18,7 +18,7 @@ from development_pki.directory import READY, DirectoryUnusable, write_private
 from development_pki.faults import Fault, Faults
 from development_pki.server import ESTServer, serving, tls_context
 
-ENVIRONMENT_MISSING = 3  # 2 is what typer ends with when it is used wrongly, 1 what Python ends with at a bug
+ENVIRONMENT_MISSING = 3  # typer exits with 2 for wrong usage, Python with 1 for a bug
 FAULTS = "\n\n".join(f"{fault.name.lower()}: {fault.value}" for fault in Fault)
 
 app = typer.Typer(
@@ -42,12 +42,12 @@ def serve(
     ] = None,
     retry_after: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="What 202 and 503 ask for.")] = 1,
     date_offset: Annotated[
-        int, typer.Option(metavar="SECONDS", help="How far the Date of answers is from this computer's clock.")
+        int, typer.Option(metavar="SECONDS", help="Difference between the Date of answers and this computer's clock.")
     ] = 0,
 ) -> None:
     """Serve a directory, which is made at first start, until SIGINT or SIGTERM.
 
-    Prints one line when it listens, and writes the same to ready.json.
+    Prints one line when it listens, and writes the same facts to ready.json.
     """
     faults = Faults()
     try:
@@ -84,7 +84,7 @@ async def _serve(est: ESTServer, directory: Path, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     ready = directory / READY
-    ready.unlink(missing_ok=True)  # a killed server left it
+    ready.unlink(missing_ok=True)  # left by a killed server
     async with serving(est, tls_context(directory), host, port) as url:
         write_private(ready, json.dumps({"url": url, "pid": os.getpid()}).encode())
         try:
@@ -97,7 +97,7 @@ async def _serve(est: ESTServer, directory: Path, host: str, port: int) -> None:
 def _run(main: Coroutine[None, None, None]) -> None:
     try:
         import uvloop
-    except ImportError:  # there is none for Windows
+    except ImportError:  # uvloop does not exist for Windows
         asyncio.run(main)
     else:
         uvloop.run(main)

@@ -16,9 +16,9 @@ VENDOR_ID = x509.ObjectIdentifier("1.3.6.1.4.1.37244.2.1")
 PRODUCT_ID = x509.ObjectIdentifier("1.3.6.1.4.1.37244.2.2")
 TEST_VENDOR_IDS = range(0xFFF1, 0xFFF5)
 
-# A commissioner whose clock is a little behind must not find a DAC of the future.
+# The DAC's validity begins earlier, since a commissioner's clock may be a little behind.
 BACKDATED = timedelta(minutes=10)
-# A commissioner checks the PAA and the PAI at the moment the DAC begins, so they must begin earlier.
+# A commissioner checks PAA and PAI at the moment when the DAC's validity begins, so theirs must begin earlier.
 ROOTS_BACKDATED = timedelta(days=1)
 
 
@@ -40,7 +40,7 @@ class Product:
 
     @classmethod
     def named_in(cls, name: x509.Name) -> "Product | None":
-        """Reads both ids from a subject; None unless each stands there exactly once."""
+        """Reads both ids from a subject; None unless each occurs exactly once."""
         vendor_ids, product_ids = name.get_attributes_for_oid(VENDOR_ID), name.get_attributes_for_oid(PRODUCT_ID)
         if len(vendor_ids) != 1 or len(product_ids) != 1:
             return None
@@ -50,7 +50,7 @@ class Product:
         return f"{self.vendor_id}/{self.product_id}"
 
     def other(self) -> "Product":
-        """Names another product of the same vendor, for a DAC that is wrong on purpose."""
+        """Another product of the same vendor, for a DAC that is wrong on purpose."""
         return Product(self.vendor_id, f"{int(self.product_id, 16) ^ 1 or 2:04X}")
 
 
@@ -98,6 +98,6 @@ def make_dac(
 
 
 def _name(common_name: str, *identifiers: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
-    # All are UTF8Strings: what `cryptography` takes for these types unless told otherwise.
+    # All are UTF8Strings, the default of `cryptography` for these types.
     attributes = ((NameOID.COMMON_NAME, common_name), *identifiers)
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])

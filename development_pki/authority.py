@@ -1,4 +1,4 @@
-"""The issuing authority: one DAC for every request, each written to `issued.jsonl` before anybody gets it."""
+"""The issuing authority: makes one DAC for every request, and writes each to `issued.jsonl` before handing it out."""
 
 import fcntl
 import hashlib
@@ -44,7 +44,7 @@ class Authority:
     def issue(self, public_key: ec.EllipticCurvePublicKey, station: str, faults: Faults) -> x509.Certificate:
         """Makes a DAC and returns it when it is on the disk.
 
-        It blocks until then, so that two requests never mix, and so that nothing can come between issuing and writing.
+        It blocks until then, so that two requests never mix and nothing happens between issuing and writing.
         """
         dac = make_dac(
             self.pai,
@@ -67,7 +67,7 @@ def opened(directory: Path, product: Product) -> Iterator[Authority]:
             fcntl.flock(issued, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             raise DirectoryUnusable(f"{directory} is being served by another process") from exc
-        # A line that a power cut tore has no end, and its certificate was never handed out.
+        # A line torn by a power cut has no line end; its certificate was never handed out.
         whole = issued.read().rpartition(b"\n")
         issued.truncate(len(whole[0] + whole[1]))
         issued.seek(0, os.SEEK_END)
@@ -75,7 +75,7 @@ def opened(directory: Path, product: Product) -> Iterator[Authority]:
 
 
 def issued_by(directory: Path) -> list[Issued]:
-    """Lists what the directory's authority has issued, oldest first; it may be issuing meanwhile."""
+    """Lists the certificates that the directory's authority has issued, oldest first; it may go on issuing."""
     lines, _, _ = (directory / ISSUED).read_text().rpartition("\n")
     return [json.loads(line) for line in lines.splitlines()]
 

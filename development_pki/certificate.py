@@ -1,4 +1,4 @@
-"""Making certificates: what the Matter certificates and the TLS certificates have in common. No I/O."""
+"""Makes certificates: the parts that Matter certificates and TLS certificates share. No I/O."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ def new_serial_number() -> int:
 
 
 def key_usage(*, digital_signature: bool = False, sign_certificates: bool = False) -> x509.KeyUsage:
-    """Names what a key is for; one that signs certificates signs revocation lists too."""
+    """The key usage extension; a key that signs certificates signs revocation lists, too."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         content_commitment=False,
@@ -39,7 +39,7 @@ def key_usage(*, digital_signature: bool = False, sign_certificates: bool = Fals
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What a certificate says, but for the keys."""
+    """A certificate's content without the keys."""
 
     subject: x509.Name
     constraints: x509.BasicConstraints
@@ -64,7 +64,7 @@ class Credential:
         return cls(_sign(template, key.public_key(), template.subject, key), key)
 
     def certify(self, template: Template, public_key: ec.EllipticCurvePublicKey) -> x509.Certificate:
-        """Signs a certificate for somebody else's key."""
+        """Signs a certificate for another party's key."""
         return _sign(template, public_key, self.certificate.subject, self.key)
 
     def subordinate(self, template: Template) -> Self:

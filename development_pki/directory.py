@@ -30,8 +30,9 @@ class DirectoryUnusable(Exception):
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Writes a file of mode 0600 that is whole, and on the disk, by the time it has its name."""
-    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    """Writes a file of mode 0600, and gives it its name when all of it is on the disk."""
+    # mkstemp creates files of mode 0600
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
@@ -65,7 +66,7 @@ def open_or_make(directory: Path, product: Product) -> tuple[x509.Certificate, C
 
 
 def load_credential(directory: Path, name: str) -> Credential:
-    """Reads a certificate and its key; ValueError if they are unreadable or not of one another."""
+    """Reads a certificate and its key; ValueError if either is unreadable or they do not belong together."""
     certificate = x509.load_pem_x509_certificate((directory / f"{name}.pem").read_bytes())
     key = load_pem_private_key((directory / f"{name}-key.pem").read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():

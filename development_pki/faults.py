@@ -7,7 +7,7 @@ FOR_EVER = -1
 
 
 class Fault(Enum):
-    """What can be made to go wrong; in options and JSON each goes by its name in lower case."""
+    """The faults; options and JSON call each by its name in lower case."""
 
     PENDING = "an enrolment is answered with 202 and Retry-After"
     BUSY = "an enrolment is answered with 503 and Retry-After"
@@ -20,7 +20,7 @@ class Fault(Enum):
 
 
 class Faults:
-    """How many more times each fault strikes: 0 not at all, FOR_EVER until it is set again."""
+    """How many more times each fault happens: 0 never, FOR_EVER until it is set again."""
 
     def __init__(self) -> None:
         self._left = dict.fromkeys(Fault, 0)
@@ -33,7 +33,10 @@ class Faults:
         return {fault.name.lower(): left for fault, left in self._left.items()}
 
     def set(self, changes: object) -> None:
-        """Sets what is named and leaves the rest; ValueError or TypeError, and nothing set, if any of it makes no sense."""
+        """Sets the named faults and leaves the others.
+
+        ValueError or TypeError, and none is set, if any entry is wrong.
+        """
         if not isinstance(changes, Mapping):
             raise TypeError("a table of faults and how many times each strikes is expected")
         accepted: dict[Fault, int] = {}
@@ -46,7 +49,7 @@ class Faults:
         self._left |= accepted
 
     def strikes(self, fault: Fault) -> bool:
-        """Tells whether the fault happens this time, and counts it."""
+        """Returns whether the fault happens this time, and counts it."""
         left = self._left[fault]
         self._left[fault] = max(left - 1, 0) if left != FOR_EVER else FOR_EVER
         return left != 0

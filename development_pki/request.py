@@ -1,4 +1,4 @@
-"""What is asked of a certificate signing request before a DAC is made from it. Pure."""
+"""The checks of a certificate signing request before a DAC is made from it. Pure."""
 
 import base64
 import binascii
@@ -11,12 +11,12 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 
 from development_pki.attestation import Product
 
-# KeyError is what `cryptography` raises for a subject whose value is of an ASN.1 type that no name may have.
+# `cryptography` raises KeyError for a subject whose value is of an ASN.1 type that no name may have.
 UNREADABLE = (ValueError, KeyError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 class RequestRefused(Exception):
-    """No DAC is made from this request; the text tells the station why."""
+    """No DAC is made from this request; the text gives the station the reason."""
 
 
 def key_to_certify(body: bytes, product: Product) -> ec.EllipticCurvePublicKey:

@@ -35,8 +35,8 @@ log = logging.getLogger("development_pki")
 def tls_context(directory: Path) -> ssl.SSLContext:
     """Trusts the directory's TLS authority and nothing else.
 
-    A certificate of any other authority ends the handshake. None at all is let through, so that the handler can
-    say in words what is missing: with CERT_REQUIRED the station would see its connection reset, and nothing more.
+    A certificate of any other authority ends the handshake. A client without a certificate is let through, so that the
+    handler can answer with the reason: with CERT_REQUIRED the station would only see its connection reset.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=directory / f"{TLS_CA}.pem")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -54,7 +54,7 @@ class ESTServer:
     faults: Faults
     retry_after: int
     date_offset: timedelta = timedelta()
-    """How far the time that answers tell is from this computer's."""
+    """Difference between the time in answers and this computer's clock."""
 
     def application(self) -> web.Application:
         """Mounts EST with and without a label (RFC 7030, 3.2.2), and the fault switches."""
@@ -70,14 +70,14 @@ class ESTServer:
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Lets nobody in who is not a station, and nobody at all while the authority is down."""
+        """Refuses clients that are no stations, and all clients while the authority is down."""
         _station_of(request)
         if request.path.startswith(EST) and self.faults.strikes(Fault.DOWN):
             return _cut(request)
         return await handler(request)
 
     async def tell_time(self, _: web.Request, response: web.StreamResponse) -> None:
-        """Every answer has a date (RFC 9110, 6.6.1)."""
+        """Gives every answer a date (RFC 9110, 6.6.1)."""
         response.headers["Date"] = format_datetime(datetime.now(UTC) + self.date_offset, usegmt=True)
 
     async def cacerts(self, _: web.Request) -> web.Response:
@@ -85,7 +85,7 @@ class ESTServer:
         return _certs_only(self.authority.pai.certificate, self.authority.paa)
 
     async def csrattrs(self, _: web.Request) -> web.Response:
-        """Answers that nothing in particular is asked of a request (RFC 7030, 4.5.2)."""
+        """Answers that requests need no particular attributes (RFC 7030, 4.5.2)."""
         return web.Response(status=204)
 
     async def simpleenroll(self, request: web.Request) -> web.Response:
@@ -111,7 +111,7 @@ class ESTServer:
         return _certs_only(dac)
 
     async def show_faults(self, _: web.Request) -> web.Response:
-        """Tells how often each fault will still strike."""
+        """Answers how many more times each fault will happen."""
         return web.json_response(self.faults.left)
 
     async def set_faults(self, request: web.Request) -> web.Response:
@@ -128,7 +128,8 @@ def _station_of(request: web.Request) -> str:
     connection: ssl.SSLObject = request.get_extra_info("ssl_object")
     der = connection.getpeercert(binary_form=True)
     if der is None:
-        # An unregistered scheme: no header that a client could add would help, but HTTP asks for this one with a 401.
+        # An unregistered scheme, since HTTP requires this header with a 401 although no header of the client would
+        # help.
         raise web.HTTPUnauthorized(text=UNRECOGNISED, headers={"WWW-Authenticate": "ClientCertificate"})
     subject = x509.load_der_x509_certificate(der).subject
     return ", ".join(str(name.value) for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME))
@@ -137,7 +138,7 @@ def _station_of(request: web.Request) -> str:
 def _cut(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
-    return web.Response()  # which nobody gets
+    return web.Response()  # no client gets this answer
 
 
 def _certs_only(*certificates: x509.Certificate) -> web.Response:
@@ -145,7 +146,7 @@ def _certs_only(*certificates: x509.Certificate) -> web.Response:
 
 
 def _base64_answer(der: bytes) -> web.Response:
-    # One line: some clients refuse a wrapped answer, and none refuses this.
+    # One line, since some clients refuse a wrapped answer, and none refuses this.
     return web.Response(
         body=base64.b64encode(der),
         headers={
@@ -157,7 +158,7 @@ def _base64_answer(der: bytes) -> web.Response:
 
 @asynccontextmanager
 async def serving(est: ESTServer, tls: ssl.SSLContext, host: str, port: int) -> AsyncIterator[str]:
-    """Serves for the block; yields the URL that a station is given. Port 0 is any free one."""
+    """Serves for the block; yields the URL for the station's configuration. Port 0 means any free port."""
     runner = web.AppRunner(est.application(), handle_signals=False, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -1,4 +1,7 @@
-"""The certificates of the connection: a TLS authority apart from the Matter one, its server and one station. No I/O."""
+"""The certificates of the connection: a TLS authority separate from the Matter one, a server and one station.
+
+No I/O.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +24,7 @@ LIFETIME = timedelta(days=3650)
 
 @dataclass(frozen=True, slots=True)
 class TLSCredentials:
-    """Who takes part in a connection, and who vouches for both."""
+    """Server and station of a connection, and the authority that signs both certificates."""
 
     ca: Credential
     server: Credential

@@ -1,4 +1,4 @@
-"""The command line: serve a bench, and plug, unplug, spoil and look at what is on it."""
+"""The command line: serves a bench; plugs, unplugs, spoils and shows its boards."""
 
 import asyncio
 import hashlib
@@ -61,7 +61,7 @@ def serve(
 ) -> None:
     """Serve a bench until SIGINT or SIGTERM. Prints one line when it is ready, and writes DIR/bench.json.
 
-    What is on the bench stays in DIR: boards that were there before stand at their ports again.
+    The boards stay in DIR: those of an earlier run are at their ports again.
     """
     if profile not in PROFILES:
         raise typer.BadParameter(f"{profile}: there are {', '.join(PROFILES)}", param_hint="--profile")
@@ -107,7 +107,7 @@ def plug(
     fus_version: FUSVersion | None = None,
     no_wireless_stack: NoStack = False,
 ) -> None:
-    """Plug in the board that stands at a hub port; at a port where none stands, a fresh one."""
+    """Plug in the board at a hub port; at a port without one, a fresh board."""
     radio: dict[str, object] = {}
     if no_wireless_stack or stack_version is not None:
         radio["stack"] = None if no_wireless_stack else _word(stack_version or "", "--stack-version")
@@ -139,7 +139,7 @@ def dump(
     to: Annotated[Path, typer.Option("--to", help="Folder for the dumps, one in it for each probe.")],
     everything: All = False,
 ) -> None:
-    """Write out what a debugger would find: internal and external flash, and the memory of a core that runs."""
+    """Write out the memories as a debugger reads them: internal and external flash, and the SRAM of a running core."""
     chosen = _chosen(ports, everything=everything)
     for board in _ask(directory, "dump", ports=chosen, to=str(to.absolute())):
         typer.echo("port {port}: board {board}, {folder}".format_map(board))
@@ -173,7 +173,7 @@ def fault(
 
 @app.command()
 def status(directory: Directory, *, as_json: AsJSON = False) -> None:
-    """Show ports, boards, what runs on them, the phase they are in, and who has their probes."""
+    """Show ports, boards, their firmware and phase, and the processes that hold their probes."""
     ports = _ask(directory, "status")
     if as_json:
         typer.echo(json.dumps({"ports": ports}, indent=1))

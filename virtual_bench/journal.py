@@ -1,4 +1,4 @@
-"""bench.jsonl: what the bench saw and did, one JSON object a line, for whoever wants to check a run afterwards."""
+"""bench.jsonl: the bench's observations and actions, one JSON object for each line, to check a run afterwards."""
 
 import fcntl
 import json

@@ -1,1 +1,1 @@
-"""One module an outside thing; each implements a Protocol of ports.py."""
+"""The outside world, one room for each kind of thing; each implements Protocols of `interfaces.py`."""

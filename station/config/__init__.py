@@ -1,1 +1,1 @@
-"""The line's configuration as TOML, and mistakes in files with their places."""
+"""The line's configuration in TOML; mistakes in files, each with its place."""

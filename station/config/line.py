@@ -1,6 +1,6 @@
-"""The line's configuration: TOML to frozen models, every mistake reported at once with its place; unknown keys are errors.
+"""The line's configuration: TOML to frozen models, every mistake reported at once with its place.
 
-The one home of environment variables: `STATION__SECTION__KEY` overrides a setting.
+Unknown keys are errors. The one home of environment variables: `STATION__SECTION__KEY` overrides a setting.
 """
 
 import os
@@ -37,15 +37,18 @@ class _Section(BaseModel):
 
 
 class StationSection(_Section):
-    """Who the station is and where it keeps what must last."""
+    """The station's name, and the folders for its lasting data."""
 
     name: str = Field(min_length=1, max_length=64)
     state: FilePath
     """Folder of the ledger, the control socket and the attempts' transcripts."""
     witness: FilePath | None = None
-    """Folder of what this machine remembers of its ledgers, outside the state folder; else the machine's, or the user's."""
+    """Folder of this machine's records of its ledgers, outside the state folder.
+
+    By default the machine's, or the user's.
+    """
     locks: FilePath | None = None
-    """Folder of the locks on slots and probes, one for all stations at the same hub; else the machine's."""
+    """Folder of the locks on slots and probes, one for all stations at the same hub; by default the machine's."""
 
 
 class ProgrammerSection(_Section):
@@ -53,11 +56,11 @@ class ProgrammerSection(_Section):
     external_loader: FilePath
     connect_within: Seconds = 15
     idle_within: Seconds = 90
-    """Without a line of output for this long the programmer counts as stuck."""
+    """After so many seconds without a line of output the programmer counts as stuck."""
     upgrade_within: Seconds = 180
     """How long the upgrade of a wireless stack may take."""
     stop_within: Seconds = 10
-    """How long it may take to end after each of SIGINT and SIGTERM."""
+    """Seconds that the programmer may take to end, after SIGINT and again after SIGTERM."""
 
 
 class HotplugSection(_Section):
@@ -70,7 +73,7 @@ class BoardSection(_Section):
 
     baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
     port_free_within: Seconds = 25
-    """How long another program may hold the serial port at first: ModemManager takes up to 20 s with a new one."""
+    """Seconds that another program may hold the serial port at first: ModemManager holds a new one for up to 20 s."""
     boot_within: Seconds = 15
     reply_within: Seconds = 10
     repeat_every: Seconds = 3
@@ -88,11 +91,11 @@ class PKISection(_Section):
     answer_within: Seconds = 30
     """All tries together, for one board."""
     check_every: Seconds = 5
-    """How often a paused line asks whether the PKI is back."""
+    """Seconds between two questions of a paused line whether the PKI is back."""
 
 
 class PolicySection(_Section):
-    """When the same cause is no longer believed to be the boards'; 0 means never."""
+    """How often the same cause may come before slot or line is suspected, instead of the boards; 0 means never."""
 
     boards_in_a_slot: int = Field(default=2, ge=0)
     slots: int = Field(default=3, ge=0)
@@ -101,7 +104,7 @@ class PolicySection(_Section):
 
 class LogSection(_Section):
     file: FilePath | None = None
-    """The lines of stdout, in a file too."""
+    """A file that gets the same lines as stdout."""
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -112,7 +115,7 @@ class SlotSection(_Section):
 
 
 class Config(_Section):
-    """One line."""
+    """The whole configuration of one line."""
 
     recipe: FilePath
     station: StationSection
@@ -162,10 +165,11 @@ class Config(_Section):
 
 
 def locks_beside(devices: Path) -> Path:
-    """Where the locks are on boards that these links name: a bench that has a folder of its own is a machine of its own."""
+    """The folder of the locks for boards below these links; a virtual bench's folder counts as a machine of its own."""
     if not devices.is_relative_to("/dev"):
         return devices.parent / "locks"
-    # The same for every account: by what everybody sees, not by what this one may do.
+    # Chosen by what every account sees alike, not by this account's rights, so that all accounts choose the same
+    # folder.
     everybodys = 0o1002  # sticky, and all may write
     try:
         shared = LOCKS.stat().st_mode & everybodys == everybodys

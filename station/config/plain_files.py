@@ -1,4 +1,4 @@
-"""Files that others have made, read whole: no pipe that nobody writes to holds up who reads, and none is larger than it may be."""
+"""Reads files that others have made, whole, up to a size, and without ever waiting at a pipe that has no writer."""
 
 import errno
 import os
@@ -9,11 +9,11 @@ LARGEST = 64 << 20  # bytes: the boards' whole flash has 17 MB
 
 
 def read(path: Path, largest: int = LARGEST, *, follow_links: bool = True) -> bytes:
-    """What is in a regular file; raises `OSError` for anything else, whose `strerror` says what is wrong with it."""
-    if not stat.S_ISREG(path.stat(follow_symlinks=follow_links).st_mode):  # to open a device may do something to it
+    """The content of a regular file; raises `OSError` for anything else, with the reason as `strerror`."""
+    if not stat.S_ISREG(path.stat(follow_symlinks=follow_links).st_mode):  # opening a device may have an effect
         raise _refused(path, errno.EINVAL, "is not a regular file")
     links = 0 if follow_links else os.O_NOFOLLOW
-    # The file may be another one by now, so it is opened without waiting, and looked at again.
+    # Another file may have the name by now, so it is opened without waiting, and checked again.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | links)
     with open(descriptor, "rb") as file:  # noqa: PTH123  pathlib cannot open a descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -23,7 +23,7 @@ def read(path: Path, largest: int = LARGEST, *, follow_links: bool = True) -> by
 
 
 def read_stream(path: Path, largest: int = LARGEST) -> bytes:
-    """What somebody at a command line has named: a file, or a pipe that their shell fills. Raises `OSError`."""
+    """The content of a file that a command line names, or of a pipe that the shell fills. Raises `OSError`."""
     with path.open("rb") as file:
         return _bounded(path, file.read(largest + 1), largest)
 

@@ -1,4 +1,4 @@
-"""Mistakes in files that people write: collected, and told all at once, each with its place. Pure."""
+"""Mistakes in files that people write: collected and reported all at once, each with its place. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: in which file, at which place in it, and what is wrong there."""
+    """One mistake: its file, its place there, and the reason."""
 
     file: Path
     place: str
@@ -20,7 +20,7 @@ class Problem:
 
 
 class ConfigurationInvalid(Exception):
-    """What the line would be run with is wrong in these places."""
+    """The files that a line is to run with have these mistakes."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
@@ -28,7 +28,7 @@ class ConfigurationInvalid(Exception):
 
 
 def problems_of(file: Path, error: ValidationError) -> list[Problem]:
-    """Pydantic's findings with their places as a reader of the TOML file would write them; never the value itself."""
+    """Pydantic's findings, with their places as in the TOML file, and without the values."""
     return [
         Problem(file, _place(detail["loc"]), _sentence(detail["type"], detail["msg"]))
         for detail in error.errors(include_url=False, include_input=False)
@@ -49,4 +49,4 @@ def _sentence(kind: str, message: str) -> str:
         case "missing":
             return "this setting is missing"
         case _:
-            return message.removeprefix("Value error, ")  # what our own rules say needs no such word
+            return message.removeprefix("Value error, ")  # our own rules' messages need no such prefix

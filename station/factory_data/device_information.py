@@ -1,6 +1,6 @@
-"""What Matter asks of the records that describe a device: lengths, dates, identifiers. Pure.
+"""Matter's rules for the records that describe a device: lengths, dates, identifiers. Pure.
 
-Matter Core Specification 11.1.5 and 5.4.2.4.5. The container allows more, so this is a check of its own.
+Matter Core Specification 11.1.5 and 5.4.2.4.5. ST's container allows more, so this is a separate check.
 """
 
 import re
@@ -22,7 +22,7 @@ _ASSIGNABLE = {Tag.VENDOR_ID: VENDOR_IDS, Tag.PRODUCT_ID: PRODUCT_IDS}
 
 
 def random_rotating_device_id() -> str:
-    """128 random bits, derived from nothing, in the digits that ST's tool can carry."""
+    """A new identifier of 128 random bits, in the hexadecimal digits that ST's tool can carry."""
     return secrets.token_hex(16)
 
 
@@ -45,12 +45,12 @@ def is_terminated(data: FactoryData) -> bool:
 
 
 def check_device_information(data: FactoryData) -> None:
-    """Refuses with `FactoryDataInvalid` what a commissioner would not take; every mistake at once."""
+    """Refuses with `FactoryDataInvalid` records that a commissioner would refuse, and names every mistake at once."""
     refuse(mistakes_in(data))
 
 
 def mistakes_in(data: FactoryData) -> list[Mistake]:
-    """What Matter does not allow of the records that are there."""
+    """The mistakes in the records that are there, by Matter's rules."""
     return [Mistake(tag.name, reason) for tag, reason in _problems(data)]
 
 

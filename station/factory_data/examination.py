@@ -1,6 +1,6 @@
-"""What the factory data of a finished unit must satisfy as a whole: records, certificates, keys and verifier fit together. Pure.
+"""Examines a finished unit's factory data as a whole: whether records, certificates, keys and verifier fit together.
 
-A block that can be decoded says what it likes; a unit is what a commissioner accepts.
+Pure. A block may decode without error and still not be that of a unit which a commissioner accepts.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ _MISSING = "missing; every unit has one"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `fault` is what is wrong with it; `note` what is not, or why it could not be told."""
+    """One result. `fault` is the mistake, if any; `note` says what is right, or why it cannot be known."""
 
     subject: str
     note: str = ""
@@ -54,9 +54,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What a unit is held against.
+    """The requirements that a unit is compared with.
 
-    Without a passcode, the one that stands in the block is taken; without `key_in_flash` the key may be there or not.
+    Without a passcode the block's own is taken; without `key_in_flash` the block may or may not hold the private key.
     """
 
     product: Product
@@ -67,7 +67,7 @@ class Examination:
     key_in_flash: bool | None = None
 
     def of(self, data: FactoryData) -> tuple[Finding, ...]:
-        """Everything that is looked at, with what was found; no fault among them means that the unit is good."""
+        """All findings; the unit is good if none of them has a fault."""
         return (
             _judged("records", lambda: _all_there(data)),
             _judged("device information", lambda: _information(data)),
@@ -79,7 +79,7 @@ class Examination:
         )
 
     def _attestation(self, data: FactoryData) -> Iterator[Finding]:
-        """Two findings; a declaration can be judged only under a chain that is good."""
+        """The findings on chain and declaration; a declaration can be judged only under a good chain."""
         certificates, declaration = "DAC, PAI and PAA", "certification declaration"
         fault: Fault | None = None
         try:
@@ -110,7 +110,7 @@ class Examination:
 
 
 def check_unit(data: FactoryData, examination: Examination) -> None:
-    """Refuses with `ReadbackRefused` a block that no good unit has: for what was read back from a board."""
+    """Refuses with `ReadbackRefused` a block, read back from a board, that no good unit has."""
     for finding in examination.of(data):
         if finding.fault is not None:
             evidence = finding.fault.evidence
@@ -119,9 +119,9 @@ def check_unit(data: FactoryData, examination: Examination) -> None:
 
 
 def check_label(payload: OnboardingPayload, data: FactoryData) -> None:
-    """Refuses with `OnboardingCodeInvalid`, `ReadbackDiffers` or `VerifierWrong` a label that does not open this unit.
+    """Refuses a label that does not open this unit: `OnboardingCodeInvalid`, `ReadbackDiffers` or `VerifierWrong`.
 
-    The codes are made, read again as a commissioner reads them, and held against what stands on the board.
+    Makes the label's codes, reads them again as a commissioner does, and compares them with the board's factory data.
     """
     qr_text, manual_text = codes.qr_code(payload), codes.manual_code(payload)
     codes.check_codes(payload, qr_text, manual_text)

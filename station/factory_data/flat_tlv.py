@@ -13,17 +13,17 @@ from station.faults.unit import ReadbackInvalid
 from station.matter.onboarding.passcode import PASSCODES, TRIVIAL_PASSCODES, Discriminator, Passcode
 
 END_MARK = 0xACACACAC
-BLOCK_SIZE = 0x4000  # what ST's provisioning firmware reads, erases and rewrites as one block
+BLOCK_SIZE = 0x4000  # the block that ST's provisioning firmware reads, erases and rewrites as one
 REGION_SIZE = 0x10000  # 0x901C0000 to 0x901CFFFF in the external flash of the STM32WB5MM-DK
 OFFSET_IN_FLASH = 0x1C0000  # the region, in a dump of that flash from 0x90000000
-LONGEST_VALUE = 602  # ST's operational firmware gives up at a record of length 0, or of 603 and above
+LONGEST_VALUE = 602  # ST's operational firmware stops reading at a record of length 0, or of 603 and above
 LONGEST_CERTIFICATE = 600  # the same firmware's buffer; Matter's kMaxDERCertLength
 _WORD = 4
 _ERASED = 0xFFFFFFFF
 
 
 class Tag(IntEnum):
-    """Every record there is; the names are those of ST's JSON."""
+    """Every kind of record; the names are those of ST's JSON."""
 
     CERTIFICATION_DECLARATION = 1
     FIRMWARE_INFORMATION = 2
@@ -51,7 +51,7 @@ class Tag(IntEnum):
 SECRET = frozenset(
     {
         Tag.DEVICE_ATTESTATION_PRIV_KEY,
-        Tag.SPAKE2_SALT,  # with the verifier it lets anybody try all passcodes
+        Tag.SPAKE2_SALT,  # secret, since with the verifier it lets anybody try all passcodes
         Tag.SPAKE2_VERIFIER,
         Tag.SPAKE2_SETUP_PASSCODE,
         Tag.ROTATING_DEVICE_ID,
@@ -74,7 +74,7 @@ class Number:
         return self.problem_with(int.from_bytes(value, "little"))
 
     def problem_with(self, number: int) -> str | None:
-        """What is wrong with the number, without telling it: it may be secret."""
+        """The mistake in the number, without the number itself, which may be secret."""
         if number not in self.allowed:
             return f"out of range; {self.allowed[0]} to {self.allowed[-1]} is expected"
         return "one of the trivial values, which Matter forbids" if number in self.never else None
@@ -82,7 +82,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Octets:
-    """Bytes that mean nothing to the container."""
+    """Bytes that the container does not interpret."""
 
     longest: int = LONGEST_VALUE
     shortest: int = 1
@@ -144,7 +144,7 @@ FORMS: Mapping[Tag, Number | Octets | Text] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong with factory data, and where. Never the value itself: it may be secret."""
+    """One mistake in factory data, with its place and without the value, which may be secret."""
 
     place: str
     reason: str
@@ -154,7 +154,7 @@ class Mistake:
 
 
 def refuse(mistakes: Sequence[Mistake]) -> None:
-    """Raises `FactoryDataInvalid` that names every mistake, if there is any."""
+    """Raises `FactoryDataInvalid` with every mistake, if there is any."""
     if mistakes:
         first, *others = mistakes
         raise FactoryDataInvalid(first.place, "; ".join([first.reason, *map(str, others)]))
@@ -197,7 +197,7 @@ class FactoryData:
 def encode(data: FactoryData) -> bytes:
     """The bytes that ST's tool writes: records in ascending order of tags, then the magic word.
 
-    Their sum needs no check: all records at their longest fit in the block, and none can stand twice.
+    Their total length needs no check: all records at their longest fit in the block, and no record can occur twice.
     """
     records = (_word(tag) + _word(len(value)) + value for tag, value in sorted(data.records.items()))
     return b"".join(records) + _word(END_MARK)
@@ -206,8 +206,8 @@ def encode(data: FactoryData) -> bytes:
 def decode(data: bytes) -> FactoryData:
     """Reads a block, a dump of its region, or a dump of the whole external flash from 0x90000000.
 
-    Records may come in any order; the end mark may stand alone (ST's tool) or with a length of 0xFFFFFFFF (ST's
-    firmware), and what follows it is not looked at. Anything else is refused with `FactoryDataInvalid` and its offset.
+    Records may come in any order. The end mark may be alone (ST's tool) or have a length of 0xFFFFFFFF (ST's firmware);
+    bytes behind it are ignored. Anything else is refused with `FactoryDataInvalid` and its offset.
     """
     start = OFFSET_IN_FLASH if len(data) > REGION_SIZE else 0
     records: dict[Tag, bytes] = {}
@@ -223,7 +223,7 @@ def decode(data: bytes) -> FactoryData:
 
 
 def decode_readback(data: bytes) -> FactoryData:
-    """As `decode`, for what was read from a board: the fault is the board's, `ReadbackInvalid`."""
+    """As `decode`, for bytes read from a board: raises the board's fault, `ReadbackInvalid`."""
     try:
         return decode(data)
     except FactoryDataInvalid as exc:
@@ -239,7 +239,7 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class _Break:
-    """Where the list cannot be followed any further, and why."""
+    """The place where the list becomes unreadable, and the reason."""
 
     offset: int
     reason: str

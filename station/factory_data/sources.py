@@ -1,4 +1,4 @@
-"""What goes into the block: ST's JSON, ST's records, a dump of the flash, or JSON over one of these. Pure."""
+"""Sources of factory data: ST's JSON, ST's records, a dump of the flash, or JSON over one of these. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,16 +31,16 @@ PRODUCT = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Factory data, and in sentences where it came from and what was changed; no sentence holds a secret."""
+    """Factory data, with sentences that name its source and its changes and hold no secret."""
 
     data: FactoryData
     said: tuple[str, ...]
 
 
 def read(*, json: bytes | None, binary: bytes | None, verbose: bool = False) -> Source:
-    """Reads what was given; JSON goes over binary, and every change is listed. Raises `FactoryDataInvalid`.
+    """Reads the given sources. JSON overrides binary, and every change is listed. Raises `FactoryDataInvalid`.
 
-    Unlike ST's script it stops at an unknown name, at JSON that is none, and at records that are cut off.
+    Unlike ST's script it refuses unknown names, invalid JSON, and records that are cut off.
     """
     under = flat_tlv.decode(binary) if binary is not None else FactoryData({})
     over = st_json.from_json(json) if json is not None else FactoryData({})
@@ -55,7 +55,7 @@ def read(*, json: bytes | None, binary: bytes | None, verbose: bool = False) -> 
 
 
 def check_whole(data: FactoryData, *, certified: bool) -> None:
-    """Refuses with `FactoryDataInvalid` data that lacks what a unit needs, or has what the provisioning is to bring."""
+    """Raises `FactoryDataInvalid` for missing records, and for those that only the provisioning may bring."""
     needed = (*PRODUCT, *ONBOARDING, *(CERTIFIED if certified else ()))
     mistakes = [Mistake(tag.name, "missing") for tag in needed if tag not in data.records]
     if not certified:
@@ -74,7 +74,7 @@ def _counted(data: FactoryData) -> str:
 
 
 def _changes(under: FactoryData, over: FactoryData) -> Iterator[str]:
-    """What the JSON did to the binary, record by record."""
+    """The records of the binary that the JSON changed, added or left."""
     for tag, new in sorted(over.records.items()):
         old = under.records.get(tag)
         if old is None:

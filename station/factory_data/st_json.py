@@ -14,13 +14,13 @@ from station.factory_data.flat_tlv import FORMS, SECRET, FactoryData, Mistake, N
 _NUMBER = re.compile(r"[0-9]{1,19}|0[xX][0-9a-fA-F]{1,16}")
 _BYTE = re.compile(r"0[xX][0-9a-fA-F]{2}")
 _SPACE = re.compile(r"[ \t\r\n]*")
-# JSON numbers are refused wherever they stand; read as floats, they may have any number of digits.
+# JSON numbers are refused everywhere. They are read as floats, since an integer may have any number of digits.
 _DECODER = json.JSONDecoder(parse_int=float)
 
 
 @dataclass(slots=True, repr=False)
 class Reading:
-    """What was read, and all that was wrong with it; `warnings` are mistakes that were let pass."""
+    """The records read, and all mistakes; `warnings` are tolerated mistakes."""
 
     records: dict[Tag, bytes] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
@@ -39,7 +39,7 @@ def from_json(content: bytes) -> FactoryData:
 
 
 def read(content: bytes, *, lenient: bool = False) -> Reading:
-    """Reads ST's JSON to its end, whatever is wrong with it; `lenient` lets unknown names pass, as ST's tool does."""
+    """Reads ST's JSON to its end in spite of mistakes; `lenient` ignores unknown names, as ST's tool does."""
     reading = Reading()
     try:
         _read_members(content.decode(), reading, lenient=lenient)
@@ -51,7 +51,7 @@ def read(content: bytes, *, lenient: bool = False) -> Reading:
 
 
 def to_json(data: FactoryData, *, reveal: bool = False) -> dict[str, str | list[str]]:
-    """ST's JSON as an object; secrets are replaced by what they are, unless `reveal`."""
+    """ST's JSON as an object; without `reveal`, descriptions replace the secrets."""
     return {tag.name: _shown(data, tag, reveal=reveal) for tag in sorted(data.records)}
 
 
@@ -69,12 +69,12 @@ def _shown(data: FactoryData, tag: Tag, *, reveal: bool) -> str | list[str]:
 
 
 def hidden(tag: Tag, value: bytes) -> str:
-    """What is shown in place of a secret."""
+    """The text shown in place of a secret."""
     return "<Passcode>" if tag is Tag.SPAKE2_SETUP_PASSCODE else f"<{len(value)} bytes, not shown>"
 
 
 class _Cursor:
-    """Walks JSON text and knows where it stands; the library reads the values. Raises `JSONDecodeError`."""
+    """Walks JSON text and keeps the place; the library reads the values. Raises `JSONDecodeError`."""
 
     def __init__(self, text: str, at: int = 0) -> None:
         self.text = text
@@ -105,7 +105,7 @@ class _Cursor:
             yield
 
     def value(self) -> tuple[int, object]:
-        """Where the next value begins, and the value."""
+        """The place where the next value begins, and the value."""
         self._skip_space()
         start = self.at
         try:
@@ -115,7 +115,7 @@ class _Cursor:
         return start, value
 
     def name(self) -> tuple[int, str]:
-        """Where the next name begins, and the name; its colon is taken."""
+        """The place where the next name begins, and the name; also takes its colon."""
         start, name = self.value()
         if not isinstance(name, str):
             raise json.JSONDecodeError("a name in quotes is expected", self.text, start)
@@ -129,7 +129,7 @@ class _Cursor:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A name of the object and its value, and where both stand."""
+    """A name of the object and its value, with the places of both."""
 
     text: str
     name: str
@@ -145,7 +145,7 @@ class _Member:
         return Mistake(f"{self.place}, {ascii(self.name)[1:-1]:.40}", reason)
 
     def elements(self) -> Iterator[tuple[int, object]]:
-        """Where each element of the array begins, and the element."""
+        """The place where each element of the array begins, and the element."""
         cursor = _Cursor(self.text, self.value_at)
         cursor.expect("[")
         for _ in cursor.items("]"):
@@ -184,7 +184,7 @@ def _unknown(name: str) -> str:
 
 
 def _encoded(member: _Member, form: Number | Octets | Text) -> bytes | list[Mistake]:
-    """The record's value, or what is wrong with it."""
+    """The record's value, or its mistake."""
     match form, member.value:
         case Number(), str() as digits if _NUMBER.fullmatch(digits):
             number = int(digits, 16 if digits[:2] in {"0x", "0X"} else 10)

@@ -1,7 +1,7 @@
-"""The catalogue of faults: what can go wrong, who pays for it, and the operator's sentence.
+"""The catalogue of faults: what can go wrong, whose fault it is, and the operator's sentence.
 
-Each class is one condition: its docstring is the sentence, `code` is what is counted, its fields are the evidence. Who pays
-for it tells the module that it is in. Pure.
+Each class is one condition: its docstring is the operator's sentence, journal and logs count its `code`, its fields are
+the evidence. The module says whose fault it is. Pure.
 """
 
 from typing import ClassVar
@@ -10,7 +10,7 @@ LONGEST_EVIDENCE = 500  # characters of one field
 
 
 class Fault(Exception):
-    """Something the station understands went wrong. Never raised itself."""
+    """A condition that the station understands. Only subclasses are raised."""
 
     code: ClassVar[str]
 
@@ -22,7 +22,7 @@ class Fault(Exception):
     @property
     def evidence(self) -> dict[str, str]:
         """The fields as text, bounded, for journal and log; no field of any fault holds a secret."""
-        names = getattr(self, "__dataclass_fields__", {})  # a class without evidence need not be a dataclass
+        names = getattr(self, "__dataclass_fields__", {})  # a class without fields need not be a dataclass
         return {name: _text(name, getattr(self, name)) for name in names}
 
 
@@ -41,6 +41,6 @@ class LineFault(Fault):
 def _text(name: str, value: object) -> str:
     if isinstance(value, int) and name.endswith("address"):
         return f"0x{value:08X}"
-    # It may be anything that a board, a programmer or a PKI has said, and is kept for ever.
+    # A field may hold any text of a board, a programmer or a PKI, and the journal keeps it for ever.
     text = str(value).encode(errors="backslashreplace").decode()
     return text if len(text) <= LONGEST_EVIDENCE else f"{text[: LONGEST_EVIDENCE - 1]}…"

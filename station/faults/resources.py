@@ -1,4 +1,4 @@
-"""Which errors of the operating system mean that something has run out, whichever call met them. Pure."""
+"""The errors of the operating system that mean that a resource has run out, whichever call raised them. Pure."""
 
 import errno
 import os
@@ -9,8 +9,8 @@ from station.faults.line import ResourcesExhausted
 
 EXHAUSTED = frozenset(
     {
-        errno.EMFILE,  # this process has as many descriptors as it may have
-        errno.ENFILE,  # and so has the machine
+        errno.EMFILE,  # this process may open no more descriptors
+        errno.ENFILE,  # the machine may open no more
         errno.ENOMEM,
         errno.ENOBUFS,
         errno.ENOSPC,  # no room on the disk, or no more watches for inotify
@@ -20,19 +20,19 @@ EXHAUSTED = frozenset(
 
 
 def exhausted(call: str, exc: BaseException) -> ResourcesExhausted | None:
-    """The fault that the error of this call means; None where nothing has run out."""
+    """The fault, if the error of this call means that a resource has run out; else None."""
     number = getattr(exc, "errno", None)  # pyserial and aiohttp keep it on errors of their own
     return ResourcesExhausted(call, os.strerror(number)) if number in EXHAUSTED else None
 
 
 def no_process(call: str, exc: OSError) -> ResourcesExhausted | None:
-    """The same for a call that makes a process: EAGAIN is no invitation to call again then, but the end of a limit."""
+    """The same for a call that makes a process, where EAGAIN means a reached limit, not that the call may be repeated."""
     return ResourcesExhausted(call, os.strerror(exc.errno)) if exc.errno == errno.EAGAIN else exhausted(call, exc)
 
 
 @contextmanager
 def named(call: str) -> Iterator[None]:
-    """Raises `ResourcesExhausted` for errors of the block that mean it; leaves the others alone."""
+    """Raises `ResourcesExhausted` if an error of the block means that; passes other errors on."""
     try:
         yield
     except OSError as exc:

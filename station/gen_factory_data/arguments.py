@@ -1,6 +1,6 @@
 """The options of ST's `genFactoryData.py` in both published spellings, and a few of our own. Pure but for `--help`.
 
-They say what was typed; what it means is `plan.py`'s.
+This module reads the options as typed; `plan.py` interprets them.
 """
 
 import argparse
@@ -13,7 +13,7 @@ PROGRAM = "gen-factory-data"
 
 
 class UsageInvalid(Exception):
-    """The command line, or a file that it names, is not one that boards may be touched for."""
+    """The command line, or a file that it names, has mistakes, so no board is touched."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = tuple(mistakes)
@@ -21,14 +21,17 @@ class UsageInvalid(Exception):
 
 
 class Spelling(StrEnum):
-    """Which of ST's two descriptions of the command a command line follows."""
+    """The two spellings in which ST has published the command."""
 
     OLDER = "older"
     NEWER = "newer"
 
 
 class Typed(argparse.Namespace):
-    """What was typed. Where both spellings have a name for one thing, the older one's value stands in `older_…`."""
+    """The options as typed.
+
+    If both spellings have an option for one thing, `older_…` holds the older spelling's value.
+    """
 
     provisioning: int
     json: Path | None
@@ -60,14 +63,14 @@ class Typed(argparse.Namespace):
 
 
 def parse(arguments: Sequence[str]) -> Typed:
-    """What was typed; raises `UsageInvalid`, and `SystemExit` behind the text of `--help`."""
+    """The options as typed; raises `UsageInvalid`, and `SystemExit` after printing the text of `--help`."""
     return _parser().parse_args(arguments, namespace=Typed())
 
 
 def spelling(typed: Typed) -> Spelling:
-    """Which description the command line follows; raises `UsageInvalid` where it mixes them.
+    """The spelling of the command line; raises `UsageInvalid` if it mixes both.
 
-    Options that both have in common follow the older one, which knows defaults.
+    Options that both have follow the older one, which has defaults.
     """
     older, newer = list(_used(typed, "older_")), list(_used(typed, ""))
     if older and newer:

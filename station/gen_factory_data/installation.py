@@ -1,6 +1,6 @@
-"""Finds STM32CubeProgrammer and the external loader, from what was given or at the usual places, and says what was found.
+"""Finds STM32CubeProgrammer and the external loader, by the given options or at the usual places, and reports both.
 
-Both are told as ST's script takes them (folders, on Windows), and as everybody expects: executable, file, driver's name.
+An option may be a folder, as ST's script takes it on Windows, or, as people expect, executable, file or driver's name.
 """
 
 import shutil
@@ -14,7 +14,7 @@ DEFAULT_LOADER = "S25FL128S_STM32WB5MM-DK"
 LOADERS = "ExternalLoader"
 SUFFIX = ".stldr"
 
-# Where the installers put it, and the bundles of ST's development environments; `*` is a version.
+# Where ST's installers and the bundles of ST's development environments put it; `*` is a version.
 _WINDOWS = (
     "{ProgramFiles}/STMicroelectronics/STM32Cube/STM32CubeProgrammer/bin",
     "{ProgramFiles(x86)}/STMicroelectronics/STM32Cube/STM32CubeProgrammer/bin",
@@ -36,12 +36,12 @@ USUAL_PLACES = {"win32": _WINDOWS, "darwin": _MAC}
 
 
 class InstallationMissing(Exception):
-    """Programmer or loader are not where they were said to be, nor at any usual place."""
+    """Programmer or loader are neither at the given place nor at any usual one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What will be run, and in sentences how it was found."""
+    """The programmer and the loader to use, with sentences on how they were found."""
 
     cli: Path
     loader: Path
@@ -51,7 +51,7 @@ class Found:
 def find(
     programmer: str | None, loader: str | None, environment: Mapping[str, str], platform: str = sys.platform
 ) -> Found:
-    """The programmer and its loader; raises `InstallationMissing` with every place that was looked at."""
+    """The programmer and its loader; raises `InstallationMissing` with every place that was searched."""
     cli, how = _given_programmer(programmer) if programmer else _usual_programmer(environment, platform)
     file, which = _loader(loader, cli)
     return Found(cli, file, (f"programmer: {cli} ({how})", f"external loader: {file} ({which})"))
@@ -142,7 +142,7 @@ def _listed(path: Path) -> str:
 
 
 def _readings(given: str) -> list[Path]:
-    """The ways to read a path: as it stands, and with Windows' separators as ours; cmd.exe may leave a quote behind it."""
+    """The readings of a path: as given, and with Windows' separators as ours. cmd.exe may leave a quote at its end."""
     text = given.strip().rstrip('"')
     readings = [Path(text).expanduser()]
     if "\\" in text and not readings[0].exists():

@@ -1,4 +1,7 @@
-"""What a command line of ST's means: what is written where, where the key lives, whose identity a board gets. Pure."""
+"""Interprets ST's command line: what is written to which address, where the key lives, whose identity a board gets.
+
+Pure.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ MODES = {"test": KeyStorage.FLASH, "production": KeyStorage.SECURE}
 
 
 class IdentityRule(StrEnum):
-    """Whose identity a board gets."""
+    """The identity that a board gets."""
 
     INPUT = "every board gets the identity in the input, certificates and keys too"
     OWN = "every board gets an identity of its own; the input gives what all have in common"
@@ -42,7 +45,10 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A command line that holds together. Without `data_address` the block is written beside the input, not flashed."""
+    """A consistent command line.
+
+    Without `data_address` the block is written to a file beside the input, not flashed.
+    """
 
     spelling: Spelling
     provisioning: bool
@@ -58,7 +64,7 @@ class Plan:
 
     @property
     def block(self) -> Path:
-        """The file beside the input: with its name, and never one that is there."""
+        """A new file beside the input, with the input's name; never an existing file."""
         source = self.json or self.binary
         assert source is not None  # a plan has an input
         path, number = source.with_suffix(".bin"), 0
@@ -95,7 +101,7 @@ _STORAGE = {
 
 
 def plan(typed: Typed) -> Plan:
-    """What was typed, as ST's descriptions mean it; raises `UsageInvalid` with every mistake."""
+    """The plan that the options mean by ST's descriptions; raises `UsageInvalid` with every mistake."""
     spelled = spelling(typed)
     defaults = spelled is Spelling.OLDER and typed.provisioning == 1
     coprocessor_address = _first(
@@ -133,7 +139,7 @@ def _identity(typed: Typed) -> IdentityRule:
 
 
 def _missing(typed: Typed, spelled: Spelling, data_address: int | None) -> Iterator[str]:
-    """What has to be there and is not, and what may not be there together."""
+    """Options that are missing, and options that exclude one another."""
     names = _OPTIONS[spelled]
     provisioner = typed.provisioner or typed.older_provisioner
     application = typed.application or typed.older_application
@@ -169,7 +175,7 @@ def _missing(typed: Typed, spelled: Spelling, data_address: int | None) -> Itera
 def _misplaced(
     typed: Typed, data_address: int | None, application_address: int | None, coprocessor_address: int | None
 ) -> Iterator[str]:
-    """Addresses that are missing, or where the thing cannot go."""
+    """Addresses that are missing, or that do not fit the part's memory."""
     names = _OPTIONS[spelling(typed)]
     images = [typed.provisioner or typed.older_provisioner, typed.application or typed.older_application]
     stack = typed.coprocessor or typed.older_coprocessor
@@ -199,7 +205,7 @@ def _outside(what: str, path: Path, address: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """How one spelling names things."""
+    """The option names of one spelling."""
 
     coprocessor: str
     provisioner: str

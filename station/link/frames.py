@@ -1,6 +1,6 @@
 """Frames of the provisioning link: 00, COBS(body, CRC-32), 00. Pure; pinned by tests/vectors/link/golden.json.
 
-The CRC is CRC-32/ISO-HDLC, little-endian. What is not a frame is noise, and a value too.
+The CRC is CRC-32/ISO-HDLC, little-endian. Bytes that are no frame are noise, which is a value, too.
 """
 
 import zlib
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 MAX_BODY = 1536  # type, number and payload together
 _CRC = 4
-MAX_FRAME = MAX_BODY + _CRC + (MAX_BODY + _CRC) // 254 + 1  # what COBS can make of the largest body
+MAX_FRAME = MAX_BODY + _CRC + (MAX_BODY + _CRC) // 254 + 1  # the largest body, encoded with COBS
 
 _BLOCK = 254  # COBS: at most this many bytes between two code bytes
 
@@ -37,7 +37,8 @@ class FrameReader:
     def feed(self, data: bytes) -> list[bytes | Noise]:
         """The bodies of the frames that ended in `data`, and the noise around them, in order."""
         *ended, self._partial = (self._partial + data).split(b"\0")
-        if len(self._partial) > MAX_FRAME:  # no frame is that long: without this, a chattering board fills memory
+        # no frame is that long: without this limit a board that sends endlessly fills memory
+        if len(self._partial) > MAX_FRAME:
             ended.append(self._partial)
             self._partial = b""
         return [_decoded(raw) for raw in ended if raw]

@@ -1,6 +1,7 @@
 """Questions and answers of the provisioning link, version 1: values to payloads and back. Pure.
 
-A body is type (1), sequence number (1), payload; an answer's type is the question's with the top bit set. See docs/link-protocol.md.
+A body is type (1), sequence number (1), payload; an answer's type is the question's with the top bit set. See
+docs/link-protocol.md.
 """
 
 from dataclasses import dataclass
@@ -8,8 +9,8 @@ from enum import IntEnum, StrEnum
 
 PROTOCOL = 1
 ANSWER = 0x80
-REFUSED = 0xFF  # the type of an answer that carries nothing but a status
-UNASKED = 0  # the sequence number of what a board sends at boot
+REFUSED = 0xFF  # the type of an answer that carries only a status
+UNASKED = 0  # the sequence number of the HELLO that a board sends at boot
 NONCE_SIZE = 32
 SIGNATURE_SIZE = 64
 _UID_SIZE = 12
@@ -56,7 +57,7 @@ _KEY_STORAGE = (KeyStorage.FLASH, KeyStorage.SECURE)
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who the board's firmware says it is."""
+    """The firmware's answer to HELLO: key storage, state, UID and version."""
 
     key_storage: KeyStorage
     state: KeyState
@@ -65,7 +66,7 @@ class Hello:
 
 
 class AnswerInvalid(ValueError):
-    """A frame that is well formed and still no answer to the question."""
+    """A well-formed frame that is no answer to the question."""
 
 
 class Refused(Exception):
@@ -91,7 +92,7 @@ def body(question: Question, number: int, payload: bytes = b"") -> bytes:
 def payload_of(question: Question, number: int, answer: bytes) -> bytes | None:
     """The payload if `answer` (a frame's body) answers this question; None for a late or foreign one.
 
-    Raises `Refused` where the board says so.
+    Raises `Refused` if the board answers with a status instead.
     """
     if len(answer) < 2 or answer[1] != number:
         return None
@@ -105,7 +106,7 @@ def payload_of(question: Question, number: int, answer: bytes) -> bytes | None:
 
 
 def is_boot_hello(answer: bytes) -> bool:
-    """Whether this is what a board sends unasked after a reset."""
+    """Whether this is the HELLO that a board sends unasked after a reset."""
     return answer[:2] == bytes([Question.HELLO | ANSWER, UNASKED])
 
 

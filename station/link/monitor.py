@@ -1,6 +1,6 @@
-"""What ST's demonstration firmware says when it has provisioned itself: `finish:NNN`, without an end of line. Pure.
+"""The message of ST's demonstration firmware when it has provisioned itself: `finish:NNN`, without an end of line.
 
-It sends 16 bytes, the text, a NUL and whatever its buffer held, again every 3 seconds; the stack's log shares the UART.
+Pure. It sends 16 bytes every 3 seconds: the text, a NUL, and old bytes of its buffer. The stack's log shares the UART.
 """
 
 import re
@@ -12,13 +12,13 @@ OK, DATA_MISSING, BUFFER_TOO_SMALL, PARAMETER_WRONG, STORAGE_FAILED = range(5)
 
 
 class FinishReader:
-    """Finds the code in the UART's byte stream, whatever else is in it and whatever sizes it arrives in."""
+    """Finds the code in the UART's byte stream, among other bytes and in pieces of any size."""
 
     def __init__(self) -> None:
         self._text = b""
 
     def feed(self, data: bytes) -> int | None:
-        """The first code seen, if any. The byte behind the digits is waited for: the firmware always sends it."""
+        """The first code seen, if any. It waits for the byte behind the digits, since the firmware always sends one."""
         self._text += data
         for found in _FINISH.finditer(self._text):
             if found.end() < len(self._text):

@@ -1,4 +1,4 @@
-"""What an operational firmware says of itself at boot: one line of text, repeated until it is asked something. Pure.
+"""The identity that an operational firmware sends at boot: one line of text, repeated until the first question. Pure.
 
 `operational VID=FFF1 PID=8004 DAC=0A1B… SN=…`, ended by CR LF; see docs/link-protocol.md.
 """
@@ -26,13 +26,13 @@ class OperationalIdentity:
 
 @dataclass(frozen=True, slots=True)
 class OperationalFault:
-    """The operational firmware runs and cannot use its factory data; the status is one of the link's."""
+    """The operational firmware runs, and cannot use its factory data; the status is one of the link's."""
 
     status: int
 
 
 class IdentityReader:
-    """Finds the identity line in the UART's byte stream, whatever else is in it and whatever sizes it arrives in."""
+    """Finds the identity line in the UART's byte stream, among other bytes and in pieces of any size."""
 
     def __init__(self) -> None:
         self._text = b""

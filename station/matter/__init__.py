@@ -1,1 +1,1 @@
-"""What the Matter specification and ST's factory data format say: values in, values or a named refusal out. Pure."""
+"""The rules and formats of the Matter specification: values in, values or a named refusal out. Pure."""

@@ -1,6 +1,7 @@
-"""Matter TLV (Matter Core Specification, appendix A): what certification declarations and QR payloads need of it. Pure.
+"""Matter TLV (Matter Core Specification, appendix A), as far as certification declarations and QR payloads need it.
 
-That is one anonymous structure whose members have context tags, and are numbers, strings, bytes or arrays of these.
+Pure. That is one anonymous structure whose members have context tags, and are numbers, strings, bytes or arrays of
+these.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ _SIZES = (1, 2, 4, 8)
 
 
 class TLVInvalid(Exception):
-    """The bytes are not such a structure."""
+    """The bytes are not a structure of this form."""
 
 
 def read_structure(data: bytes) -> dict[int, Member]:

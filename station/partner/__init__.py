@@ -1,4 +1,4 @@
-"""What a partner's provisioning script meets: its own process, ST's `common` module, and the interface in our own terms.
+"""The side of a partner's provisioning script: its process, ST's `common` module, and the station's own interface.
 
 `from station.partner import Refused, Unit`; see docs/partner-scripts.md.
 """

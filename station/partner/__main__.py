@@ -1,6 +1,6 @@
 """Runs one partner script for one board, in a process that can be killed: `python -m station.partner SCRIPT FD [BOARD…]`.
 
-The result goes through the pipe with the number FD, so that nothing a script prints can be taken for it.
+The result goes through the pipe with the number FD, so that the script's output cannot be mistaken for it.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ LONGEST = 1000  # characters of a message; a pipe that nobody reads yet takes mu
 
 
 class Unusable(Exception):
-    """The script does not have what it must have."""
+    """The script lacks an entry point, or returns a result of another form."""
 
 
 class Board(NamedTuple):
-    """What the station tells the script of its board, as arguments: none of it is secret."""
+    """The station's arguments about the board; none of them is secret."""
 
     mode: str
     header: str
@@ -39,14 +39,17 @@ class Board(NamedTuple):
 
 
 def main(script: str, result: str, *board: str) -> None:
-    """Tells the script's entry point the board, and the pipe how it ended. Without a board it only looks at the script."""
+    """Calls the script's entry point for the board, and writes the result into the pipe.
+
+    Without a board it only loads the script.
+    """
     threading.Thread(target=_end_with_station, args=(int(result),), daemon=True).start()
     try:
         entry = _entry(Path(script))
         outcome = _run(entry, Board(*board)) if board else {"ok": True, "message": entry.__name__}
     except Unusable as exc:
         outcome = {"unusable": str(exc)}
-    except Exception as exc:  # noqa: BLE001  whatever a script raises is its own, and ends this process only
+    except Exception as exc:  # noqa: BLE001  a script may raise anything; it ends only this process
         sys.excepthook(type(exc), exc, exc.__traceback__)
         outcome = {"raised": f"{type(exc).__name__}: {exc}"[:LONGEST]}
     sys.stdout.flush()
@@ -55,12 +58,12 @@ def main(script: str, result: str, *board: str) -> None:
 
 
 def _end_with_station(result: int) -> None:
-    """Kills this process and what it started when nobody reads the pipe any more: the station was killed.
+    """Kills this process and those that it started once the pipe has no reader, since then the station was killed.
 
-    The next one gives the board a new attempt, in which a script of the last one must not interfere.
+    The next station gives the board a new attempt, and an old script must not interfere with it.
     """
     pipe = select.poll()
-    pipe.register(result, 0)  # an end without readers is told even so
+    pipe.register(result, 0)  # poll reports the loss of the reader even without a requested event
     pipe.poll()
     os.killpg(0, signal.SIGKILL)
 
@@ -78,7 +81,7 @@ def _run(entry: Entry, board: Board) -> dict[str, object]:
 
 
 def _understood(returned: object) -> dict[str, object]:
-    """`(message, code)`, and no other shape: a result that is not understood is not a good one."""
+    """Accepts only `(message, code)`: a result of any other form is no success."""
     match returned:
         case (message, int(code)) if not isinstance(code, bool):
             return {"ok": code == common.RET_OK, "message": str(message)[:LONGEST]}

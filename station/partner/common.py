@@ -23,7 +23,7 @@ print_lock = threading.Lock()
 
 
 def thread_safe_print(*values: object, sep: str = " ", end: str = "\n") -> None:
-    """Prints, one call at a time; at once, since whoever is stopped shall have said all."""
+    """Prints, one call at a time. Flushes, so that a killed script loses no output."""
     with print_lock:
         print(*values, sep=sep, end=end, flush=True)  # noqa: T201  the script's standard output is what it says
 

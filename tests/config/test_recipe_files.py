@@ -139,10 +139,22 @@ def test_a_production_line_refuses_what_is_for_tests(tree: Path) -> None:
     assert any("PAA: it is not in the trust store" in line for line in found)
 
 
-def test_a_certificate_of_no_use_in_the_trust_store_is_named_and_left_out(tree: Path) -> None:
-    """The line opens: one file never takes the store down."""
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda file: file.write_bytes(b"no certificate"),
+        lambda file: file.symlink_to("nowhere"),
+        lambda file: file.symlink_to(file.name),
+        lambda file: file.mkdir(),
+    ],
+    ids=["no certificate", "dangling link", "link to itself", "folder"],
+)
+def test_a_file_of_no_use_in_the_trust_store_is_named_and_left_out(
+    tree: Path, spoilt: Callable[[Path], object]
+) -> None:
+    """The line opens with the certificates that are left."""
     shutil.copytree(ROOT / "config" / "trust", tree / "trust")
-    (tree / "trust" / "paa" / "broken.der").write_bytes(b"no certificate")
+    spoilt(tree / "trust" / "paa" / "broken.der")
     recipe = tree / "config" / "recipes" / "lighting.toml"
     recipe.write_text(f'trust_store = "{tree}/trust"\n' + recipe.read_text())
     commissioner = recipe_file.load(recipe, tree / "pai.pem", tree / "paa.pem").commissioner

@@ -1,1 +1,1 @@
-"""What all boards and programmer runs of one bench share."""
+"""The state that all boards and programmer runs of one bench share."""

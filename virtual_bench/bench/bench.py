@@ -1,4 +1,4 @@
-"""What every board and every run of the programmer on one bench shares."""
+"""The state that all boards and programmer runs of one bench share."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -24,11 +24,11 @@ class Bench:
     journal: Journal
     tasks: asyncio.TaskGroup
     armed: list[Fault]
-    fus: int  # version words of what fresh boards have on their coprocessors
+    fus: int  # version words of the firmware on fresh boards' coprocessors
     stack: int | None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of the one core that executes
     noise: bool = False
 
     def durations(self, board: int, occasion: int) -> Profile:
-        """How long things take with this board: on its occasion 0 for the board itself, from 1 on for runs of the programmer."""
+        """The durations for this board: occasion 0 is the board itself, 1 and above are runs of the programmer."""
         return noisy(self.profile, self.seed, board, occasion) if self.noise else self.profile

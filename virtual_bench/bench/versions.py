@@ -1,6 +1,7 @@
-"""How the versions of STM32_Programmer_CLI differ in what they print, as data; and what the host adds. Pure.
+"""How the output of STM32_Programmer_CLI differs between versions and hosts, as data. Pure.
 
-Columns and wording are those of public logs of the real tool; where none shows a WB55 on a version, the nearest is taken.
+Columns and wording are those of public logs of the real tool; where none shows a WB55 on a version, the nearest is
+taken.
 """
 
 from dataclasses import dataclass
@@ -30,16 +31,16 @@ _NO_TARGET_AUTHENTICATED = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The texts of one version on one host; `{}` fields are filled in by whoever prints them."""
+    """The texts of one version on one host; the printing code fills in the `{}` fields."""
 
     number: str
     target: tuple[str, ...]
     device_name: str  # of the STM32WB55
-    segment: str = "segment"  # what the tool calls the part of a file that it erases for
+    segment: str = "segment"  # the tool's name for the part of a file that it erases for
     opening: tuple[str, ...] = _MEMORY_FIRST  # from the action to the file's description
     probe: tuple[str, ...] = _PROBE_LINES
     no_target: str = _NO_TARGET
-    no_jlink: str | None = None  # what stands under its heading; None: there is no such heading
+    no_jlink: str | None = None  # the text under the heading; None: there is no such heading
     no_stlink: str = "Error: No ST-Link detected!"
     names_boards: bool = True  # in the list of probes
     names_boards_of_ports: bool = False

@@ -1,4 +1,4 @@
-"""The application core of one board: without power, halted, or running what stands in its flash."""
+"""The application core of one board: without power, halted, or running the firmware in its flash."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from virtual_bench.hardware.hardware import Hardware
 
 
 class ApplicationCore:
-    """What reset, halt and power do to the firmware."""
+    """Starts and stops the firmware by reset, halt and power."""
 
     def __init__(self, hardware: Hardware, tasks: asyncio.TaskGroup, name: str, crashed: Callable[[str], None]) -> None:
         self._hardware = hardware
@@ -21,7 +21,7 @@ class ApplicationCore:
         self._chip: Chip | None = None
 
     def reset(self) -> None:
-        """Starts the firmware from its reset vector, whatever ran before."""
+        """Starts the firmware from its reset vector, and ends one that ran before."""
         self.halt()
         self._running = self._tasks.create_task(self._run(), name=self._name)
 
@@ -32,13 +32,13 @@ class ApplicationCore:
             self._running = None
 
     def state(self) -> str:
-        """What it does, in a few words."""
+        """The core's state, in a few words."""
         if self._running is None:
             return "halted"
         return f"crashed: {self._crash}" if self._crash else "running"
 
     def ram(self) -> bytes:
-        """What stands in its memory while it runs, or where it crashed; empty before."""
+        """The content of the SRAM, while the core runs or after it crashed; empty before."""
         return self._chip.ram() if self._chip else b""
 
     def _started(self, chip: Chip) -> None:

@@ -1,4 +1,4 @@
-"""A board and the ST-LINK probe that sits on it: everything that stays with it when it is pulled out."""
+"""A board and the ST-LINK probe on it: the state that stays with the board when it is pulled out."""
 
 import hashlib
 import json
@@ -25,14 +25,14 @@ from virtual_bench.hardware.secure_storage import SecureStorage
 NAME = "STM32WB5MM-DK"
 UID_ADDRESS = 0x1FFF7590
 INTERNAL = (0x08000000, 0x100000, 0x1000)  # address, bytes, bytes of a page
-EXTERNAL = (0x90000000, 0x200000, 0x10000)  # of the part's 16 MB, as much as anyone writes
+EXTERNAL = (0x90000000, 0x200000, 0x10000)  # of the part's 16 MB, the part that is ever written
 STACK_PAGE, NO_STACK_PAGE = 0x94, 0xF4  # where the coprocessor's flash begins; the FUS is above ST's larger stacks
 NAMEPLATE = "board.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Nameplate:
-    """What tells one board from another, and the hub port where it stands."""
+    """The numbers that distinguish one board from another, and its hub port."""
 
     number: int
     probe: str
@@ -41,14 +41,14 @@ class Nameplate:
 
     @classmethod
     def fresh(cls, seed: int, number: int, port: int) -> Self:
-        """A board that nobody has seen; the same again for the same seed and number."""
+        """A new board; the same seed and number make the same board."""
         chance = hashlib.sha256(f"board {number} of bench {seed}".encode()).digest()
         lot = b"Q%06d" % (int.from_bytes(chance[16:20]) % 1_000_000)  # a UID ends in its lot, in ASCII
         return cls(number, f"066{chance[5:16].hex().upper()[:21]}", chance[:5] + lot, port)
 
 
 class Holder(Protocol):
-    """Who has the probe: one run of the programmer."""
+    """The run of the programmer that holds the probe."""
 
     pid: int
 
@@ -97,8 +97,8 @@ class Board:
         self.plugged = False
         self.runs = 0  # of the programmer, so far
         self.plugging = 0  # how many times it was plugged in
-        self.announced = False  # whether links tell of its serial port
-        self.options_asked = False  # whether the last run that did something did no more than set option bytes
+        self.announced = False  # whether its serial port has links
+        self.options_asked = False  # whether the last run that changed anything set only option bytes
         self.wedged = False  # the probe, until it is plugged in again
         self.holder: Holder | None = None
         self.serial_port: SerialPort | None = None
@@ -116,13 +116,13 @@ class Board:
 
     @classmethod
     def fresh(cls, bench: Bench, nameplate: Nameplate, radio: RadioCore, act: Callable[[Fault], None]) -> Self:
-        """A board as it comes from its maker, with what is on its coprocessor."""
+        """A board as it comes from its maker, with these versions on its coprocessor."""
         secure_from = NO_STACK_PAGE if radio.stack is None else STACK_PAGE
         return cls(bench, nameplate, OptionBytes({"SFSA": secure_from}), radio, act)
 
     @property
     def probe(self) -> str:
-        """The serial number that its probe tells."""
+        """The serial number that its probe shows."""
         if self.faults.lasting("no_serial"):
             return ""
         if fault := self.faults.lasting("duplicate_serial"):
@@ -131,7 +131,7 @@ class Board:
 
     @property
     def uid(self) -> bytes:
-        """What the debug port reads as the chip's UID."""
+        """The UID that the debug port reads."""
         if fault := self.faults.lasting("duplicate_uid"):
             return Nameplate.fresh(self._seed, fault.integer("of") or 1, self.nameplate.port).uid
         uid = self.nameplate.uid
@@ -139,7 +139,7 @@ class Board:
 
     @property
     def provisioned(self) -> bool:
-        """Whether a DAC stands in its factory data."""
+        """Whether its factory data has a DAC."""
         return factory_data.DAC in factory_data.readable(self.external)
 
     def memory(self, address: int, size: int) -> Flash | None:
@@ -147,7 +147,7 @@ class Board:
         return next((flash for flash in (self.internal, self.external) if flash.holds(address, size)), None)
 
     def plug(self, tty: str) -> None:
-        """The cable goes in: the core boots, and a serial port appears."""
+        """Plugs the board in: the core boots, and a serial port appears."""
         self.plugged = self.announced = True
         self.plugging += 1
         self.tty = tty
@@ -158,7 +158,7 @@ class Board:
         self._boot()
 
     def unplug(self) -> None:
-        """The cable is out: whoever has the probe loses it. Whoever has the serial port open sees it hang up."""
+        """Pulls the board out: a run of the programmer loses the probe, and an open serial port hangs up."""
         if self.holder is not None:
             self.holder.stop(PROBE_GONE)
         self.core.halt()
@@ -168,27 +168,27 @@ class Board:
         self.plugged = self.wedged = False
 
     def lose_tty(self) -> None:
-        """Nothing passes on the serial line any more."""
+        """Stops all traffic on the serial line."""
         self.wire.unplug()
         if self.serial_port is not None:
             self.serial_port.close()
             self.serial_port = None
 
     def reset(self) -> None:
-        """The core starts anew; what was in its registers and on its way is lost."""
+        """Resets the core; registers and bytes under way are lost."""
         self.wire.reset()
         self.radio.forget_words()
         self._boot()
 
     def _boot(self) -> None:
-        """A public report has it that after FUS work the application does not start until nSWBOOT0 is 1 again."""
+        """After FUS work the application does not start until nSWBOOT0 is 1 again, by a public report."""
         if self.radio.boot_held:
             self.core.halt()
         else:
             self.core.reset()
 
     def launch(self, options: Mapping[str, int], *, erases: bool) -> None:
-        """Option bytes take effect, by a reset after which the core is halted."""
+        """Puts option bytes into effect, by a reset after which the core is halted."""
         if erases:
             self.internal.erase(self.internal.base, self.internal.size)
         self.options.values.update(options)
@@ -198,17 +198,17 @@ class Board:
         self.core.halt()
 
     def protect(self) -> None:
-        """All of the internal flash is protected against writing."""
+        """Protects the whole internal flash against writing."""
         self.options.values |= {"WRP1A_STRT": 0, "WRP1A_END": self.internal.size // self.internal.page - 1}
         self.save()
 
     def hold_boot(self) -> None:
-        """Work on the coprocessor is under way, and its option bytes stay."""
+        """Marks work on the coprocessor as under way; its option bytes stay."""
         self.radio.boot_held = True
         self.save()
 
     def install(self, stack: int, page: int) -> None:
-        """The coprocessor takes over an image that lies in flash from this page on."""
+        """Lets the coprocessor take over the image that begins at this page."""
         self.radio.stack = stack
         self.options.values["SFSA"] = page
         self.save()
@@ -229,19 +229,19 @@ class Board:
         return self.radio.memory(address, size, self.uid)
 
     def brown_out(self) -> None:
-        """The supply dips: the core starts anew, and whoever has the probe loses the core."""
+        """Lets the supply dip: the core resets, and a run of the programmer loses the core."""
         if self.holder is not None:
             self.holder.stop(TARGET_LOST)
         self.reset()
 
     def release(self) -> None:
-        """Whoever had the probe is done with it."""
+        """Frees the probe."""
         self.holder = None
         if self.serial_port is not None:
             self.serial_port.allow_reopening()
 
     def save(self) -> None:
-        """Writes down what is not in the memories."""
+        """Saves the state that is not in the memories."""
         saved = {
             "number": self.nameplate.number,
             "port": self.nameplate.port,

@@ -1,6 +1,6 @@
 """Factory data as ST's firmware reads it: records of tag, length and value until the magic word. Pure.
 
-Rules of X-CUBE-MATTER's reader; the order of records means nothing.
+By the rules of X-CUBE-MATTER's reader, which ignores the order of records.
 """
 
 from virtual_bench.hardware.flash import Flash
@@ -37,7 +37,7 @@ def records_in(flash: Flash) -> dict[int, bytes]:
 
 
 def readable(flash: Flash) -> dict[int, bytes]:
-    """As `records_in`, and none where there is nothing to read."""
+    """As `records_in`; no records if the list is unreadable."""
     try:
         return records_in(flash)
     except Unreadable:

@@ -25,7 +25,7 @@ def decode(frame: bytes) -> bytes | None:
 
 
 class FrameReader:
-    """Finds the bodies in a byte stream, in whatever sizes it arrives; what is not a frame is skipped."""
+    """Finds the bodies in a byte stream, in pieces of any size; skips bytes that are no frame."""
 
     def __init__(self) -> None:
         self._partial = b""
@@ -64,7 +64,7 @@ def _unstuffed(data: bytes) -> bytes | None:
 
 
 class Segments:
-    """Cuts what a board says into whole frames, with their zeros, and the text between them; no byte is lost."""
+    """Cuts a board's output into whole frames, with their zeros, and the text between them; loses no byte."""
 
     def __init__(self) -> None:
         self._held = b""
@@ -76,7 +76,7 @@ class Segments:
             end = self._held.find(b"\0", 1)
             if self._held[0]:  # text is not waited for
                 cut = end if end > 0 else len(self._held)
-            elif end < 0 and len(self._held) > MAX_FRAME:  # what was a delimiter elsewhere began no frame here
+            elif end < 0 and len(self._held) > MAX_FRAME:  # this zero ended a frame and begins none
                 cut = len(self._held)
             elif end < 0:
                 break

@@ -1,6 +1,6 @@
-"""The STM32WB55's option bytes: their names, what they are after manufacture, and what their values say. Pure.
+"""The STM32WB55's option bytes: names, values after manufacture, and the meaning of values. Pure.
 
-Names and addresses of RM0434 section 3.5; a full listing by the real tool is not public, so the wording is ours.
+Names and addresses of RM0434 section 3.5; no full listing by the real tool is public, so the wording is ours.
 """
 
 from collections.abc import Mapping
@@ -125,12 +125,12 @@ class OptionBytes:
 
     @property
     def protected(self) -> bool:
-        """Whether the debug port is kept out of the memories."""
+        """Whether the memories are protected from the debug port."""
         return self.values["RDP"] != UNPROTECTED
 
     @property
     def locked(self) -> bool:
-        """Whether there is no debug port any more, for ever."""
+        """Whether the debug port is closed for ever."""
         return self.values["RDP"] == LOCKED
 
     def write_protected(self, pages: range) -> bool:
@@ -139,11 +139,11 @@ class OptionBytes:
         return any(first <= page <= last for first, last in areas for page in pages)
 
     def secure(self, pages: range) -> bool:
-        """Whether one of these pages belongs to the coprocessor, which lets nobody else in."""
+        """Whether one of these pages belongs to the coprocessor, which nothing else may access."""
         return pages.stop > self.values["SFSA"]
 
     def listing(self) -> str:
-        """What `-ob displ` shows."""
+        """The text of `-ob displ`."""
         lines = ["OPTION BYTES BANK: 0"]
         group = ""
         for option in LAYOUT:

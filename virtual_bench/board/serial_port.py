@@ -8,11 +8,11 @@ import termios
 import tty
 from collections.abc import Callable
 
-UNREAD_LIMIT = 4096  # a serial port that nobody reads drops what comes
+UNREAD_LIMIT = 4096  # a serial port without a reader drops bytes
 
 
 class SerialPort:
-    """Both ends of one pseudo terminal; closing it hangs up on whoever has the other end open."""
+    """Both ends of one pseudo terminal; closing it hangs up the station's end."""
 
     def __init__(self, received: Callable[[bytes], None]) -> None:
         self._received = received
@@ -25,7 +25,7 @@ class SerialPort:
         asyncio.get_running_loop().add_reader(self._board, self._read)
 
     def write(self, data: bytes) -> None:
-        """Sends to the station, or drops what nobody is there to read."""
+        """Sends bytes to the station; drops them if the station does not read."""
         self.allow_reopening()
         if self.unread() <= UNREAD_LIMIT:
             os.write(self._board, data)
@@ -36,13 +36,13 @@ class SerialPort:
         return int(count)
 
     def hold(self) -> None:
-        """Another program locks the port, in both ways that there are."""
+        """Locks the port as another program does, with flock and TIOCEXCL."""
         self._held = True
         fcntl.flock(self._station, fcntl.LOCK_EX)
         fcntl.ioctl(self._station, termios.TIOCEXCL)
 
     def let_go(self) -> None:
-        """The other program has seen enough."""
+        """Releases the other program's locks."""
         if self._held and not self._closed:
             self._held = False
             fcntl.flock(self._station, fcntl.LOCK_UN)

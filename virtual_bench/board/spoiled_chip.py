@@ -1,4 +1,4 @@
-"""The faults that a chip meets inside: each is asked for by the peripheral that fails, at the operation that fails."""
+"""Faults inside the chip. The failing peripheral asks for each, at the operation that fails."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from virtual_bench.faults.phases import Phase
 
 
 class SpoiledChip:
-    """One board's chip, as its faults have it."""
+    """The chip faults of one board."""
 
     def __init__(self, faults: BoardFaults, act: Callable[[Fault], None]) -> None:
         self._faults = faults
@@ -27,7 +27,7 @@ class SpoiledChip:
         return absent or self._faults.due("qspi_error") is not None
 
     def power_goes(self) -> bool:
-        """The board is gone as soon as the core lets go of the event loop; until then it does nothing more."""
+        """Pulls the board as soon as the core yields to the event loop; until then the board does nothing."""
         if self._counted is not self._faults.phase:
             self._counted, self._writes = self._faults.phase, 0
         fault = self._faults.due("power_cut", fits=lambda fault: fault.integer("writes") == self._writes)

@@ -1,6 +1,7 @@
-"""A stand-in for ST's signed wireless stack: any bytes, and a footer that tells its version and that nothing is changed. Pure.
+"""A stand-in for ST's signed wireless stack: any bytes, and a footer with the version and a hash. Pure.
 
-The footer is MAGIC, the version word and the file's size (u32, little-endian), and the SHA-256 of everything before that hash.
+The footer is MAGIC, the version word and the file's size (u32, little-endian), and the SHA-256 of everything before
+that hash.
 """
 
 import hashlib

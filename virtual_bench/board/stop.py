@@ -1,11 +1,11 @@
-"""How a run of the programmer can be ended from outside."""
+"""The ways to end a run of the programmer from outside."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """What ends it: the exit status, and what the tool still says."""
+    """One way: the exit status, and the tool's last output."""
 
     status: int
     last_words: str = ""

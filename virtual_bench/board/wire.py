@@ -1,4 +1,4 @@
-"""The serial line between a board and the station: what passes tells the phase, and faults of the line happen here."""
+"""The serial line between a board and the station. Its traffic shows the phase; faults of the line happen here."""
 
 import asyncio
 
@@ -31,32 +31,32 @@ class Wire:
         self._port = port
 
     def unplug(self) -> None:
-        """Nothing passes any more, in either direction."""
+        """Stops all traffic, in both directions."""
         self._port = None
         self.reset()
 
     def reset(self) -> None:
-        """What was on its way to the firmware, or half said by it, is lost with the reset."""
+        """Drops the bytes under way to the firmware and its half-sent frames, as a reset does."""
         self._resets += 1
         self._received = b""
         self._said = link.Segments()
 
     def heard(self, data: bytes) -> None:
-        """The station says something."""
+        """Takes bytes from the station."""
         resets = self._resets
         for question in self._questions.feed(data):
             self._note_question(question[0])
-        if self._resets == resets:  # else it was said to who is not there any more
+        if self._resets == resets:  # otherwise the firmware that it was for has been reset
             self._received += data
             self._news.set()
 
     def take(self) -> bytes:
-        """For the chip: what has arrived."""
+        """For the chip: the bytes that have arrived."""
         data, self._received = self._received, b""
         return data
 
     async def arrival(self) -> None:
-        """For the chip: returns when there is something to take."""
+        """For the chip: returns when bytes have arrived."""
         while not self._received:
             self._news.clear()
             await self._news.wait()
@@ -108,7 +108,7 @@ class Wire:
             self._faults.enter(Phase.AWAIT_CSR)
 
     def _note_csr_taken(self) -> None:
-        """The CSR is on its way to the PKI once the station has read it."""
+        """Begins the phase of the PKI once the station has read the CSR."""
         if self._port is None or self._faults.phase is not Phase.AWAIT_CSR:
             return
         asyncio.get_running_loop().call_later(LOOKED_AGAIN, self._note_csr_read)

@@ -33,10 +33,10 @@ REGISTER_PAGES = {  # page of the bus: its size
     0xA0001000: 0x1000,
     0xE000E000: 0x1000,
 }
-BLOCK = 10  # address bits within what one peripheral has, or part of it
+BLOCK = 10  # address bits within one peripheral
 TIMER_INTERRUPT, USART_INTERRUPT = 28, 36
 SLICE = 16_384  # instructions; a quarter of a millisecond, in which no UART overflows its FIFO
-STEPS = 64  # slices, and sleeps between them, before others have their turn
+STEPS = 64  # slices, and sleeps between them, before the other boards get their turn
 SHORT_SLEEP = 2 * MILLISECOND  # is slept through at once
 LATENCY = MILLISECOND // 2
 UNMASKING = 64  # instructions until a core that masks interrupts lets them in, as a rule
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """A peripheral and the bit that gives it its clock."""
+    """A peripheral and the bit that enables its clock."""
 
     base: int
     peripheral: Peripheral
@@ -58,11 +58,11 @@ class Gated:
 
 
 class PowerLost(Crash):
-    """The supply went in the middle of something."""
+    """The supply failed in the middle of an operation."""
 
 
 class Chip:
-    """One STM32WB55. It starts as after a reset. Raises Crash if what stands at its reset vector cannot run."""
+    """One STM32WB55. It starts as after a reset. Raises Crash if no code can run at its reset vector."""
 
     def __init__(self, hardware: Hardware) -> None:
         self.cpu = CPU()
@@ -100,7 +100,7 @@ class Chip:
         return Outcome.RAN
 
     def _wake(self) -> None:
-        """As late as may be: a core that is woken for every few bytes costs more than what it does with them."""
+        """The latest moment to wake the core for received bytes, since waking it costs more than its work on a few."""
         self.time.reach(self.wakes_at())
         self.time.reach(min(self.usart.full_at(), self.time.now + LATENCY))
 
@@ -119,7 +119,7 @@ class Chip:
         return self.wakes_at()
 
     def _take_interrupt(self) -> None:
-        """Enters the handler of an interrupt that is due. One that is masked gets its chance at the first moment it is not."""
+        """Enters the handler of a due interrupt. A masked one is entered as soon as it is unmasked."""
         if self._in_handler or self.wakes_at() > self.time.now:
             return
         steps = 0
@@ -171,7 +171,7 @@ class Chip:
             self._blocks[(base >> BLOCK) + number] = Gated(base, peripheral, gate)
 
     def _feed(self) -> None:
-        """Without its clock a peripheral reads as zeros, and does not hear what is written."""
+        """The peripheral at this address. Without its clock it reads as zeros and ignores writes."""
         self._fed = {
             number: block
             for number, block in self._blocks.items()
@@ -210,7 +210,7 @@ class Chip:
 
 
 class _Spoiled:
-    """The faults of the chip; when the power goes, the core goes with it."""
+    """The chip's faults; a power cut stops the core, too."""
 
     def __init__(self, faults: ChipFaults, cpu: CPU) -> None:
         self._faults = faults

@@ -1,6 +1,6 @@
 """Time as the chip has it, in whole nanoseconds since its reset. Pure.
 
-A core that polls for something does not run in circles until it comes: it comes at once, and that much time has passed.
+A core that polls for an event does not loop until it comes: the time of the event comes at once.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class ChipTime:
         self.now = max(self.now, moment)
 
     def await_moment(self, moment: int) -> None:
-        """Someone polls for what comes at that moment. An interrupt that comes before has to be served before."""
+        """Advances to the moment of an event that the core polls for, but not past an earlier interrupt."""
         interrupt = self.next_interrupt()
         if interrupt < moment:
             self.reach(interrupt)
@@ -35,5 +35,5 @@ class ChipTime:
             self.reach(moment)
 
     def await_in_vain(self) -> None:
-        """Someone polls for what never comes: a millisecond has passed."""
+        """Advances by a millisecond for a core that polls for an event that never comes."""
         self.await_moment(self.now + MILLISECOND)

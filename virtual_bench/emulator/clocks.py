@@ -1,11 +1,11 @@
-"""Clocks (RCC) and power (PWR): what runs how fast, and which peripheral has a clock at all. Pure."""
+"""Clocks (RCC) and power (PWR): the frequencies, and which peripheral has a clock. Pure."""
 
 from collections.abc import Callable
 
 from virtual_bench.emulator.peripheral import Peripheral
 
 CR, CFGR, PLLCFGR, CRRCR, EXTCFGR = 0x00, 0x08, 0x0C, 0x98, 0x108
-READY = {0: 1, 8: 10, 16: 17, 24: 25}  # bits of CR: what is on, and whether it is ready
+READY = {0: 1, 8: 10, 16: 17, 24: 25}  # bits of CR: an oscillator is on, and is ready
 PREFETCHED = 0x30000  # EXTCFGR: both prescalers are taken over
 MSI, HSI, HSE = 4_000_000, 16_000_000, 32_000_000
 CR4 = 0x0C
@@ -14,7 +14,7 @@ AHB2ENR, AHB3ENR, APB1ENR1, APB2ENR = 0x4C, 0x50, 0x58, 0x60
 
 
 class Clocks(Peripheral):
-    """After a reset the core runs at 4 MHz, and nearly everything stands still."""
+    """After a reset the core runs at 4 MHz, and nearly all peripherals are without a clock."""
 
     def __init__(self) -> None:
         super().__init__({CR: 0x61, PLLCFGR: 0x22040100, AHB3ENR: 0x02080000})
@@ -57,7 +57,7 @@ class Clocks(Peripheral):
 
 
 class Power(Peripheral):
-    """Only one of its bits does something here: it lets the coprocessor boot."""
+    """Only one of its bits has an effect here: it lets the coprocessor boot."""
 
     def __init__(self, boot_coprocessor: Callable[[], None]) -> None:
         super().__init__()

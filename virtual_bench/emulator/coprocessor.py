@@ -25,7 +25,7 @@ LONGEST_MESSAGE = 1024
 
 
 class Memory(Protocol):
-    """What both cores see. Raises what the core raises where there is nothing."""
+    """The memory of both cores. Raises Crash where there is none, as the core does."""
 
     def read(self, address: int, size: int) -> bytes: ...
 
@@ -33,7 +33,7 @@ class Memory(Protocol):
 
 
 class Coprocessor:
-    """Boots when it is told to; unless its wireless stack runs, its upgrade service answers, which knows no keys."""
+    """Boots on request; unless its wireless stack runs, its upgrade service answers, which keeps no keys."""
 
     def __init__(self, memory: Memory, storage: SecureStorage, *, stack_runs: bool) -> None:
         self._memory = memory
@@ -53,7 +53,7 @@ class Coprocessor:
         self._memory.write(queue + 4, _words(packet))
 
     def answer(self, channel: int) -> bool:
-        """Obeys the command that stands in a channel's buffer; false if nobody here listens to it."""
+        """Executes the command in a channel's buffer; false if this coprocessor does not serve the channel."""
         if channel == SYSTEM and self._stack_runs:
             self._answer_system(self._word(self._table(SYSTEM_TABLE)))
             return True
@@ -111,7 +111,7 @@ def _words(*values: int) -> bytes:
 
 
 def _pair(private: bytes | None, public: bytes) -> ec.EllipticCurvePrivateKey | None:
-    """The key, if there is one and its public half is that."""
+    """The private key, if there is one and this is its public half."""
     if private is None:
         return None
     try:

@@ -1,7 +1,8 @@
 """The Cortex-M4: Unicorn behind a few typed methods. Nothing else in the bench imports the engine.
 
-Three of its habits are worked around here or by callers: a stop within a store executes the store twice, so only reads stop
-it; WFI ends a run with the program counter behind it; the return from an exception shows as an interrupt of number 8.
+Three of its habits are worked around here or by callers: a stop within a store executes the store twice, so only reads
+stop it; WFI ends a run with the program counter behind it; the return from an exception shows as an interrupt of number
+8.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,7 @@ class Crash(Exception):
 
 
 class CPU:
-    """One core and what it sees of its memories."""
+    """One core and its view of the memories."""
 
     def __init__(self) -> None:
         self._engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
@@ -54,11 +55,11 @@ class CPU:
         self._engine.mem_map(address, size)
 
     def map_flash(self, address: int, size: int, host: int, *, executable: bool) -> None:
-        """Memory that stands at an address of this process; stores into it go to whoever asked for them."""
+        """Maps memory of this process; stores into it go to the handler of stores."""
         self._engine.mem_map_ptr(address, size, EXECUTABLE if executable else READ_ONLY, host)
 
     def map_registers(self, address: int, size: int, read: Reader, write: Writer) -> None:
-        """Every access in the range is answered by these two, which are given the whole address and the width."""
+        """Lets these two answer every access in the range; both get the whole address and the width."""
         self._engine.mmio_map(
             address,
             size,
@@ -69,7 +70,10 @@ class CPU:
         )
 
     def on_store_to_flash(self, stored: Callable[[int, int, int], bool]) -> None:
-        """Calls this before a store into read-only memory; the store itself follows if it returns true, else the core crashes."""
+        """Calls this before a store into read-only memory.
+
+        If it returns true, the store follows; else the core crashes.
+        """
         self._engine.hook_add(
             unicorn.UC_HOOK_MEM_WRITE_PROT,
             lambda _engine, _access, address, width, value, _user: stored(
@@ -82,7 +86,7 @@ class CPU:
         self._engine.hook_add(unicorn.UC_HOOK_CODE, lambda _engine, address, _size, _user: executed(address))
 
     def show(self, address: int, size: int, *, visible: bool) -> None:
-        """Lets the core read a range, or lets it crash if it does."""
+        """Lets the core read a range, or makes a read crash it."""
         self._engine.mem_protect(address, size, READ_ONLY if visible else unicorn.UC_PROT_NONE)
 
     def read(self, address: int, size: int) -> bytes:
@@ -100,7 +104,7 @@ class CPU:
             raise Crash(f"nothing to write at 0x{address:08X}") from exc
 
     def start(self, stack: int, entry: int) -> None:
-        """What a reset does with the first two words of the vector table. Raises Crash."""
+        """Loads stack pointer and program counter from the vector table, as a reset does. Raises Crash."""
         if not entry & THUMB_BIT:
             raise Crash(f"the reset vector, 0x{entry:08X}, is no Thumb code")
         self._engine.reg_write(arm_const.UC_ARM_REG_SP, stack & ~3)
@@ -133,7 +137,7 @@ class CPU:
             return False
 
     def enter_exception(self, number: int, handler: int) -> None:
-        """Stacks what a handler may use, and goes there."""
+        """Stacks the registers that a handler may use, and enters it."""
         engine = self._engine
         frame = engine.reg_read_batch(STACKED)
         stack = engine.reg_read(arm_const.UC_ARM_REG_SP)
@@ -147,7 +151,7 @@ class CPU:
         engine.reg_write(arm_const.UC_ARM_REG_PC, handler | THUMB_BIT)
 
     def leave_exception(self) -> None:
-        """Unstacks, and goes on where the exception came. Raises Crash."""
+        """Unstacks the registers, and goes on where the exception came. Raises Crash."""
         engine = self._engine
         stack = engine.reg_read(arm_const.UC_ARM_REG_SP)
         data = self.read(stack, 32)
@@ -163,7 +167,7 @@ class CPU:
         )
 
     def _ended_handler(self) -> bool:
-        """What ended a run, besides its count and WFI. Raises Crash."""
+        """The cause that ended a run, besides its count and WFI. Raises Crash."""
         if self._refused is not None:
             raise self._refused
         if self._exception is not None and self._exception != EXCEPTION_EXIT:

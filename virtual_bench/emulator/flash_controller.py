@@ -15,7 +15,7 @@ ERASED = b"\xff"
 
 
 class FlashController(Peripheral):
-    """Locked after a reset. What was stored is judged at the next look at a register, which every program takes."""
+    """Locked after a reset. Stores are checked at the next access to a register, which every program makes."""
 
     def __init__(self, time: ChipTime, flash: Flash, faults: ChipFaults, profile: Profile) -> None:
         super().__init__({ACR: 0x600, CR: LOCK | 1 << 30})
@@ -26,7 +26,7 @@ class FlashController(Peripheral):
         self._keys: tuple[int, ...] = ()
         self._done_at = 0
         self._errors = 0
-        self._stored: dict[int, tuple[bytes, bytes]] = {}  # address: what stood there, what was stored
+        self._stored: dict[int, tuple[bytes, bytes]] = {}  # address: the old bytes, the stored bytes
 
     def read(self, offset: int, width: int) -> int:
         self.settle()
@@ -49,7 +49,7 @@ class FlashController(Peripheral):
             super().write(offset, width, value)
 
     def stored(self, address: int, width: int, value: int) -> bool:
-        """The core stores something into a flash; false if it is not this one."""
+        """Takes a store of the core into flash; false if the address is not in this flash."""
         if not self._flash.holds(address, width):
             return False
         before, _ = self._stored.get(address, (self._flash.read(address, width), b""))
@@ -57,7 +57,7 @@ class FlashController(Peripheral):
         return True
 
     def settle(self) -> None:
-        """Makes of what was stored what the flash makes of it: it takes whole double words, and only where it is erased."""
+        """Programs the stored bytes as the flash does: only whole double words, and only into erased cells."""
         if not self._stored:
             return
         stored, self._stored = self._stored, {}

@@ -10,7 +10,7 @@ BOOT = 0.05
 
 
 class Mailbox(Peripheral):
-    """What the coprocessor does happens at once; that it has done it is told when it would have."""
+    """The coprocessor's work happens at once; its completion shows when it would on silicon."""
 
     def __init__(self, time: ChipTime, coprocessor: Coprocessor, operation_time: float) -> None:
         super().__init__()

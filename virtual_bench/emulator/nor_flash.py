@@ -15,7 +15,7 @@ ERASED = b"\xff"
 
 
 class NORFlash:
-    """After a failure it stays busy until it is told that the failure was seen."""
+    """After a failure it stays busy until the firmware acknowledges the failure."""
 
     def __init__(self, time: ChipTime, flash: Flash, faults: ChipFaults, profile: Profile) -> None:
         self._time = time
@@ -32,7 +32,7 @@ class NORFlash:
         return self._errors | (ENABLED if self._enabled else 0) | (WRITING if writing else 0)
 
     def answer(self, instruction: int, address: int, size: int) -> bytes:
-        """What it says to an instruction that asks for something."""
+        """The bytes that it returns for a read instruction."""
         if instruction == READ_STATUS:
             return bytes([self.status]) * size
         if instruction in READS and not self.status & WRITING and self._flash.holds(self._flash.base + address, size):
@@ -40,7 +40,7 @@ class NORFlash:
         return ERASED * size
 
     def obey(self, instruction: int, address: int, data: bytes) -> None:
-        """What it does on an instruction that asks for nothing; while it is busy it hears only one."""
+        """Executes an instruction without an answer; while busy it accepts only one."""
         if instruction == CLEAR_STATUS:
             self._errors, self._enabled = 0, False
         elif self.status & WRITING:
@@ -63,7 +63,7 @@ class NORFlash:
         self.busy_until = self._time.after(seconds)
 
     def _program(self, address: int, data: bytes) -> None:
-        """Within one page: what would go past its end comes round to its start."""
+        """Programs within one page: bytes past its end wrap around to its start."""
         if self._faults.power_goes():
             data = data[: len(data) // 2]
         first = address - address % PAGE

@@ -126,7 +126,7 @@ class QUADSPI(Peripheral):
         return self._flags | ready | (BUSY if self._is_busy else 0)
 
     def _poll(self) -> None:
-        """Looks at the part's status, as the peripheral does on its own."""
+        """Polls the part's status, as the peripheral does by itself."""
         mask, match = self.registers.get(PSMKR, 0), self.registers.get(PSMAR, 0)
         if (self._part.status & mask) == match:
             self._polling = False

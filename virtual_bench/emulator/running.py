@@ -16,7 +16,7 @@ REST = 50  # times the length of a turn, after each that a core takes beyond tha
 
 
 async def run(hardware: Hardware, started: Callable[[Chip], None]) -> str | None:
-    """Runs what stands in flash until it is cancelled; `started` gets the chip. Returns why it stands still, if it does."""
+    """Runs the firmware in flash until cancelled; `started` gets the chip. If the chip stops, returns the reason."""
     await hardware.clock.sleep(hardware.profile.boot)
     try:
         while True:
@@ -68,7 +68,7 @@ class _Run:
             await asyncio.sleep(lead)
 
     async def _sleep(self) -> None:
-        """Until the chip's own alarm goes off, or something arrives."""
+        """Waits until the chip's alarm is due, or bytes arrive."""
         time, alarm = self._chip.time, self._chip.wakes_at()
         shortest = min((alarm - time.now) / SECOND, SHORTEST_PERIOD)
         until = None if alarm == NEVER else max(self._due(alarm), self._clock.now() + shortest)

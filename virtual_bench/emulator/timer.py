@@ -18,7 +18,7 @@ class Timer(Peripheral):
         self._clocks = clocks
         self._prescaler = 0
         self._began = 0  # when the count was zero
-        self._match = NEVER  # when it is next what the compare register holds
+        self._match = NEVER  # when the count next equals the compare register
         self._flags = 0
 
     def read(self, offset: int, width: int) -> int:

@@ -38,7 +38,7 @@ class USART(Peripheral):
         self._quiet = 0  # when the last byte has left
 
     def arrive(self, data: bytes) -> None:
-        """The other end says something; it begins now, or behind what it said before."""
+        """Takes bytes from the other end; they begin now, or behind its earlier bytes."""
         self._receive()
         if data and not self._coming:
             self._next_arrival = self._time.now + self._byte_time
@@ -48,7 +48,7 @@ class USART(Peripheral):
         self._falls_idle = NEVER if self._coming else self._falls_idle
 
     def take_sent(self) -> bytes:
-        """What has left since it was asked last."""
+        """The bytes that have left since the last call."""
         data, self._sent = bytes(self._sent), bytearray()
         return data
 
@@ -68,7 +68,7 @@ class USART(Peripheral):
         return moment
 
     def full_at(self) -> int:
-        """When the FIFO holds as much of what comes as it can; later than that nobody may come for it."""
+        """When the FIFO will be full; the core must read it by then."""
         return self._filled_at(min(self._depth, len(self._fifo) + len(self._coming)))
 
     def read(self, offset: int, width: int) -> int:
@@ -93,7 +93,7 @@ class USART(Peripheral):
         state = self._flags | (RECEIVED if self._fifo else 0) | (SENT if self._quiet <= now else 0)
         if self._quiet - self._depth * self._byte_time <= now:
             return state | ROOM
-        self._time.await_moment(self._quiet)  # all of the room, since looking once for every byte is dear
+        self._time.await_moment(self._quiet)  # all of the room, since a check for every single byte is expensive
         return state
 
     def _send(self, byte: int) -> None:

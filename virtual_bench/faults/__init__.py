@@ -1,1 +1,1 @@
-"""What can be made to go wrong: the catalogue, fault files, and what is armed for a board."""
+"""Faults: the catalogue, fault files, and the faults that are armed for a board."""

@@ -1,6 +1,6 @@
-"""What can go wrong, in kind and in fact: the faults that are armed for a board.
+"""Faults: their kinds, and those that are armed for a board.
 
-A fault is only ever asked for by whoever behaves differently because of it: the wire, the chip, the programmer, or the hub.
+Only the part that behaves differently asks for a fault: the wire, the chip, the programmer, or the hub.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,7 +14,7 @@ Value = int | float | str
 
 
 class Nature(Enum):
-    """When a fault makes itself felt."""
+    """When a fault takes effect."""
 
     MOMENT = "once, at its moment in the phase"
     ENTRY = "as soon as the phase begins"
@@ -80,7 +80,7 @@ class BoardFaults:
         self._there = False
 
     def enter(self, phase: Phase) -> None:
-        """A phase begins, and with it what begins with a phase; what stands behind a pull waits for the board's return."""
+        """Begins a phase and the faults that begin with it; faults listed behind a pull wait for the board's return."""
         if not self._there:
             return
         self.phase = phase
@@ -93,7 +93,7 @@ class BoardFaults:
                 self._act(fault)
 
     def plugged(self) -> None:
-        """The board comes back, and with it what it then has about it."""
+        """Begins the faults that a board has from its plugging in."""
         self.phase = None
         self._there = True
         self._lasting = self._waiting(Nature.PLUGGED, tuple(Phase))
@@ -108,7 +108,10 @@ class BoardFaults:
     def due(
         self, name: str, *, during: Collection[Phase] = (), fits: Callable[[Fault], bool] = lambda _: True
     ) -> Fault | None:
-        """The fault of that name, if its moment is now, or in any of these phases; it is counted, so ask only to do it."""
+        """The fault of that name, if its moment is now, or in any of these phases.
+
+        It is counted, so ask only to do it.
+        """
         for fault in self._waiting(Nature.MOMENT, during or (self.phase,)):
             if fault.kind.name == name and fits(fault):
                 self._fire(fault)

@@ -1,4 +1,4 @@
-"""What can be made to go wrong: the catalogue, as data."""
+"""The catalogue of faults, as data."""
 
 from virtual_bench.faults.armed import Kind, Nature, Parameter
 from virtual_bench.faults.phases import Phase

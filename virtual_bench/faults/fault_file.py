@@ -8,10 +8,10 @@ from virtual_bench.faults.armed import Fault, Kind, Nature, Parameter, Value
 from virtual_bench.faults.catalogue import CATALOGUE
 from virtual_bench.faults.phases import Phase
 
-PICKED = {"power_cut", "wedge_on_kill"}  # by what happens in the phase: two of them may each have their moment
-OWN_KEYS = {"board", "at", "what", "times", "expect"}  # `expect` is for whoever judges the run
+PICKED = {"power_cut", "wedge_on_kill"}  # faults at an event of the phase: two of them may each have their moment
+OWN_KEYS = {"board", "at", "what", "times", "expect"}  # `expect` is for the program that judges the run
 
-PULLS = frozenset({"unplug", "bounce"})  # what ends the board's stay
+PULLS = frozenset({"unplug", "bounce"})  # faults that end the board's stay
 
 
 class FaultsInvalid(Exception):
@@ -43,7 +43,7 @@ def load(path: Path) -> list[Fault]:
 
 
 def check_beside(armed: Iterable[tuple[str, Fault]], fault: Fault) -> None:
-    """Raises FaultsInvalid where the fault could never show beside those that come before it, which have names."""
+    """Raises FaultsInvalid if an earlier fault, given by name, keeps this fault from ever happening."""
     for name, before in armed:
         if (before.board, before.at) == (fault.board, fault.at) and (why := _hidden_by(before, fault, name)):
             raise FaultsInvalid(f"what: {fault.kind.name} at {fault.at} {why}")

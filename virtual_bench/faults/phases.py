@@ -1,4 +1,4 @@
-"""The phases of the station's procedure, as far as someone can tell who sees only the programmer and the serial port. Pure."""
+"""The phases of the station's procedure, as far as programmer and serial port show them. Pure."""
 
 from enum import StrEnum
 

@@ -1,1 +1,1 @@
-"""What a firmware can touch: flash, the radio's core, secure storage, and how these fail."""
+"""The hardware below a firmware: flash, the radio's core, secure storage, and their faults."""

@@ -1,10 +1,10 @@
-"""What can go wrong inside the chip, as its peripherals ask for it."""
+"""The questions that a chip's peripherals ask about faults."""
 
 from typing import Protocol
 
 
 class ChipFaults(Protocol):
-    """Whoever spoils chips. Each question is asked when the deed is done, so a yes has consequences."""
+    """Decides about a chip's faults. A peripheral asks when its operation happens, so a yes takes effect."""
 
     def random_fails(self) -> bool:
         """Whether the random number generator finds its own seed wrong."""

@@ -8,7 +8,7 @@ ERASED = b"\xff"
 
 
 class Flash:
-    """One memory at its address. The file is the memory: whoever reads it sees every change at once."""
+    """One memory at its address. The file is the memory: its readers see every change at once."""
 
     def __init__(self, path: Path, base: int, size: int, page: int) -> None:
         self.base = base
@@ -45,7 +45,7 @@ class Flash:
         self._cells[start : start + len(data)] = data
 
     def restore(self, address: int, data: bytes) -> None:
-        """Undoes what was stored past `program`, by whoever knows `address_in_process`."""
+        """Undoes a store that bypassed `program` through `address_in_process`."""
         start = address - self.base
         self._cells[start : start + len(data)] = data
 

@@ -1,4 +1,4 @@
-"""What a firmware can touch, and nothing more: the seam between a board and what runs on it."""
+"""The hardware that a firmware can access: the interface between a board and its core."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class UART(Protocol):
     def send(self, data: bytes) -> None: ...
 
     def take(self) -> bytes:
-        """What has arrived, which may be nothing."""
+        """The bytes that have arrived, possibly none."""
 
     async def arrival(self) -> None:
-        """Returns when there is something to take."""
+        """Returns when bytes have arrived."""
 
 
 @dataclass(frozen=True, slots=True)

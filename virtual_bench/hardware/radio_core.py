@@ -1,4 +1,4 @@
-"""The radio's core as the outside knows it: the upgrade service (FUS) and the wireless stack in it, and which of them runs."""
+"""The radio's core, seen from outside: its upgrade service (FUS), its wireless stack, and which of them runs."""
 
 import asyncio
 import hashlib
@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 WORDS = 0x20010010  # where ST's operator leaves the two version words: the FUS's, then the stack's
 WINDOW = range(0x20010000, 0x20010100)
-GARBAGE = 0x130E0019  # is what a public report has read in the place of the stack's
+GARBAGE = 0x130E0019  # the word that a public report has read in the place of the stack's
 _STACK_WORD = WORDS + 4 - WINDOW.start
 
 
 class RadioCore:
-    """The second core. What it has begun it brings to its end by itself, unless its power goes."""
+    """The second core. It finishes begun work by itself, unless its power fails."""
 
     def __init__(self, fus: int, stack: int | None, *, boot_held: bool = False) -> None:
         self.fus = fus
@@ -31,7 +31,7 @@ class RadioCore:
         self.start_stack()
 
     def power_off(self) -> None:
-        """What was half done stays undone."""
+        """Drops half-done work."""
         self._let_go()
         self.forget_words()
 
@@ -49,26 +49,26 @@ class RadioCore:
         self._working = asyncio.get_running_loop().call_later(seconds, self.finish)
 
     def finish(self) -> None:
-        """What it has begun is done now, if it has begun anything."""
+        """Completes the begun work at once, if there is any."""
         if self._let_go():
             self._deed()
 
     def _let_go(self) -> bool:
-        """Whether it was at work; it is not any more."""
+        """Ends its work; returns whether there was any."""
         working, self._working = self._working, None
         if working is not None:
             working.cancel()
         return working is not None
 
     def tell_words(self) -> None:
-        """From now on the version words stand in memory, until something else is written there."""
+        """Puts the version words into memory, where they stay until they are overwritten."""
         self._words_told = True
 
     def forget_words(self) -> None:
         self._words_told = False
 
     def memory(self, address: int, size: int, remains: bytes) -> bytes:
-        """What stands in the window with the version words; without them the remains of something, the same every time."""
+        """The memory window of the version words; without them old bytes, the same every time."""
         window = bytearray(hashlib.shake_128(b"memory of " + remains).digest(len(WINDOW)))
         window[_STACK_WORD : _STACK_WORD + 4] = GARBAGE.to_bytes(4, "little")
         if self._words_told:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class SecureStorageOccupied(Exception):
-    """A key stands there already, and it stays."""
+    """The storage already has a key, and keeps it."""
 
 
 class SecureStorage:
@@ -30,6 +30,6 @@ class SecureStorage:
         self._path.write_text(json.dumps([{"private_key": private_key.hex()}]) + "\n")
 
     def occupy(self) -> None:
-        """Has a key in it from now on, whosever it is."""
+        """Puts an unknown key into the storage."""
         with suppress(SecureStorageOccupied):
             self.write(secrets.token_bytes(32))

@@ -1,4 +1,4 @@
-"""The USB hub: which board stands at which port, what is plugged in, and what tells of it: links in DIR/dev, and DIR/sys.
+"""The USB hub: its boards, which of them are plugged in, and their links in DIR/dev and devices in DIR/sys.
 
 The links are laid out as udev does it: /dev/serial and its folders come with the first link and go with the last.
 """
@@ -71,7 +71,10 @@ class Hub:
         return next((board for board in boards if board.probe == serial_number.upper()), None)
 
     def plug(self, port: int, *, new: bool = False, radio: RadioCore | None = None) -> Board:
-        """Plugs in the board that stands at a port, or a fresh one, which may have a coprocessor of its own. Raises HubError."""
+        """Plugs in the board that stands at a port, or a fresh one, which may have a coprocessor of its own.
+
+        Raises HubError.
+        """
         if port not in self.ports:
             raise HubError(f"there is no port {port}: this hub has {self.ports[0]} to {self.ports[-1]}")
         board = self._boards.get(port)
@@ -118,7 +121,7 @@ class Hub:
         self._next_number = max(self._next_number, board.nameplate.number + 1)
 
     def _link(self) -> None:
-        """Makes the links in DIR/dev those of what is plugged in."""
+        """Makes the links in DIR/dev those of the plugged boards."""
         wanted: dict[Path, str] = {}
         for port, board in self.plugged():
             if board.announced and board.serial_port is not None:
@@ -163,7 +166,7 @@ class Hub:
         return {"board": board.nameplate.number, "probe": board.probe, "port": port, "tty": board.tty}
 
     def _act(self, fault: Fault) -> None:
-        """What a fault does to a board as a whole, now or some time after its phase began."""
+        """Carries out a fault of the whole board, now or some time after its phase began."""
         here = [(port, board) for port, board in self.plugged() if board.nameplate.number == fault.board]
         if not here:
             return  # somebody pulled the board before the fault's turn came
@@ -171,7 +174,7 @@ class Hub:
         plugging = board.plugging
 
         def act() -> None:
-            if board.plugged and board.plugging == plugging:  # else nobody is there any more
+            if board.plugged and board.plugging == plugging:  # otherwise the board is gone
                 self._deeds(port, board, fault)[fault.kind.name]()
 
         after = self._bench.clock.scaled(fault.number("after")) if "after" in fault.kind.parameters else 0
@@ -207,7 +210,7 @@ class Hub:
             loop.call_soon(back)
 
     def _hang_up(self, board: Board) -> None:
-        """Removes what tells of the device first, then the serial port, as the kernel and udev do it."""
+        """Removes links and sysfs entry first, then the serial port, as the kernel and udev do."""
         board.announced = False
         if (shown := self._shown.pop(board, None)) is not None:
             self._sysfs.remove(shown)

@@ -1,4 +1,4 @@
-"""What the kernel shows of the hub's USB devices: DIR/sys, laid out as /sys is, beside DIR/dev."""
+"""The hub's USB devices in sysfs: DIR/sys, laid out as /sys, beside DIR/dev."""
 
 import shutil
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Shown:
     tty: str
     serial_number: str
     plugging: int
-    """Which plugging in of the hub's this is, from 0: each gets another number from the kernel."""
+    """The count of pluggings on this hub before this one; each plugging gets another device number."""
 
 
 class Sysfs:
@@ -32,7 +32,7 @@ class Sysfs:
             folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, shown: Shown) -> None:
-        """The kernel has found the device."""
+        """Adds the device, as the kernel does."""
         device = self._hub / f"1-1.{shown.port}"
         interface = device / f"{device.name}:{INTERFACE}"
         port = interface / "tty" / shown.tty
@@ -49,7 +49,7 @@ class Sysfs:
         self._link(self._ttys / shown.tty, port)
 
     def remove(self, shown: Shown) -> None:
-        """The kernel has lost the device."""
+        """Removes the device, as the kernel does."""
         (self._ttys / shown.tty).unlink()
         (self._usb / f"1-1.{shown.port}").unlink()
         shutil.rmtree(self._hub / f"1-1.{shown.port}")

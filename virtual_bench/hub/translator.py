@@ -1,4 +1,4 @@
-"""The transaction translator of a USB hub: what full-speed probes behind it share. Pure, but for the waiting it is handed."""
+"""The transaction translator of a USB hub, whose bandwidth full-speed probes share. Pure, except for the given wait."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 USEFUL = 1.0e6  # bytes a second of the 12 Mbit/s; 19 packets of 64 bytes a millisecond would be 1.216 MB/s at best
 HUB_PORTS = 7  # of one hub: what stands at ports 1 to 7 shares its translator, then what stands at 8 to 14, and so on
-SLICE = 0.02  # seconds after which a transfer looks again who else is there
+SLICE = 0.02  # seconds after which a transfer recomputes its share
 
 
 class HubKind(StrEnum):
@@ -19,7 +19,8 @@ class HubKind(StrEnum):
 class Translator:
     """Divides its bandwidth among the downloads and uploads of the moment; none gets more than it can use.
 
-    A download takes part from its erase to its last byte, also while the flash is busy: its probe keeps asking the loader.
+    A download takes part from its erase to its last byte, also while the flash is busy: its probe keeps asking the
+    loader.
     """
 
     def __init__(self, useful: float = USEFUL) -> None:
@@ -36,7 +37,10 @@ class Translator:
             left -= moved
 
     def share(self, rate: float) -> float:
-        """What one of this rate gets: who needs less than an even part leaves the rest to the others."""
+        """The share of a transfer of this rate.
+
+        One that needs less than an even share leaves the rest to the others.
+        """
         left, others = self._useful, sorted(self._rates)
         while others and others[0] * len(others) <= left:
             left -= others.pop(0)
@@ -44,7 +48,7 @@ class Translator:
 
     @contextmanager
     def used(self, rate: float) -> Iterator[None]:
-        """For the block, somebody of this rate takes part."""
+        """Counts a transfer of this rate for the block."""
         self._rates.append(rate)
         try:
             yield

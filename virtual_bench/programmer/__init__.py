@@ -1,1 +1,1 @@
-"""STM32_Programmer_CLI: its arguments, what it does to a board, and what it prints."""
+"""STM32_Programmer_CLI: its arguments, its effects on a board, and its output."""

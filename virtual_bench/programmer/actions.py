@@ -1,4 +1,4 @@
-"""What each action of a command line does to the connected board, and what the tool says meanwhile."""
+"""The effect of each action of a command line on the connected board, and the tool's output."""
 
 from virtual_bench.board.board import UID_ADDRESS, Board
 from virtual_bench.hardware.radio_core import WINDOW
@@ -70,7 +70,10 @@ class Actions:
         self._process.say("Application is running, Please Hold on...\nStart operation achieved successfully")
 
     async def _load(self, action: Loader) -> None:
-        """A loader of another part is accepted without a word, and does nothing: so the real tool's users report."""
+        """Loads the external loader.
+
+        One for another part is accepted silently and does nothing, as users of the real tool report.
+        """
         path = self._process.directory / action.path
         if not path.is_file():
             raise Failed(f"Error: {action.path} does not exist")
@@ -116,7 +119,7 @@ class Actions:
         self._process.say(f"{'Hard' if action.hard else 'Software'} reset is performed")
 
     def _memory(self, address: int, size: int) -> bytes:
-        """What the debug port reads. Raises Failed where there is nothing, or where it is kept out."""
+        """The bytes that the debug port reads. Raises Failed where there is no memory, or where it is protected."""
         if address == UID_ADDRESS and size <= len(self._board.uid):
             return self._board.uid[:size]
         flash, protected = self._board.memory(address, size), self._board.options.protected
@@ -128,4 +131,4 @@ class Actions:
             return flash.read(address, size)
         self._board.core.halt()  # the loader takes the firmware's place
         reached = self._loader_works and not self._board.faults.lasting("external_flash_absent")
-        return flash.read(address, size) if reached else bytes(size)  # without it, zeros and no word of it
+        return flash.read(address, size) if reached else bytes(size)  # without the loader: zeros, and no error

@@ -1,4 +1,4 @@
-"""The argument list of STM32_Programmer_CLI: what it asks for, in order. Pure.
+"""Parses the argument list of STM32_Programmer_CLI into commands, in order. Pure.
 
 Options and keys are case-insensitive, and one element may hold an option with its arguments, parted by blanks.
 """

@@ -1,4 +1,4 @@
-"""What STM32_Programmer_CLI can be asked for, as values. Pure."""
+"""The commands of STM32_Programmer_CLI, as values. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -90,7 +90,7 @@ class ShowFUSOperator:
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """`-fwupgrade`: an image for the coprocessor; unless it is the first, what stands there is deleted before."""
+    """`-fwupgrade`: an image for the coprocessor; unless it is the first, the old one is deleted before."""
 
     path: str
     address: int
@@ -115,7 +115,7 @@ Action = Loader | Write | Erase | Read | Show | DisplayOptions | SetOptions | Re
 
 @dataclass(slots=True)
 class CommandLine:
-    """Everything that was asked for."""
+    """All commands of one run."""
 
     connect: Connect | None = None
     actions: list[Action] = field(default_factory=list)

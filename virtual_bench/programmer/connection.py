@@ -1,4 +1,4 @@
-"""How the programmer gets to a board, and the header it prints when it has; everything that can go wrong on the way."""
+"""Connects the programmer to a board and prints the header, with all faults of a connection."""
 
 from collections.abc import Collection
 
@@ -38,7 +38,7 @@ def free_board(hub: Hub, connect: Connect) -> Board:
 
 
 def board_instead(hub: Hub, fault: Fault) -> Board:
-    """The board that the programmer works with, whichever probe it was asked for. Raises Failed."""
+    """The board that the programmer works with, which may have another probe than the requested one. Raises Failed."""
     number = fault.integer("answering")
     return _free(next((board for _, board in hub.plugged() if board.nameplate.number == number), None))
 
@@ -56,7 +56,7 @@ async def establish(process: Process, board: Board, connect: Connect, phases: Co
     if board.wedged:
         raise Failed(WEDGED)
     if connect.mode != "HOTPLUG":
-        board.core.halt()  # and it stays so: this tool starts the core only if it is told to
+        board.core.halt()  # and stays halted: this tool starts the core only on request
     await process.pause(process.profile.connect)
     header = _header(process, board, connect)
     version = process.bench.version

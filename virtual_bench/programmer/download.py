@@ -16,7 +16,10 @@ NOT_WRITTEN = "If it's a Flash memory, it may be not erased or protected"
 
 
 class Download:
-    """One file on its way into one flash. Without its loader (`reached`) the external one stays as it is, in silence."""
+    """One file on its way into one flash.
+
+    Without the loader (`reached` is false) the external flash stays unchanged, and no error is printed.
+    """
 
     def __init__(self, process: Process, board: Board, action: Write, content: bytes) -> None:
         self._process = process
@@ -56,7 +59,7 @@ class Download:
         say(f"  Address       : 0x{self._action.address:08X}\n\n")
 
     async def _program(self, flash: Flash, *, reached: bool) -> float:
-        """Erases and programs; returns the seconds that took, by the model."""
+        """Erases and programs; returns the seconds that this takes by the model."""
         process, profile, address = self._process, self._process.profile, self._action.address
         size, begun = len(self._content), process.modelled
         pages = flash.pages(address, size)
@@ -116,7 +119,7 @@ class Download:
 
 
 def content(process: Process, path: str) -> bytes:
-    """What stands in a file. Raises Failed if there is no such file, or nothing in it."""
+    """The content of a file. Raises Failed if the file is missing or empty."""
     if not path.lower().endswith(".bin"):
         raise Failed(f"Error: {path}: only .bin files are read here")
     try:

@@ -1,4 +1,4 @@
-"""What keeps flash from being erased; and `-e`, which erases the internal flash, or with a loader the external one."""
+"""The obstacles to erasing flash, and `-e`, which erases the internal flash, or with a loader the external one."""
 
 from virtual_bench.board.board import Board
 from virtual_bench.hardware.flash import Flash
@@ -20,7 +20,7 @@ def can_be_erased(board: Board, flash: Flash, pages: range) -> bool:
 
 
 async def take_time_to_erase(process: Process, board: Board, flash: Flash, seconds: float) -> None:
-    """Raises Failed after a long while if there is nothing to be erased, and Stopped."""
+    """Raises Failed after a long time if no external flash answers, and Stopped."""
     absent = board.faults.lasting("external_flash_absent") if flash is board.external else None
     await process.pause(absent.number("seconds") if absent else seconds)
     if absent:
@@ -56,7 +56,7 @@ class Erasure:
         flash.erase(address, size)
 
     async def _erase_all(self, flash: Flash) -> None:
-        """What is the coprocessor's in the internal flash stays, and the tool calls that a failure."""
+        """Erases the internal flash except the coprocessor's pages, which the tool reports as a failure."""
         self._process.say("Mass erase ...\n")
         own = self._board.options.values["SFSA"] if flash is self._board.internal else flash.size // flash.page
         try:

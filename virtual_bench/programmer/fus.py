@@ -30,7 +30,7 @@ NOT_IDLE = "Error: Could not start service since FUS is not in IDLE state"
 NOT_AUTHENTIC = "Error: Firmware not authentic!"
 DELETE_FAILED = "Error: FUS_ERROR_INVALID_OB\nError: Old Firmware delete failed"  # seen of 2.22, and the stack was gone
 AMBIGUOUS = "Error: fwupgrade Command Failure"
-# A vector table whose reset handler waits for interrupts for ever: what is left of the operator says nothing.
+# A vector table whose reset handler waits for interrupts for ever: after its work the operator is silent.
 _SLEEPS = bytes.fromhex("00000320 09000008 30bf fde7")
 OPERATOR_CONTENT = _SLEEPS + b"stands where ST's FUS operator stands ".ljust(OPERATOR_SIZE - len(_SLEEPS), b"\x5a")
 
@@ -71,7 +71,7 @@ class FUS:
                 say("startwirelessStack command execution finished")
 
     async def _start(self) -> None:
-        """Asked for its state twice, the coprocessor leaves its stack for its upgrade service."""
+        """Starts the upgrade service: a coprocessor that is asked for its state twice leaves its stack for it."""
         await self._operate()
         faults = self._board.faults
         if faults.lasting("fus_unknown") or faults.due("startfus_fails"):
@@ -80,7 +80,7 @@ class FUS:
         self._radio.start_fus()
 
     async def _operate(self) -> None:
-        """Sets the option bytes and starts the operator, which stands where an application stood."""
+        """Sets the option bytes and starts the operator, which overwrites the application."""
         process, board = self._process, self._board
         try:
             await set_options(process, board, BOOT_OPTIONS)
@@ -93,7 +93,7 @@ class FUS:
         process.say("Application is running, Please Hold on...")
 
     async def _reconnect(self, seconds: float) -> None:
-        """The operator works; then the tool looks what came of it."""
+        """Waits for the operator's work; then the tool reads its result."""
         await self._process.pause(seconds)
         self._process.say("Reconnecting...\nReconnected !")
 
@@ -107,7 +107,7 @@ class FUS:
             raise Failed(NOT_IDLE)
 
     async def _check_active(self) -> None:
-        """A service is done by an upgrade service that runs and has nothing else to do."""
+        """Raises Failed unless the upgrade service runs and is idle."""
         if self._radio.stack_runs or self._board.faults.lasting("fus_unknown"):
             await self._give_up()
         self._check_idle()
@@ -155,7 +155,7 @@ class FUS:
         process.say("fwupgrade command execution finished")
 
     async def _install(self, image: bytes, address: int) -> None:
-        """The upgrade service does it by itself, whether the tool waits for it or not."""
+        """The upgrade service does the work by itself, even if the tool does not wait."""
         process, board, faults = self._process, self._board, self._board.faults
         version, (page, offset) = (
             stack_image.authentic_version(image),
@@ -177,7 +177,7 @@ class FUS:
 
 
 def _refusal(version: int | None, offset: int, address: int) -> str | None:
-    """What the upgrade service finds wrong with an image that lies in flash."""
+    """The mistake that the upgrade service finds in an image in flash."""
     if offset:
         return NOT_FOUND  # it looks where pages begin
     if version is None:

@@ -1,4 +1,4 @@
-"""Which phase of the station's procedure a command line belongs to, judged by what it does to which board."""
+"""Infers the phase of the station's procedure from a command line and its board."""
 
 from pathlib import Path
 
@@ -25,11 +25,11 @@ from virtual_bench.programmer.commands import (
     Write,
 )
 
-PROVISIONERS_WORD, PRODUCTS_WORD = b"finish:", b"operational"  # what either says of itself on the serial port
+PROVISIONERS_WORD, PRODUCTS_WORD = b"finish:", b"operational"  # the text that each firmware sends on the serial port
 
 
 def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
-    """The phases of a run; none if it does nothing but start the board."""
+    """The phases of a run; none if it only starts the board."""
     phases = [phase for action in line.actions if (phase := phase_of(action, line, board, directory))]
     if phases or any(isinstance(action, Reset | Run) for action in line.actions):
         return phases
@@ -38,13 +38,13 @@ def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
 
 
 def note_options(line: CommandLine, board: Board) -> None:
-    """A run that only reads, behind one that changes no more than option bytes, reads them back."""
+    """Whether a run reads option bytes back: it only reads, and follows a run that set only option bytes."""
     if changes := [action for action in line.actions if not isinstance(action, Show | DisplayOptions)]:
         board.options_asked = all(isinstance(action, SetOptions) for action in changes)
 
 
 def phase_of(action: Action, line: CommandLine, board: Board, directory: Path) -> Phase | None:
-    """The phase that an action belongs to, if it tells."""
+    """The phase that an action belongs to, if the action shows it."""
     match action:
         case Erase() if any(isinstance(other, Loader) for other in line.actions):
             return Phase.FLASH_DATA
@@ -61,7 +61,7 @@ def phase_of(action: Action, line: CommandLine, board: Board, directory: Path) -
 
 
 def _phase_of_options(action: SetOptions, line: CommandLine, board: Board) -> Phase:
-    """Those that decide where the application boots from belong to work on the coprocessor, before and after it."""
+    """The phase of option bytes; those that select the boot memory belong to the coprocessor's phase."""
     names = {option.name for name, _ in action.values if (option := BY_NAME.get(name.lower()))}
     under_way = board.radio.boot_held or board.faults.phase is Phase.COPROCESSOR
     belongs = under_way or any(isinstance(other, FUSAction) for other in line.actions)
@@ -75,10 +75,13 @@ def _phase_of_write(action: Write, board: Board, directory: Path) -> Phase | Non
 
 
 def _phase_of_application(path: Path, board: Board) -> Phase:
-    """What the image can say tells; where it does not, a board that has no DAC yet needs the provisioning firmware."""
+    """The phase of a written image, by the texts in it.
+
+    Without them, a board without a DAC needs the provisioning firmware.
+    """
     try:
         image = path.read_bytes()
-    except OSError:  # the programmer will say so
+    except OSError:  # the programmer itself will report the error
         image = b""
     if PROVISIONERS_WORD in image:
         return Phase.FLASH_PROVISIONER

@@ -1,4 +1,4 @@
-"""`-l`: what the tool finds on the USB and on the serial ports. Its plain form connects to every target."""
+"""`-l`: lists the probes on the USB and the serial ports. Its plain form connects to every target."""
 
 from pathlib import Path
 

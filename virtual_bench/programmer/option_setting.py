@@ -1,4 +1,4 @@
-"""`-ob NAME=VALUE`: what has its value already is left alone; the rest costs a connection anew."""
+"""`-ob NAME=VALUE`: leaves alone option bytes that already have the value; setting others needs a new connection."""
 
 from collections.abc import Iterable
 

@@ -14,7 +14,7 @@ def banner(version: Version) -> str:
 
 
 def decimal(value: float, version: Version) -> str:
-    """Two places, behind what the host's language has for a point."""
+    """A number with two decimals, with the decimal sign of the host's language."""
     return f"{value:.2f}".replace(".", "," if version.decimal_comma else ".")
 
 

@@ -1,4 +1,4 @@
-"""What the programmer's process can do while it lasts: print, take its time, and be stopped."""
+"""The programmer's process: it prints, takes time, and can be stopped."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Process:
         self.bench = bench
         self.pid = pid
         self.directory = directory
-        self.profile = bench.profile  # until it is known with which board this process has to do
+        self.profile = bench.profile  # until the process has a board
         self.translator: Translator | None = None  # which that board's probe shares with others
         self.quiet = False
         self.deaf_to: tuple[Stop, ...] = ()
@@ -44,7 +44,7 @@ class Process:
         self._stopped = asyncio.Event()
 
     def stop(self, how: Stop) -> None:
-        """Ends the process at its present or next pause, unless it is deaf to that."""
+        """Ends the process at its present or next pause, unless it ignores this signal."""
         if how not in self.deaf_to:
             self._stop = self._stop or how
             self._stopped.set()
@@ -60,7 +60,7 @@ class Process:
             self._log.write(data)
 
     def log_to(self, path: str) -> None:
-        """From here on, a file gets what is printed, too. Raises Failed."""
+        """From here on, copies the output into a file, too. Raises Failed."""
         try:
             self._log = (self.directory / path).open("wb", buffering=0)
         except OSError as exc:
@@ -77,7 +77,7 @@ class Process:
             self.say(output.bar(done, self.bench.version), end="")
 
     async def pause(self, seconds: float) -> None:
-        """Lets time pass, from when the last pause ought to have ended. Raises Stopped."""
+        """Lets time pass, from the moment when the last pause should have ended. Raises Stopped."""
         self.modelled += seconds
         self._due += self.bench.clock.scaled(seconds)
         with suppress(TimeoutError):

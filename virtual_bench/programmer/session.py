@@ -23,7 +23,7 @@ class NothingDone(Exception):
 
 
 class Session:
-    """What one process of the programmer does to which board."""
+    """One process of the programmer, and the board that it works on."""
 
     def __init__(self, hub: Hub, process: Process, argv: list[str]) -> None:
         self._hub = hub
@@ -78,7 +78,7 @@ class Session:
 
     def _know_durations(self) -> None:
         """Those of this board, on this occasion."""
-        with suppress(UsageError):  # it will be told in its place
+        with suppress(UsageError):  # the error is printed at its place in the run
             connect = parse(self._argv).connect
             board = self._hub.on_probe(connect.probe, connect.index) if connect else None
             if board is not None:
@@ -101,7 +101,7 @@ class Session:
             process.say(USAGE)
 
     async def _use(self, line: CommandLine, connect: Connect) -> None:
-        """Connects to a board, and does to it what was asked for, in order."""
+        """Connects to a board, and carries out the commands in order."""
         process = self._process
         self._board = board = free_board(self._hub, connect)
         board.holder = process
@@ -127,7 +127,7 @@ class Session:
             await actions.perform(action)
 
     async def _go_wrong(self, board: Board) -> None:
-        """How a run can end, or fail to, without a word of it."""
+        """The faults that end a run, or let it hang, without any output."""
         if fault := board.faults.due("hang"):
             await self._process.hang_as(fault)
         if board.faults.due("nothing_done"):

@@ -1,6 +1,6 @@
-"""The executable that stands where STM32_Programmer_CLI stands: a small script that hands everything to the bench.
+"""The executable in the place of STM32_Programmer_CLI: a small script that passes its arguments to the bench.
 
-It is a process of its own for whoever starts, reads and kills it; what it does is done in the server.
+The station starts, reads and kills a real process; the server does the work.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from virtual_bench.programmer.session import Session
 
 EXECUTABLE = Path("STM32CubeProgrammer/bin/STM32_Programmer_CLI")
 LOADER = EXECUTABLE.parent / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"
-# Callers that were written for Windows join folders by backslashes, wherever they run: on Linux that makes one name of folder
-# and file. Where such a name goes through a shell, as ST's genFactoryData.py lists, backslash and arguments get lost.
+# Callers that were written for Windows join folders by backslashes, wherever they run: on Linux that makes one name of
+# folder and file. Where such a name goes through a shell, as ST's genFactoryData.py lists, backslash and arguments get
+# lost.
 JOINED = (
     (EXECUTABLE.parents[1] / f"bin\\{EXECUTABLE.name}.exe", EXECUTABLE),
     (EXECUTABLE.parents[1] / f"bin\\ExternalLoader\\{LOADER.name}", LOADER),
@@ -118,7 +119,7 @@ class Connection(asyncio.Protocol):
             self._process.stop(KILLED)
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:  # else nobody is left to read it
+        if self._transport is not None:  # otherwise the stand-in is gone
             self._transport.write(data)
 
     def _start(self, words: list[str]) -> None:

@@ -109,7 +109,7 @@ def _is_plugged(board: Board | None) -> bool:
 
 
 def _dumped(port: int, board: Board | None, to: Path) -> dict[str, object]:
-    """What a debugger would find in the board's memories, in a folder of the probe's name."""
+    """Writes the board's memories, as a debugger reads them, into a folder with the probe's name."""
     if board is None:
         raise HubError(f"there is no board at port {port}")
     folder = to / (board.probe or board.nameplate.probe)

@@ -28,7 +28,7 @@ SHORT = "/tmp"  # noqa: S108  a socket's path has some hundred bytes; the folder
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a bench is served with."""
+    """The settings of a serving bench."""
 
     directory: Path
     probes: int = 8
@@ -55,7 +55,7 @@ async def serve(settings: Settings, ready: Callable[[Path], None]) -> None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Hub]:
-    """A bench that serves for the block; then everything is pulled out, and the boards' files stay."""
+    """A bench that serves for the block; at its end all boards are pulled out, and their files stay."""
     directory = settings.directory
     directory.mkdir(parents=True, exist_ok=True)
     with (
@@ -101,7 +101,7 @@ async def _listening(bench: Bench, hub: Hub, sockets: Path) -> AsyncIterator[Non
     }
     unfinished = bench.directory / f".{READY}"
     unfinished.write_text(json.dumps(described) + "\n")
-    unfinished.rename(bench.directory / READY)  # whoever waits for it finds it whole
+    unfinished.rename(bench.directory / READY)  # a waiting process finds the file whole
     try:
         yield
     finally:
@@ -110,7 +110,7 @@ async def _listening(bench: Bench, hub: Hub, sockets: Path) -> AsyncIterator[Non
 
 
 def _tidy(directory: Path) -> None:
-    """Removes what tells that a bench serves here."""
+    """Removes the files of the serving bench."""
     for folder in ("dev", "sys"):
         shutil.rmtree(directory / folder, ignore_errors=True)
     (directory / READY).unlink(missing_ok=True)

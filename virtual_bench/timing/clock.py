@@ -2,7 +2,7 @@
 
 import asyncio
 
-SHORTEST_PERIOD = 0.5  # real seconds: what repeats for ever would keep the bench busy at time scale 0
+SHORTEST_PERIOD = 0.5  # real seconds: an endless repetition would keep the bench busy at time scale 0
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
     @property
     def stands_still(self) -> bool:
-        """Whether nothing takes any time, so that nobody can be in another's way."""
+        """Whether the time scale is 0, so that transfers cannot compete."""
         return not self._scale
 
     def scaled(self, seconds: float) -> float:

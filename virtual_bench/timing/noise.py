@@ -1,4 +1,7 @@
-"""How much durations scatter from board to board and from run to run: the same again for the same seed and board. Pure."""
+"""How much durations scatter from board to board and from run to run: the same again for the same seed and board.
+
+Pure.
+"""
 
 import hashlib
 import math
@@ -17,7 +20,7 @@ EXACT = {"uart_bytes", "swd_khz"}  # a crystal's
 
 
 def noisy(profile: Profile, seed: int, board: int, occasion: int) -> Profile:
-    """The profile as one board meets it on one occasion. Whoever asks with the same numbers meets the same silicon."""
+    """The profile of one board on one occasion; the same numbers give the same profile."""
     scattered: dict[str, float] = {}
     for field in fields(profile):
         value = getattr(profile, field.name)

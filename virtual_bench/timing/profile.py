@@ -1,6 +1,7 @@
-"""How long silicon, probe and programmer take: constants and formulas as data. Pure; seconds and bytes.
+"""The durations of silicon, probe and programmer: constants and formulas as data. Pure; seconds and bytes.
 
-Sources: the timing model of the station's performance study (reference values for a 4 MHz ST-LINK V2-1 and a fast host).
+Sources: the timing model of the station's performance study (reference values for a 4 MHz ST-LINK V2-1 and a fast
+host).
 """
 
 import math
@@ -25,7 +26,7 @@ class Profile:
     external_sector_erase: float = 0.130  # 64 KB
     external_page_program: float = 250e-6  # 256 bytes
     option_bytes: float = 0.3
-    reconnect: float = 4.3  # what option bytes cost once they are launched
+    reconnect: float = 4.3  # the reset and reconnection after option bytes are launched
     fus_start: float = 3.0  # the operator runs and reads the state of the coprocessor's upgrade service (FUS)
     fus_failure: float = 7.0  # until the operator gives up
     fus_delete: float = 12.0

@@ -1,6 +1,7 @@
 """The conversation with the firmware on a board: the provisioning link over its serial port.
 
-Pulls: it reads until the reader yields what it wants. Every question may be repeated safely, so it repeats them.
+It pulls: it reads until the reader yields the answer. It repeats a question without an answer, since every question
+may be repeated safely.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ T = TypeVar("T")
 class Deadlines:
     """Seconds. A question is repeated every `repeat_every` until its deadline."""
 
-    boot_within: float = 15.0  # reset to the first answer: clocks, wireless stack
+    # from the reset to the first answer: the firmware sets up its clocks and the wireless stack
+    boot_within: float = 15.0
     reply_within: float = 10.0  # the longest answer is a key pair made in software, about 2 s
     repeat_every: float = 3.0
     port_free_within: float = 25.0  # ModemManager holds a new port for up to 20 s
@@ -45,7 +47,7 @@ class SerialBoard:
         self._number = 0
 
     async def hello(self) -> Hello:
-        """Waits for the board to boot, too."""
+        """Asks the firmware for its greeting, and waits until the board has booted."""
         payload = await self._ask(Question.HELLO, within=self._deadlines.boot_within)
         return _understood(Question.HELLO, messages.hello, payload)
 
@@ -62,7 +64,7 @@ class SerialBoard:
         return _understood(Question.PROVE, messages.signature, payload)
 
     async def operational_identity(self) -> OperationalIdentity:
-        """Waits for the operational firmware to boot and say who it is."""
+        """Waits until the operational firmware has booted and has printed its identity."""
         reader = IdentityReader()
         within = self._deadlines.boot_within
         try:
@@ -96,10 +98,11 @@ class SerialBoard:
                 while True:
                     for frame in self._frames.feed(await self._port.receive()):
                         if isinstance(frame, Noise):
-                            log.info("uart.noise_skipped", size=len(frame.data))  # its text may hold a passcode
+                            # the fault quotes no text: it may hold a passcode
+                            log.info("uart.noise_skipped", size=len(frame.data))
                             continue
                         if messages.is_boot_hello(frame):
-                            return None  # it has just come up and cannot have heard the question
+                            return None  # the board has just booted and cannot have received the question
                         payload = _understood(question, messages.payload_of, question, self._number, frame)
                         if payload is not None:
                             return payload
@@ -109,7 +112,7 @@ class SerialBoard:
 
 
 def _understood(question: Question, read: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `read` makes of an answer, its refusals translated into faults."""
+    """The answer as `read` decodes it; raises the fault for an answer that `read` refuses."""
     try:
         return read(*args, **kwargs)
     except Refused as exc:

@@ -32,9 +32,9 @@ class Monitor:
         self._within = within
 
     async def deliver(self) -> None:
-        """Returns when the firmware says that it is done; raises the fault that its code names.
+        """Returns when the firmware reports that it has finished; raises the fault for its result code.
 
-        What came before is not looked at: it may be the last word of a firmware that stands there no more.
+        Discards bytes that arrived before the call: an earlier firmware, since overwritten, may have sent them.
         """
         self._port.discard()
         reader = monitor.FinishReader()

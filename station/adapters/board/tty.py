@@ -1,4 +1,4 @@
-"""A board's serial port. The one home of pyserial-asyncio, which is unmaintained and whose sharp edges are filed off here.
+"""A board's serial port. The one home of pyserial-asyncio, which is unmaintained; this module works around its faults.
 
 Bytes that arrived before a loss are delivered before the loss is raised.
 """
@@ -23,15 +23,16 @@ from station.faults.slot import TTYLost, TTYUnavailable
 
 log = structlog.get_logger()
 
-BUFFERED = 1 << 16  # a board that chatters while nobody asks must not fill memory
-CLOSED_WITHIN = 1.0  # a driver may hold close() for up to 30 s; the thread waits for it, the slot does not
+BUFFERED = 1 << 16  # a board that sends without being asked must not fill memory
+CLOSED_WITHIN = 1.0  # a driver may block close() for up to 30 s; a thread waits for it, the slot goes on
 
 TRIED_AGAIN_AFTER = 0.5  # seconds between two tries at a port that another program holds
 
-_REFUSALS = (OSError, serial.SerialException, termios.error)  # the last of them is no OSError
-_HELD = frozenset({errno.EBUSY, errno.EAGAIN})  # by TIOCEXCL, as ModemManager does it; by flock
+_REFUSALS = (OSError, serial.SerialException, termios.error)  # `termios.error` is not an OSError
+# EBUSY: locked with TIOCEXCL, as by ModemManager; EAGAIN: locked with flock
+_HELD = frozenset({errno.EBUSY, errno.EAGAIN})
 
-# Opening and closing a USB serial port are control transfers and block; one hanging port takes one thread.
+# Opening and closing a USB serial port are control transfers and block; a port that hangs occupies one thread.
 _io = ThreadPoolExecutor(max_workers=64, thread_name_prefix="tty")
 
 
@@ -68,12 +69,15 @@ class _Transport(serial_asyncio.SerialTransport):  # type: ignore[misc]  # it sh
         """See `pause_reading`."""
 
     def _fatal_error(self, exc: BaseException, message: str = "") -> None:
-        """A write that fails is a lost port; the protocol hears of it, and the loop's exception handler need not."""
+        """Treats a failed write as a lost port: tells the protocol, and does not call the loop's exception handler."""
         del message
         self._abort(exc)
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
-        """Upstream drains and closes on the loop's thread, and fails when it is called twice."""
+        """Closes the port in a thread, once.
+
+        pyserial-asyncio closes it on the loop's thread, and fails at the second call.
+        """
         if self._lost:
             return
         self._lost = True
@@ -86,18 +90,19 @@ class _Transport(serial_asyncio.SerialTransport):  # type: ignore[misc]  # it sh
 
 def _shut(port: serial.Serial) -> None:
     with suppress(OSError, termios.error, serial.SerialException):  # the device may be gone already
-        port.reset_output_buffer()  # else close() waits for bytes that nobody will take
+        # else close() waits until the driver has sent these bytes, which nobody will receive
+        port.reset_output_buffer()
     with suppress(OSError, serial.SerialException):  # the same
         port.close()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, exc: BaseException | None) -> None:
-    with suppress(RuntimeError):  # the loop has closed: nobody is left to be told
+    with suppress(RuntimeError):  # the loop has closed: no protocol is left to call
         loop.call_soon_threadsafe(protocol.connection_lost, exc if isinstance(exc, Exception) else None)
 
 
 class _Receiver(asyncio.Protocol):
-    """Holds what arrived until it is asked for."""
+    """Keeps the bytes that have arrived until `TTY.receive` takes them."""
 
     def __init__(self) -> None:
         self.received = bytearray()
@@ -136,11 +141,14 @@ class TTY:
         self._transport.write(data)
 
     def discard(self) -> None:
-        """Forgets what has arrived."""
+        """Discards the bytes that have arrived."""
         self._receiver.received.clear()
 
     async def receive(self) -> bytes:
-        """What has arrived, at least one byte; raises `TTYLost` when the port is gone and nothing is left."""
+        """The bytes that have arrived, at least one.
+
+        Raises `TTYLost` when the port is gone and every byte has been taken.
+        """
         receiver = self._receiver
         while not self.waiting:
             if receiver.closed.is_set():
@@ -156,32 +164,32 @@ class TTY:
 async def opened(path: str, baudrate: int, free_within: float = 0) -> AsyncIterator[TTY]:
     """The port, exclusively ours for the block; raises `TTYUnavailable` where it cannot be opened.
 
-    A port that another program holds is tried again for `free_within` seconds: ModemManager looks at every new port.
+    Tries a port that another program holds again for `free_within` seconds: ModemManager probes every new port.
     """
     port = await _free(path, baudrate, free_within)
     receiver = _Receiver()
     try:
         transport = _Transport(asyncio.get_running_loop(), receiver, port)
-    except _REFUSALS as exc:  # setting up speaks with the port, too, and the board may have been pulled
+    except _REFUSALS as exc:  # the transport's setup also accesses the port, and fails if the board has been pulled
         _io.submit(_shut, port)
         raise TTYUnavailable(path, _reason(exc)) from exc
     try:
         yield TTY(path, transport, receiver)
     finally:
         transport.abort()
-        with suppress(TimeoutError):  # the thread goes on waiting for the driver; the slot need not
+        with suppress(TimeoutError):  # the thread goes on waiting for the driver, the slot goes on without it
             async with asyncio.timeout(CLOSED_WITHIN):
                 await receiver.closed.wait()
 
 
 async def _free(path: str, baudrate: int, within: float) -> _Port:
-    """The port, open, as soon as no other program holds it."""
+    """Opens the port as soon as no other program holds it."""
     now = asyncio.get_running_loop().time
     deadline = now() + within
     while True:
         try:
             opening = _io.submit(_open, path, baudrate)
-        except RuntimeError as exc:  # which Python raises where the system gives no thread
+        except RuntimeError as exc:  # Python raises it when the system cannot start another thread
             raise ResourcesExhausted(f"start a thread for {path}", str(exc)) from exc
         try:
             return await asyncio.wrap_future(opening)
@@ -192,7 +200,8 @@ async def _free(path: str, baudrate: int, within: float) -> _Port:
                 raise TTYUnavailable(path, _reason(exc)) from exc
             log.warning("retry.scheduled", tty=path, seconds=TRIED_AGAIN_AFTER, reason=_reason(exc))
         except asyncio.CancelledError:
-            opening.add_done_callback(_close_unused)  # the thread goes on: what it opens for nobody is closed again
+            # the thread goes on: if it still opens the port, it closes it again
+            opening.add_done_callback(_close_unused)
             raise
         await asyncio.sleep(min(TRIED_AGAIN_AFTER, max(0.0, deadline - now())))
 
@@ -202,13 +211,13 @@ def _is_held(refusal: Exception) -> bool:
 
 
 def _reason(refusal: Exception) -> str:
-    """In the system's words; those of a `termios.error` stand behind its number."""
+    """The system's message for the error; a `termios.error` carries it as its second argument."""
     return str(refusal.args[-1]) if isinstance(refusal, termios.error) and refusal.args else str(refusal)
 
 
 def _open(path: str, baudrate: int) -> _Port:
     port = _Port(path, baudrate=baudrate, timeout=0, write_timeout=0, exclusive=True)
-    with suppress(OSError):  # flock keeps out those who ask; this keeps out the others, unless they are root
+    with suppress(OSError):  # flock excludes only programs that use flock; TIOCEXCL excludes all others, except root's
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     return port
 

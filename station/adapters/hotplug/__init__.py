@@ -1,1 +1,4 @@
-"""Which boards come and go, as the operating system tells it; never asked of the programmer, whose listing disturbs targets."""
+"""Reports which boards come and go.
+
+The operating system tells it, never the programmer, whose listing disturbs targets.
+"""

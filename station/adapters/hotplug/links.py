@@ -1,7 +1,7 @@
 """Hotplug from a directory laid out like /dev/serial, watched with inotify. The one home of asyncinotify.
 
-The directory may not exist yet, may vanish and come back with its last link; a scan on every event is the truth of what is
-there. That a board left and came back between two scans, only the events tell.
+The directory may not exist yet, and vanishes with its last link. Every event starts a scan, and the scan decides which
+boards are there. Only the events show that a board left and came back between two scans.
 """
 
 import asyncio
@@ -25,14 +25,17 @@ _CHANGES = Mask.CREATE | Mask.DELETE | Mask.MOVE | Mask.DELETE_SELF | Mask.MOVE_
 
 
 def boards_in(directory: Path) -> dict[str, BoardArrived]:
-    """The boards that are there, by their USB ports. Those that cannot be told from one another are all refused."""
+    """The boards that are there, by their USB ports. Boards that cannot be told apart are all refused."""
     return _boards(sightings.judged(sightings.found(directory)))
 
 
 def changes(
     before: Mapping[str, BoardArrived], after: Mapping[str, BoardArrived], came_back: AbstractSet[str] = frozenset()
 ) -> Iterator[BoardArrived | BoardLeft]:
-    """What happened between two scans; a board that was exchanged, or that `came_back` to its port, left and arrived."""
+    """The difference of two scans.
+
+    A board that was exchanged, or that `came_back` to its port, has left and arrived.
+    """
     for port, board in before.items():
         if port in came_back or not _same(board, after.get(port)):
             yield BoardLeft(port)
@@ -67,7 +70,10 @@ class LinksHotplug:
         return self._events.popleft()
 
     async def _news(self) -> None:
-        """Returns when there are events to be read. Cancelled, it loses none, as asyncinotify's own `get` may."""
+        """Returns when there are events to read.
+
+        A cancellation loses no event; with asyncinotify's own `get` it may.
+        """
         loop, readable = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._inotify.fd, readable.set)
         try:
@@ -76,10 +82,11 @@ class LinksHotplug:
             loop.remove_reader(self._inotify.fd)
 
     def _scan(self, *, settled: bool) -> None:
-        """Tells what has happened since the last scan.
+        """Scans, and yields the changes since the last scan.
 
-        A port that may be an ST-LINK's and has no name yet may get it with the next link. It is told once the links are
-        settled, and so is every board that arrives meanwhile, since the port may turn out to have the same serial number.
+        A port without a name that may be an ST-LINK's may get its name with the next link. It is reported once the
+        links have settled. So is every board that arrives meanwhile, since the port may turn out to have the same
+        serial number.
         """
         found, touched = self._look()
         told = self._told
@@ -103,29 +110,30 @@ class LinksHotplug:
         self._undecided = undecided
 
     def _look(self) -> tuple[dict[str, Sighting], set[str]]:
-        """What is there, and the names of the links that were touched since the last look."""
+        """The sightings of one scan, and the names of the links that events have named since the last scan."""
         touched = self._touched()
         for _ in range(LOOKS):
-            self._watch()  # before the look: what comes after it makes an event
+            self._watch()  # before the scan: a link that is made later causes an event
             found = sightings.found(self._directory)
             if not (meanwhile := self._touched()):
                 return found, touched
-            touched |= meanwhile  # the look may have seen this or not: look again, so that it does not count twice
+            # the scan may or may not have seen this change: scan again, so that it does not count twice
+            touched |= meanwhile
         self._watch()
         return sightings.found(self._directory), touched
 
     def _touched(self) -> set[str]:
-        """One scan answers for all that happened: else a full hub costs its square."""
+        """Takes all waiting events at once, for one scan: one scan per event would cost a full hub its square."""
         return {_name(event) for event in iter(self._inotify.sync_get, None)}
 
     def _watch(self) -> None:
-        """Watches again what is watched already, which costs nothing: a new folder may have its predecessor's inode."""
+        """Adds every watch again, which costs nothing if it exists: a new folder may have its predecessor's inode."""
         wanted = [self._directory / "by-id", self._directory / "by-path", self._directory]
         wanted.append(next(parent for parent in self._directory.parents if parent.is_dir()))
         for path in wanted:
             try:
                 self._inotify.add_watch(path, _CHANGES)
-            except OSError as exc:  # it is not there now; its parent will tell when it is
+            except OSError as exc:  # the folder does not exist now; an event of its parent will report it
                 if fault := exhausted(f"watch {path}", exc):
                     raise fault from exc
 
@@ -151,5 +159,5 @@ def _same(one: BoardArrived, other: BoardArrived | None) -> bool:
 
 
 def _name(event: Event | None) -> str:
-    """Of what was touched; a folder that is touched itself has none."""
+    """The name of the link that the event is about; None if it is about the watched folder itself."""
     return str(event.name) if event is not None and event.name is not None else ""

@@ -1,7 +1,8 @@
-"""Which boards are there, by links and by sysfs, and which of them cannot be told from one another.
+"""Which boards are there, by links and by sysfs, and which of them cannot be told apart.
 
-One board is one USB device: neither a serial port nor a link. udev keeps one link in by-id for two probes with one serial
-number, and makes two links in by-path for one port. So devices are counted as the kernel shows them; links count where it does not.
+One board is one USB device: neither a serial port nor a link. udev keeps one link in by-id for two probes with one
+serial number, and makes two links in by-path for one port. So devices are counted as the kernel shows them; links count
+where it does not.
 """
 
 import os
@@ -29,7 +30,7 @@ _NEVER_OF_ST = "ttyUSB"  # a probe's port is a modem by its USB class, so it is 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link in by-path. Its inode tells it from an earlier one of the same name, mostly: inodes are used again."""
+    """A link in by-path. Its inode mostly differs from that of an earlier link of the same name; inodes are reused."""
 
     name: str
     inode: int
@@ -38,17 +39,23 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One USB port with a serial port, as it was seen in one scan. `nameless`: it may be an ST-LINK, but nobody tells which."""
+    """One USB port with a serial port, as it was seen in one scan.
+
+    `nameless`: it may be an ST-LINK without a known serial number.
+    """
 
     board: BoardArrived
     links: Mapping[str, int]
     device: USBDevice | None
     nameless: bool
     others: frozenset[str] = field(default=frozenset())
-    """Who else has this serial number: USB devices and ports."""
+    """The other USB devices and ports that have this serial number."""
 
     def stayed(self, later: "Sighting", touched: AbstractSet[str]) -> bool:
-        """Whether device and links that are seen later have been there all the time; `touched` are names of links."""
+        """Whether the device has been there all the time until `later` was seen.
+
+        `touched` are the links that events have named.
+        """
         common = self.links.keys() & later.links.keys()
         if not common and self.device is None:
             return False  # the one link went, and the other came: nothing tells that the board has stayed
@@ -58,7 +65,7 @@ class Sighting:
 
 
 def found(directory: Path) -> dict[str, Sighting]:
-    """What each USB port shows, not yet judged."""
+    """One sighting for each USB port with a serial port; nothing is refused yet."""
     devices = usb_devices.found(usb_devices.beside(directory))
     names = defaultdict[str, list[str]](list)
     for link in _links(directory / "by-id"):
@@ -74,7 +81,7 @@ def found(directory: Path) -> dict[str, Sighting]:
 
 
 def judged(seen: Mapping[str, Sighting]) -> dict[str, Sighting]:
-    """The same with what is refused: what has no serial number, and what has another's or may have it."""
+    """Refuses each board whose probe has no serial number, or one that another probe has or may have."""
     nameless = any(sighting.nameless for sighting in seen.values())
     probes = sorted({sighting.board.probe for sighting in seen.values()} - {""})
     return {port: _refused(sighting, probes, nameless=nameless) for port, sighting in seen.items()}
@@ -93,7 +100,7 @@ def _refused(sighting: Sighting, probes: list[str], *, nameless: bool) -> Sighti
 
 
 def _sighting(port: str, links: list[Link], names: Mapping[str, list[str]], devices: USBDevices) -> Sighting:
-    """Of several serial ports at one USB port the first that is a probe's, else the first: a probe may have two."""
+    """Takes the first serial port that is a probe's, else the first; a probe may have two at its USB port."""
     ttys = list(dict.fromkeys(link.tty for link in links))
     probes = {tty: _probe(devices.of_tty.get(_basename(tty)), names.get(tty, [])) for tty in ttys}
     tty = next((tty for tty in ttys if probes[tty]), ttys[0])
@@ -108,7 +115,7 @@ def _sighting(port: str, links: list[Link], names: Mapping[str, list[str]], devi
 
 
 def _probe(device: USBDevice | None, names: list[str]) -> str:
-    """The serial number of the probe; empty if it has none, is another maker's, or is told in two ways."""
+    """The serial number of the probe; empty if it has none, if it is not ST's, or if its links name two."""
     if device is not None:
         usable = device.vendor == ST and _SERIAL_NUMBER.fullmatch(device.serial_number)
         return device.serial_number if usable else ""
@@ -117,7 +124,7 @@ def _probe(device: USBDevice | None, names: list[str]) -> str:
 
 
 def _is_nameless(tty: str, port: str, devices: USBDevices, names: Mapping[str, list[str]]) -> bool:
-    """Whether udev has given the name of this port to another one, as far as anybody can tell."""
+    """Whether this port may be an ST-LINK's without a link in by-id: udev may have given that link to another port."""
     device = devices.of_tty.get(_basename(tty))
     if names.get(tty):
         return False
@@ -129,7 +136,10 @@ def _is_nameless(tty: str, port: str, devices: USBDevices, names: Mapping[str, l
 def _with_others(
     seen: Mapping[str, Sighting], elsewhere: Mapping[str, list[str]], devices: USBDevices
 ) -> dict[str, Sighting]:
-    """Each sighting with all others that have its serial number, in whatever case. `elsewhere`: ports without a place."""
+    """Each sighting with all others that have its serial number; case is ignored.
+
+    `elsewhere`: ports without a link in by-path.
+    """
     holders = defaultdict[str, set[str]](set)
     for device in devices.of_st:
         holders[device.serial_number.casefold()].add(device.number)
@@ -154,14 +164,14 @@ def _links(directory: Path) -> Iterator[Link]:
     place = str(directory)  # plain strings: pathlib takes ten times as long, while every slot waits
     try:
         names = sorted(os.listdir(place))  # noqa: PTH208
-    except OSError as exc:  # the directory goes with its last link
+    except OSError as exc:  # udev removes the directory with its last link
         if fault := exhausted(f"list {place}", exc):
-            raise fault from exc  # else all boards would seem to have left
+            raise fault from exc  # an empty answer would mean that all boards have left
         return
     for name in names:
         path = f"{place}/{name}"
         try:
             inode, target = os.lstat(path).st_ino, os.readlink(path)  # noqa: PTH115
-        except OSError:  # it went between the two looks
+        except OSError:  # the link was removed since the folder was listed
             continue
         yield Link(name, inode, os.path.normpath(os.path.join(place, target)))  # noqa: PTH118

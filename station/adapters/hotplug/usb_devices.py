@@ -15,7 +15,10 @@ _ABOVE_PORT = ("device/..", "device/../..")  # the port of an ST-LINK is its int
 
 @dataclass(frozen=True, slots=True)
 class USBDevice:
-    """`number` is the kernel's for this device, from plugging in to pulling out; the next plugging in gets another."""
+    """`number` is the kernel's number for this device, from plugging in to pulling out.
+
+    Plugged in again it gets another.
+    """
 
     number: str
     vendor: str
@@ -24,7 +27,10 @@ class USBDevice:
 
 @dataclass(frozen=True, slots=True)
 class USBDevices:
-    """Those that are plugged in. Not `known`: there is no sysfs, so nothing is told of any."""
+    """The devices that are plugged in.
+
+    `known` is false where there is no sysfs: then nothing is known of any device.
+    """
 
     known: bool
     of_tty: dict[str, USBDevice]
@@ -72,7 +78,10 @@ def _device(folder: str) -> USBDevice | None:
 
 
 def _attribute(folder: str, name: str) -> str:
-    """Empty if the kernel does not tell it. Without pathlib and file objects, which take far longer: every slot waits."""
+    """The attribute's text; empty if the kernel has none.
+
+    Uses neither pathlib nor file objects, which take far longer while every slot waits.
+    """
     try:
         descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""The ledger: an append-only journal of events, and what must be unique. All SQL of the station is here."""
+"""The ledger: an append-only journal of events, and the constraints of uniqueness. All SQL of the station is here."""
 
 from station.adapters.ledger.ledger import Ledger
 from station.adapters.ledger.origin import ReleaseRefused

@@ -10,14 +10,14 @@ from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
 from station.interfaces import RecordedRecipe
 
 _attempt, _event = tables.attempt, tables.event
-# Made once: to make a statement costs more than to execute it for a row.
+# The statements are built once: building one costs more than executing it for a row.
 _NEW_EVENT = insert(_event)
 _SUMMED_UP = update(_attempt).where(_attempt.c.id == bindparam("number"))
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """An attempt and its times: everything that the summing columns hold."""
+    """An attempt and its times: the content of all summary columns."""
 
     started_at: datetime
     last_at: datetime
@@ -65,7 +65,7 @@ def begin(
 
 
 def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
-    """One more event, with what follows from it: the attempt's columns, its identity's state, and the totals."""
+    """Appends an event, and updates the attempt's columns, its identity's state and the totals."""
     connection.execute(
         _NEW_EVENT,
         {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
@@ -89,7 +89,7 @@ def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:
 
 
 def last_entry(connection: Connection) -> datetime | None:
-    """The time of the newest entry. The newest is the one that came last, not the one with the latest time."""
+    """The time of the newest entry: the one recorded last, not the one with the latest time."""
     times = [
         connection.scalar(select(_event.c.at).order_by(_event.c.id.desc()).limit(1)),
         connection.scalar(select(_attempt.c.started_at).order_by(_attempt.c.id.desc()).limit(1)),
@@ -98,7 +98,7 @@ def last_entry(connection: Connection) -> datetime | None:
 
 
 def rebuild(connection: Connection) -> None:
-    """Every column that sums up events, from the events alone."""
+    """Computes every summary column from the events alone."""
     for number in connection.scalars(select(_attempt.c.id)).all():
         columns = _replayed(connection, number).columns
         connection.execute(update(_attempt).where(_attempt.c.id == number), columns)

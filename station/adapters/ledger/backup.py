@@ -1,4 +1,4 @@
-"""A backup of a ledger: one file and its key, as of one moment, while the daemon goes on writing."""
+"""A backup of a ledger: one file and its key, of one moment, while the daemon goes on writing."""
 
 import os
 import sqlite3
@@ -19,7 +19,7 @@ from station.faults.line import LedgerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a backup has written."""
+    """The files of a backup, and their content."""
 
     path: Path
     key: Path
@@ -28,13 +28,14 @@ class Written:
 
 
 def write(path: Path, destination: Path, register: Register) -> Written:
-    """The ledger at `path` and its key, at a place where there is nothing yet.
+    """Copies the ledger at `path` and its key to a place where no file exists yet.
 
-    Raises `FileExistsError`, `LedgerUnavailable`, or `LedgerDamaged` where the copy is not whole; then nothing is left of it.
+    Raises `FileExistsError`, `LedgerUnavailable`, or `LedgerDamaged` if the copy is damaged; then leaves no file
+    behind.
     """
     key = key_file(destination)
     with sqlite.reading(path) as connection, _claimed(destination), _claimed(key):
-        PairingKey.beside(path, connection, make=False)  # it is this ledger's
+        PairingKey.beside(path, connection, make=False)  # the copy's key is this ledger's key
         new = destination.with_name(f"{destination.name}.copy")
         with _claimed(new):
             _copy(connection, new)
@@ -49,7 +50,7 @@ def write(path: Path, destination: Path, register: Register) -> Written:
 
 @contextmanager
 def _claimed(file: Path) -> Iterator[None]:
-    """A file of this name that was not there, for this account only; removed again if the block fails."""
+    """A new file of this name that only this account may read; removed again if the block fails."""
     os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         yield
@@ -59,7 +60,7 @@ def _claimed(file: Path) -> Iterator[None]:
 
 
 def _copy(connection: Connection, new: Path) -> None:
-    """SQLite's online backup, within one reading transaction; a rollback journal, so that it is one file for every reader."""
+    """SQLite's online backup, in one read transaction. The copy has a rollback journal, so that it is one file."""
     source = connection.connection.driver_connection
     assert isinstance(source, sqlite3.Connection)
     try:
@@ -76,7 +77,7 @@ def _copy(connection: Connection, new: Path) -> None:
 
 
 def _checked(new: Path) -> tuple[int, str | None]:
-    """How many identities are in the copy, and which ledger it is of; raises `LedgerDamaged`."""
+    """The number of identities in the copy, and the id of its ledger; raises `LedgerDamaged`."""
     with sqlite.reading(new) as connection:
         soundness.check(connection, new)
         with connection.begin():

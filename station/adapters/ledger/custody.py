@@ -1,4 +1,4 @@
-"""Whether a ledger may be opened where it lies, and that it stays there: nothing is given out that was given out before."""
+"""Guards a ledger against being replaced by an older copy, so that it gives out nothing twice."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ _RESTORED = "Put the newest one back, or say how many serial numbers to skip: st
 
 
 class Gate:
-    """Looks at a ledger before anything is written into it (`sqlite.Gate`)."""
+    """Examines a ledger before the station writes into it (`sqlite.Gate`)."""
 
     def __init__(self, path: Path, station: str, register: Register, *, only: bool) -> None:
         self._path = path
@@ -39,7 +39,7 @@ class Gate:
         self._only = only
 
     def before(self) -> None:
-        """Raises `LedgerMoved` where a ledger should be and is none, and makes nothing."""
+        """Raises `LedgerMoved` if the register expects a ledger here and there is none; makes no file."""
         if not self._path.exists():
             self._check_unused()
 
@@ -83,7 +83,7 @@ class Gate:
         return None if other is None or other.path == os.path.realpath(self._path) else other
 
     def _examine(self, connection: Connection) -> None:
-        """The last daemon did not close the ledger: power or disk may have failed."""
+        """Checks the file if the last daemon did not close the ledger, since power or disk may have failed."""
         log.info("ledger.checking", file=str(self._path))
         began = time.monotonic()
         soundness.check(connection, self._path)
@@ -91,9 +91,9 @@ class Gate:
 
 
 def differences(path: Path, found: Standing | None, register: Register) -> Iterator[str]:
-    """Why the ledger found at this path is not the one that this machine left there, in words."""
+    """The reason why the ledger at this path is not the one that this machine left there; None if it is."""
     here = register.at(path)
-    if found is None:  # of a version that knew of no place
+    if found is None:  # the ledger is of a version that did not record a place
         if here is not None:
             yield f"it is older than the ledger that was here, from which {here.mark.identities} identities were given out"
         return
@@ -102,7 +102,7 @@ def differences(path: Path, found: Standing | None, register: Register) -> Itera
         yield f"another ledger was here, from which {here.mark.identities} identities were given out"
     known = register.of(found.ledger)
     if known is None and found.mark.tick == 1:
-        return  # the power failed between the ledger's first line and its first record: nothing was given out since
+        return  # the power failed after the ledger was made and before its first record: it has given out nothing
     if known is None:
         yield f"this machine has no record of this ledger in {register}"
     elif found.mark.incarnation != known.mark.incarnation:
@@ -115,7 +115,10 @@ def differences(path: Path, found: Standing | None, register: Register) -> Itera
 
 
 class Custody:
-    """The ledger's writer, as long as its files are where they were. What must not be done twice a witness knows of."""
+    """The ledger's writer, which stops if the ledger's files move.
+
+    The witness records all work that must not be repeated.
+    """
 
     def __init__(self, writer: Writer, files: WatchedFiles, witness: Witness) -> None:
         self.writer = writer
@@ -127,7 +130,10 @@ class Custody:
     def taken(
         cls, connection: Connection, path: Path, station: str, register: Register, patience: float
     ) -> Iterator[Self]:
-        """For the block. Behind the gate, and with the ledger's tables up to date. The writer tries for `patience` seconds."""
+        """Opens the custody for the block. The gate has passed the ledger, and its tables are up to date.
+
+        The writer tries for `patience` seconds.
+        """
         with sqlite.translated(path), connection.begin():
             found = incarnations.standing(connection)
             if found is None:
@@ -147,12 +153,12 @@ class Custody:
                 finally:
                     failure = writer.failure
         finally:
-            if failure is None:  # else the next daemon examines the ledger
+            if failure is None:  # without this mark the next daemon examines the ledger
                 _close(connection, witness)
 
     @property
     def lost(self) -> LineFault | None:
-        """What has become of the files, if they are not where they were."""
+        """The fault, if the files are no longer where they were."""
         try:
             self._files.check()
         except LineFault as fault:
@@ -160,7 +166,7 @@ class Custody:
         return None
 
     async def check(self) -> None:
-        """Raises the `LineFault` that keeps the ledger from giving anything out."""
+        """Raises the `LineFault` that keeps the ledger from giving out identities."""
         self._files.check()
         await asyncio.to_thread(self._witness.catch_up)
 
@@ -175,7 +181,7 @@ class Custody:
             return self._looked_after(work, connection), incarnations.advance(connection)
 
         result, mark = await self.writer.do(counted)
-        await asyncio.to_thread(self._witness.see, mark)  # it waits for the disk
+        await asyncio.to_thread(self._witness.see, mark)  # the witness waits for the disk
         return result
 
     async def do_anyhow(self, work: UnitOfWork[T]) -> T:
@@ -192,5 +198,5 @@ def _close(connection: Connection, witness: Witness) -> None:
         with connection.begin():
             mark = incarnations.advance(connection, in_order=True)
         witness.see(mark)
-    except (SQLAlchemyError, LineFault) as exc:  # nobody is left who could act on it, and the next daemon will
-        log.error("ledger.left_open", reason=str(exc))  # noqa: TRY400  a traceback says nothing more
+    except (SQLAlchemyError, LineFault) as exc:  # only a log line: the next daemon examines the ledger
+        log.error("ledger.left_open", reason=str(exc))  # noqa: TRY400  a traceback adds nothing to the reason

@@ -1,4 +1,7 @@
-"""Which ledger this is and how far it has come, in SQL; a restored one is a new incarnation, which skips serial numbers."""
+"""The ledger's identity and its progress, in SQL.
+
+A restored ledger is a new incarnation, which skips serial numbers.
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -15,7 +18,7 @@ _ledger, _floor, _identity = tables.ledger, tables.lot_floor, tables.identity
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a ledger says of itself; `in_order` is whether its last daemon closed it."""
+    """The ledger's record of itself; `in_order` is whether its last daemon closed it."""
 
     ledger: str
     mark: Mark
@@ -24,12 +27,12 @@ class Standing:
 
 
 def has_tables(connection: Connection) -> bool:
-    """Whether there is a ledger in the file at all."""
+    """Whether the file holds a ledger."""
     return inspect(connection).has_table(_identity.name)
 
 
 def standing(connection: Connection) -> Standing | None:
-    """None for a ledger without an id: of an earlier version, or not quite made."""
+    """The record; None for a ledger without an id, of an earlier version or half made."""
     if not inspect(connection).has_table(_ledger.name):
         return None
     row = connection.execute(select(_ledger)).first()
@@ -46,7 +49,7 @@ def given_out(connection: Connection) -> int:
 
 
 def begin(connection: Connection, ledger: str, mark: Mark, place: Place) -> Standing:
-    """The ledger's row, made or made anew, and not in order until it is closed."""
+    """Writes the ledger's row anew; it is not in order until the ledger is closed."""
     connection.execute(_ledger.delete())
     row = {
         "one": 1,
@@ -62,13 +65,13 @@ def begin(connection: Connection, ledger: str, mark: Mark, place: Place) -> Stan
 
 
 def adopt(connection: Connection, place: Place) -> Standing:
-    """A ledger without an id gets one, and is where it should be."""
+    """Gives a ledger without an id an id, and takes its present place as its own."""
     mark = Mark(incarnation=1, tick=1, identities=given_out(connection), skipped=0)
     return begin(connection, secrets.token_hex(16), mark, place)
 
 
 def advance(connection: Connection, *, in_order: bool = False) -> Mark:
-    """One more thing has been done that must not be done twice; or the ledger is opened or closed."""
+    """Counts one more piece of work that must not be repeated, or an opening or closing."""
     stepped = update(_ledger).where(_ledger.c.one == 1).values(tick=_ledger.c.tick + 1, in_order=in_order)
     row = connection.execute(stepped.returning(_ledger.c.incarnation, _ledger.c.tick, _ledger.c.skipped)).one()
     return Mark(row.incarnation, row.tick, given_out(connection), row.skipped)
@@ -80,8 +83,8 @@ def first_index(connection: Connection, lot: str) -> int:
     if floor is not None:
         return floor
     if connection.scalar(select(_identity.c.id).where(_identity.c.lot == lot).limit(1)) is not None:
-        return 0  # it was begun after the last restoration, or there was none
-    # What is lost may have begun this lot.
+        return 0  # no restoration since the lot began
+    # The lost ledger may have begun this lot.
     return connection.scalar(select(_ledger.c.skipped).where(_ledger.c.one == 1)) or 0
 
 

@@ -1,4 +1,4 @@
-"""What the PKI was asked and what it answered, in SQL: units of work for the writer."""
+"""Requests to the PKI and their answers, in SQL: units of work for the writer."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ _request, _certificate = tables.pki_request, tables.certificate
 
 
 def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
-    """What was issued for this key. Raises `KeyShared` when another board was given it."""
+    """The certificate issued for this key, if any. Raises `KeyShared` when another board has it."""
     query = select(_certificate.c.dac, _certificate.c.pai, _request.c.uid).join_from(_certificate, _request)
     row = connection.execute(query.where(_certificate.c.key == key)).first()
     if row is None:
@@ -25,14 +25,14 @@ def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
 
 
 def of_board(connection: Connection, uid: UID) -> Credentials | None:
-    """What was issued for this board, last if there are several."""
+    """The certificate issued last for this board, if any."""
     query = select(_certificate.c.dac, _certificate.c.pai).join_from(_certificate, _request)
     row = connection.execute(query.where(_request.c.uid == str(uid)).order_by(_request.c.id.desc())).first()
     return None if row is None else Credentials(row.dac, row.pai)
 
 
 def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> int:
-    """One more request. Returns how many earlier ones for this key have no answer."""
+    """Records one more request. Returns how many earlier requests for this key have no answer."""
     unanswered = select(func.count()).where(_request.c.key == key, _request.c.outcome.is_(None))
     count = connection.execute(unanswered).scalar_one()
     connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": csr, "submitted_at": at})
@@ -40,10 +40,11 @@ def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime)
 
 
 def issue(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
-    """The answer to the last request. Raises `CredentialsInvalid` when its serial number is not new.
+    """Records the certificate that answers the last request.
 
-    Raises `KeyChanged` when the board has a certificate for another key, as two boards that show one UID at once would
-    get; the request stays without an answer then, and is listed.
+    Raises `CredentialsInvalid` when its serial number is not new. Raises `KeyChanged` when the board has a certificate
+    for another key, as happens if two boards show one UID at once. The request then stays unanswered, and is listed as
+    an orphan.
     """
     asked = select(func.max(_request.c.id)).where(_request.c.key == key, _request.c.outcome.is_(None)).scalar_subquery()
     uid = select(_request.c.uid).where(_request.c.id == asked).scalar_subquery()
@@ -72,10 +73,10 @@ def _enter(connection: Connection, key: str, credentials: Credentials, at: datet
 
 
 def adopt(connection: Connection, credentials: Credentials, uid: UID, at: datetime) -> None:
-    """A certificate that somebody else than the station put on this board: from now on it is this board's.
+    """Records a certificate that a partner's script, not the station, put on this board.
 
-    A second one for the same key takes the place of the first, of which the journal tells. Raises `KeyShared` when the
-    key is another board's, `CredentialsInvalid` when its serial number is not new.
+    A second certificate for the same key replaces the first, which stays in the journal. Raises `KeyShared` when the
+    key is another board's, `CredentialsInvalid` when the serial number is not new.
     """
     key = credentials.key
     known = find(connection, key, uid)
@@ -87,7 +88,7 @@ def adopt(connection: Connection, credentials: Credentials, uid: UID, at: dateti
 
 
 def reject(connection: Connection, key: str, reason: str, at: datetime) -> None:
-    """The answer to the last request: nothing was issued for it."""
+    """Records that the PKI refused the last request, and issued no certificate."""
     _answer(connection, key, "rejected", reason, at)
 
 

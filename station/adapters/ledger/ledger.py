@@ -1,4 +1,4 @@
-"""The ledger as the daemon uses it: attempts, identities and certificates, durable before anybody acts on them."""
+"""The ledger as the daemon uses it: attempts, identities and certificates, durable before the caller gets them."""
 
 import math
 from collections.abc import AsyncIterator
@@ -23,7 +23,10 @@ from station.interfaces import RecordedRecipe, SecretSource
 
 
 class Ledger:
-    """The only writer of its file. A call waits while the file cannot be written, and raises `LedgerUnavailable` once it never can."""
+    """The only writer of its file.
+
+    A call waits while the file cannot be written, and raises `LedgerUnavailable` once no further try can help.
+    """
 
     def __init__(self, path: Path, station: str, writer: Writer, custody: Custody, pairing: PairingKey) -> None:
         self._path = path
@@ -43,11 +46,12 @@ class Ledger:
         only: bool = False,
         patience: float = math.inf,
     ) -> AsyncIterator[Self]:
-        """The ledger at `path`, made or brought up to date; raises `LedgerUnavailable`, also while another daemon has it.
+        """The ledger at `path`, made or brought up to date.
 
-        Raises `LedgerMoved` where it is not the one, or not as far, as the machine's `register` remembers, and `LedgerDamaged`.
-        `only`: a station of this name has one ledger on this machine. Blocks the loop while it opens: nothing else can be
-        done without a ledger. Later on a file that cannot be written is tried again for `patience` seconds.
+        Raises `LedgerUnavailable`, also while another daemon has it. Raises `LedgerMoved` if the machine's `register`
+        remembers another or a newer ledger here, and `LedgerDamaged`. `only`: a station of this name has one ledger on
+        this machine. Opening blocks the loop, since the station can do nothing without a ledger. Later the ledger tries
+        a file that cannot be written again for `patience` seconds.
         """
         known = Register(folder_for(path, register))
         with sqlite.writing(path, Gate(path, station, known, only=only)) as connection:
@@ -60,7 +64,7 @@ class Ledger:
 
     @property
     def status(self) -> dict[str, object]:
-        """For `station status`."""
+        """The ledger's state, for `station status`."""
         fault, lost = self._writer.failure or self._writer.trouble, self._custody.lost
         state = "closed" if self._writer.failure else "waiting" if fault else "lost" if lost else "open"
         told = fault or lost
@@ -72,13 +76,13 @@ class Ledger:
         }
 
     async def check(self) -> None:
-        """Raises the `LineFault` that keeps the ledger from giving anything out."""
+        """Raises the `LineFault` that keeps the ledger from giving out identities."""
         if (trouble := self._writer.trouble) is not None:
             raise copy(trouble)
         await self._custody.check()
 
     async def troubled(self) -> LineFault:
-        """Waits for trouble, and for each change of its reason. Raises the fault that closes the ledger for good."""
+        """Waits until writing fails, or its reason changes. Raises the fault that closes the ledger for good."""
         while True:
             await self._writer.news.wait()
             self._writer.news.clear()
@@ -89,7 +93,7 @@ class Ledger:
 
     @property
     def trouble(self) -> LineFault | None:
-        """What keeps the file from being written now: callers wait, and the ledger tries again."""
+        """The fault that keeps the file from being written now; callers wait, and the ledger tries again."""
         return self._writer.trouble
 
     async def attempt(
@@ -106,15 +110,18 @@ class Ledger:
         return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets)
 
     async def close_open_attempts(self, fault: str) -> list[int]:
-        """Voids what an earlier run left without a verdict, as of its last event; returns the attempts' numbers."""
+        """Voids the attempts that an earlier run left without a verdict, as of their last events.
+
+        Returns their numbers.
+        """
         return await self._custody.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
 
     async def last_entry(self) -> datetime | None:
-        """When the newest entry was made, by the clock of then; None of an empty ledger."""
+        """The time of the newest entry, by the clock of that time; None for an empty ledger."""
         return await self._custody.do(attempts.last_entry)
 
     async def rebuild(self) -> None:
-        """Makes every column that sums up events anew from the events."""
+        """Computes every summary column anew from the events."""
         await self._custody.do(attempts.rebuild)
 
     async def identity(self, uid: UID) -> Identity | None:
@@ -122,22 +129,25 @@ class Ledger:
         return await self._custody.do(partial(identities.find, uid=uid))
 
     async def release_unit(self, uid: UID, *, account: str, reason: str) -> None:
-        """A board with a key from elsewhere is a new one from now on; raises `ReleaseRefused`."""
+        """Lets a board with a key from elsewhere be provisioned as a new one; raises `ReleaseRefused`."""
         at = datetime.now(UTC)
         await self._custody.do(partial(origin.release, uid=uid, account=account, reason=reason, at=at))
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
-        """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""
+        """The certificate issued for this key, if any; raises `KeyShared` when another board has it."""
         return await self._custody.do(partial(issuance.find, key=key, uid=uid))
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
-        """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""
+        """Records a request durably before it is sent. Returns how many earlier requests for this key had no answer."""
         return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
-        """Durably before the DAC goes anywhere; raises `CredentialsInvalid` when its serial number is not new."""
+        """Records a DAC durably before it is handed out.
+
+        Raises `CredentialsInvalid` when its serial number is not new.
+        """
         await self._custody.do_once(partial(issuance.issue, key=key, credentials=credentials, at=datetime.now(UTC)))
 
     async def record_rejected(self, key: str, reason: str) -> None:
-        """The PKI said no: nothing was issued for the last request."""
+        """Records that the PKI refused the last request, and issued no certificate."""
         await self._custody.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))

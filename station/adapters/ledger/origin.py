@@ -1,4 +1,4 @@
-"""Boards that come with a key: whether it is of this ledger's making, and whom an engineer has released, in SQL."""
+"""Boards that come with a key: whether the key is from this ledger, and which boards an engineer released, in SQL."""
 
 from datetime import datetime
 
@@ -17,17 +17,17 @@ _INCARNATION = select(tables.ledger.c.incarnation).where(tables.ledger.c.one == 
 
 
 class ReleaseRefused(Exception):
-    """Nothing is released; the text says why."""
+    """The release is refused; the text says why."""
 
 
 def check(connection: Connection, uid: UID, key: str) -> None:
-    """Raises `UnitElsewhere` unless this ledger may have given the board its key, or somebody has released the board."""
+    """Raises `UnitElsewhere` unless the board's key may be from this ledger, or an engineer has released the board."""
     if not (_may_have_key(connection, uid) or _released(connection, uid) or _was_provisioned(connection, uid)):
         raise UnitElsewhere(str(uid), key)
 
 
 def release(connection: Connection, uid: UID, account: str, reason: str, at: datetime) -> None:
-    """From now on the board's key is no obstacle; raises `ReleaseRefused`, also where there is nothing to release."""
+    """Releases the board in spite of its key; raises `ReleaseRefused`, also if the board needs no release."""
     for name, text, longest in (("reason", reason, LONGEST_REASON), ("account", account, LONGEST_ACCOUNT)):
         if not text.strip() or not text.isprintable() or len(text) > longest:
             raise ReleaseRefused(f"the {name} must be one line of at most {longest} characters")
@@ -59,7 +59,7 @@ def _released(connection: Connection, uid: UID) -> bool:
 
 
 def _was_provisioned(connection: Connection, uid: UID) -> bool:
-    """Whether an attempt, a laboratory's as a rule, has begun to write the firmware that makes keys."""
+    """Whether an attempt on this board, a laboratory's as a rule, has begun to write the firmware that makes keys."""
     numbers = connection.scalars(select(_attempt.c.id).where(_attempt.c.uid == str(uid))).all()
     wrote = _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value
     begun = select(_event.c.id).where(

@@ -1,6 +1,7 @@
-"""No two identities share passcode and discriminator: the ledger keeps a keyed hash of the pair, which tells nothing.
+"""No two identities share passcode and discriminator.
 
-The key is a file beside the ledger; a backup needs both.
+The ledger keeps a keyed hash of each pair, which reveals neither. The key is a file beside the ledger; a backup needs
+both.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ class PairingKey:
     def beside(cls, path: Path, connection: Connection, *, make: bool) -> "PairingKey":
         """The key of the ledger at `path`; raises `LedgerUnavailable`. A ledger that has just been made gets one.
 
-        With another key the constraint would hold nothing, so the key must fit the identities that there are.
+        With another key the constraint would compare nothing, so the key must fit the identities in the ledger.
         """
         file = key_file(path)
         known = _any_pair(connection)
@@ -62,7 +63,7 @@ class PairingKey:
 
 
 def renew(ledger: Path, connection: Connection) -> None:
-    """A new key for a ledger that has lost its own: every pair is in the ledger, and is hashed anew."""
+    """Makes a new key for a ledger that has lost its own, and hashes every pair in the ledger anew."""
     key = PairingKey(secrets.token_bytes(KEY_SIZE))
     identity, secret = tables.identity, tables.onboarding_secret
     query = select(identity.c.id, secret.c.passcode, identity.c.discriminator).join_from(identity, secret, isouter=True)
@@ -77,7 +78,8 @@ def renew(ledger: Path, connection: Connection) -> None:
         pairs = [{"number": row.id, "renewed": key.hash(row.passcode, row.discriminator)} for row in rows]
         if pairs:
             connection.execute(renewed, pairs)
-        durable.write(file, key.key)  # the ledger is of no use until it is committed, and then again with --new-key
+        # until the commit the ledger cannot be opened; then `--new-key` can be given again
+        durable.write(file, key.key)
         durable.settle(file.parent)
 
 

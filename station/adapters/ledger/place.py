@@ -1,4 +1,4 @@
-"""Where a ledger's file lies: on which machine, at which path, and which file it is there."""
+"""The place of a ledger's file: machine, path, and the file's inode and time of birth."""
 
 import ctypes
 import hashlib
@@ -16,10 +16,11 @@ _STATX_SIZE, _MASK_AT, _BIRTH_AT = 256, 0, 80  # struct statx of linux/stat.h: s
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What cannot be told is None, and is compared with nothing.
+    """A ledger's place. A part that cannot be read is None, and is not compared.
 
-    A file system's device number is left out: it may change with every start of the machine. So is the file system's own
-    id, which is that number on some. A copy has another inode and birth time; a clone of the disk would have the same id.
+    A file system's device number is left out: it may change with every start of the machine. So is the file system's
+    own id, which is that number on some. A copy has another inode and birth time; a clone of the disk would have the
+    same id.
     """
 
     path: str
@@ -40,7 +41,7 @@ class Place:
         )
 
     def differences(self, now: "Place") -> Iterator[str]:
-        """What is different now, in words; nothing if this is the same place."""
+        """The differences from this place, in words; empty if there are none."""
         for name in ("machine", "product"):
             before, today = getattr(self, name), getattr(now, name)
             if before is not None and today is not None and before != today:
@@ -53,7 +54,7 @@ class Place:
 
 
 def _hashed(file: Path) -> str | None:
-    """These numbers are for no other program to see (machine-id(5)); None where there is none."""
+    """A hash of the machine's numbers, since machine-id(5) forbids to show them; None where there is none."""
     try:
         content = file.read_bytes().strip()
     except OSError:
@@ -62,8 +63,8 @@ def _hashed(file: Path) -> str | None:
 
 
 def _born(path: Path) -> str | None:
-    """The file's time of birth, which no copy has; None where system or file system do not keep it."""
-    statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)  # Python 3.11's os.stat does not tell it
+    """The file's time of birth, which differs in every copy; None if system or file system do not keep it."""
+    statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)  # Python 3.11's os.stat does not have it
     buffer = ctypes.create_string_buffer(_STATX_SIZE)
     if statx is None or statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_BTIME, buffer) != 0:
         return None

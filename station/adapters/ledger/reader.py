@@ -1,4 +1,4 @@
-"""The ledger for whoever only reads: commands and reports, while the daemon writes. Never gives a secret away."""
+"""Reads the ledger for commands and reports, while the daemon writes. Never returns a secret."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
 _request, _certificate, _release = tables.pki_request, tables.certificate, tables.unit_release
-_of_board = _attempt.alias("of_board")  # all of one identity
+_of_board = _attempt.alias("of_board")  # the columns of one identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class AttemptSummary:
 
 @dataclass(frozen=True, slots=True)
 class UnitSummary:
-    """One identity and the board that has it; verdict and fault are those of its last attempt that was no laboratory's."""
+    """One identity and the board that has it. Verdict and fault are those of its last attempt in production."""
 
     uid: str
     serial_number: str
@@ -83,7 +83,7 @@ class CertificateRecord:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Somebody has let this board, which has a key from elsewhere, be provisioned as a new one."""
+    """The release of a board with a key from elsewhere: it may be provisioned as a new one."""
 
     at: datetime
     account: str
@@ -92,7 +92,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class UnitStory:
-    """Everything that the ledger knows of one board; `unit` is None when it never got an identity."""
+    """All that the ledger holds about one board; `unit` is None if the board never got an identity."""
 
     uid: str
     unit: UnitSummary | None
@@ -103,9 +103,10 @@ class UnitStory:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A request to the PKI without an answer: it may have bought a certificate that nobody has.
+    """A request to the PKI without an answer, which may have bought a certificate that no board has.
 
-    `dac_serial_number` is what another request for the same key brought. A request under way is listed until it is answered.
+    `dac_serial_number` is that of a certificate from another request for the same key. A request under way is listed,
+    too, until its answer arrives.
     """
 
     key: str
@@ -126,7 +127,7 @@ class Totals:
     judged: int
     passed_first: int
     laboratory: int
-    """Attempts whose units are a laboratory's: no judgement of production."""
+    """Attempts of the laboratory, which do not count as production."""
 
 
 class LedgerReader:
@@ -136,7 +137,7 @@ class LedgerReader:
         self._path = path
 
     def units(self, *, newest: int | None = None) -> Iterator[UnitSummary]:
-        """All units, or so many of the newest, in the order in which they got their identities."""
+        """All units, or the `newest` ones, in the order in which they got their identities."""
         query = _units().order_by(_identity.c.id)
         if newest is not None:
             last = _identity.alias("newest")
@@ -168,7 +169,7 @@ class LedgerReader:
                 yield AttemptSummary(**row)
 
     def orphans(self) -> tuple[Orphan, ...]:
-        """Certificates that may have been issued and lost, for revocation."""
+        """Requests whose certificates may have been issued and lost, for revocation."""
         query = (
             select(_request.c.key, _request.c.uid, _request.c.submitted_at, _certificate.c.dac_serial_number)
             .join_from(_request, _certificate, _certificate.c.key == _request.c.key, isouter=True)
@@ -185,7 +186,7 @@ class LedgerReader:
 
 
 def _units() -> Select[*tuple[object, ...]]:
-    """Every look-up is for one identity and ends at the first row that is right, so that a few units cost little."""
+    """Each look-up is for one identity and ends at the first matching row, so that a few units cost little."""
     attempts = select(func.count()).where(_of_board.c.uid == _identity.c.uid).correlate(_identity).scalar_subquery()
     seen = (
         select(_event.c.body["after"].as_string())

@@ -1,4 +1,4 @@
-"""What this machine remembers of its ledgers, outside their folders: so that one which is older, or gone, is noticed."""
+"""This machine's records of its ledgers, outside their folders, which reveal a missing ledger or an older copy."""
 
 import json
 import os
@@ -57,7 +57,10 @@ def _is_in(folder: Path, other: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a ledger had come. `identities` counts those that it had given out, `skipped` the serial numbers that it never will."""
+    """A ledger's progress.
+
+    `identities` counts the ones given out, `skipped` the serial numbers never to be given out.
+    """
 
     incarnation: int
     tick: int
@@ -67,7 +70,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of one ledger; `path` is None when another took its place."""
+    """The record of one ledger; `path` is None when another ledger took its place."""
 
     ledger: str
     station: str
@@ -88,7 +91,10 @@ _RECORD, _BACKUP = TypeAdapter(Record), TypeAdapter(Backup)
 
 
 class Register:
-    """The records of this machine, a file each. Every method raises `LedgerUnavailable` where it cannot read or write."""
+    """The records of this machine, a file each.
+
+    Every method raises `LedgerUnavailable` where it cannot read or write.
+    """
 
     def __init__(self, folder: Path, remembered: tuple[Record, ...] | None = None) -> None:
         self._folder = folder / _LEDGERS
@@ -98,14 +104,17 @@ class Register:
         return str(self._folder)
 
     def as_of_now(self) -> "Register":
-        """For comparing with a ledger that is read after it while a daemon goes on: it may be behind that one, but not ahead."""
+        """The record for comparison with a ledger that is read after it.
+
+        If a daemon writes meanwhile, the record may be behind the ledger, never ahead.
+        """
         return Register(self._folder.parent, tuple(self._records()))
 
     def of(self, ledger: str) -> Record | None:
         return next((record for record in self._records() if record.ledger == ledger), None)
 
     def at(self, path: Path) -> Record | None:
-        """The ledger that lies at this path, or should."""
+        """The record of the ledger that lies at this path, or should."""
         wanted = os.path.realpath(path)
         return next((record for record in self._records() if record.path == wanted), None)
 
@@ -155,12 +164,12 @@ def _read(file: Path, kind: TypeAdapter[T]) -> T:
         return kind.validate_json(file.read_bytes())
     except OSError as exc:
         raise LedgerUnavailable(f"{file}: {exc.strerror}") from exc
-    except ValueError as exc:  # it is written whole
+    except ValueError as exc:  # the file is replaced whole, so it cannot be torn
         raise LedgerUnavailable(f"{file} is not what the station wrote there: remove it") from exc
 
 
 class Witness:
-    """Writes down, outside the ledger, how far it has come. May be used by several threads."""
+    """Records the ledger's progress outside the ledger. Several threads may use it."""
 
     def __init__(self, register: Register, record: Record) -> None:
         self._register = register
@@ -170,13 +179,16 @@ class Witness:
 
     @classmethod
     def begun(cls, register: Register, record: Record) -> Self:
-        """A witness who has written down the first record already."""
+        """A witness that has already written its first record."""
         witness = cls(register, record)
         witness.see(record.mark)
         return witness
 
     def see(self, mark: Mark) -> None:
-        """Returns when this mark, or a later one, is on the disk. Call it when what is marked is on the disk itself."""
+        """Returns when this mark, or a later one, is on the disk.
+
+        Call it after the marked work itself is on the disk.
+        """
         with self._lock:
             if mark.tick > self._record.mark.tick:
                 self._record = replace(self._record, mark=mark)
@@ -186,5 +198,5 @@ class Witness:
                 self._written = self._record.mark
 
     def catch_up(self) -> None:
-        """Writes down what could not be written before."""
+        """Writes the mark that could not be written before."""
         self.see(self._record.mark)

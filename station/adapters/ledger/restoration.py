@@ -1,4 +1,4 @@
-"""A ledger that was put back, moved or lost becomes a new incarnation, which gives out no serial number of the old one."""
+"""Restorations: a ledger put back, moved or lost becomes a new incarnation, without serial numbers of the old one."""
 
 import os
 import secrets
@@ -17,9 +17,9 @@ from station.adapters.ledger.register import Mark, Record, Register
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is at the ledger's place, before anything is changed.
+    """The ledger's place as it is before the restoration.
 
-    `identities` is None where there is no ledger; `least` is how many serial numbers must be skipped at least.
+    `identities` is None if there is no ledger; `least` is the least number of serial numbers to skip.
     """
 
     identities: int | None
@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restoration has made; `lots` are the next serial numbers of the known lots, counted from 1."""
+    """The result of a restoration; `lots` are the next serial numbers of the known lots, counted from 1."""
 
     incarnation: int
     lots: Mapping[str, int]
@@ -37,7 +37,10 @@ class Restored:
 
 
 def examine(path: Path, register: Register) -> Finding:
-    """Changes nothing; raises `LedgerUnavailable`, also while a daemon holds the ledger, and `LedgerDamaged`."""
+    """Looks at the ledger's place and changes nothing.
+
+    Raises `LedgerUnavailable`, also while a daemon holds the ledger, and `LedgerDamaged`.
+    """
     if not path.exists():
         return _nothing_found(path, register)
     with sqlite.held(path):
@@ -53,8 +56,8 @@ def examine(path: Path, register: Register) -> Finding:
 def restore(path: Path, station: str | None, register: Register, *, skip: int, new_key: bool) -> Restored:
     """Opens the ledger wherever it lies, as a new incarnation; raises `ValueError` where `skip` is too small.
 
-    Where there is no ledger it makes an empty one. The key stays, so that no pair of passcode and discriminator comes again;
-    `new_key` makes one in the place of a key that is lost. Without a `station` the ledger stays that station's that it was.
+    Makes an empty ledger if there is none. Keeps the key, so that no pair of passcode and discriminator comes again;
+    `new_key` replaces a lost key. Without a `station` the ledger keeps its station.
     """
     finding = examine(path, register)
     if skip < finding.least:

@@ -1,4 +1,4 @@
-"""Whether the ledger's file is whole, as SQLite judges it."""
+"""Whether the ledger's file is sound, as SQLite judges it."""
 
 import sqlite3
 from pathlib import Path
@@ -10,7 +10,10 @@ from station.faults.line import LedgerDamaged
 
 
 def check(connection: Connection, path: Path, *, full: bool = False) -> None:
-    """Reads the whole file; raises `LedgerDamaged`. `full` also holds every index against its table, which takes longer."""
+    """Reads the whole file; raises `LedgerDamaged`.
+
+    `full` also compares every index with its table, which takes longer.
+    """
     question = "integrity_check" if full else "quick_check"
     try:
         with connection.begin():
@@ -27,7 +30,7 @@ def check(connection: Connection, path: Path, *, full: bool = False) -> None:
 
 
 def is_databases_own(exc: Exception) -> bool:
-    """Whether the database itself is in trouble, such as a full disk or a damaged page: it is everybody's, not the statement's.
+    """Whether the database itself failed, such as by a full disk or a damaged page, and not only this statement.
 
     A damaged page is SQLAlchemy's `DatabaseError` itself; broken constraints and wrong statements are classes under it.
     """

@@ -1,4 +1,4 @@
-"""The ledger as an SQLite file: who may write it, and how it is opened.
+"""The ledger as an SQLite file: opens it, for one writing process and any number of readers.
 
 SQLite before 3.51.3 can corrupt a file that two connections write (sqlite.org/wal.html, "WAL-reset bug"): there is one.
 """
@@ -26,22 +26,22 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_tim
 
 
 class Gate(Protocol):
-    """Who may refuse a ledger before anything is written into it."""
+    """A check that may refuse a ledger before the station writes into it."""
 
     def before(self) -> None:
-        """Before the file is made where there is none."""
+        """Called before the file is made, if there is none."""
 
     def opened(self, connection: Connection) -> None:
-        """Before its tables are made or brought up to date."""
+        """Called before the tables are made or brought up to date."""
 
 
 @contextmanager
 def writing(path: Path, gate: Gate | None = None) -> Iterator[Connection]:
-    """The only writing connection, its tables up to date; raises `LedgerUnavailable`, also while another process has it.
+    """The only writing connection, its tables up to date.
 
-    Raises `LedgerDamaged`, and what the gate raises.
+    Raises `LedgerUnavailable`, also while another process has it. Also raises `LedgerDamaged`, and the gate's refusals.
     """
-    from station.adapters.ledger import migrations  # Alembic takes a quarter of a second, which readers need not spend
+    from station.adapters.ledger import migrations  # importing Alembic takes a quarter of a second, which readers save
 
     with ExitStack() as stack:
         try:
@@ -64,7 +64,7 @@ def writing(path: Path, gate: Gate | None = None) -> Iterator[Connection]:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Keeps every other process from writing this ledger, which must be there, for the block; raises `LedgerUnavailable`."""
+    """Excludes all other writing processes for the block. The ledger must exist; raises `LedgerUnavailable`."""
     try:
         with _held(path), _held_itself(path):
             yield
@@ -74,7 +74,7 @@ def held(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
-    """A connection that cannot write and sees one state of the ledger; raises `LedgerUnavailable`."""
+    """A read-only connection that sees one state of the ledger; raises `LedgerUnavailable`."""
     if not path.is_file():
         raise LedgerUnavailable(f"there is no ledger at {path}")
     engine = _engine(path, "ro", begin="BEGIN", pragmas=("busy_timeout=5000", "trusted_schema=OFF"))
@@ -87,7 +87,7 @@ def reading(path: Path) -> Iterator[Connection]:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Raises what the database says in the block as `LedgerUnavailable` or `LedgerDamaged`."""
+    """Turns database errors of the block into `LedgerUnavailable` or `LedgerDamaged`."""
     try:
         yield
     except SQLAlchemyError as exc:
@@ -97,11 +97,11 @@ def translated(path: Path) -> Iterator[None]:
 def _engine(path: Path, mode: str, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
     def connect() -> sqlite3.Connection:
         address = f"file:{quote(str(path.absolute()))}?mode={mode}"
-        # It is opened in one thread and then used in another, never in two at once. Without an isolation level the
-        # module leaves BEGIN to us.
+        # One thread opens the connection and another uses it, never two at once. Without an isolation level the module
+        # leaves BEGIN to us.
         return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
-    # What a statement was executed with may be secret and stays out of messages.
+    # A statement's parameters may be secret and stay out of messages.
     engine = create_engine(URL.create("sqlite"), creator=connect, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -118,7 +118,7 @@ def _engine(path: Path, mode: str, *, begin: str, pragmas: tuple[str, ...]) -> E
 
 
 def _waited_for(path: Path, engine: Engine, prepare: Callable[[Connection], None]) -> Connection:
-    """A prepared connection; when another program has held the file for as long as SQLite waits, one more such time."""
+    """A prepared connection. If another program held the file for as long as SQLite waits, it waits once more."""
     for again in (True, False):
         with ExitStack() as undo:
             try:
@@ -136,11 +136,11 @@ def _waited_for(path: Path, engine: Engine, prepare: Callable[[Connection], None
 
 @contextmanager
 def _held_itself(path: Path) -> Iterator[None]:
-    """The ledger's own file, locked for the block: over whatever name another process comes to it.
+    """Locks the ledger's own file for the block, so that another name of the file is locked, too.
 
-    SQLite's locks are of another kind (fcntl), and a process loses them when it closes any descriptor of the file: this one
-    is opened before SQLite opens the file and closed after SQLite has closed it. Where there is no file it is made, for this
-    account only; SQLite gives its companions the same mode.
+    SQLite's locks are of another kind (fcntl), and a process loses them when it closes any descriptor of the file. So
+    this descriptor is opened before SQLite opens the file, and closed after SQLite has closed it. If there is no file,
+    it is made, for this account only; SQLite gives its companions the same mode.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
@@ -155,7 +155,7 @@ def _held_itself(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Keeps every other process from writing this ledger for the block."""
+    """Locks the lock file beside the ledger, for the block."""
     lock = path.with_name(f"{path.name}.lock")
     try:
         descriptor = file_lock.lock_file(lock, _opened)

@@ -1,6 +1,7 @@
-"""The ledger's tables. `event` is the journal and the truth; columns that sum it up are written with it and can be rebuilt.
+"""The ledger's tables.
 
-Times are UTC, ISO 8601 with milliseconds, as text; a UID is 24 hexadecimal digits in memory order. One SQL for all dialects.
+`event` is the journal and the truth; summary columns are written in the same transaction and can be rebuilt. Times are
+UTC, ISO 8601 with milliseconds, as text; a UID is 24 hexadecimal digits in memory order. One SQL for all dialects.
 """
 
 from datetime import UTC, datetime
@@ -54,7 +55,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 def _few(name: str, *columns: str, where: str) -> Index:
-    """An index of the rows that fulfil the condition, which a query has to repeat word for word."""
+    """An index of the rows that fulfil the condition; a query must repeat the condition word for word to use it."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -76,7 +77,7 @@ attempt = Table(
     Column("images", JSON, nullable=False),  # name to SHA-256
     Column("lot", String(32), nullable=False),
     Column("started_at", Instant, nullable=False),
-    # From here on, what the events add up to.
+    # From here on, columns that sum up the events.
     Column("uid", String(24)),
     Column("dac_serial_number", String(40)),
     Column("verdict", String(4)),
@@ -84,7 +85,7 @@ attempt = Table(
     Column("ended_at", Instant),
     Column("seconds", Float, nullable=False),  # to the last event
     Column("steps", JSON, nullable=False),  # name to seconds
-    Column("laboratory", Boolean, nullable=False, server_default=false()),  # says nothing of the units that are sold
+    Column("laboratory", Boolean, nullable=False, server_default=false()),  # true: not counted as production
     CheckConstraint("verdict IN ('pass', 'fail', 'void')", name="verdict"),
     CheckConstraint("(verdict IS NULL) = (ended_at IS NULL)", name="ended"),
     Index(None, "uid"),
@@ -100,7 +101,7 @@ event = Table(
     Column("at", Instant, nullable=False),
     Column("type", String(32), nullable=False),
     Column("body", JSON, nullable=False),
-    # Not by type first: SQLite would look for the events of all boards then, and not for those of one.
+    # Not by type first: SQLite would then search the events of all boards, not those of one.
     _few("ix_event_of_unit", "attempt_id", "type", where="type = 'Confirmed' OR type = 'CoprocessorReady'"),
     sqlite_autoincrement=True,
 )
@@ -136,7 +137,8 @@ onboarding_secret = Table(  # a table of its own: it can be forgotten and the id
     Column("rotating_device_id", Text),
 )
 
-pki_request = Table(  # one row a request; one without an outcome may have bought a DAC that nobody has: an orphan
+# one row for each request; a request without an outcome is an orphan: it may have bought a DAC that no board has
+pki_request = Table(
     "pki_request",
     metadata,
     Column("id", _Number, primary_key=True),
@@ -164,7 +166,7 @@ certificate = Table(  # the one live certificate of each key
     Column("issued_at", Instant, nullable=False),
 )
 
-totals = Table(  # one row, which counts attempts and identities; written with them, and can be rebuilt
+totals = Table(  # one row with counts of attempts and identities; written with them, and can be rebuilt
     "totals",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
@@ -179,7 +181,8 @@ totals = Table(  # one row, which counts attempts and identities; written with t
     CheckConstraint("id = 1", name="one_row"),
 )
 
-unit_release = Table(  # who has let a board with a key from elsewhere be provisioned as a new one, and why
+# releases of boards with a key from elsewhere, to be provisioned as new ones: by which account, and why
+unit_release = Table(
     "unit_release",
     metadata,
     Column("id", _Number, primary_key=True),
@@ -191,20 +194,21 @@ unit_release = Table(  # who has let a board with a key from elsewhere be provis
     sqlite_autoincrement=True,
 )
 
-ledger = Table(  # one row: which ledger this is, how far it has come, and where it lies
+ledger = Table(  # one row: the ledger's id, its progress, and its place
     "ledger",
     metadata,
     Column("one", Integer, primary_key=True, autoincrement=False),
     Column("id", String(32), nullable=False),
     Column("incarnation", Integer, nullable=False),  # counts from 1; one more with every restoration
-    Column("tick", _Number, nullable=False),  # counts everything that must not be done twice
+    Column("tick", _Number, nullable=False),  # counts all work that must not be repeated
     Column("in_order", Boolean, nullable=False),  # whether its last daemon closed it
-    Column("skipped", Integer, nullable=False),  # serial numbers of each lot that restorations have burned, in all
+    # how many serial numbers restorations have burned in each lot, in total
+    Column("skipped", Integer, nullable=False),
     Column("place", JSON, nullable=False),
     CheckConstraint("one = 1", name="one"),
 )
 
-lot_floor = Table(  # the serial numbers of a lot that are left after a restoration begin here
+lot_floor = Table(  # after a restoration the lot goes on with this serial number
     "lot_floor",
     metadata,
     Column("lot", String(32), primary_key=True),

@@ -1,4 +1,4 @@
-"""How many attempts and units there are, and how they ended: one row, written together with what it counts."""
+"""The numbers of attempts and units by outcome: one row, written in the transaction of the rows that it counts."""
 
 from collections.abc import Mapping
 
@@ -14,17 +14,17 @@ _JUDGED = _attempt.c.verdict.in_(["pass", "fail"]) & ~_attempt.c.laboratory
 
 
 def begun(connection: Connection) -> None:
-    """One more attempt."""
+    """Counts one more attempt."""
     _add(connection, {"attempts": 1})
 
 
 def reserved(connection: Connection) -> None:
-    """One more identity."""
+    """Counts one more identity."""
     _add(connection, {"units": 1})
 
 
 def follow(connection: Connection, number: int, event: Event, attempt: Attempt) -> None:
-    """What the event changes; `attempt` is what it leads to. To be called before the attempt's columns are written."""
+    """Counts an event; `attempt` is the attempt after it. Call this before the attempt's columns are written."""
     if isinstance(event, LaboratoryUnit):
         known = connection.scalar(select(_attempt.c.laboratory).where(_attempt.c.id == number))
         _add(connection, {"laboratory": int(not known)})
@@ -33,7 +33,7 @@ def follow(connection: Connection, number: int, event: Event, attempt: Attempt) 
 
 
 def _judged(connection: Connection, number: int, attempt: Attempt) -> dict[str, int]:
-    """What a verdict changes in first-pass yield, which is that of each board's first judged attempt."""
+    """Counts a verdict for first-pass yield, which is that of each board's first judged attempt."""
     if attempt.phase is Phase.VOID or attempt.laboratory or attempt.uid is None:
         return {}
     passed = int(attempt.phase is Phase.PASSED)
@@ -41,13 +41,13 @@ def _judged(connection: Connection, number: int, attempt: Attempt) -> dict[str, 
     first = connection.execute(others.where(_attempt.c.id != number).order_by(_attempt.c.id).limit(1)).first()
     if first is None:
         return {"judged": 1, "passed_first": passed}
-    if number < first.id:  # it began earlier and was judged later
+    if number < first.id:  # an attempt that began earlier was judged later
         return {"passed_first": passed - int(first.verdict == "pass")}
     return {}
 
 
 def rebuild(connection: Connection) -> None:
-    """Every total, from the attempts and the identities."""
+    """Computes every total from the attempts and identities."""
     firsts = select(func.min(_attempt.c.id)).where(_JUDGED, _attempt.c.uid.is_not(None)).group_by(_attempt.c.uid)
     counts: dict[str, ColumnElement[int]] = {
         "attempts": _count_of_attempts(),

@@ -1,4 +1,4 @@
-"""What keeps the ledger's file from being written: whether it may mend, who holds the file, and the sentence for people."""
+"""Errors in writing the ledger's file: whether a further try may help, which process holds the file, and the fault."""
 
 import os
 import sqlite3
@@ -12,7 +12,7 @@ from station.faults.line import LedgerDamaged, LedgerUnavailable
 
 LOCKS = Path("/proc/locks")
 
-# By SQLite's primary codes (sqlite.org/rescode.html). Everything else stays as it is, however often it is tried.
+# SQLite's primary codes (sqlite.org/rescode.html) after which a further try may succeed. After all others none can.
 _HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _MENDING = _HELD | {
     sqlite3.SQLITE_FULL,
@@ -20,12 +20,12 @@ _MENDING = _HELD | {
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_CANTOPEN,  # one of its companions, for want of a descriptor
     sqlite3.SQLITE_READONLY,  # a file system that was mounted again after an error
-    sqlite3.SQLITE_PROTOCOL,  # locks that others took and gave back too often
+    sqlite3.SQLITE_PROTOCOL,  # too many collisions with the locks of other connections
 }
 
 
 def mends_itself(exc: Exception) -> bool:
-    """Whether the same statements may succeed at another time."""
+    """Whether the same statements may succeed later."""
     return isinstance(exc, OSError) or _code(exc) in _MENDING
 
 
@@ -44,7 +44,7 @@ def unavailable(path: Path, exc: Exception) -> LineFault:
 
 
 def _code(exc: Exception) -> int | None:
-    """SQLite's primary result code; None for what is not from SQLite."""
+    """SQLite's primary result code; None for an error that is not SQLite's."""
     original = exc.orig if isinstance(exc, DBAPIError) else exc
     code = getattr(original, "sqlite_errorcode", None)
     return code & 0xFF if isinstance(code, int) else None
@@ -53,16 +53,17 @@ def _code(exc: Exception) -> int | None:
 def _holder(path: Path) -> str | None:
     """The process that holds a lock to write on the file or on the shared memory beside it, as the kernel lists it.
 
-    The file is not opened for this: to close it would give up the locks that SQLite has on it in this process.
+    Does not open the file: closing it would release the locks that SQLite has on it in this process.
     """
     try:
-        beside = path.with_name(f"{path.name}-shm")  # not there while a program has the whole ledger for itself
+        # a program that has the whole ledger for itself needs no shared memory
+        beside = path.with_name(f"{path.name}-shm")
         files = {_as_listed(file) for file in (path, beside) if file.exists()}
         for line in LOCKS.read_text(encoding="ascii").splitlines():
             match line.split():  # proc(5): number, class, mode, type, process, file, from, to
                 case [_, "POSIX", _, "WRITE", process, locked, *_] if locked in files and process != str(os.getpid()):
                     return f"process {process} ({Path('/proc', process, 'comm').read_text(encoding='utf-8').strip()})"
-    except OSError:  # another system than Linux, or the process has ended
+    except OSError:  # the system is not Linux, or the process has ended
         return None
     return None
 

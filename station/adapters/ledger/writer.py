@@ -1,6 +1,7 @@
 """The one thread that writes. Units of work queue up and are committed in groups, in which each has a savepoint.
 
-A caller gets its result when the group is durable. Once queued, a unit is carried out, whether or not its caller still waits.
+A caller gets its result when the group is durable. Once queued, a unit is carried out, whether or not its caller still
+waits.
 """
 
 import asyncio
@@ -38,10 +39,10 @@ class _Queued(Generic[T]):
         self._settle: Callable[[], object] = self.answer.cancel
 
     def run(self, connection: Connection, transaction: Transaction) -> None:
-        """Ends the transaction, which is durable then, or a savepoint in that of its group."""
+        """Commits the transaction, which is durable then, or a savepoint in the group's transaction."""
         try:
             result = self._work(connection)
-        except Exception as exc:  # it is raised where the unit was asked for
+        except Exception as exc:  # the unit's caller gets the exception
             if soundness.is_databases_own(exc):
                 raise
             transaction.rollback()
@@ -54,7 +55,8 @@ class _Queued(Generic[T]):
         if self.answer.done():
             return  # its caller was cancelled
         if failure is not None:
-            self.answer.set_exception(copy(failure))  # one for each: a traceback belongs to one
+            # a new exception for each caller, since each has its own traceback
+            self.answer.set_exception(copy(failure))
         else:
             self._settle()
 
@@ -65,33 +67,34 @@ class _Waiting(Protocol):
 
 
 class Writer:
-    """Carries out units of work. A group that cannot be committed is kept and tried again, and its callers wait.
+    """Carries out units of work. Keeps a group that cannot be committed and tries it again, while its callers wait.
 
-    Where no further try can help, the writer is closed for good: without a journal there is no production.
+    If no further try can help, the writer closes for good: without a journal there is no production.
     """
 
     def __init__(self, connection: Connection, path: Path, patience: float) -> None:
         self.commits = 0
         self.trouble: LineFault | None = None
-        """Why the group in hand has not been committed yet."""
+        """The reason why the present group is not committed yet."""
         self.failure: LineFault | None = None
-        """Why nothing is written any more."""
+        """The reason why the writer has closed for good."""
         self.news = asyncio.Event()
-        """Set when trouble or failure has changed."""
+        """Set when `trouble` or `failure` has changed."""
         self._connection = connection
         self._path = path
         self._patience = patience
         self._loop = asyncio.get_running_loop()
-        # Not bounded: everybody waits for what it put here, so there is at most one unit a task.
+        # Not bounded: every task waits for the unit that it has queued, so there is at most one for each task.
         self._queue = SimpleQueue[_Waiting | None]()
         self._closing = threading.Event()
 
     @classmethod
     @contextmanager
     def running(cls, connection: Connection, path: Path, patience: float = math.inf) -> Iterator[Self]:
-        """A writer that owns the connection to the file at `path` for the block; it tries for `patience` seconds.
+        """A writer that owns the connection to the file at `path` for the block.
 
-        What is queued when the block ends is still committed if that succeeds at once.
+        It tries a failed group for `patience` seconds. Units queued when the block ends are still committed, if the
+        first try succeeds.
         """
         writer = cls(connection, path, patience)
         thread = threading.Thread(target=writer._write, name="ledger")
@@ -107,7 +110,7 @@ class Writer:
     async def do(self, work: UnitOfWork[T]) -> T:
         """What `work` returns, once it is durable. What it raises undoes its own statements only.
 
-        It may be called several times, each time in a new transaction. Raises the fault of the line that the writer has failed by.
+        `work` may be called several times, each time in a new transaction. Raises the fault that has closed the writer.
         """
         if self.failure is not None:
             raise copy(self.failure)
@@ -126,7 +129,7 @@ class Writer:
                 self._loop.call_soon_threadsafe(_settle, group, self.failure)
 
     def _take(self) -> list[_Waiting | None]:
-        """Everything that waits, at least one."""
+        """All waiting units, at least one."""
         queued = [self._queue.get()]
         while True:
             try:
@@ -135,12 +138,12 @@ class Writer:
                 return queued
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
-        """Tries until the group is durable, until no further try can help, until its patience or the block ends."""
+        """Tries until the group is durable, no further try can help, the patience is over, or the block ends."""
         began = time.monotonic()
         while self.failure is None:
             try:
                 self._carry_out(group)
-            except Exception as exc:  # noqa: BLE001  it is told, and everybody in the group learns of it if it stays
+            except Exception as exc:  # noqa: BLE001  reported as trouble; raised to the callers if it lasts
                 self._undo()
                 late = time.monotonic() - began >= self._patience
                 hopeless = late or self._closing.is_set() or not mends_itself(exc)
@@ -161,13 +164,13 @@ class Writer:
                     unit.run(self._connection, self._connection.begin_nested())
 
     def _undo(self) -> None:
-        """After a COMMIT that failed SQLAlchemy rolls nothing back, and keeps the transaction as its own."""
+        """Rolls back after a failed COMMIT, since SQLAlchemy does not, and goes on with the old transaction."""
         if (transaction := self._connection.get_transaction()) is not None:
             transaction.rollback()
-        self._connection.connection.rollback()  # does nothing where SQLite has done it itself, as for a full disk
+        self._connection.connection.rollback()  # does nothing if SQLite has already rolled back, as after a full disk
 
     def _tell(self, fault: LineFault | None, *, hopeless: bool) -> None:
-        """Wakes whoever watches, unless it knows already."""
+        """Wakes the watcher if the reason has changed."""
         before = str(self.trouble)
         self.trouble = fault
         if hopeless:

@@ -1,6 +1,7 @@
 """Runs a partner's provisioning script for one board, in a process of its own, with a deadline; its output is kept.
 
-However it ends, the process and all that it started are dead, and the serial port is free.
+When a run ends, for whatever reason, the process and all processes that it started are dead, and the serial port is
+free.
 """
 
 import asyncio
@@ -20,19 +21,20 @@ from station.faults.slot import PartnerFailed
 from station.faults.unit import PartnerRefused, PartnerStuck
 
 RECORDED_LINES = 2000
-KEPT = ("HOME", "PATH", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "PYTHONPATH")  # neither settings nor secrets of ours
-CHECKED_WITHIN = 30.0  # imports of a script may be large
+# the script gets neither settings nor secrets of the station
+KEPT = ("HOME", "PATH", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV", "PYTHONPATH")
+CHECKED_WITHIN = 30.0  # a script may take long to import its packages
 LARGEST_RESULT = 1 << 16
 LONGEST_MESSAGE = 200
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # ST's scripts colour what they return
-BUDGET = Budget(size=16 << 20, lines=100_000)  # a script may tell its user more than a programmer does
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # ST's scripts return messages with colour codes
+BUDGET = Budget(size=16 << 20, lines=100_000)  # a script may print more than a programmer does
 PATIENCE = Patience(interrupted=1.0, terminated=1.0)  # a script has no transfer that a kill could tear
 STATION = Path(__file__).parents[3]  # the folder from which `station` is imported
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerScript:
-    """One script for one board (`ports.Partner`). `record` gets what it printed."""
+    """One script for one board (`Partner`). `record` gets the script's output."""
 
     script: Path
     production: bool
@@ -43,7 +45,7 @@ class PartnerScript:
     record: Callable[[str], None]
 
     async def deliver(self) -> None:
-        """Returns when the script says that the board has its certificates; what it says is not yet believed."""
+        """Returns when the script reports that the board has its certificates; the caller still has to prove it."""
         arguments = ("1" if self.production else "0", self.header, self.tty)
         outcome = await self._outcome(arguments)
         match outcome:
@@ -87,7 +89,7 @@ async def check(script: Path, record: Callable[[str], None]) -> str:
 
 
 async def _run(script: Path, arguments: Sequence[str], gone: asyncio.Event, record: Callable[[str], None]) -> object:
-    """What the process put into the pipe; None if nothing."""
+    """The bytes that the process wrote into the pipe; None if it wrote none."""
     with named("open a pipe for the partner's script"):
         readable, writable = os.pipe()
     os.set_blocking(readable, False)
@@ -120,10 +122,10 @@ def _environment() -> dict[str, str]:
 def _result(readable: int) -> object:
     try:
         return json.loads(os.read(readable, LARGEST_RESULT))
-    except (BlockingIOError, ValueError, RecursionError):  # the last of brackets without end
+    except (BlockingIOError, ValueError, RecursionError):  # JSON with brackets nested too deeply raises RecursionError
         return None
 
 
 def _one_line(text: str) -> str:
-    """As the journal and the screen take it."""
+    """The message, bounded and without colour codes, for journal and screen."""
     return " ".join(ANSI.sub("", text).split())[:LONGEST_MESSAGE]

@@ -1,1 +1,1 @@
-"""The way to the PKI: interfaces to certificate authorities, and the relay that keeps them from being asked twice."""
+"""The connection to the PKI: interfaces to certificate authorities, and the relay that asks them once for each key."""

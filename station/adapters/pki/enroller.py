@@ -1,4 +1,4 @@
-"""What the relay asks of an interface to a PKI, and what may come of one request."""
+"""The interface that the relay needs of a PKI, and the possible outcomes of one request."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from cryptography import x509
 
 
 class Outcome(Enum):
-    """What became of a request that brought no certificate."""
+    """The state of a request that brought no certificate."""
 
     NOTHING_ISSUED = "nothing was issued"
     UNKNOWN = "the answer was lost, and a certificate may have been issued"
@@ -17,7 +17,7 @@ class Outcome(Enum):
 
 @dataclass(eq=False)
 class NotNow(Exception):
-    """There is no certificate this time, and there may be one the next time."""
+    """This request brought no certificate; the next one may."""
 
     reason: str
     outcome: Outcome
@@ -26,7 +26,10 @@ class NotNow(Exception):
 
 
 class Enroller(Protocol):
-    """An interface to a certificate authority. Every request may buy a certificate, so it never repeats one itself."""
+    """An interface to a certificate authority.
+
+    It never repeats a request by itself, since every request may buy a certificate.
+    """
 
     @property
     def url(self) -> str: ...
@@ -34,9 +37,12 @@ class Enroller(Protocol):
     async def enroll(self, csr: bytes) -> bytes:
         """Makes one request and returns the certificate for its key, DER; raises NotNow or a fault.
 
-        Nothing was issued after CSRRejected, PKIRefusedStation, PKIUntrusted and ResourcesExhausted; after PKIAnswerInvalid
-        something was.
+        After CSRRejected, PKIRefusedStation, PKIUntrusted and ResourcesExhausted no certificate was issued; after
+        PKIAnswerInvalid one was.
         """
 
     async def authorities(self) -> list[x509.Certificate]:
-        """The certificates that the authority issues under; asking has no effect. Raises faults of the line only."""
+        """The CA certificates under which the authority issues.
+
+        Changes nothing at the PKI; raises faults of the line only.
+        """

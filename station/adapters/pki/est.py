@@ -30,13 +30,13 @@ from station.faults.unit import CSRRejected
 KEPT_ALIVE = 4.0
 MAX_ANSWER = 64 * 1024
 REASON_LENGTH = 200
-YEARS = range(1990, 9000)  # of dates that are believed to be dates
+YEARS = range(1990, 9000)  # plausible years of an HTTP date; others are ignored
 
-REJECTED = frozenset({400, 403, 409, 413, 422})  # this request, whoever brings it
-NOT_PROCESSED = frozenset({408, 425, 429, 503})  # by their definition, RFC 9110, 8470 and 6585
+REJECTED = frozenset({400, 403, 409, 413, 422})  # statuses that refuse this request, whichever station sends it
+NOT_PROCESSED = frozenset({408, 425, 429, 503})  # statuses that invite a repetition, by RFC 9110, 8470 and 6585
 
-# The names that OpenSSL gives to the alerts by which a server says that it does not want this client. With TLS 1.3
-# they come when the client believes the connection made; the request was not read.
+# OpenSSL's names of the TLS alerts with which a server refuses this client. With TLS 1.3 such an alert arrives after
+# the client's handshake has succeeded; the server has not read the request.
 REFUSALS = frozenset(
     {
         "SSLV3_ALERT_BAD_CERTIFICATE",
@@ -56,7 +56,7 @@ REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, whole."""
+    """A whole answer of the server."""
 
     status: int
     after: float | None
@@ -64,7 +64,7 @@ class Answer:
 
     @property
     def told(self) -> str:
-        """Status and the beginning of the text, for the people who read faults."""
+        """Status and the beginning of the text, as evidence for a fault."""
         return _one_line(f"{self.status} {self.body.decode(errors='replace')}")
 
     def certificates(self) -> list[x509.Certificate]:
@@ -77,7 +77,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _TimeTold:
-    """A server's time, and when it was told by a clock that nobody can set."""
+    """The server's time, and the monotonic time at which it arrived."""
 
     moment: datetime
     told: float
@@ -125,7 +125,10 @@ class ESTClient:
             yield cls(session, url)
 
     def time(self) -> datetime | None:
-        """What time it is now by the last answer's `Date`, whatever else it said; None where no answer has told."""
+        """The present time, by the `Date` of the last answer that had one, whatever its status.
+
+        None before the first.
+        """
         return None if self._told is None else self._told.now()
 
     async def enroll(self, csr: bytes) -> bytes:
@@ -154,7 +157,8 @@ class ESTClient:
             answer = await self._exchange("GET", "cacerts")
         except NotNow as exc:
             cut = isinstance(exc.__cause__, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
-            if cut and exc.outcome is Outcome.UNKNOWN:  # what a server does that cannot say why it does not want us
+            # a server that refuses the client without a TLS alert closes the connection
+            if cut and exc.outcome is Outcome.UNKNOWN:
                 raise PKIRefusedStation(self.url, "it ends the connection when this station has shown itself") from exc
             raise PKIUnavailable(self.url, exc.reason) from exc
         if 400 <= answer.status < 500:
@@ -185,7 +189,7 @@ class ESTClient:
             except (aiohttp.ClientError, TimeoutError) as exc:
                 if again or not _nothing_was_sent(exc):
                     raise self._meaning(exc) from exc
-            again = True  # the server closed an idle connection just when it was taken from the pool
+            again = True  # the server closed an idle connection at the moment when it was taken from the pool
 
     async def _answer(self, method: str, operation: str, **request: Unpack[_Request]) -> Answer:
         url = f"{self.url}/{operation}"
@@ -202,7 +206,8 @@ class ESTClient:
     def _meaning(self, exc: Exception) -> Fault | NotNow:
         if fault := exhausted(f"connect to {self.url}", exc):
             return fault
-        reason = _one_line(str(exc)) or type(exc).__name__  # it may repeat what the server has sent
+        # the library's message may repeat text that the server has sent
+        reason = _one_line(str(exc)) or type(exc).__name__
         alert = exc.__cause__.reason if isinstance(exc.__cause__, ssl.SSLError) else None
         if isinstance(exc, aiohttp.ClientConnectorCertificateError):
             return PKIUntrusted(self.url, reason)

@@ -1,6 +1,6 @@
-"""The relay: one DAC for one key, whatever boards, operators and networks do.
+"""The relay gets one DAC for one key, however often boards, operators and networks repeat the request.
 
-It writes every request down before it leaves, and every certificate before it goes anywhere.
+It records every request before sending it, and every certificate before handing it out.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from station.faults.line import (
 from station.faults.unit import CSRRejected, KeyShared
 from station.interfaces import IssuanceJournal
 
-# How often one board may meet each. After a lost answer every further request may buy a certificate that nobody uses.
+# How often one board may meet each outcome. After a lost answer, each further request may buy one more certificate.
 ENOUGH: Mapping[Outcome, int] = {Outcome.NOTHING_ISSUED: 6, Outcome.UNKNOWN: 2}
 
 log = structlog.get_logger()
@@ -41,13 +41,13 @@ class Limits:
     """Seconds, and how many requests may be at the PKI at once."""
 
     answer_within: float = 30.0
-    """One board's whole wait: for its turn, for every request, and for the pauses between them."""
+    """One board's whole wait: for its turn at the PKI, for every request, and for the pauses between requests."""
     first_pause: float = 0.25
     longest_pause: float = 8.0
     at_once: int = 8
 
     def pause(self, asked: int, after: float | None) -> float:
-        """How long to wait after so many unlucky tries: as asked for, else any time up to a doubling limit."""
+        """Seconds until the next try: as the PKI asked, else a random time up to a limit that doubles each time."""
         if after is not None:
             return after * _random.uniform(1.0, 1.1)
         return _random.uniform(0.0, min(self.longest_pause, self.first_pause * 2.0 ** (asked - 1)))
@@ -55,14 +55,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """A request under way, and the board that it is for."""
+    """A request under way, and the board whose key it carries."""
 
     uid: UID
     task: asyncio.Task[Credentials]
 
 
 class Relay:
-    """The PKI as a slot sees it (`ports.Authority`)."""
+    """The PKI as a slot sees it (`Authority`)."""
 
     def __init__(self, enroller: Enroller, pai: bytes, journal: IssuanceJournal, limits: Limits) -> None:
         self._enroller = enroller
@@ -77,7 +77,10 @@ class Relay:
     async def opened(
         cls, enroller: Enroller, pai: bytes, journal: IssuanceJournal, limits: Limits | None = None
     ) -> AsyncIterator[Self]:
-        """A relay that hands out DACs with the pinned PAI, DER. What is under way when the block ends is dropped."""
+        """A relay that hands out DACs with the pinned PAI, DER.
+
+        Requests still under way when the block ends are cancelled.
+        """
         relay = cls(enroller, pai, journal, limits or Limits())
         try:
             yield relay
@@ -88,16 +91,20 @@ class Relay:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def check(self) -> None:
-        """Asks the PKI who it is, which changes nothing there; raises the fault that keeps the line from working."""
+        """Fetches the PKI's CA certificates, which changes nothing there.
+
+        Raises the fault that keeps the line from working.
+        """
         authorities = await self._enroller.authorities()
         if self._pai not in {each.public_bytes(Encoding.DER) for each in authorities}:
             expected = x509.load_der_x509_certificate(self._pai).subject.rfc4514_string()
             raise PKIAuthorityWrong(self._enroller.url, expected)
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
-        """DAC and PAI for the key in the request, which has been checked; the same key of the same board gets the same DAC.
+        """DAC and PAI for the key in the request, which has been checked.
 
-        Raises `KeyShared` when another board has the key, or is about to get a DAC for it.
+        The same key of the same board gets the same DAC. Raises `KeyShared` when another board has the key, or is about
+        to get a DAC for it.
         """
         key = csr_key(csr)
         flight = self._flights.get(key)
@@ -115,7 +122,7 @@ class Relay:
     def _landed(self, key: str, flight: asyncio.Task[Credentials]) -> None:
         del self._flights[key]
         if not flight.cancelled() and (exc := flight.exception()):
-            # Who waits gets it too; when nobody does any more, this line is all there is.
+            # A waiting board gets the fault, too; if no board waits any more, this log line is the only report.
             log.warning("dac.missed", key=key, reason=str(exc))
 
     async def _obtain(self, key: str, csr: bytes, uid: UID) -> Credentials:
@@ -135,11 +142,14 @@ class Relay:
                 return await self._request(key, csr, uid, scope)
         except TimeoutError as exc:
             if (trouble := self._journal.trouble) is not None:
-                raise trouble from exc  # who had the turns waited for it
+                raise trouble from exc  # the requests before it used up the time
             raise PKIUnavailable(self._enroller.url, f"no certificate within {within:g} s") from exc
 
     async def _request(self, key: str, csr: bytes, uid: UID, scope: asyncio.Timeout) -> bytes:
-        """Asks until there is a certificate, or no point in asking again. What is written down takes none of the time in `scope`."""
+        """Asks until the PKI issues a certificate or a further try cannot help.
+
+        Writing to the ledger takes no time of `scope`.
+        """
         outcomes = Counter[Outcome]()
         outcome = Outcome.NOTHING_ISSUED
         while True:
@@ -173,7 +183,10 @@ class Relay:
 
 @asynccontextmanager
 async def _untimed(scope: asyncio.Timeout) -> AsyncIterator[None]:
-    """Stops the clock of the PKI's answer: a request that was cut off before it was durable would count as a lost one later."""
+    """Suspends the deadline while the ledger writes.
+
+    A request that was cut off before its record is durable would later count as lost.
+    """
     loop, deadline = asyncio.get_running_loop(), scope.when()
     began = loop.time()
     scope.reschedule(None)

@@ -1,4 +1,4 @@
-"""The station's side of mutually authenticated TLS: what it trusts, and how it shows who it is."""
+"""The station's side of mutually authenticated TLS: the authorities that it trusts, and its own certificate."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
-    """Trusts the authorities in one file and nothing else, and shows the station's certificate.
+    """A context that trusts only the authorities in one file, and presents the station's certificate.
 
     Raises PKIFileUnusable for a file that is missing, unreadable, expired, not meant for clients, or of another key.
     The key is read by OpenSSL only, so it may be a reference to a key in a security module.

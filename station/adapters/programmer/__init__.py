@@ -1,1 +1,1 @@
-"""STM32_Programmer_CLI: how it is run, what it prints, and what of that is believed."""
+"""STM32_Programmer_CLI: runs it, reads its output, and decides what the output proves."""

@@ -1,4 +1,4 @@
-"""What STM32_Programmer_CLI complains of, in any version, and which fault it tells. Pure."""
+"""The error lines of STM32_Programmer_CLI, in any version, and the fault that each means. Pure."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -19,14 +19,15 @@ from station.faults.unit import (
 )
 
 LONGEST_SHOWN = 300  # characters of a line in a fault or a record
-NEVER_RAN = frozenset({126, 127})  # what shells and the dynamic linker end with; the programmer itself ends with 0 or 1
+# exit statuses of shells and of the dynamic linker; the programmer itself ends with 0 or 1
+NEVER_RAN = frozenset({126, 127})
 _ADDRESS = re.compile(r"address 0x([0-9A-F]{1,8})", re.IGNORECASE)
 _BYTES_COMPARED = re.compile(r"\(byte = [^)]*\)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """An error that the programmer told, and what is known beside it."""
+    """An error line of the programmer, with the text and the address that belong to it."""
 
     line: str
     probe: str
@@ -46,8 +47,8 @@ class Complaint:
         return found[1] if found else "STM32_Programmer_CLI"
 
 
-# What stands higher explains what stands lower, in whatever order they were said: a probe that went away in a download
-# makes the download fail, too. The last row takes what no other row knows.
+# A higher row explains a lower one, whatever the order of the lines: a probe that vanishes in a download makes the
+# download fail, too. The last row takes every error that no other row matches.
 _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
     (
         (
@@ -78,8 +79,8 @@ _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
         r"fw(?:upgrade|delete) command failure|execute fw(?:upgrade|delete) command|firmware delete fail|FUS_ERROR_INVALID",
         lambda said: ProgrammerFailed(said.exit_status, said.line),
     ),
-    # A loader that is named is a file of the installation, or the external one. Without a name it is, as a rule, the
-    # board's supply in which the loader could not be put into the microcontroller's memory.
+    # If the line names the loader, a file of the installation or the external loader is at fault. Without a name the
+    # board is, as a rule: with a weak supply the loader could not be written into the microcontroller's memory.
     (
         (
             r"FlashLoaderPath|flash loader [^\n]{1,260} cannot be loaded"
@@ -105,7 +106,7 @@ def is_complaint(text: str) -> bool:
 
 
 def goes_on(complaint: str) -> bool:
-    """Whether the text of this error stands on the next line, as 2.21 prints it."""
+    """Whether the text of this error follows on the next line, as in version 2.21."""
     return len(complaint) < LONGEST_SHOWN and bool(_ERROR_ALONE.search(complaint))
 
 
@@ -120,7 +121,10 @@ def fault_of(complaints: Iterable[str], probe: str, exit_status: int, address: i
 
 
 def never_ran(last_line: str, exit_status: int) -> Fault | None:
-    """What the exit status alone tells of a program that has said nothing of its own; None where it tells nothing."""
+    """The fault that the exit status alone proves, for a run without output of the programmer's own.
+
+    None if it proves none.
+    """
     if exit_status not in NEVER_RAN:
         return None
     said = Complaint(redacted(last_line) or f"exit status {exit_status}", "", exit_status, 0)
@@ -128,5 +132,5 @@ def never_ran(last_line: str, exit_status: int) -> Fault | None:
 
 
 def redacted(line: str) -> str:
-    """The line without the bytes that a verification compared: they may be the factory data's."""
+    """The line without the bytes that a verification compared, since they may be factory data."""
     return _BYTES_COMPARED.sub("(…)", line)[:LONGEST_SHOWN]

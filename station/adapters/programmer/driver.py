@@ -1,6 +1,6 @@
-"""STM32_Programmer_CLI as a `Programmer`: argument lists, and the proofs that each run must give.
+"""STM32_Programmer_CLI as a `Programmer`: its argument lists, and the proofs that the output of each run must contain.
 
-It takes secrets by file only: none is ever in an argument.
+Secrets reach the programmer in files only, never in an argument.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from station.interfaces import Invocation
 
 
 class CubeProgrammer:
-    """Drives one probe. `gone` tells that board and probe were pulled; `record` gets the text of every run."""
+    """Drives one probe. `gone` is set when board and probe were pulled; `record` gets the text of every run."""
 
     def __init__(
         self, installation: Installation, probe: str, gone: asyncio.Event, record: Callable[[str], None]
@@ -34,9 +34,9 @@ class CubeProgrammer:
         self.coprocessor = FUS(self._probe)
 
     async def identify(self) -> Target:
-        """Connects without a reset, which could hit a firmware in the middle of a write, and tells what the board is.
+        """Identifies the board. Connects without a reset, which could interrupt a firmware in the middle of a write.
 
-        The agent's record is read last, since a board that keeps the debug port out ends the run there.
+        Reads the agent's record last, since on a read-protected board that read ends the run.
         """
         record = ("-r32", f"0x{RECORD_HEAD.address:08X}", str(RECORD_HEAD.size))
         async with self._probe.connected(("mode=HOTPLUG",), ("-ob", "displ", *record)) as run:
@@ -64,7 +64,7 @@ class CubeProgrammer:
                 try:
                     yield progress
                 except (ProgrammerFailed, ProgrammerUnproven):
-                    # What the programmer says of a full place is not known; whether it is full is.
+                    # How the programmer reports a full folder is not known, so the room is checked here.
                     self._probe.installation.scratch.check(
                         sum(each.size for each in actions if isinstance(each, Region))
                     )
@@ -74,8 +74,8 @@ class CubeProgrammer:
     async def lock(self, lock: Lock, uid: UID) -> None:
         """Sets the option bytes and reads them back, of this board, in a second connection; raises `LockUnproven`.
 
-        What is read back decides: the first run loses the board for a moment, and may complain of that. Option bytes
-        that did not take are set again, since a weak supply may have been the reason.
+        Only the values read back count: the first run loses the board for a moment, and may report an error for that.
+        Option bytes that did not take are set again, since a weak supply may have been the reason.
         """
         if await self._locked(lock, uid) is None:
             return
@@ -83,7 +83,7 @@ class CubeProgrammer:
             raise difference
 
     async def _locked(self, lock: Lock, uid: UID) -> LockUnproven | None:
-        """The first difference that was read back."""
+        """The first option byte that was read back with another value than the intended one."""
         wanted = [f"{name}=0x{value:X}" for name, value in lock.option_bytes.items()]
         async with self._probe.connected(UNDER_RESET, ("-ob", *wanted)) as run:
             await run.until_end(run.deadlines.option_bytes_within)
@@ -91,7 +91,7 @@ class CubeProgrammer:
             target = await self.identify()
         except (TargetRefused, TargetLocked):
             if lock.closes_for_ever and run.fault is None and "option_bytes_set" in run.transcript.facts:
-                return None  # nobody gets in any more: that is level 2
+                return None  # the debug port is closed for good: read protection level 2
             raise
         if target.uid != uid:
             raise BoardExchanged(str(uid), str(target.uid))
@@ -100,7 +100,7 @@ class CubeProgrammer:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """An action and the file that its content is written from, or read into."""
+    """An action, and the file that holds the bytes to write or receives the bytes read."""
 
     action: Write | Region
     path: Path
@@ -110,7 +110,8 @@ class _Planned:
         if isinstance(action, Region):
             return cls(action, folder.path(f"{number}-read-back.bin"))
         name = action.name.replace(" ", "-")
-        return cls(action, folder.written(f"{number}-{name}.bin", action.content))  # the programmer goes by the ending
+        # the programmer recognises the format by the file's suffix
+        return cls(action, folder.written(f"{number}-{name}.bin", action.content))
 
     @property
     def name(self) -> str:
@@ -125,7 +126,7 @@ class _Planned:
         return ("-d", str(self.path), address, "-v", *fast)  # a "-v" is for the one write before it
 
     def missing(self, item: FileWritten | MemoryRead | None) -> str | None:
-        """The first proof that is missing; None when the action is proven."""
+        """The first missing proof; None when the action is proven."""
         match self.action, item:
             case Write() as write, FileWritten():
                 return item.missing(write, self.path.name)
@@ -153,19 +154,22 @@ class _Progress:
             content = plain_files.read(planned.path, region.size, follow_links=False)
         except FileNotFoundError:
             content = b""
-        except OSError as exc:  # the programmer has made it, whatever it is
+        except OSError as exc:  # the programmer has made the file, and may have made something else in its place
             raise ProgrammerUnproven(planned.name, f"a file: what it left {exc.strerror}") from exc
         if lack := lacking_in(region, content):
             raise ProgrammerUnproven(planned.name, lack)
         return content
 
     def check_all_awaited(self) -> None:
-        """What was not awaited was not proven, and may have been cut off."""
+        """Raises unless every action was awaited: one that was not is unproven, and may have been cut off."""
         if self._awaited < len(self._plan):
             raise ValueError(f"the block ended before {self._plan[self._awaited].name} was awaited")
 
     async def _prove(self, action: Write | Region) -> _Planned:
-        """Waits until the next action, which this must be, is proven; behind the last the whole run must be."""
+        """Waits until this action is proven, which must be the next one.
+
+        With the last action, until the whole run is.
+        """
         number = self._awaited
         if number == len(self._plan) or self._plan[number].action != action:
             raise ValueError("actions are awaited once, in the order in which they were given")
@@ -179,7 +183,7 @@ class _Progress:
             return planned.missing(transcript.items[number] if number < len(transcript.items) else None)
 
         def proven() -> bool:
-            # A complaint is judged when the run has ended, and a file that was read is whole when the next action began.
+            # An error line is judged when the run has ended. A file is completely read when the next action has begun.
             settled = isinstance(action, Write) or len(transcript.items) > self._awaited
             return settled and not last and not transcript.complaints and missing() is None and run.lacks_uid is None
 

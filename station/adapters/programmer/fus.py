@@ -1,4 +1,4 @@
-"""The wireless coprocessor by way of STM32_Programmer_CLI (`ports.Coprocessor`): what is run, and which sentences must be said."""
+"""The wireless coprocessor through STM32_Programmer_CLI: the runs, and the sentences that prove them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
@@ -14,7 +14,7 @@ from station.faults.unit import BootNotRestored, FUSNotReady, StackNotStarted
 
 Told = TypeVar("Told")
 
-FUS_BOOT: Mapping[str, int] = {"nSWboot0": 0, "nboot1": 1, "nboot0": 1}  # with these FUS can be started
+FUS_BOOT: Mapping[str, int] = {"nSWboot0": 0, "nboot1": 1, "nboot0": 1}  # FUS starts with these option bytes
 APPLICATION_BOOT: Mapping[str, int] = {"nSWboot0": 1, "nboot1": 1, "nboot0": 1}
 STARTED = {"fus_idle": "FUS_STATE_IDLE", "fus_started": "startfus command execution finished"}
 UPGRADED = {"upgraded": "Firmware Upgrade Success"}
@@ -22,18 +22,28 @@ STACK_STARTED = {"stack_started": "FusStartWS activated successfully"}
 
 
 class FUS:
-    """Every run is one process; what may be repeated is repeated as often as the policy says, and an upgrade is not."""
+    """Each run is one process.
+
+    It repeats what may be repeated, as often as the policy says; an upgrade is never repeated.
+    """
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._deadlines = probe.installation.deadlines
 
     async def versions(self) -> CoprocessorVersions:
-        """Starts FUS, which alone makes the words mean something, and reads them in the same run; raises `FUSNotReady`."""
+        """Starts FUS and reads the version words in the same run, since they are valid only then.
+
+        Raises `FUSNotReady`.
+        """
         return await self._tried(self._versions)
 
     async def upgrade(self, stack: WirelessStack, *, first: bool) -> Fault | None:
-        """One run, ended by its deadline if it hangs. What fails before it has connected is raised: nothing was begun."""
+        """Runs one upgrade, which a deadline ends if it hangs.
+
+        Returns the reported fault or None; neither is proof: read the versions. Raises a fault from before the
+        connection, since then no upgrade has begun.
+        """
         with self._probe.installation.scratch.folder() as folder:
             path = folder.written("wireless-stack.bin", stack.content)
             options = (f"firstinstall={int(first)}", "startstack=0", "-v")
@@ -43,7 +53,7 @@ class FUS:
             try:
                 async with self._probe.connected(UNDER_RESET, arguments) as run:
                     try:
-                        await run.until_end(within, idle_within=within)  # it says nothing while FUS is at work
+                        await run.until_end(within, idle_within=within)  # the programmer prints nothing while FUS works
                     except ProgrammerUnproven as unproven:
                         return unproven
                     return run.fault or _missing(run.transcript, UPGRADED) or run.lacks_uid
@@ -70,7 +80,10 @@ class FUS:
         await self._said(("-startwirelessstack",), STACK_STARTED, self._deadlines.start_within, StackNotStarted)
 
     async def _restore_boot(self) -> None:
-        """What is read back decides: the run that sets them loses the board for a moment, and may complain of that."""
+        """Restores the boot option bytes and reads them back.
+
+        Only the values read back count: the first run loses the board for a moment, and may report an error for that.
+        """
         within = self._deadlines.option_bytes_within
         async with self._probe.connected(UNDER_RESET, _option_bytes(APPLICATION_BOOT)) as run:
             await run.until_end(within)
@@ -90,9 +103,9 @@ class FUS:
         within: float,
         failed: type[FUSNotReady | StackNotStarted],
     ) -> Transcript:
-        """What a run has said that said all these sentences; else `failed`, if the fault is not that of probe or supply.
+        """The output of a run that contains all these sentences; else raises `failed`, or the fault of probe or supply.
 
-        Whether a board that was lost behind its option bytes is gone for good is for the next connection to find out.
+        A board that was lost after its option bytes were set may be back: the next connection shows it.
         """
         async with self._probe.connected(UNDER_RESET, arguments) as run:
             try:
@@ -130,7 +143,7 @@ def _missing(transcript: Transcript, sentences: Mapping[str, str]) -> Programmer
 
 
 def _shown(words: bytes) -> str:
-    """As the programmer prints them, which is not their order in memory."""
+    """The words as the programmer prints them, not in their order in memory."""
     return (
         " ".join(f"{int.from_bytes(words[at : at + 4], 'little'):08X}" for at in range(0, len(words), 4)) or "not there"
     )

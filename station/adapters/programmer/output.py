@@ -1,6 +1,6 @@
-"""What STM32_Programmer_CLI says: its lines are read as evidence and as complaints, of any version. Pure.
+"""The output of STM32_Programmer_CLI, in any version: reads its lines as evidence and as errors. Pure.
 
-Nothing is proven by the absence of an error. A line that several versions word differently is matched by what they share.
+The absence of an error proves nothing. A line that versions word differently is matched by the words that they share.
 """
 
 import re
@@ -48,7 +48,7 @@ class Erasure:
 
 @dataclass(slots=True)
 class FileWritten:
-    """What was said of one file: nothing of it is taken for another file."""
+    """The evidence for one written file; none of it counts for another file."""
 
     name: str
     address: int | None = None
@@ -57,7 +57,7 @@ class FileWritten:
     verified: bool = False
 
     def missing(self, write: Write, name: str) -> str | None:
-        """The first proof that is missing for this write of the file so named; None when it is proven."""
+        """The first missing proof that the file of this name was written here; None when the write is proven."""
         needed = Erasure.needed_by(write)
         proofs = (
             (self.name == name, f"its name, the programmer says {self.name}"),
@@ -71,7 +71,7 @@ class FileWritten:
 
 @dataclass(slots=True)
 class MemoryRead:
-    """What was said of one read to a file."""
+    """The evidence for one read into a file."""
 
     address: int | None = None
     done: bool = False
@@ -83,7 +83,7 @@ class MemoryRead:
 
 
 def lacking_in(region: Region, content: bytes) -> str | None:
-    """What is missing of what a read has left in its file; None where it can be believed."""
+    """What is wrong with the content that a read has left in its file; None where it is credible."""
     if len(content) != region.size:
         return f"{region.size} bytes, there are {len(content)}"
     # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
@@ -93,14 +93,14 @@ def lacking_in(region: Region, content: bytes) -> str | None:
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 _BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
-_NAME = re.compile(r"[A-Z][\w -]*", re.IGNORECASE)  # of a field: what stands before its first colon
+_NAME = re.compile(r"[A-Z][\w -]*", re.IGNORECASE)  # characters of a field's name, in front of its first colon
 _BEFORE_VALUE = re.compile(r"[\s:]*")
 _HEADER = frozenset({"ST-LINK FW", "Voltage", "Device ID", "Revision ID", "BL Version"})
 _SAYS_NOTHING = frozenset({"Opening and parsing file", "Log output file", "Size", "Bank"})
 _VALUE = re.compile(r"0x([0-9A-F]{1,8})\b", re.IGNORECASE)
 _VOLTS = re.compile(r"(\d{1,3})[.,](\d{1,6})")  # some locales write a comma
 _PLACE = re.compile(r"0x([0-9A-F]{8})\s*:", re.IGNORECASE)
-_DUMPED = re.compile(r"[\s0-9A-F]*", re.IGNORECASE)  # also what a cut has left of it
+_DUMPED = re.compile(r"[\s0-9A-F]*", re.IGNORECASE)  # also a part of the line that a cut has left
 _WORD = re.compile(r"[0-9A-F]{8}", re.IGNORECASE)
 _SENTENCE = re.compile(
     r"(?P<version>STM32CubeProgrammer v(?P<number>\S{1,40}))"
@@ -123,14 +123,14 @@ _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
 
 
 def is_memory_dump(line: str) -> bool:
-    """Whether the line shows what stands in memory, where that is neither UID nor versions."""
+    """Whether the line shows memory other than the UID and the version words."""
     text = line.strip()
     place = _PLACE.match(text)
     return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
 
 
 def _memory_in(text: str) -> tuple[int, bytes] | None:
-    """An address and what stands there, as the line shows it in words; None where it shows no such thing."""
+    """The address and the memory words that the line shows; None if it shows none."""
     place = _PLACE.match(text)
     words = text[place.end() :].split() if place else []
     if place is None or not words or not all(map(_WORD.fullmatch, words)):
@@ -148,7 +148,7 @@ def _field_in(text: str) -> tuple[str, str] | None:
 
 
 class Transcript:
-    """What one run has said so far, fed line by line."""
+    """The output of one run so far, fed line by line."""
 
     def __init__(self) -> None:
         self.version = ""
@@ -157,13 +157,13 @@ class Transcript:
         self.words: dict[int, bytes] = {}
         self.option_bytes: dict[str, int] = {}
         self.items: list[FileWritten | MemoryRead] = []
-        self.facts = set[str]()  # sentences by their names; "reset" stands behind all items so far
+        self.facts = set[str]()  # names of the sentences seen; "reset" counts only after all items so far
         self.complaints: list[str] = []
         self._of_first_attempt: list[str] = []
         self._last_line = ""
 
     def feed(self, line: str) -> None:
-        """Takes the next line, without its end; a line may come twice (2.18) and mean no more than once."""
+        """Takes the next line, without its end. Version 2.18 prints lines twice; the second counts for nothing."""
         text = _BAR.sub("", line).strip()
         if not text:
             return
@@ -189,7 +189,7 @@ class Transcript:
 
     @property
     def erases_external(self) -> bool:
-        """Whether the last it said is that it erases the external flash."""
+        """Whether the last line says that the programmer erases the external flash."""
         said = _SENTENCE.search(self._last_line)
         return said is not None and (said["memory"] or "").lower() == "external"
 
@@ -211,7 +211,7 @@ class Transcript:
 
     @property
     def kept_out(self) -> bool:
-        """Whether the option bytes that were displayed keep the debug port out of the flash."""
+        """Whether the displayed option bytes protect the flash from the debug port."""
         return self.option_bytes.get("RDP", RDP_LEVEL_0) != RDP_LEVEL_0
 
     def check_probe(self, asked: str) -> None:
@@ -228,7 +228,7 @@ class Transcript:
             raise BoardExchanged(str(expected), str(self.uid))
 
     def fault(self, probe: str, exit_status: int) -> Fault | None:
-        """The fault that the finished run tells; None where it tells none, which proves nothing."""
+        """The fault that the finished run reports, or None; None is no proof of success."""
         if unpowered := self._unpowered:
             return unpowered
         if not self.version and (missing := never_ran(self._last_line, exit_status)):
@@ -239,7 +239,7 @@ class Transcript:
         return ProgrammerFailed(exit_status, redacted(self._last_line)) if exit_status != 0 else None
 
     def check_connected(self) -> None:
-        """Raises unless the last header tells of a powered STM32WB55."""
+        """Raises unless the last header shows a powered STM32WB55."""
         if self.supply_mv is None:
             raise ProgrammerUnproven("connection", "Voltage")
         if unpowered := self._unpowered:
@@ -250,18 +250,18 @@ class Transcript:
             raise TargetWrong(f"0x{self.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
 
     def identified(self, fault: Fault | None) -> Target:
-        """Who the board is, from a run that identified it and ended by this fault, if by any; raises the fault.
+        """The board, from a run that identified it and that may have ended with this fault; raises the fault.
 
-        A board that keeps the debug port out tells UID and option bytes, and ends the run where its flash is read.
+        A read-protected board shows UID and option bytes; the run ends where it reads the flash.
         """
         if isinstance(fault, FlashReadFailed):
-            self.check_connected()  # another part has other memories
+            self.check_connected()  # on another part these addresses hold something else
         if fault is not None and not (self.kept_out and isinstance(fault, FlashReadFailed | TargetLocked)):
             raise fault
         return self.target()
 
     def target(self) -> Target:
-        """Who the board is, from a run that read its UID and displayed its option bytes; raises where proof is missing."""
+        """The board, from a run that read its UID and displayed its option bytes; raises where proof is missing."""
         uid = self.uid
         protection = self.option_bytes.get("RDP")
         if uid is None or protection is None:
@@ -282,7 +282,10 @@ class Transcript:
         )
 
     def _agent_key(self) -> str | None:
-        """From the agent's record, which a protected board keeps to itself, and another part does not have."""
+        """The board's key, from the agent's record.
+
+        A protected board does not show the record, and another part has none.
+        """
         if self.kept_out or self.device_id != WB55_DEVICE_ID:
             return None
         head = self._memory(RECORD_HEAD)
@@ -291,7 +294,7 @@ class Transcript:
         return recorded_key(head)
 
     def _memory(self, region: Region) -> bytes:
-        """What was shown of the region, from its start as far as it goes without a gap."""
+        """The bytes of the region that the run has shown, from its start to the first gap."""
         shown = b""
         while len(shown) < region.size and (line := self.words.get(region.address + len(shown))):
             shown += line
@@ -303,20 +306,23 @@ class Transcript:
         return None if supply is None or supply >= LOWEST_SUPPLY_MV else BoardUnpowered(f"{supply / 1000:.2f} V")
 
     def _field(self, name: str, value: str) -> bool:
-        """Takes a line of the form "name : value" whose value is never a complaint; False where it is no such line."""
+        """Takes a line of the form "name : value", whose value is never an error.
+
+        False if the line has another form.
+        """
         match name:
             case "ST-LINK SN":
                 self.header = {}
                 self.probes.add(value)
             case "File":
-                self._begin(FileWritten(PureWindowsPath(value).name))  # it reads paths of either kind
+                self._begin(FileWritten(PureWindowsPath(value).name))  # PureWindowsPath reads both kinds of paths
             case "Address":
                 if self.items and self.items[-1].address is None and (address := _VALUE.match(value)):
                     self.items[-1].address = int(address[1], 16)
             case _ if name in _HEADER:
                 self.header[name] = value[:LONGEST_SHOWN]
                 if name == "Device ID":
-                    self._of_first_attempt = []  # the second attempt has done it
+                    self._of_first_attempt = []  # the second attempt has connected
             case _:
                 return name in _SAYS_NOTHING
         return True
@@ -345,7 +351,7 @@ class Transcript:
                 self._begin(MemoryRead())
             case "read", MemoryRead():
                 current.done = True
-            case "read", _:  # how the command line announces a read is not known; that it ends so is
+            case "read", _:  # how the programmer announces a read is not known; this is how a read ends
                 self._begin(MemoryRead(done=True))
             case str() as fact, _ if fact in _FACTS:
                 self.facts.add(fact)

@@ -1,7 +1,7 @@
-"""Who works at a slot, and who holds a probe: lock files that all stations of a machine have in common.
+"""Locks on slots and probes: lock files that all stations of a machine share.
 
-The programmer inherits the descriptor of its probe's lock, so that one which outlives its daemon keeps it. The next daemon
-then waits for that programmer, instead of starting a second one at the same probe.
+The programmer inherits the descriptor of its probe's lock, so that a programmer which outlives its daemon keeps the
+lock. The next daemon then waits for that programmer, instead of starting a second one at the same probe.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ def claimed(folder: Path, slots: Iterable[str]) -> Iterator[Claims]:
 async def _wait(path: Path, probe: str, within: float) -> int:
     try:
         async with asyncio.timeout(within):
-            while (descriptor := _try(path)) is None:  # noqa: ASYNC110  the end of a lock makes no event
+            while (descriptor := _try(path)) is None:  # noqa: ASYNC110  no event reports the end of a lock
                 await asyncio.sleep(_LOOK_EVERY)
     except TimeoutError as exc:
         raise ProbeBusy(probe) from exc
@@ -110,10 +110,10 @@ def _locked(path: Path) -> int:
 
 
 def _opened(path: Path) -> int:
-    """For reading is enough to lock it: stations of several accounts share the folder, which is as /tmp is."""
+    """Opens the lock file for reading, which is enough to lock it: stations of several accounts share the folder."""
     if not path.parent.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o1777)  # everybody may make a lock, and nobody take another's away
+        path.parent.chmod(0o1777)  # as in /tmp, every account may make a lock file, and only its owner may remove it
     while True:
         with suppress(FileNotFoundError):
             return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)

@@ -1,4 +1,4 @@
-"""One run of STM32_Programmer_CLI: its probe, its deadlines, its connection, and the record of what it said."""
+"""One run of STM32_Programmer_CLI: its probe, its deadlines, its connection, and the record of its output."""
 
 import asyncio
 import os
@@ -31,16 +31,16 @@ from station.faults.unit import FlashEraseFailed
 
 log = structlog.get_logger()
 
-RECORDED_LINES = 2000  # a run has about sixty; more is a tool gone wild
+RECORDED_LINES = 2000  # a run has about sixty lines; many more mean a malfunction
 UNDER_RESET = ("mode=UR", "reset=HWrst")
-READ_UID = ("-r32", f"0x{UID_ADDRESS:08X}", str(UID_SIZE))  # in front of everything that a run does to the board
+READ_UID = ("-r32", f"0x{UID_ADDRESS:08X}", str(UID_SIZE))  # arguments of every run, in front of all other actions
 SLOW = ("freq=1000",)  # kHz: a long or worn contact may fail at the default, which is 4,000 or more
-SLOWNESS = 8  # that much longer everything may take then
+SLOWNESS = 8  # at the slow frequency all deadlines are longer by this factor
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds. A write or read may take its memory's seconds and those of its size."""
+    """Seconds. A write or read may take a fixed time for its memory, and a time for its size."""
 
     connect_within: float = 15.0
     idle_within: float = 90.0  # without a line: a dead QSPI flash stalls for minutes
@@ -53,7 +53,7 @@ class Deadlines:
     probe_within: float = 60.0  # for a programmer that outlived its daemon
     retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
-    output: Budget = Budget()  # noqa: RUF009  the same; not of time, but what ends a run as well
+    output: Budget = Budget()  # noqa: RUF009  the same; no time, but a limit that ends a run, too
 
     def of(self, action: Write | Region) -> float:
         base = self.external_within if is_external(action) else self.internal_within
@@ -65,7 +65,7 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where the programmer stands, where it may leave secrets for a moment, and how long it may take."""
+    """The programmer's executable, the folder for its secret files, and its deadlines."""
 
     cli: Path
     external_loader: Path
@@ -75,14 +75,15 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the tool needs and no more: neither the station's settings nor its supervisor's socket are for it."""
+        """The environment variables that the tool needs, without the station's settings and its supervisor's socket."""
         kept = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
         libraries = self.cli.parent.parent / "lib"
         bundled = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
-        return {**kept, "LC_ALL": "C.UTF-8", **bundled}  # in other locales it writes commas, and Qt complains
+        # in other locales the tool prints commas for decimal points, and Qt warns
+        return {**kept, "LC_ALL": "C.UTF-8", **bundled}
 
     def check_loader(self) -> None:
-        """Raises `FlashLoaderMissing`: of a loader that it cannot read the tool may say nothing, and write nothing."""
+        """Raises `FlashLoaderMissing`, since with a loader that it cannot read the tool may silently write nothing."""
         if not self.external_loader.is_file():
             raise FlashLoaderMissing(f"there is no file {self.external_loader}")
         if not os.access(self.external_loader, os.R_OK):
@@ -93,12 +94,15 @@ def is_external(action: Write | Region) -> bool:
     return action.external if isinstance(action, Write) else action.address >= EXTERNAL_FLASH.address
 
 
-# One process a probe at a time, also when a board moves on to another slot before its last run has ended.
+# One process at a time for each probe, even if a board moves to another slot before its last run has ended.
 _probes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 class Probe:
-    """One probe, which runs one programmer at a time. `gone` tells that board and probe were pulled; `record` gets each run's text."""
+    """One probe, which runs one programmer at a time.
+
+    `gone` is set when board and probe were pulled; `record` gets each run's text.
+    """
 
     def __init__(
         self, installation: Installation, serial_number: str, gone: asyncio.Event, record: Callable[[str], None]
@@ -106,17 +110,17 @@ class Probe:
         self.installation = installation
         self._deadlines = installation.deadlines
         self.serial_number = serial_number
-        self.board: UID | None = None  # once it has been recognised: every later run must find it
+        self.board: UID | None = None  # the UID, once the board has been recognised: every later run must find it
         self._gone = gone
         self._record = record
         self._alone = _probes.setdefault(serial_number, asyncio.Lock())
 
     @asynccontextmanager
     async def connected(self, mode: Sequence[str], arguments: Sequence[str]) -> AsyncIterator["Run"]:
-        """A process that has connected to the target; what failed before that, and may be transient, is tried again.
+        """A process that has connected to the target. Connection failures that may be transient are tried again.
 
-        Whatever the arguments do, the run reads the board's UID first. A header of another probe and the UID of another
-        board are raised, here or wherever the run is read on, and end the process.
+        Every run reads the board's UID before its other actions. A header of another probe, or the UID of another
+        board, raises a fault as soon as its line is read, here or later in the block, and ends the process.
         """
         options: tuple[str, ...] = ()
         async with self._alone:
@@ -132,7 +136,10 @@ class Probe:
                 options = SLOW if consequence(fault).retry.slower else ()
 
     async def pause_before_retry(self, fault: Fault, retries: int) -> None:
-        """Before one more try, after so many; raises the fault where the policy allows no more."""
+        """Waits before the next try, after `retries` retries.
+
+        Raises the fault where the policy allows no further try.
+        """
         pauses = self._deadlines.retry_pauses
         if retries >= min(consequence(fault).retry.times, len(pauses)):
             raise fault
@@ -168,7 +175,7 @@ class Probe:
 
 
 class Run:
-    """One process of the programmer: what it has said, and whether it has ended."""
+    """One process of the programmer: its output so far, and whether it has ended."""
 
     def __init__(
         self, child: Child, probe: str, board: UID | None, deadlines: Deadlines, recording: "_Recording"
@@ -187,24 +194,30 @@ class Run:
 
     @property
     def fault(self) -> Fault | None:
-        """What the ended run tells; it is not judged before, since a first failure may be followed by a second try."""
+        """The fault of the ended run.
+
+        Before its end nothing is judged, since the tool may connect at a second attempt.
+        """
         return None if self._exit_status is None else self.transcript.fault(self._probe, self._exit_status)
 
     async def connects(self) -> bool:
-        """Reads until the target has answered, or until the process has ended without."""
+        """Reads until the target has answered, or until the process has ended without an answer."""
         await self.until(lambda: self.transcript.connected, self.deadlines.connect_within)
         return self.transcript.connected
 
     @property
     def lacks_uid(self) -> ProgrammerUnproven | None:
-        """What speaks against a run that has not told which board it worked on."""
+        """The fault of a run that has not shown the UID of the board that it worked on."""
         return None if self.transcript.uid else ProgrammerUnproven("connection", "UID")
 
     async def until_end(self, within: float, *, idle_within: float | None = None) -> None:
         await self.until(lambda: False, within, idle_within=idle_within)
 
     async def until(self, enough: Callable[[], bool], within: float, *, idle_within: float | None = None) -> None:
-        """Reads until there is enough or the process has ended; raises `ProgrammerStuck` or what stalls it."""
+        """Reads until `enough` holds or the process has ended.
+
+        Raises `ProgrammerStuck`, or the fault that explains the stall.
+        """
         try:
             async with asyncio.timeout(within):
                 while not enough() and not self.ended:
@@ -213,13 +226,13 @@ class Run:
             raise self._overdue(within) from exc
 
     def _overdue(self, within: float) -> Fault:
-        """An external flash that is not there shows in nothing but an erase that does not end, for 5 to 7 minutes."""
+        """A missing external flash shows only as an erase that does not end for 5 to 7 minutes."""
         if self.transcript.erases_external:
             return FlashEraseFailed(f"the external flash gave no answer within {within:g} s")
         return ProgrammerStuck(within)
 
     async def _read_on(self, idle_within: float) -> None:
-        # A line at hand needs no deadline, which costs more than the line.
+        # A line that has already arrived is taken without a deadline, which would cost more than the line.
         try:
             line = await (self._child.line() if self._child.has_line else self._next_line(idle_within))
         except OverBudget as exc:
@@ -242,11 +255,11 @@ class Run:
 
 
 class _Recording:
-    """The text of one run, for whoever asks later what the programmer said; without what stood in memory."""
+    """Records the text of one run for the transcript, without the memory that it shows."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.child: Child | None = None
-        self.end = "never ran"  # where there is no child: nobody has heard it, though it may have run for a moment
+        self.end = "never ran"  # there is no child: its output was not read, though it may have run for a moment
         self._lines = [f"{_now()} started: {shlex.join(command)}"]
         self._left_out = 0
 

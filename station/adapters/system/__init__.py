@@ -1,1 +1,1 @@
-"""The PC itself: processes, memory for secrets, USB access, logs and transcripts."""
+"""The station's computer: processes, memory for secrets, USB access, logs and transcripts."""

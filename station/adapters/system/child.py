@@ -1,6 +1,6 @@
 """Child processes: the one home of subprocesses. However a block ends, the process and all that it started are dead.
 
-Output is pulled line by line, and what is not pulled stays in the pipe: a talkative process waits.
+The caller pulls the output line by line. The rest stays in the pipe, so a process that prints faster has to wait.
 """
 
 import asyncio
@@ -23,16 +23,17 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-SPAWNING_AT_ONCE = 2  # a spawn holds up the loop until the program is there: between two the other slots get their turn
-LONGEST_LINE = 1 << 12  # bytes: as much as a path may have, and a line of the programmer has a hundred
-OVERLAP = 256  # what a cut in a longer line repeats, so that no sentence is lost in the cut
-READ_AT_ONCE = 1 << 12  # bytes: what one process may cost the others in one turn of the loop
+# a spawn blocks the loop until the program runs; between two spawns the other slots get their turn
+SPAWNING_AT_ONCE = 2
+LONGEST_LINE = 1 << 12  # bytes: the greatest length of a path; a line of the programmer has about a hundred
+OVERLAP = 256  # bytes that both pieces of a cut line share, so that the cut hides no sentence
+READ_AT_ONCE = 1 << 12  # bytes taken from one process in one turn of the loop, so that the others get theirs
 DROPPED_AT_ONCE = 1 << 16
-DROPPING_EVERY = 0.01  # seconds: a process that prints without end waits in its pipe, and takes no processor
-EMPTIED_WITHIN = 1.0  # seconds; where nobody reaps orphans they stay, dead, for ever
+DROPPING_EVERY = 0.01  # seconds: a process that prints without end waits at its full pipe, and takes no CPU time
+EMPTIED_WITHIN = 1.0  # seconds; where init does not reap orphans, they stay as zombies for ever
 POLLING = 0.002  # seconds
 
-_LINE_ENDS = re.compile(rb"[\r\n\b]+")  # a progress bar is redrawn by return or by backspace
+_LINE_ENDS = re.compile(rb"[\r\n\b]+")  # a progress bar is redrawn with carriage returns or backspaces
 _ANSI = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -40,7 +41,7 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKe
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that a process gets to end after SIGINT, and again after SIGTERM: one killed in a transfer wedges its probe."""
+    """Seconds to end after SIGINT, and again after SIGTERM: a process killed in a transfer wedges its probe."""
 
     interrupted: float = 10.0
     terminated: float = 10.0
@@ -48,7 +49,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a process may print. A run of the programmer has about sixty lines; each costs every slot a moment."""
+    """How much a process may print.
+
+    A run of the programmer has about sixty lines; each line costs every slot some time.
+    """
 
     size: int = 1 << 20  # bytes
     lines: int = 10_000
@@ -58,14 +62,14 @@ class Budget:
 
 
 class OverBudget(Exception):
-    """A process has printed more than it may."""
+    """A process has printed more than its budget."""
 
     def __init__(self, budget: Budget) -> None:
         super().__init__(f"it printed more than {budget}")
 
 
 class LineCutter:
-    """Cuts a byte stream into lines of text, whatever sizes it arrives in; blank lines are left out.
+    """Cuts a byte stream, in pieces of any size, into lines of text; leaves out blank lines.
 
     A line that is longer than `LONGEST_LINE` comes in pieces.
     """
@@ -80,7 +84,7 @@ class LineCutter:
         return [text for piece in (*pieces, *cut_off) if (text := _text(piece))]
 
     def rest(self) -> list[str]:
-        """What the stream ended with, if its last line has no end."""
+        """The last line of the stream, if it has no line end."""
         return self.feed(b"\n")
 
 
@@ -96,7 +100,7 @@ def _text(raw: bytes) -> str:
 class Child:
     """A running process in a group of its own, its standard output and error as one stream of lines.
 
-    It alone closes the two descriptors that it has, when the loop watches them no more.
+    It owns two descriptors, and closes them when the loop no longer watches them.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], sign: int, output: int, mark: str, budget: Budget) -> None:
@@ -108,7 +112,7 @@ class Child:
         self._cutter = LineCutter()
         self._lines: deque[str] = deque()
         self._heard_size = self._heard_lines = 0
-        # A task without a TaskGroup: it lives exactly as long as the process, which `started` sees to the end.
+        # A task without a TaskGroup: it lives exactly as long as the process, whose end `started` awaits.
         self._ended = asyncio.ensure_future(self._see_end())
 
     @classmethod
@@ -123,10 +127,11 @@ class Child:
         inherited: Sequence[int] = (),
         budget: Budget = Budget(),
     ) -> AsyncIterator[Self]:
-        """Runs the command for the block; raises `OSError` where it cannot be started. It gets the descriptors `inherited`.
+        """Runs the command for the block; raises `OSError` where it cannot be started.
 
-        What still runs at the block's end is interrupted, then terminated, then killed; once `gone` is set there is
-        nothing left that a kill could harm, and it is killed at once.
+        It gets the descriptors `inherited`. A process that still runs at the block's end is interrupted, then
+        terminated, then killed. Once `gone` is set, it is killed at once: the board is pulled, so a kill can harm
+        nothing.
         """
         async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SPAWNING_AT_ONCE)):
             await asyncio.sleep(0)  # the last point where a cancellation leaves no process behind
@@ -140,16 +145,16 @@ class Child:
 
     @property
     def status(self) -> int | None:
-        """The exit status; None while it runs, and a signal's number, negative, for what was killed by one."""
+        """The exit status; None while the process runs, the negative signal number if a signal killed it."""
         return self._process.returncode
 
     async def ended(self) -> int:
         """Waits for the process to end. Returns its exit status."""
-        return await asyncio.shield(self._ended)  # who gives up waiting does not end the watch
+        return await asyncio.shield(self._ended)  # a cancelled caller does not cancel the watch
 
     @property
     def has_line(self) -> bool:
-        """Whether the next line is at hand, so that nobody has to wait for it."""
+        """Whether the next line has already arrived, so that reading it does not wait."""
         return bool(self._lines)
 
     async def line(self) -> str | None:
@@ -176,14 +181,14 @@ class Child:
             await _readable(self._sign)
         finally:
             os.close(self._sign)
-        # It is not yet reaped: until then nobody else gets its number.
-        self._signal(signal.SIGKILL)  # what it left behind holds the pipe open, and may hold the probe
+        # The process is not yet reaped, so no other process has its number.
+        self._signal(signal.SIGKILL)  # processes that it left behind hold the pipe open, and may hold the probe
         status = self._process.wait()
         self._family.end()
         return status
 
     async def _stop(self, gone: asyncio.Event, patience: Patience) -> None:
-        # Tasks for `asyncio.wait`, which end with this function.
+        # `asyncio.wait` needs tasks; both end with this function.
         left, dropping = asyncio.ensure_future(gone.wait()), asyncio.ensure_future(self._drop_output())
         try:
             for number, within in ((signal.SIGINT, patience.interrupted), (signal.SIGTERM, patience.terminated)):
@@ -191,56 +196,60 @@ class Child:
                     break
                 self._signal(number)
                 await asyncio.wait({self._ended, left}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
-            if not self._ended.done():  # else the group was killed then, and its number may be another's by now
+            # otherwise the group was already killed, and another process may have its number by now
+            if not self._ended.done():
                 self._signal(signal.SIGKILL)
             await self._ended
             await self._emptied()
         finally:
             left.cancel()
             dropping.cancel()
-            await asyncio.wait({dropping})  # the loop must not watch a number that is closed
+            await asyncio.wait({dropping})  # the loop must not watch a closed descriptor
             os.close(self._output)
-            self._output = -1  # the number may be another's by now
+            self._output = -1  # another process may have the number by now
 
     async def _drop_output(self) -> None:
-        """Lets the process end what it is at: with a full pipe it would wait for a reader."""
+        """Discards output so that the process can finish: at a full pipe it would wait for a reader."""
         while await _read(self._output, DROPPED_AT_ONCE):  # noqa: ASYNC110  a pause, not a look: see DROPPING_EVERY
             await asyncio.sleep(DROPPING_EVERY)
 
     async def _emptied(self) -> None:
-        """Waits for the rest of the family, which a kill takes a moment to end; it holds what the process had open."""
+        """Waits until the killed rest of the family has ended, since it holds the files that the process had open."""
         try:
             async with asyncio.timeout(EMPTIED_WITHIN):
-                while self._family.end() or self._group_lives():  # noqa: ASYNC110  the end of a group makes no event
+                while self._family.end() or self._group_lives():  # noqa: ASYNC110  no event reports the end of a group
                     await asyncio.sleep(POLLING)
         except TimeoutError:
-            if orphans.are_adopted():  # else it may be dead, and init has not yet looked
+            if orphans.are_adopted():  # its processes may be dead, and not yet reaped by init
                 log.warning("process.left_behind", pid=self._process.pid)
 
     def _group_lives(self) -> bool:
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the second of a zombie
+        with suppress(ProcessLookupError, PermissionError):  # macOS raises PermissionError for a zombie
             os.killpg(self._process.pid, 0)
             return True
         return False
 
     def _signal(self, number: signal.Signals) -> None:
-        # The group's number is not used again while one process of the group is left.
-        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says the second of a zombie
+        # The kernel does not reuse the group's number while one process of the group is left.
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS raises PermissionError for a zombie
             os.killpg(self._process.pid, number)
 
 
 def _spawn(
     command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int]
 ) -> tuple[subprocess.Popen[bytes], int, int, str]:
-    """The process, a descriptor that is readable once it has ended, that of its output, and its mark."""
+    """Starts the process.
+
+    Returns it with two descriptors, one that becomes readable at its end and its output, and its mark.
+    """
     mark = orphans.new_mark()
     with ExitStack() as undo:
         output, printing = os.pipe()
         undo.callback(os.close, output)
         os.set_blocking(output, False)
         try:
-            # Popen shares the memory until the program is there. uvloop's own way copies the daemon's page tables, and
-            # holds up the loop for 13 ms instead of 0.2.
+            # Popen shares the daemon's memory until the program runs. uvloop's own spawn copies the daemon's page
+            # tables, which blocks the loop for 13 ms instead of 0.2.
             process = subprocess.Popen(
                 command,
                 env={**environment, orphans.MARK: mark} if mark else environment,
@@ -248,7 +257,7 @@ def _spawn(
                 stdout=printing,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                restore_signals=False,  # SIGPIPE stays ignored: a transfer that outlives the daemon ends well
+                restore_signals=False,  # SIGPIPE stays ignored, so that a transfer which outlives the daemon completes
                 pass_fds=tuple(inherited),
             )
         finally:
@@ -261,7 +270,7 @@ def _spawn(
 
 
 async def _readable(descriptor: int) -> None:
-    """Waits until there is something to be read. The loop watches the descriptor no longer than this takes."""
+    """Waits until the descriptor is readable. The loop watches it only during this call."""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(descriptor, ready.set)
     try:
@@ -271,7 +280,7 @@ async def _readable(descriptor: int) -> None:
 
 
 async def _read(descriptor: int, size: int) -> bytes:
-    """What is in the pipe, in a turn of the loop of its own; nothing once its other end is closed."""
+    """The bytes in the pipe, after one turn of the loop; empty once the pipe's other end is closed."""
     while True:
         await _readable(descriptor)
         with suppress(BlockingIOError):
@@ -279,9 +288,9 @@ async def _read(descriptor: int, size: int) -> bytes:
 
 
 async def _to_the_end(work: Coroutine[object, object, None]) -> asyncio.CancelledError | None:
-    """Waits until the work is done, however often that is cancelled. Returns the last cancellation.
+    """Waits until the work is done, however often the caller is cancelled. Returns the last cancellation.
 
-    A task without a TaskGroup, which would cancel it: a stop that is cut off leaks a process.
+    A task without a TaskGroup, since a TaskGroup would cancel it: an interrupted stop leaks a process.
     """
     task = asyncio.ensure_future(work)
     cancelled = None

@@ -1,6 +1,7 @@
-"""Where the log's lines go: a bounded queue and a thread for each place, so that no place holds up the loop or another place.
+"""Destinations of log lines.
 
-Lines may be lost, boards not. What is lost is counted, and told in the next line that gets through.
+Each has a bounded queue and a thread, so that none blocks the loop or another destination. Lines may be lost, boards
+not. Lost lines are counted, and the next line that is written reports the count.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ STDERR = 2
 
 @dataclass(frozen=True, slots=True)
 class SinkStatus:
-    """One place: lines lost since the start, lines that wait to be written, and the reason why they cannot be."""
+    """One destination's state: lines lost since the start, lines waiting, and the reason why they cannot be written."""
 
     sink: str
     lost: int
@@ -29,7 +30,10 @@ class SinkStatus:
 
 
 class Sink:
-    """One place for lines. `open_` opens it, again after a failure; `loss` is the line that tells of so many lost ones."""
+    """One destination.
+
+    `open_` opens it, again after a failure; `loss` makes the line that reports so many lost lines.
+    """
 
     def __init__(
         self, name: str, open_: Callable[[], int], loss: Callable[[int], bytes], *, complains: bool = True
@@ -38,7 +42,7 @@ class Sink:
         self._complains = complains
         self._open = open_
         self._loss = loss
-        # Its lock is held for no write. It is one that its own thread may take again: a collector that runs in here may log.
+        # The lock is never held during a write. It is reentrant, since a garbage collection in here may log a line.
         self._news = threading.Condition()
         self._lines = deque[bytes]()
         self._size = self._lost = self._untold = 0
@@ -46,7 +50,7 @@ class Sink:
         self._descriptor: int | None = None
         self._written = 0  # bytes of the first line that are in the file
         self._reopen = self._closing = False
-        # A thread that a full pipe holds up for ever must not hold up the end of the process.
+        # A thread that a full pipe blocks for ever must not block the end of the process.
         self._thread = threading.Thread(target=self._work, name=f"log {name}", daemon=True)
         self._thread.start()
 
@@ -56,7 +60,7 @@ class Sink:
             return SinkStatus(self.name, self._lost, len(self._lines), self._fault)
 
     def put(self, line: bytes) -> None:
-        """Never waits: where the queue is full, this line is lost, so that the order of the others stays."""
+        """Never waits: if the queue is full, this line is lost, so that the others keep their order."""
         with self._news:
             if self._size + len(line) > QUEUE_SIZE:
                 self._lost += 1
@@ -66,20 +70,20 @@ class Sink:
             self._append(line)
 
     def reopen(self) -> None:
-        """What is written from now on goes to the file that has the name by now."""
+        """Lines written from now on go to the file that has the name now."""
         with self._news:
             self._reopen = True
             self._news.notify()
 
     def end(self) -> None:
-        """No further line comes; `join` waits for those that are there."""
+        """Takes no further line; `join` waits for the queued ones."""
         with self._news:
             self._tell_loss()
             self._closing = True
             self._news.notify()
 
     def join(self, within: float | None) -> None:
-        """Waits until all is written, or cannot be; at most so many seconds."""
+        """Waits until every line is written or cannot be written, at most so many seconds."""
         self._thread.join(within)
 
     def _tell_loss(self) -> None:
@@ -122,23 +126,23 @@ class Sink:
         while self._written < len(line):
             try:
                 self._written += os.write(descriptor, line[self._written :])
-            except BlockingIOError:  # somebody else has set this pipe or terminal so
+            except BlockingIOError:  # another program has set this pipe or terminal to non-blocking
                 _takes_more(descriptor, RETRIED_EVERY)
 
     def _opened(self) -> int:
         before = self._descriptor
         if before is not None and not self._reopen and os.fstat(before).st_nlink:
             return before
-        self._reopen = False  # before it is opened: a signal that comes meanwhile counts
+        self._reopen = False  # before opening, so that a signal during the opening counts
         now = self._descriptor = self._open()
         if before is not None:
             if not os.path.sameopenfile(before, now):
-                self._written = 0  # a line that was torn is whole in the new file
+                self._written = 0  # a line torn in the old file is written whole into the new one
             os.close(before)
         return now
 
     def _goes_on_after(self, exc: OSError) -> bool:
-        """Tells the first failure, and waits for the next try; False where nothing will come any more."""
+        """Reports the first failure, and waits for the next try; False if no further line will come."""
         reason = ": ".join(filter(None, (exc.strerror or type(exc).__name__, exc.filename)))
         if self._fault is None and self._complains:
             _complain(f"log {self.name}: {reason}. Lines are kept, then lost and counted; it is tried again.\n")
@@ -152,7 +156,7 @@ class Sink:
 
 
 def end(sinks: Iterable[Sink], within: float | None) -> None:
-    """Ends them all, and waits at most so many seconds for what is still to be written."""
+    """Ends all destinations, and waits at most so many seconds for queued lines."""
     deadline = None if within is None else time.monotonic() + within
     for sink in sinks:
         sink.end()
@@ -161,7 +165,7 @@ def end(sinks: Iterable[Sink], within: float | None) -> None:
 
 
 def spare_the_end(within: float) -> None:
-    """Points standard error elsewhere if nobody reads it: what the process says at its end would hold it up for ever."""
+    """Redirects standard error if nobody reads it: output at the process's end would block it for ever."""
     if sys.__stderr__ is not None and not _takes_more(STDERR, within):
         elsewhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(elsewhere, STDERR)
@@ -169,14 +173,17 @@ def spare_the_end(within: float) -> None:
 
 
 def _complain(text: str) -> None:
-    """To standard error, if somebody reads it; where the process was started without it, its number may be another file's."""
+    """Writes to standard error if it has a reader.
+
+    In a process started without it, descriptor 2 may be another file.
+    """
     if sys.__stderr__ is not None and _takes_more(STDERR, 0):
-        with contextlib.suppress(OSError):  # it has just gone away
+        with contextlib.suppress(OSError):  # its reader has just gone
             os.write(STDERR, text.encode(errors="backslashreplace"))
 
 
 def _takes_more(descriptor: int, within: float) -> bool:
-    """Whether somebody reads it, and has read enough by then."""
+    """Whether standard error has a reader that takes output within so many seconds."""
     asked = select.poll()
     asked.register(descriptor, select.POLLOUT)
     return [events for _, events in asked.poll(1000 * within)] == [select.POLLOUT]

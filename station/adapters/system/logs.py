@@ -22,7 +22,7 @@ from station.adapters.system.log_sinks import Sink, SinkStatus, end
 from station.adapters.system.shown import shown, shown_lines
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-WRITTEN_WITHIN = 2.0  # at the end: what is in the queues by then
+WRITTEN_WITHIN = 2.0  # seconds at the end, for the lines that are still queued
 LONGEST_VALUE = 2000  # characters of a text in a line
 STDOUT = 1
 
@@ -31,7 +31,7 @@ Form = Callable[[EventDict], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The places that the log goes to."""
+    """The log's destinations."""
 
     sinks: Sequence[Sink] = ()
 
@@ -40,7 +40,7 @@ class Log:
         return [sink.status for sink in self.sinks]
 
     def reopen(self) -> None:
-        """The file that has the name by now is written to from now on, as logrotate asks for it."""
+        """From now on writes to the file that has the name now, as logrotate asks for."""
         for sink in self.sinks:
             sink.reopen()
         structlog.get_logger().info("log.reopened")
@@ -48,9 +48,9 @@ class Log:
 
 @contextmanager
 def configured(level: str, file: Path | None, *, aloud: bool = True) -> Iterator[Log]:
-    """Logs as configured for the block: to stdout, and to `file`, appended. No trouble with either ends or delays anything.
+    """Logs for the block: to stdout, and appended to `file`. A failure of either neither ends nor delays the station.
 
-    Not `aloud` it leaves stdout to a command that speaks for itself.
+    With `aloud` false it leaves stdout to a command that prints its own output.
     """
     forms: list[tuple[Sink, Form]] = []
     if aloud and sys.stdout is not None:  # without it, its number may be another file's
@@ -75,7 +75,10 @@ def configured(level: str, file: Path | None, *, aloud: bool = True) -> Iterator
 
 @contextmanager
 def speaking() -> Iterator[Callable[[str], None]]:
-    """Prints lines on stdout without waiting for whoever reads them; the end of the block waits, unless nobody reads any more."""
+    """Prints lines on stdout without waiting for their reader.
+
+    Only the block's end waits, while stdout has a reader.
+    """
     if sys.stdout is None:  # its number may be another file's
         yield lambda _: None
         return
@@ -109,7 +112,7 @@ _FIRST = ("time", "level", "event", "slot", "attempt", "step")
 
 
 def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """When, what and where stand in the same places of every line; a key without a value says nothing and is left out."""
+    """Puts the common keys first, in one order for all lines, and leaves out keys without a value."""
     keys = [*(key for key in _FIRST if key in event), *(key for key in event if key not in _FIRST)]
     return {key: event[key] for key in keys if event[key] is not None}
 
@@ -122,21 +125,21 @@ _PREPARED: tuple[Callable[[WrappedLogger, str, EventDict], EventDict], ...] = (
 
 
 def _deliver(forms: Sequence[tuple[Sink, Form]], _logger: WrappedLogger, _name: str, event: EventDict) -> NoReturn:
-    """The last processor: hands the line to each place, in its form."""
+    """The last processor: hands the line to each destination, in its form."""
     lines = {form: form(event) for _, form in forms}
     for sink, form in forms:
         sink.put(lines[form])
     raise structlog.DropEvent
 
 
-# The locals of a traceback hold passcodes and keys.
+# Tracebacks are shown without locals, which hold passcodes and keys.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
 )
 
 
 def _json(event: EventDict) -> bytes:
-    """One JSON object, in ASCII: what a terminal would obey is escaped."""
+    """One JSON object, in ASCII: characters that a terminal would obey are escaped."""
     told = _TRACEBACKS(None, "", dict(event))
     return json.dumps({key: _bounded(value) for key, value in told.items()}, default=_bounded_words).encode() + b"\n"
 
@@ -186,7 +189,7 @@ _RENDERER = structlog.dev.ConsoleRenderer(exception_formatter=_traceback)
 
 
 class _Bridge(logging.Handler):
-    """What libraries log through the standard library, in the same lines."""
+    """Passes what libraries log through the standard library into the same log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()

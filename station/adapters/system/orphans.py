@@ -1,7 +1,8 @@
-"""Orphans: what a child process started and left behind, out of its process group. This process adopts, finds, kills and reaps them.
+"""Orphans: processes that a child started and left behind, outside its process group.
 
-The one home of prctl(2). Who has started an orphan is told by a mark in its environment, by its group, or by the pipe that it
-holds; where none of them tells it, by its age: it is left alone as long as another child may have started it.
+This process adopts, finds, kills and reaps them. The one home of prctl(2). A mark in an orphan's environment, its
+group, or the pipe that it holds shows which child started it. If none of them does, its age decides: it is left alone
+as long as another child may have started it.
 """
 
 import ctypes
@@ -27,7 +28,7 @@ _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 @dataclass(frozen=True, slots=True)
 class _Adoption:
-    """That this process adopts, which is a property of the process as a whole."""
+    """Whether this process adopts orphans: one flag for the whole process."""
 
     children_before: frozenset[int]
 
@@ -39,7 +40,7 @@ _running: dict[int, "Family"] = {}
 @contextmanager
 def adopted() -> Iterator[None]:
     """For the block, orphans become children of this process. No child but `Child`'s may be started meanwhile."""
-    global _adoption  # noqa: PLW0603  the kernel keeps one flag a process
+    global _adoption  # noqa: PLW0603  the kernel keeps one flag for each process
     if reason := _adopt(1):
         log.warning("orphans.out_of_reach", reason=reason)
         yield
@@ -58,13 +59,13 @@ def are_adopted() -> bool:
 
 
 def new_mark() -> str:
-    """For the environment of the next child, and of no other; empty where orphans are not adopted."""
+    """The mark, as environment of the next child and of no other; empty where orphans are not adopted."""
     return secrets.token_hex(8) if are_adopted() else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A child, and all that it has started."""
+    """A child and every process that it has started."""
 
     child: int
     mark: str
@@ -73,7 +74,7 @@ class Family:
 
     @classmethod
     def begun(cls, child: int, mark: str, output: int) -> Self:
-        """The family of a child that has just been started, whose output is read from this pipe."""
+        """The family of a child that has just been started; this pipe carries the child's output."""
         if not mark:
             return cls(child, "", "", 0)
         look = _Look.at(child)
@@ -82,8 +83,11 @@ class Family:
         return family
 
     def end(self) -> bool:
-        """Kills and reaps the orphans of a child that has been reaped. Whether there were any: then there may be more."""
-        if _running.get(self.child) is self:  # the number may be another child's by now
+        """Kills and reaps the orphans of a child that has been reaped.
+
+        Returns whether there were any, since there may be more.
+        """
+        if _running.get(self.child) is self:  # another child may have the number by now
             del _running[self.child]
         return _end_orphans(self) if self.mark else False
 
@@ -93,7 +97,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What /proc tells of a process."""
+    """The facts about a process in /proc."""
 
     pid: int
     dead: bool
@@ -105,7 +109,7 @@ class _Look:
     def at(cls, pid: int) -> Self | None:
         """None where there is no such process any more."""
         try:
-            # proc(5): the second field is the name in parentheses, which may have blanks and parentheses itself.
+            # proc(5): the second field is the name in parentheses; the name itself may contain blanks and parentheses.
             _, _, rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
         except OSError:
             return None
@@ -114,7 +118,7 @@ class _Look:
 
     @property
     def mark(self) -> str | None:
-        """None where its environment has none, or is not to be seen."""
+        """None if the environment has no mark, or cannot be read."""
         with suppress(OSError):
             for variable in Path(f"/proc/{self.pid}/environ").read_bytes().split(b"\0"):
                 name, _, value = variable.partition(b"=")
@@ -127,13 +131,13 @@ class _Look:
         found = set()
         with suppress(OSError):
             for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
-                with suppress(OSError):  # it was closed between our two looks
+                with suppress(OSError):  # it was closed since the folder was listed
                     found.add(os.readlink(descriptor))  # noqa: PTH115  a pipe's name is no path
         return found
 
 
 def _adopt(value: int) -> str | None:
-    """Why it cannot be done; None where it is done."""
+    """The reason why this process cannot adopt orphans; None if it does."""
     if sys.platform != "linux":
         return f"{sys.platform} has no way to adopt them"
     if not _list_of_children().exists():
@@ -144,7 +148,8 @@ def _adopt(value: int) -> str | None:
 
 
 def _list_of_children() -> Path:
-    return Path(f"/proc/self/task/{os.getpid()}/children")  # of the first thread, to which orphans go
+    # children of the first thread, to which the kernel gives orphans
+    return Path(f"/proc/self/task/{os.getpid()}/children")
 
 
 def _children() -> list[int]:
@@ -152,9 +157,9 @@ def _children() -> list[int]:
 
 
 def _end_orphans(ended: Family | None) -> bool:
-    """One look at all orphans. A dead one is nobody's any more; a living one is killed if nobody that runs can have started it."""
+    """Looks at all orphans once: reaps the dead, and kills each living one that no running child can have started."""
     found = False
-    assert _adoption is not None  # a mark is given only then
+    assert _adoption is not None  # only adopting processes give marks
     for pid in _children():
         if pid in _running or pid in _adoption.children_before:
             continue
@@ -166,7 +171,7 @@ def _end_orphans(ended: Family | None) -> bool:
                 os.waitpid(pid, os.WNOHANG)
             found = True
         elif _is_left_behind(process, ended):
-            # Its number is still its own: only this process reaps it.
+            # The number is still this orphan's, since only this process reaps it.
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
             found = True

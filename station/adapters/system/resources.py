@@ -1,4 +1,4 @@
-"""Whether the operating system has descriptors and processes to give, found out by taking some."""
+"""Checks that the operating system gives descriptors and processes, by taking some."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ async def check(slots: int) -> None:
         async with Child.started([_FOLDER], environment={}, gone=asyncio.Event(), patience=Patience()):
             pass
     except PermissionError:
-        pass  # only the new process finds out that a folder is no program: so there was one
+        pass  # a folder is no program, but only a new process can notice that: so there was a process to be had
     except OSError as exc:
         if fault := no_process("start a process", exc):
             raise fault from exc

@@ -1,4 +1,4 @@
-"""Files that hold secrets for one run of a tool that takes only paths: in memory, private, gone when the run is over."""
+"""Files with secrets, for one run of a tool that takes only paths: in memory, private, deleted after the run."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from station.adapters.system.file_lock import LockHeld
 from station.faults.line import SecretFilesUnavailable
 from station.faults.resources import exhausted
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  any user may write there: what we make is checked to be ours
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  any user may write there, so the folder's owner is checked
 MOUNTS = Path("/proc/self/mountinfo")
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
@@ -32,7 +32,10 @@ class SecretFolder:
         return self._path / name
 
     def written(self, name: str, content: bytes) -> Path:
-        """A new file with this content that only this user may read; raises `SecretFilesUnavailable`, as where there is no room."""
+        """A new file with this content that only this user may read.
+
+        Raises `SecretFilesUnavailable`, for example without room.
+        """
         path = self.path(name)
         with _told(path.parent.parent):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -42,7 +45,7 @@ class SecretFolder:
 
 
 class SecretFiles:
-    """The station's private place in memory; what a crash left in it is deleted when it is opened."""
+    """The station's private folder in memory. Opening it deletes the files that a crash left in it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -52,9 +55,9 @@ class SecretFiles:
     def opened(
         cls, station: str, environment: Mapping[str, str] = os.environ, *, in_memory: bool = True
     ) -> Iterator[Self]:
-        """A private place for the block, swept of what a crash left; raises `SecretFilesUnavailable`.
+        """A private folder for the block, without files of a crashed station; raises `SecretFilesUnavailable`.
 
-        `in_memory=False` also takes a place on a disk, for machines where none in memory can be told.
+        `in_memory=False` also accepts a folder on a disk, for machines where a folder in memory cannot be recognised.
         """
         place = _place(environment)
         if in_memory and _file_system(place) not in IN_MEMORY:
@@ -66,13 +69,13 @@ class SecretFiles:
             held = _hold(unheld)
             root = unheld.rename(
                 place / f"{prefix}{unheld.name.removeprefix('.')}"
-            )  # no sweep sees it before it is held
+            )  # it is locked before a sweep can see it
         except OSError as exc:
             raise SecretFilesUnavailable(str(place), exc.strerror or type(exc).__name__) from exc
         try:
             yield cls(root)
         finally:
-            shutil.rmtree(root, ignore_errors=True)  # what cannot be deleted now is swept at the next start
+            shutil.rmtree(root, ignore_errors=True)  # the next start sweeps files that cannot be deleted now
             os.close(held)
 
     def check(self, room: int) -> None:
@@ -98,7 +101,7 @@ def _told(place: Path) -> Iterator[None]:
     try:
         yield
     except FileExistsError:
-        raise  # our mistake: a name is used once
+        raise  # our bug: each name is used once
     except OSError as exc:
         if exc.errno in {errno.ENOSPC, errno.EDQUOT} or (fault := exhausted(f"write below {place}", exc)) is None:
             raise SecretFilesUnavailable(str(place), exc.strerror or type(exc).__name__) from exc
@@ -106,7 +109,7 @@ def _told(place: Path) -> Iterator[None]:
 
 
 def _place(environment: Mapping[str, str]) -> Path:
-    """systemd's folder for this service, or this user's, or the one of the machine."""
+    """The folder in memory: systemd's for this service, else this user's, else the machine's."""
     if folders := environment.get("RUNTIME_DIRECTORY"):
         return Path(folders.split(":")[0])  # systemd.exec(5): several are separated by colons
     user = environment.get("XDG_RUNTIME_DIR")
@@ -116,7 +119,7 @@ def _place(environment: Mapping[str, str]) -> Path:
 
 
 def _file_system(path: Path) -> str | None:
-    """The type of the file system that holds the path; None where that cannot be told."""
+    """The type of the file system that holds the path; None if it is unknown."""
     try:
         device = path.stat().st_dev
         mounts = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -134,7 +137,7 @@ def _sweep(place: Path, prefix: str) -> None:
     """Deletes the folders of this station that no process holds any more."""
     for folder in place.glob(f"{prefix}*"):
         if folder.lstat().st_uid != os.geteuid():
-            continue  # somebody else's, where all users may make folders
+            continue  # another user's, where all users may make folders
         try:
             held = _hold(folder)
         except LockHeld:

@@ -1,13 +1,13 @@
-"""Text from outside (boards, partners, programmers, PKIs, people) as a screen may have it. Pure.
+"""Makes text from outside (boards, partners, programmers, PKIs, people) safe for a screen. Pure.
 
-Whoever shows text asks here. Fields may come raw: what prints a line makes the whole line fit to be shown.
+The code that prints a line makes the whole line safe, so its fields may be raw.
 """
 
-LONGEST = 1200  # characters: a fault's sentence with two fields of evidence, the longest that there may be
+LONGEST = 1200  # characters: a fault's sentence with two fields of evidence, each as long as may be
 
 
 def shown(text: object, longest: int = LONGEST) -> str:
-    r"""One line that a terminal shows and does not obey: every character that has no glyph is written out, such as `\x1b`.
+    r"""The text as one line that a terminal shows and does not obey: characters without a glyph are escaped, as `\x1b`.
 
     That is all control characters, line ends among them, all that turn the direction of writing, and lone surrogates.
     """

@@ -1,4 +1,4 @@
-"""What the programmer printed, kept by attempt: one text file each, appended run by run. It may be lost; boards go on."""
+"""The programmer's output, one text file for each attempt, appended run by run. Output may be lost; boards go on."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Whether this user may speak with the probe behind a serial port: Linux's device nodes, looked at and never opened."""
+"""Whether this user may access the probe behind a serial port, by its device node, which is never opened.
+
+Linux only.
+"""
 
 import os
 from enum import StrEnum
@@ -9,7 +12,7 @@ NODES = Path("/dev/bus/usb")
 
 
 class Access(StrEnum):
-    """What the programmer would meet."""
+    """The access that the programmer would have."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
@@ -17,7 +20,7 @@ class Access(StrEnum):
 
 
 def of_probe(tty: str, sysfs: Path = SYSFS, nodes: Path = NODES) -> Access:
-    """The probe whose interface the port is; unknown where the system does not tell."""
+    """The access to the probe that the serial port belongs to; unknown if the system does not show the probe."""
     interface = sysfs / Path(tty).name / "device"
     for device in (interface.resolve(), *interface.resolve().parents):
         try:

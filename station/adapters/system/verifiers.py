@@ -1,4 +1,4 @@
-"""Onboarding secrets made ahead of need, in a thread of their own: a verifier is slow on purpose (`ports.SecretSource`)."""
+"""Onboarding secrets, made ahead in a thread: a verifier is slow on purpose (`SecretSource`)."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 
 
 class VerifierPool:
-    """Keeps `size` secrets ready for whoever takes them, for the length of an `async with` block."""
+    """Keeps `size` secrets ready, for the length of an `async with` block."""
 
     def __init__(self, iterations: int, size: int) -> None:
         self._iterations = iterations
@@ -25,10 +25,10 @@ class VerifierPool:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._worker.shutdown(cancel_futures=True)  # waits for the one in hand, some milliseconds
+        self._worker.shutdown(cancel_futures=True)  # waits for the secret in the making, some milliseconds
 
     async def take(self) -> OnboardingSecrets:
-        """Secrets that nobody else has; waits when none are ready, and raises what went wrong in making them."""
+        """Secrets that no other unit has. Waits if none are ready, and raises the error if making one failed."""
         self._order()
         return await asyncio.wrap_future(self._ahead.popleft())
 

@@ -67,7 +67,7 @@ def check(
 ) -> None:
     """Check DAC, PAI and certification declaration of one unit, or of every vector in a file.
 
-    Exits 0 when all is accepted, 1 when anything is refused, 2 when the question cannot be asked.
+    Exits 0 when all is accepted, 1 when anything is refused, 2 when arguments or files cannot be used.
 
     A vector has dac_cert, pai_cert and certification_declaration in hexadecimal, and basic_info_pid.
     """

@@ -1,4 +1,7 @@
-"""`station board`: everything about one board's flash image, checked, as a page that a process engineer can sign. Shows no secret."""
+"""`station board`: everything about one board's flash image, checked, as a page that a process engineer can sign.
+
+Shows no secret.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -77,10 +80,10 @@ def inspect(
     production: ProductionOption = True,
     json_wanted: JSONOption = False,
 ) -> None:
-    """Show what stands in a board's flash, and hold all of it against what a commissioner accepts.
+    """Show the content of a board's flash, and judge all of it as a commissioner does.
 
-    Exits 0 when nothing is wrong, 1 when anything is, 2 when a file cannot be used. Without --vid and --pid the block's
-    own are taken; without --passcode-file the passcode in flash, if there is one.
+    Exits 0 when all is right, 1 when anything is wrong, 2 when a file cannot be used. Without --vid and --pid the
+    block's own are taken; without --passcode-file the passcode in flash, if there is one.
     """
     trust = read_trust(paa_dir, cd_signers, revocation_set)
     passcode = None if passcode_file is None else read_passcode(passcode_file)
@@ -180,7 +183,7 @@ def _certificate(content: bytes | None) -> dict[str, object]:
 
 
 def _paa(pai: bytes | None, trust: TrustStore) -> dict[str, object]:
-    """The trusted root that the PAI names; never one that came with the board."""
+    """The trusted root that the PAI names; never a certificate from the board."""
     try:
         key_id = Certificate.read(pai or b"").extensions.authority_key_id
     except RuleBroken:

@@ -1,4 +1,4 @@
-"""`station cd`: what a certification declaration says, and whether it is one."""
+"""`station cd`: shows a certification declaration, and whether it is a valid one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +29,7 @@ def show(
     ] = None,
     json_wanted: JSONOption = False,
 ) -> None:
-    """Show a certification declaration; exits 1 when it is none, or when its signature does not verify."""
+    """Show a certification declaration; exits 1 when it is no valid one, or when its signature does not verify."""
     data = read_der(file, DECLARATION)
     signers = None if cd_signers is None else read_signers(cd_signers)
     try:
@@ -46,7 +46,7 @@ def show(
 
 
 def described(declaration: CertificationDeclaration) -> dict[str, object]:
-    """What a declaration says, for people and as JSON."""
+    """The declaration's content, for people and as JSON."""
     origin, paas = declaration.origin, declaration.authorized_paas
     return {
         "vendor_id": hexadecimal(declaration.vendor_id),

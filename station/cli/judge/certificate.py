@@ -1,4 +1,4 @@
-"""`station certificate`: what one certificate says, and whether it keeps the rules of its kind."""
+"""`station certificate`: shows one certificate, and whether it keeps the rules of its kind."""
 
 import hashlib
 from enum import StrEnum
@@ -56,9 +56,9 @@ def show(
     ] = None,
     json_wanted: JSONOption = False,
 ) -> None:
-    """Show a certificate, and hold it against the rules of its kind.
+    """Show a certificate, and check it by the rules of its kind.
 
-    Exits 1 when it breaks a rule. Whether a chain is good, `station attestation check` tells.
+    Exits 1 when it breaks a rule. `station attestation check` judges a chain.
     """
     data = read_der(file, CERTIFICATE)
     try:
@@ -78,7 +78,7 @@ def show(
 
 
 def described(certificate: Certificate) -> dict[str, object]:
-    """What a certificate says, for people and as JSON."""
+    """The certificate's content, for people and as JSON."""
     named, extensions = certificate.identifiers, certificate.extensions
     return {
         "subject": name_text(certificate.subject),
@@ -100,7 +100,7 @@ def described(certificate: Certificate) -> dict[str, object]:
 
 
 def name_text(name: Name) -> str:
-    """A distinguished name as people write it; an attribute that has no short name is told by its OID's bytes."""
+    """A distinguished name as people write it; an attribute without a short name is shown by its OID's bytes."""
     return ", ".join(f"{_SHORT_NAMES.get(each.oid, each.oid.hex())}={each.text}" for each in name.attributes)
 
 

@@ -1,4 +1,4 @@
-"""`station factory-data`: ST's JSON to the bytes that go into flash, and what stands in such bytes."""
+"""`station factory-data`: makes the bytes for flash from ST's JSON, and shows such bytes."""
 
 import json
 from pathlib import Path

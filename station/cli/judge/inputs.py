@@ -1,6 +1,6 @@
-"""What commands are given: files, folders of certificates, numbers, moments and passcodes.
+"""The inputs of commands: files, folders of certificates, numbers, moments and passcodes.
 
-A file that cannot be used ends the command with exit code 2, its name, the place in it and what to do.
+A file that cannot be used ends the command with exit code 2, and a message with its name, the place and the remedy.
 """
 
 import re
@@ -32,7 +32,7 @@ CERTIFICATE_SUFFIXES = frozenset({".der", ".pem", ".crt", ".cer"})
 
 
 def unusable(file: Path, place: str, text: str) -> typer.Exit:
-    """Tells what is wrong with a file; the caller raises what this returns."""
+    """Prints the mistake in a file; the caller raises the returned exit."""
     say(str(Problem(file, place, text)), err=True)
     return typer.Exit(USAGE)
 
@@ -53,7 +53,7 @@ def read_der(path: Path, labels: tuple[str, ...]) -> bytes:
 
 
 def read_passcode(path: Path) -> Passcode:
-    """One to eight digits and white space around them; what stands in the file is never repeated."""
+    """Reads one to eight digits with white space around them; no message repeats the file's content."""
     text = read_file(path).strip()
     if not re.fullmatch(rb"[0-9]{1,8}", text):
         raise unusable(path, "line 1", "not a passcode. Write its eight digits into the file, and nothing else.")
@@ -65,7 +65,7 @@ def read_passcode(path: Path) -> Passcode:
 
 
 def read_trust(paa_dir: Path, cd_signers: Path, revocation_set: Path | None = None) -> TrustStore:
-    """The store of two folders; what had to be left out is told on standard error."""
+    """The store of two folders; prints the files that were left out on standard error."""
     paas, signers = _certificates(paa_dir), _certificates(cd_signers)
     store = TrustStore.of(paas, signers, frozenset() if revocation_set is None else _revoked(revocation_set))
     for left_out in store.unreadable:
@@ -77,7 +77,7 @@ def read_trust(paa_dir: Path, cd_signers: Path, revocation_set: Path | None = No
 
 
 def read_signers(folder: Path) -> Mapping[bytes, Certificate]:
-    """The certificates of a folder by key identifier; what had to be left out is told on standard error."""
+    """The certificates of a folder by key identifier; prints the files that were left out on standard error."""
     store = TrustStore.of({}, _certificates(folder))
     for left_out in store.unreadable:
         say(f"left out: {left_out}", err=True)

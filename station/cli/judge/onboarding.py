@@ -1,4 +1,7 @@
-"""`station onboarding`: the codes of a label, made and read. The passcode comes from a file, never from the command line."""
+"""`station onboarding`: the codes of a label, made and read.
+
+The passcode comes from a file, never from the command line.
+"""
 
 import sys
 from enum import StrEnum
@@ -53,7 +56,7 @@ def encode(
     ] = None,
     json_wanted: JSONOption = False,
 ) -> None:
-    """Make QR code and manual pairing code. What is printed holds the passcode, as a label does."""
+    """Make QR code and manual pairing code. The output holds the passcode, as a label does."""
     found, passcode = capabilities(discovery), read_passcode(passcode_file)
     try:
         payload = OnboardingPayload(vid, pid, Discriminator(discriminator), passcode, flow.flow, found, serial)
@@ -71,7 +74,7 @@ def decode(
     code: Annotated[str, typer.Argument(help="MT:…, or 11 or 21 digits; - reads it from standard input.")],
     json_wanted: JSONOption = False,
 ) -> None:
-    """Read a QR code's text or a manual pairing code. What is printed holds the passcode, as the code does."""
+    """Read a QR code's text or a manual pairing code. The output holds the passcode, as the code does."""
     text = sys.stdin.readline().strip() if code == "-" else code
     try:
         if text.startswith(codes.PREFIX):

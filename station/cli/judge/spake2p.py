@@ -1,4 +1,4 @@
-"""`station spake2p`: the verifier that a unit checks a passcode with. The passcode comes from a file."""
+"""`station spake2p`: makes the verifier with which a unit checks a passcode. The passcode comes from a file."""
 
 from typing import Annotated
 

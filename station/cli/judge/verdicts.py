@@ -1,4 +1,4 @@
-"""How the commands that judge something tell their verdict: exit code 0 accepted, 1 refused; words, or one JSON object."""
+"""Prints the verdict of the judging commands, in words or as one JSON object; exit code 0 means accepted, 1 refused."""
 
 from collections.abc import Mapping
 
@@ -13,14 +13,14 @@ _SHOWN_ITEMS = 8  # of a list, in words; JSON has all
 
 
 def as_json(fault: Fault | None, accepted: str) -> dict[str, object]:
-    """`accepted` is said where nothing is wrong."""
+    """The result of one judgement; `accepted` is the sentence for a good one."""
     if fault is None:
         return {"accept": True, "fault": None, "rule": None, "text": accepted}
     return {"accept": False, "fault": fault.code, "rule": fault.evidence.get("rule"), "text": text(fault)}
 
 
 def text(fault: Fault) -> str:
-    """What is wrong, and the rule that it breaks, where it is Matter's."""
+    """The mistake, and the broken rule if it is one of Matter's."""
     evidence = fault.evidence
     rule = Rule.__members__.get(evidence.get("rule", ""))
     return str(fault) if rule is None else f"{evidence['reason']} (rule {rule.name}: {rule.value})"
@@ -34,7 +34,7 @@ def line(fault: Fault | None, accepted: str) -> str:
 def conclude(
     fault: Fault | None, accepted: str, *, json_wanted: bool, shown: Mapping[str, Mapping[str, object]] | None = None
 ) -> None:
-    """Prints what was seen and the verdict, and ends the command with its exit code. `shown` is by section."""
+    """Prints `shown`, section by section, and the verdict, and ends the command with its exit code."""
     if json_wanted:
         say_json({**as_json(fault, accepted), **(shown or {})})
     else:
@@ -45,7 +45,7 @@ def conclude(
 
 
 def print_members(members: Mapping[str, object]) -> None:
-    """A line each; what is absent is left out."""
+    """One line for each item; leaves out absent ones."""
     for name, value in members.items():
         if value is not None:
             say(f"{name.replace('_', ' '):26} {_words(value)}")

@@ -1,4 +1,4 @@
-"""`station ledger`: a backup of the ledger, whether it is whole, and what must be said after it was put back or moved."""
+"""`station ledger`: backs up the ledger, checks it, and lets the station go on with one that was put back or moved."""
 
 import sys
 import time
@@ -37,8 +37,8 @@ def backup(
 ) -> None:
     """Write a copy of the ledger and of its key, also while the daemon runs.
 
-    Both hold secrets, and are readable by this account alone. The copy is checked before it gets its name; nothing is written
-    over.
+    Both hold secrets, and only this account can read them. The copy is checked before it gets its name; no file is
+    overwritten.
     """
     path = ledger_path(config, ledger)
     file = destination / f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite" if destination.is_dir() else destination
@@ -56,9 +56,10 @@ def check(
     config: ConfigOption = None,
     full: Annotated[bool, typer.Option("--full", help="Also every index against its table; takes longer.")] = False,
 ) -> None:
-    """Read the whole ledger and tell whether it is sound, whether it is where it was left, and when it was backed up.
+    """Read the whole ledger and report whether it is sound, whether it is at its place, and when it was backed up.
 
-    May run while the daemon does. With --ledger only whether that file is sound. Exits 1 when something is wrong.
+    May run while the daemon does. With --ledger it reports only whether that file is sound. Exits 1 if anything is
+    wrong.
     """
     path = ledger_path(config, ledger)
     if ledger is None:
@@ -103,8 +104,9 @@ def restored(
 ) -> None:
     """Say that the ledger was put back from a backup, moved, or lost for good, and that the station may go on with it.
 
-    It becomes a new incarnation, and the next N serial numbers of every lot are burned, since the station may have given them out
-    after the backup. Where there is no ledger an empty one is made. Refuses while a daemon holds the ledger.
+    It becomes a new incarnation, and the next N serial numbers of every lot are burned, since the station may have
+    given them out after the backup. Where there is no ledger an empty one is made. Refuses while a daemon holds the
+    ledger.
     """
     path = ledger_path(config, ledger)
     check_account(path)

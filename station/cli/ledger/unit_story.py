@@ -1,4 +1,4 @@
-"""One unit's story for people and as JSON: attempt by attempt, what happened when."""
+"""One unit's story for people and as JSON: its events with their times, attempt by attempt."""
 
 import re
 from dataclasses import asdict
@@ -20,7 +20,7 @@ _WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def as_json(story: UnitStory) -> dict[str, object]:
-    """Everything, with the certificates as PEM and the events by their names in the journal."""
+    """The whole story, with the certificates as PEM and the events by their names in the journal."""
     return {
         "uid": story.uid,
         "unit": None if story.unit is None else _plain(asdict(story.unit)),
@@ -89,7 +89,7 @@ def _add_row(table: Table, attempt: AttemptSummary, entry: JournalEntry) -> None
             took = f"{attempt.steps[step]:.3f}" if step in attempt.steps else "not finished"
             table.add_row(after, step.value.replace("_", " "), took)
         case StepFinished():
-            pass  # told where the step began
+            pass  # shown at the step's beginning
         case event:
             table.add_row(after, "", "", _told(event))
 

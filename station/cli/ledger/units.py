@@ -1,4 +1,4 @@
-"""`station units`: what the ledger knows of the units, for people and for spreadsheets. Never shows a secret."""
+"""`station units`: shows the units in the ledger, to people and for spreadsheets. Never shows a secret."""
 
 import asyncio
 import csv
@@ -64,7 +64,7 @@ def list_units(
     limit: Annotated[int, typer.Option("--limit", "--last", min=1, help="Shows only so many, the newest.")] = 100,
     all_wanted: Annotated[bool, typer.Option("--all", help="Shows them all, whatever the limit.")] = False,
 ) -> None:
-    """List the newest units with their state and their last verdict, and say how many there are in all."""
+    """List the newest units with their state and their last verdict, and the number of all units."""
     reader = LedgerReader(ledger_path(config, ledger))
     table = Table(
         "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
@@ -94,7 +94,7 @@ def show(
     config: ConfigOption = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="The same as one JSON object.")] = False,
 ) -> None:
-    """Tell one unit's whole story: identity, certificates, and every attempt step by step.
+    """Show one unit's whole story: identity, certificates, and every attempt step by step.
 
     Exits 1 when the ledger does not know the unit.
     """
@@ -138,7 +138,7 @@ def orphans(
     config: ConfigOption = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="The same as a JSON array.")] = False,
 ) -> None:
-    """List requests to the PKI that have no answer: each may have bought a certificate that nobody has, to be revoked."""
+    """List requests to the PKI without an answer: each may have bought a certificate that no board has, to be revoked."""
     found = LedgerReader(ledger_path(config, ledger)).orphans()
     if json_wanted:
         say_json([_values(orphan) for orphan in found])
@@ -164,7 +164,8 @@ def fresh(
 ) -> None:
     """Let a board that was void as unit.elsewhere be provisioned as a new unit, once.
 
-    It gets a new identity and a new certificate. What another station gave it is lost, and that unit is to be struck off there.
+    It gets a new identity and a new certificate. It loses those of the other station, where the unit must be written
+    off.
     """
     try:
         uid = UID(bytes.fromhex(unit))
@@ -179,7 +180,7 @@ def fresh(
 
 
 async def _release(path: Path, uid: UID, account: str, reason: str) -> None:
-    """In a ledger that nobody else writes."""
+    """Releases the board in a ledger that no daemon writes."""
     if not path.is_file():
         raise LedgerUnavailable(f"there is no ledger at {path}")
     async with Ledger.open(path, station="-") as ledger:
@@ -204,7 +205,7 @@ def _values(row: UnitSummary | Orphan) -> dict[str, object]:
 def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
-        sys.stdout.flush()  # here, where a reader that has gone away ends the command in order
+        sys.stdout.flush()  # flush here, where a closed pipe ends the command in order
         return
     with output.open("w", encoding="utf-8", newline="") as file:
         yield file

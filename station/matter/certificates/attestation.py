@@ -1,4 +1,4 @@
-"""Device attestation: what a commissioner checks of a unit's certificates and declaration, and more strictly. Pure."""
+"""Device attestation: checks a unit's certificates and declaration as a commissioner does, and more strictly. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from station.matter.certificates.x509 import Certificate
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """What a unit shows a commissioner, DER."""
+    """The certificates and the declaration that a unit shows a commissioner, DER."""
 
     dac: bytes
     pai: bytes
@@ -33,7 +33,7 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What is made. Where a field is None, the declaration may say what it wants."""
+    """The product that is made. Where a field is None, the declaration may have any value."""
 
     vendor_id: int
     product_id: int
@@ -45,7 +45,7 @@ class Product:
 def check_attestation(
     attestation: Attestation, product: Product, trust: TrustStore, *, at: datetime, production: bool
 ) -> None:
-    """Refuses with `CredentialsInvalid` or `DeclarationInvalid` what a commissioner would refuse.
+    """Refuses with `CredentialsInvalid` or `DeclarationInvalid` an attestation that a commissioner would refuse.
 
     On a production line test vendors, test roots and the test key for declarations are refused too. `at` is now.
     """
@@ -71,7 +71,7 @@ def check_declaration(
 ) -> None:
     """Refuses with `DeclarationInvalid` a declaration that does not cover this product under this PAI.
 
-    `dac` is what the unit's DAC names, or, before there is one, what it will name.
+    `dac` is the vendor and product that the unit's DAC names, or, before there is one, will name.
     """
     declaration = check_certified(data, product, trust, production=production)
     try:
@@ -81,7 +81,7 @@ def check_declaration(
 
 
 def check_certified(data: bytes, product: Product, trust: TrustStore, *, production: bool) -> CertificationDeclaration:
-    """Refuses with `DeclarationInvalid` a declaration that is not for this product, whoever certifies its units."""
+    """Raises `DeclarationInvalid` for a declaration that is not for this product, whichever PKI certifies its units."""
     try:
         declaration = CertificationDeclaration.read(data)
         _check_signer(declaration, trust, production=production)
@@ -94,7 +94,10 @@ def check_certified(data: bytes, product: Product, trust: TrustStore, *, product
 def check_authority(
     pai: bytes, paa: bytes, product: Product, trust: TrustStore, *, production: bool
 ) -> tuple[Certificate, Certificate]:
-    """The PAI and the PAA that a line is configured for; refuses with `CredentialsInvalid` what no DAC could be under."""
+    """The PAI and the PAA that a line is configured for.
+
+    Refuses with `CredentialsInvalid` those that no DAC could be under.
+    """
     try:
         issuer, root = check_issuer(pai, paa)
         _check_issues_for(issuer, product)
@@ -182,5 +185,5 @@ def _check_covers(declaration: CertificationDeclaration, dac: Identifiers, pai: 
 
 
 def _shown(value: int | str) -> str:
-    """Numbers as Matter writes them."""
+    """Vendor and product numbers as Matter writes them."""
     return f"0x{value:04X}" if isinstance(value, int) else ascii(value)

@@ -26,7 +26,7 @@ _MEMBERS = range(12)
 
 
 class Kind(IntEnum):
-    """What the declaration certifies."""
+    """The declaration's content."""
 
     DEVELOPMENT = 0
     PROVISIONAL = 1
@@ -35,7 +35,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Vendor and product whose DACs the declaration is for, where they are not its own."""
+    """Vendor and product of the DACs that the declaration covers, if they are not its own."""
 
     vendor_id: int
     product_id: int
@@ -77,7 +77,7 @@ class CertificationDeclaration:
 
 
 def _read_cms(data: bytes) -> tuple[bytes, bytes, bytes]:
-    """What is signed, the signer's key identifier and the signature: there is nothing else in it."""
+    """The signed content, the signer's key identifier and the signature; the CMS must contain nothing else."""
     whole = Reader(data)
     content_info = whole.inside(der.SEQUENCE)
     whole.end()

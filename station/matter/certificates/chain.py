@@ -17,7 +17,7 @@ PRODUCT_IDS = range(0x0001, 0x10000)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What one kind of certificate must say: DER of extensions, and how often its subject names vendor and product."""
+    """The rules for one kind of certificate: DER of extensions, and how often its subject names vendor and product."""
 
     kind: str
     basic_constraints: frozenset[bytes]
@@ -30,8 +30,8 @@ def _der(*values: str) -> frozenset[bytes]:
     return frozenset(map(bytes.fromhex, values))
 
 
-# Key usage: the number of unused bits, then digitalSignature 80, keyCertSign 04, cRLSign 02. A CA that writes nine
-# bits (03 03 07 80 00) is refused: commissioners convert the field without looking at its length.
+# Key usage: the number of unused bits, then digitalSignature 80, keyCertSign 04, cRLSign 02. A CA that writes nine bits
+# (03 03 07 80 00) is refused, since commissioners convert the field without checking its length.
 _SIGNS_CERTIFICATES = _der("03020106", "03020186")
 _ONE, _AT_MOST_ONE, _NONE = range(1, 2), range(2), range(1)
 DAC = Profile("DAC", _der("3000"), _der("03020780"), vendors=_ONE, products=_ONE)
@@ -41,7 +41,7 @@ PAA = Profile("PAA", _der("30030101ff", "30060101ff020101"), _SIGNS_CERTIFICATES
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """DAC, PAI and PAA, each of which keeps the rules of its kind."""
+    """DAC, PAI and PAA; each keeps the rules of its kind."""
 
     dac: Certificate
     pai: Certificate
@@ -66,7 +66,7 @@ def read_certificate(profile: Profile, data: bytes) -> Certificate:
 def check_chain(chain: Chain, at: datetime) -> None:
     """Signatures, names, key identifiers, vendors and validity from DAC to PAA; raises `RuleBroken`.
 
-    PAI and PAA are held against the moment when the DAC begins, the DAC against `at`.
+    PAI and PAA must be valid when the DAC's validity begins, the DAC at `at`.
     """
     _check_link(DAC, chain.dac, PAI, chain.pai)
     _check_link(PAI, chain.pai, PAA, chain.paa)
@@ -91,7 +91,7 @@ def check_issuer(pai: bytes, paa: bytes) -> tuple[Certificate, Certificate]:
 
 
 def check_assignable(named: Identifiers, *, allow_test_vendor: bool) -> None:
-    """Somebody may make a product with this vendor and product; raises `RuleBroken`."""
+    """Raises `RuleBroken` for a vendor or product number that no product may have."""
     if named.vendor_id not in VENDOR_IDS or named.product_id not in PRODUCT_IDS:
         raise RuleBroken(Rule.V4, f"{named} cannot be assigned")
     if named.vendor_id in TEST_VENDOR_IDS and not allow_test_vendor:
@@ -123,9 +123,9 @@ def check_credentials(
     at: datetime,
     allow_test_vendor: bool,
 ) -> None:
-    """Refuses with `CredentialsInvalid` what a commissioner would not accept of this board.
+    """Refuses with `CredentialsInvalid` certificates that a commissioner would not accept from this board.
 
-    PAA and pinned PAI are what the line is configured for, never what came with an answer. `at` is now.
+    PAA and pinned PAI are those of the line's configuration, never those of an answer. `at` is now.
     """
     try:
         _check_pinned(pai, pinned_pai)

@@ -1,4 +1,4 @@
-"""A PKCS#10 certificate request (RFC 2986), read strictly: one that is read keeps rule P2. Pure."""
+"""Reads PKCS#10 certificate requests (RFC 2986) strictly: a request that is read keeps rule P2. Pure."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from station.matter.certificates.x509 import is_ecdsa_with_sha256, is_signature,
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a request says; whoever made it holds the key."""
+    """A request's content; its signature proves that its maker holds the key."""
 
     public_key: ec.EllipticCurvePublicKey
     identifiers: Identifiers
@@ -51,7 +51,7 @@ def _read(data: bytes) -> Request:
 
 
 def _pass_attributes(attributes: Reader) -> None:
-    """A request may carry attributes; nobody in a Matter PKI acts on them."""
+    """Skips the attributes that a request may carry; a Matter PKI ignores them."""
     while attributes.next_tag is not None:
         attribute = attributes.inside(der.SEQUENCE)
         attribute.oid()

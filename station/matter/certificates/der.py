@@ -57,7 +57,7 @@ class Reader:
         return self.element()[1]
 
     def raw(self, tag: int) -> bytes:
-        """The next element with its tag and length, as it stands."""
+        """The next element's bytes, with tag and length."""
         before = self._rest
         self.content(tag)
         return before[: len(before) - len(self._rest)]
@@ -67,7 +67,7 @@ class Reader:
         return type(self)(self.content(tag))
 
     def oid(self) -> bytes:
-        """The content of an OBJECT IDENTIFIER, each of whose arcs is whole and in its shortest form."""
+        """The content of an OBJECT IDENTIFIER; each arc must be whole and in its shortest form."""
         content = self.content(OID)
         starts = (0, *(i + 1 for i, byte in enumerate(content) if byte < _LONG_FORM))
         if len(content) == 0 or starts[-1] != len(content) or any(content[i] == _LONG_FORM for i in starts[:-1]):
@@ -83,12 +83,12 @@ class Reader:
         return int.from_bytes(content, "big", signed=True)
 
     def end(self) -> None:
-        """Nothing may be left."""
+        """Raises unless all elements have been taken."""
         if self._rest:
             raise DERInvalid(f"{len(self._rest)} bytes too many")
 
     def _header(self) -> tuple[int, int]:
-        """Lengths of header and content of the next element, all of which is there."""
+        """Lengths of header and content of the next element; raises unless all its bytes are there."""
         rest = self._rest
         if len(rest) < 2 or rest[0] & 0x1F == 0x1F:
             raise DERInvalid("cut off, or a tag of more than one byte")

@@ -1,4 +1,4 @@
-"""The extensions of a certificate that Matter asks for: rules C6 to C11. Pure."""
+"""The certificate extensions that Matter requires: rules C6 to C11. Pure."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,7 +18,7 @@ _UNDERSTOOD = frozenset({_SUBJECT_KEY_ID, _KEY_USAGE, _BASIC_CONSTRAINTS, _AUTHO
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """Basic constraints and key usage stay DER, which has one form for each thing they can say."""
+    """Basic constraints and key usage stay DER, which has exactly one form for each of their values."""
 
     basic_constraints: bytes
     key_usage: bytes
@@ -109,7 +109,7 @@ def _authority_key_id(extension: _Extension | None) -> bytes | None:
         whole.end()
         key_id = reader.content(der.context(0, constructed=False))
         while reader.next_tag is not None:
-            reader.element()  # issuer and serial number may stand behind; nobody matches by them
+            reader.element()  # issuer and serial number may follow; commissioners ignore them
     except DERInvalid as exc:
         raise RuleBroken(Rule.C10, f"authority key identifier: {exc}") from exc
     if len(key_id) != KEY_ID_SIZE:

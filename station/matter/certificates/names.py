@@ -1,4 +1,4 @@
-"""Names in certificates and requests, and the vendor and product that stand in them. Pure.
+"""Names in certificates and requests, and the vendor and product in them. Pure.
 
 Matter Core Specification 6.2.2.2: in attributes of their own or, for old certificate authorities, in the common name.
 """
@@ -13,7 +13,7 @@ from station.matter.certificates.rules import Rule, RuleBroken
 COMMON_NAME = der.oid("2.5.4.3")
 VENDOR_ID = der.oid("1.3.6.1.4.1.37244.2.1")
 PRODUCT_ID = der.oid("1.3.6.1.4.1.37244.2.2")
-_COMMON_NAME_SIZE = 64  # a commissioner looks no further
+_COMMON_NAME_SIZE = 64  # a commissioner reads only so many attributes
 _PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*")
 _FOUR_DIGITS = "[0-9A-F]{4}"
 
@@ -27,7 +27,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A distinguished name; `raw` is what names are compared by."""
+    """A distinguished name; names are compared by their `raw` bytes."""
 
     raw: bytes
     attributes: tuple[Attribute, ...]
@@ -49,7 +49,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """Vendor and product as a name tells them; None where it does not."""
+    """Vendor and product in a name; None where it has none."""
 
     vendor_id: int | None
     product_id: int | None
@@ -60,9 +60,9 @@ class Identifiers:
 
     @classmethod
     def of(cls, name: Name) -> "Identifiers":
-        """Raises `RuleBroken` where the name breaks V1 or V3."""
+        """Raises `RuleBroken` if the name breaks V1 or V3."""
         vendors, products = name.named(VENDOR_ID), name.named(PRODUCT_ID)
-        if vendors or products:  # V2: then the common name is not read
+        if vendors or products:  # rule V2: with such attributes the common name is not read
             return cls(_own(vendors, "vendor"), _own(products, "product"))
         common = [attribute.text[:_COMMON_NAME_SIZE] for attribute in name.named(COMMON_NAME)]
         return cls(_in_common_name(common, "Mvid:"), _in_common_name(common, "Mpid:"))

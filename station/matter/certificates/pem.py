@@ -1,4 +1,4 @@
-"""DER out of PEM (RFC 7468), told apart by content, with the line of what is wrong. Pure."""
+"""Reads DER, or DER in PEM (RFC 7468), told apart by content; names the line of a mistake. Pure."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ _BEGIN = re.compile(rb"-----BEGIN ([^-\r\n]*)-----")
 
 
 class PEMInvalid(Exception):
-    """The file is PEM, and does not hold one block of what is expected."""
+    """The file is PEM, and does not hold exactly one block of the expected kind."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(line, reason)
@@ -20,7 +20,7 @@ class PEMInvalid(Exception):
 
 
 def is_pem(content: bytes) -> bool:
-    """DER begins with the byte 0x30; in front of a PEM block any text may stand."""
+    """DER begins with the byte 0x30; any text may precede a PEM block."""
     return not content.startswith(b"\x30") and _BEGIN.search(content) is not None
 
 

@@ -11,7 +11,7 @@ from station.matter.certificates.x509 import Certificate
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """A certificate, by the name and the key of whoever issued it and by its serial number."""
+    """A certificate, by its issuer's name and key and by its serial number."""
 
     issuer: bytes
     issuer_key_id: bytes | None
@@ -24,7 +24,10 @@ class Revoked:
 
 
 def read_revocation_set(content: bytes) -> frozenset[Revoked]:
-    """Reads a set in JSON; raises `TrustUnreadable`, because a set that is half read lets revoked certificates pass."""
+    """Reads a set in JSON.
+
+    Raises `TrustUnreadable` for any mistake, since a half-read set would let revoked certificates pass.
+    """
     try:
         entries: object = json.loads(content)
     except (ValueError, RecursionError) as exc:

@@ -1,4 +1,4 @@
-"""The rules that a commissioner holds certificates against, by number; a refusal names the rule. Pure.
+"""The rules by which a commissioner judges certificates, by number; a refusal names the rule. Pure.
 
 Sections are those of the Matter Core Specification.
 """
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Rule(Enum):
-    """The name of a member is the rule's number, its value the rule."""
+    """A member's name is the rule's number, its value the rule."""
 
     # Every certificate of the chain: 6.2.2.
     C1 = "The certificate is X.509 version 3."

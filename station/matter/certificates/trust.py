@@ -1,6 +1,6 @@
-"""The trust store: the roots, the signers of declarations and the revocations that a station goes by. Pure.
+"""The trust store: the roots, the signers of declarations and the revocations that a station trusts. Pure.
 
-One file that cannot be read never takes the store down; it is named.
+A file without a usable certificate is left out of the store and named; the other files stay.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TEST_PAA_KEY_IDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """PAAs and signers of declarations by subject key identifier; `unreadable` names what had to be left out."""
+    """PAAs and signers of declarations by subject key identifier; `unreadable` names the files that were left out, and why."""
 
     paas: Mapping[bytes, Certificate]
     cd_signers: Mapping[bytes, Certificate]
@@ -34,7 +34,7 @@ class TrustStore:
     def of(
         cls, paas: Mapping[str, bytes], cd_signers: Mapping[str, bytes], revoked: frozenset[Revoked] = frozenset()
     ) -> "TrustStore":
-        """The store that these files make, given by name; DER or PEM."""
+        """The store made of these files, DER or PEM; the keys are the files' names."""
         unreadable: list[str] = []
         return cls(
             paas=_by_key_id(paas, PAA, unreadable),
@@ -44,7 +44,7 @@ class TrustStore:
         )
 
     def with_root(self, paa: bytes) -> "TrustStore":
-        """This store, and one more PAA in it, DER; raises `RuleBroken`."""
+        """This store with one more PAA, DER; raises `RuleBroken`."""
         certificate = read_certificate(PAA, paa)
         return replace(self, paas={certificate.extensions.subject_key_id: certificate, **self.paas})
 

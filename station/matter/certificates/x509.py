@@ -1,6 +1,6 @@
-"""An X.509 certificate of the Matter profile, read strictly: one that is read keeps the rules C1 to C13. Pure.
+"""Reads X.509 certificates of the Matter profile strictly: one that is read keeps the rules C1 to C13. Pure.
 
-The library reads certificates lazily and in places laxly, and not every version of it reads every production root.
+The library parses certificates lazily and is lax in places, and not every version of it reads every production root.
 """
 
 import re
@@ -22,13 +22,13 @@ _V3 = 2
 _P256_KEY = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")  # up to the point
 _POINT_SIZE = 65
 _ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
-# RFC 5758, 3.2 forbids the NULL; a production root has it, and commissioners accept it.
+# RFC 5758, 3.2 forbids the NULL, but a production root has it, and commissioners accept it.
 _ECDSA_WITH_SHA256_AND_NULL = bytes.fromhex("300c06082a8648ce3d0403020500")
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a DAC, a PAI or a PAA says."""
+    """The content of a DAC, a PAI or a PAA."""
 
     der: bytes
     signed: bytes
@@ -80,7 +80,7 @@ def is_signature(signature: bytes, signed: bytes, key: ec.EllipticCurvePublicKey
 
 
 def is_ecdsa_with_sha256(algorithm: bytes, *, null_allowed: bool = False) -> bool:
-    """Whether this AlgorithmIdentifier is the only one that Matter knows."""
+    """Whether this AlgorithmIdentifier is ecdsa-with-SHA256, the only one that Matter allows."""
     return algorithm == _ECDSA_WITH_SHA256 or (null_allowed and algorithm == _ECDSA_WITH_SHA256_AND_NULL)
 
 
@@ -110,7 +110,7 @@ def _read(data: bytes) -> Certificate:
     public_key = read_public_key(said.raw(der.SEQUENCE))
     extensions = Extensions.read(said.content(der.context(3)))
     said.end()
-    whole.end()  # last, so that a certificate with a worse fault is refused for that
+    whole.end()  # checked last, so that a worse mistake is the one reported
     return Certificate(
         der=data,
         signed=signed,

@@ -1,1 +1,1 @@
-"""What a commissioner needs to open a unit: passcode, SPAKE2+ verifier, QR code and manual code. Pure."""
+"""Passcode, SPAKE2+ verifier, QR code and manual code, with which a commissioner opens a unit. Pure."""

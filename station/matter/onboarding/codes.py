@@ -1,4 +1,4 @@
-"""The onboarding payload: what the QR code (`MT:…`) and the manual pairing code carry, made and read. Pure.
+"""Makes and reads the onboarding payload, which the QR code (`MT:…`) and the manual pairing code carry. Pure.
 
 Matter Core Specification 5.1.3 (QR), 5.1.4 (manual code), 5.1.5 (TLV behind the QR payload).
 """
@@ -24,7 +24,7 @@ _VENDOR_TAGS = range(0x80, 0x100)
 
 
 class Flow(IntEnum):
-    """What a unit needs before it can be commissioned."""
+    """The action that a unit needs before it can be commissioned."""
 
     STANDARD = 0
     USER_INTENT = 1
@@ -44,7 +44,7 @@ class Capabilities(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class OnboardingPayload:
-    """Everything that a label tells a commissioner. `ValueError` for what no label may say."""
+    """The content of a label. `ValueError` for content that no label may have."""
 
     vendor_id: int
     product_id: int
@@ -65,7 +65,7 @@ class OnboardingPayload:
 
 @dataclass(frozen=True, slots=True)
 class ManualCode:
-    """What a manual pairing code carries; vendor and product only where the flow is not the standard one."""
+    """The content of a manual pairing code; it has vendor and product only if the flow is not the standard one."""
 
     short_discriminator: int
     passcode: Passcode
@@ -128,7 +128,7 @@ def parse_manual_code(text: str) -> ManualCode:
 
 
 def check_codes(payload: OnboardingPayload, qr_text: str, manual_text: str) -> None:
-    """Refuses with `OnboardingCodeInvalid` codes that do not read as what they were made of."""
+    """Refuses with `OnboardingCodeInvalid` codes that do not read back as the payload."""
     if parse_qr_code(qr_text) != (payload,):
         raise OnboardingCodeInvalid("the QR code does not read as what it was made of")
     product = (None, None) if payload.flow is Flow.STANDARD else (payload.vendor_id, payload.product_id)
@@ -163,7 +163,7 @@ def _parse_payload(text: str) -> OnboardingPayload:
 
 
 def _serial_number(members: Mapping[int, Member]) -> str | int | None:
-    """The serial number; other members must be known or a vendor's, and say nothing that a station prints."""
+    """The serial number. Other members must be known ones or a vendor's; they are not returned."""
     if unknown := [tag for tag in members if tag > _TIMEOUT and tag not in _VENDOR_TAGS]:
         raise ValueError(f"member {unknown[0]} behind the payload is reserved")
     if (_ITERATIONS in members) != (_SALT in members):
@@ -190,6 +190,6 @@ def _parse_digits(digits: str) -> ManualCode:
 
 
 def _check_product(vendor_id: int, product_id: int) -> None:
-    """Vendor 0 tells that the code names no product; a vendor that is told has a product."""
+    """Checks vendor and product: vendor 0 means that the code names no product, any other vendor needs one."""
     if vendor_id not in range(0xFFF5) or product_id not in range(0x10000) or (vendor_id == 0) != (product_id == 0):
         raise ValueError(f"vendor 0x{vendor_id:04X} with product 0x{product_id:04X} cannot be assigned")

@@ -1,6 +1,6 @@
 """Passcode and discriminator: the secret that a commissioner must know, and the number it finds the unit by. Pure.
 
-Values that cannot be built wrong, drawn from the operating system's randomness.
+Neither can be built with a wrong value. Random ones come from the operating system's source.
 """
 
 import secrets
@@ -14,7 +14,7 @@ TRIVIAL_PASSCODES = frozenset(int(digit * 8) for digit in "12345678") | {1234567
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Passcode:
-    """The setup passcode: 1 to 99999998, none of those that anybody would guess. Secret, so it never shows itself."""
+    """The setup passcode: 1 to 99999998 without the trivial values. Secret, so its `repr` hides it."""
 
     value: int
 
@@ -32,7 +32,7 @@ class Passcode:
 
     @classmethod
     def random(cls) -> Self:
-        """A passcode drawn evenly from all that are allowed, derived from nothing."""
+        """A random passcode; every allowed one is equally likely."""
         while not _is_allowed(value := secrets.randbits(27)):
             pass
         return cls(value)

@@ -1,4 +1,4 @@
-"""SPAKE2+ verifiers: what a unit needs to check a passcode without knowing it. Pure.
+"""SPAKE2+ verifiers, with which a unit checks a passcode without storing it. Pure.
 
 Matter Core Specification 3.10; stored as w0 (32 bytes, big-endian) and the point L (65, uncompressed).
 """
@@ -16,7 +16,7 @@ from station.matter.onboarding.passcode import Passcode
 ITERATIONS = range(1_000, 100_001)
 SALT_SIZES = range(16, 33)
 VERIFIER_SIZE = 97
-_W_SIZE = 40  # 8 bytes more than the order of the curve has, so that the remainder is even enough
+_W_SIZE = 40  # 8 bytes more than the curve's order has, so that the remainder is nearly uniform
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # FIPS 186-4, D.1.2.3
 
 
@@ -26,7 +26,7 @@ def random_salt() -> bytes:
 
 
 def verifier(passcode: Passcode, salt: bytes, iterations: int) -> bytes:
-    """The 97 bytes for this passcode; takes milliseconds on purpose. `ValueError` beyond Matter's limits."""
+    """The verifier's 97 bytes for this passcode; takes milliseconds on purpose. `ValueError` beyond Matter's limits."""
     if len(salt) not in SALT_SIZES or iterations not in ITERATIONS:
         raise ValueError("a salt has 16 to 32 bytes, and there are 1000 to 100000 iterations")
     password = passcode.value.to_bytes(4, "little")
@@ -37,7 +37,7 @@ def verifier(passcode: Passcode, salt: bytes, iterations: int) -> bytes:
 
 
 def check_form(found: bytes) -> None:
-    """Refuses with `VerifierWrong` what no passcode at all can give."""
+    """Refuses with `VerifierWrong` bytes that are no passcode's verifier."""
     w0, point = int.from_bytes(found[:32], "big"), found[32:]
     if len(found) != VERIFIER_SIZE or not 0 < w0 < _P256_ORDER:
         raise VerifierWrong("its first part is no number of the curve")
@@ -50,7 +50,7 @@ def check_form(found: bytes) -> None:
 def check_verifier(found: bytes, passcode: Passcode, salt: bytes, iterations: int) -> None:
     """Refuses with `VerifierWrong` unless `found` is the verifier of the label's passcode.
 
-    Salt and iterations are those that stand beside it on the board.
+    Salt and iterations are those beside it on the board.
     """
     if len(salt) not in SALT_SIZES or iterations not in ITERATIONS:
         raise VerifierWrong("salt or iteration count is beyond Matter's limits")

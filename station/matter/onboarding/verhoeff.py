@@ -25,7 +25,7 @@ def _sum(digits: str) -> int:
 
 
 def check_digit(digits: str) -> str:
-    """The digit to put behind these."""
+    """The check digit for these digits."""
     total = _sum(digits + "0")
     return str(-total % 5 if total < 5 else total)
 

@@ -1,9 +1,14 @@
-"""A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM; one that cannot be read is left out, and named."""
+"""A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM.
 
+A file that cannot be read, such as a dangling link, is left out and named, as one without a certificate is.
+"""
+
+from dataclasses import replace
 from pathlib import Path
 
 from station.config import plain_files
 from station.faults.line import TrustUnreadable
+from station.faults.resources import exhausted
 from station.matter.certificates.trust import TrustStore
 
 SHIPPED = Path(__file__).resolve().parents[3] / "config" / "trust"
@@ -11,17 +16,28 @@ ENDINGS = frozenset({".der", ".pem", ".cer", ".crt"})
 
 
 def load(folder: Path) -> TrustStore:
-    """The store in a folder; raises `TrustUnreadable` when there is nothing to go by."""
-    paas, signers = (_files(folder / name) for name in ("paa", "cd-signers"))
+    """The store in a folder; raises `TrustUnreadable` if no root, or no signer of declarations, is left in it."""
+    left_out: list[str] = []
+    paas, signers = (_files(folder / name, left_out) for name in ("paa", "cd-signers"))
     store = TrustStore.of(paas, signers)
+    unreadable = (*left_out, *store.unreadable)
     if not store.paas or not store.cd_signers:
-        raise TrustUnreadable(f"{folder} has {len(store.paas)} roots in paa/, {len(store.cd_signers)} in cd-signers/")
-    return store
+        found = f"{folder} has {len(store.paas)} roots in paa/, {len(store.cd_signers)} in cd-signers/"
+        raise TrustUnreadable("; ".join((found, *unreadable)))
+    return replace(store, unreadable=unreadable)
 
 
-def _files(folder: Path) -> dict[str, bytes]:
+def _files(folder: Path, left_out: list[str]) -> dict[str, bytes]:
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
-        return {path.name: plain_files.read(path) for path in paths}
     except OSError as exc:
         raise TrustUnreadable(f"{exc.filename}: {exc.strerror}") from exc
+    files: dict[str, bytes] = {}
+    for path in paths:
+        try:
+            files[path.name] = plain_files.read(path)
+        except OSError as exc:
+            if fault := exhausted(f"read {path}", exc):
+                raise fault from exc  # the file may be good, and can be read later
+            left_out.append(f"{path.name}: {exc.strerror}")
+    return files

@@ -1,4 +1,4 @@
-"""What a ledger of a million units needs: indexes of the few rows that are looked for, and totals that are kept."""
+"""For a ledger of a million units: indexes of the few rows that commands look for, and stored totals."""
 
 import sqlalchemy as sa
 from alembic import op

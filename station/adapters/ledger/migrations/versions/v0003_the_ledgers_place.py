@@ -1,4 +1,4 @@
-"""The ledger's own id, how far it has come, where it lies, and the serial numbers that a restoration has burned."""
+"""The ledger's own id, its progress, its place, and the serial numbers that a restoration has burned."""
 
 import sqlalchemy as sa
 from alembic import op
