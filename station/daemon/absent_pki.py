@@ -6,7 +6,7 @@ from station.domain.target import UID
 
 
 class WithoutPKI:
-    """`ports.Authority` and `ports.SecretSource`."""
+    """`interfaces.Authority` and `interfaces.SecretSource`."""
 
     async def check(self) -> None:
         """Nothing can be unavailable."""

@@ -80,7 +80,7 @@ class PresentUnits:
 
 
 class AnnouncedAttempt:
-    """An attempt's ledger (`ports.AttemptLedger`) that tells which unit the board is as soon as that is written down."""
+    """An attempt's ledger (`interfaces.AttemptLedger`) that tells which unit the board is as soon as that is written down."""
 
     def __init__(self, ledger: AttemptLedger, identified: Callable[[UID], None]) -> None:
         self._ledger = ledger

@@ -1,6 +1,6 @@
 """A recipe: what a unit of this product must be, and the checks that hold a board against it. Pure.
 
-It is built by `recipe_files.py`, complete and checked, before the line opens.
+It is built by `files/recipe_file.py`, complete and checked, before the line opens.
 """
 
 import hmac

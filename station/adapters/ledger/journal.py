@@ -1,4 +1,4 @@
-"""One attempt in the ledger: the domain's table is asked first, then the event is made durable (`ports.AttemptJournal`)."""
+"""One attempt in the ledger: the domain's table is asked first, then the event is made durable (`interfaces.AttemptJournal`)."""
 
 import time
 from collections.abc import AsyncIterator
