@@ -20,9 +20,11 @@ def load(folder: Path) -> TrustStore:
     left_out: list[str] = []
     paas, signers = (_files(folder / name, left_out) for name in ("paa", "cd-signers"))
     store = TrustStore.of(paas, signers)
+    store = replace(store, unreadable=(*left_out, *store.unreadable))
     if not store.paas or not store.cd_signers:
-        raise TrustUnreadable(f"{folder} has {len(store.paas)} roots in paa/, {len(store.cd_signers)} in cd-signers/")
-    return replace(store, unreadable=(*left_out, *store.unreadable))
+        counts = f"{folder} has {len(store.paas)} roots in paa/, {len(store.cd_signers)} in cd-signers/"
+        raise TrustUnreadable("; left out: ".join([counts, *store.unreadable[:1]]))
+    return store
 
 
 def _files(folder: Path, left_out: list[str]) -> dict[str, bytes]:
