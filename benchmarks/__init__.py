@@ -1,1 +1,1 @@
-"""What the station costs, measured as a user would run it, against bounds that are computed here. `python -m benchmarks`."""
+"""Measures the station's costs as a user runs it, against computed bounds. `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""What it costs to check a unit's certificates and declaration as a commissioner does, up to the root."""
+"""The cost of checking a unit's certificates and declaration as a commissioner does, up to the root."""
 
 import time
 from datetime import UTC, datetime

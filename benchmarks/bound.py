@@ -1,13 +1,14 @@
-"""The bound: what silicon, probe and programmer need for one board, with no cost of the station in it. Pure.
+"""The bound: the time of silicon, probe and programmer for one board, without any cost of the station. Pure.
 
-The model of the performance study, written down a second time: virtual_bench/timing/profile.py makes the delays, this file says
-what they ought to add up to, and neither knows the other. A test holds both against the study's published totals.
-Seconds and bytes.
+The model of the performance study, written down a second time: virtual_bench/timing/profile.py makes the delays, this
+file says what they ought to add up to, and neither knows the other. A test holds both against the study's published
+totals. Seconds and bytes.
 
 Where the constants come from: page erase 22 ms (datasheet DS11929, at most 24.5; Zephyr's device tree says at most 25),
-64-bit program 81.7 us (the same datasheet), QSPI flash S25FL128S 130 ms a 64 KB sector (ST's board package) and 250 us a
-page (datasheet), SWD rates and what an invocation costs (published logs of STM32CubeProgrammer on F429, L476 and G431),
-boot and process start (estimates: measure these first on a real line), P-256 (5.25 million cycles of the PKA at 64 MHz).
+64-bit program 81.7 us (the same datasheet), QSPI flash S25FL128S 130 ms a 64 KB sector (ST's board package) and 250 us
+a page (datasheet), SWD rates and what an invocation costs (published logs of STM32CubeProgrammer on F429, L476 and
+G431), boot and process start (estimates: measure these first on a real line), P-256 (5.25 million cycles of the PKA at
+64 MHz).
 """
 
 import math
@@ -97,7 +98,10 @@ PROFILES: Mapping[str, Constants] = {
 
 
 def by_step(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False) -> dict[str, float]:
-    """The bound of each step of the procedure, in its order; a step that shares an invocation ends with its file's proof."""
+    """The bound of each step of the procedure, in its order.
+
+    A step that shares an invocation ends with its file's proof.
+    """
     c = constants
     verification = c.readback(sizes.application) if verified_in_full else c.fast_verification
     return {

@@ -1,4 +1,4 @@
-"""What the daemon costs while nothing happens, with and without somebody who looks: to be taken off what boards cost."""
+"""CPU time of the idle daemon, with and without status requests, to be subtracted from the cost of boards."""
 
 import os
 import time

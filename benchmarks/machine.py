@@ -1,4 +1,4 @@
-"""What the figures were taken on, so that nobody compares them with those of another machine unknowingly."""
+"""The machine of the figures, so that nobody compares them unknowingly with another machine's."""
 
 import os
 import platform

@@ -16,7 +16,7 @@ JOURNAL, LOG, REPORT = "bench.jsonl", "logs/station.jsonl", "report.json"
 
 
 class RunUnusable(Exception):
-    """The run says nothing about time: a board did not pass, or something was not recorded."""
+    """The run gives no figures: a board did not pass, or a record is missing."""
 
 
 class _Model(BaseModel):
@@ -58,7 +58,7 @@ class Invocation(_Model):
 
     @property
     def late(self) -> float:
-        """What the bench itself took longer than its model."""
+        """The seconds that the bench itself took longer than its model."""
         return self.end - self.start - self.modelled
 
     @property

@@ -1,4 +1,4 @@
-"""From recordings to rows: what each part of the benchmark says, its bound and its goal. Pure."""
+"""Makes rows of recordings: the figure of each part, its bound and its goal. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

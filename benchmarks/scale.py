@@ -1,4 +1,4 @@
-"""What a ledger of many units costs, beside an empty one: attempts, opening, and the commands that read it."""
+"""Costs of a ledger of many units compared with an empty one: attempts, opening, and the commands that read it."""
 
 import asyncio
 import subprocess
@@ -22,7 +22,10 @@ FIRST_SERIAL_NUMBER = "SN00000001"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Seconds in one ledger, round by round; a round visits every ledger, so that what is compared has met the same machine."""
+    """Seconds in one ledger, round by round.
+
+    A round visits every ledger, so that what is compared has met the same machine.
+    """
 
     units: int
     """As many as it was filled with; 0 for the empty one."""

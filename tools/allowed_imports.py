@@ -1,4 +1,4 @@
-"""A contract for import-linter: what rooms may import of the standard library and of other packages; all else is refused."""
+"""Contracts for import-linter: rooms may import only listed modules of the standard library and of other packages."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -18,7 +18,7 @@ class AllowedImports(Contract):
     allowed = fields.SetField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001  import-linter's signature
-        """Kept unless something else is imported."""
+        """The contract is kept unless another module is imported."""
         found = sorted(self._others(graph))
         return ContractCheck(kept=not found, metadata={"found": found})
 
@@ -50,7 +50,7 @@ class OneHome(Contract):
     home = fields.SetField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001  import-linter's signature
-        """Kept unless somebody else imports it, and kept only if somebody at home does."""
+        """The contract is kept if modules at home import the package, and no others do."""
         root, homes = str(self.root), cast("set[str]", self.home)
         importers = (
             graph.find_modules_that_directly_import(str(self.package)) if str(self.package) in graph.modules else set()

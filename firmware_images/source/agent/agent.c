@@ -37,7 +37,7 @@ static struct {
     uint8_t uid[AGENT_UID_SIZE];
     const char *version;
     struct agent_frame_reader reader;
-    enum unasked unasked; /* what it says again and again until it is asked something */
+    enum unasked unasked; /* the HELLO that the board repeats until the first question */
     uint32_t said_at;
     enum agent_status finish;
 } agent;
@@ -219,7 +219,7 @@ static enum agent_status answer_prove(const uint8_t *nonce, size_t length, struc
 
     if (length != NONCE_SIZE)
         return AGENT_PARAMETER;
-    (void)agent_data_read(&data); /* it need not be readable for a key that is in the record */
+    (void)agent_data_read(&data); /* with the key in the record the old list need not be readable */
     memcpy(message, context, sizeof context);
     memcpy(message + sizeof context, nonce, NONCE_SIZE);
     status = agent_key_sign(&data, message, sizeof message, answer->bytes + answer->length);
@@ -281,7 +281,7 @@ static void answer_question(const uint8_t *question, size_t length)
     enum agent_status status;
 
     if (length < HEADER || question[0] >= ANSWER || question[1] == UNASKED)
-        return; /* nobody asks like this: it is somebody's answer, or our own come back */
+        return; /* this is no question: it is an answer, perhaps our own echoed */
     agent.unasked = NOTHING;
     body[0] = (uint8_t)(question[0] | ANSWER);
     body[1] = question[1];

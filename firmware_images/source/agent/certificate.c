@@ -10,7 +10,7 @@ enum der_tag {
     DER_EXTENSIONS = 0xA3, /* [3] */
 };
 
-/* What is left of some DER. A reader that has failed once stays empty and failed, so one look at the end is enough. */
+/* The rest of some DER. A reader that has failed once stays empty and failed, so one check at the end is enough. */
 struct der {
     const uint8_t *at;
     size_t left;

@@ -1,4 +1,4 @@
-/* As much of an X.509 certificate as the board has to understand: who signed what, and whose key it names. */
+/* As much of an X.509 certificate as the board has to understand: its issuer's signature, and the subject's key. */
 
 #ifndef AGENT_CERTIFICATE_H
 #define AGENT_CERTIFICATE_H
@@ -16,7 +16,7 @@ struct agent_certificate {
     size_t serial_number_length;
     const uint8_t *public_key; /* 65 bytes; NULL if it is not an uncompressed point of P-256 */
     uint8_t signature[64];     /* r and s */
-    bool is_ecdsa_sha256;      /* else `signature` says nothing */
+    bool is_ecdsa_sha256;      /* else `signature` is not set */
 };
 
 /* Points into `der`. AGENT_PARAMETER for what is not a certificate in DER, to its last byte. */

@@ -22,7 +22,7 @@ enum agent_tag {
     AGENT_TAG_SERIAL_NUMBER = 25,
 };
 
-/* Where a value stands. A value has at least one byte, so length 0 is: not there. */
+/* The place of a value. A value has at least one byte, so length 0 means that there is none. */
 struct agent_item {
     uint16_t offset;
     uint16_t length;

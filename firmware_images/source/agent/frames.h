@@ -1,4 +1,4 @@
-/* Frames of the provisioning link: 00, COBS(body, CRC-32 of body, little-endian), 00. What is not a frame is noise. */
+/* Frames of the provisioning link: 00, COBS(body, CRC-32 of body, little-endian), 00. All else is noise. */
 
 #ifndef AGENT_FRAMES_H
 #define AGENT_FRAMES_H
@@ -10,7 +10,7 @@
 #define AGENT_BODY_MAX 1536u
 #define AGENT_CRC_SIZE 4u
 
-/* What a body of this size can grow to: CRC, a code byte before every 254 bytes and at the end, two zeros. */
+/* The longest frame with a body of this size: CRC, a code byte before every 254 bytes and at the end, two zeros. */
 #define AGENT_FRAME_SIZE(body) ((body) + AGENT_CRC_SIZE + ((body) + AGENT_CRC_SIZE) / 254u + 1u + 2u)
 
 struct agent_frame_reader {

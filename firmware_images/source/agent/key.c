@@ -37,7 +37,7 @@ static bool is_checked(const uint8_t *bytes, size_t count, const uint8_t *crc)
     return agent_crc32(bytes, count) == agent_get32(crc);
 }
 
-/* False if no record stands there. */
+/* False if there is no record. */
 static bool read_record(uint8_t record[RECORD_SIZE])
 {
     platform_flash_read(PLATFORM_RECORD, 0, record, RECORD_SIZE);
@@ -170,7 +170,7 @@ static enum agent_status put_into_secure_storage(const uint8_t private_key[32])
     switch (platform_secure_store(private_key)) {
     case PLATFORM_SECURE_OK:
         return confirm();
-    case PLATFORM_SECURE_REFUSED: /* another key is there, for good: this one was never anybody's */
+    case PLATFORM_SECURE_REFUSED: /* storage holds another key for good; no request has used this one */
         (void)platform_flash_erase(PLATFORM_RECORD);
         return AGENT_SECURE_STORAGE;
     default:
@@ -219,7 +219,7 @@ static enum agent_status find_again(const uint8_t public_key[65])
     return valid ? confirm() : AGENT_NO_KEY;
 }
 
-/* What must be known of a record before another may take its place. AGENT_NO_KEY: nothing is lost with it. */
+/* Whether a record may be replaced. AGENT_NO_KEY: its loss loses no key. */
 static enum agent_status settle_record(uint8_t public_key[65])
 {
     uint8_t record[RECORD_SIZE];

@@ -1,4 +1,4 @@
-/* What ST's demonstration does: gives the board the DAC that all boards get, and says so for ever. No use in a factory. */
+/* Does as ST's demonstration: gives every board the same DAC, and reports that for ever. Of no use in a factory. */
 
 #include "development_dac.h"
 #include "factory_data.h"

@@ -1,4 +1,4 @@
-/* Stands in for a product's firmware: reads its factory data as ST's reader does, says who it is, and proves it.
+/* Stands in for a product's firmware: reads its factory data as ST's reader does, sends its identity, and proves it.
 
    It signs with the key that an attestation would use: tag 5 if it is there, else the one in secure storage. */
 
@@ -150,7 +150,7 @@ static void answer(const struct agent_data *data, const uint8_t *question, size_
     platform_uart_send(frame, agent_frame_encode(frame, body, answered));
 }
 
-/* Hears what comes within a time. True if there was a question in it. */
+/* Receives for some time. True if there was a question. */
 static bool listen(const struct agent_data *data, uint32_t within_ms)
 {
     static struct agent_frame_reader reader;

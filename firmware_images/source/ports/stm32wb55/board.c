@@ -1,4 +1,4 @@
-/* The agent's hooks that are a matter of where things are on this board. */
+/* The agent's hooks that depend on the memory map of this board. */
 
 #include "platform.h"
 #include "port.h"

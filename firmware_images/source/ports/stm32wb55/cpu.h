@@ -1,4 +1,4 @@
-/* Instructions of the core that C has no words for. */
+/* Instructions of the core that C cannot express. */
 
 #ifndef PORT_CPU_H
 #define PORT_CPU_H

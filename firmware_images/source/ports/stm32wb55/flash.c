@@ -1,4 +1,4 @@
-/* Internal flash: pages of 4 KB are erased, double words programmed. The coprocessor may be at it, too (ST's AN5289). */
+/* Internal flash: pages of 4 KB are erased, double words programmed. The coprocessor uses it, too (ST's AN5289). */
 
 #include "bytes.h"
 #include "cpu.h"
@@ -60,7 +60,7 @@ static bool unlock(void)
     return true;
 }
 
-/* What is cached is what stood there before. */
+/* The cache still holds the old content. */
 static void lock(void)
 {
     FLASH_CR = FLASH_CR_LOCK;

@@ -39,7 +39,7 @@ static void empty(struct list *head)
     head->previous = head;
 }
 
-/* Only starts it: its boot takes long, and is over by the time that anybody wants something of it. */
+/* Only starts the coprocessor: its boot takes long, and has ended before the first command. */
 void coprocessor_start(void)
 {
     empty(&events);
@@ -63,7 +63,7 @@ void coprocessor_start(void)
     PWR_CR4 |= PWR_CR4_C2BOOT;
 }
 
-/* The first event says what runs over there. Later ones are news of the radio, which nobody wants here. */
+/* The first event says which firmware the coprocessor runs. Later ones concern the radio, and are ignored. */
 static bool has_wireless_stack(void)
 {
     const uint8_t *event;

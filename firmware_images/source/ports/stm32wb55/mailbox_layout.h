@@ -1,4 +1,4 @@
-/* What the two cores tell each other in shared memory: ST's mailbox, as its tl.h, mbox_def.h and shci.h lay it out. */
+/* The messages of the two cores in shared memory: ST's mailbox, as its tl.h, mbox_def.h and shci.h lay it out. */
 
 #ifndef PORT_MAILBOX_LAYOUT_H
 #define PORT_MAILBOX_LAYOUT_H

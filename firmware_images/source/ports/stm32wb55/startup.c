@@ -1,4 +1,4 @@
-/* From reset to main: vectors, memory. What fails here or later stands still, silent, for whoever looks with a probe. */
+/* From reset to main: vectors, memory. After a failure the core stops silently, and a probe can inspect it. */
 
 #include "cpu.h"
 #include "registers.h"
