@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Each target sets up what it needs; nothing has to be installed beforehand but python3 (3.11 or later), make and git.
 
 VENV := .venv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m benchmarks`, which is `make bench`: measures, shows, and writes what was found."""
 
 import json

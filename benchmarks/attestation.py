@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cost of checking a unit's certificates and declaration as a commissioner does, up to the root."""
 
 import time

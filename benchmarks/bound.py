@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bound: the time of silicon, probe and programmer for one board, without any cost of the station. Pure.
 
 The model of the performance study, written down a second time: virtual_bench/timing/profile.py makes the delays, this

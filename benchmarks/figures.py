@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures: what was measured, its median and interval, the goal it is held against. Pure."""
 
 import random

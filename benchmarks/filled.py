@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ledgers of many units: one wave of 64 units as the station makes them, copied in SQL, with identifiers of their own."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CPU time of the idle daemon, with and without status requests, to be subtracted from the cost of boards."""
 
 import os

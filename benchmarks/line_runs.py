@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs of `station demo` in real time, as a user would start them, watched from outside."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machine of the figures, so that nobody compares them unknowingly with another machine's."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Processes of a line, looked at from outside: CPU time of each without its children, and memory. Linux."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How fast the parts are by themselves: ledger, verifiers, factory data, frames. The station's own code, no bench."""
 
 import asyncio

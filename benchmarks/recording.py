@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One finished run of `station demo`, as its folder tells it: invocations, wall, steps, CPU, memory, event-loop lag."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmark's outcome for people, as tables, and for programs, as JSON."""
 
 from collections.abc import Sequence

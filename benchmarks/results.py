@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes rows of recordings: the figure of each part, its bound and its goal. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

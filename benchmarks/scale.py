@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Costs of a ledger of many units compared with an empty one: attempts, opening, and the commands that read it."""
 
 import asyncio

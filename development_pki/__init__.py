@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """A certificate authority for development: it issues Matter attestation certificates with test vendor ids, over EST."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line: `development-pki serve` and `development-pki issued`."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The certificates of Matter device attestation: test PAA, test PAI and DAC. No I/O.
 
 Their profile is that of the Matter Core Specification, 6.2.2.3 (DAC), 6.2.2.4 (PAI) and 6.2.2.5 (PAA).

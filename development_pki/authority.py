@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The issuing authority: makes one DAC for every request, and writes each to `issued.jsonl` before handing it out."""
 
 import fcntl

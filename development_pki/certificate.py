@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes certificates: the parts that Matter certificates and TLS certificates share. No I/O."""
 
 import secrets

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The authority's directory: made whole at first start, checked at every later one.
 
 Keys and certificates are PEM files of mode 0600 in a directory of mode 0700; `issued.jsonl` lists what was issued.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The switches that make the authority fail on purpose, for tests and campaigns. Pure."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The checks of a certificate signing request before a DAC is made from it. Pure."""
 
 import base64

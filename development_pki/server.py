@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The EST server (RFC 7030 and 8951) in front of an authority, over mutually authenticated TLS."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The certificates of the connection: a TLS authority separate from the Matter one, a server and one station.
 
 No I/O.

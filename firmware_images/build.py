@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the firmware images from firmware_images/source with gcc-arm-none-eabi, the same bytes on every machine.
 
 `python firmware_images/build.py` writes them beside this file, with their SHA-256 in manifest.toml; `--to DIR` writes them

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pads the operational stand-in to the size of ST's lighting application, so that flashing it takes as long as a product's.
 
 `python firmware_images/padding.py` writes it beside this file, once for each key storage, and prints the manifest's SHA-256.

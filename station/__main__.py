@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m station` is the `station` command."""
 
 from station.cli import main

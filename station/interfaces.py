@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What procedure and slot need from the world, as Protocols; the adapters provide it."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every asynchronous test runs on the loop that the daemon runs on; in CI nothing is skipped."""
 
 import os

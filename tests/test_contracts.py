@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The contracts about imports bite: what they forbid is refused when somebody writes it."""
 
 import shutil

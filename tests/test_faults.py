@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No fault is without a test that raises it."""
 
 import re

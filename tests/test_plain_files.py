@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files of others are read whole or refused; nothing that they may be holds up who reads, or fills memory."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whom the clock may contradict, and by how much."""
 
 from datetime import UTC, datetime, timedelta

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Contracts for import-linter: rooms may import only listed modules of the standard library and of other packages."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line: serves a bench; plugs, unplugs, spoils and shows its boards."""
 
 import asyncio

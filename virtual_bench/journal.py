@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """bench.jsonl: the bench's observations and actions, one JSON object for each line, to check a run afterwards."""
 
 import fcntl

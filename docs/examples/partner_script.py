@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A partner's script in the station's own terms: the board's key is certified by the partner's PKI, spoken to by EST (RFC 7030).
 
 `partner.toml` beside this file says where the PKI is: url, ca, certificate, key. See docs/partner-scripts.md.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line: one thin module a command group, and one place that turns what went wrong into words and an exit code."""
 
 import sys

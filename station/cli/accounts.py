@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who asks: the name under which somebody logged in, which stays the same through sudo; and whether the account is the right one."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How commands print, and the only way in which they do: text from outside is shown here, and never obeyed.
 
 One colour a state, the same on every screen.

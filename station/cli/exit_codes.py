@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a command ends with. Scripts depend on these numbers."""
 
 from station.faults.line import (

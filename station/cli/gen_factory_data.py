@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`gen-factory-data`: the command of ST's `genFactoryData.py`, in both its spellings, on the station's parts."""
 
 import asyncio

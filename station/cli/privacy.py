@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """For commands whose memory and files hold secrets of units."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The line's configuration: TOML to frozen models, every mistake reported at once with its place.
 
 Unknown keys are errors. The one home of environment variables: `STATION__SECTION__KEY` overrides a setting.

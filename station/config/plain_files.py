@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads files that others have made, whole, up to a size, and without ever waiting at a pipe that has no writer."""
 
 import errno

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mistakes in files that people write: collected and reported all at once, each with its place. Pure."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The PKI and the secrets of work that needs none: a laboratory's, or a partner's. Asking for them is our bug."""
 
 from station.domain.credentials import Credentials

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of the control socket: what somebody asks of the running daemon, or tells it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The control socket: how commands talk with the running daemon. One JSON object a line, one answer a question.
 
 A socket's path may have 107 bytes only, so it is reached through its folder's descriptor.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One slot's equipment while one board is in it: the programmer, the board's serial port, and whoever else works on the board."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts that a daemon is put together from, opened in the order in which they need one another."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a line needs in order to work, checked before a board is touched, and again while the line is paused."""
 
 import time

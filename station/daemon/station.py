@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The daemon: signals, one TaskGroup, one task a slot, and who tells slots and line what has happened."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The provisioning agent's record on a board, as far as the station reads it: whether a station has given the board a key. Pure.
 
 The layout is that of `firmware_images/source/agent/key.c`: magic (4), key storage (1), three bytes without meaning, CRC-32 of the

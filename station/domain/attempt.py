@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An attempt: its events, and the table that says which may follow which. Pure.
 
 The journal holds the events; everything known of an attempt is what they add up to.

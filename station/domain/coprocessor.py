@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wireless coprocessor: its versions, as its firmware upgrade service (FUS) tells them, and the stack it must have. Pure."""
 
 from dataclasses import dataclass

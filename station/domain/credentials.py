@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DAC and PAI of one unit, and the proof that the board holds the DAC's key. Pure."""
 
 import hashlib

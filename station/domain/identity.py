@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An identity: what makes a unit this unit and no other, and what becomes of it. Pure."""
 
 from collections.abc import Mapping

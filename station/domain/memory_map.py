@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where everything lies on the STM32WB5MM-DK: the memories of its STM32WB55, its external flash, and their contents. Pure."""
 
 from station.domain.target import Region

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fault policy: what follows from a fault, as one table of data, and what several of them together mean. Pure."""
 
 from collections.abc import Mapping, Sequence

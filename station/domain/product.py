@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What recipes are made of: firmware images, writes, locks, regions of flash, and the switches of a product. Pure."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a lot's serial numbers are made by: text with one decimal number in it. Pure.
 
 The notation is a small part of Python's format strings. The whole of them would reach into the number, or take all memory.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the station knows of a board through its probe. Pure."""
 
 from collections.abc import Mapping

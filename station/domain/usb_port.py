@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The USB port that a board stands at, by the name that udev gives it in /dev/serial/by-path. Pure."""
 
 import re

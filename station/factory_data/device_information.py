@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Matter's rules for the records that describe a device: lengths, dates, identifiers. Pure.
 
 Matter Core Specification 11.1.5 and 5.4.2.4.5. ST's container allows more, so this is a separate check.

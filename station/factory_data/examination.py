@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Examines a finished unit's factory data as a whole: whether records, certificates, keys and verifier fit together.
 
 Pure. A block may decode without error and still not be that of a unit which a commissioner accepts.

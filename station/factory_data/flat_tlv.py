@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ST's factory data: the list of records that a unit is born with, and its bytes in flash. Pure.
 
 A record is tag (4), length (4), value, little-endian; a magic word in place of a tag ends the list. Not Matter TLV.

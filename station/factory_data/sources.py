@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sources of factory data: ST's JSON, ST's records, a dump of the flash, or JSON over one of these. Pure."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ST's JSON for factory data: one flat object of names and values, read with every mistake and its place. Pure.
 
 Numbers are strings, decimal or hexadecimal; bytes are arrays of strings like "0x30"; strings are strings.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The catalogue of faults: what can go wrong, whose fault it is, and the operator's sentence.
 
 Each class is one condition: its docstring is the operator's sentence, journal and logs count its `code`, its fields are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults of what all slots share: the attempt is void and the line pauses. Pure."""
 
 from dataclasses import dataclass

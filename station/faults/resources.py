@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The errors of the operating system that mean that a resource has run out, whichever call raised them. Pure."""
 
 import errno

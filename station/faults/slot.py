@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults of probe, tty, cable, fixture or tool: the attempt is void and the slot goes out of service. Pure."""
 
 from dataclasses import dataclass

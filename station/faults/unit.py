@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults of the board: the attempt fails and counts against yield. Pure."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of ST's `genFactoryData.py` in both published spellings, and a few of our own. Pure but for `--help`.
 
 This module reads the options as typed; `plan.py` interprets them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line for the boards that are plugged in now: every one is judged once, at once, with the daemon's own parts. No PKI."""
 
 import asyncio

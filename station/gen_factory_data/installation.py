@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds STM32CubeProgrammer and the external loader, by the given options or at the usual places, and reports both.
 
 An option may be a folder, as ST's script takes it on Windows, or, as people expect, executable, file or driver's name.

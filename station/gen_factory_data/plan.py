@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interprets ST's command line: what is written to which address, where the key lives, whose identity a board gets.
 
 Pure.

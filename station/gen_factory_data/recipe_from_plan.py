@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the recipe, a laboratory's or a partner's, from a plan and its inputs. Pure but for reading the images."""
 
 import hashlib

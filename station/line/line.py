@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The line: what all slots share. It is open, or paused by a fault that no slot can mend; and it remembers the last verdicts."""
 
 import asyncio

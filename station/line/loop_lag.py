@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How late the event loop is: what a task that is due now has to wait. Sampled, and told by `station status` and at the end."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One fixture slot: board in, attempt judged, verdict out."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a slot is doing, whether it is in service, and what became of an attempt: one type for each case. Pure."""
 
 from dataclasses import dataclass, replace

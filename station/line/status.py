@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the daemon tells of itself at one moment, as models: slots, phases, faults, PKI and ledger. Derived, never stored."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stays of boards in slots, and which unit is where now: no unit is in two slots at once."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether this computer's clock may be believed: manufacturing dates and all times in the ledger are taken from it."""
 
 from collections.abc import Callable

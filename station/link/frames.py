@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frames of the provisioning link: 00, COBS(body, CRC-32), 00. Pure; pinned by tests/vectors/link/golden.json.
 
 The CRC is CRC-32/ISO-HDLC, little-endian. Bytes that are no frame are noise, which is a value, too.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Questions and answers of the provisioning link, version 1: values to payloads and back. Pure.
 
 A body is type (1), sequence number (1), payload; an answer's type is the question's with the top bit set. See

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The message of ST's demonstration firmware when it has provisioned itself: `finish:NNN`, without an end of line.
 
 Pure. It sends 16 bytes every 3 seconds: the text, a NUL, and old bytes of its buffer. The stack's log shares the UART.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The identity that an operational firmware sends at boot: one line of text, repeated until the first question. Pure.
 
 `operational VID=FFF1 PID=8004 DAC=0A1B… SN=…`, ended by CR LF; see docs/link-protocol.md.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Matter TLV (Matter Core Specification, appendix A), as far as certification declarations and QR payloads need it.
 
 Pure. That is one anonymous structure whose members have context tags, and are numbers, strings, bytes or arrays of

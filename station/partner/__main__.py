@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs one partner script for one board, in a process that can be killed: `python -m station.partner SCRIPT FD [BOARD…]`.
 
 The result goes through the pipe with the number FD, so that the script's output cannot be mistaken for it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The module `common` as scripts for ST's `genFactoryData.py` import it: every name of ST's, for a process of one board.
 
 A script that has a `common.py` beside itself gets that one.

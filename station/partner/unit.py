@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The unit that an asynchronous partner script is called for."""
 
 import sys

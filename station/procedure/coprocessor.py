@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The coprocessor's wireless stack, before all else on a bare board: read, upgraded where it is another one, and started.
 
 Work on it overwrites the application's first pages. Only the versions that are read back decide what became of an upgrade.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The name of each procedure that a slot may choose, as the ledger has it."""
 
 from collections.abc import Awaitable, Callable, Mapping

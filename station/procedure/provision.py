@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The procedure: what happens to one board, top to bottom. Everything else exists so that this file can stay plain.
 
 A board is recognised first; then the slot chooses by what it holds. `without_pki.py` does without the line's PKI.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Procedures without the line's PKI: certificates come from a partner's script, from ST's own firmware, or out of a file."""
 
 from datetime import UTC, datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a commissioner would say of factory data that has its certificates, wherever they came from. Pure."""
 
 from dataclasses import dataclass, field, replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware images, before a board is erased for one: whether they can boot where they go, and present what is flashed. Pure."""
 
 from collections.abc import Iterator, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A laboratory's work: boards are given the identity in a file, certificates and keys too. Nothing here is production. Pure."""
 
 import hashlib

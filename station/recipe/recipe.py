@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recipe: what a unit of this product must be, and the checks that hold a board against it. Pure.
 
 It is built by `files/recipe_file.py`, complete and checked, before the line opens.

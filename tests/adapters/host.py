@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A host with USB serial ports: links as udev keeps them, and the kernel's sysfs beside them."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The conversation with a board over a perfect, a lossy, a noisy and a dead wire."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Locks of flock(2), as ledger, probes, slots and secret files take them."""
 
 import os

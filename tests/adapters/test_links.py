@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hotplug from links: what the directory says, and what changed."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The log's lines: their order, their loss, and what a terminal gets to see of them."""
 
 import json

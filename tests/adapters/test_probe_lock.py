@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who holds a probe: one at a time, and whoever inherited the lock."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What has run out is said as that, by every adapter that opens something or starts a process."""
 
 import subprocess

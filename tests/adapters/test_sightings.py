@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which boards can be told from one another: by the kernel's devices where there is a sysfs, by links where there is none."""
 
 import errno

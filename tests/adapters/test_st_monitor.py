@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ST's provisioning firmware over a serial port: each code becomes its fault."""
 
 import asyncio

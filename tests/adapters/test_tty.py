@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The serial port under pyserial-asyncio, with the cures for what it does badly."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opening a serial port: a board that is pulled meanwhile, and a port that another program holds at first."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bound: what the performance study's own script printed for the plan that the station follows."""
 
 import pytest

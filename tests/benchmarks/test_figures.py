@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures: median, interval, and the goal that the median is held against."""
 
 import pytest

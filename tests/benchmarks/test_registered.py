@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmark is code like the rest: the gate reads it, and make offers it."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report: a table for people, JSON for programs, and whether a goal was missed."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the files of a run to rows: invocations are counted, and boards compared with the run of the same seed."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent's record as its C code writes it (`firmware_images/source/agent/key.c`)."""
 
 import struct

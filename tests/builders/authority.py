@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An authority that signs DACs for the boards of these tests."""
 
 from datetime import UTC, datetime, timedelta

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the ledger's tests are made of: a recipe, boards, secrets in order, certificates, and the steps of an attempt."""
 
 import sqlite3

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The catalogue of what the programmer says: its rows, and the verdict of a transcript alone. Pure."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damages one table of a ledger's file, as a bad sector would."""
 
 import os

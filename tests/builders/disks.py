@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small disks, for tests that fill them. To mount one takes root, as in CI."""
 
 import subprocess

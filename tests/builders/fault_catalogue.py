@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every fault there is, for tests and pages that go through them all."""
 
 from station.faults import Fault, LineFault, SlotFault, UnitFault, line, slot, unit

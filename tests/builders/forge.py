@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes certificates and requests that are wrong in one place: DER written by hand, independent of what reads it."""
 
 from dataclasses import dataclass, replace

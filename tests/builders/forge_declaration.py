@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes certification declarations that are wrong in one place, written by hand as DER and Matter TLV."""
 
 from dataclasses import dataclass, replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the factory data of a unit that is good, from forged certificates, so that a test can spoil one thing."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line from the outside: virtual bench, development PKI and daemon as processes, which a test starts, asks and stops.
 
 `station demo` has its own; a mistake of the product's cannot hide in a harness that the product brings along.

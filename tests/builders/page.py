@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/programmer.md, made from the catalogue: `python -m tests.builders.page` writes it."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs `station demo` as a user would, and reads what it leaves behind."""
 
 import json

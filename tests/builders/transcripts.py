@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The transcripts in tests/vectors/cubeprogrammer, and the writes that they tell of."""
 
 import re

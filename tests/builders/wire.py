@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board's end of a serial port: a pty whose other end a test holds."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text that no terminal must obey, and a desk at which every command meets it."""
 
 import asyncio

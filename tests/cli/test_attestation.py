@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station attestation check`: the upstream vectors, one unit, and what it says when the question cannot be asked."""
 
 import base64

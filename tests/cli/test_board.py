@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station board inspect`: the page about one board's flash, and what it refuses."""
 
 import json

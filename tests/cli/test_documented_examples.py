@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/commands.md: every example is run, and prints what the document says."""
 
 import re

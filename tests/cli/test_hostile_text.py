@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text of boards, partners, programmers, PKIs and people is shown by every command, and obeyed by no terminal."""
 
 import ast

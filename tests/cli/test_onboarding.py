@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station onboarding` and `station spake2p`: codes and verifiers, with the passcode in a file."""
 
 import json

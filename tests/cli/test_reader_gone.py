@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A command whose reader goes away, as in `station units list | head -1`, ends quietly; a full disk it tells of in a sentence."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station certificate show`, `csr check` and `cd show`: what they tell, and what they refuse."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The CHIP SDK's own controller as commissioner: `chip_controller.py PAA-FOLDER LOG`, run by its own venv. Answers JSON lines like its peer."""
 
 import asyncio

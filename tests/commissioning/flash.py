@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads a board's external flash and its label's code with code that shares nothing with the station. Pure."""
 
 from collections.abc import Mapping

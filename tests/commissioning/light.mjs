@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A virtual Matter light. Each line of JSON on standard input is what stands in a board's flash, and all that the light is made from: it
 // says {"up": true} when it can be found. A line of null takes it away again, {"up": false}. Ends when standard input closes.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What light and controller share: one JSON value a line on standard input and output, and storage that dies with its network.
 
 import { mkdtempSync } from "node:fs";

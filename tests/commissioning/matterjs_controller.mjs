@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // matter.js as commissioner: `matterjs_controller.mjs PAA-FOLDER CD-SIGNER-FOLDER`, certificates as DER. Says {"up": true}, then answers
 // every {"qr", "patience"} on standard input with what it read from the light that it commissioned, or with why it refused.
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # private_network.sh FOLDER: a network of its own without a way out, and in FOLDER the machine's files with a /data of its own. Needs no root.
 # Says "ready" and stays until its standard input closes; the kernel then ends every process that was started in it.
 set -eu

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A private network in which there is one commissioner, and one light at a time."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real Matter commissioners commission what the station provisioned, and refuse what is wrong with it, each for the right reason."""
 
 import asyncio

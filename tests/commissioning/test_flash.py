@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reader of flash and the writer of codes that the commissioning tests have for themselves."""
 
 import pytest

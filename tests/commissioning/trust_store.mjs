@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stands in for matter.js's client of the CSA's ledger (DCL), which would ask the internet: trusts the certificates of two folders and nothing else.
 
 import { Certificate, Paa } from "@matter/protocol";

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The line's configuration: every mistake at once, each with its place."""
 
 from pathlib import Path

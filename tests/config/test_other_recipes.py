@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recipes of lines whose boards are certified by somebody else: checked whole before the line opens."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recipe and manifest: checked whole before the line opens."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the development PKI need: certificate requests, and a client that is not the station's."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the development PKI's certificates are, byte by byte, in the words of the Matter Core Specification, 6.2.2."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of the development PKI: what they print, what they leave, how they end."""
 
 import json

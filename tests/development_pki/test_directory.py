@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The authority's directory: made once, kept, and never guessed at when something is missing."""
 
 import stat

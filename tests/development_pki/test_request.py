@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which certificate requests the development PKI accepts, and why it refuses the others."""
 
 import base64

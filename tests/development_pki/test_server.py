@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The development PKI as a station meets it: over TLS, with every answer it can give."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a board has a key of a station's making, from what its provisioning agent has written down."""
 
 import zlib

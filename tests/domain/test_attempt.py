@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of an attempt: what may follow what."""
 
 from itertools import pairwise

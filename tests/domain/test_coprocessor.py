@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Versions as FUS tells them, and which of them prove anything."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The life of an identity, and the lot that its serial number is from."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The memory map is the one place of the station that knows an address of the board."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fault policy: when the same cause is no longer believed to be the boards'."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which procedure a board gets, by what the ledger knows and its flash holds."""
 
 from dataclasses import replace

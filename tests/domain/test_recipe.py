@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recipe's factory data and its options, and the label held against what was read back."""
 
 from dataclasses import replace

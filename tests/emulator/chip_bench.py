@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One emulated chip on its own: flash files with an image in them, and a serial line that the test holds the other end of."""
 
 import asyncio

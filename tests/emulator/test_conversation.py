@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Images from firmware_images/ on the emulated chip: what they say over the serial line, and what they leave in flash."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Habits of the engine that the emulator is built on: an upgrade that changes one of them is to be seen here."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What happens on the emulated chip when an image is wrong, a peripheral fails, or the power goes."""
 
 import random

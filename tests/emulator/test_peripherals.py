@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peripherals by their registers, without a core: what RM0434 and ST's headers say of them."""
 
 from collections.abc import Iterator

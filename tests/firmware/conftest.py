@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent is built once a session, for both kinds of key storage."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Feeds the agent's C parsers with spoiled input, under both sanitizers: by clang's libFuzzer if there is one, else by a driver of our own."""
 
 import argparse

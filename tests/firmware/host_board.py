@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The provisioning agent built for this machine, with its flash in files: a board of a process, asked over pipes."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent's C, built for this machine with address and undefined-behaviour sanitizers, asked over its link."""
 
 import shutil

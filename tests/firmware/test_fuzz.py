@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent's parsers under spoiled input, for some seconds; `make fuzz` does it for longer."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The committed images: what the source makes, byte for byte, and no more of a C library in the agent than it may use."""
 
 import hashlib

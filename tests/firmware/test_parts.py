@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent's pure parts in C: hash, frames, certificates, request, numbers; against vectors and against other codecs."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The STM32WB55 port, run on this machine over memory instead of registers: what it hands to accelerator and coprocessor."""
 
 import subprocess

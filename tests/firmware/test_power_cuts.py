@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The power goes after every single operation on flash and secure storage, or in the middle of it; then the board comes back."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Spoils bytes in the ways that files, flash and wires are spoiled, and in the ways of somebody who means it."""
 
 from collections.abc import Callable, Sequence

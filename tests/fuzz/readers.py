@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Feeds every reader of the station with spoiled input: each is accepted for a reason, or refused by name.
 
 `python -m tests.fuzz.readers --count 1000000` (`make fuzz-readers`); `--case NUMBER` does one again.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Twenty thousand spoiled inputs; `make fuzz-readers` does a million of the same."""
 
 import sys

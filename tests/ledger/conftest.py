@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ledger in a folder of its own."""
 
 from collections.abc import AsyncIterator

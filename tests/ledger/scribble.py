@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A program for the durability test: attempts without end, and a line on standard output for each that is durable.
 
 With a second argument each attempt is on a board of its own, numbered from there, which gets an identity.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is asked of a ledger's database, while a test runs: the statements, how SQLite answers them, and in how many steps."""
 
 import sqlite3

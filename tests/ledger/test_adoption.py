@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Certificates that came from elsewhere, and units of the laboratory: what the ledger makes of them."""
 
 from dataclasses import replace

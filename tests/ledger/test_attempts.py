@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Attempts in the ledger: what is written, when, and what it adds up to."""
 
 import asyncio

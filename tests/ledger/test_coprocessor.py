@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is done about a board's wireless stack, by a coprocessor that says what the test wants, in a real ledger."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ledger whose file is damaged: nothing is given out, and it is the ledger's fault, never ours or a board's."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ledger that the first version of the station made is taken over where it lies."""
 
 import json

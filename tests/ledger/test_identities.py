@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Identities: one board one identity, and nothing that must be unique twice."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the PKI was asked and what it answered."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ledgers that versions before this one wrote (`tests/vectors/ledgers`) are read, added to and rebuilt by this one."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The names that ledgers have on disk: each is here a second time, so that no rename in code changes one unnoticed."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opening a ledger: whose it is, what stands beside it, and what is refused."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board that comes with a key: whose it is, and how an engineer lets it be a new one."""
 
 import asyncio

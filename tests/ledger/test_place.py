@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ledger that is not where it was left, or not as it was left, gives no identity away."""
 
 import os

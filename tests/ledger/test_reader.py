@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reader: sees what is committed, while the daemon writes, and changes nothing."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a machine remembers its ledgers: the same place at every start, whatever becomes of the folders."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ledger that was put back, moved or lost goes on only when a person has said how many serial numbers to skip."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ledger of many units costs a line no more than an empty one."""
 
 from dataclasses import replace

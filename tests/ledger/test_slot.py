@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A slot, with a real ledger and equipment that does what the test wants."""
 
 import errno

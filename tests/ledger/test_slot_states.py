@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The word that an operator sees for each state of a slot."""
 
 import pytest

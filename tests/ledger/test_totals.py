@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The totals, which are counted with what happens, are what attempts and identities add up to."""
 
 import shutil

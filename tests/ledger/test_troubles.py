@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ledger that another program has: what people are told, and how a command ends."""
 
 import subprocess

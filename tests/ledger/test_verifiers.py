@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Onboarding secrets made ahead of need."""
 
 import asyncio

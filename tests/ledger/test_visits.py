@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which unit is in which slot now, and how a board's stay ends."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The writer: groups, savepoints, and what happens when the database fails."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What tests of whole lines share."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the way to the PKI need: the development PKI, other servers, and the station's client to them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable

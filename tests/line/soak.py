@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line under load for as long as it takes: `make soak`, or `python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5`.
 
 Each slot has an operator who comes and goes at his own pace. Boards are pulled at random moments if asked for, and some bounce:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line that stands, for tests that plug and pull boards, and kill and start the daemon."""
 
 import time

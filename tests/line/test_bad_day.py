@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the station itself needs fails while boards are in their slots: nothing is lost, and the line goes on by itself."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A clock that PKI or ledger contradict: the line waits, dates no unit by it, and goes on by itself or by a person's word."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Wireless stacks, end to end: the daemon against boards whose coprocessors the bench plays."""
 
 import hashlib

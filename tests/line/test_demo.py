@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The main job, end to end: what the demonstration leaves in flash, ledger and PKI."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A demonstration that is told to end takes bench, PKI, daemon and programmers along."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board that another station, or another ledger, gave its key comes to this one."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the EST client asks, and what it makes of every answer."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The EST client's connections: what breaks, what is late, and who is let in."""
 
 import asyncio

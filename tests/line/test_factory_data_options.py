@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The recipe's options for factory data, end to end: what stands in flash, and that the unit passes with it."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults of the bench: each gives its verdict and its code, and the other boards pass."""
 
 import tomllib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards that come, go and come back, and boards that cannot be told from one another, on a line that stands."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Wrong firmware images, on the line: the manifest names them, the programmer verifies them, and the boards cannot run them."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An installation of the programmer that cannot work: it is the line's, whoever's board meets it first, until somebody has mended it."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line whose ledger is taken away, put back, damaged, or not alone: no identity comes twice, and no board passes on it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The lock, end to end: option bytes are set last, read back, and survive whatever cuts in."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The daemon's log may be lost, its boards not: whatever becomes of stdout and of the log's file, the line goes on."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line that is described wrongly does not open, and no board is touched."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line whose programmer starts processes out of its group: the daemon ends them, and only those whose programmer has ended."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line whose boards are certified by somebody else than its PKI: the daemon, end to end."""
 
 import shutil

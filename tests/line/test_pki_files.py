@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files by which the station knows the PKI and shows who it is: what is wrong with them is said before the line opens."""
 
 import ssl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The driver against the virtual bench's programmer, a program that was written from the same sources by somebody else."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The daemon ends, in order or not, and is started again: nothing is lost, and nothing is done twice."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The relay to the PKI: what it writes down, what it asks for again, and what it never asks for twice."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keys in secure storage, end to end: written once, and nowhere else."""
 
 import json

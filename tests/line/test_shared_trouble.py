@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What several slots share, or one of them hangs on: the others go on, or all wait and go on by themselves."""
 
 import json

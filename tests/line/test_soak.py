@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards that come and go as on a line, all at once and at their own pace."""
 
 import pytest

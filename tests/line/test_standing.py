@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A line that stands: boards are plugged in and pulled out by hand, and `station status` tells the truth all along."""
 
 import json

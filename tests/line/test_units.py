@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the ledger tells of the units, held against what bench, PKI and programmer know of them."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every version of the programmer on every host does for the whole procedure: wireless stack, provisioning, lock."""
 
 import json

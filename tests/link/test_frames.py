@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The frame codec: pinned by golden bytes, and never surprised by a wire."""
 
 import json

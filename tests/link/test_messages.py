@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Questions and answers: what counts as an answer, and what a board may say."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`finish:NNN` in the bytes of a serial port."""
 
 import pickle

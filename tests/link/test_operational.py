@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an operational firmware says of itself, found in whatever else is on the wire."""
 
 from station.link.operational import MAX_LINE, IdentityReader, OperationalFault, OperationalIdentity

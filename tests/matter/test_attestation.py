@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Device attestation: the upstream vectors, and each rule about declarations, roots and revocations broken alone."""
 
 import json

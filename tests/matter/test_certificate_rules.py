@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every rule that a commissioner holds DAC, PAI and PAA against: kept by a good chain, and broken one at a time."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which certificate requests may reach the PKI."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The strict DER reader: the one form of each thing, and no other."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Matter's limits for the records that describe a device."""
 
 from pathlib import Path

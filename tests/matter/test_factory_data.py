@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bytes of ST's factory data: what is written, what is read, and that nothing else is."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station factory-data`: what it writes, what it shows, and what it says when it cannot."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading ST's JSON: every mistake is named, with its place, and no secret is told."""
 
 import json

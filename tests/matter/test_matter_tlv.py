@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Matter TLV, as far as declarations and QR codes need it."""
 
 import pytest

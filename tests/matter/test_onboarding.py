@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """QR codes and manual pairing codes, against those of four other implementations and the CHIP SDK's own strings."""
 
 import json

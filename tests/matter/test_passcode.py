@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Passcodes and discriminators that cannot be built wrong."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DER and PEM, told apart by content."""
 
 import base64

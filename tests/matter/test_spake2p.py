@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SPAKE2+ verifiers, against those of four other implementations."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trust stores and revocation sets, made from files of all kinds."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A finished unit's factory data as a whole: every byte that matters, and every relation between records."""
 
 from dataclasses import replace

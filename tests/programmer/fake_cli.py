@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An executable that stands in for the programmer in one folder: run by run it plays what the test has told it.
 
 It knows nothing of boards (the virtual bench does): it prints, waits for a signal or not, and ends.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ports that are opened and closed beside children, on the daemon's loop: `python -m tests.programmer.port_storm SECONDS`.
 
 A program of its own, since a descriptor that is closed twice aborts a process, or keeps it from ending.

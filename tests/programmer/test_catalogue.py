@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every transcript of the catalogue gets its verdict, whatever pieces it arrives in, and nothing in it is without one."""
 
 import re

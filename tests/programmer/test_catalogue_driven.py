@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The driver, played every transcript of the catalogue by a process, comes to the same verdicts as the parser alone."""
 
 import asyncio

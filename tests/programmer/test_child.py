@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Processes are heard to the end, and dead when their block ends, however it ends. The processes are real."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which fault a line tells. Whole runs stand in the catalogue."""
 
 import pytest

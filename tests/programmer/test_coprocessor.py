@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The coprocessor behind a programmer that says what it is told to: what is run, what is believed, what is tried again."""
 
 import asyncio

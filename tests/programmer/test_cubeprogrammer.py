@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The driver against a programmer that says what it is told to: what is run, what is believed, and what is done about the rest."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every descriptor has one owner, which alone closes it, once: another's number is never closed in passing."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a child leaves behind out of its group is adopted, killed and reaped; what another child has started is left alone."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A programmer gone wild costs its own slot: whatever it prints, neighbours get their turns and their answers."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No line, however it was made up, costs a pattern more than its length. All patterns that read what a process prints are found by themselves."""
 
 import re

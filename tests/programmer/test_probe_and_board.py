@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every run must be with the probe that was asked for and on the board that was recognised, and ends where it is not."""
 
 import asyncio

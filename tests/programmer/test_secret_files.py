@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Secrets stand in files of this user alone, in memory, and for no longer than they are needed."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A batch of boards, and what becomes known of them while they are judged."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ST's command line: every option of both spellings, what it means, and what is refused."""
 
 from pathlib import Path

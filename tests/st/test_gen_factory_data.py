@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`gen-factory-data` as a process, against the virtual bench: ST's command lines, with our executable in place of ST's."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where programmer and loader are, as ST's script says it and as everybody else does."""
 
 from pathlib import Path

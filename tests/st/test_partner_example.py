@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example of docs/partner-scripts.md, as its reader would run it: its own PKI, and a DAC of its own on every board."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A partner's script in a process of its own: ST's interface, ours, and every way in which a script can go wrong."""
 
 import asyncio

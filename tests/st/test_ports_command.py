@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station ports`: what is plugged in, and whether it can be used."""
 
 import json

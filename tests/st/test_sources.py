@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What goes into the block: JSON, records, a dump, and JSON over one of them."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the virtual bench use from outside: images, factory data, certificates, the programmer, a serial line."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The station reads the record that the agent's own C code has written."""
 
 from pathlib import Path

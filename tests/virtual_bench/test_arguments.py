@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The programmer's argument list, as ST's own callers write it."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line, as processes: serving, plugging, looking, spoiling, and stopping."""
 
 import asyncio

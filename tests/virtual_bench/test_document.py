@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/virtual-bench.md and the bench say the same."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fault files: what is read, and how what is wrong with one is told."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every fault of the catalogue, as the station would meet it."""
 
 import asyncio

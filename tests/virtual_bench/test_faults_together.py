@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several faults of one board in one phase: they happen in their order, or the file that asks for them is refused."""
 
 import asyncio

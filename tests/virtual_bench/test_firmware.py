@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the boards' firmware does, over a real serial line, after the programmer has put it there."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The coprocessor's upgrade service, as the programmer speaks to it: what it prints, what it does, and what stays."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plugging and unplugging: links as udev lays them out, hang-ups, and what stays with a board."""
 
 from pathlib import Path

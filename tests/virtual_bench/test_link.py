@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bench's own frame codec, pinned by the link's golden bytes."""
 
 import json

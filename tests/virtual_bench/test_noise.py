@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Durations that scatter, and do so again for the same seed and board."""
 
 from dataclasses import fields

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What stands in the way of an erase, a loader, option bytes or a listing, and what the programmer says of it."""
 
 import json

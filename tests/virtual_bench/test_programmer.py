@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The programmer as a process: its words, its exit status, and what it has done to the board."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What ST's genFactoryData.py (X-CUBE-MATTER 1.4.1) runs and expects, command by command, with its folders and its threads.
 
 The script is not here: its command lines and its two expressions are facts, and nothing else of it is used.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How long things take: the seconds of the station's plan, as its performance study has them."""
 
 from pathlib import Path

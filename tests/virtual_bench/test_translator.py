@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What full-speed probes behind one hub share."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the output of STM32_Programmer_CLI differs between versions and hosts, as data. Pure.
 
 Columns and wording are those of public logs of the real tool; where none shows a WB55 on a version, the nearest is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The application core of one board: without power, halted, or running the firmware in its flash."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board and the ST-LINK probe on it: the state that stays with the board when it is pulled out."""
 
 import hashlib

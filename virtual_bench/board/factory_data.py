@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Factory data as ST's firmware reads it: records of tag, length and value until the magic word. Pure.
 
 By the rules of X-CUBE-MATTER's reader, which ignores the order of records.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The provisioning link's frames, from the board's side: `00`, COBS of body and CRC, `00`. Pure."""
 
 import zlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board's USB serial port as a pseudo terminal: the bench holds the board's end."""
 
 import asyncio

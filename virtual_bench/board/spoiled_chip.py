@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults inside the chip. The failing peripheral asks for each, at the operation that fails."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A stand-in for ST's signed wireless stack: any bytes, and a footer with the version and a hash. Pure.
 
 The footer is MAGIC, the version word and the file's size (u32, little-endian), and the SHA-256 of everything before

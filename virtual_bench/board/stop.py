@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ways to end a run of the programmer from outside."""
 
 from dataclasses import dataclass

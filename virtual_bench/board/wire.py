@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The serial line between a board and the station. Its traffic shows the phase; faults of the line happen here."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The microcontroller from one reset to the next: core, memories and peripherals wired together, run a slice at a time."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time as the chip has it, in whole nanoseconds since its reset. Pure.
 
 A core that polls for an event does not loop until it comes: the time of the event comes at once.

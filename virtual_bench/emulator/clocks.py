@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clocks (RCC) and power (PWR): the frequencies, and which peripheral has a clock. Pure."""
 
 from collections.abc import Callable

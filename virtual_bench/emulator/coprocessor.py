@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The radio's core with ST's wireless stack on it, as far as it keeps a key: system events, Thread start, and the CKS commands.
 
 Shared memory is laid out as ST's tl.h, mbox_def.h and shci.h do it; the two commands are those of its OpenThread interface.

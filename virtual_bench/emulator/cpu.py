@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Cortex-M4: Unicorn behind a few typed methods. Nothing else in the bench imports the engine.
 
 Three of its habits are worked around here or by callers: a stop within a store executes the store twice, so only reads

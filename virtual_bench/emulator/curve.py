@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arithmetic on y² = x³ + ax + b over a prime field, as an accelerator does it: with whatever operands it is given. Pure."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The controller of the internal flash: pages are erased, and double words programmed by storing into them. Pure."""
 
 from virtual_bench.emulator.chip_time import ChipTime

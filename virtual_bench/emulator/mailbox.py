@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The mailbox between the two cores (IPCC): a flag a channel and direction. The other core is the coprocessor. Pure."""
 
 from virtual_bench.emulator.chip_time import NEVER, ChipTime

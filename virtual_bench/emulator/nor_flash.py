@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The S25FL128S on the module's QSPI bus, as far as it is addressed over one line. Pure."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The base of all peripherals: registers that keep the written values. Pure."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pins (GPIO): whether a pin has been given to the peripheral that needs it. Pure."""
 
 from virtual_bench.emulator.peripheral import Peripheral

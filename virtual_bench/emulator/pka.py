@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The public key accelerator (PKA): three operations, on operands in its own memory. Pure.
 
 The layout is that of ST's stm32wb55xx.h; no operand is assumed, so a port that misplaces one gets nonsense, as on silicon.

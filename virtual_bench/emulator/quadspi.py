@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The QUADSPI peripheral: commands to the external flash, and a window through which the core reads it. Pure."""
 
 from collections import deque

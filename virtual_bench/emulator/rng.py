@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The random number generator (RNG). Its numbers are the operating system's."""
 
 import secrets

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lets a chip run beside others in the bench's event loop, in step with the bench's clock."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hardware semaphores (HSEM), of which the coprocessor holds none here. Pure."""
 
 from virtual_bench.emulator.peripheral import Peripheral

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The core's own registers: which interrupts are enabled, where the vectors are, and the reset that software asks for. Pure."""
 
 from virtual_bench.emulator.peripheral import Peripheral

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TIM2, a counter of 32 bits, with the one compare channel that wakes a sleeping core. Pure."""
 
 from virtual_bench.emulator.chip_time import NEVER, SECOND, ChipTime

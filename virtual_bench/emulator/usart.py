@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """USART1 with its FIFOs: every byte takes its time on the line, in both directions. Pure."""
 
 from collections import deque

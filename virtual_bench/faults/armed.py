@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults: their kinds, and those that are armed for a board.
 
 Only the part that behaves differently asks for a fault: the wire, the chip, the programmer, or the hub.

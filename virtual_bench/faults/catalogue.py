@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The catalogue of faults, as data."""
 
 from virtual_bench.faults.armed import Kind, Nature, Parameter

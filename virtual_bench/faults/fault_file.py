@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fault files: TOML, one `[[fault]]` a fault. Every mistake of a file is reported at once, with entry and key."""
 
 import tomllib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The phases of the station's procedure, as far as programmer and serial port show them. Pure."""
 
 from enum import StrEnum

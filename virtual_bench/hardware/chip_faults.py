@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The questions that a chip's peripherals ask about faults."""
 
 from typing import Protocol

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Flash memory in a file: erased to FF by the page, and a program operation can only clear bits."""
 
 import ctypes

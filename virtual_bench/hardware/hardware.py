@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hardware that a firmware can access: the interface between a board and its core."""
 
 import asyncio

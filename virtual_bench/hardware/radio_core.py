@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The radio's core, seen from outside: its upgrade service (FUS), its wireless stack, and which of them runs."""
 
 import asyncio

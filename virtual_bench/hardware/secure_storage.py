@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The coprocessor's key storage (CKS) in a file: a key is written once, and can then be used but not erased."""
 
 import json

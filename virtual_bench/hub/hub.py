@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The USB hub: its boards, which of them are plugged in, and their links in DIR/dev and devices in DIR/sys.
 
 The links are laid out as udev does it: /dev/serial and its folders come with the first link and go with the last.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hub's USB devices in sysfs: DIR/sys, laid out as /sys, beside DIR/dev."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The transaction translator of a USB hub, whose bandwidth full-speed probes share. Pure, except for the given wait."""
 
 from collections.abc import Awaitable, Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The effect of each action of a command line on the connected board, and the tool's output."""
 
 from virtual_bench.board.board import UID_ADDRESS, Board

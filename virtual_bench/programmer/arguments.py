@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parses the argument list of STM32_Programmer_CLI into commands, in order. Pure.
 
 Options and keys are case-insensitive, and one element may hold an option with its arguments, parted by blanks.

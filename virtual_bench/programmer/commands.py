@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of STM32_Programmer_CLI, as values. Pure."""
 
 from dataclasses import dataclass, field

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Connects the programmer to a board and prints the header, with all faults of a connection."""
 
 from collections.abc import Collection

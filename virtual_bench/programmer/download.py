@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`-d FILE ADDRESS` with its `-v`: erase, program and verify, in the tool's words and time."""
 
 from pathlib import PurePath

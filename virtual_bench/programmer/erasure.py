@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The obstacles to erasing flash, and `-e`, which erases the internal flash, or with a loader the external one."""
 
 from virtual_bench.board.board import Board

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands for the coprocessor's upgrade service (FUS): an operator of ST's, loaded over the application, speaks to it."""
 
 from typing import NoReturn

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Infers the phase of the station's procedure from a command line and its board."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`-l`: lists the probes on the USB and the serial ports. Its plain form connects to every target."""
 
 from pathlib import Path

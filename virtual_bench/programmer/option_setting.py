@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`-ob NAME=VALUE`: leaves alone option bytes that already have the value; setting others needs a new connection."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the programmer writes banners, sizes, times and ranges. Pure; columns as in logs of the real tool."""
 
 from virtual_bench.bench.versions import Version

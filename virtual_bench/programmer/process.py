@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The programmer's process: it prints, takes time, and can be stopped."""
 
 import asyncio

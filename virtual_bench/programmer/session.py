@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run of STM32_Programmer_CLI, from its argument list to its exit status."""
 
 import time

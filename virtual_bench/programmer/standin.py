@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The executable in the place of STM32_Programmer_CLI: a small script that passes its arguments to the bench.
 
 The station starts, reads and kills a real process; the server does the work.

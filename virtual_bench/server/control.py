@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The control socket: one JSON object asked, one answered, a line each. And the client that the command line uses."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The server: one process that holds every board, the one clock, and both sockets."""
 
 import asyncio

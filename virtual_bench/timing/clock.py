@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The one clock of the bench: every delay there is passes through it, multiplied by the time scale."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much durations scatter from board to board and from run to run: the same again for the same seed and board.
 
 Pure.

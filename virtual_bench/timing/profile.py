@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The durations of silicon, probe and programmer: constants and formulas as data. Pure; seconds and bytes.
 
 Sources: the timing model of the station's performance study (reference values for a 4 MHz ST-LINK V2-1 and a fast

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The provisioning agent: answers the questions of the provisioning link, version 1 (docs/link-protocol.md). */
 
 #ifndef AGENT_AGENT_H

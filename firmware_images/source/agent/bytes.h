@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Little-endian numbers in bytes, and memory that must not outlive its use. */
 
 #ifndef AGENT_BYTES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* As much of an X.509 certificate as the board has to understand: its issuer's signature, and the subject's key. */
 
 #ifndef AGENT_CERTIFICATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The certificate request: PKCS#10 (RFC 2986), its subject as the Matter Core specification asks for, 6.5.6.1. */
 
 #ifndef AGENT_CSR_H

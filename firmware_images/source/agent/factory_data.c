@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "factory_data.h"
 
 #include "bytes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ST's factory data: records of tag, length and value, ended by a magic word; see docs/firmware.md. */
 
 #ifndef AGENT_FACTORY_DATA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Frames of the provisioning link: 00, COBS(body, CRC-32 of body, little-endian), 00. All else is noise. */
 
 #ifndef AGENT_FRAMES_H

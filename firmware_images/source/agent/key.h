@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The board's key pair: made once, kept in the agent's record or in secure storage, and never made again. */
 
 #ifndef AGENT_KEY_H

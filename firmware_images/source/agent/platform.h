@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the agent needs from the platform: twelve functions and nothing else. docs/firmware.md says what each must do. */
 
 #ifndef AGENT_PLATFORM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers between 0 and the order of P-256: private keys, and the secret number of each signature. */
 
 #ifndef AGENT_SCALAR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The statuses of the provisioning link, version 1. */
 
 #ifndef AGENT_STATUS_H

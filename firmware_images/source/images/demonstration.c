@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Does as ST's demonstration: gives every board the same DAC, and reports that for ever. Of no use in a factory. */
 
 #include "development_dac.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The test DAC that is the same on every board: VID FFF1, PID 8004, its PAI and its key, as the Matter SDK publishes them
    and as ST's demonstration compiles them in. It identifies nothing, and its key is known to everybody. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stands in for a product's firmware: reads its factory data as ST's reader does, sends its identity, and proves it.
 
    It signs with the key that an attestation would use: tag 5 if it is there, else the one in secure storage. */

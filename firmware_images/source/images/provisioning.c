@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The provisioning firmware: the agent and nothing else. */
 
 #include "agent.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The version that all images of this tree have; it is in manifest.toml, too. */
 
 #ifndef IMAGES_VERSION_H

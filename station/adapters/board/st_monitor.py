@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Waits for ST's own provisioning firmware to say over the serial port that it has put certificates on the board."""
 
 import asyncio

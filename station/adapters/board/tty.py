@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board's serial port. The one home of pyserial-asyncio, which is unmaintained; this module works around its faults.
 
 Bytes that arrived before a loss are delivered before the loss is raised.

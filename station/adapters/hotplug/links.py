@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hotplug from a directory laid out like /dev/serial, watched with inotify. The one home of asyncinotify.
 
 The directory may not exist yet, and vanishes with its last link. Every event starts a scan, and the scan decides which

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which boards are there, by links and by sysfs, and which of them cannot be told apart.
 
 One board is one USB device: neither a serial port nor a link. udev keeps one link in by-id for two probes with one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """USB devices as the kernel shows them in sysfs: which one is behind a serial port, and which ones are ST's."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Attempts and their events in SQL: units of work for the writer."""
 
 from dataclasses import dataclass, field

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A backup of a ledger: one file and its key, of one moment, while the daemon goes on writing."""
 
 import os

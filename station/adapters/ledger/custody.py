@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Guards a ledger against being replaced by an older copy, so that it gives out nothing twice."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes a small file whole or not at all, even if the power fails."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Events as they stand in the journal: a type and a body, by the names that the event's class has `on_disk`. No event holds a secret. Pure."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ledger's identity and its progress, in SQL.
 
 A restored ledger is a new incarnation, which skips serial numbers.

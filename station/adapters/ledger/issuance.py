@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requests to the PKI and their answers, in SQL: units of work for the writer."""
 
 from datetime import datetime

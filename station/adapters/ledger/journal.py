@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One attempt in the ledger: the domain's table is asked first, then the event is made durable (`interfaces.AttemptJournal`)."""
 
 import time

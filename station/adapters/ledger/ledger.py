@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ledger as the daemon uses it: attempts, identities and certificates, durable before the caller gets them."""
 
 import math

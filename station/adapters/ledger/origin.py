@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards that come with a key: whether the key is from this ledger, and which boards an engineer released, in SQL."""
 
 from datetime import datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No two identities share passcode and discriminator.
 
 The ledger keeps a keyed hash of each pair, which reveals neither. The key is a file beside the ledger; a backup needs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The place of a ledger's file: machine, path, and the file's inode and time of birth."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the ledger for commands and reports, while the daemon writes. Never returns a secret."""
 
 from collections.abc import Iterator, Mapping

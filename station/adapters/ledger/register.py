@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """This machine's records of its ledgers, outside their folders, which reveal a missing ledger or an older copy."""
 
 import json

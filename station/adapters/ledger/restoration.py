@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Restorations: a ledger put back, moved or lost becomes a new incarnation, without serial numbers of the old one."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether the ledger's file is sound, as SQLite judges it."""
 
 import sqlite3

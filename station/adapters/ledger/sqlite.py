@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ledger as an SQLite file: opens it, for one writing process and any number of readers.
 
 SQLite before 3.51.3 can corrupt a file that two connections write (sqlite.org/wal.html, "WAL-reset bug"): there is one.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ledger's tables.
 
 `event` is the journal and the truth; summary columns are written in the same transaction and can be rebuilt. Times are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The numbers of attempts and units by outcome: one row, written in the transaction of the rows that it counts."""
 
 from collections.abc import Mapping

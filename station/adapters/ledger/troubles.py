@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors in writing the ledger's file: whether a further try may help, which process holds the file, and the fault."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Watches the files of an open ledger: whether its names still lead to the files that are held open."""
 
 import os

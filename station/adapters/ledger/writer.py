@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The one thread that writes. Units of work queue up and are committed in groups, in which each has a savepoint.
 
 A caller gets its result when the group is durable. Once queued, a unit is carried out, whether or not its caller still

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a partner's provisioning script for one board, in a process of its own, with a deadline; its output is kept.
 
 When a run ends, for whatever reason, the process and all processes that it started are dead, and the serial port is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The interface that the relay needs of a PKI, and the possible outcomes of one request."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Enrolment over EST (RFC 7030, updated by RFC 8951)."""
 
 import base64

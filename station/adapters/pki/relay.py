@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The relay gets one DAC for one key, however often boards, operators and networks repeat the request.
 
 It records every request before sending it, and every certificate before handing it out.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The station's side of mutually authenticated TLS: the authorities that it trusts, and its own certificate."""
 
 import ssl

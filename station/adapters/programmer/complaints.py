@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The error lines of STM32_Programmer_CLI, in any version, and the fault that each means. Pure."""
 
 import re

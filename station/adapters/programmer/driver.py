@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """STM32_Programmer_CLI as a `Programmer`: its argument lists, and the proofs that the output of each run must contain.
 
 Secrets reach the programmer in files only, never in an argument.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wireless coprocessor through STM32_Programmer_CLI: the runs, and the sentences that prove them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

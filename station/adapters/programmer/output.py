@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The output of STM32_Programmer_CLI, in any version: reads its lines as evidence and as errors. Pure.
 
 The absence of an error proves nothing. A line that versions word differently is matched by the words that they share.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Locks on slots and probes: lock files that all stations of a machine share.
 
 The programmer inherits the descriptor of its probe's lock, so that a programmer which outlives its daemon keeps the

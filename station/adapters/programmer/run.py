@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run of STM32_Programmer_CLI: its probe, its deadlines, its connection, and the record of its output."""
 
 import asyncio

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """The station's computer: processes, memory for secrets, USB access, logs and transcripts."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Child processes: the one home of subprocesses. However a block ends, the process and all that it started are dead.
 
 The caller pulls the output line by line. The rest stays in the pipe, so a process that prints faster has to wait.

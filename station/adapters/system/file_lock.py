@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Locks of flock(2): how one is taken and given back, and which process holds one. A lock ends with the process that holds it."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Destinations of log lines.
 
 Each has a bounded queue and a thread, so that none blocks the loop or another destination. Lines may be lost, boards

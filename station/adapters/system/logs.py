@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The log: structlog, one JSON object a line on stdout and in a file; a console form when stdout is a terminal.
 
 Logs are for people and may be lost; the ledger is the truth. Secrets never enter: their types do not print.

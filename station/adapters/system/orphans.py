@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Orphans: processes that a child started and left behind, outside its process group.
 
 This process adopts, finds, kills and reaps them. The one home of prctl(2). A mark in an orphan's environment, its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks that the operating system gives descriptors and processes, by taking some."""
 
 import asyncio

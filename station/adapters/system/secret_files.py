@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files with secrets, for one run of a tool that takes only paths: in memory, private, deleted after the run."""
 
 import errno

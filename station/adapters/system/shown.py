@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes text from outside (boards, partners, programmers, PKIs, people) safe for a screen. Pure.
 
 The code that prints a line makes the whole line safe, so its fields may be raw.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The programmer's output, one text file for each attempt, appended run by run. Output may be lost; boards go on."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether this user may access the probe behind a serial port, by its device node, which is never opened.
 
 Linux only.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Onboarding secrets, made ahead in a thread: a verifier is slow on purpose (`SecretSource`)."""
 
 import asyncio

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station demo`: the main job on the virtual bench."""

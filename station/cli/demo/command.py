@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station demo`: the main job on the virtual bench, with bench, development PKI and daemon as processes of their own."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The processes of a demonstration: virtual bench, development PKI and daemon, started, reached and stopped as a user would."""
 
 import json

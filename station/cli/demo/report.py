@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a demonstration shows while it runs, and what it says at its end."""
 
 import time

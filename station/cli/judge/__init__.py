@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands that judge a file: certificates, requests, declarations, codes, factory data, a board's flash."""

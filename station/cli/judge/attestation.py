@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station attestation`: judges DAC, PAI and certification declaration as a commissioner does, and more strictly."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station board`: everything about one board's flash image, checked, as a page that a process engineer can sign.
 
 Shows no secret.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station cd`: shows a certification declaration, and whether it is a valid one."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station certificate`: shows one certificate, and whether it keeps the rules of its kind."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station csr`: checks a board's certificate request as the station does before the PKI sees it."""
 
 from pathlib import Path

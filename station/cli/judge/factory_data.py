@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station factory-data`: makes the bytes for flash from ST's JSON, and shows such bytes."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The inputs of commands: files, folders of certificates, numbers, moments and passcodes.
 
 A file that cannot be used ends the command with exit code 2, and a message with its name, the place and the remedy.

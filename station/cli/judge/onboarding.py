@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station onboarding`: the codes of a label, made and read.
 
 The passcode comes from a file, never from the command line.

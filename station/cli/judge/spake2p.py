@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station spake2p`: makes the verifier with which a unit checks a passcode. The passcode comes from a file."""
 
 from typing import Annotated

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints the verdict of the judging commands, in words or as one JSON object; exit code 0 means accepted, 1 refused."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station ledger`: backs up the ledger, checks it, and lets the station go on with one that was put back or moved."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One unit's story for people and as JSON: its events with their times, attempt by attempt."""
 
 import re

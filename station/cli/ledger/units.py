@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station units`: shows the units in the ledger, to people and for spreadsheets. Never shows a secret."""
 
 import asyncio

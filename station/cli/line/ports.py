@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station ports`: the probes and serial ports that are plugged in, without touching a target."""
 
 import asyncio

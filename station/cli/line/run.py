@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station run`: the daemon in the foreground, for systemd or a terminal."""
 
 import uvloop

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station slots`: the slots of the running daemon; taken out of service, and released again."""
 
 from typing import Annotated

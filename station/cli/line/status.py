@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`station status`: what the running daemon says of itself."""
 
 from typing import Annotated

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Device attestation: checks a unit's certificates and declaration as a commissioner does, and more strictly. Pure."""
 
 from dataclasses import dataclass

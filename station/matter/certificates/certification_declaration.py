@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The certification declaration: CMS SignedData of one exact shape around Matter TLV, and the rules D1 to D9. Pure.
 
 Matter Core Specification 6.3.1.

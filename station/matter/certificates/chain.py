@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The checks of a request before the PKI sees it, and of DAC, PAI and PAA as a commissioner makes them. Pure."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads PKCS#10 certificate requests (RFC 2986) strictly: a request that is read keeps rule P2. Pure."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A strict reader of DER (X.690): definite, shortest lengths, nothing missing and nothing left over. Pure."""
 
 from typing import Self

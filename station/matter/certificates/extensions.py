@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The certificate extensions that Matter requires: rules C6 to C11. Pure."""
 
 from dataclasses import dataclass

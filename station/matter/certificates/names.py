@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names in certificates and requests, and the vendor and product in them. Pure.
 
 Matter Core Specification 6.2.2.2: in attributes of their own or, for old certificate authorities, in the common name.

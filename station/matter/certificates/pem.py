@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads DER, or DER in PEM (RFC 7468), told apart by content; names the line of a mistake. Pure."""
 
 import base64

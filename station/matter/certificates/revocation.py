@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Revocation sets, as the CHIP SDK's tools write them from the DCL (Matter Core Specification 6.2.4). Pure."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rules by which a commissioner judges certificates, by number; a refusal names the rule. Pure.
 
 Sections are those of the Matter Core Specification.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trust store: the roots, the signers of declarations and the revocations that a station trusts. Pure.
 
 A file without a usable certificate is left out of the store and named; the other files stay.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads X.509 certificates of the Matter profile strictly: one that is read keeps the rules C1 to C13. Pure.
 
 The library parses certificates lazily and is lax in places, and not every version of it reads every production root.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Base38, the encoding of QR payloads (Matter Core Specification 5.1.3.1). Pure.
 
 Three bytes are five characters, two are four, one is two; least significant first.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes and reads the onboarding payload, which the QR code (`MT:…`) and the manual pairing code carry. Pure.
 
 Matter Core Specification 5.1.3 (QR), 5.1.4 (manual code), 5.1.5 (TLV behind the QR payload).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Passcode and discriminator: the secret that a commissioner must know, and the number it finds the unit by. Pure.
 
 Neither can be built with a wrong value. Random ones come from the operating system's source.

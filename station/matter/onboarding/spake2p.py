@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SPAKE2+ verifiers, with which a unit checks a passcode without storing it. Pure.
 
 Matter Core Specification 3.10; stored as w0 (32 bytes, big-endian) and the point L (65, uncompressed).

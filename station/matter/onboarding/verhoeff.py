@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verhoeff's check digit, at the end of a manual pairing code. Pure.
 
 It finds every mistyped digit and every exchanged pair of neighbours.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A laboratory's recipe as TOML: `procedure = "reconfigure"`, the factory data of every board in a file, checked whole."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the recipe that a line's configuration names: each procedure has files of its own kind."""
 
 from station.config.line import Config, read_toml

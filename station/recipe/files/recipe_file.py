@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recipe and image manifest: TOML to a `Recipe`, checked whole before the line opens; every mistake at once with its place."""
 
 import hashlib

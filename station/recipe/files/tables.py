@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recipe and image manifest as TOML has them: one table a model, unknown keys are errors."""
 
 from typing import Annotated, Literal, Self

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM.
 
 A file that cannot be read, such as a dangling link, is left out and named, as one without a certificate is.

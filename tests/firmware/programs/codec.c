@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lets a test ask the agent's pure parts: a line in, `PART HEX`, a line out. */
 
 #include "certificate.h"

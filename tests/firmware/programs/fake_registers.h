@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Puts memory of the test's own where the port's registers are, and nothing where the core's instructions are. */
 
 #ifndef FAKE_REGISTERS_H

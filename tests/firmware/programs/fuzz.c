@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hands spoiled input to the agent's parsers: `fuzz SEED SECONDS`. With -DLIBFUZZER the input comes from clang's engine instead.
 
    The first byte of an input chooses the parser: frames from the UART, the factory data's list, a certificate. */

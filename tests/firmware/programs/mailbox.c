@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the port puts into the memory that it shares with the coprocessor, and what it reads there. Printed as it happens. */
 
 #include "ports/stm32wb55/mailbox.c" /* whole, for its table has no name outside */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the port puts into the public key accelerator, and where: everything that stands there when it is started. */
 
 #include "platform.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Secret numbers, from a source of randomness that says what the test wants. */
 
 #include "platform.h"

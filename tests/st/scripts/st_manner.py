@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A provisioning script in the manner of ST's: `common` imported, colours, and reads that block until the board has spoken."""
 
 import common

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An example for projects on ST's HAL: the agent's hooks but for P-256 and random numbers, which ports/psa has.
 
    Call `hal_example_start` when UART and QSPI are initialised and, with secure storage, the coprocessor's Thread stack is up;

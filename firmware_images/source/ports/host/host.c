@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The provisioning firmware as a program on a PC: its serial port is standard input and output, its flash are files.
 
        agent-host DIR [--cut N] [--torn] [--broken PART]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's P-256 and random numbers over the PSA Crypto API, for projects that have mbedTLS anyway. */
 
 #include "platform.h"

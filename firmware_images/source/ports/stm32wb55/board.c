@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's hooks that depend on the memory map of this board. */
 
 #include "platform.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 64 MHz from the module's crystal, and the 48 MHz oscillator that random numbers are made with. */
 
 #include "port.h"

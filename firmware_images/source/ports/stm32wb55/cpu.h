@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Instructions of the core that C cannot express. */
 
 #ifndef PORT_CPU_H

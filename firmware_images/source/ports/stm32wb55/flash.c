@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Internal flash: pages of 4 KB are erased, double words programmed. The coprocessor uses it, too (ST's AN5289). */
 
 #include "bytes.h"

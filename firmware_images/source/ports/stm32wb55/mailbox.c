@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The customer key storage (CKS) of the coprocessor, through the mailbox of its wireless stack.
 
    An application that links ST's middleware calls otCksDacInitialize() and otCksDacSignature() instead; see hal_example/. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The messages of the two cores in shared memory: ST's mailbox, as its tl.h, mbox_def.h and shci.h lay it out. */
 
 #ifndef PORT_MAILBOX_LAYOUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* P-256 on the public key accelerator, which the coprocessor uses, too. */
 
 #include "pka_layout.h"

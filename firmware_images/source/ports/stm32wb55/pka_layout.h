@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the public key accelerator wants its operands, from the base of its registers (RM0434; stm32wb55xx.h). */
 
 #ifndef PORT_PKA_LAYOUT_H

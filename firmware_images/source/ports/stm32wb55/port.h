@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the STM32WB55 port, and how each is started. The pins are those of the STM32WB5MM-DK. */
 
 #ifndef PORT_PORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The S25FL128S on the STM32WB5MM-DK. It is read through its window in memory, and written by commands. */
 
 #include "port.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The registers of the STM32WB55 that this port touches (RM0434), and nothing else of it. */
 
 #ifndef PORT_REGISTERS_H

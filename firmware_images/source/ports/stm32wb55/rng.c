@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Random numbers from the chip's own source, which tests itself while it runs. */
 
 #include "platform.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From reset to main: vectors, memory. After a failure the core stops silently, and a probe can inspect it. */
 
 #include "cpu.h"

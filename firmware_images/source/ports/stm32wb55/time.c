@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Time without a tick: TIM2 counts milliseconds, and interrupts only when somebody waits for a moment. */
 
 #include "platform.h"

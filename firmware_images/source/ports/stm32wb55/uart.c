@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* USART1 on PB6 and PB7, which the board's ST-LINK turns into a serial port: 115200 8N1. */
 
 #include "cpu.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ledger's tables, version by version; `versions/` is applied at start-up."""
 
 from pathlib import Path

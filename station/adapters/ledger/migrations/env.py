@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Alembic runs this file to apply migrations; the transaction is its caller's."""
 
 from alembic import context

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The part of <string.h> that the agent uses, so that the images need no C library, whichever one a machine has. */
 
 #ifndef PORT_STRING_H

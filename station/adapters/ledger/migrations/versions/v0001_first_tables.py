@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The first tables. A migration is never edited once it has run on a line: the next one changes what it made."""
 
 import sqlalchemy as sa

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """For a ledger of a million units: indexes of the few rows that commands look for, and stored totals."""
 
 import sqlalchemy as sa

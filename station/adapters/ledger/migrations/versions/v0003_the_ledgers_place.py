@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ledger's own id, its progress, its place, and the serial numbers that a restoration has burned."""
 
 import sqlalchemy as sa

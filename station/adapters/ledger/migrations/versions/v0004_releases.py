@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards with a key from elsewhere that an engineer has released."""
 
 import sqlalchemy as sa

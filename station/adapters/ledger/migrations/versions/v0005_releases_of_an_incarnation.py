@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A release holds in the ledger's incarnation that it was given in."""
 
 import sqlalchemy as sa
