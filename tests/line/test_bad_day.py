@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the station itself needs fails while boards are in their slots: nothing is lost, and the line goes on by itself."""
 
+import itertools
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,12 +196,22 @@ def moved(standing: Standing, state: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def limited(standing: Standing, spare: int) -> tuple[int, int]:
-    """Leaves the daemon so many descriptors more than it has; returns the limits that it had."""
+    """Leaves the daemon so many free descriptors, whatever numbers it uses now; returns the limits that it had.
+
+    The limit bounds a descriptor's number. Numbers free below the highest one count, and what is open for a moment does not.
+    """
     pid = daemon(standing)
-    highest = max(int(descriptor.name) for descriptor in Path(f"/proc/{pid}/fd").iterdir())
+    kept = set.intersection(*(looked_at(pid) for _ in range(20)))
+    free = itertools.islice((number for number in itertools.count() if number not in kept), spare, None)
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1 + spare, before[1]))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(free), before[1]))
     return before
+
+
+def looked_at(pid: int) -> set[int]:
+    """The descriptors of a process, after a moment."""
+    time.sleep(0.05)
+    return {int(descriptor.name) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 @pytest.mark.parametrize("spare", [1, 3, 5, 7, 9])
