@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from station.domain.attempt import Attempt, Phase, Record, Verdict
@@ -12,6 +12,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, OnboardingSecrets
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
+from station.factory_data.flash import Flash
 from station.faults import Fault, LineFault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
@@ -167,11 +168,11 @@ class AttemptLedger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A board whose identity is reserved. `flash` is what one that was given a certificate before holds, else empty."""
+    """A board whose identity is reserved. Only the flash of one that may have been given a certificate before is read."""
 
     target: Target
     identity: Identity
-    flash: bytes = field(repr=False)
+    flash: Flash
 
 
 @dataclass(frozen=True, slots=True)

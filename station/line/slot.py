@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 from station.domain import policy
 from station.domain.attempt import Failed, Passed, ProcedureChosen, Verdict, Voided
 from station.domain.policy import consequence, counts_against_equipment
+from station.factory_data.flash import Locked, NotRead
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
 from station.faults.slot import BoardRemoved, SlotSuspected, StationBug
@@ -266,14 +267,20 @@ def procedure_for(recipe: Recipe, unit: Recognised) -> Procedure:
 
     A unit that was confirmed as another product is reconfirmed, which it fails: its factory data is all that it has.
     """
-    readable = unit.target.readable
-    finished = unit.identity.confirmed and (not readable or recipe.firmware_stands(unit.identity))
-    if readable and recipe.would_lose_its_key(unit.identity, unit.flash):
+    identity, flash, by_partner = unit.identity, unit.flash, recipe.delivery is not None
+    match flash:
+        case Locked():
+            return reconfirm  # `check_protection` has refused a locked board that was never confirmed
+        case NotRead():
+            return provision_by_partner if by_partner else provision
+    if recipe.would_lose_its_key(identity, flash):
         return reconfirm
-    if recipe.delivery is not None:
-        if readable and not recipe.holds_delivered(unit.identity, unit.flash, datetime.now(UTC)):
-            return provision_by_partner
-        return reconfirm if finished else finish
-    if readable and not recipe.holds_certificate(unit.identity, unit.flash):
-        return provision
-    return reconfirm if finished else redeliver
+    if by_partner:
+        whole = recipe.holds_delivered(identity, flash, datetime.now(UTC))
+        anew, on = provision_by_partner, finish
+    else:
+        whole = recipe.holds_certificate(identity, flash)
+        anew, on = provision, redeliver
+    if not whole:
+        return anew
+    return reconfirm if identity.confirmed and recipe.firmware_stands(identity) else on

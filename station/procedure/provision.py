@@ -18,7 +18,10 @@ from station.domain.attempt import (
     UnitIdentified,
 )
 from station.domain.credentials import Credentials
+from station.domain.identity import Identity
 from station.domain.memory_map import READBACK_REGION
+from station.domain.target import Target
+from station.factory_data.flash import Flash, Locked, NotRead, ReadBack, read_back
 from station.interfaces import Board, Job, Recognised
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
@@ -36,8 +39,7 @@ async def recognise(job: Job) -> Recognised:
         job.recipe.check_protection(target, identity)
         job.recipe.check_recorded_key(target, identity)
         job.recipe.check_coprocessor(identity)
-        returning = identity.credentials or (job.recipe.delivery and identity.attempts > 1)
-        flash = await _read_back(job) if returning and target.readable else b""
+        flash = await _flash(job, target, identity)
     return Recognised(target, identity, flash)
 
 
@@ -77,8 +79,7 @@ async def redeliver(job: Job, unit: Recognised) -> None:
 async def reconfirm(job: Job, unit: Recognised) -> None:
     """See that a confirmed unit is still what it was; nothing is issued, and nothing written but a lock that is missing."""
     async with job.bench.board() as board:
-        flash = unit.flash if unit.target.readable else None
-        await confirm(job, unit, board, unit.identity.issued, flash)
+        await confirm(job, unit, board, unit.identity.issued, unit.flash)
 
 
 async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
@@ -105,7 +106,7 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
     return credentials
 
 
-async def flash_operational(job: Job, unit: Recognised) -> bytes:
+async def flash_operational(job: Job, unit: Recognised) -> ReadBack:
     """The operational firmware takes the provisioning firmware's place. Returns what stood in flash before, to be confirmed."""
     operational = job.recipe.operational_write(unit.identity)
 
@@ -113,27 +114,22 @@ async def flash_operational(job: Job, unit: Recognised) -> bytes:
         job.ledger.step(Phase.FLASH_OPERATIONAL),
         job.programmer.invocation(READBACK_REGION, operational) as programmer,
     ):
-        flash = await programmer.read(READBACK_REGION)
+        flash = read_back(await programmer.read(READBACK_REGION))
         await programmer.written(operational)
     return flash
 
 
-async def confirm(
-    job: Job, unit: Recognised, board: Board, credentials: Credentials | None, flash: bytes | None
-) -> None:
+async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credentials | None, flash: Flash) -> None:
     """What stands in flash is what was intended, the operational firmware presents it, and then the unit may be locked.
 
-    Certificates that somebody else put there are None, until they are found. The flash of a locked unit cannot be read,
-    and is None.
+    Certificates that somebody else put there are None, until they are found.
     """
     async with job.ledger.step(Phase.CONFIRM):
         if credentials is None:
-            delivered = job.recipe.delivered(unit.identity, flash or b"", datetime.now(UTC))
+            delivered = job.recipe.delivered(unit.identity, flash, datetime.now(UTC))
             await job.ledger.adopt(delivered, unit.target.uid)
             credentials = delivered.credentials
-        if flash is not None:
-            job.recipe.check_readback(unit.identity, credentials, flash)
-            job.recipe.check_commissionable(unit.identity, flash, datetime.now(UTC))
+        job.recipe.check_flash(unit.identity, credentials, flash, datetime.now(UTC))
         if job.recipe.operational_answers:
             said = await board.operational_identity()
             job.recipe.check_operational_identity(unit.identity, credentials, said)
@@ -147,6 +143,11 @@ async def confirm(
             await job.programmer.lock(lock, unit.target.uid)
 
 
-async def _read_back(job: Job) -> bytes:
+async def _flash(job: Job, target: Target, identity: Identity) -> Flash:
+    """The factory data that an earlier attempt may have left on the board."""
+    if not target.readable:
+        return Locked()
+    if not job.recipe.may_be_certified(identity):
+        return NotRead()
     async with job.programmer.invocation(READBACK_REGION) as programmer:
-        return await programmer.read(READBACK_REGION)
+        return read_back(await programmer.read(READBACK_REGION))

@@ -32,6 +32,7 @@ from station.domain.target import UID, Target
 from station.factory_data import flat_tlv
 from station.factory_data.device_information import terminated
 from station.factory_data.examination import check_label
+from station.factory_data.flash import Flash, Locked, ReadBack, found_in
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault, UnitFault
 from station.faults.line import CredentialsInvalid, KeyStorageWrong
@@ -224,7 +225,11 @@ class Recipe:
         except CredentialsInvalid as exc:
             raise CertificateUnfit(exc.rule, exc.reason) from exc
 
-    def holds_certificate(self, identity: Identity, flash: bytes) -> bool:
+    def may_be_certified(self, identity: Identity) -> bool:
+        """Whether the board may hold a certificate: one from the ledger, or one that another has delivered in an earlier attempt."""
+        return identity.credentials is not None or (self.delivery is not None and identity.attempts > 1)
+
+    def holds_certificate(self, identity: Identity, flash: ReadBack) -> bool:
         """Whether a returning board's factory data is whole: all that was intended, with its certificate and key."""
         if identity.credentials is None:
             return False
@@ -234,7 +239,7 @@ class Recipe:
             return False
         return True
 
-    def would_lose_its_key(self, identity: Identity, flash: bytes) -> bool:
+    def would_lose_its_key(self, identity: Identity, flash: ReadBack) -> bool:
         """Whether a confirmed unit is not as this recipe makes it, and still has its certificate and key.
 
         It may be another recipe's: new factory data would take the place of a key that nobody can make again.
@@ -242,10 +247,7 @@ class Recipe:
         last, issued = identity.confirmation, identity.credentials
         if last is None or last.touched or issued is None or self.holds_certificate(identity, flash):
             return False
-        try:
-            found = flat_tlv.decode_readback(flash).records
-        except UnitFault:
-            return False
+        found = flash.records if isinstance(flash, FactoryData) else {}
         return found.get(Tag.DEVICE_ATTESTATION_CERTIFICATE) == issued.dac
 
     def firmware_stands(self, identity: Identity) -> bool:
@@ -257,16 +259,16 @@ class Recipe:
         is_ours = last is not None and not last.touched and self.operational_image.sha256 in last.images
         return is_ours and bool(self.operational_answers)
 
-    def delivered(self, identity: Identity, flash: bytes, at: datetime) -> Delivered:
+    def delivered(self, identity: Identity, flash: Flash, at: datetime) -> Delivered:
         """What somebody else put behind this unit's factory data, if a commissioner would take it."""
         assert self.delivery is not None
-        found = flat_tlv.decode_readback(flash)
+        found = found_in(flash)
         credentials = self.delivery.commissioner.check(found, at)
-        self.check_readback(identity, credentials, flash)
+        self.check_readback(identity, credentials, found)
         in_flash = Tag.DEVICE_ATTESTATION_PRIV_KEY in found.records
         return Delivered(credentials, KeyStorage.FLASH if in_flash else KeyStorage.SECURE)
 
-    def holds_delivered(self, identity: Identity, flash: bytes, at: datetime) -> bool:
+    def holds_delivered(self, identity: Identity, flash: ReadBack, at: datetime) -> bool:
         """Whether a returning board has all that it needs, so that nobody has to deliver it again."""
         try:
             self.delivered(identity, flash, at)
@@ -274,9 +276,16 @@ class Recipe:
             return False
         return True
 
-    def check_readback(self, identity: Identity, credentials: Credentials, flash: bytes) -> None:
+    def check_flash(self, identity: Identity, credentials: Credentials, flash: Flash, at: datetime) -> None:
+        """The board holds what was intended and a commissioner accepts it; a locked board's firmware answers for it."""
+        if not isinstance(flash, Locked):
+            found = found_in(flash)
+            self.check_readback(identity, credentials, found)
+            self.check_commissionable(identity, found, at)
+
+    def check_readback(self, identity: Identity, credentials: Credentials, flash: ReadBack) -> None:
         """What stands in flash is what the ledger intended, no more and no less, and the key is where it belongs."""
-        found = flat_tlv.decode_readback(flash)
+        found = found_in(flash)
         intended = {
             **self.factory_data(identity).records,
             Tag.DEVICE_ATTESTATION_CERTIFICATE: credentials.dac,
@@ -291,12 +300,11 @@ class Recipe:
         if self.key_storage is KeyStorage.SECURE and private_key is not None:
             raise PrivateKeyExposed
         in_flash = self.key_storage is KeyStorage.FLASH or private_key is not None
-        if in_flash and not credentials.is_key(private_key or b""):
+        if in_flash and (private_key is None or not credentials.is_key(private_key)):
             raise ReadbackDiffers(Tag.DEVICE_ATTESTATION_PRIV_KEY.name)
 
-    def check_commissionable(self, identity: Identity, flash: bytes, at: datetime) -> None:
+    def check_commissionable(self, identity: Identity, data: FactoryData, at: datetime) -> None:
         """A commissioner accepts this board at this time, and the codes of its label open it: its verifier is recomputed."""
-        data = flat_tlv.decode_readback(flash)
         check_label(self.onboarding_payload(identity), data)
         if self.commissioner is not None:
             in_flash = self.key_storage is KeyStorage.FLASH

@@ -8,6 +8,7 @@ import pytest
 from station.domain.identity import Confirmation, IdentityState
 from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, Target
 from station.factory_data import flat_tlv
+from station.factory_data.flash import Damaged, Empty, Flash, Locked, NotRead, read_back
 from station.factory_data.flat_tlv import Tag
 from station.interfaces import Recognised
 from station.line.slot import procedure_for
@@ -15,14 +16,15 @@ from station.recipe.recipe import Recipe
 from tests.domain.test_recipe import IDENTITY, PLAIN, finished
 
 ANSWERS = replace(PLAIN, operational_answers=frozenset({"identity", "proof"}))
-WHOLE = flat_tlv.encode(finished(PLAIN)).ljust(0x4000, b"\xff")
-EMPTY = b"\xff" * 0x4000
+WHOLE = read_back(flat_tlv.encode(finished(PLAIN)).ljust(0x4000, b"\xff"))
+EMPTY = read_back(b"\xff" * 0x4000)
+DAMAGED = read_back(bytes(0x4000))
 OURS = Confirmation(frozenset(image.sha256 for image in PLAIN.images))
 OF_ANOTHER_VERSION = Confirmation(frozenset({"5e" * 32}))
 TOUCHED = replace(OURS, touched=True)
 
 
-def chosen(recipe: Recipe, flash: bytes, confirmation: Confirmation | None, protection: int = RDP_LEVEL_0) -> str:
+def chosen(recipe: Recipe, flash: Flash, confirmation: Confirmation | None, protection: int = RDP_LEVEL_0) -> str:
     """The procedure for a board that has its certificate, and, if it was confirmed, has passed."""
     state = IdentityState.CERTIFIED if confirmation is None else IdentityState.PASSED
     identity = replace(IDENTITY, state=state, confirmation=confirmation)
@@ -40,6 +42,8 @@ def test_a_unit_without_its_factory_data_is_provisioned() -> None:
     """It is provisioned whether it has passed before or not."""
     assert chosen(ANSWERS, EMPTY, OURS) == "provision"
     assert chosen(ANSWERS, EMPTY, None) == "provision"
+    assert chosen(ANSWERS, DAMAGED, OURS) == "provision"
+    assert chosen(ANSWERS, NotRead(), None) == "provision"
 
 
 @pytest.mark.parametrize("confirmation", [TOUCHED, OF_ANOTHER_VERSION])
@@ -64,4 +68,10 @@ def test_a_unit_of_another_recipe_keeps_its_key() -> None:
 
 def test_a_locked_unit_is_reconfirmed() -> None:
     """Nobody can have changed it, and the line cannot either."""
-    assert chosen(PLAIN, b"", OURS, RDP_LEVEL_1) == "reconfirm"
+    assert chosen(PLAIN, Locked(), OURS, RDP_LEVEL_1) == "reconfirm"
+
+
+def test_empty_and_damaged_flash_are_told_apart() -> None:
+    """Erased flash is no factory data for another reason than bytes that nobody can decode."""
+    assert isinstance(EMPTY, Empty)
+    assert isinstance(DAMAGED, Damaged)

@@ -16,6 +16,7 @@ from station.domain.identity import Identity, IdentityState, OnboardingSecrets
 from station.domain.product import KeyStorage, Strings, TrustAnchors
 from station.domain.target import UID, Target
 from station.factory_data import flat_tlv
+from station.factory_data.flash import Locked, NotRead, read_back
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import KeyStorageWrong
 from station.faults.unit import (
@@ -23,6 +24,7 @@ from station.faults.unit import (
     KeyChanged,
     OperationalIdentityWrong,
     ReadbackDiffers,
+    ReadbackInvalid,
     ReadbackRefused,
     VerifierWrong,
 )
@@ -111,9 +113,9 @@ def test_every_form_of_the_block_is_confirmed(
     """The read-back is compared, held against its label, and examined as a whole."""
     recipe = replace(PLAIN, strings=strings, passcode_in_flash=bool(passcode_in_flash), key_storage=key_storage)
     data = finished(recipe)
-    flash = flat_tlv.encode(data)
-    recipe.check_readback(IDENTITY, CREDENTIALS, flash)
-    recipe.check_commissionable(IDENTITY, flash, EXAMINATION.at)
+    recipe.check_readback(IDENTITY, CREDENTIALS, data)
+    recipe.check_commissionable(IDENTITY, data, EXAMINATION.at)
+    recipe.check_flash(IDENTITY, CREDENTIALS, read_back(flat_tlv.encode(data)), EXAMINATION.at)
 
 
 def test_the_label_tells_product_discriminator_and_passcode() -> None:
@@ -129,7 +131,7 @@ def test_the_label_tells_product_discriminator_and_passcode() -> None:
 def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
     """With a wrong label, a commissioner would look for another unit."""
     with pytest.raises(ReadbackDiffers) as caught:
-        PLAIN.check_commissionable(IDENTITY, flat_tlv.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
+        PLAIN.check_commissionable(IDENTITY, finished(PLAIN, **{name: value}), EXAMINATION.at)
     assert caught.value.evidence == {"record": name}
 
 
@@ -144,7 +146,7 @@ def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
 def test_a_board_that_would_refuse_the_labels_passcode_is_refused(name: str, value: bytes) -> None:
     """The verifier is recomputed with the salt and iterations that were read back."""
     with pytest.raises(VerifierWrong):
-        PLAIN.check_commissionable(IDENTITY, flat_tlv.encode(finished(PLAIN, **{name: value})), EXAMINATION.at)
+        PLAIN.check_commissionable(IDENTITY, finished(PLAIN, **{name: value}), EXAMINATION.at)
 
 
 def test_a_board_without_verifier_is_refused() -> None:
@@ -152,15 +154,25 @@ def test_a_board_without_verifier_is_refused() -> None:
     records = dict(finished(PLAIN).records)
     del records[Tag.SPAKE2_VERIFIER]
     with pytest.raises(VerifierWrong):
-        PLAIN.check_commissionable(IDENTITY, flat_tlv.encode(FactoryData(records)), EXAMINATION.at)
+        PLAIN.check_commissionable(IDENTITY, FactoryData(records), EXAMINATION.at)
 
 
 def test_a_board_that_a_commissioner_refuses_is_refused() -> None:
     """The board's certificate is not valid yet."""
-    flash = flat_tlv.encode(finished(PLAIN))
+    flash = finished(PLAIN)
     with pytest.raises(ReadbackRefused) as caught:
         PLAIN.check_commissionable(IDENTITY, flash, EXAMINATION.at - timedelta(days=36500))
     assert caught.value.rule == "K6"
+
+
+def test_only_a_locked_board_is_confirmed_without_its_flash() -> None:
+    """An empty or damaged flash fails the board; flash that nobody has read is a mistake of the procedure."""
+    PLAIN.check_flash(IDENTITY, CREDENTIALS, Locked(), EXAMINATION.at)
+    for data in (b"\xff" * 64, bytes(64)):
+        with pytest.raises(ReadbackInvalid):
+            PLAIN.check_flash(IDENTITY, CREDENTIALS, read_back(data), EXAMINATION.at)
+    with pytest.raises(ValueError, match="NotRead"):
+        PLAIN.check_flash(IDENTITY, CREDENTIALS, NotRead(), EXAMINATION.at)
 
 
 def request() -> bytes:
