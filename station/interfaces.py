@@ -12,7 +12,6 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, OnboardingSecrets
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
-from station.factory_data.flash import Flash
 from station.faults import Fault, LineFault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
@@ -164,29 +163,6 @@ class AttemptLedger(Protocol):
 
     async def adopt(self, delivered: Delivered, uid: UID) -> None:
         """Durably this board's from now on, wherever they came from; raises `KeyShared` when the key is another's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """A board whose identity is reserved. Only the flash of one that may have been given a certificate before is read."""
-
-    target: Target
-    identity: Identity
-    flash: Flash
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What an attempt works with: the slot's equipment, what a unit must be, who certifies it, and where all is written down."""
-
-    bench: Bench
-    recipe: Recipe
-    authority: Authority
-    ledger: AttemptLedger
-
-    @property
-    def programmer(self) -> Programmer:
-        return self.bench.programmer
 
 
 class AttemptJournal(AttemptLedger, Protocol):

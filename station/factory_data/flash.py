@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board's factory data as the station knows it: decoded once, where it was read. Pure."""
 
 from dataclasses import dataclass

@@ -13,11 +13,10 @@ from structlog.contextvars import bound_contextvars
 from station.domain import policy
 from station.domain.attempt import Failed, Passed, ProcedureChosen, Verdict, Voided
 from station.domain.policy import consequence, counts_against_equipment
-from station.factory_data.flash import Locked, NotRead
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
 from station.faults.slot import BoardRemoved, SlotSuspected, StationBug
-from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived, Job, Recognised
+from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived
 from station.line.line import Line
 from station.line.states import (
     Abandoned,
@@ -36,15 +35,15 @@ from station.line.states import (
     with_board,
 )
 from station.line.visits import AnnouncedAttempt, Visit
+from station.procedure.choice import procedure_for
+from station.procedure.job import Job
 from station.procedure.names import NAMES
-from station.procedure.provision import provision, recognise, reconfirm, redeliver
-from station.procedure.without_pki import finish, provision_by_partner, reconfigure
+from station.procedure.provision import recognise
+from station.procedure.without_pki import reconfigure
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
 log = structlog.get_logger()
-
-Procedure = Callable[[Job, Recognised], Awaitable[None]]
 
 DEPARTURE_TOLD_WITHIN = 0.5  # a port hangs up a little before the operating system says that the board has left
 
@@ -194,7 +193,7 @@ class Slot:
             case recipe:
                 job = Job(bench, recipe, self._authority, journal)
                 unit = await recognise(job)
-                procedure = procedure_for(recipe, unit)
+                procedure = procedure_for(recipe, unit, datetime.now(UTC))
                 await journal.record(ProcedureChosen(NAMES[procedure]))
                 await procedure(job, unit)
 
@@ -260,27 +259,3 @@ def _report(outcome: Outcome) -> None:
         seconds=round(outcome.seconds, 3),
         steps={phase.value: round(duration, 3) for phase, duration in attempt.seconds.items()},
     )
-
-
-def procedure_for(recipe: Recipe, unit: Recognised) -> Procedure:
-    """A board that cannot be read was confirmed and locked by this line. Else the firmware must be the recipe's, too.
-
-    A unit that was confirmed as another product is reconfirmed, which it fails: its factory data is all that it has.
-    """
-    identity, flash, by_partner = unit.identity, unit.flash, recipe.delivery is not None
-    match flash:
-        case Locked():
-            return reconfirm  # `check_protection` has refused a locked board that was never confirmed
-        case NotRead():
-            return provision_by_partner if by_partner else provision
-    if recipe.would_lose_its_key(identity, flash):
-        return reconfirm
-    if by_partner:
-        whole = recipe.holds_delivered(identity, flash, datetime.now(UTC))
-        anew, on = provision_by_partner, finish
-    else:
-        whole = recipe.holds_certificate(identity, flash)
-        anew, on = provision, redeliver
-    if not whole:
-        return anew
-    return reconfirm if identity.confirmed and recipe.firmware_stands(identity) else on

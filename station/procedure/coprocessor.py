@@ -13,7 +13,8 @@ from station.faults import Fault
 from station.faults.line import StackImageRefused
 from station.faults.slot import BoardExchanged, ProbeWrong
 from station.faults.unit import StackUnproven
-from station.interfaces import AttemptLedger, Coprocessor, Job, Recognised
+from station.interfaces import AttemptLedger, Coprocessor
+from station.procedure.job import Job, Recognised
 
 
 async def prepare_coprocessor(job: Job, unit: Recognised) -> None:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The name of each procedure that a slot may choose, as the ledger has it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from station.domain.attempt import ProcedureName
-from station.interfaces import Job, Recognised
+from station.procedure.choice import Procedure
 from station.procedure.provision import provision, reconfirm, redeliver
 from station.procedure.without_pki import finish, provision_by_partner
 
-NAMES: Mapping[Callable[[Job, Recognised], Awaitable[None]], ProcedureName] = {
+NAMES: Mapping[Procedure, ProcedureName] = {
     provision: ProcedureName.PROVISION,
     redeliver: ProcedureName.REDELIVER,
     reconfirm: ProcedureName.RECONFIRM,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The procedure: what happens to one board, top to bottom. Everything else exists so that this file can stay plain.
 
-A board is recognised first; then the slot chooses by what it holds. `without_pki.py` does without the line's PKI.
+A board is recognised first; then `choice.py` chooses by what it holds. `without_pki.py` does without the line's PKI.
 """
 
 import secrets
@@ -22,9 +22,10 @@ from station.domain.identity import Identity
 from station.domain.memory_map import READBACK_REGION
 from station.domain.target import Target
 from station.factory_data.flash import Flash, Locked, NotRead, ReadBack, read_back
-from station.interfaces import Board, Job, Recognised
+from station.interfaces import Board
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
+from station.procedure.job import Job, Recognised
 
 
 async def recognise(job: Job) -> Recognised:

@@ -11,8 +11,9 @@ from station.domain.attempt import (
     ProcedureName,
     UnitIdentified,
 )
-from station.interfaces import AttemptLedger, Bench, Job, Recognised
+from station.interfaces import AttemptLedger, Bench
 from station.procedure.coprocessor import bring_stack, prepare_coprocessor
+from station.procedure.job import Job, Recognised
 from station.procedure.provision import confirm, flash_operational
 from station.recipe.laboratory import Laboratory
 

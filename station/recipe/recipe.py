@@ -229,7 +229,15 @@ class Recipe:
         """Whether the board may hold a certificate: one from the ledger, or one that another has delivered in an earlier attempt."""
         return identity.credentials is not None or (self.delivery is not None and identity.attempts > 1)
 
-    def holds_certificate(self, identity: Identity, flash: ReadBack) -> bool:
+    def is_whole(self, identity: Identity, flash: ReadBack, at: datetime) -> bool:
+        """Whether a returning board has all that it needs, so that nobody has to issue or deliver anything again."""
+        return (
+            self._holds_certificate(identity, flash)
+            if self.delivery is None
+            else self._holds_delivered(identity, flash, at)
+        )
+
+    def _holds_certificate(self, identity: Identity, flash: ReadBack) -> bool:
         """Whether a returning board's factory data is whole: all that was intended, with its certificate and key."""
         if identity.credentials is None:
             return False
@@ -245,7 +253,7 @@ class Recipe:
         It may be another recipe's: new factory data would take the place of a key that nobody can make again.
         """
         last, issued = identity.confirmation, identity.credentials
-        if last is None or last.touched or issued is None or self.holds_certificate(identity, flash):
+        if last is None or last.touched or issued is None or self._holds_certificate(identity, flash):
             return False
         found = flash.records if isinstance(flash, FactoryData) else {}
         return found.get(Tag.DEVICE_ATTESTATION_CERTIFICATE) == issued.dac
@@ -268,7 +276,7 @@ class Recipe:
         in_flash = Tag.DEVICE_ATTESTATION_PRIV_KEY in found.records
         return Delivered(credentials, KeyStorage.FLASH if in_flash else KeyStorage.SECURE)
 
-    def holds_delivered(self, identity: Identity, flash: ReadBack, at: datetime) -> bool:
+    def _holds_delivered(self, identity: Identity, flash: ReadBack, at: datetime) -> bool:
         """Whether a returning board has all that it needs, so that nobody has to deliver it again."""
         try:
             self.delivered(identity, flash, at)

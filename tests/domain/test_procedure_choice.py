@@ -10,9 +10,10 @@ from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, Target
 from station.factory_data import flat_tlv
 from station.factory_data.flash import Damaged, Empty, Flash, Locked, NotRead, read_back
 from station.factory_data.flat_tlv import Tag
-from station.interfaces import Recognised
-from station.line.slot import procedure_for
+from station.procedure.choice import procedure_for
+from station.procedure.job import Recognised
 from station.recipe.recipe import Recipe
+from tests.builders.forge_unit import EXAMINATION
 from tests.domain.test_recipe import IDENTITY, PLAIN, finished
 
 ANSWERS = replace(PLAIN, operational_answers=frozenset({"identity", "proof"}))
@@ -29,7 +30,7 @@ def chosen(recipe: Recipe, flash: Flash, confirmation: Confirmation | None, prot
     state = IdentityState.CERTIFIED if confirmation is None else IdentityState.PASSED
     identity = replace(IDENTITY, state=state, confirmation=confirmation)
     target = Target(IDENTITY.uid, 0x495, "Rev Y", 3300, protection, "V3J15M6", "2.19.0")
-    return procedure_for(recipe, Recognised(target, identity, flash)).__name__
+    return procedure_for(recipe, Recognised(target, identity, flash), EXAMINATION.at).__name__
 
 
 def test_a_unit_that_has_passed_is_reconfirmed() -> None:

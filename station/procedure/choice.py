@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which procedure a recognised board gets, by what the ledger remembers of it and what its flash holds. Pure."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from station.factory_data.flash import Locked, NotRead
+from station.procedure.job import Job, Recognised
+from station.procedure.provision import provision, reconfirm, redeliver
+from station.procedure.without_pki import finish, provision_by_partner
+from station.recipe.recipe import Recipe
+
+Procedure = Callable[[Job, Recognised], Awaitable[None]]
+
+
+def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
+    """The procedure for this board. `at` is now: a delivered certificate must be valid.
+
+    A unit that was confirmed as another product is reconfirmed and fails: provisioning it anew would destroy its only key.
+    """
+    identity, flash = unit.identity, unit.flash
+    if recipe.delivery is None:
+        anew, further = provision, redeliver
+    else:
+        anew, further = provision_by_partner, finish
+
+    match flash:
+        case Locked():
+            return reconfirm  # `check_protection` has refused a locked board that was never confirmed
+        case NotRead():
+            return anew
+    if recipe.would_lose_its_key(identity, flash):
+        return reconfirm
+    if not recipe.is_whole(identity, flash, at):
+        return anew
+    return reconfirm if identity.confirmed and recipe.firmware_stands(identity) else further
