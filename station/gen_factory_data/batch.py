@@ -26,6 +26,7 @@ from station.line.slot import Slot
 from station.line.states import Outcome
 from station.line.visits import Visit
 from station.line.wall_clock import WallClock
+from station.recipe import unit_builder
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
@@ -107,7 +108,7 @@ class Batch:
         if uid is None or outcome.attempt.serial_number is None or not isinstance(recipe, Recipe):
             return b""
         identity = recipe.given.of(uid) if recipe.given else await self._ledger.identity(uid)
-        return flat_tlv.encode(recipe.factory_data(identity)) if identity else b""
+        return flat_tlv.encode(unit_builder.factory_data(recipe, identity)) if identity else b""
 
     async def _watch(self, hotplug: Hotplug) -> None:
         while True:

@@ -8,6 +8,7 @@ from station.factory_data.flash import Locked, NotRead
 from station.procedure.job import Job, Recognised
 from station.procedure.provision import provision, reconfirm, redeliver
 from station.procedure.without_pki import finish, provision_by_partner
+from station.recipe import checks
 from station.recipe.recipe import Recipe
 
 Procedure = Callable[[Job, Recognised], Awaitable[None]]
@@ -29,8 +30,8 @@ def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
             return reconfirm  # `check_protection` has refused a locked board that was never confirmed
         case NotRead():
             return anew
-    if recipe.would_lose_its_key(identity, flash):
+    if checks.would_lose_its_key(recipe, identity, flash):
         return reconfirm
-    if not recipe.is_whole(identity, flash, at):
+    if not checks.is_whole(recipe, identity, flash, at):
         return anew
-    return reconfirm if identity.confirmed and recipe.firmware_stands(identity) else further
+    return reconfirm if identity.confirmed and checks.firmware_stands(recipe, identity) else further

@@ -26,6 +26,7 @@ from station.interfaces import Board
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
 from station.procedure.job import Job, Recognised
+from station.recipe import checks, unit_builder
 
 
 async def recognise(job: Job) -> Recognised:
@@ -33,13 +34,11 @@ async def recognise(job: Job) -> Recognised:
     async with job.ledger.step(Phase.RECOGNISE):
         target = await job.programmer.identify()
         await job.ledger.record(UnitIdentified.of(target))
-        job.recipe.check_part(target)
+        checks.check_part(job.recipe, target)
         await job.ledger.check_ours(target)
         identity = await job.ledger.reserve_identity(target, job.recipe)
         await job.ledger.record(IdentityReserved(identity.serial_number))
-        job.recipe.check_protection(target, identity)
-        job.recipe.check_recorded_key(target, identity)
-        job.recipe.check_coprocessor(identity)
+        checks.check_remembered(job.recipe, target, identity)
         flash = await _flash(job, target, identity)
     return Recognised(target, identity, flash)
 
@@ -47,8 +46,8 @@ async def recognise(job: Job) -> Recognised:
 async def provision(job: Job, unit: Recognised) -> None:
     """Make a bare board into a unit that any Matter commissioner will accept; whatever is wrong is a fault."""
     await prepare_coprocessor(job, unit)
-    factory_data = job.recipe.factory_data_write(unit.identity)
-    provisioner = job.recipe.provisioning_write(unit.identity)
+    factory_data = unit_builder.factory_data_write(job.recipe, unit.identity)
+    provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
     async with job.bench.board() as board:  # its port is open before the reset that makes its firmware speak
         async with job.programmer.invocation(factory_data, provisioner) as programmer:
@@ -60,21 +59,19 @@ async def provision(job: Job, unit: Recognised) -> None:
                 await programmer.written(provisioner)
 
         credentials = await _certify(job, unit, board)
-        flash = await flash_operational(job, unit)
-        await confirm(job, unit, board, credentials, flash)
+        await confirm(job, unit, board, credentials, await flash_operational(job, unit))
 
 
 async def redeliver(job: Job, unit: Recognised) -> None:
     """Finish a board that holds its certificate: its factory data stays, and it gets no other certificate."""
-    provisioner = job.recipe.provisioning_write(unit.identity)
+    provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
     async with job.bench.board() as board:
         async with job.ledger.step(Phase.FLASH_PROVISIONER), job.programmer.invocation(provisioner) as programmer:
             await programmer.written(provisioner)
 
         credentials = await _certify(job, unit, board)
-        flash = await flash_operational(job, unit)
-        await confirm(job, unit, board, credentials, flash)
+        await confirm(job, unit, board, credentials, await flash_operational(job, unit))
 
 
 async def reconfirm(job: Job, unit: Recognised) -> None:
@@ -87,15 +84,15 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
     """The board's own key gets its certificate, and the board proves that it holds the key."""
     async with job.ledger.step(Phase.AWAIT_CSR):
         hello = await board.hello()
-        job.recipe.check_same_board(unit.target, hello.uid, hello.key_storage)
+        checks.check_same_board(job.recipe, unit.target, hello.uid, hello.key_storage)
         csr = await board.make_csr()
-        job.recipe.check_csr(csr)
-        job.recipe.check_known_certificate(unit.identity, csr, datetime.now(UTC))
+        checks.check_csr(job.recipe, csr)
+        checks.check_known_certificate(job.recipe, unit.identity, csr, datetime.now(UTC))
         await job.ledger.record(CSRReceived.of(csr))
 
     async with job.ledger.step(Phase.RELAY_TO_PKI):
         credentials = await job.authority.issue_dac(csr, unit.target.uid)
-        job.recipe.check_credentials(csr, credentials, datetime.now(UTC))
+        checks.check_credentials(job.recipe, csr, credentials, datetime.now(UTC))
         await job.ledger.record(CredentialsChosen(credentials.key, credentials.dac_serial_number))
 
     async with job.ledger.step(Phase.DELIVER):
@@ -109,7 +106,7 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
 
 async def flash_operational(job: Job, unit: Recognised) -> ReadBack:
     """The operational firmware takes the provisioning firmware's place. Returns what stood in flash before, to be confirmed."""
-    operational = job.recipe.operational_write(unit.identity)
+    operational = unit_builder.operational_write(job.recipe, unit.identity)
 
     async with (
         job.ledger.step(Phase.FLASH_OPERATIONAL),
@@ -127,19 +124,18 @@ async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credent
     """
     async with job.ledger.step(Phase.CONFIRM):
         if credentials is None:
-            delivered = job.recipe.delivered(unit.identity, flash, datetime.now(UTC))
+            delivered = checks.delivered(job.recipe, unit.identity, flash, datetime.now(UTC))
             await job.ledger.adopt(delivered, unit.target.uid)
             credentials = delivered.credentials
-        job.recipe.check_flash(unit.identity, credentials, flash, datetime.now(UTC))
+        checks.check_flash(job.recipe, unit.identity, credentials, flash, datetime.now(UTC))
         if job.recipe.operational_answers:
             said = await board.operational_identity()
-            job.recipe.check_operational_identity(unit.identity, credentials, said)
+            checks.check_operational_identity(job.recipe, unit.identity, credentials, said)
             nonce = secrets.token_bytes(NONCE_SIZE)
             credentials.check_possession(nonce, await board.prove(nonce), "confirm")
         await job.ledger.record(Confirmed())
 
-    lock = job.recipe.lock
-    if lock is not None and lock.difference(unit.target):
+    if (lock := job.recipe.lock) and lock.difference(unit.target):
         async with job.ledger.step(Phase.LOCK):
             await job.programmer.lock(lock, unit.target.uid)
 
@@ -148,7 +144,7 @@ async def _flash(job: Job, target: Target, identity: Identity) -> Flash:
     """The factory data that an earlier attempt may have left on the board."""
     if not target.readable:
         return Locked()
-    if not job.recipe.may_be_certified(identity):
+    if not checks.may_be_certified(job.recipe, identity):
         return NotRead()
     async with job.programmer.invocation(READBACK_REGION) as programmer:
         return read_back(await programmer.read(READBACK_REGION))

@@ -15,14 +15,15 @@ from station.interfaces import AttemptLedger, Bench
 from station.procedure.coprocessor import bring_stack, prepare_coprocessor
 from station.procedure.job import Job, Recognised
 from station.procedure.provision import confirm, flash_operational
+from station.recipe import unit_builder
 from station.recipe.laboratory import Laboratory
 
 
 async def provision_by_partner(job: Job, unit: Recognised) -> None:
     """As `provision`, with certificates that a partner's script or ST's own firmware puts on the board."""
     await prepare_coprocessor(job, unit)
-    factory_data = job.recipe.factory_data_write(unit.identity)
-    provisioner = job.recipe.provisioning_write(unit.identity)
+    factory_data = unit_builder.factory_data_write(job.recipe, unit.identity)
+    provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
     async with job.bench.partner() as partner:
         async with job.programmer.invocation(factory_data, provisioner) as programmer:

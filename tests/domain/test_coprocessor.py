@@ -9,6 +9,7 @@ from station.domain.attempt import CoprocessorReady
 from station.domain.coprocessor import CoprocessorVersions, Version, WirelessStack
 from station.domain.identity import IdentityState
 from station.faults.unit import FUSOutdated, StackUnseen
+from station.recipe import checks
 from tests.domain.test_recipe import IDENTITY, PLAIN
 
 STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000, Version(1, 24, 0, 3), Version(1, 2, 0))
@@ -106,9 +107,9 @@ def test_a_board_that_may_hold_a_key_must_have_been_seen_with_its_stack(
     recipe, identity = replace(PLAIN, wireless_stack=stack), replace(IDENTITY, state=state, coprocessor=seen)
     if refused:
         with pytest.raises(StackUnseen):
-            recipe.check_coprocessor(identity)
+            checks.check_coprocessor(recipe, identity)
     else:
-        recipe.check_coprocessor(identity)
+        checks.check_coprocessor(recipe, identity)
 
 
 def test_the_stack_is_one_of_the_images_that_the_ledger_writes_down() -> None:

@@ -30,6 +30,7 @@ from station.faults.unit import (
 )
 from station.matter.onboarding import codes
 from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.recipe import checks, unit_builder
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import Delivery, Recipe
 from tests.builders.bench import RECIPE
@@ -67,7 +68,7 @@ IDENTITY = Identity(
 
 def written(recipe: Recipe, identity: Identity = IDENTITY) -> dict[Tag, bytes]:
     """What the station writes before there is a certificate."""
-    content = recipe.factory_data_write(identity).content
+    content = unit_builder.factory_data_write(recipe, identity).content
     return dict(flat_tlv.decode(content).records)
 
 
@@ -113,14 +114,14 @@ def test_every_form_of_the_block_is_confirmed(
     """The read-back is compared, held against its label, and examined as a whole."""
     recipe = replace(PLAIN, strings=strings, passcode_in_flash=bool(passcode_in_flash), key_storage=key_storage)
     data = finished(recipe)
-    recipe.check_readback(IDENTITY, CREDENTIALS, data)
-    recipe.check_commissionable(IDENTITY, data, EXAMINATION.at)
-    recipe.check_flash(IDENTITY, CREDENTIALS, read_back(flat_tlv.encode(data)), EXAMINATION.at)
+    checks.check_readback(recipe, IDENTITY, CREDENTIALS, data)
+    checks.check_commissionable(recipe, IDENTITY, data, EXAMINATION.at)
+    checks.check_flash(recipe, IDENTITY, CREDENTIALS, read_back(flat_tlv.encode(data)), EXAMINATION.at)
 
 
 def test_the_label_tells_product_discriminator_and_passcode() -> None:
     """The label's values are those of the recipe and of the identity."""
-    payload = replace(PLAIN, product_id=0x8001).onboarding_payload(IDENTITY)
+    payload = unit_builder.onboarding_payload(replace(PLAIN, product_id=0x8001), IDENTITY)
     assert codes.manual_code(payload) == "34970112332"
     assert codes.qr_code(payload) == "MT:-24J042C00KA0648G00"
 
@@ -131,7 +132,7 @@ def test_the_label_tells_product_discriminator_and_passcode() -> None:
 def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
     """With a wrong label, a commissioner would look for another unit."""
     with pytest.raises(ReadbackDiffers) as caught:
-        PLAIN.check_commissionable(IDENTITY, finished(PLAIN, **{name: value}), EXAMINATION.at)
+        checks.check_commissionable(PLAIN, IDENTITY, finished(PLAIN, **{name: value}), EXAMINATION.at)
     assert caught.value.evidence == {"record": name}
 
 
@@ -146,7 +147,7 @@ def test_a_label_of_another_unit_is_refused(name: str, value: bytes) -> None:
 def test_a_board_that_would_refuse_the_labels_passcode_is_refused(name: str, value: bytes) -> None:
     """The verifier is recomputed with the salt and iterations that were read back."""
     with pytest.raises(VerifierWrong):
-        PLAIN.check_commissionable(IDENTITY, finished(PLAIN, **{name: value}), EXAMINATION.at)
+        checks.check_commissionable(PLAIN, IDENTITY, finished(PLAIN, **{name: value}), EXAMINATION.at)
 
 
 def test_a_board_without_verifier_is_refused() -> None:
@@ -154,25 +155,25 @@ def test_a_board_without_verifier_is_refused() -> None:
     records = dict(finished(PLAIN).records)
     del records[Tag.SPAKE2_VERIFIER]
     with pytest.raises(VerifierWrong):
-        PLAIN.check_commissionable(IDENTITY, FactoryData(records), EXAMINATION.at)
+        checks.check_commissionable(PLAIN, IDENTITY, FactoryData(records), EXAMINATION.at)
 
 
 def test_a_board_that_a_commissioner_refuses_is_refused() -> None:
     """The board's certificate is not valid yet."""
     flash = finished(PLAIN)
     with pytest.raises(ReadbackRefused) as caught:
-        PLAIN.check_commissionable(IDENTITY, flash, EXAMINATION.at - timedelta(days=36500))
+        checks.check_commissionable(PLAIN, IDENTITY, flash, EXAMINATION.at - timedelta(days=36500))
     assert caught.value.rule == "K6"
 
 
 def test_only_a_locked_board_is_confirmed_without_its_flash() -> None:
     """An empty or damaged flash fails the board; flash that nobody has read is a mistake of the procedure."""
-    PLAIN.check_flash(IDENTITY, CREDENTIALS, Locked(), EXAMINATION.at)
+    checks.check_flash(PLAIN, IDENTITY, CREDENTIALS, Locked(), EXAMINATION.at)
     for data in (b"\xff" * 64, bytes(64)):
         with pytest.raises(ReadbackInvalid):
-            PLAIN.check_flash(IDENTITY, CREDENTIALS, read_back(data), EXAMINATION.at)
+            checks.check_flash(PLAIN, IDENTITY, CREDENTIALS, read_back(data), EXAMINATION.at)
     with pytest.raises(ValueError, match="NotRead"):
-        PLAIN.check_flash(IDENTITY, CREDENTIALS, NotRead(), EXAMINATION.at)
+        checks.check_flash(PLAIN, IDENTITY, CREDENTIALS, NotRead(), EXAMINATION.at)
 
 
 def request() -> bytes:
@@ -185,21 +186,21 @@ def request() -> bytes:
 def test_a_board_with_another_key_than_it_had_is_refused() -> None:
     """The board's certificate is for the old key; a board without a certificate may have any key."""
     with pytest.raises(KeyChanged):
-        PLAIN.check_known_certificate(IDENTITY, request(), EXAMINATION.at)
-    PLAIN.check_known_certificate(replace(IDENTITY, credentials=None), request(), EXAMINATION.at)
+        checks.check_known_certificate(PLAIN, IDENTITY, request(), EXAMINATION.at)
+    checks.check_known_certificate(PLAIN, replace(IDENTITY, credentials=None), request(), EXAMINATION.at)
 
 
 def test_a_board_whose_record_tells_another_key_is_refused_before_it_is_written_to() -> None:
     """Exempt are a confirmed unit, which proves its own key, and a unit that somebody else has certified."""
     target = Target(UID(bytes(12)), 0x495, "", 3300, 0xAA, "", "", agent_key="c0" * 32)
     with pytest.raises(KeyChanged):
-        PLAIN.check_recorded_key(target, IDENTITY)
-    PLAIN.check_recorded_key(replace(target, agent_key=CREDENTIALS.key), IDENTITY)
-    PLAIN.check_recorded_key(replace(target, agent_key=None), IDENTITY)
-    PLAIN.check_recorded_key(target, replace(IDENTITY, credentials=None))
-    PLAIN.check_recorded_key(target, replace(IDENTITY, state=IdentityState.CONFIRMED))
+        checks.check_recorded_key(PLAIN, target, IDENTITY)
+    checks.check_recorded_key(PLAIN, replace(target, agent_key=CREDENTIALS.key), IDENTITY)
+    checks.check_recorded_key(PLAIN, replace(target, agent_key=None), IDENTITY)
+    checks.check_recorded_key(PLAIN, target, replace(IDENTITY, credentials=None))
+    checks.check_recorded_key(PLAIN, target, replace(IDENTITY, state=IdentityState.CONFIRMED))
     delivery = Delivery(None, 1.0, COMMISSIONER)
-    replace(PLAIN, delivery=delivery).check_recorded_key(target, IDENTITY)
+    checks.check_recorded_key(replace(PLAIN, delivery=delivery), target, IDENTITY)
 
 
 def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
@@ -207,19 +208,19 @@ def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
     subject = x509.Name([])
     signed = x509.CertificateSigningRequestBuilder(subject).sign(DAC_KEY, hashes.SHA256()).public_bytes(Encoding.DER)
     ours = replace(PLAIN, anchors=TrustAnchors(PAI.der, PAA.der))
-    ours.check_known_certificate(IDENTITY, signed, EXAMINATION.at)
-    ours.check_known_certificate(replace(IDENTITY, credentials=None), signed, EXAMINATION.at)
+    checks.check_known_certificate(ours, IDENTITY, signed, EXAMINATION.at)
+    checks.check_known_certificate(ours, replace(IDENTITY, credentials=None), signed, EXAMINATION.at)
     with pytest.raises(CertificateUnfit) as caught:
-        replace(ours, product_id=0x8005).check_known_certificate(IDENTITY, signed, EXAMINATION.at)
+        checks.check_known_certificate(replace(ours, product_id=0x8005), IDENTITY, signed, EXAMINATION.at)
     assert caught.value.rule == "P3"
 
 
 def test_a_firmware_that_keeps_its_key_elsewhere_stops_the_line() -> None:
     """The recipe names the wrong image: every board would do so."""
     target = Target(UID(bytes(12)), 0x495, "", 3300, 0xAA, "", "")
-    PLAIN.check_same_board(target, bytes(12), "flash")
+    checks.check_same_board(PLAIN, target, bytes(12), "flash")
     with pytest.raises(KeyStorageWrong):
-        PLAIN.check_same_board(target, bytes(12), "secure")
+        checks.check_same_board(PLAIN, target, bytes(12), "secure")
 
 
 @pytest.mark.parametrize(
@@ -233,9 +234,9 @@ def test_a_firmware_that_presents_another_unit_is_refused(changed: dict[str, int
         "serial_number": IDENTITY.serial_number,
         "dac_serial_number": int(CREDENTIALS.dac_serial_number, 16),
     }
-    PLAIN.check_operational_identity(IDENTITY, CREDENTIALS, SimpleNamespace(**said))
+    checks.check_operational_identity(PLAIN, IDENTITY, CREDENTIALS, SimpleNamespace(**said))
     with pytest.raises(OperationalIdentityWrong):
-        PLAIN.check_operational_identity(IDENTITY, CREDENTIALS, SimpleNamespace(**said | changed))
+        checks.check_operational_identity(PLAIN, IDENTITY, CREDENTIALS, SimpleNamespace(**said | changed))
 
 
 def test_an_identity_does_not_show_its_secrets() -> None:

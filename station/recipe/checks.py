@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checks that hold a board against its recipe and its identity: each raises the fault that it finds. Pure."""
+
+import hmac
+from datetime import datetime
+
+from station.domain.credentials import Credentials, csr_key
+from station.domain.identity import Identity
+from station.domain.product import (
+    WB55_DEVICE_ID,
+    KeyStorage,
+    PresentedIdentity,
+    Trust,
+)
+from station.domain.target import UID, Target
+from station.factory_data.examination import check_label
+from station.factory_data.flash import Flash, Locked, ReadBack, found_in
+from station.factory_data.flat_tlv import FactoryData, Tag
+from station.faults import Fault, UnitFault
+from station.faults.line import CredentialsInvalid, KeyStorageWrong
+from station.faults.slot import BoardSwapped
+from station.faults.unit import (
+    CertificateUnfit,
+    KeyChanged,
+    OperationalIdentityWrong,
+    PrivateKeyExposed,
+    ReadbackDiffers,
+    TargetLocked,
+    TargetWrong,
+)
+from station.matter.certificates import chain
+from station.recipe import unit_builder
+from station.recipe.recipe import Delivered, Recipe
+
+
+def check_part(recipe: Recipe, target: Target) -> None:
+    if target.device_id != WB55_DEVICE_ID:
+        raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
+    if not target.readable and recipe.lock is None:
+        raise TargetLocked(f"0x{target.readout_protection:02X}")
+
+
+def check_remembered(recipe: Recipe, target: Target, identity: Identity) -> None:
+    """Protection, key and coprocessor of the board are as the ledger remembers them, before anything is written to it."""
+    check_protection(target, identity)
+    check_recorded_key(recipe, target, identity)
+    check_coprocessor(recipe, identity)
+
+
+def check_protection(target: Target, identity: Identity) -> None:
+    """A board that keeps the debug port out is one that this line has confirmed and locked."""
+    if not target.readable and not identity.confirmed:
+        raise TargetLocked(f"0x{target.readout_protection:02X}")
+
+
+def check_recorded_key(recipe: Recipe, target: Target, identity: Identity) -> None:
+    """A board that was given a certificate must have that certificate's key, before anything is written for it.
+
+    A confirmed unit may have lost the record to its own firmware and answers for itself; so does another's delivery.
+    """
+    issued, found = identity.credentials, target.agent_key
+    if issued is None or found is None or identity.confirmed or recipe.delivery is not None:
+        return
+    if found != issued.key:
+        raise KeyChanged(found, issued.key)
+
+
+def check_coprocessor(recipe: Recipe, identity: Identity) -> None:
+    """Where a key may be, the coprocessor is left alone: an earlier attempt must have seen the right stack on it."""
+    if recipe.wireless_stack is not None and identity.may_have_key:
+        recipe.wireless_stack.check_seen(identity.coprocessor)
+
+
+def check_same_board(recipe: Recipe, target: Target, uid: bytes, key_storage: str) -> None:
+    """The board on the UART is the one behind the probe, and keeps its key where the recipe asks."""
+    if uid != target.uid.raw:
+        raise BoardSwapped(str(target.uid), UID(uid).raw.hex())
+    if recipe.key_storage is not None and key_storage != recipe.key_storage:
+        raise KeyStorageWrong(recipe.key_storage, key_storage)
+
+
+def check_csr(recipe: Recipe, csr: bytes) -> None:
+    chain.check_csr(csr, vendor_id=recipe.vendor_id, product_id=recipe.product_id)
+
+
+def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:
+    """DAC and PAI as a commissioner checks them at this time, and by the pins of this line."""
+    chain.check_credentials(
+        csr=csr,
+        dac=credentials.dac,
+        pai=credentials.pai,
+        pinned_pai=recipe.anchors.pai,
+        paa=recipe.anchors.paa,
+        vendor_id=recipe.vendor_id,
+        product_id=recipe.product_id,
+        at=at,
+        allow_test_vendor=recipe.trust is Trust.DEVELOPMENT,
+    )
+
+
+def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: datetime) -> None:
+    """A board that was given a certificate offers the key of that certificate, for ever, and it must fit this recipe.
+
+    That it does not fit says nothing of the PKI, as a new one would: it may be another product's.
+    """
+    if identity.credentials is None:
+        return
+    if csr_key(csr) != identity.credentials.key:
+        raise KeyChanged(csr_key(csr), identity.credentials.key)
+    try:
+        check_credentials(recipe, csr, identity.credentials, at)
+    except CredentialsInvalid as exc:
+        raise CertificateUnfit(exc.rule, exc.reason) from exc
+
+
+def may_be_certified(recipe: Recipe, identity: Identity) -> bool:
+    """Whether the board may hold a certificate: one from the ledger, or one that another has delivered in an earlier attempt."""
+    return identity.credentials is not None or (recipe.delivery is not None and identity.attempts > 1)
+
+
+def is_whole(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:
+    """Whether a returning board has all that it needs, so that nobody has to issue or deliver anything again."""
+    if recipe.delivery is None:
+        return _holds_certificate(recipe, identity, flash)
+    return _holds_delivered(recipe, identity, flash, at)
+
+
+def _holds_certificate(recipe: Recipe, identity: Identity, flash: ReadBack) -> bool:
+    """Whether a returning board's factory data is whole: all that was intended, with its certificate and key."""
+    if identity.credentials is None:
+        return False
+    try:
+        check_readback(recipe, identity, identity.credentials, flash)
+    except UnitFault:
+        return False
+    return True
+
+
+def would_lose_its_key(recipe: Recipe, identity: Identity, flash: ReadBack) -> bool:
+    """Whether a confirmed unit is not as this recipe makes it, and still has its certificate and key.
+
+    It may be another recipe's: new factory data would take the place of a key that nobody can make again.
+    """
+    last, issued = identity.confirmation, identity.credentials
+    if last is None or last.touched or issued is None or _holds_certificate(recipe, identity, flash):
+        return False
+    found = flash.records if isinstance(flash, FactoryData) else {}
+    return found.get(Tag.DEVICE_ATTESTATION_CERTIFICATE) == issued.dac
+
+
+def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
+    """Whether a returning board got this recipe's operational firmware last, which can prove that it is still there.
+
+    What the ledger remembers proves nothing of a flash that anybody can write.
+    """
+    last = identity.confirmation
+    is_ours = last is not None and not last.touched and recipe.operational_image.sha256 in last.images
+    return is_ours and bool(recipe.operational_answers)
+
+
+def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) -> Delivered:
+    """What somebody else put behind this unit's factory data, if a commissioner would take it."""
+    assert recipe.delivery is not None
+    found = found_in(flash)
+    credentials = recipe.delivery.commissioner.check(found, at)
+    check_readback(recipe, identity, credentials, found)
+    in_flash = Tag.DEVICE_ATTESTATION_PRIV_KEY in found.records
+    return Delivered(credentials, KeyStorage.FLASH if in_flash else KeyStorage.SECURE)
+
+
+def _holds_delivered(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:
+    """Whether a returning board has all that it needs, so that nobody has to deliver it again."""
+    try:
+        delivered(recipe, identity, flash, at)
+    except Fault:
+        return False
+    return True
+
+
+def check_flash(recipe: Recipe, identity: Identity, credentials: Credentials, flash: Flash, at: datetime) -> None:
+    """The board holds what was intended and a commissioner accepts it; a locked board's firmware answers for it."""
+    if not isinstance(flash, Locked):
+        found = found_in(flash)
+        check_readback(recipe, identity, credentials, found)
+        check_commissionable(recipe, identity, found, at)
+
+
+def check_readback(recipe: Recipe, identity: Identity, credentials: Credentials, flash: ReadBack) -> None:
+    """What stands in flash is what the ledger intended, no more and no less, and the key is where it belongs."""
+    found = found_in(flash)
+    intended = {
+        **unit_builder.factory_data(recipe, identity).records,
+        Tag.DEVICE_ATTESTATION_CERTIFICATE: credentials.dac,
+        Tag.PAI_CERTIFICATE: credentials.pai,
+        Tag.DEVICE_ATTESTATION_PUB_KEY: credentials.public_point,
+    }
+    records = dict(found.records)
+    private_key = records.pop(Tag.DEVICE_ATTESTATION_PRIV_KEY, None)
+    for tag in sorted(intended.keys() | records.keys()):
+        if not hmac.compare_digest(intended.get(tag, b""), records.get(tag, b"")):
+            raise ReadbackDiffers(tag.name)
+    if recipe.key_storage is KeyStorage.SECURE and private_key is not None:
+        raise PrivateKeyExposed
+    in_flash = recipe.key_storage is KeyStorage.FLASH or private_key is not None
+    if in_flash and (private_key is None or not credentials.is_key(private_key)):
+        raise ReadbackDiffers(Tag.DEVICE_ATTESTATION_PRIV_KEY.name)
+
+
+def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, at: datetime) -> None:
+    """A commissioner accepts this board at this time, and the codes of its label open it: its verifier is recomputed."""
+    check_label(unit_builder.onboarding_payload(recipe, identity), data)
+    if recipe.commissioner is not None:
+        in_flash = recipe.key_storage is KeyStorage.FLASH
+        recipe.commissioner.check(data, at, passcode=identity.secrets.passcode, key_in_flash=in_flash)
+
+
+def check_operational_identity(
+    recipe: Recipe, identity: Identity, credentials: Credentials, said: PresentedIdentity
+) -> None:
+    """What the shipped firmware says of itself is what was provisioned."""
+    for name, intended, found in (
+        ("vendor id", recipe.vendor_id, said.vendor_id),
+        ("product id", recipe.product_id, said.product_id),
+        ("serial number", identity.serial_number, said.serial_number),
+        ("DAC serial number", int(credentials.dac_serial_number, 16), said.dac_serial_number),
+    ):
+        if intended != found:
+            raise OperationalIdentityWrong(name, str(found))
