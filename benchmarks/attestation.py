@@ -42,8 +42,8 @@ def _checked(line: Path) -> list[float]:
     recipe = recipe_file.load(
         ROOT / "config" / "recipes" / "lighting.toml", line / "pki" / "pai.pem", line / "pki" / "paa.pem"
     )
-    commissioner = recipe.commissioner
-    if commissioner is None or commissioner.product is None:
+    commissioner = recipe.certification.commissioner
+    if commissioner.product is None:
         raise RunUnusable("the demonstration's recipe does not say what a commissioner would")
     records = flat_tlv.decode(next((line / "boards").glob("*/qspi.bin")).read_bytes()).records
     shown = Attestation(

@@ -40,9 +40,11 @@ from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.link import frames, messages
 from station.link.messages import Question
+from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding import spake2p
 from station.matter.onboarding.passcode import Discriminator, Passcode
-from station.recipe.recipe import Recipe
+from station.recipe.commissioner import Commissioner
+from station.recipe.recipe import OwnPKI, Recipe
 
 ITERATIONS = 1000  # of the demonstration's recipe
 ATTEMPTS_ALONE = 20
@@ -156,7 +158,7 @@ def _recipe() -> Recipe:
         operational_image=images[1],
         operational_answers=frozenset(),
         verify=Verify.FAST,
-        anchors=TrustAnchors(b"", b""),
+        certification=OwnPKI(TrustAnchors(b"", b""), Commissioner(TrustStore({}, {}))),
     )
 
 

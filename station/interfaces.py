@@ -136,8 +136,11 @@ class Bench(Protocol):
     def board(self) -> AbstractAsyncContextManager[Board]:
         """The board's serial port, open for the block."""
 
-    def partner(self) -> AbstractAsyncContextManager[Partner]:
-        """Whoever the recipe says puts certificates on the board; enter it before the reset that makes the firmware speak."""
+    def partner(self, recipe: Recipe) -> AbstractAsyncContextManager[Partner]:
+        """The recipe's partner, which puts certificates on the board; enter it before the reset that makes the firmware speak.
+
+        Raises `ValueError` if the recipe has none.
+        """
 
 
 class Authority(Protocol):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One slot's equipment while one board is in it: the programmer, the board's serial port, and whoever else works on the board."""
+"""What the slots of one line work with, and one slot's equipment while a board is in it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,11 +8,46 @@ from dataclasses import dataclass
 
 from station.adapters.board import conversation, st_monitor, tty
 from station.adapters.board.conversation import Deadlines
+from station.adapters.ledger import Ledger
 from station.adapters.partner.script import PartnerScript
+from station.adapters.programmer.driver import CubeProgrammer
+from station.adapters.programmer.run import Installation
+from station.adapters.system.transcripts import Transcripts
 from station.config.line import BoardSection
 from station.domain.product import KeyStorage
-from station.interfaces import Board, Partner, Programmer
+from station.interfaces import AttemptJournal, Board, BoardArrived, Partner, Programmer, SecretSource
+from station.line.visits import Visit
+from station.line.wall_clock import WallClock
+from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What all slots of one line share. Each attempt gets its journal and its bench from here."""
+
+    recipe: Recipe | Laboratory
+    ledger: Ledger
+    secrets: SecretSource
+    clock: WallClock
+    installation: Installation
+    transcripts: Transcripts
+    section: BoardSection
+
+    async def begin(self, slot: str, board: BoardArrived) -> AttemptJournal:
+        """A new attempt in the ledger, for the board that is in this slot."""
+        journal = await self.ledger.attempt(
+            slot=slot, probe=board.probe, tty=board.tty, recipe=self.recipe, secrets=self.secrets
+        )
+        if (accepted := self.clock.entered()) is not None:
+            await journal.record(accepted)
+        return journal
+
+    def bench(self, slot: str, visit: Visit, attempt: int) -> "SlotBench":
+        """Programmer and serial port for one attempt of this slot; what they print goes to the attempt's transcript."""
+        record = self.transcripts.recorder(attempt)
+        programmer = CubeProgrammer(self.installation, visit.arrival.probe, visit.gone, record)
+        return SlotBench(programmer, slot, visit.arrival.tty, self.section, visit.gone, record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +60,6 @@ class SlotBench:
     section: BoardSection
     gone: asyncio.Event
     record: Callable[[str], None]
-    recipe: Recipe | None = None
 
     def board(self) -> AbstractAsyncContextManager[Board]:
         section = self.section
@@ -33,12 +67,11 @@ class SlotBench:
         return conversation.connected(self.tty, section.baudrate, deadlines)
 
     @asynccontextmanager
-    async def partner(self) -> AsyncIterator[Partner]:
-        """Whoever the recipe says puts certificates on the board; `ValueError` if it says nobody."""
-        recipe = self.recipe
-        if recipe is None or recipe.delivery is None:
-            raise ValueError("the recipe names nobody who puts certificates on the board")
+    async def partner(self, recipe: Recipe) -> AsyncIterator[Partner]:
+        """The recipe's partner, which puts certificates on the board; raises `ValueError` if the recipe has none."""
         delivery = recipe.delivery
+        if delivery is None:
+            raise ValueError("the recipe names nobody who puts certificates on the board")
         if delivery.script is None:
             section = self.section
             async with st_monitor.connected(

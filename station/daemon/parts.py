@@ -20,6 +20,7 @@ from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool
 from station.config.line import Config, PKISection
 from station.daemon.absent_pki import WithoutPKI
+from station.daemon.equipment import Equipment
 from station.domain.attempt import STATION_STOPPED
 from station.interfaces import SecretSource
 from station.line.wall_clock import WallClock
@@ -45,6 +46,18 @@ class Parts:
     installation: Installation
     transcripts: Transcripts
 
+    @property
+    def equipment(self) -> Equipment:
+        return Equipment(
+            self.recipe,
+            self.ledger,
+            self.secrets,
+            self.clock,
+            self.installation,
+            self.transcripts,
+            self.config.board,
+        )
+
     def look(self) -> None:
         """What costs nothing, before every attempt: raises the fault that keeps the line from working."""
         self.clock.check()
@@ -68,13 +81,13 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         clock = WallClock(last_entry, lambda: None)
         secrets: SecretSource = WithoutPKI()
         relay: Relay | WithoutPKI = WithoutPKI()
-        if isinstance(recipe, Recipe):
-            secrets = await enter(VerifierPool(recipe.iterations, size=2 * len(config.slot)))
-            if recipe.delivery is None and config.pki is not None:
-                pki = await enter(_pki_client(config.pki))
-                clock = WallClock(last_entry, pki.time)
-                limits = Limits(answer_within=config.pki.answer_within)
-                relay = await enter(Relay.opened(pki, recipe.anchors.pai, ledger, limits))
+        if recipe.new_secrets is not None:
+            secrets = await enter(VerifierPool(recipe.new_secrets, size=2 * len(config.slot)))
+        if recipe.own_pki is not None and config.pki is not None:
+            pki = await enter(_pki_client(config.pki))
+            clock = WallClock(last_entry, pki.time)
+            limits = Limits(answer_within=config.pki.answer_within)
+            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
         yield Parts(config, recipe, ledger, secrets, relay, clock, claims, installation, transcripts)

@@ -8,7 +8,6 @@ from station.adapters.pki.relay import Relay
 from station.adapters.system import resources
 from station.daemon.parts import Parts
 from station.faults import LineFault
-from station.recipe.recipe import Recipe
 
 READ_BACK = 1 << 16  # bytes: what one run reads from a board, and more
 
@@ -43,5 +42,6 @@ class Preflight:
         parts.clock.check()
         if isinstance(parts.relay, Relay):
             self._pki_answered = time.monotonic()
-        if isinstance(parts.recipe, Recipe) and parts.recipe.delivery and parts.recipe.delivery.script:
-            await script.check(parts.recipe.delivery.script, parts.transcripts.recorder(0))
+        delivery = parts.recipe.delivery
+        if delivery is not None and delivery.script is not None:
+            await script.check(delivery.script, parts.transcripts.recorder(0))

@@ -8,23 +8,20 @@ from collections.abc import Iterator
 import structlog
 
 from station.adapters.hotplug import links
-from station.adapters.programmer.driver import CubeProgrammer
 from station.adapters.system import orphans
 from station.adapters.system.logs import Log
 from station.config.line import Config
 from station.daemon import control, parts
 from station.daemon.commands import Commands
-from station.daemon.equipment import SlotBench
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
 from station.domain.policy import Suspicion
 from station.faults import Fault, LineFault
 from station.faults.line import LedgerDamaged, LedgerUnavailable, ResourcesExhausted
-from station.interfaces import AttemptJournal, BoardArrived, Hotplug
+from station.interfaces import BoardArrived, Hotplug
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
-from station.line.visits import Visit
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
@@ -59,8 +56,9 @@ class Station:
         config = parts.config
         policy = config.policy
         self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards), parts.look)
+        equipment = parts.equipment
         self.slots = {
-            slot.path: Slot(slot.name, self.line, parts.recipe, parts.relay, self._begin, self._bench)
+            slot.path: Slot(slot.name, self.line, parts.recipe, parts.relay, equipment.begin, equipment.bench)
             for slot in config.slot
         }
         self.loop_lag = LoopLag()
@@ -148,21 +146,6 @@ class Station:
                 slot.board_arrived(event)
             else:
                 slot.board_left()
-
-    async def _begin(self, slot: str, arrival: BoardArrived) -> AttemptJournal:
-        journal = await self._parts.ledger.attempt(
-            slot=slot, probe=arrival.probe, tty=arrival.tty, recipe=self._parts.recipe, secrets=self._parts.secrets
-        )
-        if (accepted := self._parts.clock.entered()) is not None:
-            await journal.record(accepted)
-        return journal
-
-    def _bench(self, visit: Visit, attempt: int) -> SlotBench:
-        record = self._parts.transcripts.recorder(attempt)
-        programmer = CubeProgrammer(self._parts.installation, visit.arrival.probe, visit.gone, record)
-        slot = self.slots[visit.arrival.path].name
-        recipe = self._parts.recipe if isinstance(self._parts.recipe, Recipe) else None
-        return SlotBench(programmer, slot, visit.arrival.tty, self._parts.config.board, visit.gone, record, recipe)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

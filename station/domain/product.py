@@ -117,6 +117,3 @@ class TrustAnchors:
 
     pai: bytes
     paa: bytes
-
-
-NO_ANCHORS = TrustAnchors(b"", b"")  # no certificate fits them

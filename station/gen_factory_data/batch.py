@@ -9,22 +9,20 @@ from typing import Self
 
 from station.adapters.ledger import Ledger
 from station.adapters.programmer import probe_lock
-from station.adapters.programmer.driver import CubeProgrammer
 from station.adapters.programmer.run import Deadlines, Installation
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool
 from station.config.line import BoardSection
 from station.daemon.absent_pki import WithoutPKI
-from station.daemon.equipment import SlotBench
+from station.daemon.equipment import Equipment
 from station.domain.attempt import STATION_STOPPED
 from station.domain.policy import Suspicion
 from station.factory_data import flat_tlv
-from station.interfaces import AttemptJournal, BoardArrived, Hotplug, SecretSource
+from station.interfaces import BoardArrived, Hotplug, SecretSource
 from station.line.line import Line
 from station.line.slot import Slot
 from station.line.states import Outcome
-from station.line.visits import Visit
 from station.line.wall_clock import WallClock
 from station.recipe import unit_builder
 from station.recipe.laboratory import Laboratory
@@ -37,21 +35,8 @@ PATIENCE = 20.0  # seconds that a ledger may be held by another program or be wi
 class Batch:
     """Judges boards that are there; each gets one attempt, whatever comes of it."""
 
-    def __init__(
-        self,
-        recipe: Recipe | Laboratory,
-        ledger: Ledger,
-        secrets: SecretSource,
-        installation: Installation,
-        state: Path,
-        clock: WallClock,
-    ) -> None:
-        self._recipe = recipe
-        self._ledger = ledger
-        self._secrets = secrets
-        self._installation = installation
-        self._transcripts = Transcripts(state / "transcripts")
-        self._clock = clock
+    def __init__(self, equipment: Equipment) -> None:
+        self._equipment = equipment
         self._slots: dict[str, Slot] = {}
         self._line = Line(Suspicion(0, 0))  # one attempt a board says nothing of slots and line
 
@@ -85,11 +70,12 @@ class Batch:
             clock.check()
             stack.enter_context(probe_lock.claimed(locks, slots))
             secrets: SecretSource = WithoutPKI()
-            if isinstance(recipe, Recipe) and recipe.given is None:
-                secrets = await stack.enter_async_context(VerifierPool(recipe.iterations, size=len(slots)))
+            if recipe.new_secrets is not None:
+                secrets = await stack.enter_async_context(VerifierPool(recipe.new_secrets, size=len(slots)))
             scratch = stack.enter_context(SecretFiles.opened(STATION))
             installation = Installation(cli, loader, scratch, locks, Deadlines())
-            yield cls(recipe, ledger, secrets, installation, state, clock)
+            transcripts = Transcripts(state / "transcripts")
+            yield cls(Equipment(recipe, ledger, secrets, clock, installation, transcripts, BoardSection()))
 
     async def judge(
         self, arrivals: Sequence[BoardArrived], hotplug: Hotplug, report: Callable[[Outcome], None]
@@ -104,10 +90,10 @@ class Batch:
 
     async def block(self, outcome: Outcome) -> bytes:
         """The factory data that the station made for this board; nothing where it made none."""
-        uid, recipe = outcome.attempt.uid, self._recipe
+        uid, recipe = outcome.attempt.uid, self._equipment.recipe
         if uid is None or outcome.attempt.serial_number is None or not isinstance(recipe, Recipe):
             return b""
-        identity = recipe.given.of(uid) if recipe.given else await self._ledger.identity(uid)
+        identity = recipe.given.of(uid) if recipe.given else await self._equipment.ledger.identity(uid)
         return flat_tlv.encode(unit_builder.factory_data(recipe, identity)) if identity else b""
 
     async def _watch(self, hotplug: Hotplug) -> None:
@@ -118,26 +104,13 @@ class Batch:
                 slot.board_left()  # or another one came, or the board turned out to have the serial number of another
 
     async def _judged(self, arrival: BoardArrived, report: Callable[[Outcome], None]) -> Outcome:
-        slot = Slot(slot_name(arrival), self._line, self._recipe, WithoutPKI(), self._begin, self._bench)
+        equipment = self._equipment
+        name = slot_name(arrival)
+        slot = Slot(name, self._line, equipment.recipe, WithoutPKI(), equipment.begin, equipment.bench)
         self._slots[arrival.path] = slot
         outcome = await slot.judge(slot.board_arrived(arrival))
         report(outcome)
         return outcome
-
-    async def _begin(self, slot: str, board: BoardArrived) -> AttemptJournal:
-        journal = await self._ledger.attempt(
-            slot=slot, probe=board.probe, tty=board.tty, recipe=self._recipe, secrets=self._secrets
-        )
-        if (accepted := self._clock.entered()) is not None:
-            await journal.record(accepted)
-        return journal
-
-    def _bench(self, visit: Visit, attempt: int) -> SlotBench:
-        record = self._transcripts.recorder(attempt)
-        arrival = visit.arrival
-        programmer = CubeProgrammer(self._installation, arrival.probe, visit.gone, record)
-        recipe = self._recipe if isinstance(self._recipe, Recipe) else None
-        return SlotBench(programmer, slot_name(arrival), arrival.tty, BoardSection(), visit.gone, record, recipe)
 
 
 def slot_name(arrival: BoardArrived) -> str:

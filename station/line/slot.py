@@ -58,7 +58,7 @@ class Slot:
         recipe: Recipe | Laboratory,
         authority: Authority,
         begin: Callable[[str, BoardArrived], Awaitable[AttemptJournal]],
-        bench: Callable[[Visit, int], Bench],
+        bench: Callable[[str, Visit, int], Bench],
     ) -> None:
         self.name = name
         self.state: State = Empty()
@@ -176,7 +176,7 @@ class Slot:
         """Returns the fault that the work on the board ended by."""
         try:
             async with visit.while_here():
-                await self._carry_out(visit, self._bench(visit, journal.number), journal)
+                await self._carry_out(visit, self._bench(self.name, visit, journal.number), journal)
         except Fault as raised:
             return await self._departure(visit, raised)
         except Exception as exc:

@@ -9,7 +9,7 @@ from station.procedure.job import Job, Recognised
 from station.procedure.provision import provision, reconfirm, redeliver
 from station.procedure.without_pki import finish, provision_by_partner
 from station.recipe import checks
-from station.recipe.recipe import Recipe
+from station.recipe.recipe import Delivery, Recipe
 
 Procedure = Callable[[Job, Recognised], Awaitable[None]]
 
@@ -20,10 +20,8 @@ def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
     A unit that was confirmed as another product is reconfirmed and fails: provisioning it anew would destroy its only key.
     """
     identity, flash = unit.identity, unit.flash
-    if recipe.delivery is None:
-        anew, further = provision, redeliver
-    else:
-        anew, further = provision_by_partner, finish
+    by_partner = isinstance(recipe.certification, Delivery)
+    anew, further = (provision_by_partner, finish) if by_partner else (provision, redeliver)
 
     match flash:
         case Locked():

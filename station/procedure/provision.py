@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The procedure: what happens to one board, top to bottom. Everything else exists so that this file can stay plain.
 
-A board is recognised first; then `choice.py` chooses by what it holds. `without_pki.py` does without the line's PKI.
+`recognise` comes first, then the procedure that `choice.py` picks for this board: one of these, or one of `without_pki.py`.
 """
 
 import secrets
@@ -107,11 +107,9 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
 async def flash_operational(job: Job, unit: Recognised) -> ReadBack:
     """The operational firmware takes the provisioning firmware's place. Returns what stood in flash before, to be confirmed."""
     operational = unit_builder.operational_write(job.recipe, unit.identity)
+    invocation = job.programmer.invocation(READBACK_REGION, operational)
 
-    async with (
-        job.ledger.step(Phase.FLASH_OPERATIONAL),
-        job.programmer.invocation(READBACK_REGION, operational) as programmer,
-    ):
+    async with job.ledger.step(Phase.FLASH_OPERATIONAL), invocation as programmer:
         flash = read_back(await programmer.read(READBACK_REGION))
         await programmer.written(operational)
     return flash

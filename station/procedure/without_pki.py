@@ -11,6 +11,7 @@ from station.domain.attempt import (
     ProcedureName,
     UnitIdentified,
 )
+from station.factory_data.flash import read_back
 from station.interfaces import AttemptLedger, Bench
 from station.procedure.coprocessor import bring_stack, prepare_coprocessor
 from station.procedure.job import Job, Recognised
@@ -25,7 +26,7 @@ async def provision_by_partner(job: Job, unit: Recognised) -> None:
     factory_data = unit_builder.factory_data_write(job.recipe, unit.identity)
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
-    async with job.bench.partner() as partner:
+    async with job.bench.partner(job.recipe) as partner:
         async with job.programmer.invocation(factory_data, provisioner) as programmer:
             async with job.ledger.step(Phase.FLASH_DATA):
                 await job.ledger.record(FactoryDataWritten())
@@ -73,4 +74,4 @@ async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedge
                     await programmer.written(image)
 
         async with ledger.step(Phase.CONFIRM):
-            laboratory.check_readback(await programmer.read(laboratory.region))
+            laboratory.check_readback(read_back(await programmer.read(laboratory.region)))

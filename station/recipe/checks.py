@@ -30,7 +30,7 @@ from station.faults.unit import (
 )
 from station.matter.certificates import chain
 from station.recipe import unit_builder
-from station.recipe.recipe import Delivered, Recipe
+from station.recipe.recipe import Delivered, Delivery, OwnPKI, Recipe
 
 
 def check_part(recipe: Recipe, target: Target) -> None:
@@ -59,7 +59,7 @@ def check_recorded_key(recipe: Recipe, target: Target, identity: Identity) -> No
     A confirmed unit may have lost the record to its own firmware and answers for itself; so does another's delivery.
     """
     issued, found = identity.credentials, target.agent_key
-    if issued is None or found is None or identity.confirmed or recipe.delivery is not None:
+    if issued is None or found is None or identity.confirmed or isinstance(recipe.certification, Delivery):
         return
     if found != issued.key:
         raise KeyChanged(found, issued.key)
@@ -85,12 +85,13 @@ def check_csr(recipe: Recipe, csr: bytes) -> None:
 
 def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:
     """DAC and PAI as a commissioner checks them at this time, and by the pins of this line."""
+    anchors = _own_pki(recipe).anchors
     chain.check_credentials(
         csr=csr,
         dac=credentials.dac,
         pai=credentials.pai,
-        pinned_pai=recipe.anchors.pai,
-        paa=recipe.anchors.paa,
+        pinned_pai=anchors.pai,
+        paa=anchors.paa,
         vendor_id=recipe.vendor_id,
         product_id=recipe.product_id,
         at=at,
@@ -115,14 +116,17 @@ def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: 
 
 def may_be_certified(recipe: Recipe, identity: Identity) -> bool:
     """Whether the board may hold a certificate: one from the ledger, or one that another has delivered in an earlier attempt."""
-    return identity.credentials is not None or (recipe.delivery is not None and identity.attempts > 1)
+    may_be_delivered = isinstance(recipe.certification, Delivery) and identity.attempts > 1
+    return identity.credentials is not None or may_be_delivered
 
 
 def is_whole(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:
     """Whether a returning board has all that it needs, so that nobody has to issue or deliver anything again."""
-    if recipe.delivery is None:
-        return _holds_certificate(recipe, identity, flash)
-    return _holds_delivered(recipe, identity, flash, at)
+    match recipe.certification:
+        case OwnPKI():
+            return _holds_certificate(recipe, identity, flash)
+        case Delivery():
+            return _holds_delivered(recipe, identity, flash, at)
 
 
 def _holds_certificate(recipe: Recipe, identity: Identity, flash: ReadBack) -> bool:
@@ -160,9 +164,8 @@ def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
 
 def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) -> Delivered:
     """What somebody else put behind this unit's factory data, if a commissioner would take it."""
-    assert recipe.delivery is not None
     found = found_in(flash)
-    credentials = recipe.delivery.commissioner.check(found, at)
+    credentials = recipe.certification.commissioner.check(found, at)
     check_readback(recipe, identity, credentials, found)
     in_flash = Tag.DEVICE_ATTESTATION_PRIV_KEY in found.records
     return Delivered(credentials, KeyStorage.FLASH if in_flash else KeyStorage.SECURE)
@@ -209,9 +212,9 @@ def check_readback(recipe: Recipe, identity: Identity, credentials: Credentials,
 def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, at: datetime) -> None:
     """A commissioner accepts this board at this time, and the codes of its label open it: its verifier is recomputed."""
     check_label(unit_builder.onboarding_payload(recipe, identity), data)
-    if recipe.commissioner is not None:
+    if isinstance(recipe.certification, OwnPKI):
         in_flash = recipe.key_storage is KeyStorage.FLASH
-        recipe.commissioner.check(data, at, passcode=identity.secrets.passcode, key_in_flash=in_flash)
+        recipe.certification.commissioner.check(data, at, passcode=identity.secrets.passcode, key_in_flash=in_flash)
 
 
 def check_operational_identity(
@@ -226,3 +229,12 @@ def check_operational_identity(
     ):
         if intended != found:
             raise OperationalIdentityWrong(name, str(found))
+
+
+def _own_pki(recipe: Recipe) -> OwnPKI:
+    """`ValueError` where somebody else certifies the boards: a procedure with requests is not for them."""
+    match recipe.certification:
+        case OwnPKI() as pki:
+            return pki
+        case Delivery():
+            raise ValueError(f"{recipe.name} leaves the certificates to somebody else than this line's PKI")

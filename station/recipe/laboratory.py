@@ -6,12 +6,14 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from station.domain.coprocessor import WirelessStack
 from station.domain.memory_map import READBACK_REGION
 from station.domain.product import WB55_DEVICE_ID, Flashable, Image, Verify, Write
 from station.domain.target import Region, Target
 from station.factory_data import flat_tlv
+from station.factory_data.flash import ReadBack, found_in
 from station.factory_data.flat_tlv import FactoryData
 from station.faults.unit import ReadbackDiffers, TargetLocked, TargetWrong
 from station.recipe.commissioner import Commissioner
@@ -19,7 +21,14 @@ from station.recipe.commissioner import Commissioner
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """What every board is given: the same factory data, and firmware if there is any."""
+    """What every board is given: the same factory data, and firmware if there is any.
+
+    The station makes no secrets, asks no PKI and waits for no delivery: the data has certificates and keys.
+    """
+
+    new_secrets: ClassVar[None] = None
+    own_pki: ClassVar[None] = None
+    delivery: ClassVar[None] = None
 
     name: str
     data: FactoryData = field(repr=False)
@@ -69,9 +78,9 @@ class Laboratory:
         """Refuses with the fault that a commissioner would find, before anything is flashed; `at` is now."""
         self.commissioner.check_input(self.data, at)
 
-    def check_readback(self, flash: bytes) -> None:
-        """What stands in flash is what was given, no more and no less."""
-        found, intended = flat_tlv.decode_readback(flash).records, self.data.records
+    def check_readback(self, flash: ReadBack) -> None:
+        """The board's flash holds what was given, no more and no less."""
+        found, intended = found_in(flash).records, self.data.records
         for tag in sorted(found.keys() | intended.keys()):
             if not hmac.compare_digest(intended.get(tag, b""), found.get(tag, b"")):
                 raise ReadbackDiffers(tag.name)

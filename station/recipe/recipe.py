@@ -26,6 +26,14 @@ from station.recipe.commissioner import Commissioner
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPKI:
+    """This line's PKI certifies the boards, under pinned anchors; finished boards are held against `commissioner`."""
+
+    anchors: TrustAnchors
+    commissioner: Commissioner
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """Somebody else than this line's PKI puts certificates on the board: a partner's script, or, without one, ST's firmware.
 
@@ -66,13 +74,10 @@ class Recipe:
     operational_image: Image
     operational_answers: frozenset[str]
     verify: Verify
-    anchors: TrustAnchors
-    commissioner: Commissioner | None = None
-    """Where this line's own PKI certifies the boards."""
+    certification: OwnPKI | Delivery
     lock: Lock | None = None
     strings: Strings = Strings.PLAIN
     passcode_in_flash: bool = True
-    delivery: Delivery | None = None
     given: GivenIdentity | None = None
     wireless_stack: WirelessStack | None = None
 
@@ -86,7 +91,21 @@ class Recipe:
         return self.lot.name
 
     @property
+    def new_secrets(self) -> int | None:
+        """The iterations of the onboarding secrets that the station makes for each unit; None where the identity is given."""
+        return self.iterations if self.given is None else None
+
+    @property
+    def own_pki(self) -> OwnPKI | None:
+        """The anchors of the PKI that this line asks; None where certificates are delivered."""
+        return self.certification if isinstance(self.certification, OwnPKI) else None
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """Who delivers certificates to the board; None where this line's PKI issues them."""
+        return self.certification if isinstance(self.certification, Delivery) else None
+
+    @property
     def trust_left_out(self) -> tuple[str, ...]:
         """What the trust store's folder holds and could not be used."""
-        judge = self.delivery.commissioner if self.delivery else self.commissioner
-        return judge.trust.unreadable if judge else ()
+        return self.certification.commissioner.trust.unreadable

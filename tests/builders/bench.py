@@ -31,8 +31,10 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, Lot, OnboardingSecrets
 from station.domain.product import Image, KeyStorage, Trust, TrustAnchors, Verify
 from station.domain.target import UID, Target
+from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding.passcode import Discriminator, Passcode
-from station.recipe.recipe import Recipe
+from station.recipe.commissioner import Commissioner
+from station.recipe.recipe import OwnPKI, Recipe
 
 LOT = Lot("LOT-1", "SN{:06d}", first=1, size=1000)
 
@@ -55,7 +57,7 @@ RECIPE = Recipe(
     operational_image=image("operational-flash"),
     operational_answers=frozenset(),
     verify=Verify.FAST,
-    anchors=TrustAnchors(b"", b""),
+    certification=OwnPKI(TrustAnchors(b"", b""), Commissioner(TrustStore({}, {}))),
 )
 
 

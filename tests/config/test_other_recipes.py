@@ -10,7 +10,7 @@ import pytest
 
 from station.config.problems import ConfigurationInvalid
 from station.recipe.files import laboratory_file, recipe_file
-from station.recipe.recipe import Recipe
+from station.recipe.recipe import Delivery, Recipe
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "st"
@@ -27,8 +27,8 @@ def loaded(folder: Path, old: str = "[images]", new: str = "[images]") -> Recipe
 
 def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
     """The shipped roots judge the certificates that ST's firmware leaves."""
-    delivery = loaded(tmp_path).delivery
-    assert delivery is not None
+    delivery = loaded(tmp_path).certification
+    assert isinstance(delivery, Delivery)
     assert (delivery.script, delivery.within, len(delivery.commissioner.trust.paas)) == (None, 120, 2)
 
 

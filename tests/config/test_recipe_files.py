@@ -158,8 +158,7 @@ def test_a_file_of_no_use_in_the_trust_store_is_named_and_left_out(
     spoilt(tree / "trust" / "paa" / "broken.der")
     recipe = tree / "config" / "recipes" / "lighting.toml"
     recipe.write_text(f'trust_store = "{tree}/trust"\n' + recipe.read_text())
-    commissioner = recipe_file.load(recipe, tree / "pai.pem", tree / "paa.pem").commissioner
-    assert commissioner is not None
+    commissioner = recipe_file.load(recipe, tree / "pai.pem", tree / "paa.pem").certification.commissioner
     assert [text.split(":")[0] for text in commissioner.trust.unreadable] == ["broken.der"]
 
 

@@ -32,7 +32,7 @@ from station.matter.onboarding import codes
 from station.matter.onboarding.passcode import Discriminator, Passcode
 from station.recipe import checks, unit_builder
 from station.recipe.commissioner import Commissioner
-from station.recipe.recipe import Delivery, Recipe
+from station.recipe.recipe import Delivery, OwnPKI, Recipe
 from tests.builders.bench import RECIPE
 from tests.builders.forge import DAC, DAC_KEY, PAA, PAI
 from tests.builders.forge_unit import EXAMINATION, RECORDS
@@ -49,7 +49,9 @@ PRODUCT = (
     Tag.HARDWARE_VERSION_STRING,
 )
 COMMISSIONER = Commissioner(EXAMINATION.trust, EXAMINATION.production, EXAMINATION.product)
-PLAIN: Recipe = replace(RECIPE, product={tag: RECORDS[tag] for tag in PRODUCT}, commissioner=COMMISSIONER)
+PLAIN: Recipe = replace(
+    RECIPE, product={tag: RECORDS[tag] for tag in PRODUCT}, certification=OwnPKI(TrustAnchors(b"", b""), COMMISSIONER)
+)
 CREDENTIALS = Credentials(DAC.der, PAI.der)
 IDENTITY = Identity(
     uid=UID(bytes(12)),
@@ -200,14 +202,14 @@ def test_a_board_whose_record_tells_another_key_is_refused_before_it_is_written_
     checks.check_recorded_key(PLAIN, target, replace(IDENTITY, credentials=None))
     checks.check_recorded_key(PLAIN, target, replace(IDENTITY, state=IdentityState.CONFIRMED))
     delivery = Delivery(None, 1.0, COMMISSIONER)
-    checks.check_recorded_key(replace(PLAIN, delivery=delivery), target, IDENTITY)
+    checks.check_recorded_key(replace(PLAIN, certification=delivery), target, IDENTITY)
 
 
 def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
     """The PKI has done nothing wrong, and the line goes on."""
     subject = x509.Name([])
     signed = x509.CertificateSigningRequestBuilder(subject).sign(DAC_KEY, hashes.SHA256()).public_bytes(Encoding.DER)
-    ours = replace(PLAIN, anchors=TrustAnchors(PAI.der, PAA.der))
+    ours = replace(PLAIN, certification=OwnPKI(TrustAnchors(PAI.der, PAA.der), COMMISSIONER))
     checks.check_known_certificate(ours, IDENTITY, signed, EXAMINATION.at)
     checks.check_known_certificate(ours, replace(IDENTITY, credentials=None), signed, EXAMINATION.at)
     with pytest.raises(CertificateUnfit) as caught:

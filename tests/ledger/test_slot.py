@@ -21,7 +21,7 @@ from tests.builders.bench import RECIPE, Secrets, begun
 ARRIVAL = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0")
 
 
-def slot_with(ledger: Ledger, secrets: Secrets, line: Line, equipment: Callable[[Visit, int], Bench]) -> Slot:
+def slot_with(ledger: Ledger, secrets: Secrets, line: Line, equipment: Callable[[str, Visit, int], Bench]) -> Slot:
     async def begin(name: str, _arrival: BoardArrived) -> AttemptJournal:
         return await begun(ledger, secrets, slot=name)
 
@@ -31,7 +31,7 @@ def slot_with(ledger: Ledger, secrets: Secrets, line: Line, equipment: Callable[
 async def judged(ledger: Ledger, secrets: Secrets, line: Line, trouble: Exception) -> tuple[Slot, Outcome]:
     """A slot that has judged a board whose equipment raises this."""
 
-    def equipment(_visit: Visit, _attempt: int) -> Bench:
+    def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
         raise trouble
 
     slot = slot_with(ledger, secrets, line, equipment)
@@ -60,7 +60,7 @@ async def test_what_ran_out_where_nobody_expected_it_is_no_bug(ledger: Ledger, s
 async def test_a_slot_that_is_held_during_an_attempt_stays_out_of_service(ledger: Ledger, secrets: Secrets) -> None:
     """The verdict on the board that was in the slot does not undo the hold."""
 
-    def equipment(_visit: Visit, _attempt: int) -> Bench:
+    def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
         slot.take_out(SlotHeld())
         raise BoardSilent("HELLO", 2.0)
 
@@ -74,7 +74,7 @@ async def test_a_slot_that_is_held_during_an_attempt_stays_out_of_service(ledger
 async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: Ledger, secrets: Secrets) -> None:
     """But neither its number nor its verdict, which belong to a board that has left."""
 
-    def equipment(_visit: Visit, _attempt: int) -> Bench:
+    def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
         raise BoardSilent("HELLO", 2.0)
 
     slot = slot_with(ledger, secrets, Line(Suspicion()), equipment)

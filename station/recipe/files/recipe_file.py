@@ -17,7 +17,7 @@ from station.config.problems import ConfigurationInvalid, Problem, problems_of
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
 from station.domain.memory_map import AGENT_RECORD, APPLICATION
-from station.domain.product import NO_ANCHORS, Image, KeyStorage, Trust, TrustAnchors
+from station.domain.product import Image, KeyStorage, Trust, TrustAnchors
 from station.domain.serial_number import EXAMPLE, SerialNumberPattern
 from station.domain.target import Region
 from station.factory_data.device_information import mistakes_in
@@ -42,7 +42,7 @@ from station.recipe.files.tables import (
     RecipeFile,
 )
 from station.recipe.image_checks import application_mistakes, stack_mistakes, vector_table_mistakes
-from station.recipe.recipe import Delivery, Recipe
+from station.recipe.recipe import Delivery, OwnPKI, Recipe
 
 RECORD = "the provisioning firmware's record of the board's key"
 LONGEST_SHOWN = 80  # characters of a mistaken setting
@@ -85,9 +85,9 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
         return wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
 
     @cache
-    def anchors() -> TrustAnchors:
+    def anchors() -> TrustAnchors | None:
         if pai is None or paa is None or file.procedure != "provisioning-link":
-            return NO_ANCHORS
+            return None
         found = TrustAnchors(pai=_certificate(pai), paa=_certificate(paa))
         production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
         _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
@@ -125,14 +125,19 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
         operational_image=operational(),
         operational_answers=_named(manifest, images.operational).answers,
         verify=images.verify,
-        anchors=anchors(),
-        commissioner=commissioner() if file.procedure == "provisioning-link" else None,
+        certification=delivery() or _own_pki(path, file, anchors(), commissioner()),
         lock=file.lock.lock if file.lock else None,
         strings=file.factory_data.strings,
         passcode_in_flash=file.factory_data.passcode,
-        delivery=delivery(),
         wireless_stack=stack(),
     )
+
+
+def _own_pki(path: Path, file: RecipeFile, anchors: TrustAnchors | None, commissioner: Commissioner) -> OwnPKI:
+    if anchors is None:
+        text = f"there is no [pki] in the line's configuration, and {file.name} needs one"
+        raise ConfigurationInvalid([Problem(path, "procedure", text)])
+    return OwnPKI(anchors, commissioner)
 
 
 def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
