@@ -42,6 +42,7 @@ from station.link import frames, messages
 from station.link.messages import Question
 from station.matter.onboarding import spake2p
 from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.procedure.identity import identity_of
 from station.recipe.recipe import Recipe
 
 ITERATIONS = 1000  # of the demonstration's recipe
@@ -109,7 +110,7 @@ class Units:
         journal = await self._ledger.attempt(slot="1", probe="066AFF", tty="ttyACM0", recipe=self._recipe, secrets=self)
         async with journal.step(Phase.RECOGNISE):
             await journal.record(UnitIdentified.of(target))
-            identity = await journal.reserve_identity(target, self._recipe)
+            identity = await identity_of(target.uid, self._recipe, journal)
             await journal.record(IdentityReserved(identity.serial_number))
         await journal.record(ProcedureChosen(ProcedureName.PROVISION))
         return journal

@@ -294,6 +294,11 @@ class Attempt:
     def ended(self) -> bool:
         return self.phase in VERDICTS
 
+    @property
+    def counts_in_yield(self) -> bool:
+        """Whether the attempt has judged a unit of production."""
+        return self.phase in {Phase.PASSED, Phase.FAILED} and not self.laboratory and self.uid is not None
+
 
 def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a case an event is the table read aloud
     """The attempt after one more event; `ValueError` where the table does not allow it."""

@@ -22,6 +22,7 @@ from station.domain.memory_map import READBACK_REGION
 from station.interfaces import Board, Job, Recognised
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
+from station.procedure.identity import adopt, identity_of
 
 
 async def recognise(job: Job) -> Recognised:
@@ -31,7 +32,7 @@ async def recognise(job: Job) -> Recognised:
         await job.ledger.record(UnitIdentified.of(target))
         job.recipe.check_part(target)
         await job.ledger.check_ours(target)
-        identity = await job.ledger.reserve_identity(target, job.recipe)
+        identity = await identity_of(target.uid, job.recipe, job.ledger)
         await job.ledger.record(IdentityReserved(identity.serial_number))
         job.recipe.check_protection(target, identity)
         job.recipe.check_recorded_key(target, identity)
@@ -129,7 +130,7 @@ async def confirm(
     async with job.ledger.step(Phase.CONFIRM):
         if credentials is None:
             delivered = job.recipe.delivered(unit.identity, flash or b"", datetime.now(UTC))
-            await job.ledger.adopt(delivered, unit.target.uid)
+            await adopt(delivered, unit.target.uid, job.ledger)
             credentials = delivered.credentials
         if flash is not None:
             job.recipe.check_readback(unit.identity, credentials, flash)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from station.domain.attempt import (
     FactoryDataWritten,
-    LaboratoryUnit,
     Phase,
     ProcedureChosen,
     ProcedureName,
@@ -13,6 +12,7 @@ from station.domain.attempt import (
 )
 from station.interfaces import AttemptLedger, Bench, Job, Recognised
 from station.procedure.coprocessor import bring_stack, prepare_coprocessor
+from station.procedure.identity import mark_laboratory
 from station.procedure.provision import confirm, flash_operational
 from station.recipe.laboratory import Laboratory
 
@@ -54,7 +54,7 @@ async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedge
         target = await bench.programmer.identify()
         await ledger.record(UnitIdentified.of(target))
         laboratory.check_part(target)
-        await ledger.record(LaboratoryUnit())
+        await mark_laboratory(ledger)
         await ledger.check_ours(target)
         await ledger.record(ProcedureChosen(ProcedureName.RECONFIGURE))
 

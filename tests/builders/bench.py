@@ -32,6 +32,7 @@ from station.domain.identity import Identity, Lot, OnboardingSecrets
 from station.domain.product import Image, KeyStorage, Trust, TrustAnchors, Verify
 from station.domain.target import UID, Target
 from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.procedure.identity import identity_of
 from station.recipe.recipe import Recipe
 
 LOT = Lot("LOT-1", "SN{:06d}", first=1, size=1000)
@@ -104,7 +105,7 @@ async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIP
     """The first step of an attempt, on this board."""
     async with journal.step(Phase.RECOGNISE):
         await journal.record(UnitIdentified.of(target(board)))
-        identity = await journal.reserve_identity(target(board), recipe)
+        identity = await identity_of(target(board).uid, recipe, journal)
         await journal.record(IdentityReserved(identity.serial_number))
     return identity
 

@@ -48,7 +48,7 @@ def release(connection: Connection, uid: UID, account: str, reason: str, at: dat
 
 def _may_have_key(connection: Connection, uid: UID) -> bool:
     state = connection.scalar(select(_identity.c.state).where(_identity.c.uid == str(uid)))
-    return state not in {None, IdentityState.RESERVED.value}
+    return state is not None and IdentityState(state).may_have_key
 
 
 def _released(connection: Connection, uid: UID) -> bool:
