@@ -29,11 +29,10 @@ from station.domain.attempt import (
     StepStarted,
     UnitIdentified,
     Voided,
-    after,
-    replay,
 )
 from station.domain.product import KeyStorage
 from station.domain.target import UID, Target
+from station.domain.transitions import after, replay
 
 UID_7 = UID(bytes(11) + b"\x07")
 KEY = "c0" * 32

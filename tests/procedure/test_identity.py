@@ -17,13 +17,12 @@ from station.domain.attempt import (
     Record,
     StepStarted,
     UnitIdentified,
-    after,
-    replay,
 )
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, GivenIdentity, Identity, IdentityState, NewIdentity
 from station.domain.product import KeyStorage
 from station.domain.target import UID, Target
+from station.domain.transitions import after, replay
 from station.factory_data import st_json
 from station.factory_data.flat_tlv import Tag
 from station.procedure.identity import adopt, identity_of, mark_laboratory

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from station.adapters.ledger import events, identities, tables, totals
-from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
+from station.domain.attempt import VERDICTS, Attempt, Event, Voided
 from station.domain.identity import moves
+from station.domain.transitions import after
 from station.interfaces import RecordedRecipe
 
 _attempt, _event = tables.attempt, tables.event
