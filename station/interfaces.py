@@ -10,6 +10,7 @@ from station.domain.attempt import Attempt, Phase, Record, Verdict
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity, OnboardingSecrets
+from station.domain.past import Past
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
 from station.faults import Fault, LineFault, SlotFault
@@ -158,8 +159,8 @@ class AttemptLedger(Protocol):
 
     async def record(self, event: Record) -> None: ...
 
-    async def check_ours(self, target: Target) -> None:
-        """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+    async def past_of(self, uid: UID) -> Past:
+        """The board's past in this ledger; an empty one for an unknown board."""
 
     async def find_identity(self, uid: UID) -> Identity | None:
         """The identity that belongs to this board, if it has one."""

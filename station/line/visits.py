@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from station.domain.attempt import Attempt, Phase, Record, UnitIdentified
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity
-from station.domain.target import UID, Target
+from station.domain.past import Past
+from station.domain.target import UID
 from station.faults import LineFault
 from station.faults.line import UnitTwice
 from station.faults.slot import BoardRemoved
@@ -99,8 +100,8 @@ class AnnouncedAttempt:
         if isinstance(event, UnitIdentified):
             self._identified(event.uid)
 
-    async def check_ours(self, target: Target) -> None:
-        await self._ledger.check_ours(target)
+    async def past_of(self, uid: UID) -> Past:
+        return await self._ledger.past_of(uid)
 
     async def find_identity(self, uid: UID) -> Identity | None:
         return await self._ledger.find_identity(uid)

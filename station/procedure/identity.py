@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which identity a board has, which certificates are its own, and which units are the laboratory's."""
+"""Whether a board is this ledger's, which identity and certificates are its own, and which units are the laboratory's."""
 
 import secrets
 from datetime import datetime
 
 from station.domain.attempt import CredentialsFound, LaboratoryUnit
 from station.domain.identity import Identity, NewIdentity, OnboardingSecrets
-from station.domain.target import UID
+from station.domain.target import UID, Target
 from station.factory_data.device_information import ROTATING_DEVICE_ID_SIZE
 from station.interfaces import AttemptLedger
 from station.recipe.recipe import Delivered, Recipe
+
+
+async def check_ours(target: Target, ledger: AttemptLedger) -> None:
+    """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+    if target.agent_key is not None:
+        (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
 
 
 async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identity:

@@ -22,7 +22,7 @@ from station.domain.memory_map import READBACK_REGION
 from station.interfaces import Board, Job, Recognised
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
-from station.procedure.identity import adopt, identity_of
+from station.procedure.identity import adopt, check_ours, identity_of
 
 
 async def recognise(job: Job) -> Recognised:
@@ -31,7 +31,7 @@ async def recognise(job: Job) -> Recognised:
         target = await job.programmer.identify()
         await job.ledger.record(UnitIdentified.of(target))
         job.recipe.check_part(target)
-        await job.ledger.check_ours(target)
+        await check_ours(target, job.ledger)
         identity = await identity_of(target.uid, job.recipe, job.ledger)
         await job.ledger.record(IdentityReserved(identity.serial_number))
         job.recipe.check_protection(target, identity)

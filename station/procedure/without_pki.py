@@ -12,7 +12,7 @@ from station.domain.attempt import (
 )
 from station.interfaces import AttemptLedger, Bench, Job, Recognised
 from station.procedure.coprocessor import bring_stack, prepare_coprocessor
-from station.procedure.identity import mark_laboratory
+from station.procedure.identity import check_ours, mark_laboratory
 from station.procedure.provision import confirm, flash_operational
 from station.recipe.laboratory import Laboratory
 
@@ -55,7 +55,7 @@ async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedge
         await ledger.record(UnitIdentified.of(target))
         laboratory.check_part(target)
         await mark_laboratory(ledger)
-        await ledger.check_ours(target)
+        await check_ours(target, ledger)
         await ledger.record(ProcedureChosen(ProcedureName.RECONFIGURE))
 
     if laboratory.wireless_stack is not None:

@@ -20,12 +20,14 @@ from station.domain.attempt import (
 )
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, GivenIdentity, Identity, IdentityState, NewIdentity
+from station.domain.past import Past
 from station.domain.product import KeyStorage
-from station.domain.target import UID, Target
+from station.domain.target import UID
 from station.domain.transitions import after, replay
 from station.factory_data import st_json
 from station.factory_data.flat_tlv import Tag
-from station.procedure.identity import adopt, identity_of, mark_laboratory
+from station.faults.slot import UnitElsewhere
+from station.procedure.identity import adopt, check_ours, identity_of, mark_laboratory
 from station.recipe.recipe import Delivered
 from tests.builders.bench import LOT, RECIPE, credentials, onboarding, target
 
@@ -33,6 +35,7 @@ FULL = st_json.from_json((Path(__file__).parents[1] / "vectors" / "st" / "Full_F
 DEVELOPMENT = Credentials(FULL.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], FULL.records[Tag.PAI_CERTIFICATE])
 GIVEN = replace(RECIPE, given=GivenIdentity(FULL))
 UID_7 = target(7).uid
+WITH_KEY = replace(target(7), agent_key="c0" * 32)
 MADE_AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -42,6 +45,8 @@ class MemoryLedger:
 
     attempt: Attempt = field(default_factory=lambda: replay([StepStarted(Phase.RECOGNISE)]))
     known: dict[UID, Identity] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
+    asked: list[UID] = field(default_factory=list)
     collisions: int = 0
     records: list[Record] = field(default_factory=list)
     drafts: list[NewIdentity] = field(default_factory=list)
@@ -56,8 +61,9 @@ class MemoryLedger:
         self.attempt = after(self.attempt, event)
         self.records.append(event)
 
-    async def check_ours(self, target: Target) -> None:
-        raise NotImplementedError
+    async def past_of(self, uid: UID) -> Past:
+        self.asked.append(uid)
+        return self.past
 
     async def find_identity(self, uid: UID) -> Identity | None:
         return self.known.get(uid)
@@ -81,6 +87,35 @@ def identity(new: NewIdentity) -> Identity:
         manufacturing_date=new.manufacturing_date,
         rotating_device_id=new.rotating_device_id,
     )
+
+
+@pytest.mark.parametrize("past", [Past(), Past(state=IdentityState.RESERVED)])
+async def test_a_board_with_a_key_that_this_ledger_cannot_have_given_it_is_elsewhere(past: Past) -> None:
+    """The fault names unit and key."""
+    with pytest.raises(UnitElsewhere) as caught:
+        await check_ours(WITH_KEY, MemoryLedger(past=past))
+    assert caught.value.evidence == {"uid": str(UID_7), "key": "c0" * 32}
+
+
+@pytest.mark.parametrize(
+    "past",
+    [
+        *(Past(state=state) for state in IdentityState if state is not IdentityState.RESERVED),
+        Past(provisioned=True),
+        Past(released=True),
+        Past(state=IdentityState.RESERVED, released=True),
+    ],
+)
+async def test_a_board_is_ours_by_its_identity_a_firmware_or_a_release(past: Past) -> None:
+    """Each of them is enough."""
+    await check_ours(WITH_KEY, MemoryLedger(past=past))
+
+
+async def test_the_ledger_is_not_asked_about_a_board_without_a_key() -> None:
+    """Asking costs a transaction, and nearly every board is new."""
+    ledger = MemoryLedger()
+    await check_ours(target(7), ledger)
+    assert not ledger.asked
 
 
 async def test_a_board_without_an_identity_gets_one_of_the_recipes_lot() -> None:

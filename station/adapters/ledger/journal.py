@@ -24,7 +24,8 @@ from station.domain.attempt import (
 )
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity
-from station.domain.target import UID, Target
+from station.domain.past import Past
+from station.domain.target import UID
 from station.interfaces import SecretSource
 
 log = structlog.get_logger()
@@ -86,10 +87,8 @@ class AttemptJournal:
     async def finish(self, verdict: Verdict) -> None:
         await self._append(verdict)
 
-    async def check_ours(self, target: Target) -> None:
-        """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
-        if target.agent_key is not None:
-            await self._custody.do(partial(origin.check, uid=target.uid, key=target.agent_key))
+    async def past_of(self, uid: UID) -> Past:
+        return await self._custody.do(partial(origin.past, uid=uid))
 
     async def find_identity(self, uid: UID) -> Identity | None:
         return await self._custody.do(partial(identities.find, uid=uid))
