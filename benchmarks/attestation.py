@@ -5,37 +5,22 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.finished_line import finished_line
 from benchmarks.line_runs import ROOT
 from benchmarks.recording import RunUnusable
-from station.cli.demo.line import DemoFailed, DemoLine
-from station.cli.demo.report import LOOK_EVERY
 from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import Tag
 from station.matter.certificates.attestation import Attestation, check_attestation
 from station.recipe.files import recipe_file
 
-MADE_WITHIN = 60.0
 ROUNDS, CHECKS = 5, 100
 
 
 def attestation_costs(folder: Path) -> list[float]:
     """CPU seconds of a check, in each round; of a unit that a line has made. Raises `RunUnusable`."""
-    line = folder / "attestation"
-    try:
-        with DemoLine.standing(line, 1, 1, None, 0.0, None) as standing:
-            standing.plug_all()
-            _wait_for_the_pass(standing)
-    except DemoFailed as exc:
-        raise RunUnusable(str(exc)) from exc
-    return _checked(line)
-
-
-def _wait_for_the_pass(line: DemoLine) -> None:
-    deadline = time.monotonic() + MADE_WITHIN
-    while line.status().slots[0].state != "pass":
-        if time.monotonic() > deadline:
-            raise RunUnusable("the board whose certificates were to be checked did not pass")
-        time.sleep(LOOK_EVERY)
+    with finished_line(folder / "attestation", 1) as line:
+        pass  # it is stopped before the measurement, so that nothing else takes time
+    return _checked(line.folder)
 
 
 def _checked(line: Path) -> list[float]:

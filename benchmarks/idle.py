@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.recording import RunUnusable
-from station.cli.demo.line import DemoFailed, DemoLine
-from station.cli.demo.report import LOOK_EVERY
+from benchmarks.finished_line import LOOK_EVERY, finished_line
 
-SETTLED_WITHIN = 60.0
 SECONDS = 5.0
 
 
@@ -33,24 +30,11 @@ class Idle:
 def idle(folder: Path, slots: int) -> Idle:
     """Raises `RunUnusable`."""
     load = os.getloadavg()[0]
-    try:
-        with DemoLine.standing(folder / "idle", slots, 1, None, 0.0, None) as line:
-            line.plug_all()
-            _wait_until_all_passed(line)
-            pid = line.processes["daemon"].pid
-            quiet = _spent(pid, lambda: None)
-            watched = _spent(pid, line.status)
-    except DemoFailed as exc:
-        raise RunUnusable(str(exc)) from exc
+    with finished_line(folder / "idle", slots) as line:
+        pid = line.processes["daemon"].pid
+        quiet = _spent(pid, lambda: None)
+        watched = _spent(pid, line.status)
     return Idle(slots, quiet, watched, load)
-
-
-def _wait_until_all_passed(line: DemoLine) -> None:
-    deadline = time.monotonic() + SETTLED_WITHIN
-    while any(slot.state != "pass" for slot in line.status().slots):
-        if time.monotonic() > deadline:
-            raise RunUnusable("the boards of the idle line did not all pass")
-        time.sleep(LOOK_EVERY)
 
 
 def _spent(pid: int, look: Callable[[], object]) -> float:

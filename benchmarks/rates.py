@@ -43,6 +43,7 @@ from station.link.messages import Question
 from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding import spake2p
 from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.procedure.identity import identity_of
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import OwnPKI, Recipe
 
@@ -111,7 +112,7 @@ class Units:
         journal = await self._ledger.attempt(slot="1", probe="066AFF", tty="ttyACM0", recipe=self._recipe, secrets=self)
         async with journal.step(Phase.RECOGNISE):
             await journal.record(UnitIdentified.of(target))
-            identity = await journal.reserve_identity(target, self._recipe)
+            identity = await identity_of(target.uid, self._recipe, journal)
             await journal.record(IdentityReserved(identity.serial_number))
         await journal.record(ProcedureChosen(ProcedureName.PROVISION))
         return journal

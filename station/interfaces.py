@@ -9,13 +9,14 @@ from typing import Protocol
 from station.domain.attempt import Attempt, Phase, Record, Verdict
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
-from station.domain.identity import Identity, OnboardingSecrets
+from station.domain.identity import Draft, Identity, OnboardingSecrets
+from station.domain.past import Past
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
 from station.faults import Fault, LineFault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
-from station.recipe.recipe import Delivered, Recipe
+from station.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +154,25 @@ class Authority(Protocol):
 class AttemptLedger(Protocol):
     """The ledger as one attempt sees it."""
 
+    @property
+    def attempt(self) -> Attempt: ...
+
     def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
         """Journals the step durably before its body runs, and its end with its seconds."""
 
     async def record(self, event: Record) -> None: ...
 
-    async def check_ours(self, target: Target) -> None:
-        """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+    async def past_of(self, uid: UID) -> Past:
+        """The board's past in this ledger; an empty one for an unknown board."""
 
-    async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
-        """The identity that belongs to this board: the one it has, or a new one, durably reserved."""
+    async def find_identity(self, uid: UID) -> Identity | None:
+        """The identity that belongs to this board, if it has one."""
 
-    async def adopt(self, delivered: Delivered, uid: UID) -> None:
-        """Durably this board's from now on, wherever they came from; raises `KeyShared` when the key is another's."""
+    async def reserve_identity(self, draft: Draft) -> Identity:
+        """Reserves the draft's identity durably. Asks for another draft, with other secrets, while a unit has such secrets."""
+
+    async def adopt(self, credentials: Credentials, uid: UID) -> None:
+        """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
 
 
 class AttemptJournal(AttemptLedger, Protocol):
@@ -173,9 +180,6 @@ class AttemptJournal(AttemptLedger, Protocol):
 
     @property
     def number(self) -> int: ...
-
-    @property
-    def attempt(self) -> Attempt: ...
 
     async def finish(self, verdict: Verdict) -> None: ...
 

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An attempt: its events, and the table that says which may follow which. Pure.
+"""An attempt: its phases, its events by their names on disk, and their sum. Pure.
 
-The journal holds the events; everything known of an attempt is what they add up to.
+The journal holds the events, and all knowledge of an attempt is their sum; `transitions.py` says which event may follow which.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import reduce
 from typing import ClassVar, Self
 
 from station.domain.credentials import csr_key
@@ -16,7 +15,7 @@ from station.link.messages import KeyStorage
 
 
 class Phase(StrEnum):
-    """Where an attempt stands: not begun, in one of the steps of the procedure, or ended by a verdict."""
+    """The state of an attempt: not begun, in a step of its procedure, or ended by a verdict."""
 
     STARTED = "started"
     RECOGNISE = "recognise"
@@ -77,7 +76,7 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class ClockAccepted:
-    """Somebody has released the line although the ledger had been written later than now; `pki` is the time that the PKI told."""
+    """A person has released the line although the ledger's last entry is later than the clock; `pki` is the PKI's time."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("ClockAccepted", ("clock", "last_entry", "pki"))
     clock: str
@@ -103,7 +102,7 @@ class UnitIdentified:
 
 @dataclass(frozen=True, slots=True)
 class LaboratoryUnit:
-    """This attempt makes a unit for the laboratory: its identity is no production unit's, and counts as none."""
+    """The attempt makes a laboratory's unit: from here on its events move no identity, and its verdict is not counted."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("LaboratoryUnit")
 
@@ -116,7 +115,7 @@ class IdentityReserved:
 
 @dataclass(frozen=True, slots=True)
 class ProcedureChosen:
-    """Which procedure the board gets."""
+    """The slot has chosen the procedure by what the board holds."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("ProcedureChosen", ("procedure",))
     procedure: ProcedureName
@@ -124,7 +123,7 @@ class ProcedureChosen:
 
 @dataclass(frozen=True, slots=True)
 class CoprocessorReady:
-    """The wireless stack runs that the board must have: `before` and `after` are its versions as they were read.
+    """The recipe's wireless stack runs. `before` and `after` are the versions read before and after an upgrade.
 
     `image` is the SHA-256 of the stack's image, which was written only if the stack was `upgraded`.
     """
@@ -139,7 +138,7 @@ class CoprocessorReady:
 
 @dataclass(frozen=True, slots=True)
 class FactoryDataWritten:
-    """From here on the identity may stand on a board."""
+    """Written before the factory data: from here on the identity may be on a board."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("FactoryDataWritten")
 
@@ -158,7 +157,7 @@ class CSRReceived:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsChosen:
-    """The certificate that this board gets; it was issued now or for an earlier attempt with the same key."""
+    """The certificate for this board, which the PKI issued now, or for the same key in an earlier attempt."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("CredentialsChosen", ("key", "dac_serial_number"))
     key: str
@@ -173,9 +172,9 @@ class CredentialsDelivered:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsFound:
-    """The certificate that somebody else than the station put on the board, checked as a commissioner checks it.
+    """The certificate that a partner or ST's firmware put on the board, checked as a commissioner checks it.
 
-    `key_storage` is where its private key was found to be.
+    `key_storage` is the place where the station found its private key.
     """
 
     on_disk: ClassVar[OnDisk] = OnDisk("CredentialsFound", ("key", "dac_serial_number", "key_storage"))
@@ -186,7 +185,7 @@ class CredentialsFound:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """All that was intended is on the board: from now on it may be locked, and is never provisioned again."""
+    """The board holds all that the recipe intends, and may be locked."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("Confirmed")
 
@@ -229,63 +228,15 @@ Event = StepStarted | StepFinished | Record | Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What may happen in one phase: the steps that may begin, those of a laboratory's unit too, and the facts recorded."""
-
-    next: frozenset[Phase]
-    records: frozenset[type[Record]] = frozenset()
-    laboratory: frozenset[Phase] = frozenset()
-
-    def allows(self, step: Phase, *, laboratory: bool) -> bool:
-        return step in self.next or (laboratory and step in self.laboratory)
-
-
-def _row(*following: Phase, records: Iterable[type[Record]] = (), laboratory: Iterable[Phase] = ()) -> Row:
-    return Row(frozenset(following), frozenset(records), frozenset(laboratory))
-
-
-TRANSITIONS: Mapping[Phase, Row] = {
-    Phase.STARTED: _row(Phase.RECOGNISE, records=[ClockAccepted]),
-    Phase.RECOGNISE: _row(
-        Phase.COPROCESSOR,
-        Phase.FLASH_DATA,
-        Phase.FLASH_PROVISIONER,  # a board that holds its certificate is redelivered
-        Phase.FLASH_OPERATIONAL,  # one that a partner has provisioned is finished
-        Phase.CONFIRM,  # a unit that has passed is reconfirmed
-        records=[UnitIdentified, LaboratoryUnit, IdentityReserved, ProcedureChosen],
-    ),
-    Phase.COPROCESSOR: _row(Phase.FLASH_DATA, records=[CoprocessorReady]),
-    Phase.FLASH_DATA: _row(
-        Phase.FLASH_PROVISIONER,
-        records=[FactoryDataWritten],
-        laboratory=[Phase.FLASH_OPERATIONAL, Phase.CONFIRM],  # reconfigured, with and without firmware
-    ),
-    Phase.FLASH_PROVISIONER: _row(
-        Phase.AWAIT_CSR,
-        Phase.DELIVER,  # by somebody else than the station
-    ),
-    Phase.AWAIT_CSR: _row(Phase.RELAY_TO_PKI, records=[CSRReceived]),
-    Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),
-    Phase.DELIVER: _row(Phase.FLASH_OPERATIONAL, records=[CredentialsDelivered]),
-    Phase.FLASH_OPERATIONAL: _row(Phase.CONFIRM),
-    Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED, records=[LaboratoryUnit, CredentialsFound, Confirmed]),
-    Phase.LOCK: _row(Phase.PASSED),
-    Phase.PASSED: _row(),
-    Phase.FAILED: _row(),
-    Phase.VOID: _row(),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the events of one attempt add up to."""
+    """The sum of one attempt's events."""
 
     phase: Phase = Phase.STARTED
     uid: UID | None = None
     serial_number: str | None = None
     dac_serial_number: str | None = None
     key_storage: KeyStorage | None = None
-    """Where the private key of a certificate was found that the station did not deliver."""
+    """The place of the private key, where a partner or ST's firmware delivered the certificate."""
     fault: str | None = None
     seconds: Mapping[Phase, float] = field(default_factory=dict)
     laboratory: bool = False
@@ -294,36 +245,7 @@ class Attempt:
     def ended(self) -> bool:
         return self.phase in VERDICTS
 
-
-def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a case an event is the table read aloud
-    """The attempt after one more event; `ValueError` where the table does not allow it."""
-    row = TRANSITIONS[attempt.phase]
-    match event:
-        case StepStarted(step) if row.allows(step, laboratory=attempt.laboratory) and step not in VERDICTS:
-            return replace(attempt, phase=step)
-        case StepFinished(step, seconds) if step is attempt.phase:
-            return replace(attempt, seconds={**attempt.seconds, step: seconds})
-        case UnitIdentified(uid) if UnitIdentified in row.records:
-            return replace(attempt, uid=uid)
-        case LaboratoryUnit() if LaboratoryUnit in row.records:
-            return replace(attempt, laboratory=True)
-        case IdentityReserved(serial_number) if IdentityReserved in row.records:
-            return replace(attempt, serial_number=serial_number)
-        case CredentialsChosen(_, dac_serial_number) if CredentialsChosen in row.records:
-            return replace(attempt, dac_serial_number=dac_serial_number)
-        case CredentialsFound(_, dac_serial_number, key_storage) if CredentialsFound in row.records:
-            return replace(attempt, dac_serial_number=dac_serial_number, key_storage=key_storage)
-        case Passed() if Phase.PASSED in row.next:
-            return replace(attempt, phase=Phase.PASSED)
-        case Failed(fault) if not attempt.ended:
-            return replace(attempt, phase=Phase.FAILED, fault=fault)
-        case Voided(fault) if not attempt.ended:
-            return replace(attempt, phase=Phase.VOID, fault=fault)
-        case _ if type(event) in row.records:
-            return attempt
-    msg = f"{event.on_disk.name} cannot follow {attempt.phase.value}"
-    raise ValueError(msg)
-
-
-def replay(events: Iterable[Event]) -> Attempt:
-    return reduce(after, events, Attempt())
+    @property
+    def counts_in_yield(self) -> bool:
+        """Whether the attempt has judged a unit of production."""
+        return self.phase in {Phase.PASSED, Phase.FAILED} and not self.laboratory and self.uid is not None

@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """An identity: what makes a unit this unit and no other, and what becomes of it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from station.domain.attempt import (
+    Attempt,
     Confirmed,
     CoprocessorReady,
     CredentialsChosen,
     CredentialsFound,
     Event,
     FactoryDataWritten,
+    LaboratoryUnit,
     Passed,
 )
 from station.domain.credentials import Credentials
 from station.domain.serial_number import SerialNumberPattern
 from station.domain.target import UID
+from station.factory_data.device_information import manufacturing_date, rotating_device_id
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
@@ -31,6 +36,11 @@ class IdentityState(StrEnum):
     PASSED = "passed"
     BURNED = "burned"
     RELEASED = "released"
+
+    @property
+    def may_have_key(self) -> bool:
+        """Whether a firmware that makes a key may have been on the identity's board."""
+        return self is not IdentityState.RESERVED
 
 
 IDENTITY_TRANSITIONS: Mapping[IdentityState, frozenset[IdentityState]] = {
@@ -70,6 +80,22 @@ def advanced(state: IdentityState, event: Event) -> IdentityState:
     return reached
 
 
+def moves(attempt: Attempt, event: Event) -> bool:
+    """Whether the event moves the identity of its board; `attempt` is the attempt after it. A laboratory's moves none."""
+    return type(event) in REACHED_BY and not attempt.laboratory
+
+
+def state_after(journal: Iterable[tuple[int, Event]]) -> IdentityState:
+    """The state of an identity, from the events of all attempts on its board, each with the number of its attempt."""
+    state, laboratory = IdentityState.RESERVED, set[int]()
+    for attempt, event in journal:
+        if isinstance(event, LaboratoryUnit):
+            laboratory.add(attempt)  # from here on; the attempt's earlier events were production's
+        if attempt not in laboratory:
+            state = advanced(state, event)
+    return state
+
+
 @dataclass(frozen=True, slots=True)
 class OnboardingSecrets:
     """What a commissioner needs to know of one unit, and what the unit needs to check it with."""
@@ -96,6 +122,26 @@ class Lot:
             msg = f"lot {self.name} has {self.size} serial numbers, index {index} asked for"
             raise ValueError(msg)
         return SerialNumberPattern.parse(self.serial_number_format).made(self.first + index)
+
+
+@dataclass(frozen=True, slots=True)
+class NewIdentity:
+    """The identity that a board is to get: all but its serial number, which the ledger counts in the lot."""
+
+    uid: UID
+    lot: Lot
+    secrets: OnboardingSecrets
+    manufacturing_date: str
+    rotating_device_id: str = field(repr=False)
+
+    @classmethod
+    def of(cls, uid: UID, lot: Lot, secrets: OnboardingSecrets, *, at: datetime, random: bytes) -> Self:
+        """A unit that is made at this time. `random` has `ROTATING_DEVICE_ID_SIZE` bytes."""
+        return cls(uid, lot, secrets, manufacturing_date(at), rotating_device_id(random))
+
+
+Draft = Callable[[OnboardingSecrets, datetime], NewIdentity]
+"""Makes a new identity from these secrets, at this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +203,7 @@ class Identity:
     @property
     def may_have_key(self) -> bool:
         """Whether a firmware that makes a key may have been on this board."""
-        return self.state is not IdentityState.RESERVED
+        return self.state.may_have_key
 
     @property
     def confirmed(self) -> bool:

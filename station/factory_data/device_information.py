@@ -5,9 +5,8 @@ Matter Core Specification 11.1.5 and 5.4.2.4.5. ST's container allows more, so t
 """
 
 import re
-import secrets
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 from station.factory_data.flat_tlv import FactoryData, Mistake, Tag, refuse
 from station.matter.certificates.chain import PRODUCT_IDS, VENDOR_IDS
@@ -22,9 +21,22 @@ _READ_WITHOUT_NUL = (Tag.VENDOR_NAME, Tag.PRODUCT_NAME, Tag.SERIAL_NUMBER)
 _ASSIGNABLE = {Tag.VENDOR_ID: VENDOR_IDS, Tag.PRODUCT_ID: PRODUCT_IDS}
 
 
-def random_rotating_device_id() -> str:
-    """A new identifier of 128 random bits, in the hexadecimal digits that ST's tool can carry."""
-    return secrets.token_hex(16)
+ROTATING_DEVICE_ID_SIZE = 16  # random bytes; Matter asks for at least as many
+
+
+def rotating_device_id(random: bytes) -> str:
+    """The identifier that these random bytes make, in the hexadecimal digits that ST's tool can carry.
+
+    `ValueError` unless there are `ROTATING_DEVICE_ID_SIZE` bytes.
+    """
+    if len(random) != ROTATING_DEVICE_ID_SIZE:
+        raise ValueError(f"{ROTATING_DEVICE_ID_SIZE} random bytes make a rotating device id, not {len(random)}")
+    return random.hex()
+
+
+def manufacturing_date(at: datetime) -> str:
+    """The day of a unit that is made at this time: YYYYMMDD, UTC."""
+    return f"{at.astimezone(UTC):%Y%m%d}"
 
 
 def terminated(data: FactoryData) -> FactoryData:

@@ -5,14 +5,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from station.domain.attempt import Phase, Record, UnitIdentified
-from station.domain.identity import Identity
-from station.domain.target import UID, Target
+from station.domain.attempt import Attempt, Phase, Record, UnitIdentified
+from station.domain.credentials import Credentials
+from station.domain.identity import Draft, Identity
+from station.domain.past import Past
+from station.domain.target import UID
 from station.faults import LineFault
 from station.faults.line import UnitTwice
 from station.faults.slot import BoardRemoved
 from station.interfaces import AttemptLedger, BoardArrived
-from station.recipe.recipe import Delivered, Recipe
 
 
 class Visit:
@@ -87,6 +88,10 @@ class AnnouncedAttempt:
         self._ledger = ledger
         self._identified = identified
 
+    @property
+    def attempt(self) -> Attempt:
+        return self._ledger.attempt
+
     def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
         return self._ledger.step(phase)
 
@@ -95,11 +100,14 @@ class AnnouncedAttempt:
         if isinstance(event, UnitIdentified):
             self._identified(event.uid)
 
-    async def check_ours(self, target: Target) -> None:
-        await self._ledger.check_ours(target)
+    async def past_of(self, uid: UID) -> Past:
+        return await self._ledger.past_of(uid)
 
-    async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
-        return await self._ledger.reserve_identity(target, recipe)
+    async def find_identity(self, uid: UID) -> Identity | None:
+        return await self._ledger.find_identity(uid)
 
-    async def adopt(self, delivered: Delivered, uid: UID) -> None:
-        await self._ledger.adopt(delivered, uid)
+    async def reserve_identity(self, draft: Draft) -> Identity:
+        return await self._ledger.reserve_identity(draft)
+
+    async def adopt(self, credentials: Credentials, uid: UID) -> None:
+        await self._ledger.adopt(credentials, uid)

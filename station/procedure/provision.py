@@ -25,6 +25,7 @@ from station.factory_data.flash import Flash, Locked, NotRead, ReadBack, read_ba
 from station.interfaces import Board
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
+from station.procedure.identity import adopt, check_ours, identity_of
 from station.procedure.job import Job, Recognised
 from station.recipe import checks, unit_builder
 
@@ -35,8 +36,8 @@ async def recognise(job: Job) -> Recognised:
         target = await job.programmer.identify()
         await job.ledger.record(UnitIdentified.of(target))
         checks.check_part(job.recipe, target)
-        await job.ledger.check_ours(target)
-        identity = await job.ledger.reserve_identity(target, job.recipe)
+        await check_ours(target, job.ledger)
+        identity = await identity_of(target.uid, job.recipe, job.ledger)
         await job.ledger.record(IdentityReserved(identity.serial_number))
         checks.check_remembered(job.recipe, target, identity)
         flash = await _flash(job, target, identity)
@@ -123,7 +124,7 @@ async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credent
     async with job.ledger.step(Phase.CONFIRM):
         if credentials is None:
             delivered = checks.delivered(job.recipe, unit.identity, flash, datetime.now(UTC))
-            await job.ledger.adopt(delivered, unit.target.uid)
+            await adopt(delivered, unit.target.uid, job.ledger)
             credentials = delivered.credentials
         checks.check_flash(job.recipe, unit.identity, credentials, flash, datetime.now(UTC))
         if job.recipe.operational_answers:

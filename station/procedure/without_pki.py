@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from station.domain.attempt import (
     FactoryDataWritten,
-    LaboratoryUnit,
     Phase,
     ProcedureChosen,
     ProcedureName,
@@ -14,6 +13,7 @@ from station.domain.attempt import (
 from station.factory_data.flash import read_back
 from station.interfaces import AttemptLedger, Bench
 from station.procedure.coprocessor import bring_stack, prepare_coprocessor
+from station.procedure.identity import check_ours, mark_laboratory
 from station.procedure.job import Job, Recognised
 from station.procedure.provision import confirm, flash_operational
 from station.recipe import unit_builder
@@ -57,8 +57,8 @@ async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedge
         target = await bench.programmer.identify()
         await ledger.record(UnitIdentified.of(target))
         laboratory.check_part(target)
-        await ledger.record(LaboratoryUnit())
-        await ledger.check_ours(target)
+        await mark_laboratory(ledger)
+        await check_ours(target, ledger)
         await ledger.record(ProcedureChosen(ProcedureName.RECONFIGURE))
 
     if laboratory.wireless_stack is not None:

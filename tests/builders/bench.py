@@ -33,6 +33,7 @@ from station.domain.product import Image, KeyStorage, Trust, TrustAnchors, Verif
 from station.domain.target import UID, Target
 from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.procedure.identity import identity_of
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import OwnPKI, Recipe
 
@@ -106,7 +107,7 @@ async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIP
     """The first step of an attempt, on this board."""
     async with journal.step(Phase.RECOGNISE):
         await journal.record(UnitIdentified.of(target(board)))
-        identity = await journal.reserve_identity(target(board), recipe)
+        identity = await identity_of(target(board).uid, recipe, journal)
         await journal.record(IdentityReserved(identity.serial_number))
     return identity
 

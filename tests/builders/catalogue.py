@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from station.adapters.programmer.evidence import FileWritten, MemoryRead, lacking_in
 from station.adapters.programmer.fus import APPLICATION_BOOT, STACK_STARTED, STARTED, UPGRADED
-from station.adapters.programmer.output import FileWritten, MemoryRead, Transcript, lacking_in
+from station.adapters.programmer.output import Transcript
 from station.domain.coprocessor import CoprocessorVersions
 from station.domain.memory_map import VERSION_WORDS
 from station.domain.product import Verify, Write

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of an attempt: what may follow what."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -28,11 +29,10 @@ from station.domain.attempt import (
     StepStarted,
     UnitIdentified,
     Voided,
-    after,
-    replay,
 )
 from station.domain.product import KeyStorage
 from station.domain.target import UID, Target
+from station.domain.transitions import after, replay
 
 UID_7 = UID(bytes(11) + b"\x07")
 KEY = "c0" * 32
@@ -199,6 +199,15 @@ def test_a_whole_attempt_adds_up() -> None:
         dac_serial_number="0A",
         seconds={step: float(number) for number, step in enumerate(PROCEDURE)},
     )
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_judged_attempt_of_production_counts_in_the_yield(phase: Phase) -> None:
+    """Void attempts, the laboratory's, and boards that could not be identified say nothing of the product."""
+    attempt = Attempt(phase=phase, uid=UID_7)
+    assert attempt.counts_in_yield is (phase in {Phase.PASSED, Phase.FAILED})
+    assert not replace(attempt, laboratory=True).counts_in_yield
+    assert not replace(attempt, uid=None).counts_in_yield
 
 
 def test_an_attempt_without_events_has_not_begun() -> None:

@@ -17,6 +17,7 @@ from station.domain.product import KeyStorage
 from station.factory_data import st_json
 from station.factory_data.flat_tlv import Tag
 from station.faults.unit import KeyShared
+from station.procedure.identity import adopt
 from station.recipe.recipe import Delivered
 from tests.builders.bench import RECIPE, Secrets, begun, credentials, execute, recognised, rows, target
 
@@ -32,7 +33,7 @@ async def provisioned(journal: AttemptJournal, board: int, found: Credentials) -
         async with journal.step(step):
             pass
     async with journal.step(Phase.CONFIRM):
-        await journal.adopt(Delivered(found, KeyStorage.FLASH), target(board).uid)
+        await adopt(Delivered(found, KeyStorage.FLASH), target(board).uid, journal)
         await journal.record(Confirmed())
     await journal.finish(Passed())
 

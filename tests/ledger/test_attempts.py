@@ -22,8 +22,8 @@ from station.domain.attempt import (
     StepFinished,
     StepStarted,
     Voided,
-    replay,
 )
+from station.domain.transitions import replay
 from tests.builders.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
 
 

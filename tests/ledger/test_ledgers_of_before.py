@@ -15,7 +15,8 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import AttemptStory, LedgerReader, Totals
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.restoration import restore
-from station.domain.attempt import VERDICTS, replay
+from station.domain.attempt import VERDICTS
+from station.domain.transitions import replay
 from tests.builders.bench import Secrets, begun, passed, recognised, rows, target
 from tests.builders.commands import station
 

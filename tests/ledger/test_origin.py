@@ -17,6 +17,7 @@ from station.cli.ledger import units
 from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.domain.target import Target
 from station.faults.slot import UnitElsewhere
+from station.procedure.identity import check_ours
 from tests.builders.bench import Secrets, begun, certified, execute, recognised, rows, target
 
 REASON = "its first ledger burned with the old PC"
@@ -37,7 +38,7 @@ async def plugged(ledger: Ledger, board: int) -> AttemptJournal:
 async def is_elsewhere(ledger: Ledger, board: int) -> bool:
     journal = await plugged(ledger, board)
     try:
-        await journal.check_ours(with_key(board))
+        await check_ours(with_key(board), journal)
     except UnitElsewhere:
         return True
     return False
@@ -46,14 +47,14 @@ async def is_elsewhere(ledger: Ledger, board: int) -> bool:
 async def test_an_unknown_board_with_a_key_is_elsewhere(ledger: Ledger, path: Path) -> None:
     """The ledger gives such a board no identity."""
     with pytest.raises(UnitElsewhere) as caught:
-        await (await plugged(ledger, 1)).check_ours(with_key(1))
+        await check_ours(with_key(1), await plugged(ledger, 1))
     assert caught.value.evidence == {"uid": str(target(1).uid), "key": "c0" * 32}
     assert rows(path, "SELECT count(*) FROM identity") == [(0,)]
 
 
 async def test_a_board_without_a_key_is_nobodys(ledger: Ledger) -> None:
     """This holds for known and unknown boards."""
-    await (await plugged(ledger, 1)).check_ours(target(1))
+    await check_ours(target(1), await plugged(ledger, 1))
 
 
 async def test_a_board_that_this_ledger_may_have_given_its_key_is_ours(ledger: Ledger) -> None:

@@ -24,6 +24,7 @@ from station.domain.attempt import (
     UnitIdentified,
 )
 from station.domain.product import KeyStorage
+from station.procedure.identity import adopt
 from station.recipe.recipe import Delivered
 from tests.builders.bench import RECIPE, Secrets, begun, credentials, recipe_with, recognised, rows, target
 from tests.ledger.statements import Statements, Work
@@ -93,7 +94,7 @@ async def finished_for_a_partner(ledger: Ledger, board: int, key: ec.EllipticCur
         async with journal.step(step):
             pass
     async with journal.step(Phase.CONFIRM):
-        await journal.adopt(Delivered(credentials(serial, key), KeyStorage.FLASH), target(board).uid)
+        await adopt(Delivered(credentials(serial, key), KeyStorage.FLASH), target(board).uid, journal)
     await journal.finish(Failed("readback.differs"))
 
 

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matter's limits for the records that describe a device."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from station.factory_data.device_information import (
     check_device_information,
+    manufacturing_date,
     mistakes_in,
-    random_rotating_device_id,
+    rotating_device_id,
     terminated,
 )
 from station.factory_data.flat_tlv import FactoryData, Tag
@@ -95,8 +97,24 @@ def test_three_strings_are_terminated_once() -> None:
     assert terminated(terminated(data)) == terminated(data)
 
 
-def test_every_rotating_device_id_is_new_and_allowed() -> None:
-    """Each id has 128 random bits."""
-    first, second = random_rotating_device_id(), random_rotating_device_id()
-    assert first != second
-    assert wrong(Tag.ROTATING_DEVICE_ID, first.encode()) == []
+def test_a_rotating_device_id_is_its_random_bytes_and_allowed() -> None:
+    """Two ids are as different as their 128 random bits; fewer bits make no id."""
+    made = rotating_device_id(bytes(range(16)))
+    assert made == "000102030405060708090a0b0c0d0e0f"
+    assert wrong(Tag.ROTATING_DEVICE_ID, made.encode()) == []
+    with pytest.raises(ValueError, match="16 random bytes"):
+        rotating_device_id(bytes(15))
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC), b"20261123"),
+        (datetime(2026, 11, 24, 0, 30, tzinfo=timezone(timedelta(hours=1))), b"20261123"),
+        (datetime(2027, 1, 1, tzinfo=UTC), b"20270101"),
+    ],
+)
+def test_a_unit_is_made_on_the_day_in_utc_whatever_the_local_time(at: datetime, day: bytes) -> None:
+    """Matter accepts the form of the date."""
+    assert manufacturing_date(at).encode() == day
+    assert wrong(Tag.MANUFACTURING_DATE, day) == []

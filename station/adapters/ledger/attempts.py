@@ -7,7 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from station.adapters.ledger import events, identities, tables, totals
-from station.domain.attempt import VERDICTS, Attempt, Event, Voided, after
+from station.domain.attempt import VERDICTS, Attempt, Event, Voided
+from station.domain.identity import moves
+from station.domain.transitions import after
 from station.interfaces import RecordedRecipe
 
 _attempt, _event = tables.attempt, tables.event
@@ -73,7 +75,7 @@ def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
     )
     totals.follow(connection, number, event, now.attempt)
     connection.execute(_SUMMED_UP, now.columns | {"number": number})
-    if not now.attempt.laboratory:
+    if moves(now.attempt, event):
         identities.advance(connection, now.attempt.uid, event)
 
 

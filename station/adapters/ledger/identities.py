@@ -1,39 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identities in SQL: units of work for the writer."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
 
 from station.adapters.ledger import events, incarnations, issuance, tables, totals
-from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, LaboratoryUnit, StepStarted
+from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, StepStarted
 from station.domain.identity import (
-    REACHED_BY,
     Confirmation,
     Identity,
     IdentityState,
     Lot,
+    NewIdentity,
     OnboardingSecrets,
     advanced,
+    state_after,
 )
 from station.domain.target import UID
 from station.faults.line import LotExhausted, SerialNumberTaken
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
 _attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.onboarding_secret
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """What a new identity is made of, but for its serial number."""
-
-    uid: UID
-    lot: Lot
-    secrets: OnboardingSecrets
-    pairing_hash: bytes
-    rotating_device_id: str = field(repr=False)
-    at: datetime
 
 
 def find(connection: Connection, uid: UID) -> Identity | None:
@@ -64,12 +52,12 @@ def find(connection: Connection, uid: UID) -> Identity | None:
     )
 
 
-def reserve(connection: Connection, new: Reservation) -> Identity | None:
-    """A new identity with the lot's next serial number; None when its passcode and discriminator are another's.
+def reserve(connection: Connection, new: NewIdentity, pairing_hash: bytes, at: datetime) -> Identity | None:
+    """Gives a new identity the lot's next serial number; None when its passcode and discriminator are another's.
 
     Raises `LotExhausted` or `SerialNumberTaken`.
     """
-    if _taken(connection, _identity.c.pairing_hash == new.pairing_hash):
+    if _taken(connection, _identity.c.pairing_hash == pairing_hash):
         return None
     index = _next_index(connection, new.lot)
     serial_number = new.lot.serial_number(index)
@@ -83,9 +71,9 @@ def reserve(connection: Connection, new: Reservation) -> Identity | None:
             lot_index=index,
             serial_number=serial_number,
             discriminator=new.secrets.discriminator.value,
-            pairing_hash=new.pairing_hash,
-            manufacturing_date=f"{new.at:%Y%m%d}",
-            reserved_at=new.at,
+            pairing_hash=pairing_hash,
+            manufacturing_date=new.manufacturing_date,
+            reserved_at=at,
             state=IdentityState.RESERVED.value,
         )
         .returning(_identity.c.id)
@@ -107,8 +95,6 @@ def reserve(connection: Connection, new: Reservation) -> Identity | None:
 
 def advance(connection: Connection, uid: UID | None, event: Event) -> None:
     """The state that the event brings the board's identity to; `ValueError` when it cannot, or there is none."""
-    if type(event) not in REACHED_BY:
-        return
     row = connection.execute(select(_identity.c.id, _identity.c.state).where(_identity.c.uid == str(uid))).first()
     if row is None:
         raise ValueError(f"{event.on_disk.name} without an identity")
@@ -121,13 +107,8 @@ def rebuild(connection: Connection) -> None:
     """Every identity's state, from the events of all its attempts."""
     for uid in connection.scalars(select(_identity.c.uid)).all():
         journal = select(_event.c.attempt_id, _event.c.type, _event.c.body).join_from(_event, _attempt)
-        state, laboratory = IdentityState.RESERVED, set[int]()
-        for row in connection.execute(journal.where(_attempt.c.uid == uid).order_by(_event.c.id)):
-            event = events.event(row.type, row.body)
-            if isinstance(event, LaboratoryUnit):
-                laboratory.add(row.attempt_id)  # from here on; what it did before was production's
-            if row.attempt_id not in laboratory:
-                state = advanced(state, event)
+        rows = connection.execute(journal.where(_attempt.c.uid == uid).order_by(_event.c.id))
+        state = state_after((row.attempt_id, events.event(row.type, row.body)) for row in rows)
         connection.execute(update(_identity).where(_identity.c.uid == uid), {"state": state.value})
 
 

@@ -12,24 +12,21 @@ import structlog
 from station.adapters.ledger import attempts, identities, issuance, origin
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.custody import Custody
-from station.adapters.ledger.identities import Reservation
 from station.adapters.ledger.pairing import PairingKey
 from station.domain.attempt import (
     Attempt,
-    CredentialsFound,
     Event,
-    LaboratoryUnit,
     Phase,
     Record,
     StepFinished,
     StepStarted,
     Verdict,
 )
-from station.domain.identity import Identity
-from station.domain.target import UID, Target
-from station.factory_data.device_information import random_rotating_device_id
+from station.domain.credentials import Credentials
+from station.domain.identity import Draft, Identity
+from station.domain.past import Past
+from station.domain.target import UID
 from station.interfaces import SecretSource
-from station.recipe.recipe import Delivered, Recipe
 
 log = structlog.get_logger()
 
@@ -90,41 +87,24 @@ class AttemptJournal:
     async def finish(self, verdict: Verdict) -> None:
         await self._append(verdict)
 
-    async def check_ours(self, target: Target) -> None:
-        """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
-        if target.agent_key is not None:
-            await self._custody.do(partial(origin.check, uid=target.uid, key=target.agent_key))
+    async def past_of(self, uid: UID) -> Past:
+        return await self._custody.do(partial(origin.past, uid=uid))
 
-    async def reserve_identity(self, target: Target, recipe: Recipe) -> Identity:
-        """The board's own, or a new one, or the laboratory's; raises `LotExhausted` or `SerialNumberTaken`."""
-        if recipe.given is not None:
-            await self._append(LaboratoryUnit())
-            return recipe.given.of(target.uid)
-        identity = await self._custody.do(partial(identities.find, uid=target.uid))
-        while identity is None:  # once, but for the rare pair of passcode and discriminator that another unit has
-            secrets = await self._secrets.take()
+    async def find_identity(self, uid: UID) -> Identity | None:
+        return await self._custody.do(partial(identities.find, uid=uid))
+
+    async def reserve_identity(self, draft: Draft) -> Identity:
+        """Reserves a draft durably; raises `LotExhausted` or `SerialNumberTaken`."""
+        while True:  # once, but for the rare pair of passcode and discriminator that another unit has
+            secrets, at = await self._secrets.take(), self._clock.now()
             pairing_hash = self._pairing.hash_of(secrets)
-            new = Reservation(
-                uid=target.uid,
-                lot=recipe.lot,
-                secrets=secrets,
-                pairing_hash=pairing_hash,
-                rotating_device_id=random_rotating_device_id(),
-                at=self._clock.now(),
-            )
-            identity = await self._custody.do_once(partial(identities.reserve, new=new))
-        return identity
+            reserving = partial(identities.reserve, new=draft(secrets, at), pairing_hash=pairing_hash, at=at)
+            if (identity := await self._custody.do_once(reserving)) is not None:
+                return identity
 
-    async def adopt(self, delivered: Delivered, uid: UID) -> None:
-        """Durably this board's from now on, but for a laboratory's unit; raises `KeyShared` when the key is another's."""
-        credentials = delivered.credentials
-        if credentials.are_development and not self.attempt.laboratory:
-            await self._append(LaboratoryUnit())
-        if not self.attempt.laboratory:
-            adopting = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
-            await self._custody.do_once(adopting)
-        found = CredentialsFound(credentials.key, credentials.dac_serial_number, delivered.key_storage)
-        await self._append(found)
+    async def adopt(self, credentials: Credentials, uid: UID) -> None:
+        """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
+        await self._custody.do_once(partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now()))
 
     async def _append(self, event: Event) -> None:
         before = self._sum

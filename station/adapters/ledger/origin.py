@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boards that come with a key: whether the key is from this ledger, and which boards an engineer released, in SQL."""
+"""Boards that come with a key: their past in this ledger, and their release by an engineer, in SQL."""
 
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from sqlalchemy import Connection, insert, select
 from station.adapters.ledger import tables
 from station.domain.attempt import Phase, StepStarted
 from station.domain.identity import IdentityState
+from station.domain.past import Past
 from station.domain.target import UID
-from station.faults.slot import UnitElsewhere
 
 LONGEST_REASON, LONGEST_ACCOUNT = 500, 64
 
@@ -21,10 +21,14 @@ class ReleaseRefused(Exception):
     """The release is refused; the text says why."""
 
 
-def check(connection: Connection, uid: UID, key: str) -> None:
-    """Raises `UnitElsewhere` unless the board's key may be from this ledger, or an engineer has released the board."""
-    if not (_may_have_key(connection, uid) or _released(connection, uid) or _was_provisioned(connection, uid)):
-        raise UnitElsewhere(str(uid), key)
+def past(connection: Connection, uid: UID) -> Past:
+    """The board's past in this ledger; an empty one for an unknown board."""
+    state = connection.scalar(select(_identity.c.state).where(_identity.c.uid == str(uid)))
+    return Past(
+        state=None if state is None else IdentityState(state),
+        provisioned=_provisioned(connection, uid),
+        released=_released(connection, uid),
+    )
 
 
 def release(connection: Connection, uid: UID, account: str, reason: str, at: datetime) -> None:
@@ -34,7 +38,7 @@ def release(connection: Connection, uid: UID, account: str, reason: str, at: dat
             raise ReleaseRefused(f"the {name} must be one line of at most {longest} characters")
     if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
         raise ReleaseRefused(f"no board with UID {uid} has been in a slot")
-    if _may_have_key(connection, uid):
+    if past(connection, uid).is_ours:
         raise ReleaseRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
     row = {
         "uid": str(uid),
@@ -46,11 +50,6 @@ def release(connection: Connection, uid: UID, account: str, reason: str, at: dat
     connection.execute(insert(_release), row)
 
 
-def _may_have_key(connection: Connection, uid: UID) -> bool:
-    state = connection.scalar(select(_identity.c.state).where(_identity.c.uid == str(uid)))
-    return state not in {None, IdentityState.RESERVED.value}
-
-
 def _released(connection: Connection, uid: UID) -> bool:
     """A release in a ledger that was put back since may have been used: the board would become a second unit."""
     released = select(_release.c.id).where(
@@ -59,8 +58,8 @@ def _released(connection: Connection, uid: UID) -> bool:
     return connection.scalar(released.limit(1)) is not None
 
 
-def _was_provisioned(connection: Connection, uid: UID) -> bool:
-    """Whether an attempt on this board, a laboratory's as a rule, has begun to write the firmware that makes keys."""
+def _provisioned(connection: Connection, uid: UID) -> bool:
+    """Whether an attempt on this board has begun to write the firmware that makes keys."""
     numbers = connection.scalars(select(_attempt.c.id).where(_attempt.c.uid == str(uid))).all()
     wrote = _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value
     begun = select(_event.c.id).where(

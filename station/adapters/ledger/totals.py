@@ -35,7 +35,7 @@ def follow(connection: Connection, number: int, event: Event, attempt: Attempt) 
 
 def _judged(connection: Connection, number: int, attempt: Attempt) -> dict[str, int]:
     """Counts a verdict for first-pass yield, which is that of each board's first judged attempt."""
-    if attempt.phase is Phase.VOID or attempt.laboratory or attempt.uid is None:
+    if not attempt.counts_in_yield:
         return {}
     passed = int(attempt.phase is Phase.PASSED)
     others = select(_attempt.c.id, _attempt.c.verdict).where(_attempt.c.uid == str(attempt.uid), _JUDGED)

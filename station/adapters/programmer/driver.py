@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
+from station.adapters.programmer.evidence import FileWritten, MemoryRead, lacking_in
 from station.adapters.programmer.fus import FUS
-from station.adapters.programmer.output import FileWritten, MemoryRead, lacking_in
 from station.adapters.programmer.run import UNDER_RESET, Installation, Probe, Run, is_external
 from station.adapters.system.secret_files import SecretFolder
 from station.config import plain_files

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The output of STM32_Programmer_CLI, in any version: reads its lines as evidence and as errors. Pure.
+"""The output of STM32_Programmer_CLI, in any version: reads its lines as `evidence` and as `complaints`. Pure.
 
 The absence of an error proves nothing. A line that versions word differently is matched by the words that they share.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import PureWindowsPath
 
 from station.adapters.programmer.complaints import LONGEST_SHOWN, fault_of, goes_on, is_complaint, never_ran, redacted
+from station.adapters.programmer.evidence import Erasure, FileWritten, MemoryRead
 from station.domain.agent_record import RECORD_HEAD, recorded_key
-from station.domain.memory_map import EXTERNAL_FLASH, INTERNAL_FLASH, PAGE, SECTOR, UID_ADDRESS, VERSION_WORDS
-from station.domain.product import WB55_DEVICE_ID, Write
+from station.domain.memory_map import UID_ADDRESS, VERSION_WORDS
+from station.domain.product import WB55_DEVICE_ID
 from station.domain.target import RDP_LEVEL_0, UID, UID_SIZE, Region, Target
 from station.faults import Fault
 from station.faults.slot import BoardExchanged, BoardUnpowered, ProbeWrong, ProgrammerFailed, ProgrammerUnproven
@@ -20,78 +21,6 @@ from station.faults.unit import FlashReadFailed, TargetLocked, TargetWrong
 LONGEST_SERIAL_NUMBER = 64  # characters in a fault; a probe's has 24
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
 MOST_COMPLAINTS = 200  # each is held against each row; a run that fails has a dozen
-
-
-# --- evidence --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Erasure:
-    """Sectors that were erased, counted from the start of their memory, the last included."""
-
-    memory: str
-    first: int
-    last: int
-
-    @classmethod
-    def needed_by(cls, write: Write) -> "Erasure":
-        memory, base, sector = (
-            ("external", EXTERNAL_FLASH.address, SECTOR)
-            if write.external
-            else ("internal", INTERNAL_FLASH.address, PAGE)
-        )
-        first = write.address - base
-        return cls(memory, first // sector, (first + write.size - 1) // sector)
-
-    def __str__(self) -> str:
-        return f"erased {self.memory} sectors {self.first} to {self.last}"
-
-
-@dataclass(slots=True)
-class FileWritten:
-    """The evidence for one written file; none of it counts for another file."""
-
-    name: str
-    address: int | None = None
-    erased: set[Erasure] = field(default_factory=set)
-    complete: bool = False
-    verified: bool = False
-
-    def missing(self, write: Write, name: str) -> str | None:
-        """The first missing proof that the file of this name was written here; None when the write is proven."""
-        needed = Erasure.needed_by(write)
-        proofs = (
-            (self.name == name, f"its name, the programmer says {self.name}"),
-            (self.address == write.address, f"its address 0x{write.address:08X}"),
-            (self.erased == {needed}, str(needed)),
-            (self.complete, "download complete"),
-            (self.verified, "verified"),
-        )
-        return next((proof for given, proof in proofs if not given), None)
-
-
-@dataclass(slots=True)
-class MemoryRead:
-    """The evidence for one read into a file."""
-
-    address: int | None = None
-    done: bool = False
-
-    def missing(self, region: Region) -> str | None:
-        if self.address not in {None, region.address}:
-            return f"its address 0x{region.address:08X}"
-        return None if self.done else "data read"
-
-
-def lacking_in(region: Region, content: bytes) -> str | None:
-    """What is wrong with the content that a read has left in its file; None where it is credible."""
-    if len(content) != region.size:
-        return f"{region.size} bytes, there are {len(content)}"
-    # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
-    return "any byte but 00" if region.address >= EXTERNAL_FLASH.address and not any(content) else None
-
-
-# --- lines -----------------------------------------------------------------------------------------------------------
 
 _BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
 _NAME = re.compile(r"[A-Z][\w -]*", re.IGNORECASE)  # characters of a field's name, in front of its first colon

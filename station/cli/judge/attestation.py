@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,25 +12,8 @@ import typer
 from station.cli.consoles import say, say_json
 from station.cli.exit_codes import DONE, FAILED
 from station.cli.judge import verdicts
-from station.cli.judge.inputs import (
-    CERTIFICATE,
-    DECLARATION,
-    AtOption,
-    CDSignersOption,
-    CertificateIdOption,
-    DeviceTypeOption,
-    JSONOption,
-    PAADirOption,
-    ProductionOption,
-    ProductOption,
-    RevocationOption,
-    VendorOption,
-    VersionNumberOption,
-    read_der,
-    read_file,
-    read_trust,
-    unusable,
-)
+from station.cli.judge.inputs import CERTIFICATE, DECLARATION, read_der, read_file, unusable
+from station.cli.judge.terms import Terms, with_terms
 from station.faults import Fault
 from station.faults.line import CredentialsInvalid, DeclarationInvalid
 from station.matter.certificates.attestation import Attestation, Product, check_attestation
@@ -47,24 +30,15 @@ def group() -> None:
 
 
 @app.command()
+@with_terms
 def check(
-    paa_dir: PAADirOption,
-    cd_signers: CDSignersOption,
+    terms: Terms,
     dac: Annotated[Path | None, typer.Option("--dac", help="DAC, DER or PEM.", show_default=False)] = None,
     pai: Annotated[Path | None, typer.Option("--pai", help="PAI, DER or PEM.", show_default=False)] = None,
     cd: Annotated[Path | None, typer.Option("--cd", help="Certification declaration.", show_default=False)] = None,
     vectors: Annotated[
         Path | None, typer.Option("--vectors", help="Many at once, from a JSON file.", show_default=False)
     ] = None,
-    vid: VendorOption = None,
-    pid: ProductOption = None,
-    device_type: DeviceTypeOption = None,
-    certificate_id: CertificateIdOption = None,
-    version_number: VersionNumberOption = None,
-    revocation_set: RevocationOption = None,
-    at: AtOption = None,
-    production: ProductionOption = True,
-    json_wanted: JSONOption = False,
 ) -> None:
     """Check DAC, PAI and certification declaration of one unit, or of every vector in a file.
 
@@ -72,13 +46,14 @@ def check(
 
     A vector has dac_cert, pai_cert and certification_declaration in hexadecimal, and basic_info_pid.
     """
+    vid, pid = terms.vid, terms.pid
     if vid is None:
         raise typer.BadParameter("it is needed: which vendor makes the product?", param_hint="--vid")
-    trust, now = read_trust(paa_dir, cd_signers, revocation_set), at or datetime.now(UTC)
+    trust, now = terms.read_trust(), terms.moment
 
     def judged(attestation: Attestation, product_id: int) -> Fault | None:
-        product = Product(vid, product_id, device_type, certificate_id, version_number)
-        return _judged(attestation, product, trust, at=now, production=production)
+        product = terms.product(vid, product_id)
+        return _judged(attestation, product, trust, at=now, production=terms.production)
 
     if vectors is not None:
         if dac or pai or cd or pid is not None:
@@ -86,12 +61,12 @@ def check(
                 "a file of vectors has its own --dac, --pai, --cd and --pid", param_hint="--vectors"
             )
         found = _vectors(vectors)
-        _conclude_all({name: judged(*vector) for name, vector in found.items()}, json_wanted=json_wanted)
+        _conclude_all({name: judged(*vector) for name, vector in found.items()}, json_wanted=terms.json_wanted)
         return
     if dac is None or pai is None or cd is None or pid is None:
         raise typer.BadParameter("--dac, --pai, --cd and --pid are needed, or --vectors")
     shown = Attestation(read_der(dac, CERTIFICATE), read_der(pai, CERTIFICATE), read_der(cd, DECLARATION))
-    verdicts.conclude(judged(shown, pid), ACCEPTED, json_wanted=json_wanted)
+    verdicts.conclude(judged(shown, pid), ACCEPTED, json_wanted=terms.json_wanted)
 
 
 def _judged(

@@ -5,7 +5,6 @@ Shows no secret.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,29 +13,14 @@ import typer
 from station.cli.consoles import say, say_json
 from station.cli.exit_codes import DONE, FAILED
 from station.cli.judge import cd, certificate, verdicts
-from station.cli.judge.inputs import (
-    AtOption,
-    CDSignersOption,
-    CertificateIdOption,
-    DeviceTypeOption,
-    JSONOption,
-    PAADirOption,
-    ProductionOption,
-    ProductOption,
-    RevocationOption,
-    VendorOption,
-    VersionNumberOption,
-    read_file,
-    read_passcode,
-    read_trust,
-)
+from station.cli.judge.inputs import read_file, read_passcode
+from station.cli.judge.terms import Terms, with_terms
 from station.domain.product import KeyStorage
 from station.factory_data import flat_tlv
 from station.factory_data.device_information import is_terminated
 from station.factory_data.examination import Examination, Finding
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import FactoryDataInvalid
-from station.matter.certificates.attestation import Product
 from station.matter.certificates.certification_declaration import CertificationDeclaration
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.trust import TrustStore
@@ -61,51 +45,42 @@ def group() -> None:
 
 
 @app.command()
+@with_terms
 def inspect(
+    terms: Terms,
     flash: Annotated[Path, typer.Argument(help="A dump from 0x90000000 or 0x901C0000, or the block alone.")],
-    paa_dir: PAADirOption,
-    cd_signers: CDSignersOption,
     passcode_file: Annotated[
         Path | None, typer.Option("--passcode-file", help="The label's passcode, in a file.", show_default=False)
     ] = None,
     key_storage: Annotated[
         KeyStorage | None, typer.Option("--key-storage", help="Where the DAC's key must be.", show_default=False)
     ] = None,
-    vid: VendorOption = None,
-    pid: ProductOption = None,
-    device_type: DeviceTypeOption = None,
-    certificate_id: CertificateIdOption = None,
-    version_number: VersionNumberOption = None,
-    revocation_set: RevocationOption = None,
-    at: AtOption = None,
-    production: ProductionOption = True,
-    json_wanted: JSONOption = False,
 ) -> None:
     """Show the content of a board's flash, and judge all of it as a commissioner does.
 
     Exits 0 when all is right, 1 when anything is wrong, 2 when a file cannot be used. Without --vid and --pid the
     block's own are taken; without --passcode-file the passcode in flash, if there is one.
     """
-    trust = read_trust(paa_dir, cd_signers, revocation_set)
+    trust = terms.read_trust()
     passcode = None if passcode_file is None else read_passcode(passcode_file)
     try:
         data = flat_tlv.decode(read_file(flash))
     except FactoryDataInvalid as fault:
-        verdicts.conclude(fault, "", json_wanted=json_wanted)
+        verdicts.conclude(fault, "", json_wanted=terms.json_wanted)
         return
     vendor_id, product_id = (
         given if given is not None else data.number(tag) or 0
-        for given, tag in ((vid, Tag.VENDOR_ID), (pid, Tag.PRODUCT_ID))
+        for given, tag in ((terms.vid, Tag.VENDOR_ID), (terms.pid, Tag.PRODUCT_ID))
     )
     examination = Examination(
-        Product(vendor_id, product_id, device_type, certificate_id, version_number),
+        terms.product(vendor_id, product_id),
         trust,
-        at=at or datetime.now(UTC),
-        production=production,
+        at=terms.moment,
+        production=terms.production,
         passcode=passcode,
         key_in_flash=None if key_storage is None else key_storage is KeyStorage.FLASH,
     )
-    _report(_sections(data, trust), examination.of(data), json_wanted=json_wanted)
+    _report(_sections(data, trust), examination.of(data), json_wanted=terms.json_wanted)
 
 
 def _report(sections: Sections, findings: Sequence[Finding], *, json_wanted: bool) -> None:

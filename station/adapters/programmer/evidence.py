@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The proofs that a write or a read of STM32_Programmer_CLI has succeeded: what each needs, and which one is missing. Pure."""
+
+from dataclasses import dataclass, field
+
+from station.domain.memory_map import EXTERNAL_FLASH, INTERNAL_FLASH, PAGE, SECTOR
+from station.domain.product import Write
+from station.domain.target import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Sectors that were erased, counted from the start of their memory, the last included."""
+
+    memory: str
+    first: int
+    last: int
+
+    @classmethod
+    def needed_by(cls, write: Write) -> "Erasure":
+        memory, base, sector = (
+            ("external", EXTERNAL_FLASH.address, SECTOR)
+            if write.external
+            else ("internal", INTERNAL_FLASH.address, PAGE)
+        )
+        first = write.address - base
+        return cls(memory, first // sector, (first + write.size - 1) // sector)
+
+    def __str__(self) -> str:
+        return f"erased {self.memory} sectors {self.first} to {self.last}"
+
+
+@dataclass(slots=True)
+class FileWritten:
+    """The evidence for one written file; none of it counts for another file."""
+
+    name: str
+    address: int | None = None
+    erased: set[Erasure] = field(default_factory=set)
+    complete: bool = False
+    verified: bool = False
+
+    def missing(self, write: Write, name: str) -> str | None:
+        """The first missing proof that the file of this name was written here; None when the write is proven."""
+        needed = Erasure.needed_by(write)
+        proofs = (
+            (self.name == name, f"its name, the programmer says {self.name}"),
+            (self.address == write.address, f"its address 0x{write.address:08X}"),
+            (self.erased == {needed}, str(needed)),
+            (self.complete, "download complete"),
+            (self.verified, "verified"),
+        )
+        return next((proof for given, proof in proofs if not given), None)
+
+
+@dataclass(slots=True)
+class MemoryRead:
+    """The evidence for one read into a file."""
+
+    address: int | None = None
+    done: bool = False
+
+    def missing(self, region: Region) -> str | None:
+        if self.address not in {None, region.address}:
+            return f"its address 0x{region.address:08X}"
+        return None if self.done else "data read"
+
+
+def lacking_in(region: Region, content: bytes) -> str | None:
+    """What is wrong with the content that a read has left in its file; None where it is credible."""
+    if len(content) != region.size:
+        return f"{region.size} bytes, there are {len(content)}"
+    # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.
+    return "any byte but 00" if region.address >= EXTERNAL_FLASH.address and not any(content) else None

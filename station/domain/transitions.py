@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table that says which event may follow which in an attempt, and the sum of the events. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from station.domain.attempt import (
+    VERDICTS,
+    Attempt,
+    ClockAccepted,
+    Confirmed,
+    CoprocessorReady,
+    CredentialsChosen,
+    CredentialsDelivered,
+    CredentialsFound,
+    CSRReceived,
+    Event,
+    FactoryDataWritten,
+    Failed,
+    IdentityReserved,
+    LaboratoryUnit,
+    Passed,
+    Phase,
+    ProcedureChosen,
+    Record,
+    StepFinished,
+    StepStarted,
+    UnitIdentified,
+    Voided,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The steps that may begin after one phase, further ones of a laboratory's unit, and the facts recorded in the phase."""
+
+    next: frozenset[Phase]
+    records: frozenset[type[Record]] = frozenset()
+    laboratory: frozenset[Phase] = frozenset()
+
+    def allows(self, step: Phase, *, laboratory: bool) -> bool:
+        return step in self.next or (laboratory and step in self.laboratory)
+
+
+def _row(*following: Phase, records: Iterable[type[Record]] = (), laboratory: Iterable[Phase] = ()) -> Row:
+    return Row(frozenset(following), frozenset(records), frozenset(laboratory))
+
+
+TRANSITIONS: Mapping[Phase, Row] = {
+    Phase.STARTED: _row(Phase.RECOGNISE, records=[ClockAccepted]),
+    Phase.RECOGNISE: _row(
+        Phase.COPROCESSOR,
+        Phase.FLASH_DATA,
+        Phase.FLASH_PROVISIONER,  # a board that holds its certificate is redelivered
+        Phase.FLASH_OPERATIONAL,  # one that a partner has provisioned is finished
+        Phase.CONFIRM,  # a unit that has passed is reconfirmed
+        records=[UnitIdentified, LaboratoryUnit, IdentityReserved, ProcedureChosen],
+    ),
+    Phase.COPROCESSOR: _row(Phase.FLASH_DATA, records=[CoprocessorReady]),
+    Phase.FLASH_DATA: _row(
+        Phase.FLASH_PROVISIONER,
+        records=[FactoryDataWritten],
+        laboratory=[Phase.FLASH_OPERATIONAL, Phase.CONFIRM],  # reconfigured, with and without firmware
+    ),
+    Phase.FLASH_PROVISIONER: _row(
+        Phase.AWAIT_CSR,
+        Phase.DELIVER,  # by somebody else than the station
+    ),
+    Phase.AWAIT_CSR: _row(Phase.RELAY_TO_PKI, records=[CSRReceived]),
+    Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),
+    Phase.DELIVER: _row(Phase.FLASH_OPERATIONAL, records=[CredentialsDelivered]),
+    Phase.FLASH_OPERATIONAL: _row(Phase.CONFIRM),
+    Phase.CONFIRM: _row(Phase.LOCK, Phase.PASSED, records=[LaboratoryUnit, CredentialsFound, Confirmed]),
+    Phase.LOCK: _row(Phase.PASSED),
+    Phase.PASSED: _row(),
+    Phase.FAILED: _row(),
+    Phase.VOID: _row(),
+}
+
+
+def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a case an event is the table read aloud
+    """The attempt after one more event; `ValueError` where the table does not allow it."""
+    row = TRANSITIONS[attempt.phase]
+    match event:
+        case StepStarted(step) if row.allows(step, laboratory=attempt.laboratory) and step not in VERDICTS:
+            return replace(attempt, phase=step)
+        case StepFinished(step, seconds) if step is attempt.phase:
+            return replace(attempt, seconds={**attempt.seconds, step: seconds})
+        case UnitIdentified(uid) if UnitIdentified in row.records:
+            return replace(attempt, uid=uid)
+        case LaboratoryUnit() if LaboratoryUnit in row.records:
+            return replace(attempt, laboratory=True)
+        case IdentityReserved(serial_number) if IdentityReserved in row.records:
+            return replace(attempt, serial_number=serial_number)
+        case CredentialsChosen(_, dac_serial_number) if CredentialsChosen in row.records:
+            return replace(attempt, dac_serial_number=dac_serial_number)
+        case CredentialsFound(_, dac_serial_number, key_storage) if CredentialsFound in row.records:
+            return replace(attempt, dac_serial_number=dac_serial_number, key_storage=key_storage)
+        case Passed() if Phase.PASSED in row.next:
+            return replace(attempt, phase=Phase.PASSED)
+        case Failed(fault) if not attempt.ended:
+            return replace(attempt, phase=Phase.FAILED, fault=fault)
+        case Voided(fault) if not attempt.ended:
+            return replace(attempt, phase=Phase.VOID, fault=fault)
+        case _ if type(event) in row.records:
+            return attempt
+    msg = f"{event.on_disk.name} cannot follow {attempt.phase.value}"
+    raise ValueError(msg)
+
+
+def replay(events: Iterable[Event]) -> Attempt:
+    """The attempt after all its events, the first event first."""
+    return reduce(after, events, Attempt())

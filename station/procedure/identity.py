@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a board is this ledger's, which identity and certificates are its own, and which units are the laboratory's."""
+
+import secrets
+from datetime import datetime
+
+from station.domain.attempt import CredentialsFound, LaboratoryUnit
+from station.domain.identity import Identity, NewIdentity, OnboardingSecrets
+from station.domain.target import UID, Target
+from station.factory_data.device_information import ROTATING_DEVICE_ID_SIZE
+from station.interfaces import AttemptLedger
+from station.recipe.recipe import Delivered, Recipe
+
+
+async def check_ours(target: Target, ledger: AttemptLedger) -> None:
+    """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+    if target.agent_key is not None:
+        (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
+
+
+async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identity:
+    """The board's own identity, or a new one for a board that has none; the laboratory's where the recipe gives one."""
+    if recipe.given is not None:
+        await mark_laboratory(ledger)
+        return recipe.given.of(uid)
+
+    def draft(onboarding: OnboardingSecrets, at: datetime) -> NewIdentity:
+        return NewIdentity.of(uid, recipe.lot, onboarding, at=at, random=secrets.token_bytes(ROTATING_DEVICE_ID_SIZE))
+
+    return await ledger.find_identity(uid) or await ledger.reserve_identity(draft)
+
+
+async def adopt(delivered: Delivered, uid: UID, ledger: AttemptLedger) -> None:
+    """Makes the delivered certificates this board's own. ST's development DAC makes a laboratory's unit, which owns none."""
+    credentials = delivered.credentials
+    if credentials.are_development:
+        await mark_laboratory(ledger)
+    if not ledger.attempt.laboratory:
+        await ledger.adopt(credentials, uid)
+    await ledger.record(CredentialsFound(credentials.key, credentials.dac_serial_number, delivered.key_storage))
+
+
+async def mark_laboratory(ledger: AttemptLedger) -> None:
+    """Journals that this attempt makes a laboratory's unit; nothing else writes that event."""
+    if not ledger.attempt.laboratory:
+        await ledger.record(LaboratoryUnit())
