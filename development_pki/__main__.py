@@ -18,6 +18,7 @@ from development_pki.authority import issued_by, opened
 from development_pki.directory import READY, DirectoryUnusable, write_private
 from development_pki.faults import Fault, Faults
 from development_pki.server import ESTServer, serving, tls_context
+from development_pki.version import version
 
 ENVIRONMENT_MISSING = 3  # typer exits with 2 for wrong usage, Python with 1 for a bug
 FAULTS = "\n\n".join(f"{fault.name.lower()}: {fault.value}" for fault in Fault)
@@ -29,6 +30,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Directory = Annotated[Path, typer.Option("--dir", help="Keys, certificates, and the list of what was issued.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"development-pki {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Version.")] = False,
+) -> None:
+    """Options before the command."""
 
 
 @app.command(epilog=f"Faults, for --fault and as JSON for POST /fault while it runs:\n\n{FAULTS}")

@@ -22,6 +22,7 @@ from virtual_bench.server import control
 from virtual_bench.server.server import Settings
 from virtual_bench.server.server import serve as serve_bench
 from virtual_bench.timing.profile import DEFAULT_PROFILE, PROFILES
+from virtual_bench.version import version
 
 FAILED, USAGE, ENVIRONMENT_MISSING = 1, 2, 3
 
@@ -40,6 +41,19 @@ NoStack = Annotated[
     bool, typer.Option("--no-wireless-stack", help="Fresh boards' coprocessors have none; they keep no keys.")
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"virtual-bench {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Version.")] = False,
+) -> None:
+    """Options before the command."""
 
 
 @app.command()

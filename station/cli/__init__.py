@@ -2,11 +2,12 @@
 """The command line: one thin module a command group, and one place that turns what went wrong into words and an exit code."""
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
+from station.adapters.system import version
 from station.adapters.system.shown import shown
 from station.cli.consoles import say
 from station.cli.demo import command
@@ -17,6 +18,13 @@ from station.cli.line import ports, run, slots, status
 from station.config.problems import ConfigurationInvalid
 from station.daemon.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        say(f"station {version.running()}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     help="A provisioning station for Matter devices on STM32WB55.",
@@ -39,6 +47,15 @@ app.add_typer(cd.app, name="cd")
 app.add_typer(board.app, name="board")
 app.add_typer(onboarding.app, name="onboarding")
 app.add_typer(spake2p.app, name="spake2p")
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Version and commit.")
+    ] = False,
+) -> None:
+    """Options before the command."""
 
 
 @app.command(

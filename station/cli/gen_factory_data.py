@@ -14,12 +14,12 @@ import uvloop
 
 from station.adapters.hotplug import links
 from station.adapters.partner import script
-from station.adapters.system import logs, orphans
+from station.adapters.system import logs, orphans, version
 from station.cli.consoles import say
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, INTERRUPTED, MISSING, USAGE
 from station.cli.privacy import keep_private
 from station.cli.private_file import write_private
-from station.config import plain_files
+from station.config import plain_files, shipped
 from station.config.line import locks_beside
 from station.factory_data import flat_tlv, sources
 from station.factory_data.flat_tlv import FactoryData, Tag
@@ -50,6 +50,13 @@ def main() -> NoReturn:
 
 def run(given: Sequence[str]) -> int:
     """The exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here."""
+    if "--version" in given:  # unknown to the parser, for which the abbreviation --ver of --verbose would be ambiguous
+        _say(f"{arguments.PROGRAM} {version.running()}")
+        return DONE
+    return _status(given)
+
+
+def _status(given: Sequence[str]) -> int:
     try:
         return _work(arguments.parse(given))
     except UsageInvalid as exc:
@@ -101,7 +108,7 @@ def _source(planned: Plan, *, verbose: bool) -> sources.Source:
 
 def _commissioner(folder: Path | None) -> Commissioner:
     try:
-        return Commissioner(trust_folder.load(folder or trust_folder.SHIPPED))
+        return Commissioner(trust_folder.load(folder or shipped.TRUST))
     except Fault as exc:
         raise UsageInvalid([str(exc)]) from exc
 

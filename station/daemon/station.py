@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import structlog
 
 from station.adapters.hotplug import links
-from station.adapters.system import orphans
+from station.adapters.system import orphans, version
 from station.adapters.system.logs import Log
 from station.config.line import Config
 from station.daemon import control, parts
@@ -44,7 +44,15 @@ async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
 async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: asyncio.Event) -> None:
     async with parts.opened(config, recipe) as opened:
         station = Station(opened, logs)
-        log.info("station.started", station=config.station.name, recipe=recipe.name, slots=len(station.slots))
+        software = version.running()
+        log.info(
+            "station.started",
+            station=config.station.name,
+            version=software.number,
+            commit=software.commit,
+            recipe=recipe.name,
+            slots=len(station.slots),
+        )
         await station.serve(stop)
     log.info("station.stopped", station=config.station.name, loop_lag=station.loop_lag.status.model_dump())
 

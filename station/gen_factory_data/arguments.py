@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
         description="ST's genFactoryData.py on the station's parts: every board that is plugged in, at once, and fail-closed.",
-        epilog="Exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here.",
+        epilog="--version says which station this is. Exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here.",
     )
     parser.add_argument(
         "--provisioning",

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from station.adapters.ledger import events, identities, tables, totals
+from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided
 from station.domain.identity import moves
 from station.domain.transitions import after
@@ -46,7 +47,15 @@ class Sum:
 
 
 def begin(
-    connection: Connection, *, station: str, slot: str, probe: str, tty: str, recipe: RecordedRecipe, at: datetime
+    connection: Connection,
+    *,
+    station: str,
+    version: Version,
+    slot: str,
+    probe: str,
+    tty: str,
+    recipe: RecordedRecipe,
+    at: datetime,
 ) -> int:
     """A new attempt without events. Returns its number."""
     images = {image.name: image.sha256 for image in recipe.images}
@@ -60,6 +69,8 @@ def begin(
         "images": images,
         "lot": recipe.lot_name,
         "started_at": at,
+        "station_version": version.number,
+        "station_commit": version.commit,
     }
     begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
     number: int = connection.execute(begun).scalar_one()

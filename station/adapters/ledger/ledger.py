@@ -16,6 +16,7 @@ from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.writer import Writer
+from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
 from station.domain.target import UID
@@ -105,7 +106,14 @@ class Ledger:
         started_at = clock.now()
         number = await self._custody.do_anyhow(
             partial(
-                attempts.begin, station=self._station, slot=slot, probe=probe, tty=tty, recipe=recipe, at=started_at
+                attempts.begin,
+                station=self._station,
+                version=version.running(),
+                slot=slot,
+                probe=probe,
+                tty=tty,
+                recipe=recipe,
+                at=started_at,
             )
         )
         return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets)

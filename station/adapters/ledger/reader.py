@@ -30,6 +30,10 @@ class AttemptSummary:
     recipe_sha256: str
     images: Mapping[str, str]
     lot: str
+    station_version: str | None
+    """None for the attempts of stations that did not record it yet."""
+    station_commit: str | None
+    """12 hexadecimal digits, and `-dirty` behind them where files differed from that commit; None where it was unknown."""
     started_at: datetime
     ended_at: datetime | None
     uid: str | None

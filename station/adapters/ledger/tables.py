@@ -78,6 +78,8 @@ attempt = Table(
     Column("images", JSON, nullable=False),  # name to SHA-256
     Column("lot", String(32), nullable=False),
     Column("started_at", Instant, nullable=False),
+    Column("station_version", String(32)),  # none in the attempts of a station before this column
+    Column("station_commit", String(48)),  # none where the station did not know it
     # From here on, columns that sum up the events.
     Column("uid", String(24)),
     Column("dac_serial_number", String(40)),

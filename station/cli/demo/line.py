@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from station.config import shipped
 from station.daemon import control
 from station.line.status import Status
 
-ROOT = Path(__file__).resolve().parents[3]
 READY_WITHIN = 30.0
 STOP_WITHIN = 30.0
 
@@ -50,7 +50,7 @@ class DemoLine:
         if folder.exists() and any(folder.iterdir()):
             raise DemoFailed(f"{folder} is not empty: give a new folder, or remove it first")
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        line = cls(folder, (recipe or default_recipe()).resolve())
+        line = cls(folder, (recipe or shipped.RECIPE_OF_DEMONSTRATION).resolve())
         try:
             line._start_bench(boards, seed, faults, time_scale, bench_options)
             line.start_pki()
@@ -116,7 +116,6 @@ class DemoLine:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
-                cwd=ROOT,
                 start_new_session=True,  # Ctrl-C is ours to pass on, in order
             )
 
@@ -129,7 +128,7 @@ class DemoLine:
 
     def _bench(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(self.folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise DemoFailed(f"virtual-bench {' '.join(arguments)}: {done.stdout}{done.stderr}")
 
@@ -151,13 +150,9 @@ class DemoLine:
                 process.wait()
 
 
-def default_recipe() -> Path:
-    return ROOT / "config" / "recipes" / "lighting.toml"
-
-
 def line_configuration(recipe: Path, probes: list[Mapping[str, object]]) -> str:
     """config/demo.toml with its recipe in front and its slots behind."""
-    text = (ROOT / "config" / "demo.toml").read_text(encoding="utf-8")
+    text = shipped.LINE_OF_DEMONSTRATION.read_text(encoding="utf-8")
     slots = "".join(
         f"\n[[slot]]\nname = {json.dumps(str(probe['port']))}\npath = {json.dumps(probe['path'])}\n" for probe in probes
     )

@@ -68,10 +68,17 @@ def _print_attempt(console: Console, story: AttemptStory) -> None:
     console.print(Padding(table, (0, 0, 0, 1)))
 
 
+def _version(attempt: AttemptSummary) -> str:
+    """The station's version and commit, which the attempts of the first stations do not have."""
+    if attempt.station_version is None:
+        return ""
+    return f" version {attempt.station_version} (commit {attempt.station_commit or 'unknown'})"
+
+
 def _circumstances(story: AttemptStory) -> list[str]:
     attempt = story.summary
     lines = [
-        f"station {attempt.station}, probe {attempt.probe}, {attempt.tty}",
+        f"station {attempt.station}{_version(attempt)}, probe {attempt.probe}, {attempt.tty}",
         f"recipe {attempt.recipe} {attempt.recipe_sha256}, lot {attempt.lot}",
         *(f"image {name} {sha256}" for name, sha256 in attempt.images.items()),
     ]

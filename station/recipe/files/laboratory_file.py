@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from station.config import plain_files
+from station.config import plain_files, shipped
 from station.config.line import FilePath
 from station.config.problems import ConfigurationInvalid, Problem
 from station.domain.coprocessor import WirelessStack
@@ -49,7 +49,7 @@ class LaboratoryFile(_Table):
     name: str = Field(min_length=1, max_length=64)
     procedure: Literal["reconfigure"]
     factory_data: FactoryDataTable
-    trust_store: FilePath = trust_folder.SHIPPED
+    trust_store: FilePath = shipped.TRUST
     images: ImagesTable | None = None
     coprocessor: CoprocessorTable | None = None
 

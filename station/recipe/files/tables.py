@@ -5,12 +5,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from station.config import shipped
 from station.config.line import FilePath, Seconds
 from station.domain.coprocessor import Version
 from station.domain.product import KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.matter.certificates.attestation import Product
-from station.recipe.files import trust_folder
 
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}
@@ -127,7 +127,7 @@ class RecipeFile(_Table):
     procedure: Literal["provisioning-link", "st-monitor", "partner-script"]
     key_storage: KeyStorage
     trust: Trust
-    trust_store: FilePath = trust_folder.SHIPPED
+    trust_store: FilePath = shipped.TRUST
     """Folder of the roots and the signers of declarations that commissioners go by."""
     product: ProductTable
     lot: LotTable

@@ -12,7 +12,6 @@ from station.faults.line import TrustUnreadable
 from station.faults.resources import exhausted
 from station.matter.certificates.trust import TrustStore
 
-SHIPPED = Path(__file__).resolve().parents[3] / "config" / "trust"
 ENDINGS = frozenset({".der", ".pem", ".cer", ".crt"})
 
 
