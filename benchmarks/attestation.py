@@ -19,7 +19,7 @@ ROUNDS, CHECKS = 5, 100
 
 
 def attestation_costs(folder: Path) -> list[float]:
-    """CPU seconds of a check, in each round; of a unit that a line has made. Raises `RunUnusable`."""
+    """CPU seconds per check, for each round, of a unit that a line has made. Raises `RunUnusable`."""
     line = folder / "attestation"
     try:
         with DemoLine.standing(line, 1, 1, None, 0.0, None) as standing:

@@ -31,7 +31,7 @@ app = typer.Typer(
 Directory = Annotated[Path, typer.Option("--dir", help="Keys, certificates, and the list of what was issued.")]
 
 
-@app.command(epilog=f"Faults, for --fault and as JSON for POST /fault while it runs:\n\n{FAULTS}")
+@app.command(epilog=f"Faults, for --fault, and as JSON for POST /fault while it runs:\n\n{FAULTS}")
 def serve(
     directory: Directory,
     host: Annotated[Literal["127.0.0.1", "::1"], typer.Option(help="The address to listen at.")] = "127.0.0.1",

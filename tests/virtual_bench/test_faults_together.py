@@ -97,11 +97,11 @@ async def test_a_delayed_fault_finds_nobody_behind_a_pull(tmp_path: Path) -> Non
 IMPOSSIBLE = {
     "the same lasting fault twice": (
         [("low_voltage", "recognise", "volts = 2.4"), ("low_voltage", "recognise", "volts = 1.0")],
-        "fault 2: what: low_voltage at recognise lasts until the board is unplugged, and fault 1 is the same",
+        "fault 2: what: low_voltage at recognise is the same as fault 1, which lasts until the board is unplugged",
     ),
     "two serial numbers": (
         [("duplicate_serial", "recognise", "of = 2"), ("duplicate_serial", "recognise", "of = 3")],
-        "fault 2: what: duplicate_serial at recognise lasts until the board is unplugged, and fault 1 is the same",
+        "fault 2: what: duplicate_serial at recognise is the same as fault 1, which lasts until the board is unplugged",
     ),
     "behind a pull each time": (
         [("unplug", "confirm", "times = 0"), ("brown_out", "confirm", "")],
@@ -109,7 +109,7 @@ IMPOSSIBLE = {
     ),
     "behind the same moment each time": (
         [("connect_error", "recognise", "times = 0"), ("connect_error", "recognise", 'error = "usb"')],
-        "fault 2: what: connect_error at recognise never happens, since fault 1 is the same and happens each time",
+        "fault 2: what: connect_error at recognise never happens, since fault 1 is the same fault and happens each time",
     ),
 }
 
@@ -134,9 +134,7 @@ async def test_a_fault_by_hand_that_cannot_happen_is_refused(tmp_path: Path) -> 
     async with station(tmp_path, fault("mute", "confirm")) as bench:
         board = bench.hub.plug(1)
         await asyncio.to_thread(ask, bench.directory, "fault", fault=fault("unplug", "lock"))
-        with pytest.raises(
-            Refused, match="mute at confirm lasts until the board is unplugged, and a fault that is armed"
-        ):
+        with pytest.raises(Refused, match="mute at confirm is the same as a fault that is armed, which lasts until"):
             await asyncio.to_thread(ask, bench.directory, "fault", fault=fault("mute", "confirm"))
         assert (await recognised(bench, board))[0] == 0
         board.faults.enter(Phase.CONFIRM)
