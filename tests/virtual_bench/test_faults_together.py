@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several faults of one board in one phase: they happen in their order, or the file that asks for them is refused."""
+"""Several faults of one board in one phase happen in their order, or the bench refuses their file."""
 
 import asyncio
 from itertools import product
@@ -46,7 +46,7 @@ async def returned(bench: Station, board: Board, *, by_itself: bool) -> None:
 async def test_two_faults_at_the_beginning_of_one_phase_happen_in_their_order(
     tmp_path: Path, first: str, second: str, at: Phase
 ) -> None:
-    """A fault behind a pull happens when the board comes back and reaches the phase again."""
+    """A fault after a pull happens when the board comes back and reaches the phase again."""
     async with station(tmp_path, fault(first, at.value), fault(second, at.value)) as bench:
         board = bench.hub.plug(1)
         board.faults.enter(at)
@@ -60,7 +60,7 @@ async def test_two_faults_at_the_beginning_of_one_phase_happen_in_their_order(
 
 
 async def test_a_board_that_is_pulled_twice_in_one_phase_leaves_twice(tmp_path: Path) -> None:
-    """The bench goes on, and the board is recognised the third time."""
+    """The bench goes on, and the board is recognised at its third plugging."""
     async with station(tmp_path, fault("unplug", "recognise"), fault("unplug", "recognise")) as bench:
         statuses = []
         for _ in range(3):
@@ -73,7 +73,7 @@ async def test_a_board_that_is_pulled_twice_in_one_phase_leaves_twice(tmp_path: 
 
 
 async def test_a_phase_that_follows_at_once_does_not_begin_without_its_board(tmp_path: Path) -> None:
-    """The delivery begins with the phase before it, in which the board is pulled."""
+    """The phase before the delivery ends with the board's pull."""
     pulls = [fault("unplug", "relay_to_pki"), fault("unplug", "deliver")]
     async with station(tmp_path, *pulls) as bench:
         board = bench.hub.plug(1)
@@ -86,7 +86,7 @@ async def test_a_phase_that_follows_at_once_does_not_begin_without_its_board(tmp
 
 
 async def test_a_delayed_fault_finds_nobody_behind_a_pull(tmp_path: Path) -> None:
-    """A later stay of the board does not get the fault either."""
+    """The fault does not hit a later stay of the board either."""
     faults = [fault("brown_out", "recognise", after=0.01), fault("unplug", "recognise")]
     async with station(tmp_path, *faults) as bench:
         board = bench.hub.plug(1)
