@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each target sets up what it needs; nothing has to be installed beforehand but python3 (3.11 or later), make and git.
+# Each target sets up its own environment; it needs only python3 (3.11 or later), make and git.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -54,7 +54,7 @@ soak: $(READY)
 
 fuzz: fuzz-readers fuzz-agent
 
-# A million spoiled inputs over every reader of what boards, authorities and people hand in; some minutes.
+# A million spoiled inputs for every reader of input from boards, authorities and people; some minutes.
 fuzz-readers: $(READY)
 	$(BIN)/python -X dev -m tests.fuzz.readers --count 1000000
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m benchmarks`, which is `make bench`: measures, shows, and writes what was found."""
+"""`python -m benchmarks`, which is `make bench`: measures, and shows and writes the results."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ CACHE = ROOT / "build" / "ledgers"
 
 
 class Said:
-    """Says what is being done: a spinner on a terminal, else a line for each beginning."""
+    """Shows the present activity: as a spinner on a terminal, otherwise as one line per activity."""
 
     def __init__(self, console: Console, steps: int) -> None:
         self._console = console
@@ -64,12 +64,12 @@ class Said:
 
 @dataclass
 class Findings:
-    """What has been measured so far, also when somebody stops the rest."""
+    """The results so far; they are shown even if the rest is interrupted."""
 
     runs: list[Recording] = field(default_factory=list)
     idle: Idle | None = None
     unusable: list[str] = field(default_factory=list)
-    """Why a run, or a part, gave no figures: which is never a met goal."""
+    """The reasons why runs or parts gave no figures; such a run meets no goal."""
     rates: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     attestation: list[float] = field(default_factory=list)
     scales: list[Scale] = field(default_factory=list)
@@ -101,11 +101,10 @@ def bench(
     only: Annotated[str, typer.Option(help=f"Parts, separated by commas: {', '.join(PARTS)}.")] = ",".join(PARTS),
     seeds: Annotated[int, typer.Option(min=1, help="Rounds; each has a seed and runs every line once.")] = SEEDS,
     quick: Annotated[  # noqa: FBT002  an option
-        bool, typer.Option("--quick", help="One round only: no interval, three minutes; no ledger of a million.")
+        bool,
+        typer.Option("--quick", help="Only one round: three minutes, without intervals and the ledger of a million."),
     ] = False,
-    report: Annotated[Path, typer.Option("--json", help="Writes what was found to this file.")] = Path(
-        "build/bench.json"
-    ),
+    report: Annotated[Path, typer.Option("--json", help="Writes the results to this file.")] = Path("build/bench.json"),
     keep: Annotated[
         Path | None, typer.Option(help="Keeps the folders of all runs in this new folder.", show_default=False)
     ] = None,
@@ -127,13 +126,13 @@ def bench(
     outcome = found.report(machine, " ".join(["python -m benchmarks", *sys.argv[1:]]))
     outcome.print(console)
     if interrupted:
-        console.print("Interrupted: what was found until then is above, and no file was written.")
+        console.print("Interrupted: the results so far are above, and no file was written.")
         raise typer.Exit(130)
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
     console.print(f"Written to {report}", soft_wrap=True)
     for why in outcome.unusable:
-        console.print(f"[red]A run is of no use:[/] {escape(why)}", soft_wrap=True)
+        console.print(f"[red]A run gave no figures:[/]  {escape(why)}", soft_wrap=True)
     if outcome.missed or outcome.unusable:
         console.print(f"[red]{len(outcome.missed)} of {len(outcome.held)} goals were missed.[/]")
         raise typer.Exit(1)
@@ -149,7 +148,7 @@ def _parts(only: str) -> Sequence[str]:
 
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
-    """Where the runs leave their files: on the disk that holds the project, since the ledger's rate is that of a disk."""
+    """The folder for the runs' files: on the project's disk, since the ledger's rate depends on the disk."""
     if keep is not None:
         keep.mkdir(parents=True)
         yield keep.resolve()
@@ -168,7 +167,7 @@ def _measure(
 ) -> None:
     plan = [
         (name, seed)
-        for seed in range(1, seeds + 1)  # round by round: what is compared has met the same machine
+        for seed in range(1, seeds + 1)  # round by round, so that compared runs meet the same machine
         for name in LINES
         if name in parts
     ]
@@ -187,7 +186,7 @@ def _measure(
 
 @contextmanager
 def _noting(found: Findings, what: str) -> Iterator[None]:
-    """A run that is of no use spoils no other."""
+    """Notes a run without figures, and lets the others go on."""
     try:
         yield
     except RunUnusable as exc:

@@ -17,7 +17,7 @@ ROUNDS, CHECKS = 5, 100
 
 
 def attestation_costs(folder: Path) -> list[float]:
-    """CPU seconds of a check, in each round; of a unit that a line has made. Raises `RunUnusable`."""
+    """CPU seconds per check, for each round, of a unit that a line has made. Raises `RunUnusable`."""
     with finished_line(folder / "attestation", 1) as line:
         pass  # it is stopped before the measurement, so that nothing else takes time
     return _checked(line.folder)

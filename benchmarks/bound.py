@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bound: the time of silicon, probe and programmer for one board, without any cost of the station. Pure.
 
-The model of the performance study, written down a second time: virtual_bench/timing/profile.py makes the delays, this
-file says what they ought to add up to, and neither knows the other. A test holds both against the study's published
-totals. Seconds and bytes.
+It is a second implementation of the performance study's model: virtual_bench/timing/profile.py makes the delays, this
+module computes their sums, and neither imports the other. A test compares both with the study's published totals.
+Seconds and bytes.
 
-Where the constants come from: page erase 22 ms (datasheet DS11929, at most 24.5; Zephyr's device tree says at most 25),
+Sources of the constants: page erase 22 ms (datasheet DS11929, at most 24.5; Zephyr's device tree says at most 25),
 64-bit program 81.7 us (the same datasheet), QSPI flash S25FL128S 130 ms a 64 KB sector (ST's board package) and 250 us
-a page (datasheet), SWD rates and what an invocation costs (published logs of STM32CubeProgrammer on F429, L476 and
+a page (datasheet), SWD rates and the cost of an invocation (published logs of STM32CubeProgrammer on F429, L476 and
 G431), boot and process start (estimates: measure these first on a real line), P-256 (5.25 million cycles of the PKA at
 64 MHz).
 """
@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 
 INTERNAL_PAGE = 4096
 EXTERNAL_PAGE = 256
-FACTORY_DATA_BLOCK = 16384  # what the provisioning firmware rewrites, and what is read back
+FACTORY_DATA_BLOCK = 16384  # the provisioning firmware rewrites all of it, and the station reads all of it back
 TRANSFER_OF_A_PAGE = 64e-6  # from the microcontroller to the QSPI flash
-CSR_BYTES, CERTIFICATES_BYTES, PROOF_BYTES = 280, 1000, 150  # on the UART, with what frames them
+CSR_BYTES, CERTIFICATES_BYTES, PROOF_BYTES = 280, 1000, 150  # on the UART, with the bytes of their frames
 FAST_UART = 92_160  # bytes a second at 921,600 baud
 READ_BACK_BYTES = 2_500  # factory data with certificates, when the board itself sends it
 CURVE_OPERATIONS = 3  # key generation, the CSR's signature, the proof of possession
@@ -59,12 +59,12 @@ class Constants:
 
     @property
     def invocation(self) -> float:
-        """What any run of the programmer costs before it does something."""
+        """The fixed cost of a run of the programmer."""
         return self.start_of_process + self.connection + self.end_of_process
 
     @property
     def after_exit(self) -> float:
-        """What is left of a boot when the programmer, which reset the board as its last act, has ended."""
+        """The rest of the boot after the programmer has ended; its last action reset the board."""
         return self.boot - self.end_of_process
 
     def internal(self, size: int) -> float:
@@ -83,7 +83,7 @@ class Constants:
 
     @property
     def rewrite(self) -> float:
-        """The board's own firmware erases a sector and writes the block anew, with DAC and PAI behind it."""
+        """The time in which the board's firmware erases a sector and rewrites the block with DAC and PAI."""
         pages = FACTORY_DATA_BLOCK // EXTERNAL_PAGE
         return self.erase_external_sector + pages * (self.program_external_page + TRANSFER_OF_A_PAGE)
 
@@ -101,7 +101,7 @@ PROFILES: Mapping[str, Constants] = {
 def by_step(constants: Constants, sizes: Sizes, *, verified_in_full: bool = False) -> dict[str, float]:
     """The bound of each step of the procedure, in its order.
 
-    A step that shares an invocation ends with its file's proof.
+    A step that shares an invocation ends when its own file is proven.
     """
     c = constants
     verification = c.readback(sizes.application) if verified_in_full else c.fast_verification
@@ -141,7 +141,7 @@ class Cut:
 
 
 def next_cuts(constants: Constants, sizes: Sizes) -> list[Cut]:
-    """What would make the cycle shorter now that the station adds next to nothing, dearest first."""
+    """The changes that would make the cycle shorter, the greatest saving first."""
     c, bound = constants, of(constants, sizes)
     v3 = PROFILES["fast-host-v3"]
     provisioner_in_flash = c.internal(sizes.provisioner) + c.readback(sizes.provisioner)
@@ -163,7 +163,7 @@ def next_cuts(constants: Constants, sizes: Sizes) -> list[Cut]:
         Cut(
             "no erase of pages that are blank (`--skipErase` on virgin parts)",
             bound - of(replace(c, erase_page=0.0), sizes),
-            "a page that was not blank must be told by the programmer's verification, in full; used boards keep the erase",
+            "only a full verification detects a page that was not blank; used boards keep the erase",
         ),
         Cut(
             "ST-LINK V3 instead of V2-1",
@@ -173,7 +173,7 @@ def next_cuts(constants: Constants, sizes: Sizes) -> list[Cut]:
         Cut(
             "no invocation for recognition: the unique id from the header of the first write",
             c.invocation,
-            "the board is under reset before it is known, and a firmware that was writing is cut off",
+            "the station resets the board before it knows which one it is, and interrupts a firmware that is writing",
         ),
         Cut(
             "factory data over the UART at 921,600 baud, written once, with the certificates",
@@ -183,12 +183,12 @@ def next_cuts(constants: Constants, sizes: Sizes) -> list[Cut]:
         Cut(
             "read-back over the UART instead of the external loader",
             readback_by_probe - c.uart(READ_BACK_BYTES),
-            "the board then testifies about itself: weaker evidence",
+            "the board then reports its own content: weaker evidence",
         ),
         Cut(
             "fast verification of the provisioning firmware, too",
             c.readback(sizes.provisioner) - c.fast_verification,
-            "a torn one shows itself by its silence; today images up to 64 KB are read back",
+            "an incomplete firmware is noticed only by its silence; today images up to 64 KB are read back",
         ),
     ]
     return sorted(cuts, key=lambda cut: cut.seconds, reverse=True)

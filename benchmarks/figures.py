@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures: what was measured, its median and interval, the goal it is held against. Pure."""
+"""Figures: measured values with median and interval, and their goals. Pure."""
 
 import random
 import statistics
@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The same thing measured several times."""
+    """One quantity, measured several times."""
 
     values: tuple[float, ...]
 
@@ -32,7 +32,7 @@ class Sample:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the median, 95 %, by bootstrap; the resampling is seeded, so that one file has one report."""
+        """The median's 95 % interval, by bootstrap with a fixed seed, so that one file always gives one report."""
         if len(self.values) == 1:
             return self.values[0], self.values[0]
         chance = random.Random(1)  # noqa: S311  nothing secret is drawn
@@ -54,7 +54,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the report. `bound` is what it would be at no cost of the station."""
+    """One line of the report. `bound` is the value if the station cost nothing."""
 
     part: str
     what: str

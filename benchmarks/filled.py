@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ledgers of many units: one wave of 64 units as the station makes them, copied in SQL, with identifiers of their own."""
+"""Makes ledgers of many units: copies one wave of 64 units that the station made, in SQL, with new identifiers."""
 
 import asyncio
 import shutil
@@ -17,12 +17,12 @@ WAVE = 64
 PULLED = 2  # boards of a wave that are pulled once before they pass
 ATTEMPTS, PERIOD = WAVE + PULLED, 1 << 32
 
-# A copy's first eight digits are its wave's number, scattered, so that the indexes are met at random places as on a line.
+# A copy's first eight digits are its wave's number, scattered, so that index accesses are random as on a line.
 _SCATTERED = f"(k * 2654435761) % {PERIOD}"
 
 
 def filled(folder: Path, units: int) -> Path:
-    """The ledger with at least so many units in this folder, made at the first call."""
+    """The path of a ledger with at least that many units in this folder; the first call makes it."""
     place = folder / str(units)
     ledger, complete = place / "ledger.sqlite", place / "complete"
     if not complete.exists():
@@ -34,7 +34,7 @@ def filled(folder: Path, units: int) -> Path:
 
 
 def fill(path: Path, units: int) -> None:
-    """A new ledger at `path` with at least so many units, all passed; one of 32 has been pulled before."""
+    """Makes a ledger with at least that many units, all passed; one board in 32 was pulled once before."""
     with logs.configured("error", None):
         asyncio.run(_make_wave(path))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -51,13 +51,13 @@ async def _make_wave(path: Path) -> None:
         for number in range(1, PULLED + 1):
             journal = await units.recognised(number)
             await journal.finish(Voided("board.removed"))
-        async with asyncio.TaskGroup() as group:  # at once, so that their events lie between one another's
+        async with asyncio.TaskGroup() as group:  # at once, so that their events interleave
             for _ in range(WAVE):
                 group.create_task(units.make(1))
 
 
 def _copy(connection: sqlite3.Connection, copies: int) -> None:
-    """What stands in every table, so many times more; `k` numbers the copies from 1."""
+    """Multiplies the rows of every table; `k` numbers the copies from 1."""
     (events,) = connection.execute("SELECT max(id) FROM event").fetchone()
     connection.execute("BEGIN")
     connection.execute("CREATE TEMP TABLE copies (k INTEGER PRIMARY KEY)")
@@ -74,7 +74,7 @@ def _copy(connection: sqlite3.Connection, copies: int) -> None:
 
 
 def _changed(events: int) -> Mapping[str, Mapping[str, str]]:
-    """By table, in the order in which they refer to one another: the columns that differ from copy to copy."""
+    """The columns that differ from copy to copy, by table, referenced tables first."""
     return {
         "attempt": {
             "id": f"id + k * {ATTEMPTS}",

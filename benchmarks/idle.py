@@ -15,7 +15,7 @@ SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """CPU seconds a second of a daemon whose slots all hold a finished board."""
+    """CPU seconds per second of a daemon whose slots all hold a finished board."""
 
     slots: int
     quiet: float
@@ -28,7 +28,7 @@ class Idle:
 
 
 def idle(folder: Path, slots: int) -> Idle:
-    """Raises `RunUnusable`."""
+    """Measures the idle daemon. Raises `RunUnusable`."""
     load = os.getloadavg()[0]
     with finished_line(folder / "idle", slots) as line:
         pid = line.processes["daemon"].pid

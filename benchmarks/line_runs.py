@@ -31,7 +31,7 @@ ADDED_BY_THE_BOARD = frozenset(
 
 
 def demonstrated(folder: Path, name: str, seed: int) -> Recording:
-    """One run of that line in real time. Raises `RunUnusable`."""
+    """Runs that line once in real time. Raises `RunUnusable`."""
     line, way = folder / "line", LINES[name]
     options = ["--boards", str(way.boards), "--every", str(way.every), "--seed", str(seed), "--time-scale", "1"]
     command = [sys.executable, "-m", "station", "demo", *options, "--dir", str(line), "--json", str(folder / REPORT)]
@@ -52,7 +52,7 @@ def demonstrated(folder: Path, name: str, seed: int) -> Recording:
 
 @contextmanager
 def _started(command: list[str], output: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The demonstration in a session of its own: Ctrl-C is ours, and is passed on once, so that it ends in order."""
+    """The demonstration in its own session: the benchmark gets Ctrl-C and passes it on once, for an orderly end."""
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
     )
@@ -80,7 +80,7 @@ def _usage(watches: Mapping[str, Watch], start: float, end: float) -> dict[str, 
 
 
 def sizes_of(line: Path) -> Sizes:
-    """The bytes that the run wrote: the recipe's images, and factory data before the board added its certificates."""
+    """The sizes of the files that the run wrote: the recipe's images, and factory data without certificates."""
     recipe = recipe_file.load(
         ROOT / "config" / "recipes" / "lighting.toml", line / "pki" / "pai.pem", line / "pki" / "paa.pem"
     )

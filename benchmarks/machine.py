@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine of the figures, so that nobody compares them unknowingly with another machine's."""
+"""Describes the machine in each report, since figures of different machines cannot be compared."""
 
 import os
 import platform

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes of a line, looked at from outside: CPU time of each without its children, and memory. Linux."""
+"""Measures a line's processes from outside: CPU time of each without its children, and memory. Linux only."""
 
 import os
 import re
@@ -23,18 +23,20 @@ ROLES = {
 
 
 def cpu_seconds(pid: int) -> float:
-    """Raises `OSError` once the process is gone."""
+    """CPU time of a process; raises `OSError` once the process is gone."""
     return time.clock_gettime((~pid << 3) | _PROCESS_CLOCK)
 
 
 def children_seconds(pid: int) -> float:
     """CPU time of the children that have ended and were waited for; raises `OSError` once the process is gone."""
-    fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()  # the name may hold anything
+    fields = (
+        (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+    )  # the process name before it may contain anything
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory(pid: int) -> int:
-    """Bytes of resident memory, at most so far; 0 once the process is gone."""
+    """The peak of resident memory in bytes; 0 once the process is gone."""
     try:
         status = (PROC / str(pid) / "status").read_text()
     except OSError:
@@ -59,15 +61,15 @@ def find(folder: Path) -> dict[str, int]:
 
 @dataclass
 class Watch:
-    """What was seen of one process: when, its CPU time until then, and that of its ended children."""
+    """Samples of one process: the time, its CPU time, and the CPU time of its ended children."""
 
     seen: list[tuple[float, float, float]] = field(default_factory=list)
     memory: int = 0
 
     def cpu_between(self, start: float, end: float) -> tuple[float, float]:
-        """CPU seconds between two moments (Unix time), to within a look, of the process and of children that ended.
+        """CPU seconds of the process and of its ended children between two moments (Unix time), to within one sample.
 
-        `ValueError` if it was not watched then.
+        Raises `ValueError` if the samples do not cover both moments.
         """
         if not self.seen or self.seen[0][0] > start or self.seen[-1][0] < end:
             raise ValueError("the process was not watched for the whole time")
@@ -78,7 +80,7 @@ class Watch:
 
 @contextmanager
 def watched(folder: Path) -> Iterator[Mapping[str, Watch]]:
-    """Watches the line in this folder for the block, from a thread, as soon as its processes are there."""
+    """Samples the line's processes for the block, from a thread, as soon as they exist."""
     watches = {role: Watch() for role in ROLES}
     over = threading.Event()
     thread = threading.Thread(target=_watch, args=(folder, watches, over), name="watch")

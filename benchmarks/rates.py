@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast the parts are by themselves: ledger, verifiers, factory data, frames. The station's own code, no bench."""
+"""Rates of single parts of the station, without a bench: ledger, verifiers, factory data, frames."""
 
 import asyncio
 import os
@@ -47,19 +47,19 @@ from station.procedure.identity import identity_of
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import OwnPKI, Recipe
 
-ITERATIONS = 1000  # of the demonstration's recipe
+ITERATIONS = 1000  # as in the demonstration's recipe
 ATTEMPTS_ALONE = 20
 TASKS = 64
 ATTEMPTS_OF_A_TASK = 2
 VERIFIERS = 400
 CODEC_SECONDS = 0.3
-CERTIFICATE = bytes(490)  # as long as a DAC, and as a PAI
+CERTIFICATE = bytes(490)  # the usual length of a DAC and of a PAI
 CSR_SIZE = 233
 STACK = CoprocessorReady("5e" * 32, "1.2.0.0", "1.24.0.3", "1.24.0.3", upgraded=False)
 
 
 def ledger_rates(folder: Path) -> tuple[float, float]:
-    """Durable units of work a second: one after the other, and from 64 tasks at once. Whole attempts, as they are made."""
+    """Durable units of work per second in whole attempts: one after the other, and from 64 tasks at once."""
     with logs.configured("error", None):
         return asyncio.run(_ledger_rates(folder))
 
@@ -68,7 +68,7 @@ async def _ledger_rates(folder: Path) -> tuple[float, float]:
     async with Ledger.open(folder / "ledger.sqlite", station="benchmark", register=folder) as ledger:
         units = Units(ledger)
         units.prepare(ATTEMPTS_ALONE + TASKS * ATTEMPTS_OF_A_TASK + 1)
-        await units.make(1)  # the first pays for SQLAlchemy's compilation of the statements
+        await units.make(1)  # the first attempt includes SQLAlchemy's compilation of the statements
         committed, began = units.commits, time.perf_counter()
         await units.make(ATTEMPTS_ALONE)
         alone = (units.commits - committed) / (time.perf_counter() - began)
@@ -81,7 +81,7 @@ async def _ledger_rates(folder: Path) -> tuple[float, float]:
 
 
 class Units:
-    """Makes whole attempts in a ledger, with everything but boards."""
+    """Makes whole attempts in a ledger, without boards."""
 
     def __init__(self, ledger: Ledger, first: int = 1) -> None:
         self._ledger = ledger
@@ -95,7 +95,7 @@ class Units:
         return int(str(self._ledger.status["commits"]))
 
     def prepare(self, units: int) -> None:
-        """Makes the certificates ahead: signing them is not the ledger's work."""
+        """Makes the certificates in advance, since the measurement must not include signing."""
         self._credentials = iter([_credentials(number) for number in range(self._first, self._first + units)])
 
     async def take(self) -> OnboardingSecrets:
@@ -171,13 +171,13 @@ def _credentials(serial_number: int) -> Credentials:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     attributes = [x509.NameOID.COMMON_NAME, x509.NameOID.ORGANIZATION_NAME]
     name = x509.Name([x509.NameAttribute(each, f"benchmark {serial_number:037}") for each in attributes])
-    serial_number += 1 << 126  # as long as one of a PKI
+    serial_number += 1 << 126  # as long as a PKI's serial numbers
     builder = x509.CertificateBuilder(name, name, key.public_key(), serial_number, now, now + timedelta(days=1))
     return Credentials(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER), CERTIFICATE)
 
 
 def verifier_rate() -> float:
-    """Onboarding secrets a second, as the daemon's pool makes them: one thread, 1,000 iterations."""
+    """Onboarding secrets per second from the daemon's pool: one thread, 1,000 iterations."""
 
     async def rate() -> float:
         async with VerifierPool(ITERATIONS, size=8) as pool:
@@ -192,14 +192,14 @@ def verifier_rate() -> float:
 
 
 def factory_data_rates() -> tuple[float, float]:
-    """Encodings and decodings a second of a provisioned unit's factory data."""
+    """Encodings and decodings per second of a provisioned unit's factory data."""
     data = _factory_data()
     block = flat_tlv.encode(data)
     return _a_second(lambda: flat_tlv.encode(data)), _a_second(lambda: flat_tlv.decode(block))
 
 
 def frame_rates() -> tuple[float, float]:
-    """Frames a second of the largest question, DAC and PAI: built, and cut out of a stream."""
+    """Frames per second of the largest question, DAC and PAI: built, and cut out of a stream."""
     payload = messages.store_payload(os.urandom(490), os.urandom(463))
     body = messages.body(Question.STORE, 1, payload)
     frame = frames.encode(body)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One finished run of `station demo`, as its folder tells it: invocations, wall, steps, CPU, memory, event-loop lag."""
+"""Reads one finished run of `station demo` from its folder: invocations, wall, steps, CPU, memory, event-loop lag."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ class Totals(_Model):
 
 
 class Report(_Model):
-    """What `station demo --json` writes."""
+    """The file that `station demo --json` writes."""
 
     boards: tuple[BoardReport, ...]
     totals: Totals
@@ -49,7 +49,7 @@ class Plugged(_Model):
 
 
 class Invocation(_Model):
-    """One run of the programmer, as the bench saw it."""
+    """One run of the programmer, from the bench's journal."""
 
     board: int
     argv: tuple[str, ...]
@@ -59,7 +59,7 @@ class Invocation(_Model):
 
     @property
     def late(self) -> float:
-        """The seconds that the bench itself took longer than its model."""
+        """The seconds by which the bench exceeded its model."""
         return self.end - self.start - self.modelled
 
     @property
@@ -68,12 +68,12 @@ class Invocation(_Model):
 
     @property
     def fast(self) -> bool:
-        """Whether it verifies an image by check sum only."""
+        """Whether the run verifies an image by check sum only."""
         return "fast" in self.argv
 
 
 class Attempt(_Model):
-    """The end of an attempt, as the log tells it."""
+    """The end of an attempt, from the log."""
 
     slot: str
     time: datetime
@@ -89,7 +89,7 @@ class Attempt(_Model):
 
 
 class LoopLag(_Model):
-    """How late the daemon's event loop was, in seconds."""
+    """The daemon's event-loop lag in seconds."""
 
     p50: float
     p99: float
@@ -97,20 +97,20 @@ class LoopLag(_Model):
 
 
 class Usage(_Model):
-    """What a process of the line used from the first plugging in to the last verdict."""
+    """CPU time and memory of a process of the line from the first plugging in to the last verdict."""
 
     cpu: float
     memory: int
     children: float
-    """CPU seconds of the processes that it has started and that have ended since; of a daemon, the programmers."""
+    """CPU seconds of its children that have ended; for the daemon, the programmers."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One run. Unix seconds where it is a moment."""
+    """One run. Moments are in Unix seconds."""
 
     line: str
-    """Which way the line was filled."""
+    """The way in which the line was filled."""
     boards: int
     seed: int
     report: Report
@@ -124,7 +124,7 @@ class Recording:
 
     @classmethod
     def read(cls, folder: Path, *, line: str, seed: int, sizes: Sizes, usage: Mapping[str, Usage], load: float) -> Self:
-        """Raises `RunUnusable`."""
+        """Reads the run in a folder. Raises `RunUnusable`."""
         report = Report.model_validate_json((folder / REPORT).read_text(encoding="utf-8"))
         journal = _lines(folder / JOURNAL)
         plugged = {event.board: event.time for event in map(Plugged.model_validate, _events(journal, "plugged"))}
@@ -167,7 +167,7 @@ class Recording:
 
     @cached_property
     def fully_verified(self) -> frozenset[str]:
-        """Slots whose application was read back whole: the recipe's sample, which takes longer on purpose."""
+        """Slots whose application was read back in full, as the recipe's sample is; that takes longer."""
         fast = {invocation.board for invocation in self.invocations if invocation.fast}
         return frozenset(str(board) for board in self.plugged if board not in fast)
 
@@ -197,11 +197,11 @@ class Recording:
 
     @property
     def bench_lateness(self) -> float:
-        """Seconds a board by which the bench, not the station, was slower than its model."""
+        """Seconds per board by which the bench, not the station, exceeded its model."""
         return sum(invocation.late for invocation in self.invocations) / self.boards
 
     def used(self, role: str) -> float:
-        """CPU seconds a board."""
+        """CPU seconds per board."""
         return self.usage[role].cpu / self.boards
 
     def as_json(self) -> dict[str, object]:

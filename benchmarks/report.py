@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's outcome for people, as tables, and for programs, as JSON."""
+"""The benchmark's results as tables for people, and as JSON for programs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ COLOURS = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.NONE: "dim"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that was found."""
+    """All results of the benchmark."""
 
     machine: Machine
     command: str
@@ -58,7 +58,7 @@ class Report:
 
 
 def number(value: float) -> str:
-    """Three decimals below a hundred, none above: nothing here is known better."""
+    """Formats with three decimals below a hundred and none above, since no figure is more precise."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}".rstrip("0").rstrip(".")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes rows of recordings: the figure of each part, its bound and its goal. Pure."""
+"""Makes the report's rows from recordings: each part's figures, bounds and goals. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Step:
 
 
 def line_rows(runs: Sequence[Recording], ones: Sequence[Recording], idle: Idle | None) -> list[Row]:
-    """Runs of one line, which is their part; `ones` are the runs with one board of the same rounds."""
+    """The rows of one line's runs; `ones` are the one-board runs of the same rounds."""
     boards, part, sizes = runs[0].boards, runs[0].line, runs[0].sizes
     at_once = not LINES[part].every
     limit = bound.of(CONSTANTS, sizes)
@@ -165,7 +165,7 @@ def _lag_rows(part: str, runs: Sequence[Recording]) -> list[Row]:
     def row(what: str, of: Callable[[LoopLag], float], goal: Goal | None = None) -> Row:
         values = tuple(1000 * of(run.loop_lag) for run in runs if run.loop_lag is not None)
         if not values:
-            raise RunUnusable("the daemon did not tell how late its event loop was")
+            raise RunUnusable("the daemon did not report its event-loop lag")
         return Row(part, what, "ms", Sample(values), goal=goal)
 
     return [
@@ -195,7 +195,7 @@ def attestation_row(seconds: Sequence[float]) -> Row:
 
 
 def scale_rows(found: Sequence[Scale]) -> list[Row]:
-    """Each ledger of many units against the empty one, which is the first."""
+    """Compares each ledger of many units with the empty one, which is the first."""
     empty, *large = found
 
     def row(what: str, unit: str, values: Iterable[float], goal: float | None = None) -> Row:
@@ -229,7 +229,7 @@ def scale_rows(found: Sequence[Scale]) -> list[Row]:
 
 
 def rate_rows(part: str, rates: Mapping[str, Sequence[float]], goals: Mapping[str, int]) -> list[Row]:
-    """Things done a second."""
+    """The rows of the rates per second."""
     return [
         Row(
             part,
@@ -243,7 +243,7 @@ def rate_rows(part: str, rates: Mapping[str, Sequence[float]], goals: Mapping[st
 
 
 def steps(runs: Sequence[Recording]) -> list[Step]:
-    """The bound of each step, and its median by line: where the station's part of the wall is."""
+    """Each step's bound, and its median by line; the difference is the station's share."""
     if not runs:
         return []
     by_line: dict[str, list[Recording]] = {}

@@ -25,28 +25,28 @@ FIRST_SERIAL_NUMBER = "SN00000001"
 class Scale:
     """Seconds in one ledger, round by round.
 
-    A round visits every ledger, so that what is compared has met the same machine.
+    A round visits every ledger, so that compared figures come from the machine in the same state.
     """
 
     units: int
-    """As many as it was filled with; 0 for the empty one."""
+    """The number of units in the ledger; 0 for the empty one."""
     size: int
-    """Of the file, in bytes."""
+    """The size of the file in bytes."""
     cpu: list[float] = field(default_factory=list)
-    """Of the process, an attempt."""
+    """CPU seconds of the process per attempt."""
     wall: list[float] = field(default_factory=list)
     opening: list[float] = field(default_factory=list)
-    """With the search for attempts that were left open."""
+    """Includes the search for attempts that were left open."""
     listing: list[float] = field(default_factory=list)
     """The whole command."""
     showing: list[float] = field(default_factory=list)
 
 
 def scales(folder: Path, cache: Path, sizes: Sequence[int], rounds: int) -> list[Scale]:
-    """What was found in an empty ledger, and in one of each size; those stay in the cache. Raises `RunUnusable`."""
+    """Measures an empty ledger, and one of each size, which stays in the cache. Raises `RunUnusable`."""
     paths = {0: folder / "ledger.sqlite"} | {size: filled(cache, size) for size in sizes}
     with logs.configured("error", None):
-        asyncio.run(_one_attempt(paths[0]))  # imports what the first opening needs, and gives the commands a unit
+        asyncio.run(_one_attempt(paths[0]))  # imports the modules for the first opening, and gives the commands a unit
         found = {units: Scale(units, path.stat().st_size) for units, path in paths.items()}
         asyncio.run(_measure_attempts(paths, found, rounds))
         for _ in range(rounds):
@@ -73,7 +73,7 @@ async def _measure_attempts(paths: Mapping[int, Path], found: Mapping[int, Scale
                 await stack.enter_async_context(Ledger.open(path, station="benchmark", register=path.parent)), first
             )
             maker.prepare(1 + rounds * ATTEMPTS)
-            await maker.make(1)  # pays for the compilation of the statements
+            await maker.make(1)  # includes the compilation of the statements
         for _ in range(rounds):
             for units, maker in makers.items():
                 cpu, began = time.process_time(), time.perf_counter()

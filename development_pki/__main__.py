@@ -45,7 +45,7 @@ def _options(
     """Options before the command."""
 
 
-@app.command(epilog=f"Faults, for --fault and as JSON for POST /fault while it runs:\n\n{FAULTS}")
+@app.command(epilog=f"Faults, for --fault, and as JSON for POST /fault while it runs:\n\n{FAULTS}")
 def serve(
     directory: Directory,
     host: Annotated[Literal["127.0.0.1", "::1"], typer.Option(help="The address to listen at.")] = "127.0.0.1",

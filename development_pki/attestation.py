@@ -82,7 +82,7 @@ def make_pai(paa: Credential, product: Product) -> Credential:
 def make_dac(
     pai: Credential, product: Product, public_key: ec.EllipticCurvePublicKey, *, expired: bool = False
 ) -> x509.Certificate:
-    """Signs the attestation certificate of one device: a new one, with a name of its own, at every call."""
+    """Signs the attestation certificate of one device: at every call a new one with a unique name."""
     now, serial_number = datetime.now(UTC), new_serial_number()
     subject = _name(f"TEST DAC {serial_number:X}", (VENDOR_ID, product.vendor_id), (PRODUCT_ID, product.product_id))
     return pai.certify(

@@ -43,9 +43,9 @@ class Authority:
     issued: BinaryIO
 
     def issue(self, public_key: ec.EllipticCurvePublicKey, station: str, faults: Faults) -> x509.Certificate:
-        """Makes a DAC and returns it when it is on the disk.
+        """Makes a DAC, writes it to the disk, and returns it.
 
-        It blocks until then, so that two requests never mix and nothing happens between issuing and writing.
+        The call blocks the event loop, so that no other request runs between issuing and writing.
         """
         dac = make_dac(
             self.pai,

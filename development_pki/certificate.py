@@ -19,12 +19,12 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 
 def new_serial_number() -> int:
-    """Draws 16 random octets that begin with the bits 01: positive, and always 32 digits when written in hex."""
+    """Draws 16 random octets that begin with the bits 01: always a positive number of 32 hexadecimal digits."""
     return 1 << 126 | secrets.randbits(126)
 
 
 def key_usage(*, digital_signature: bool = False, sign_certificates: bool = False) -> x509.KeyUsage:
-    """The key usage extension; a key that signs certificates signs revocation lists, too."""
+    """The key usage extension; a key that signs certificates may sign revocation lists, too."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         content_commitment=False,
@@ -53,14 +53,14 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A certificate and the private key that belongs to it."""
+    """A certificate and its private key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     @classmethod
     def root(cls, template: Template) -> Self:
-        """Makes a key and a certificate that it signs itself."""
+        """Makes a key and a self-signed certificate for it."""
         key = new_key()
         return cls(_sign(template, key.public_key(), template.subject, key), key)
 

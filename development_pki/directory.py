@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The authority's directory: made whole at first start, checked at every later one.
+"""The authority's directory: made in one step at the first start, checked at every later one.
 
 Keys and certificates are PEM files of mode 0600 in a directory of mode 0700; `issued.jsonl` lists what was issued.
 """
@@ -27,11 +27,11 @@ FILES = (
 
 
 class DirectoryUnusable(Exception):
-    """The directory does not hold one whole development PKI for the product asked for; the text says what to do."""
+    """The directory does not hold a complete development PKI for the requested product; the text says what to do."""
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Writes a file of mode 0600, and gives it its name when all of it is on the disk."""
+    """Writes a file of mode 0600 and renames it into place when all of it is on the disk."""
     # mkstemp creates files of mode 0600
     descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "wb") as file:
@@ -42,7 +42,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def open_or_make(directory: Path, product: Product) -> tuple[x509.Certificate, Credential]:
-    """Returns the PAA and the PAI of the directory, which is made if there is none yet.
+    """Returns the PAA and the PAI of the directory; makes the directory if there is none yet.
 
     Raises DirectoryUnusable if files are missing or do not belong together, or serve another product.
     """

@@ -8,20 +8,20 @@ FOR_EVER = -1
 
 
 class Fault(Enum):
-    """The faults; options and JSON call each by its name in lower case."""
+    """The faults; options and JSON use the names in lower case."""
 
-    PENDING = "an enrolment is answered with 202 and Retry-After"
-    BUSY = "an enrolment is answered with 503 and Retry-After"
-    DROP_AFTER_ISSUE = "a certificate is issued, and the connection cut before the answer"
-    GARBAGE = "a certificate is issued, and the answer holds none"
+    PENDING = "the server answers an enrolment with 202 and Retry-After"
+    BUSY = "the server answers an enrolment with 503 and Retry-After"
+    DROP_AFTER_ISSUE = "the server issues a certificate, and cuts the connection before the answer"
+    GARBAGE = "the server issues a certificate, but its answer holds none"
     WRONG_KEY = "the certificate carries another key than the request"
     WRONG_PRODUCT = "the certificate carries another product id"
     EXPIRED = "the certificate has expired"
-    DOWN = "the connection is cut at any EST request, before anything is done"
+    DOWN = "the server cuts the connection at any EST request, before it does anything"
 
 
 class Faults:
-    """How many more times each fault happens: 0 never, FOR_EVER until it is set again."""
+    """The number of times that each fault still happens; FOR_EVER: until it is set again."""
 
     def __init__(self) -> None:
         self._left = dict.fromkeys(Fault, 0)
@@ -36,7 +36,7 @@ class Faults:
     def set(self, changes: object) -> None:
         """Sets the named faults and leaves the others.
 
-        ValueError or TypeError, and none is set, if any entry is wrong.
+        Raises ValueError or TypeError, and sets none, if any entry is wrong.
         """
         if not isinstance(changes, Mapping):
             raise TypeError("a table of faults and how many times each strikes is expected")
@@ -50,7 +50,7 @@ class Faults:
         self._left |= accepted
 
     def strikes(self, fault: Fault) -> bool:
-        """Returns whether the fault happens this time, and counts it."""
+        """Returns whether the fault happens this time, and if so counts it."""
         left = self._left[fault]
         self._left[fault] = max(left - 1, 0) if left != FOR_EVER else FOR_EVER
         return left != 0

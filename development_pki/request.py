@@ -17,11 +17,11 @@ UNREADABLE = (ValueError, KeyError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 class RequestRefused(Exception):
-    """No DAC is made from this request; the text gives the station the reason."""
+    """The authority makes no DAC from this request; the text gives the station the reason."""
 
 
 def key_to_certify(body: bytes, product: Product) -> ec.EllipticCurvePublicKey:
-    """Returns the key that the body of an enrolment asks a DAC for, or raises RequestRefused.
+    """Returns the key for which an enrolment's body requests a DAC, or raises RequestRefused.
 
     The body is base64, with whitespace anywhere (RFC 8951, 3.1), of a PKCS#10 request in DER.
     """

@@ -36,7 +36,7 @@ log = logging.getLogger("development_pki")
 def tls_context(directory: Path) -> ssl.SSLContext:
     """Trusts the directory's TLS authority and nothing else.
 
-    A certificate of any other authority ends the handshake. A client without a certificate is let through, so that the
+    A certificate of any other authority ends the handshake. A client without a certificate completes it, so that the
     handler can answer with the reason: with CERT_REQUIRED the station would only see its connection reset.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=directory / f"{TLS_CA}.pem")
@@ -49,7 +49,7 @@ def tls_context(directory: Path) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class ESTServer:
-    """The handlers."""
+    """The HTTP handlers of one authority."""
 
     authority: Authority
     faults: Faults
@@ -71,7 +71,7 @@ class ESTServer:
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuses clients that are no stations, and all clients while the authority is down."""
+        """Refuses clients without a station's certificate, and all clients while the authority is down."""
         _station_of(request)
         if request.path.startswith(EST) and self.faults.strikes(Fault.DOWN):
             return _cut(request)
@@ -82,7 +82,7 @@ class ESTServer:
         response.headers["Date"] = format_datetime(datetime.now(UTC) + self.date_offset, usegmt=True)
 
     async def cacerts(self, _: web.Request) -> web.Response:
-        """Answers with PAI and PAA; a set of certificates has no order."""
+        """Answers with PAI and PAA, in any order."""
         return _certs_only(self.authority.pai.certificate, self.authority.paa)
 
     async def csrattrs(self, _: web.Request) -> web.Response:
@@ -90,7 +90,7 @@ class ESTServer:
         return web.Response(status=204)
 
     async def simpleenroll(self, request: web.Request) -> web.Response:
-        """Issues a DAC for the request in the body: a new one at every call, as certificate authorities do."""
+        """Issues a DAC for the request in the body: a new one at every call, like a real authority."""
         station = _station_of(request)
         if request.content_type != "application/pkcs10":
             raise web.HTTPBadRequest(text="The content type is not application/pkcs10.\n")

@@ -25,7 +25,7 @@ LIFETIME = timedelta(days=3650)
 
 @dataclass(frozen=True, slots=True)
 class TLSCredentials:
-    """Server and station of a connection, and the authority that signs both certificates."""
+    """The credentials of server and station, and of the authority that signs both."""
 
     ca: Credential
     server: Credential
@@ -39,12 +39,12 @@ class TLSCredentials:
 
 
 def server_template() -> Template:
-    """The server's certificate is good for servers only."""
+    """The server's certificate, which is valid for servers only."""
     return _template("TEST EST server", x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), SERVER_NAMES)
 
 
 def station_template() -> Template:
-    """A station's certificate is good for clients only."""
+    """A station's certificate, which is valid for clients only."""
     return _template("TEST station", x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
 
 

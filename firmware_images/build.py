@@ -62,7 +62,7 @@ IMAGES = (
 
 
 def compiler_version() -> str:
-    """What the compiler says of itself; images of another version have other bytes."""
+    """The compiler's name and version; another version makes other bytes."""
     found = subprocess.run([COMPILER, "--version"], check=True, capture_output=True, text=True)
     return found.stdout.splitlines()[0]
 
@@ -76,7 +76,7 @@ def build(image: Image, folder: Path) -> Path:
     includes = [f"-I{SOURCE / part}" for part in ("agent", "ports/stm32wb55", "ports/stm32wb55/libc", "images")]
     for source in sources:
         made = folder / f"{image.name}-{source.parent.name}-{source.stem}.o"
-        # The names of files and folders must not find their way into the image.
+        # The image must not depend on the names of files and folders.
         mapped = f"-ffile-prefix-map={SOURCE}=."
         no_idioms = ["-fno-tree-loop-distribute-patterns"] if source.parent.name == "libc" else []
         run(
@@ -100,7 +100,7 @@ def build(image: Image, folder: Path) -> Path:
 
 
 def agent_text(image: Image, folder: Path) -> int:
-    """The bytes of code and constants that the agent itself adds to an application."""
+    """The bytes of code and constants that the agent adds to an application."""
     objects = [folder / f"{image.name}-agent-{name}.o" for name in AGENT]
     sized = subprocess.run([SIZE, *objects], check=True, capture_output=True, text=True)
     return sum(int(line.split()[0]) for line in sized.stdout.splitlines()[1:])
@@ -111,7 +111,7 @@ def run(*command: str | Path) -> None:
 
 
 def record(digests: dict[str, str], version: str) -> None:
-    """Writes what was built into the manifest, at the entries whose files these are."""
+    """Writes the built images' SHA-256 and sizes into their entries of the manifest."""
     manifest = MANIFEST.read_text()
     for file, digest in digests.items():
         manifest = re.sub(

@@ -10,16 +10,16 @@ from pathlib import Path
 
 SIZE = 479_006
 STAND_IN = "operational-stand-in.bin"
-PADDED = ("operational-flash.bin", "operational-secure.bin")  # it finds out by itself where the key is
+PADDED = ("operational-flash.bin", "operational-secure.bin")  # equal: the firmware detects where the key is
 
 
 def padded(image: bytes) -> bytes:
-    """The image, and behind it filler without a byte FF: an erased byte behind an image could not be told from it."""
+    """The image, followed by filler without a byte FF, which would look like erased flash."""
     return image + filler("operational", SIZE - len(image))
 
 
 def filler(seed: str, size: int) -> bytes:
-    """The same on every machine."""
+    """Filler bytes, the same on every machine."""
     blocks = (hashlib.sha256(f"{seed} {number}".encode()).digest() for number in itertools.count())
     return b"".join(itertools.islice(blocks, size // 32 + 1)).replace(b"\xff", b"\xfe")[:size]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every asynchronous test runs on the loop that the daemon runs on; in CI nothing is skipped."""
+"""Every asynchronous test runs on the daemon's event loop; in CI no test is skipped."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_trace_of_the_tests_on_this_machine() -> Iterator[None]:
-    """What a machine remembers of its ledgers outlives them; those of the tests are forgotten with the tests."""
+    """The machine's register of ledgers outlives them; the tests' entries are removed with the tests."""
     with TemporaryDirectory(prefix="tests-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", folder)
         yield
@@ -30,7 +30,7 @@ def _no_trace_of_the_tests_on_this_machine() -> Iterator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI a skipped test is an error: what a test needs is installed by the tests' own set-up."""
+    """In CI a skipped test is an error, since the tests' set-up installs everything that they need."""
     report = yield
     if report.skipped and os.environ.get("CI"):
         report.outcome = "failed"

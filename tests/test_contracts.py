@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contracts about imports bite: what they forbid is refused when somebody writes it."""
+"""The import contracts refuse forbidden imports."""
 
 import shutil
 import subprocess
@@ -48,7 +48,7 @@ PLANTED = {
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of everything that the contracts are about."""
+    """A copy of all files that the contracts check."""
     for name in ("station", "virtual_bench", "development_pki", "tools"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
@@ -73,6 +73,6 @@ def test_a_forbidden_import_is_refused(tree: Path) -> None:
 
 @pytest.mark.parametrize("room", ["station/attic.py", "station/adapters/attic.py", "virtual_bench/attic.py"])
 def test_a_new_room_without_a_layer_is_refused(tree: Path, room: str) -> None:
-    """The maker of a room decides which rooms may import it."""
+    """The author of a room must decide which rooms may import it."""
     (tree / room).write_text('"""A room that nobody has found a place for."""\n')
     assert room.removesuffix(".py").replace("/", ".") in refused(tree)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents and code say the same."""
+"""Documents and code agree."""
 
 import re
 from pathlib import Path
@@ -18,21 +18,21 @@ def row(fault: type[Fault]) -> str:
 
 
 def test_the_run_book_has_every_fault() -> None:
-    """The run book has the words that the operator reads on the screen."""
+    """The run book has the sentences that the operator reads on the screen."""
     book = (ROOT / "docs" / "operating.md").read_text()
     listed = [line for line in book.splitlines() if re.match(r"\| `[a-z_]+\.[a-z_]+` \| (unit|slot|line) ", line)]
     assert listed == [row(fault) for fault in catalogue()]
 
 
 def test_the_run_book_has_every_column_of_the_export() -> None:
-    """The run book has the words of the command's help."""
+    """The run book has the texts of the command's help."""
     book = (ROOT / "docs" / "operating.md").read_text()
     rows = book.partition("| column | what it is |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
     assert rows == [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
 
 
 def test_the_page_on_the_programmer_is_that_of_the_catalogue() -> None:
-    """`python -m tests.builders.page` writes it anew."""
+    """`python -m tests.builders.page` writes the page."""
     assert PAGE.read_text(encoding="utf-8") == page()
 
 
@@ -43,7 +43,7 @@ def test_no_two_faults_share_a_code() -> None:
 
 
 def test_every_room_stands_on_the_map() -> None:
-    """A new module of the station needs a line in docs/design.md."""
+    """A new room of the station needs a row in docs/design.md."""
     rooms = set(re.findall(r"`station/([a-z_]+)(?:\.py|/)`", (ROOT / "docs" / "design.md").read_text()))
     missing = {
         path.stem

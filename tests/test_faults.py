@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No fault is without a test that raises it."""
+"""Some test raises every fault."""
 
 import re
 import tomllib
@@ -15,13 +15,13 @@ ELSEWHERE = TESTS / "line" / "faults_elsewhere.toml"
 
 
 def expected() -> set[str]:
-    """The codes that the fault files bring about."""
+    """The codes of the faults that the fault files cause."""
     entries = [entry for file in FAULTS for entry in tomllib.loads(file.read_text())["fault"]]
     return {entry["expect"]["fault"] for entry in entries if "fault" in entry.get("expect", {})}
 
 
 def test_every_fault_is_raised_by_a_test() -> None:
-    """A fault file raises each fault that the bench can bring about; a test named for it raises each other one."""
+    """A fault file raises each fault that the bench can cause; a test named for it raises each other one."""
     elsewhere = tomllib.loads(ELSEWHERE.read_text())
     codes = {fault.code: fault.__name__ for fault in catalogue()}
     assert expected() | elsewhere.keys() == codes.keys()

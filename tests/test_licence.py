@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A file that is copied out of the tree, as the agent is meant to be, still says whose licence it is under."""
+"""Every source file names its licence, so that a copy outside the tree still does."""
 
 import subprocess
 from pathlib import Path

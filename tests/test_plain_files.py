@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of others are read whole or refused; nothing that they may be holds up who reads, or fills memory."""
+"""Files from outside are read whole or refused; none can block the reader or fill the memory."""
 
 import os
 import socket
@@ -33,7 +33,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.fixture(params=MAKERS)
 def odd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Something that has a file's name."""
+    """Something that has a file's name but is not a regular file."""
     monkeypatch.chdir(tmp_path)  # a socket's name may have 107 bytes
     path = Path("odd.pem")
     MAKERS[request.param](path)
@@ -41,7 +41,7 @@ def odd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_file_is_read_whole(tmp_path: Path) -> None:
-    """A file behind a link and a file of the greatest size are read whole, too."""
+    """This holds for a file behind a link and for a file of the greatest size."""
     path, link = tmp_path / "file", tmp_path / "link"
     path.write_bytes(bytes(SIZE))
     link.symlink_to(path)
@@ -64,7 +64,7 @@ def test_a_link_is_not_followed_where_another_program_may_have_made_it(tmp_path:
 
 @pytest.mark.parametrize("read", [plain_files.read, plain_files.read_stream])
 def test_a_file_that_is_too_large_is_refused(read: Callable[[Path, int], bytes], tmp_path: Path) -> None:
-    """The message has the limit, and no more bytes than that are read."""
+    """The message has the limit, and no more bytes than the limit are read."""
     path = tmp_path / "file"
     path.touch()
     os.truncate(path, 1 << 40)
@@ -80,7 +80,7 @@ def test_what_is_no_file_is_refused_at_once(odd: Path) -> None:
 
 
 def test_a_command_may_be_given_a_pipe() -> None:
-    """A shell makes a pipe of `<(…)`."""
+    """A shell makes a pipe from `<(…)`."""
     readable, writable = os.pipe()
     try:
         os.write(writable, b"12345678\n")
@@ -103,7 +103,7 @@ def test_a_configuration_that_is_no_file_is_told(odd: Path) -> None:
 
 
 def test_a_certificate_of_the_line_that_is_no_file_is_told(odd: Path) -> None:
-    """The daemon reads it at its start, and OpenSSL would wait."""
+    """The daemon reads the certificate at its start, and OpenSSL would block."""
     with pytest.raises(PKIFileUnusable, match="cannot be read: is not a regular file"):
         tls.check_station_certificate(odd)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom the clock may contradict, and by how much."""
+"""Who may contradict the clock, and by how much."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def clock(ledger: timedelta | None = None, pki: timedelta | None = None) -> WallClock:
-    """A clock beside a ledger and a PKI that are so far ahead of it; None for one that tells no time."""
+    """A clock beside a ledger and a PKI that are ahead of it by these times; None for one that reports no time."""
     last_entry = None if ledger is None else datetime.now(UTC) + ledger
     return WallClock(last_entry, lambda: None if pki is None else datetime.now(UTC) + pki)
 
@@ -20,7 +20,7 @@ def clock(ledger: timedelta | None = None, pki: timedelta | None = None) -> Wall
 @pytest.mark.parametrize("pki", [None, -23 * HOUR, 0 * HOUR, 23 * HOUR])
 @pytest.mark.parametrize("ledger", [None, -4000 * DAY, 0 * DAY, 23 * HOUR])
 def test_nobody_contradicts_it_by_a_day(ledger: timedelta | None, pki: timedelta | None) -> None:
-    """A ledger may have rested for years."""
+    """A ledger's last entry may be years old."""
     clock(ledger, pki).check()
 
 
@@ -35,7 +35,7 @@ def test_nobody_contradicts_it_by_a_day(ledger: timedelta | None, pki: timedelta
     ],
 )
 def test_who_contradicts_it_is_named_with_both_times(ledger: timedelta | None, pki: timedelta | None, by: str) -> None:
-    """The PKI is named first, since it is asked anew."""
+    """The PKI comes first, since its time is the current one."""
     with pytest.raises(ClockContradicted) as caught:
         clock(ledger, pki).check()
     told = caught.value
@@ -46,7 +46,7 @@ def test_who_contradicts_it_is_named_with_both_times(ledger: timedelta | None, p
 
 
 def test_a_persons_word_is_enough_where_there_is_no_pki() -> None:
-    """The release is written down once, with the attempt that begins after it."""
+    """The release is recorded once, with the next attempt."""
     wrong = clock(ledger=400 * DAY)
     wrong.accept(pki_needed=False)
     wrong.check()
@@ -68,7 +68,7 @@ def test_a_pki_that_does_not_bear_it_out_keeps_the_line_closed(pki: timedelta | 
 
 
 def test_a_clock_that_nobody_contradicts_has_nothing_to_accept() -> None:
-    """The release of a line that has mended itself meanwhile leaves no trace."""
+    """If the clocks agree again meanwhile, the release is not recorded."""
     right = clock(0 * DAY, 0 * DAY)
     right.accept(pki_needed=True)
     assert right.entered() is None

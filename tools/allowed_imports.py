@@ -11,7 +11,7 @@ from importlinter.domain.imports import ModuleExpression
 
 
 class AllowedImports(Contract):
-    """`modules` and all below them import, of packages that are not checked here, only those in `allowed`."""
+    """Of external packages, `modules` and their submodules import only those in `allowed`."""
 
     type_name = "allowed_imports"
 
@@ -19,7 +19,7 @@ class AllowedImports(Contract):
     allowed = fields.SetField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001  import-linter's signature
-        """The contract is kept unless another module is imported."""
+        """Finds imports of external packages that are not in `allowed`."""
         found = sorted(self._others(graph))
         return ContractCheck(kept=not found, metadata={"found": found})
 
@@ -36,13 +36,13 @@ class AllowedImports(Contract):
                         yield importer, imported, details["line_number"]
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """A line an import."""
+        """Prints one line per forbidden import."""
         for importer, imported, line in cast("list[tuple[str, str, int]]", check.metadata["found"]):
             output.print_error(f"{importer} imports {imported} (line {line}), which is not on its list")
 
 
 class OneHome(Contract):
-    """Of `root`, only the modules at `home` import `package`, so that it can be replaced there."""
+    """Within `root`, only the modules at `home` import `package`, so that replacing it changes only them."""
 
     type_name = "one_home"
 
@@ -51,7 +51,7 @@ class OneHome(Contract):
     home = fields.SetField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001  import-linter's signature
-        """The contract is kept if modules at home import the package, and no others do."""
+        """Finds importers of the package outside its home; the home itself must import it."""
         root, homes = str(self.root), cast("set[str]", self.home)
         importers = (
             graph.find_modules_that_directly_import(str(self.package)) if str(self.package) in graph.modules else set()
@@ -63,9 +63,9 @@ class OneHome(Contract):
         return ContractCheck(kept=bool(ours) and not away, metadata={"away": away, "unused": not ours})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """A line a module."""
+        """Prints one line per importing module."""
         if check.metadata["unused"]:
-            output.print_error(f"nothing imports {self.package}: take this contract away, and the dependency")
+            output.print_error(f"nothing imports {self.package}: remove this contract and the dependency")
         for module in cast("list[str]", check.metadata["away"]):
             output.print_error(
                 f"{module} imports {self.package}, whose home is {', '.join(sorted(cast('set[str]', self.home)))}"

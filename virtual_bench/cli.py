@@ -27,7 +27,7 @@ from virtual_bench.version import version
 FAILED, USAGE, ENVIRONMENT_MISSING = 1, 2, 3
 
 app = typer.Typer(
-    help="ST-LINK probes, boards and STM32_Programmer_CLI without hardware: what a station meets at its bench.",
+    help="Simulates a station's bench without hardware: ST-LINK probes, boards and STM32_Programmer_CLI.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -38,9 +38,9 @@ All = Annotated[bool, typer.Option("--all", help="Every port.")]
 StackVersion = Annotated[str, typer.Option(metavar="VERSION", help="Of fresh boards' wireless stack.")]
 FUSVersion = Annotated[str, typer.Option(metavar="VERSION", help="Of fresh boards' coprocessor's upgrade service.")]
 NoStack = Annotated[
-    bool, typer.Option("--no-wireless-stack", help="Fresh boards' coprocessors have none; they keep no keys.")
+    bool, typer.Option("--no-wireless-stack", help="Fresh boards' coprocessors have no stack and store no keys.")
 ]
-AsJSON = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def _say_version(asked: bool) -> None:
@@ -60,28 +60,28 @@ def _options(
 def serve(
     directory: Directory,
     probes: Annotated[int, typer.Option(min=1, max=256, help="Ports of the hub.")] = 8,
-    seed: Annotated[int, typer.Option(help="Which probes and UIDs the boards have.")] = 1,
-    time_scale: Annotated[float, typer.Option(min=0, help="1 is real time, 0 takes none.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Determines the boards' probes and UIDs.")] = 1,
+    time_scale: Annotated[float, typer.Option(min=0, help="Factor for every delay: 1 is real time, 0 none.")] = 1.0,
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML; see `virtual-bench fault --list`.")] = None,
     profile: Annotated[str, typer.Option(help=f"Host and probe: {', '.join(PROFILES)}.")] = DEFAULT_PROFILE,
-    programmer_version: Annotated[str, typer.Option(help=f"Which to be: {', '.join(VERSIONS)}.")] = DEFAULT_VERSION,
+    programmer_version: Annotated[str, typer.Option(help=f"One of {', '.join(VERSIONS)}.")] = DEFAULT_VERSION,
     hub: Annotated[HubKind, typer.Option(help="Whether full-speed probes share bandwidth.")] = HubKind.MULTI_TT,
     stack_version: StackVersion = SHIPPED_STACK,
     fus_version: FUSVersion = SHIPPED_FUS,
     *,
     no_wireless_stack: NoStack = False,
-    windows: Annotated[bool, typer.Option("--windows", help="Its bars and line ends are those of Windows.")] = False,
-    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Its host's language has one.")] = False,
-    noise: Annotated[bool, typer.Option("--noise", help="Durations scatter, by seed and board.")] = False,
+    windows: Annotated[bool, typer.Option("--windows", help="Progress bars and line ends as on Windows.")] = False,
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Numbers with a comma, such as 3,28.")] = False,
+    noise: Annotated[bool, typer.Option("--noise", help="Durations scatter, determined by seed and board.")] = False,
 ) -> None:
     """Serve a bench until SIGINT or SIGTERM. Prints one line when it is ready, and writes DIR/bench.json.
 
-    The boards stay in DIR: those of an earlier run are at their ports again.
+    The boards stay in DIR: a later run finds them at their ports again.
     """
     if profile not in PROFILES:
-        raise typer.BadParameter(f"{profile}: there are {', '.join(PROFILES)}", param_hint="--profile")
+        raise typer.BadParameter(f"{profile}: choose one of {', '.join(PROFILES)}", param_hint="--profile")
     if programmer_version not in VERSIONS:
-        raise typer.BadParameter(f"there are {', '.join(VERSIONS)}", param_hint="--programmer-version")
+        raise typer.BadParameter(f"choose one of {', '.join(VERSIONS)}", param_hint="--programmer-version")
     try:
         armed = load(faults) if faults else []
     except FaultsInvalid as exc:
@@ -114,9 +114,7 @@ def plug(
     ports: Ports = None,
     *,
     everything: All = False,
-    new: Annotated[
-        bool, typer.Option("--new", help="A fresh board in the place of the one that stands there.")
-    ] = False,
+    new: Annotated[bool, typer.Option("--new", help="A fresh board in place of the present one.")] = False,
     every: Annotated[float, typer.Option(min=0, help="Seconds from one plugging in to the next.")] = 0.0,
     stack_version: StackVersion | None = None,
     fus_version: FUSVersion | None = None,
@@ -141,7 +139,7 @@ def plug(
 
 @app.command()
 def unplug(directory: Directory, ports: Ports = None, *, everything: All = False) -> None:
-    """Pull out boards; they stay at their ports, with all that is in their memories."""
+    """Pull out boards; they keep their ports and the content of their memories."""
     for board in _ask(directory, "unplug", ports=_chosen(ports, everything=everything)):
         typer.echo("port {port}: board {board} pulled out".format_map(board))
 
@@ -163,22 +161,22 @@ def dump(
 @app.command()
 def fault(
     *,
-    listed: Annotated[bool, typer.Option("--list", help="Show what can be made to go wrong.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show every fault that the bench knows.")] = False,
     as_json: AsJSON = False,
-    directory: Annotated[Path | None, typer.Option("--dir", help="The bench to spoil.")] = None,
-    board: Annotated[int | None, typer.Option(help="In order of first plugging, from 1.")] = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="The bench that gets the fault.")] = None,
+    board: Annotated[int | None, typer.Option(help="The board's number in order of first plugging, from 1.")] = None,
     at: Annotated[str | None, typer.Option(metavar="PHASE")] = None,
     what: Annotated[str | None, typer.Option(metavar="NAME")] = None,
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter, or times.")
     ] = None,
 ) -> None:
-    """List the faults there are, or arm one for a board: it happens when that board reaches the phase."""
+    """List the faults, or arm one for a board: it happens when that board reaches the phase."""
     if listed:
         typer.echo(_catalogue_json() if as_json else _catalogue_text())
         return
     if directory is None or board is None or at is None or what is None:
-        raise typer.BadParameter("either --list, or --dir, --board, --at and --what")
+        raise typer.BadParameter("give either --list, or --dir, --board, --at and --what")
     parameters = CATALOGUE[what].parameters if what in CATALOGUE else {}
     entry: dict[str, object] = {"board": board, "at": at, "what": what}
     for key, _, text in (value.partition("=") for value in values or ()):
@@ -235,7 +233,7 @@ def _plug(directory: Path, ports: Sequence[object], *, new: bool, radio: Mapping
 
 def _chosen(ports: list[int] | None, *, everything: bool) -> list[int]:
     if everything == bool(ports):
-        raise typer.BadParameter("name ports, or say --all")
+        raise typer.BadParameter("give ports or --all, not both")
     return ports or []
 
 
@@ -271,7 +269,13 @@ def _catalogue_text() -> str:
             + (f" [{parameter.default}]" if parameter.default is not None else "")
             for name, parameter in kind.parameters.items()
         ]
-    return "\n".join((*lines, "", "Each also takes `times`, how often it happens: 1 if not given, 0 for always."))
+    return "\n".join(
+        (
+            *lines,
+            "",
+            "Each fault also takes `times`, the number of times that it happens: 1 if not given, 0 for always.",
+        )
+    )
 
 
 def _catalogue_json() -> str:
@@ -295,7 +299,7 @@ def _catalogue_json() -> str:
 def _run(main_task: Coroutine[None, None, None]) -> None:
     try:
         import uvloop
-    except ImportError:  # there is none for Windows
+    except ImportError:  # uvloop does not exist for Windows
         asyncio.run(main_task)
     else:
         uvloop.run(main_task)

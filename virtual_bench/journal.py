@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench.jsonl: the bench's observations and actions, one JSON object for each line, to check a run afterwards."""
+"""bench.jsonl: the bench's observations and actions, one JSON object per line, to check a run afterwards."""
 
 import fcntl
 import json
@@ -36,5 +36,5 @@ class Journal:
         self._file.close()
 
     def write(self, event: str, **fields: object) -> None:
-        """One event, stamped with Unix seconds."""
+        """Writes one event, stamped with Unix seconds."""
         self._file.write(json.dumps({"event": event, "time": time.time(), **fields}) + "\n")

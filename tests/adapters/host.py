@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host with USB serial ports: links as udev keeps them, and the kernel's sysfs beside them."""
+"""A host with USB serial ports: udev's links, and the kernel's sysfs beside them."""
 
 from pathlib import Path
 
@@ -9,7 +9,10 @@ ST, FTDI = "0483", "0403"
 
 
 class Host:
-    """`kernel` tells whether there is a sysfs; what is plugged in is a tty's number, which is the hub's port as well."""
+    """A host with plugged boards, known by their tty's number, which is also the hub port.
+
+    `kernel` tells whether there is a sysfs.
+    """
 
     def __init__(self, root: Path, *, kernel: bool) -> None:
         self.root = root
@@ -43,7 +46,7 @@ class Host:
         self._link("by-path", f"pci-0000:00:14.0-{spelling}-0:1.{number}:{interface}", f"{tty}{number}")
 
     def name(self, number: int, name: str, *, tty: str = "ttyACM") -> None:
-        """udev makes the link in by-id, or takes it from the port that has had it."""
+        """udev makes the link in by-id, or moves it here from the port that had it before."""
         self._link("by-id", name, f"{tty}{number}")
 
     def remove(self, folder: str, name: str) -> None:

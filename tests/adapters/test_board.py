@@ -53,7 +53,7 @@ async def test_a_question_gets_its_answer(wire: Wire, asker: SerialBoard) -> Non
 
 
 async def test_a_board_that_boots_late_is_asked_at_once(wire: Wire, asker: SerialBoard) -> None:
-    """Its unasked HELLO says that it cannot have heard the question."""
+    """An unasked HELLO shows that the board cannot have received the question."""
     waiting = asyncio.ensure_future(asker.hello())
     while not wire.asked:
         await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_a_lost_question_is_repeated_with_its_number(wire: Wire, asker: Se
 
 
 async def test_a_late_reply_is_not_the_next_answer(wire: Wire, asker: SerialBoard) -> None:
-    """A reply that arrives when nobody waits for it any more never answers the following request."""
+    """A reply that arrives after its deadline never answers the following request."""
     asking = asyncio.ensure_future(asker.make_csr())
     while not wire.asked:
         await asyncio.sleep(0)
@@ -98,7 +98,7 @@ async def test_noise_around_an_answer_is_skipped(wire: Wire, asker: SerialBoard)
 
 @pytest.mark.parametrize("deadlines", [SHORT])
 async def test_a_mute_board_is_silent_and_the_question_is_named(asker: SerialBoard) -> None:
-    """The fault says what was asked and for how long."""
+    """The fault names the question and the time that the board was given."""
     with pytest.raises(BoardSilent, match="HELLO"):
         await asker.hello()
 
@@ -125,7 +125,7 @@ async def test_nonsense_is_no_answer(wire: Wire, asker: SerialBoard) -> None:
 
 
 async def test_numbers_go_round_from_255_to_1(wire: Wire, asker: SerialBoard) -> None:
-    """Number 0 is left out, since the board uses it for what it says unasked."""
+    """Number 0 is skipped, since the board uses it for its unasked HELLO."""
     wire.reply = lambda question: [answer(question, b"csr")]
     for _ in range(256):
         await asker.make_csr()
@@ -133,7 +133,7 @@ async def test_numbers_go_round_from_255_to_1(wire: Wire, asker: SerialBoard) ->
 
 
 async def test_the_operational_firmware_says_who_it_is(wire: Wire, asker: SerialBoard) -> None:
-    """The firmware's identity is one line among others."""
+    """The conversation finds the firmware's identity among other lines."""
     wire.say(b"\0boot\r\noperational VID=FFF1 PID=8004 DAC=0A SN=LT1\r\n")
     assert (await asker.operational_identity()).serial_number == "LT1"
 
@@ -153,7 +153,7 @@ async def test_an_operational_firmware_that_says_nothing_is_silent(asker: Serial
 
 
 async def test_a_board_that_leaves_is_lost_at_once(wire: Wire, asker: SerialBoard) -> None:
-    """The fault of a pulled board does not wait for the deadline."""
+    """A pulled board raises its fault before the deadline."""
 
     def leave(_question: bytes) -> list[bytes]:
         wire.hang_up()

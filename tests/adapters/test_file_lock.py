@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locks of flock(2), as ledger, probes, slots and secret files take them."""
+"""Locks by flock(2) of the ledger, of probes, of slots and of secret files."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hotplug from links: what the directory says, and what changed."""
+"""Hotplug from links: the boards that the directory shows, and the changes."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ PATH = "pci-0000:00:14.0-usb-0:1.1"
 
 
 class Serial:
-    """A directory laid out like /dev/serial, as udev keeps it."""
+    """A directory that a test lays out like udev's /dev/serial."""
 
     def __init__(self, root: Path) -> None:
         self.directory = root / "serial"
@@ -47,7 +47,7 @@ def serial(tmp_path: Path) -> Serial:
 
 
 def test_a_board_is_its_port_probe_and_tty(serial: Serial) -> None:
-    """The path is the place on the hub, without the interface; the tty is the device node and not where it leads."""
+    """The path is the place on the hub, without the interface; the tty is the device node and not a link's target."""
     serial.plug(1, "066CFF001")
     assert links.boards_in(serial.directory) == {PATH: serial.arrived(1, "066CFF001")}
 
@@ -73,21 +73,21 @@ def test_a_port_without_a_probe_is_refused(serial: Serial) -> None:
 
 
 def test_an_exchanged_board_left_and_arrived(serial: Serial) -> None:
-    """An exchange is noticed even if nobody looked between the two boards."""
+    """An exchange is noticed even if no scan happened between the two boards."""
     before = {PATH: serial.arrived(1, "A")}
     after = {PATH: serial.arrived(1, "B")}
     assert list(links.changes(before, after)) == [BoardLeft(PATH), serial.arrived(1, "B")]
 
 
 def test_a_refused_board_that_stays_is_no_news(serial: Serial) -> None:
-    """A board is reported as refused once, however often somebody looks."""
+    """A refused board is reported once, in however many scans it appears."""
     serial.plug(1, "066CFF001")
     serial.plug(2, "066CFF001", model="STLINK-V3")
     assert list(links.changes(links.boards_in(serial.directory), links.boards_in(serial.directory))) == []
 
 
 async def test_boards_that_are_there_at_the_start_arrive_first(serial: Serial) -> None:
-    """A daemon that starts late misses nobody."""
+    """Boards that were plugged in before the daemon started arrive, too."""
     serial.plug(1, "A")
     async with links.watching(serial.directory) as hotplug, asyncio.timeout(5):
         assert await hotplug.next() == serial.arrived(1, "A")
@@ -104,7 +104,7 @@ async def test_the_directory_may_come_and_go_with_its_last_link(serial: Serial) 
 
 
 async def test_a_whole_hub_plugged_in_at_once_arrives_whole(serial: Serial) -> None:
-    """Every board arrives, however many links one look answers for."""
+    """Every board arrives, even if one scan finds many links."""
     async with links.watching(serial.directory) as hotplug, asyncio.timeout(5):
         waiting = asyncio.ensure_future(hotplug.next())
         await asyncio.sleep(0)
@@ -152,7 +152,7 @@ async def test_boards_that_come_back_while_nobody_reads_events_are_told_once(ser
 
 
 async def test_another_link_to_a_port_is_no_news(serial: Serial) -> None:
-    """udev makes the second of its two links a moment after the first, and touches links that stand already."""
+    """udev makes the second of its two links a moment after the first, and touches existing links."""
     serial.plug(1, "A")
     async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
         await hotplug.next()
@@ -163,7 +163,7 @@ async def test_another_link_to_a_port_is_no_news(serial: Serial) -> None:
 
 
 async def test_a_board_that_came_back_with_its_other_link_first_is_a_new_arrival(serial: Serial) -> None:
-    """Its links had two spellings, or get them now; a look between the two finds no link that was there before."""
+    """by-path may have two spellings of the port; a scan between the two links finds none of the links from before."""
     serial.plug(1, "A")
     async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
         assert await hotplug.next() == serial.arrived(1, "A")
@@ -174,7 +174,7 @@ async def test_a_board_that_came_back_with_its_other_link_first_is_a_new_arrival
 
 
 async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: Path) -> None:
-    """The kernel's new number tells of the arrival even if the link has stayed."""
+    """A new device number reveals the arrival even if the link has stayed."""
     host = Host(tmp_path, kernel=True)
     host.plug(1, "066A")
     host.place(1)
@@ -202,7 +202,7 @@ async def test_no_board_arrives_beside_a_port_that_may_have_its_serial_number(tm
 
 
 async def test_files_that_come_and_go_near_by_put_no_board_off(tmp_path: Path) -> None:
-    """Other devices come and go in the folder above, and each wakes the watch."""
+    """Other devices come and go in the folder above, and each of them wakes the watch."""
     host = Host(tmp_path, kernel=False)
     host.place(1)  # gets no name
     host.place(2)

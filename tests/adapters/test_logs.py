@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log's lines: their order, their loss, and what a terminal gets to see of them."""
+"""The log's lines: their order, their loss, and their form on a terminal."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def loss(lines: int) -> bytes:
 
 
 def read(descriptor: int) -> list[bytes]:
-    """All lines until the last writer has closed its end."""
+    """Reads all lines until the last writer has closed its end."""
     with os.fdopen(descriptor, "rb") as file:
         return file.readlines()
 
@@ -63,7 +63,7 @@ def test_lines_arrive_in_their_order(tmp_path: Path) -> None:
 
 
 def test_a_full_queue_loses_the_newest_and_says_so_in_their_place() -> None:
-    """The count is that of the lines which are missing there; the status has all of them."""
+    """`log.lost` counts the lines missing at its place; the status counts all lost lines."""
     reading, writing = os.pipe()
     sink = Sink("pipe", partial(os.dup, writing), loss)
     kept = QUEUE_SIZE // len(LINE)
@@ -81,7 +81,7 @@ def test_a_full_queue_loses_the_newest_and_says_so_in_their_place() -> None:
 
 
 def test_a_place_that_takes_nothing_holds_up_neither_the_other_nor_the_end() -> None:
-    """The stuck place loses its lines; the other place gets all of them."""
+    """The stuck sink loses its lines; the other sink gets all of them."""
     (unread, full), (reading, writing) = os.pipe(), os.pipe()
     hanging, good = (Sink(str(pipe), partial(os.dup, pipe), loss) for pipe in (full, writing))
     found: list[bytes] = []
@@ -127,7 +127,7 @@ def test_a_pipe_that_somebody_else_made_non_blocking_loses_nothing() -> None:
 
 
 def test_a_reopened_file_gets_what_comes_after(tmp_path: Path) -> None:
-    """Nothing is lost between the old and the new one."""
+    """No line is lost between the old file and the new one."""
     file, old = tmp_path / "log", tmp_path / "log.1"
     with logs.configured("info", file, aloud=False) as log:
         written(log, partial(structlog.get_logger().info, "line.written", number=1))
@@ -156,7 +156,7 @@ def test_a_line_has_its_canonical_form(tmp_path: Path) -> None:
 
 
 def test_text_from_outside_is_bounded_and_stays_one_line_of_ascii(tmp_path: Path) -> None:
-    """Both hold for the text of a board or a PKI, in a value or in an exception."""
+    """This holds for text of a board or a PKI, in a value or in an exception."""
     file = tmp_path / "log"
     with logs.configured("info", file, aloud=False):
         structlog.get_logger().info(
@@ -174,7 +174,7 @@ def test_text_from_outside_is_bounded_and_stays_one_line_of_ascii(tmp_path: Path
 
 
 def test_a_terminal_is_shown_text_from_outside_and_obeys_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The console form has colours of its own, and no other escape sequence."""
+    """The console form has its own colours, and no other escape sequence."""
     program = f"""
 import structlog
 from station.adapters.system import logs

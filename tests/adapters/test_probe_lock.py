@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who holds a probe: one at a time, and whoever inherited the lock."""
+"""The lock of a probe: one holder at a time, including processes that inherited it."""
 
 import asyncio
 import fcntl
@@ -49,7 +49,7 @@ async def _hold_once(folder: Path) -> None:
 
 
 def test_a_slot_is_one_stations(tmp_path: Path) -> None:
-    """The lock holds over both names of a port: newer udev names the port by its USB version too."""
+    """The lock covers both names of a port: newer udev adds the USB version to the name."""
     with (
         probe_lock.claimed(tmp_path, ["pci-0000:00:14.0-usb-0:1.1", "pci-0000:00:14.0-usb-0:1.2"]),
         pytest.raises(SlotTaken, match=f"process {os.getpid()}"),
@@ -62,7 +62,7 @@ def test_a_slot_is_one_stations(tmp_path: Path) -> None:
 
 
 def test_a_slot_whose_lock_was_removed_is_taken_anew(tmp_path: Path) -> None:
-    """A second station that comes later is refused, also behind somebody who tidies up."""
+    """A later station is refused even after somebody has removed the lock file."""
     with probe_lock.claimed(tmp_path, ["1", "2"]) as claims:
         for lock in tmp_path.iterdir():
             lock.unlink()
@@ -96,7 +96,7 @@ def test_locks_are_for_every_account(tmp_path: Path) -> None:
 
 
 async def test_no_file_is_left(tmp_path: Path) -> None:
-    """A released lock leaves no file; a lock that was waited for is a lock on a file that still exists."""
+    """A released lock leaves no file, and a process that waited for a lock gets it on a file that still exists."""
     order: list[str] = []
 
     async def hold(name: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has run out is said as that, by every adapter that opens something or starts a process."""
+"""Every adapter that opens something or starts a process reports an exhausted resource as `station.resources`."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def descriptors() -> set[str]:
-    """Those that this process has, and one to look."""
+    """This process's descriptors, including the one for looking."""
     return {descriptor.name for descriptor in Path("/proc/self/fd").iterdir()}
 
 
@@ -40,7 +40,7 @@ async def test_a_serial_port_says_so(left: int) -> None:
 
 
 async def test_another_trouble_with_a_port_stays_what_it_is() -> None:
-    """Only the lack of a resource is the line's fault."""
+    """Only an exhausted resource is the line's fault."""
     with pytest.raises(TTYUnavailable):
         async with tty.opened("/dev/does-not-exist", 115200):
             pass
@@ -56,14 +56,14 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> N
 
 
 async def test_hotplug_says_so(tmp_path: Path) -> None:
-    """Hotplug needs a descriptor for its watches."""
+    """Hotplug needs a descriptor for its watches; the fault reports that there is none."""
     with descriptors_left(0), pytest.raises(ResourcesExhausted, match="watch the places of boards"):
         async with links.watching(tmp_path):
             pass
 
 
 async def test_the_lock_of_a_probe_says_so(tmp_path: Path) -> None:
-    """The lock of a probe needs a descriptor, since it is a file."""
+    """The lock of a probe needs a descriptor; the fault reports that there is none."""
     with descriptors_left(0), pytest.raises(ResourcesExhausted, match=r"066CFF\.lock"):
         async with probe_lock.held(tmp_path, "066CFF", 1.0):
             pass
@@ -71,7 +71,7 @@ async def test_the_lock_of_a_probe_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", [0, 3])
 async def test_a_partners_script_says_so(tmp_path: Path, left: int) -> None:
-    """A partner's script needs a pipe of its own and a process."""
+    """A partner's script needs a separate pipe and a process; the fault reports the missing one."""
     path = tmp_path / "script.py"
     path.write_text("")
     records = list[str]()
@@ -92,7 +92,7 @@ async def test_the_check_takes_what_an_attempt_would(left: int) -> None:
 
 
 async def test_a_station_with_plenty_passes_the_check() -> None:
-    """The check keeps none of the resources that it has taken."""
+    """The check releases all resources that it has taken."""
     before = descriptors()
     await resources.check(64)
     assert descriptors() == before
@@ -119,7 +119,7 @@ asyncio.run(main())
 
 
 def test_a_process_that_cannot_be_made_is_said_as_that() -> None:
-    """EAGAIN of fork is the end of a limit and no invitation to call again."""
+    """EAGAIN from fork means that a limit is reached, not that the call should be repeated."""
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PROCESSES], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which boards can be told from one another: by the kernel's devices where there is a sysfs, by links where there is none."""
+"""Which boards can be told from one another: by the kernel's devices if there is a sysfs, otherwise by links."""
 
 import errno
 import os
@@ -44,7 +44,7 @@ def test_two_probes_of_one_serial_number_and_one_link_are_both_refused(host: Hos
 
 
 def test_the_third_probe_is_not_refused_with_two_of_one_serial_number(kernel: Host) -> None:
-    """The kernel tells whose serial number is whose."""
+    """sysfs shows the serial number of each probe."""
     for number, serial_number in ((1, SERIAL_NUMBER), (2, SERIAL_NUMBER), (3, OTHER)):
         kernel.plug(number, serial_number)
         kernel.place(number)
@@ -63,7 +63,7 @@ def test_without_sysfs_no_named_port_is_believed_beside_a_nameless_one(tmp_path:
 
 
 def test_a_probe_of_the_same_serial_number_without_a_port_refuses_the_other(kernel: Host) -> None:
-    """An ST-LINK/V2 has no serial port; the programmer may take it for the one that it was asked for."""
+    """An ST-LINK/V2 has no serial port; the programmer may use it in place of the requested probe."""
     kernel.plug(1, SERIAL_NUMBER)
     kernel.place(1)
     kernel.name(1, named(SERIAL_NUMBER))
@@ -73,7 +73,7 @@ def test_a_probe_of_the_same_serial_number_without_a_port_refuses_the_other(kern
 
 
 def test_the_kernel_names_a_probe_that_udev_has_not_named(kernel: Host) -> None:
-    """Its serial number is told by the device, and nobody else has it."""
+    """The device in sysfs has the serial number, and no other device has it."""
     for number, serial_number in ((1, SERIAL_NUMBER), (2, OTHER)):
         kernel.plug(number, serial_number)
         kernel.place(number)
@@ -83,7 +83,7 @@ def test_the_kernel_names_a_probe_that_udev_has_not_named(kernel: Host) -> None:
 
 
 def test_a_probe_without_serial_number_and_name_refuses_those_beside_it(kernel: Host) -> None:
-    """The probe is ST's, and nothing tells it from its neighbour."""
+    """The probe is ST's, and nothing distinguishes it from its neighbour."""
     kernel.plug(1, None)
     kernel.place(1)
     kernel.plug(2, SERIAL_NUMBER)
@@ -93,7 +93,7 @@ def test_a_probe_without_serial_number_and_name_refuses_those_beside_it(kernel: 
 
 
 def test_the_products_name_is_no_serial_number(host: Host) -> None:
-    """A probe without one has a link that ends in `STLink`; its neighbour is another."""
+    """The link of a probe without a serial number ends in `STLink`; its neighbour is another board."""
     host.plug(1, None)
     host.place(1)
     host.name(1, "usb-STMicroelectronics_STM32_STLink-if02")
@@ -105,7 +105,7 @@ def test_the_products_name_is_no_serial_number(host: Host) -> None:
 
 @pytest.mark.parametrize("model", ["STM32_STLink", "STLINK-V3", "ST-LINK_V2.1", "STM32_STLink_V3"])
 def test_the_serial_number_stands_behind_every_products_name(tmp_path: Path, model: str) -> None:
-    """A serial number is found however many words the product's name has."""
+    """The serial number is found after a product name of any number of words."""
     host = Host(tmp_path, kernel=False)
     host.place(1)
     host.name(1, named(SERIAL_NUMBER, model))
@@ -125,7 +125,7 @@ def test_a_serial_adapter_beside_a_probe_is_refused_alone(host: Host) -> None:
 
 
 def test_two_links_to_one_port_are_one_board(host: Host) -> None:
-    """systemd 255 makes both; the path is in the older spelling."""
+    """systemd 255 makes two links; the board's path has the older spelling."""
     host.plug(1, SERIAL_NUMBER)
     host.place(1)
     host.place(1, "usbv2")
@@ -134,7 +134,7 @@ def test_two_links_to_one_port_are_one_board(host: Host) -> None:
 
 
 def test_a_probe_with_two_serial_ports_is_one_board(host: Host) -> None:
-    """Some have a second port, at another interface of the same device."""
+    """Some probes have a second port, at another interface of the same device."""
     host.plug(1, SERIAL_NUMBER)
     host.place(1)
     host.name(1, named(SERIAL_NUMBER))
@@ -159,7 +159,7 @@ def test_a_link_to_a_port_that_the_kernel_has_no_more_is_no_board(kernel: Host) 
 def test_no_board_has_left_because_the_kernel_could_not_be_asked(
     kernel: Host, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another slot took the last descriptor for a moment; each call is the one that meets it."""
+    """Another slot took the last descriptor for a moment; each system call of the scan is tried without one."""
     kernel.plug(1, SERIAL_NUMBER)
     kernel.place(1)
     kernel.name(1, named(SERIAL_NUMBER))

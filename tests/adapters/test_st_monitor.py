@@ -33,7 +33,7 @@ async def finished(*said: bytes, before: bytes = b"", within: float = 5) -> None
 
 
 async def test_zero_is_done() -> None:
-    """The code 000 is found behind the log lines of the stack."""
+    """The code 000 is found after the log lines of the stack."""
     await finished(b"[BLE] ready\r\n", b"finish:", b"000\0\x01\x02\x03\x04\x05")
 
 
@@ -54,7 +54,7 @@ async def test_each_code_is_a_named_fault(code: int, fault: type[UnitFault]) -> 
 
 
 async def test_what_an_earlier_firmware_said_does_not_count() -> None:
-    """An earlier firmware may have finished well minutes ago."""
+    """An earlier firmware may have reported success minutes ago."""
     with pytest.raises(MonitorDataMissing):
         await finished(b"finish:001\0", before=b"finish:000\0\xff\xff\xff\xff\xff")
 

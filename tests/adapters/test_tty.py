@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The serial port under pyserial-asyncio, with the cures for what it does badly."""
+"""The serial port over pyserial-asyncio, with workarounds for its weaknesses."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ async def test_bytes_go_both_ways() -> None:
 
 
 async def test_the_tail_is_delivered_before_the_loss() -> None:
-    """A verdict that arrived with the unplugging is not lost with it."""
+    """Bytes that arrived just before the board was unplugged are still delivered."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
             wire.say(b"last words")
@@ -35,7 +35,7 @@ async def test_the_tail_is_delivered_before_the_loss() -> None:
 
 
 async def test_a_lost_port_takes_nothing_more() -> None:
-    """Sending into nowhere is a fault and not silence."""
+    """Sending to a lost port raises a fault."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
             wire.hang_up()
@@ -46,14 +46,14 @@ async def test_a_lost_port_takes_nothing_more() -> None:
 
 
 async def test_a_port_that_is_not_there_is_named() -> None:
-    """The fault gives the reason in the system's words."""
+    """The fault has the operating system's reason."""
     with pytest.raises(TTYUnavailable, match="/dev/does-not-exist"):
         async with tty.opened("/dev/does-not-exist", 115200):
             pass
 
 
 async def test_a_port_is_ours_alone() -> None:
-    """A second opener that asks is refused while the first holds it, and served afterwards."""
+    """A second opener that respects the lock is refused while the first holds it, and served afterwards."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200):
             with pytest.raises(TTYUnavailable):
@@ -64,7 +64,7 @@ async def test_a_port_is_ours_alone() -> None:
 
 
 async def test_a_chattering_board_does_not_fill_memory() -> None:
-    """While nobody receives, the port keeps the latest 64 KiB and no more."""
+    """While nobody receives, the port keeps only the latest 64 KiB."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(10):
             await wire.pour(b"x" * 300_000 + b"end")  # far more than the kernel holds on the way

@@ -25,7 +25,7 @@ IO_ERROR = (5, "Input/output error")
 async def test_a_pull_while_the_port_is_opened_is_the_ports_fault(
     monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
-    """The board is pulled at each call to the terminal that opening and setting up the port makes."""
+    """The board is pulled at each terminal call that opens and sets up the port."""
     genuine: Callable[..., object] = getattr(termios, call)  # type: ignore[explicit-any]  # each has its own arguments
     board, station = os.openpty()
     path = os.ttyname(station)
@@ -47,7 +47,7 @@ async def test_a_pull_while_the_port_is_opened_is_the_ports_fault(
 
 @pytest.mark.parametrize("call", ["tcsetattr", "tcflush"])
 async def test_an_error_of_the_terminal_is_told_in_words(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """`termios.error` is no `OSError`, and its text is a tuple."""
+    """`termios.error` is not an `OSError`, and its text is a tuple."""
 
     def fail(*_: object) -> None:
         raise termios.error(*IO_ERROR)
@@ -83,7 +83,7 @@ async def test_a_port_whose_set_up_fails_is_closed(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_port_that_another_program_holds_at_first_is_waited_for() -> None:
-    """ModemManager holds every new modem-like port for seconds; each further try is logged."""
+    """ModemManager holds every new modem-like port for seconds; each retry is logged."""
     with wired() as wire, held(wire.path) as let_go, capture_logs() as logs:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             group.create_task(once_logged(logs, "retry.scheduled", let_go))
@@ -94,14 +94,14 @@ async def test_a_port_that_another_program_holds_at_first_is_waited_for() -> Non
 
 
 async def test_a_port_that_stays_held_is_unavailable() -> None:
-    """The fault names the reason when the time is over."""
+    """After the deadline the fault names the reason."""
     with wired() as wire, held(wire.path), pytest.raises(TTYUnavailable, match="lock"):
         async with tty.opened(wire.path, 115200, free_within=0.1):
             pass
 
 
 async def test_a_pull_ends_the_wait_for_a_held_port() -> None:
-    """The port is gone long before the wait would be over."""
+    """The wait ends long before its deadline."""
     with wired() as wire, held(wire.path), capture_logs() as logs:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             group.create_task(once_logged(logs, "retry.scheduled", wire.hang_up))
@@ -116,7 +116,7 @@ def descriptors() -> int:
 
 @contextmanager
 def held(path: str) -> Iterator[Callable[[], None]]:
-    """Another program has the port locked until the block ends or it lets go."""
+    """Another program holds the port's locks until the block ends or the test releases them."""
     descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bound: what the performance study's own script printed for the plan that the station follows."""
+"""The bound equals the figures that the performance study's own script printed for the station's plan."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_a_board_takes_at_least_seventeen_and_a_half_seconds() -> None:
 
 @pytest.mark.parametrize("names", PARTS)
 def test_each_step_has_its_part_of_the_plan(names: tuple[str, ...]) -> None:
-    """A run that is slow can be blamed on a step only if each step's bound is right."""
+    """Each step's bound equals the study's part for it."""
     steps = bound.by_step(PROFILES[DEFAULT], PLAN)
     assert sum(steps[name] for name in names) == pytest.approx(PARTS[names], abs=1e-5)
 
@@ -49,7 +49,7 @@ def test_verification_in_full_reads_the_application_back() -> None:
 
 
 def test_the_next_cuts_come_dearest_first() -> None:
-    """Each cut saves some time and never the whole cycle."""
+    """The greatest saving comes first; each saves some time and never the whole cycle."""
     saved = [cut.seconds for cut in bound.next_cuts(PROFILES[DEFAULT], PLAN)]
     assert saved == sorted(saved, reverse=True)
     assert saved[-1] > 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures: median, interval, and the goal that the median is held against."""
+"""Figures: median, interval, and the comparison of the median with its goal."""
 
 import pytest
 from hypothesis import given
@@ -9,17 +9,17 @@ from benchmarks.figures import Goal, Row, Sample, Verdict
 
 
 def test_the_median_is_not_moved_by_one_bad_run() -> None:
-    """One bad run would move a mean."""
+    """One bad run would change a mean, but not the median."""
     assert Sample((17.8, 17.9, 40.0, 17.8, 17.9)).median == 17.9
 
 
 def test_the_interval_of_one_value_is_that_value() -> None:
-    """A single value leaves nothing to resample."""
+    """There is nothing to resample."""
     assert Sample((17.8,)).interval == (17.8, 17.8)
 
 
 def test_a_sample_has_a_value() -> None:
-    """A figure that was not measured is not a figure."""
+    """A sample without values is refused."""
     with pytest.raises(ValueError, match="at least one"):
         Sample(())
 
@@ -58,6 +58,6 @@ def test_a_figure_without_a_goal_has_no_verdict() -> None:
 
 
 def test_the_verdict_is_the_medians() -> None:
-    """One run above the goal does not miss the goal."""
+    """A goal can be met although one run missed it."""
     assert Row("one", "wall", "s", Sample((18.0, 18.1, 19.0)), goal=Goal(18.5)).verdict is Verdict.MET
     assert Row("one", "wall", "s", Sample((18.0, 18.6, 19.0)), goal=Goal(18.5)).verdict is Verdict.MISSED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark is code like the rest: the gate reads it, and make offers it."""
+"""The linters check the benchmark like the rest of the code, and make can start it."""
 
 import re
 from pathlib import Path
@@ -22,5 +22,5 @@ def test_make_bench_runs_the_benchmark() -> None:
 
 
 def test_the_readme_tells_of_it() -> None:
-    """The README names `make bench` beside the other targets."""
+    """The README lists `make bench` with the other targets."""
     assert re.search(r"^make bench +#", (ROOT / "README.md").read_text(), re.MULTILINE)

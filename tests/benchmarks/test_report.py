@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report: a table for people, JSON for programs, and whether a goal was missed."""
+"""The report: a table for people, JSON for programs, and the exit status for missed goals."""
 
 import io
 import json
@@ -32,34 +32,34 @@ def printed(shown: Report) -> str:
 
 
 def test_only_what_has_a_goal_can_be_missed() -> None:
-    """The exit status tells of missed goals, and of nothing else."""
+    """Only missed goals change the exit status."""
     assert report(MET, TOLD).missed == []
     assert report(MET, MISSED, TOLD).held == [MET, MISSED]
     assert report(MET, MISSED, TOLD).missed == [MISSED]
 
 
 def test_the_table_has_bound_goal_and_result_of_each_figure() -> None:
-    """The table also says whether the goal is a least or a most."""
+    """The table also shows whether the goal is a minimum or a maximum."""
     lines = [" ".join(line.split()) for line in printed(report(MET, MISSED)).splitlines()]
     assert "one wall 17.65 ≤ 18.53 17.9 s 17.8 … 18 3 met" in lines
     assert "ledger commits ≥ 300 250 1/s 1 missed" in lines
 
 
 def test_the_table_tells_what_each_step_adds() -> None:
-    """The table has each step's time above its bound, and the sum."""
+    """The table has each step's time above its bound, and their sum."""
     lines = [" ".join(line.split()) for line in printed(report(MET)).splitlines()]
     assert "recognise 0.850 0.900 +0.050" in lines
     assert "all steps 0.850 0.900 +0.050" in lines
 
 
 def test_the_report_says_on_what_machine_and_how_busy_it_was() -> None:
-    """Figures of two machines are not compared unknowingly."""
+    """The report names the machine and its load, since figures of two machines cannot be compared."""
     assert "2 cores of a processor" in printed(report(MET))
     assert "load 0.50" in printed(report(MET))
 
 
 def test_the_file_has_every_value_and_the_verdict() -> None:
-    """A later run can be compared with the file."""
+    """A later run can be compared with the values in the file."""
     found = json.loads(json.dumps(report(MET, MISSED, TOLD).as_json()))
     assert found["rows"][0] == {
         "part": "one",

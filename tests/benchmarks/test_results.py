@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the files of a run to rows: invocations are counted, and boards compared with the run of the same seed."""
+"""Rows from the files of a run: invocations are counted, and boards compared with the run of the same seed."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ BEGAN = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
 
 def write_run(folder: Path, boards: int, wall: float, *, invocations: int = 3, verdict: str = "pass") -> None:
-    """The files that a run leaves, with every board alike."""
+    """Writes the files of a run in which all boards are alike."""
     (folder / "logs").mkdir(parents=True)
     numbers = range(1, boards + 1)
     journal: list[dict[str, object]] = [{"event": "plugged", "board": number, "time": BEGAN} for number in numbers]
@@ -79,7 +79,7 @@ def test_the_wall_is_held_against_the_bound_of_the_images_used(tmp_path: Path) -
 
 
 def test_boards_that_come_in_turn_are_compared_by_their_cycles(tmp_path: Path) -> None:
-    """The wall says then how fast somebody plugs in, and nothing of the station."""
+    """Their wall time measures the operator's pace, not the station."""
     one = recording(tmp_path / "one", 1, 17.0)
     rows = line_rows([recording(tmp_path / "many", 8, 17.51, line="in-turn")], [one], None)
     assert "wall" not in {row.what for row in rows}
@@ -88,14 +88,14 @@ def test_boards_that_come_in_turn_are_compared_by_their_cycles(tmp_path: Path) -
 
 
 def test_invocations_are_those_that_the_bench_saw(tmp_path: Path) -> None:
-    """A fourth one is a miss, whatever the station says of itself."""
+    """The bench's journal is counted, not the station's report; a fourth invocation misses the goal."""
     run = recording(tmp_path, 8, 17.9, invocations=4)
     row = named(line_rows([run], [], None), "invocations a board")
     assert (row.sample.median, row.verdict) == (4, Verdict.MISSED)
 
 
 def test_a_crowd_is_compared_with_the_one_board_of_its_own_round(tmp_path: Path) -> None:
-    """Crowd and single board have met the same machine; a round without the single board compares nothing."""
+    """Both runs met the machine in the same state; without the one-board run there is no ratio."""
     ones = [recording(tmp_path / f"one-{seed}", 1, wall, seed=seed) for seed, wall in ((1, 18.0), (2, 20.0))]
     crowd = [
         recording(tmp_path / f"eight-{seed}", 8, wall, seed=seed) for seed, wall in ((1, 18.9), (2, 21.0), (3, 30.0))
@@ -105,7 +105,7 @@ def test_a_crowd_is_compared_with_the_one_board_of_its_own_round(tmp_path: Path)
 
 
 def test_cpu_is_the_daemons_own_and_its_programmers_stand_beside_it(tmp_path: Path) -> None:
-    """STM32CubeProgrammer's CPU time is not the station's, and is shown beside it."""
+    """The CPU time of STM32CubeProgrammer has a separate row."""
     rows = line_rows([recording(tmp_path, 8, 18.0)], [], None)
     assert named(rows, "station CPU a board").sample.median == pytest.approx(10)
     programmers = next(row for row in rows if "programmers" in row.what)
@@ -113,7 +113,7 @@ def test_cpu_is_the_daemons_own_and_its_programmers_stand_beside_it(tmp_path: Pa
 
 
 def test_what_the_bench_costs_stands_beside_the_station(tmp_path: Path) -> None:
-    """A crowd may be late because the machine cannot execute so many boards, and then it says nothing of the station."""
+    """A crowd may be late only because the machine cannot execute so many emulated boards."""
     rows = line_rows([recording(tmp_path, 8, 18.0)], [], None)
     assert next(row for row in rows if "of the bench" in row.what).sample.median == pytest.approx(60)
 
@@ -125,7 +125,7 @@ def test_the_start_of_the_programmer_is_counted_from_plugging_in(tmp_path: Path)
 
 
 def test_a_run_in_which_a_board_did_not_pass_says_nothing(tmp_path: Path) -> None:
-    """A line that fails fast is not a fast line."""
+    """A run with a failed board is unusable: a line that fails fast is not a fast line."""
     write_run(tmp_path, 1, 3.0, verdict="fail")
     with pytest.raises(RunUnusable, match="did not pass"):
         Recording.read(tmp_path, line="one", seed=1, sizes=SIZES, usage=USAGE, load=0.0)
@@ -138,25 +138,25 @@ def test_a_run_lasts_from_the_first_board_to_the_last_verdict(tmp_path: Path) ->
 
 
 def test_cpu_is_counted_between_two_looks() -> None:
-    """The two looks are the last before the run and the first after it."""
+    """The difference is taken between the last sample before the run and the first after it."""
     watch = Watch(seen=[(0.0, 1.0, 0.0), (1.0, 1.1, 0.0), (2.0, 1.5, 0.2), (3.0, 1.6, 0.4), (4.0, 9.0, 9.0)])
     assert watch.cpu_between(1.5, 2.5) == pytest.approx((0.5, 0.4))
 
 
 def test_cpu_of_a_time_that_nobody_watched_is_not_made_up() -> None:
-    """A run whose CPU time nobody watched is unusable."""
+    """A run without samples at its beginning and end is unusable."""
     with pytest.raises(ValueError, match="not watched"):
         Watch(seen=[(1.0, 1.0, 0.0), (2.0, 2.0, 0.0)]).cpu_between(0.5, 1.5)
 
 
 def test_the_attestation_check_is_held_against_its_goal() -> None:
-    """The goal is five milliseconds of CPU a board."""
+    """The goal is five milliseconds of CPU per board."""
     assert attestation_row([0.0006, 0.0005]).verdict is Verdict.MET
     assert attestation_row([0.006]).verdict is Verdict.MISSED
 
 
 def test_a_ledger_of_many_units_is_compared_with_the_empty_one_of_its_own_round() -> None:
-    """An attempt is compared by ratio, a command by its time above the start-up."""
+    """Attempts are compared by ratio, commands by their time above the start-up."""
     empty = Scale(0, 200_000, [0.02, 0.04], [0.03, 0.06], opening=[], listing=[], showing=[0.5, 0.7])
     large = Scale(200_000, 10**9, [0.022, 0.044], [0.06, 0.12], opening=[0.2], listing=[0.9, 0.8], showing=[0.6, 0.8])
     rows = scale_rows([empty, large])
@@ -168,7 +168,7 @@ def test_a_ledger_of_many_units_is_compared_with_the_empty_one_of_its_own_round(
 
 
 def test_a_ledger_of_any_size_is_filled_once_and_measured_beside_an_empty_one(tmp_path: Path) -> None:
-    """The events that the benchmark adds stay in the filled ledger."""
+    """The filled ledger keeps the events that the benchmark adds."""
     empty, large = scales(tmp_path, tmp_path / "cache", [1000], rounds=1)
     assert (empty.units, large.units) == (0, 1000)
     assert len(large.cpu) == len(large.wall) == len(large.opening) == len(large.listing) == len(large.showing) == 1

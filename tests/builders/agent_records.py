@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 def record_of(key: ec.EllipticCurvePublicKey, storage: int = 0, private_key: bytes = b"\x5e" * 32) -> bytes:
-    """136 bytes: head, check, public key, and the private key as a board in flash mode has it before STORE."""
+    """The 136 bytes of a record: head, check, public key, and the private key as in flash mode before STORE."""
     point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return b"".join(
         (

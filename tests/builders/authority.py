@@ -31,7 +31,7 @@ class Authority:
         return self._certificate("DAC", key, serial_number)
 
     def certificates(self, dac: bytes) -> bytes:
-        """STORE's payload."""
+        """The payload of STORE: DAC and PAI with their lengths."""
         return b"".join(len(part).to_bytes(2, "little") + part for part in (dac, self.pai))
 
     def _certificate(self, name: str, key: ec.EllipticCurvePublicKey, serial_number: int) -> bytes:
@@ -48,7 +48,7 @@ def key_in(csr: bytes) -> ec.EllipticCurvePublicKey:
 
 
 class Status(IntEnum):
-    """What the provisioning link refuses with; 0 to 4 are ST's codes, as in `finish:NNN`."""
+    """The status codes with which a board refuses a question; 0 to 4 are ST's codes, as in `finish:NNN`."""
 
     OK = 0
     NO_FACTORY_DATA = 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger's tests are made of: a recipe, boards, secrets in order, certificates, and the steps of an attempt."""
+"""Builders for the ledger's tests: a recipe, boards, ordered secrets, certificates, and the steps of an attempt."""
 
 import sqlite3
 import subprocess
@@ -71,14 +71,14 @@ def target(board: int) -> Target:
 
 
 def onboarding(number: int) -> OnboardingSecrets:
-    """Secrets by number; no two numbers share passcode and discriminator."""
+    """Onboarding secrets by number; no two numbers share passcode and discriminator."""
     salt = b"canary salt " + number.to_bytes(4, "big")
     return OnboardingSecrets(Passcode(20202021 + number), Discriminator(3840), salt, 1000, b"canary verifier".ljust(97))
 
 
 @dataclass
 class Secrets:
-    """A source that gives the secrets of these numbers, one after the other, then of the numbers that follow."""
+    """A source of secrets: first those of the given numbers, then those of the following numbers."""
 
     numbers: tuple[int, ...] = ()
     taken: int = 0
@@ -104,7 +104,7 @@ async def begun(ledger: Ledger, secrets: Secrets, *, slot: str = "1", recipe: Re
 
 
 async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIPE) -> Identity:
-    """The first step of an attempt, on this board."""
+    """Carries out the first step of an attempt on this board."""
     async with journal.step(Phase.RECOGNISE):
         await journal.record(UnitIdentified.of(target(board)))
         identity = await identity_of(target(board).uid, recipe, journal)
@@ -113,7 +113,7 @@ async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIP
 
 
 async def certified(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
-    """An attempt up to the certificate."""
+    """Carries out an attempt up to the certificate."""
     identity = await recognised(journal, board)
     async with journal.step(Phase.FLASH_DATA):
         await journal.record(FactoryDataWritten())
@@ -127,7 +127,7 @@ async def certified(journal: AttemptJournal, board: int, dac_serial_number: str 
 
 
 async def passed(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
-    """A whole attempt."""
+    """Carries out a whole attempt."""
     identity = await certified(journal, board, dac_serial_number)
     async with journal.step(Phase.DELIVER):
         await journal.record(CredentialsDelivered(dac_serial_number))
@@ -140,13 +140,13 @@ async def passed(journal: AttemptJournal, board: int, dac_serial_number: str = "
 
 
 def rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
-    """What stands in the file, read without any code of the station's."""
+    """Reads rows from the file without any code of the station."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(query, values).fetchall()
 
 
 def execute(path: Path, statement: str, *values: object) -> None:
-    """A change to the file behind the station's back."""
+    """Changes the file without the station's knowledge."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement, values)
 

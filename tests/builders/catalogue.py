@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The catalogue of what the programmer says: its rows, and the verdict of a transcript alone. Pure."""
+"""The catalogue of the programmer's output: its rows, and the verdict that a transcript alone gives. Pure."""
 
 import re
 import tomllib
@@ -35,7 +35,7 @@ ACTIONS: dict[str, list[tuple[str, Write | Region]]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is shown of one verdict, and the transcripts that get it."""
+    """One verdict of the documentation, and its transcripts."""
 
     files: list[str]
     asked: str
@@ -49,11 +49,11 @@ class Row:
     probe: str = ""
 
     def asked_probe(self, name: str) -> str:
-        """The one that was asked for: named here if the transcript shows another."""
+        """The requested probe; it is named here if the transcript shows another."""
         return self.probe or probe_of(name)
 
     def read(self, region: Region) -> bytes:
-        """What the file has that the programmer read into."""
+        """The content of the file into which the programmer read."""
         return bytes(region.size) if self.content == "zeros" else b"\x16".ljust(region.size, b"\xff")
 
 
@@ -75,7 +75,7 @@ def groups() -> list[Group]:
 
 
 def asked() -> dict[str, str]:
-    """What the station wants, and the arguments that it runs for it."""
+    """The station's requests, each with the arguments that it runs."""
     return dict(_content()["asked"])
 
 
@@ -87,7 +87,7 @@ def rows() -> list[Row]:
 
 
 def verdict_of(row: Row, probe: str, transcript: Transcript, exit_status: int) -> tuple[str, dict[str, str]]:
-    """A fault's code and evidence, or that all is proven, or that what is read back decides."""
+    """A fault's code and evidence, "proven", or "read back" if only the read-back decides."""
     try:
         transcript.check_probe(probe)
         transcript.check_board(BOARD)
@@ -100,7 +100,7 @@ def verdict_of(row: Row, probe: str, transcript: Transcript, exit_status: int) -
 
 
 def _judge(row: Row, transcript: Transcript, fault: Fault | None) -> Fault | None:
-    """In the order in which the driver judges; raises or returns what speaks against the run."""
+    """Applies the driver's checks in the driver's order; raises or returns the first fault."""
     if not transcript.connected:
         return fault or ProgrammerUnproven("connection", "Device ID")
     against: Fault | None = None
@@ -167,7 +167,7 @@ def posix(said: tuple[str, ...]) -> bytes:
 
 
 def windows(said: tuple[str, ...]) -> bytes:
-    """Lines end in CR LF, bars are bytes DB and are drawn again from the line's start, and there are blank lines."""
+    """Converts a transcript to Windows: CR LF, bars of bytes DB that are redrawn from the line's start, blank lines."""
     text = "".join(f"{line}\r\n\r\n" for line in said)
     redrawn = re.sub("█{50}", f"{'█' * 25} 50%\r{'█' * 50}", text)
     bars = {"█": b"\xdb", "▒": b"\xdb", "\ufffd": b"\xdb", "圹": b"\xdb\xdb"}

@@ -10,7 +10,7 @@ from station.cli import app
 
 
 def station(*arguments: str | Path, stdin: str | None = None) -> Result:
-    """Whatever a command raises that is no exit code fails the test."""
+    """Runs `station …` in this process; any exception other than an exit fails the test."""
     result = CliRunner().invoke(app, [str(each) for each in arguments], input=stdin, env={"COLUMNS": "300"})
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -18,7 +18,7 @@ def station(*arguments: str | Path, stdin: str | None = None) -> Result:
 
 
 def answer(*arguments: str | Path) -> dict[str, object]:
-    """What a command says with --json; its exit code must fit it."""
+    """The JSON object that a command prints with --json; its exit code must match its verdict."""
     result = station(*arguments, "--json")
     said = json.loads(result.stdout)
     assert isinstance(said, dict)

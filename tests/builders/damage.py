@@ -10,7 +10,7 @@ from tests.builders.bench import rows
 
 
 def spoil(path: Path, table: str) -> Callable[[], None]:
-    """Overwrites the root page of a table, as a bad sector would. Returns what puts it back."""
+    """Overwrites the root page of a table, as a bad sector would. Returns a function that restores it."""
     (root,) = rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = ?", table)
     (size,) = rows(path, "PRAGMA page_size")
     length = int(str(size[0]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small disks, for tests that fill them. To mount one takes root, as in CI."""
+"""Small disks, for tests that fill them. Mounting one needs root, as in CI."""
 
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """A file system in memory of so many bytes."""
+    """Mounts a file system in memory with that many bytes."""
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", place], check=True)
     try:
@@ -21,7 +21,7 @@ def small_disk(place: Path, size: str) -> Iterator[Path]:
 
 
 def filled(disk: Path) -> Path:
-    """The file that takes all the room that is left."""
+    """Fills the disk with one file, for the block."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         while True:

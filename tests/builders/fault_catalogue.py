@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every fault there is, for tests and pages that go through them all."""
+"""Every fault class, for tests and pages that iterate over them."""
 
 from station.faults import Fault, LineFault, SlotFault, UnitFault, line, slot, unit
 
@@ -7,7 +7,7 @@ KINDS: tuple[type[Fault], ...] = (UnitFault, SlotFault, LineFault)
 
 
 def catalogue() -> list[type[Fault]]:
-    """Every fault of the catalogue, in the order of its files."""
+    """Every fault of the catalogue, in the order of its source files."""
     order = [*vars(unit), *vars(slot), *vars(line)]
     return sorted(
         (fault for kind in KINDS for fault in kind.__subclasses__()), key=lambda fault: order.index(fault.__name__)
@@ -15,5 +15,5 @@ def catalogue() -> list[type[Fault]]:
 
 
 def kind_of(fault: type[Fault]) -> type[Fault]:
-    """Who pays for it."""
+    """The kind of a fault, which says whose fault it is: the unit's, the slot's or the line's."""
     return next(kind for kind in KINDS if issubclass(fault, kind))

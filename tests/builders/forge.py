@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes certificates and requests that are wrong in one place: DER written by hand, independent of what reads it."""
+"""Makes certificates and requests with one mistake: DER written by hand, independent of the code that reads it."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -62,7 +62,7 @@ DAC_NAME = name((COMMON_NAME, "TEST DAC"), (VENDOR, "FFF1"), (PRODUCT, "8004"))
 
 @dataclass(frozen=True)
 class Forged:
-    """The parts of a certificate, each in DER; `signer` signs it unless a signature is given."""
+    """The parts of a certificate in DER; `signer` signs it unless a signature is given."""
 
     signer: ec.EllipticCurvePrivateKey
     issuer: bytes
@@ -93,7 +93,7 @@ class Forged:
         return sequence(signed, self.outside, self.signature or sign(signed, self.signer)) + self.behind
 
     def with_extension(self, oid: str, changed: bytes) -> "Forged":
-        """One extension replaced, or left out for b""."""
+        """Replaces one extension, or removes it for b""."""
         kept = (changed if bytes.fromhex(oid) in item[:10] else item for item in self.extensions)
         return replace(self, extensions=tuple(item for item in kept if item))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes certification declarations that are wrong in one place, written by hand as DER and Matter TLV."""
+"""Makes certification declarations with one mistake, written by hand as DER and Matter TLV."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -84,7 +84,7 @@ class Declaration:
         return sequence(self.content_type, tlv(0xA0, signed_data)) + self.behind
 
     def having(self, *changed: bytes) -> "Declaration":
-        """Members replaced by those with the same tag, or put behind the others."""
+        """Replaces members with the same tag, or appends new ones."""
         members = {member[1]: member for member in (*self.members, *changed)}
         return replace(self, members=tuple(members.values()))
 

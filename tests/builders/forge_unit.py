@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the factory data of a unit that is good, from forged certificates, so that a test can spoil one thing."""
+"""Makes a good unit's factory data from forged certificates, so that a test can spoil one thing."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

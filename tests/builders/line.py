@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line from the outside: virtual bench, development PKI and daemon as processes, which a test starts, asks and stops.
+"""A line from outside: virtual bench, development PKI and daemon as processes that a test starts, asks and stops.
 
-`station demo` has its own; a mistake of the product's cannot hide in a harness that the product brings along.
+`station demo` has a harness of its own. The tests do not use it, since a mistake of the product could hide in the
+product's own harness.
 """
 
 import json
@@ -32,7 +33,7 @@ class LineFailed(Exception):
 
 @dataclass
 class Line:
-    """A standing line: its folder and its processes."""
+    """A running line: its folder and its processes."""
 
     folder: Path
     recipe: Path
@@ -51,7 +52,7 @@ class Line:
         seed: int = 1,
         bench_options: Sequence[str] = (),
     ) -> Iterator["Line"]:
-        """Bench, PKI and daemon, all ready; all stopped when the block ends. Raises `LineFailed`."""
+        """Starts bench, PKI and daemon, and stops them when the block ends. Raises `LineFailed`."""
         (folder / "logs").mkdir(parents=True)
         line = cls(folder.resolve(), recipe.resolve())
         options = [f"--probes={boards}", f"--seed={seed}", f"--time-scale={time_scale}", *bench_options]
@@ -66,7 +67,7 @@ class Line:
             line.stop()
 
     def start_pki(self, port: int = 0, *others: str) -> None:
-        """At first, and again at the same port when it has ended; perhaps with other options."""
+        """Starts the PKI; again at the same port if it has ended, perhaps with other options."""
         product = tomllib.loads(self.recipe.read_text()).get("product", {})
         options = [
             f"--{name.replace('_', '-')}={product[name]:#06X}"
@@ -78,7 +79,7 @@ class Line:
         self.wait_for("pki", (folder / "ready.json").exists)
 
     def start_daemon(self) -> None:
-        """At first, and again when it has ended."""
+        """Starts the daemon; again if it has ended."""
         probes = json.loads((self.folder / "bench.json").read_text())["probes"]
         url = json.loads((self.folder / "pki" / "ready.json").read_text())["url"]
         config = self.folder / "line.toml"
@@ -142,7 +143,7 @@ class Line:
 
 
 def station_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Runs `station …` as a process, on a terminal that is wide enough for every table."""
+    """Runs `station …` as a process, on a terminal wide enough for every table."""
     return subprocess.run(
         [sys.executable, "-m", "station", *map(str, arguments)],
         capture_output=True,

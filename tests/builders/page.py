@@ -10,26 +10,26 @@ from tests.builders.fault_catalogue import catalogue, kind_of
 PAGE = Path(__file__).parents[2] / "docs" / "programmer.md"
 BLAMED: dict[type[Fault], str] = {UnitFault: "board", SlotFault: "slot", LineFault: "line"}
 INTRODUCTION = """\
-# What the programmer says, and what the station believes
+# The programmer's output, and the station's conclusions
 
-STM32_Programmer_CLI has been seen to report success for what it had not done, and failure for what it had; it words the same thing differently from
-version to version, and hangs errors on progress bars. So nothing that it says is believed for the sound of it. A run is good if **all three** hold:
+STM32_Programmer_CLI has been seen to report success for work that it had not done, and failure for work that it had done; its wording differs from
+version to version, and it appends errors to progress bars. So the station trusts no single message. A run is good only if **all three** hold:
 
 1. its exit status is 0;
-2. no line of it is an error, wherever the line stands and whatever is said behind it;
-3. **every** sentence is there that a run must have said that did what it was asked for, with this file's name, this address, these sectors.
+2. no line of its output is an error, wherever the line is and whatever follows it;
+3. **every** message is present that the requested work must produce, with the right file name, address and sectors.
 
-Where one is missing, the code says whose fault it is: the board's (it fails), the slot's (the board is not judged, and the slot goes out of service),
-or the line's. `programmer.unproven` is a run that looks good and lacks a proof. What can be read back is read back on top of all that: factory data,
-option bytes, the coprocessor's versions. A programmer that says nothing at all is ended by a deadline (`programmer.stuck`).
+If one of them is missing, the fault's code says whose fault it is: the board's (it fails), the slot's (the board is not judged, and the slot goes out
+of service), or the line's. `programmer.unproven` is a run that looks good but lacks a proof. In addition the station reads back factory data, option
+bytes and the coprocessor's versions. A deadline ends a programmer that prints nothing (`programmer.stuck`).
 
-Each row stands for transcripts in `tests/vectors/cubeprogrammer/`, by the names in its last column, which begin with the programmer's version, or with
-`unstarted` where the programmer did not come up; the folder tells the source of every line. Each transcript is run through the parser that the line
-uses, in the bytes of Linux and of Windows, whole and in pieces of any size, and must come to what is written here. The page is made from that folder's
-`catalogue.toml`, by `python -m tests.builders.page`.
+The last column of each row names its transcripts in `tests/vectors/cubeprogrammer/`. A name begins with the programmer's version, or with `unstarted`
+if the programmer did not start; the folder's README gives the source of every line. The tests run each transcript through the line's parser, in the
+bytes of Linux and of Windows, whole and in pieces of any size, and the result must equal this page. `python -m tests.builders.page` makes the page from
+that folder's `catalogue.toml`.
 """
 HEAD = """\
-| it says | what is the case | the station concludes | by | transcripts |
+| output | situation | the station's conclusion | evidence | transcripts |
 |---|---|---|---|---|
 """
 
@@ -41,10 +41,10 @@ def page() -> str:
             (
                 INTRODUCTION,
                 *map(_section, groups()),
-                "## What the station runs",
+                "## The station's commands",
                 "",
-                "Behind `-c port=SWD sn=PROBE mode=UR reset=HWrst -q`, and never `-l`:\n",
-                "| to | arguments |\n|---|---|",
+                "Each follows `-c port=SWD sn=PROBE mode=UR reset=HWrst -q`; the station never uses `-l`:\n",
+                "| purpose | arguments |\n|---|---|",
                 runs,
             )
         ).rstrip("\n")

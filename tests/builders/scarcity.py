@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that has run out of something, for a block."""
+"""Takes a resource away from this process, for a block."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ from itertools import count
 
 @contextmanager
 def descriptors_left(number: int) -> Iterator[None]:
-    """This process can open so many descriptors and no more."""
+    """Lets this process open only that many more descriptors."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = (descriptor for descriptor in count() if not _is_open(descriptor))
     limit = [next(free) for _ in range(number + 1)][-1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs `station demo` as a user would, and reads what it leaves behind."""
+"""Runs `station demo` as a user would, and reads the files that it leaves."""
 
 import json
 import os

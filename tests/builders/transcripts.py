@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The transcripts in tests/vectors/cubeprogrammer, and the writes that they tell of."""
+"""The transcripts in tests/vectors/cubeprogrammer, and the writes that they show."""
 
 import re
 from functools import cache
@@ -19,13 +19,13 @@ IMAGE = Write("provisioning image", 0x08000000, bytes(48874), Verify.FULL, exter
 
 @cache
 def lines(name: str) -> tuple[str, ...]:
-    """What the tool prints, without the letters that tell where each line comes from."""
+    """The tool's output, without the letters that give each line's source."""
     text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     return tuple(line.partition("|")[2] for line in text.splitlines() if not line.startswith("#"))
 
 
 def probe_of(name: str) -> str:
-    """The probe that the log's author had: that of its first header, or ours where it has none."""
+    """The probe of the log's author, from the first header, or ours if there is none."""
     return next((found[1] for line in lines(name) if (found := re.match(r"\s*ST-LINK SN\s*: (\S+)", line))), PROBE)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A board's end of a serial port: a pty whose other end a test holds."""
+"""A board's end of a serial port: a pty whose other end belongs to the test."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ Reply = Callable[[bytes], list[bytes]]
 
 
 class Wire:
-    """Answers questions as it is told to, and remembers them."""
+    """Answers questions as the test says, and remembers them."""
 
     def __init__(self, master: int, path: str) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class Wire:
         os.write(self._master, data)
 
     async def pour(self, data: bytes) -> None:
-        """Says more than fits into the line at once."""
+        """Sends more than the line can hold at once."""
         while data:
             try:
                 data = data[os.write(self._master, data) :]

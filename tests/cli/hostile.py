@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text that no terminal must obey, and a desk at which every command meets it."""
+"""Text that no terminal may obey, and a setting in which every command meets it."""
 
 import asyncio
 import contextlib
@@ -34,14 +34,14 @@ LONGEST_SHOWN_LINE = 10_000
 
 
 def check_harmless(output: str) -> None:
-    """No terminal does more than show it, line for line."""
+    """Asserts that a terminal only shows the text, line for line."""
     obeyed = sorted({ascii(char) for char in output if not (char.isprintable() or char == "\n")})
     assert not obeyed, output[:2000]
     assert max(map(len, output.split("\n"))) <= LONGEST_SHOWN_LINE
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> str:
-    """What a command line prints, on standard output and standard error, as the console script runs it."""
+    """A command line's standard output and standard error, run as the console script runs it."""
     output = io.StringIO()
     with monkeypatch.context() as patched, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         patched.setattr(sys, "argv", ["station", *map(str, arguments)])
@@ -52,12 +52,12 @@ def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> str:
 
 
 def faults(text: str) -> list[Fault]:
-    """Each of the catalogue, with this as its evidence, whatever its fields are for."""
+    """Every fault of the catalogue, with this text as its evidence in every field."""
     return [fault(*[text] * len(getattr(fault, "__dataclass_fields__", {}))) for fault in catalogue()]
 
 
 def status(text: str) -> Status:
-    """What a daemon could say in the worst case: a slot for every fault, and the same text in every other field."""
+    """The worst possible status of a daemon: a slot for every fault, and the text in every other field."""
     slots = [
         SlotStatus(
             slot=text,
@@ -94,7 +94,7 @@ def status(text: str) -> Status:
 
 @contextmanager
 def daemon(socket: Path, said: Status) -> Iterator[None]:
-    """Something that answers at the control socket as a daemon does, with this status; every other command it refuses."""
+    """Answers at the control socket like a daemon, with this status; refuses every other command."""
     ready, loops = threading.Event(), list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
 
     async def answer(_question: Mapping[str, object]) -> control.Answer:
@@ -122,7 +122,7 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
 
 
 async def fill(path: Path) -> None:
-    """A ledger with a board that has failed by every fault there is, hostile text in every text that is in it."""
+    """Makes a ledger with a board that has failed by every fault, and with hostile text in every text column."""
     async with Ledger.open(path, station="line-1") as ledger:
         for fault in faults(TEXT):
             journal = await begun(ledger, Secrets())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station attestation check`: the upstream vectors, one unit, and what it says when the question cannot be asked."""
+"""`station attestation check`: the upstream vectors, one unit, and its messages for unusable input."""
 
 import base64
 import json
@@ -53,7 +53,7 @@ def test_a_production_line_refuses_every_vector() -> None:
 
 
 def test_vectors_for_people() -> None:
-    """The output for people has one line a vector and a sum."""
+    """The output for people has one line per vector and a total."""
     result = station("attestation", "check", "--vectors", VECTORS, *UPSTREAM, "--allow-test-keys")
     lines = result.stdout.splitlines()
     assert len(lines) == 81
@@ -62,7 +62,7 @@ def test_vectors_for_people() -> None:
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The files of one unit that is good, DER under names that do not say so."""
+    """The files of one good unit: DER under neutral names."""
     (tmp_path / "paa").mkdir()
     (tmp_path / "signers").mkdir()
     for name, content in {
@@ -111,7 +111,7 @@ def test_a_refused_unit_is_told_with_fault_rule_and_reason(unit: Path) -> None:
 
 
 def test_pem_is_told_by_its_content(unit: Path) -> None:
-    """DAC, PAI, declaration and PAA may each be PEM or DER under any name."""
+    """DAC, PAI, declaration and PAA may each be PEM or DER, whatever their names."""
     for name, label in (("dac", "CERTIFICATE"), ("pai", "CERTIFICATE"), ("cd", "CMS"), ("paa/root.der", "CERTIFICATE")):
         body = base64.encodebytes((unit / name).read_bytes()).decode()
         (unit / name).write_text(f"-----BEGIN {label}-----\n{body}-----END {label}-----\n")
@@ -125,7 +125,7 @@ def test_the_moment_matters(unit: Path) -> None:
 
 
 def test_a_revoked_dac_is_refused(unit: Path) -> None:
-    """The revocation set is in the form that the CHIP SDK's tools write."""
+    """The revocation set has the format of the CHIP SDK's tools."""
     entry = {
         "type": "revocation_set",
         "issuer_subject_key_id": (b"\x02" * 20).hex().upper(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station board inspect`: the page about one board's flash, and what it refuses."""
+"""`station board inspect`: the page about one board's flash, and its refusals."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_the_page_of_a_good_board(folder: Path) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_the_page_shows_no_secret(folder: Path, options: tuple[str, ...]) -> None:
-    """The page may lie on a desk, so it has neither passcode nor key."""
+    """The page has neither passcode nor key, so it may be shown to anybody."""
     said = inspect(folder, *options).stdout
     secrets = [RECORDS[tag] for tag in flat_tlv.SECRET if tag in RECORDS]
     assert len(secrets) == 5
@@ -73,7 +73,7 @@ def test_the_page_shows_no_secret(folder: Path, options: tuple[str, ...]) -> Non
 
 
 def test_the_page_as_json(folder: Path) -> None:
-    """A verdict like that of other commands, the facts by section, and each check."""
+    """The JSON has a verdict like that of other commands, the facts by section, and each check."""
     said = json.loads(inspect(folder, "--json").stdout)
     assert (said["accept"], said["fault"], said["rule"]) == (True, None, None)
     assert said["unit"]["discriminator"] == 3840
@@ -94,7 +94,7 @@ def test_the_page_as_json(folder: Path) -> None:
     ],
 )
 def test_one_changed_byte_in_the_image_is_exit_code_1(folder: Path, name: str) -> None:
-    """The check itself is tried at all positions elsewhere; here it is the last byte of each record."""
+    """This test changes the last byte of each record; tests/matter changes every byte."""
     image = bytearray((folder / "qspi.bin").read_bytes())
     image[image.index(RECORDS[Tag[name]]) + len(RECORDS[Tag[name]]) - 1] ^= 1
     (folder / "qspi.bin").write_bytes(image)
@@ -105,7 +105,7 @@ def test_one_changed_byte_in_the_image_is_exit_code_1(folder: Path, name: str) -
 
 
 def test_what_is_wrong_is_told_with_its_rule(folder: Path) -> None:
-    """A check that cannot be made is shown as open, never as good."""
+    """The page names the rule; a check that cannot be made is shown as open, never as good."""
     result = inspect(folder, data=unit(PAI_CERTIFICATE=b"\x30\x00"))
     assert "  REFUSED  DAC, PAI and PAA           PAI: " in result.stdout
     assert "  open     certification declaration  " in result.stdout
@@ -144,7 +144,7 @@ def test_a_root_that_is_not_trusted_is_told(folder: Path) -> None:
     ],
 )
 def test_the_board_is_held_against_what_was_asked(folder: Path, options: tuple[str, ...], subject: str) -> None:
-    """The options give the product, the declaration, the key's place, and whether test keys are allowed."""
+    """The options set the product, the declaration, the key's place, and whether test keys are allowed."""
     result = inspect(folder, *options)
     assert result.exit_code == 1
     assert any(line.startswith(f"  REFUSED  {subject}") for line in result.stdout.splitlines())
@@ -152,7 +152,7 @@ def test_the_board_is_held_against_what_was_asked(folder: Path, options: tuple[s
 
 @pytest.mark.parametrize(("digits", "exit_code"), [("20202021", 0), ("20202022", 1)])
 def test_a_label_is_held_against_a_board_without_passcode(folder: Path, digits: str, exit_code: int) -> None:
-    """The check recomputes the verifier with the salt and the iterations in flash."""
+    """The command recomputes the verifier with the salt and the iterations in flash."""
     (folder / "passcode").write_text(digits)
     result = inspect(folder, "--passcode-file", folder / "passcode", data=unit(SPAKE2_SETUP_PASSCODE=None))
     assert result.exit_code == exit_code
@@ -160,7 +160,7 @@ def test_a_label_is_held_against_a_board_without_passcode(folder: Path, digits: 
 
 
 def test_an_erased_board_is_refused_with_the_place(folder: Path) -> None:
-    """The image could be read, and holds no factory data."""
+    """The image is readable, but holds no factory data."""
     (folder / "qspi.bin").write_bytes(b"\xff" * 0x200000)
     result = inspect(folder)
     assert result.exit_code == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/commands.md: every example is run, and prints what the document says."""
+"""docs/commands.md: every example, when it is run, prints the documented output."""
 
 import re
 import shlex
@@ -41,12 +41,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_an_example_prints_what_the_document_says(folder: Path, command: str, output: str) -> None:
-    """The command's output equals the document's text to the letter."""
+    """The command's output equals the document's text exactly."""
     assert station(*shlex.split(command)[1:]).stdout == output
 
 
 def judging_commands() -> set[str]:
-    """The commands of `station/cli/judge`, but for those that write or show factory data and judge nothing."""
+    """The commands of `station/cli/judge`, except those that only write or show factory data."""
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     return {

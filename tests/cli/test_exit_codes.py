@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exit codes stand in one module."""
+"""Exit codes are defined in one module."""
 
 import ast
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text of boards, partners, programmers, PKIs and people is shown by every command, and obeyed by no terminal."""
+"""Every command shows text of boards, partners, programmers, PKIs and people so that no terminal obeys it."""
 
 import ast
 import asyncio
@@ -63,7 +63,7 @@ def desk(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def both(desk: Desk, *arguments: str | Path) -> str:
-    """For people, and as JSON, which it must be."""
+    """A command's output for people, and its JSON, which must parse."""
     as_json = desk.station(*arguments, "--json")
     json.loads(as_json)
     return desk.station(*arguments) + as_json
@@ -74,7 +74,7 @@ def trust(desk: Desk) -> tuple[str | Path, ...]:
 
 
 def ports(desk: Desk) -> str:
-    """A place on the bus with such a name."""
+    """Runs `station ports` with a place of that name on the bus."""
     for kind, link in (
         ("by-id", "usb-STMicroelectronics_STLink_066DFF01-if02"),
         ("by-path", f"pci-{TEXT.replace('/', '')}"),
@@ -86,13 +86,13 @@ def ports(desk: Desk) -> str:
 
 
 def run(desk: Desk) -> str:
-    """A configuration that somebody has written so."""
+    """Runs `station run` with the text in its configuration."""
     written = desk.file("bad.toml", configuration() + f"[log]\n{json.dumps(TEXT)} = 1\n")
     return desk.station("run", "--config", written)
 
 
 def demo(desk: Desk) -> str:
-    """A fault file that somebody has written so, and a folder."""
+    """Runs `station demo` with the text in a fault file and in the name of its folder."""
     file = desk.file("faults.toml", f'[[fault]]\nboard = {json.dumps(TEXT)}\nexpect = {{ verdict = "pass" }}\n')
     taken = desk.folder / TEXT.replace("/", "")
     (taken / "something").mkdir(parents=True)
@@ -165,7 +165,7 @@ def spake2p(desk: Desk) -> str:
 
 
 def gen_factory_data(desk: Desk) -> str:
-    """An input with such names, a file with such a name, an option with such a value."""
+    """Runs `gen-factory-data` with the text in the input, in a file's name and in an option."""
     source = desk.file("in.json", json.dumps({TEXT: 1}))
     named = desk.file(TEXT.replace("/", ""), "{}")
     return "".join(
@@ -221,7 +221,7 @@ NEVER_REPEAT = {
 
 
 def registered(group: TyperGroup, before: str = "") -> Iterator[str]:
-    """The names of all commands that there are."""
+    """The names of all commands."""
     for command, found in group.commands.items():
         if isinstance(found, TyperGroup):
             yield from registered(found, f"{before}{command} ")
@@ -230,7 +230,7 @@ def registered(group: TyperGroup, before: str = "") -> Iterator[str]:
 
 
 def test_every_command_has_a_place_here() -> None:
-    """A new command fails this test until it is fed the hostile text."""
+    """A new command fails this test until it is tested with the hostile text."""
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     assert set(registered(root)) == set(PLACES)
@@ -238,7 +238,7 @@ def test_every_command_has_a_place_here() -> None:
 
 @pytest.mark.parametrize("command", PLACES)
 def test_no_command_obeys_what_it_shows(desk: Desk, command: str) -> None:
-    """The text is visible, for people and in JSON, and has no effect on the terminal."""
+    """The text is visible, to people and in JSON, and has no effect on the terminal."""
     output = PLACES[command](desk)
     assert "Traceback" not in output
     check_harmless(output)
@@ -255,14 +255,14 @@ def test_a_file_with_such_a_name_is_complained_of(desk: Desk, option: str) -> No
 
 @pytest.mark.parametrize("arguments", [(TEXT,), (f"--{TEXT}",), ("status", TEXT), ("units", "list", "--last", TEXT)])
 def test_wrong_usage_is_told_without_obeying_it(desk: Desk, arguments: tuple[str, ...]) -> None:
-    """The hostile text passes through the command line's own parser, too."""
+    """The hostile text also passes through the command line's parser."""
     output = desk.station(*arguments)
     assert "Error" in output
     check_harmless(output)
 
 
 def test_the_slots_show_every_fault_with_the_text_in_it() -> None:
-    """The table of slots is printed whichever fault carries the text."""
+    """The table of slots is printed for every fault that carries the text."""
     output = io.StringIO()
     Screen(file=output, width=4000, color_system=None).print(slot_table(status(TEXT)))
     check_harmless(output.getvalue())
@@ -271,7 +271,7 @@ def test_the_slots_show_every_fault_with_the_text_in_it() -> None:
 
 
 def test_a_serial_number_in_brackets_does_not_end_the_status(desk: Desk) -> None:
-    """A board said `SN=[/nope]`, and the command ended for the whole line."""
+    """A board sent `SN=[/nope]`, which rich read as markup, and `station status` crashed."""
     output = desk.station("slots", "list", "--config", desk.config)
     assert "MarkupError" not in output
     assert "[/nope]" in output
@@ -279,7 +279,7 @@ def test_a_serial_number_in_brackets_does_not_end_the_status(desk: Desk) -> None
 
 @pytest.mark.parametrize("fault", faults(LONG), ids=lambda fault: fault.code)
 def test_evidence_is_bounded_where_it_is_kept_and_where_it_is_shown(fault: object) -> None:
-    """A board may say a hundred thousand characters."""
+    """A board may send a hundred thousand characters."""
     evidence = getattr(fault, "evidence", {})
     assert all(len(value) <= LONGEST_EVIDENCE for value in evidence.values())
     assert len(shown(str(fault))) <= LONGEST + 20 * len(SEEN)
@@ -287,7 +287,7 @@ def test_evidence_is_bounded_where_it_is_kept_and_where_it_is_shown(fault: objec
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
 def test_the_demonstrations_table_and_report_show_it(desk: Desk, terminal: bool) -> None:  # noqa: FBT001
-    """The text is shown while the demonstration runs and in its report."""
+    """The demonstration's live table and its report show the text."""
     (desk.folder / "station.sock").symlink_to(desk.folder / "state" / "station.sock")
     (desk.folder / "ledger.sqlite").symlink_to(desk.ledger)
     output = io.StringIO()
@@ -317,7 +317,7 @@ def test_a_screen_takes_every_string_for_data() -> None:
 
 
 def test_text_is_cut_where_it_has_no_end() -> None:
-    """A cut text says that it is cut."""
+    """A mark shows that the text was cut."""
     assert shown("x" * 1_000_000) == "x" * (LONGEST - 1) + "…"
     assert shown("Lämpchen 电灯") == "Lämpchen 电灯"
 
@@ -333,7 +333,7 @@ OWN = {"echo", "secho", "print_json", "from_markup", "Console", "Text", "Panel",
 
 @pytest.mark.parametrize("module", sorted(CLI.glob("*.py")), ids=lambda path: path.stem)
 def test_commands_print_through_one_module(module: Path) -> None:
-    """`consoles.py`, which shows and bounds text; a place that prints by itself is none of the above."""
+    """Only `consoles.py` prints, since it escapes and bounds text."""
     if module.stem == "consoles":
         return
     tree = ast.parse(module.read_text())

@@ -33,7 +33,7 @@ def onboarding(*arguments: str | Path) -> dict[str, object]:
 
 
 def test_the_codes_of_the_sdk_are_made(tmp_path: Path) -> None:
-    """A fifth of them; that all are made and read, tests/matter shows."""
+    """Makes a fifth of the SDK's codes; tests/matter makes and reads all of them."""
     for case in CASES[::5]:
         options = {
             "--vid": case["vid"],
@@ -76,7 +76,7 @@ def test_capabilities_have_names_and_numbers(passcode: Path, given: str, shown: 
 
 
 def test_codes_are_shown_to_people(passcode: Path) -> None:
-    """Each code has a line of its own."""
+    """Each code is on a separate line."""
     result = station("onboarding", "encode", *LABEL, "--passcode-file", passcode)
     assert result.stdout.splitlines()[:2] == [
         "qr code                    MT:Y.K9042C00KA0648G00",
@@ -85,7 +85,7 @@ def test_codes_are_shown_to_people(passcode: Path) -> None:
 
 
 def test_a_code_can_come_from_standard_input() -> None:
-    """A code from standard input is in no shell's history; several payloads are told apart."""
+    """A code from standard input stays out of the shell's history; several payloads are separated."""
     chained = "MT:M5L90MP500K64J00000*M5L90U.D010K4J00000\n"
     result = station("onboarding", "decode", "-", "--json", stdin=chained)
     said = json.loads(result.stdout)
@@ -165,6 +165,6 @@ def test_a_verifier_as_json(passcode: Path) -> None:
     [("00" * 15, "1000"), ("00" * 33, "1000"), ("00" * 16, "999"), ("0", "1000"), ("00" * 16, "x")],
 )
 def test_salt_and_iterations_keep_to_the_limits(passcode: Path, salt: str, iterations: str) -> None:
-    """A salt or a number of iterations beyond Matter's limits is wrong usage."""
+    """A salt or a number of iterations outside Matter's limits is wrong usage."""
     command = ("spake2p", "verifier", "--passcode-file", passcode, "--salt", salt, "--iterations", iterations)
     assert station(*command).exit_code == 2

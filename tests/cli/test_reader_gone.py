@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A command whose reader goes away, as in `station units list | head -1`, ends quietly; a full disk it tells of in a sentence."""
+"""A command ends quietly if its reader goes away, as in `… | head -1`, and reports a full disk in one sentence."""
 
 import os
 import subprocess
@@ -78,7 +78,7 @@ def printing_to(stdout: int, command: str, folder: Path) -> subprocess.Completed
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_reader_that_goes_away_is_no_reason_to_complain(desk: Path, command: str) -> None:
-    """The command prints no traceback and no message, and does not exit with Python's own status."""
+    """The command prints neither traceback nor message, and does not exit with Python's own status."""
     reading, writing = os.pipe()
     os.close(reading)
     done = printing_to(writing, command, desk)
@@ -89,7 +89,7 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(desk: Path, command: s
 
 @pytest.mark.parametrize("command", ["units list --ledger ledger.sqlite", "units export --ledger ledger.sqlite"])
 def test_a_full_disk_is_told_in_a_sentence(desk: Path, command: str) -> None:
-    """The exit status says that the environment lacks something."""
+    """The exit status is that of a faulty environment."""
     with Path("/dev/full").open("wb") as full:
         done = printing_to(full.fileno(), command, desk)
     assert done.stderr == b"[Errno 28] No space left on device\n"

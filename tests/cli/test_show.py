@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station certificate show`, `csr check` and `cd show`: what they tell, and what they refuse."""
+"""`station certificate show`, `csr check` and `cd show`: their output, and their refusals."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,7 @@ def shown(tmp_path: Path, *command: str, content: bytes) -> Result:
 
 @pytest.mark.parametrize(("forged", "kind"), [(DAC, "dac"), (PAI, "pai"), (PAA, "paa")])
 def test_a_certificate_is_shown_as_what_it_is(tmp_path: Path, forged: Forged, kind: str) -> None:
-    """The command tells the certificate's kind by its basic constraints."""
+    """The basic constraints give the certificate's kind."""
     result = shown(tmp_path, "certificate", "show", content=forged.der)
     assert result.exit_code == 0
     assert f"kind                       {kind}\n" in result.stdout
@@ -99,7 +99,7 @@ def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
 
 
 def test_a_good_request_is_accepted(tmp_path: Path) -> None:
-    """The output has vendor, product and the name of the key."""
+    """The output has vendor, product and the key's hash."""
     result = shown(tmp_path, "csr", "check", "--vid", "0xFFF1", "--pid", "0x8004", content=ForgedRequest().der)
     assert result.exit_code == 0
     assert "product id                 0x8004\n" in result.stdout
@@ -107,7 +107,7 @@ def test_a_good_request_is_accepted(tmp_path: Path) -> None:
 
 
 def test_a_request_in_pem_is_read(tmp_path: Path) -> None:
-    """The request is in the form that openssl writes."""
+    """openssl writes requests in PEM."""
     request = CertificateSigningRequestBuilder(Name([])).sign(DAC_KEY, hashes.SHA256())
     content = request.public_bytes(serialization.Encoding.PEM)
     assert shown(tmp_path, "csr", "check", content=content).exit_code == 0
@@ -130,7 +130,7 @@ def test_a_bad_request_is_refused(tmp_path: Path, content: bytes, options: tuple
 
 
 def test_a_declaration_is_shown(tmp_path: Path) -> None:
-    """Without signers the output does not claim a good signature."""
+    """Without signers the output does not claim that the signature verifies."""
     declaration = Declaration().having(u16(9, 0xFFF1), u16(10, 0x8004), paas(b"\x01" * 20))
     result = shown(tmp_path, "cd", "show", content=declaration.der)
     assert result.exit_code == 0
@@ -162,7 +162,7 @@ def test_a_long_list_of_products_is_cut_for_people(tmp_path: Path) -> None:
 def test_a_declaration_is_held_against_its_signers(
     tmp_path: Path, content: bytes, rule: str | None, words: str
 ) -> None:
-    """The signature is checked when signers are given."""
+    """With signers the command verifies the signature."""
     (tmp_path / "signers").mkdir()
     (tmp_path / "signers" / "signer.der").write_bytes(SIGNER.der)
     (tmp_path / "cd").write_bytes(content)

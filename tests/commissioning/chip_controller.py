@@ -34,7 +34,7 @@ KINDS = CERTIFICATES.Enums.CertificateChainTypeEnum
 
 
 async def identity(controller: ChipDeviceController, node: int) -> dict[str, object]:
-    """What the light says of itself once it belongs to the fabric."""
+    """The unit's Basic Information, after it has joined the fabric."""
     told = (await controller.ReadAttribute(node, [(0, BASIC)]))[0][BASIC]
     request = CERTIFICATES.Commands.CertificateChainRequest
     chain = [
@@ -55,7 +55,7 @@ async def identity(controller: ChipDeviceController, node: int) -> dict[str, obj
 
 
 async def commission(controller: ChipDeviceController, node: int, code: str) -> dict[str, object]:
-    """Finds the light by everything that its code tells, and makes it a node of the controller's fabric."""
+    """Finds the light by all values of its code, and commissions it into the controller's fabric."""
     before = log.stat().st_size
     try:
         # With its retries a wrong passcode would be tried for half a minute.

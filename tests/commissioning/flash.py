@@ -11,7 +11,7 @@ END_MARK = 0xACACACAC
 
 
 class Tag(IntEnum):
-    """ST's numbers of the records that a light is made from."""
+    """ST's numbers of the records from which a light is made."""
 
     CERTIFICATION_DECLARATION = 1
     DAC = 3
@@ -70,13 +70,13 @@ class Flash:
         return Flash({**self.records, tag: value})
 
     def with_flipped_bit(self, tag: Tag, at: int) -> "Flash":
-        """The lowest bit of the record's byte `at`, which may be counted from the end."""
+        """Flips the lowest bit of the record's byte `at`; a negative `at` counts from the end."""
         value = bytearray(self.records[tag])
         value[at] ^= 1
         return self.having(tag, bytes(value))
 
     def light(self) -> dict[str, object]:
-        """What a light is made from. The passcode is not among it: no light knows its own."""
+        """The values from which a light is made; the passcode is not among them, since a light does not know it."""
         values: dict[str, object] = {}
         for tag in set(Tag) - {Tag.PASSCODE}:
             if tag in OCTETS:
@@ -88,7 +88,7 @@ class Flash:
         return values
 
     def label(self, *, discriminator: int | None = None, passcode: int | None = None) -> str:
-        """The QR code of this board's label; or of a label on which one number is another."""
+        """The QR code of this board's label, optionally with one number replaced."""
         return qr_code(
             self.number(Tag.VENDOR_ID),
             self.number(Tag.PRODUCT_ID),
@@ -102,7 +102,7 @@ BLUETOOTH = 2  # how a light is found that has no network yet
 
 
 def qr_code(vendor: int, product: int, discriminator: int, passcode: int) -> str:
-    """`MT:` and 88 bits: version, vendor, product, flow, discovery, discriminator, passcode, padding, the first one lowest."""
+    """`MT:` and 88 bits, lowest first: version, vendor, product, flow, discovery, discriminator, passcode, padding."""
     bits = position = 0
     fields = [(0, 3), (vendor, 16), (product, 16), (0, 2), (BLUETOOTH, 8), (discriminator, 12), (passcode, 27), (0, 4)]
     for value, width in fields:

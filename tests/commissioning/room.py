@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private network in which there is one commissioner, and one light at a time."""
+"""A private network with one commissioner, and one light at a time."""
 
 import asyncio
 import json
@@ -21,12 +21,12 @@ Answer: TypeAlias = Mapping[str, object]
 
 
 class Unanswered(Exception):
-    """A process ended, or was silent for too long; with its last words."""
+    """A process ended or did not answer in time; the text has its last output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A process that reads and writes JSON, a value a line."""
+    """A process that reads and writes JSON, one value per line."""
 
     process: Process
     log: Path
@@ -37,7 +37,7 @@ class Conversation:
         await self.process.stdin.drain()
 
     async def hear(self, *, within: float) -> Answer:
-        """The next value. Raises `Unanswered`."""
+        """The next value from the process. Raises `Unanswered`."""
         assert self.process.stdout is not None
         try:
             async with asyncio.timeout(within):
@@ -51,7 +51,7 @@ class Conversation:
         return answer
 
     async def end(self) -> None:
-        """Closes its standard input, which is how it is told to end; its network's end is its end in any case."""
+        """Closes the process's standard input, which asks it to end; the end of its network kills it in any case."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         async with asyncio.timeout(DOWN_WITHIN):
@@ -60,15 +60,15 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where a commissioner meets lights."""
+    """A commissioner, and the lights that it meets one after the other."""
 
     lamp: Conversation
     commissioner: Conversation
 
     async def commission(self, light: Answer, code: str, *, patience: float) -> Answer:
-        """What becomes of a light that is made from these values when its label has this code.
+        """Runs a light with these values, and commissions it by this code; returns the outcome.
 
-        matter.js goes on looking for `patience` seconds after a light that did not know its passcode; CHIP has its own.
+        matter.js searches for `patience` seconds after a light that refused its passcode; CHIP has its own limit.
         """
         await self.lamp.say(light)
         await self.lamp.hear(within=UP_WITHIN)
@@ -81,7 +81,7 @@ class Room:
 
 @asynccontextmanager
 async def chip_room(folder: Path, paas: Path) -> AsyncIterator[Room]:
-    """A room with the CHIP SDK's controller, which knows the CSA's and the test key for declarations by itself."""
+    """A room with the CHIP SDK's controller, which trusts the CSA's keys and the test key for declarations."""
     command = [str(PYTHON), str(HERE / "chip_controller.py"), str(paas), str(folder / "chip.log")]
     async with _room(folder, command) as room:
         yield room
@@ -109,7 +109,7 @@ async def _room(folder: Path, command: list[str]) -> AsyncIterator[Room]:
 
 @dataclass(frozen=True, slots=True)
 class _Network:
-    """A private network, known by the number of its first process, and those that were started in it."""
+    """A private network, identified by its first process, and the processes started in it."""
 
     folder: Path
     first: int
@@ -130,7 +130,7 @@ class _Network:
 
 @asynccontextmanager
 async def _network(folder: Path) -> AsyncIterator[_Network]:
-    """A network without a way out. When the block ends, however it ends, so does every process in it."""
+    """A network without a route to the outside. When the block ends, in whatever way, all its processes end."""
     root = folder / "root"
     root.mkdir()
     log = folder / "network.log"

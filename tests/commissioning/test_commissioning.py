@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real Matter commissioners commission what the station provisioned, and refuse what is wrong with it, each for the right reason."""
+"""Real Matter commissioners commission provisioned units, and refuse spoiled ones, each for the right reason."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ COMMISSIONERS = ("chip", "matter.js")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A light and its label's code, made from two boards of a run; and what CHIP and matter.js say when they refuse it."""
+    """A light and its label's code, made from two boards of a run, and each commissioner's text of refusal."""
 
     light: Callable[[Flash, Flash], Flash]
     code: Callable[[Flash, Flash], str] = lambda board, _: board.label()
@@ -111,7 +111,7 @@ LONG, SHORT = 30.0, 6.0  # seconds for matter.js to find a light that is there; 
 
 @dataclass(frozen=True, slots=True)
 class Meetings:
-    """The two boards, and what each commissioner answered in each case."""
+    """The two boards, and each commissioner's outcome in each case."""
 
     boards: tuple[Flash, Flash]
     answers: Mapping[tuple[str, str], Answer]
@@ -119,7 +119,7 @@ class Meetings:
 
 @pytest.fixture(scope="module")
 def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
-    """Two boards provisioned, then every case with both commissioners, in rooms of their own at the same time."""
+    """Provisions two boards, then runs every case with both commissioners, in separate rooms at the same time."""
     assert PYTHON.exists(), "the commissioners are not installed: run `make test-commissioning`, which does it"
     folder = tmp_path_factory.mktemp("commissioning")
     done = demonstrate(folder, "--boards", "2", "--recipe", str(recipe(folder)))
@@ -137,7 +137,7 @@ def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
 
 
 def recipe(folder: Path) -> Path:
-    """The demonstration's, with a declaration that is signed by the public test key."""
+    """The demonstration's recipe, with a declaration that is signed by the public test key."""
     pem = (CD_SIGNERS / "Chip-Test-CD-Signing-Key.pem").read_bytes()
     key = serialization.load_pem_private_key(pem, password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -156,7 +156,7 @@ def recipe(folder: Path) -> Path:
 
 
 async def commission(folder: Path, ours: Path, boards: tuple[Flash, Flash]) -> Mapping[tuple[str, str], Answer]:
-    """By commissioner and case. A PAA of CHIP's stands for all that are not the station's."""
+    """Outcomes by commissioner and case. A PAA of CHIP's stands for all roots that are not the station's."""
     others = ATTESTATION / "paa"
     answers: dict[tuple[str, str], Answer] = {}
 
@@ -183,7 +183,7 @@ async def commission(folder: Path, ours: Path, boards: tuple[Flash, Flash]) -> M
 
 
 def test_the_station_makes_the_same_label(meetings: Meetings, tmp_path: Path) -> None:
-    """The code that the commissioners were given is the code that the station's command prints."""
+    """The commissioners' code equals the one that the station's command prints."""
     for board in meetings.boards:
         passcode = tmp_path / "passcode"
         passcode.touch(0o600)
@@ -211,7 +211,7 @@ def test_a_provisioned_board_is_commissioned(meetings: Meetings, commissioner: s
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("commissioner", COMMISSIONERS)
 def test_a_wrong_unit_is_refused_for_its_reason(meetings: Meetings, commissioner: str, case: str) -> None:
-    """A refusal for another reason would prove nothing of this one."""
+    """A refusal for another reason would prove nothing."""
     answer = meetings.answers[commissioner, case]
     assert not answer["commissioned"], answer
     assert re.search(REFUSED[case].reason(commissioner), str(answer["reason"]))

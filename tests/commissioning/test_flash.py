@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader of flash and the writer of codes that the commissioning tests have for themselves."""
+"""The commissioning tests' own reader of flash and writer of codes."""
 
 import pytest
 
@@ -20,17 +20,17 @@ def flash() -> Flash:
     ],
 )
 def test_a_code_is_that_of_the_sdk(vendor: int, product: int, discriminator: int, passcode: int, code: str) -> None:
-    """Both commissioners' own generators make the same of these values."""
+    """Both commissioners' own generators make the same code from these values."""
     assert qr_code(vendor, product, discriminator, passcode) == code
 
 
 def test_records_are_read_up_to_the_end_mark() -> None:
-    """Bytes behind the end mark are not read."""
+    """Bytes after the end mark are ignored."""
     assert flash().records == {Tag.DISCRIMINATOR: b"\x00\x0f", Tag.VENDOR_ID: b"\xf1\xff"}
 
 
 def test_flash_without_an_end_mark_is_refused() -> None:
-    """Erased flash has no end mark, nor has a record that is longer than the flash."""
+    """Erased flash has no end mark; neither has a list whose record is longer than the flash."""
     for image in (
         bytes(FACTORY_DATA) + b"\xff" * 64,
         bytes(FACTORY_DATA) + RECORDS[:4] + b"\xff\xff\0\0" + RECORDS[8:],

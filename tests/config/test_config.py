@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line's configuration: every mistake at once, each with its place."""
+"""The line's configuration: every mistake is reported at once, each with its place."""
 
 from pathlib import Path
 
@@ -45,14 +45,14 @@ def mistakes(path: Path) -> list[str]:
 
 
 def test_a_relative_path_is_meant_from_the_files_folder(file: Path) -> None:
-    """An absolute path is left as it is."""
+    """A relative path starts at the file's folder; an absolute path stays as it is."""
     loaded = line.load(file, {})
     assert loaded.programmer.external_loader == file.parent / "loader.stldr"
     assert loaded.programmer.cli == Path("/opt/cli")
 
 
 def test_locks_are_the_machines_and_not_the_state_folders(file: Path) -> None:
-    """Two stations at one hub have the same; a bench with a folder of its own is a machine of its own."""
+    """Two stations on one hub share their locks; a bench in its own folder counts as a separate machine."""
     assert line.load(file, {}).locks == line.load(file, {"STATION__STATION__STATE": "/elsewhere"}).locks
     assert not line.load(file, {}).locks.is_relative_to(file.parent)
     assert line.load(file, {"STATION__HOTPLUG__DIRECTORY": "/bench/dev/serial"}).locks == Path("/bench/dev/locks")
@@ -60,7 +60,7 @@ def test_locks_are_the_machines_and_not_the_state_folders(file: Path) -> None:
 
 
 def test_the_environment_overrides(file: Path) -> None:
-    """A variable's name has section and key in capitals between double underscores."""
+    """A variable's name has section and key in capitals, separated by double underscores."""
     loaded = line.load(
         file, {"STATION__PKI__URL": "https://other/est", "STATION__BOARD__BOOT_WITHIN": "2.5", "HOME": "/"}
     )
@@ -69,7 +69,7 @@ def test_the_environment_overrides(file: Path) -> None:
 
 
 def test_every_mistake_is_told_at_once(file: Path) -> None:
-    """Each message names the place as the file writes it."""
+    """Each message names section and key as the file writes them."""
     file.write_text(
         GOOD.replace('cli = "/opt/cli"', 'clii = "/opt/cli"')
         .replace("https://", "http://")
@@ -94,7 +94,7 @@ def test_two_slots_cannot_share_a_place(file: Path) -> None:
 
 
 def test_a_place_may_be_written_in_either_spelling(file: Path) -> None:
-    """udev has two for one port since systemd 255; they are one place."""
+    """Since systemd 255 udev has two names for one port; they are one place."""
     other = '\n[[slot]]\nname = "2"\npath = "pci-0000:00:14.0-usbv2-0:1.{port}"\n'
     file.write_text(GOOD + other.format(port=2))
     assert [slot.path for slot in line.load(file, {}).slot] == [
@@ -125,7 +125,7 @@ def test_the_shipped_configuration_is_good() -> None:
 
 
 def test_a_witness_cannot_be_in_the_state_folder(file: Path) -> None:
-    """Put back as a whole, the folder would bring back serial numbers and the memory of them together. A bench is a machine of its own."""
+    """Restoring the whole folder would restore the witness with the ledger. A bench counts as a machine."""
     inside = GOOD.replace('state = "state"', 'state = "state"\nwitness = "state/witness"')
     file.write_text(inside)
     assert "witness is inside state" in mistakes(file)[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes of lines whose boards are certified by somebody else: checked whole before the line opens."""
+"""Recipes of lines whose boards somebody else certifies: all checks happen before the line opens."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ VECTORS = ROOT / "tests" / "vectors" / "st"
 
 
 def loaded(folder: Path, old: str = "[images]", new: str = "[images]") -> Recipe:
-    """The shipped recipe of ST's demonstration firmware, changed."""
+    """The shipped recipe of ST's demonstration firmware, with changes."""
     text = (ROOT / "config" / "recipes" / "st-demonstration.toml").read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{ROOT}/config/recipes/certification-declaration.der"')
     assert old in text
@@ -26,7 +26,7 @@ def loaded(folder: Path, old: str = "[images]", new: str = "[images]") -> Recipe
 
 
 def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
-    """The shipped roots judge the certificates that ST's firmware leaves."""
+    """The shipped roots verify the certificates of ST's firmware."""
     delivery = loaded(tmp_path).certification
     assert isinstance(delivery, Delivery)
     assert (delivery.script, delivery.within, len(delivery.commissioner.trust.paas)) == (None, 120, 2)
@@ -53,7 +53,7 @@ def test_a_partner_that_does_not_fit_is_refused(tmp_path: Path, old: str, new: s
     [("production", "", True), ("production", '"identity", "proof"', False), ("development", "", False)],
 )
 def test_a_key_that_nobody_can_read_must_be_proven(tmp_path: Path, trust: str, answers: str, *, refused: bool) -> None:
-    """Without the shipped firmware's proof, only the partner's word would vouch for the key."""
+    """Without the firmware's proof, there would be only the partner's word for the key."""
     manifest = (ROOT / "firmware_images" / "manifest.toml").read_text()
     manifest = manifest.replace('file = "', f'file = "{ROOT}/firmware_images/')
     (tmp_path / "manifest.toml").write_text(manifest.replace('"identity", "proof"', answers))
@@ -102,7 +102,7 @@ def test_binary_will_do(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_commissioner_would_refuse_is_no_recipe(tmp_path: Path, changes: dict[str, str], words: str) -> None:
-    """The line does not open, and the message has no secret."""
+    """The line does not open, and the message contains no secret."""
     with pytest.raises(ConfigurationInvalid, match=words) as caught:
         laboratory_file.load(laboratory(tmp_path, **changes))
     assert "34567890" not in str(caught.value)
@@ -119,7 +119,7 @@ def test_a_root_that_is_not_trusted_is_no_recipe(tmp_path: Path) -> None:
 
 
 def test_a_laboratorys_boards_may_get_a_wireless_stack(tmp_path: Path) -> None:
-    """The table is that of any other recipe, with the same checks."""
+    """The `[coprocessor]` table and its checks are those of any other recipe."""
     (tmp_path / "stack.bin").write_bytes(b"signed by ST")
     table = (
         f'[coprocessor]\nfile = "stack.bin"\nsha256 = "{hashlib.sha256(b"signed by ST").hexdigest()}"\n'

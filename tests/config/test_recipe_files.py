@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipe and manifest: checked whole before the line opens."""
+"""Recipe and manifest: all checks happen before the line opens."""
 
 import hashlib
 import shutil
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """The shipped recipe and images, in a place where they may be spoiled."""
+    """Copies of the shipped recipe and images, for tests to spoil."""
     shutil.copytree(ROOT / "config" / "recipes", tmp_path / "config" / "recipes")
     shutil.copytree(ROOT / "firmware_images", tmp_path / "firmware_images")
     for name, certificate in (("pai", PAI), ("paa", PAA)):
@@ -58,7 +58,7 @@ def test_what_was_checked_is_what_is_flashed(tree: Path) -> None:
 
 
 def test_all_that_is_wrong_with_the_files_is_told_at_once(tree: Path) -> None:
-    """Declaration, pattern, both images and trust anchors are wrong here, and all are named."""
+    """Declaration, pattern, both images and trust anchors are wrong here, and the messages name all of them."""
     recipe = tree / "config" / "recipes" / "lighting.toml"
     (tree / "config" / "recipes" / "certification-declaration.der").unlink()
     spoil(recipe, "LT26{:08d}", "LT26")
@@ -91,7 +91,7 @@ def test_an_image_that_does_not_fit_is_refused(tree: Path, old: str, new: str, w
 
 
 def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:
-    """The operational image changed, and named so in the manifest."""
+    """Changes the operational image, and its hash in the manifest."""
     image = tree / "firmware_images" / "operational-flash.bin"
     before = image.read_bytes()
     image.write_bytes(change(before))
@@ -109,7 +109,7 @@ def rewritten(tree: Path, change: Callable[[bytes], bytes]) -> None:
     ids=["shifted", "reset vector outside", "development DAC inside"],
 )
 def test_an_image_that_would_not_do_is_refused(tree: Path, change: Callable[[bytes], bytes], words: str) -> None:
-    """The image's SHA-256 is the manifest's, but somebody may have put the wrong build there."""
+    """The SHA-256 matches the manifest, but the image is the wrong build."""
     rewritten(tree, change)
     assert any(words in line for line in mistakes(tree))
 
@@ -153,7 +153,7 @@ def test_a_production_line_refuses_what_is_for_tests(tree: Path) -> None:
 def test_a_file_of_no_use_in_the_trust_store_is_named_and_left_out(
     tree: Path, spoilt: Callable[[Path], object]
 ) -> None:
-    """The line opens with the certificates that are left."""
+    """The line opens with the remaining certificates."""
     shutil.copytree(ROOT / "config" / "trust", tree / "trust")
     spoilt(tree / "trust" / "paa" / "broken.der")
     recipe = tree / "config" / "recipes" / "lighting.toml"
@@ -198,7 +198,10 @@ PATTERNS = {
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_that_makes_no_serial_numbers_is_refused(tree: Path, pattern: str) -> None:
-    """Each unit needs its own, of at most 32 printable characters; the mistake says what was found and what is expected."""
+    """Each unit needs a unique serial number of at most 32 printable characters.
+
+    The message has the actual and the expected form.
+    """
     spoil(tree / "config" / "recipes" / "lighting.toml", "LT26{:08d}", pattern)
     (mistake,) = mistakes(tree)
     assert mistake.startswith("lot.serial_number: found '")
@@ -228,7 +231,7 @@ def test_a_pattern_is_text_with_one_decimal_number_in_it(tree: Path, pattern: st
 
 @pytest.mark.parametrize("first", ["1_0000000000_0000000000_0000000000", "0x" + "F" * 5000])
 def test_a_lot_whose_last_number_has_no_room_is_refused(tree: Path, first: str) -> None:
-    """The check never writes the number out, however many digits it has."""
+    """The check does not format the number, which may have any number of digits."""
     spoil(tree / "config" / "recipes" / "lighting.toml", "first = 1\n", f"first = {first}\n")
     (mistake,) = mistakes(tree)
     assert "the last serial number would have more than 32 characters" in mistake
@@ -244,7 +247,7 @@ LOCKS = {
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_that_may_not_be_is_refused(tree: Path, lock: str) -> None:
-    """An irreversible lock must be asked for explicitly, and in one place."""
+    """An irreversible lock needs `irreversible = true`, and readout protection has only one setting."""
     with (tree / "config" / "recipes" / "lighting.toml").open("a") as recipe:
         recipe.write(f"\n{lock}\n")
     (mistake,) = mistakes(tree)
@@ -274,7 +277,7 @@ def test_factory_data_is_as_the_tool_of_st_writes_it_unless_the_recipe_says_othe
 
 
 def test_strings_and_passcode_are_the_recipes_choice(tree: Path) -> None:
-    """One setting chooses the strings' form, another the passcode."""
+    """One setting selects the strings' form, another the passcode."""
     spoil(tree / "config" / "recipes" / "lighting.toml", 'strings = "plain"', 'strings = "terminated"')
     spoil(tree / "config" / "recipes" / "lighting.toml", "passcode = true", "passcode = false")
     assert (loaded(tree).strings, loaded(tree).passcode_in_flash) == (Strings.TERMINATED, False)
@@ -289,7 +292,7 @@ def test_strings_and_passcode_are_the_recipes_choice(tree: Path) -> None:
     ],
 )
 def test_a_product_that_matter_does_not_allow_is_refused(tree: Path, old: str, new: str, words: str) -> None:
-    """The recipe is refused before any board gets the product's names."""
+    """The reader refuses the recipe before any board gets the product's names."""
     spoil(tree / "config" / "recipes" / "lighting.toml", old, new)
     assert f"product: {words}" in mistakes(tree)
 
@@ -306,7 +309,7 @@ smallest_fus = "1.2.0"
 
 
 def with_stack(tree: Path, old: str = "", new: str = "") -> None:
-    """The shipped recipe with a wireless stack, changed."""
+    """The shipped recipe with a wireless stack, and with changes."""
     recipe = tree / "config" / "recipes" / "lighting.toml"
     (recipe.parent / "stack.bin").write_bytes(STACK)
     assert old in COPROCESSOR
@@ -314,7 +317,7 @@ def with_stack(tree: Path, old: str = "", new: str = "") -> None:
 
 
 def test_a_wireless_stack_is_read_and_hashed_when_the_line_opens(tree: Path) -> None:
-    """The recipe has the stack's version, and the least version of the FUS."""
+    """The recipe has the stack's version, and the oldest accepted version of the FUS."""
     with_stack(tree)
     stack = recipe_file.load(
         tree / "config" / "recipes" / "lighting.toml", tree / "pai.pem", tree / "paa.pem"
@@ -347,7 +350,7 @@ def test_a_wireless_stack_that_does_not_fit_is_refused(tree: Path, old: str, new
 
 
 def test_a_wireless_stack_that_was_changed_is_refused(tree: Path) -> None:
-    """The image's SHA-256 must be the recipe's; the message comes with all others."""
+    """The image's SHA-256 must be the recipe's; this mistake is reported together with all others."""
     with_stack(tree, "0x08094000", "0x08090800")
     stack = tree / "config" / "recipes" / "stack.bin"
     stack.write_bytes(STACK[:-1])

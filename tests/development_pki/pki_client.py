@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the development PKI need: certificate requests, and a client that is not the station's."""
+"""For the tests of the development PKI: certificate requests, and a client that is not the station's."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ def csr(
     *subject: tuple[x509.ObjectIdentifier, str],
     signed_with: hashes.SHA256 | hashes.SHA384 | None = None,
 ) -> bytes:
-    """A PKCS#10 request, DER, as a board makes it unless told otherwise."""
+    """A PKCS#10 request in DER, as a board makes it, with optional changes."""
     name = x509.Name([x509.NameAttribute(oid, value) for oid, value in subject or SUBJECT])
     request = x509.CertificateSigningRequestBuilder(name).sign(key, signed_with or hashes.SHA256())
     return request.public_bytes(Encoding.DER)
@@ -95,7 +95,7 @@ async def connected(
     anonymous: bool = False,
     date_offset: timedelta = timedelta(),
 ) -> AsyncIterator[Client]:
-    """Serves the directory and connects to it, as its station unless another certificate or none is asked for."""
+    """Serves the directory and connects to it, with its station's certificate, another, or none."""
     shown = None if anonymous else certificate or directory / f"{TLS_STATION}.pem"
     faults = Faults()
     with opened(directory, PRODUCT) as authority:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the development PKI's certificates are, byte by byte, in the words of the Matter Core Specification, 6.2.2."""
+"""The development PKI's certificates, byte by byte, by the rules of the Matter Core Specification, 6.2.2."""
 
 import subprocess
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ Element = tuple[int, bytes]  # tag and content
 
 
 def elements(der: bytes) -> Iterator[Element]:
-    """Walks over the elements of a constructed value: a DER reader that shares nothing with what is tested."""
+    """Walks over the elements of a constructed value; this DER reader shares no code with the tested code."""
     while der:
         tag, length, start = der[0], der[1], 2
         if length & 0x80:
@@ -87,7 +87,7 @@ def test_openssl_accepts_the_chain_strictly(
 
 
 def test_dac_extensions(pai: Credential, dac: x509.Certificate) -> None:
-    """A DAC is no CA and signs only; it names its key and the PAI's; nothing else is in it."""
+    """A DAC is not a CA and may only sign; it names its key and the PAI's; it has no other extension."""
     own = x509.SubjectKeyIdentifier.from_public_key(dac.public_key()).digest.hex()
     issuers = x509.SubjectKeyIdentifier.from_public_key(pai.key.public_key()).digest.hex()
     critical = "ff"
@@ -111,7 +111,7 @@ def test_authority_extensions(paa: Credential, pai: Credential, who: str, constr
 
 
 def test_vendor_and_product_are_utf8_strings_of_four_digits() -> None:
-    """Vendor and product stand in DAC and PAI, the PAA has the vendor only, all in upper-case hexadecimal."""
+    """DAC and PAI name vendor and product, the PAA only the vendor, all in upper-case hexadecimal."""
     product = Product.numbered(0xFFF4, 0x0ABC)
     vendor = (UTF8_STRING, b"FFF4")
     expected = {VENDOR_ID: vendor, PRODUCT_ID: (UTF8_STRING, b"0ABC")}
@@ -140,7 +140,7 @@ def test_the_issuer_is_the_subject_of_the_signer_byte_for_byte(
 def test_all_are_version_3_p256_and_ecdsa_with_sha256(
     paa: Credential, pai: Credential, dac: x509.Certificate, who: str
 ) -> None:
-    """Version, both signature algorithms and the key's algorithm are those that Matter allows; all is in 600 bytes."""
+    """Version and algorithms are those that Matter allows; each certificate fits into 600 bytes."""
     parsed = Parsed({"dac": dac, "pai": pai.certificate, "paa": paa.certificate}[who])
     assert parsed.version == "020102"
     assert parsed.algorithms == {ECDSA_WITH_SHA256}
@@ -151,7 +151,7 @@ def test_all_are_version_3_p256_and_ecdsa_with_sha256(
 def test_no_certificate_expires_and_the_dac_begins_last(
     paa: Credential, pai: Credential, dac: x509.Certificate
 ) -> None:
-    """A commissioner judges PAA and PAI at the moment the DAC begins, which must have passed already."""
+    """A commissioner checks PAA and PAI at the moment when the DAC's validity begins."""
     for certificate in (dac, pai.certificate, paa.certificate):
         assert Parsed(certificate).validity[1] == (GENERALIZED_TIME, b"99991231235959Z")
     begun = [each.not_valid_before_utc for each in (paa.certificate, pai.certificate, dac)]
@@ -159,7 +159,7 @@ def test_no_certificate_expires_and_the_dac_begins_last(
 
 
 def test_serial_numbers_are_positive_and_different(pai: Credential) -> None:
-    """Each of 500 is its own, has 16 octets in DER, and is in the common name."""
+    """Each of 500 is unique, has 16 octets in DER, and is in the common name."""
     key = new_key().public_key()
     parsed = [Parsed(make_dac(pai, PRODUCT, key)) for _ in range(500)]
     assert len({each.serial_number for each in parsed}) == 500

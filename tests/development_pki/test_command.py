@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of the development PKI: what they print, what they leave, how they end."""
+"""The commands of the development PKI: output, files and exit statuses."""
 
 import json
 import signal
@@ -50,13 +50,13 @@ def test_issued_lists_one_certificate_a_line(tmp_path: Path) -> None:
 
 
 def test_issued_without_a_directory_ends_with_3(tmp_path: Path) -> None:
-    """Exit status 3 says that the environment lacks something."""
+    """Exit status 3 is for a faulty environment."""
     status, output = run("issued", "--dir", str(tmp_path / "nowhere"))
     assert (status, "nowhere" in output) == (3, True)
 
 
 def test_serve_of_half_a_directory_ends_with_3(tmp_path: Path) -> None:
-    """The message says what is missing."""
+    """The message names the missing files."""
     open_or_make(tmp_path / "pki", PRODUCT)
     (tmp_path / "pki" / "pai-key.pem").unlink()
     status, output = run("serve", "--dir", str(tmp_path / "pki"))
@@ -76,7 +76,7 @@ def test_serve_of_half_a_directory_ends_with_3(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_ends_with_2(tmp_path: Path, wrong: tuple[str, str], says: str) -> None:
-    """The message says what is wrong, and nothing is made."""
+    """The message names the mistake, and the command makes no file."""
     status, output = run("serve", "--dir", str(tmp_path / "pki"), *wrong)
     assert status == 2
     assert says in output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The authority's directory: made once, kept, and never guessed at when something is missing."""
+"""The authority's directory: made once, kept, and never completed with new keys."""
 
 import stat
 from pathlib import Path
@@ -28,7 +28,7 @@ def mode(path: Path) -> int:
 
 
 def test_only_the_owner_can_read(directory: Path) -> None:
-    """Directories are 0700 and files 0600, keys above all, and nothing unfinished is left behind."""
+    """Directories have mode 0700 and files 0600, keys above all; no temporary file is left."""
     found = {path.relative_to(directory).as_posix(): mode(path) for path in directory.rglob("*")}
     assert found == dict.fromkeys(FILES, 0o600) | {"tls": 0o700}
     assert mode(directory) == 0o700
@@ -43,7 +43,7 @@ def test_a_second_start_keeps_the_authority(directory: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(directory: Path, name: str) -> None:
-    """A directory of which a part is gone is not completed with new keys: it is refused."""
+    """An incomplete directory is refused, not completed with new keys."""
     (directory / name).unlink()
     with pytest.raises(DirectoryUnusable, match=f"half made, {name} missing"):
         open_or_make(directory, PRODUCT)
@@ -51,7 +51,7 @@ def test_a_missing_file_is_named(directory: Path, name: str) -> None:
 
 
 def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    """A directory with other things in it is refused before it is touched."""
+    """A directory with other content is refused and not changed."""
     tmp_path.chmod(0o755)
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(DirectoryUnusable, match="other things"):
@@ -77,7 +77,7 @@ def test_files_of_another_authority_are_refused(directory: Path, tmp_path: Path,
 
 @pytest.mark.parametrize("name", ["paa.pem", "pai.pem", "pai-key.pem"])
 def test_unreadable_files_are_refused(directory: Path, name: str) -> None:
-    """A file that is not PEM is refused as an unreadable one is."""
+    """A file that is not PEM is refused with a message."""
     (directory / name).write_text("-----BEGIN NOTHING-----\n")
     with pytest.raises(DirectoryUnusable, match="belong together"):
         open_or_make(directory, PRODUCT)
@@ -92,7 +92,7 @@ def test_one_authority_at_a_time(directory: Path) -> None:
 
 
 def test_a_torn_line_is_dropped_at_the_next_start(directory: Path) -> None:
-    """A line torn by a power cut is a certificate that nobody has; the lines before and after it are whole."""
+    """A line torn by a power cut belongs to a certificate that nobody got; the lines before and after it stay whole."""
     with opened(directory, PRODUCT) as authority:
         authority.issue(new_key().public_key(), STATION, Faults())
     with (directory / ISSUED).open("ab") as issued:
@@ -104,7 +104,7 @@ def test_a_torn_line_is_dropped_at_the_next_start(directory: Path) -> None:
 
 
 def test_what_is_issued_can_be_read_at_once(directory: Path) -> None:
-    """A certificate is on the list by the time the caller has it."""
+    """A certificate is on the list before the caller gets it."""
     with opened(directory, PRODUCT) as authority:
         dac = authority.issue(new_key().public_key(), STATION, Faults())
         (listed,) = issued_by(directory)

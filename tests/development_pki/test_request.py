@@ -34,7 +34,7 @@ def judged(der: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def openssl_csr(folder: Path, *key_form: str) -> bytes:
-    """A request that openssl makes, for a key that is written in the form asked for."""
+    """A request made by openssl, with the key in the given encoding."""
     (folder / "request.cnf").write_text(REQUEST_CONFIGURATION)
     for command in (
         "openssl ecparam -name prime256v1 -genkey -noout -out plain.pem",
@@ -48,7 +48,7 @@ def openssl_csr(folder: Path, *key_form: str) -> bytes:
 @pytest.mark.parametrize("whitespace", [b"", b"\n", b"\r\n", b" \t"])
 @pytest.mark.parametrize("columns", [1, 64, 76, 1000])
 def test_whitespace_in_base64_is_ignored(whitespace: bytes, columns: int) -> None:
-    """A request is read whatever whitespace its base64 has, at the ends or between the lines."""
+    """Whitespace may be at the ends of the base64 text or between its lines."""
     key = new_key()
     text = base64.b64encode(csr(key))
     lines = [text[start : start + columns] for start in range(0, len(text), columns)]
@@ -56,13 +56,13 @@ def test_whitespace_in_base64_is_ignored(whitespace: bytes, columns: int) -> Non
 
 
 def test_a_request_of_openssl_is_accepted(tmp_path: Path) -> None:
-    """Another implementation's request is read."""
+    """The PKI reads requests of another implementation."""
     assert judged(openssl_csr(tmp_path)).key_size == 256
 
 
 @pytest.mark.parametrize("form", [("-param_enc", "explicit"), ("-conv_form", "compressed")])
 def test_another_encoding_of_the_key_is_refused(tmp_path: Path, form: tuple[str, str]) -> None:
-    """A P-256 key that spells out the curve, or compresses the point, is none that Matter allows."""
+    """Matter allows no P-256 key that spells out the curve or compresses the point."""
     with pytest.raises(RequestRefused, match="named curve"):
         judged(openssl_csr(tmp_path, *form))
 
@@ -79,7 +79,7 @@ def test_another_encoding_of_the_key_is_refused(tmp_path: Path, form: tuple[str,
     ],
 )
 def test_another_product_is_refused(subject: tuple[tuple[x509.ObjectIdentifier, str], ...]) -> None:
-    """The subject must name this authority's vendor and product, each once, by the identifiers of Matter."""
+    """The subject must name this authority's vendor and product, each once, with Matter's identifiers."""
     with pytest.raises(RequestRefused, match="FFF1/8004"):
         judged(csr(new_key(), *subject))
 
@@ -93,13 +93,13 @@ def test_another_product_is_refused(subject: tuple[tuple[x509.ObjectIdentifier, 
     ],
 )
 def test_another_kind_of_key_is_refused(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
-    """Matter knows P-256 only."""
+    """Matter allows only P-256."""
     with pytest.raises(RequestRefused, match="P-256"):
         judged(csr(key))
 
 
 def test_another_hash_is_refused() -> None:
-    """Matter knows SHA-256 only."""
+    """Matter allows only SHA-256."""
     with pytest.raises(RequestRefused, match="ecdsa-with-SHA256"):
         judged(csr(new_key(), signed_with=hashes.SHA384()))
 
@@ -114,7 +114,7 @@ def test_a_request_signed_by_another_key_is_refused() -> None:
 
 
 def test_no_bit_of_what_is_signed_can_change() -> None:
-    """With any single bit of its signed part flipped, a request is refused, and nothing but refused."""
+    """A request with any single flipped bit in its signed part raises RequestRefused."""
     der = csr(new_key())
     signed = x509.load_der_x509_csr(der).tbs_certrequest_bytes
     start = der.index(signed)
@@ -140,6 +140,6 @@ def test_bytes_after_the_request_are_refused() -> None:
 
 @pytest.mark.parametrize("body", [b"M", b"MII*", b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n", "MÄA=".encode()])
 def test_what_is_not_base64_is_refused(body: bytes) -> None:
-    """EST transports base64, neither PEM nor binary."""
+    """EST transports base64, neither PEM nor binary data."""
     with pytest.raises(RequestRefused, match="base64"):
         key_to_certify(body, PRODUCT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The development PKI as a station meets it: over TLS, with every answer it can give."""
+"""The development PKI from a station's view: over TLS, with every answer that it can give."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ def request_body() -> bytes:
 
 @pytest.mark.parametrize("label", ["", "/line-7"])
 async def test_cacerts_are_pai_and_paa(client: Client, label: str) -> None:
-    """The authority's own certificates are there with and without a label."""
+    """The authority's certificates are served with and without a label."""
     host = client.url
     async with client.session.get(f"{host}{label}/cacerts") as answer:
         found = certificates(await answer.text())
@@ -46,12 +46,12 @@ async def test_cacerts_are_pai_and_paa(client: Client, label: str) -> None:
 
 
 async def test_nothing_is_asked_of_requests(client: Client) -> None:
-    """The authority has no attributes to ask for."""
+    """The authority asks for no attributes."""
     assert await client.get("/csrattrs") == (204, "")
 
 
 async def test_a_dac_carries_the_key_that_was_asked_for(client: Client) -> None:
-    """Enrolment answers with one certificate: for the key of the request, signed by the PAI."""
+    """Enrolment answers with one certificate for the request's key, signed by the PAI."""
     key = new_key()
     dac = await client.dac(csr(key))
     assert dac.public_key() == key.public_key()
@@ -61,7 +61,7 @@ async def test_a_dac_carries_the_key_that_was_asked_for(client: Client) -> None:
 @pytest.mark.parametrize("offset", [timedelta(), timedelta(days=366), timedelta(days=-366)])
 @pytest.mark.parametrize("place", ["/cacerts", "/csrattrs", "/nowhere"])
 async def test_every_answer_has_a_date_which_may_be_another(tmp_path: Path, place: str, offset: timedelta) -> None:
-    """The development PKI can pretend a wrong clock, and shows a station that its own is wrong."""
+    """The development PKI can pretend a wrong clock."""
     async with (
         connected(tmp_path / "pki", date_offset=offset) as client,
         client.session.get(f"{client.url}{place}") as answer,
@@ -78,7 +78,7 @@ async def test_answers_are_one_line(client: Client, request_body: bytes) -> None
 
 
 async def test_every_request_gets_a_certificate_of_its_own(client: Client, request_body: bytes) -> None:
-    """Two requests for one key are two certificates, and both are listed: the authority never repeats an answer."""
+    """Two requests for one key get two certificates, and both are listed."""
     answers = [certificates((await client.enrol(request_body))[1])[0] for _ in range(2)]
     assert answers[0] != answers[1]
     assert [each["certificate"] for each in client.issued] == [
@@ -87,7 +87,7 @@ async def test_every_request_gets_a_certificate_of_its_own(client: Client, reque
 
 
 async def test_the_list_says_what_was_issued_to_whom(client: Client) -> None:
-    """A line has serial number, key and subject of the certificate, and the station that asked."""
+    """A line has serial number, key and subject of the certificate, and the requesting station."""
     dac = await client.dac(csr(new_key()))
     (listed,) = client.issued
     assert listed["serial_number"] == f"{dac.serial_number:032X}"
@@ -97,19 +97,19 @@ async def test_the_list_says_what_was_issued_to_whom(client: Client) -> None:
 
 
 async def test_a_bad_request_is_refused_in_words(client: Client) -> None:
-    """The answer says what is wrong, and nothing is issued."""
+    """The answer names the mistake, and the PKI issues nothing."""
     assert await client.enrol(b"bad!") == (400, "The body is not base64.\n")
     assert client.issued == []
 
 
 async def test_another_content_type_is_refused(client: Client, request_body: bytes) -> None:
-    """An enrolment is of type application/pkcs10."""
+    """An enrolment must have the type application/pkcs10."""
     assert await client.enrol(request_body, "text/plain") == (400, "The content type is not application/pkcs10.\n")
     assert client.issued == []
 
 
 async def test_a_body_above_the_limit_is_refused(client: Client) -> None:
-    """Nobody can make the authority hold more than 16 KiB."""
+    """The authority reads at most 16 KiB."""
     status, _ = await client.enrol(b"A" * (16 * 1024 + 1))
     assert status == 413
 
@@ -118,7 +118,7 @@ async def test_a_body_above_the_limit_is_refused(client: Client) -> None:
 
 
 async def test_a_station_without_certificate_is_told_what_is_missing(tmp_path: Path, request_body: bytes) -> None:
-    """The connection is made, and every request is answered with 401 in words."""
+    """The connection succeeds, and every request is answered with 401 and a reason."""
     async with connected(tmp_path / "pki", anonymous=True) as client:
         for status, text in (
             await client.get("/cacerts"),
@@ -141,7 +141,7 @@ def saved(folder: Path, credential: Credential) -> Path:
 
 
 async def test_a_certificate_of_another_authority_is_refused(tmp_path: Path, request_body: bytes) -> None:
-    """The same name in a certificate that somebody else signed ends the connection."""
+    """A certificate with the right name but another signer ends the connection."""
     foreign = saved(tmp_path, TLSCredentials.made().station)
     async with connected(tmp_path / "pki", certificate=foreign) as client:
         with pytest.raises(CUT):
@@ -150,7 +150,7 @@ async def test_a_certificate_of_another_authority_is_refused(tmp_path: Path, req
 
 
 async def test_a_certificate_of_its_own_kind_only_is_let_in(tmp_path: Path, request_body: bytes) -> None:
-    """The server's certificate, from the right authority but not for clients, is refused."""
+    """The server's own certificate, from the right authority but not for clients, is refused."""
     open_or_make(tmp_path / "pki", PRODUCT)
     async with connected(tmp_path / "pki", certificate=tmp_path / "pki" / f"{TLS_SERVER}.pem") as client:
         with pytest.raises(CUT):
@@ -159,7 +159,7 @@ async def test_a_certificate_of_its_own_kind_only_is_let_in(tmp_path: Path, requ
 
 
 async def test_an_expired_certificate_is_refused(tmp_path: Path, request_body: bytes) -> None:
-    """A station whose certificate has expired is not let in."""
+    """A station with an expired certificate cannot connect."""
     directory = tmp_path / "pki"
     open_or_make(directory, PRODUCT)
     ca = load_credential(directory, TLS_CA)
@@ -178,7 +178,7 @@ async def test_an_expired_certificate_is_refused(tmp_path: Path, request_body: b
 
 @pytest.mark.parametrize(("fault", "status"), [("pending", 202), ("busy", 503)])
 async def test_an_enrolment_can_be_put_off(client: Client, request_body: bytes, fault: str, status: int) -> None:
-    """Once put off with Retry-After, the same request is then answered; nothing was issued before."""
+    """After an answer with Retry-After the same request succeeds; nothing was issued before."""
     await client.set_faults({fault: 1})
     headers = {"Content-Type": "application/pkcs10"}
     async with client.session.post(f"{client.url}/simpleenroll", data=request_body, headers=headers) as answer:
@@ -188,7 +188,7 @@ async def test_an_enrolment_can_be_put_off(client: Client, request_body: bytes, 
 
 
 async def test_an_answer_can_be_lost(client: Client, request_body: bytes) -> None:
-    """The certificate is listed before its answer leaves, so one whose answer was lost is listed too."""
+    """The PKI lists the certificate before it sends the answer, so a lost one is listed, too."""
     await client.set_faults({"drop_after_issue": 1})
     with pytest.raises(CUT):
         await client.enrol(request_body)
@@ -212,7 +212,7 @@ async def test_a_dac_can_be_wrong_on_purpose(client: Client) -> None:
 
 
 async def test_an_answer_can_be_garbage(client: Client, request_body: bytes) -> None:
-    """The answer says 200 and holds no certificate."""
+    """The answer has status 200 and contains no certificate."""
     await client.set_faults({"garbage": 1})
     status, text = await client.enrol(request_body)
     assert status == 200
@@ -221,7 +221,7 @@ async def test_an_answer_can_be_garbage(client: Client, request_body: bytes) -> 
 
 
 async def test_the_authority_can_be_down_until_it_is_up(client: Client, request_body: bytes) -> None:
-    """While it is down every EST request is cut, and only its switches work."""
+    """While it is down every EST request is cut, and only the fault switches answer."""
     await client.set_faults({"down": -1})
     for _ in range(3):
         with pytest.raises(CUT):
@@ -235,7 +235,7 @@ async def test_the_authority_can_be_down_until_it_is_up(client: Client, request_
 
 @pytest.mark.parametrize("wrong", [{"no_such": 1}, {"busy": "1"}, {"busy": True}, {"busy": -2}, {"busy": None}, [], 5])
 async def test_a_wrong_fault_is_refused_whole(client: Client, wrong: object) -> None:
-    """A table with one mistake changes nothing, and the answer says what is wrong."""
+    """A table with one mistake changes nothing, and the answer names the mistake."""
     status, text = await client.set_faults(wrong | {"pending": 1} if isinstance(wrong, dict) else wrong)
     assert status == 400
     assert text
@@ -243,7 +243,7 @@ async def test_a_wrong_fault_is_refused_whole(client: Client, wrong: object) -> 
 
 
 async def test_the_switches_can_be_read(client: Client) -> None:
-    """The PKI lists the faults that are still to come."""
+    """The PKI lists the number of times that each fault will still happen."""
     await client.set_faults({"busy": 2, "down": -1})
     async with client.session.get(client.url.replace("/.well-known/est", "/fault")) as answer:
         shown = await answer.json()

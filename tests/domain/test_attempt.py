@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of an attempt: what may follow what."""
+"""The table of an attempt: which event may follow which."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -108,7 +108,7 @@ def test_a_step_begins_only_after_the_one_before_it(phase: Phase, step: Phase) -
 @pytest.mark.parametrize("step", Phase)
 @pytest.mark.parametrize("phase", Phase)
 def test_a_laboratorys_unit_may_take_a_shorter_way(phase: Phase, step: Phase) -> None:
-    """No other unit may take the shorter way."""
+    """No other unit may skip these steps."""
     attempt = Attempt(phase=phase, laboratory=True)
     if (phase, step) in MAY_BEGIN_AFTER | MAY_BEGIN_IN_A_LABORATORY_AFTER:
         assert after(attempt, StepStarted(step)).phase is step
@@ -120,7 +120,7 @@ def test_a_laboratorys_unit_may_take_a_shorter_way(phase: Phase, step: Phase) ->
 @pytest.mark.parametrize("record", RECORDED_DURING_EITHER, ids=lambda record: type(record).__name__)
 @pytest.mark.parametrize("phase", Phase)
 def test_what_a_partner_delivered_is_recorded_when_it_is_confirmed(phase: Phase, record: Record) -> None:
-    """The certificate may reveal that a unit is the laboratory's."""
+    """The certificate may reveal that the unit is a laboratory unit."""
     if phase in RECORDED_DURING_EITHER[record]:
         assert after(Attempt(phase=phase), record).phase is phase
     else:
@@ -177,13 +177,13 @@ def test_an_attempt_can_fail_and_be_voided_at_any_time(phase: Phase) -> None:
     ids=lambda event: type(event).__name__,
 )
 def test_nothing_follows_a_verdict(phase: Phase, event: Event) -> None:
-    """A verdict is never changed: a new attempt is made."""
+    """A verdict is never changed; the board gets a new attempt."""
     with pytest.raises(ValueError, match="cannot follow"):
         after(Attempt(phase=phase), event)
 
 
 def test_only_the_running_step_finishes() -> None:
-    """Seconds are those of the step that the attempt is in."""
+    """The seconds belong to the step in which the attempt is."""
     attempt = Attempt(phase=Phase.FLASH_DATA)
     assert after(attempt, StepFinished(Phase.FLASH_DATA, 4.5)).seconds == {Phase.FLASH_DATA: 4.5}
     with pytest.raises(ValueError, match="StepFinished cannot follow flash_data"):
@@ -191,7 +191,7 @@ def test_only_the_running_step_finishes() -> None:
 
 
 def test_a_whole_attempt_adds_up() -> None:
-    """UID, serial number, certificate, verdict and the seconds of every step."""
+    """The attempt has UID, serial number, certificate, verdict and the seconds of every step."""
     assert replay(whole_attempt()) == Attempt(
         phase=Phase.PASSED,
         uid=UID_7,
@@ -225,6 +225,6 @@ def test_a_procedure_with_a_step_left_out_does_not_pass(missing: Phase) -> None:
 
 
 def test_what_the_probe_told_becomes_an_event() -> None:
-    """The event has the versions of the tools, which may explain a bad week later on."""
+    """The event has the versions of the tools, which may explain later problems."""
     target = Target(UID_7, 0x495, "Rev Y", 3300, 0xAA, "V3J15M6", "2.19.0")
     assert UnitIdentified.of(target) == UnitIdentified(UID_7, 0x495, 3300, "V3J15M6", "2.19.0")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Versions as FUS tells them, and which of them prove anything."""
+"""The versions that FUS reports, and which of them are plausible."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def words(fus: int, stack: int) -> bytes:
 
 
 def test_a_word_is_four_numbers_from_the_top() -> None:
-    """The version is written as ST writes it."""
+    """The version is written in ST's form."""
     read = CoprocessorVersions.of_words(words(0x01020000, 0x01180003))
     assert read == CoprocessorVersions(Version(1, 2, 0, 0), Version(1, 24, 0, 3))
     assert (str(read.fus), read.stack_said) == ("1.2.0.0", "1.24.0.3")
@@ -30,7 +30,7 @@ def test_a_word_is_four_numbers_from_the_top() -> None:
 
 @pytest.mark.parametrize("word", [0, 0xFFFFFFFF])
 def test_a_coprocessor_without_a_stack_is_known_as_one(word: int) -> None:
-    """It has a FUS all the same, of the first kind here."""
+    """The coprocessor still reports the version of its FUS."""
     read = CoprocessorVersions.of_words(words(0x00050300, word))
     assert read == CoprocessorVersions(Version(0, 5, 3), None)
     assert not STACK.stands(read)
@@ -50,12 +50,12 @@ def test_a_coprocessor_without_a_stack_is_known_as_one(word: int) -> None:
     ids=["stack", "FUS", "no FUS", "erased", "no such stack", "cut off", "nothing"],
 )
 def test_garbage_is_no_version(read: bytes) -> None:
-    """Without a started FUS, garbage stands in the place of the version."""
+    """Without a started FUS the version words are garbage."""
     assert CoprocessorVersions.of_words(read) is None
 
 
 def test_a_version_reads_as_it_is_shown() -> None:
-    """FUS versions may have three numbers, as ST writes them."""
+    """FUS versions may have three numbers, as in ST's documents."""
     assert Version.parse("1.24.0.3") == Version(1, 24, 0, 3)
     assert str(Version.parse("255.0.10.3")) == "255.0.10.3"
     assert Version.of_fus("1.2.0") == Version.of_fus("1.2.0.0") == Version(1, 2, 0)
@@ -65,14 +65,14 @@ def test_a_version_reads_as_it_is_shown() -> None:
     "text", ["", "1.24.0", "1.24.0.3.1", "v1.24.0.3", "1.256.0.3", "1.-2.0.3", "1.24.0.³", "1..0.3", "1.24.0.3 "]
 )
 def test_what_is_no_version_is_refused(text: str) -> None:
-    """A recipe cannot ask for a version that no board can have."""
+    """A recipe cannot ask for an impossible version."""
     with pytest.raises(ValueError, match="is not a version"):
         Version.parse(text)
 
 
 @pytest.mark.parametrize(("fus", "enough"), [((1, 1, 9), False), ((1, 2, 0), True), ((2, 0, 0), True)])
 def test_an_old_fus_is_refused(fus: tuple[int, int, int], enough: bool) -> None:  # noqa: FBT001
-    """The recipe may say the least version of the FUS."""
+    """The recipe may set the oldest accepted version of the FUS."""
     versions = CoprocessorVersions(Version(*fus), None)
     replace(STACK, smallest_fus=None).check_fus(versions)
     if enough:
@@ -103,7 +103,7 @@ def test_a_board_that_may_hold_a_key_must_have_been_seen_with_its_stack(
     stack: WirelessStack | None,
     refused: bool,  # noqa: FBT001
 ) -> None:
-    """Since its coprocessor is left alone, nobody could say now; so it is with a unit that has passed."""
+    """The station leaves that board's coprocessor alone, and that of a unit that has passed."""
     recipe, identity = replace(PLAIN, wireless_stack=stack), replace(IDENTITY, state=state, coprocessor=seen)
     if refused:
         with pytest.raises(StackUnseen):
@@ -113,6 +113,6 @@ def test_a_board_that_may_hold_a_key_must_have_been_seen_with_its_stack(
 
 
 def test_the_stack_is_one_of_the_images_that_the_ledger_writes_down() -> None:
-    """The ledger has the stack's SHA-256 in front of the images that are flashed after it."""
+    """The ledger lists the stack's SHA-256 before the images that are flashed after it."""
     images = replace(PLAIN, wireless_stack=STACK).images
     assert [image.name for image in images] == ["stack.bin", "provisioning-flash", "operational-flash"]

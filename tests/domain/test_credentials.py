@@ -39,7 +39,7 @@ def test_a_serial_number_is_written_in_whole_bytes(number: int, text: str) -> No
 
 
 def test_request_and_certificate_name_the_same_key() -> None:
-    """The name is what journal and PKI are asked by."""
+    """Journal and PKI relay identify a key by this name."""
     csr = x509.CertificateSigningRequestBuilder(NAME).sign(KEY, hashes.SHA256())
     assert csr_key(csr.public_bytes(serialization.Encoding.DER)) == credentials(1).key == key_name(KEY.public_key())
 
@@ -56,12 +56,12 @@ def test_the_public_point_is_uncompressed() -> None:
     ids=["its own", "another", "zero", "beyond the curve's order"],
 )
 def test_a_private_key_is_known_by_its_public_key(private_key: int, is_it: bool) -> None:  # noqa: FBT001  the expected result
-    """Any 32 bytes may stand in flash; only those whose public key fits are the key."""
+    """The 32 bytes in flash are the key only if their public key matches."""
     assert credentials(1).is_key(private_key.to_bytes(32, "big")) is is_it
 
 
 def test_a_signature_over_context_and_nonce_proves_possession() -> None:
-    """Only the key of the DAC can make the signature."""
+    """Only the DAC's key can make the signature."""
     credentials(1).check_possession(NONCE, signature(KEY, CONTEXT + NONCE), "deliver")
 
 

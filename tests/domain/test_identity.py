@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of an identity, and the lot that its serial number is from."""
+"""The states of an identity, and the lot of its serial number."""
 
 from datetime import UTC, datetime
 
@@ -52,7 +52,7 @@ WRITTEN, CHOSEN = FactoryDataWritten(), CredentialsChosen("c0" * 32, "0A")
     ],
 )
 def test_an_identity_goes_on_and_never_back(state: IdentityState, event: Event, reached: IdentityState) -> None:
-    """A further attempt on the same board meets an identity that may be further already."""
+    """In a further attempt on the same board, the identity may already be in a later state."""
     assert advanced(state, event) is reached
 
 
@@ -76,12 +76,12 @@ def test_an_identity_skips_no_state_and_does_not_come_back(state: IdentityState,
 @pytest.mark.parametrize("state", IdentityState)
 @pytest.mark.parametrize("event", [IdentityReserved("SN1"), CSRReceived("c0" * 32), Failed("x"), Voided("x")])
 def test_other_events_change_nothing(state: IdentityState, event: Event) -> None:
-    """A failed attempt takes nothing from an identity."""
+    """A failed attempt does not change an identity's state."""
     assert advanced(state, event) is state
 
 
 def test_every_identity_can_be_burned_until_its_end() -> None:
-    """Scrapping is possible at any time; only an end has no way out."""
+    """An identity can be burned in every state except a final one."""
     ends = {state for state, following in IDENTITY_TRANSITIONS.items() if not following}
     assert ends == {BURNED, RELEASED}
     assert all(BURNED in following for state, following in IDENTITY_TRANSITIONS.items() if state not in ends)
@@ -125,7 +125,7 @@ def test_a_new_identity_is_made_from_its_secrets_a_moment_and_random_bytes() -> 
 
 
 def test_a_lot_numbers_from_its_first_to_its_last() -> None:
-    """A number beyond the lot's last is refused."""
+    """A number after the lot's last is refused."""
     lot = Lot("LOT-1", "SN{:06d}", first=500, size=3)
     assert [lot.serial_number(index) for index in range(3)] == ["SN000500", "SN000501", "SN000502"]
     for index in (-1, 3):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory map is the one place of the station that knows an address of the board."""
+"""The memory map is the only module of the station with addresses of the board."""
 
 import ast
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ MEMORIES = (INTERNAL_FLASH, EXTERNAL_FLASH, RAM, Region(UID_ADDRESS, UID_SIZE))
 
 
 def addresses(source: Path) -> Iterator[str]:
-    """The addresses on the board that stand as numbers in a module."""
+    """The numbers in a module that are addresses on the board."""
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         match node:
             case ast.Constant(value=int(number)) if any(memory.holds(Region(number, 1)) for memory in MEMORIES):

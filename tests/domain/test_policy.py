@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fault policy: when the same cause is no longer believed to be the boards'."""
+"""The fault policy: when a repeated cause counts against the slot or the line instead of the boards."""
 
 import pytest
 
@@ -19,7 +19,7 @@ POLICY = Suspicion(boards_in_a_slot=2, slots=3, within_boards=10)
 
 
 def verdicts(*rows: str) -> list[Judged]:
-    """`slot board cause`, the cause left out for a pass."""
+    """`slot board cause`; without the cause it is a pass."""
     return [Judged(slot, board, cause[0] if cause else None) for slot, board, *cause in map(str.split, rows)]
 
 
@@ -47,7 +47,7 @@ def verdicts(*rows: str) -> list[Judged]:
     ],
 )
 def test_two_boards_running_with_one_cause_mean_the_slot(rows: list[str], *, suspected: bool) -> None:
-    """The two boards are different ones, judged one after the other in the same slot."""
+    """Two different boards fail for the same cause, one after the other, in one slot."""
     assert slot_suspected(verdicts(*rows), "1", POLICY) is suspected
 
 
@@ -76,7 +76,7 @@ def test_one_cause_on_three_slots_within_ten_boards_means_the_line(rows: list[st
 
 
 def test_zero_means_never() -> None:
-    """A demonstration that injects faults on purpose says so in its configuration."""
+    """A demonstration that injects faults on purpose sets the limits to zero."""
     never = Suspicion(boards_in_a_slot=0, slots=0)
     rows = verdicts("1 A x", "1 B x", "2 C x", "3 D x")
     assert not slot_suspected(rows, "1", never)
@@ -84,14 +84,14 @@ def test_zero_means_never() -> None:
 
 
 def test_what_the_operator_mends_says_nothing_of_the_equipment() -> None:
-    """A fault of the line says nothing of the equipment either."""
+    """Such a fault does not count against the slot; nor does a fault of the line."""
     assert counts_against_equipment(FlashMismatch(0x08000000))
     assert not counts_against_equipment(BoardRemoved())
     assert not counts_against_equipment(PKIUnavailable("https://pki", "down"))
 
 
 def test_nothing_irreversible_is_retried() -> None:
-    """Connections are retried at most twice; starting the coprocessor and restoring the board's boot, once."""
+    """Connections are retried at most twice, starting the coprocessor and restoring the boot option bytes once."""
     assert {fault.code for fault, row in CONSEQUENCES.items() if row.retry.times} == {
         "target.not_found",
         "target.refused",

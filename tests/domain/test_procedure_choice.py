@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which procedure a board gets, by what the ledger knows and its flash holds."""
+"""The choice of a board's procedure by its ledger entry and its flash."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ TOUCHED = replace(OURS, touched=True)
 
 
 def chosen(recipe: Recipe, flash: Flash, confirmation: Confirmation | None, protection: int = RDP_LEVEL_0) -> str:
-    """The procedure for a board that has its certificate, and, if it was confirmed, has passed."""
+    """The procedure for a board that has its certificate and, if it was confirmed, has passed."""
     state = IdentityState.CERTIFIED if confirmation is None else IdentityState.PASSED
     identity = replace(IDENTITY, state=state, confirmation=confirmation)
     target = Target(IDENTITY.uid, 0x495, "Rev Y", 3300, protection, "V3J15M6", "2.19.0")
@@ -34,13 +34,13 @@ def chosen(recipe: Recipe, flash: Flash, confirmation: Confirmation | None, prot
 
 
 def test_a_unit_that_has_passed_is_reconfirmed() -> None:
-    """The unit's factory data is whole, and its firmware can prove that it is there."""
+    """The unit's factory data is whole, and its firmware can prove its own presence."""
     assert chosen(ANSWERS, WHOLE, OURS) == "reconfirm"
     assert chosen(ANSWERS, WHOLE, None) == "redeliver"
 
 
 def test_a_unit_without_its_factory_data_is_provisioned() -> None:
-    """It is provisioned whether it has passed before or not."""
+    """This holds whether it has passed before or not."""
     assert chosen(ANSWERS, EMPTY, OURS) == "provision"
     assert chosen(ANSWERS, EMPTY, None) == "provision"
     assert chosen(ANSWERS, DAMAGED, OURS) == "provision"
@@ -49,17 +49,17 @@ def test_a_unit_without_its_factory_data_is_provisioned() -> None:
 
 @pytest.mark.parametrize("confirmation", [TOUCHED, OF_ANOTHER_VERSION])
 def test_a_unit_with_another_firmware_is_given_the_recipes(confirmation: Confirmation) -> None:
-    """Flashing has begun since it was confirmed, or the recipe has another image than then."""
+    """Flashing has begun since the last confirmation, or the recipe now has another image."""
     assert chosen(ANSWERS, WHOLE, confirmation) == "redeliver"
 
 
 def test_firmware_that_says_nothing_is_written_again() -> None:
-    """Nothing else would show that it is still there."""
+    """Only writing it again makes sure that it is the recipe's."""
     assert chosen(PLAIN, WHOLE, OURS) == "redeliver"
 
 
 def test_a_unit_of_another_recipe_keeps_its_key() -> None:
-    """The unit fails untouched, as long as its certificate is in flash and nobody has begun to replace it."""
+    """The unit fails untouched as long as its certificate is in flash and no attempt has begun to replace it."""
     other = replace(ANSWERS, product_id=0x8005, product={**PLAIN.product, Tag.PRODUCT_ID: b"\x05\x80"})
     assert chosen(other, WHOLE, OURS) == "reconfirm"
     assert chosen(other, WHOLE, OF_ANOTHER_VERSION) == "reconfirm"
@@ -68,7 +68,7 @@ def test_a_unit_of_another_recipe_keeps_its_key() -> None:
 
 
 def test_a_locked_unit_is_reconfirmed() -> None:
-    """Nobody can have changed it, and the line cannot either."""
+    """Neither the line nor anybody else can have changed it."""
     assert chosen(PLAIN, Locked(), OURS, RDP_LEVEL_1) == "reconfirm"
 
 

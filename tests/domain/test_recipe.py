@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recipe's factory data and its options, and the label held against what was read back."""
+"""A recipe's factory data and its options, and the comparison of the label with the read-back."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -69,13 +69,13 @@ IDENTITY = Identity(
 
 
 def written(recipe: Recipe, identity: Identity = IDENTITY) -> dict[Tag, bytes]:
-    """What the station writes before there is a certificate."""
+    """The factory data that the station writes before there is a certificate."""
     content = unit_builder.factory_data_write(recipe, identity).content
     return dict(flat_tlv.decode(content).records)
 
 
 def finished(recipe: Recipe, **changed: bytes) -> FactoryData:
-    """The board's flash when its certificate and key are there."""
+    """The board's flash with certificate and key."""
     given = {*GIVEN, *((Tag.DEVICE_ATTESTATION_PRIV_KEY,) if recipe.key_storage is KeyStorage.FLASH else ())}
     spoiled = {Tag[name]: value for name, value in changed.items()}
     return FactoryData({**written(recipe), **{tag: RECORDS[tag] for tag in given}, **spoiled})
@@ -89,20 +89,20 @@ def test_by_default_the_block_is_as_the_tool_of_st_writes_it() -> None:
 
 
 def test_strings_can_end_in_nul() -> None:
-    """Those three that firmware on newer SDKs reads on from; nothing else changes."""
+    """This changes only the three strings that firmware on newer SDKs reads past their end."""
     plain, terminated = written(PLAIN), written(replace(PLAIN, strings=Strings.TERMINATED))
     assert {tag for tag in plain if plain[tag] != terminated[tag]} == set(READ_AS_STRINGS)
     assert all(terminated[tag] == plain[tag] + b"\0" for tag in READ_AS_STRINGS)
 
 
 def test_the_passcode_can_be_left_out_of_the_flash() -> None:
-    """The unit checks it by its verifier, which stays."""
+    """The verifier stays, since the unit checks a passcode with it."""
     found = written(replace(PLAIN, passcode_in_flash=False))
     assert set(written(PLAIN)) - set(found) == {Tag.SPAKE2_SETUP_PASSCODE}
 
 
 def test_an_identity_without_rotating_device_id_gets_none() -> None:
-    """The identity was reserved before there were such ids, and its board must stay as it was intended."""
+    """The identity was reserved before such ids existed, and its board must keep the intended data."""
     found = written(PLAIN, replace(IDENTITY, rotating_device_id=None))
     assert set(written(PLAIN)) - set(found) == {Tag.ROTATING_DEVICE_ID}
 
@@ -113,7 +113,7 @@ def test_an_identity_without_rotating_device_id_gets_none() -> None:
 def test_every_form_of_the_block_is_confirmed(
     strings: Strings, passcode_in_flash: object, key_storage: KeyStorage
 ) -> None:
-    """The read-back is compared, held against its label, and examined as a whole."""
+    """The read-back is compared, checked against its label, and examined as a whole."""
     recipe = replace(PLAIN, strings=strings, passcode_in_flash=bool(passcode_in_flash), key_storage=key_storage)
     data = finished(recipe)
     checks.check_readback(recipe, IDENTITY, CREDENTIALS, data)
@@ -122,7 +122,7 @@ def test_every_form_of_the_block_is_confirmed(
 
 
 def test_the_label_tells_product_discriminator_and_passcode() -> None:
-    """The label's values are those of the recipe and of the identity."""
+    """The values are those of the recipe and of the identity."""
     payload = unit_builder.onboarding_payload(replace(PLAIN, product_id=0x8001), IDENTITY)
     assert codes.manual_code(payload) == "34970112332"
     assert codes.qr_code(payload) == "MT:-24J042C00KA0648G00"
@@ -179,7 +179,7 @@ def test_only_a_locked_board_is_confirmed_without_its_flash() -> None:
 
 
 def request() -> bytes:
-    """Of a key that was made now."""
+    """A request for a new key."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = x509.CertificateSigningRequestBuilder(x509.Name([]))
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
@@ -206,7 +206,7 @@ def test_a_board_whose_record_tells_another_key_is_refused_before_it_is_written_
 
 
 def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
-    """The PKI has done nothing wrong, and the line goes on."""
+    """The PKI has made no mistake, and the line goes on."""
     subject = x509.Name([])
     signed = x509.CertificateSigningRequestBuilder(subject).sign(DAC_KEY, hashes.SHA256()).public_bytes(Encoding.DER)
     ours = replace(PLAIN, certification=OwnPKI(TrustAnchors(PAI.der, PAA.der), COMMISSIONER))
@@ -218,7 +218,7 @@ def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
 
 
 def test_a_firmware_that_keeps_its_key_elsewhere_stops_the_line() -> None:
-    """The recipe names the wrong image: every board would do so."""
+    """The recipe names the wrong image, so every board would fail."""
     target = Target(UID(bytes(12)), 0x495, "", 3300, 0xAA, "", "")
     checks.check_same_board(PLAIN, target, bytes(12), "flash")
     with pytest.raises(KeyStorageWrong):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the station knows of a board through its probe."""
+"""The station's knowledge of a board from its probe."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from station.domain.target import UID, Region
 
 
 def test_a_uid_is_written_in_the_order_of_memory() -> None:
-    """24 hexadecimal digits, as every export has them."""
+    """24 hexadecimal digits, as in every export."""
     assert str(UID(bytes.fromhex("0011223344556677889900aa"))) == "0011223344556677889900aa"
 
 
@@ -30,6 +30,6 @@ def test_a_uid_has_twelve_bytes(size: int) -> None:
     ],
 )
 def test_regions_touch_without_overlapping(address: int, overlaps: bool, held: bool) -> None:  # noqa: FBT001  the expected results
-    """The end of a region is the first byte behind it."""
+    """The end of a region is the first byte after it."""
     region, other = Region(0x1000, 0x1000), Region(address, 0x100)
     assert (region.overlaps(other), other.overlaps(region), region.holds(other)) == (overlaps, overlaps, held)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One emulated chip on its own: flash files with an image in them, and a serial line that the test holds the other end of."""
+"""One emulated chip: flash files with an image in them, and a serial line whose other end belongs to the test."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def image(name: str) -> bytes:
 
 @dataclass
 class Faults:
-    """What goes wrong inside the chip; each is the number of the deed at which it does, from 0."""
+    """The faults inside the chip; each is the number of the operation that fails, from 0."""
 
     random: int | None = None
     accelerator: int | None = None
@@ -57,7 +57,7 @@ class Faults:
 
 
 class NoLine:
-    """A serial line that leads nowhere: the test speaks to the chip itself."""
+    """A serial line without another end: the test talks to the chip directly."""
 
     def send(self, data: bytes) -> None:
         raise AssertionError(data)
@@ -70,11 +70,11 @@ class NoLine:
 
 
 class Silent(Exception):
-    """The board said nothing that was waited for."""
+    """The board did not send the expected text in time."""
 
 
 class ChipBench:
-    """A board's memories, and a chip on them that is started anew as often as wanted."""
+    """A board's memories, and a chip on them that a test may restart."""
 
     def __init__(self, directory: Path, *, has_wireless_stack: bool = True) -> None:
         self.internal = Flash(directory / "internal.bin", 0x08000000, 0x100000, 0x1000)
@@ -90,7 +90,7 @@ class ChipBench:
         self.internal.program(address, image)
 
     def reset(self) -> Chip:
-        """Raises Crash if what is flashed cannot even start."""
+        """Resets the chip. Raises Crash if no code can run at the reset vector."""
         self.chip = Chip(
             Hardware(
                 UID,
@@ -108,7 +108,7 @@ class ChipBench:
         return self.chip
 
     def hear(self, wanted: Callable[[bytes], bool], said: bytes = b"") -> bytes:
-        """What the board says until it is what is wanted. Raises Silent and Crash."""
+        """The board's output up to the expected text. Raises Silent and Crash."""
         chip = self.chip or self.reset()
         ends = chip.time.now + HEARD_WITHIN
         while chip.time.now < ends:
@@ -132,7 +132,7 @@ class ChipBench:
         return bodies[0]
 
     def boot(self) -> bytes:
-        """Resets the board, and returns the body of the first frame that it says."""
+        """Resets the board, and returns the body of its first frame."""
         self.reset()
         return self.hear_frame()
 
@@ -143,13 +143,13 @@ class ChipBench:
         return bytes(answer)
 
     def refusal(self, question: int, payload: bytes = b"") -> int:
-        """The status of a question that is refused."""
+        """The status with which the board refuses a question."""
         kind, status = self._answer(question, payload)
         assert kind == REFUSED
         return status
 
     def _answer(self, question: int, payload: bytes) -> bytes:
-        """Type and payload of the answer, whatever else is said meanwhile."""
+        """Type and payload of the answer; other output in between is skipped."""
         chip = self.chip or self.reset()
         self._number = self._number % 255 + 1
         chip.usart.arrive(link.encode(bytes([question, self._number]) + payload))

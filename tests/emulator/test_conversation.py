@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images from firmware_images/ on the emulated chip: what they say over the serial line, and what they leave in flash."""
+"""Images from firmware_images/ on the emulated chip: their output on the serial line, and their data in flash."""
 
 import subprocess
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def bench(tmp_path: Path) -> Iterator[ChipBench]:
 
 
 def provisioned(bench: ChipBench, authority: Authority, storage: str) -> bytes:
-    """Brings a board to where its DAC is stored, and returns the DAC."""
+    """Provisions a board up to the stored DAC, and returns the DAC."""
     bench.flash(image(f"provisioning-{storage}"))
     bench.boot()
     dac = authority.dac(key_in(bench.ask(MAKE_CSR)))
@@ -43,7 +43,7 @@ def provisioned(bench: ChipBench, authority: Authority, storage: str) -> bytes:
 
 
 def prove(bench: ChipBench, dac: bytes) -> None:
-    """Raises InvalidSignature unless the DAC's key answers a nonce."""
+    """Raises InvalidSignature unless the DAC's key signs a nonce."""
     signature = bench.ask(PROVE, NONCE)
     key = x509.load_der_x509_certificate(dac).public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
@@ -59,14 +59,14 @@ def test_hello_comes_from_the_image_that_was_flashed(bench: ChipBench, storage: 
 
 
 def test_another_version_string_in_the_image_makes_another_hello(bench: ChipBench) -> None:
-    """One changed byte of the image shows in HELLO."""
+    """One changed byte of the image appears in HELLO."""
     bench.flash(image("provisioning-flash").replace(b"1.0.0", b"1.0.7"))
     assert bench.boot().endswith(b"1.0.7")
 
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_openssl_accepts_the_request(bench: ChipBench, tmp_path: Path, storage: str) -> None:
-    """openssl gives a second opinion on the bytes that came over the serial line."""
+    """openssl gives a second opinion on the bytes from the serial line."""
     bench.flash(image(f"provisioning-{storage}"))
     bench.boot()
     (tmp_path / "request.der").write_bytes(bench.ask(MAKE_CSR))
@@ -88,7 +88,7 @@ def test_openssl_accepts_the_request(bench: ChipBench, tmp_path: Path, storage: 
 
 
 def test_certificate_public_key_and_private_key_belong_together(bench: ChipBench, authority: Authority) -> None:
-    """The key is in flash: DAC, tag 6 and tag 5 stand behind the factory data."""
+    """With the key in flash, DAC, tag 6 and tag 5 follow the factory data."""
     dac = provisioned(bench, authority, "flash")
     values = written.records_in(bench.external)
     private = ec.derive_private_key(int.from_bytes(values[5]), ec.SECP256R1())
@@ -101,7 +101,7 @@ def test_certificate_public_key_and_private_key_belong_together(bench: ChipBench
 
 
 def test_a_key_in_secure_storage_is_nowhere_in_flash(bench: ChipBench, authority: Authority) -> None:
-    """Neither memory has eight bytes of the key in a row."""
+    """Neither memory contains eight consecutive bytes of the key."""
     provisioned(bench, authority, "secure")
     key = bench.secure_storage.key()
     assert key is not None
@@ -112,7 +112,7 @@ def test_a_key_in_secure_storage_is_nowhere_in_flash(bench: ChipBench, authority
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_the_product_says_who_it_is_and_proves_it(bench: ChipBench, authority: Authority, storage: str) -> None:
-    """One operational image serves both kinds of key storage."""
+    """One operational image works with both kinds of key storage."""
     dac = provisioned(bench, authority, storage)
     bench.flash(image("operational-stand-in"))
     bench.reset()
@@ -123,7 +123,7 @@ def test_the_product_says_who_it_is_and_proves_it(bench: ChipBench, authority: A
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_a_board_that_is_flashed_again_keeps_its_key(bench: ChipBench, storage: str) -> None:
-    """Factory data and firmware anew, and the same key asks."""
+    """After new factory data and firmware, the request is for the same key."""
     requests = []
     for state in (0, 1):
         bench.external.erase(written.ADDRESS, written.BLOCK)
@@ -135,7 +135,7 @@ def test_a_board_that_is_flashed_again_keeps_its_key(bench: ChipBench, storage: 
 
 
 def test_a_second_run_with_secure_storage_takes_the_same_dac_again(bench: ChipBench, authority: Authority) -> None:
-    """The identity outlives the factory data that held it."""
+    """The key survives new factory data."""
     dac = provisioned(bench, authority, "secure")
     bench.external.erase(written.ADDRESS, written.BLOCK)
     bench.external.program(written.ADDRESS, factory_data())
@@ -166,7 +166,7 @@ def test_finish_is_said_as_st_says_it(bench: ChipBench, authority: Authority) ->
 
 
 def test_the_demonstration_gives_every_board_the_same_dac(bench: ChipBench) -> None:
-    """ST's demonstration firmware has one DAC, and is therefore of no use in a factory."""
+    """ST's demonstration firmware has one DAC, so it is useless in a factory."""
     bench.flash(image("st-demonstration-flash"))
     bench.reset()
     said = bench.hear(lambda said: said.count(b"finish:000") == 2)
@@ -176,7 +176,7 @@ def test_the_demonstration_gives_every_board_the_same_dac(bench: ChipBench) -> N
 
 
 def test_without_a_wireless_stack_there_is_no_secure_storage(tmp_path: Path) -> None:
-    """The upgrade service answers in its place, and the agent says so."""
+    """The upgrade service answers instead, and the agent reports it."""
     bench = ChipBench(tmp_path, has_wireless_stack=False)
     bench.external.program(written.ADDRESS, factory_data())
     bench.flash(image("provisioning-secure"))

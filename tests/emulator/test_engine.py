@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Habits of the engine that the emulator is built on: an upgrade that changes one of them is to be seen here."""
+"""The engine's behaviour on which the emulator relies: a changed behaviour after an upgrade fails a test here."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ REGISTERS_TO_R0, FLASH_TO_R0 = b"\x4f\xf0\x80\x40", b"\x4f\xf0\x00\x60"  # mov.w
 
 
 class Accesses:
-    """Registers that note what happens to them, and stop the core when told to."""
+    """Registers that record their accesses, and stop the core on request."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -58,7 +58,7 @@ def load(cpu: CPU, *code: bytes, at: int = CODE) -> None:
 
 
 def test_a_run_ends_behind_wfi(cpu: CPU) -> None:
-    """The next run goes on behind the WFI."""
+    """The next run continues after the WFI."""
     load(cpu, NOP, WFI, NOP, BRANCH_TO_ITSELF)
     cpu.run(100)
     assert cpu.pc == CODE + 4
@@ -77,7 +77,7 @@ def test_a_count_ends_a_run_exactly(cpu: CPU) -> None:
 
 
 def test_a_read_that_stops_the_core_is_read_again(cpu: CPU, accesses: Accesses) -> None:
-    """Only a register that can be read twice may stop the core."""
+    """So only a register that may be read twice may stop the core."""
     accesses.stops = ["read"]
     load(cpu, REGISTERS_TO_R0, LOAD_R1_FROM_R0, STORE_R1_TO_R0, BRANCH_TO_ITSELF)
     cpu.run(100)
@@ -98,7 +98,7 @@ def test_interrupts_are_masked_as_the_program_says(cpu: CPU) -> None:
 
 
 def test_a_handler_returns_to_where_it_came(cpu: CPU) -> None:
-    """The stacked registers are restored; changes to the others stay."""
+    """The stacked registers are restored; the handler's changes to the others stay."""
     handler = CODE + 0x100
     load(cpu, REGISTERS_TO_R0, COUNT_R2, NOP, STORE_R1_TO_R0, BRANCH_TO_ITSELF)
     cpu.write(handler, COUNT_R2 + b"\x09\x21" + BRANCH_TO_LR)  # adds #1, r2; movs r1, #9; bx lr
@@ -113,7 +113,7 @@ def test_a_handler_returns_to_where_it_came(cpu: CPU) -> None:
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_store_into_flash_is_announced_before_it_is_done(cpu: CPU, tmp_path: Path, *, allowed: bool) -> None:
-    """The store is done if it is allowed, else the core crashes."""
+    """The hook runs before the store; if it refuses, the core crashes."""
     flash = Flash(tmp_path / "flash.bin", 0x08000000, 0x1000, 0x1000)
     stores: list[tuple[int, int, int]] = []
 
@@ -143,7 +143,7 @@ def test_what_is_no_instruction_crashes(cpu: CPU) -> None:
 
 
 def test_memory_that_is_not_there_crashes(cpu: CPU) -> None:
-    """A load from it crashes, and so does a jump to it."""
+    """A load from an unmapped address crashes, and so does a jump to it."""
     load(cpu, b"\x00\x20", LOAD_R1_FROM_R0)
     with pytest.raises(Crash):
         cpu.run(10)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens on the emulated chip when an image is wrong, a peripheral fails, or the power goes."""
+"""The emulated chip with a wrong image, a failing peripheral, or a power cut."""
 
 import random
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def bench(tmp_path: Path) -> Iterator[ChipBench]:
     ids=["erased", "random", "random again", "truncated", "beheaded", "at a wrong base", "without a stack"],
 )
 def test_a_wrong_image_says_nothing(bench: ChipBench, wrong: bytes) -> None:
-    """The core crashes, or runs without saying anything."""
+    """The core crashes, or runs without output."""
     bench.flash(wrong)
     with pytest.raises((Crash, Silent)) as caught:
         bench.boot()
@@ -49,7 +49,7 @@ def test_a_wrong_image_says_nothing(bench: ChipBench, wrong: bytes) -> None:
 
 
 def instructions_of_a_request(bench: ChipBench) -> list[int]:
-    """Addresses that are executed for every request and for nothing before it: some are for certain random numbers only."""
+    """Addresses executed for every request and for nothing before it; some run only for certain random numbers."""
     return sorted(set.intersection(*(_new_instructions(bench) for _ in range(32))))
 
 
@@ -70,7 +70,7 @@ def _new_instructions(bench: ChipBench) -> set[int]:
 
 
 def test_one_overwritten_instruction_on_the_way_to_the_request_is_noticed(bench: ChipBench) -> None:
-    """The board still says hello, and never answers the request."""
+    """The board still sends HELLO, but never answers the request."""
     way = instructions_of_a_request(bench)
     assert len(way) > 500
     for address in random.Random(3).sample(way, 12):
@@ -88,7 +88,7 @@ def test_one_overwritten_instruction_on_the_way_to_the_request_is_noticed(bench:
     ids=["no key", "no signature", "key not computed", "signature not computed"],
 )
 def test_an_error_of_the_cryptography_is_told_and_passes(bench: ChipBench, fault: str, deed: int) -> None:
-    """The board answers the next request."""
+    """The board reports the error, and answers the next request."""
     setattr(bench.faults, fault, deed)
     bench.boot()
     assert bench.refusal(MAKE_CSR) == Status.CRYPTO
@@ -97,7 +97,7 @@ def test_an_error_of_the_cryptography_is_told_and_passes(bench: ChipBench, fault
 
 @pytest.mark.parametrize("deed", [0, 1, 4])
 def test_a_failure_of_the_external_flash_is_told(bench: ChipBench, deed: int) -> None:
-    """The flash fails at the erase or at any page; with its factory data back, the same key gets its DAC."""
+    """The flash fails at the erase or at any page; after new factory data, the same key gets its DAC."""
     authority = Authority()
     bench.boot()
     first = key_in(bench.ask(MAKE_CSR))
@@ -108,7 +108,7 @@ def test_a_failure_of_the_external_flash_is_told(bench: ChipBench, deed: int) ->
 
 
 def repair(bench: ChipBench, authority: Authority, dac: bytes) -> None:
-    """What the station does with a board that comes again."""
+    """Provisions a returning board as the station does."""
     bench.faults = Faults()
     if bench.boot()[4] != 2:
         bench.external.erase(written.ADDRESS, written.BLOCK)
@@ -121,7 +121,7 @@ def repair(bench: ChipBench, authority: Authority, dac: bytes) -> None:
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 def test_after_a_power_cut_at_any_write_a_board_is_provisioned_or_can_be(bench: ChipBench, storage: str) -> None:
-    """A board that says it is provisioned is; any other gets its factory data again, and then the same DAC."""
+    """A board that reports itself provisioned is; any other gets its factory data again, and then the same DAC."""
     bench.flash(image(f"provisioning-{storage}"))
     authority = Authority()
     bench.boot()
@@ -146,7 +146,7 @@ def test_after_a_power_cut_at_any_write_a_board_is_provisioned_or_can_be(bench: 
 def test_a_power_cut_while_the_key_is_made_costs_the_key_and_nothing_else(
     bench: ChipBench, tmp_path: Path, storage: str
 ) -> None:
-    """The power is cut at each write of the record; the next request makes a key or finds it."""
+    """The power is cut at each write of the record; the next request makes a key or finds one."""
     bench.flash(image(f"provisioning-{storage}"))
     for writes in range(40):
         bench.internal.erase(RECORD, 4096)
@@ -164,7 +164,7 @@ def test_a_power_cut_while_the_key_is_made_costs_the_key_and_nothing_else(
 
 
 def test_noise_on_the_line_is_not_an_answer(bench: ChipBench) -> None:
-    """Bytes of every value before a question: it is answered all the same."""
+    """Noise bytes of every value precede a question, and the board still answers it."""
     chip = bench.reset()
     bench.hear_frame()
     chip.usart.arrive(bytes(range(256)) + b"\0")

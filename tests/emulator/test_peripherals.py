@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Peripherals by their registers, without a core: what RM0434 and ST's headers say of them."""
+"""Peripherals by their registers, without a core, compared with RM0434 and ST's headers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ DIGEST = 0x9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08
 
 
 class Accelerator:
-    """The PKA as a driver sees it: numbers are little-endian words at offsets of the header."""
+    """The PKA from a driver's view: numbers are little-endian words at the header's offsets."""
 
     def __init__(self) -> None:
         self.time = ChipTime()
@@ -49,7 +49,7 @@ class Accelerator:
         return sum(self.pka.read(offset + 4 * word, 4) << 32 * word for word in range(8))
 
     def run(self, mode: int) -> int:
-        """The flags at the end."""
+        """Runs an operation; returns the flags at its end."""
         self.pka.write(0x00, 4, 1)
         self.pka.write(0x00, 4, 1 | mode << 8 | 2)
         assert self.pka.read(0x04, 4) == 1 << 16
@@ -62,7 +62,7 @@ def accelerator() -> Accelerator:
 
 
 def test_a_multiplication_makes_the_public_key(accelerator: Accelerator) -> None:
-    """Scalar at 0x508, point at 0x55C and 0x5B0, where the product comes out."""
+    """Scalar at 0x508, point at 0x55C and 0x5B0; the product replaces the point."""
     for offset, value in ((0x400, 256), (0x404, 256), (0x408, 1)):
         accelerator.pka.write(offset, 4, value)
     numbers = KEY.private_numbers()
@@ -75,7 +75,7 @@ def test_a_multiplication_makes_the_public_key(accelerator: Accelerator) -> None
 
 
 def sign(accelerator: Accelerator, n_at: int = 0xE94) -> tuple[int, int, int]:
-    """r, s and the error word."""
+    """Signs; returns r, s and the error word."""
     for offset, value in ((0x400, 256), (0x404, 256), (0x408, 1)):
         accelerator.pka.write(offset, 4, value)
     operands = ((0x40C, 3), (0x460, P), (0x508, 0xC0FFEE << 200), (0x55C, G[0]), (0x5B0, G[1]), (0xDE8, DIGEST))
@@ -86,7 +86,7 @@ def sign(accelerator: Accelerator, n_at: int = 0xE94) -> tuple[int, int, int]:
 
 
 def test_a_signature_verifies_elsewhere(accelerator: Accelerator) -> None:
-    """The hash is at 0xDE8, the key at 0xE3C, the order at 0xE94."""
+    """Another library verifies it. The hash is at 0xDE8, the key at 0xE3C, the order at 0xE94."""
     r, s, error = sign(accelerator)
     assert error == 0
     digest = DIGEST.to_bytes(32)
@@ -94,7 +94,7 @@ def test_a_signature_verifies_elsewhere(accelerator: Accelerator) -> None:
 
 
 def test_an_operand_in_a_wrong_place_makes_no_signature(accelerator: Accelerator) -> None:
-    """Some drivers had the order at 0xE90."""
+    """Some drivers wrote the order to 0xE90."""
     assert sign(accelerator, n_at=0xE90)[:2] != sign(Accelerator())[:2]
 
 
@@ -122,7 +122,7 @@ def test_an_accelerator_that_fails_says_so(accelerator: Accelerator) -> None:
 
 
 def clocks_at_64_mhz() -> Clocks:
-    """Half of the crystal's 32 MHz, times eight, halved."""
+    """The PLL: half of the crystal's 32 MHz, times eight, halved."""
     clocks = Clocks()
     clocks.write(0x0C, 4, 3 | 1 << 4 | 8 << 8 | 1 << 28 | 1 << 29)
     clocks.write(0x08, 4, 3)
@@ -130,13 +130,13 @@ def clocks_at_64_mhz() -> Clocks:
 
 
 def test_the_clock_is_what_the_registers_say() -> None:
-    """The clock has 4 MHz after a reset."""
+    """After a reset the clock has 4 MHz."""
     assert Clocks().frequency == 4_000_000
     assert clocks_at_64_mhz().frequency == 64_000_000
 
 
 def test_a_timer_reaches_its_compare_value_at_the_moment_it_interrupts() -> None:
-    """If the count were one short at the interrupt, a core that looks at it would sleep on for ever."""
+    """With a count one short at the interrupt, a core that checks the count would sleep for ever."""
     time = ChipTime()
     timer = Timer(time, clocks_at_64_mhz())
     for offset, value in ((0x28, 63_999), (0x14, 1), (0x10, 0), (0x00, 1)):
@@ -155,7 +155,7 @@ def test_a_timer_reaches_its_compare_value_at_the_moment_it_interrupts() -> None
 
 
 def serial_line(baud_rate: int = 115_200) -> tuple[ChipTime, USART]:
-    """USART1 with its pins and FIFOs on, and an interrupt at four bytes or silence."""
+    """USART1 with its pins and FIFOs enabled, and an interrupt at four bytes or an idle line."""
     time, clocks, pins = ChipTime(), clocks_at_64_mhz(), Pins()
     pins.write(0x00, 4, 0b1010 << 12)
     pins.write(0x20, 4, 0x77 << 24)
@@ -174,7 +174,7 @@ def received(usart: USART) -> bytes:
 
 
 def test_bytes_arrive_one_after_the_other() -> None:
-    """Four of them interrupt after four times ten bits, the last ones when the line falls silent."""
+    """Four bytes interrupt after forty bit times, the last ones when the line falls idle."""
     time, usart = serial_line()
     usart.arrive(b"abcdef")
     assert usart.interrupt_at() == pytest.approx(4 * 10 / 115_200 * 1e9, abs=100)
@@ -188,7 +188,7 @@ def test_bytes_arrive_one_after_the_other() -> None:
 
 
 def test_a_core_that_does_not_come_loses_bytes() -> None:
-    """The UART's FIFO has room for eight bytes."""
+    """The UART's FIFO holds eight bytes."""
     time, usart = serial_line()
     usart.arrive(bytes(range(12)))
     time.now = MILLISECOND * 5
@@ -197,7 +197,7 @@ def test_a_core_that_does_not_come_loses_bytes() -> None:
 
 
 def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:
-    """Both directions hear rubbish."""
+    """Both directions receive garbage."""
     time, usart = serial_line(9600)
     usart.write(0x28, 4, 0x41)
     assert usart.take_sent() == b"\xff"
@@ -207,7 +207,7 @@ def test_a_wrong_baud_rate_is_heard_as_rubbish() -> None:
 
 
 def test_without_its_pin_nothing_leaves() -> None:
-    """A port that forgets the alternate function is silent, as on the board."""
+    """A port that does not set the alternate function is silent, as on the board."""
     usart = USART(ChipTime(), clocks_at_64_mhz(), Pins(), 115_200)
     usart.write(0x0C, 4, 555)
     usart.write(0x00, 4, 0b1001)
@@ -244,7 +244,7 @@ def internal(tmp_path: Path) -> Iterator[Flash]:
 
 
 def store(controller: FlashController, flash: Flash, address: int, *values: int) -> int:
-    """Stores words as the core does, past `program`; the controller's errors."""
+    """Stores words as the core does, bypassing `program`; returns the controller's errors."""
     for number, value in enumerate(values):
         assert controller.stored(address + 4 * number, 4, value)
         flash.restore(address + 4 * number, value.to_bytes(4, "little"))
@@ -262,7 +262,7 @@ def unlocked(flash: Flash, command: int) -> FlashController:
 
 
 def test_internal_flash_takes_double_words_where_it_is_erased(internal: Flash) -> None:
-    """Zeros can be written anywhere."""
+    """Zeros can be written to any cell."""
     controller = unlocked(internal, 1)
     assert store(controller, internal, 0x08001000, 1, 2) == 0
     assert store(controller, internal, 0x08001000, 1, 0) & 1 << 3
@@ -292,7 +292,7 @@ def test_a_page_of_internal_flash_is_erased(internal: Flash) -> None:
 
 
 class External:
-    """QUADSPI and the part behind it, driven by commands."""
+    """QUADSPI and the flash behind it, driven by commands."""
 
     def __init__(self, flash: Flash) -> None:
         self.faults = Faults()
@@ -337,7 +337,7 @@ def part(tmp_path: Path) -> Iterator[tuple[External, Flash]]:
 
 
 def test_external_flash_is_written_only_when_that_is_enabled(part: tuple[External, Flash]) -> None:
-    """Every command needs the enabling anew."""
+    """Every write command needs a new write enable."""
     external, flash = part
     external.command(0x12, 0x100, b"abc")
     assert flash.read(0x90000100, 3) == b"\xff" * 3
@@ -349,7 +349,7 @@ def test_external_flash_is_written_only_when_that_is_enabled(part: tuple[Externa
 
 
 def test_a_page_that_overflows_comes_round(part: tuple[External, Flash]) -> None:
-    """Bytes beyond a page's end go to its beginning, as the data sheet says."""
+    """Bytes past a page's end wrap to its beginning, as in the data sheet."""
     external, flash = part
     external.command(0x06)
     external.command(0x12, 0x1FE, b"abcd")
@@ -358,7 +358,7 @@ def test_a_page_that_overflows_comes_round(part: tuple[External, Flash]) -> None
 
 
 def test_a_sector_is_erased_and_the_part_is_busy_meanwhile(part: tuple[External, Flash]) -> None:
-    """64 KB, and whatever is said in between is not heard."""
+    """The sector has 64 KB; the part ignores commands until the erase has ended."""
     external, flash = part
     flash.program(0x90000000, bytes(0x20000))
     external.command(0x06)
@@ -383,7 +383,7 @@ def test_a_failed_program_keeps_the_part_busy_until_it_was_seen(part: tuple[Exte
 
 
 def test_the_window_is_open_or_commands_are_heard(part: tuple[External, Flash]) -> None:
-    """An abort must come between the memory window and a command."""
+    """Switching from the memory window to commands needs an abort."""
     external, _ = part
     external.quadspi.write(0x14, 4, 0x13 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 24 | 3 << 26)
     assert external.shown == [False, True]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent is built once a session, for both kinds of key storage."""
+"""Builds the agent once per session, for both kinds of key storage."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feeds the agent's C parsers with spoiled input, under both sanitizers: by clang's libFuzzer if there is one, else by a driver of our own."""
+"""Feeds the agent's C parsers with spoiled input, under both sanitizers.
+
+clang's libFuzzer makes the inputs if there is a clang, otherwise our own driver.
+"""
 
 import argparse
 import json
@@ -35,7 +38,7 @@ def own_driver(folder: Path) -> Path:
 
 
 def run_own_driver(program: Path, seed: int, seconds: int) -> int:
-    """How many inputs it tried. Raises CalledProcessError when one of them was its end."""
+    """Runs the driver; returns the number of inputs. Raises CalledProcessError if an input crashed it."""
     lines = "".join(sample.hex() + "\n" for sample in samples())
     ended = subprocess.run(
         [program, str(seed), str(seconds)], input=lines, stdout=subprocess.PIPE, text=True, check=True
@@ -44,7 +47,7 @@ def run_own_driver(program: Path, seed: int, seconds: int) -> int:
 
 
 def run_libfuzzer(clang: str, folder: Path, seconds: int) -> None:
-    """Raises CalledProcessError when an input was its end; libFuzzer leaves that input in the working folder."""
+    """Runs libFuzzer. Raises CalledProcessError if an input crashed it; the input is left in the working folder."""
     corpus = folder / "corpus"
     corpus.mkdir()
     for number, sample in enumerate(samples()):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provisioning agent built for this machine, with its flash in files: a board of a process, asked over pipes."""
+"""The provisioning agent built for this machine, with its flash in files: each board is a process with pipes."""
 
 import os
 import select
@@ -40,7 +40,7 @@ def compiled(program: Path, sources: Sequence[Path], *options: str) -> Path:
 
 
 def host_program(folder: Path, storage: str) -> Path:
-    """The agent as a program, for a kind of key storage."""
+    """Builds the agent as a program, for a kind of key storage."""
     sources = [*AGENT, SOURCE / "ports/host/host.c", SOURCE / "ports/psa/p256_psa.c"]
     return compiled(folder / f"agent-{storage}", sources, f"-DAGENT_SECURE={int(storage == 'secure')}", "-lmbedcrypto")
 
@@ -68,11 +68,11 @@ def records(block: bytes) -> dict[int, bytes] | None:
 
 
 class PowerGone(Exception):
-    """The board has lost its power where it was told to."""
+    """The board has lost its power at the requested operation."""
 
 
 class HostBoard:
-    """A board with its flash in a folder; each `with` is a time under power."""
+    """A board with its flash in a folder; each `with` block is a time under power."""
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.program = program
@@ -86,7 +86,7 @@ class HostBoard:
         self.errors = b""
 
     def power(self, *options: str) -> Self:
-        """Options of the program, for the next time under power."""
+        """Sets options of the program for the next time under power."""
         self._options = options
         return self
 
@@ -120,7 +120,7 @@ class HostBoard:
             raise PowerGone from exc
 
     def hear(self) -> bytes:
-        """What it says next. Raises PowerGone when it says no more."""
+        """The board's next output. Raises PowerGone if it ends."""
         assert self._process is not None
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], DEADLINE)
@@ -169,17 +169,17 @@ class HostBoard:
 
     @property
     def flash(self) -> bytes:
-        """Everything that the programmer could read."""
+        """Everything that the programmer could read from flash."""
         return b"".join((self.folder / name).read_bytes() for name in ("data.bin", "record.bin"))
 
     def put_factory_data(self, values: dict[int, bytes] | None = None, raw: bytes | None = None) -> None:
-        """As the station writes it: the sector erased, then the list."""
+        """Writes factory data as the station does: erases the sector, then writes the list."""
         content = raw if raw is not None else factory_data(values or PRODUCT)
         (self.folder / "data.bin").write_bytes(content.ljust(65536, b"\xff"))
 
 
 class Authority:
-    """A PAI of the test's own."""
+    """A PAI for the tests."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -199,7 +199,7 @@ class Authority:
 
 
 def key_in(csr: bytes) -> ec.EllipticCurvePublicKey:
-    """The key of a request whose signature is right."""
+    """The key of a request; checks the request's signature."""
     request = x509.load_der_x509_csr(csr)
     assert request.is_signature_valid
     key = request.public_key()

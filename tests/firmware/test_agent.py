@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's C, built for this machine with address and undefined-behaviour sanitizers, asked over its link."""
+"""The agent's C, built for this machine with address and undefined-behaviour sanitizers, tested over its link."""
 
 import shutil
 import subprocess
@@ -23,14 +23,14 @@ NONCE = bytes(range(32))
 
 
 def provisioned(board: HostBoard, authority: Authority) -> bytes:
-    """Brings a board under power to where its DAC is stored, and returns the DAC."""
+    """Provisions a board under power up to the stored DAC, and returns the DAC."""
     dac, certificates = authority.answer(board.ask(MAKE_CSR))
     assert board.ask(STORE, certificates) == b"\0"
     return dac
 
 
 def test_it_says_hello_unasked(board: HostBoard) -> None:
-    """HELLO's answer with number 0; a board without a key is in state 0."""
+    """The board sends HELLO's answer with number 0; a board without a key is in state 0."""
     with board as live:
         body = live.body()
     said = hello(body[2:])
@@ -41,13 +41,13 @@ def test_it_says_hello_unasked(board: HostBoard) -> None:
 
 @pytest.mark.parametrize(("storage", "said"), [("flash", KeyStorage.FLASH), ("secure", KeyStorage.SECURE)])
 def test_hello_tells_where_the_key_lives(new_board: Callable[[str], HostBoard], storage: str, said: KeyStorage) -> None:
-    """The station compares it with its recipe before anything else."""
+    """The station compares the key storage with its recipe before anything else."""
     with new_board(storage) as board:
         assert hello(board.ask(HELLO)).key_storage is said
 
 
 def test_hello_tells_how_far_the_board_is(board: HostBoard, authority: Authority) -> None:
-    """HELLO says no key, key, or provisioned."""
+    """HELLO has the state: no key, key, or provisioned."""
     with board:
         states = [hello(board.ask(HELLO)).state]
         csr = board.ask(MAKE_CSR)
@@ -58,7 +58,7 @@ def test_hello_tells_how_far_the_board_is(board: HostBoard, authority: Authority
 
 
 def test_openssl_accepts_the_request(board: HostBoard) -> None:
-    """openssl accepts it, not only the library that the tests are written with."""
+    """openssl gives a second opinion beside the library that the tests use."""
     with board:
         csr = board.ask(MAKE_CSR)
     verified = subprocess.run(
@@ -69,7 +69,7 @@ def test_openssl_accepts_the_request(board: HostBoard) -> None:
 
 
 def test_the_request_is_the_one_that_cryptography_would_write(board: HostBoard) -> None:
-    """The request equals the library's byte for byte, but for the signature."""
+    """Except for the signature, the request equals the library's byte for byte."""
     with board:
         csr = board.ask(MAKE_CSR)
     own = x509.load_der_x509_csr(csr)
@@ -120,7 +120,7 @@ def test_flash_storage_moves_the_private_key_into_the_factory_data(
 
 
 def test_secure_storage_keeps_the_private_key_out_of_flash(secure_board: HostBoard, authority: Authority) -> None:
-    """Flash never has eight bytes of the key in a row."""
+    """Flash never contains eight consecutive bytes of the key."""
     with secure_board as board:
         csr = board.ask(MAKE_CSR)
         early = board.flash
@@ -144,14 +144,14 @@ def test_its_proof_verifies_under_the_dac(board: HostBoard, authority: Authority
 
 
 def test_no_two_signatures_share_their_secret_number(board: HostBoard) -> None:
-    """One message is signed with different values of r, since two equal ones would reveal the key."""
+    """Two signatures of one message have different r; equal ones would reveal the key."""
     with board:
         board.ask(MAKE_CSR)
         assert board.ask(PROVE, NONCE)[:32] != board.ask(PROVE, NONCE)[:32]
 
 
 def test_the_same_dac_may_be_stored_again_and_no_other(board: HostBoard, authority: Authority) -> None:
-    """The first changes nothing, the second is refused."""
+    """Storing the same DAC again changes nothing; another DAC is refused."""
     with board:
         csr = board.ask(MAKE_CSR)
         certificates = authority.answer(csr)[1]
@@ -163,7 +163,7 @@ def test_the_same_dac_may_be_stored_again_and_no_other(board: HostBoard, authori
 
 
 def test_a_store_ends_with_what_sts_firmware_says(board: HostBoard, authority: Authority) -> None:
-    """`finish:000` in sixteen bytes without a newline; it is the status in three digits."""
+    """The agent sends `finish:000` in sixteen bytes without a newline; the three digits are the status."""
     with board:
         assert board.refusal(STORE, b"") == Status.PARAMETER
         board.hear_until(b"finish:003\0\0\0\0\0\0")
@@ -172,7 +172,7 @@ def test_a_store_ends_with_what_sts_firmware_says(board: HostBoard, authority: A
 
 
 def test_statuses_tell_what_is_wrong(board: HostBoard, authority: Authority) -> None:
-    """No key yet, a foreign key, lengths that do not add up, certificates that are none, a short nonce, an unknown question."""
+    """No key yet, a foreign key, inconsistent lengths, invalid certificates, a short nonce, an unknown question."""
     stranger = authority.certificate(ec.generate_private_key(ec.SECP256R1()).public_key())
     foreign = store_payload(stranger, authority.pai)
     with board:
@@ -188,7 +188,7 @@ def test_statuses_tell_what_is_wrong(board: HostBoard, authority: Authority) -> 
 
 
 def test_a_pai_that_did_not_sign_the_dac_is_refused(board: HostBoard, authority: Authority) -> None:
-    """The two would leave the factory as a chain that no commissioner accepts."""
+    """No commissioner would accept the two as a chain."""
     other = Authority()
     with board:
         dac, _ = authority.answer(board.ask(MAKE_CSR))
@@ -218,7 +218,7 @@ def test_a_damaged_dac_is_refused(board: HostBoard, authority: Authority) -> Non
     ids=["erased", "no vendor id", "too long", "empty", "wrong size", "no end", "behind the end"],
 )
 def test_unusable_factory_data_is_named(board: HostBoard, raw: bytes, status: Status) -> None:
-    """1 where there is no list, 3 where ST's reader would give up."""
+    """Status 1 if there is no list, 3 if ST's reader would refuse it."""
     board.put_factory_data(raw=raw)
     with board:
         assert board.refusal(MAKE_CSR) == status
@@ -254,7 +254,7 @@ def test_secure_storage_is_written_once(secure_board: HostBoard) -> None:
 
 
 def test_silent_secure_storage_costs_no_key(secure_board: HostBoard) -> None:
-    """Without a wireless stack it does not answer; with one, the key that was begun is not needed."""
+    """Without a wireless stack the storage does not answer; with one, the next request succeeds."""
     with secure_board.power("--broken", "secure") as board:
         assert board.refusal(MAKE_CSR) == Status.SECURE_STORAGE
         assert board.refusal(MAKE_CSR) == Status.SECURE_STORAGE
@@ -265,7 +265,7 @@ def test_silent_secure_storage_costs_no_key(secure_board: HostBoard) -> None:
 def test_firmware_of_the_other_storage_does_not_destroy_the_record(
     programs: dict[str, Path], secure_board: HostBoard
 ) -> None:
-    """Nothing else on the board remembers the public key that belongs to secure storage."""
+    """Only the record has the public key that belongs to secure storage."""
     with secure_board as board:
         csr = board.ask(MAKE_CSR)
     with HostBoard(programs["flash"], board.folder) as other:
@@ -276,7 +276,7 @@ def test_firmware_of_the_other_storage_does_not_destroy_the_record(
 
 @pytest.mark.parametrize("part", ["erase", "write"])
 def test_flash_that_fails_is_told(board: HostBoard, authority: Authority, part: str) -> None:
-    """Status 7; and the next time under power it can be done."""
+    """The answer is status 7; after the next power-up the operation can be repeated."""
     with board:
         certificates = authority.answer(board.ask(MAKE_CSR))[1]
     with board.power("--broken", part):
@@ -308,7 +308,7 @@ def test_a_lost_factory_data_block_does_not_lose_the_key(board: HostBoard, autho
 
 
 def test_noise_and_its_own_voice_are_not_questions(board: HostBoard) -> None:
-    """An echo, a body of one byte, half a frame, text: it goes on waiting, and answers the next question."""
+    """The agent ignores an echo, a body of one byte, half a frame and text, and answers the next question."""
     with board:
         echo = board.hear()
         for noise in (echo, encode(b"\x01"), encode(b"\x02\x09")[:5], b"\0finish:000\0\xff\xfe", b"\x55" * 5000):
@@ -332,7 +332,7 @@ def test_a_question_may_be_repeated(board: HostBoard) -> None:
 def test_another_boards_factory_data_is_not_its_own(
     flash_board: HostBoard, authority: Authority, tmp_path: Path
 ) -> None:
-    """A dump of a provisioned board, flashed into the next one, gives that no identity."""
+    """A dump of a provisioned board, flashed into another one, does not transfer the identity."""
     with flash_board as first:
         provisioned(first, authority)
     folder = tmp_path / "second"

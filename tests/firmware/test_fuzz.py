@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's parsers under spoiled input, for some seconds; `make fuzz` does it for longer."""
+"""Some seconds of spoiled input for the agent's parsers; `make fuzz` runs longer."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The committed images: what the source makes, byte for byte, and no more of a C library in the agent than it may use."""
+"""The committed images equal the build of the source, and the agent uses only the allowed part of a C library."""
 
 import hashlib
 import re
@@ -58,7 +58,7 @@ def test_the_manifest_has_the_images_hashes() -> None:
 
 
 def test_the_manifest_has_the_images_version() -> None:
-    """The version is the one that HELLO tells."""
+    """The version is the one in HELLO."""
     version = re.search(r'IMAGE_VERSION "(.+)"', (SOURCE / "images/version.h").read_text())
     assert version is not None
     assert {image["version"] for image in tomllib.loads(MANIFEST)["image"]} == {version[1]}
@@ -82,7 +82,7 @@ def test_the_agent_asks_for_nothing_but_its_hooks_and_string_h(tmp_path: Path, s
 
 
 def test_the_example_for_sts_hal_has_every_hook(tmp_path: Path) -> None:
-    """The four hooks of the PSA port are elsewhere."""
+    """The PSA port has the other four hooks."""
     made = tmp_path / "hal.o"
     includes = [f"-I{SOURCE / part}" for part in ("agent", "ports/hal_example", "ports/stm32wb55/libc")]
     subprocess.run([*ARM, *includes, "-c", SOURCE / "ports/hal_example/platform_hal.c", "-o", made], check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's pure parts in C: hash, frames, certificates, request, numbers; against vectors and against other codecs."""
+"""The agent's pure parts in C: hash, frames, certificates, request, numbers, against vectors and other codecs."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ Codec = Callable[..., list[str]]  # type: ignore[explicit-any]  # a program, wit
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
-    """Asks the program one question a piece of data; returns its lines."""
+    """Runs the program on each piece of data; returns its lines."""
     sources = [PROGRAMS / "codec.c"]
     sources += [SOURCE / f"agent/{name}.c" for name in ("certificate", "csr", "frames", "sha256")]
     program = compiled(tmp_path_factory.mktemp("codec") / "codec", sources)
@@ -91,7 +91,7 @@ def test_no_flipped_bit_makes_another_body(codec: Codec) -> None:
 
 
 def test_noise_around_frames_is_skipped(codec: Codec) -> None:
-    """Text, zeros, half a frame, a frame that is too long."""
+    """The noise is text, zeros, half a frame, or an overlong frame."""
     frame = encode(b"\x01\x01")
     overlong = b"\0" + b"\x02\x41" * 1600 + b"\0"
     stream = b"boot\r\n" + frame + b"\0\0\0" + frame[:4] + b"\0" + frame + overlong + b"x" * 3000 + frame + frame
@@ -129,14 +129,14 @@ def test_certificates_are_read_as_cryptography_reads_them(codec: Codec) -> None:
 
 
 def test_what_is_no_certificate_is_refused(codec: Codec) -> None:
-    """The input is cut anywhere, followed by more bytes, or empty."""
+    """The input is truncated, followed by more bytes, or empty."""
     der = certificate(ec.generate_private_key(ec.SECP256R1()).public_key())
     wrong = [der[:length] for length in range(len(der))] + [der + b"\0", b"\x30\x80", b"\x30\x83\0\0\x01\0"]
     assert set(codec("certificate", *wrong)) == {"refused"}
 
 
 def test_other_keys_and_algorithms_are_no_dacs(codec: Codec) -> None:
-    """Each is a certificate, but not one that Matter allows."""
+    """Each is a certificate, but Matter allows none of them."""
     p256 = ec.generate_private_key(ec.SECP256R1()).public_key()
     others: list[ec.EllipticCurvePublicKey | rsa.RSAPublicKey] = [
         ec.generate_private_key(ec.SECP384R1()).public_key(),
@@ -151,13 +151,13 @@ def test_other_keys_and_algorithms_are_no_dacs(codec: Codec) -> None:
     "half", [b"\0" * 31 + b"\x01", b"\x7f" + bytes(31), b"\x80" + bytes(31), b"\xff" * 32, b"\0\x80" + bytes(30)]
 )
 def test_signatures_of_every_shape_fit_into_the_request(codec: Codec, half: bytes) -> None:
-    """The shortest and the longest numbers that DER knows for them."""
+    """The numbers have the shortest and the longest encodings in DER."""
     key = point(ec.generate_private_key(ec.SECP256R1()).public_key())
     csr = x509.load_der_x509_csr(bytes.fromhex(codec("csr", key + half + half)[0]))
     assert decode_dss_signature(csr.signature) == (int.from_bytes(half), int.from_bytes(half))
 
 
 def test_secret_numbers_are_in_range(tmp_path: Path) -> None:
-    """0 and what is not below the order are thrown away; a stuck or failing source gives none."""
+    """The agent discards 0 and numbers not below the order; a stuck or failing source gives none."""
     program = compiled(tmp_path / "scalar", [PROGRAMS / "scalar.c", SOURCE / "agent/scalar.c"])
     subprocess.run([program], check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The STM32WB55 port, run on this machine over memory instead of registers: what it hands to accelerator and coprocessor."""
+"""The STM32WB55 port, run on this machine over memory in place of registers: its operands and its commands."""
 
 import subprocess
 from pathlib import Path
@@ -22,7 +22,7 @@ SECRET = int.from_bytes(b"\x5a" * 32)
 
 
 def port_program(folder: Path, name: str, *sources: Path) -> list[str]:
-    """What the program prints; the port's registers are memory of the program's own."""
+    """The program's output; the port's registers are memory of the program."""
     fake = PROGRAMS / "fake_registers.h"
     options = (
         "-Wno-pedantic",
@@ -50,7 +50,7 @@ def operands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
 
 def words(offset: int, number: int) -> set[str]:
-    """A number as the accelerator wants it: eight words, the least significant first, and a word of zero."""
+    """A number in the accelerator's format: eight words, the least significant first, and a word of zero."""
     return {f"{offset + 4 * i:03x} {number >> 32 * i & 0xFFFFFFFF:08x}" for i in range(9)}
 
 
@@ -63,7 +63,7 @@ def written(lines: list[str]) -> set[str]:
 
 
 def test_operands_of_a_multiplication(operands: dict[str, list[str]]) -> None:
-    """Mode 20h; a is negative and its magnitude 3; the private key does not stay."""
+    """Mode 20h; a is negative and given as its magnitude 3; the private key is erased afterwards."""
     expected = {"400 00000100", "404 00000100", "408 00000001"}
     expected |= words(0x40C, 3) | words(0x460, P) | words(0x508, value(0)) | words(0x55C, GX) | words(0x5B0, GY)
     assert written(operands["multiply"]) == expected
@@ -72,7 +72,7 @@ def test_operands_of_a_multiplication(operands: dict[str, list[str]]) -> None:
 
 
 def test_operands_of_a_signature(operands: dict[str, list[str]]) -> None:
-    """Mode 24h; the order stands at E94h; neither the private key nor the secret number stays."""
+    """Mode 24h; the order is at E94h; private key and secret number are erased afterwards."""
     expected = {"400 00000100", "404 00000100", "408 00000001"}
     expected |= words(0x40C, 3) | words(0x460, P) | words(0x508, SECRET) | words(0x55C, GX) | words(0x5B0, GY)
     expected |= words(0xDE8, value(1)) | words(0xE3C, value(0)) | words(0xE94, N)
@@ -91,13 +91,13 @@ def test_operands_of_a_verification(operands: dict[str, list[str]]) -> None:
 
 
 def test_the_accelerator_is_shared(operands: dict[str, list[str]]) -> None:
-    """The coprocessor computes with it, too, so semaphore 1 is held, and given back."""
+    """The coprocessor uses it, too, so the port takes semaphore 1 and releases it."""
     for lines in operands.values():
         assert (lines[0], lines.count("takes 1"), lines.count("releases 1")) == ("takes 1", 1, 1)
 
 
 def test_commands_in_the_mailbox(tmp_path: Path) -> None:
-    """Store is 2E4h with one argument, sign 2E5h with four; Thread is started once; an answer stands one byte further in front."""
+    """Store is 2E4h with one argument, sign 2E5h with four; Thread is started once."""
     *said, where = port_program(tmp_path, "mailbox")
     private_key, message, public_key, signature = where.split()[1:]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The power goes after every single operation on flash and secure storage, or in the middle of it; then the board comes back."""
+"""Cuts the power after, or in the middle of, every single operation on flash and secure storage, then restarts."""
 
 from collections.abc import Callable
 from itertools import count
@@ -17,7 +17,7 @@ NONCE = bytes(range(32))
 
 
 class Station:
-    """What a station remembers of a board between two times that it is plugged in."""
+    """A station's memory of a board between two times that it is plugged in."""
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
@@ -27,7 +27,7 @@ class Station:
         self.csr = b""
 
     def provision(self, board: HostBoard) -> None:
-        """The same identity again, and for a key that has a DAC the same DAC. Raises PowerGone."""
+        """Always gives the same identity, and for a key that has a DAC the same DAC. Raises PowerGone."""
         csr = board.ask(MAKE_CSR)
         if self.csr:
             assert point(key_in(csr)) == point(key_in(self.csr)), "the board has lost its key"
@@ -43,7 +43,7 @@ class Station:
 def test_a_power_cut_can_always_be_repaired(
     programs: dict[str, Path], tmp_path: Path, authority: Authority, storage: str, *, torn: bool
 ) -> None:
-    """After any cut the board gets its intended DAC, once lost factory data is written again."""
+    """After any cut the board gets its intended DAC; lost factory data is written again first."""
     cuts = 0
     for cut in count(1):
         folder = tmp_path / str(cut)
@@ -74,7 +74,7 @@ def test_a_power_cut_can_always_be_repaired(
 def test_a_cut_rewrite_leaves_no_list_that_could_be_taken_for_one(
     new_board: Callable[[str], HostBoard], authority: Authority, *, torn: bool
 ) -> None:
-    """Old or new, byte for byte, or none: never a list that ends early, or in which a certificate is damaged."""
+    """The list is the old one, the new one, or none; never one that ends early or has a damaged certificate."""
     torn_options = ["--torn"] if torn else []
     board = new_board("secure")
     with board:
@@ -96,6 +96,6 @@ def test_a_cut_rewrite_leaves_no_list_that_could_be_taken_for_one(
 
 
 def _is_provisioned(board: HostBoard, station: Station) -> bool:
-    """As the station judges what it reads back: all that was intended, or it writes the factory data again."""
+    """Judges the read-back as the station does: it must equal the intended data."""
     stored = records(board.block) or {}
     return {**stored, **PRODUCT} == stored and stored.get(3) == station.dac and stored.get(4) == station.pai

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spoils bytes in the ways that files, flash and wires are spoiled, and in the ways of somebody who means it."""
+"""Spoils bytes as files, flash and wires do, and as an attacker would."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -31,7 +31,7 @@ Change = Callable[[Random, bytearray, Sequence[bytes]], None]
 
 
 def mutated(rng: Random, data: bytes, others: Sequence[bytes]) -> bytes:
-    """`data` after one to four changes; `others` are what pieces may come from."""
+    """`data` after one to four changes; pieces may come from `others`."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 4))):
         rng.choice(CHANGES)(rng, changed, others)
@@ -89,7 +89,7 @@ def _take_from_another(rng: Random, data: bytearray, others: Sequence[bytes]) ->
 
 
 def _change_inside(rng: Random, data: bytearray, others: Sequence[bytes]) -> None:
-    """One element of DER, with all lengths around it made right: what a reader of lengths alone would let pass."""
+    """Changes one element of DER and corrects all lengths around it, so that a check of lengths alone passes."""
     data[:] = _rebuilt(rng, bytes(data), others)
 
 

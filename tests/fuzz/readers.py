@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feeds every reader of the station with spoiled input: each is accepted for a reason, or refused by name.
+"""Feeds every reader of the station with spoiled input; each input is accepted for a reason, or refused by name.
 
-`python -m tests.fuzz.readers --count 1000000` (`make fuzz-readers`); `--case NUMBER` does one again.
+`python -m tests.fuzz.readers --count 1000000` (`make fuzz-readers`); `--case NUMBER` repeats one case.
 """
 
 import argparse
@@ -38,12 +38,12 @@ KNOWN = (Tag.SPAKE2_ITERATION_COUNT, Tag.SPAKE2_SALT, Tag.SPAKE2_VERIFIER, Tag.S
 
 
 class FalsePassError(AssertionError):
-    """Something was accepted that is not good."""
+    """A reader accepted bad input."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A reader: it gets a good input and what became of it, and returns if it accepts."""
+    """A reader; it gets a good input and its spoiled form, and returns if it accepts."""
 
     name: str
     seeds: tuple[bytes, ...]
@@ -78,7 +78,7 @@ REVOCATIONS = (
 
 
 def _discard(_accepted: object) -> None:
-    """What a reader of form alone accepts may be anything of that form."""
+    """For readers of form alone, which may accept any input of that form."""
 
 
 def _refuse_unless(condition: object, what: str) -> None:
@@ -87,7 +87,7 @@ def _refuse_unless(condition: object, what: str) -> None:
 
 
 def _attestations() -> Iterator[tuple[Attestation, Product, TrustStore]]:
-    """Those of the upstream vectors that are good, under the CHIP SDK's roots, and ours."""
+    """The good upstream vectors, under the CHIP SDK's roots, and our own."""
     folder = VECTORS / "attestation"
     trust = TrustStore.of(
         {path.name: path.read_bytes() for path in (folder / "paa").iterdir()},
@@ -131,7 +131,7 @@ def _judge_record(seed: bytes, data: bytes) -> None:
 
 
 def _judge_unit(data: FactoryData) -> None:
-    """Refused by the first fault among the findings; what is good has certificates, keys and verifier that fit."""
+    """Raises the first fault among the findings; in an accepted unit certificates, keys and verifier must match."""
     for finding in EXAMINATION.of(data):
         if finding.fault is not None:
             raise finding.fault
@@ -168,7 +168,7 @@ def _judge_json(_seed: bytes, data: bytes) -> None:
 
 
 def run_case(everything: tuple[Target, ...], number: int) -> tuple[str, str]:
-    """One case, the same for a number always: the target's name, and "accepted" or the refusal's name."""
+    """Runs one reproducible case; returns the target's name, and "accepted" or the refusal's name."""
     rng = Random(number)
     target = everything[number % len(everything)]
     seed = rng.choice(target.seeds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Twenty thousand spoiled inputs; `make fuzz-readers` does a million of the same."""
+"""Twenty thousand spoiled inputs; `make fuzz-readers` runs a million."""
 
 import sys
 from collections import Counter
@@ -16,14 +16,14 @@ EVERYTHING = tuple(targets())
 
 @pytest.mark.parametrize("first", range(0, 20_000, 2_000))
 def test_every_spoiled_input_is_refused_by_name_or_good(first: int) -> None:
-    """No crash, and nothing is accepted whose signature or verifier is broken."""
+    """No reader crashes, or accepts input with a broken signature or verifier."""
     seen = Counter(run_case(EVERYTHING, number) for number in range(first, first + 2_000))
     assert {name for name, _ in seen} == {target.name for target in EVERYTHING}
     assert len({refusal for _, refusal in seen}) > 20  # and it is not all refused for the same
 
 
 def test_a_false_pass_and_a_crash_are_noticed_with_their_case() -> None:
-    """The input is told, so that it can become a test."""
+    """The report has the input, so that it can become a test."""
 
     def believe(_seed: bytes, _data: bytes) -> None:
         raise FalsePassError
@@ -39,6 +39,6 @@ def test_a_false_pass_and_a_crash_are_noticed_with_their_case() -> None:
 
 
 def test_a_case_is_the_same_every_time() -> None:
-    """The number of a case is enough to see it again."""
+    """A case can be repeated from its number alone."""
     assert mutated(Random(5), DAC.der, [DAC.der]) == mutated(Random(5), DAC.der, [DAC.der])
     assert len({mutated(Random(number), DAC.der, [DAC.der]) for number in range(100)}) > 90

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger in a folder of its own."""
+"""A ledger in its own folder."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.builders.bench import Secrets
 
 @pytest.fixture(autouse=True)
 def register(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What this machine remembers of its ledgers, for one test."""
+    """A register of ledgers for one test."""
     folder = tmp_path_factory.mktemp("machine")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     return folder / "matter-station" / "ledgers"

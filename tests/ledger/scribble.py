@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program for the durability test: attempts without end, and a line on standard output for each that is durable.
+"""For the durability test: makes attempts without end, and prints a line for each that is durable.
 
-With a second argument each attempt is on a board of its own, numbered from there, which gets an identity.
+With a second argument each attempt is on a new board, numbered from there, which gets an identity.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of a ledger's database, while a test runs: the statements, how SQLite answers them, and in how many steps."""
+"""Records the SQL statements that run during a test, SQLite's plans for them, and their number of steps."""
 
 import sqlite3
 import threading
@@ -18,7 +18,7 @@ OF_THE_FEW = ("ix_attempt_open", "ix_pki_request_unanswered")
 
 @dataclass
 class Statements:
-    """Every statement that the writer's thread has executed, with the values of its first time."""
+    """Every statement that the writer's thread has executed, with the values of its first execution."""
 
     executed: dict[str, object] = field(default_factory=dict)
 
@@ -39,7 +39,7 @@ class Statements:
             event.remove(Engine, "before_cursor_execute", note)
 
     def walks(self, path: Path) -> list[str]:
-        """The statements that visit all rows of a table or of an index, or sort what they find, with SQLite's plan."""
+        """The statements that visit all rows of a table or of an index, or sort their result, with SQLite's plan."""
         with closing(sqlite3.connect(path)) as connection:
             plans = {statement: _plan(connection, statement, values) for statement, values in self.executed.items()}
         return [f"{statement}\n{plan}" for statement, plan in plans.items() if any(map(_walks, plan))]
@@ -59,14 +59,14 @@ def _walks(line: str) -> bool:
 
 @dataclass
 class Work:
-    """How often SQLite has passed a place where a statement goes round a loop: counts visited rows, and no time."""
+    """Counts how often SQLite runs a loop of a statement: the visited rows, not the time."""
 
     rounds: int = 0
 
     @classmethod
     @contextmanager
     def counted(cls) -> Iterator["Work"]:
-        """Of all connections that are opened in the block."""
+        """Counts on all connections that are opened in the block."""
         found = cls()
 
         def count() -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates that came from elsewhere, and units of the laboratory: what the ledger makes of them."""
+"""The ledger's treatment of certificates from elsewhere, and of laboratory units."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ async def provisioned(journal: AttemptJournal, board: int, found: Credentials) -
 
 
 async def test_a_partners_certificate_is_the_boards_from_then_on(tmp_path: Path) -> None:
-    """The next attempt finds it, as if the PKI had been asked."""
+    """The next attempt finds it as if the PKI had issued it."""
     found = credentials(0x0B)
     async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
         journal = await begun(ledger, Secrets())
@@ -52,7 +52,7 @@ async def test_a_partners_certificate_is_the_boards_from_then_on(tmp_path: Path)
 
 
 async def test_a_new_certificate_for_the_same_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    """The partner delivered again: the board is held against what it has now, and both are in its story."""
+    """The partner delivered again: the board is checked against the new certificate, and its story has both."""
     key = ec.generate_private_key(ec.SECP256R1())
     old, new = credentials(0x0B, key), credentials(0x0C, key)
     async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
@@ -68,7 +68,7 @@ async def test_a_new_certificate_for_the_same_key_takes_the_place_of_the_old_one
 
 
 async def test_a_key_on_two_boards_is_a_fault(tmp_path: Path) -> None:
-    """A partner's script that gives every board the same certificate is found out by the second board."""
+    """The second board reveals a partner's script that gives every board the same certificate."""
     found = credentials(0x0B)
     async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
         journal = await begun(ledger, Secrets())
@@ -81,7 +81,7 @@ async def test_a_key_on_two_boards_is_a_fault(tmp_path: Path) -> None:
 
 
 async def test_the_development_certificate_makes_a_laboratorys_unit(tmp_path: Path) -> None:
-    """ST's demonstration firmware puts it on every board, and no board of them counts as passed."""
+    """ST's demonstration firmware puts it on every board, so none of them counts as passed."""
     dac, pai = FULL.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], FULL.records[Tag.PAI_CERTIFICATE]
     async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
         for board in (7, 8):
@@ -101,7 +101,7 @@ async def test_the_development_certificate_makes_a_laboratorys_unit(tmp_path: Pa
 
 
 async def test_a_given_identity_is_nobodys(tmp_path: Path) -> None:
-    """No serial number of the lot is used up, and two boards may have the same."""
+    """It uses up no serial number of the lot, and two boards may have the same one."""
     recipe = replace(RECIPE, given=GivenIdentity(FULL))
     async with Ledger.open(tmp_path / "ledger.sqlite", station="line-1") as ledger:
         for board in (7, 8):
@@ -111,7 +111,7 @@ async def test_a_given_identity_is_nobodys(tmp_path: Path) -> None:
 
 
 async def test_a_laboratorys_attempt_leaves_a_production_units_state_alone(tmp_path: Path) -> None:
-    """The unit's state also stays when the states are made anew from the events."""
+    """The state also stays when the states are rebuilt from the events."""
     path = tmp_path / "ledger.sqlite"
     async with Ledger.open(path, station="line-1") as ledger:
         await recognised(await begun(ledger, Secrets()), 7)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attempts in the ledger: what is written, when, and what it adds up to."""
+"""Attempts in the ledger: their events, the moment of each write, and their sums."""
 
 import asyncio
 from dataclasses import replace
@@ -39,7 +39,7 @@ def events(path: Path, board: int) -> list[Event]:
 
 
 async def test_a_step_is_in_the_journal_before_its_body_runs(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """Intent before deed: a power cut in the body leaves an open step, never a silent one."""
+    """A power cut in the body leaves an open step in the journal."""
     journal = await begun(ledger, secrets)
     await recognised(journal, board=7)
     async with journal.step(Phase.FLASH_DATA):
@@ -47,7 +47,7 @@ async def test_a_step_is_in_the_journal_before_its_body_runs(ledger: Ledger, pat
 
 
 async def test_a_step_that_raises_is_never_finished(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """The journal tells in which step an attempt ended."""
+    """The journal shows the step in which an attempt ended."""
     journal = await begun(ledger, secrets)
     await recognised(journal, board=7)
     with pytest.raises(ZeroDivisionError):
@@ -74,7 +74,7 @@ async def test_a_step_is_logged_at_both_ends(ledger: Ledger, secrets: Secrets) -
 
 
 async def test_a_passed_attempt_sums_up_its_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """The row of an attempt tells what its events add up to, and under which circumstances it ran."""
+    """An attempt's row has the sum of its events, and the circumstances of the run."""
     journal = await begun(ledger, secrets, slot="12")
     identity = await passed(journal, board=7, dac_serial_number="4F00AA")
     found = story(path, 7).summary
@@ -89,7 +89,7 @@ async def test_a_passed_attempt_sums_up_its_events(ledger: Ledger, path: Path, s
 
 
 async def test_times_of_one_attempt_never_go_back(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """The order of events is the order of their times, to the millisecond that the ledger keeps."""
+    """The events' times have the events' order, to the ledger's precision of a millisecond."""
     await passed(await begun(ledger, secrets), board=7)
     times = [entry.at for entry in story(path, 7).journal]
     assert times == sorted(times)
@@ -130,7 +130,7 @@ async def test_an_event_that_the_identity_forbids_leaves_the_attempt_as_it_was(
 async def test_an_attempt_that_is_cancelled_in_the_middle_of_an_event_still_adds_up(
     ledger: Ledger, path: Path, secrets: Secrets
 ) -> None:
-    """A board is pulled while its event is on the way: the event is in the journal, and the verdict counts it."""
+    """The board is pulled while its event is being written: the journal has the event, and the verdict counts it."""
     journal = await begun(ledger, secrets)
     await recognised(journal, board=7)
     async with asyncio.TaskGroup() as group:
@@ -160,7 +160,7 @@ async def test_the_last_entry_is_the_one_that_came_last(ledger: Ledger, path: Pa
 
 
 async def test_columns_can_be_made_anew_from_the_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """A table that sums events up is no second memory."""
+    """The columns that sum events up can be rebuilt from them."""
     await passed(await begun(ledger, secrets), board=1)
     failing = await begun(ledger, secrets)
     await certified(failing, board=2, dac_serial_number="0B")
@@ -177,7 +177,7 @@ async def test_columns_can_be_made_anew_from_the_events(ledger: Ledger, path: Pa
 
 
 async def test_attempts_left_open_are_voided_as_of_their_last_event(path: Path, secrets: Secrets) -> None:
-    """The start after a kill says where the attempt stood; its seconds do not count the time the station was down."""
+    """The next start voids them with their last step; their seconds exclude the station's downtime."""
     async with Ledger.open(path, station="line-1") as ledger:
         await passed(await begun(ledger, secrets), board=1)
         left = await begun(ledger, secrets)
@@ -210,7 +210,7 @@ async def test_an_attempt_without_any_event_is_closed_too(path: Path, secrets: S
 
 @pytest.mark.parametrize("deed", ["UPDATE event SET type = 'Passed'", "DELETE FROM event"])
 async def test_an_event_is_never_edited(ledger: Ledger, path: Path, secrets: Secrets, deed: str) -> None:
-    """The database refuses an edit by any other tool, too."""
+    """The database refuses an edit, whichever program makes it."""
     await recognised(await begun(ledger, secrets), board=7)
     with pytest.raises(Exception, match="an event is never edited"):
         execute(path, deed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is done about a board's wireless stack, by a coprocessor that says what the test wants, in a real ledger."""
+"""Work on a board's wireless stack, with a scripted coprocessor and a real ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ SILENT = FUSNotReady("FUS_STATE_ERR_UNKNOWN")
 
 @dataclass
 class Scripted:
-    """What it reads and what its upgrades say, in order; `done` is what was asked of it."""
+    """A coprocessor with scripted versions and upgrade results, in order; `done` lists the requests it got."""
 
     reads: Sequence[CoprocessorVersions | Fault]
     upgrades: Sequence[Fault | None] = ()
@@ -97,7 +97,7 @@ GOOD: dict[str, tuple[Scripted, WirelessStack, str]] = {
 async def test_a_stack_that_is_proven_is_started_and_written_down(
     ledger: Ledger, secrets: Secrets, path: Path, case: str
 ) -> None:
-    """The journal has the versions before and after, and whether an upgrade ran; the board keeps the fact for ever."""
+    """The journal has the versions before and after, and whether an upgrade ran; later attempts can rely on it."""
     coprocessor, stack, done = GOOD[case]
     coprocessor = replace(coprocessor, done=[])
     journal = await begun(ledger, secrets)
@@ -176,7 +176,7 @@ BAD: dict[str, tuple[Scripted, WirelessStack, type[Fault], str]] = {
 
 @pytest.mark.parametrize("case", BAD)
 async def test_what_is_not_proven_ends_the_attempt(ledger: Ledger, secrets: Secrets, case: str) -> None:
-    """The boot is restored if the board is there, no upgrade is repeated, and the stack counts as unseen."""
+    """A present board's boot is restored, no upgrade is repeated, and the stack counts as unseen."""
     coprocessor, stack, fault, done = BAD[case]
     coprocessor = replace(coprocessor, done=[])
     journal = await begun(ledger, secrets)

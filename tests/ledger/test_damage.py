@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger whose file is damaged: nothing is given out, and it is the ledger's fault, never ours or a board's."""
+"""A damaged ledger file: the station gives no identity out, and the fault is the ledger's, not a bug or a board's."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from tests.ledger.test_place import refused
 
 
 async def filled(path: Path) -> None:
-    """A ledger of some pages a table, closed in order."""
+    """A ledger with some pages per table, closed in order."""
     async with Ledger.open(path, station="line-1") as ledger:
         for board in range(1, 30):
             await passed(await begun(ledger, Secrets((board,))), board, dac_serial_number=f"{board:02X}")
@@ -43,7 +43,7 @@ async def test_an_unclean_end_is_followed_by_a_look_at_the_whole_file(path: Path
 
 @pytest.mark.parametrize("table", TABLES)
 async def test_a_damaged_page_is_the_ledgers_fault(path: Path, table: str) -> None:
-    """SQLite says "malformed" in a class of its own, which was taken for our bug. After it nothing is written any more."""
+    """SQLite reports "malformed" with a separate exception class. After it the writer writes nothing more."""
     await filled(path)
     spoil(path, table)
     with pytest.raises(LineFault, match="malformed"):
@@ -55,7 +55,7 @@ async def test_a_damaged_page_is_the_ledgers_fault(path: Path, table: str) -> No
 
 
 async def test_check_finds_a_damaged_page(path: Path) -> None:
-    """The check works while the daemon runs, and its exit code tells the result."""
+    """The check works while the daemon runs, and its exit code is the result."""
     await filled(path)
     async with Ledger.open(path, station="line-1"):
         assert station("ledger", "check", "--ledger", path).exit_code == 0
@@ -66,7 +66,7 @@ async def test_check_finds_a_damaged_page(path: Path) -> None:
 
 
 async def test_a_full_check_finds_an_index_that_lost_a_row(path: Path) -> None:
-    """The quick one does not hold indexes against their tables."""
+    """The quick check does not compare indexes with their tables."""
     await filled(path)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA writable_schema = ON")
@@ -78,7 +78,7 @@ async def test_a_full_check_finds_an_index_that_lost_a_row(path: Path) -> None:
 
 
 async def test_a_damaged_ledger_is_not_backed_up(path: Path, tmp_path: Path) -> None:
-    """A copy that cannot be put back must not look like one that can."""
+    """A useless copy must not look like a good backup."""
     await filled(path)
     spoil(path, "event")
     with pytest.raises(LineFault, match="damaged"):
@@ -87,7 +87,7 @@ async def test_a_damaged_ledger_is_not_backed_up(path: Path, tmp_path: Path) -> 
 
 
 async def test_a_file_whose_head_is_overwritten_is_damaged(path: Path) -> None:
-    """SQLite takes it for no database at all, of which no further try makes one."""
+    """SQLite reports that it is not a database, which no retry can change."""
     await filled(path)
     with path.open("r+b") as file:
         os.pwrite(file.fileno(), bytes(100), 0)

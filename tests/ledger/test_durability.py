@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was acknowledged survives a kill."""
+"""Acknowledged writes survive a kill."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("lines", [1, 100, 500])
 async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, lines: int) -> None:
-    """SIGKILL at any moment: the file is whole, every acknowledged verdict is in it, and the next daemon may have it."""
+    """After SIGKILL the file is whole and has every acknowledged verdict, and the next daemon can open it."""
     acknowledged = scribbled(path, lines)
     async with Ledger.open(path, station="line-1") as ledger:
         await ledger.close_open_attempts("station.stopped")
@@ -28,7 +28,7 @@ async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, l
 
 @pytest.mark.timeout(180)  # it starts processes, one after the other
 async def test_a_killed_process_leaves_a_ledger_that_opens(path: Path) -> None:
-    """The machine's memory of a ledger is never ahead of the ledger on disk."""
+    """The machine's register is never ahead of the ledger on disk."""
     for first in range(1, 5):
         scribbled(path, first * 7, str(first * 100_000))
     async with Ledger.open(path, station="line-1"):
@@ -38,7 +38,7 @@ async def test_a_killed_process_leaves_a_ledger_that_opens(path: Path) -> None:
 
 
 def scribbled(path: Path, lines: int, *arguments: str) -> set[int]:
-    """The attempts that a process acknowledged until it was killed after so many lines."""
+    """The attempts that a process acknowledged before it was killed, after that many lines."""
     command = [sys.executable, "-m", "tests.ledger.scribble", str(path), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
         assert process.stdout is not None

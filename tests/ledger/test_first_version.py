@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger that the first version of the station made is taken over where it lies."""
+"""The station adopts a ledger of the tables' first version at its present place."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.ledger.test_place import refused
 
 
 def made_by_the_first_version(path: Path) -> None:
-    """With one identity, of the pair and the lot that the first board of these tests has; and its key."""
+    """A ledger and its key, with one identity: pair and lot of the first board of these tests."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         config = Config(attributes={"connection": connection})
@@ -33,7 +33,7 @@ def made_by_the_first_version(path: Path) -> None:
 
 
 async def test_it_opens_and_goes_on(path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The log tells that it has a place from now on."""
+    """The log reports that the ledger now has a registered place."""
     made_by_the_first_version(path)
     with logs.configured("info", None):
         async with Ledger.open(path, station="line-1") as ledger:
@@ -44,7 +44,7 @@ async def test_it_opens_and_goes_on(path: Path, tmp_path: Path, capfd: pytest.Ca
 
 
 async def test_an_old_copy_of_it_is_refused_afterwards(path: Path) -> None:
-    """The copy has neither id nor place, but another ledger has its place by then."""
+    """The copy has neither id nor place, but by then another ledger is registered at its place."""
     made_by_the_first_version(path)
     old = path.read_bytes()
     async with Ledger.open(path, station="line-1") as ledger:
@@ -54,7 +54,7 @@ async def test_an_old_copy_of_it_is_refused_afterwards(path: Path) -> None:
 
 
 async def test_a_copy_of_it_in_another_folder_is_refused(path: Path, tmp_path: Path) -> None:
-    """It has no id and no place, but its station has a ledger elsewhere, which went on."""
+    """The copy has no id and no place, but its station has a ledger elsewhere."""
     made_by_the_first_version(path)
     copy = tmp_path / "copy" / path.name
     copy.parent.mkdir()

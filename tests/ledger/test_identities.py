@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Identities: one board one identity, and nothing that must be unique twice."""
+"""Identities: each board has one, and unique values stay unique."""
 
 import asyncio
 import re
@@ -36,7 +36,7 @@ def state(path: Path, board: int) -> IdentityState:
 
 
 async def test_a_new_board_gets_the_next_serial_number_of_its_lot(ledger: Ledger, secrets: Secrets) -> None:
-    """Numbers of one lot follow one another; the ordinal counts the whole ledger."""
+    """Numbers of one lot are consecutive; the ordinal counts over the whole ledger."""
     other = recipe_with(Lot("LOT-2", "B{:04d}", first=500, size=10))
     first = await recognised(await begun(ledger, secrets), board=1)
     second = await recognised(await begun(ledger, secrets, recipe=other), board=2, recipe=other)
@@ -47,7 +47,7 @@ async def test_a_new_board_gets_the_next_serial_number_of_its_lot(ledger: Ledger
 
 
 async def test_the_same_board_has_the_same_identity_for_ever(path: Path, secrets: Secrets) -> None:
-    """The identity and its secrets survive attempts and starts of the daemon; the attempts are counted."""
+    """Identity and secrets survive attempts and restarts of the daemon; the attempts are counted."""
     async with Ledger.open(path, station="line-1") as ledger:
         journal = await begun(ledger, secrets)
         first = await recognised(journal, board=7)
@@ -62,7 +62,7 @@ async def test_the_same_board_has_the_same_identity_for_ever(path: Path, secrets
 
 
 async def test_a_board_is_touched_when_flashing_began_after_it_was_confirmed(ledger: Ledger, secrets: Secrets) -> None:
-    """Every attempt counts, however it ended, a laboratory's included; the next confirmation is news again."""
+    """Every attempt counts, whatever its verdict, also a laboratory's; the next confirmation resets it."""
 
     async def touched() -> bool:
         confirmation = (await recognised(await begun(ledger, secrets), board=7)).confirmation
@@ -91,7 +91,7 @@ async def test_a_board_is_touched_when_flashing_began_after_it_was_confirmed(led
 
 
 async def test_every_unit_has_a_rotating_device_id_of_its_own(ledger: Ledger, secrets: Secrets) -> None:
-    """Sixteen random bytes in hexadecimal, and nothing that the text of an identity shows."""
+    """It is sixteen random bytes in hexadecimal, and the repr of an identity does not show it."""
     journals = [await begun(ledger, secrets) for _ in range(8)]
     units = [await recognised(journal, board) for board, journal in enumerate(journals)]
     ids = {str(unit.rotating_device_id) for unit in units}
@@ -109,7 +109,7 @@ async def test_64_boards_at_once_get_64_identities(ledger: Ledger, path: Path, s
 
 
 async def test_a_pair_that_another_unit_has_is_not_used(ledger: Ledger, path: Path) -> None:
-    """Passcode with discriminator is unique; the source is asked again, and no serial number is lost."""
+    """Passcode and discriminator are unique as a pair; the ledger takes new ones and loses no serial number."""
     secrets = Secrets(numbers=(1, 1, 1, 2))
     first = await recognised(await begun(ledger, secrets), board=1)
     second = await recognised(await begun(ledger, secrets), board=2)
@@ -119,7 +119,7 @@ async def test_a_pair_that_another_unit_has_is_not_used(ledger: Ledger, path: Pa
 
 
 async def test_an_exhausted_lot_is_the_lines_fault(ledger: Ledger, secrets: Secrets) -> None:
-    """The line pauses; a board that has its identity is still served."""
+    """The line pauses; a board that already has an identity is still served."""
     small = recipe_with(Lot("LOT-3", "C{:02d}", first=1, size=1))
     await recognised(await begun(ledger, secrets, recipe=small), board=1, recipe=small)
     with pytest.raises(LotExhausted, match="LOT-3"):
@@ -129,7 +129,7 @@ async def test_an_exhausted_lot_is_the_lines_fault(ledger: Ledger, secrets: Secr
 
 
 async def test_overlapping_lots_are_the_lines_fault(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """A serial number is never given twice, whatever the recipes say."""
+    """No serial number is given out twice, whatever the recipes say."""
     await recognised(await begun(ledger, secrets), board=1)
     overlapping = recipe_with(Lot("LOT-4", "SN{:06d}", first=1, size=10))
     with pytest.raises(SerialNumberTaken, match="SN000001"):
@@ -150,7 +150,7 @@ async def test_an_identity_goes_as_far_as_its_events(ledger: Ledger, path: Path,
 
 
 async def test_an_identity_never_goes_back(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """A unit that has passed and is plugged in again has passed, whatever becomes of that attempt."""
+    """A unit that has passed stays passed, whatever the verdict of a later attempt."""
     await passed(await begun(ledger, secrets), board=1)
     again = await begun(ledger, secrets)
     await certified(again, board=1)
@@ -171,7 +171,7 @@ async def test_an_identity_never_goes_back(ledger: Ledger, path: Path, secrets: 
 async def test_what_must_be_unique_is_a_constraint(
     ledger: Ledger, path: Path, secrets: Secrets, statement: str
 ) -> None:
-    """The database itself refuses a second one, not only the station's code."""
+    """The database itself refuses a duplicate, not only the station's code."""
     await recognised(await begun(ledger, secrets), board=1)
     await recognised(await begun(ledger, secrets), board=2)
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
@@ -179,7 +179,7 @@ async def test_what_must_be_unique_is_a_constraint(
 
 
 async def test_no_secret_stands_outside_its_table(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """Neither events nor attempts nor the reader's answers have a secret."""
+    """Neither events nor attempts nor the reader's answers contain a secret."""
     identity = await passed(await begun(ledger, secrets), board=1)
     onboarding = identity.secrets
     told = [
@@ -197,7 +197,7 @@ async def test_no_secret_stands_outside_its_table(ledger: Ledger, path: Path, se
 
 
 def test_a_database_error_does_not_tell_what_was_written(path: Path) -> None:
-    """The message of an exception may end in the log."""
+    """The message, which may end in the log, has no written value."""
     row = {"identity_id": 99, "passcode": 31415926, "salt": b"canary", "iterations": 1000, "verifier": b"canary"}
     with sqlite.writing(path) as connection, pytest.raises(IntegrityError) as raised, connection.begin():
         connection.execute(insert(tables.onboarding_secret), row)

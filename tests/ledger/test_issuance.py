@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the PKI was asked and what it answered."""
+"""Requests to the PKI and its answers in the ledger."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ async def issued(ledger: Ledger, answer: Credentials, uid: board.UID = UID) -> N
 
 
 async def test_what_was_issued_is_found_by_its_key(path: Path) -> None:
-    """The next daemon finds it, too, so that one key never buys two certificates."""
+    """The next daemon finds it, too, so no key gets two certificates."""
     answer = credentials(0xAB)
     async with Ledger.open(path, station="line-1") as ledger:
         assert await ledger.issued(answer.key, UID) is None
@@ -34,7 +34,7 @@ async def test_what_was_issued_is_found_by_its_key(path: Path) -> None:
 
 
 async def test_a_key_belongs_to_one_board(ledger: Ledger) -> None:
-    """A second board that offers it is a copy, and gets nothing."""
+    """A second board with the same key is a copy, and gets no certificate."""
     answer = credentials(0xAB)
     await issued(ledger, answer)
     with pytest.raises(KeyShared):
@@ -42,7 +42,7 @@ async def test_a_key_belongs_to_one_board(ledger: Ledger) -> None:
 
 
 async def test_a_board_has_one_key(ledger: Ledger, path: Path) -> None:
-    """Two boards that show one UID at the same time do not both get a certificate; what was issued is listed."""
+    """If two boards show one UID at the same time, only one gets a certificate; the issued ones are listed."""
     first, second = credentials(1), credentials(2)
     for answer in (first, second):
         await ledger.submitted(answer.key, b"CSR", UID)
@@ -53,13 +53,13 @@ async def test_a_board_has_one_key(ledger: Ledger, path: Path) -> None:
 
 
 async def test_a_request_is_durable_before_it_leaves(ledger: Ledger, path: Path) -> None:
-    """A power cut leaves a request without an answer."""
+    """After a power cut the ledger has the request without an answer."""
     await ledger.submitted("aa" * 32, b"CSR", UID)
     assert rows(path, "SELECT key, uid, csr, outcome FROM pki_request") == [("aa" * 32, str(UID), b"CSR", None)]
 
 
 async def test_unanswered_requests_are_counted_by_key(ledger: Ledger) -> None:
-    """The relay says so when a further request may make an orphan."""
+    """The relay warns if a further request may leave an orphan."""
     counts = [await ledger.submitted("aa" * 32, b"CSR", UID) for _ in range(3)]
     assert counts == [0, 1, 2]
     assert await ledger.submitted("bb" * 32, b"CSR", UID) == 0
@@ -77,7 +77,7 @@ async def test_a_rejected_request_is_no_orphan(ledger: Ledger, path: Path) -> No
 
 
 async def test_requests_whose_answer_was_lost_are_listed(ledger: Ledger, path: Path) -> None:
-    """The list has the certificate that the key got in the end, so that the others can be revoked."""
+    """The list has the certificate that the key finally got, so that the others can be revoked."""
     answer = credentials(0xAB)
     await ledger.submitted(answer.key, b"CSR", UID)
     await issued(ledger, answer)
@@ -91,7 +91,7 @@ async def test_requests_whose_answer_was_lost_are_listed(ledger: Ledger, path: P
 
 
 async def test_a_key_has_one_certificate(ledger: Ledger, path: Path) -> None:
-    """A second answer for the same key is not written over the first."""
+    """A second answer for the same key does not replace the first."""
     key = ec.generate_private_key(ec.SECP256R1())
     await issued(ledger, credentials(1, key))
     with pytest.raises(Exception, match=r"UNIQUE constraint failed: certificate\.key"):
@@ -100,7 +100,7 @@ async def test_a_key_has_one_certificate(ledger: Ledger, path: Path) -> None:
 
 
 async def test_a_serial_number_that_comes_twice_is_refused(ledger: Ledger, path: Path) -> None:
-    """A PKI that repeats itself pauses the line, and its answer stays without effect."""
+    """A PKI that repeats a serial number pauses the line, and its answer has no effect."""
     await issued(ledger, credentials(1))
     with pytest.raises(CredentialsInvalid, match="serial number 01 was issued before"):
         await issued(ledger, credentials(1), OTHER_UID)
@@ -108,7 +108,7 @@ async def test_a_serial_number_that_comes_twice_is_refused(ledger: Ledger, path:
 
 
 async def test_an_answer_without_a_request_is_our_bug(ledger: Ledger) -> None:
-    """A request is written down before it is sent."""
+    """The ledger records every request before it is sent."""
     with pytest.raises(ValueError, match="without a request"):
         await ledger.record_issued("aa" * 32, credentials(1))
     with pytest.raises(ValueError, match="without a request"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ledgers that versions before this one wrote (`tests/vectors/ledgers`) are read, added to and rebuilt by this one."""
+"""This version reads, continues and rebuilds ledgers that earlier versions wrote (`tests/vectors/ledgers`)."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def journal(name: str, path: Path) -> list[tuple[object, ...]]:
-    """Puts the old ledger at `path`, as its version left it, and returns its journal."""
+    """Restores the old ledger at `path` as its version left it, and returns its journal."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript((VECTORS / f"{name}.sql").read_text(encoding="utf-8"))
     path.with_name(f"{path.name}.key").write_bytes(bytes.fromhex((VECTORS / f"{name}.key").read_text(encoding="ascii")))
@@ -47,7 +47,7 @@ def journal(name: str, path: Path) -> list[tuple[object, ...]]:
 
 @pytest.fixture
 async def old(name: str, path: Path, journal: Sequence[object]) -> Path:
-    """The old ledger, brought up to date by being opened once."""
+    """The old ledger, migrated by opening it once."""
     assert journal
     if not name.startswith("0001"):  # it remembers the place where it was made
         restore(path, STATION, Register(default_folder()), skip=1, new_key=False)

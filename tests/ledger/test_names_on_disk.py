@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names that ledgers have on disk: each is here a second time, so that no rename in code changes one unnoticed."""
+"""The names that ledgers have on disk, listed a second time, so that no rename in code changes one unnoticed."""
 
 import json
 from dataclasses import fields

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opening a ledger: whose it is, what stands beside it, and what is refused."""
+"""Opening a ledger: its owner, the files beside it, and the refusals."""
 
 import os
 import stat
@@ -27,7 +27,7 @@ async def test_a_second_daemon_is_refused_and_told_who_is_there(ledger: Ledger, 
 
 
 async def test_the_lock_ends_with_its_daemon(path: Path) -> None:
-    """Nothing is left that the next start would have to clean up."""
+    """The next start has nothing to clean up."""
     async with Ledger.open(path, station="line-1"):
         assert {file.name for file in path.parent.iterdir()} >= {path.name, f"{path.name}.lock", f"{path.name}.key"}
     assert {file.name for file in path.parent.iterdir()} == {path.name, f"{path.name}.key"}
@@ -50,7 +50,7 @@ async def test_the_ledgers_files_are_private(ledger: Ledger, path: Path) -> None
 
 
 async def test_commits_reach_the_disk(path: Path) -> None:
-    """Write-ahead log, flushed at every commit, and foreign keys that hold."""
+    """The ledger uses a write-ahead log, flushes at every commit, and enforces foreign keys."""
     with sqlite.writing(path) as connection:
         found = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
@@ -67,7 +67,7 @@ def test_migrations_make_the_tables_that_the_code_expects(path: Path) -> None:
 
 
 async def test_a_ledger_of_a_later_version_is_refused(path: Path) -> None:
-    """An old station does not guess what new tables mean."""
+    """An old station cannot know the meaning of newer tables."""
     async with Ledger.open(path, station="line-1"):
         pass
     execute(path, "UPDATE alembic_version SET version_num = '9999'")
@@ -75,7 +75,7 @@ async def test_a_ledger_of_a_later_version_is_refused(path: Path) -> None:
 
 
 async def test_what_is_no_database_is_refused(path: Path) -> None:
-    """The file is left as it is."""
+    """The file stays unchanged."""
     path.write_bytes(b"a shopping list" * 1000)
     with pytest.raises(LedgerDamaged, match="file is not a database"):
         async with Ledger.open(path, station="line-1"):
@@ -84,12 +84,12 @@ async def test_what_is_no_database_is_refused(path: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """The folder is not made, since a mistyped path must not begin a second ledger."""
+    """The station does not make the folder, since a mistyped path must not begin a second ledger."""
     await refused(tmp_path / "nowhere" / "ledger.sqlite", match="No such file or directory")
 
 
 async def test_an_odd_path_is_a_path(tmp_path: Path) -> None:
-    """SQLite's addresses have characters of their own; ours are names of files."""
+    """Characters that are special in SQLite's URIs are ordinary in a file's name."""
     path = tmp_path / "a folder?mode=memory#100%" / "ledger.sqlite"
     path.parent.mkdir()
     async with Ledger.open(path, station="line-1") as ledger:
@@ -98,7 +98,7 @@ async def test_an_odd_path_is_a_path(tmp_path: Path) -> None:
 
 
 async def test_without_the_key_of_its_hashes_a_ledger_is_refused(path: Path) -> None:
-    """A new key would let every pair of passcode and discriminator come again."""
+    """With a new key, pairs of passcode and discriminator could be given out again."""
     async with Ledger.open(path, station="line-1") as ledger:
         await recognised(await begun(ledger, Secrets()), board=1)
     key = path.with_name(f"{path.name}.key")

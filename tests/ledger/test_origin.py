@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A board that comes with a key: whose it is, and how an engineer lets it be a new one."""
+"""A board that arrives with a key: whether it is ours, and how an engineer releases it."""
 
 import asyncio
 from dataclasses import replace
@@ -28,7 +28,7 @@ def with_key(board: int) -> Target:
 
 
 async def plugged(ledger: Ledger, board: int) -> AttemptJournal:
-    """An attempt that knows which board it is on."""
+    """An attempt that knows its board."""
     journal = await begun(ledger, Secrets())
     await journal.step(Phase.RECOGNISE).__aenter__()
     await journal.record(UnitIdentified.of(target(board)))
@@ -45,7 +45,7 @@ async def is_elsewhere(ledger: Ledger, board: int) -> bool:
 
 
 async def test_an_unknown_board_with_a_key_is_elsewhere(ledger: Ledger, path: Path) -> None:
-    """The ledger gives such a board no identity."""
+    """The ledger gives the board no identity."""
     with pytest.raises(UnitElsewhere) as caught:
         await check_ours(with_key(1), await plugged(ledger, 1))
     assert caught.value.evidence == {"uid": str(target(1).uid), "key": "c0" * 32}
@@ -58,7 +58,7 @@ async def test_a_board_without_a_key_is_nobodys(ledger: Ledger) -> None:
 
 
 async def test_a_board_that_this_ledger_may_have_given_its_key_is_ours(ledger: Ledger) -> None:
-    """A board counts as ours from its first byte of factory data on: a firmware may have made a key before a power cut."""
+    """A board is ours from its first byte of factory data on: a firmware may have made a key before a power cut."""
     journal = await begun(ledger, Secrets())
     await recognised(journal, board=1)
     async with journal.step(Phase.FLASH_DATA):
@@ -85,7 +85,7 @@ async def test_a_laboratorys_own_board_is_ours(ledger: Ledger) -> None:
 
 
 async def test_a_released_board_is_a_new_one(ledger: Ledger, path: Path) -> None:
-    """The release holds until the board has an identity, however often it is pulled; the story names person and reason."""
+    """The release holds until the board has an identity; the story has person and reason."""
     assert await is_elsewhere(ledger, 1)
     await ledger.release_unit(target(1).uid, account="ada", reason=REASON)
     assert not await is_elsewhere(ledger, 1)
@@ -122,7 +122,7 @@ async def test_a_release_does_not_hold_in_a_ledger_that_was_put_back(path: Path)
 
 
 async def test_nothing_is_released_that_is_not_elsewhere(ledger: Ledger) -> None:
-    """A mistyped UID, a unit of this ledger's own, or a reason that nobody can read."""
+    """The command refuses a mistyped UID, a unit of this ledger, and a reason without readable text."""
     with pytest.raises(ReleaseRefused, match="has been in a slot"):
         await ledger.release_unit(target(1).uid, account="ada", reason=REASON)
     await certified(await begun(ledger, Secrets()), board=2)
@@ -137,7 +137,7 @@ async def test_nothing_is_released_that_is_not_elsewhere(ledger: Ledger) -> None
 
 
 async def test_the_command_releases_in_a_ledger_that_nobody_writes(path: Path) -> None:
-    """`gen-factory-data` leaves such a ledger; `units show` tells of the release."""
+    """`gen-factory-data` leaves such a ledger; `units show` has the release."""
     uid = str(target(1).uid)
     async with Ledger.open(path, station="line-1") as ledger:
         journal = await plugged(ledger, 1)
@@ -164,5 +164,5 @@ def test_the_command_makes_no_ledger(tmp_path: Path) -> None:
 
 
 def test_what_is_no_uid_is_wrong_usage(path: Path) -> None:
-    """Serial numbers are of units that this ledger knows."""
+    """A serial number does not do, since only units of this ledger have one."""
     assert "24 hexadecimal digits" in run("fresh", "SN000001", "--reason", REASON, ledger=path, status=2)

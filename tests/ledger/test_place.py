@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger that is not where it was left, or not as it was left, gives no identity away."""
+"""A ledger that was moved or replaced gives no identity away."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def kept(path: Path) -> dict[str, bytes]:
 
 
 async def test_an_old_copy_put_back_is_refused(path: Path) -> None:
-    """The copy has the file's own inode, and would give five serial numbers to a second board each."""
+    """The copy has the file's own inode, and would give five serial numbers out again."""
     await given_out(path, [1])
     old = path.read_bytes()
     await given_out(path, [2, 3, 4, 5, 6])
@@ -47,7 +47,7 @@ async def test_an_old_copy_put_back_is_refused(path: Path) -> None:
 
 
 async def test_an_old_copy_of_the_whole_folder_is_refused(path: Path, tmp_path: Path) -> None:
-    """The machine's memory of a ledger lies outside the ledger's folder."""
+    """The machine's register is outside the ledger's folder."""
     await given_out(path, [1])
     shutil.copytree(path.parent, tmp_path / "old")
     await given_out(path, [2])
@@ -57,7 +57,7 @@ async def test_an_old_copy_of_the_whole_folder_is_refused(path: Path, tmp_path: 
 
 
 async def test_a_folder_that_is_empty_now_is_refused(path: Path) -> None:
-    """A state folder that was not mounted began again at serial number 1. Nothing is made in it."""
+    """A new ledger in an unmounted state folder would begin at serial number 1; no file is made in it."""
     await given_out(path, [1])
     shutil.rmtree(path.parent)
     path.parent.mkdir()
@@ -67,7 +67,7 @@ async def test_a_folder_that_is_empty_now_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("left", [None, b""], ids=["no file", "an empty file"])
 async def test_a_key_without_its_ledger_is_refused(path: Path, left: bytes | None, register: Path) -> None:
-    """It is refused even if only the key remembers the ledger."""
+    """This holds even if only the key shows that there was a ledger."""
     await given_out(path, [1])
     path.unlink()
     if left is not None:
@@ -89,7 +89,7 @@ async def test_a_ledger_without_its_write_ahead_log_is_refused(path: Path) -> No
 
 
 async def test_a_ledger_at_another_path_is_refused(path: Path, tmp_path: Path) -> None:
-    """A copy in another folder, with its key; the first goes on."""
+    """A copy in another folder, with its key, is refused; the original still opens."""
     await given_out(path, [1])
     shutil.copytree(path.parent, tmp_path / "copy")
     await refused(tmp_path / "copy" / path.name, match="its path was")
@@ -97,7 +97,7 @@ async def test_a_ledger_at_another_path_is_refused(path: Path, tmp_path: Path) -
 
 
 async def test_another_file_at_the_ledgers_path_is_refused(path: Path) -> None:
-    """Every byte is the same, but a copy took the place: nobody can say which of the two goes on."""
+    """A copy with the same bytes replaced the file; the station cannot know which of the two goes on."""
     await given_out(path, [1])
     shutil.copy2(path, path.with_name("copy"))
     path.with_name("copy").rename(path)
@@ -112,14 +112,14 @@ async def test_a_ledger_of_another_machine_is_refused(path: Path) -> None:
 
 
 async def test_a_ledger_that_went_on_elsewhere_is_refused(path: Path) -> None:
-    """The ledger was restored on another machine meanwhile and comes back."""
+    """The ledger was restored on another machine in the meantime, and returns."""
     await given_out(path, [1])
     execute(path, "UPDATE ledger SET incarnation = incarnation + 1")
     await refused(path, match="incarnation 2, and this machine knows 1")
 
 
 async def test_a_ledger_that_its_machine_does_not_know_is_refused(path: Path, register: Path) -> None:
-    """Nothing tells whether the ledger is the newest."""
+    """Nothing shows whether the ledger is the newest copy."""
     await given_out(path, [1])
     for record in register.iterdir():
         record.unlink()
@@ -127,7 +127,7 @@ async def test_a_ledger_that_its_machine_does_not_know_is_refused(path: Path, re
 
 
 async def test_a_ledger_whose_first_record_was_not_written_opens(path: Path, register: Path) -> None:
-    """The power failed at its first opening: nothing had been given out."""
+    """The power failed at its first opening, before any identity was given out."""
     async with Ledger.open(path, station="line-1"):
         pass
     execute(path, "UPDATE ledger SET tick = 1, in_order = 0")
@@ -137,7 +137,7 @@ async def test_a_ledger_whose_first_record_was_not_written_opens(path: Path, reg
 
 
 async def test_nothing_is_given_out_that_the_machine_cannot_remember(path: Path, register: Path) -> None:
-    """The sentence names the file and the setting; when there is room again, the record is caught up with."""
+    """The message names the file and the setting; when there is room again, the register catches up."""
     away = register.with_name("away")
     async with Ledger.open(path, station="line-1") as ledger:
         journal = await begun(ledger, Secrets((1,)))
@@ -163,7 +163,7 @@ async def test_a_ledger_in_its_place_opens_again_and_again(path: Path) -> None:
 
 
 async def test_a_second_daemon_is_refused_when_the_lock_file_is_gone(path: Path) -> None:
-    """The ledger itself is locked, too."""
+    """The ledger file itself is locked, too."""
     async with Ledger.open(path, station="line-1"):
         path.with_name("ledger.sqlite.lock").unlink()
         await refused(path, match=f"process {os.getpid()} is writing it")
@@ -208,7 +208,7 @@ HARM = [deleted, moved, replaced, cut_short, without_log, on_an_empty_folder]
 
 @pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
 async def test_no_identity_comes_from_a_file_that_is_gone(path: Path, harm: Callable[[Path], None]) -> None:
-    """Writes to a deleted file succeed until it is closed, and then everything is lost."""
+    """Writes to a deleted file succeed until it is closed, and are then lost."""
     async with Ledger.open(path, station="line-1") as ledger:
         journal = await begun(ledger, Secrets((1, 2)))
         harm(path)
@@ -220,7 +220,7 @@ async def test_no_identity_comes_from_a_file_that_is_gone(path: Path, harm: Call
 
 
 async def test_a_witness_that_could_not_write_at_first_is_no_obstacle_later(path: Path, register: Path) -> None:
-    """A supervisor starts the daemon several times before somebody gives its account the place: nothing was given out."""
+    """A supervisor restarts the daemon until its account may write there; no identity was given out."""
     register.parent.mkdir()
     register.write_text("in the way")
     for _ in range(3):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader: sees what is committed, while the daemon writes, and changes nothing."""
+"""The reader: it sees committed data while the daemon writes, and changes nothing."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.builders.bench import Secrets, begun, passed, recognised, target
 async def test_a_reader_sees_each_attempt_as_soon_as_it_is_acknowledged(
     ledger: Ledger, path: Path, secrets: Secrets
 ) -> None:
-    """The reader has its own connection while the writer goes on; a listing shows one moment."""
+    """The reader has its own connection beside the writer's; a listing shows one moment."""
     reader = LedgerReader(path)
     first = await begun(ledger, secrets)
     listing = reader.attempts()
@@ -28,7 +28,7 @@ async def test_a_reader_sees_each_attempt_as_soon_as_it_is_acknowledged(
 
 
 async def test_a_ledger_that_no_daemon_has_open_can_be_read(path: Path, secrets: Secrets) -> None:
-    """Commands that read work while the station is down."""
+    """Reading commands work while no daemon runs."""
     async with Ledger.open(path, station="line-1") as ledger:
         await passed(await begun(ledger, secrets), board=1)
     assert [unit.serial_number for unit in LedgerReader(path).units()] == ["SN000001"]
@@ -42,7 +42,7 @@ async def test_a_reader_cannot_write(ledger: Ledger, path: Path) -> None:
 
 
 def test_a_ledger_that_is_not_there_is_told(path: Path) -> None:
-    """Reading makes no ledger."""
+    """A reading command makes no ledger."""
     with pytest.raises(LedgerUnavailable, match="there is no ledger at"):
         LedgerReader(path).totals()
     assert not path.exists()
@@ -56,7 +56,7 @@ def test_a_file_that_is_no_ledger_is_told(path: Path) -> None:
 
 
 async def test_a_unit_is_known_by_uid_and_by_serial_number(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """The UID in capitals or not; what is unknown is None."""
+    """The UID may be in upper or lower case; an unknown unit is None."""
     identity = await passed(await begun(ledger, secrets), board=0xABC)
     reader = LedgerReader(path)
     story = reader.unit(identity.serial_number)
@@ -66,7 +66,7 @@ async def test_a_unit_is_known_by_uid_and_by_serial_number(ledger: Ledger, path:
 
 
 async def test_a_board_without_an_identity_has_a_story_too(ledger: Ledger, path: Path, secrets: Secrets) -> None:
-    """A wrong part is recognised and refused before it gets one."""
+    """A wrong part is recognised, but refused before it gets an identity."""
     journal = await begun(ledger, secrets)
     with pytest.raises(ZeroDivisionError):
         async with journal.step(Phase.RECOGNISE):
@@ -82,7 +82,7 @@ async def test_a_board_without_an_identity_has_a_story_too(ledger: Ledger, path:
 async def test_a_unit_shows_its_last_attempt_and_its_last_certificate(
     ledger: Ledger, path: Path, secrets: Secrets
 ) -> None:
-    """An attempt that ended before the certificate does not hide the one that the unit has."""
+    """The certificate stays visible if a later attempt ends without one."""
     await passed(await begun(ledger, secrets), board=1, dac_serial_number="AA")
     again = await begun(ledger, secrets)
     await recognised(again, board=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a machine remembers its ledgers: the same place at every start, whatever becomes of the folders."""
+"""The folder of a machine's register: the same at every start, whatever becomes of the folders."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from station.faults.line import LedgerUnavailable
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """In the place of /var/lib, which this account may not write."""
+    """A replacement for /var/lib, which this account may not write to."""
     folder = tmp_path / "var" / "lib"
     folder.mkdir(parents=True)
     mine = os.access
@@ -23,7 +23,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_that_the_account_is_given_later_does_not_make_it_forget(machine: Path, tmp_path: Path) -> None:
-    """An administrator makes the machine's folder; nothing that stands in the account's own is known there."""
+    """An administrator makes the machine's folder later, which lacks the records in the account's own folder."""
     environment = {"HOME": str(tmp_path)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path))
@@ -43,7 +43,7 @@ def test_a_folder_that_the_account_has_from_the_start_is_the_machines(
 
 
 def test_an_account_without_a_home_has_the_machines(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container that runs under a bare number."""
+    """A container that runs under a numeric user id has no home."""
 
     def homeless(_: type[Path]) -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -55,7 +55,7 @@ def test_an_account_without_a_home_has_the_machines(machine: Path, monkeypatch: 
 def test_the_first_record_has_its_name_on_the_disk_before_anything_is_given_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ledger that has gone on, on another disk, would be unknown after a power cut. Later records may be a step behind."""
+    """After a power cut, a ledger on another disk would otherwise be unknown. Later records may be a step behind."""
     settled: list[list[str]] = []
     monkeypatch.setattr(durable, "settle", lambda folder: settled.append([file.name for file in folder.iterdir()]))
     witness = Witness.begun(Register(tmp_path), Record("1f", "line-1", "/ledger.sqlite", Mark(1, 1, 0, 0)))
@@ -67,7 +67,7 @@ def test_the_first_record_has_its_name_on_the_disk_before_anything_is_given_out(
 def test_a_ledger_in_the_machines_folder_is_remembered_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a service's state folder of the station's name is: put back as a whole, it would have taken the memory with it."""
+    """A service's state folder may have the station's name: restoring it would restore the register, too."""
     monkeypatch.setattr(register, "_OF_THE_MACHINE", tmp_path / "lib")
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger that was put back, moved or lost goes on only when a person has said how many serial numbers to skip."""
+"""A restored, moved or lost ledger goes on only after a person has set the number of serial numbers to skip."""
 
 import json
 import os
@@ -37,7 +37,7 @@ path = "pci-0000:00:14.0-usb-0:1.1"
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A line's configuration; the path fixture's ledger is its ledger."""
+    """A line's configuration for the ledger of the path fixture."""
     file = tmp_path / "line.toml"
     file.write_text(CONFIG)
     return file
@@ -65,7 +65,7 @@ async def identities(path: Path, boards: Sequence[int], lot: str = LOT.name) -> 
 
 
 async def test_an_old_copy_goes_on_behind_what_was_given_out(path: Path, config: Path) -> None:
-    """Five identities are lost with it: no fewer serial numbers may be skipped, and none of them comes again."""
+    """Five identities are lost: a smaller skip is refused, and none of their serial numbers comes again."""
     await given_out(path, [1])
     old = path.read_bytes()
     lost = await given_out(path, [2, 3, 4, 5, 6])
@@ -93,7 +93,7 @@ async def test_a_lot_that_the_copy_does_not_know_skips_as_much(path: Path, confi
 
 
 async def test_an_older_copy_put_back_twice_skips_what_was_skipped_before(path: Path, config: Path) -> None:
-    """The first restoration's serial numbers are not in the copy that is put back at the second."""
+    """The copy of the second restoration lacks the serial numbers that the first one burned."""
     await given_out(path, [1])
     old = path.read_bytes()
     await given_out(path, [2])
@@ -107,7 +107,7 @@ async def test_an_older_copy_put_back_twice_skips_what_was_skipped_before(path: 
 
 
 async def test_a_lost_ledger_begins_behind_what_was_given_out(path: Path, config: Path) -> None:
-    """The new ledger gets the old key, which makes pairs unique."""
+    """The new ledger keeps the old key, which makes pairs unique."""
     await given_out(path, [1, 2])
     key = path.with_name("ledger.sqlite.key").read_bytes()
     path.unlink()
@@ -118,7 +118,7 @@ async def test_a_lost_ledger_begins_behind_what_was_given_out(path: Path, config
 
 
 async def test_a_moved_ledger_opens_and_the_old_place_does_not(path: Path, config: Path, tmp_path: Path) -> None:
-    """A copy goes on in the new folder, as incarnation 2: the first is no longer the newest."""
+    """The copy in the new folder is incarnation 2, so the original is no longer the newest."""
     await given_out(path, [1])
     shutil.copytree(path.parent, tmp_path / "new")
     config.write_text(CONFIG.replace('"state"', '"new"'))
@@ -128,7 +128,7 @@ async def test_a_moved_ledger_opens_and_the_old_place_does_not(path: Path, confi
 
 
 async def test_a_deleted_ledger_can_be_saved_while_its_daemon_runs(path: Path, config: Path, tmp_path: Path) -> None:
-    """The daemon still has the deleted files open, and the run book says how to copy them."""
+    """The daemon still has the deleted files open; the test follows the run book."""
     saved = tmp_path / "saved"
     saved.mkdir()
     async with Ledger.open(path, station="line-1") as ledger:
@@ -161,7 +161,7 @@ async def test_how_much_to_skip_must_be_said(path: Path, config: Path) -> None:
 
 
 async def test_a_lost_key_is_replaced_and_pairs_stay_unique(path: Path, config: Path) -> None:
-    """Every pair is hashed anew; the next board with the pair of a board before gets another."""
+    """Every pair is hashed again; the next board with the same pair gets another."""
     await given_out(path, [1, 2])
     path.with_name("ledger.sqlite.key").unlink()
     await refused(path, match="station ledger restored --new-key")
@@ -174,7 +174,7 @@ async def test_a_lost_key_is_replaced_and_pairs_stay_unique(path: Path, config: 
 
 
 async def test_a_backup_is_whole_private_and_read_as_it_is(path: Path, config: Path, tmp_path: Path) -> None:
-    """While the daemon writes; without companions, so that it may lie where nothing can be written."""
+    """It is made while the daemon writes, and can be read from a read-only disk."""
     copy = tmp_path / "backup" / "one.sqlite"
     copy.parent.mkdir()
     async with Ledger.open(path, station="line-1") as ledger:
@@ -195,7 +195,7 @@ async def test_a_backup_is_whole_private_and_read_as_it_is(path: Path, config: P
 
 
 async def test_a_backup_is_written_over_nothing(path: Path, config: Path, tmp_path: Path) -> None:
-    """An existing file or key is kept, and a backup that was begun is removed."""
+    """An existing file or key is kept, and an unfinished backup is removed."""
     await given_out(path, [1])
     for name in ("there.sqlite", "there.sqlite.key"):
         (tmp_path / name).write_text("precious")
@@ -217,7 +217,7 @@ async def test_a_backup_into_a_folder_is_named_by_the_time_and_remembered(
 
 
 async def test_a_backup_put_back_opens_when_that_was_said(path: Path, config: Path, tmp_path: Path) -> None:
-    """File and key go back under their own names."""
+    """File and key are restored under their own names."""
     await given_out(path, [1])
     ledger_command("backup", tmp_path / "copy.sqlite", config=config)
     await given_out(path, [2])
@@ -231,7 +231,7 @@ async def test_a_backup_put_back_opens_when_that_was_said(path: Path, config: Pa
 
 
 async def test_a_state_folder_that_was_changed_in_the_configuration_is_noticed(path: Path, tmp_path: Path) -> None:
-    """A station has one ledger: a second one would begin at serial number 1."""
+    """A second ledger of one station would begin at serial number 1."""
     await given_out(path, [1])
     with pytest.raises(LineFault, match=f"station line-1 has one at {path}"):
         async with Ledger.open(tmp_path / "other.sqlite", station="line-1", only=True):
@@ -248,7 +248,7 @@ async def test_check_tells_that_a_ledger_was_moved(path: Path, config: Path) -> 
 async def test_the_ledger_of_another_station_put_back_by_mistake_skips_all_that_was_given_out(
     path: Path, config: Path, tmp_path: Path
 ) -> None:
-    """However many it gave out itself: those are of other lots."""
+    """This holds however many numbers that ledger gave out itself, since those are of other lots."""
     lost = await identities(path, [1, 2, 3], lot="LOT-A")
     other = tmp_path / "other" / path.name
     other.parent.mkdir()
@@ -266,7 +266,7 @@ async def test_the_ledger_of_another_station_put_back_by_mistake_skips_all_that_
 async def test_root_does_not_ask_for_the_daemons_account(
     path: Path, config: Path, asked: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it restored would still be refused to the daemon, whose account has a memory of its own."""
+    """The daemon would still refuse a ledger that root restored, since its account has a separate register."""
     await given_out(path, [1])
     if os.geteuid() == 0:
         os.chown(path.parent, 54321, -1)

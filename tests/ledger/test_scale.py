@@ -35,7 +35,7 @@ RECIPE_OF_A_LOT = recipe_with(replace(RECIPE.lot, name="LOT-9", serial_number_fo
 
 @pytest.fixture(scope="module")
 def ledgers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """One of 128 units and one of 1,920."""
+    """Two ledgers, of 128 and of 1,920 units."""
     folder = tmp_path_factory.mktemp("scale")
     small, large = folder / "small.sqlite", folder / "large.sqlite"
     fill(small, 128)
@@ -44,7 +44,7 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 async def provisioned(ledger: Ledger, board: int) -> None:
-    """With the coprocessor, a pair of secrets that is taken, and a PKI that refuses first."""
+    """Provisions a board with coprocessor work, a secret pair that is already taken, and a PKI that first refuses."""
     uid, answer = target(board).uid, credentials((board << 64) + 1)
     journal = await begun(ledger, Secrets(numbers=(board, board + 1)), recipe=RECIPE_OF_A_LOT)
     await recognised(journal, board, RECIPE_OF_A_LOT)
@@ -109,7 +109,7 @@ async def made_for_the_laboratory(ledger: Ledger, board: int) -> None:
 
 
 async def every_procedure(ledger: Ledger, first: int) -> None:
-    """On boards from this number on, which the ledger does not know."""
+    """Runs every procedure, on boards from this number on, which the ledger does not know."""
     await provisioned(ledger, first)
     await reconfirmed(ledger, first)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -129,7 +129,7 @@ async def test_no_statement_of_an_attempt_walks_through_a_table(ledger: Ledger, 
 
 
 async def test_an_attempt_is_as_much_work_in_a_large_ledger(ledgers: tuple[Path, Path]) -> None:
-    """SQLite visits as many rows among 1,920 units as among 128."""
+    """SQLite visits as many rows with 1,920 units as with 128."""
     rounds = []
     for path in ledgers:
         with Work.counted() as work:
@@ -142,7 +142,7 @@ async def test_an_attempt_is_as_much_work_in_a_large_ledger(ledgers: tuple[Path,
 
 
 async def test_a_large_ledger_is_opened_with_as_much_work(ledgers: tuple[Path, Path]) -> None:
-    """Finding what an earlier run left open visits as few rows, too."""
+    """The search for open attempts visits as few rows, too."""
     rounds = []
     for path in ledgers:
         with Work.counted() as work:
@@ -172,7 +172,7 @@ def test_the_newest_units_and_the_totals_are_read_with_as_much_work(ledgers: tup
 
 
 async def test_a_filled_ledger_is_one_that_the_station_could_have_made(ledgers: tuple[Path, Path]) -> None:
-    """The other tables of the benchmark's ledgers follow from the events."""
+    """The other tables of the benchmark's ledgers can be derived from their events."""
     small, _large = ledgers
     queries = [f"SELECT * FROM {name} ORDER BY 1" for name in ("attempt", "identity", "totals")]  # noqa: S608  our names
     before = [rows(small, query) for query in queries]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A slot, with a real ledger and equipment that does what the test wants."""
+"""A slot, with a real ledger and scripted equipment."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ def slot_with(ledger: Ledger, secrets: Secrets, line: Line, equipment: Callable[
 
 
 async def judged(ledger: Ledger, secrets: Secrets, line: Line, trouble: Exception) -> tuple[Slot, Outcome]:
-    """A slot that has judged a board whose equipment raises this."""
+    """A slot that has judged a board whose equipment raises this error."""
 
     def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
         raise trouble
@@ -72,7 +72,7 @@ async def test_a_slot_that_is_held_during_an_attempt_stays_out_of_service(ledger
 
 
 async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: Ledger, secrets: Secrets) -> None:
-    """But neither its number nor its verdict, which belong to a board that has left."""
+    """It shows neither number nor verdict, which belong to a board that has left."""
 
     def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
         raise BoardSilent("HELLO", 2.0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The word that an operator sees for each state of a slot."""
+"""The operator's word for each state of a slot."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_the_word_for_a_slot_without_an_attempt(state: State, service: Service, 
 
 
 async def test_the_word_for_a_slot_with_an_attempt(ledger: Ledger, secrets: Secrets) -> None:
-    """A verdict that is not durable is not shown; a board that left is still being worked on until its attempt has ended."""
+    """A verdict is shown only when it is durable; a slot stays busy until the attempt of a departed board has ended."""
     journal: AttemptJournal = await begun(ledger, secrets)
     here, service = Visit(ARRIVAL), InService()
     for state, while_open, while_paused in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The totals, which are counted with what happens, are what attempts and identities add up to."""
+"""The totals, which are updated with each event, equal the sums over attempts and identities."""
 
 import shutil
 import sqlite3
@@ -32,7 +32,7 @@ from tests.builders.bench import Secrets, begun, execute, recognised, target
 
 
 async def before_its_verdict(ledger: Ledger, board: int) -> AttemptJournal:
-    """An attempt in which all is done."""
+    """An attempt whose steps are all done."""
     journal = await begun(ledger, Secrets((board,)))
     await recognised(journal, board)
     async with journal.step(Phase.FLASH_DATA):
@@ -59,7 +59,7 @@ VERDICTS: dict[str, Callable[[], Verdict]] = {
 async def test_first_pass_yield_is_that_of_the_attempt_that_began_first(
     ledger: Ledger, path: Path, first: str, second: str, order: tuple[int, int]
 ) -> None:
-    """Only judged attempts count, in whatever order they ended; a recount gives the same."""
+    """Only judged attempts count, in whatever order they ended; a recount gives the same numbers."""
     journals = [await before_its_verdict(ledger, board=7) for _ in range(2)]
     for index in order:
         await journals[index].finish(VERDICTS[(first, second)[index]]())
@@ -72,7 +72,7 @@ async def test_first_pass_yield_is_that_of_the_attempt_that_began_first(
 
 
 async def test_a_laboratorys_attempt_is_counted_once_and_not_judged(ledger: Ledger, path: Path) -> None:
-    """The journal may say several times that the unit is the laboratory's."""
+    """The journal may state several times that the unit is the laboratory's."""
     journal = await begun(ledger, Secrets())
     async with journal.step(Phase.RECOGNISE):
         await journal.record(UnitIdentified.of(target(7)))
@@ -86,7 +86,7 @@ async def test_a_laboratorys_attempt_is_counted_once_and_not_judged(ledger: Ledg
 
 
 async def test_a_ledger_of_the_first_version_is_counted_when_it_is_opened(path: Path, tmp_path: Path) -> None:
-    """The migration finds the laboratory's attempts and keeps what the ledger knew of its units."""
+    """The migration finds the laboratory's attempts and keeps the data about its units."""
     (tmp_path / "now").mkdir()
     now = tmp_path / "now" / "ledger.sqlite"
     async with Ledger.open(now, station="line-1") as ledger:
@@ -108,7 +108,7 @@ async def test_a_ledger_of_the_first_version_is_counted_when_it_is_opened(path: 
 
 
 def make_first_version(path: Path, of: Path) -> None:
-    """The same ledger as the first version of the tables would have it."""
+    """Converts a ledger to the first version of the tables."""
     with create_engine(f"sqlite:///{path}").connect() as made, made.begin():
         config = Config(attributes={"connection": made})
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger that another program has: what people are told, and how a command ends."""
+"""A ledger that another program holds: the message, and the command's exit code."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 async def written(path: Path, secrets: Secrets) -> Path:
-    """A ledger with an attempt that is open; nobody has it."""
+    """A ledger with an open attempt, which no program holds."""
     async with Ledger.open(path, station="line-1") as ledger:
         await recognised(await begun(ledger, secrets), 1)
     return path
@@ -25,7 +25,7 @@ async def written(path: Path, secrets: Secrets) -> Path:
 
 @pytest.mark.parametrize("command", ["list", "show 00", "export", "orphans"])
 def test_a_reader_of_a_held_ledger_says_so(written: Path, command: str) -> None:
-    """One sentence and exit 3; WAL keeps readers out only where a program has the whole file."""
+    """The command prints one sentence and exits with 3; in WAL mode only an exclusive lock keeps readers out."""
     path = written
     whole = [sys.executable, "-m", "station", "units", *command.split(), "--ledger", str(path)]
     with holding(path, "PRAGMA locking_mode = EXCLUSIVE") as holder:

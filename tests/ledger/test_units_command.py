@@ -19,7 +19,7 @@ from tests.builders.bench import RECIPE, Secrets, begun, credentials, passed, re
 
 @pytest.fixture
 async def filled(path: Path, secrets: Secrets) -> Path:
-    """Unit 1 has passed; unit 2 has failed while its flash was written, and passed then."""
+    """Unit 1 has passed; unit 2 has failed while its flash was written, and then passed."""
     async with Ledger.open(path, station="line-1") as ledger:
         await passed(await begun(ledger, secrets), board=1, dac_serial_number="A1")
         failing = await begun(ledger, secrets, slot="9")
@@ -41,7 +41,7 @@ def run(*arguments: str, ledger: Path, status: int = 0) -> str:
 
 
 def test_list_shows_every_unit_and_the_yield(filled: Path) -> None:
-    """The list has one row a unit, then the totals."""
+    """The list has one row per unit, then the totals."""
     output = run("list", ledger=filled)
     assert "SN000001" in output
     assert str(target(2).uid) in output
@@ -82,7 +82,7 @@ def test_show_tells_a_units_whole_story(filled: Path) -> None:
 
 
 def test_show_gives_the_same_as_json(filled: Path) -> None:
-    """Scripts ask by serial number or by UID."""
+    """Scripts may ask by serial number or by UID."""
     story = json.loads(run("show", str(target(2).uid), "--json", ledger=filled))
     assert story == json.loads(run("show", "SN000002", "--json", ledger=filled))
     assert story["unit"]["serial_number"] == "SN000002"
@@ -95,7 +95,7 @@ def test_show_gives_the_same_as_json(filled: Path) -> None:
 
 
 def test_show_of_an_unknown_unit_fails(filled: Path) -> None:
-    """Exit code 1, and the sentence says which ledger was asked."""
+    """The exit code is 1, and the message names the ledger."""
     assert f"{filled} knows no unit SN7" in run("show", "SN7", ledger=filled, status=1)
 
 
@@ -125,7 +125,7 @@ def test_every_column_is_documented(path: Path) -> None:
 
 
 def test_orphans_are_listed(filled: Path) -> None:
-    """The request whose answer never came, with the certificate that its key got later."""
+    """The list has the unanswered request, and the certificate that its key got later."""
     (orphan,) = json.loads(run("orphans", "--json", ledger=filled))
     assert (orphan["uid"], orphan["dac_serial_number"]) == (str(target(2).uid), "A2")
     assert str(target(2).uid) in run("orphans", ledger=filled)

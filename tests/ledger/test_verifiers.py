@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Onboarding secrets made ahead of need."""
+"""Onboarding secrets made in advance."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from station.matter.onboarding.spake2p import check_verifier
 
 
 async def test_what_is_taken_fits_together() -> None:
-    """The verifier is that of the passcode, with the salt and the iterations beside it."""
+    """The verifier is computed from the passcode, the salt and the iterations beside it."""
     async with VerifierPool(iterations=1000, size=2) as pool:
         secrets = await pool.take()
     assert secrets.iterations == 1000
@@ -18,7 +18,7 @@ async def test_what_is_taken_fits_together() -> None:
 
 
 async def test_nobody_gets_the_same_secrets() -> None:
-    """More takers at once than there are secrets ready: they wait, and each gets its own."""
+    """When more callers wait than secrets are ready, each still gets its own."""
     async with VerifierPool(iterations=1000, size=4) as pool, asyncio.TaskGroup() as group:
         tasks = [group.create_task(pool.take()) for _ in range(16)]
     assert len({task.result().salt for task in tasks}) == 16
@@ -26,7 +26,7 @@ async def test_nobody_gets_the_same_secrets() -> None:
 
 
 async def test_a_cancelled_taker_takes_nothing_from_the_others() -> None:
-    """A pulled board takes no verifier away from the other slots."""
+    """A pulled board loses no secret of the other slots."""
     async with VerifierPool(iterations=1000, size=0) as pool, asyncio.TaskGroup() as group:
         pulled = group.create_task(pool.take())
         waiting = group.create_task(pool.take())
@@ -37,7 +37,7 @@ async def test_a_cancelled_taker_takes_nothing_from_the_others() -> None:
 
 
 async def test_what_goes_wrong_in_the_worker_reaches_the_taker() -> None:
-    """An error in the worker's thread is raised where the verifier is taken."""
+    """An error in the worker's thread is raised in the caller."""
     async with VerifierPool(iterations=999, size=1) as pool:
         with pytest.raises(ValueError, match="1000 to 100000 iterations"):
             await pool.take()

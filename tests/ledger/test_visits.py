@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which unit is in which slot now, and how a board's stay ends."""
+"""Which unit is in which slot, and the end of a board's stay."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ def visit(number: int) -> Visit:
 
 
 async def test_the_second_of_two_slots_with_one_unit_stops_both() -> None:
-    """The line is paused at once, so that neither begins again by itself."""
+    """The line is paused at once, so that neither slot begins again by itself."""
     line = Line(Suspicion())
     first, second = visit(1), visit(2)
     line.units.identified(first, "1", UNIT)
@@ -42,7 +42,7 @@ async def test_the_second_of_two_slots_with_one_unit_stops_both() -> None:
 
 
 async def test_an_attempt_that_ends_as_it_is_stopped_does_not_pass() -> None:
-    """The attempt's last step is over before the loop has come round to cancel it."""
+    """The attempt's last step ends before the loop can cancel it."""
     stopped = visit(1)
     with pytest.raises(UnitTwice):
         async with stopped.while_here():
@@ -60,7 +60,7 @@ async def test_a_board_that_was_moved_to_another_slot_is_there_once() -> None:
 
 
 async def test_a_board_that_came_back_to_its_slot_is_there_once() -> None:
-    """A board that is tried again during one stay is there once, too."""
+    """So is a board with several attempts during one stay."""
     line = Line(Suspicion())
     first, again = visit(1), visit(1)
     line.units.identified(first, "1", UNIT)
@@ -72,7 +72,7 @@ async def test_a_board_that_came_back_to_its_slot_is_there_once() -> None:
 
 
 async def test_a_board_that_was_stopped_can_be_tried_again() -> None:
-    """What stopped it is over when its next attempt begins; pulling it still ends that."""
+    """The stop ends when the board's next attempt begins; a pull still ends that attempt."""
     tried = visit(1)
     tried.stop(UnitTwice(str(UNIT), "1 and 2"))
     async with tried.while_here():

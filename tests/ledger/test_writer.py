@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writer: groups, savepoints, and what happens when the database fails."""
+"""The writer: groups, savepoints, and failures of the database."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ def connection(path: Path) -> Iterator[Connection]:
 
 
 def written(key: str) -> UnitOfWork[str]:
-    """A unit of work that leaves a row."""
+    """A unit of work that writes a row."""
 
     def work(connection: Connection) -> str:
         row = {"key": key, "uid": "00" * 12, "csr": b"", "submitted_at": datetime.now(UTC)}
@@ -41,7 +41,7 @@ def written(key: str) -> UnitOfWork[str]:
 
 
 def refused(key: str) -> UnitOfWork[None]:
-    """A unit of work that leaves a row and then fails."""
+    """A unit of work that writes a row and then fails."""
 
     def work(connection: Connection) -> None:
         written(key)(connection)
@@ -51,7 +51,7 @@ def refused(key: str) -> UnitOfWork[None]:
 
 
 def without_commit(connection: Connection) -> None:
-    """A unit of work after which the commit cannot succeed: a foreign key that is checked then points nowhere."""
+    """A unit of work after which the commit must fail: it leaves a violated deferred foreign key."""
     connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     connection.execute(
         insert(tables.onboarding_secret),
@@ -60,7 +60,7 @@ def without_commit(connection: Connection) -> None:
 
 
 class Gate:
-    """A unit of work that holds the writer up, so that what comes meanwhile makes one group."""
+    """A unit of work that blocks the writer, so that later units form one group."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -73,7 +73,7 @@ class Gate:
 
 
 async def grouped(writer: Writer, *works: UnitOfWork[object]) -> list[object]:
-    """The outcomes, results and exceptions, of units of work that are committed together."""
+    """The outcomes, results and exceptions, of units of work that are committed in one group."""
     gate = Gate()
     async with asyncio.TaskGroup() as group:
         group.create_task(writer.do(gate))
@@ -100,7 +100,7 @@ async def test_what_waits_together_is_committed_together(connection: Connection,
 
 
 async def test_an_error_undoes_its_own_unit_only(connection: Connection, path: Path) -> None:
-    """Each unit stands behind a savepoint of its own."""
+    """Each unit has a savepoint."""
     with Writer.running(connection, path) as writer:
         first, error, last = await grouped(writer, written("a"), refused("b"), written("c"))
     assert (first, last) == ("a", "c")
@@ -109,7 +109,7 @@ async def test_an_error_undoes_its_own_unit_only(connection: Connection, path: P
 
 
 async def test_a_failing_commit_fails_its_whole_group(connection: Connection, path: Path) -> None:
-    """Nobody acts on what is not durable."""
+    """No caller may act on a write that is not durable."""
     with Writer.running(connection, path) as writer:
         outcomes = await grouped(writer, written("a"), without_commit, written("c"))
     assert [type(outcome) for outcome in outcomes] == [LedgerUnavailable] * 3
@@ -117,7 +117,7 @@ async def test_a_failing_commit_fails_its_whole_group(connection: Connection, pa
 
 
 async def test_after_a_failed_commit_nothing_is_written_any_more(connection: Connection, path: Path) -> None:
-    """No journal, no production: only a new start tries again."""
+    """Only a new start tries again."""
     with Writer.running(connection, path) as writer:
         with pytest.raises(LedgerUnavailable, match="FOREIGN KEY"):
             await writer.do(without_commit)
@@ -127,7 +127,7 @@ async def test_after_a_failed_commit_nothing_is_written_any_more(connection: Con
 
 
 async def told(writer: Writer) -> str | None:
-    """What the writer says next of its trouble."""
+    """The writer's next message about its trouble."""
     async with asyncio.timeout(30):
         await writer.news.wait()
     writer.news.clear()
@@ -136,14 +136,14 @@ async def told(writer: Writer) -> str | None:
 
 
 def pragma(connection: Connection, text: str) -> None:
-    """Set behind the back of the writer, which waits between two tries."""
+    """Sets a pragma on the writer's connection while the writer waits between two tries."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     driver.execute(f"PRAGMA {text}")
 
 
 async def test_a_full_disk_is_everybodys_trouble(connection: Connection, path: Path) -> None:
-    """The whole group is kept, and committed once there is room: nothing is lost, and nothing is applied twice."""
+    """The whole group is kept, and committed once there is room; no unit is lost or applied twice."""
     tries = list[int]()
 
     def fill(connection: Connection) -> None:
@@ -165,7 +165,7 @@ async def test_a_full_disk_is_everybodys_trouble(connection: Connection, path: P
 
 
 async def test_a_commit_for_which_there_is_no_room_is_tried_again(tmp_path: Path) -> None:
-    """It fails after all statements have succeeded."""
+    """The commit fails after all statements have succeeded."""
     with small_disk(tmp_path / "disk", "1m") as disk:
         path = disk / "ledger.sqlite"
         with sqlite.writing(path) as connection, Writer.running(connection, path) as writer:
@@ -178,7 +178,7 @@ async def test_a_commit_for_which_there_is_no_room_is_tried_again(tmp_path: Path
 
 
 async def test_an_io_error_is_tried_again(connection: Connection, path: Path) -> None:
-    """A limit on file sizes makes the error, which SQLite reports as one of input and output."""
+    """A limit on the file size causes the error, which SQLite reports as an I/O error."""
     with Writer.running(connection, path) as writer:
         await writer.do(written("a"))
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -193,7 +193,7 @@ async def test_an_io_error_is_tried_again(connection: Connection, path: Path) ->
 
 
 async def test_a_ledger_that_another_program_holds_is_waited_for(connection: Connection, path: Path) -> None:
-    """Who came before the lock and who came during it get their answers when it is gone."""
+    """Callers from before and during the lock get their results when it ends."""
     pragma(connection, "busy_timeout = 10")
     with Writer.running(connection, path) as writer, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -209,7 +209,7 @@ async def test_a_ledger_that_another_program_holds_is_waited_for(connection: Con
 
 
 async def test_the_program_that_holds_the_ledger_is_named(connection: Connection, path: Path) -> None:
-    """The kernel lists the holder; the station's own locks on the file survive the look."""
+    """The kernel's list of locks names the holder; reading it keeps the station's own locks."""
     pragma(connection, "busy_timeout = 10")
     with Writer.running(connection, path) as writer, holding(path) as holder:
         waiting = asyncio.ensure_future(writer.do(written("a")))
@@ -221,7 +221,7 @@ async def test_the_program_that_holds_the_ledger_is_named(connection: Connection
 
 
 async def test_a_writer_that_is_closed_in_trouble_ends(connection: Connection, path: Path) -> None:
-    """SIGTERM does not wait for another program; what was not durable is refused."""
+    """SIGTERM does not wait for another program; units that are not durable are refused."""
     pragma(connection, "busy_timeout = 10")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -234,7 +234,7 @@ async def test_a_writer_that_is_closed_in_trouble_ends(connection: Connection, p
 
 
 async def test_patience_has_an_end_where_nobody_watches(connection: Connection, path: Path) -> None:
-    """A command that somebody waits for gives up."""
+    """A command gives up after a while, since a person waits for it."""
     pragma(connection, "busy_timeout = 10")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -274,7 +274,7 @@ async def test_what_is_queued_at_the_end_is_still_committed(connection: Connecti
 
 
 async def test_a_closed_writer_refuses(connection: Connection, path: Path) -> None:
-    """Work that comes too late is refused and not lost in silence."""
+    """A unit of work that comes too late raises an error."""
     with Writer.running(connection, path) as writer:
         pass
     with pytest.raises(LedgerUnavailable, match="closed"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of whole lines share."""
+"""Fixtures that the tests of whole lines share."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the way to the PKI need: the development PKI, other servers, and the station's client to them."""
+"""For the tests of the connection to the PKI: the development PKI, other servers, and the station's client."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -35,7 +35,7 @@ def new_csr() -> tuple[bytes, ec.EllipticCurvePublicKey]:
 
 
 def saved(directory: Path, name: str, credential: Credential) -> None:
-    """Puts certificate and key in place of those in `tls/`."""
+    """Replaces certificate and key in `tls/`."""
     key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (directory / "tls" / f"{name}.pem").write_bytes(credential.certificate.public_bytes(Encoding.PEM))
     (directory / "tls" / f"{name}-key.pem").write_bytes(key)
@@ -44,7 +44,7 @@ def saved(directory: Path, name: str, credential: Credential) -> None:
 def client(
     directory: Path, url: str, connect_within: float = 5.0, reply_within: float = 5.0
 ) -> AbstractAsyncContextManager[ESTClient]:
-    """The station's client, as its configuration makes it."""
+    """The station's client, made from its configuration."""
     files = directory / "tls"
     return ESTClient.opened(
         url,
@@ -58,7 +58,7 @@ def client(
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The development PKI and the station's client to it."""
+    """The development PKI and the station's client for it."""
 
     directory: Path
     faults: Faults
@@ -83,7 +83,7 @@ async def served(directory: Path, station: Path | None = None) -> AsyncIterator[
 
 @asynccontextmanager
 async def answering(directory: Path, handler: Handler, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """A server with the right certificate, that answers everything as the handler does."""
+    """A server with the right certificate whose handler answers every request."""
     application = web.Application()
     application.router.add_route("*", "/{any:.*}", handler)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
@@ -96,7 +96,7 @@ async def answering(directory: Path, handler: Handler, host: str = "127.0.0.1") 
 
 
 async def refused(directory: Path, handler: Handler, **client_settings: float) -> Fault | NotNow:
-    """What an enrolment comes to where the server answers so."""
+    """The fault of an enrolment that the server answers with this."""
     async with answering(directory, handler) as url, client(directory, url, **client_settings) as est:
         with pytest.raises((Fault, NotNow)) as caught:
             await est.enroll(new_csr()[0])

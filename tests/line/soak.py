@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line under load for as long as it takes: `make soak`, or `python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5`.
+"""A line under load: `make soak`, or `python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5`.
 
-Each slot has an operator who comes and goes at his own pace. Boards are pulled at random moments if asked for, and some bounce:
-they are back within two milliseconds. At the end the ledger says whether the line behaved.
+Each slot has an operator who works at his own pace. With --pulls, boards are pulled at random moments, and some
+bounce: they are back within two milliseconds. At the end the ledger is checked.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PULLED = "board.removed"
 
 @dataclass
 class Operator:
-    """Whoever plugs in and pulls out at one slot."""
+    """The person who plugs boards in and out at one slot."""
 
     port: int
     board: Path | None = None
@@ -46,7 +46,7 @@ class Operator:
 
 @dataclass
 class Soak:
-    """One run: how many boards are still to come, and what was seen."""
+    """One run: the number of boards still to come, and the observations."""
 
     line: Line
     left: int
@@ -59,7 +59,7 @@ class Soak:
     descriptors: list[int] = field(default_factory=list)
 
     def run(self, slots: int) -> None:
-        """Returns when the last board has its verdict and was pulled; descriptors are counted at rest, early and at the end."""
+        """Returns when the last board has its verdict and was pulled; counts descriptors at rest."""
         operators = [Operator(port) for port in range(1, slots + 1)]
         later = self.left - self.left // 4
         for part in (self.left // 4, later):
@@ -134,7 +134,7 @@ class Soak:
         return len([*Path(f"/proc/{self.line.processes['daemon'].pid}/fd").iterdir()])
 
     def _descriptors_at_rest(self) -> int:
-        """The fewest within some seconds: the PKI's connections are kept for a while, and a thread may still close a port."""
+        """The least count within some seconds, in which the PKI's idle connections and old ports close."""
         deadline, fewest = time.monotonic() + RESTED_WITHIN, self._open_descriptors()
         while time.monotonic() < deadline:
             time.sleep(1)
@@ -154,7 +154,7 @@ def _say(text: str) -> None:
 
 
 def judged(soak: Soak) -> list[str]:
-    """What is wrong with the run, by the ledger; prints its counts."""
+    """The mistakes of the run, by the ledger; prints its counts."""
     with sqlite3.connect(f"file:{soak.line.folder / 'ledger.sqlite'}?mode=ro", uri=True) as ledger:
         ends = Counter(ledger.execute("SELECT verdict, fault FROM attempt"))
         passes = Counter(uid for (uid,) in ledger.execute("SELECT uid FROM attempt WHERE verdict = 'pass'"))
@@ -179,7 +179,7 @@ def judged(soak: Soak) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exits with 1 if a board ended as it should not."""
+    """Exits with 1 if a board has a wrong verdict."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boards", type=int, default=1000)
     parser.add_argument("--slots", type=int, default=16)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line that stands, for tests that plug and pull boards, and kill and start the daemon."""
+"""A running line, for tests that plug and pull boards, and kill and start the daemon."""
 
 import time
 from collections.abc import Callable
@@ -14,25 +14,25 @@ from tests.builders.line import Line
 
 
 class Standing:
-    """One standing line."""
+    """One running line."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.boards = 0
 
     def bench(self, *arguments: str) -> None:
-        """`virtual-bench …`, in this process: a new one would take longer than what it asks for."""
+        """Runs `virtual-bench …` in this process, since a new process would take longer than the command itself."""
         done = CliRunner().invoke(virtual_bench.cli.app, [*arguments, "--dir", str(self.line.folder)])
         assert done.exit_code == 0, done.output
 
     def station(self, *arguments: str) -> str:
-        """`station …` as a process of its own. Returns its output."""
+        """Runs `station …` as a process. Returns its output."""
         done = self.line.command(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def next_board(self, number: int, fault: str = "") -> SlotStatus:
-        """A fresh board in this slot, perhaps with a fault, and its verdict; it is pulled afterwards."""
+        """Plugs a fresh board into this slot, perhaps with a fault, awaits its verdict, and pulls it."""
         self.boards += 1
         if fault:
             self.bench("fault", "--board", str(self.boards), *fault.split())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the station itself needs fails while boards are in their slots: nothing is lost, and the line goes on by itself."""
+"""The station's own resources fail while boards are in their slots: nothing is lost, and the line goes on by itself."""
 
 import itertools
 import json
@@ -57,7 +57,7 @@ def paused(standing: Standing, fault: str) -> Status:
 
 
 def goes_on(standing: Standing, *slots: int) -> None:
-    """The line opens again by itself and these boards pass."""
+    """The line opens again by itself, and these boards pass."""
     standing.until(lambda: standing.line.status().line.fault is None, within=60)
     for number in slots:
         assert standing.wait(number, lambda slot: slot.state in ENDED, within=60).state == "pass"
@@ -65,7 +65,7 @@ def goes_on(standing: Standing, *slots: int) -> None:
 
 
 def output(standing: Standing) -> str:
-    """What the daemon has written to standard output and error beside its log."""
+    """The daemon's standard output and error, except its log."""
     lines = (standing.line.folder / "logs" / "daemon.out").read_text().splitlines()
     return "\n".join(line for line in lines if not line.startswith("{"))
 
@@ -75,7 +75,7 @@ def ledger(standing: Standing) -> Path:
 
 
 def test_a_ledger_that_another_program_holds_pauses_the_line(standing: Standing) -> None:
-    """An attempt that runs waits where it is, a board that comes waits for its attempt, one that leaves has left."""
+    """A running attempt waits, a new board waits for its attempt, and a pulled board has left."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.step == "flash_operational")
     with holding(ledger(standing)) as holder:
@@ -116,7 +116,7 @@ def test_a_pulled_board_is_gone_while_its_verdict_waits(standing: Standing) -> N
 
 
 def test_a_line_that_waits_for_its_ledger_can_be_stopped(standing: Standing) -> None:
-    """SIGTERM is no trouble; the next start closes what was open, and the board passes."""
+    """The daemon ends in order on SIGTERM; the next start closes the open attempt, and the board passes."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.step == "flash_operational")
     with holding(ledger(standing)):
@@ -143,7 +143,7 @@ def test_a_ledger_that_is_held_at_the_start_is_refused(standing: Standing) -> No
 
 
 def test_a_ledger_that_cannot_mend_ends_the_daemon_in_order(standing: Standing) -> None:
-    """Exit 3 and one sentence; the log tells of every attempt that was cut off, and nothing was shown that is not durable."""
+    """The daemon exits with 3 and one sentence, logs every interrupted attempt, and has shown only durable verdicts."""
     restarted(standing)
     put_back = spoil(ledger(standing), "certificate")  # a daemon that has just started has not read it yet
     standing.bench("plug", "1")
@@ -216,7 +216,7 @@ def looked_at(pid: int) -> set[int]:
 
 @pytest.mark.parametrize("spare", [1, 3, 5, 7, 9])
 def test_a_station_without_descriptors_says_so_and_goes_on(standing: Standing, spare: int) -> None:
-    """Wherever the descriptors end, no board fails, no slot goes out of service, and no bug is reported."""
+    """Wherever the descriptors run out, no board fails, no slot goes out of service, and no bug is reported."""
     before = limited(standing, spare)
     standing.bench("plug", "1", "2")
     standing.until(lambda: bool(events(standing, "line.paused")), within=60)
@@ -230,14 +230,14 @@ def test_a_station_without_descriptors_says_so_and_goes_on(standing: Standing, s
 
 
 def status_words(standing: Standing) -> str:
-    """What `station status` says, whichever way it ends."""
+    """The output of `station status`, whatever its exit code."""
     command = [sys.executable, "-m", "station", "status", "--json", "--config", str(standing.line.folder / "line.toml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     return done.stdout or done.stderr
 
 
 def test_boards_stay_in_their_slots_while_nobody_can_look(standing: Standing) -> None:
-    """A folder that cannot be listed for want of a descriptor is not an empty one."""
+    """A folder that cannot be listed for lack of a descriptor is not an empty one."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.step == "flash_operational")
     before = limited(standing, 0)
@@ -253,7 +253,7 @@ def test_boards_stay_in_their_slots_while_nobody_can_look(standing: Standing) ->
 def test_full_memory_for_secret_files_pauses_the_line(
     tmp_path: Path, standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fault is the line's, is told once, and ends by itself."""
+    """The fault is the line's, is reported once, and ends by itself."""
     standing.line.processes["daemon"].send_signal(signal.SIGTERM)
     standing.line.processes["daemon"].wait(30)
     with small_disk(tmp_path / "memory", "4m") as disk:
@@ -271,7 +271,7 @@ def test_full_memory_for_secret_files_pauses_the_line(
 
 
 def test_boards_pass_where_no_transcript_can_be_written(standing: Standing) -> None:
-    """The station counts lost transcripts and tells of them once."""
+    """The station counts lost transcripts and logs the first one."""
     (standing.line.folder / "transcripts").write_text("a file where the folder should be")
     standing.bench("plug", "1")
     assert standing.wait(1, lambda slot: slot.state in ENDED).state == "pass"

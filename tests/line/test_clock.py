@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clock that PKI or ledger contradict: the line waits, dates no unit by it, and goes on by itself or by a person's word."""
+"""A clock that the PKI or the ledger contradicts pauses the line, until it agrees or a person confirms it."""
 
 import json
 import re
@@ -40,14 +40,14 @@ def stop(standing: Standing, name: str) -> None:
 
 
 def pki_tells(standing: Standing, seconds: int) -> None:
-    """The PKI is started anew at its address, with a clock that is so many seconds from ours."""
+    """Restarts the PKI at its address, with a clock that differs from ours by that many seconds."""
     url = json.loads((standing.line.folder / "pki" / "ready.json").read_text())["url"]
     stop(standing, "pki")
     standing.line.start_pki(urlsplit(url).port or 0, f"--date-offset={seconds}")
 
 
 def daemon_started(standing: Standing, last_entry: str | None = None) -> None:
-    """The daemon is started anew, on a ledger whose newest entry was perhaps made by another clock."""
+    """Restarts the daemon, on a ledger whose newest entry perhaps has another clock's time."""
     stop(standing, "daemon")
     if last_entry is not None:
         with closing(sqlite3.connect(standing.line.folder / "ledger.sqlite")) as ledger, ledger:
@@ -62,7 +62,7 @@ def daemon_started(standing: Standing, last_entry: str | None = None) -> None:
 
 
 def paused(standing: Standing) -> str:
-    """Why the line is paused by its clock, once it is."""
+    """The reason why the line is paused by its clock, once it is."""
     standing.until(lambda: standing.line.status().line.state == "paused")
     line = standing.line.status().line
     assert line.fault == "station.clock"
@@ -85,14 +85,14 @@ def made(standing: Standing) -> set[str]:
 
 
 def today() -> set[str]:
-    """Today, and the day that may have begun since a unit was made."""
+    """Today's date, and the next if midnight passed since a unit was made."""
     now = datetime.now(UTC)
     return {f"{now:%Y%m%d}", f"{now - timedelta(minutes=5):%Y%m%d}"}
 
 
 @pytest.mark.parametrize("offset", [A_YEAR, -A_YEAR, TWO_DAYS, -TWO_DAYS])
 def test_a_clock_that_the_pki_contradicts_pauses_the_line_from_its_start(standing: Standing, offset: int) -> None:
-    """Both times are told, whichever is wrong; the line goes on once they agree, and no release overrides it."""
+    """The fault has both times, whichever is wrong; the line resumes once they agree, and no release overrides it."""
     pki_tells(standing, offset)
     daemon_started(standing)
     reason = paused(standing)
@@ -108,7 +108,7 @@ def test_a_clock_that_the_pki_contradicts_pauses_the_line_from_its_start(standin
 
 
 def test_a_clock_is_looked_at_when_an_attempt_begins(standing: Standing) -> None:
-    """The answer for the board before it told another time. The board that waits is judged when the times agree."""
+    """The PKI's answer for the previous board had another time. The waiting board is judged when the times agree."""
     pki_tells(standing, A_YEAR)
     standing.bench("plug", "1")
     assert standing.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
@@ -120,7 +120,7 @@ def test_a_clock_is_looked_at_when_an_attempt_begins(standing: Standing) -> None
 
 
 def test_a_clock_behind_the_ledger_waits_for_a_person_whom_the_pki_bears_out(standing: Standing) -> None:
-    """An entry of a clock that was wrong. The release is in the journal of the next attempt, and the line does not wait again."""
+    """A wrong clock wrote the last entry. The next attempt's journal has the release."""
     standing.bench("plug", "1")
     assert standing.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
     standing.bench("unplug", "1")
@@ -156,7 +156,7 @@ def test_a_clock_behind_the_ledger_waits_for_a_person_whom_the_pki_bears_out(sta
 
 
 def test_a_clock_a_little_behind_the_ledger_is_no_cause(standing: Standing) -> None:
-    """A ledger that was last written long ago is no cause either."""
+    """Nor is a ledger whose last entry is old."""
     standing.bench("plug", "1")
     assert standing.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
     standing.bench("unplug", "1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wireless stacks, end to end: the daemon against boards whose coprocessors the bench plays."""
+"""Wireless stacks, end to end: the daemon against boards with simulated coprocessors."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ StartLine = Callable[..., AbstractContextManager[Standing]]  # type: ignore[expl
 
 @pytest.fixture
 def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> StartLine:
-    """A line whose recipe asks for a wireless stack, with a programmer that gets three seconds for an upgrade."""
+    """A line whose recipe has a wireless stack, and whose programmer gets three seconds for an upgrade."""
     for name, value in {**SHORT_DEADLINES, "STATION__PROGRAMMER__UPGRADE_WITHIN": "3"}.items():
         monkeypatch.setenv(name, value)
 
@@ -48,7 +48,7 @@ def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def recipe_with_stack(folder: Path, version: str, inside: str, *, ask: bool = True) -> Path:
-    """The shipped recipe, which asks for this version; the image has that one inside."""
+    """The shipped recipe with this version of the stack; the image contains that version."""
     image = folder / "stack.bin"
     made = ["stack-image", "--version", inside, "--size", "20000", str(image)]
     assert CliRunner().invoke(virtual_bench.cli.app, made).exit_code == 0
@@ -62,7 +62,7 @@ def recipe_with_stack(folder: Path, version: str, inside: str, *, ask: bool = Tr
 
 
 def ready(standing: Standing, uid: str | None) -> list[CoprocessorReady]:
-    """What the ledger knows of a board's coprocessor, attempt by attempt."""
+    """The ledger's record of a board's coprocessor, attempt by attempt."""
     unit = LedgerReader(standing.line.folder / "ledger.sqlite").unit(uid or "")
     assert unit is not None
     events = [entry.event for attempt in unit.attempts for entry in attempt.journal]
@@ -70,7 +70,7 @@ def ready(standing: Standing, uid: str | None) -> list[CoprocessorReady]:
 
 
 def runs(standing: Standing, command: str) -> dict[int, int]:
-    """How often each board's programmer was started with this command."""
+    """The number of times that each board's programmer was started with this command."""
     lines = [json.loads(line) for line in (standing.line.folder / "bench.jsonl").read_text().splitlines()]
     started = [line for line in lines if line["event"] == "invocation" and command in line["argv"]]
     return {board: sum(line["board"] == board for line in started) for board in {line["board"] for line in started}}
@@ -78,7 +78,7 @@ def runs(standing: Standing, command: str) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class Board:
-    """What the bench says of one board."""
+    """The bench's status of one board."""
 
     number: int
     stack: str | None
@@ -86,7 +86,7 @@ class Board:
 
 
 def boards(standing: Standing) -> list[Board]:
-    """In the order of their numbers."""
+    """The boards in the order of their numbers."""
     found = []
     for path in standing.line.folder.glob("boards/*/board.json"):
         said = json.loads(path.read_text())
@@ -102,19 +102,19 @@ def stop(standing: Standing, number: signal.Signals = signal.SIGTERM) -> None:
 
 
 def ended(standing: Standing) -> list[str | None]:
-    """What the attempts ended by that have ended."""
+    """The faults of the attempts that have ended."""
     attempts = LedgerReader(standing.line.folder / "ledger.sqlite").attempts()
     return [attempt.fault for attempt in attempts if attempt.ended_at]
 
 
 def judged(standing: Standing, *boards: int) -> list[str]:
-    """Verdict and fault of the boards in these slots, when all have theirs."""
+    """Verdict and fault of the boards in these slots, when all have a verdict."""
     slots = [standing.wait(board, lambda slot: slot.verdict is not None, within=60) for board in boards]
     return [f"{slot.verdict} {slot.fault or ''}".strip() for slot in slots]
 
 
 def test_a_board_gets_the_stack_that_it_lacks_and_keeps_the_one_that_is_right(line: StartLine) -> None:
-    """The read-back counts, whatever the programmer says, and no upgrade runs twice."""
+    """The read-back counts, not the programmer's report, and no upgrade runs twice."""
     misfortunes = ("5 startfus_fails", "6 startfus_fails", "7 fwupgrade_fails_but_did", "8 fwupgrade_hang done=yes")
     with line(8, *misfortunes) as standing:
         standing.bench("plug", "1", "2", "3", "4")
@@ -154,7 +154,7 @@ LEFT_NO_STACK = re.compile(r"fwdelete_fails_but_did|fwupgrade_hang done=no")
 
 
 def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: StartLine) -> None:
-    """An upgrade is run twice where the first left no stack, and else once; what is still there boots as before."""
+    """Only an upgrade that left no stack is repeated; boards that are still present boot as before."""
     numbers = range(1, len(ENDINGS) + 1)
     with line(len(ENDINGS), *(f"{board} {what}" for board, what in zip(numbers, ENDINGS, strict=True))) as standing:
         standing.bench("plug", "--all", *OLD)
@@ -173,7 +173,7 @@ def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: StartLine) -
 
 
 def test_a_board_that_is_pulled_in_its_upgrade_is_read_when_it_comes_back(line: StartLine) -> None:
-    """The coprocessor has finished by itself, so the upgrade is not run again."""
+    """The coprocessor has finished without the programmer, so the upgrade is not repeated."""
     with line(1, "1 fwupgrade_hang done=yes") as standing:
         standing.bench("plug", "1", *OLD)
         standing.until(lambda: "fwupgrade_hang" in (standing.line.folder / "bench.jsonl").read_text())
@@ -187,7 +187,7 @@ def test_a_board_that_is_pulled_in_its_upgrade_is_read_when_it_comes_back(line: 
 
 
 def test_an_image_that_is_not_sts_pauses_the_line(line: StartLine) -> None:
-    """Every other board would be refused, too; when somebody has seen to it the board is judged again."""
+    """Every other board would be refused, too; after the release the board is judged again."""
     with line(2, "1 fwupgrade_not_authentic") as standing:
         standing.bench("plug", "1", *OLD)
         standing.until(lambda: standing.line.status().line.state == "paused")
@@ -207,7 +207,10 @@ def test_an_image_of_another_version_than_the_recipe_says_is_no_pass(line: Start
 
 
 def test_the_coprocessor_is_left_alone_from_the_first_factory_data_on(line: StartLine) -> None:
-    """The board may hold a key then; an attempt has seen its stack. So it is with a unit that has passed."""
+    """The board may then hold a key; an earlier attempt has seen its stack.
+
+    The same holds for a unit that has passed.
+    """
     with line(1) as standing:
         standing.bench("fault", "--board", "1", "--at", "await_csr", "--what", "unplug")
         standing.bench("plug", "1", *OLD)
@@ -226,7 +229,7 @@ def test_the_coprocessor_is_left_alone_from_the_first_factory_data_on(line: Star
 
 
 def test_a_board_that_may_hold_a_key_needs_to_have_been_seen_with_its_stack(line: StartLine, tmp_path: Path) -> None:
-    """The board was provisioned without a wanted stack: nobody knows its stack, and the station may not look."""
+    """The board was provisioned by a recipe without a stack, so its stack is unknown, and the station may not look."""
     with line(1) as standing:
         asking = standing.line.recipe
         stop(standing)
@@ -244,7 +247,7 @@ def test_a_board_that_may_hold_a_key_needs_to_have_been_seen_with_its_stack(line
 
 
 def test_an_upgrade_outlives_its_daemon_and_is_not_run_again(line: StartLine, secrets_folder: Path) -> None:
-    """The next daemon waits for the programmer to end, and reads."""
+    """The next daemon waits for the programmer to end, and reads the version."""
     with line(1, time_scale=0.05) as standing:
         standing.bench("plug", "1", *OLD)
         standing.until(lambda: bool(list(secrets_folder.rglob("wireless-stack.bin"))))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main job, end to end: what the demonstration leaves in flash, ledger and PKI."""
+"""The main job, end to end: the demonstration's results in flash, ledger and PKI."""
 
 import subprocess
 from pathlib import Path
@@ -24,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
 
 
 def test_a_demonstration_has_the_programmer_that_was_asked_for(tmp_path: Path) -> None:
-    """The ledger of a line tells which it was; that the procedure passes with each is for another test."""
+    """The ledger has the programmer's version; another test runs the procedure with each version."""
     done = demonstrate(tmp_path, "--boards", "1", "--programmer-version", "2.4")
     assert done.exit_status == 0, done.output
     (transcript,) = (done.folder / "transcripts").rglob("*.txt")
@@ -32,12 +32,12 @@ def test_a_demonstration_has_the_programmer_that_was_asked_for(tmp_path: Path) -
 
 
 def flashes(run: Demonstration) -> dict[str, FactoryData]:
-    """What stands in each board's external flash, by probe."""
+    """The content of each board's external flash, by probe."""
     return {folder.name: decode((folder / "qspi.bin").read_bytes()) for folder in (run.folder / "boards").iterdir()}
 
 
 def test_every_board_passes(run: Demonstration) -> None:
-    """Sixty-four boards are provisioned at once."""
+    """Sixty-four boards are provisioned at the same time."""
     assert [board["verdict"] for board in run.report["boards"]] == ["pass"] * BOARDS
 
 
@@ -55,7 +55,7 @@ def test_every_board_passes(run: Demonstration) -> None:
     ids=lambda tags: " with ".join(tag.name.lower() for tag in tags),
 )
 def test_no_two_units_are_alike(run: Demonstration, tags: list[Tag]) -> None:
-    """The units are compared by their flash, not by the station's word."""
+    """The test compares the boards' flash, not the station's report."""
     assert len({tuple(data.records[tag] for tag in tags) for data in flashes(run).values()}) == BOARDS
 
 
@@ -90,13 +90,13 @@ def test_the_operational_image_stands_where_it_belongs(run: Demonstration) -> No
 
 
 def test_three_invocations_make_a_unit(run: Demonstration) -> None:
-    """Recognise; factory data with provisioner; read-back with operational firmware. Each costs most of a second."""
+    """Recognition; factory data with provisioner; read-back with operational firmware. Each costs most of a second."""
     invocations = [line for line in run.lines("bench.jsonl") if line["event"] == "invocation"]
     assert len(invocations) == 3 * BOARDS
 
 
 def test_no_secret_is_in_logs_or_arguments(run: Demonstration) -> None:
-    """Passcodes, salts, verifiers and private keys of all units, in every form in which they would be readable."""
+    """The test searches passcodes, salts, verifiers and private keys of all units, in every readable form."""
     texts = "\n".join(
         path.read_text(errors="replace")
         for path in [*run.folder.glob("logs/*"), run.folder / "bench.jsonl", *run.folder.glob("transcripts/**/*")]
@@ -121,7 +121,7 @@ def test_one_line_of_the_log_tells_each_verdict(run: Demonstration) -> None:
 
 
 def test_no_file_with_secrets_outlives_its_invocation(run: Demonstration) -> None:
-    """The files that the programmer wrote from or read into are deleted."""
+    """The files that the programmer wrote or read are deleted."""
     named = {
         Path(word)
         for line in run.lines("bench.jsonl")

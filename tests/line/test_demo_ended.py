@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A demonstration that is told to end takes bench, PKI, daemon and programmers along."""
+"""A demonstration that is stopped also stops bench, PKI, daemon and programmers."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ AS_IN_A_SCRIPT = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # what `&` does
 
 
 def running(folder: Path) -> list[str]:
-    """The command lines of all processes that have to do with the folder."""
+    """The command lines of all processes that mention the folder."""
     lines = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -38,7 +38,7 @@ def running(folder: Path) -> list[str]:
 def test_a_demonstration_that_is_told_to_end_leaves_nothing_running(
     tmp_path: Path, signals: list[signal.Signals]
 ) -> None:
-    """Each slot has a transfer under way; the exit status tells of the interruption."""
+    """Each slot has a transfer in progress; the exit status shows the interruption."""
     place = tmp_path / "line"
     with subprocess.Popen(
         [*AS_IN_A_SCRIPT, sys.executable, "-m", "station", "demo", "--boards", "2", "--dir", str(place)],

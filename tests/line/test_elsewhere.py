@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A board that another station, or another ledger, gave its key comes to this one."""
+"""A board arrives whose key another station, or another ledger, had it make."""
 
 import json
 import os
@@ -34,7 +34,7 @@ RECONFIGURING = f'name = "desk"\nprocedure = "reconfigure"\n\n[factory_data]\njs
 
 
 class Other:
-    """A station of its own, with an empty ledger in a state folder of its own, at the bench where the first one stood."""
+    """A second station with an empty ledger in a separate state folder, at the first one's bench."""
 
     def __init__(self, first: Standing, recipe: Path | None = None) -> None:
         self.first = first
@@ -80,7 +80,7 @@ class Other:
         return True
 
     def judged(self) -> SlotStatus:
-        """The board in slot 1, plugged in and judged, and pulled afterwards."""
+        """Plugs in the board of slot 1, awaits its verdict, and pulls it."""
         self.first.bench("plug", "1")
         deadline = time.monotonic() + PATIENCE
         while (slot := self.slot()).verdict is None:
@@ -93,7 +93,7 @@ class Other:
         return Status.model_validate(control.ask(self.state / "station.sock", "status")).slots[0]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`station … --config` of this one."""
+        """Runs `station … --config` for this station."""
         command = [sys.executable, "-m", "station", *arguments, "--config", str(self.config)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -104,7 +104,7 @@ class Other:
 
 
 def memories(standing: Standing) -> dict[str, bytes]:
-    """Everything that stands on the board, by file."""
+    """The content of the board's memories, by file."""
     (folder,) = (standing.line.folder / "boards").iterdir()
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
@@ -123,7 +123,7 @@ def dac_of(memories: Mapping[str, bytes]) -> bytes:
 
 @pytest.fixture
 def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
-    """A line whose one board has passed, and was pulled."""
+    """A line whose only board has passed, and was pulled."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
     with Line.standing(tmp_path / "line", 1) as line:
@@ -133,7 +133,7 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]
 
 
 def test_a_board_of_another_station_is_not_overwritten(first: Standing) -> None:
-    """The attempt is void, the flash stays byte for byte, no certificate is bought, and the slot serves the next board."""
+    """The attempt is void, the flash is unchanged, no certificate is issued, and the slot serves the next board."""
     before, bought = memories(first), issued(first)
     assert key_of(before) == Credentials(dac_of(before), b"").key
     with Other(first).standing() as other:
@@ -147,7 +147,7 @@ def test_a_board_of_another_station_is_not_overwritten(first: Standing) -> None:
 
 
 def test_a_released_board_is_provisioned_as_a_new_one(first: Standing) -> None:
-    """Once an engineer has said why; it gets an identity and a certificate of this ledger's, and is its own from then on."""
+    """After an engineer's release it gets this ledger's identity and certificate, and is ours from then on."""
     before = memories(first)
     with Other(first).standing() as other:
         uid = other.judged().uid or ""
@@ -189,7 +189,7 @@ def test_no_other_procedure_overwrites_it_either(first: Standing, tmp_path: Path
 
 
 def test_a_ledger_that_knows_the_board_goes_on_as_ever(first: Standing) -> None:
-    """The ledger knows the board's key as its own."""
+    """The board's key is in the ledger."""
     first.bench("plug", "1")
     assert first.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
     assert len(issued(first)) == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the EST client asks, and what it makes of every answer."""
+"""The EST client's requests, and its verdict on every answer."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, re
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A development PKI's directory: the station's files are in it, too."""
+    """A development PKI's directory, which also has the station's files."""
     open_or_make(tmp_path / "pki", PRODUCT)
     return tmp_path / "pki"
 
@@ -52,7 +52,7 @@ async def test_the_authorities_are_pai_and_paa(pki: Served) -> None:
 
 
 async def test_requests_are_base64_in_lines(directory: Path) -> None:
-    """Lines of 76 columns with a line end after the last, which every server can read."""
+    """Lines have 76 columns, and the last one has a line end, so that every server can read them."""
     bodies = []
 
     async def record(request: web.Request) -> web.Response:
@@ -76,7 +76,7 @@ async def test_requests_are_base64_in_lines(directory: Path) -> None:
 
 @pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n"])
 async def test_the_certificate_is_found_among_others_in_any_form(directory: Path, line_end: bytes) -> None:
-    """Some servers send the whole chain, some break lines: the certificate is known by its key."""
+    """Some servers send the whole chain, some break lines: the client finds the certificate by its key."""
     pai = load_credential(directory, "pai")
     csr, key = new_csr()
     dac = pai.certify(station_template(), key)
@@ -109,7 +109,7 @@ DATES = {
 @pytest.mark.parametrize("date", DATES)
 @pytest.mark.parametrize("number", [200, 202, 401, 503])
 async def test_every_answer_tells_the_time(directory: Path, date: str, number: int) -> None:
-    """A date that cannot be read tells no time, and does no harm as a time to wait for."""
+    """An unreadable date gives no time; as a time to wait it is ignored."""
     answer = status(number, Date=date, Retry_After=date)
     async with answering(directory, answer) as url, client(directory, url) as est:
         assert est.time() is None
@@ -124,7 +124,7 @@ async def test_every_answer_tells_the_time(directory: Path, date: str, number: i
 
 
 async def test_an_answer_without_a_readable_date_leaves_the_time_that_is_known(directory: Path) -> None:
-    """The time goes on by a clock that nobody can set."""
+    """A monotonic clock continues the known time."""
     dates = iter(["Tue, 15 Nov 1994 08:12:31 GMT", "later"])
 
     async def answer(_: web.Request) -> web.Response:
@@ -147,7 +147,7 @@ async def test_an_answer_without_a_readable_date_leaves_the_time_that_is_known(d
 
 @pytest.mark.parametrize("fault", ["wrong_key", "garbage"])
 async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: str) -> None:
-    """A certificate for another key, or none at all, is no reason to ask again."""
+    """After a certificate for another key, or none, the station does not ask again."""
     pki.faults.set({fault: 1})
     with pytest.raises(PKIAnswerInvalid):
         await pki.est.enroll(new_csr()[0])
@@ -156,12 +156,12 @@ async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: 
 
 @pytest.mark.parametrize("number", [200, 204, 206, 302])
 async def test_an_answer_that_is_no_enrolment_stops_the_line(directory: Path, number: int) -> None:
-    """Neither an empty nor a partial answer is a certificate, and no redirection is followed."""
+    """An empty or partial answer is not a certificate, and the client follows no redirection."""
     assert isinstance(await refused(directory, status(number, Location="/elsewhere")), PKIAnswerInvalid)
 
 
 async def test_an_endless_answer_is_not_read_to_its_end(directory: Path) -> None:
-    """Nobody can fill the station's memory."""
+    """No server can fill the station's memory."""
 
     async def flood(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
@@ -177,7 +177,7 @@ async def test_an_endless_answer_is_not_read_to_its_end(directory: Path) -> None
 
 @pytest.mark.parametrize("number", [400, 403, 409, 413, 422])
 async def test_a_refused_request_is_the_boards(directory: Path, number: int) -> None:
-    """The PKI said no to this request: the next board may be better."""
+    """The PKI refused this request; the next board's may be accepted."""
     fault = await refused(directory, status(number, "the subject\n is\x00 wrong\n" + "x" * 1000))
     assert isinstance(fault, CSRRejected)
     assert fault.reason.startswith(f"{number} the subject is wrong xxx")
@@ -186,13 +186,13 @@ async def test_a_refused_request_is_the_boards(directory: Path, number: int) -> 
 
 @pytest.mark.parametrize("number", [401, 404, 405, 418])
 async def test_a_refused_station_is_the_lines(directory: Path, number: int) -> None:
-    """A station without rights, or at a wrong address, can get no certificate for any board."""
+    """A station without rights, or with a wrong address, can get no certificate for any board."""
     assert isinstance(await refused(directory, status(number)), PKIRefusedStation)
 
 
 @pytest.mark.parametrize("number", [408, 425, 429, 503])
 async def test_a_request_that_was_not_processed_may_be_repeated(directory: Path, number: int) -> None:
-    """These answers say that nothing was done."""
+    """These status codes mean that the PKI did not process the request."""
     trouble = await refused(directory, status(number, Retry_After="17"))
     assert isinstance(trouble, NotNow)
     assert (trouble.outcome, trouble.after) == (Outcome.NOTHING_ISSUED, 17.0)
@@ -200,14 +200,14 @@ async def test_a_request_that_was_not_processed_may_be_repeated(directory: Path,
 
 @pytest.mark.parametrize("number", [500, 502, 504])
 async def test_after_an_error_of_the_server_nothing_is_known(directory: Path, number: int) -> None:
-    """A server that fails may fail after it has issued."""
+    """A server may fail after it has issued a certificate."""
     trouble = await refused(directory, status(number))
     assert isinstance(trouble, NotNow)
     assert (trouble.outcome, trouble.after) == (Outcome.UNKNOWN, None)
 
 
 async def test_a_server_that_speaks_no_http_is_quoted_in_one_short_line(directory: Path) -> None:
-    """The words end up in the ledger and on the screen."""
+    """The quotation is shown on the screen and kept in the ledger."""
 
     async def babble(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -223,7 +223,7 @@ async def test_a_server_that_speaks_no_http_is_quoted_in_one_short_line(director
 
 
 async def test_a_decision_can_be_put_off(pki: Served) -> None:
-    """202 says when to ask again, and the same request is then answered."""
+    """202 gives the time of the next request, and the same request is then answered."""
     pki.faults.set({"pending": 1})
     csr, _ = new_csr()
     with pytest.raises(NotNow) as caught:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The EST client's connections: what breaks, what is late, and who is let in."""
+"""The EST client's connections: breaks, delays, and authentication."""
 
 import asyncio
 import ssl
@@ -26,7 +26,7 @@ from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, re
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A development PKI's directory: the station's files are in it, too."""
+    """A development PKI's directory, which also has the station's files."""
     open_or_make(tmp_path / "pki", PRODUCT)
     return tmp_path / "pki"
 
@@ -47,7 +47,7 @@ async def test_a_lost_answer_may_have_been_a_certificate(pki: Served) -> None:
 
 
 async def test_a_station_without_a_descriptor_blames_itself(pki: Served) -> None:
-    """Nothing was sent; when there is one again the PKI is asked."""
+    """The client sent nothing; when a descriptor is free again, it asks the PKI."""
     with descriptors_left(0), pytest.raises(ResourcesExhausted, match=r"connect to https.*Too many open files"):
         await pki.est.enroll(new_csr()[0])
     with descriptors_left(0), pytest.raises(ResourcesExhausted):
@@ -73,7 +73,7 @@ async def test_half_an_answer_may_have_been_a_certificate(directory: Path) -> No
 
 
 async def test_a_late_answer_may_have_been_a_certificate(directory: Path) -> None:
-    """A server that does not answer in time may answer yet."""
+    """The server may still answer after the deadline."""
 
     async def never(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
@@ -85,7 +85,7 @@ async def test_a_late_answer_may_have_been_a_certificate(directory: Path) -> Non
 
 
 async def test_what_is_not_connected_is_not_issued(directory: Path) -> None:
-    """Nobody listens: nothing can have been issued, and the line is told that the PKI is unavailable."""
+    """No server listens, so no certificate can have been issued; the fault is that the PKI is unavailable."""
     async with answering(directory, status(200)) as url:
         pass
     async with client(directory, url) as est:
@@ -97,7 +97,7 @@ async def test_what_is_not_connected_is_not_issued(directory: Path) -> None:
 
 
 async def test_a_server_that_does_not_speak_is_not_connected(directory: Path) -> None:
-    """The handshake has a deadline of its own, and before it nothing is sent."""
+    """The handshake has a separate deadline, and the client sends nothing before it is done."""
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -112,7 +112,7 @@ async def test_a_server_that_does_not_speak_is_not_connected(directory: Path) ->
 
 
 class ClosesWhatIsReused(aiohttp.TCPConnector):
-    """Closes the connection that is chosen for the second request, before the request is sent."""
+    """Closes the connection chosen for the second request before the request is sent."""
 
     chosen = 0
 
@@ -131,7 +131,7 @@ class ClosesWhatIsReused(aiohttp.TCPConnector):
 
 
 async def test_an_idle_connection_that_closes_at_the_wrong_moment_costs_nothing(directory: Path) -> None:
-    """A connection that closes between its choice and the request is replaced at once: nothing had been sent."""
+    """A connection that closes between its choice and the request is replaced at once, since nothing had been sent."""
     asked = []
 
     async def count(_: web.Request) -> web.Response:
@@ -178,7 +178,7 @@ async def test_a_server_of_another_name_is_untrusted(directory: Path) -> None:
 
 
 async def test_a_station_without_certificate_is_told_so(directory: Path) -> None:
-    """The PKI's own words reach the fault."""
+    """The fault quotes the PKI's reason."""
     context = ssl.create_default_context(cafile=directory / "tls/ca.pem")
     async with served(directory) as pki, aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
         est = ESTClient(session, pki.est.url)
@@ -190,7 +190,7 @@ async def test_a_station_without_certificate_is_told_so(directory: Path) -> None
 
 
 async def test_a_station_of_another_authority_is_refused(directory: Path, tmp_path: Path) -> None:
-    """The check before the line opens says that it is the certificate; nothing is issued."""
+    """The check before the line opens blames the certificate; nothing is issued."""
     open_or_make(tmp_path / "station", PRODUCT)
     saved(tmp_path / "station", "ca", load_credential(directory, "tls/ca"))
     async with served(directory, station=tmp_path / "station") as pki:
@@ -203,9 +203,9 @@ async def test_a_station_of_another_authority_is_refused(directory: Path, tmp_pa
 
 @asynccontextmanager
 async def refusing(directory: Path, version: ssl.TLSVersion) -> AsyncIterator[str]:
-    """A server that tells why it refuses a client, and waits until that has been read.
+    """A server that sends the reason for refusing a client, and waits until it has been read.
 
-    Servers on asyncio tell nothing, and those that close at once may overtake their own words.
+    asyncio servers send no reason, and servers that close at once may overtake it.
     """
     context = tls_context(directory)
     context.minimum_version = context.maximum_version = version
@@ -228,7 +228,7 @@ async def refusing(directory: Path, version: ssl.TLSVersion) -> AsyncIterator[st
 async def test_a_refusal_in_the_words_of_tls_is_understood(
     directory: Path, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
-    """Most servers say why they end the connection, with TLS 1.3 only after the client's part of the handshake."""
+    """Most servers send a TLS alert with the reason, with TLS 1.3 only after the client's part of the handshake."""
     open_or_make(tmp_path / "station", PRODUCT)
     saved(tmp_path / "station", "ca", load_credential(directory, "tls/ca"))
     async with refusing(directory, version) as url, client(tmp_path / "station", url) as est:

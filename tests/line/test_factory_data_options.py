@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recipe's options for factory data, end to end: what stands in flash, and that the unit passes with it."""
+"""The recipe's options for factory data, end to end: the bytes in flash, and a pass with them."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def recipe(folder: Path) -> Path:
 
 
 def test_units_pass_with_terminated_strings_and_without_passcode(tmp_path: Path) -> None:
-    """The flash follows the recipe, and `station board inspect` finds nothing wrong."""
+    """The flash follows the recipe, and `station board inspect` accepts it."""
     run = demonstrate(tmp_path, "--boards", "2", "--recipe", str(recipe(tmp_path)))
     assert run.exit_status == 0, run.output
     images = sorted(run.folder.glob("boards/*/qspi.bin"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of the bench: each gives its verdict and its code, and the other boards pass."""
+"""Each fault of the bench leads to its verdict and its code, and the other boards pass."""
 
 import tomllib
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_every_fault_gives_its_verdict(tmp_path: Path, boards: int, faults: Path
 def test_a_board_without_its_external_flash_is_bad_and_its_slot_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tool would tell it after minutes; long before, its silence does."""
+    """A missing external flash shows only as an erase that does not end."""
     monkeypatch.setenv("STATION__PROGRAMMER__IDLE_WITHIN", "10")
     faults = tmp_path / "faults.toml"
     faults.write_text(
@@ -37,7 +37,7 @@ def test_a_board_without_its_external_flash_is_bad_and_its_slot_is_not(
 
 
 def test_a_verdict_that_nobody_expected_fails_the_run(tmp_path: Path) -> None:
-    """The check can fail: a mute board without an expectation of it is a surprise."""
+    """A mute board without an `expect` entry fails the run, so the check can fail."""
     faults = tmp_path / "faults.toml"
     faults.write_text('[[fault]]\nboard = 1\nat = "await_csr"\nwhat = "mute"\nexpect = { verdict = "pass" }\n')
     run = demonstrate(tmp_path, "--boards", "2", "--faults", str(faults))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boards that come, go and come back, and boards that cannot be told from one another, on a line that stands."""
+"""Boards that come, go and come back, and boards that cannot be told from one another, on a running line."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def standing(folder: Path, boards: int, *faults: Mapping[str, object], time_scale: float = 0.02) -> Iterator[Standing]:
-    """A line with faults that wait for their boards."""
+    """A running line with faults that wait for their boards."""
     file = folder / "faults.toml"
     file.write_text("".join(f"[[fault]]\n{_table(fault)}\n" for fault in faults))
     with Line.standing(folder / "line", boards, time_scale=time_scale, faults=file) as line:
@@ -48,7 +48,7 @@ def _table(fault: Mapping[str, object]) -> str:
 
 
 def attempts(standing: Standing, slot: int) -> list[tuple[str, str | None]]:
-    """Verdict and fault of every attempt in a slot, as the ledger's file has them."""
+    """Verdict and fault of every attempt in a slot, from the ledger's file."""
     query = "SELECT verdict, fault FROM attempt WHERE slot = ? ORDER BY id"
     with closing(sqlite3.connect(standing.line.folder / "ledger.sqlite")) as connection:
         return connection.execute(query, [str(slot)]).fetchall()
@@ -68,7 +68,7 @@ def programmed(standing: Standing) -> list[object]:
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 2])
 def test_a_board_that_bounces_is_void_and_then_judged_anew(tmp_path: Path, milliseconds: int) -> None:
-    """The board bounces at the beginning of every phase and somewhat later; the slot goes on with its new stay."""
+    """The board bounces at the beginning of every phase and a little later; each time its new stay is judged."""
     moments = [(phase, after) for phase in PHASES for after in (0.0, 0.4)]
     faults = [
         {"board": board, "at": phase, "what": "bounce", "after": after, "milliseconds": milliseconds}
@@ -90,7 +90,7 @@ def test_a_board_that_bounces_is_void_and_then_judged_anew(tmp_path: Path, milli
 
 
 def test_two_probes_with_one_serial_number_are_not_touched(tmp_path: Path) -> None:
-    """udev has one link for both; the board beside them is judged."""
+    """udev has one link for both; the board in the next slot is judged."""
     duplicate = {"board": 2, "at": "recognise", "what": "duplicate_serial", "of": 1, "product": "same"}
     with standing(tmp_path, 3, duplicate, time_scale=0) as line:
         stop_daemon(line)
@@ -105,7 +105,7 @@ def test_two_probes_with_one_serial_number_are_not_touched(tmp_path: Path) -> No
 
 
 def test_a_probe_without_serial_number_is_not_touched(tmp_path: Path) -> None:
-    """The last word of its link is the product's name."""
+    """Its link ends in the product's name."""
     with standing(tmp_path, 2, {"board": 1, "at": "recognise", "what": "no_serial"}, time_scale=0) as line:
         line.bench("plug", "1", "2")
         refused = line.wait(1, lambda slot: slot.state == "out of service", WITHIN)
@@ -130,7 +130,7 @@ def test_two_paths_of_one_port_are_one_board(tmp_path: Path) -> None:
 
 
 def test_one_unit_in_two_slots_pauses_the_line(tmp_path: Path) -> None:
-    """Neither board passes; with the second out and the line released, the first is judged."""
+    """Neither board passes; with the second one pulled and the line released, the first is judged."""
     with standing(tmp_path, 2, {"board": 2, "at": "recognise", "what": "duplicate_uid", "of": 1}) as line:
         line.bench("plug", "1", "2")
         line.until(lambda: line.line.status().line.fault == "unit.twice", WITHIN)
@@ -143,7 +143,7 @@ def test_one_unit_in_two_slots_pauses_the_line(tmp_path: Path) -> None:
 
 
 def test_a_port_that_another_program_holds_at_first_is_waited_for(tmp_path: Path) -> None:
-    """The attempt passes after it; a board that is pulled meanwhile is void, and its slot stays in service."""
+    """The attempt waits and passes; if its board is pulled meanwhile, the slot stays in service."""
     soon = {"board": 1, "at": "recognise", "what": "port_held", "seconds": 2.5}
     never = {"board": 2, "at": "recognise", "what": "port_held", "seconds": 3600}
     with standing(tmp_path, 2, soon, never, time_scale=0) as line:
@@ -158,6 +158,6 @@ def test_a_port_that_another_program_holds_at_first_is_waited_for(tmp_path: Path
 
 
 def _waits(log: Path) -> set[object]:
-    """The slots that wait for their ports, by the log."""
+    """The slots that wait for their ports, from the log."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     return {line["slot"] for line in lines if line["event"] == "retry.scheduled" and "tty" in line}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wrong firmware images, on the line: the manifest names them, the programmer verifies them, and the boards cannot run them."""
+"""Wrong firmware images whose hashes the manifest has: the verification succeeds, but boards cannot run them."""
 
 import hashlib
 import random
@@ -17,7 +17,7 @@ VECTORS = IMAGE[:8]
 
 
 def recipe_with(folder: Path, image: bytes) -> Path:
-    """The shipped recipe with another provisioning image, which the manifest names rightly."""
+    """The shipped recipe with another provisioning image, whose hash the manifest has."""
     (folder / "provisioning-flash.bin").write_bytes(image)
     for file in (ROOT / "firmware_images").glob("operational-*.bin"):
         (folder / file.name).symlink_to(file)
@@ -62,7 +62,7 @@ def test_an_image_that_cannot_start_is_refused_before_the_line_opens(tmp_path: P
     ids=["random", "shifted", "with an instruction overwritten"],
 )
 def test_a_board_that_cannot_run_its_image_fails_as_silent(tmp_path: Path, wrong: bytes) -> None:
-    """The flash is right, but the board says nothing."""
+    """The flash is right, but the board sends nothing."""
     options = ("--boards", "2", "--recipe", str(recipe_with(tmp_path, wrong)))
     run = demonstrate(tmp_path, *options)
     assert run.exit_status == 1

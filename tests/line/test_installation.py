@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An installation of the programmer that cannot work: it is the line's, whoever's board meets it first, until somebody has mended it."""
+"""A broken installation of the programmer is the line's fault, whichever board meets it first, until it is repaired."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +25,12 @@ def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def faults(standing: Standing) -> list[str | None]:
-    """What the attempts have ended by so far."""
+    """The faults of the attempts so far."""
     return [attempt.fault for attempt in LedgerReader(standing.line.folder / "ledger.sqlite").attempts()]
 
 
 def paused_by(standing: Standing, *boards: int) -> str | None:
-    """The fault that the line is paused by, when these boards wait for its end."""
+    """The fault that pauses the line, once these boards wait for its end."""
     standing.until(lambda: standing.line.status().line.state == "paused")
     for board in boards:
         slot = standing.wait(board, lambda slot: slot.state == "waiting")
@@ -39,13 +39,13 @@ def paused_by(standing: Standing, *boards: int) -> str | None:
 
 
 def released(standing: Standing, *boards: int) -> list[str | None]:
-    """The verdicts of these boards behind a release."""
+    """Releases the line; returns the verdicts of these boards."""
     standing.station("slots", "release", "--all")
     return [standing.wait(board, lambda slot: slot.state in {"pass", "fail", "void"}).verdict for board in boards]
 
 
 def test_a_missing_shared_library_pauses_the_line_and_takes_no_slot_out(standing: Standing) -> None:
-    """The boards are judged when somebody has mended it and released the line."""
+    """After the repair and a release the boards are judged."""
     cli = standing.line.folder / EXECUTABLE
     good = cli.rename(cli.with_name("kept"))
     (said,) = lines("unstarted-shared-library-missing")
@@ -60,7 +60,7 @@ def test_a_missing_shared_library_pauses_the_line_and_takes_no_slot_out(standing
 
 
 def test_a_loader_that_is_gone_pauses_the_line(standing: Standing) -> None:
-    """While it runs, and from its start; a line that was released too early waits again."""
+    """This holds while the line runs and at its start; a line that was released too early pauses again."""
     loader = standing.line.folder / LOADER
     kept = loader.rename(loader.with_name("kept"))
     standing.bench("plug", "1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line whose ledger is taken away, put back, damaged, or not alone: no identity comes twice, and no board passes on it."""
+"""A line whose ledger is removed, restored, damaged, or shared: no identity comes twice, and no board passes on it."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def passed(standing: Standing, number: int) -> str:
-    """The serial number of a fresh board that passes in this slot; it is pulled afterwards."""
+    """The serial number of a fresh board that passes in this slot and is then pulled."""
     slot = standing.next_board(number)
     assert slot.state == "pass", slot
     standing.wait(number, lambda slot: slot.state == "empty")
@@ -43,7 +43,7 @@ def stop(standing: Standing) -> None:
 
 
 def refused(config: Path) -> str:
-    """What `station run` says on standard error, when it may not open the line."""
+    """The message of `station run` on standard error when it does not open the line."""
     command = [sys.executable, "-m", "station", "run", "--config", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
     assert done.returncode == 3, done
@@ -53,7 +53,7 @@ def refused(config: Path) -> str:
 
 
 def test_a_line_pauses_while_its_ledger_is_away(standing: Standing) -> None:
-    """A board that comes meanwhile waits without an identity; when the file is back it passes."""
+    """A board that comes meanwhile waits without an identity, and passes when the file is back."""
     passed(standing, 1)
     ledger = standing.line.folder / "ledger.sqlite"
     ledger.rename(standing.line.folder / "away")
@@ -68,7 +68,7 @@ def test_a_line_pauses_while_its_ledger_is_away(standing: Standing) -> None:
 
 
 def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Standing) -> None:
-    """The attempt is void and the line paused; the next start misses the ledger."""
+    """The attempt is void and the line paused; the next start reports the missing ledger."""
     (standing.line.folder / "ledger.sqlite").unlink()
     standing.bench("plug", "1", "--new")
     standing.until(lambda: standing.line.status().line.fault == "ledger.lost")
@@ -78,7 +78,7 @@ def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Stan
 
 
 def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(standing: Standing) -> None:
-    """The next board's serial number is then behind those that were given out."""
+    """The next board's serial number then follows those that were given out."""
     config, ledger = standing.line.folder / "line.toml", standing.line.folder / "ledger.sqlite"
     standing.station("ledger", "backup", str(standing.line.folder / "copy.sqlite"))
     serials = [passed(standing, 1), passed(standing, 2)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lock, end to end: option bytes are set last, read back, and survive whatever cuts in."""
+"""The lock, end to end: option bytes are set last, read back, and survive every interruption."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def recipe(folder: Path, lock: str) -> Path:
 
 
 def option_bytes(folder: Path) -> list[dict[str, int]]:
-    """Of all boards of a run."""
+    """The option bytes of all boards of a run."""
     return [json.loads(path.read_text())["option_bytes"] for path in sorted(folder.glob("boards/*/board.json"))]
 
 
@@ -39,7 +39,7 @@ def test_every_unit_is_locked_as_the_recipe_says(tmp_path: Path) -> None:
 
 
 def test_level_2_is_proven_by_a_door_that_stays_shut(tmp_path: Path) -> None:
-    """A part at level 2 cannot be read back."""
+    """A part at level 2 refuses the connection, which is the proof."""
     run = demonstrate(tmp_path, "--boards", "1", "--recipe", str(recipe(tmp_path, LEVEL_2)))
     assert run.exit_status == 0, run.output
     assert option_bytes(run.folder)[0]["RDP"] == 0xCC
@@ -69,7 +69,7 @@ def test_a_lock_that_did_not_take_is_no_pass(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("phase", ["confirm", "lock"])
 def test_a_unit_that_was_pulled_before_its_lock_is_locked_when_it_comes_back(tmp_path: Path, phase: str) -> None:
-    """A locked unit passes again by the ledger's word and its firmware's."""
+    """Once locked, the unit passes again by the ledger's record and its firmware's answer."""
     with Line.standing(tmp_path / "line", 1, time_scale=0.02, recipe=recipe(tmp_path, LEVEL_1)) as line:
         standing = Standing(line)
         standing.bench("fault", "--board", "1", "--at", phase, "--what", "unplug")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's log may be lost, its boards not: whatever becomes of stdout and of the log's file, the line goes on."""
+"""The daemon may lose log lines, but no boards: whatever happens to stdout and to the log file, the line goes on."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ STOPPED_WITHIN = 60
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    """A line whose own daemon has been stopped: each test starts one as it needs it."""
+    """A line whose daemon has been stopped: each test starts one with its own options."""
     with pytest.MonkeyPatch.context() as patched:
         for name, value in SHORT_DEADLINES.items():
             patched.setenv(name, value)
@@ -42,7 +42,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
 
 @contextmanager
 def daemon(standing: Standing, stdout: int | IO[bytes], file: Path, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`station run` with this stdout and this file for its log, up and answering; what it complains of goes to `errors`."""
+    """Runs `station run` with this stdout and this log file until it answers; its standard error goes to `errors`."""
     line = standing.line
     url = json.loads((line.folder / "pki" / "ready.json").read_text())["url"]
     environment = {**os.environ, "STATION__PKI__URL": url, "STATION__LOG__FILE": str(file)}
@@ -78,7 +78,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
 
 
 def make_lines(standing: Standing, count: int) -> None:
-    """Has the daemon log so many lines, and waits until it has: a slot is taken out and released, again and again."""
+    """Makes the daemon log that many lines, by taking a slot out and releasing it again and again."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
         connection.connect(os.path.relpath(standing.line.folder / "station.sock"))
@@ -94,14 +94,14 @@ def events(path: Path) -> list[dict[str, object]]:
 
 
 def sink(standing: Standing, name: str) -> dict[str, object]:
-    """What `station status --json` says of one place that the log goes to."""
+    """The entry of `station status --json` for one sink of the log."""
     sinks = json.loads(standing.station("status", "--json"))["log"]
     return next(each for each in sinks if each["sink"] == name)
 
 
 @pytest.fixture
 def unread() -> Iterator[tuple[int, int]]:
-    """A pipe: the end that nobody reads, and the end that is written."""
+    """A pipe: the end that nobody reads, and the end for writing."""
     reading, writing = os.pipe()
     yield reading, writing
     for end in (reading, writing):
@@ -110,7 +110,7 @@ def unread() -> Iterator[tuple[int, int]]:
 
 
 def test_a_stdout_that_nobody_reads_stops_no_board(bench: Standing, unread: tuple[int, int], tmp_path: Path) -> None:
-    """The pipe is full, then the station's own queue: lines are lost and counted, and boards pass; the end comes in time."""
+    """The pipe fills, then the station's queue: lines are lost and counted, and boards pass."""
     with daemon(bench, unread[1], tmp_path / "station.jsonl", tmp_path / "errors") as process:
         make_lines(bench, MORE_THAN_THE_STATION_KEEPS)
         assert bench.next_board(1).verdict == "pass"
@@ -127,7 +127,7 @@ def test_a_stdout_that_nobody_reads_stops_no_board(bench: Standing, unread: tupl
 def test_the_next_line_that_gets_through_tells_how_many_were_lost(
     bench: Standing, unread: tuple[int, int], tmp_path: Path
 ) -> None:
-    """The count stands where the lost lines would be."""
+    """The count is at the place of the lost lines."""
     reading, writing = unread
     with daemon(bench, writing, tmp_path / "station.jsonl", tmp_path / "errors") as process:
         os.close(writing)
@@ -174,7 +174,7 @@ def test_a_reader_of_stdout_that_goes_away_ends_nothing(
 def test_what_is_said_at_the_end_holds_it_up_for_nobody(
     bench: Standing, unread: tuple[int, int], tmp_path: Path
 ) -> None:
-    """Standard error and stdout are one pipe that is full, and the daemon has to say why it ends."""
+    """Standard error and stdout are one full pipe when the daemon reports why it ends."""
     os.set_blocking(unread[1], False)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -191,7 +191,7 @@ def test_what_is_said_at_the_end_holds_it_up_for_nobody(
 
 
 def test_a_full_disk_neither_keeps_the_daemon_from_starting_nor_ends_it(bench: Standing, tmp_path: Path) -> None:
-    """The daemon tells of it once, and writes the lines that it kept when there is room again."""
+    """The daemon reports it once, and writes the kept lines when there is room again."""
     file, disk = tmp_path / "station.jsonl", tmp_path / "disk.jsonl"
     file.symlink_to("/dev/full")
     with daemon(bench, subprocess.DEVNULL, file, tmp_path / "errors") as process:
@@ -214,7 +214,7 @@ def replaced(file: Path, make: Callable[[Path], None]) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_tried_again(bench: Standing, tmp_path: Path) -> None:
-    """A file is in its place; when it has gone, the folder is made and the lines are written."""
+    """A file is in its place; after the file is removed, the daemon makes the folder and writes the lines."""
     place = tmp_path / "logs"
     place.write_text("in the way")
     with daemon(bench, subprocess.DEVNULL, place / "station.jsonl", tmp_path / "errors") as process:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line that is described wrongly does not open, and no board is touched."""
+"""A line with mistakes in its files does not open, and the station touches no board."""
 
 import json
 import subprocess
@@ -51,7 +51,7 @@ def test_nine_mistakes_are_nine_messages(tmp_path: Path) -> None:
 
 
 def _spoiled(folder: Path) -> Path:
-    """The shipped recipe with every mistake; those of the operational image are in its manifest."""
+    """The shipped recipe with every mistake; the operational image's mistakes are in its manifest."""
     recipe, manifest = folder / "recipe.toml", folder / "manifest.toml"
     recipe.write_text(RECIPE.read_text().replace("../../firmware_images/manifest.toml", str(manifest)))
     parts = (ROOT / "firmware_images" / "manifest.toml").read_text().split("[[image]]\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line whose programmer starts processes out of its group: the daemon ends them, and only those whose programmer has ended."""
+"""A programmer starts processes outside its group: the daemon ends them, but only after their programmer has ended."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def children(pid: int) -> list[str]:
 def test_what_a_programmer_starts_out_of_its_group_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two slots work at once; no process is left, and every board passes."""
+    """Two slots work at the same time; no process is left, and every board passes."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
     with Line.standing(tmp_path / "line", 2, time_scale=0.02) as line:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line whose boards are certified by somebody else than its PKI: the daemon, end to end."""
+"""A line whose boards are not certified by its own PKI: the daemon, end to end."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ OFFSET = 0x1C0000
 
 
 def shipped(folder: Path, **changes: str) -> Path:
-    """The shipped recipe of ST's demonstration firmware, changed."""
+    """The shipped recipe of ST's demonstration firmware, with changes."""
     text = (RECIPES / "st-demonstration.toml").read_text().replace('"../../', f'"{ROOT}/')
     text = text.replace('"certification-declaration.der"', f'"{RECIPES}/certification-declaration.der"')
     for old, new in changes.items():
@@ -30,7 +30,7 @@ def shipped(folder: Path, **changes: str) -> Path:
 
 
 def test_sts_firmware_provisions_its_boards(tmp_path: Path) -> None:
-    """The firmware says finish:000; DAC, PAI and key are read back and checked, and the units are the laboratory's."""
+    """The firmware reports finish:000; the read-back is checked, and the units are the laboratory's."""
     run = demonstrate(tmp_path, "--boards", "3", "--recipe", str(RECIPES / "st-demonstration.toml"))
     assert run.exit_status == 0, run.output
     units = [decode(image.read_bytes()) for image in run.folder.glob("boards/*/qspi.bin")]
@@ -42,7 +42,7 @@ def test_sts_firmware_provisions_its_boards(tmp_path: Path) -> None:
 
 
 def test_firmware_that_is_silent_fails_its_boards(tmp_path: Path) -> None:
-    """The firmware speaks another protocol than the recipe says."""
+    """The firmware does not speak the protocol of the recipe's procedure."""
     changes = {'"st-demonstration-flash"': '"provisioning-flash"', "[images]": "[partner]\nwithin = 1\n\n[images]"}
     run = demonstrate(tmp_path, "--boards", "1", "--recipe", str(shipped(tmp_path, **changes)))
     assert run.exit_status == 1
@@ -50,7 +50,7 @@ def test_firmware_that_is_silent_fails_its_boards(tmp_path: Path) -> None:
 
 
 def test_a_partners_script_provisions_a_lines_boards(tmp_path: Path) -> None:
-    """The script is the one that runs under `gen-factory-data`."""
+    """The same script also runs under `gen-factory-data`."""
     script = ROOT / "tests" / "st" / "scripts" / "st_manner.py"
     changes = {'"st-monitor"': '"partner-script"', "[images]": f'[partner]\nscript = "{script}"\n\n[images]'}
     run = demonstrate(tmp_path, "--boards", "2", "--recipe", str(shipped(tmp_path, **changes)))
@@ -60,7 +60,7 @@ def test_a_partners_script_provisions_a_lines_boards(tmp_path: Path) -> None:
 
 
 def test_boards_are_reconfigured(tmp_path: Path) -> None:
-    """Every board gets the file's bytes, certificates and keys too; no PKI is asked, and no identity reserved."""
+    """Every board gets the file's bytes; the station asks no PKI and reserves no identity."""
     shutil.copy(FULL, tmp_path)
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(

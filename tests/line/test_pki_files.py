@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files by which the station knows the PKI and shows who it is: what is wrong with them is said before the line opens."""
+"""The files for the connection to the PKI: the station reports their mistakes before the line opens."""
 
 import ssl
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from tests.line.pki_bench import PRODUCT, saved
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A development PKI's directory: the station's files are in it, too."""
+    """A development PKI's directory, which also has the station's files."""
     open_or_make(tmp_path / "pki", PRODUCT)
     return tmp_path / "pki"
 
 
 @contextmanager
 def unusable(directory: Path, name: str) -> Iterator[pytest.ExceptionInfo[PKIFileUnusable]]:
-    """The fault that the station's files give, which names one of them."""
+    """The fault of the station's files, which names one of them."""
     with pytest.raises(PKIFileUnusable) as caught:
         yield caught
     assert caught.value.file == str(directory / "tls" / name)
@@ -39,7 +39,7 @@ def context_of(directory: Path) -> ssl.SSLContext:
 
 
 def test_the_connection_is_at_least_tls_1_2_and_knows_the_host(directory: Path) -> None:
-    """The client trusts the configured authorities only."""
+    """The client trusts only the configured authorities."""
     context = context_of(directory)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
@@ -73,7 +73,7 @@ def test_a_key_of_another_certificate_is_noticed(directory: Path) -> None:
 
 
 def test_an_encrypted_key_does_not_ask_at_the_terminal(directory: Path) -> None:
-    """A daemon has nobody to type a password."""
+    """Nobody can type a password for a daemon."""
     key = load_credential(directory, "tls/station").key
     encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     (directory / "tls/station-key.pem").write_bytes(encrypted)
@@ -85,7 +85,7 @@ def test_an_encrypted_key_does_not_ask_at_the_terminal(directory: Path) -> None:
     ("days_from", "days_until", "says"), [(-2, -1, "expired at"), (1, 2, "is valid from"), (-2, 365, None)]
 )
 def test_the_certificate_must_be_valid_now(directory: Path, days_from: int, days_until: int, says: str | None) -> None:
-    """An expired certificate is found before the line opens, not by the PKI."""
+    """The station finds an expired certificate before the line opens."""
     now = datetime.now(UTC)
     template = replace(
         station_template(), valid_from=now + timedelta(days=days_from), valid_until=now + timedelta(days=days_until)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver against the virtual bench's programmer, a program that was written from the same sources by somebody else."""
+"""The driver against the virtual bench's programmer, an independent program written from the same sources."""
 
 import asyncio
 import json
@@ -73,7 +73,7 @@ CASES: dict[str, tuple[list[str], tuple[str | None, ...]]] = {
 
 
 class Line:
-    """A bench with boards plugged in, and a driver for each."""
+    """A bench with boards plugged in, and one driver per board."""
 
     def __init__(self, folder: Path, scratch: SecretFiles) -> None:
         self.folder = folder
@@ -100,7 +100,7 @@ def bench(folder: Path | None, *arguments: str) -> bytes:
 
 @contextmanager
 def standing(folder: Path, boards: int, *options: str) -> Iterator[Line]:
-    """A bench of so many boards, all plugged in."""
+    """A bench with that number of boards, all plugged in."""
     command = [sys.executable, "-m", "virtual_bench", "serve", "--dir", str(folder), "--time-scale", "0"]
     with subprocess.Popen([*command, "--probes", str(boards), *options], stdout=subprocess.PIPE, cwd=ROOT) as server:
         assert server.stdout is not None
@@ -163,7 +163,7 @@ TOLD = (  # a phase, what goes wrong in it, and what the driver must make of it
 
 
 async def outcome(step: Awaitable[None]) -> str | None:
-    """The code of the fault that the step ends by."""
+    """The code of the fault that ends the step."""
     try:
         await step
     except Fault as fault:
@@ -173,7 +173,7 @@ async def outcome(step: Awaitable[None]) -> str | None:
 
 @pytest.mark.parametrize("case", CASES)
 async def test_what_the_bench_does_ends_as_it_should(line: Line, case: str) -> None:
-    """Success where there was success, and else the fault that says who acts."""
+    """The result is success, or the fault that says who acts."""
     programmer = line.programmer(1 + list(CASES).index(case), IMPATIENT if "hangs" in case else HASTY)
     expected = CASES[case][1]
     assert tuple([await outcome(step(line, programmer)) for step in STEPS[: len(expected)]]) == expected
@@ -193,7 +193,7 @@ async def test_every_version_is_understood_on_every_host(tmp_path: Path, version
 @pytest.mark.parametrize("host", [[], ["--windows", "--decimal-comma"]], ids=["posix", "windows"])
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_upgrades_a_coprocessor(tmp_path: Path, version: str, host: list[str]) -> None:
-    """One run does it, without a retry, and prints every required sentence."""
+    """One run suffices, without a retry, and prints every required sentence."""
     bench(None, "stack-image", "--size", "20000", str(tmp_path / "stack.bin"))
     stack = WirelessStack("stack.bin", (tmp_path / "stack.bin").read_bytes(), 0x08094000, Version(1, 24, 0, 3))
     options = ["--programmer-version", version, "--stack-version", "1.23.0.3", *host]
@@ -209,7 +209,7 @@ async def test_every_version_upgrades_a_coprocessor(tmp_path: Path, version: str
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_tells_the_same_faults(tmp_path: Path, version: str) -> None:
-    """Each version reports a fault in its own words."""
+    """Each version prints a fault in its own words."""
     (tmp_path / "faults.toml").write_text(
         "".join(
             f'[[fault]]\nboard = {board}\nat = "{at}"\nwhat = "{what}"\n' for board, (at, what, _) in enumerate(TOLD, 1)
@@ -224,7 +224,7 @@ async def test_every_version_tells_the_same_faults(tmp_path: Path, version: str)
 
 @pytest.mark.parametrize("deaf_to", ["nothing", "all"])
 async def test_a_gentle_end_keeps_the_probe_from_wedging(tmp_path: Path, deaf_to: str) -> None:
-    """A programmer that can be interrupted is not killed; one that cannot takes its probe along."""
+    """A programmer that ends on an interrupt is not killed; killing one that does not wedges its probe."""
     with standing(tmp_path / "bench", 1) as line:
         for fault in (["hang", "--set", f"deaf_to={deaf_to}"], ["wedge_on_kill", "--set", "by=kill"]):
             bench(line.folder, "fault", "--board", "1", "--at", "recognise", "--what", *fault)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon ends, in order or not, and is started again: nothing is lost, and nothing is done twice."""
+"""The daemon ends, in order or not, and is started again: no work is lost, and none is done twice."""
 
 import json
 import os
@@ -28,9 +28,10 @@ IMAGES = ROOT / "firmware_images"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When the daemon is killed: as soon as the board in slot 1 begins the phase, or has that share of the image in flash.
+    """The moment when the daemon is killed.
 
-    The boards in the other slots are in the phase, or beside it.
+    Either the board in slot 1 begins the phase, or that share of the image is in its flash. The boards in the other
+    slots are in the same phase or near it.
     """
 
     phase: str
@@ -74,7 +75,7 @@ class Log:
         self._read = self._path.stat().st_size
 
     def wait(self, within: float = 20, **wanted: str) -> None:
-        """Until a line with all of this is there."""
+        """Waits for a line with all of these values."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             with self._path.open("rb") as file:
@@ -93,7 +94,7 @@ def ended(standing: Standing, how: signal.Signals) -> int:
 
 
 def awaited(standing: Standing, log: Log, moment: Moment) -> None:
-    """Returns when the moment has come: by the daemon's log, and by the flash of the board in slot 1."""
+    """Returns when the moment has come, by the daemon's log and by the flash of the board in slot 1."""
     log.wait(event="step.started", step=moment.phase, slot="1")
     if moment.image:
         image = (IMAGES / moment.image).read_bytes()
@@ -103,7 +104,7 @@ def awaited(standing: Standing, log: Log, moment: Moment) -> None:
 
 
 def flash_of(standing: Standing, uid: str | None) -> Path:
-    """The file that is the internal flash of the board with this UID."""
+    """The file with the internal flash of the board with this UID."""
     plates = standing.line.folder.glob("boards/*/board.json")
     (folder,) = [plate.parent for plate in plates if json.loads(plate.read_text())["uid"] == uid]
     return folder / "internal.bin"
@@ -115,14 +116,14 @@ def identities(standing: Standing) -> list[tuple[str, str]]:
 
 
 def programmers(standing: Standing) -> list[int]:
-    """The programmers of this bench that run."""
+    """The running programmers of this bench."""
     name = str(standing.line.folder / "STM32CubeProgrammer")
     found = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=False)
     return [int(pid) for pid in found.stdout.split()]
 
 
 def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None:
-    """Started again it voids what was open, brings the boards in its slots to a pass, and gives each one identity."""
+    """The restarted daemon voids open attempts, and its boards pass with one identity each."""
     slots = range(1, BOARDS + 1)
     for moment in KILLED:
         log = Log(standing.line.folder)
@@ -147,7 +148,7 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
 
 
 def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, secrets_folder: Path) -> None:
-    """No child, no lock that is held, no file with secrets, no socket; the attempt stays open for the next start."""
+    """It leaves no child, held lock, secret file or socket; the attempt stays open for the next start."""
     log = Log(standing.line.folder)
     standing.bench("plug", "1", "2")
     log.wait(event="step.started", step="flash_operational", slot="1")
@@ -174,7 +175,7 @@ def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
 
 
 def test_a_programmer_that_outlived_its_daemon_is_waited_for(standing: Standing) -> None:
-    """The programmer holds its probe; a second one on the probe would spoil the board."""
+    """A second programmer on the same probe would spoil the board."""
     standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "hang", "--set", "deaf_to=nothing")
     standing.bench("plug", "1")
     standing.until(lambda: '"what": "hang"' in (standing.line.folder / "bench.jsonl").read_text())

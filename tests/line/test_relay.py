@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The relay to the PKI: what it writes down, what it asks for again, and what it never asks for twice."""
+"""The relay to the PKI: its journal entries, the requests that it repeats, and those that it never repeats."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ PENDING = NotNow("not decided", Outcome.PENDING, after=0.0)
 
 
 class Journal:
-    """Everything that is to be written down, in a list."""
+    """Collects all entries of the journal in a list."""
 
     def __init__(self) -> None:
         self.trouble: LedgerUnavailable | None = None
@@ -81,7 +81,7 @@ class Journal:
 
 
 class PKI:
-    """Answers by a script, then with certificates; writes into the journal's list when it was asked."""
+    """Answers by a script, then with certificates; notes in the journal's list when it was asked."""
 
     url = URL
 
@@ -135,7 +135,7 @@ def relay(journal: Journal, *script: Exception, limits: Limits = PROMPT) -> Abst
 
 
 async def test_the_request_is_written_down_before_it_leaves(journal: Journal, csr: bytes) -> None:
-    """First the request, then the PKI, then the certificate; the board gets the pinned PAI with it."""
+    """The order is journal entry, PKI, certificate; the board gets the pinned PAI with it."""
     async with relay(journal) as authority:
         credentials = await authority.issue_dac(csr, UID_1)
     assert journal.lines == ["submitted", "asked", "issued"]
@@ -145,7 +145,7 @@ async def test_the_request_is_written_down_before_it_leaves(journal: Journal, cs
 
 
 async def test_a_wait_for_the_journal_takes_nothing_from_the_pkis_time(journal: Journal, csr: bytes) -> None:
-    """The request leaves when it is durable, however long that takes; nothing counts as lost for it."""
+    """The request leaves when it is durable, however long that takes, and does not count as lost."""
     journal.writable.clear()
     async with relay(journal, limits=Limits(answer_within=0.05)) as authority, asyncio.TaskGroup() as group:
         issuing = group.create_task(authority.issue_dac(csr, UID_1))
@@ -169,7 +169,7 @@ async def test_who_gets_no_turn_for_a_journal_in_trouble_is_told_of_that(journal
 
 
 async def test_a_station_without_descriptors_has_asked_nothing(journal: Journal, csr: bytes) -> None:
-    """No connection was made: the request does not count as lost, and the fault says why."""
+    """There was no connection, so the request does not count as lost, and the fault has the reason."""
     none_left = ResourcesExhausted("connect", "Too many open files")
     async with relay(journal, none_left) as authority:
         with pytest.raises(ResourcesExhausted):
@@ -178,7 +178,7 @@ async def test_a_station_without_descriptors_has_asked_nothing(journal: Journal,
 
 
 async def test_a_key_that_has_a_dac_gets_that_dac(journal: Journal, csr: bytes) -> None:
-    """The PKI is asked once for a key, and not again by a later relay with the same journal."""
+    """The relay asks the PKI once per key; a later relay with the same journal does not ask again."""
     async with relay(journal) as authority:
         first = await authority.issue_dac(csr, UID_1)
     async with relay(journal) as authority:
@@ -188,7 +188,7 @@ async def test_a_key_that_has_a_dac_gets_that_dac(journal: Journal, csr: bytes) 
 
 
 async def test_another_request_for_the_same_key_is_the_same_key(journal: Journal) -> None:
-    """Signatures are random, so a board may repeat its request in other bytes: what counts is the key."""
+    """Signatures are random, so a repeated request has other bytes: the relay compares keys."""
     private_key = ec.generate_private_key(ec.SECP256R1())
     requests = [
         x509.CertificateSigningRequestBuilder(x509.Name([]))
@@ -212,7 +212,7 @@ async def test_two_at_once_share_one_request(journal: Journal, csr: bytes) -> No
 
 
 async def test_two_boards_with_one_key_do_not_share_its_request(journal: Journal, csr: bytes) -> None:
-    """The second board asks while the first one's answer is under way and not yet in the journal."""
+    """The second board asks before the first one's answer is in the journal."""
     async with relay(journal) as authority, asyncio.TaskGroup() as group:
         first = group.create_task(authority.issue_dac(csr, UID_1))
         await asyncio.sleep(0)  # it has asked
@@ -224,7 +224,7 @@ async def test_two_boards_with_one_key_do_not_share_its_request(journal: Journal
 
 
 async def test_a_certificate_is_not_lost_with_its_board(journal: Journal, csr: bytes) -> None:
-    """The answer for a pulled board is awaited and written down; the next attempt gets it."""
+    """The relay awaits and records the answer for a pulled board; the next attempt gets it."""
     pki = PKI(journal)
     pki.open.clear()
     async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
@@ -240,7 +240,7 @@ async def test_a_certificate_is_not_lost_with_its_board(journal: Journal, csr: b
 
 
 async def test_an_error_after_the_board_has_left_disturbs_nobody(journal: Journal, csr: bytes) -> None:
-    """A failure that nobody waits for is logged, and the relay goes on."""
+    """The relay logs a failure for which no caller waits, and goes on."""
     pki = PKI(journal, CSRRejected("400"))
     pki.open.clear()
     with capture_logs() as logs:
@@ -257,7 +257,7 @@ async def test_an_error_after_the_board_has_left_disturbs_nobody(journal: Journa
 
 
 async def test_what_is_under_way_at_the_end_stays_unanswered(journal: Journal, csr: bytes) -> None:
-    """The daemon stops and leaves the request unanswered in the journal, for the next start."""
+    """At the daemon's end the journal has the request without an answer, for the next start."""
     pki = PKI(journal)
     pki.open.clear()
     async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
@@ -272,7 +272,7 @@ async def test_what_is_under_way_at_the_end_stays_unanswered(journal: Journal, c
 
 
 async def test_a_busy_pki_is_asked_again(journal: Journal, csr: bytes) -> None:
-    """Each answer that nothing was issued is written down, so no request stays open."""
+    """The journal records each answer that nothing was issued, so no request stays open."""
     async with relay(journal, NOTHING, NOTHING) as authority:
         await authority.issue_dac(csr, UID_1)
     assert journal.lines == ["submitted", "asked", "rejected"] * 2 + ["submitted", "asked", "issued"]
@@ -289,7 +289,7 @@ async def test_a_pki_that_stays_busy_is_unavailable(journal: Journal, csr: bytes
 
 
 async def test_a_lost_answer_is_asked_for_once_more(journal: Journal, csr: bytes) -> None:
-    """The journal keeps and tells of the certificate that may have been lost, beside the one that came."""
+    """The journal shows the possibly lost certificate beside the one that came."""
     with capture_logs() as logs:
         async with relay(journal, LOST) as authority:
             await authority.issue_dac(csr, UID_1)
@@ -299,7 +299,7 @@ async def test_a_lost_answer_is_asked_for_once_more(journal: Journal, csr: bytes
 
 
 async def test_answers_that_are_always_lost_do_not_buy_many_certificates(journal: Journal, csr: bytes) -> None:
-    """The line is paused after two requests without an answer."""
+    """The line pauses after two requests without an answer."""
     async with relay(journal, *[LOST] * 10) as authority:
         with pytest.raises(PKIUnavailable, match="broke"):
             await authority.issue_dac(csr, UID_1)
@@ -308,7 +308,7 @@ async def test_answers_that_are_always_lost_do_not_buy_many_certificates(journal
 
 
 async def test_a_pending_request_is_one_request(journal: Journal, csr: bytes) -> None:
-    """Asking whether the PKI has decided is not a new request, however often."""
+    """Polling for the PKI's decision is not a new request."""
     async with relay(journal, *[PENDING] * 9) as authority:
         await authority.issue_dac(csr, UID_1)
     assert journal.lines == ["submitted"] + ["asked"] * 10 + ["issued"]
@@ -317,7 +317,7 @@ async def test_a_pending_request_is_one_request(journal: Journal, csr: bytes) ->
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 async def test_nobody_waits_for_what_will_come_too_late(journal: Journal, csr: bytes, outcome: Outcome) -> None:
-    """A PKI that asks for an hour is unavailable at once."""
+    """A PKI that asks for an hour counts as unavailable at once."""
     async with relay(journal, NotNow("come back later", outcome, after=3600.0)) as authority:
         with pytest.raises(PKIUnavailable, match="come back later"):
             await authority.issue_dac(csr, UID_1)
@@ -328,7 +328,7 @@ async def test_nobody_waits_for_what_will_come_too_late(journal: Journal, csr: b
     "fault", [CSRRejected("400"), PKIRefusedStation(URL, "401"), PKIUntrusted(URL, "self-signed certificate")]
 )
 async def test_a_refusal_is_final(journal: Journal, csr: bytes, fault: Fault) -> None:
-    """The journal has that nothing was issued, and the PKI is not asked again."""
+    """The journal records that nothing was issued, and the PKI is not asked again."""
     async with relay(journal, fault) as authority:
         with pytest.raises(type(fault)):
             await authority.issue_dac(csr, UID_1)
@@ -336,7 +336,7 @@ async def test_a_refusal_is_final(journal: Journal, csr: bytes, fault: Fault) ->
 
 
 async def test_a_wrong_answer_stays_in_the_journal(journal: Journal, csr: bytes) -> None:
-    """An unusable certificate is an orphan, and another request would make another."""
+    """An unusable certificate is an orphan, and a repeated request would make another."""
     async with relay(journal, PKIAnswerInvalid(URL, "another key")) as authority:
         with pytest.raises(PKIAnswerInvalid):
             await authority.issue_dac(csr, UID_1)
@@ -345,7 +345,7 @@ async def test_a_wrong_answer_stays_in_the_journal(journal: Journal, csr: bytes)
 
 
 async def test_after_a_failure_the_key_can_be_asked_for_again(journal: Journal, csr: bytes) -> None:
-    """A failed request leaves no trace on its key."""
+    """A failed request does not block its key."""
     async with relay(journal, CSRRejected("400")) as authority:
         with pytest.raises(CSRRejected):
             await authority.issue_dac(csr, UID_1)
@@ -353,7 +353,7 @@ async def test_after_a_failure_the_key_can_be_asked_for_again(journal: Journal, 
 
 
 async def test_a_silent_pki_is_unavailable(journal: Journal, csr: bytes) -> None:
-    """The board's wait has an end, and the request stays in the journal without answer."""
+    """The board's wait has a deadline, and the journal keeps the request without an answer."""
     pki = PKI(journal)
     pki.open.clear()
     async with Relay.opened(pki, PINNED, journal, Limits(answer_within=0.02)) as authority:
@@ -363,7 +363,7 @@ async def test_a_silent_pki_is_unavailable(journal: Journal, csr: bytes) -> None
 
 
 async def test_who_does_not_get_a_turn_has_requested_nothing(journal: Journal, csr: bytes) -> None:
-    """The wait for a turn is part of the wait, and a request that cannot leave is not written down."""
+    """The deadline includes the wait for a turn, and a request that cannot leave is not journalled."""
     async with relay(journal, limits=Limits(answer_within=0.02, at_once=0)) as authority:
         with pytest.raises(PKIUnavailable, match="within"):
             await authority.issue_dac(csr, UID_1)
@@ -371,7 +371,7 @@ async def test_who_does_not_get_a_turn_has_requested_nothing(journal: Journal, c
 
 
 async def test_only_so_many_are_at_the_pki_at_once(journal: Journal) -> None:
-    """Sixty-four boards that become ready together do not overrun the PKI."""
+    """Sixty-four boards that are ready at the same time do not overload the PKI."""
     pki = PKI(journal)
     async with Relay.opened(pki, PINNED, journal, Limits(at_once=3)) as authority:
         issued = await asyncio.gather(*[authority.issue_dac(new_csr(), UID_1) for _ in range(64)])
@@ -387,14 +387,14 @@ async def test_only_so_many_are_at_the_pki_at_once(journal: Journal) -> None:
     [(1, None, 0, 0.25), (3, None, 0, 1.0), (9, None, 0, 8.0), (1, 0.0, 0, 0), (5, 7.0, 7.0, 7.7)],
 )
 def test_pauses(asked: int, after: float | None, least: float, most: float) -> None:
-    """A pause is random up to a doubling limit, or what the PKI wishes and a tenth more at most."""
+    """A pause is random up to a limit that doubles; a wish of the PKI is exceeded by at most a tenth."""
     pauses = [Limits().pause(asked, after) for _ in range(200)]
     assert all(least <= pause <= most for pause in pauses)
     assert len(set(pauses)) > 1 or most == 0
 
 
 async def test_every_certificate_of_a_real_pki_is_accounted_for(journal: Journal, csr: bytes, tmp_path: Path) -> None:
-    """Busy, then losing an answer: of the two that the development PKI issued one is delivered, one is an orphan."""
+    """The PKI is busy, then loses an answer: of its two certificates one is delivered and one is an orphan."""
     directory, faults = tmp_path / "pki", Faults()
     with opened(directory, PRODUCT) as pki:
         files = directory / "tls"
@@ -417,7 +417,7 @@ async def test_every_certificate_of_a_real_pki_is_accounted_for(journal: Journal
 
 @pytest.mark.parametrize("others", [[], [PAA.certificate], [make_pai(PAA, PRODUCT).certificate]])
 async def test_the_pki_must_have_the_pinned_pai(journal: Journal, others: Sequence[x509.Certificate]) -> None:
-    """A PKI that issues under another PAI is noticed before any board is; its certificates come in any order."""
+    """The relay notices a PKI with another PAI before any board is provisioned; its certificates come in any order."""
     pki = PKI(journal)
     async with Relay.opened(pki, PINNED, journal) as authority:
         await authority.check()
@@ -428,7 +428,7 @@ async def test_the_pki_must_have_the_pinned_pai(journal: Journal, others: Sequen
 
 
 async def test_requests_are_not_logged(journal: Journal, csr: bytes) -> None:
-    """Logs name a key by its hash and a certificate by its serial number, and hold neither."""
+    """Logs name a key by its hash and a certificate by its serial number."""
     with capture_logs() as logs:
         async with relay(journal, NOTHING, LOST) as authority:
             credentials = await authority.issue_dac(csr, UID_1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys in secure storage, end to end: written once, and nowhere else."""
+"""Keys in secure storage, end to end: each is written once, and exists nowhere else."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
 
 
 def secure_storage(folder: Path) -> list[list[dict[str, str]]]:
-    """What each board's secure storage holds."""
+    """The content of each board's secure storage."""
     return [json.loads(path.read_text()) for path in sorted(folder.glob("boards/*/secure_storage.json"))]
 
 
@@ -41,7 +41,7 @@ def windows(content: bytes, width: int) -> set[bytes]:
 
 
 def pages(folder: Path) -> Iterator[bytes]:
-    """Everything in the run's folder but the secure storage itself, in pieces that overlap, each different one once."""
+    """All files of the run except the secure storage, in overlapping pieces without repetition."""
     seen = set[bytes]()
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name == "secure_storage.json":
@@ -55,7 +55,7 @@ def pages(folder: Path) -> Iterator[bytes]:
 
 
 def leaks(folder: Path, keys: list[bytes]) -> list[bytes]:
-    """The pieces of these keys that stand anywhere in the folder, as bytes or as hexadecimal text."""
+    """The pieces of these keys found anywhere in the folder, as bytes or as hexadecimal text."""
     raw = set[bytes]().union(*(windows(key, WINDOW) for key in keys))
     text = set[bytes]().union(*(windows(key.hex().encode(), 2 * WINDOW) for key in keys))
     found = set[bytes]()
@@ -76,7 +76,7 @@ def test_each_key_is_written_once(run: Demonstration) -> None:
 
 
 def test_no_part_of_a_key_is_anywhere_else(run: Demonstration) -> None:
-    """Neither flash, ledger, log, transcripts nor the PKI's files hold a part."""
+    """Flash, ledger, log, transcripts and the PKI's files contain no part of a key."""
     assert leaks(run.folder, private_keys(run.folder)) == []
 
 
@@ -105,7 +105,7 @@ CUTS = {
 
 
 def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standing) -> None:
-    """Whether its power was cut anywhere, or its factory data was lost: the key is in secure storage, and stays."""
+    """The power was cut anywhere, or the factory data was lost: the key stays in secure storage."""
     for number, phase in enumerate(CUTS, start=1):
         standing.bench("fault", "--board", str(number), "--at", phase, "--what", "unplug")
     standing.bench("fault", "--board", "5", "--at", "confirm", "--what", "factory_data_erased")

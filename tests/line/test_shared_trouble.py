@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several slots share, or one of them hangs on: the others go on, or all wait and go on by themselves."""
+"""Trouble with something that several slots share: the others go on, or all wait and resume by themselves."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ expect = {{ verdict = "void", fault = "programmer.stuck" }}
 
 
 def test_a_programmer_that_hangs_holds_nobody_else_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of sixty-four: the others have passed long before it is given up."""
+    """One of sixty-four hangs: the others have passed long before its deadline."""
     monkeypatch.setenv("STATION__PROGRAMMER__IDLE_WITHIN", "20")
     faults = tmp_path / "faults.toml"
     faults.write_text(HANG)
@@ -45,7 +45,7 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standi
 
 
 def test_a_line_waits_for_its_pki_and_goes_on_by_itself(standing: Standing) -> None:
-    """Boards that are in their slots pass when it is back; nobody has to do anything."""
+    """Boards that stay in their slots pass when the PKI is back."""
     ready = json.loads((standing.line.folder / "pki" / "ready.json").read_text())
     pki = standing.line.processes["pki"]
     pki.kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line that stands: boards are plugged in and pulled out by hand, and `station status` tells the truth all along."""
+"""A running line: boards are plugged in and pulled out by hand, and `station status` is right all the time."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def time_scale() -> float:
 
 @pytest.fixture
 def policy() -> dict[str, int]:
-    """As a line has it, where a test asks for it; the demonstration's configuration turns it off."""
+    """The fault policy of a real line, if a test asks for it; the demonstration's configuration turns it off."""
     return {}
 
 
@@ -77,7 +77,7 @@ def test_a_board_that_was_pulled_passes_when_it_comes_back(standing: Standing) -
 
 
 def test_the_command_shows_what_the_daemon_says(standing: Standing) -> None:
-    """The status is shown to people as a table and to scripts as JSON."""
+    """The command shows the status as a table, and as JSON for scripts."""
     standing.bench("plug", "2")
     standing.wait(2, lambda slot: slot.state == "pass")
     command = [sys.executable, "-m", "station", "status", "--config", str(standing.line.folder / "line.toml")]
@@ -90,7 +90,7 @@ def test_the_command_shows_what_the_daemon_says(standing: Standing) -> None:
 
 @pytest.mark.parametrize("time_scale", [1.0])
 def test_sigterm_leaves_nothing_running(standing: Standing) -> None:
-    """No child process, no socket; the daemon ends well."""
+    """No child process and no socket are left, and the daemon exits with 0."""
     standing.bench("plug", "1", "2")
     standing.wait(1, lambda slot: slot.state == "running")
     daemon = standing.line.processes["daemon"]
@@ -108,7 +108,7 @@ def test_a_crash_would_write_no_memory_to_a_disk(standing: Standing) -> None:
 
 
 def test_a_unit_that_has_passed_is_reconfirmed(standing: Standing) -> None:
-    """The unit passes again; nothing is written to it, and no second certificate is bought."""
+    """The unit passes again; the station writes nothing to it and requests no second certificate."""
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.state == "pass")
     standing.bench("unplug", "1")
@@ -121,7 +121,7 @@ def test_a_unit_that_has_passed_is_reconfirmed(standing: Standing) -> None:
 
 
 def test_a_board_that_holds_its_certificate_is_redelivered(standing: Standing) -> None:
-    """Pulled before its operational firmware was in, it is finished with the certificate that it has."""
+    """The board was pulled before its operational firmware was flashed; it is completed with its own certificate."""
     standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "unplug")
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.state == "empty")
@@ -138,7 +138,7 @@ BAD_CSR = "--at await_csr --what csr_bad_signature"
 
 @pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
 def test_the_same_cause_on_two_boards_takes_the_slot_out(standing: Standing) -> None:
-    """After its release, the next board decides over the slot."""
+    """After the release the next board decides."""
     assert [standing.next_board(1, BAD_CSR).verdict for _ in range(2)] == ["fail", "fail"]
     out = standing.wait(1, lambda slot: slot.service == "out")
     assert (out.state, out.fault) == ("out of service", "slot.suspected")
@@ -153,7 +153,7 @@ def test_the_same_cause_on_two_boards_takes_the_slot_out(standing: Standing) -> 
 
 @pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
 def test_a_slot_on_trial_that_shows_it_again_is_out_again(standing: Standing) -> None:
-    """One board with the same cause takes a slot on trial out."""
+    """One board with the same cause takes a slot on trial out of service."""
     for _ in range(2):
         standing.next_board(1, BAD_CSR)
     standing.wait(1, lambda slot: slot.service == "out")
@@ -165,7 +165,7 @@ def test_a_slot_on_trial_that_shows_it_again_is_out_again(standing: Standing) ->
 
 @pytest.mark.parametrize("policy", [LINE_POLICY], ids=["line policy"])
 def test_a_cause_on_three_slots_pauses_the_line(standing: Standing) -> None:
-    """A release opens the line; a board that waits is judged then."""
+    """A release opens the line, and a waiting board is judged."""
     for number in (1, 2, 3):
         standing.next_board(number, BAD_CSR)
     assert standing.line.status().line.fault == "line.suspected"

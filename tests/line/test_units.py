@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger tells of the units, held against what bench, PKI and programmer know of them."""
+"""The ledger's stories of the units, compared with the data of bench, PKI and programmer."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ IMAGES = ("provisioning-flash", "operational-flash")
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    """Board 1 was pulled while its operational firmware was written, and passed then; board 2 has failed; board 3 has passed."""
+    """Board 1 was pulled during its operational firmware and then passed; board 2 has failed; board 3 has passed."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in SHORT_DEADLINES.items():
             monkeypatch.setenv(name, value)
@@ -40,7 +40,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
 
 
 def uids(standing: Standing) -> list[str]:
-    """As the microcontrollers have them in memory, by board, from the bench's own files."""
+    """The UIDs in memory order, by board, from the bench's own files."""
     saved = [json.loads(path.read_text()) for path in standing.line.folder.glob("boards/*/board.json")]
     return [str(board["uid"]) for board in sorted(saved, key=lambda board: int(board["number"]))]
 
@@ -65,7 +65,7 @@ def test_the_story_has_every_attempt(standing: Standing) -> None:
 
 
 def test_every_moment_of_the_story_is_told_in_order(standing: Standing) -> None:
-    """The moments go from the attempt's beginning to its verdict; each finished step took some time."""
+    """The times run from the attempt's beginning to its verdict; each finished step took some time."""
     for attempt in told(standing, 1)["attempts"]:
         journal: list[dict[str, str]] = attempt["journal"]  # type: ignore[assignment]  # JSON
         moments = [datetime.fromisoformat(entry["at"]) for entry in journal]
@@ -76,7 +76,7 @@ def test_every_moment_of_the_story_is_told_in_order(standing: Standing) -> None:
 
 
 def test_the_story_names_the_tools(standing: Standing) -> None:
-    """The programmer named itself and the probe's firmware to the station."""
+    """The story has the versions of the programmer and of the probe's firmware."""
     transcripts = "".join(path.read_text() for path in standing.line.folder.glob("transcripts/**/*") if path.is_file())
     for attempt in told(standing, 1)["attempts"]:
         journal: list[dict[str, str]] = attempt["journal"]  # type: ignore[assignment]  # JSON
@@ -86,7 +86,7 @@ def test_the_story_names_the_tools(standing: Standing) -> None:
 
 
 def test_the_story_has_the_certificate_that_the_pki_issued(standing: Standing) -> None:
-    """One, although there were two attempts; and none for a board whose request was refused."""
+    """There is one, although there were two attempts; a board whose request was refused has none."""
     lines = (standing.line.folder / "pki" / "issued.jsonl").read_text().splitlines()
     issued = {x509.load_pem_x509_certificate(json.loads(line)["certificate"].encode()) for line in lines}
     (certificate,) = told(standing, 1)["certificates"]
@@ -95,7 +95,7 @@ def test_the_story_has_the_certificate_that_the_pki_issued(standing: Standing) -
 
 
 def test_the_story_can_be_read_by_people(standing: Standing) -> None:
-    """The text has the same facts, by serial number or by UID."""
+    """The text has the same facts, whether asked by serial number or by UID."""
     uid = uids(standing)[0]
     serial_number = next(row["serial_number"] for row in exported(standing) if row["uid"] == uid)
     text = standing.station("units", "show", serial_number)
@@ -109,7 +109,7 @@ def exported(standing: Standing) -> list[dict[str, str]]:
 
 
 def test_the_export_names_boards_as_their_memory_does(standing: Standing) -> None:
-    """Twenty-four hexadecimal digits, in the order of memory and not of the words that the programmer prints."""
+    """UIDs are twenty-four hexadecimal digits in memory order, not in the order of the programmer's words."""
     rows = exported(standing)
     assert {row["uid"] for row in rows} == set(uids(standing))
     assert all(len(bytes.fromhex(row["uid"])) == 12 for row in rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every version of the programmer on every host does for the whole procedure: wireless stack, provisioning, lock."""
+"""The whole procedure passes with every version of the programmer on every host."""
 
 import json
 from pathlib import Path

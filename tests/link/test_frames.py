@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frame codec: pinned by golden bytes, and never surprised by a wire."""
+"""The frame codec: pinned by golden bytes, and tested with every kind of noise."""
 
 import json
 import random
@@ -38,13 +38,13 @@ def test_every_body_survives_the_wire(body: bytes) -> None:
 
 
 def test_a_frame_may_arrive_one_byte_at_a_time() -> None:
-    """The reader needs no luck with the sizes of reads."""
+    """The sizes of reads do not matter."""
     reader = FrameReader()
     assert [body for byte in encode(BODY) for body in reader.feed(bytes([byte]))] == [BODY]
 
 
 def test_noise_around_frames_is_told_and_skipped() -> None:
-    """Noise before, between and after frames costs no frame."""
+    """Noise before, between and after frames is reported, and costs no frame."""
     wire = b"boot: ok\r\n" + encode(BODY) + b"assertion failed\r\n" + encode(b"\x82\x02") + b"tail\0"
     assert FrameReader().feed(wire) == [
         Noise(b"boot: ok\r\n"),
@@ -56,7 +56,7 @@ def test_noise_around_frames_is_told_and_skipped() -> None:
 
 
 def test_no_flipped_bit_makes_another_body() -> None:
-    """Every single bit error is noise, or splits the frame into noise; it never passes for a body."""
+    """A frame with any single bit error is noise, or splits into noise; it never decodes to another body."""
     frame = encode(BODY)
     for bit in range(8, 8 * (len(frame) - 1)):
         broken = bytearray(frame)
@@ -65,13 +65,13 @@ def test_no_flipped_bit_makes_another_body() -> None:
 
 
 def test_noise_inside_a_frame_costs_that_frame_only() -> None:
-    """The next frame is read as if nothing had happened."""
+    """The next frame is read correctly."""
     frame = encode(BODY)
     assert FrameReader().feed(frame[:40] + b"\0junk" + frame[40:] + frame)[-1] == BODY
 
 
 def test_a_chattering_board_does_not_fill_memory() -> None:
-    """Bytes without a delimiter are given up when no frame can be that long."""
+    """The reader drops bytes without a delimiter once they are too long for a frame."""
     reader = FrameReader()
     chatter = [noise for _ in range(100) for noise in reader.feed(b"x" * 1000)]
     assert sum(len(noise.data) for noise in chatter if isinstance(noise, Noise)) >= 100_000 - MAX_FRAME - 1000
@@ -79,7 +79,7 @@ def test_a_chattering_board_does_not_fill_memory() -> None:
 
 
 def test_random_bytes_are_only_ever_noise() -> None:
-    """A million seeded random bytes hold no frame that passes the CRC."""
+    """A million seeded random bytes contain no frame that passes the CRC."""
     wire = random.Random(1).randbytes(1_000_000)
     assert all(isinstance(found, Noise) for found in FrameReader().feed(wire))
 

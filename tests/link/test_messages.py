@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions and answers: what counts as an answer, and what a board may say."""
+"""Questions and answers: which bytes are an answer, and which values a board may send."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_hello_tells_who_the_board_is() -> None:
     ids=["empty", "short UID", "protocol 2", "key storage 2", "state 3"],
 )
 def test_a_hello_that_makes_no_sense_is_no_answer(payload: bytes) -> None:
-    """The reader refuses the whole answer and guesses nothing."""
+    """The reader refuses the whole answer."""
     with pytest.raises(AnswerInvalid):
         messages.hello(payload)
 
@@ -50,7 +50,7 @@ def test_a_late_refusal_refuses_nothing() -> None:
 
 
 def test_only_number_zero_is_unasked() -> None:
-    """The HELLO that a board sends at boot is told from an answer to our HELLO."""
+    """The number distinguishes a board's HELLO at boot from an answer."""
     assert messages.is_boot_hello(b"\x81\x00\x01")
     assert not messages.is_boot_hello(b"\x81\x01\x01")
 
@@ -70,12 +70,12 @@ def test_a_store_that_did_not_store_is_a_refusal() -> None:
 
 
 def test_a_signature_has_64_bytes() -> None:
-    """A payload of another length is no answer."""
+    """A payload of another length is not an answer."""
     assert messages.signature(bytes(64)) == bytes(64)
     with pytest.raises(AnswerInvalid):
         messages.signature(bytes(63))
 
 
 def test_an_unknown_status_still_has_a_name() -> None:
-    """A newer firmware must not make the station fail by a bug of its own."""
+    """A status of a newer firmware must not raise a bug in the station."""
     assert messages.status_name(99) == "99 unknown status"

@@ -29,14 +29,14 @@ def test_log_lines_around_it_do_not_matter() -> None:
 
 
 def test_a_cut_number_is_not_a_code() -> None:
-    """Two digits, four digits, and digits without a byte behind them are no code."""
+    """Two digits, four digits, and digits without a following byte are not a code."""
     reader = FinishReader()
     assert reader.feed(b"finish:00\0finish:0000\0finish:001") is None
     assert reader.feed(b"\0") == 1
 
 
 def test_chatter_is_not_kept() -> None:
-    """A board that never finishes must not fill memory."""
+    """A board that never finishes must not fill the memory."""
     reader = FinishReader()
     for _ in range(100):
         assert reader.feed(b"x" * 4096) is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Device attestation: the upstream vectors, and each rule about declarations, roots and revocations broken alone."""
+"""Device attestation: the upstream vectors, and each rule of declarations, roots and revocations broken once."""
 
 import json
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ GOOD = Declaration()
 
 
 def verdict(attestation: Attestation, product: Product, trust: TrustStore, *, production: bool = False) -> str:
-    """The fault's code and the rule that is broken, or "accepted"."""
+    """The fault's code and the broken rule, or "accepted"."""
     try:
         check_attestation(attestation, product, trust, at=NOW, production=production)
     except (CredentialsInvalid, DeclarationInvalid) as fault:
@@ -101,12 +101,12 @@ def test_the_strict_verdict_is_reached(vector: str) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS)
 def test_a_production_line_refuses_every_test_vector(vector: str) -> None:
-    """Test vendors, test roots and the test key have no place there."""
+    """A production line accepts no test vendor, test root or test key."""
     assert upstream(vector, production=True) != "accepted"
 
 
 def test_a_good_unit_is_accepted() -> None:
-    """Nothing that follows is refused for another reason than its own."""
+    """So each refusal below is for its own reason."""
     assert judged() == "accepted"
 
 
@@ -191,7 +191,7 @@ def test_what_the_rules_allow_is_accepted(what: str) -> None:
 
 
 def test_with_an_origin_the_dac_is_for_the_origin() -> None:
-    """A product may be made under somebody else's DAC, if the declaration says whose."""
+    """The declaration may name another vendor and product whose DAC the product has."""
     declaration = GOOD.having(u16(1, 0xFFF3), products(0x1111), *ORIGIN)
     assert judged(declaration, product=replace(PRODUCT_MADE, vendor_id=0xFFF3, product_id=0x1111)) == "accepted"
 
@@ -203,12 +203,12 @@ def test_a_dac_of_a_product_that_is_not_covered_is_refused() -> None:
 
 
 def test_what_nobody_asks_is_not_checked() -> None:
-    """A recipe need not know certificate id, device type and version."""
+    """A recipe need not give certificate id, device type and version."""
     assert judged(GOOD.having(u16(3, 1), u16(7, 1)), product=Product(0xFFF1, 0x8004)) == "accepted"
 
 
 def test_a_declaration_is_checked_before_there_is_a_dac() -> None:
-    """A recipe is loaded with its declaration checked for the product that the DAC will name."""
+    """The recipe reader checks its declaration for the product that the DAC will name."""
     pai, paa = Certificate.read(PAI.der), Certificate.read(PAA.der)
     named = Identifiers(0xFFF1, 0x8004)
     check_declaration(GOOD.der, PRODUCT_MADE, named, pai, paa, TRUST, production=False)
@@ -224,7 +224,7 @@ def trust_with_test_key() -> TrustStore:
 
 @pytest.mark.parametrize(("kind", "expected"), [(0, "accepted"), (1, "accepted"), (2, "cd.invalid D5")])
 def test_the_test_key_signs_for_development_only(kind: int, expected: str) -> None:
-    """Nothing official is signed by a key that everybody has."""
+    """Everybody has the test key, so an official declaration by it is refused."""
     declaration = replace(GOOD.having(u8(8, kind)), key_id=tlv(0x80, TEST_CD_KEY_ID))
     assert judged(declaration, trust=trust_with_test_key()) == expected
 
@@ -249,7 +249,7 @@ REAL_PRODUCT = replace(PRODUCT_MADE, vendor_id=0x1234)
     ids=["official", "provisional", "test", "test key"],
 )
 def test_a_production_line_wants_an_official_declaration(declaration: Declaration, expected: str) -> None:
-    """The vendor must be real, and the signer must be the CSA's."""
+    """The vendor must be real, and the CSA must have signed."""
     found = judged(declaration, dac=REAL_DAC, pai=REAL_PAI, product=REAL_PRODUCT, trust=REAL_TRUST, production=True)
     assert found == expected
 
@@ -273,7 +273,7 @@ def test_a_test_root_is_refused_on_a_production_line() -> None:
 
 
 def test_a_paa_that_is_not_in_the_store_is_not_trusted() -> None:
-    """A consistent chain does not make its root trusted."""
+    """A consistent chain alone does not make its root trusted."""
     assert judged(trust=TrustStore.of({}, {"signer": SIGNER.der})) == "pki.credentials_invalid K2"
 
 
@@ -285,7 +285,7 @@ def test_a_revoked_certificate_is_refused(revoked: Forged) -> None:
 
 
 def test_a_flipped_bit_in_a_declaration_is_refused() -> None:
-    """Every bit of a declaration is signed or of a fixed shape."""
+    """Every bit of a declaration is signed or has a fixed value."""
     good = GOOD.der
     flipped = ((int.from_bytes(good, "big") ^ 1 << bit).to_bytes(len(good), "big") for bit in range(len(good) * 8))
     assert "accepted" not in {verdict(Attestation(DAC.der, PAI.der, data), PRODUCT_MADE, TRUST) for data in flipped}
@@ -306,17 +306,17 @@ def test_a_declaration_that_is_cut_off_is_refused(length: int) -> None:
 @settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=20), st.integers(0, 260), st.integers(0, 20))
 def test_any_change_gives_a_declaration_or_a_rule(patch: bytes, at: int, removed: int) -> None:
-    """No change raises another error than a rule's."""
+    """Every refused change names a rule; no other error is raised."""
     assert isinstance(read_or_rule(GOOD.der[:at] + patch + GOOD.der[at + removed :]), CertificationDeclaration | Rule)
 
 
 def test_every_rule_about_declarations_has_a_test_here() -> None:
-    """A rule that nothing breaks is a rule that nobody checks."""
+    """Some case breaks each rule."""
     broken = {rule for rule, _, _ in DECLARATIONS} | {"D2", "D9"}
     assert {rule.name for rule in Rule if rule.name.startswith("D")} == broken
 
 
 def test_the_signer_is_found_by_its_key_id() -> None:
-    """The store has every certificate of its folder."""
+    """The store finds each certificate of its folder by the key id."""
     assert set(TRUST.cd_signers) == {SIGNER_ID}
     assert set(TRUST.paas) == {PAA_ID}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every rule that a commissioner holds DAC, PAI and PAA against: kept by a good chain, and broken one at a time."""
+"""A commissioner's rules for DAC, PAI and PAA: a good chain keeps all, and each case breaks one."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -195,7 +195,7 @@ BROKEN: list[tuple[str, str, Forged]] = [
 
 
 def test_a_good_chain_is_accepted() -> None:
-    """Nothing that follows is refused for another reason than its own."""
+    """So each refusal below is for its own reason."""
     assert judged() == "accepted"
 
 
@@ -262,7 +262,7 @@ def test_a_pai_that_may_sign_data_is_accepted() -> None:
 
 
 def test_a_pai_that_has_ended_since_is_accepted() -> None:
-    """The PAI must be valid at the moment when the DAC begins."""
+    """The PAI must be valid at the moment when the DAC's validity begins."""
     assert judged(pai=replace(PAI, valid_until=utc("250101000000Z"))) == "accepted"
 
 
@@ -287,7 +287,7 @@ def test_a_paa_that_breaks_a_rule_is_refused_by_that_rule(rule: str, what: str, 
 
 
 def test_a_paa_of_another_vendor_is_refused() -> None:
-    """A PAA that names a vendor binds all below it."""
+    """A PAA that names a vendor may only sign for that vendor."""
     paa = replace(PAA, subject=OTHER_VENDOR, issuer=OTHER_VENDOR)
     assert judged(pai=replace(PAI, issuer=OTHER_VENDOR), paa=paa) == "K4"
 
@@ -320,7 +320,7 @@ def test_a_dac_for_another_product_is_refused() -> None:
 
 
 def test_a_test_vendor_is_refused_on_a_production_line() -> None:
-    """The vendor ids 0xFFF1 to 0xFFF4 belong to nobody."""
+    """The vendor ids 0xFFF1 to 0xFFF4 are for tests."""
     assert judged(allow_test_vendor=False) == "V4"
 
 
@@ -333,13 +333,13 @@ def test_real_roots_are_read(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(PAA_FOLDER.glob("*.der")), ids=lambda path: path.stem[-30:])
 @pytest.mark.parametrize("profile", [chain.DAC, chain.PAI], ids=lambda profile: profile.kind)
 def test_a_root_is_no_other_kind(path: Path, profile: chain.Profile) -> None:
-    """A PAA in the place of a PAI or a DAC is refused."""
+    """A PAA in place of a PAI or a DAC is refused."""
     with pytest.raises(RuleBroken):
         read_certificate(profile, path.read_bytes())
 
 
 def test_a_name_with_a_string_of_another_type_is_refused() -> None:
-    """A BMPString could hide a vendor from whoever looks for it in bytes."""
+    """A BMPString could hide a vendor from a search in the bytes."""
     assert judged(subject((VENDOR, "FFF1"), (PRODUCT, "8004"), kind=0x1E)) == "C12"
 
 
@@ -351,7 +351,7 @@ def test_a_teletex_string_in_an_old_name_is_read() -> None:
 
 
 def test_a_vendor_that_nobody_can_have_is_refused() -> None:
-    """0xFFF5 and above, 0, and product 0 are not assigned."""
+    """0xFFF5 and above, vendor 0, and product 0 are not assigned."""
     with pytest.raises(RuleBroken) as caught:
         chain.check_assignable(Identifiers(0xFFF5, 1), allow_test_vendor=True)
     assert caught.value.rule is Rule.V4
@@ -371,7 +371,7 @@ def test_a_dac_that_is_cut_off_is_refused(length: int) -> None:
 
 
 def test_the_library_reads_every_dac_that_is_read_here() -> None:
-    """A DAC with one flipped bit that is not refused is read by cryptography, too, and never verifies."""
+    """cryptography also reads each accepted DAC with a flipped bit, and its signature never verifies."""
     good = DAC.der
     for bit in range(len(good) * 8):
         flipped = (int.from_bytes(good, "big") ^ 1 << bit).to_bytes(len(good), "big")
@@ -383,13 +383,13 @@ def test_the_library_reads_every_dac_that_is_read_here() -> None:
 @settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=20), st.integers(0, 600), st.integers(0, 20))
 def test_any_change_gives_a_dac_or_a_rule(patch: bytes, at: int, removed: int) -> None:
-    """No change raises another error than a rule's."""
+    """Every refused change names a rule; no other error is raised."""
     changed = DAC.der[:at] + patch + DAC.der[at + removed :]
     assert dac_or_rule(changed) in {None, *Rule}
 
 
 def test_every_rule_about_chains_has_a_test_here() -> None:
-    """A rule that nothing breaks is a rule that nobody checks."""
+    """Some case breaks each rule."""
     broken = {rule for rule, _, _ in (*BROKEN, *PAI_BROKEN, *PAA_BROKEN)} | {"K1", "P3", "V4"}
     elsewhere = {"V2", "P2", "K7", "K8"}  # T3 above; requests; attestation; the ledger, which sees all boards
     assert {rule.name for rule in Rule if not rule.name.startswith("D")} == broken | elsewhere

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which certificate requests may reach the PKI."""
+"""The certificate requests that may reach the PKI."""
 
 from dataclasses import replace
 
@@ -69,7 +69,7 @@ BROKEN: list[tuple[str, str, ForgedRequest]] = [
     ids=["plain", "with attributes", "common name"],
 )
 def test_a_good_request_is_accepted(request_: ForgedRequest) -> None:
-    """Attributes do not matter, and the common name may carry vendor and product."""
+    """Attributes are ignored, and the common name may carry vendor and product."""
     assert judged(request_.der) == "accepted"
 
 
@@ -82,14 +82,14 @@ def test_a_request_that_breaks_a_rule_is_refused_by_that_rule(rule: str, what: s
 
 
 def test_the_subject_is_free_where_nothing_is_asked_of_it() -> None:
-    """Without vendor and product to compare, only form and signature count."""
+    """Without a required vendor and product, only form and signature are checked."""
     check_csr(replace(GOOD, subject=name((COMMON_NAME, "any"))).der)
     with pytest.raises(CSRInvalid):
         check_csr(replace(GOOD, subject=name((COMMON_NAME, "any"))).der, product_id=1)
 
 
 def test_a_request_of_the_library_is_accepted() -> None:
-    """cryptography writes requests by code of its own."""
+    """cryptography writes requests by independent code."""
     vendor, product = (x509.ObjectIdentifier(f"1.3.6.1.4.1.37244.2.{arc}") for arc in (1, 2))
     subject = [(NameOID.COMMON_NAME, "DAC"), (vendor, "FFF1"), (product, "8004")]
     builder = x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(*item) for item in subject]))
@@ -111,6 +111,6 @@ def test_a_request_with_any_bit_flipped_is_refused() -> None:
 @settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=20), st.integers(0, 300), st.integers(0, 20))
 def test_any_change_is_refused_by_name(patch: bytes, at: int, removed: int) -> None:
-    """No change is accepted or raises another error."""
+    """Every change is refused by a rule; no other error is raised."""
     changed = GOOD.der[:at] + patch + GOOD.der[at + removed :]
     assert (judged(changed) == "accepted") == (changed == GOOD.der)

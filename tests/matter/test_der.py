@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strict DER reader: the one form of each thing, and no other."""
+"""The strict DER reader accepts exactly one encoding of each value."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from station.matter.certificates.der import DERInvalid, Reader
 
 
 def test_elements_are_read_one_after_the_other() -> None:
-    """Their lengths are short and long."""
+    """Lengths are short and long."""
     reader = Reader(bytes.fromhex("0c0141" + "048180") + b"x" * 128 + bytes.fromhex("04820100") + b"y" * 256)
     assert reader.content(der.UTF8_STRING) == b"A"
     assert reader.element() == (der.OCTET_STRING, b"x" * 128)
@@ -34,7 +34,7 @@ def test_elements_are_read_one_after_the_other() -> None:
     ],
 )
 def test_a_length_in_another_form_is_refused(data: str) -> None:
-    """Indefinite, longer than need be, longer than anything here, or cut off."""
+    """The length is indefinite, not minimal, too large, or truncated."""
     with pytest.raises(DERInvalid):
         Reader(bytes.fromhex(data)).element()
 
@@ -65,12 +65,12 @@ def test_object_identifiers_have_these_bytes() -> None:
 
 @pytest.mark.parametrize("data", ["0600", "060180", "06022a80", "06038086f7", "06042a808601"])
 def test_an_object_identifier_that_is_none_is_refused(data: str) -> None:
-    """The identifier is empty, cut off within an arc, or padded."""
+    """The identifier is empty, truncated within an arc, or padded."""
     with pytest.raises(DERInvalid):
         Reader(bytes.fromhex(data)).oid()
 
 
 def test_what_is_left_over_is_refused() -> None:
-    """The reader passes over no byte."""
+    """The reader ignores no byte."""
     with pytest.raises(DERInvalid, match="1 bytes too many"):
         Reader(b"\0").end()

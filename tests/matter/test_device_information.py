@@ -68,12 +68,12 @@ def test_what_matter_allows_passes(tag: Tag, value: bytes) -> None:
     ],
 )
 def test_what_matter_does_not_allow_is_named(tag: Tag, value: bytes) -> None:
-    """The mistake has the record's name."""
+    """The message has the record's name."""
     assert wrong(tag, value) == [tag.name]
 
 
 def test_all_mistakes_are_refused_at_once() -> None:
-    """Nobody should have to correct a recipe mistake by mistake."""
+    """The refusal lists every mistake of a recipe."""
     with pytest.raises(FactoryDataInvalid) as caught:
         check_device_information(FactoryData({Tag.VENDOR_NAME: b"x" * 33, Tag.VENDOR_ID: b"\0\0"}))
     assert caught.value.place == "VENDOR_NAME"
@@ -87,7 +87,7 @@ def test_the_sample_of_st_is_allowed() -> None:
 
 
 def test_three_strings_are_terminated_once() -> None:
-    """Those that firmware reads into a buffer that it may not have cleared."""
+    """These are the strings that firmware reads into a buffer that it may not have cleared."""
     data = FactoryData({Tag.VENDOR_NAME: b"ACME", Tag.SERIAL_NUMBER: b"1", Tag.MANUFACTURING_DATE: b"20261122"})
     assert terminated(data).records == {
         Tag.VENDOR_NAME: b"ACME\0",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of ST's factory data: what is written, what is read, and that nothing else is."""
+"""The bytes of ST's factory data: encoding, decoding, and refusals."""
 
 import hashlib
 from collections.abc import Mapping
@@ -74,12 +74,12 @@ def test_what_was_encoded_decodes(name: str) -> None:
 
 @pytest.mark.parametrize("end", [END, END + b"\xff" * 4, END + b"\xff" * 40, END + b"\xff\xff\xff\xff" + b"other"])
 def test_both_ends_are_read(end: bytes) -> None:
-    """The magic word may stand alone, or with the length that the firmware writes; what is behind is not looked at."""
+    """The magic word may have no length, or the length that the firmware writes; bytes after it are ignored."""
     assert decode(BLOCK[:-4] + end) == SMALL
 
 
 def test_what_the_firmware_appended_is_read() -> None:
-    """Certificates and keys stand behind the PC tool's records on a provisioned board, out of order."""
+    """On a provisioned board certificates and keys follow the PC tool's records, out of order."""
     data = st_sample("Full_FactoryData")
     late = (3, 4, 6, 5)
     first = FactoryData({tag: value for tag, value in data.records.items() if tag not in late})
@@ -108,7 +108,7 @@ def test_a_block_that_is_cut_off_is_refused(length: int) -> None:
 
 @pytest.mark.parametrize("bit", range(len(BLOCK) * 8))
 def test_a_flipped_bit_gives_other_data_or_a_refusal(bit: int) -> None:
-    """No flipped bit gives the same data or raises another error."""
+    """No flipped bit gives the same data; no other error is raised."""
     flipped = (int.from_bytes(BLOCK, "big") ^ 1 << bit).to_bytes(len(BLOCK), "big")
     assert judged(flipped) != SMALL
 
@@ -138,12 +138,12 @@ REFUSED = {
 
 @pytest.mark.parametrize("reason", REFUSED)
 def test_a_broken_list_is_refused_for_what_is_wrong(reason: str) -> None:
-    """The reason tells what stands there and what should."""
+    """The reason has the actual and the expected content."""
     assert reason in refused(REFUSED[reason]).reason
 
 
 def test_every_bad_record_is_named_at_once() -> None:
-    """A list that can be followed is read to its end."""
+    """A list with bad values is still read to its end."""
     fault = refused(record(99, b"x") + record(22, b"xxx") + record(21, b"ACME") + record(21, b"ACME") + END)
     assert [word in str(fault) for word in ("no tag 99", "VENDOR_ID", "stands twice")] == [True] * 3
 
@@ -177,7 +177,7 @@ def test_a_torn_readback_is_the_fault_of_the_board() -> None:
     ],
 )
 def test_a_value_beyond_its_limits_cannot_be_built(tag: Tag, value: bytes, reason: str) -> None:
-    """A value that the firmware could not use is refused before it reaches a board."""
+    """The constructor refuses values that the firmware could not use."""
     with pytest.raises(FactoryDataInvalid, match=reason) as caught:
         FactoryData({tag: value})
     assert caught.value.place == tag.name
@@ -191,7 +191,7 @@ def longest(tag: Tag) -> bytes:
 
 
 def test_all_records_at_their_longest_fit_in_the_block() -> None:
-    """The sum of the records therefore needs no check."""
+    """So no check of the total size is needed."""
     assert len(encode(FactoryData({tag: longest(tag) for tag in Tag})) + bytes(4)) <= BLOCK_SIZE
 
 
@@ -201,7 +201,7 @@ def test_every_tag_has_a_form() -> None:
 
 
 def test_factory_data_reads_as_what_it_means() -> None:
-    """Numbers, texts, passcode and discriminator come out as such."""
+    """Properties give numbers, texts, passcode and discriminator."""
     data = st_sample("Full_FactoryData")
     assert data.number(Tag.VENDOR_ID) == 0xFFF1
     assert data.text(Tag.SERIAL_NUMBER) == "TEST_SN"
@@ -218,7 +218,7 @@ def test_what_is_absent_is_none() -> None:
 
 
 def test_factory_data_does_not_follow_its_source() -> None:
-    """A frozen value does not change when the mapping it was built from does."""
+    """Changing the source mapping does not change the value."""
     source: dict[Tag, bytes] = {Tag.VENDOR_NAME: b"ACME"}
     data: Mapping[Tag, bytes] = FactoryData(source).records
     source[Tag.VENDOR_NAME] = b"other"
@@ -226,5 +226,5 @@ def test_factory_data_does_not_follow_its_source() -> None:
 
 
 def test_no_secret_shows_in_the_repr() -> None:
-    """Factory data in a log line or a traceback tells nothing."""
+    """A log line or a traceback shows no secret."""
     assert repr(st_sample("Full_FactoryData")) == "<FactoryData, 17 records>"

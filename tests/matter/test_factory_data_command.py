@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station factory-data`: what it writes, what it shows, and what it says when it cannot."""
+"""`station factory-data`: its files, its output, and its messages."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def block(tmp_path: Path) -> Path:
 
 
 def test_build_writes_what_the_tool_of_st_writes(block: Path) -> None:
-    """Only the file's owner can read it."""
+    """The file equals ST's, and only its owner can read it."""
     expected = (ST / "expected.sha256").read_text().split()[0]
     assert hashlib.sha256(block.read_bytes()).hexdigest() == expected
     assert block.stat().st_mode & 0o777 == 0o600
@@ -45,7 +45,7 @@ def test_build_tells_every_mistake_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_failed_build_leaves_the_old_file(tmp_path: Path) -> None:
-    """The output is replaced in one move, never half written."""
+    """The command replaces the output by a rename, never by a partial write."""
     source, output = tmp_path / "in.json", tmp_path / "out.bin"
     source.write_text("{")
     output.write_bytes(b"old")
@@ -54,7 +54,7 @@ def test_a_failed_build_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_lenient_passes_over_unknown_names_and_says_so(tmp_path: Path) -> None:
-    """ST's tool passes over unknown names, too."""
+    """ST's tool ignores unknown names, too."""
     source, output = tmp_path / "in.json", tmp_path / "out.bin"
     source.write_text('{"VENDOR": "A", "PRODUCT_NAME": "B"}')
     assert station("build", source, "-o", output).exit_code == 2
@@ -65,7 +65,7 @@ def test_lenient_passes_over_unknown_names_and_says_so(tmp_path: Path) -> None:
 
 
 def test_what_matter_does_not_allow_is_built_and_told(tmp_path: Path) -> None:
-    """The container allows more than a commissioner does."""
+    """The container allows more than a commissioner; the command warns."""
     source = tmp_path / "in.json"
     source.write_text('{"MANUFACTURING_DATE": "yesterday"}')
     result = station("build", source, "-o", tmp_path / "out.bin")
@@ -81,7 +81,7 @@ def test_an_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    """No file is left under a temporary name either."""
+    """No temporary file is left either."""
     folder = tmp_path / "folder"
     folder.mkdir()
     assert station("build", FULL, "-o", folder).exit_code == 1
@@ -99,13 +99,13 @@ def test_show_hides_secrets(block: Path, options: tuple[str, ...]) -> None:
 
 
 def test_show_reveals_secrets_when_asked(block: Path) -> None:
-    """Whoever may read the file may see its secrets."""
+    """`--reveal` shows them to anybody who may read the file."""
     shown = station("show", block, "--reveal").stdout
     assert [secret for secret in SECRETS if secret in shown] == list(SECRETS)
 
 
 def test_what_show_prints_as_json_builds_the_same_block(block: Path, tmp_path: Path) -> None:
-    """A board's flash image becomes an input again."""
+    """So a board's flash image can be an input again."""
     again, output = tmp_path / "again.json", tmp_path / "again.bin"
     again.write_text(station("show", block, "--json", "--reveal").stdout)
     assert station("build", again, "-o", output).exit_code == 0
@@ -129,5 +129,5 @@ def test_show_says_what_is_wrong_with_a_file(block: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [("show", "nowhere"), ("build", "nowhere", "-o", "x"), ("build", str(FULL))])
 def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...]) -> None:
-    """A file that is not there, an option that is missing."""
+    """A file is missing, or an option."""
     assert station(*arguments).exit_code == 2

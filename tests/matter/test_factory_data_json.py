@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading ST's JSON: every mistake is named, with its place, and no secret is told."""
+"""Reading ST's JSON: every mistake is reported with its place, and no message contains a secret."""
 
 import json
 from pathlib import Path
@@ -82,12 +82,12 @@ WRONG = {
 
 @pytest.mark.parametrize("text", WRONG, ids=lambda text: text[:40])
 def test_what_is_wrong_is_refused_for_what_is_wrong(text: str) -> None:
-    """Each mistake has a message of its own."""
+    """Each mistake has its own message."""
     assert WRONG[text] in mistakes(text)[-1]
 
 
 def test_all_mistakes_are_named_at_once_with_line_and_column() -> None:
-    """Nobody should have to correct a file mistake by mistake."""
+    """The refusal lists every mistake of a file."""
     text = '{\n  "VENDOR_ID": 1,\n  "PRODUCT_ID": "0x8004",\n  "SPAKE2_SALT": ["0x53",\n    "x"],\n  "NAME": "A"\n'
     assert [mistake.split(": ")[0] for mistake in mistakes(text)] == [
         "line 2, column 3, VENDOR_ID",
@@ -98,7 +98,7 @@ def test_all_mistakes_are_named_at_once_with_line_and_column() -> None:
 
 
 def test_the_fault_names_every_mistake() -> None:
-    """A reader of the fault alone sees the whole list."""
+    """The fault alone has the whole list."""
     with pytest.raises(FactoryDataInvalid) as caught:
         from_json(b'{"VENDOR_ID": 1, "NAME": 2}')
     assert caught.value.place == "line 1, column 2, VENDOR_ID"
@@ -121,7 +121,7 @@ def test_lenient_lets_nothing_else_pass() -> None:
 
 
 def test_no_mistake_tells_a_value() -> None:
-    """A mistyped passcode does not end up on a screen."""
+    """So a mistyped passcode does not appear on a screen."""
     text = '{"SPAKE2_SETUP_PASSCODE": "2020 2021", "DEVICE_ATTESTATION_PRIV_KEY": ["0x82", "0xSECRET"]}'
     assert not [word for word in ("2020", "0x82", "SECRET") if word in str(mistakes(text))]
 

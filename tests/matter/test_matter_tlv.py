@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matter TLV, as far as declarations and QR codes need it."""
+"""Matter TLV: the part that declarations and QR codes use."""
 
 import pytest
 from hypothesis import given, settings
@@ -53,7 +53,7 @@ def test_a_structure_is_read_in_its_order(data: str, members: dict[int, Member])
     ],
 )
 def test_anything_else_is_refused(data: str) -> None:
-    """Other types, other tags, what is cut off, and what is left over."""
+    """Other types, other tags, truncated input, and trailing bytes are refused."""
     with pytest.raises(TLVInvalid):
         read_structure(bytes.fromhex(data))
 
@@ -68,7 +68,7 @@ def test_anything_else_is_refused(data: str) -> None:
     ],
 )
 def test_a_structure_is_written_in_as_few_bytes_as_it_needs(members: dict[int, int | str], data: str) -> None:
-    """The CHIP SDK writes this form."""
+    """The CHIP SDK writes the same form."""
     assert write_structure(members) == bytes.fromhex(data)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QR codes and manual pairing codes, against those of four other implementations and the CHIP SDK's own strings."""
+"""QR codes and manual pairing codes, compared with four other implementations and the CHIP SDK's own strings."""
 
 import json
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def of(vector: Mapping[str, str | int]) -> OnboardingPayload:
 
 
 def packed(version: int = 0, flow: int = 0, capabilities: int = 2, padding: int = 0, tlv: str = "") -> str:
-    """A QR code of any fields, also of those that no payload can have."""
+    """A QR code of any field values, also of those that no payload can have."""
     low = version | 0xFFF1 << 3 | 0x8000 << 19 | flow << 35 | capabilities << 37
     number = low | 0xF00 << 45 | 20202021 << 57 | padding << 84
     return "MT:" + base38.encode(number.to_bytes(11, "little") + bytes.fromhex(tlv))
@@ -59,7 +59,7 @@ def packed(version: int = 0, flow: int = 0, capabilities: int = 2, padding: int 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["chip_qr"])
 def test_both_codes_are_those_of_the_chip_sdk(vector: Mapping[str, str | int]) -> None:
-    """The codes equal the SDK's when they are made, and have the SDK's meaning when they are read."""
+    """Encoding gives the SDK's codes, and decoding the SDK's values."""
     meant = of(vector)
     assert (qr_code(meant), manual_code(meant)) == (vector["chip_qr"], vector["chip_manual"])
     assert parse_qr_code(str(vector["chip_qr"])) == (meant,)
@@ -86,7 +86,7 @@ UPSTREAM = {
 
 @pytest.mark.parametrize("text", UPSTREAM)
 def test_upstream_qr_codes_are_made_and_read(text: str) -> None:
-    """The codes are with and without a serial number behind the payload."""
+    """Some have a serial number after the payload, some have none."""
     assert qr_code(UPSTREAM[text]) == text
     assert parse_qr_code(text) == (UPSTREAM[text],)
 
@@ -103,13 +103,13 @@ def test_upstream_qr_codes_are_made_and_read(text: str) -> None:
     ],
 )
 def test_more_upstream_qr_codes_survive_a_round_trip(text: str) -> None:
-    """A code that is read and made again is the same text."""
+    """Decoding and encoding gives the same text."""
     (read,) = parse_qr_code(text)
     assert qr_code(read) == text
 
 
 def test_members_of_a_vendor_are_passed_over() -> None:
-    """Only the vendor knows the meaning of its members."""
+    """Only the vendor knows their meaning."""
     assert parse_qr_code(packed(tlv="15 24 80 01 2c 00 01 41 18")) == (payload(serial_number="A"),)
 
 
@@ -167,7 +167,7 @@ BODIES = {
 
 @pytest.mark.parametrize("body", BODIES)
 def test_manual_codes_have_the_digits_of_the_chip_sdk(body: str) -> None:
-    """Vendor and product only where the flow is not the standard one."""
+    """The code has vendor and product only if the flow is not the standard one."""
     assert manual_code(BODIES[body])[:-1] == body
 
 
@@ -176,7 +176,7 @@ def checked(body: str) -> str:
 
 
 def test_a_long_manual_code_tells_vendor_and_product() -> None:
-    """A commissioner looks the instructions up by them."""
+    """A commissioner looks up the product's instructions by them."""
     told = parse_manual_code(checked("52927623630456200032"))
     assert told == ManualCode(5, Passcode(38728284), 4562, 32)
 
@@ -208,7 +208,7 @@ def test_every_mistyped_digit_is_found(position: int) -> None:
 
 
 def test_every_exchanged_pair_is_found() -> None:
-    """The check digit reveals two exchanged digits, the usual slip of a hand."""
+    """The check digit reveals two exchanged digits, the usual typing mistake."""
     good = "34970112332"
     swapped = {good[:i] + good[i + 1] + good[i] + good[i + 2 :] for i in range(10)} - {good}
     assert not [text for text in swapped if verhoeff.is_valid(text)]
@@ -236,7 +236,7 @@ def test_a_payload_that_no_label_may_carry_cannot_be_built(
 
 
 def test_a_payload_does_not_show_its_passcode() -> None:
-    """The text of a value that contains the payload does not show it either."""
+    """The repr of a value that contains the payload does not show it either."""
     assert "20202021" not in repr(payload())
 
 

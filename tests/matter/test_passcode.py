@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passcodes and discriminators that cannot be built wrong."""
+"""Passcodes and discriminators refuse invalid values in their constructors."""
 
 import pytest
 
@@ -10,7 +10,7 @@ TRIVIAL = [*(int(digit * 8) for digit in "123456789"), 12345678, 87654321, 0]
 
 @pytest.mark.parametrize("value", [*TRIVIAL, -1, 99_999_999, 1 << 27])
 def test_a_forbidden_passcode_cannot_be_built(value: int) -> None:
-    """Matter Core Specification 5.1.7.1; the message does not tell the value."""
+    """Matter Core Specification 5.1.7.1; the message does not contain the value."""
     with pytest.raises(ValueError, match="1 to 99999998") as caught:
         Passcode(value)
     assert str(value) not in str(caught.value).replace("1 to 99999998", "")
@@ -30,7 +30,7 @@ def test_a_passcode_does_not_show_itself(shown: str) -> None:
 
 
 def test_random_passcodes_are_spread_over_their_range() -> None:
-    """A thousand are all different in practice, and reach both ends."""
+    """A thousand are all different, and reach both ends of the range."""
     values = sorted(Passcode.random().value for _ in range(1000))
     assert len(set(values)) > 990
     assert values[0] < 2_000_000
@@ -50,5 +50,5 @@ def test_the_short_discriminator_is_the_top_four_bits() -> None:
 
 
 def test_random_discriminators_are_spread_over_their_range() -> None:
-    """A thousand of them have all sixteen short ones."""
+    """A thousand have all sixteen short discriminators."""
     assert {Discriminator.random().short for _ in range(1000)} == set(range(16))

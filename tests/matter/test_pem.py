@@ -22,7 +22,7 @@ CERTIFICATE, KEY = pem("CERTIFICATE"), pem("EC PRIVATE KEY", b"\x30\x01\x02")
     ids=["DER", "PEM", "CRLF", "words in front", "a key in front"],
 )
 def test_der_comes_out_of_both(content: bytes) -> None:
-    """The content decides, whatever the file's name is."""
+    """The content decides, not the file's name."""
     assert der_of(content, "CERTIFICATE") == DAC.der
 
 
@@ -32,7 +32,7 @@ def test_the_first_of_several_can_be_asked_for() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"\x30\x00-----BEGIN CERTIFICATE-----", b"nonsense"])
 def test_what_is_no_pem_is_left_to_whoever_reads_der(content: bytes) -> None:
-    """The reader of DER names the rule that is broken."""
+    """Other bytes pass unchanged to the DER reader, which names the broken rule."""
     assert der_of(content, "CERTIFICATE") == content
 
 

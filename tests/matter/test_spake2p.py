@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SPAKE2+ verifiers, against those of four other implementations."""
+"""SPAKE2+ verifiers, compared with four other implementations."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_the_verifier_is_the_one_in_the_json_of_st() -> None:
 
 @pytest.mark.parametrize(("size", "iterations"), [(15, 1000), (33, 1000), (16, 999), (16, 100_001)])
 def test_salt_and_iterations_keep_to_the_limits_of_matter(size: int, iterations: int) -> None:
-    """A value beyond the limits is a mistake of the caller."""
+    """A value outside the limits raises ValueError."""
     with pytest.raises(ValueError, match="16 to 32 bytes"):
         verifier(PASSCODE, bytes(size), iterations)
 
@@ -64,12 +64,12 @@ def test_the_right_verifier_passes_the_check() -> None:
 def test_a_board_that_would_refuse_the_label_is_refused(
     found: bytes, passcode: Passcode, salt: bytes, iterations: int
 ) -> None:
-    """One of passcode, salt, iterations and verifier does not fit the others."""
+    """Passcode, salt, iterations or verifier does not match the others."""
     with pytest.raises(VerifierWrong):
         check_verifier(found, passcode, salt, iterations)
 
 
 def test_every_salt_is_new() -> None:
-    """A salt is as long as Matter allows."""
+    """A salt has Matter's greatest length."""
     assert {len(random_salt()) for _ in range(10)} == {32}
     assert random_salt() != random_salt()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trust stores and revocation sets, made from files of all kinds."""
+"""Trust stores and revocation sets, made from all kinds of files."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ BROKEN_PEM = b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"
 
 
 def test_the_real_folders_load() -> None:
-    """They have the NXP root, PEM beside DER, and a private key that is left out by name."""
+    """They have the NXP root, PEM beside DER, and a private key, which is left out by name."""
     store = TrustStore.of(files("paa"), files("cd-signers"))
     assert (len(store.paas), len(store.cd_signers)) == (3, 6)
     assert TEST_CD_KEY_ID in store.cd_signers
@@ -51,7 +51,7 @@ def test_one_unreadable_file_never_takes_the_store_down(content: bytes) -> None:
 
 
 def test_a_second_certificate_for_one_key_id_is_left_out() -> None:
-    """The first by name stays, and the other is named."""
+    """The first by name stays, and the store names the other."""
     second = replace(PAA, serial_number=b"\x02\x01\x01")
     store = TrustStore.of({"a": PAA.der, "b": second.der, "c": pem(PAA.der)}, {})
     assert [certificate.der for certificate in store.paas.values()] == [PAA.der]
@@ -60,7 +60,7 @@ def test_a_second_certificate_for_one_key_id_is_left_out() -> None:
 
 @pytest.mark.parametrize("content", [PAA.der, pem(PAA.der), b"text before\n" + pem(PAA.der), pem(PAA.der).strip()])
 def test_der_and_pem_are_told_apart_by_content(content: bytes) -> None:
-    """Whatever the file is called."""
+    """The names of the files do not matter."""
     store = TrustStore.of({"paa": content}, {})
     assert [certificate.der for certificate in store.paas.values()] == [PAA.der]
 
@@ -99,7 +99,7 @@ def test_a_revocation_set_names_certificates() -> None:
     ids=lambda content: repr(content[:30]),
 )
 def test_a_revocation_set_that_cannot_be_read_is_refused(content: bytes) -> None:
-    """Half a set would let revoked certificates pass."""
+    """A partial set would accept revoked certificates."""
     with pytest.raises(TrustUnreadable):
         read_revocation_set(content)
 

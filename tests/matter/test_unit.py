@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A finished unit's factory data as a whole: every byte that matters, and every relation between records."""
+"""A finished unit's factory data as a whole: every byte, and every relation between records."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def refused(data: FactoryData, examination: Examination = EXAMINATION) -> list[str]:
-    """Subject and code of what is wrong, with the rule where there is one."""
+    """Subject and code of each bad finding, with the rule if there is one."""
     return [
         " ".join(filter(None, (each.subject, each.fault.code, each.fault.evidence.get("rule"))))
         for each in examination.of(data)
@@ -27,7 +27,7 @@ def refused(data: FactoryData, examination: Examination = EXAMINATION) -> list[s
 
 
 def test_a_good_unit_has_no_fault() -> None:
-    """Every finding says what was seen."""
+    """Every finding describes the value it checked."""
     findings = EXAMINATION.of(GOOD)
     assert [finding.subject for finding in findings if not finding.judged or finding.fault] == []
     assert all(finding.note for finding in findings)
@@ -63,7 +63,7 @@ def test_a_change_of_any_single_byte_is_refused(tag: Tag) -> None:
 
 @pytest.mark.parametrize("tag", REQUIRED, ids=lambda tag: tag.name)
 def test_a_record_that_is_missing_is_refused_and_named(tag: Tag) -> None:
-    """A firmware would fall back to something that is not this unit."""
+    """A firmware would use a default that does not belong to this unit."""
     findings = EXAMINATION.of(unit(**{tag.name: None}))
     assert findings[0].fault is not None
     assert findings[0].fault.evidence["place"] == tag.name
@@ -103,14 +103,14 @@ def test_another_boards_pair_of_keys_is_refused() -> None:
     ],
 )
 def test_the_private_key_stands_where_it_belongs(key_in_flash: object, is_there: object, expected: list[str]) -> None:
-    """The key's place is flash or secure storage; without a given place, either is right."""
+    """The key's place is flash or secure storage; if none is given, either is right."""
     data = GOOD if is_there else unit(DEVICE_ATTESTATION_PRIV_KEY=None)
     assert refused(data, held_against(key_in_flash=key_in_flash)) == expected
 
 
 @pytest.mark.parametrize("name", ["VENDOR_ID", "PRODUCT_ID"])
 def test_a_block_for_another_product_is_refused(name: str) -> None:
-    """The certificates may be right; the unit says it is something else."""
+    """The certificates are right, but the unit's vendor or product is not."""
     assert refused(unit(**{name: b"\x02\x01"})) == ["product factory_data.invalid"]
 
 
@@ -121,7 +121,7 @@ def test_the_certificates_are_held_against_the_product() -> None:
 
 
 def test_a_passcode_that_is_not_in_flash_can_be_told() -> None:
-    """The verifier is recomputed from a given passcode; without one only its form can be judged."""
+    """The verifier is recomputed from a given passcode; without one only its form is checked."""
     data = unit(SPAKE2_SETUP_PASSCODE=None)
     assert refused(data) == []
     verifier = EXAMINATION.of(data)[-1]
@@ -132,7 +132,7 @@ def test_a_passcode_that_is_not_in_flash_can_be_told() -> None:
 
 
 def test_the_labels_passcode_is_the_one_in_flash() -> None:
-    """Two that differ are told apart from a verifier that is wrong."""
+    """Different passcodes and a wrong verifier are separate findings."""
     assert refused(GOOD, held_against(passcode=Passcode(20202022))) == ["SPAKE2+ verifier factory_data.invalid"]
 
 
@@ -155,7 +155,7 @@ def test_a_declaration_is_not_judged_under_a_bad_chain() -> None:
 
 
 def test_what_was_read_back_is_refused_as_the_boards_fault() -> None:
-    """The rule is named; where Matter has none, the fault's code."""
+    """The fault names the rule; if Matter has none, the finding's code."""
     for data, rule in (
         (unit(PAI_CERTIFICATE=b"\x30\x00"), "C12"),
         (unit(SPAKE2_SETUP_PASSCODE=b"\x01\0\0\0"), "readback.verifier"),

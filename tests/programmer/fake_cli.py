@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An executable that stands in for the programmer in one folder: run by run it plays what the test has told it.
+"""An executable in place of the programmer that plays scripted runs.
 
-It knows nothing of boards (the virtual bench does): it prints, waits for a signal or not, and ends.
+It simulates no boards (the virtual bench does): it prints, waits for a signal or not, and ends.
 """
 
 import json
@@ -47,9 +47,10 @@ sys.exit(play["exit_status"])
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One run: what it prints, with the names of the files that it was given in place of `names`, and its end.
+    """One scripted run.
 
-    It reads `read` into the file that it is asked for, or `leaves` something else in that place. `endless` is printed behind the lines, again and again.
+    It prints its lines, with the names of the given files in place of `names`, writes `read` into the requested file
+    or `leaves` something else there, and ends. `endless` is printed after the lines, again and again.
     """
 
     lines: tuple[str, ...]
@@ -64,7 +65,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run was started with."""
+    """The arguments and environment of one run."""
 
     pid: int
     argv: list[str]
@@ -74,7 +75,7 @@ class Run:
 
 
 class FakeProgrammer:
-    """Put it into an empty folder."""
+    """The fake programmer in an empty folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "bin"
@@ -84,7 +85,7 @@ class FakeProgrammer:
         self.cli.chmod(0o755)
 
     def plays(self, *plays: Play) -> None:
-        """Run by run; the last again and again."""
+        """Sets the runs in their order; the last one repeats."""
         (self._folder / "plays.json").write_text(json.dumps([asdict(play) for play in plays]))
 
     @property

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ports that are opened and closed beside children, on the daemon's loop: `python -m tests.programmer.port_storm SECONDS`.
+"""Opens and closes ports beside children, on the daemon's loop: `python -m tests.programmer.port_storm SECONDS`.
 
-A program of its own, since a descriptor that is closed twice aborts a process, or keeps it from ending.
+It is a separate program, since a descriptor that is closed twice aborts a process, or keeps it from ending.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ ANSWERED_WITHIN = 20.0
 
 @contextmanager
 def pair() -> Iterator[tuple[int, str]]:
-    """A pseudo-terminal: the board's end, and the path of the station's."""
+    """A pseudo-terminal: the board's end, and the path of the station's end."""
     board, station = os.openpty()
     terminal.setraw(station)
     try:
@@ -35,7 +35,7 @@ def pair() -> Iterator[tuple[int, str]]:
 
 
 async def open_and_close(done: Counter[str], until: float) -> None:
-    """Each time the board says a number, which must arrive."""
+    """Each time the board sends a number, which must arrive."""
     loop = asyncio.get_running_loop()
     with pair() as (board, path):
         while loop.time() < until:
@@ -60,7 +60,7 @@ async def start_and_end(done: Counter[str], until: float) -> None:
 
 
 async def storm(seconds: float) -> None:
-    """Raises, hangs or aborts where a descriptor was closed that somebody else had opened."""
+    """Raises, hangs or aborts if another owner's descriptor was closed."""
     loop = asyncio.get_running_loop()
     complaints: list[str] = []
     loop.set_exception_handler(lambda _, context: complaints.append(str(context)))

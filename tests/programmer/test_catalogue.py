@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every transcript of the catalogue gets its verdict, whatever pieces it arrives in, and nothing in it is without one."""
+"""Every transcript is in the catalogue and gets its verdict, in pieces of any size."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ NAMES = [f"{name} {row.exit[0]}" for name, row in CASES]
 
 
 def verdict(row: Row, name: str, said: Iterable[str], exit_status: int) -> tuple[str, dict[str, str]]:
-    """The code, and of the evidence what the catalogue asks for."""
+    """The code, and the part of the evidence that the catalogue states."""
     code, evidence = verdict_of(row, row.asked_probe(name), heard(*said), exit_status)
     return code, {name: str(evidence.get(name)) for name in row.evidence}
 
@@ -41,7 +41,7 @@ SEEN = """
 
 @pytest.mark.parametrize("text", re.split(r" \| |\n *", SEEN.strip()))
 def test_every_text_that_has_been_seen_stands_in_a_transcript(text: str) -> None:
-    """The list is that of all complaints that public logs are known to have."""
+    """The list has all complaints known from public logs."""
     assert any(text in line for name, _ in CASES for line in lines(name))
 
 
@@ -88,7 +88,7 @@ def test_what_is_quoted_of_a_transcript_stands_in_it(name: str, row: Row) -> Non
 
 
 def test_no_bad_run_is_proven_by_a_line_that_is_left_out() -> None:
-    """A transcript without one of its lines is judged as it was, or worse: no lost line turns a bad run into a good one."""
+    """Without one of its lines a transcript gets the same verdict or a worse one."""
     tells_too_much = "2.18-erased-more"  # one line of it is all that speaks against it, and is not called an error
     for name, row in CASES:
         said = lines(name)

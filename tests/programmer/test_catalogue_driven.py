@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver, played every transcript of the catalogue by a process, comes to the same verdicts as the parser alone."""
+"""The driver, when a process plays every transcript of the catalogue, reaches the parser's verdicts."""
 
 import asyncio
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def scratch(tmp_path: Path) -> Iterator[SecretFiles]:
 
 
 async def outcome(programmer: CubeProgrammer, row: Row) -> str:
-    """The code of the fault that the driver comes to, or what the catalogue says where there is none."""
+    """The code of the driver's fault, or the catalogue's word for success."""
     against: Fault | None = None
     try:
         match row.asked:
@@ -61,7 +61,7 @@ async def outcome(programmer: CubeProgrammer, row: Row) -> str:
 
 
 def plays(row: Row, play: Play) -> list[Play]:
-    """Run by run. What sets option bytes is followed by a connection that reads them back as they should be."""
+    """The runs in their order; after option bytes are set, another connection reads back the right values."""
     if row.asked == "set":
         return [play, Play(lines("2.22-boot-displayed"))]
     if row.verdict == "board.exchanged":

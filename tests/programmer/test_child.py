@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes are heard to the end, and dead when their block ends, however it ends. The processes are real."""
+"""Processes are read to the end, and dead when their block ends, in whatever way. The processes are real."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ async def printed(child: Child) -> list[str]:
 
 
 def alive(marker: str) -> list[int]:
-    """The processes with this in their command lines; a dead one that nobody has reaped has none."""
+    """The processes with this text in their command lines; an unreaped zombie has no command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has just ended
@@ -59,7 +59,7 @@ def descriptors() -> int:
 
 @pytest.fixture
 def marker() -> Iterator[str]:
-    """A number of seconds that no other process sleeps; none must be asleep at the end of the test."""
+    """A sleep of a unique number of seconds; at the end of the test no process may be in it."""
     seconds = f"{random.randint(10**6, 10**7)}.{os.getpid()}"
     yield seconds
     assert alive(seconds) == []
@@ -73,7 +73,7 @@ LINES = ["a", "b", "c", "  0%", " 50%", "100%", "green", "\N{REPLACEMENT CHARACT
 
 @pytest.mark.parametrize("size", [1, 2, 7, len(STREAM)])
 def test_lines_are_the_same_in_whatever_pieces_they_come(size: int) -> None:
-    """Ended by newline, return or backspace; colours and blank lines are dropped, what is no UTF-8 is replaced."""
+    """Lines end by newline, return or backspace; colours and blank lines are dropped, and invalid UTF-8 is replaced."""
     cutter = LineCutter()
     pieces = [STREAM[start : start + size] for start in range(0, len(STREAM), size)]
     lines = [line for piece in pieces for line in cutter.feed(piece)] + cutter.rest()
@@ -101,7 +101,7 @@ def test_a_line_of_the_greatest_length_is_whole() -> None:
 
 
 async def test_a_process_is_heard_to_its_last_line() -> None:
-    """Standard error stands among the output; the last line needs no end."""
+    """Standard error is part of the output; the last line needs no line end."""
     async with shell("echo out; echo err >&2; printf 'bar  10%%\\rbar 100%%'; exit 3") as child:
         assert await printed(child) == ["out", "err", "bar  10%", "bar 100%"]
         assert await child.ended() == 3
@@ -110,7 +110,7 @@ async def test_a_process_is_heard_to_its_last_line() -> None:
 
 
 async def test_a_lot_of_output_is_drained() -> None:
-    """A full pipe would stop the process for ever."""
+    """A full pipe would block the process for ever."""
     budget = Budget(size=1 << 30, lines=200_000)
     async with started(sys.executable, "-IS", "-c", "for n in range(200000): print('line', n)", budget=budget) as child:
         count = 0
@@ -122,7 +122,7 @@ async def test_a_lot_of_output_is_drained() -> None:
 
 @pytest.mark.parametrize("budget", [Budget(size=10_000), Budget(lines=100)], ids=["size", "lines"])
 async def test_a_process_may_print_no_more_than_its_budget(budget: Budget) -> None:
-    """Output beyond the budget is dropped, and the process is stopped."""
+    """The station drops output beyond the budget and stops the process."""
     async with started("yes", "a line of output", budget=budget) as child:
         with pytest.raises(OverBudget, match=str(budget)):
             await printed(child)
@@ -132,7 +132,7 @@ async def test_a_process_may_print_no_more_than_its_budget(budget: Budget) -> No
 
 
 async def test_a_process_that_prints_without_end_ends_what_it_is_at() -> None:
-    """Its output is read and dropped while it is being stopped; with a full pipe it could not end in time."""
+    """While it is being stopped its output is read and dropped, since with a full pipe it could not end in time."""
     script = "import signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('ready', flush=True)\nfor _ in range(5000): print('x' * 100)\nsys.exit(44)"
     async with started(sys.executable, "-ISu", "-c", script) as child:
         assert await child.line() == "ready"
@@ -166,7 +166,7 @@ async def test_a_process_has_no_input() -> None:
 
 
 async def test_a_process_gets_the_environment_that_it_is_given() -> None:
-    """The process gets no other variable of the station."""
+    """The process gets none of the station's other variables."""
     async with Child.started(
         ["/usr/bin/env"], environment={"LC_ALL": "C.UTF-8"}, gone=asyncio.Event(), patience=Patience()
     ) as child:
@@ -174,7 +174,7 @@ async def test_a_process_gets_the_environment_that_it_is_given() -> None:
 
 
 async def test_a_process_survives_whoever_read_it() -> None:
-    """A programmer that is cut off in the middle of a transfer, because its daemon was killed, wedges its probe."""
+    """A programmer that is interrupted in a transfer, because its daemon was killed, would wedge its probe."""
     async with shell("grep SigIgn /proc/self/status") as child:
         (line,) = await printed(child)
     assert int(line.split()[1], 16) & 1 << signal.SIGPIPE - 1
@@ -192,7 +192,7 @@ async def test_what_cannot_be_started_is_an_os_error(tmp_path: Path) -> None:
 
 
 async def test_a_failure_of_the_block_arrives_bare() -> None:
-    """An exception group would hide a fault."""
+    """It is not wrapped in an exception group, which would hide a fault."""
     with pytest.raises(KeyError):
         async with started("sleep", "1000"):
             raise KeyError
@@ -202,14 +202,14 @@ async def test_a_failure_of_the_block_arrives_bare() -> None:
 
 
 async def test_a_process_is_first_asked_to_stop() -> None:
-    """SIGINT lets a programmer end its transfer."""
+    """After SIGINT a programmer can end its transfer."""
     async with shell("trap 'exit 42' INT; echo ready; while :; do sleep 0.01; done") as child:
         assert await child.line() == "ready"
     assert child.status == 42
 
 
 async def test_a_process_that_is_deaf_to_an_interrupt_is_terminated() -> None:
-    """SIGTERM follows when the time for SIGINT is over."""
+    """SIGTERM follows when the time after SIGINT is over."""
     async with shell(
         "trap '' INT; trap 'exit 43' TERM; echo ready; while :; do sleep 0.01; done", patience=Patience(0.05, NEVER)
     ) as child:
@@ -226,7 +226,7 @@ async def test_a_stubborn_process_is_killed(marker: str) -> None:
 
 
 async def test_a_process_whose_probe_is_gone_is_killed_at_once() -> None:
-    """Without a probe, no transfer is left to end well."""
+    """Without a probe there is no transfer left to end."""
     gone = asyncio.Event()
     async with shell(DEAF, gone) as child:
         assert await child.line() == "ready"
@@ -251,7 +251,7 @@ async def test_a_probe_that_goes_while_its_process_is_being_stopped_ends_the_wai
 
 
 async def test_a_descendant_that_holds_the_pipe_does_not_hold_the_station(marker: str) -> None:
-    """When the process itself ends, all that it left behind ends too, and so does the output."""
+    """When the process itself ends, its descendants are killed, and the output ends."""
     async with shell(f"sleep {marker} & echo done; exit 0") as child:
         assert await printed(child) == ["done"]
         assert await child.ended() == 0
@@ -296,7 +296,7 @@ async def test_a_cancelled_block_ends_when_its_process_is_dead() -> None:
 
 
 async def test_a_cancelled_start_that_fails_is_cancelled() -> None:
-    """A cancellation is never lost in another failure."""
+    """The failure does not replace the cancellation."""
     task = asyncio.ensure_future(started("/nonexistent/program").__aenter__())
     await asyncio.sleep(0)
     task.cancel()
@@ -305,7 +305,7 @@ async def test_a_cancelled_start_that_fails_is_cancelled() -> None:
 
 
 async def test_a_storm_of_cancellations_leaks_nothing(marker: str) -> None:
-    """Processes, their descendants and descriptors: hit twice, before, during and after the start."""
+    """No process, descendant or descriptor is left after two cancellations, before, during and after the start."""
     chance = random.Random(20)
     async with shell("exit"):
         pass  # the first child makes the loop open what it keeps
@@ -332,7 +332,7 @@ async def test_a_storm_of_cancellations_leaks_nothing(marker: str) -> None:
 
 
 async def until(so: Callable[[], bool]) -> None:
-    """Waits for what tells nobody when it happens: a killed process takes a moment to be gone."""
+    """Polls for a condition without an event: a killed process takes a moment to disappear."""
     async with asyncio.timeout(20):
         while not so():
             await asyncio.sleep(0.005)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which fault a line tells. Whole runs stand in the catalogue."""
+"""The fault that a single line gives. The catalogue has whole runs."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.builders.transcripts import PROBE, heard, lines, recorded
 
 
 def told(transcript: Transcript, exit_status: int = 1) -> tuple[str, dict[str, str]] | None:
-    """Code and evidence of the fault; None where there is none."""
+    """Code and evidence of the fault; None if there is none."""
     fault = transcript.fault(PROBE, exit_status)
     return None if fault is None else (fault.code, fault.evidence)
 
@@ -67,7 +67,7 @@ def told(transcript: Transcript, exit_status: int = 1) -> tuple[str, dict[str, s
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_line_tells_a_fault(line: str, fault: Fault | None) -> None:
-    """An unknown line that sounds like an error is a fault, too, and its text is kept."""
+    """An unknown line that looks like an error is a fault, too, and its text is kept."""
     if fault is None:
         assert told(heard(line), 0) is None
     else:
@@ -98,7 +98,7 @@ def test_a_harmless_line_is_no_fault(line: str) -> None:
 
 @pytest.mark.parametrize("name", ["2.10-second-attempt-succeeds", "2.10-second-attempt-after-a-bare-error"])
 def test_the_first_attempt_s_error_is_forgiven_by_a_full_second_header(name: str) -> None:
-    """The tool tries again by itself, at a lower frequency."""
+    """The tool itself tries again, at a lower frequency."""
     assert told(recorded(name), 0) is None
 
 
@@ -110,7 +110,7 @@ def test_a_second_attempt_without_a_header_forgives_nothing() -> None:
 
 
 def test_an_error_after_something_was_written_is_never_forgiven() -> None:
-    """A second connection does not undo a half-done write."""
+    """A second connection does not undo a partial write."""
     said = [*lines("2.19-write"), "Error: oh no", "2nd connect tentative", "Device ID   : 0x495"]
     assert told(heard(*said), 0) == ("programmer.failed", {"exit_status": "0", "line": "Error: oh no"})
 
@@ -122,19 +122,19 @@ def test_the_cause_is_told_and_not_what_follows_from_it() -> None:
 
 
 def test_an_exit_status_alone_is_a_fault() -> None:
-    """All markers are there, and yet it says that it failed."""
+    """The output has all success messages, but the exit status reports a failure."""
     evidence = {"exit_status": "-9", "line": "Software reset is performed"}
     assert told(recorded("2.19-write"), -9) == ("programmer.failed", evidence)
 
 
 def test_a_process_that_said_nothing_and_failed_is_a_fault() -> None:
-    """The fault then has no line to show."""
+    """The fault then quotes no line."""
     assert told(heard(), 3) == ("programmer.failed", {"exit_status": "3", "line": ""})
 
 
 @pytest.mark.parametrize("exit_status", [126, 127])
 def test_a_program_that_did_not_come_up_is_missing(exit_status: int) -> None:
-    """Shells and the dynamic linker end so; the programmer, which says its version first, does not."""
+    """Shells and the dynamic linker use these statuses; the programmer itself prints its version first."""
     reason = f"exit status {exit_status}"
     assert told(heard(), exit_status) == ("programmer.missing", {"path": "STM32_Programmer_CLI", "reason": reason})
     assert told(heard(*lines("2.19-write")), exit_status) == (
@@ -158,7 +158,7 @@ def test_a_bar_alone_says_nothing() -> None:
 
 
 def test_no_byte_of_memory_is_in_a_fault() -> None:
-    """A mismatch in the factory data names the address only."""
+    """A mismatch in the factory data gives the address only."""
     fault = recorded("2.18-verify-mismatch-first-file").fault(PROBE, 1)
     assert "0x21" not in str(fault)
     unknown = heard("Error: what is this (byte = 0x21 instead of 0x00)").fault(PROBE, 1)

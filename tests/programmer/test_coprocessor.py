@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coprocessor behind a programmer that says what it is told to: what is run, what is believed, what is tried again."""
+"""Work on the coprocessor with a scripted programmer: the commands, the evidence, and the retries."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ BOOTED = ("nBOOT0       : 0x1 ()", "nBOOT1       : 0x1 ()")
 
 
 class Bench:
-    """A driver of a fake programmer."""
+    """A driver with a fake programmer."""
 
     def __init__(self, folder: Path, scratch: SecretFiles) -> None:
         self.fake = FakeProgrammer(folder)
@@ -42,7 +42,7 @@ class Bench:
 
     @property
     def arguments(self) -> list[str]:
-        """Of every run, behind the connection's."""
+        """The arguments of every run, after those of the connection."""
         return [" ".join(run.argv[run.argv.index("-q") + 1 :]) for run in self.fake.runs]
 
 
@@ -66,7 +66,7 @@ READS = UID + "-ob nSWboot0=0 nboot1=1 nboot0=1 -startfus -r32 0x20010010 8"
 
 
 async def test_versions_are_read_in_the_run_that_starts_fus(bench: Bench) -> None:
-    """Without a running FUS the words are garbage; the run's record shows them."""
+    """Without a running FUS the words are garbage; the run's record has the versions."""
     bench.fake.plays(said("2.19-fus-versions"))
     assert await bench.programmer.coprocessor.versions() == CoprocessorVersions(Version(1, 2, 0), Version(1, 24, 0, 3))
     assert bench.arguments == [READS]
@@ -88,7 +88,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_a_first_start_of_fus_may_fail_and_a_second_follows(bench: Bench, failure: str) -> None:
-    """Real coprocessors fail at first; the words that the failed run read are not believed."""
+    """Real coprocessors fail at first; the version words from a failed run do not count."""
     bench.fake.plays(FAILURES[failure], said("2.19-fus-older-stack"))
     assert (await bench.programmer.coprocessor.versions()).stack == Version(1, 23, 0, 3)
     assert bench.arguments == [READS] * 2
@@ -96,7 +96,7 @@ async def test_a_first_start_of_fus_may_fail_and_a_second_follows(bench: Bench, 
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_no_third_start_follows(bench: Bench, failure: str) -> None:
-    """The board's FUS is bad, or its versions cannot be told, which is no better."""
+    """The board's FUS is bad, or its versions cannot be read, which is no better."""
     bench.fake.plays(FAILURES[failure], FAILURES[failure], said("2.19-fus-versions"))
     with pytest.raises(FUSNotReady):
         await bench.programmer.coprocessor.versions()
@@ -104,7 +104,7 @@ async def test_no_third_start_follows(bench: Bench, failure: str) -> None:
 
 
 async def test_a_probe_that_is_missing_is_not_the_coprocessors_fault(bench: Bench) -> None:
-    """No other failure to connect is the coprocessor's fault either."""
+    """Nor is any other failure to connect."""
     bench.fake.plays(said("2.17-no-probe", 1))
     with pytest.raises(ProbeMissing):
         await bench.programmer.coprocessor.versions()
@@ -146,7 +146,7 @@ async def test_without_a_stack_there_is_none_to_delete(bench: Bench) -> None:
 async def test_an_upgrade_tells_what_speaks_against_it_and_is_not_run_again(
     bench: Bench, play: Play, against: str
 ) -> None:
-    """Whether it has worked is for the versions to say, which are read afterwards."""
+    """The reported fault is returned; the versions read afterwards decide whether the upgrade worked."""
     bench.fake.plays(play)
     bench.installation = replace(bench.installation, deadlines=replace(HASTY, upgrade_within=0.5, idle_within=0.2))
     fault = await bench.programmer.coprocessor.upgrade(STACK, first=False)
@@ -169,7 +169,7 @@ async def test_the_stack_is_started(bench: Bench) -> None:
 
 
 async def test_boot_is_restored_and_read_back_in_another_connection(bench: Bench) -> None:
-    """The read-back decides, whatever the first run complained of."""
+    """The read-back decides, not the first run's complaints."""
     bench.fake.plays(said("2.4-boot-not-restored", 1), displayed(*BOOTED))
     await bench.programmer.coprocessor.restore_boot()
     assert bench.arguments == [UID + "-ob nSWboot0=1 nboot1=1 nboot0=1", UID + "-ob displ"]
@@ -185,7 +185,7 @@ async def test_boot_is_restored_and_read_back_in_another_connection(bench: Bench
 async def test_boot_that_does_not_read_back_is_tried_once_more(
     bench: Bench, option_bytes: tuple[str, ...], found: str
 ) -> None:
-    """After the second try it is the board's fault, whatever the programmer says."""
+    """After the second try it is the board's fault, whatever the programmer reports."""
     said_done = said("2.19-boot-restored")
     bench.fake.plays(said_done, displayed(*option_bytes), said_done, displayed(*option_bytes))
     with pytest.raises(BootNotRestored, match=found):

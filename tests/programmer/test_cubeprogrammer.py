@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver against a programmer that says what it is told to: what is run, what is believed, and what is done about the rest."""
+"""The driver with a scripted programmer: the commands, the evidence, and the reactions to failures."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ READ_WRITE = lines("2.19-read-write")
 
 
 class Bench:
-    """A driver of a fake programmer, and what it leaves."""
+    """A driver with a fake programmer, and the files that it leaves."""
 
     def __init__(self, folder: Path, scratch: SecretFiles) -> None:
         self.fake = FakeProgrammer(folder)
@@ -108,7 +108,7 @@ async def test_a_first_connection_does_not_reset_the_board(bench: Bench) -> None
 
 
 async def test_one_run_writes_all_and_resets_the_board(bench: Bench) -> None:
-    """Each file has its own verification; the loader is there because one of them is external."""
+    """Each file has its own verification; the external file needs the loader."""
     bench.fake.plays(transcript("2.19-write"))
     await bench.writes()
     (run,) = bench.fake.runs
@@ -132,7 +132,7 @@ async def test_a_large_image_may_be_verified_fast_and_needs_no_loader(bench: Ben
 
 
 async def test_secret_bytes_are_in_a_private_file_for_one_run(bench: Bench) -> None:
-    """No argument has the bytes, and the file's name cannot be guessed."""
+    """No argument contains the bytes, and the file's name cannot be guessed."""
     secret = replace(DATA, content=b"27-bit secret" * 100 + bytes(296))
     bench.fake.plays(transcript("2.19-write"))
     for _ in range(2):
@@ -148,7 +148,7 @@ async def test_secret_bytes_are_in_a_private_file_for_one_run(bench: Bench) -> N
 
 
 async def test_a_run_starts_with_its_first_awaited_action(bench: Bench) -> None:
-    """The step that waits for the action is journalled before the run starts."""
+    """The step that awaits the action is journalled before the run starts."""
     bench.fake.plays(transcript("2.19-write"))
     async with bench.programmer.invocation(DATA, bench.image) as run:
         assert bench.fake.runs == []
@@ -158,7 +158,7 @@ async def test_a_run_starts_with_its_first_awaited_action(bench: Bench) -> None:
 
 
 async def test_the_tool_gets_what_it_needs_of_the_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tool gets locale and library paths, and neither the station's settings nor systemd's socket."""
+    """The tool gets locale and library paths, but neither the station's settings nor systemd's socket."""
     for name in ("NOTIFY_SOCKET", "STATION__PKI__URL", "LC_NUMERIC"):
         monkeypatch.setenv(name, "x")
     libraries = bench.fake.cli.parents[1] / "lib"
@@ -184,7 +184,7 @@ async def test_writes_that_are_proven_return(bench: Bench, name: str) -> None:
 
 
 async def test_a_file_is_proven_while_the_next_is_being_written(bench: Bench) -> None:
-    """The file's step ends then, not with the run; a later failure is the fault of a later step."""
+    """The file's step ends then, before the run; a later failure is the fault of a later step."""
     said = lines("2.19-write")
     bench.fake.plays(Play(said[: said.index("Opening and parsing file: provisioning.bin")], hangs=True))
     bench.has(replace(HASTY, internal_within=0.05, bytes_per_second=1e9))
@@ -208,7 +208,7 @@ async def test_a_file_is_proven_while_the_next_is_being_written(bench: Bench) ->
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_a_run_that_is_not_proven_is_a_fault(bench: Bench, name: str, exit_status: int, fault: Fault) -> None:
-    """Exit status, complaints and evidence: each must be good."""
+    """Exit status, complaints and evidence must all be good."""
     bench.fake.plays(transcript(name, exit_status))
     with pytest.raises(type(fault)) as caught:
         await bench.writes()
@@ -242,7 +242,7 @@ async def test_a_board_that_was_not_reset_is_not_proven(bench: Bench) -> None:
 
 
 async def test_another_part_is_not_written_to_the_end(bench: Bench) -> None:
-    """The programmer is stopped as soon as the header tells."""
+    """The station stops the programmer as soon as the header names the wrong part."""
     said = tuple(line.replace("0x495", "0x450") for line in lines("2.19-nothing-done"))
     bench.fake.plays(Play(said, hangs=True))
     with pytest.raises(TargetWrong):
@@ -267,14 +267,14 @@ async def test_what_was_read_is_returned(bench: Bench) -> None:
     ],
 )
 async def test_a_read_without_its_content_is_not_proven(bench: Bench, read: str | None, missing: str) -> None:
-    """All zeros is what the tool reads when it has ignored its loader."""
+    """The tool reads only zeros when it has skipped its loader."""
     bench.fake.plays(Play(READ_WRITE, names=("provisioning.bin",), read=read))
     with pytest.raises(ProgrammerUnproven, match=missing):
         await bench.reads_and_writes()
 
 
 async def test_actions_are_awaited_in_their_order(bench: Bench) -> None:
-    """Another order is a mistake of the caller."""
+    """Another order raises ValueError."""
     bench.fake.plays(transcript("2.19-write"))
     with pytest.raises(ValueError, match="order"):
         async with bench.programmer.invocation(DATA, bench.image) as run:
@@ -288,7 +288,7 @@ async def test_actions_are_awaited_in_their_order(bench: Bench) -> None:
 
 
 async def test_a_target_that_is_not_found_is_tried_again_more_slowly(bench: Bench) -> None:
-    """Each retry is logged, and none follows once something was written."""
+    """Each retry is logged, and there is none after a write."""
     bench.fake.plays(transcript("2.17-no-target", 1), transcript("2.20-no-target", 1), transcript("2.19-write"))
     with capture_logs() as logs:
         await bench.writes()
@@ -325,7 +325,7 @@ async def test_a_connection_is_tried_as_often_as_its_fault_allows(
 
 
 async def test_nothing_is_tried_again_once_the_target_has_answered(bench: Bench) -> None:
-    """The procedure judges a board that was erased or written."""
+    """A board that was erased or written gets a verdict, not a retry."""
     bench.fake.plays(transcript("2.19-probe-lost-in-download", 1))
     with pytest.raises(Fault):
         await bench.writes()
@@ -334,7 +334,7 @@ async def test_nothing_is_tried_again_once_the_target_has_answered(bench: Bench)
 
 @pytest.mark.parametrize("deadline", ["connect", "idle"])
 async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: str) -> None:
-    """The programmer is stopped before it has connected."""
+    """The station stops the programmer before it has connected."""
     bench.fake.plays(Play((), hangs=True, deaf=True))
     bench.has({"connect": replace(HASTY, connect_within=0.3), "idle": replace(HASTY, idle_within=0.3)}[deadline])
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
@@ -348,7 +348,7 @@ async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: s
     ids=["deadline", "silence"],
 )
 async def test_a_write_that_does_not_end_is_stuck(bench: Bench, deadlines: Deadlines) -> None:
-    """Either its deadline passes, or no line comes for too long."""
+    """Its deadline passes, or no line comes for too long."""
     bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True))
     bench.has(deadlines)
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
@@ -363,7 +363,7 @@ async def test_a_write_that_does_not_end_is_stuck(bench: Bench, deadlines: Deadl
 async def test_an_erase_of_the_external_flash_that_does_not_end_is_the_boards_fault(
     bench: Bench, deadlines: Deadlines
 ) -> None:
-    """A flash that is missing or dead shows in nothing else for minutes; probe and tool are as good as before."""
+    """A missing external flash shows only as an erase that does not end; probe and tool are not to blame."""
     said = lines("2.19-write")
     erasing = next(number for number, line in enumerate(said) if line.startswith("Erasing external"))
     bench.fake.plays(Play(said[: erasing + 1], hangs=True))
@@ -373,7 +373,7 @@ async def test_an_erase_of_the_external_flash_that_does_not_end_is_the_boards_fa
 
 
 async def test_a_download_that_does_not_end_is_the_tools_fault(bench: Bench) -> None:
-    """This holds for the external flash, too, once its erase has ended."""
+    """This holds for the external flash, too, after its erase has ended."""
     said = lines("2.19-write")
     erasing = next(number for number, line in enumerate(said) if line.startswith("Erasing external"))
     bench.fake.plays(Play((*said[: erasing + 1], "Download in Progress:"), hangs=True))
@@ -402,14 +402,14 @@ def test_a_deadline_grows_with_the_size() -> None:
     ],
 )
 async def test_what_was_read_is_a_file_of_its_size_or_no_proof(bench: Bench, leaves: str, missing: str) -> None:
-    """A pipe that nobody writes to would hold up every slot, and a link could lead anywhere."""
+    """A pipe without a writer would block every slot, and a link could lead anywhere."""
     bench.fake.plays(Play(READ_WRITE, leaves=leaves))
     with pytest.raises(ProgrammerUnproven, match=missing):
         await bench.reads_and_writes()
 
 
 async def test_a_board_that_is_pulled_takes_its_programmer_along(bench: Bench) -> None:
-    """A cancelled attempt does not wait for a deaf programmer whose probe is gone."""
+    """A cancelled attempt does not wait for a hanging programmer whose probe is gone."""
     bench.fake.plays(Play(lines("2.19-nothing-done"), hangs=True, deaf=True))
     bench.has(replace(HASTY, patience=Patience(NEVER, NEVER)))
     writing = asyncio.ensure_future(bench.writes())
@@ -439,7 +439,7 @@ async def test_a_programmer_that_cannot_be_started_is_the_line_s_fault(bench: Be
 
 @pytest.mark.parametrize("left", [0, 1, 2, 4, 5])
 async def test_a_programmer_for_which_nothing_is_left_is_not_missing(bench: Bench, left: int) -> None:
-    """Lock, pipe or process cannot be made: the fault says what ran out, and the next run succeeds."""
+    """Lock, pipe or process cannot be made: the fault names the exhausted resource, and the next run succeeds."""
     bench.fake.plays(*[Play(lines("2.19-identify"))] * 2)
     with descriptors_left(left), pytest.raises(ResourcesExhausted, match="Too many open files"):
         await bench.programmer.identify()
@@ -447,7 +447,7 @@ async def test_a_programmer_for_which_nothing_is_left_is_not_missing(bench: Benc
 
 
 async def test_a_place_that_is_full_when_the_board_is_read_is_the_lines(bench: Bench, tmp_path: Path) -> None:
-    """The programmer's own complaint about it does not count."""
+    """The fault is the full folder, not the programmer's complaint about it."""
     bench.fake.plays(Play(READ_WRITE, read="00" * READBACK.size))
     with (
         small_disk(tmp_path / "memory", "256k") as disk,
@@ -462,7 +462,10 @@ async def test_a_place_that_is_full_when_the_board_is_read_is_the_lines(bench: B
 
 @pytest.mark.parametrize("there", ["nothing", "a folder"])
 async def test_an_external_loader_that_is_not_there_is_the_line_s_fault(bench: Bench, there: str) -> None:
-    """Nothing is run: newer versions do without it, say nothing, and write nothing. An image for internal flash needs none."""
+    """The driver starts no run, since newer versions silently skip a missing loader.
+
+    Images for internal flash need none.
+    """
     bench.installation.external_loader.unlink()
     if there == "a folder":
         bench.installation.external_loader.mkdir()
@@ -477,7 +480,7 @@ async def test_an_external_loader_that_is_not_there_is_the_line_s_fault(bench: B
 
 
 async def test_a_probe_has_one_process_at_a_time(bench: Bench) -> None:
-    """Two drivers may have one probe, since a board may move to another slot before its last run has ended."""
+    """Two drivers may have the same probe, since a board may move to another slot before its last run has ended."""
     said = lines("2.19-identify")
     bench.fake.plays(Play(said, hangs=True, deaf=True), Play(said))
     first = asyncio.ensure_future(bench.programmer.identify())
@@ -509,7 +512,7 @@ async def test_two_probes_work_at_the_same_time(bench: Bench) -> None:
 
 
 async def test_a_lock_is_proven_by_the_board_that_was_to_be_locked(bench: Bench) -> None:
-    """Another one in its place proves nothing, and says nothing against the first."""
+    """Another board in its place proves nothing for or against the first."""
     bench.fake.plays(transcript("2.19-identify"))
     as_it_is = Lock({"RDP": RDP_LEVEL_0})
     there = (await bench.programmer.identify()).uid
@@ -522,7 +525,7 @@ async def test_a_lock_is_proven_by_the_board_that_was_to_be_locked(bench: Bench)
 
 
 async def test_a_run_is_recorded_with_command_output_and_end(bench: Bench) -> None:
-    """Each run has one text, for later questions."""
+    """The record of a run is one text."""
     bench.fake.plays(transcript("2.17-no-probe", 1))
     with pytest.raises(ProbeMissing):
         await bench.programmer.identify()
@@ -558,7 +561,7 @@ async def test_memory_is_not_recorded(bench: Bench) -> None:
 
 
 async def test_a_talkative_run_is_recorded_in_part_and_judged_whole(bench: Bench) -> None:
-    """The last lines count, however many were before them."""
+    """The last lines count, however many precede them."""
     said = lines("2.19-write")
     bench.fake.plays(Play((*said[:-1], *(f"chatter {n}" for n in range(5000)), said[-1])))
     await bench.writes()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every descriptor has one owner, which alone closes it, once: another's number is never closed in passing."""
+"""Every descriptor has one owner, which alone closes it, once, so no other slot's descriptor is closed by mistake."""
 
 import os
 import subprocess
@@ -55,14 +55,14 @@ def storm(seconds: float, environment: Mapping[str, str] | None = None) -> "subp
 
 
 def test_children_close_no_port() -> None:
-    """The pipe of a child was closed by the loop and again by Python; a port that got its number in between was gone."""
+    """uvloop closed a child's pipe twice; a port that had got the same number in between was closed with it."""
     done = storm(2)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.line
 def test_no_descriptor_is_closed_twice(tmp_path: Path) -> None:
-    """A descriptor closed twice may be another slot's by then, mostly unnoticed."""
+    """By then the number may belong to another slot, and the mistake goes mostly unnoticed."""
     source, library, report = (tmp_path / name for name in ("close.c", "close.so", "report"))
     source.write_text(WATCHED_CLOSE)
     subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source], check=True)
@@ -75,6 +75,6 @@ def test_no_descriptor_is_closed_twice(tmp_path: Path) -> None:
 @pytest.mark.line
 @pytest.mark.timeout(120)
 def test_children_close_no_port_in_a_long_time() -> None:
-    """Twenty seconds: the process was aborted, or was busy for ever with a number that its loop still watched."""
+    """Within twenty seconds the process used to abort, or to spin on a number that its loop still watched."""
     done = storm(20)
     assert done.returncode == 0, done.stderr[-2000:]

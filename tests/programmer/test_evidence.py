@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is taken for proof, and what is not."""
+"""Which lines count as proof, and which do not."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def files(transcript: Transcript) -> list[FileWritten]:
 
 
 def lacking(transcript: Transcript) -> list[str | None]:
-    """What is missing of the data, and of the image."""
+    """The missing evidence of the data, and of the image."""
     return [
         file.missing(write, name)
         for file, write, name in zip(
@@ -31,7 +31,7 @@ def lacking(transcript: Transcript) -> list[str | None]:
 
 @pytest.mark.parametrize("version", ["2.4", "2.7", "2.17", "2.19", "2.22", "2.10-second-attempt-after-a-bare-error"])
 def test_a_first_connection_tells_who_the_board_is(version: str) -> None:
-    """Every version shows the UID; its words become bytes in the order of memory."""
+    """Every version shows the UID; its words become bytes in memory order."""
     name = version if "-" in version else f"{version}-identify"
     target = recorded(name).target()
     assert (str(target.uid), target.device_id, target.readout_protection) == (UID, 0x495, 0xAA)
@@ -40,14 +40,14 @@ def test_a_first_connection_tells_who_the_board_is(version: str) -> None:
 
 
 def test_a_target_has_all_that_the_header_tells() -> None:
-    """Version and probe firmware are kept for the record."""
+    """The target has the versions of tool and probe firmware, for the record."""
     target = recorded("2.19-identify").target()
     assert isinstance(target, Target)
     assert (target.revision, target.probe_firmware, target.programmer_version) == ("Rev Y", "V2J45M30", "2.19.0")
 
 
 def test_words_for_the_record_are_bounded() -> None:
-    """The ledger keeps them for ever, whatever a programmer prints."""
+    """The ledger keeps the programmer's texts for ever, so their length is limited."""
     endless = [
         line.replace("V2J45M30", "V" * 10_000).replace("2.19.0", "2" * 10_000) for line in lines("2.19-identify")
     ]
@@ -62,7 +62,7 @@ def test_a_protected_board_is_identified_as_protected() -> None:
 
 @pytest.mark.parametrize("lost", ["0x1FFF7590 :", "RDP", "Voltage", "Device ID"])
 def test_a_target_is_not_told_from_half_the_proof(lost: str) -> None:
-    """UID, protection, supply and part are each needed."""
+    """UID, protection, supply and part are all needed."""
     with pytest.raises(ProgrammerUnproven):
         heard(*(line for line in lines("2.19-identify") if lost not in line)).target()
 
@@ -74,7 +74,7 @@ def test_two_words_are_not_a_uid() -> None:
 
 
 def test_another_part_without_these_option_bytes_is_a_wrong_part() -> None:
-    """The part's number decides before the missing option bytes do."""
+    """The wrong device ID is reported, not the missing option bytes."""
     said = [line.replace("0x495", "0x450") for line in lines("2.19-identify") if "RDP" not in line]
     with pytest.raises(TargetWrong):
         heard(*said).target()
@@ -90,7 +90,7 @@ def test_each_file_has_its_own_evidence(name: str) -> None:
 
 
 def test_evidence_grows_while_the_programmer_runs() -> None:
-    """The first file is proven before the second is begun, and no earlier than by its verification."""
+    """The first file is proven by its verification, before the second is begun."""
     transcript, seen = Transcript(), []
     for line in lines("2.19-write"):
         transcript.feed(line)
@@ -116,7 +116,7 @@ def test_one_sector_is_told_in_the_singular() -> None:
     ("name", "missing"), [("2.19-without-loader", "external"), ("2.4-without-database", "internal")]
 )
 def test_success_without_an_erasure_is_not_proven(name: str, missing: str) -> None:
-    """An ignored loader and an incomplete installation both report success."""
+    """A skipped loader and an incomplete installation both report success."""
     transcript = recorded(name)
     first, write = files(transcript)[0], DATA if missing == "external" else IMAGE
     assert transcript.fault(PROBE, 0) is None
@@ -152,21 +152,21 @@ def test_one_file_s_evidence_does_not_prove_another() -> None:
 
 
 def test_a_verification_before_the_download_proves_nothing() -> None:
-    """Only a verification behind the download compares the new bytes."""
+    """Only a verification after the download compares the new bytes."""
     said = ["  File          : factory-data.bin", "Download verified successfully", "File download complete"]
     (file,) = files(heard(*said))
     assert (file.complete, file.verified) == (True, False)
 
 
 def test_a_reset_before_the_last_file_is_not_the_reset_at_the_end() -> None:
-    """The board must start the file that was written last."""
+    """The board must start with the file that was written last."""
     said = lines("2.19-write")
     begun = said.index("Opening and parsing file: provisioning.bin")
     assert not heard(*said[:begun], "Software reset is performed", *said[begun:-2]).facts
 
 
 def test_a_read_is_told_as_done_and_where() -> None:
-    """An upload of option bytes is no read of memory."""
+    """An upload of option bytes is not a read of memory."""
     transcript = recorded("2.19-read-write")
     assert transcript.items[0] == MemoryRead(0x901C0000, done=True)
     assert MemoryRead(0x901C0000, done=True).missing(Region(0x901C0000, 0x4000)) is None
@@ -177,14 +177,14 @@ def test_a_read_is_told_as_done_and_where() -> None:
 
 @pytest.mark.parametrize("lost", [["UPLOADING ..."], ["UPLOADING ...", "  Address       : 0x901C0000"]])
 def test_a_read_is_told_by_its_end_alone(lost: list[str]) -> None:
-    """How the command line announces it is not known; what was read is compared anyway."""
+    """No public log shows how a read begins; its bytes are compared anyway."""
     transcript = heard(*(line for line in lines("2.19-read-write") if line not in lost))
     assert transcript.items[0] == MemoryRead(done=True)
     assert len(transcript.items) == 2
 
 
 def test_a_file_s_lines_that_come_twice_are_one_file() -> None:
-    """One by one, or as a block; and so is an upload."""
+    """Lines repeat one by one or as a block; the same holds for an upload."""
     file = ["  File          : a.bin", "  Size          : 1.56 KB", "  Address       : 0x901C0000"]
     assert len(heard(*file, *file).items) == 1
     read = ["UPLOADING ...", "UPLOADING ...", "Data read successfully", "Data read successfully"]
@@ -217,7 +217,7 @@ def test_an_invocation_goes_on_with_the_right_powered_part_only() -> None:
 
 
 def test_memory_is_not_recorded_but_for_the_uid() -> None:
-    """A board's memory may hold secrets."""
+    """A board's memory may contain secrets."""
     assert is_memory_dump("0x901C0000 : A94656B9 00000001 01010000 01010100")
     assert is_memory_dump("  0x901C0030 : 00000496  ")
     assert not is_memory_dump("0x1FFF7590 : 0039001E 35315107 38333932")

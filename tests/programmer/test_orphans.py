@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a child leaves behind out of its group is adopted, killed and reaped; what another child has started is left alone."""
+"""Processes that a child leaves outside its group are adopted, killed and reaped; another running child's are not."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ adopting = pytest.mark.usefixtures("adopted")
 
 @pytest.fixture
 def adopted() -> Iterator[None]:
-    """Nothing is left at the end of a test: neither alive nor unreaped."""
+    """The end of a test leaves no process, alive or unreaped."""
     before = children()
     with orphans.adopted():
         yield
@@ -58,7 +58,7 @@ async def number(child: Child) -> int:
 
 
 def lives(pid: int) -> bool:
-    """Also a dead process that nobody has reaped."""
+    """Whether the process exists, alive or as an unreaped zombie."""
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True
@@ -68,7 +68,7 @@ def lives(pid: int) -> bool:
 @adopting
 @pytest.mark.parametrize("manner", [KEEPS, LETS_GO, FORGETS, FORGETS + LETS_GO])
 async def test_a_process_that_left_the_group_does_not_survive_the_child(manner: str) -> None:
-    """Whether it holds the child's pipe or not, and even if it has forgotten its environment."""
+    """This holds whether it has the child's pipe or not, and even if it has cleared its environment."""
     async with runs(DETACHED.format(manner)) as child:
         escaped = await number(child)
         assert await child.ended() == 0
@@ -106,7 +106,7 @@ async def test_an_orphan_does_not_survive_through_generations() -> None:
 @adopting
 @pytest.mark.parametrize("manner", [KEEPS, LETS_GO, FORGETS, FORGETS + LETS_GO])
 async def test_an_orphan_of_a_child_that_runs_is_left_alone(manner: str) -> None:
-    """The orphan's parent is dead, but its child lives; children that come and go beside it do not touch it."""
+    """The orphan's parent is dead, but the child at its root runs; other children come and go without touching it."""
     orphaned = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-IS', '-c', {DETACHED.format(manner)!r}])" + WAITS
     )
@@ -122,7 +122,7 @@ async def test_an_orphan_of_a_child_that_runs_is_left_alone(manner: str) -> None
 
 @adopting
 async def test_one_that_may_be_another_child_s_is_killed_when_that_has_ended() -> None:
-    """The orphan has neither environment nor pipe, so only its age tells whose it may be."""
+    """The orphan has neither environment nor pipe, so only its age limits whose it can be."""
     async with runs("import signal; signal.pause()"):
         async with runs(DETACHED.format(FORGETS + LETS_GO)) as child:
             escaped = await number(child)
@@ -133,7 +133,7 @@ async def test_one_that_may_be_another_child_s_is_killed_when_that_has_ended() -
 
 @adopting
 async def test_a_descendant_of_the_group_is_reaped(tmp_path: Path) -> None:
-    """Nobody else would: this process is its parent now."""
+    """This process is its parent now, so no other process would reap it."""
     async with runs("import subprocess; print(subprocess.Popen(['sleep', '1000']).pid, flush=True)") as child:
         left = await number(child)
         await child.ended()
@@ -141,7 +141,7 @@ async def test_a_descendant_of_the_group_is_reaped(tmp_path: Path) -> None:
 
 
 async def test_a_child_that_was_there_before_is_not_an_orphan() -> None:
-    """The code that started the child waits for it."""
+    """Only the code that started it may reap it."""
     other = subprocess.Popen(["sleep", "1000"])  # noqa: ASYNC220  not by the station
     try:
         with orphans.adopted():
@@ -154,7 +154,7 @@ async def test_a_child_that_was_there_before_is_not_an_orphan() -> None:
 
 
 def test_where_orphans_are_out_of_reach_the_log_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only Linux lets the daemon adopt orphans; children are started on other systems, too."""
+    """Only Linux lets the daemon adopt orphans; other systems start children, too."""
     monkeypatch.setattr(sys, "platform", "darwin")
     with capture_logs() as logs, orphans.adopted():
         assert not orphans.are_adopted()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A programmer gone wild costs its own slot: whatever it prints, neighbours get their turns and their answers."""
+"""A programmer that floods its output slows only its own slot: its neighbours get their turns and their answers."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ STACK = WirelessStack("stack.bin", b"signed by ST", 0x08094000)
 
 
 class Bench:
-    """Two probes, each with a programmer of its own."""
+    """Two probes, each with its own programmer."""
 
     def __init__(self, folder: Path, scratch: SecretFiles) -> None:
         self.records: list[str] = []
@@ -45,7 +45,7 @@ class Bench:
             self.programmers.append(CubeProgrammer(installation, probe, asyncio.Event(), self.records.append))
 
     async def judged_beside(self, wild: Play) -> BaseException | None:
-        """What becomes of the wild programmer, while its neighbour identifies board after board."""
+        """The outcome of the flooding programmer, while its neighbour identifies board after board."""
         self.fakes[0].plays(wild)
         self.fakes[1].plays(Play(tuple(line.replace(PROBE, PROBES["neighbour"]) for line in IDENTIFIED.lines)))
         lag = LoopLag()
@@ -67,7 +67,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 async def test_a_line_of_blanks_keeps_nobody_waiting(bench: Bench) -> None:
-    """The blanks say nothing; the other lines decide how the run ended."""
+    """The blanks are ignored, and the other lines decide the run."""
     blanks = f"A{' ' * 65_000}B"
     assert await bench.judged_beside(Play((blanks, *IDENTIFIED.lines, blanks))) is None
 
@@ -76,7 +76,7 @@ async def test_a_line_of_blanks_keeps_nobody_waiting(bench: Bench) -> None:
     "line", ["chatter", "Error: chatter", f"A{' ' * 65_000}B", "Error:", "x" * (1 << 20), "\r", " " * 5000]
 )
 async def test_output_without_end_is_no_proof(bench: Bench, line: str) -> None:
-    """The programmer is stopped, even if it is deaf or has nothing but blanks to say; the fault names the budget."""
+    """The station stops the programmer, even a deaf one or one that prints only blanks; the fault names the budget."""
     fault = await bench.judged_beside(Play(CONNECTED, endless=line, deaf=True))
     assert isinstance(fault, ProgrammerUnproven)
     assert str(Budget()) in fault.missing
@@ -84,7 +84,7 @@ async def test_output_without_end_is_no_proof(bench: Bench, line: str) -> None:
 
 
 async def test_the_budget_is_the_installation_s(bench: Bench, tmp_path: Path) -> None:
-    """A run that would have been good is none when it says more than it may."""
+    """A good run counts as bad if it prints more than the budget."""
     bench.fakes[0].plays(IDENTIFIED)
     small, installation = Budget(lines=5), bench.installations[0]
     spoken_for = replace(installation, deadlines=replace(installation.deadlines, output=small))

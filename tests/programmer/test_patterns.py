@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No line, however it was made up, costs a pattern more than its length. All patterns that read what a process prints are found by themselves."""
+"""Every pattern for a process's output matches in linear time; the tests find the patterns by themselves."""
 
 import re
 import time
@@ -39,7 +39,7 @@ AROUND = (("", ""), ("A", "B"), ("0x", "X"), ("", "X"), ("0x12345678 :", "X"), (
 
 
 def strings_in(value: object) -> Iterator[str]:
-    """Patterns that stand as text in a table."""
+    """Patterns that are strings in a table."""
     match value:
         case str():
             yield value
@@ -67,7 +67,7 @@ PATTERNS = patterns()
 
 
 def almost(pattern: str) -> Iterator[str]:
-    """The beginnings of what the pattern's alternatives match, roughly."""
+    """Prefixes of the texts that the pattern's alternatives match, roughly."""
     for alternative in pattern.split("|"):
         said = re.sub(r"\(\?P<\w+>|\(\?[:!]|\\b|[()^$]", "", alternative)
         said = re.sub(r"\[[^\]]*\]|\\S|\\w", "A", said).replace("\\d", "1").replace("\\s", " ").replace("\\", "")
@@ -86,14 +86,14 @@ def bad_inputs(pattern: str, size: int) -> Iterator[str]:
 
 
 def seconds(work: Callable[[str], object], text: str) -> float:
-    """Of the processor, for this thread: a busy machine takes none of them."""
+    """This thread's processor time, which a busy machine does not increase."""
     began = time.thread_time()
     work(text)
     return time.thread_time() - began
 
 
 def is_linear(pattern: re.Pattern[str], short: str, long: str) -> bool:
-    """A measurement that says no is taken again: it may have been of something else."""
+    """Repeats a failed measurement, which may have been disturbed."""
     for work in (pattern.search, pattern.fullmatch, pattern.split):
         if all(
             seconds(work, long) > ALLOWED * max(MEASURED, min(seconds(work, short) for _ in range(3))) for _ in range(4)
@@ -113,7 +113,7 @@ def costly_input(pattern: re.Pattern[str]) -> str | None:
 
 @pytest.mark.parametrize(("name", "pattern"), PATTERNS, ids=[name for name, _ in PATTERNS])
 def test_a_pattern_takes_a_time_that_grows_with_the_line(name: str, pattern: re.Pattern[str]) -> None:
-    """The lines are blanks, digits and near matches without end."""
+    """The lines are endless blanks, digits and near matches."""
     assert costly_input(pattern) is None
 
 
@@ -132,7 +132,7 @@ def test_a_pattern_that_takes_the_square_of_the_line_is_seen(pattern: str) -> No
 
 
 def test_the_patterns_are_found() -> None:
-    """The driver's patterns and those of its table of complaints are all tested."""
+    """The tests cover the driver's patterns and those of its table of complaints."""
     names = [name for name, _ in PATTERNS]
     assert "output._SENTENCE" in names
     assert any(name.startswith("complaints._FAULTS ") for name in names)
@@ -147,6 +147,6 @@ def test_a_line_of_blanks_is_read_at_once() -> None:
 
 
 def test_lines_that_each_promise_another_are_read_at_once() -> None:
-    """The text of an error that stands alone is on the next line, which may be such an error itself."""
+    """The text of a bare `Error:` is on the next line, which may be a bare `Error:` itself."""
     said = ["Error:"] * 10_000
     assert seconds(lambda _: heard(*said).fault("probe", 1), "") < 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every run must be with the probe that was asked for and on the board that was recognised, and ends where it is not."""
+"""Every run must use the requested probe and the recognised board, and is stopped otherwise."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -57,7 +57,7 @@ TASKS: dict[str, Task] = {
 
 
 class Bench:
-    """A driver of a fake programmer."""
+    """A driver with a fake programmer."""
 
     def __init__(self, folder: Path, scratch: SecretFiles) -> None:
         self.fake = FakeProgrammer(folder)
@@ -76,7 +76,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def dump(address: int, memory: bytes) -> list[str]:
-    """As `-r32` shows it: sixteen bytes a line, in words."""
+    """The output of `-r32`: sixteen bytes per line, in words."""
     words = [f"{int.from_bytes(memory[at : at + 4], 'little'):08X}" for at in range(0, len(memory), 4)]
     return [f"0x{address + 4 * at:08X} : {' '.join(words[at : at + 4])}" for at in range(0, len(words), 4)]
 
@@ -89,7 +89,7 @@ async def fault_of(task: Task, bench: Bench) -> tuple[str, dict[str, str]]:
 
 @pytest.mark.parametrize("task", TASKS)
 async def test_a_header_of_another_probe_ends_the_programmer_where_it_stands(bench: Bench, task: str) -> None:
-    """The programmer is interrupted before it has erased anything, and is not tried again."""
+    """The station interrupts the programmer before it has erased anything, and does not retry."""
     other = tuple(line.replace(PROBE, "066AFF") for line in HEADER)
     bench.fake.plays(Play(other, hangs=True))
     assert await fault_of(TASKS[task], bench) == ("probe.wrong", {"probe": PROBE, "answering": "066AFF"})
@@ -98,7 +98,7 @@ async def test_a_header_of_another_probe_ends_the_programmer_where_it_stands(ben
 
 
 async def test_capitals_make_no_other_probe(bench: Bench) -> None:
-    """Versions and operating systems differ in them."""
+    """Versions and operating systems differ in upper and lower case."""
     bench.fake.plays(Play(tuple(line.replace(PROBE, PROBE.lower()) for line in lines("2.19-write"))))
     await writes(bench.programmer)
 
@@ -146,7 +146,7 @@ async def test_a_run_that_does_not_tell_its_board_is_not_proven(bench: Bench, ta
 
 
 async def test_the_key_in_the_agents_record_is_told_with_the_board(bench: Bench) -> None:
-    """Transcripts leave the record out, since the private key may follow the public one."""
+    """Transcripts omit the record, since the private key may follow the public one."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     bench.fake.plays(Play((*BARE, *dump(AGENT_RECORD.address, record_of(key)[: RECORD_HEAD.size]))))
     assert (await bench.programmer.identify()).agent_key == key_name(key)
@@ -162,7 +162,7 @@ async def test_a_board_without_a_record_has_no_key(bench: Bench) -> None:
 
 @pytest.mark.parametrize("shown", [0, 1, 5])
 async def test_a_record_that_was_not_shown_to_the_end_is_no_proof_of_none(bench: Bench, shown: int) -> None:
-    """Not a line of it may be missing."""
+    """A dump with a missing line does not prove that there is no key."""
     bench.fake.plays(Play((*BARE, *dump(AGENT_RECORD.address, b"\xff" * RECORD_HEAD.size)[:shown])))
     code, evidence = await fault_of(CubeProgrammer.identify, bench)
     assert (code, evidence["missing"]) == ("programmer.unproven", "84 bytes at 0x08093000")
@@ -170,7 +170,7 @@ async def test_a_record_that_was_not_shown_to_the_end_is_no_proof_of_none(bench:
 
 @pytest.mark.parametrize("said", ["Error: Data read failed", "Warning: Device is under Read Out Protection"])
 async def test_a_protected_board_keeps_its_record_to_itself(bench: Bench, said: str) -> None:
-    """The protection is no fault, and tells nothing of a key."""
+    """The protection is not a fault, and the board's key is unknown."""
     bench.fake.plays(Play((*(line.replace("0xAA", "0xBB") for line in BARE), said), 1))
     target = await bench.programmer.identify()
     assert (target.readable, target.agent_key) == (False, None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets stand in files of this user alone, in memory, and for no longer than they are needed."""
+"""Secrets are in files that only this user can read, in memory, and no longer than needed."""
 
 import os
 import stat
@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
 
 
 def places() -> list[Path]:
-    """What stands in memory of this test's station."""
+    """The folders in memory of this test's station."""
     return list(SHARED_MEMORY.glob(f"*{STATION}*"))
 
 
@@ -47,7 +47,7 @@ def test_a_secret_is_readable_for_this_user_alone() -> None:
 
 
 def test_no_two_runs_share_a_folder() -> None:
-    """Nobody can guess a folder's name."""
+    """A folder's name cannot be guessed."""
     with SecretFiles.opened(STATION, {}) as files:
         names = set()
         for _ in range(100):
@@ -66,7 +66,7 @@ def test_a_file_is_never_written_over() -> None:
 
 
 def test_a_folder_is_deleted_with_all_that_stands_in_it() -> None:
-    """The tool's own files go, too, also after a failed run."""
+    """The tool's own files are deleted, too, also after a failed run."""
     with SecretFiles.opened(STATION, {}) as files:
         with pytest.raises(KeyError), files.folder() as folder:
             folder.written("a.bin", b"secret")
@@ -91,7 +91,7 @@ def test_what_a_crash_left_is_swept_at_the_next_start() -> None:
 
 
 def test_a_station_that_lives_is_not_swept() -> None:
-    """Another one of the same name finds a place beside it."""
+    """A second station of the same name gets another folder."""
     with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
         path = folder.written("a.bin", b"secret")
         with SecretFiles.opened(STATION, {}):
@@ -139,7 +139,7 @@ def test_the_user_s_folder_is_taken_if_it_is_in_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["/proc", "/nonexistent"])
 def test_a_place_that_is_not_in_memory_is_refused(place: str) -> None:
-    """A secret that was deleted from a disk can still be read."""
+    """A secret deleted from a disk can still be recovered."""
     with (
         pytest.raises(SecretFilesUnavailable, match="not in memory"),
         SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": place}),
@@ -148,7 +148,7 @@ def test_a_place_that_is_not_in_memory_is_refused(place: str) -> None:
 
 
 def test_a_full_place_is_said_and_left_empty(tmp_path: Path) -> None:
-    """The run's folder goes with what was written of it."""
+    """The run's folder is deleted with the bytes already written."""
     with (
         small_disk(tmp_path / "memory", "1m") as disk,
         SecretFiles.opened(STATION, {"RUNTIME_DIRECTORY": str(disk)}) as files,

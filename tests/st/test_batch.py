@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A batch of boards, and what becomes known of them while they are judged."""
+"""A batch of boards, and news about them while they are judged."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ BOARD = BoardArrived("usb-1", "066DFF01", "/dev/ttyACM0")
 
 
 class Told:
-    """A hotplug source that tells this, and then nothing more (`ports.Hotplug`)."""
+    """A hotplug source that reports these changes, and then nothing more (`ports.Hotplug`)."""
 
     def __init__(self, *events: BoardArrived | BoardLeft) -> None:
         self._events = list(events)
@@ -25,7 +25,7 @@ class Told:
 
 
 async def test_a_board_that_turns_out_to_have_anothers_serial_number_is_void(tmp_path: Path) -> None:
-    """The other came between the list of boards and the first look of the hotplug source."""
+    """The second probe came between the list of boards and the first scan."""
     cli = tmp_path / "STM32_Programmer_CLI"
     cli.write_text("#!/bin/sh\nexec sleep 3600\n")
     cli.chmod(0o755)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ST's command line: every option of both spellings, what it means, and what is refused."""
+"""ST's command line: every option of both spellings, its meaning, and the refusals."""
 
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def test_mode_tells_where_the_key_lives(mode: str, storage: KeyStorage) -> None:
 
 @pytest.mark.parametrize("option", ["-fa", "--flashAddr", "-flashAddr"])
 def test_every_name_of_the_data_address(option: str) -> None:
-    """Three names, one meaning; decimal is an address, too."""
+    """Three names have one meaning; the address may also be decimal."""
     assert planned(f"--provisioning 0 --json data.json {option} 0x901D0000").data_address == 0x901D0000
     assert planned(f"--provisioning 0 --json data.json {option} {0x901D0000}").data_address == 0x901D0000
 
@@ -100,7 +100,7 @@ def test_every_older_name_of_the_coprocessors_address(option: str) -> None:
 
 @pytest.mark.parametrize("option", ["-4a", "-M4Addr"])
 def test_every_older_name_of_the_applications_address(option: str) -> None:
-    """The one address is that of both firmwares."""
+    """One address is used for both firmwares."""
     found = planned(f"{OLDER} {option} 0x08001000")
     assert [placed and placed.address for placed in (found.provisioner, found.application)] == [0x08001000, 0x08001000]
 
@@ -115,14 +115,14 @@ def test_every_newer_name_of_the_coprocessors_address(option: str) -> None:
 
 @pytest.mark.parametrize("option", ["-afwa", "--AppFwAddr"])
 def test_every_newer_name_of_the_applications_address(option: str) -> None:
-    """The one address is that of both firmwares."""
+    """One address is used for both firmwares."""
     found = planned(NEWER.replace("--AppFwAddr 0x08000000", f"{option} 0x08001000"))
     assert [placed and placed.address for placed in (found.provisioner, found.application)] == [0x08001000, 0x08001000]
 
 
 @pytest.mark.parametrize("option", ["-pp", "--programmerPath", "-programmerPath"])
 def test_every_name_of_the_programmers_path(option: str) -> None:
-    """Read as it stands: what it names is another module's question."""
+    """The path stays as typed; another module interprets it."""
     assert (
         parse(["--provisioning", "0", option, r"c:\Program Files\ST\bin"]).programmer_path == r"c:\Program Files\ST\bin"
     )
@@ -165,7 +165,7 @@ def test_json_and_binary_exclude_one_another_in_the_newer_spelling() -> None:
 
 
 def test_the_laboratorys_switch_gives_all_boards_one_identity() -> None:
-    """ST's tool always does so; here it needs a switch, and the output says it."""
+    """ST's tool always does this; here it needs an option, and the output mentions it."""
     found = planned(f"{OLDER} --same-identity")
     assert found.identity is IdentityRule.SAME
     assert any("never to be sold" in line for line in found.said())
@@ -204,7 +204,7 @@ def test_mistakes_are_refused_before_anything_is_opened(line: str, mistake: str)
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    """Nobody should have to correct a command mistake by mistake."""
+    """The message lists every mistake of the command line."""
     mistakes = refused("--provisioning 1 --flashAppFW matter.bin").splitlines()
     assert len(mistakes) == 5
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gen-factory-data` as a process, against the virtual bench: ST's command lines, with our executable in place of ST's."""
+"""`gen-factory-data` as a process, against the virtual bench, with ST's command lines."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
 @dataclass
 class Desk:
-    """A laboratory's desk: a folder with inputs, and a bench in it."""
+    """A laboratory's desk: a folder with inputs, and a bench."""
 
     folder: Path
 
@@ -59,13 +59,13 @@ class Desk:
         )
 
     def flash(self, probe: str, size: int = flat_tlv.BLOCK_SIZE) -> bytes:
-        """What stands at the address of the factory data."""
+        """The content of the flash at the address of the factory data."""
         content = (self.folder / "bench" / "boards" / probe / "qspi.bin").read_bytes()
         return content[DATA_OFFSET : DATA_OFFSET + size]
 
     @property
     def probes(self) -> list[str]:
-        """In the order of their ports."""
+        """The probes in the order of their ports."""
         links = (self.folder / "bench" / "dev" / "serial" / "by-id").iterdir()
         return [link.name.split("_")[-1].split("-")[0] for link in sorted(links, key=lambda link: link.readlink().name)]
 
@@ -74,7 +74,7 @@ class Desk:
         return (self.folder / "bench" / "bench.jsonl").read_text()
 
     def invoked(self, command: str = "") -> int:
-        """How often the programmer has run, or has run with this command."""
+        """The number of programmer runs, or of runs with this command."""
         return sum('"argv"' in line and command in line for line in self.bench_log.splitlines())
 
     @property
@@ -143,7 +143,7 @@ def stack_in(folder: Path, *options: str, version: str = "1.25.0.1") -> Path:
     ],
 )
 def test_sts_command_line_provisions_eight_boards_at_once(tmp_path: Path, line: str) -> None:
-    """Each board gets an identity of its own; ST's script gives all of them one."""
+    """Each board gets its own identity; ST's script gives all of them one."""
     stack_in(tmp_path)
     with desk_with(tmp_path, 8) as desk:
         done = desk.run(line)
@@ -160,7 +160,7 @@ def test_sts_command_line_provisions_eight_boards_at_once(tmp_path: Path, line: 
 
 
 def test_a_wireless_stack_comes_before_the_application_of_a_reconfigured_board(desk: Desk) -> None:
-    """The application's place is the one where the upgrade service has worked."""
+    """The upgrade service overwrites the application's place."""
     stack_in(desk.folder)
     line = f"--provisioning 0 --json Full_FactoryData.json --flashAppFW {IMAGES}/operational-flash.bin -afwa 0x08000000"
     done = desk.run(f"{line} --flashAddr 0x901C0000 --flashCoFW stack.bin -cofwa 0x08094000")
@@ -172,7 +172,7 @@ def test_a_wireless_stack_comes_before_the_application_of_a_reconfigured_board(d
 
 
 def test_a_programmer_that_works_with_another_probe_makes_no_board_good(desk: Desk) -> None:
-    """Both boards would be called good, and one of them would be empty."""
+    """Otherwise both boards would pass, and one of them would be empty."""
     spoil = ["fault", "--dir", "bench", "--board", "2", "--at", "recognise", "--what", "other_probe"]
     subprocess.run(
         [sys.executable, "-m", "virtual_bench", *spoil, "--set", "answering=1"],
@@ -191,7 +191,7 @@ def test_a_programmer_that_works_with_another_probe_makes_no_board_good(desk: De
 
 
 def test_an_upgrade_that_is_not_said_to_have_worked_is_no_pass(desk: Desk) -> None:
-    """The upgrade has worked, but without a named version nobody can know; it is not run again."""
+    """The upgrade has worked, but without a stated version that cannot be verified; it is not repeated."""
     stack_in(desk.folder)
     spoil = ["fault", "--dir", "bench", "--board", "1", "--at", "coprocessor", "--what", "fwupgrade_fails_but_did"]
     subprocess.run(
@@ -230,7 +230,7 @@ def test_the_laboratorys_switch_flashes_sts_bytes(desk: Desk) -> None:
 
 
 def test_without_provisioning_the_input_is_flashed_as_it_is(desk: Desk) -> None:
-    """The bytes of ST's tool; read back, compared, and left nowhere else."""
+    """The flash has the bytes of ST's tool; they are read back and compared, and no other copy is left."""
     done = desk.run("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [desk.flash(probe, len(FULL)) for probe in desk.probes] == [FULL, FULL]
@@ -243,7 +243,7 @@ def test_without_provisioning_the_input_is_flashed_as_it_is(desk: Desk) -> None:
 
 
 def test_boards_are_worked_on_when_nobody_reads_any_more(desk: Desk) -> None:
-    """`gen-factory-data … | head -1` is such a case: every board gets its data, and the exit status tells the result."""
+    """With `gen-factory-data … | head -1` every board gets its data, and the exit status is the result."""
     command = desk.command("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
     with subprocess.Popen(
         command, cwd=desk.folder, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -270,7 +270,7 @@ def test_a_dump_of_one_board_goes_onto_others(desk: Desk) -> None:
 
 
 def test_without_an_address_the_block_is_written_beside_the_input(desk: Desk) -> None:
-    """ST's bytes, for its owner's eyes only; no board is touched, and none need be there."""
+    """The file has ST's bytes and is private; the command needs and touches no board."""
     expected = {name: digest for digest, name in map(str.split, (VECTORS / "expected.sha256").read_text().splitlines())}
     for name in ("Full_FactoryData", "Provisioning_FactoryData"):
         done = desk.run(f"--provisioning 0 --json {name}.json", bench=False)
@@ -301,7 +301,7 @@ def test_a_kept_block_holds_what_each_board_was_given(desk: Desk) -> None:
     ],
 )
 def test_what_a_commissioner_would_refuse_is_not_flashed(desk: Desk, change: str, line: str, words: str) -> None:
-    """The vendor is not the certificates', or the passcode is not the verifier's."""
+    """The certificates are for another vendor, or the verifier is for another passcode."""
     text = (VECTORS / "Full_FactoryData.json").read_text()
     before = re.search(change.replace(": ", r"\s*:\s*"), text)
     assert before
@@ -334,7 +334,7 @@ def test_a_bad_input_stops_before_the_first_board(desk: Desk) -> None:
 
 
 def test_a_partner_that_says_done_is_not_believed(desk: Desk) -> None:
-    """Only the flash counts; ST's script for another board says OK after five seconds, whatever the board did."""
+    """Only the flash counts; ST's script for another board reports OK after five seconds in any case."""
     (desk.folder / "liar.py").write_text("def Provisioning(mode, header, port):\n    return 'OK', 0\n")
     line = newer(provisioner="provisioning-flash").replace(str(ST_MANNER), "liar.py")
     done = desk.run(line)
@@ -344,14 +344,14 @@ def test_a_partner_that_says_done_is_not_believed(desk: Desk) -> None:
 
 
 def test_a_key_in_the_wrong_place_is_not_a_pass(desk: Desk) -> None:
-    """Production mode, and firmware that leaves the private key in flash: ST's host never tells."""
+    """In production mode the firmware leaves the private key in flash; ST's host does not check this."""
     done = desk.run(newer(mode="production"))
     assert done.returncode == 1
     assert done.stdout.count("readback.private_key_exposed") == 2
 
 
 def test_production_mode_keeps_the_key_in_the_coprocessor(desk: Desk) -> None:
-    """A board that comes back is finished with the key that it holds, since its storage is written once."""
+    """A returning board is completed with the key that it has, since its storage can be written only once."""
     line = newer("st-demonstration-secure", "operational-secure", "production")
     for _ in range(2):
         done = desk.run(line)
@@ -367,7 +367,7 @@ def test_a_silent_board_is_given_up_at_the_deadline(desk: Desk) -> None:
 
 
 def test_an_interruption_leaves_nothing_behind(desk: Desk) -> None:
-    """The script's process ends with the command, the port is free, and the next run voids what was open."""
+    """The script's process ends with the command, the port is free, and the next run voids the open attempt."""
     line = newer(provisioner="provisioning-flash")
     with subprocess.Popen(desk.command(line), cwd=desk.folder, env=desk.environment, stdout=subprocess.PIPE) as running:
         transcripts = desk.folder / "state" / "transcripts" / "0000"
@@ -386,7 +386,7 @@ def test_an_interruption_leaves_nothing_behind(desk: Desk) -> None:
 
 
 def test_a_board_that_is_pulled_is_void_and_the_others_go_on(desk: Desk) -> None:
-    """The board's script is stopped at once, and its messages become nobody's fault."""
+    """The board's script is stopped at once, and its messages become no fault."""
     script = desk.folder / "slow.py"
     script.write_text(
         "import common, pathlib, time\n"
@@ -410,7 +410,7 @@ def test_a_board_that_is_pulled_is_void_and_the_others_go_on(desk: Desk) -> None
 
 
 def test_a_ledger_that_was_written_later_than_now_is_asked_about(desk: Desk) -> None:
-    """No unit is dated by such a clock, unless somebody says that it is right; that is asked once."""
+    """The command dates no unit under such a clock, unless a person confirms the clock; one confirmation is enough."""
     line = f"--provisioning 0 --json Full_FactoryData.json --flashAppFW {IMAGES}/operational-flash.bin -afwa 0x08000000"
     line += " --flashAddr 0x901C0000"
     assert desk.run(line).returncode == 0
@@ -426,7 +426,7 @@ def test_a_ledger_that_was_written_later_than_now_is_asked_about(desk: Desk) -> 
 
 
 def test_no_board_is_an_error(tmp_path: Path) -> None:
-    """A missing programmer is an error, too; the message lists the places that were searched."""
+    """A missing programmer is an error, too; the message lists the searched places."""
     shutil.copy(VECTORS / "Full_FactoryData.json", tmp_path)
     desk = Desk(tmp_path)
     done = desk.run("--provisioning 0 --json Full_FactoryData.json -fa 0x901C0000")
@@ -435,14 +435,14 @@ def test_no_board_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_touches_nothing(desk: Desk) -> None:
-    """All checks, and the boards that would be worked on."""
+    """The command makes all checks, and lists the boards."""
     done = desk.run(newer(), "--dry-run")
     assert (done.returncode, desk.invoked()) == (0, 0)
     assert done.stdout.count("board: ") == 2
 
 
 def test_usage_is_answered_with_two() -> None:
-    """The help has ST's options."""
+    """The exit code is 2, and the help has ST's options."""
     command = [sys.executable, "-m", "station", "gen-factory-data"]
     wrong = subprocess.run([*command, "--provisioning", "0"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (2, "--json or --binary is required")

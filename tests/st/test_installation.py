@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where programmer and loader are, as ST's script says it and as everybody else does."""
+"""The places of programmer and loader, in ST's form and in others."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ NOWHERE = {"PATH": "", "HOME": "/nonexistent"}
 
 
 def installed(folder: Path, executable: str = "STM32_Programmer_CLI", *loaders: str) -> Path:
-    """An installation's bin folder."""
+    """The bin folder of an installation."""
     (folder / "ExternalLoader").mkdir(parents=True)
     (folder / executable).write_text("#!/bin/sh\n")
     (folder / executable).chmod(0o755)
@@ -22,13 +22,13 @@ def installed(folder: Path, executable: str = "STM32_Programmer_CLI", *loaders: 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An installation at no usual place."""
+    """An installation in an unusual place."""
     return installed(tmp_path / "Cube Programmer" / "bin", "STM32_Programmer_CLI", "MX25LM51245G_STM32L4R9I-EVAL")
 
 
 @pytest.mark.parametrize("place", ["", "STM32_Programmer_CLI", "..", "."])
 def test_the_programmer_is_a_folder_or_the_executable(folder: Path, place: str) -> None:
-    """ST means the folder of the executables; that of the installation will do, too."""
+    """ST means the folder of the executables; the installation's folder is accepted, too."""
     found = find(str(folder / place), None, NOWHERE)
     assert found.cli.resolve() == folder / "STM32_Programmer_CLI"
     assert found.loader.resolve() == folder / "ExternalLoader" / f"{DEFAULT_LOADER}.stldr"
@@ -42,7 +42,7 @@ def test_the_executable_of_windows_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["", "\\", '\\"', '"'])
 def test_a_path_with_backslashes_is_read(folder: Path, ending: str) -> None:
-    """cmd.exe leaves a quote behind a path's last backslash."""
+    """cmd.exe leaves a quote after a path's last backslash."""
     assert find(str(folder).replace("/", "\\") + ending, None, NOWHERE).cli == folder / "STM32_Programmer_CLI"
 
 
@@ -50,13 +50,13 @@ def test_a_path_with_backslashes_is_read(folder: Path, ending: str) -> None:
     "given", ["MX25LM51245G_STM32L4R9I-EVAL", "MX25LM51245G_STM32L4R9I-EVAL.stldr", "mx25lm51245g_stm32l4r9i-eval"]
 )
 def test_a_loader_by_name(folder: Path, given: str) -> None:
-    """A loader's name is looked up beside the programmer, in any case, as on Windows."""
+    """A loader's name is searched beside the programmer, ignoring case as on Windows."""
     found = find(str(folder), given, NOWHERE)
     assert found.loader == folder / "ExternalLoader" / "MX25LM51245G_STM32L4R9I-EVAL.stldr"
 
 
 def test_a_loader_as_a_folder(folder: Path, tmp_path: Path) -> None:
-    """ST's script takes its option for the folder of the default driver."""
+    """ST's script treats the option as the folder of the default driver."""
     other = installed(tmp_path / "other") / "ExternalLoader"
     assert find(str(folder), str(other), NOWHERE).loader == other / f"{DEFAULT_LOADER}.stldr"
 
@@ -69,7 +69,7 @@ def test_a_loader_as_a_file(folder: Path, tmp_path: Path) -> None:
 
 
 def test_usual_places_are_searched(tmp_path: Path) -> None:
-    """The output names the programmer that was found there."""
+    """The output names the programmer that was found."""
     folder = installed(tmp_path / "STMicroelectronics" / "STM32Cube" / "STM32CubeProgrammer" / "bin")
     found = find(None, None, {"PATH": "", "HOME": str(tmp_path)}, "linux")
     assert found.cli == folder / "STM32_Programmer_CLI"
@@ -92,12 +92,12 @@ def test_windows_has_its_own_places(tmp_path: Path) -> None:
 
 
 def test_path_comes_first(folder: Path) -> None:
-    """A programmer on PATH was put there on purpose."""
+    """A programmer on PATH is there on purpose."""
     assert find(None, None, {"PATH": str(folder)}).said[0].endswith("(on PATH)")
 
 
 def test_what_was_searched_in_vain_is_listed() -> None:
-    """Nobody has to guess where the command looked."""
+    """The message lists every searched place."""
     with pytest.raises(InstallationMissing) as caught:
         find(None, None, NOWHERE, "linux")
     assert "give --programmerPath" in str(caught.value)

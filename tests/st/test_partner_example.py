@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example of docs/partner-scripts.md, as its reader would run it: its own PKI, and a DAC of its own on every board."""
+"""The example of docs/partner-scripts.md, run as its reader would, with its own PKI: every board gets a unique DAC."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
 @contextmanager
 def partner(folder: Path) -> Iterator[Path]:
-    """A partner's PKI, the example with its settings, and a trust store that knows the partner's root."""
+    """A partner's PKI, the example with its settings, and a trust store with the partner's root."""
     pki = folder / "pki"
     command = [sys.executable, "-m", "development_pki", "serve", "--dir", str(pki)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:
@@ -42,9 +42,9 @@ def partner(folder: Path) -> Iterator[Path]:
 
 
 def test_every_board_gets_a_dac_of_its_own_once(tmp_path: Path) -> None:
-    """They are production units as far as the ledger is concerned.
+    """The ledger counts them as production units.
 
-    When the line is run again, only their firmware is written anew: nobody has said what it answers.
+    A second run only rewrites the firmware, since the manifest lists no answers of it.
     """
     with desk_with(tmp_path, 3) as desk, partner(tmp_path) as script:
         line = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A partner's script in a process of its own: ST's interface, ours, and every way in which a script can go wrong."""
+"""A partner's script in a separate process: ST's interface, ours, and every way in which a script can fail."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ ST_MANNER = SCRIPTS / "st_manner.py"
 
 
 class Desk:
-    """Scripts of one test, and what they have printed."""
+    """The scripts of one test, and their output."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class Desk:
         await PartnerScript(script, production, "slot 1> ", port, within, gone, self.recorded.append).deliver()
 
     async def stuck(self, script: Path, up: Callable[[], bool], port: str = "/dev/null") -> None:
-        """Runs the script until its deadline: on a busy machine once more, until it was `up` when it was stopped."""
+        """Runs the script until its deadline; on a busy machine again, until it was `up` when it was stopped."""
         for within in (1.5, 6, 24):
             with pytest.raises(PartnerStuck):
                 await self.run(script, port, within)
@@ -87,7 +87,7 @@ async def test_its_error_is_the_units_fault(desk: Desk) -> None:
 
 
 async def test_a_script_that_waits_for_ever_is_stopped_and_frees_the_port(desk: Desk) -> None:
-    """ST's does when the board is silent. No process of it is left."""
+    """ST's script waits for ever on a silent board. No process of it is left."""
     with wired() as wire:
         await desk.stuck(ST_MANNER, lambda: f"waiting on {wire.path}" in desk.said, wire.path)
         async with tty.opened(wire.path, 115200):  # exclusively
@@ -112,7 +112,7 @@ async def test_what_a_script_started_is_stopped_with_it(desk: Desk) -> None:
 
 
 async def test_a_script_ends_with_a_station_that_is_killed(desk: Desk) -> None:
-    """A surviving script would go on with the board while the next station gives it a new attempt."""
+    """A surviving script would work on the board during the next station's attempt."""
     up = desk.folder / "up"
     script = desk.script(
         "import os, pathlib, time",
@@ -168,7 +168,7 @@ async def test_a_common_module_beside_the_script_comes_first(desk: Desk) -> None
 
 
 async def test_our_own_interface_is_a_coroutine(desk: Desk) -> None:
-    """The coroutine returns when all is well, and raises `Refused` when the board is bad."""
+    """The coroutine returns after success, and raises `Refused` for a bad board."""
     script = desk.script(
         "from station.partner import Refused, Unit",
         "async def provision(unit: Unit) -> None:",
@@ -196,13 +196,13 @@ async def test_our_own_interface_is_a_coroutine(desk: Desk) -> None:
     ],
 )
 async def test_nothing_but_a_result_is_success(desk: Desk, body: str, fault: type[Exception], reason: str) -> None:
-    """Neither exit status 0 nor printed text makes a success."""
+    """Neither exit status 0 nor printed text counts as success."""
     with pytest.raises(fault, match=reason):
         await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {body}"))
 
 
 async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
-    """The script is loaded, and its entry point looked up."""
+    """The check loads the script and looks up its entry point."""
     assert await script.check(ST_MANNER, desk.recorded.append) == "Provisioning"
     for lines, reason in (
         (("def provisioning(mode, header, port): ...",), "there is neither"),
@@ -215,7 +215,7 @@ async def test_a_script_is_looked_at_before_the_first_board(desk: Desk) -> None:
 
 
 async def test_a_script_that_prints_without_end_is_stopped(desk: Desk) -> None:
-    """The script fails its board, or is unusable if no board has begun; the reason names the budget."""
+    """If no board has begun, the script is unusable; the reason names the budget."""
     endless = "while True: print('chatter' * 1000)"
     with pytest.raises(PartnerFailed, match=re.escape(str(script.BUDGET))):
         await desk.run(desk.script("def Provisioning(provision_mode, header, port):", f"    {endless}"))
@@ -224,7 +224,7 @@ async def test_a_script_that_prints_without_end_is_stopped(desk: Desk) -> None:
 
 
 async def test_what_a_script_starts_out_of_its_group_is_stopped_with_it(desk: Desk) -> None:
-    """The station adopts it, whatever environment it was given."""
+    """The station adopts the process, whatever its environment."""
     left = desk.folder / "left"
     script = desk.script(
         "import pathlib, subprocess",
@@ -240,7 +240,7 @@ async def test_what_a_script_starts_out_of_its_group_is_stopped_with_it(desk: De
 
 
 async def test_a_board_that_is_pulled_ends_its_script_at_once(desk: Desk) -> None:
-    """Cancelled like everything else of its attempt, without the patience that a programmer gets."""
+    """The script gets no time to end, unlike a programmer."""
     gone = asyncio.Event()
     up = desk.folder / "up"
     script = desk.script(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station ports`: what is plugged in, and whether it can be used."""
+"""`station ports`: the plugged devices, and whether they can be used."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from station.cli import app
 
 @pytest.fixture
 def devices(tmp_path: Path) -> Iterator[Path]:
-    """Two probes: the first one's port is a pty, the second one's is gone."""
+    """Two probes: the first one's port is a pty, the second one's has gone."""
     master, slave = os.openpty()
     for kind in ("by-id", "by-path"):
         (tmp_path / "serial" / kind).mkdir(parents=True)
@@ -42,14 +42,14 @@ def test_each_port_is_listed_with_its_probe_and_whether_it_opens(devices: Path) 
 
 
 def test_the_table_keeps_whole_paths(devices: Path) -> None:
-    """The paths are copied into the configuration."""
+    """People copy the paths into the configuration."""
     done = CliRunner().invoke(app, ["ports", "--devices", str(devices)], env={"COLUMNS": "300"})
     assert "pci-0-usb-0:1.1 " in done.stdout
 
 
 @pytest.mark.parametrize("call", ["tcsetattr", "tcflush"])
 def test_an_error_of_the_terminal_is_told_in_words(devices: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """Such a port is listed as one that does not open, without a traceback."""
+    """The table lists the port as one that cannot be opened, without a traceback."""
 
     def fail(*_: object) -> None:
         raise TerminalError(5, "Input/output error")
@@ -61,7 +61,7 @@ def test_an_error_of_the_terminal_is_told_in_words(devices: Path, monkeypatch: p
 
 
 def test_probes_with_one_serial_number_are_told_as_refused(devices: Path) -> None:
-    """Both ports are listed, although udev has made one link for them."""
+    """Both ports are listed, although udev has made only one link."""
     (devices / "by-id" / "usb-STMicroelectronics_STM32_STLink_066DFF02-if02").unlink()
     done = CliRunner().invoke(app, ["ports", "--devices", str(devices), "--json"])
     refused = [port["refused"] for port in json.loads(done.stdout)["ports"]]
@@ -70,7 +70,7 @@ def test_probes_with_one_serial_number_are_told_as_refused(devices: Path) -> Non
 
 
 def test_an_empty_bench_is_said_in_words(tmp_path: Path) -> None:
-    """An empty bench is no error."""
+    """An empty bench is not an error."""
     done = CliRunner().invoke(app, ["ports", "--devices", str(tmp_path)])
     assert done.exit_code == 0
     assert "No ST-LINK with a serial port is plugged in" in done.stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes into the block: JSON, records, a dump, and JSON over one of them."""
+"""The inputs of the block: JSON, records, a dump, and JSON over one of them."""
 
 import hashlib
 import json
@@ -27,14 +27,14 @@ def test_json_makes_the_bytes_of_sts_tool() -> None:
 
 
 def test_records_make_the_same_block_again() -> None:
-    """Bytes behind the end mark do not matter."""
+    """Bytes after the end mark are ignored."""
     found = read(json=None, binary=BLOCK + b"\xff" * 64)
     assert encode(found.data) == BLOCK
     assert found.said == ("binary: 17 records",)
 
 
 def test_a_dump_of_the_flash_is_read_at_its_offset() -> None:
-    """`-u 0x90000000` leaves such a dump."""
+    """`-u 0x90000000` writes such a dump."""
     dump = bytearray(b"\xff" * 0x1000000)
     dump[OFFSET_IN_FLASH : OFFSET_IN_FLASH + len(BLOCK)] = BLOCK
     found = read(json=None, binary=bytes(dump))
@@ -43,7 +43,7 @@ def test_a_dump_of_the_flash_is_read_at_its_offset() -> None:
 
 
 def test_json_goes_over_binary_and_every_change_is_listed() -> None:
-    """Values are added, changed and left."""
+    """Values are added, changed, or kept."""
     over = json.dumps({"SERIAL_NUMBER": "SN-2", "VENDOR_ID": "0xFFF1", "MANUFACTURING_DATE": "20261123"}).encode()
     found = read(json=over, binary=BLOCK)
     assert found.data.text(Tag.SERIAL_NUMBER) == "SN-2"
@@ -79,7 +79,7 @@ def test_verbose_lists_what_was_recognised() -> None:
     ],
 )
 def test_what_sts_tool_lets_pass_in_json(content: bytes, reason: str) -> None:
-    """A mistyped name, a file that is no JSON: ST's tool goes on without, and reports success."""
+    """For a mistyped name, or a file that is not JSON, ST's tool goes on without the value and reports success."""
     with pytest.raises(FactoryDataInvalid, match=reason):
         read(json=content, binary=None)
 
@@ -98,6 +98,6 @@ def test_a_unit_needs_its_records() -> None:
 
 
 def test_provisioning_takes_input_without_certificates() -> None:
-    """A private key in the input would stand on every board."""
+    """Otherwise every board would have the same private key."""
     with pytest.raises(FactoryDataInvalid, match=r"DEVICE_ATTESTATION_PRIV_KEY.*belongs to one unit"):
         check_whole(read(json=FULL, binary=None).data, certified=False)

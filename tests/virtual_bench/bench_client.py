@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the virtual bench use from outside: images, factory data, certificates, the programmer, a serial line."""
+"""For the virtual bench's tests: images, factory data, certificates, the programmer, and a serial line."""
 
 import asyncio
 import fcntl
@@ -27,12 +27,12 @@ AUTHORITY = Authority()
 
 
 def image(kind: str, size: int = 0) -> bytes:
-    """A firmware image, padded to a size as a product's would have it."""
+    """A firmware image, padded to a product's size."""
     return (IMAGES / f"{kind}.bin").read_bytes().ljust(size, b"\x5a")
 
 
 class Line:
-    """A station's end of a board's serial port."""
+    """The station's end of a board's serial port."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -59,7 +59,7 @@ class Line:
         os.write(self._descriptor, data)
 
     def lock(self) -> None:
-        """Keeps others out, or raises `BlockingIOError`."""
+        """Takes the port's locks, or raises `BlockingIOError`."""
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     async def body(self) -> bytes:
@@ -71,7 +71,7 @@ class Line:
         return self.bodies.pop(0)
 
     async def until(self, text: bytes) -> None:
-        """Returns once this has been heard."""
+        """Returns once the text has been received."""
         async with asyncio.timeout(DEADLINE):
             while text not in self.heard:
                 self._news.clear()
@@ -84,13 +84,13 @@ class Line:
         return bytes(answer[1:])
 
     async def refusal(self, question: int, payload: bytes = b"") -> int:
-        """The status of a question that is refused."""
+        """The status with which the board refuses a question."""
         kind, _, status = await self._answer(question, payload)
         assert kind == REFUSED
         return status
 
     async def _answer(self, question: int, payload: bytes) -> bytes:
-        """Asks again after a while, as a station does: what is sent before a board has booted is lost."""
+        """Repeats the question after a while, as a station does, since a booting board loses bytes."""
         self._number += 1
         async with asyncio.timeout(DEADLINE):
             while True:
@@ -104,7 +104,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A bench in this process, and the little of a station that its tests need."""
+    """A bench in this process, and the parts of a station that its tests need."""
 
     hub: Hub
     directory: Path
@@ -124,7 +124,7 @@ class Station:
 
     @asynccontextmanager
     async def started(self, *argv: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """The programmer, as a process."""
+        """Starts the programmer as a process."""
         process = await asyncio.create_subprocess_exec(
             self.directory / EXECUTABLE,
             *argv,
@@ -140,7 +140,7 @@ class Station:
                 await process.wait()
 
     async def program(self, *argv: str) -> tuple[int | None, str]:
-        """Exit status and output of one run of the programmer."""
+        """Runs the programmer once; returns exit status and output."""
         async with self.started(*argv) as process, asyncio.timeout(DEADLINE):
             output, _ = await process.communicate()
         return process.returncode, output.decode()
@@ -149,7 +149,7 @@ class Station:
         return ["-c", "port=SWD", f"sn={board.nameplate.probe}", f"mode={mode}", "-q"]
 
     def file(self, name: str, content: bytes) -> str:
-        """The path of a new file."""
+        """Writes a new file; returns its path."""
         (self.directory / name).write_bytes(content)
         return name
 
@@ -161,7 +161,7 @@ class Station:
         return [*loader, "-d", data, hex(DATA_ADDRESS), "-v", "-d", firmware, hex(APPLICATION), "-v", "-rst"]
 
     async def provisioner(self, board: Board, kind: str = "provisioning-flash") -> None:
-        """Brings a board to where it waits for its first question."""
+        """Flashes the provisioning firmware; the board then waits for its first question."""
         status, output = await self.program(*self.connect(board), *self.writes(kind))
         assert status == 0, output
 
@@ -171,7 +171,7 @@ class Station:
         assert status == 0, output
 
     async def provisioned(self, board: Board, storage: str = "flash") -> bytes:
-        """Brings a board to where its DAC is stored, and returns the DAC."""
+        """Provisions a board up to the stored DAC, and returns the DAC."""
         await self.provisioner(board, f"provisioning-{storage}")
         async with self.line(board) as line:
             dac = AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)))
@@ -179,14 +179,14 @@ class Station:
         return dac
 
     async def crash(self, board: Board) -> str:
-        """Why a board's core stands still, once it does."""
+        """Waits until a board's core has crashed; returns the reason."""
         async with asyncio.timeout(DEADLINE):
             while not board.core.state().startswith("crashed"):
                 await asyncio.sleep(0.001)
         return board.core.state()
 
     def journal(self, event: str) -> list[dict[str, object]]:
-        """What bench.jsonl has of an event."""
+        """The entries of bench.jsonl for an event."""
         lines = (self.directory / "bench.jsonl").read_text().splitlines()
         return [entry for entry in map(json.loads, lines) if entry["event"] == event]
 
@@ -195,7 +195,7 @@ class Station:
 async def station(
     directory: Path, *faults: dict[str, object], settings: Settings | None = None
 ) -> AsyncIterator[Station]:
-    """A bench of two ports that takes no time, unless settings say otherwise."""
+    """A bench of two ports at time scale 0, unless settings say otherwise."""
     settings = settings or Settings(directory, probes=2, time_scale=0)
     settings = replace(settings, directory=directory, faults=[read(fault) for fault in faults])
     async with opened(settings) as hub:

@@ -14,7 +14,7 @@ from tests.virtual_bench.bench_client import station
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 async def test_the_agents_record_tells_the_key_of_the_boards_certificate(tmp_path: Path, storage: str) -> None:
-    """The record keeps the key from its making on, also under another firmware."""
+    """The record keeps the key as soon as it is made, also under another firmware."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         assert recorded_key(board.internal.read(RECORD_HEAD.address, RECORD_HEAD.size)) is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programmer's argument list, as ST's own callers write it."""
+"""The programmer's argument list, in the spellings of ST's own callers."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_what_follows_connect_may_be_one_element() -> None:
 
 
 def test_options_are_case_insensitive_and_have_long_forms() -> None:
-    """All of these spellings occur in public scripts."""
+    """Public scripts use all of these spellings."""
     line = parse([*SWD, "-Rst", "--READ", "0x8000000", "16", "f.bin", "-R32", "0x1FFF7590", "12", "-OB", "displ"])
     assert line.actions == [
         Reset(hard=False),
@@ -47,14 +47,14 @@ def test_options_are_case_insensitive_and_have_long_forms() -> None:
 
 
 def test_verify_belongs_to_the_write_before_it() -> None:
-    """Each write has its own verification; modifiers may stand between."""
+    """Each write has its own verification; other options may come between."""
     line = parse([*SWD, "-w", "a.bin", "0x08000000", "-v", "fast", "-d", "b.bin", "0x90000000", "--quietMode", "-V"])
     assert line.actions == [Write("a.bin", 0x08000000, "fast"), Write("b.bin", 0x90000000, "full")]
     assert line.quiet
 
 
 def test_upgrades_have_their_flags_and_their_own_verify() -> None:
-    """Without flags the tool deletes what is there before, and starts the stack behind."""
+    """Without flags the tool deletes the old stack first, and starts the new one afterwards."""
     line = parse([*SWD, "-startFUS", "-fwupgrade", "s.bin", "0x08094000", "firstinstall=1", "startstack=0", "-V", "-q"])
     assert line.actions == [
         StartFUS(),
@@ -77,7 +77,7 @@ def test_an_erase_names_sectors_or_a_range(words: list[str], sectors: tuple[int,
     "argv", [[*SWD, "-v"], [*SWD, "-d", "a.bin", "0x08000000", "-rst", "-v"], [*SWD, "-d", "a.bin", "0", "-v", "-v"]]
 )
 def test_verify_without_a_write_before_it_is_refused(argv: list[str]) -> None:
-    """The error has the tool's own words."""
+    """The error has the real tool's text."""
     with pytest.raises(UsageError, match="must be performed just after write command"):
         parse(argv)
 

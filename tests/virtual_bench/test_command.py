@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line, as processes: serving, plugging, looking, spoiling, and stopping."""
+"""The command line, as processes: serving, plugging, showing, arming faults, and stopping."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ async def command(*arguments: str) -> tuple[int | None, str, str]:
 
 @asynccontextmanager
 async def served(directory: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A bench that has said that it is ready."""
+    """A bench that has printed that it is ready."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "virtual_bench", "serve", "--dir", str(directory), "--time-scale", "0"),
@@ -50,7 +50,7 @@ async def served(directory: Path, *arguments: str) -> AsyncIterator[asyncio.subp
 
 
 async def test_a_bench_from_start_to_stop(tmp_path: Path) -> None:
-    """Plug, look, spoil, pull out; and at SIGINT it leaves nothing but its boards, its programmer and its journal."""
+    """After SIGINT only the boards, the programmer and the journal are left."""
     at = ("--dir", str(tmp_path))
     async with served(tmp_path, "--probes", "2") as bench:
         announced = json.loads((tmp_path / "bench.json").read_text())
@@ -78,7 +78,7 @@ async def test_a_bench_from_start_to_stop(tmp_path: Path) -> None:
 
 
 async def test_a_directory_is_served_once(tmp_path: Path) -> None:
-    """The second is told so, with 3; so is who asks a bench that is not there."""
+    """A second server exits with 3; so does a command for a bench that does not run."""
     async with served(tmp_path):
         status, _, errors = await command("serve", "--dir", str(tmp_path))
     assert (status, "serves" in errors) == (3, True)
@@ -87,7 +87,7 @@ async def test_a_directory_is_served_once(tmp_path: Path) -> None:
 
 
 async def test_what_a_bench_refuses_ends_with_1_and_a_wrong_command_with_2(tmp_path: Path) -> None:
-    """The message says what is wrong."""
+    """The message names the mistake."""
     at = ("--dir", str(tmp_path))
     async with served(tmp_path, "--probes", "1"):
         refused = await command("plug", *at, "7")
@@ -125,7 +125,7 @@ async def test_the_catalogue_is_printed_for_people_and_for_programs() -> None:
 
 
 async def test_fresh_boards_have_the_coprocessor_that_is_asked_for(tmp_path: Path) -> None:
-    """The bench's, or one of their own; a board that stands there keeps what it has."""
+    """It is the bench's or the command's; a board that is already there keeps its own."""
     at = ("--dir", str(tmp_path))
     async with served(tmp_path, "--probes", "3", "--stack-version", "1.23.0.1", "--fus-version", "1.2.0.0"):
         assert (await command("plug", *at, "1"))[0] == 0
@@ -162,6 +162,6 @@ async def test_an_image_of_a_stack_is_written(tmp_path: Path) -> None:
     [(("--version", "1.22", "f.bin"), 2), (("--size", "48", "f.bin"), 2), (("/nowhere/f.bin",), 3)],
 )
 async def test_an_image_that_cannot_be_is_not_written(arguments: tuple[str, ...], status: int) -> None:
-    """The exit status says whose mistake it is."""
+    """The exit status distinguishes wrong usage from a failed write."""
     assert (await command("stack-image", *arguments))[0] == status
     assert not Path("f.bin").exists()

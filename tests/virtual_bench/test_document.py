@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/virtual-bench.md and the bench say the same."""
+"""docs/virtual-bench.md and the bench agree."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ TIMES = [field.name for field in fields(Profile) if field.type is float]
 
 
 async def test_the_document_has_every_fault() -> None:
-    """The document has the words, the order and the phases of `virtual-bench fault --list`."""
+    """The document has the texts, the order and the phases of `virtual-bench fault --list`."""
     command = [sys.executable, "-m", "virtual_bench", "fault", "--list", "--json"]
     listing = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await listing.communicate()
@@ -56,5 +56,5 @@ def test_the_document_has_every_constant(name: str) -> None:
 
 
 def test_the_profiles_stand_in_the_order_of_the_columns() -> None:
-    """Each value stands under its profile's name."""
+    """Each value is in its profile's column."""
     assert [*PROFILES] == next(row[2:-1] for row in ROWS if row[0] == "constant")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fault files: what is read, and how what is wrong with one is told."""
+"""Fault files: their content, and the messages about their mistakes."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ MUTE = {"board": 1, "at": "await_csr", "what": "mute"}
 
 
 def test_a_file_is_a_list_of_faults(tmp_path: Path) -> None:
-    """The bench ignores what a file expects of the station."""
+    """The bench ignores `expect`, which is for the station's demonstration."""
     file = tmp_path / "faults.toml"
     file.write_text(
         """
@@ -96,7 +96,7 @@ def test_what_is_no_fault_file_is_refused(tmp_path: Path, content: bytes) -> Non
     [("after", -1.0), ("after", "soon"), ("after", True), ("times", 1.5), ("board", "1"), ("at", 3), ("what", None)],
 )
 def test_values_have_their_type(key: str, value: object) -> None:
-    """A number is not a Boolean, nor the other way about."""
+    """A number is not a Boolean, and a Boolean is not a number."""
     with pytest.raises(FaultsInvalid, match=key):
         read({**MUTE, "what": "unplug", key: value})
 

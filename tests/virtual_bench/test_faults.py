@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every fault of the catalogue, as the station would meet it."""
+"""Every fault of the catalogue, from a station's view."""
 
 import asyncio
 import signal
@@ -40,7 +40,7 @@ def fault(what: str, at: str, **parameters: object) -> dict[str, object]:
 
 
 async def store(line: Line) -> bytes:
-    """Asks for a request, and stores a DAC for its key."""
+    """Asks for a certificate request, and stores a DAC for its key."""
     return await line.ask(STORE, AUTHORITY.certificates(AUTHORITY.dac(key_in(await line.ask(MAKE_CSR)))))
 
 
@@ -49,7 +49,7 @@ async def recognised(bench: Station, board: Board) -> tuple[int | None, str]:
 
 
 async def answered_before(bench: Station, line: Line, question: bytes) -> bool:
-    """Whether a board answers a question before another board, which is asked later, answers one."""
+    """Whether a board answers a question before another board answers a later one."""
     line.say(link.encode(question))
     other = bench.hub.plug(2)
     await bench.provisioner(other)
@@ -60,7 +60,7 @@ async def answered_before(bench: Station, line: Line, question: bytes) -> bool:
 
 @pytest.mark.parametrize(("at", "question"), [("await_csr", b"\x01\x09"), ("deliver", b"\x03\x09")])
 async def test_mute(tmp_path: Path, at: str, question: bytes) -> None:
-    """The question with which its phase begins has no answer."""
+    """The question with which its phase begins gets no answer."""
     async with station(tmp_path, fault("mute", at)) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -82,7 +82,7 @@ async def test_mute_ends_when_the_board_is_pulled_out(tmp_path: Path) -> None:
 
 
 async def test_late_answer(tmp_path: Path) -> None:
-    """The repeated question is answered first; the late answer comes behind it."""
+    """The repeated question is answered first; the late answer follows."""
     async with station(tmp_path, fault("late_answer", "await_csr", seconds=0.05)) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -95,7 +95,7 @@ async def test_late_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("where", ["before", "between"])
 async def test_uart_noise_beside_an_answer(tmp_path: Path, where: str) -> None:
-    """The answer is whole; there is more than it on the line."""
+    """The answer is whole, and there are other bytes on the line."""
     async with station(tmp_path, fault("uart_noise", "await_csr", where=where)) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -105,7 +105,7 @@ async def test_uart_noise_beside_an_answer(tmp_path: Path, where: str) -> None:
 
 
 async def test_uart_noise_inside_an_answer(tmp_path: Path) -> None:
-    """The spoiled answer is no frame; the next answer is one."""
+    """The spoiled answer is not a frame; the next answer is."""
     async with station(tmp_path, fault("uart_noise", "await_csr", where="inside")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -128,7 +128,7 @@ async def test_other_uart(tmp_path: Path) -> None:
 
 
 async def test_other_probe(tmp_path: Path) -> None:
-    """The header and everything that is done are those of another probe's board."""
+    """The header and all actions belong to another probe's board."""
     async with station(tmp_path, fault("other_probe", "recognise", answering=2)) as bench:
         asked, other = bench.hub.plug(1), bench.hub.plug(2)
         status, output = await recognised(bench, asked)
@@ -148,7 +148,7 @@ async def test_other_probe_that_is_not_plugged_in(tmp_path: Path) -> None:
 
 
 async def test_board_exchanged(tmp_path: Path) -> None:
-    """The probe is the same, and the UID is another."""
+    """The probe is the same, but the UID is another."""
     async with station(tmp_path, fault("board_exchanged", "flash_data")) as bench:
         board = bench.hub.plug(1)
         _, before = await recognised(bench, board)
@@ -173,7 +173,7 @@ async def test_tty_gone(tmp_path: Path) -> None:
 
 
 async def test_csr_bad_signature(tmp_path: Path) -> None:
-    """The first request is DER whose signature does not verify; the next one's does."""
+    """The first request is DER with a bad signature; the next one's signature verifies."""
     async with station(tmp_path, fault("csr_bad_signature", "await_csr")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -183,7 +183,7 @@ async def test_csr_bad_signature(tmp_path: Path) -> None:
 
 
 async def test_secure_storage_written(tmp_path: Path) -> None:
-    """A board whose secure storage is written makes no key any more."""
+    """A board whose secure storage is written cannot make another key."""
     async with station(tmp_path, fault("secure_storage_written", "recognise")) as bench:
         board = bench.hub.plug(1)
         await recognised(bench, board)
@@ -204,7 +204,7 @@ async def test_factory_data_erased(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at", ["await_csr", "deliver"])
 async def test_brown_out_while_the_board_is_asked(tmp_path: Path, at: str) -> None:
-    """The question is lost; the board says hello again, and has its key still."""
+    """The question is lost; the board sends HELLO again, and still has its key."""
     async with station(tmp_path, fault("brown_out", at)) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -255,7 +255,7 @@ async def test_unplug_during_the_conversation(tmp_path: Path, at: str, questions
 
 
 async def test_unplug_at_the_operational_firmwares_first_line(tmp_path: Path) -> None:
-    """The phase of confirming begins with that line."""
+    """That line begins the phase `confirm`."""
     async with station(tmp_path, fault("unplug", "confirm")) as bench:
         board = bench.hub.plug(1)
         await bench.provisioned(board)
@@ -265,7 +265,7 @@ async def test_unplug_at_the_operational_firmwares_first_line(tmp_path: Path) ->
 
 
 async def test_unplug_some_time_into_a_phase(tmp_path: Path) -> None:
-    """A STORE is torn: the factory data is erased and not yet written."""
+    """A STORE is interrupted: the factory data is erased and not yet written."""
     settings = Settings(tmp_path, profile=Profile(boot=0, p256_operation=0, external_sector_erase=60))
     async with station(tmp_path, fault("unplug", "deliver", after=0.2), settings=settings) as bench:
         board = bench.hub.plug(1)
@@ -281,7 +281,7 @@ async def test_unplug_some_time_into_a_phase(tmp_path: Path) -> None:
 
 
 async def test_duplicate_serial(tmp_path: Path) -> None:
-    """Two paths, two links, one serial number; the other board's own after it was plugged in again."""
+    """There are two paths, two links, and one serial number; after another plugging the board has its own again."""
     async with station(tmp_path, {"board": 2, "at": "recognise", "what": "duplicate_serial", "of": 1}) as bench:
         first, second = bench.hub.plug(1), bench.hub.plug(2)
         names = sorted(path.name for path in (tmp_path / "dev/serial/by-id").iterdir())
@@ -295,7 +295,7 @@ async def test_duplicate_serial(tmp_path: Path) -> None:
 
 
 async def test_duplicate_serial_of_the_same_product(tmp_path: Path) -> None:
-    """One link for both, as udev makes it; it leads to who is left."""
+    """As with udev, there is one link for both; it leads to the remaining one."""
     duplicate = {"board": 2, "at": "recognise", "what": "duplicate_serial", "of": 1, "product": "same"}
     async with station(tmp_path, duplicate) as bench:
         bench.hub.plug(1)
@@ -308,7 +308,7 @@ async def test_duplicate_serial_of_the_same_product(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("milliseconds", [0, 2])
 async def test_bounce(tmp_path: Path, milliseconds: int) -> None:
-    """The line hangs up, and the same board is there again, with links of the same names."""
+    """The line hangs up, and the same board returns, with links of the same names."""
     bounce = fault("bounce", "await_csr", milliseconds=milliseconds)
     async with station(tmp_path, bounce) as bench:
         board = bench.hub.plug(1)
@@ -324,7 +324,7 @@ async def test_bounce(tmp_path: Path, milliseconds: int) -> None:
 
 
 async def test_no_serial(tmp_path: Path) -> None:
-    """With `no_serial`, neither link nor kernel has the probe's serial number."""
+    """Neither the link nor the kernel has the probe's serial number."""
     async with station(tmp_path, fault("no_serial", "recognise")) as bench:
         bench.hub.plug(1)
         (name,) = (tmp_path / "dev/serial/by-id").iterdir()
@@ -333,7 +333,7 @@ async def test_no_serial(tmp_path: Path) -> None:
 
 
 async def test_duplicate_uid(tmp_path: Path) -> None:
-    """The programmer tells it of both boards; the firmware of the second still has its own."""
+    """The programmer reads one UID from both boards; the firmware of the second still has its own."""
     async with station(tmp_path, {"board": 2, "at": "recognise", "what": "duplicate_uid", "of": 1}) as bench:
         first, second = bench.hub.plug(1), bench.hub.plug(2)
         outputs = [(await recognised(bench, board))[1] for board in (first, second)]
@@ -343,7 +343,7 @@ async def test_duplicate_uid(tmp_path: Path) -> None:
 
 
 async def test_two_paths(tmp_path: Path) -> None:
-    """Both links in by-path lead to the one port."""
+    """Both links in by-path lead to the same port."""
     async with station(tmp_path, fault("two_paths", "recognise")) as bench:
         bench.hub.plug(1)
         ports = {link.name: link.readlink().name for link in (tmp_path / "dev/serial/by-path").iterdir()}
@@ -362,7 +362,7 @@ async def locked(bench: Station, board: Board) -> bool:
 
 
 async def test_port_held(tmp_path: Path) -> None:
-    """A locked open of the port is refused until the other program lets go."""
+    """A locking open of the port is refused until the other program releases it."""
     async with station(tmp_path, fault("port_held", "recognise", seconds=0.05)) as bench:
         board = bench.hub.plug(1)
         tries = [await locked(bench, board)]
@@ -386,7 +386,7 @@ async def test_port_held(tmp_path: Path) -> None:
     ],
 )
 async def test_connect_error(tmp_path: Path, error: str, text: str) -> None:
-    """The connection fails as often as the fault says."""
+    """The connection fails as many times as the fault says."""
     async with station(tmp_path, fault("connect_error", "recognise", error=error, times=2)) as bench:
         board = bench.hub.plug(1)
         runs = [await recognised(bench, board) for _ in range(3)]
@@ -394,7 +394,7 @@ async def test_connect_error(tmp_path: Path, error: str, text: str) -> None:
 
 
 async def test_second_header(tmp_path: Path) -> None:
-    """An error stands between two headers, and the run succeeds."""
+    """An error is printed between two headers, and the run succeeds."""
     async with station(tmp_path, fault("second_header", "recognise")) as bench:
         status, output = await recognised(bench, bench.hub.plug(1))
     assert (status, output.count("ST-LINK SN"), output.count("Device ID")) == (0, 2, 1)
@@ -402,7 +402,7 @@ async def test_second_header(tmp_path: Path) -> None:
 
 
 async def test_low_voltage(tmp_path: Path) -> None:
-    """The header shows the low voltage; below a limit, flash does not work."""
+    """The header shows the low voltage; below a limit, flash cannot be written."""
     async with station(tmp_path, fault("low_voltage", "recognise", volts=1.5)) as bench:
         board = bench.hub.plug(1)
         _, header = await recognised(bench, board)
@@ -419,7 +419,7 @@ async def test_wrong_device_id(tmp_path: Path) -> None:
 
 
 async def test_loader_ignored(tmp_path: Path) -> None:
-    """The output has every sentence of success but the erase range."""
+    """The output has every success message except the erase range."""
     async with station(tmp_path, fault("loader_ignored", "flash_data")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -429,7 +429,7 @@ async def test_loader_ignored(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("at", "done"), [("recognise", 0), ("flash_data", 0), ("flash_provisioner", 1)])
 async def test_nothing_done(tmp_path: Path, at: str, done: int) -> None:
-    """The run exits with 0 and prints a header, and nothing from the phase on."""
+    """The run prints a header, does nothing from the phase on, and exits with 0."""
     async with station(tmp_path, fault("nothing_done", at)) as bench:
         board = bench.hub.plug(1)
         actions = ["-ob", "displ"] if at == "recognise" else bench.writes()
@@ -449,7 +449,7 @@ async def test_connect_error_of_a_run_with_two_phases(tmp_path: Path, at: str) -
 
 @pytest.mark.parametrize("address", [None, DATA_ADDRESS + 2])
 async def test_verify_mismatch(tmp_path: Path, address: int | None) -> None:
-    """The byte is really wrong, and the programmer says where."""
+    """The byte is really wrong, and the programmer prints its address."""
     parameters = {} if address is None else {"address": address}
     async with station(tmp_path, fault("verify_mismatch", "flash_data", **parameters)) as bench:
         board = bench.hub.plug(1)
@@ -461,7 +461,7 @@ async def test_verify_mismatch(tmp_path: Path, address: int | None) -> None:
 
 
 async def test_verify_mismatch_waits_for_its_address(tmp_path: Path) -> None:
-    """A file that does not reach it is written well."""
+    """A file that does not reach the address is written correctly."""
     async with station(tmp_path, fault("verify_mismatch", "flash_data", address=APPLICATION)) as bench:
         board = bench.hub.plug(1)
         status, _ = await bench.program(*bench.connect(board), *bench.writes())
@@ -469,7 +469,7 @@ async def test_verify_mismatch_waits_for_its_address(tmp_path: Path) -> None:
 
 
 async def test_error_then_success(tmp_path: Path) -> None:
-    """The memory stays as it was."""
+    """The memory is unchanged."""
     async with station(tmp_path, fault("error_then_success", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -478,7 +478,7 @@ async def test_error_then_success(tmp_path: Path) -> None:
 
 
 async def test_glued_error(tmp_path: Path) -> None:
-    """The error stands behind the bar, and its text on the next line."""
+    """The error follows the bar on its line, and the error's text is on the next line."""
     async with station(tmp_path, fault("glued_error", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -531,7 +531,7 @@ async def test_hang_that_only_a_kill_ends(tmp_path: Path) -> None:
 
 
 async def test_wedge_on_kill(tmp_path: Path) -> None:
-    """The probe answers nothing until it is plugged in again."""
+    """The probe does not answer until it is plugged in again."""
     async with station(tmp_path, fault("hang", "recognise"), fault("wedge_on_kill", "recognise")) as bench:
         board = bench.hub.plug(1)
         async with bench.started(*bench.connect(board, "HOTPLUG")) as process, asyncio.timeout(DEADLINE):
@@ -558,14 +558,14 @@ async def test_a_fault_happens_once_and_is_in_the_journal(tmp_path: Path) -> Non
 
 
 async def test_a_fault_may_happen_always(tmp_path: Path) -> None:
-    """0 times means without end."""
+    """`times = 0` repeats the fault without end."""
     async with station(tmp_path, fault("connect_error", "recognise", times=0)) as bench:
         board = bench.hub.plug(1)
         assert [(await recognised(bench, board))[0] for _ in range(4)] == [1] * 4
 
 
 async def test_a_fault_is_its_boards(tmp_path: Path) -> None:
-    """Boards are counted in order of first plugging."""
+    """Boards are numbered in order of first plugging."""
     async with station(tmp_path, fault("connect_error", "recognise")) as bench:
         second_port, first_port = bench.hub.plug(2), bench.hub.plug(1)
         assert (await recognised(bench, first_port))[0] == 0
@@ -578,7 +578,7 @@ def test_the_catalogue_reaches_every_phase() -> None:
 
 
 async def test_phases_are_inferred_from_what_is_seen(tmp_path: Path) -> None:
-    """A whole run, as a fault at each phase would meet it."""
+    """A whole run passes through every phase in order."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         seen = [board.faults.phase]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several faults of one board in one phase: they happen in their order, or the file that asks for them is refused."""
+"""Several faults of one board in one phase happen in their order, or the bench refuses their file."""
 
 import asyncio
 from itertools import product
@@ -46,7 +46,7 @@ async def returned(bench: Station, board: Board, *, by_itself: bool) -> None:
 async def test_two_faults_at_the_beginning_of_one_phase_happen_in_their_order(
     tmp_path: Path, first: str, second: str, at: Phase
 ) -> None:
-    """A fault behind a pull happens when the board comes back and reaches the phase again."""
+    """A fault after a pull happens when the board comes back and reaches the phase again."""
     async with station(tmp_path, fault(first, at.value), fault(second, at.value)) as bench:
         board = bench.hub.plug(1)
         board.faults.enter(at)
@@ -60,7 +60,7 @@ async def test_two_faults_at_the_beginning_of_one_phase_happen_in_their_order(
 
 
 async def test_a_board_that_is_pulled_twice_in_one_phase_leaves_twice(tmp_path: Path) -> None:
-    """The bench goes on, and the board is recognised the third time."""
+    """The bench goes on, and the board is recognised at its third plugging."""
     async with station(tmp_path, fault("unplug", "recognise"), fault("unplug", "recognise")) as bench:
         statuses = []
         for _ in range(3):
@@ -73,7 +73,7 @@ async def test_a_board_that_is_pulled_twice_in_one_phase_leaves_twice(tmp_path: 
 
 
 async def test_a_phase_that_follows_at_once_does_not_begin_without_its_board(tmp_path: Path) -> None:
-    """The delivery begins with the phase before it, in which the board is pulled."""
+    """The phase before the delivery ends with the board's pull."""
     pulls = [fault("unplug", "relay_to_pki"), fault("unplug", "deliver")]
     async with station(tmp_path, *pulls) as bench:
         board = bench.hub.plug(1)
@@ -86,7 +86,7 @@ async def test_a_phase_that_follows_at_once_does_not_begin_without_its_board(tmp
 
 
 async def test_a_delayed_fault_finds_nobody_behind_a_pull(tmp_path: Path) -> None:
-    """A later stay of the board does not get the fault either."""
+    """The fault does not hit a later stay of the board either."""
     faults = [fault("brown_out", "recognise", after=0.01), fault("unplug", "recognise")]
     async with station(tmp_path, *faults) as bench:
         board = bench.hub.plug(1)
@@ -97,11 +97,11 @@ async def test_a_delayed_fault_finds_nobody_behind_a_pull(tmp_path: Path) -> Non
 IMPOSSIBLE = {
     "the same lasting fault twice": (
         [("low_voltage", "recognise", "volts = 2.4"), ("low_voltage", "recognise", "volts = 1.0")],
-        "fault 2: what: low_voltage at recognise lasts until the board is unplugged, and fault 1 is the same",
+        "fault 2: what: low_voltage at recognise is the same as fault 1, which lasts until the board is unplugged",
     ),
     "two serial numbers": (
         [("duplicate_serial", "recognise", "of = 2"), ("duplicate_serial", "recognise", "of = 3")],
-        "fault 2: what: duplicate_serial at recognise lasts until the board is unplugged, and fault 1 is the same",
+        "fault 2: what: duplicate_serial at recognise is the same as fault 1, which lasts until the board is unplugged",
     ),
     "behind a pull each time": (
         [("unplug", "confirm", "times = 0"), ("brown_out", "confirm", "")],
@@ -109,7 +109,7 @@ IMPOSSIBLE = {
     ),
     "behind the same moment each time": (
         [("connect_error", "recognise", "times = 0"), ("connect_error", "recognise", 'error = "usb"')],
-        "fault 2: what: connect_error at recognise never happens, since fault 1 is the same and happens each time",
+        "fault 2: what: connect_error at recognise never happens, since fault 1 is the same fault and happens each time",
     ),
 }
 
@@ -134,9 +134,7 @@ async def test_a_fault_by_hand_that_cannot_happen_is_refused(tmp_path: Path) -> 
     async with station(tmp_path, fault("mute", "confirm")) as bench:
         board = bench.hub.plug(1)
         await asyncio.to_thread(ask, bench.directory, "fault", fault=fault("unplug", "lock"))
-        with pytest.raises(
-            Refused, match="mute at confirm lasts until the board is unplugged, and a fault that is armed"
-        ):
+        with pytest.raises(Refused, match="mute at confirm is the same as a fault that is armed, which lasts until"):
             await asyncio.to_thread(ask, bench.directory, "fault", fault=fault("mute", "confirm"))
         assert (await recognised(bench, board))[0] == 0
         board.faults.enter(Phase.CONFIRM)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the boards' firmware does, over a real serial line, after the programmer has put it there."""
+"""The boards' firmware, over a real serial line, after the programmer has flashed it."""
 
 import random
 from pathlib import Path
@@ -37,7 +37,7 @@ def check_proof(dac: bytes, signature: bytes) -> None:
 
 
 async def test_a_board_says_hello_unasked_after_a_reset(tmp_path: Path) -> None:
-    """HELLO's answer with number 0: protocol 1, key storage, state, UID as in memory, version."""
+    """It sends HELLO's answer with number 0: protocol 1, key storage, state, UID in memory order, version."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         async with bench.line(board) as line:
@@ -47,7 +47,7 @@ async def test_a_board_says_hello_unasked_after_a_reset(tmp_path: Path) -> None:
 
 
 async def test_an_unasked_board_repeats_its_hello(tmp_path: Path) -> None:
-    """The board says HELLO every half second until it is asked."""
+    """The board sends HELLO every half second until the first question."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         async with bench.line(board) as line:
@@ -68,7 +68,7 @@ async def test_the_request_names_the_product_and_is_signed_by_its_key(tmp_path: 
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])
 async def test_the_key_is_made_once(tmp_path: Path, storage: str) -> None:
-    """Every question gets the same key, also after factory data and firmware were flashed again."""
+    """Every request is for the same key, also after factory data and firmware were flashed again."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         requests = []
@@ -128,7 +128,7 @@ async def test_proof_of_the_provisioning_firmware_verifies_under_the_dac(tmp_pat
 
 
 async def test_the_same_dac_may_be_stored_again_and_no_other(tmp_path: Path) -> None:
-    """The first changes nothing, the second is refused."""
+    """Storing the same DAC again changes nothing; another DAC is refused."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         dac = await bench.provisioned(board)
@@ -141,7 +141,7 @@ async def test_the_same_dac_may_be_stored_again_and_no_other(tmp_path: Path) -> 
 
 
 async def test_statuses_tell_what_is_wrong(tmp_path: Path) -> None:
-    """No key yet, a foreign key, lengths that do not add up, a certificate that is none, a short nonce, an unknown question."""
+    """No key yet, a foreign key, inconsistent lengths, an invalid certificate, a short nonce, an unknown question."""
     stranger = AUTHORITY.dac(ec.generate_private_key(ec.SECP256R1()).public_key())
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
@@ -170,7 +170,7 @@ async def test_without_factory_data_there_is_no_request(tmp_path: Path) -> None:
 
 
 async def test_certificates_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    """The firmware rewrites 16,384 bytes and no more."""
+    """The firmware rewrites exactly 16,384 bytes."""
     filler = {1000 + number: bytes(602) for number in range(26)}
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
@@ -193,7 +193,7 @@ async def test_secure_storage_is_written_once(tmp_path: Path) -> None:
 
 
 async def test_boards_without_a_wireless_stack_have_no_secure_storage(tmp_path: Path) -> None:
-    """`--no-wireless-stack` makes coprocessors as they leave ST."""
+    """`--no-wireless-stack` makes coprocessors in ST's delivery state."""
     settings = Settings(tmp_path, probes=1, time_scale=0, stack=None)
     async with station(tmp_path, settings=settings) as bench:
         board = bench.hub.plug(1)
@@ -203,7 +203,7 @@ async def test_boards_without_a_wireless_stack_have_no_secure_storage(tmp_path: 
 
 
 async def test_a_core_that_never_sleeps_leaves_time_for_others(tmp_path: Path) -> None:
-    """One core loops for ever while the board beside it says hello."""
+    """One core loops for ever, and the board beside it still sends HELLO."""
     circles = words(0x20030000, APPLICATION + 9) + b"\xfe\xe7"
     async with station(tmp_path) as bench:
         busy, board = bench.hub.plug(1), bench.hub.plug(2)
@@ -222,7 +222,7 @@ def words(*values: int) -> bytes:
 
 
 async def test_a_torn_store_leaves_the_key_and_can_be_done_again(tmp_path: Path) -> None:
-    """Factory data is lost when the power goes in the middle; the agent's record is not."""
+    """A power cut in the middle loses the factory data, but not the agent's record."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.provisioner(board)
@@ -260,7 +260,7 @@ RANDOM = random.Random(4).randbytes(9000)
     ids=["erased", "random", "truncated", "shifted", "beheaded"],
 )
 async def test_a_board_without_a_whole_image_is_silent(tmp_path: Path, spoiled: bytes) -> None:
-    """The core crashes, the journal says where, and the station hears nothing."""
+    """The core crashes, the journal has the address, and the station receives nothing."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.crash(board)

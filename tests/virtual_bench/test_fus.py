@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coprocessor's upgrade service, as the programmer speaks to it: what it prints, what it does, and what stays."""
+"""The coprocessor's upgrade service through the programmer: its output, its effects, and its lasting state."""
 
 import asyncio
 import json
@@ -36,20 +36,20 @@ def upgrade(bench: Station, version: int = OTHER, *flags: str, size: int = 9000,
 
 
 def words_in(output: str) -> tuple[int, int]:
-    """The version words: the FUS's and the stack's."""
+    """The two version words: the FUS's and the stack's."""
     first, second = output.split("0x20010010 : ")[1].split()[:2]
     return int(first, 16), int(second, 16)
 
 
 async def versions(bench: Station, board: Board) -> tuple[int, int]:
-    """As a station finds them out."""
+    """The versions, read as a station reads them."""
     status, output = await bench.program(*bench.connect(board), "-startfus", *WORDS)
     assert status == 0, output
     return words_in(output)
 
 
 async def test_the_versions_are_read_behind_startfus(tmp_path: Path) -> None:
-    """One run does both; its words are those of a public log."""
+    """One run does both; its output is that of a public log."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *OPTIONS, "-startfus", *WORDS)
@@ -74,7 +74,7 @@ async def test_the_versions_are_read_behind_startfus(tmp_path: Path) -> None:
 
 
 async def test_options_that_stand_already_are_left_alone(tmp_path: Path) -> None:
-    """A second run warns of each, in the order of the log."""
+    """A second run warns for each, in the log's order."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), "-startfus")
@@ -92,7 +92,7 @@ async def test_options_that_stand_already_are_left_alone(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("before", [[], ["-fusgetstate"], ["-startfus", "-startwirelessstack"]])
 async def test_without_startfus_the_words_are_garbage(tmp_path: Path, before: list[str]) -> None:
-    """The tool reads garbage and does not complain."""
+    """The tool reads garbage without a warning."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *before, *WORDS)
@@ -102,7 +102,7 @@ async def test_without_startfus_the_words_are_garbage(tmp_path: Path, before: li
 
 
 async def test_a_reset_wipes_the_words(tmp_path: Path) -> None:
-    """The words stand in memory only until other code runs."""
+    """The words are in memory only until other code runs."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await versions(bench, board)
@@ -114,7 +114,7 @@ async def test_a_reset_wipes_the_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["-startfus", "-fusgetstate", "-fwdelete", "-startwirelessstack"])
 async def test_the_operator_takes_the_application_s_place(tmp_path: Path, command: str) -> None:
-    """The operator overwrites two pages and leaves the third."""
+    """The operator overwrites two pages and keeps the third."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, bytes(0x3000))
@@ -124,7 +124,7 @@ async def test_the_operator_takes_the_application_s_place(tmp_path: Path, comman
 
 
 async def test_an_upgrade_replaces_the_stack(tmp_path: Path) -> None:
-    """The old one is deleted, the new one verified, and the coprocessor's flash begins where it lies."""
+    """The old one is deleted, the new one verified, and the coprocessor's flash then begins at the new one."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         argv = upgrade(bench, OTHER, "firstinstall=0", "startstack=0", "-v", size=391_636)
@@ -192,7 +192,7 @@ async def test_the_stack_is_deleted_and_a_second_time_there_is_none(tmp_path: Pa
 
 
 async def test_after_startfus_the_stack_runs_again_when_it_is_started_or_powered(tmp_path: Path) -> None:
-    """Neither a reset nor a new connection starts it."""
+    """A reset or a new connection is not enough."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         runs = [board.radio.stack_runs]
@@ -218,7 +218,7 @@ async def test_services_need_the_upgrade_service_to_run(tmp_path: Path, command:
 
 
 async def test_the_application_boots_again_when_the_options_are_taken_back(tmp_path: Path) -> None:
-    """Left as FUS work leaves them, it does not; also not when the board is plugged in anew."""
+    """With the options of FUS work it does not boot, even after another plugging in."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), "-startfus")
@@ -233,7 +233,7 @@ async def test_the_application_boots_again_when_the_options_are_taken_back(tmp_p
 
 
 async def test_what_is_left_of_the_operator_says_nothing(tmp_path: Path) -> None:
-    """The core runs the operator's remains without a word."""
+    """The core executes the operator's remains without output."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), "-startfus")
@@ -245,7 +245,7 @@ async def test_what_is_left_of_the_operator_says_nothing(tmp_path: Path) -> None
 
 
 async def test_options_set_without_fus_work_keep_nothing_from_booting(tmp_path: Path) -> None:
-    """RM0434 documents these options as main flash."""
+    """By RM0434 these options select main flash."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), *OPTIONS)
@@ -254,7 +254,7 @@ async def test_options_set_without_fus_work_keep_nothing_from_booting(tmp_path: 
 
 
 async def test_an_image_that_was_changed_is_not_authentic(tmp_path: Path) -> None:
-    """One bit is enough. The old stack is gone by then."""
+    """One changed bit is enough; by then the old stack is deleted."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         spoiled = bytearray(made(OTHER, 9000))
@@ -285,7 +285,7 @@ async def test_a_wrong_address_is_refused(tmp_path: Path, address: int, complain
 
 
 async def test_a_first_install_does_not_delete(tmp_path: Path) -> None:
-    """A first install fails where a stack lies, and works where none does."""
+    """A first installation fails if there is a stack, and works if there is none."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         occupied, output = await bench.program(*bench.connect(board), *upgrade(bench, OTHER, "firstinstall=1"))
@@ -297,7 +297,7 @@ async def test_a_first_install_does_not_delete(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
-    """The old stack stays."""
+    """The old stack is kept."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         argv = ["-startfus", "-fwupgrade", "missing.bin", hex(ADDRESS)]
@@ -317,7 +317,7 @@ async def test_the_coprocessor_s_flash_is_its_own(tmp_path: Path) -> None:
 
 
 async def test_what_is_on_the_coprocessor_stays_with_the_board(tmp_path: Path) -> None:
-    """A new bench with other fresh boards changes nothing on the old ones."""
+    """A new bench with other defaults changes nothing on existing boards."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), *upgrade(bench))
@@ -331,7 +331,7 @@ async def test_what_is_on_the_coprocessor_stays_with_the_board(tmp_path: Path) -
 
 
 async def test_a_fresh_board_may_have_a_coprocessor_of_its_own(tmp_path: Path) -> None:
-    """A board that stands there already has its own."""
+    """A board that is already there keeps its own."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1, radio=RadioCore(version_word("1.2.0.0"), OTHER))
         assert await versions(bench, board) == (0x01020000, OTHER)
@@ -350,7 +350,7 @@ async def test_startfus_fails_once(tmp_path: Path) -> None:
 
 
 async def test_fus_unknown(tmp_path: Path) -> None:
-    """Every request about FUS is answered with an unknown state."""
+    """Every FUS command reports an unknown state."""
     async with station(tmp_path, fault("fus_unknown")) as bench:
         board = bench.hub.plug(1)
         for argv in (["-startfus"], ["-startfus"], ["-fusgetstate"], ["-fwdelete"], ["-startwirelessstack"]):
@@ -360,7 +360,7 @@ async def test_fus_unknown(tmp_path: Path) -> None:
 
 
 async def test_version_word_garbage(tmp_path: Path) -> None:
-    """FUS is idle although its version word is garbage."""
+    """FUS is idle, but its version word is garbage."""
     async with station(tmp_path, fault("version_word_garbage")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), "-startfus", *WORDS)
@@ -370,7 +370,7 @@ async def test_version_word_garbage(tmp_path: Path) -> None:
 
 
 async def test_fwdelete_fails_but_did(tmp_path: Path) -> None:
-    """No new stack was written; a first installation, which has none to delete, then works."""
+    """No new stack was written; a first installation, which deletes nothing, then works."""
     async with station(tmp_path, fault("fwdelete_fails_but_did")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *upgrade(bench))
@@ -381,7 +381,7 @@ async def test_fwdelete_fails_but_did(tmp_path: Path) -> None:
 
 
 async def test_fwupgrade_fails_but_did(tmp_path: Path) -> None:
-    """Only the version word tells that the upgrade was done."""
+    """Only the version word shows that the upgrade was done."""
     async with station(tmp_path, fault("fwupgrade_fails_but_did")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *upgrade(bench))
@@ -410,7 +410,7 @@ async def interrupted_upgrade(bench: Station, board: Board, number: signal.Signa
 
 @pytest.mark.parametrize(("done", "stack"), [("yes", OTHER), ("no", 0)])
 async def test_fwupgrade_hang(tmp_path: Path, done: str, stack: int) -> None:
-    """The upgrade hangs until it is interrupted; only the version word tells its result."""
+    """The upgrade hangs until it is interrupted; only the version word shows its result."""
     async with station(tmp_path, fault("fwupgrade_hang", done=done)) as bench:
         board = bench.hub.plug(1)
         assert await interrupted_upgrade(bench, board) == 130
@@ -424,7 +424,7 @@ NO_TIME = dict.fromkeys(
 
 
 def slow_upgrade(seconds: float) -> Settings:
-    """A bench on which nothing takes its time but the coprocessor's upgrade."""
+    """A bench on which only the coprocessor's upgrade takes time."""
     profile = Profile(**NO_TIME, swd_write=1e9, swd_read=1e9, fus_upgrade=seconds)  # type: ignore[arg-type]
     return Settings(Path(), probes=2, time_scale=1, profile=profile)
 
@@ -444,7 +444,7 @@ async def test_a_killed_programmer_does_not_stop_the_coprocessor(tmp_path: Path,
 
 
 async def test_a_power_cut_in_an_upgrade_leaves_no_stack(tmp_path: Path) -> None:
-    """The old one was deleted, the new one is not there; another upgrade is."""
+    """The old one was deleted and the new one is incomplete; another upgrade works."""
     async with station(tmp_path, settings=slow_upgrade(60)) as bench:
         board = bench.hub.plug(1)
         async with bench.started(*bench.connect(board), *upgrade(bench)) as process, asyncio.timeout(DEADLINE):
@@ -458,7 +458,7 @@ async def test_a_power_cut_in_an_upgrade_leaves_no_stack(tmp_path: Path) -> None
 
 
 async def test_options_that_do_not_take_end_the_work(tmp_path: Path) -> None:
-    """The FUS's flow ends with its sentence before anything is overwritten."""
+    """The tool reports the failure and stops before it overwrites anything."""
     async with station(tmp_path, fault("options_refused")) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, bytes(16))
@@ -480,7 +480,7 @@ async def test_the_work_is_the_phase_of_the_coprocessor(tmp_path: Path) -> None:
 
 
 async def test_option_bytes_restored_after_work_that_failed_belong_to_it(tmp_path: Path) -> None:
-    """They belong to the work even where they were never changed."""
+    """They belong to the work even if they were never changed."""
     async with station(tmp_path, fault("options_refused")) as bench:
         board = bench.hub.plug(1)
         for argv in (["-startfus"], TAKEN_BACK, ["-ob", "displ"]):
@@ -490,7 +490,7 @@ async def test_option_bytes_restored_after_work_that_failed_belong_to_it(tmp_pat
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_does_it_in_its_words(tmp_path: Path, version: str) -> None:
-    """The older ones know no image of a FUS, and no leading zero."""
+    """The older versions print no FUS image and no leading zero."""
     settings = Settings(tmp_path, time_scale=0, version=VERSIONS[version])
     async with station(tmp_path, settings=settings) as bench:
         board = bench.hub.plug(1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plugging and unplugging: links as udev lays them out, hang-ups, and what stays with a board."""
+"""Plugging and unplugging: links in udev's layout, hang-ups, and the data that stays with a board."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from virtual_bench.server.server import Settings
 
 
 def links(directory: Path) -> dict[str, str]:
-    """Every link below DIR/dev by its path, with where it leads."""
+    """Every link below DIR/dev by its path, with its target."""
     return {
         str(path.relative_to(directory / "dev")): str(path.readlink())
         for path in (directory / "dev").rglob("*")
@@ -103,7 +103,7 @@ async def test_a_bench_finds_its_boards_again(tmp_path: Path) -> None:
 
 
 async def test_fresh_boards_differ_and_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    """Probe serial number and UID come from the seed."""
+    """The seed determines probe serial number and UID."""
     plates = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         async with station(tmp_path / name, settings=Settings(tmp_path, seed=seed, time_scale=0)) as bench:
@@ -134,7 +134,7 @@ async def test_a_board_that_stands_in_the_way_is_put_aside(tmp_path: Path) -> No
 
 
 async def test_what_cannot_be_plugged_is_refused(tmp_path: Path) -> None:
-    """A port that is not there, one that is taken, one that is empty."""
+    """The port does not exist, is taken, or is empty."""
     async with station(tmp_path) as bench:
         bench.hub.plug(1)
         with pytest.raises(HubError, match="no port 3"):

@@ -39,7 +39,7 @@ def test_no_flipped_bit_makes_another_body() -> None:
 
 
 def test_noise_around_frames_is_skipped() -> None:
-    """A delimiter must stand between noise and frame."""
+    """A delimiter must come between noise and frame."""
     frame = encode(b"\x01\x01")
     assert FrameReader().feed(b"boot\r\n" + frame + b"\x55\xaa" + frame + b"\x07") == [b"\x01\x01"] * 2
 
@@ -53,14 +53,14 @@ def test_a_reader_forgets_what_no_frame_can_be() -> None:
 
 @pytest.mark.parametrize("size", [1, MAX_BODY + 1])
 def test_a_body_has_its_limits(size: int) -> None:
-    """A body has type and number at least, and 1,536 bytes at most."""
+    """A body has at least type and number, and at most 1,536 bytes."""
     with pytest.raises(ValueError, match="a body has"):
         encode(bytes(size))
 
 
 @pytest.mark.parametrize("step", [1, 3, 1000])
 def test_segments_lose_no_byte_and_keep_frames_whole(step: int) -> None:
-    """Text passes at once, a frame when it has ended."""
+    """Text passes at once, a frame when it is complete."""
     frame = encode(b"\x81\x00hello\0")
     said = b"operational\r\n" + frame + frame + b"\0" + frame[:3] + b"x" * 2000 + frame + b"more text"
     segments = Segments()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Durations that scatter, and do so again for the same seed and board."""
+"""Durations scatter, and are the same again for the same seed and board."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_the_same_numbers_give_the_same_durations() -> None:
 
 @pytest.mark.parametrize("name", DURATIONS)
 def test_every_duration_scatters_about_its_value(name: str) -> None:
-    """The median stays; none is exactly what it was, and none is negative."""
+    """The median is kept; every duration changes, and none is negative."""
     drawn = [getattr(noisy(PROFILE, 1, board, 1), name) for board in range(MANY)]
     value = getattr(PROFILE, name)
     assert median(drawn) == pytest.approx(value, rel=0.03)
@@ -54,7 +54,7 @@ def test_some_upgrades_of_the_coprocessor_take_a_minute() -> None:
 
 
 async def modelled(directory: Path, settings: Settings) -> list[object]:
-    """What two runs on each of two boards are accounted for."""
+    """The modelled seconds of two runs on each of two boards."""
     async with station(directory, settings=settings) as bench:
         for board in (bench.hub.plug(1), bench.hub.plug(2)):
             for _ in range(2):
@@ -63,7 +63,7 @@ async def modelled(directory: Path, settings: Settings) -> list[object]:
 
 
 async def test_a_bench_with_noise_repeats_itself(tmp_path: Path) -> None:
-    """Every run takes another time, and the same on the next bench of that seed; without noise all take the same."""
+    """Runs differ from one another, but repeat on the next bench with the seed; without noise all are equal."""
     noisy_bench = Settings(tmp_path, time_scale=0, noise=True)
     first = await modelled(tmp_path / "first", noisy_bench)
     assert first == await modelled(tmp_path / "second", noisy_bench)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands in the way of an erase, a loader, option bytes or a listing, and what the programmer says of it."""
+"""Obstacles to an erase, a loader, option bytes or a listing, and the programmer's output about them."""
 
 import json
 from pathlib import Path
@@ -74,7 +74,7 @@ async def test_the_stall_has_the_seconds_that_it_is_given(tmp_path: Path) -> Non
 
 
 async def test_the_board_s_own_firmware_misses_its_external_flash_too(tmp_path: Path) -> None:
-    """The firmware stores no certificates, even where it finds its factory data."""
+    """The firmware stores no certificates, even if it can read its factory data."""
     async with station(tmp_path, fault("external_flash_absent", "flash_data")) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), *loader(tmp_path), "-e", "28")
@@ -97,7 +97,7 @@ async def test_an_absent_external_flash_reads_as_zeros(tmp_path: Path) -> None:
 
 
 async def test_write_protection_is_in_the_option_bytes(tmp_path: Path) -> None:
-    """The protection refuses the erase, can be read, and can be taken back."""
+    """The protection refuses the erase, can be read, and can be removed."""
     async with station(tmp_path, fault("write_protected", "flash_provisioner")) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), *bench.writes())
@@ -111,7 +111,7 @@ async def test_write_protection_is_in_the_option_bytes(tmp_path: Path) -> None:
 
 
 async def test_a_write_protected_area_is_no_larger_than_it_is(tmp_path: Path) -> None:
-    """The second area protects as the first does."""
+    """Pages outside stay writable; the second area protects as the first does."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         file = bench.file("f.bin", b"1234")
@@ -150,7 +150,7 @@ async def test_with_a_loader_the_external_flash_is_erased(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("sector", ["256", "148"])
 async def test_a_sector_out_of_reach_is_not_erased(tmp_path: Path, sector: str) -> None:
-    """The sector lies beyond the flash, or is the coprocessor's."""
+    """The sector is beyond the flash, or is the coprocessor's."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         status, output = await bench.program(*bench.connect(board), "-e", sector)
@@ -182,7 +182,7 @@ async def test_a_listing_may_reset_a_board(tmp_path: Path, asked: list[str], *, 
 
 @pytest.mark.parametrize("asked", [[], ["st-link-only"]])
 async def test_a_listing_may_show_a_bogus_serial_number(tmp_path: Path, asked: list[str]) -> None:
-    """The bogus number replaces the probe's own, without a firmware version; the other probe is listed as it is."""
+    """The bogus number replaces the probe's own, without a firmware version; the other probe is listed normally."""
     async with station(tmp_path, fault("list_bogus_serial", "recognise")) as bench:
         board, other = bench.hub.plug(1), bench.hub.plug(2)
         output = await listed(bench, board, *asked)
@@ -198,7 +198,7 @@ async def test_a_listing_may_show_a_bogus_serial_number(tmp_path: Path, asked: l
 
 
 async def test_keys_are_kept_only_while_the_stack_runs(tmp_path: Path) -> None:
-    """After FUS work the stack must be started, or the board powered anew."""
+    """After FUS work the stack must be started, or the board plugged in again."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         await bench.program(*bench.connect(board), "-startfus")

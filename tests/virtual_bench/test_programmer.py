@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programmer as a process: its words, its exit status, and what it has done to the board."""
+"""The programmer as a process: its output, its exit status, and its effects on the board."""
 
 import asyncio
 import re
@@ -42,7 +42,7 @@ async def test_a_download_prints_its_proofs_in_order(tmp_path: Path) -> None:
 
 
 async def test_an_erase_takes_whole_pages_and_no_more(tmp_path: Path) -> None:
-    """Bytes behind the file in its last page are erased; the next page stays."""
+    """Bytes after the file in its last page are erased; the next page stays."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, bytes(3 * PAGE))
@@ -135,7 +135,7 @@ async def test_memory_is_read_into_a_file(tmp_path: Path) -> None:
 
 
 async def test_without_its_loader_the_external_flash_is_out_of_reach_and_nothing_says_so(tmp_path: Path) -> None:
-    """No erase line, but all the rest; zeros are read. Users of the real tool report it of a loader it rejects."""
+    """Only the erase line is missing, and reads give zeros, as users of the real tool report for a rejected loader."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         bench.file("other.stldr", b"a loader of another part")
@@ -178,7 +178,7 @@ async def test_hotplug_leaves_the_firmware_alone_and_under_reset_halts_it(tmp_pa
 
 
 async def test_option_bytes_are_shown_set_and_left_alone(tmp_path: Path) -> None:
-    """An option byte that has its value already is not written."""
+    """An option byte that already has its value is not written."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         _, shown = await bench.program(*bench.connect(board), "-ob", "displ")
@@ -192,7 +192,7 @@ async def test_option_bytes_are_shown_set_and_left_alone(tmp_path: Path) -> None
 
 
 async def test_a_protected_chip_is_neither_read_nor_written(tmp_path: Path) -> None:
-    """Taking the protection back erases the chip."""
+    """Removing the protection erases the chip."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         board.internal.program(APPLICATION, b"secret")
@@ -209,7 +209,7 @@ async def test_a_protected_chip_is_neither_read_nor_written(tmp_path: Path) -> N
 
 
 async def test_a_locked_chip_is_out_of_reach_for_ever(tmp_path: Path) -> None:
-    """Readout protection level 2 ends the debug port."""
+    """Readout protection level 2 disables the debug port."""
     async with station(tmp_path) as bench:
         board = bench.hub.plug(1)
         assert (await bench.program(*bench.connect(board), "-ob", "RDP=0xCC"))[0] == 0
@@ -238,7 +238,7 @@ async def test_what_cannot_be_done_ends_with_1(tmp_path: Path, argv: list[str], 
 
 
 async def test_an_unknown_probe_is_no_probe(tmp_path: Path) -> None:
-    """The output is that of a bench without probes."""
+    """The output is the same as without any probe."""
     async with station(tmp_path) as bench:
         bench.hub.plug(1)
         status, output = await bench.program("-c", "port=SWD", "sn=0123", "mode=UR")
@@ -295,14 +295,14 @@ async def test_progress_is_drawn_unless_it_is_quiet(tmp_path: Path) -> None:
 
 
 async def test_the_version_is_told(tmp_path: Path) -> None:
-    """The version stands behind the banner and needs no board."""
+    """The version follows the banner, without a board."""
     async with station(tmp_path) as bench:
         status, output = await bench.program("--version")
     assert (status, "STM32CubeProgrammer version: 2.19.0" in output) == (0, True)
 
 
 async def test_without_its_bench_the_programmer_says_what_to_start(tmp_path: Path) -> None:
-    """Exit status 1, as for a probe that is not there."""
+    """The exit status is 1, as for a missing probe."""
     async with station(tmp_path) as bench:
         left = replace(bench)
     status, output = await left.program("-l")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ST's genFactoryData.py (X-CUBE-MATTER 1.4.1) runs and expects, command by command, with its folders and its threads.
+"""The commands of ST's genFactoryData.py (X-CUBE-MATTER 1.4.1) and its expectations, with its folders and its threads.
 
-The script is not here: its command lines and its two expressions are facts, and nothing else of it is used.
+The script is not in this tree: the tests use only its command lines and its two regular expressions, which are facts.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ QUIETLY = ["--quietMode", "--verbosity 1"]
 
 @dataclass(frozen=True)
 class Script:
-    """As it runs on Linux: `--programmerPath` and the rest are joined by backslashes, and it lists through a shell."""
+    """The script on Linux: it joins `--programmerPath` and the rest by backslashes, and lists through a shell."""
 
     folder: Path
 
@@ -40,7 +40,7 @@ class Script:
 
     @property
     def loaders(self) -> list[str]:
-        """Where it takes it from by itself, and from the folder that it was given."""
+        """The loader's path by default, and from the given folder."""
         place = self.folder / "STM32CubeProgrammer" / "bin"
         name = "S25FL128S_STM32WB5MM-DK.stldr"
         return [f"{place}\\ExternalLoader\\{name}", f"{place / 'ExternalLoader'}\\{name}"]
@@ -58,7 +58,7 @@ class Script:
         return subprocess.run([self.programmer, *connect, *arguments], cwd=self.folder, capture_output=True).returncode  # noqa: PLW1510
 
     def provision(self, probe: str) -> list[int]:
-        """The exit statuses that it looks at: of the stack, the data and the firmware."""
+        """The exit statuses that the script checks: of the stack, the data and the firmware."""
         boot = ("-ob nSWboot0=0 nboot1=1 nboot0=1", "-ob nSWboot0=1 nboot1=1 nboot0=1")
         self.run(probe, "-startwirelessstack", *QUIETLY)
         seen = [self.run(probe, boot[0], "-startfus", "-fwupgrade", "stack.bin", "0x08094000", "-V", *QUIETLY)]
@@ -72,7 +72,7 @@ class Script:
 
 
 async def everywhere(bench: Station, work: Callable[[Script, str], list[int]]) -> list[list[int]]:
-    """Lists, and then does this with every board at once, a thread each, in the order of the ports."""
+    """Lists, and then calls this for every board at once, one thread each, in the order of the ports."""
     script = Script(bench.directory)
     bench.file("stack.bin", made(NEWER, 9000))
     bench.file("data.bin", factory_data(PRODUCT))
@@ -91,7 +91,7 @@ def settings(directory: Path, version: str) -> Settings:
 
 @pytest.mark.parametrize("version", ["2.19", "2.22"])
 async def test_sts_script_would_do_all_its_boards_at_once(tmp_path: Path, version: str) -> None:
-    """The script needs a version that names the boards of ports."""
+    """The script needs a version that lists the boards of ports."""
     async with station(tmp_path, settings=settings(tmp_path, version)) as bench:
         boards = [bench.hub.plug(port) for port in range(1, BOARDS + 1)]
         assert await everywhere(bench, Script.provision) == [[0, 0, 0]] * BOARDS
@@ -107,7 +107,7 @@ async def test_sts_script_would_do_all_its_boards_at_once(tmp_path: Path, versio
 
 
 async def test_sts_script_learns_of_a_failure_by_the_exit_status_alone(tmp_path: Path) -> None:
-    """An upgrade that fails and has worked is a failure to it; data that went nowhere is not."""
+    """It treats a successful upgrade as failed if the tool reports failure, and lost data as success."""
     faults = (
         {"board": 1, "at": "coprocessor", "what": "fwupgrade_fails_but_did"},
         {"board": 2, "at": "flash_data", "what": "loader_ignored"},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long things take: the seconds of the station's plan, as its performance study has them."""
+"""Durations: the seconds of the station's plan, as in its performance study."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ P256_OPERATION = 0.082
 
 
 async def run_plan(bench: Station, board: Board) -> None:
-    """The three invocations of the plan."""
+    """Runs the three invocations of the plan."""
     loader = ["-el", str(bench.directory / LOADER)]
     data = bench.file("data.bin", b"\x55" * 1600)
     provisioner = bench.file("provisioner.bin", image("provisioning-flash", 48_874))
@@ -53,7 +53,7 @@ async def test_invocations_take_what_the_study_says(tmp_path: Path, profile: str
 
 
 async def test_time_passes_as_it_is_accounted_for(tmp_path: Path) -> None:
-    """No invocation ends before its seconds, times the scale, are over."""
+    """No invocation ends before its seconds, times the scale, have passed."""
     async with station(tmp_path, settings=Settings(tmp_path, time_scale=0.02)) as bench:
         await run_plan(bench, bench.hub.plug(1))
         entries = bench.journal("invocation")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What full-speed probes behind one hub share."""
+"""The bandwidth that full-speed probes behind one hub share."""
 
 import asyncio
 from contextlib import ExitStack
@@ -44,7 +44,7 @@ def test_nobody_gets_more_than_it_needs_nor_less_than_an_even_part(rates: list[f
 
 @pytest.mark.parametrize(("transfers", "slower"), [(1, 1.0), (4, 1.0), (7, 7 * 0.225)])
 async def test_seven_writes_at_once_are_more_than_a_translator_carries(transfers: int, slower: float) -> None:
-    """Four probes that write are not in each other's way; seven share 1 MB/s evenly."""
+    """Four writing probes do not slow one another down; seven share 1 MB/s evenly."""
     translator, rate, pauses = Translator(), PROFILES["fast-host-v2-1"].swd_write, Pauses()
     with ExitStack() as everybody:
         for _ in range(transfers):
@@ -54,7 +54,7 @@ async def test_seven_writes_at_once_are_more_than_a_translator_carries(transfers
 
 
 async def seconds_of_writes(bench: Station) -> float:
-    """What seven boards that are programmed at the same time take together, by the bench's own account."""
+    """The seconds, by the bench's account, of seven boards that are programmed at the same time."""
     boards = [bench.hub.plug(port) for port in bench.hub.ports]
     firmware = bench.file("firmware.bin", b"\x55" * 40_000)
     async with asyncio.TaskGroup() as tasks:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The versions of the programmer, each in its own words."""
+"""The versions of the programmer, each with its own output."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ def settings(directory: Path, version: Version) -> Settings:
 
 
 async def download(bench: Station, board: Board, size: int, *options: str) -> str:
-    """What is said of a file of that many bytes."""
+    """The output of a download of that many bytes."""
     file = bench.file("f.bin", b"\x55" * size)
     connect = [word for word in bench.connect(board) if word != "-q"]
     return (await bench.program(*connect, "-d", file, hex(APPLICATION), *options))[1]
@@ -71,7 +71,7 @@ async def test_a_listing_has_the_headings_and_fields_of_its_version(tmp_path: Pa
 
 
 async def test_a_windows_host_writes_blocks_of_its_code_page(tmp_path: Path) -> None:
-    """Bytes 0xDB, which are no UTF-8, fifty of them when it is done; every line ends in CR LF."""
+    """A full bar is fifty bytes 0xDB, which are invalid UTF-8; every line ends in CR LF."""
     version = replace(VERSIONS["2.19"], windows=True)
     async with station(tmp_path, settings=settings(tmp_path, version)) as bench:
         board = bench.hub.plug(1)
@@ -103,7 +103,7 @@ async def test_lines_may_come_twice_and_thrice(tmp_path: Path) -> None:
 
 
 async def test_option_bytes_that_do_not_take_are_found_unchanged(tmp_path: Path) -> None:
-    """The output has the real tool's words."""
+    """The output has the real tool's text."""
     async with station(tmp_path, {"board": 1, "at": "lock", "what": "options_refused"}) as bench:
         board = bench.hub.plug(1)
         status, said = await bench.program(*bench.connect(board), "-ob", "RDP=0xBB")
@@ -113,7 +113,7 @@ async def test_option_bytes_that_do_not_take_are_found_unchanged(tmp_path: Path)
 
 
 async def test_a_run_can_do_everything_and_exit_with_1(tmp_path: Path) -> None:
-    """The output has the words of success."""
+    """The output has all success messages."""
     async with station(tmp_path, {"board": 1, "at": "flash_provisioner", "what": "failed_but_done"}) as bench:
         board = bench.hub.plug(1)
         status, said = await bench.program(*bench.connect(board), *bench.writes())

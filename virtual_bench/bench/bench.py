@@ -27,7 +27,7 @@ class Bench:
     armed: list[Fault]
     fus: int  # version words of the firmware on fresh boards' coprocessors
     stack: int | None
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of the one core that executes
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by the one emulated core that executes
     noise: bool = False
 
     def durations(self, board: int, occasion: int) -> Profile:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the output of STM32_Programmer_CLI differs between versions and hosts, as data. Pure.
 
-Columns and wording are those of public logs of the real tool; where none shows a WB55 on a version, the nearest is
-taken.
+Columns and wording are copied from public logs of the real tool; if no log shows a WB55 with a version, from the log
+nearest to it.
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ class ApplicationCore:
         self._chip: Chip | None = None
 
     def reset(self) -> None:
-        """Starts the firmware from its reset vector, and ends one that ran before."""
+        """Stops a running firmware, and starts the firmware in flash from its reset vector."""
         self.halt()
         self._running = self._tasks.create_task(self._run(), name=self._name)
 

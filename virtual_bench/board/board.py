@@ -26,7 +26,7 @@ from virtual_bench.hardware.secure_storage import SecureStorage
 NAME = "STM32WB5MM-DK"
 UID_ADDRESS = 0x1FFF7590
 INTERNAL = (0x08000000, 0x100000, 0x1000)  # address, bytes, bytes of a page
-EXTERNAL = (0x90000000, 0x200000, 0x10000)  # of the part's 16 MB, the part that is ever written
+EXTERNAL = (0x90000000, 0x200000, 0x10000)  # the first 2 MB of the part's 16 MB; nothing uses the rest
 STACK_PAGE, NO_STACK_PAGE = 0x94, 0xF4  # where the coprocessor's flash begins; the FUS is above ST's larger stacks
 NAMEPLATE = "board.json"
 
@@ -182,7 +182,7 @@ class Board:
         self._boot()
 
     def _boot(self) -> None:
-        """After FUS work the application does not start until nSWBOOT0 is 1 again, by a public report."""
+        """Boots the application, unless FUS work holds it: a public report says it needs nSWBOOT0 = 1 to boot again."""
         if self.radio.boot_held:
             self.core.halt()
         else:
@@ -215,7 +215,7 @@ class Board:
         self.save()
 
     def delete_stack(self) -> None:
-        """The coprocessor gives back the flash of its stack, erased."""
+        """Makes the coprocessor release the flash of its stack, erased."""
         begin, end = (
             self.internal.base + self.internal.page * page for page in (self.options.values["SFSA"], NO_STACK_PAGE)
         )
@@ -230,7 +230,7 @@ class Board:
         return self.radio.memory(address, size, self.uid)
 
     def brown_out(self) -> None:
-        """Lets the supply dip: the core resets, and a run of the programmer loses the core."""
+        """Makes the supply dip: the core resets, and a run of the programmer loses the core."""
         if self.holder is not None:
             self.holder.stop(TARGET_LOST)
         self.reset()

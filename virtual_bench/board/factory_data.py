@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Factory data as ST's firmware reads it: records of tag, length and value until the magic word. Pure.
 
-By the rules of X-CUBE-MATTER's reader, which ignores the order of records.
+Follows the rules of X-CUBE-MATTER's reader, which ignores the order of records.
 """
 
 from virtual_bench.hardware.flash import Flash
@@ -14,11 +14,11 @@ DAC, PRIVATE_KEY = 3, 5
 
 
 class Unreadable(Exception):
-    """No factory data, or a list that cannot be walked to its end."""
+    """There is no factory data, or the list of records has no proper end."""
 
 
 def records(block: bytes) -> dict[int, bytes]:
-    """The records by tag; of a repeated tag the first counts, as each look-up starts anew. Raises Unreadable."""
+    """The records by tag; the first record of a repeated tag wins, as in ST's reader. Raises Unreadable."""
     found: dict[int, bytes] = {}
     position = 0
     while position + 4 <= len(block):
@@ -33,12 +33,12 @@ def records(block: bytes) -> dict[int, bytes]:
 
 
 def records_in(flash: Flash) -> dict[int, bytes]:
-    """The records that stand in a board's QSPI flash. Raises Unreadable."""
+    """The records in a board's QSPI flash. Raises Unreadable."""
     return records(flash.read(ADDRESS, BLOCK))
 
 
 def readable(flash: Flash) -> dict[int, bytes]:
-    """As `records_in`; no records if the list is unreadable."""
+    """Like `records_in`, but returns no records if the list is unreadable."""
     try:
         return records_in(flash)
     except Unreadable:

@@ -75,14 +75,14 @@ class Segments:
         segments = []
         while self._held:
             end = self._held.find(b"\0", 1)
-            if self._held[0]:  # text is not waited for
+            if self._held[0]:  # text passes at once
                 cut = end if end > 0 else len(self._held)
-            elif end < 0 and len(self._held) > MAX_FRAME:  # this zero ended a frame and begins none
+            elif end < 0 and len(self._held) > MAX_FRAME:  # too long for a frame, so this zero did not begin one
                 cut = len(self._held)
             elif end < 0:
                 break
             else:
-                cut = end + 1 if end > 1 else 1  # two zeros together: the first closed nothing
+                cut = end + 1 if end > 1 else 1  # two zeros in a row delimit no frame
             segments.append(self._held[:cut])
             self._held = self._held[cut:]
         return segments

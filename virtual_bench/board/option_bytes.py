@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The STM32WB55's option bytes: names, values after manufacture, and the meaning of values. Pure.
 
-Names and addresses of RM0434 section 3.5; no full listing by the real tool is public, so the wording is ours.
+Names and addresses are from RM0434 section 3.5. No full listing by the real tool is public, so the wording is ours.
 """
 
 from collections.abc import Mapping

@@ -56,7 +56,7 @@ class SerialPort:
         os.close(self._board)
 
     def allow_reopening(self) -> None:
-        """A real port forgets TIOCEXCL at its last close; this one never sees one, since the bench keeps it open."""
+        """Clears TIOCEXCL, as a real port does at its last close; this port has none, since the bench keeps it open."""
         if not self._held:
             fcntl.ioctl(self._station, termios.TIOCNXCL)
 

@@ -28,7 +28,7 @@ class SpoiledChip:
         return absent or self._faults.due("qspi_error") is not None
 
     def power_goes(self) -> bool:
-        """Pulls the board as soon as the core yields to the event loop; until then the board does nothing."""
+        """Pulls the board as soon as the core yields to the event loop."""
         if self._counted is not self._faults.phase:
             self._counted, self._writes = self._faults.phase, 0
         fault = self._faults.due("power_cut", fits=lambda fault: fault.integer("writes") == self._writes)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for ST's signed wireless stack: any bytes, and a footer with the version and a hash. Pure.
+"""A stand-in for ST's signed wireless stack: arbitrary bytes, and a footer with the version and a hash. Pure.
 
 The footer is MAGIC, the version word and the file's size (u32, little-endian), and the SHA-256 of everything before
 that hash.
@@ -17,7 +17,7 @@ _DIGEST = 32
 
 
 def version_word(text: str) -> int:
-    """1.24.0.3 as the coprocessor has it, a byte each. Raises ValueError."""
+    """The coprocessor's version word for a text such as 1.24.0.3, one byte per number. Raises ValueError."""
     parts = [int(part) for part in text.split(".")]
     if len(parts) != _PARTS:
         raise ValueError(f"{text}: a version has four numbers, as 1.24.0.3")
@@ -32,7 +32,7 @@ def version_text(word: int) -> str:
 
 
 def made(version: int, size: int) -> bytes:
-    """An image of that version and size, the same again every time. Raises ValueError if the footer does not fit."""
+    """An image of that version and size, always with the same bytes. Raises ValueError if the footer does not fit."""
     if size <= FOOTER:
         raise ValueError(f"{size}: an image has more than the {FOOTER} bytes of its footer")
     body = hashlib.shake_128(f"wireless stack {version_text(version)}".encode()).digest(size - FOOTER)
@@ -41,7 +41,7 @@ def made(version: int, size: int) -> bytes:
 
 
 def authentic_version(image: bytes) -> int | None:
-    """The version word of an image; None where its footer is not that of a whole image."""
+    """The version word of an image; None if its footer shows that the image is not whole."""
     signed, digest = image[:-_DIGEST], image[-_DIGEST:]
     header = signed[-(FOOTER - _DIGEST) :]
     whole = header[:8] == MAGIC and int.from_bytes(header[12:], "little") == len(image)

@@ -10,14 +10,14 @@ from virtual_bench.faults.phases import CONVERSATION, Phase
 
 STORE = 0x03
 HELLO_ANSWER, CSR_ANSWER = 0x81, 0x82
-UID = slice(5, 17)  # of HELLO's answer, behind type, number, protocol, key storage and state
+UID = slice(5, 17)  # in HELLO's answer, after type, number, protocol, key storage and state
 UNASKED = 0
 NOISE = b"\x80LSE ready\r\n\0\x55\xff"  # text, a delimiter, and bytes that could begin a frame
 LOOKED_AGAIN = 0.001  # real seconds, until the station has read the CSR
 
 
 class Wire:
-    """The board's UART, which the firmware holds, and the serial port it leads to while the board is plugged in."""
+    """The board's UART, for the firmware, and the serial port behind it while the board is plugged in."""
 
     def __init__(self, faults: BoardFaults) -> None:
         self._faults = faults
@@ -37,7 +37,7 @@ class Wire:
         self.reset()
 
     def reset(self) -> None:
-        """Drops the bytes under way to the firmware and its half-sent frames, as a reset does."""
+        """Drops the bytes on their way to the firmware and its half-sent frames, as a reset does."""
         self._resets += 1
         self._received = b""
         self._said = link.Segments()
@@ -47,7 +47,7 @@ class Wire:
         resets = self._resets
         for question in self._questions.feed(data):
             self._note_question(question[0])
-        if self._resets == resets:  # otherwise the firmware that it was for has been reset
+        if self._resets == resets:  # otherwise a reset has dropped the bytes
             self._received += data
             self._news.set()
 
@@ -109,7 +109,7 @@ class Wire:
             self._faults.enter(Phase.AWAIT_CSR)
 
     def _note_csr_taken(self) -> None:
-        """Begins the phase of the PKI once the station has read the CSR."""
+        """Begins the phase relay_to_pki once the station has read the CSR."""
         if self._port is None or self._faults.phase is not Phase.AWAIT_CSR:
             return
         asyncio.get_running_loop().call_later(LOOKED_AGAIN, self._note_csr_read)

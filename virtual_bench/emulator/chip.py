@@ -26,7 +26,7 @@ from virtual_bench.hardware.hardware import Hardware
 
 RAM = 0x20000000, 0x40000
 UID_PAGE, UID = 0x1FFF7000, 0x1FFF7590
-REGISTER_PAGES = {  # page of the bus: its size
+REGISTER_PAGES = {  # address of a page on the bus: its size
     0x40000000: 0x1000,
     0x40013000: 0x1000,
     0x48000000: 0x2000,
@@ -36,11 +36,11 @@ REGISTER_PAGES = {  # page of the bus: its size
 }
 BLOCK = 10  # address bits within one peripheral
 TIMER_INTERRUPT, USART_INTERRUPT = 28, 36
-SLICE = 16_384  # instructions; a quarter of a millisecond, in which no UART overflows its FIFO
+SLICE = 16_384  # instructions: a quarter of a millisecond, too short for the UART's FIFO to overflow
 STEPS = 64  # slices, and sleeps between them, before the other boards get their turn
-SHORT_SLEEP = 2 * MILLISECOND  # is slept through at once
+SHORT_SLEEP = 2 * MILLISECOND  # the clock skips sleeps up to this length at once
 LATENCY = MILLISECOND // 2
-UNMASKING = 64  # instructions until a core that masks interrupts lets them in, as a rule
+UNMASKING = 64  # instructions after which a core that masks interrupts usually unmasks them
 
 
 class Outcome(Enum):
@@ -78,11 +78,11 @@ class Chip:
         self.cpu.start(int.from_bytes(vectors[:4], "little"), int.from_bytes(vectors[4:], "little"))
 
     def ram(self) -> bytes:
-        """All that stands in SRAM."""
+        """The content of the SRAM."""
         return self.cpu.read(*RAM)
 
     def run(self) -> Outcome:
-        """Executes for a few milliseconds at most; when the chip sleeps, `wakes_at` tells how long. Raises Crash."""
+        """Executes for a few milliseconds at most. If the chip then sleeps, `wakes_at` is its end. Raises Crash."""
         for _ in range(STEPS):
             self._take_interrupt()
             handled = self.cpu.run(SLICE)
@@ -101,12 +101,12 @@ class Chip:
         return Outcome.RAN
 
     def _wake(self) -> None:
-        """The latest moment to wake the core for received bytes, since waking it costs more than its work on a few."""
+        """The latest moment to wake the core for received bytes; waking it for each byte would be expensive."""
         self.time.reach(self.wakes_at())
         self.time.reach(min(self.usart.full_at(), self.time.now + LATENCY))
 
     def wakes_at(self) -> int:
-        """When the next enabled interrupt is asserted, if nothing arrives."""
+        """The moment of the next enabled interrupt, if no byte arrives before."""
         moments = [NEVER]
         if self.system.enabled(TIMER_INTERRUPT):
             moments.append(self.timer.interrupt_at())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time as the chip has it, in whole nanoseconds since its reset. Pure.
+"""The chip's time, in whole nanoseconds since its reset. Pure.
 
-A core that polls for an event does not loop until it comes: the time of the event comes at once.
+When a core polls for an event, its loop is not executed: the clock advances to the event at once.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class ChipTime:
         self.interrupt: Callable[[], None] = lambda: None
 
     def after(self, seconds: float) -> int:
-        """The moment that is so far away."""
+        """The moment that is this number of nanoseconds from now."""
         return self.now + round(seconds * SECOND)
 
     def reach(self, moment: int) -> None:

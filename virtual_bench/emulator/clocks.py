@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clocks (RCC) and power (PWR): the frequencies, and which peripheral has a clock. Pure."""
+"""Clocks (RCC) and power (PWR): the frequencies, and which peripherals have a clock. Pure."""
 
 from collections.abc import Callable
 
 from virtual_bench.emulator.peripheral import Peripheral
 
 CR, CFGR, PLLCFGR, CRRCR, EXTCFGR = 0x00, 0x08, 0x0C, 0x98, 0x108
-READY = {0: 1, 8: 10, 16: 17, 24: 25}  # bits of CR: an oscillator is on, and is ready
-PREFETCHED = 0x30000  # EXTCFGR: both prescalers are taken over
+READY = {0: 1, 8: 10, 16: 17, 24: 25}  # bits of CR: an oscillator's enable bit, and its ready bit
+PREFETCHED = 0x30000  # EXTCFGR: both prescalers are in effect
 MSI, HSI, HSE = 4_000_000, 16_000_000, 32_000_000
 CR4 = 0x0C
 BOOT_COPROCESSOR = 1 << 15
@@ -20,7 +20,7 @@ class Clocks(Peripheral):
     def __init__(self) -> None:
         super().__init__({CR: 0x61, PLLCFGR: 0x22040100, AHB3ENR: 0x02080000})
         self.gates_changed: Callable[[], None] = lambda: None
-        self.frequency = MSI  # of the core and the buses, whose own prescalers are not there
+        self.frequency = MSI  # of the core and the buses, whose prescalers are not modelled
 
     def read(self, offset: int, width: int) -> int:
         value = super().read(offset, width)
@@ -43,11 +43,11 @@ class Clocks(Peripheral):
 
     @property
     def has_random_clock(self) -> bool:
-        """The oscillator of 48 MHz, without which the random number generator finds its clock wrong."""
+        """Whether the 48 MHz oscillator runs; without it the random number generator reports a clock error."""
         return bool(self.registers.get(CRRCR, 0) & 1)
 
     def feeds(self, register: int, bit: int) -> bool:
-        """Whether the bit of an enable register is set."""
+        """Whether the bit of an enable register gives a peripheral its clock."""
         return bool(self.registers.get(register, 0) >> bit & 1)
 
     def _pll(self) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The radio's core with ST's wireless stack on it, as far as it keeps a key: system events, Thread start, and the CKS commands.
+"""The radio's core with ST's wireless stack: only system events, Thread start, and the commands of the key storage (CKS).
 
-Shared memory is laid out as ST's tl.h, mbox_def.h and shci.h do it; the two commands are those of its OpenThread interface.
+The layout of shared memory is that of ST's tl.h, mbox_def.h and shci.h; the two commands are from its OpenThread interface.
 """
 
 from typing import Protocol
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from virtual_bench.hardware.secure_storage import SecureStorage, SecureStorageOccupied
 
-REFERENCE_TABLE = 0x20030000  # as option byte SNBRSA has it
+REFERENCE_TABLE = 0x20030000  # from option byte SNBRSA
 THREAD_TABLE, SYSTEM_TABLE, MEMORY_TABLE = 2, 3, 4  # places in the reference table, in words
 SYSTEM, THREAD = 2, 3  # channels
 EVENT_PACKET, SYSTEM_RESPONSE, THREAD_RESPONSE = 0x12, 0x11, 0x09
@@ -21,12 +21,12 @@ READY = 0x9200
 STACK_RUNS, UPGRADE_SERVICE_RUNS = 0, 1
 THREAD_INIT = 0xFC67
 DONE, UNKNOWN_COMMAND = 0, 1
-FAILED, NOT_FOUND, ALREADY = 1, 23, 24  # of OpenThread's errors
+FAILED, NOT_FOUND, ALREADY = 1, 23, 24  # OpenThread's error codes
 LONGEST_MESSAGE = 1024
 
 
 class Memory(Protocol):
-    """The memory of both cores. Raises Crash where there is none, as the core does."""
+    """The memory of both cores. Raises Crash at an address without memory, as the core does."""
 
     def read(self, address: int, size: int) -> bytes: ...
 
@@ -34,7 +34,7 @@ class Memory(Protocol):
 
 
 class Coprocessor:
-    """Boots on request; unless its wireless stack runs, its upgrade service answers, which keeps no keys."""
+    """Boots on request; unless its wireless stack runs, its upgrade service answers, which stores no keys."""
 
     def __init__(self, memory: Memory, storage: SecureStorage, *, stack_runs: bool) -> None:
         self._memory = memory
@@ -43,7 +43,7 @@ class Coprocessor:
         self._thread_runs = False
 
     def announce(self) -> None:
-        """Puts the event that says what runs here into the queue of system events."""
+        """Queues the system event that names the running firmware."""
         packet = self._word(self._table(MEMORY_TABLE) + 8)  # the pool of event buffers
         queue = self._word(self._table(SYSTEM_TABLE) + 4)
         event = bytes([EVENT_PACKET, ASYNCHRONOUS, 3]) + READY.to_bytes(2, "little")
@@ -64,7 +64,7 @@ class Coprocessor:
         return False
 
     def _answer_system(self, buffer: int) -> None:
-        """The response lies where the command lay, without the list pointers before it."""
+        """Overwrites the command with the response, which has no list pointers before it."""
         code = self._memory.read(buffer + 9, 2)
         known = int.from_bytes(code, "little") == THREAD_INIT
         self._thread_runs |= known
@@ -72,7 +72,7 @@ class Coprocessor:
         self._memory.write(buffer, response)
 
     def _answer_thread(self, buffer: int) -> None:
-        """0x2E4 is otCksDacInitialize, 0x2E5 otCksDacSignature."""
+        """Executes 0x2E4 (otCksDacInitialize) or 0x2E5 (otCksDacSignature)."""
         identifier, count = self._word(buffer + 12), self._word(buffer + 16)
         arguments = [self._word(buffer + 20 + 4 * number) for number in range(min(count, 4))]
         match identifier, arguments:
@@ -112,7 +112,7 @@ def _words(*values: int) -> bytes:
 
 
 def _pair(private: bytes | None, public: bytes) -> ec.EllipticCurvePrivateKey | None:
-    """The private key, if there is one and this is its public half."""
+    """The stored private key, if it belongs to this public key."""
     if private is None:
         return None
     try:

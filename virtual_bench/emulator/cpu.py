@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Cortex-M4: Unicorn behind a few typed methods. Nothing else in the bench imports the engine.
 
-Three of its habits are worked around here or by callers: a stop within a store executes the store twice, so only reads
-stop it; WFI ends a run with the program counter behind it; the return from an exception shows as an interrupt of number
-8.
+This module and its callers work around three of its habits: a stop within a store executes the store twice, so only
+reads stop it; WFI ends a run with the program counter behind it; the return from an exception appears as interrupt
+number 8.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Writer = Callable[[int, int, int], None]
 
 
 class Crash(Exception):
-    """The core cannot go on; the text says why."""
+    """The core cannot continue; the text says why."""
 
 
 class CPU:
@@ -52,7 +52,7 @@ class CPU:
         return bool(self._engine.reg_read(arm_const.UC_ARM_REG_PRIMASK) & MASKED)
 
     def map_memory(self, address: int, size: int) -> None:
-        """RAM of the core's own, which forgets everything at a reset."""
+        """Maps RAM that belongs to the core and is lost at a reset."""
         self._engine.mem_map(address, size)
 
     def map_flash(self, address: int, size: int, host: int, *, executable: bool) -> None:
@@ -60,7 +60,7 @@ class CPU:
         self._engine.mem_map_ptr(address, size, EXECUTABLE if executable else READ_ONLY, host)
 
     def map_registers(self, address: int, size: int, read: Reader, write: Writer) -> None:
-        """Lets these two answer every access in the range; both get the whole address and the width."""
+        """Calls these two functions at every access in the range, with the whole address and the width."""
         self._engine.mmio_map(
             address,
             size,
@@ -91,14 +91,14 @@ class CPU:
         self._engine.mem_protect(address, size, READ_ONLY if visible else unicorn.UC_PROT_NONE)
 
     def read(self, address: int, size: int) -> bytes:
-        """Memory, not registers. Raises Crash where there is none."""
+        """Reads memory, not registers. Raises Crash at an address without memory."""
         try:
             return bytes(self._engine.mem_read(address, size))
         except unicorn.UcError as exc:
             raise Crash(f"nothing to read at 0x{address:08X}") from exc
 
     def write(self, address: int, data: bytes) -> None:
-        """Raises Crash where there is no memory."""
+        """Writes memory. Raises Crash at an address without memory."""
         try:
             self._engine.mem_write(address, data)
         except unicorn.UcError as exc:
@@ -113,7 +113,7 @@ class CPU:
         self._engine.reg_write(arm_const.UC_ARM_REG_PC, entry)
 
     def run(self, count: int) -> bool:
-        """Executes up to that many instructions; true if it ended with the end of a handler. Raises Crash."""
+        """Executes up to that many instructions; returns whether a handler's return ended the run. Raises Crash."""
         self._exception = self._refused = None
         try:
             self._engine.emu_start(self.pc | THUMB_BIT, NOWHERE, count=count)
@@ -122,7 +122,7 @@ class CPU:
         return self._ended_handler()
 
     def stop(self) -> None:
-        """Ends a run from within a read of a register, which is then read again."""
+        """Ends a run from within a read of a register; the next run repeats the read."""
         self._engine.emu_stop()
 
     def refuse(self, crash: Crash) -> None:
@@ -131,7 +131,7 @@ class CPU:
         self._engine.emu_stop()
 
     def sleeps(self) -> bool:
-        """Whether the last instruction was a WFI; one that was jumped over to this place is as good, and as rare."""
+        """Whether the last instruction was a WFI. A jump to just behind a WFI looks the same, but is rare and harmless."""
         try:
             return bytes(self._engine.mem_read(self.pc - 2, 2)) == WFI
         except unicorn.UcError:
@@ -152,7 +152,7 @@ class CPU:
         engine.reg_write(arm_const.UC_ARM_REG_PC, handler | THUMB_BIT)
 
     def leave_exception(self) -> None:
-        """Unstacks the registers, and goes on where the exception came. Raises Crash."""
+        """Unstacks the registers, and resumes where the exception interrupted. Raises Crash."""
         engine = self._engine
         stack = engine.reg_read(arm_const.UC_ARM_REG_SP)
         data = self.read(stack, 32)

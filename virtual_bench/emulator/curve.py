@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arithmetic on y² = x³ + ax + b over a prime field, as an accelerator does it: with whatever operands it is given. Pure."""
+"""Arithmetic on y² = x³ + ax + b over a prime field. Like an accelerator, it does not check its operands. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The controller of the internal flash: pages are erased, and double words programmed by storing into them. Pure."""
+"""The controller of the internal flash, which erases pages, and programs double words by stores into them. Pure."""
 
 from virtual_bench.emulator.chip_time import ChipTime
 from virtual_bench.emulator.peripheral import Peripheral
@@ -16,7 +16,7 @@ ERASED = b"\xff"
 
 
 class FlashController(Peripheral):
-    """Locked after a reset. Stores are checked at the next access to a register, which every program makes."""
+    """Locked after a reset. It checks stores at the next access to a register, which every program makes."""
 
     def __init__(self, time: ChipTime, flash: Flash, faults: ChipFaults, profile: Profile) -> None:
         super().__init__({ACR: 0x600, CR: LOCK | 1 << 30})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mailbox between the two cores (IPCC): a flag a channel and direction. The other core is the coprocessor. Pure."""
+"""The mailbox between the core and the coprocessor (IPCC): one flag per channel and direction. Pure."""
 
 from virtual_bench.emulator.chip_time import NEVER, ChipTime
 from virtual_bench.emulator.coprocessor import SYSTEM, Coprocessor
@@ -11,7 +11,7 @@ BOOT = 0.05
 
 
 class Mailbox(Peripheral):
-    """The coprocessor's work happens at once; its completion shows when it would on silicon."""
+    """Executes the coprocessor's work at once, and shows its completion when silicon would."""
 
     def __init__(self, time: ChipTime, coprocessor: Coprocessor, operation_time: float) -> None:
         super().__init__()

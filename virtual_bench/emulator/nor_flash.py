@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The S25FL128S on the module's QSPI bus, as far as it is addressed over one line. Pure."""
+"""The S25FL128S on the module's QSPI bus: only its commands over one data line. Pure."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ class NORFlash:
         return self._errors | (ENABLED if self._enabled else 0) | (WRITING if writing else 0)
 
     def answer(self, instruction: int, address: int, size: int) -> bytes:
-        """The bytes that it returns for a read instruction."""
+        """The bytes that the part returns for a read instruction."""
         if instruction == READ_STATUS:
             return bytes([self.status]) * size
         if instruction in READS and not self.status & WRITING and self._flash.holds(self._flash.base + address, size):
@@ -73,7 +73,7 @@ class NORFlash:
                 self._flash.program(self._flash.base + part_at, part)
 
     def _erase(self, address: int) -> None:
-        """An erase that loses its power has cleared cells before it would have set them."""
+        """Erases a sector; a power loss leaves cells cleared, since an erase clears them before it sets them."""
         start = self._flash.base + address - address % self._flash.page
         if not self._flash.holds(start):
             return

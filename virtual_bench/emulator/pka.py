@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The public key accelerator (PKA): three operations, on operands in its own memory. Pure.
 
-The layout is that of ST's stm32wb55xx.h; no operand is assumed, so a port that misplaces one gets nonsense, as on silicon.
+The layout is that of ST's stm32wb55xx.h. No operand has a default, so a port that misplaces one gets nonsense, as on silicon.
 """
 
 from virtual_bench.emulator.chip_time import ChipTime
@@ -18,7 +18,7 @@ WORD = 4
 
 
 class PKA(Peripheral):
-    """Its memory outlives an operation and not a reset."""
+    """The accelerator. Its memory survives an operation, but not a reset."""
 
     def __init__(self, time: ChipTime, faults: ChipFaults, operation_time: float) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class PKA(Peripheral):
         return int.from_bytes(self._memory[offset : offset + WORD], "little")
 
     def _number(self, offset: int, bits: int) -> int:
-        """An operand with as many words as that count of bits, which stands somewhere else, needs."""
+        """Reads an operand; another operand holds its length in bits."""
         words = -(-min(self._word(bits), 640) // 32)
         return int.from_bytes(self._memory[offset : offset + WORD * words], "little")
 

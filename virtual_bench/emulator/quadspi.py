@@ -127,7 +127,7 @@ class QUADSPI(Peripheral):
         return self._flags | ready | (BUSY if self._is_busy else 0)
 
     def _poll(self) -> None:
-        """Polls the part's status, as the peripheral does by itself."""
+        """Polls the part's status, as the peripheral does without the core."""
         mask, match = self.registers.get(PSMKR, 0), self.registers.get(PSMAR, 0)
         if (self._part.status & mask) == match:
             self._polling = False

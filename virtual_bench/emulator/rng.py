@@ -14,7 +14,7 @@ CLOCK_ERROR, SEED_ERROR = 1 << 5 | 1 << 1, 1 << 6 | 1 << 2
 
 
 class RNG(Peripheral):
-    """One word after the other, as long as it is on and its clock runs."""
+    """Delivers words as long as it is enabled and its clock runs."""
 
     def __init__(self, time: ChipTime, clocks: Clocks, faults: ChipFaults) -> None:
         super().__init__()

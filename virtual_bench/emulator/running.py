@@ -13,7 +13,7 @@ from virtual_bench.timing.clock import SHORTEST_PERIOD
 
 TOLERATED_LEAD = 0.005  # real seconds by which a chip may be ahead of the bench
 PATIENCE = 200  # turns that a core may take without sleeping
-REST = 50  # times the length of a turn, after each that a core takes beyond that
+REST = 50  # pause after each further turn, as a multiple of the turn's length
 
 
 async def run(hardware: Hardware, started: Callable[[Chip], None]) -> str | None:
@@ -63,7 +63,7 @@ class _Run:
                     await asyncio.sleep(took * REST if self._awake > PATIENCE else 0)
 
     async def _keep_step(self) -> None:
-        """Waits until the bench's clock has come to where the chip's is."""
+        """Waits until the bench's clock has caught up with the chip's."""
         lead = self._due(self._chip.time.now) - self._clock.now()
         if self._clock.scaled(1) and lead > TOLERATED_LEAD:
             await asyncio.sleep(lead)
@@ -82,5 +82,5 @@ class _Run:
         time.reach(alarm)
 
     def _due(self, moment: int) -> float:
-        """When the bench's clock comes to a moment of the chip's."""
+        """The bench's time at a moment of the chip's clock."""
         return self._started + self._clock.scaled(moment / SECOND)

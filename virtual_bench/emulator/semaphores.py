@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hardware semaphores (HSEM), of which the coprocessor holds none here. Pure."""
+"""Hardware semaphores (HSEM). This model's coprocessor never takes one. Pure."""
 
 from virtual_bench.emulator.peripheral import Peripheral
 
 COUNT = 32
-READ_LOCK = 0x80  # reading there takes it
+READ_LOCK = 0x80  # a read of these registers takes the semaphore
 LOCKED = 1 << 31
-APPLICATION = 4 << 8  # the core that this is
+APPLICATION = 4 << 8  # the application core's ID
 
 
 class Semaphores(Peripheral):
@@ -21,7 +21,7 @@ class Semaphores(Peripheral):
         return super().read(offset, width)
 
     def write(self, offset: int, width: int, value: int) -> None:
-        """Only its owner frees it, and only what is free is taken."""
+        """Takes a free semaphore, or frees one for its owner."""
         if offset >= READ_LOCK:
             return
         owner = self.registers.get(offset, 0)

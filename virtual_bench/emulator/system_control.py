@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core's own registers: which interrupts are enabled, where the vectors are, and the reset that software asks for. Pure."""
+"""The core's own registers: enabled interrupts, the address of the vectors, and the software reset. Pure."""
 
 from virtual_bench.emulator.peripheral import Peripheral
 
@@ -10,7 +10,7 @@ FIRST_INTERRUPT = 16  # exceptions below are the core's own
 
 
 class SystemControl(Peripheral):
-    """Interrupts of one priority, which wait for one another."""
+    """All interrupts have one priority, so none interrupts another."""
 
     def __init__(self) -> None:
         super().__init__({CPU_ID: 0x410FC241, VECTORS: 0x08000000})
@@ -21,7 +21,7 @@ class SystemControl(Peripheral):
         return bool(self._enabled >> interrupt & 1)
 
     def vector(self, interrupt: int) -> int:
-        """Where the address of its handler stands."""
+        """The address of an interrupt's vector."""
         return self.registers[VECTORS] + 4 * (FIRST_INTERRUPT + interrupt)
 
     def read(self, offset: int, width: int) -> int:

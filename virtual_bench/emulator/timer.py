@@ -48,7 +48,7 @@ class Timer(Peripheral):
         self._match = self._next_match()
 
     def interrupt_at(self) -> int:
-        """When its interrupt is asserted; a moment that has passed if it is now."""
+        """The moment of its interrupt; a past moment if the interrupt is asserted now."""
         if not self.registers.get(DIER, 0) & COMPARE:
             return NEVER
         self._notice_match()
@@ -60,7 +60,7 @@ class Timer(Peripheral):
 
     @property
     def _rate(self) -> int:
-        """Counts a second."""
+        """Counts per second."""
         return max(self._clocks.frequency // (self._prescaler + 1), 1)
 
     @property
@@ -72,7 +72,7 @@ class Timer(Peripheral):
             return NEVER
         count = self._count
         target = count + (self.registers.get(CCR1, 0) - count) % WRAP
-        return self._began - (-target * SECOND // self._rate)  # rounded up, so that the count is there by then
+        return self._began - (-target * SECOND // self._rate)  # rounded up, so that the count has been reached by then
 
     def _notice_match(self) -> None:
         if self._match <= self._time.now:

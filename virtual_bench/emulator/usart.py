@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""USART1 with its FIFOs: every byte takes its time on the line, in both directions. Pure."""
+"""USART1 with its FIFOs: every byte takes its transmission time, in both directions. Pure."""
 
 from collections import deque
 
@@ -39,7 +39,7 @@ class USART(Peripheral):
         self._quiet = 0  # when the last byte has left
 
     def arrive(self, data: bytes) -> None:
-        """Takes bytes from the other end; they begin now, or behind its earlier bytes."""
+        """Takes bytes from the other end; their transmission begins now, or after its earlier bytes."""
         self._receive()
         if data and not self._coming:
             self._next_arrival = self._time.now + self._byte_time
@@ -54,7 +54,7 @@ class USART(Peripheral):
         return data
 
     def interrupt_at(self) -> int:
-        """When its interrupt is asserted; a moment that has passed if it is now."""
+        """The moment of its interrupt; a past moment if the interrupt is asserted now."""
         self._receive()
         moment = NEVER
         if not self._fifo and not self._coming and not self._flags and self._falls_idle == NEVER:
@@ -104,7 +104,7 @@ class USART(Peripheral):
         self._sent.append(byte if self._in_step else 0xFF)
 
     def _receive(self) -> None:
-        """Puts into the FIFO what has arrived by now."""
+        """Moves the bytes that have arrived by now into the FIFO."""
         if not self._coming and self._falls_idle == NEVER:
             return
         now = self._time.now
@@ -146,6 +146,6 @@ class USART(Peripheral):
 
     @property
     def _in_step(self) -> bool:
-        """Whether the baud rate is near enough that the other end understands."""
+        """Whether the baud rate is close enough for the other end to receive."""
         divider = self.registers.get(BRR, 0)
         return bool(divider) and abs(self._clocks.frequency / divider / self._baud_rate - 1) < TOLERANCE

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults: their kinds, and those that are armed for a board.
 
-Only the part that behaves differently asks for a fault: the wire, the chip, the programmer, or the hub.
+The part that misbehaves asks whether a fault is due: the wire, the chip, the programmer, or the hub.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ Value = int | float | str
 class Nature(Enum):
     """When a fault takes effect."""
 
-    MOMENT = "once, at its moment in the phase"
+    MOMENT = "once, during the phase"
     ENTRY = "as soon as the phase begins"
     LASTING = "from the phase on, until the board is unplugged"
     PLUGGED = "when the board is plugged in, until it is unplugged"
@@ -25,7 +25,7 @@ class Nature(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value that a fault can be given. Without a default, the bench chooses."""
+    """A parameter of a fault. Without a default, the bench chooses the value."""
 
     kind: type[int] | type[float] | type[str]
     default: Value | None
@@ -69,7 +69,7 @@ class Fault:
 
 
 class BoardFaults:
-    """One board's phase, as observed, and what is to go wrong in it."""
+    """One board's phase, as the bench infers it, and the board's faults."""
 
     def __init__(self, board: int, armed: list[Fault], journal: Journal, act: Callable[[Fault], None]) -> None:
         self.phase: Phase | None = None
@@ -81,7 +81,7 @@ class BoardFaults:
         self._there = False
 
     def enter(self, phase: Phase) -> None:
-        """Begins a phase and the faults that begin with it; faults listed behind a pull wait for the board's return."""
+        """Begins a phase and the faults that begin with it; faults listed after a pull wait for the board's return."""
         if not self._there:
             return
         self.phase = phase
@@ -94,7 +94,7 @@ class BoardFaults:
                 self._act(fault)
 
     def plugged(self) -> None:
-        """Begins the faults that a board has from its plugging in."""
+        """Begins the faults that take effect when a board is plugged in."""
         self.phase = None
         self._there = True
         self._lasting = self._waiting(Nature.PLUGGED, tuple(Phase))
@@ -109,9 +109,9 @@ class BoardFaults:
     def due(
         self, name: str, *, during: Collection[Phase] = (), fits: Callable[[Fault], bool] = lambda _: True
     ) -> Fault | None:
-        """The fault of that name, if its moment is now, or in any of these phases.
+        """The fault of that name, if it is due in the present phase, or in any of the given phases.
 
-        It is counted, so ask only to do it.
+        The call counts the fault as happened, so the caller must carry it out.
         """
         for fault in self._waiting(Nature.MOMENT, during or (self.phase,)):
             if fault.kind.name == name and fits(fault):

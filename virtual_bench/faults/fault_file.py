@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fault files: TOML, one `[[fault]]` a fault. Every mistake of a file is reported at once, with entry and key."""
+"""Reads fault files: TOML, one `[[fault]]` per fault. Reports every mistake in a file at once, with entry and key."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -9,14 +9,14 @@ from virtual_bench.faults.armed import Fault, Kind, Nature, Parameter, Value
 from virtual_bench.faults.catalogue import CATALOGUE
 from virtual_bench.faults.phases import Phase
 
-PICKED = {"power_cut", "wedge_on_kill"}  # faults at an event of the phase: two of them may each have their moment
+PICKED = {"power_cut", "wedge_on_kill"}  # faults at one of several events of the phase, so two may both happen
 OWN_KEYS = {"board", "at", "what", "times", "expect"}  # `expect` is for the program that judges the run
 
 PULLS = frozenset({"unplug", "bounce"})  # faults that end the board's stay
 
 
 class FaultsInvalid(Exception):
-    """One or more mistakes, a line each."""
+    """The file has mistakes; the text has one line for each."""
 
 
 def load(path: Path) -> list[Fault]:
@@ -25,11 +25,11 @@ def load(path: Path) -> list[Fault]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise FaultsInvalid(f"{path}: {exc}") from exc
-    mistakes = [f"{key}: nothing but [[fault]] belongs here" for key in content if key != "fault"]
+    mistakes = [f"{key}: only [[fault]] belongs here" for key in content if key != "fault"]
     faults: dict[int, Fault] = {}
     entries = content.get("fault", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        mistakes.append("fault: each is a table of its own, under [[fault]]")
+        mistakes.append("fault: each fault is a table under its own [[fault]]")
         entries = []
     for number, entry in enumerate(entries, start=1):
         try:
@@ -53,11 +53,11 @@ def check_beside(armed: Iterable[tuple[str, Fault]], fault: Fault) -> None:
 def _hidden_by(before: Fault, fault: Fault, name: str) -> str | None:
     always, same = before.times == 0, before.kind is fault.kind
     if same and fault.kind.nature in {Nature.LASTING, Nature.PLUGGED}:
-        return f"lasts until the board is unplugged, and {name} is the same"
+        return f"is the same as {name}, which lasts until the board is unplugged"
     if always and before.kind.name in PULLS and fault.kind.nature is Nature.ENTRY:
         return f"never happens, since {name} pulls the board each time"
     if always and same and fault.kind.nature is Nature.MOMENT and fault.kind.name not in PICKED:
-        return f"never happens, since {name} is the same and happens each time"
+        return f"never happens, since {name} is the same fault and happens each time"
     return None
 
 
@@ -68,7 +68,7 @@ def read(entry: Mapping[str, object]) -> Fault:
     if type(board) is not int or board < 1:
         mistakes.append("board: the number of a board in order of first plugging, from 1")
     if type(times) is not int or times < 0:
-        mistakes.append("times: how often it happens, 0 for always")
+        mistakes.append("times: the number of times that it happens, 0 for always")
     if not isinstance(expect, dict):
         mistakes.append("expect: a table")
     kind = _kind(entry.get("what"), mistakes)
@@ -80,7 +80,7 @@ def read(entry: Mapping[str, object]) -> Fault:
 
 
 def typed(parameter: Parameter, text: str) -> object:
-    """A parameter's value as it comes from the command line; the text itself where it is not of the type."""
+    """Converts a parameter's text from the command line; returns the text itself if it is not of the type."""
     try:
         return int(text, 0) if parameter.kind is int else parameter.kind(text)
     except ValueError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The phases of the station's procedure, as far as programmer and serial port show them. Pure."""
+"""The phases of the station's procedure that the bench can infer from programmer and serial port. Pure."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ class Phase(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Phase | None":
-        """Blanks and hyphens are as good as underscores."""
+        """Accepts blanks and hyphens in place of underscores."""
         if not isinstance(value, str):
             return None
         name = value.strip().lower().replace(" ", "_").replace("-", "_")

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The questions that a chip's peripherals ask about faults."""
+"""The interface through which a chip's peripherals learn of faults."""
 
 from typing import Protocol
 
 
 class ChipFaults(Protocol):
-    """Decides about a chip's faults. A peripheral asks when its operation happens, so a yes takes effect."""
+    """Decides whether a chip's operations fail. A peripheral asks once per operation and must carry out a yes."""
 
     def random_fails(self) -> bool:
-        """Whether the random number generator finds its own seed wrong."""
+        """Whether the random number generator reports a seed error."""
 
     def accelerator_fails(self) -> bool:
         """Whether the operation of the public key accelerator that now begins ends in an error."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flash memory in a file: erased to FF by the page, and a program operation can only clear bits."""
+"""Flash memory in a file: an erase sets whole pages to FF, and a program operation can only clear bits."""
 
 import ctypes
 import mmap
@@ -52,11 +52,11 @@ class Flash:
 
     @property
     def address_in_process(self) -> int:
-        """Where its first cell is in the memory of this process, for an emulated core; good until it is closed."""
+        """The first cell's address in this process's memory, for an emulated core; valid until the flash is closed."""
         return ctypes.addressof(ctypes.c_char.from_buffer(self._cells))
 
     def flip(self, address: int) -> None:
-        """One cell goes bad: its lowest bit is not what it was."""
+        """Damages one cell: flips its lowest bit."""
         self._cells[address - self.base] ^= 1
 
     def close(self) -> None:

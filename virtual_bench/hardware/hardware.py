@@ -27,7 +27,7 @@ class UART(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """One microcontroller and what is soldered to it."""
+    """One microcontroller and the parts soldered to it."""
 
     uid: bytes
     internal: Flash
@@ -38,4 +38,4 @@ class Hardware:
     clock: Clock
     profile: Profile
     faults: ChipFaults
-    turn: asyncio.Lock  # held by the one core of the bench that executes
+    turn: asyncio.Lock  # held by the one emulated core of the bench that executes

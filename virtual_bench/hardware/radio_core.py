@@ -7,18 +7,18 @@ from collections.abc import Callable
 
 WORDS = 0x20010010  # where ST's operator leaves the two version words: the FUS's, then the stack's
 WINDOW = range(0x20010000, 0x20010100)
-GARBAGE = 0x130E0019  # the word that a public report has read in the place of the stack's
+GARBAGE = 0x130E0019  # the word that a public report shows in place of the stack's version
 _STACK_WORD = WORDS + 4 - WINDOW.start
 
 
 class RadioCore:
-    """The second core. It finishes begun work by itself, unless its power fails."""
+    """The second core. It finishes its work without the programmer, unless its power fails."""
 
     def __init__(self, fus: int, stack: int | None, *, boot_held: bool = False) -> None:
         self.fus = fus
         self.stack = stack
         self.stack_runs = stack is not None
-        self.boot_held = boot_held  # by the option bytes that its upgrades need, until they are taken back
+        self.boot_held = boot_held  # upgrades set option bytes that keep the application from booting
         self._words_told = False
         self._working: asyncio.TimerHandle | None = None
         self._deed: Callable[[], None] = lambda: None
@@ -28,7 +28,7 @@ class RadioCore:
         return self._working is not None
 
     def power_on(self) -> None:
-        """The stack runs, if there is one."""
+        """Starts the stack, if there is one."""
         self.start_stack()
 
     def power_off(self) -> None:
@@ -40,22 +40,22 @@ class RadioCore:
         self.stack_runs = False
 
     def start_stack(self) -> bool:
-        """Whether there is one to start."""
+        """Starts the stack; returns whether there is one."""
         self.stack_runs = self.stack is not None
         return self.stack_runs
 
     def begin(self, seconds: float, deed: Callable[[], None]) -> None:
-        """Works for so many real seconds; then it is done."""
+        """Begins work that takes effect after the given number of real seconds."""
         self._deed = deed
         self._working = asyncio.get_running_loop().call_later(seconds, self.finish)
 
     def finish(self) -> None:
-        """Completes the begun work at once, if there is any."""
+        """Completes the work in progress at once, if there is any."""
         if self._let_go():
             self._deed()
 
     def _let_go(self) -> bool:
-        """Ends its work; returns whether there was any."""
+        """Drops the work in progress; returns whether there was any."""
         working, self._working = self._working, None
         if working is not None:
             working.cancel()
@@ -69,7 +69,7 @@ class RadioCore:
         self._words_told = False
 
     def memory(self, address: int, size: int, remains: bytes) -> bytes:
-        """The memory window of the version words; without them old bytes, the same every time."""
+        """The memory window of the version words; if they are absent, leftover bytes, always the same."""
         window = bytearray(hashlib.shake_128(b"memory of " + remains).digest(len(WINDOW)))
         window[_STACK_WORD : _STACK_WORD + 4] = GARBAGE.to_bytes(4, "little")
         if self._words_told:

@@ -12,7 +12,7 @@ class SecureStorageOccupied(Exception):
 
 
 class SecureStorage:
-    """The one key of a board that the coprocessor keeps, as a list of what was ever written."""
+    """The board's one key in the coprocessor, kept as the list of all keys ever written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -25,7 +25,7 @@ class SecureStorage:
         return bytes.fromhex(keys[0]["private_key"]) if keys else None
 
     def write(self, private_key: bytes) -> None:
-        """Raises SecureStorageOccupied if it was written before."""
+        """Stores a key. Raises SecureStorageOccupied if there already is one."""
         if self.key() is not None:
             raise SecureStorageOccupied
         self._path.write_text(json.dumps([{"private_key": private_key.hex()}]) + "\n")

@@ -21,11 +21,11 @@ OTHER_PRODUCT = "STLINK-V3"
 
 
 class HubError(Exception):
-    """The hub cannot do what was asked; the text says why."""
+    """The hub cannot carry out the request; the text says why."""
 
 
 class Hub:
-    """Ports 1 to N, each with at most one board standing there, plugged in or pulled out."""
+    """Ports 1 to N, each with at most one board, plugged in or pulled out."""
 
     def __init__(self, bench: Bench, ports: int, kind: HubKind = HubKind.MULTI_TT) -> None:
         self.ports = range(1, ports + 1)
@@ -52,11 +52,11 @@ class Hub:
         return f"pci-0000:00:14.0-usb-0:1.{port}"
 
     def board(self, port: int) -> Board | None:
-        """The board that stands there, plugged in or not."""
+        """The board at a port, plugged in or not."""
         return self._boards.get(port)
 
     def translator(self, board: Board) -> Translator | None:
-        """The one that its probe shares with its neighbours."""
+        """The translator that the port's probe shares with its neighbours."""
         return self._translators[(board.nameplate.port - 1) // HUB_PORTS] if self._translators else None
 
     def plugged(self) -> Iterator[tuple[int, Board]]:
@@ -65,14 +65,14 @@ class Hub:
         yield from sorted(found, key=lambda entry: int(entry[1].tty.removeprefix("ttyACM")))
 
     def on_probe(self, serial_number: str | None, index: int = 0) -> Board | None:
-        """The plugged board whose probe has this serial number, or stands at this place in the listing."""
+        """The plugged board whose probe has this serial number or this index in the listing."""
         boards = [board for _, board in self.plugged()]
         if serial_number is None:
             return boards[index] if index < len(boards) else None
         return next((board for board in boards if board.probe == serial_number.upper()), None)
 
     def plug(self, port: int, *, new: bool = False, radio: RadioCore | None = None) -> Board:
-        """Plugs in the board that stands at a port, or a fresh one, which may have a coprocessor of its own.
+        """Plugs in the board at a port, or a fresh one, optionally with given versions on its coprocessor.
 
         Raises HubError.
         """
@@ -122,7 +122,7 @@ class Hub:
         self._next_number = max(self._next_number, board.nameplate.number + 1)
 
     def _link(self) -> None:
-        """Makes the links in DIR/dev those of the plugged boards."""
+        """Updates the links in DIR/dev to those of the plugged boards."""
         wanted: dict[Path, str] = {}
         for port, board in self.plugged():
             if board.announced and board.serial_port is not None:
@@ -142,7 +142,7 @@ class Hub:
         self._linked = wanted
 
     def _links(self, port: int, board: Board, device: str) -> dict[Path, str]:
-        """The links of a board and where they lead, in the order in which they come; a path has its probe at once."""
+        """The links of a board and their targets, in the order of creation; by-id comes before by-path."""
         profile = self._bench.profile
         duplicate = board.faults.lasting("duplicate_serial")
         product = OTHER_PRODUCT if duplicate and duplicate.text("product") == "other" else profile.probe_product
@@ -158,7 +158,7 @@ class Hub:
         return links
 
     def _hold(self, board: Board) -> None:
-        """Another program of the host, which opens every new serial port, has this one for a while."""
+        """Lets another program of the host hold the new serial port for a while."""
         if (fault := board.faults.lasting("port_held")) and (port := board.serial_port) is not None:
             port.hold()
             asyncio.get_running_loop().call_later(fault.number("seconds"), port.let_go)
@@ -197,7 +197,7 @@ class Hub:
         }
 
     def _bounce(self, port: int, seconds: float) -> None:
-        """The shortest that there is: the board is back before the bench does anything else."""
+        """Pulls the board and plugs it in again before the bench does anything else."""
         board = self.unplug(port)
 
         def back() -> None:

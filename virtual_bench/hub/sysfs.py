@@ -22,7 +22,7 @@ class Shown:
 
 
 class Sysfs:
-    """The tree of one bench, while the bench serves."""
+    """The sysfs tree of one bench, while the bench serves."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

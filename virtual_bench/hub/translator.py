@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 USEFUL = 1.0e6  # bytes a second of the 12 Mbit/s; 19 packets of 64 bytes a millisecond would be 1.216 MB/s at best
-HUB_PORTS = 7  # of one hub: what stands at ports 1 to 7 shares its translator, then what stands at 8 to 14, and so on
+HUB_PORTS = 7  # per hub: ports 1 to 7 share a translator, then ports 8 to 14, and so on
 SLICE = 0.02  # seconds after which a transfer recomputes its share
 
 
@@ -20,7 +20,7 @@ class HubKind(StrEnum):
 class Translator:
     """Divides its bandwidth among the downloads and uploads of the moment; none gets more than it can use.
 
-    A download takes part from its erase to its last byte, also while the flash is busy: its probe keeps asking the
+    A download counts from its erase to its last byte, also while the flash is busy, since its probe keeps polling the
     loader.
     """
 
@@ -29,7 +29,7 @@ class Translator:
         self._rates: list[float] = []
 
     async def carry(self, size: int, rate: float, pause: Callable[[float], Awaitable[None]]) -> None:
-        """Moves so many bytes for one that takes part; `pause` lets the seconds pass."""
+        """Moves the given number of bytes for a transfer that counts; `pause` lets the seconds pass."""
         left = float(size)
         while left > 0:
             share = self.share(rate)
@@ -40,7 +40,7 @@ class Translator:
     def share(self, rate: float) -> float:
         """The share of a transfer of this rate.
 
-        One that needs less than an even share leaves the rest to the others.
+        A transfer that needs less than an even share leaves the rest to the others.
         """
         left, others = self._useful, sorted(self._rates)
         while others and others[0] * len(others) <= left:

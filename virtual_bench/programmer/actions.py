@@ -36,7 +36,7 @@ class Actions:
         self._loader_works = False
 
     async def perform(self, action: Action) -> None:
-        """Raises Failed with the tool's error lines, and Stopped."""
+        """Performs one action. Raises Failed with the tool's error lines, and Stopped."""
         match action:
             case Loader():
                 await self._load(action)
@@ -73,7 +73,7 @@ class Actions:
     async def _load(self, action: Loader) -> None:
         """Loads the external loader.
 
-        One for another part is accepted silently and does nothing, as users of the real tool report.
+        A loader for another part is accepted silently and has no effect, as users of the real tool report.
         """
         path = self._process.directory / action.path
         if not path.is_file():
@@ -120,7 +120,7 @@ class Actions:
         self._process.say(f"{'Hard' if action.hard else 'Software'} reset is performed")
 
     def _memory(self, address: int, size: int) -> bytes:
-        """The bytes that the debug port reads. Raises Failed where there is no memory, or where it is protected."""
+        """The bytes that the debug port reads. Raises Failed if there is no memory, or if it is protected."""
         if address == UID_ADDRESS and size <= len(self._board.uid):
             return self._board.uid[:size]
         flash, protected = self._board.memory(address, size), self._board.options.protected
@@ -130,6 +130,6 @@ class Actions:
             raise Failed("Error: Data read failed")
         if flash is self._board.internal:
             return flash.read(address, size)
-        self._board.core.halt()  # the loader takes the firmware's place
+        self._board.core.halt()  # the loader runs in the firmware's memory
         reached = self._loader_works and not self._board.faults.lasting("external_flash_absent")
         return flash.read(address, size) if reached else bytes(size)  # without the loader: zeros, and no error

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parses the argument list of STM32_Programmer_CLI into commands, in order. Pure.
 
-Options and keys are case-insensitive, and one element may hold an option with its arguments, parted by blanks.
+Options and keys are case-insensitive, and one element may hold an option with its arguments, separated by blanks.
 """
 
 from collections import deque
@@ -32,10 +32,10 @@ from virtual_bench.programmer.commands import (
 
 
 class UsageError(Exception):
-    """The tool refuses the argument list; the text is what it prints."""
+    """The tool refuses the argument list; the text is its output."""
 
 
-PLAIN_ACTIONS: dict[str, Action] = {  # those without arguments
+PLAIN_ACTIONS: dict[str, Action] = {  # actions without arguments
     "rst": Reset(hard=False),
     "hardrst": Reset(hard=True),
     "halt": Halt(),
@@ -54,7 +54,7 @@ LISTINGS = {"": "", "uart": "uart", "usb": "usb", "st-link": "st-link", "stlink"
 
 
 def parse(argv: list[str]) -> CommandLine:
-    """Raises UsageError with the tool's own words where they are known."""
+    """Parses an argument list. Raises UsageError, with the tool's own words if they are known."""
     return _Parser(argv).parsed()
 
 
@@ -149,7 +149,7 @@ class _Parser:
 
 
 def _resplit(argv: list[str]) -> list[str]:
-    """ST's own callers hand over an option with its arguments as one element; a path with blanks stays whole."""
+    """Splits elements in which ST's callers join an option and its arguments; a path with blanks stays whole."""
     words: list[str] = []
     for element in argv:
         after_connect = bool(words) and words[-1].lower() in {"-c", "--connect"}
@@ -170,7 +170,7 @@ def _connect(pairs: list[str]) -> Connect:
 
 
 def _erase(arguments: list[str]) -> Erase:
-    """`all`, or sectors; two in brackets are the first and the last of a range."""
+    """Parses `all`, or sectors; two numbers in brackets are the first and the last of a range."""
     if [argument.lower() for argument in arguments] == ["all"]:
         return Erase()
     text = " ".join(arguments)

@@ -28,9 +28,9 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Erase:
-    """`-e`: some sectors of the memory that is reached, or all of them."""
+    """`-e`: erases some sectors of the memory within reach, or all of them."""
 
-    sectors: tuple[int, ...] = ()  # none is all
+    sectors: tuple[int, ...] = ()  # empty: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """`-r32` and its like: memory on the screen, in units of so many bytes."""
+    """`-r32`, `-r16`, `-r8`: prints memory in units of 4, 2 or 1 bytes."""
 
     address: int
     size: int
@@ -66,7 +66,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`-run`, `-s`, `-g`: the core starts."""
+    """`-run`, `-s`, `-g`: starts the core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,12 @@ class ShowFUSState:
 
 @dataclass(frozen=True, slots=True)
 class ShowFUSOperator:
-    """`-fusopgetversion`: which version the operator is."""
+    """`-fusopgetversion`: prints the operator's version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """`-fwupgrade`: an image for the coprocessor; unless it is the first, the old one is deleted before."""
+    """`-fwupgrade`: installs an image on the coprocessor; deletes the old one first, unless told that there is none."""
 
     path: str
     address: int
@@ -120,7 +120,7 @@ class CommandLine:
 
     connect: Connect | None = None
     actions: list[Action] = field(default_factory=list)
-    listing: str | None = None  # "" is everything
+    listing: str | None = None  # "" lists everything
     version: bool = False
     quiet: bool = False
     log: str | None = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connects the programmer to a board and prints the header, with all faults of a connection."""
+"""Connects the programmer to a board and prints the header; the connection's faults happen here."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ from virtual_bench.programmer.commands import Connect
 from virtual_bench.programmer.process import Failed, Process
 
 DEVICE_ID, VOLTS = 0x495, 3.28
-MODES = {"NORMAL": "Normal", "HOTPLUG": "Hot Plug"}  # any other is under reset
+MODES = {"NORMAL": "Normal", "HOTPLUG": "Hot Plug"}  # all others connect under reset
 SECOND_ATTEMPT = 0.6
 FIRST_NO_TARGET = "Error: No STM32 target found!"
 PROBLEM = "Error: Problem occured while trying to connect"  # ST's spelling
@@ -22,7 +22,7 @@ NOT_FOUND = "Error: Serial number not found"
 NO_PROBE = "Error: No debug probe detected."
 BUSY = f"ST-LINK error (DEV_CONNECT_ERR)\n{PROBLEM}"
 WEDGED = f"ST-LINK error (DEV_USB_COMM_ERR)\n{PROBLEM}"
-ERRORS = {  # with whether the probe's half of the header comes before
+ERRORS = {  # the text, and whether the probe's half of the header precedes it
     "target_command": (True, TARGET_COMMAND),
     "held_under_reset": (True, HELD_UNDER_RESET),
     "serial_not_found": (False, NOT_FOUND),
@@ -34,12 +34,12 @@ ERRORS = {  # with whether the probe's half of the header comes before
 
 
 def free_board(hub: Hub, connect: Connect) -> Board:
-    """The board behind the probe that is asked for. Raises Failed if there is none, or another process has it."""
+    """The board behind the requested probe. Raises Failed if there is none, or if another process holds it."""
     return _free(hub.on_probe(connect.probe, connect.index))
 
 
 def board_instead(hub: Hub, fault: Fault) -> Board:
-    """The board that the programmer works with, which may have another probe than the requested one. Raises Failed."""
+    """The board that the programmer uses, which may have another probe than the requested one. Raises Failed."""
     number = fault.integer("answering")
     return _free(next((board for _, board in hub.plugged() if board.nameplate.number == number), None))
 

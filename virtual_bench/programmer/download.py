@@ -30,7 +30,7 @@ class Download:
         self._pretended = False
 
     async def run(self, *, loader_works: bool) -> None:
-        """Raises Failed and Stopped."""
+        """Carries out the download. Raises Failed and Stopped."""
         self._describe()
         flash = self._board.memory(self._action.address, len(self._content))
         if flash is None:

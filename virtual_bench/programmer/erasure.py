@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The obstacles to erasing flash, and `-e`, which erases the internal flash, or with a loader the external one."""
+"""The conditions for erasing flash, and `-e`, which erases the internal flash, or with a loader the external one."""
 
 from virtual_bench.board.board import Board
 from virtual_bench.hardware.flash import Flash
@@ -37,7 +37,7 @@ class Erasure:
         self._sectors = action.sectors
 
     async def run(self, *, external: bool) -> None:
-        """Raises Failed and Stopped."""
+        """Carries out the erase. Raises Failed and Stopped."""
         self._board.core.halt()
         flash = self._board.external if external else self._board.internal
         if self._sectors:

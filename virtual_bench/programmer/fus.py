@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands for the coprocessor's upgrade service (FUS): an operator of ST's, loaded over the application, speaks to it."""
+"""The commands for the coprocessor's upgrade service (FUS), through ST's operator, which overwrites the application."""
 
 from typing import NoReturn
 
@@ -29,9 +29,11 @@ NOT_FOUND = "Error: FUS_STATE_IMG_NOT_FOUND: Image not found"
 NO_SPACE = "Error: FUS_STATE_NOT_ENOUGH_SPACE: Not enough space"
 NOT_IDLE = "Error: Could not start service since FUS is not in IDLE state"
 NOT_AUTHENTIC = "Error: Firmware not authentic!"
-DELETE_FAILED = "Error: FUS_ERROR_INVALID_OB\nError: Old Firmware delete failed"  # seen of 2.22, and the stack was gone
+DELETE_FAILED = (
+    "Error: FUS_ERROR_INVALID_OB\nError: Old Firmware delete failed"  # seen with 2.22 although the stack was deleted
+)
 AMBIGUOUS = "Error: fwupgrade Command Failure"
-# A vector table whose reset handler waits for interrupts for ever: after its work the operator is silent.
+# A vector table whose reset handler only waits for interrupts: the real operator, too, is silent after its work.
 _SLEEPS = bytes.fromhex("00000320 09000008 30bf fde7")
 OPERATOR_CONTENT = _SLEEPS + b"stands where ST's FUS operator stands ".ljust(OPERATOR_SIZE - len(_SLEEPS), b"\x5a")
 
@@ -46,7 +48,7 @@ class FUS:
         self._profile = process.profile
 
     async def perform(self, action: FUSAction) -> None:
-        """Raises Failed with the tool's error lines, and Stopped."""
+        """Performs one command. Raises Failed with the tool's error lines, and Stopped."""
         say = self._process.say
         match action:
             case ShowFUSOperator():
@@ -72,7 +74,7 @@ class FUS:
                 say("startwirelessStack command execution finished")
 
     async def _start(self) -> None:
-        """Starts the upgrade service: a coprocessor that is asked for its state twice leaves its stack for it."""
+        """Starts the upgrade service: a coprocessor leaves its stack for it when the tool asks for its state twice."""
         await self._operate()
         faults = self._board.faults
         if faults.lasting("fus_unknown") or faults.due("startfus_fails"):
@@ -94,12 +96,12 @@ class FUS:
         process.say("Application is running, Please Hold on...")
 
     async def _reconnect(self, seconds: float) -> None:
-        """Waits for the operator's work; then the tool reads its result."""
+        """Waits for the operator's work and reconnects to read its result."""
         await self._process.pause(seconds)
         self._process.say("Reconnecting...\nReconnected !")
 
     async def _give_up(self) -> NoReturn:
-        """The operator finds no state that it knows."""
+        """Fails as the tool does when the operator reads an unknown state."""
         await self._reconnect(self._profile.fus_failure)
         raise Failed(UNKNOWN)
 
@@ -156,7 +158,7 @@ class FUS:
         process.say("fwupgrade command execution finished")
 
     async def _install(self, image: bytes, address: int) -> None:
-        """The upgrade service does the work by itself, even if the tool does not wait."""
+        """Installs the image; the upgrade service finishes the work even if the tool ends earlier."""
         process, board, faults = self._process, self._board, self._board.faults
         version, (page, offset) = (
             stack_image.authentic_version(image),
@@ -178,9 +180,9 @@ class FUS:
 
 
 def _refusal(version: int | None, offset: int, address: int) -> str | None:
-    """The mistake that the upgrade service finds in an image in flash."""
+    """The error with which the upgrade service refuses an image in flash, if it does."""
     if offset:
-        return NOT_FOUND  # it looks where pages begin
+        return NOT_FOUND  # it only looks at the beginning of pages
     if version is None:
         return NOT_AUTHENTIC
     return NO_SPACE if address < OPERATOR_ADDRESS + OPERATOR_SIZE else None

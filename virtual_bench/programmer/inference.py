@@ -30,7 +30,7 @@ PROVISIONERS_WORD, PRODUCTS_WORD = b"finish:", b"operational"  # the text that e
 
 
 def phases_of(line: CommandLine, board: Board, directory: Path) -> list[Phase]:
-    """The phases of a run; none if it only starts the board."""
+    """The phases that a run belongs to; none if it only starts the board."""
     phases = [phase for action in line.actions if (phase := phase_of(action, line, board, directory))]
     if phases or any(isinstance(action, Reset | Run) for action in line.actions):
         return phases

@@ -7,12 +7,12 @@ from virtual_bench.board.board import NAME, Board
 from virtual_bench.hub.hub import Hub
 from virtual_bench.programmer.process import Process
 
-BOGUS = "5&1E237D3C&0&{port}"  # as Windows names a device that does not tell its serial number
+BOGUS = "5&1E237D3C&0&{port}"  # Windows' name for a device without a serial number
 NO_TARGET_TOUCHED = {"uart", "st-link-only", "usb"}
 
 
 async def show(process: Process, hub: Hub, asked: str) -> None:
-    """Prints the sections that were asked for; none is all of them. Raises Stopped."""
+    """Prints the requested sections, or all of them if none is requested. Raises Stopped."""
     profile, version = process.profile, process.bench.version
     boards = [board for _, board in hub.plugged()]
     quick = asked in NO_TARGET_TOUCHED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`-ob NAME=VALUE`: leaves alone option bytes that already have the value; setting others needs a new connection."""
+"""`-ob NAME=VALUE`: skips option bytes that already have the value; changing others needs a new connection."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ DESCRIBED = "\n\n  Bank          : 0x00\n  Address       : 0x58004020\n  Size   
 
 
 async def set_options(process: Process, board: Board, asked: Iterable[tuple[str, int]]) -> None:
-    """Raises Failed with the tool's error lines, and Stopped."""
+    """Sets option bytes. Raises Failed with the tool's error lines, and Stopped."""
     wanted = _to_be_changed(process, board, asked)
     version, values = process.bench.version, board.options.values
     if not wanted:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the programmer writes banners, sizes, times and ranges. Pure; columns as in logs of the real tool."""
+"""The programmer's format of banners, sizes, times and ranges. Pure; columns as in logs of the real tool."""
 
 from virtual_bench.bench.versions import Version
 
@@ -7,7 +7,7 @@ RULE = " " * 6 + "-" * 67
 KILOBYTE = 1024
 BAR = 50  # cells
 BLOCK = "\udcdb"  # the byte 0xDB, a full block in code page 437; it is no UTF-8
-UNIT_LIMIT = 1024  # bytes; from here on the tool speaks of KB
+UNIT_LIMIT = 1024  # bytes; from here on the tool writes KB
 
 
 def banner(version: Version) -> str:
@@ -32,14 +32,14 @@ def elapsed(seconds: float) -> str:
 
 
 def sectors(memory: str, numbers: range) -> str:
-    """The line of an erase; both ends belong to it."""
+    """The line of an erase, with the first and the last sector, inclusive."""
     if len(numbers) == 1:
         return f"Erasing {memory} memory sector {numbers[0]}"
     return f"Erasing {memory} memory sectors [{numbers[0]} {numbers[-1]}]"
 
 
 def dump(address: int, data: bytes, width: int) -> str:
-    """Sixteen bytes a line, in little-endian units of `width` bytes."""
+    """A memory dump, sixteen bytes per line, in little-endian units of `width` bytes."""
     lines = []
     for start in range(0, len(data), 16):
         row = data[start : start + 16]

@@ -15,7 +15,7 @@ from virtual_bench.programmer import output
 
 
 class Stopped(Exception):
-    """The process ends here, for a reason from outside."""
+    """A signal or the loss of the board ends the process."""
 
     def __init__(self, how: Stop) -> None:
         super().__init__(how.status)
@@ -23,21 +23,21 @@ class Stopped(Exception):
 
 
 class Failed(Exception):
-    """The process ends here, with the tool's error lines as its text."""
+    """The tool ends with an error; the text is its error lines."""
 
 
 class Process:
-    """Output and time of one process. Each of its waits is a `pause` here, so that it can be stopped at any."""
+    """Output and time of one process. Every wait of the process is a `pause`, which `stop` can interrupt."""
 
     def __init__(self, bench: Bench, pid: int, directory: Path, write: Callable[[bytes], None]) -> None:
         self.bench = bench
         self.pid = pid
         self.directory = directory
         self.profile = bench.profile  # until the process has a board
-        self.translator: Translator | None = None  # which that board's probe shares with others
+        self.translator: Translator | None = None  # the translator of that board's probe
         self.quiet = False
         self.deaf_to: tuple[Stop, ...] = ()
-        self.modelled = 0.0  # seconds that it ought to have taken, at time scale 1
+        self.modelled = 0.0  # seconds that the process should have taken by the model, at time scale 1
         self._write = write
         self._log: BinaryIO | None = None
         self._due = bench.clock.now()
@@ -61,7 +61,7 @@ class Process:
             self._log.write(data)
 
     def log_to(self, path: str) -> None:
-        """From here on, copies the output into a file, too. Raises Failed."""
+        """Copies all further output into a file, too. Raises Failed."""
         try:
             self._log = (self.directory / path).open("wb", buffering=0)
         except OSError as exc:
@@ -73,12 +73,12 @@ class Process:
             self._log.close()
 
     def show_progress(self, done: float) -> None:
-        """Draws the bar again, in its place; the quiet mode has none."""
+        """Redraws the progress bar; the quiet mode has none."""
         if not self.quiet:
             self.say(output.bar(done, self.bench.version), end="")
 
     async def pause(self, seconds: float) -> None:
-        """Lets time pass, from the moment when the last pause should have ended. Raises Stopped."""
+        """Waits, counting from the moment when the last pause should have ended. Raises Stopped."""
         self.modelled += seconds
         self._due += self.bench.clock.scaled(seconds)
         with suppress(TimeoutError):
@@ -86,7 +86,7 @@ class Process:
                 await self.hang()
 
     def using_usb(self, rate: float) -> AbstractContextManager[None]:
-        """For the block, there may be transfers of this rate."""
+        """Counts the process among the USB's transfers, at this rate, for the block."""
         return nullcontext() if self.translator is None else self.translator.used(rate)
 
     async def transfer(self, size: int, rate: float) -> None:
@@ -97,7 +97,7 @@ class Process:
             await self.translator.carry(size, rate, self.pause)
 
     async def hang_as(self, fault: Fault) -> None:
-        """Hangs, deaf to the signals that the fault names. Raises Stopped."""
+        """Hangs, and ignores the signals that the fault names. Raises Stopped."""
         self.deaf_to = DEAF_TO[fault.text("deaf_to")]
         await self.hang()
 

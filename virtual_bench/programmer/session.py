@@ -20,7 +20,7 @@ USAGE = "Usage : \nSTM32_Programmer_CLI [command_1] [Arguments_1][[command_2] [A
 
 
 class NothingDone(Exception):
-    """The run ends here, and claims to have succeeded."""
+    """The run ends here and exits with 0, although it has not done its work."""
 
 
 class Session:
@@ -34,7 +34,7 @@ class Session:
         self._phase: Phase | None = None
 
     async def run(self) -> int:
-        """The exit status, once there is one; the run is in the journal, and the probe free, before it is told."""
+        """Runs the programmer and returns its exit status, after it has journalled the run and freed the probe."""
         started = time.time()
         try:
             status = await self._outcome()
@@ -78,7 +78,7 @@ class Session:
         return status
 
     def _know_durations(self) -> None:
-        """Those of this board, on this occasion."""
+        """Selects the durations of this board for this run."""
         with suppress(UsageError):  # the error is printed at its place in the run
             connect = parse(self._argv).connect
             board = self._hub.on_probe(connect.probe, connect.index) if connect else None
@@ -128,14 +128,14 @@ class Session:
             await actions.perform(action)
 
     async def _go_wrong(self, board: Board) -> None:
-        """The faults that end a run, or let it hang, without any output."""
+        """Carries out the faults that end a run, or let it hang, without any output."""
         if fault := board.faults.due("hang"):
             await self._process.hang_as(fault)
         if board.faults.due("nothing_done"):
             raise NothingDone
 
     def _note_end(self, how: Stop) -> None:
-        """A probe does not survive every end of the tool that drives it."""
+        """Wedges the probe if this end of the tool does so."""
         board = self._board
         if board is None or how is PROBE_GONE:
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The executable in the place of STM32_Programmer_CLI: a small script that passes its arguments to the bench.
+"""The executable in place of STM32_Programmer_CLI: a small script that passes its arguments to the bench.
 
 The station starts, reads and kills a real process; the server does the work.
 """
@@ -17,19 +17,18 @@ from virtual_bench.programmer.session import Session
 
 EXECUTABLE = Path("STM32CubeProgrammer/bin/STM32_Programmer_CLI")
 LOADER = EXECUTABLE.parent / "ExternalLoader" / "S25FL128S_STM32WB5MM-DK.stldr"
-# Callers that were written for Windows join folders by backslashes, wherever they run: on Linux that makes one name of
-# folder and file. Where such a name goes through a shell, as ST's genFactoryData.py lists, backslash and arguments get
-# lost.
+# Callers that were written for Windows join folders by backslashes: on Linux, folder and file then make one file name.
+# When ST's genFactoryData.py lists, it passes such a name through a shell, which drops the backslash and the arguments.
 JOINED = (
     (EXECUTABLE.parents[1] / f"bin\\{EXECUTABLE.name}.exe", EXECUTABLE),
     (EXECUTABLE.parents[1] / f"bin\\ExternalLoader\\{LOADER.name}", LOADER),
     (EXECUTABLE.parent / f"ExternalLoader\\{LOADER.name}", LOADER),
 )
 LISTING = EXECUTABLE.parents[1] / "binSTM32_Programmer_CLI.exe"
-END = b"\0"  # ends the output, which is text; the exit status is the byte behind it
+END = b"\0"  # ends the output, which is text; the next byte is the exit status
 SIGNALS = {2: INTERRUPTED, 15: TERMINATED}
 
-# Its start-up is part of every cycle time: only built-in modules, and no `site`, environment or encodings to look for.
+# Its start-up is part of every cycle time, so it imports only built-in modules, and neither `site` nor encodings.
 SCRIPT = """\
 #!{interpreter} -IESs
 import _signal, _socket, posix, sys
@@ -68,12 +67,12 @@ posix._exit((status or bench.recv(1) or b"\\1")[0])
 
 
 def install(directory: Path, socket: Path) -> Path:
-    """Writes executable and loader below the bench's directory, each by all its names, and returns the executable."""
+    """Writes executable and loader below the bench's directory, under all their names; returns the executable."""
     executable = directory / EXECUTABLE
     loader = directory / LOADER
     loader.parent.mkdir(parents=True, exist_ok=True)
     loader.write_bytes(b"stands where ST's external loader stands\n")
-    # The interpreter itself: a virtual environment's link to it would first look for that environment.
+    # The interpreter itself, since a virtual environment's link to it would first search for that environment.
     interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     script = SCRIPT.format(interpreter=interpreter, socket=str(socket), directory=str(directory))
     executable.write_text(script)
@@ -97,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._process: Process | None = None
         self._transport: asyncio.WriteTransport | None = None
 
-    # Typed as what a stream socket gives; uvloop's transports are not subclasses of it, so there is no asking.
+    # A stream socket always has a WriteTransport; isinstance cannot check it, since uvloop's are not subclasses.
     def connection_made(self, transport: asyncio.WriteTransport) -> None:  # type: ignore[override]
         self._transport = transport
 

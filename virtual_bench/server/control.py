@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control socket: one JSON object asked, one answered, a line each. And the client that the command line uses."""
+"""The control socket: each request and each answer is one line of JSON. Server and the command line's client."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ class BenchAbsent(Exception):
 
 
 class Refused(Exception):
-    """The bench did not do all of it; the text says why."""
+    """The bench did not carry out the whole request; the text says why."""
 
 
 def ask(directory: Path, command: str, **arguments: object) -> list[dict[str, object]]:
@@ -47,7 +47,7 @@ def ask(directory: Path, command: str, **arguments: object) -> list[dict[str, ob
 
 
 class Control(asyncio.Protocol):
-    """One client of a bench, as long as it asks."""
+    """The server's end of one client's connection."""
 
     def __init__(self, bench: Bench, hub: Hub) -> None:
         self._bench = bench
@@ -55,7 +55,7 @@ class Control(asyncio.Protocol):
         self._received = b""
         self._transport: asyncio.WriteTransport | None = None
 
-    # Typed as what a stream socket gives; uvloop's transports are not subclasses of it, so there is no asking.
+    # A stream socket always has a WriteTransport; isinstance cannot check it, since uvloop's are not subclasses.
     def connection_made(self, transport: asyncio.WriteTransport) -> None:  # type: ignore[override]
         self._transport = transport
 
@@ -96,7 +96,7 @@ class Control(asyncio.Protocol):
                 raise ValueError(question)
 
     def _radio(self, asked: dict[str, object]) -> RadioCore | None:
-        """The coprocessor that a fresh board is to have; None for that of every board."""
+        """The requested coprocessor of a fresh board; None for the bench's default."""
         if not asked:
             return None
         fus, stack = asked.get("fus", self._bench.fus), asked.get("stack", self._bench.stack)

@@ -63,7 +63,7 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
         Journal(directory / "bench.jsonl") as journal,
         tempfile.TemporaryDirectory(prefix="bench-", dir=SHORT) as sockets,
     ):
-        _tidy(directory)  # a killed bench did not
+        _tidy(directory)  # a killed bench has left its files
         async with asyncio.TaskGroup() as tasks:
             bench = Bench(
                 directory=directory,
@@ -102,7 +102,7 @@ async def _listening(bench: Bench, hub: Hub, sockets: Path) -> AsyncIterator[Non
     }
     unfinished = bench.directory / f".{READY}"
     unfinished.write_text(json.dumps(described) + "\n")
-    unfinished.rename(bench.directory / READY)  # a waiting process finds the file whole
+    unfinished.rename(bench.directory / READY)  # so that a waiting process never reads half a file
     try:
         yield
     finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one clock of the bench: every delay there is passes through it, multiplied by the time scale."""
+"""The one clock of the bench: every delay passes through it, multiplied by the time scale."""
 
 import asyncio
 

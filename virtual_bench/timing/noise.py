@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much durations scatter from board to board and from run to run: the same again for the same seed and board.
-
-Pure.
-"""
+"""Scatters durations from board to board and from run to run, reproducibly for one seed and board. Pure."""
 
 import hashlib
 import math
@@ -12,12 +9,12 @@ from statistics import NormalDist
 from virtual_bench.timing.profile import Profile
 
 HOST = {"process_start", "connect", "exit", "list_start", "list_probe", "list_only"}
-HOST_SPREAD = 0.15  # of the logarithm
+HOST_SPREAD = 0.15  # standard deviation of the logarithm
 BOOT_SPREAD = 0.05  # at most, either way
-SPREAD = 0.02  # of the logarithm, of every other duration and rate: an estimate
-SLOW_SECTOR, SLOW_SECTOR_ERASE = 0.02, 0.650  # how often a sector of the external flash takes its maximum, and that
-OTHER_SPREADS = {"fus_upgrade": 0.53}  # of the logarithm: one in twenty takes a minute
-EXACT = {"uart_bytes", "swd_khz"}  # a crystal's
+SPREAD = 0.02  # standard deviation of the logarithm of every other duration and rate: an estimate
+SLOW_SECTOR, SLOW_SECTOR_ERASE = 0.02, 0.650  # share of sector erases that take the maximum, and the maximum
+OTHER_SPREADS = {"fus_upgrade": 0.53}  # standard deviation of the logarithm: one in twenty takes a minute
+EXACT = {"uart_bytes", "swd_khz"}  # derived from a crystal
 
 
 def noisy(profile: Profile, seed: int, board: int, occasion: int) -> Profile:
@@ -45,5 +42,5 @@ def _lognormal(spread: float, chance: float) -> float:
 
 
 def _chance(what: str) -> float:
-    """Between 0 and 1, and never either."""
+    """A number between 0 and 1, exclusive."""
     return (int.from_bytes(hashlib.sha256(what.encode()).digest()[:6]) + 0.5) / 2**48

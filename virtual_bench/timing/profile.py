@@ -48,21 +48,21 @@ class Profile:
         return pages * self.page_erase
 
     def internal_program(self, size: int) -> float:
-        """The flash's part; the bytes have come over SWD before."""
+        """The flash's own time, after the transfer over SWD."""
         return size * self.double_word / 8
 
     def external_erase(self, sectors: int) -> float:
         return sectors * self.external_sector_erase
 
     def external_program(self, size: int) -> float:
-        """The flash's part; the bytes have come over SWD before."""
+        """The flash's own time, after the transfer over SWD."""
         return math.ceil(size / 256) * self.external_page_program
 
     def uart(self, size: int) -> float:
         return size / self.uart_bytes
 
     def block_program(self, size: int) -> float:
-        """What the board's own firmware takes to program the QSPI flash, a page at a time."""
+        """The time in which the board's own firmware programs the QSPI flash, page by page."""
         return math.ceil(size / 256) * (self.external_page_program + 64e-6)
 
 

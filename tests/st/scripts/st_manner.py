@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A provisioning script in the manner of ST's: `common` imported, colours, and reads that block until the board has spoken."""
+"""A provisioning script like ST's: it imports `common`, prints colours, and blocks until the board has finished."""
 
 import common
 import serial
@@ -7,7 +7,7 @@ from common import GREEN, RED, RESET
 
 
 def read_from_com_port(header: str, port: str) -> str:
-    """The first `finish:` message; like ST's it asks for ever."""
+    """The first `finish:` message; like ST's script it waits for ever."""
     common.thread_safe_print(f"{header}{common.get_current_timestamp()} waiting on {port}")
     with serial.Serial(port, 115200, timeout=1) as ser:
         said = b""
