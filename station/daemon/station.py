@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from station.adapters.hotplug import links
+from station.adapters.hotplug import sources
 from station.adapters.programmer.driver import CubeProgrammer
 from station.adapters.system import orphans
 from station.adapters.system.logs import Log
@@ -77,7 +77,7 @@ class Station:
             self.line.pause(fault)
         async with (
             control.serving(config.control_socket, self._commands.by_name),
-            links.watching(config.hotplug.directory) as hotplug,
+            sources.watching(config.hotplug) as hotplug,
         ):
             try:
                 await self._work(hotplug, stop)
