@@ -1,73 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boards come and go at a USB host that umockdev pretends to be, and udev or the list of serial ports tells of them."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
-from tests.hotplug.umockdev import PRELOAD, port
+from tests.hotplug.mocked import MockedHost, Told
+from tests.hotplug.umockdev import port
 
 pytestmark = pytest.mark.line
 
-ROOT = Path(__file__).resolve().parents[2]
 FTDI = "0403"
-Command = Sequence[str | int]
-Told = dict[str, str | None]
-
-
-class MockedHost:
-    """The other process, which has the host and the source."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-        self._told: list[Told] = []
-
-    @classmethod
-    @contextmanager
-    def started(cls, source: str, *before: Command) -> Iterator["MockedHost"]:
-        """The source starts when `before` has been done."""
-        command = [sys.executable, "-X", "dev", "-W", "error", "-m", "tests.hotplug.mocked_host", source]
-        environment = {**os.environ, "LD_PRELOAD": PRELOAD}
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
-        ) as process:
-            try:
-                host = cls(process)
-                host.does(*before)
-                yield host
-                assert process.stdin
-                process.stdin.close()
-                assert process.wait() == 0
-            finally:
-                process.kill()
-
-    def does(self, *commands: Command) -> None:
-        """All of them, before the source looks."""
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(commands) + "\n")
-        self._process.stdin.flush()
-        while "done" not in (said := self._said()):
-            self._told.append(said)
-
-    def tells(self, count: int) -> list[Told]:
-        """The next events of the source; waits for them."""
-        while len(self._told) < count:
-            self._told.append(self._said())
-        told, self._told = self._told[:count], self._told[count:]
-        return told
-
-    def _said(self) -> Told:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        assert line, "the host's process has ended"
-        said: Told = json.loads(line)
-        return said
 
 
 def arrived(number: int, probe: str, refused: str | None = None, tty: int | None = None) -> Told:
@@ -91,6 +32,13 @@ def test_boards_come_and_go(source: str) -> None:
         assert host.tells(1) == [left(1)]
         host.does(("plug", 1, "066C"), node)
         assert host.tells(1) == [arrived(1, "066C")]
+
+
+def test_the_source_closes_what_it_has_opened() -> None:
+    """The socket has an owner, and it ends with the block."""
+    with MockedHost.started("udev", ("plug", 1, "066A")) as host:
+        host.tells(1)
+        assert host.ends() == {"left_open": "0"}
 
 
 @pytest.mark.parametrize("source", ["udev", "poll"])
@@ -201,3 +149,13 @@ def test_a_hub_that_is_there_at_the_start_is_told_in_order_of_its_coming() -> No
     order = [5, 3, 9, 1]
     with MockedHost.started("udev", *[("plug", n, f"066{n:03}") for n in order]) as host:
         assert host.tells(4) == [arrived(n, f"066{n:03}") for n in order]
+
+
+def test_a_serial_port_without_access_is_a_board() -> None:
+    """The source opens no port; whoever does is told why it cannot be opened."""
+    with MockedHost.started("udev", ("plug", 1, "066A")) as host:
+        assert host.tells(1) == [arrived(1, "066A")]
+        host.does(("forbid", 1))
+        host.does(("open_as_nobody", 1))
+        (refusal,) = host.tells(1)
+        assert "Permission denied" in str(refusal["refusal"])

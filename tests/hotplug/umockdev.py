@@ -127,6 +127,14 @@ class USBHost:
         (self.root / "dev").mkdir(exist_ok=True)
         (self.root / "dev" / f"ttyACM{self.plugged[number].tty}").symlink_to(device)
 
+    def forbid(self, number: int) -> None:
+        """The serial port's node is nobody's; the library's own files stay everybody's."""
+        self.root.chmod(0o755)
+        for file in (self.root / "ioctl").iterdir():
+            file.chmod(0o777)
+        (self.root / "dev").mkdir(exist_ok=True)
+        (self.root / "dev" / f"ttyACM{self.plugged[number].tty}").touch(0)
+
     def unplug(self, number: int) -> None:
         """Serial port, interface and device go, in this order."""
         plugged = self.plugged.pop(number)
