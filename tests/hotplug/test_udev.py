@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boards come and go at a USB host that umockdev pretends to be, and udev or the list of serial ports tells of them."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from tests.hotplug.mocked import MockedHost, Told
+from tests.hotplug.mocked import ROOT, MockedHost, Told
 from tests.hotplug.umockdev import port
 
 pytestmark = pytest.mark.line
 
+HERE = Path(__file__).parent
 FTDI = "0403"
 
 
@@ -159,3 +164,20 @@ def test_a_serial_port_without_access_is_a_board() -> None:
         host.does(("open_as_nobody", 1))
         (refusal,) = host.tells(1)
         assert "Permission denied" in str(refusal["refusal"])
+
+
+def test_the_source_hears_on_after_an_overflow() -> None:
+    """Real netlink: the loop must be woken, the database read, and the source must not be deaf from then on."""
+    command = [
+        str(HERE / "private_udev.sh"),
+        sys.executable,
+        "-X",
+        "dev",
+        "-W",
+        "error",
+        "-m",
+        "tests.hotplug.overflow",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=55)
+    assert done.returncode == 0, done.stderr
+    assert "hotplug.overflowed" in done.stdout

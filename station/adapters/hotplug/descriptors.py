@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for a descriptor that its owner keeps: the loop watches the number for one wait at a time."""
+"""Waiting for a descriptor that its owner keeps.
+
+The loop watches the number for one wait at a time: after an error of the descriptor, such as an overflow of udev's events,
+uvloop would never watch it again.
+"""
 
 import asyncio
 

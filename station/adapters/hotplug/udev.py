@@ -8,7 +8,6 @@ database is read again.
 import asyncio
 import errno
 import os
-import select
 import socket
 from collections import deque
 from collections.abc import AsyncIterator
@@ -126,29 +125,22 @@ def boards_now() -> dict[str, BoardArrived]:
 
 
 class _Monitor:
-    """pyudev's monitor, which owns the socket; it closes it with the last reference, which is the one here.
-
-    The loop watches an epoll of the socket: to uvloop an overflow is an error of the descriptor, after which it never
-    watches it again.
-    """
+    """pyudev's monitor, which owns the socket; it closes it with the last reference, which is the one here."""
 
     def __init__(self) -> None:
         self._monitor = pyudev.Monitor.from_netlink(pyudev.Context())
         self._monitor.filter_by("tty")
         self._monitor.filter_by("usb", "usb_device")
         self._monitor.start()
-        self._epoll = select.epoll()
-        self._epoll.register(self._monitor.fileno(), select.EPOLLIN)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._epoll.close()
         del self._monitor
 
     def fileno(self) -> int:
-        return self._epoll.fileno()
+        return int(self._monitor.fileno())
 
     def take(self) -> Event | None:
         try:
