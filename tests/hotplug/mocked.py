@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.hotplug.umockdev import PRELOAD
 
 ROOT = Path(__file__).resolve().parents[2]
-Command = Sequence[str | int]
+Command = Sequence[str | float]
 Told = dict[str, str | None]
 
 

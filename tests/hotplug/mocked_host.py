@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -52,11 +53,14 @@ async def tell(hotplug: Hotplug) -> None:
 
 
 async def obey(host: USBHost, commands: list[list[str | int]]) -> None:
+    began = time.monotonic()
     for name, *arguments in commands:
         if name == "turn":
             await asyncio.sleep(0.001)
-        elif name == "wait":
-            await asyncio.sleep(float(arguments[0]))
+        elif name == "until":
+            await asyncio.sleep(began + float(arguments[0]) - time.monotonic())
+        elif name == "now":
+            say({"now": str(time.time())})
         elif name == "leads_to":
             host.leads_to(int(arguments[0]), Path(str(arguments[1])))
         elif name == "open_as_nobody":

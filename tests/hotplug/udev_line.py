@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import virtual_bench.cli
 from tests.builders.line import Line, configuration
 from tests.hotplug.mocked import Command, MockedHost
-from tests.hotplug.umockdev import PRELOAD
+from tests.hotplug.umockdev import PRELOAD, ST
 
 BENCHS = 'source = "links"\ndirectory = "dev/serial"'
 OURS = 'source = "udev"\nudev = "udev"'
@@ -53,17 +53,32 @@ class UdevLine(Line):
         self.start("daemon", "station", "run", "--config", str(config), **environment)
         self.wait_for("daemon", self._daemon_answers)
 
-    def plug(self, *numbers: int, between: Sequence[Command] = ()) -> None:
-        """The boards are plugged into the bench, and then show at the host one after the other."""
+    def prepare(self, *numbers: int) -> None:
+        """The boards are plugged into the bench; the daemon does not know yet."""
         for number in numbers:
             self._bench("plug", number)
+
+    def plug(self, *numbers: int) -> None:
+        """The boards show at the host, one after the other."""
+        self.prepare(*numbers)
+        self.host.does(*self._shown(numbers))
+
+    def burst(self, numbers: Sequence[int], seconds: float) -> dict[int, float]:
+        """Prepared boards show at the host within so many seconds. Returns when each did, by the host's clock."""
+        commands: list[Command] = []
+        for place, command in enumerate(self._shown(numbers)):
+            commands += [("until", place * seconds / len(numbers)), ("now",), command]
+        self.host.does(*commands)
+        return {
+            number: float(told["now"] or 0) for number, told in zip(numbers, self.host.tells(len(numbers)), strict=True)
+        }
+
+    def _shown(self, numbers: Sequence[int]) -> list[Command]:
         plugged, commands = self._plugged(), list[Command]()
         for number in numbers:
             serial_number, tty = plugged[number]
-            commands.append(("plug", number, serial_number, tty))
-            commands.append(("leads_to", number, str((self.folder / "dev" / f"ttyACM{tty}").readlink())))
-            commands += between
-        self.host.does(*commands)
+            commands.append(("plug", number, serial_number, tty, ST, str(self.folder / "dev" / f"ttyACM{tty}")))
+        return commands
 
     def unplug(self, number: int) -> None:
         self.host.does(("unplug", number))

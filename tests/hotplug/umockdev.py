@@ -58,10 +58,10 @@ class USBHost:
         self._devices = 0
         self._load(f"P: {_HUB}\nE: DEVTYPE=usb_device\nE: ID_VENDOR_ID=1d6b\nE: SUBSYSTEM=usb\nE: USEC_INITIALIZED=1\n")
 
-    def plug(self, number: int, serial_number: str, tty: int | None = None, vendor: str = ST) -> None:
+    def plug(self, number: int, serial_number: str, tty: int | None = None, vendor: str = ST, node: str = "") -> None:
         """A whole probe; its serial port has the number of its USB port, if no other is asked for."""
         self.device(number, serial_number, vendor)
-        self.serial_port(number, serial_number, number if tty is None else tty, vendor)
+        self.serial_port(number, serial_number, number if tty is None else tty, vendor, node)
 
     def device(self, number: int, serial_number: str, vendor: str = ST) -> None:
         """The USB device; without a serial number if it is empty."""
@@ -93,12 +93,12 @@ class USBHost:
         interface = {"DEVTYPE": "usb_interface", "DRIVER": "cdc_acm", "SUBSYSTEM": "usb"}
         self._load(_described(plugged.interface, interface, {"bInterfaceNumber": "02"}))
 
-    def serial_port(self, number: int, serial_number: str, tty: int, vendor: str = ST) -> None:
-        """The serial port of the device that is there."""
+    def serial_port(self, number: int, serial_number: str, tty: int, vendor: str = ST, node: str = "") -> None:
+        """The serial port of the device that is there; its node may be outside of /dev, where the library has no hand in it."""
         plugged = self.plugged[number]
         plugged.tty = tty
         properties = {
-            "DEVNAME": f"/dev/ttyACM{tty}",
+            "DEVNAME": node or f"/dev/ttyACM{tty}",
             "ID_BUS": "usb",
             "ID_PATH": f"{port(number)}:1.2",
             "ID_PATH_WITH_USB_REVISION": f"{port(number).replace('-usb-', '-usbv2-')}:1.2",

@@ -110,7 +110,7 @@ def _refused(sighting: Sighting, probes: list[str], *, nameless: bool) -> Sighti
         refused = ProbeUnidentified(board.tty)
     elif sighting.others or nameless:
         refused = ProbeDuplicate(board.probe)
-    return replace(sighting, board=replace(board, refused=refused))
+    return sighting if refused is None else replace(sighting, board=replace(board, refused=refused))
 
 
 def _sighting(port: str, links: list[Link], names: Mapping[str, list[str]], devices: USBDevices) -> Sighting:
@@ -163,10 +163,11 @@ def _with_others(
         behind = devices.of_tty.get(_basename(tty))
         holders[_probe(behind, names).casefold()].add(behind.number if behind else tty)
     own = {port: {sighting.device.number if sighting.device else port} for port, sighting in seen.items()}
-    return {
-        port: replace(sighting, others=frozenset(holders[sighting.board.probe.casefold()] - own[port]))
-        for port, sighting in seen.items()
-    }
+    found = dict(seen)
+    for port, sighting in seen.items():
+        if others := holders[sighting.board.probe.casefold()] - own[port]:
+            found[port] = replace(sighting, others=frozenset(others))
+    return found
 
 
 def _basename(path: str) -> str:

@@ -101,14 +101,18 @@ class UdevDevices:
         devices = {node.path: node for node in self._nodes.values() if not node.tty}
         behind = {path: USBDevice(str(node.arrival), node.vendor, node.serial_number) for path, node in devices.items()}
         ports: dict[str, list[Node]] = {}
+        whole_at: dict[str, int] = {}
         for node in sorted(self._nodes.values(), key=lambda node: node.path):
             device = devices.get(node.device) if node.tty else None
             if device is not None and (place := node.place or device.place):
-                whole_at = max(node.arrival, device.arrival)
-                ports.setdefault(place, []).append(replace(node, arrival=whole_at))
-        in_order = sorted(ports.items(), key=lambda item: min(node.arrival for node in item[1]))
+                ports.setdefault(place, []).append(node)
+                arrival = max(node.arrival, device.arrival)
+                whole_at[place] = min(arrival, whole_at.get(place, arrival))
         return sighted(
-            {place: [Link(node.path, node.arrival, node.tty) for node in nodes] for place, nodes in in_order},
+            {
+                place: [Link(node.path, node.arrival, node.tty) for node in ports[place]]
+                for place in sorted(ports, key=whole_at.__getitem__)
+            },
             {},
             USBDevices(
                 known=True,
