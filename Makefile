@@ -11,7 +11,7 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 BENCH_ARGS :=
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast soak fuzz fuzz-readers fuzz-agent firmware compilers clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast soak fuzz fuzz-readers fuzz-agent firmware compilers umockdev clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -20,7 +20,7 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-test: compilers check
+test: compilers umockdev check
 	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile
 	$(MAKE) test-commissioning
 
@@ -33,6 +33,10 @@ check: lint types contracts fast
 # The tests build C: for this machine, and for the board's core.
 compilers:
 	tools/compilers
+
+# The tests of hotplug pretend a USB host.
+umockdev:
+	tools/umockdev
 
 lint: $(READY)
 	$(BIN)/ruff format --check $(SOURCES)

@@ -5,6 +5,7 @@ Unknown keys are errors. The one home of environment variables: `STATION__SECTIO
 """
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,8 +66,29 @@ class ProgrammerSection(_Section):
 
 
 class HotplugSection(_Section):
-    source: Literal["links"] = "links"
-    directory: FilePath = Path("/dev/serial")
+    """Who tells which boards are plugged in."""
+
+    source: Literal["udev", "links", "poll"] = "udev" if sys.platform == "linux" else "poll"
+    """`udev` on Linux; `links` in containers and on a virtual bench; `poll` on other systems."""
+    directory: FilePath | None = None
+    """Of `links`: the folder with by-path and by-id; /dev/serial by default."""
+    udev: FilePath = Path("/run/udev")
+    """Of `udev`: its own folder, where `control` shows that it runs."""
+
+    @model_validator(mode="after")
+    def _directory_is_of_links(self) -> "HotplugSection":
+        if self.directory is not None and self.source != "links":
+            raise ValueError(f'directory is a setting of source = "links", and the source is "{self.source}"')
+        return self
+
+    @property
+    def links(self) -> Path:
+        return self.directory or Path("/dev/serial")
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        """A virtual bench's folder of links is a machine of its own."""
+        return self.links.is_relative_to("/dev")
 
 
 class BoardSection(_Section):
@@ -143,7 +165,7 @@ class Config(_Section):
     @model_validator(mode="after")
     def _witness_is_outside(self) -> "Config":
         witness, state = self.station.witness, self.station.state
-        of_a_bench = not self.hotplug.directory.is_relative_to("/dev")  # it is forgotten as a whole
+        of_a_bench = not self.hotplug.is_of_this_machine  # it is forgotten as a whole
         if witness is not None and witness.is_relative_to(state) and not of_a_bench:
             raise ValueError("[station] witness is inside state: what is known of a ledger must outlive its folder")
         return self
@@ -158,7 +180,7 @@ class Config(_Section):
 
     @property
     def locks(self) -> Path:
-        return self.station.locks or locks_beside(self.hotplug.directory)
+        return self.station.locks or locks_beside(self.hotplug.links)
 
     @property
     def transcripts(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from station.adapters.hotplug import links
+from station.adapters.hotplug import sources
 from station.adapters.system import orphans, version
 from station.adapters.system.logs import Log
 from station.config.line import Config
@@ -83,7 +83,7 @@ class Station:
             self.line.pause(fault)
         async with (
             control.serving(config.control_socket, self._commands.by_name),
-            links.watching(config.hotplug.directory) as hotplug,
+            sources.watching(config.hotplug) as hotplug,
         ):
             try:
                 await self._work(hotplug, stop)

@@ -3,7 +3,9 @@
 
 import re
 
-_INTERFACE = re.compile(r":\d+\.\d+$")  # a link's name ends in the USB interface, which is not a place
+_INTERFACE = re.compile(
+    r":\d+\.\d+(-port\d+)?$"
+)  # a link's name ends in the USB interface, and an adapter's in its port
 _REVISION = re.compile(r"-usbv\d+-")  # systemd 255 makes a second link that tells the USB revision
 
 

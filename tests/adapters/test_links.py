@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.hotplug import links
+from station.adapters.hotplug import arrivals, links
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.interfaces import BoardArrived, BoardLeft
 from tests.adapters.host import Host, named, port
@@ -76,14 +76,14 @@ def test_an_exchanged_board_left_and_arrived(serial: Serial) -> None:
     """An exchange is noticed even if no scan happened between the two boards."""
     before = {PATH: serial.arrived(1, "A")}
     after = {PATH: serial.arrived(1, "B")}
-    assert list(links.changes(before, after)) == [BoardLeft(PATH), serial.arrived(1, "B")]
+    assert list(arrivals.changes(before, after)) == [BoardLeft(PATH), serial.arrived(1, "B")]
 
 
 def test_a_refused_board_that_stays_is_no_news(serial: Serial) -> None:
     """A refused board is reported once, in however many scans it appears."""
     serial.plug(1, "066CFF001")
     serial.plug(2, "066CFF001", model="STLINK-V3")
-    assert list(links.changes(links.boards_in(serial.directory), links.boards_in(serial.directory))) == []
+    assert list(arrivals.changes(links.boards_in(serial.directory), links.boards_in(serial.directory))) == []
 
 
 async def test_boards_that_are_there_at_the_start_arrive_first(serial: Serial) -> None:

@@ -55,7 +55,8 @@ def test_locks_are_the_machines_and_not_the_state_folders(file: Path) -> None:
     """Two stations on one hub share their locks; a bench in its own folder counts as a separate machine."""
     assert line.load(file, {}).locks == line.load(file, {"STATION__STATION__STATE": "/elsewhere"}).locks
     assert not line.load(file, {}).locks.is_relative_to(file.parent)
-    assert line.load(file, {"STATION__HOTPLUG__DIRECTORY": "/bench/dev/serial"}).locks == Path("/bench/dev/locks")
+    bench = {"STATION__HOTPLUG__SOURCE": "links", "STATION__HOTPLUG__DIRECTORY": "/bench/dev/serial"}
+    assert line.load(file, bench).locks == Path("/bench/dev/locks")
     assert line.load(file, {"STATION__STATION__LOCKS": "/locks"}).locks == Path("/locks")
 
 
@@ -129,5 +130,5 @@ def test_a_witness_cannot_be_in_the_state_folder(file: Path) -> None:
     inside = GOOD.replace('state = "state"', 'state = "state"\nwitness = "state/witness"')
     file.write_text(inside)
     assert "witness is inside state" in mistakes(file)[0]
-    file.write_text(inside + '\n[hotplug]\ndirectory = "dev/serial"\n')
+    file.write_text(inside + '\n[hotplug]\nsource = "links"\ndirectory = "dev/serial"\n')
     assert line.load(file, {}).station.witness == file.parent / "state" / "witness"

@@ -82,7 +82,7 @@ def test_a_path_on_the_slot_list_has_its_slots_name(devices: Path, tmp_path: Pat
     pki = "\n".join(f'{name} = "x"' for name in ("ca", "certificate", "key", "pai", "paa"))
     config.write_text(
         'recipe = "r.toml"\n[station]\nname = "line"\nstate = "state"\n[programmer]\ncli = "c"\nexternal_loader = "l"\n'
-        f'[hotplug]\ndirectory = "serial"\n[pki]\nurl = "https://pki"\n{pki}\n'
+        f'[hotplug]\nsource = "links"\ndirectory = "serial"\n[pki]\nurl = "https://pki"\n{pki}\n'
         '[[slot]]\nname = "A"\npath = "pci-0-usb-0:1.2"\n'
     )
     done = CliRunner().invoke(app, ["ports", "--config", str(config), "--json"])

@@ -7,7 +7,7 @@ boards are there. Only the events show that a board left and came back between t
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +15,8 @@ from pathlib import Path
 from asyncinotify import Event, Inotify, Mask
 
 from station.adapters.hotplug import sightings
+from station.adapters.hotplug.arrivals import boards, changes
+from station.adapters.hotplug.descriptors import readable
 from station.adapters.hotplug.sightings import Sighting
 from station.faults.resources import exhausted, named
 from station.interfaces import BoardArrived, BoardLeft
@@ -27,22 +29,7 @@ _CHANGES = Mask.CREATE | Mask.DELETE | Mask.MOVE | Mask.DELETE_SELF | Mask.MOVE_
 
 def boards_in(directory: Path) -> dict[str, BoardArrived]:
     """The boards that are there, by their USB ports. Boards that cannot be told apart are all refused."""
-    return _boards(sightings.judged(sightings.found(directory)))
-
-
-def changes(
-    before: Mapping[str, BoardArrived], after: Mapping[str, BoardArrived], came_back: AbstractSet[str] = frozenset()
-) -> Iterator[BoardArrived | BoardLeft]:
-    """The difference of two scans.
-
-    A board that was exchanged, or that `came_back` to its port, has left and arrived.
-    """
-    for port, board in before.items():
-        if port in came_back or not _same(board, after.get(port)):
-            yield BoardLeft(port)
-    for port, board in after.items():
-        if port in came_back or not _same(board, before.get(port)):
-            yield board
+    return boards(sightings.judged(sightings.found(directory)))
 
 
 class LinksHotplug:
@@ -63,24 +50,12 @@ class LinksHotplug:
         while not self._events:
             try:
                 async with asyncio.timeout_at(self._settled_at):
-                    await self._news()
+                    await readable(self._inotify.fd)  # asyncinotify's own `get` may lose an event when it is cancelled
             except TimeoutError:
                 self._scan(settled=True)
             else:
                 self._scan(settled=False)
         return self._events.popleft()
-
-    async def _news(self) -> None:
-        """Returns when there are events to read.
-
-        A cancellation loses no event; with asyncinotify's own `get` it may.
-        """
-        loop, readable = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self._inotify.fd, readable.set)
-        try:
-            await readable.wait()
-        finally:
-            loop.remove_reader(self._inotify.fd)
 
     def _scan(self, *, settled: bool) -> None:
         """Scans, and yields the changes since the last scan.
@@ -98,7 +73,7 @@ class LinksHotplug:
         if undecided:
             now = {port: sighting for port, sighting in now.items() if port in stayed}
         self._wait_for({port: found[port] for port in undecided}, touched)
-        self._events.extend(changes(_boards(told), _boards(now), now.keys() & told.keys() - stayed))
+        self._events.extend(changes(boards(told), boards(now), now.keys() & told.keys() - stayed))
         self._told = now
 
     def _wait_for(self, undecided: dict[str, Sighting], touched: AbstractSet[str]) -> None:
@@ -146,17 +121,6 @@ async def watching(directory: Path) -> AsyncIterator[LinksHotplug]:
         with named("watch the places of boards"):
             inotify = stack.enter_context(Inotify(sync_timeout=0))
         yield LinksHotplug(directory, inotify)
-
-
-def _boards(seen: Mapping[str, Sighting]) -> dict[str, BoardArrived]:
-    return {port: sighting.board for port, sighting in seen.items()}
-
-
-def _same(one: BoardArrived, other: BoardArrived | None) -> bool:
-    if other is None:
-        return False
-    refusals = [board.refused.code if board.refused else None for board in (one, other)]
-    return (one.probe, one.tty) == (other.probe, other.tty) and refusals[0] == refusals[1]
 
 
 def _name(event: Event | None) -> str:

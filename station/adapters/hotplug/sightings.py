@@ -31,7 +31,10 @@ _NEVER_OF_ST = "ttyUSB"  # a probe's port is a modem by its USB class, so it is 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link in by-path. Its inode mostly differs from that of an earlier link of the same name; inodes are reused."""
+    """A link in by-path, or what another source knows of a serial port at a USB port.
+
+    Its inode mostly differs from that of an earlier link of the same name; inodes are reused.
+    """
 
     name: str
     inode: int
@@ -75,6 +78,16 @@ def found(directory: Path) -> dict[str, Sighting]:
     for link in _links(directory / "by-path"):
         if not devices.are_without(_basename(link.tty)):
             ports[port_of(link.name)].append(link)
+    return sighted(ports, names, devices)
+
+
+def sighted(
+    ports: Mapping[str, list[Link]], names: Mapping[str, list[str]], devices: USBDevices
+) -> dict[str, Sighting]:
+    """One sighting for each of `ports`, in their order.
+
+    `names`: what by-id calls each serial port, where there is a by-id.
+    """
     seen = {port: _sighting(port, links, names, devices) for port, links in ports.items()}
     placed = {link.tty for links in ports.values() for link in links}
     elsewhere = {tty: names[tty] for tty in names.keys() - placed if not devices.are_without(_basename(tty))}
@@ -97,7 +110,7 @@ def _refused(sighting: Sighting, probes: list[str], *, nameless: bool) -> Sighti
         refused = ProbeUnidentified(board.tty)
     elif sighting.others or nameless:
         refused = ProbeDuplicate(board.probe)
-    return replace(sighting, board=replace(board, refused=refused))
+    return sighting if refused is None else replace(sighting, board=replace(board, refused=refused))
 
 
 def _sighting(port: str, links: list[Link], names: Mapping[str, list[str]], devices: USBDevices) -> Sighting:
@@ -150,10 +163,11 @@ def _with_others(
         behind = devices.of_tty.get(_basename(tty))
         holders[_probe(behind, names).casefold()].add(behind.number if behind else tty)
     own = {port: {sighting.device.number if sighting.device else port} for port, sighting in seen.items()}
-    return {
-        port: replace(sighting, others=frozenset(holders[sighting.board.probe.casefold()] - own[port]))
-        for port, sighting in seen.items()
-    }
+    found = dict(seen)
+    for port, sighting in seen.items():
+        if others := holders[sighting.board.probe.casefold()] - own[port]:
+            found[port] = replace(sighting, others=frozenset(others))
+    return found
 
 
 def _basename(path: str) -> str:

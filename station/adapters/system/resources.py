@@ -20,7 +20,7 @@ async def check(slots: int) -> None:
     wanted = max(DESCRIPTORS_AN_ATTEMPT, min(slots * DESCRIPTORS_AN_ATTEMPT, limit // 4))
     with named("open files"), ExitStack() as stack:
         for _ in range(wanted):
-            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            stack.callback(os.close, os.open(_FOLDER, os.O_RDONLY | os.O_CLOEXEC))
     try:
         async with Child.started([_FOLDER], environment={}, gone=asyncio.Event(), patience=Patience()):
             pass

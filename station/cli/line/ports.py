@@ -11,13 +11,13 @@ import typer
 from rich.table import Column, Table
 
 from station.adapters.board import tty
-from station.adapters.hotplug import links, usb_devices
+from station.adapters.hotplug import sources, usb_devices
 from station.adapters.system import usb_access
 from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
-from station.config.line import Config
+from station.config.line import Config, HotplugSection
 from station.daemon import control
 from station.faults.slot import TTYUnavailable
 from station.interfaces import BoardArrived
@@ -60,17 +60,19 @@ def ports(
     one cannot be used.
     """
     loaded = _configuration(config, devices)
-    folder = devices or (loaded.hotplug.directory if loaded else Path("/dev/serial"))
-    boards = links.boards_in(folder.absolute())
+    links = HotplugSection(source="links", directory=devices.absolute() if devices else None)
+    source = loaded.hotplug if loaded and not devices else links
+    folder, boards = source.links, sources.boards_now(source)
     slots = {slot.path: slot.name for slot in loaded.slot} if loaded else {}
     served = set(slots) if loaded and _is_served(loaded) else set[str]()
-    found = asyncio.run(_looked_at(folder.absolute(), boards, slots, served))
+    found = asyncio.run(_looked_at(folder, boards, slots, served))
     if as_json:
         say_json({"ports": [asdict(port) for port in found]}, indent=1)
     elif found:
         wide_console().print(_table(found))
     else:
-        say(f"No ST-LINK with a serial port is plugged in: {folder} names none.")
+        by = folder if source.source == "links" else source.source
+        say(f"No ST-LINK with a serial port is plugged in: {by} names none.")
     if not all(port.usable for port in found):
         raise typer.Exit(FAILED)
 
