@@ -10,7 +10,7 @@ import pytest
 import uvloop
 from pytest_asyncio.plugin import LoopFactory
 
-# Started in the background by a script, the tests ignore SIGINT, and so would every program that they start.
+# If a script starts the tests in the background, they ignore SIGINT, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

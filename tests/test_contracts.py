@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# By module: an import that it must not have, and what the refusal says of it.
+# By module: a forbidden import, and the text of its refusal.
 PLANTED = {
     "station/matter/certificates/pem.py": ("import asyncio", "station.matter.certificates.pem imports asyncio"),
     "station/matter/onboarding/base38.py": ("import structlog", "station.matter.onboarding.base38 imports structlog"),

@@ -20,7 +20,7 @@ HELLO = bytes.fromhex("010000") + UID + b"1.0.0"
 BOOT_HELLO = encode(b"\x81\x00" + HELLO)
 PATIENT = Deadlines(boot_within=30, reply_within=30, repeat_every=30)
 REPEATING = Deadlines(boot_within=30, reply_within=30, repeat_every=0.1)
-SHORT = Deadlines(boot_within=0.1, reply_within=0.1)  # for boards that say nothing
+SHORT = Deadlines(boot_within=0.1, reply_within=0.1)  # for silent boards
 
 
 @pytest.fixture

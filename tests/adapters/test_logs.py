@@ -20,7 +20,7 @@ from station.adapters.system.log_sinks import QUEUE_SIZE, Sink, end
 LINE = b"x" * 1023 + b"\n"
 HOSTILE = "\x1b[2J[/nope]\x9b1m\u202e\ud800"
 
-# Logs a thousand lines into a file that may have 64 KiB at first, and as much as it likes once there is something to tell.
+# Logs a thousand lines into a file that is limited to 64 KiB, until the log reports the fault.
 ON_A_FULL_DISK = """
 import resource, sys, time
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_a_place_that_takes_nothing_holds_up_neither_the_other_nor_the_end() -> 
     reader.join()
     assert found == [LINE] * 200
     assert hanging.status.waiting > 0
-    with os.fdopen(unread, "rb") as drained:  # which lets the thread end
+    with os.fdopen(unread, "rb") as drained:  # so that the thread can end
         os.close(full)
         drained.read()
 
@@ -197,7 +197,7 @@ with logs.configured("info", None):
     while True:
         try:
             seen += os.read(terminal, 1 << 16)
-        except OSError:  # a terminal's way to say that the other end is closed
+        except OSError:  # a terminal's end of file
             break
     os.close(terminal)
     assert process.wait() == 0

@@ -98,7 +98,7 @@ async def test_a_station_with_plenty_passes_the_check() -> None:
     assert descriptors() == before
 
 
-# Root becomes another account, since no limit of processes holds for root; what it needs is imported before.
+# Root changes to another account, since limits on processes do not apply to root; all modules are imported before that.
 WITHOUT_PROCESSES = """
 import asyncio, os, resource
 from station.adapters.system import resources

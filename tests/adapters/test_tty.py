@@ -24,7 +24,7 @@ async def test_the_tail_is_delivered_before_the_loss() -> None:
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
             wire.say(b"last words")
-            while not port.waiting:  # a pty forgets what nobody has read when it hangs up
+            while not port.waiting:  # a pty drops unread bytes when it hangs up
                 await asyncio.sleep(0)
             wire.hang_up()
             received = b""
@@ -67,7 +67,7 @@ async def test_a_chattering_board_does_not_fill_memory() -> None:
     """While nobody receives, the port keeps only the latest 64 KiB."""
     with wired() as wire:
         async with tty.opened(wire.path, 115200) as port, asyncio.timeout(10):
-            await wire.pour(b"x" * 300_000 + b"end")  # far more than the kernel holds on the way
+            await wire.pour(b"x" * 300_000 + b"end")  # far more than the kernel buffers
             assert port.waiting == tty.BUFFERED
             received = b""
             while not received.endswith(b"end"):

@@ -8,7 +8,7 @@ from benchmarks.bound import DEFAULT, PROFILES, Sizes
 
 PLAN = Sizes(application=479_006, provisioner=48_874, factory_data=1_600)
 
-# Printed once by the study's script for these sizes, in seconds; the plan's parts are one or more steps of the procedure.
+# Output of the study's script for these sizes, in seconds; each part of the plan is one or more steps of the procedure.
 TOTALS = {"fast-host-v2-1": 17.649, "fast-host-v3": 15.797, "slow-host-v2-1": 23.488}
 PARTS = {
     ("recognise",): 0.85,

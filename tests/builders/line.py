@@ -107,7 +107,7 @@ class Line:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
                 cwd=ROOT,
-                start_new_session=True,  # a Ctrl-C that ends the tests is passed on in order, by `stop`
+                start_new_session=True,  # `stop` passes on a Ctrl-C in order
             )
 
     def wait_for(self, name: str, ready: Callable[[], bool]) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# A few of the bench's boards answer in milliseconds when its time scale is 0; a mute one must not hold the tests up.
+# At time scale 0 a few boards answer in milliseconds; a mute one must not delay the tests.
 SHORT_DEADLINES = {
     "STATION__BOARD__BOOT_WITHIN": "8",
     "STATION__BOARD__REPLY_WITHIN": "8",
     "STATION__BOARD__REPEAT_EVERY": "2",
 }
 
-# Sixty-four of them share the machine with the other tests, and every one of them is an emulated chip.
+# Sixty-four emulated chips share the machine with the other tests.
 PATIENT_DEADLINES = {
     "STATION__BOARD__BOOT_WITHIN": "90",
     "STATION__BOARD__REPLY_WITHIN": "90",
@@ -64,7 +64,9 @@ def demonstrate(
         try:
             output, _ = process.communicate(timeout=within)
         except BaseException:
-            process.send_signal(signal.SIGINT)  # it stops its bench, PKI and daemon; killed, it would leave them behind
+            process.send_signal(
+                signal.SIGINT
+            )  # it then stops its bench, PKI and daemon; if killed, it would leave them running
             process.wait()
             raise
     return Demonstration(process.returncode, output, place)

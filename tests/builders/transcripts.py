@@ -11,7 +11,7 @@ from station.domain.target import UID
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "cubeprogrammer"
 PROBE = "066FFF485252835087121926"
-BOARD = UID(bytes.fromhex("1e0039000751313532393338"))  # whose UID the transcripts tell
+BOARD = UID(bytes.fromhex("1e0039000751313532393338"))  # the UID in the transcripts
 
 DATA = Write("factory data", 0x901C0000, bytes(1596), Verify.FULL, external=True)
 IMAGE = Write("provisioning image", 0x08000000, bytes(48874), Verify.FULL, external=False)

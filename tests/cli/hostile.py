@@ -24,8 +24,8 @@ from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, 
 from tests.builders.bench import Secrets, begun, recognised, target
 from tests.builders.fault_catalogue import catalogue
 
-# What rich and terminals obey: markup, names of pictures, escape sequences, C0, DEL and C1, line ends of every kind, what turns
-# the direction of writing, half a character.
+# Text that rich or terminals obey: markup, emoji codes, escape sequences, C0, DEL and C1, line ends of every kind, bidi
+# controls, a lone surrogate.
 TEXT = "[/nope][red]:boom:\x1b[2J\r\n\x07\x7f\x85\x9b1m\u2028\u2029\u202e\u2066\u2069\u200e\u200f\u061c"
 HOSTILE = TEXT + "\ud800"
 LONG = TEXT + "x" * 100_000

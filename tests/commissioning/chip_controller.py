@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-# Its native part writes to descriptor 1: into the log with it, where alone the verdict of attestation is told.
+# Its native part writes to descriptor 1, which leads to the log: only there is the verdict of attestation.
 paa_folder, log = sys.argv[1], Path(sys.argv[2])
 answers = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), 1)
@@ -58,7 +58,7 @@ async def commission(controller: ChipDeviceController, node: int, code: str) -> 
     """Finds the light by all values of its code, and commissions it into the controller's fabric."""
     before = log.stat().st_size
     try:
-        # With its retries a wrong passcode would be tried for half a minute.
+        # With retries, CHIP would try a wrong passcode for half a minute.
         await controller.CommissionWithCode(code, node, DiscoveryType.DISCOVERY_NETWORK_ONLY_WITHOUT_PASE_AUTO_RETRY)
         return {"commissioned": True, "identity": await identity(controller, node)}
     except ChipStackException as exc:
@@ -68,7 +68,7 @@ async def commission(controller: ChipDeviceController, node: int, code: str) -> 
 
 def main() -> None:
     stack = ChipStack(persistentStoragePath="/data/controller.json", enableServerInteractions=False)
-    # Each of these shuts down what it made when nobody holds it any more.
+    # Each of these shuts down its objects when its last reference is gone.
     authorities = CertificateAuthorityManager(stack, stack.GetStorageManager())
     authority = authorities.NewCertificateAuthority()
     fabric = authority.NewFabricAdmin(vendorId=0xFFF1, fabricId=1)

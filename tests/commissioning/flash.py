@@ -98,7 +98,7 @@ class Flash:
 
 
 BASE38 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-."
-BLUETOOTH = 2  # how a light is found that has no network yet
+BLUETOOTH = 2  # the discovery capability of a light without a network
 
 
 def qr_code(vendor: int, product: int, discriminator: int, passcode: int) -> str:

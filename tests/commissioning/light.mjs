@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// A virtual Matter light. Each line of JSON on standard input is what stands in a board's flash, and all that the light is made from: it
-// says {"up": true} when it can be found. A line of null takes it away again, {"up": false}. Ends when standard input closes.
+// A virtual Matter light. Each line of JSON on standard input has the data of a board's flash, from which the light is made; it prints
+// {"up": true} when commissioners can find it. A line of null removes the light: {"up": false}. Ends when standard input closes.
 
 import { Environment, Logger, ServerNode, VendorId } from "@matter/main";
 import { OnOffLightDevice } from "@matter/main/devices/on-off-light";
 import { PaseServer } from "@matter/protocol";
 import { bytes, requests, say, temporaryStorage } from "./lines.mjs";
 
-const NEVER_USED = 99999998; // matter.js wants a passcode; the light proves itself with the verifier alone, as a real one does
+const NEVER_USED = 99999998; // matter.js requires a passcode; like a real light, this one uses only the verifier
 
 Logger.level = "info";
 Logger.destinations.default.write = text => process.stderr.write(`${text}\n`);
 let node;
 for await (const flash of requests()) {
     if (flash === null) {
-        await node.close(); // with a goodbye, so that no commissioner looks for this light any more
+        await node.close(); // with an mDNS goodbye, so that no commissioner finds this light any more
     } else {
         node = await light(flash);
         await node.start();
@@ -24,7 +24,7 @@ for await (const flash of requests()) {
 process.exit(0);
 
 async function light(flash) {
-    Environment.default.vars.set("storage.path", temporaryStorage()); // one that was commissioned before would know its fabrics
+    Environment.default.vars.set("storage.path", temporaryStorage()); // otherwise a light would still have an earlier one's fabrics
     PaseServer.fromPin = async sessions =>
         PaseServer.fromVerificationValue(sessions, bytes(flash.verifier), {
             iterations: flash.iterations,

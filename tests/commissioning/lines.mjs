@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What light and controller share: one JSON value a line on standard input and output, and storage that dies with its network.
+// Shared by light and controller: one JSON value per line on standard input and output, and storage that ends with the network.
 
 import { mkdtempSync } from "node:fs";
 import { createInterface } from "node:readline";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// matter.js as commissioner: `matterjs_controller.mjs PAA-FOLDER CD-SIGNER-FOLDER`, certificates as DER. Says {"up": true}, then answers
-// every {"qr", "patience"} on standard input with what it read from the light that it commissioned, or with why it refused.
+// matter.js as commissioner: `matterjs_controller.mjs PAA-FOLDER CD-SIGNER-FOLDER`, certificates as DER. Prints {"up": true}, then answers
+// every {"qr", "patience"} on standard input with the commissioned light's data, or with the reason of its refusal.
 
 import { Environment, Logger, Seconds, ServerNode } from "@matter/main";
 import { BasicInformationClient } from "@matter/main/behaviors/basic-information";
@@ -31,7 +31,7 @@ for await (const { qr, patience } of requests()) {
 }
 process.exit(0);
 
-/** Finds the light by everything that its code tells, and makes it a node of the controller's fabric. */
+/** Finds the light by all values of its code, and commissions it into the controller's fabric. */
 async function commission(qr, timeout) {
     const [{ passcode, discriminator, vendorId, productId }] = QrPairingCodeCodec.decode(qr);
     const peer = await controller.peers.commission({
@@ -68,12 +68,12 @@ async function certificate(peer, certificateType) {
     return hex(answer.certificate);
 }
 
-/** Accepts what is said for information alone, such as that a declaration is of the type "test". */
+/** Accepts findings that are only information, such as a declaration of the type "test". */
 function onAttestationFailure(found) {
     return found.every(({ level }) => level === "info");
 }
 
-/** The check that failed, where it was one of attestation, and the words of the innermost errors. */
+/** The failed check, if it was one of attestation, and the messages of the innermost errors. */
 function refusal(error) {
     const causes = [];
     for (const pending = [error]; pending.length; ) {

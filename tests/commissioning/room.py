@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 HERE = Path(__file__).parent
 PYTHON = HERE / ".venv" / "bin" / "python"
-UP_WITHIN = 40.0  # many start at once on two cores
-ANSWERS_WITHIN = 60.0  # CHIP looks for a light that it cannot find for 30 seconds
+UP_WITHIN = 40.0  # many rooms start at the same time on two cores
+ANSWERS_WITHIN = 60.0  # CHIP searches 30 seconds for a missing light
 DOWN_WITHIN = 10.0
 
 Answer: TypeAlias = Mapping[str, object]
@@ -146,7 +146,7 @@ async def _network(folder: Path) -> AsyncIterator[_Network]:
         children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text(encoding="utf-8")
         yield _Network(folder, int(children), processes)
     finally:
-        # If we die before we come here, the keeper's standard input closes and the same happens.
+        # If this process dies earlier, the keeper's standard input closes, with the same effect.
         if keeper.returncode is None:
             keeper.kill()
         for process in (keeper, *processes):

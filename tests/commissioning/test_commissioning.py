@@ -81,7 +81,9 @@ UNPAIRED = {
         reasons=WRONG_PASSCODE,
     ),
     "a flipped bit in the verifier": Case(
-        lambda first, _: first.with_flipped_bit(Tag.VERIFIER, 31),  # of w0; L, behind it, would be no point any more
+        lambda first, _: first.with_flipped_bit(
+            Tag.VERIFIER, 31
+        ),  # of w0; a flipped bit in L, after it, would give an invalid point
         reasons=WRONG_PASSCODE,
     ),
     "another iteration count": Case(
@@ -106,7 +108,7 @@ UNTRUSTED = {
     ),
 }
 REFUSED = UNATTESTED | UNPAIRED | UNFOUND | UNTRUSTED
-LONG, SHORT = 30.0, 6.0  # seconds for matter.js to find a light that is there; and one that it will not have
+LONG, SHORT = 30.0, 6.0  # seconds of matter.js's search, for a light that it must find, and for one that it refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ async def commission(folder: Path, ours: Path, boards: tuple[Flash, Flash]) -> M
 
     async with asyncio.TaskGroup() as group:
         group.create_task(visit("chip", "chip", ours, GOOD | UNATTESTED | UNPAIRED))
-        group.create_task(visit("chip", "chip-unfound", ours, UNFOUND))  # it looks for half a minute
+        group.create_task(visit("chip", "chip-unfound", ours, UNFOUND))  # CHIP searches for half a minute
         group.create_task(visit("chip", "chip-untrusted", others, UNTRUSTED))
         group.create_task(visit("matter.js", "matterjs", ours, GOOD | UNATTESTED))
         group.create_task(visit("matter.js", "matterjs-unpaired", ours, UNPAIRED | UNFOUND, SHORT))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for matter.js's client of the CSA's ledger (DCL), which would ask the internet: trusts the certificates of two folders and nothing else.
+// Replaces matter.js's client of the CSA's ledger (DCL), which would ask the internet: trusts only the certificates of two folders.
 
 import { Certificate, Paa } from "@matter/protocol";
 import { readFileSync, readdirSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { hex } from "./lines.mjs";
 
 export class TrustStore {
-    acceptsTestCertificates = true; // a test PAA counts only if it stands in the folder
+    acceptsTestCertificates = true; // a test PAA counts only if it is in the folder
     #paas = new Map();
     #cdSigners = new Map();
 

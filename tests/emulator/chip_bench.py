@@ -20,7 +20,7 @@ from virtual_bench.timing.profile import Profile
 UID = bytes.fromhex("0102030405060708090a0b0c")
 MAKE_CSR, STORE, PROVE, REFUSED = 0x02, 0x03, 0x04, 0xFF
 IMAGES = Path(__file__).parents[2] / "firmware_images"
-HEARD_WITHIN = 20 * SECOND  # of the chip's time
+HEARD_WITHIN = 20 * SECOND  # in the chip's time
 
 
 def image(name: str) -> bytes:

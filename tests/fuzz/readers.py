@@ -33,7 +33,7 @@ from tests.fuzz.mutations import mutated
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 REFUSALS = (Fault, RuleBroken, PEMInvalid)
-FITTING = (*REQUIRED[:4], Tag.DEVICE_ATTESTATION_PRIV_KEY)  # what the certificates in RECORDS fix to the last bit
+FITTING = (*REQUIRED[:4], Tag.DEVICE_ATTESTATION_PRIV_KEY)  # records whose every bit the certificates determine
 KNOWN = (Tag.SPAKE2_ITERATION_COUNT, Tag.SPAKE2_SALT, Tag.SPAKE2_VERIFIER, Tag.SPAKE2_SETUP_PASSCODE)
 
 

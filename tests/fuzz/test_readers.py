@@ -19,7 +19,7 @@ def test_every_spoiled_input_is_refused_by_name_or_good(first: int) -> None:
     """No reader crashes, or accepts input with a broken signature or verifier."""
     seen = Counter(run_case(EVERYTHING, number) for number in range(first, first + 2_000))
     assert {name for name, _ in seen} == {target.name for target in EVERYTHING}
-    assert len({refusal for _, refusal in seen}) > 20  # and it is not all refused for the same
+    assert len({refusal for _, refusal in seen}) > 20  # and not all for the same reason
 
 
 def test_a_false_pass_and_a_crash_are_noticed_with_their_case() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 WRITER = "ledger"  # the thread's name
-# An index of rows that wait for something, which are few: to walk it is to visit what is asked for.
+# A partial index of the few waiting rows: scanning it visits only the requested rows.
 OF_THE_FEW = ("ix_attempt_open", "ix_pki_request_unanswered")
 
 

@@ -91,7 +91,7 @@ async def test_the_development_certificate_makes_a_laboratorys_unit(tmp_path: Pa
             assert journal.attempt.laboratory
             states = rows(tmp_path / "ledger.sqlite", "SELECT DISTINCT state FROM identity")
             assert states == [("on_board",)]
-        await ledger.rebuild()  # the same from the events: the lot's identity stood on the board before it was known
+        await ledger.rebuild()  # gives the same state from the events: the board had the lot's identity before it was known as the laboratory's
     states = rows(tmp_path / "ledger.sqlite", "SELECT state, count(*) FROM identity GROUP BY state")
     assert states == [("on_board", 2)]
     reader = LedgerReader(tmp_path / "ledger.sqlite")

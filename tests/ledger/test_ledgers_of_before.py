@@ -49,7 +49,7 @@ def journal(name: str, path: Path) -> list[tuple[object, ...]]:
 async def old(name: str, path: Path, journal: Sequence[object]) -> Path:
     """The old ledger, migrated by opening it once."""
     assert journal
-    if not name.startswith("0001"):  # it remembers the place where it was made
+    if not name.startswith("0001"):  # later versions record the ledger's place
         restore(path, STATION, Register(default_folder()), skip=1, new_key=False)
     async with Ledger.open(path, station=STATION):
         pass

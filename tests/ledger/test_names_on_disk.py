@@ -58,7 +58,7 @@ PHASES = {
 }
 STATES = {"reserved", "on_board", "certified", "confirmed", "passed", "burned", "released"}
 FAULTS = {
-    "station.stopped",  # no fault, but where a fault's code is
+    "station.stopped",  # not a fault, but written where a fault's code is
     "target.not_found",
     "target.wrong_part",
     "target.locked",

@@ -216,7 +216,7 @@ async def test_no_identity_comes_from_a_file_that_is_gone(path: Path, harm: Call
             await recognised(journal, board=2)
         assert lost.value.code == "ledger.lost"
         assert ledger.status["state"] == "lost"
-        await journal.finish(Voided("ledger.lost"))  # a verdict is told for as long as anybody hears it
+        await journal.finish(Voided("ledger.lost"))  # a verdict is still accepted
 
 
 async def test_a_witness_that_could_not_write_at_first_is_no_obstacle_later(path: Path, register: Path) -> None:

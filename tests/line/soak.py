@@ -26,7 +26,7 @@ from tests.builders.station_demo import PATIENT_DEADLINES
 from virtual_bench.server import control
 
 LOOKED_EVERY = 0.02  # seconds
-NO_NEWS_WITHIN = 300.0  # seconds: nothing ended for so long, so something hangs
+NO_NEWS_WITHIN = 300.0  # seconds without an ended attempt, after which the run counts as hanging
 PULLED_WITHIN = 4.0  # seconds after it was plugged in
 BOUNCE = 0.002  # seconds
 RESTED_WITHIN = 12.0  # seconds

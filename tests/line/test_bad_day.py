@@ -32,7 +32,7 @@ ENDED = {"pass", "fail", "void", "out of service"}
 def standing(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standing]:
     for name, value in {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.5"}.items():
         monkeypatch.setenv(name, value)
-    # Slow enough that the last firmware takes some seconds: the trouble must come while it is written.
+    # Slow enough that writing the last firmware takes some seconds, in which the trouble must come.
     with Line.standing(tmp_path / "line", 2, time_scale=0.4) as line:
         yield Standing(line)
 
@@ -145,7 +145,7 @@ def test_a_ledger_that_is_held_at_the_start_is_refused(standing: Standing) -> No
 def test_a_ledger_that_cannot_mend_ends_the_daemon_in_order(standing: Standing) -> None:
     """The daemon exits with 3 and one sentence, logs every interrupted attempt, and has shown only durable verdicts."""
     restarted(standing)
-    put_back = spoil(ledger(standing), "certificate")  # a daemon that has just started has not read it yet
+    put_back = spoil(ledger(standing), "certificate")  # which a daemon that has just started has not read yet
     standing.bench("plug", "1")
     assert standing.line.processes["daemon"].wait(60) == 3
     (sentence,) = output(standing).splitlines()

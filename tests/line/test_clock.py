@@ -52,7 +52,7 @@ def daemon_started(standing: Standing, last_entry: str | None = None) -> None:
     if last_entry is not None:
         with closing(sqlite3.connect(standing.line.folder / "ledger.sqlite")) as ledger, ledger:
             guards = ledger.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-            for name, _ in guards:  # they keep events from being edited
+            for name, _ in guards:  # the triggers forbid edits of events
                 ledger.execute(f"DROP TRIGGER {name}")
             ledger.execute("UPDATE event SET at = ? WHERE id = (SELECT max(id) FROM event)", [last_entry])
             ledger.execute("UPDATE attempt SET started_at = ? WHERE id = (SELECT max(id) FROM attempt)", [last_entry])

@@ -14,7 +14,7 @@ from tests.builders.station_demo import ROOT
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
-AS_IN_A_SCRIPT = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # what `&` does there: SIGINT is ignored
+AS_IN_A_SCRIPT = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # like `&` in a script, ignores SIGINT
 
 
 def running(folder: Path) -> list[str]:

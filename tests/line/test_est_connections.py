@@ -215,7 +215,7 @@ async def refusing(directory: Path, version: ssl.TLSVersion) -> AsyncIterator[st
         handshake = context.wrap_bio(incoming, outgoing, server_side=True)
         while received := await reader.read(4096):
             incoming.write(received)
-            with suppress(ssl.SSLError):  # it wants more bytes, or it refuses: what it has to say is in `outgoing`
+            with suppress(ssl.SSLError):  # it needs more bytes, or it refuses; its answer is in `outgoing`
                 handshake.do_handshake()
             writer.write(outgoing.read())
         writer.close()

@@ -79,7 +79,7 @@ def test_a_board_that_bounces_is_void_and_then_judged_anew(tmp_path: Path, milli
         for number in range(1, len(faults) + 1):
             slot = line.wait(number, lambda slot: slot.state in {"pass", "fail", "out of service"}, WITHIN)
             assert (slot.state, slot.service) == ("pass", "in"), (moments[number - 1], slot)
-            # A phase may be over before the bounce comes, and the board with it: then the pass stood already.
+            # The attempt may have passed before the bounce comes.
             *before, last = attempts(line, number)
             assert last == ("pass", None), moments[number - 1]
             assert set(before) <= {("void", "board.removed"), ("pass", None)}, moments[number - 1]

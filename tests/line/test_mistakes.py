@@ -14,7 +14,7 @@ from tests.line.standing_line import Standing
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(60)]
 
-# What stands in the shipped recipe or manifest, what somebody wrote instead, and the place that must be named.
+# The shipped text of recipe or manifest, its spoiled replacement, and the place that the message must name.
 MISTAKES = [
     ('"STMicroelectronics"', f'"{"ü" * 17}"', "product: VENDOR_NAME"),
     ('"STM32WB Demo App"', '"Lamp\\u0007"', "product: PRODUCT_NAME"),

@@ -11,8 +11,8 @@ from tests.line.standing_line import Standing
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
-# In front of the bench's programmer: three processes in sessions of their own, of which the last has forgotten its environment.
-# What they are written down by is theirs until they have been killed: no programmer may lose one while it runs.
+# A wrapper of the bench's programmer: it starts three processes in new sessions, the last one with a cleared environment.
+# Their pids are recorded and must stay alive as long as their programmer runs.
 WRAPPER = """#!/bin/sh
 cd '{folder}'
 setsid sleep 1000 &

@@ -33,8 +33,8 @@ BLOCK = b"".join(
 )
 DATA = Write("factory data", 0x901C0000, BLOCK + b"\xac" * 4, Verify.FULL, external=True)
 
-# One board a row: what the bench does to it, and what comes of identification, of writing data and provisioning image, and
-# of reading the data back and writing the operational image. None is success; nothing is asked for behind a fault.
+# One board per row: its fault, and the outcome of identification, of writing data and provisioning image, and of reading
+# the data back and writing the operational image. None is success; a fault ends the row.
 CASES: dict[str, tuple[list[str], tuple[str | None, ...]]] = {
     "a sound board": ([], (None, None, None)),
     "no target, once": (["recognise connect_error error=no_target"], (None, None, None)),
@@ -149,7 +149,7 @@ async def completion(line: Line, programmer: CubeProgrammer) -> None:
 
 STEPS = (identification, provisioning, completion)
 VERSIONS = ("2.4", "2.7", "2.13", "2.17", "2.19", "2.22")
-TOLD = (  # a phase, what goes wrong in it, and what the driver must make of it
+TOLD = (  # a phase, its fault in the bench, and the driver's fault
     ("recognise", "low_voltage", "board.unpowered"),
     ("flash_data", "wrong_device_id", "target.wrong_part"),
     ("flash_data", "loader_ignored", "programmer.unproven"),

@@ -101,7 +101,7 @@ class PKI:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await self.open.wait()
-            await asyncio.sleep(0)  # lets others in, if they may
+            await asyncio.sleep(0)  # lets others run, if the relay allows it
         finally:
             self.at_once -= 1
         for trouble in self.script:
@@ -149,7 +149,7 @@ async def test_a_wait_for_the_journal_takes_nothing_from_the_pkis_time(journal: 
     journal.writable.clear()
     async with relay(journal, limits=Limits(answer_within=0.05)) as authority, asyncio.TaskGroup() as group:
         issuing = group.create_task(authority.issue_dac(csr, UID_1))
-        await asyncio.sleep(0.2)  # four times what the PKI has
+        await asyncio.sleep(0.2)  # four times the PKI's deadline
         assert not issuing.done()
         journal.writable.set()
     assert journal.lines == ["submitted", "asked", "issued"]

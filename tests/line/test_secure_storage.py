@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
 
 RECIPE = ROOT / "config" / "recipes" / "lighting-secure.toml"
 BOARDS = 64
-WINDOW = 8  # so many bytes of a key in a row are not there by chance
+WINDOW = 8  # consecutive bytes of a key, too many for a coincidence
 PAGE = 4096
 
 
@@ -121,7 +121,9 @@ def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standin
     for slot, procedure in zip(again, procedures, strict=True):
         assert story(standing, slot.uid) == ["provision void", f"{procedure} pass"]
     assert [len(keys) for keys in secure_storage(standing.line.folder)][:5] == [1] * 5
-    assert len(issued(standing)) <= bought + 1  # the board that was cut before its request had bought none
+    assert (
+        len(issued(standing)) <= bought + 1
+    )  # the board whose power was cut before its request has no certificate yet
     for slot in again:
         assert len(json.loads(standing.station("units", "show", str(slot.uid), "--json"))["certificates"]) == 1
 

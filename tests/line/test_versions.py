@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
 
 HOSTS = {"posix": [], "windows": ["--windows", "--decimal-comma"]}
 RIGHT, OLDER = "1.24.0.3", "1.23.0.3"
-# Versions are read, the stack is upgraded and read again, started, boot set and read; identified; data and provisioner; read
-# back and application; locked, and read back. Whatever is not understood at once would be one more.
+# Runs: versions; upgrade; versions again; start of the stack; boot option bytes set, and read; identification; data and
+# provisioner; read-back and application; lock, and its read-back. Each retry would add one.
 RUNS = 11
 
 

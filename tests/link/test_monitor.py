@@ -7,7 +7,7 @@ import pytest
 
 from station.link.monitor import FinishReader
 
-SAID = b"finish:000\0\x20\x00\x04\x20\xff"  # 16 bytes: text, NUL, what the buffer held
+SAID = b"finish:000\0\x20\x00\x04\x20\xff"  # 16 bytes: text, NUL, old content of the buffer
 
 
 def test_the_code_is_found() -> None:

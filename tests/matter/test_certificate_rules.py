@@ -391,5 +391,10 @@ def test_any_change_gives_a_dac_or_a_rule(patch: bytes, at: int, removed: int) -
 def test_every_rule_about_chains_has_a_test_here() -> None:
     """Some case breaks each rule."""
     broken = {rule for rule, _, _ in (*BROKEN, *PAI_BROKEN, *PAA_BROKEN)} | {"K1", "P3", "V4"}
-    elsewhere = {"V2", "P2", "K7", "K8"}  # T3 above; requests; attestation; the ledger, which sees all boards
+    elsewhere = {
+        "V2",
+        "P2",
+        "K7",
+        "K8",
+    }  # tested elsewhere: T3 above, requests, attestation, and the ledger, which has all boards
     assert {rule.name for rule in Rule if not rule.name.startswith("D")} == broken | elsewhere

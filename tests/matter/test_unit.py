@@ -57,7 +57,7 @@ def test_a_change_of_any_single_byte_is_refused(tag: Tag) -> None:
             try:
                 data = unit(**{tag.name: changed})
             except FactoryDataInvalid:
-                continue  # a value that cannot stand in a block at all
+                continue  # a value that a block cannot have
             assert refused(data), f"{tag.name}, byte {at}"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from station.adapters.system.child import LONGEST_LINE, READ_AT_ONCE, Budget, Child, LineCutter, OverBudget, Patience
 
-NEVER = 1000.0  # far beyond the timeout of a test: what ends before has not waited for it
+NEVER = 1000.0  # seconds, far beyond a test's timeout: a test that ends has not waited for it
 DEAF = "trap '' INT TERM; echo ready; while :; do sleep 1000; done"
 
 
@@ -308,7 +308,7 @@ async def test_a_storm_of_cancellations_leaks_nothing(marker: str) -> None:
     """No process, descendant or descriptor is left after two cancellations, before, during and after the start."""
     chance = random.Random(20)
     async with shell("exit"):
-        pass  # the first child makes the loop open what it keeps
+        pass  # the first child makes the loop open descriptors that it keeps
     before = descriptors()
 
     async def runs() -> None:

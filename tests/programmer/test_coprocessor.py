@@ -154,7 +154,7 @@ async def test_an_upgrade_tells_what_speaks_against_it_and_is_not_run_again(
     assert fault.code == against
     assert len(bench.fake.runs) == 1
     if isinstance(fault, ProgrammerStuck):
-        assert fault.within == 0.5  # its silence is no sign: FUS is at work
+        assert fault.within == 0.5  # silence is normal while FUS works
 
 
 async def test_the_stack_is_started(bench: Bench) -> None:

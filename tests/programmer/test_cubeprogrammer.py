@@ -339,7 +339,9 @@ async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: s
     bench.has({"connect": replace(HASTY, connect_within=0.3), "idle": replace(HASTY, idle_within=0.3)}[deadline])
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
         await bench.programmer.identify()
-    assert re.search(r"exit status -\d+$", bench.records[0])  # a machine that is busy stops it before it is deaf
+    assert re.search(
+        r"exit status -\d+$", bench.records[0]
+    )  # on a busy machine it is stopped before it ignores signals
 
 
 @pytest.mark.parametrize(
@@ -474,7 +476,7 @@ async def test_an_external_loader_that_is_not_there_is_the_line_s_fault(bench: B
         await bench.writes()
     assert bench.fake.runs == []
     async with bench.programmer.invocation(bench.image) as run:
-        with pytest.raises(Fault):  # the transcript is another run's
+        with pytest.raises(Fault):  # since the transcript is another run's
             await run.written(bench.image)
     assert len(bench.fake.runs) == 1
 

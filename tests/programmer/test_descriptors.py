@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DEADLINE = 60.0  # seconds beyond those of the storm, on a machine that is busy with other tests
 
-# Writes down each number that this process closes without having it.
+# Records each descriptor that this process closes although it is not open.
 WATCHED_CLOSE = r"""
 #define _GNU_SOURCE
 #include <errno.h>

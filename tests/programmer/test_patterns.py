@@ -15,8 +15,8 @@ from tests.builders.transcripts import heard
 
 MODULES = (child, complaints, output, script)
 SHORT, GROWTH = 512, 16
-MEASURED = 50e-6  # seconds of the processor; less is not to be told from nothing
-# What takes the square of the length grows by 256. Sixteen times the input may take 64 times as long.
+MEASURED = 50e-6  # seconds of processor time; less cannot be measured
+# For sixteen times the input, quadratic time grows by 256; up to 64 counts as linear.
 ALLOWED = 4 * GROWTH
 
 REPEATED = (

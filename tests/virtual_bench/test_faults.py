@@ -273,7 +273,7 @@ async def test_unplug_some_time_into_a_phase(tmp_path: Path) -> None:
         board.internal.program(APPLICATION, image("provisioning-flash"))
         board.reset()
         async with bench.line(board) as line, asyncio.timeout(DEADLINE):
-            await line.body()  # before that it hears nothing
+            await line.body()  # before that it receives nothing
             csr = await line.ask(MAKE_CSR)
             line.say(link.encode(bytes([STORE, 9]) + AUTHORITY.certificates(AUTHORITY.dac(key_in(csr)))))
             await line.hung_up.wait()

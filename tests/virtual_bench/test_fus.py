@@ -240,7 +240,7 @@ async def test_what_is_left_of_the_operator_says_nothing(tmp_path: Path) -> None
         await bench.program(*bench.connect(board), *TAKEN_BACK)
         async with bench.line(board) as line:
             await bench.program(*bench.connect(board), "-rst")
-            await bench.crash(bench.hub.plug(2))  # which has nothing to run, and began later
+            await bench.crash(bench.hub.plug(2))  # an empty board that was plugged in later
             assert (board.core.state(), line.heard) == ("running", b"")
 
 

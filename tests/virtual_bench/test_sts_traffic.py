@@ -99,7 +99,7 @@ async def test_sts_script_would_do_all_its_boards_at_once(tmp_path: Path, versio
             assert (board.radio.stack, board.options.values["nSWBOOT0"]) == (NEWER, 1)
             given = factory_data(PRODUCT).rstrip(
                 b"\xac"
-            )  # what ends the block moves: the firmware adds certificates and key
+            )  # the end mark moves, since the firmware adds certificates and key
             assert board.external.read(0x901C0000, len(given)) == given
             assert board.internal.read(APPLICATION, 64) == image("st-demonstration-flash")[:64]
             async with bench.line(board) as line:

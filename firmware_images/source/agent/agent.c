@@ -28,7 +28,7 @@ enum question { HELLO = 1, MAKE_CSR = 2, STORE = 3, PROVE = 4 };
 
 enum unasked { NOTHING, SAY_HELLO, SAY_FINISH };
 
-/* A payload that is being written: an answer's, without type and number. */
+/* Builds an answer's payload, without type and number. */
 struct payload {
     uint8_t *bytes;
     size_t length;
@@ -111,7 +111,7 @@ static enum agent_status answer_make_csr(struct payload *answer)
     return AGENT_OK;
 }
 
-/* Takes a certificate behind its length from the front of a payload. */
+/* Takes a length and the certificate after it from the front of a payload. */
 static bool take_certificate(const uint8_t **payload, size_t *left, struct agent_record *record)
 {
     uint16_t length;
@@ -128,7 +128,7 @@ static bool take_certificate(const uint8_t **payload, size_t *left, struct agent
     return true;
 }
 
-/* Whose key the DAC names, and whether the PAI beside it is the one that signed it. */
+/* Checks that the DAC names the board's key, and that the PAI has signed it. */
 static enum agent_status check_certificates(const struct agent_record *dac, const struct agent_record *pai,
                                             const uint8_t public_key[65])
 {
@@ -159,7 +159,7 @@ static bool stands_as(struct agent_item item, const uint8_t *value, size_t lengt
     return memcmp(stored, value, length) == 0;
 }
 
-/* A DAC that is there already: the same one, with its key beside it, is as good as stored now. */
+/* For a DAC that is already stored: the same DAC with its key counts as stored; any other is refused. */
 static enum agent_status check_stored(const struct agent_data *data, const struct agent_record *dac,
                                       const uint8_t public_key[65])
 {
@@ -220,7 +220,7 @@ static enum agent_status answer_prove(const uint8_t *nonce, size_t length, struc
 
     if (length != NONCE_SIZE)
         return AGENT_PARAMETER;
-    (void)agent_data_read(&data); /* with the key in the record the old list need not be readable */
+    (void)agent_data_read(&data); /* since the record has the key, the old list need not be readable */
     memcpy(message, context, sizeof context);
     memcpy(message + sizeof context, nonce, NONCE_SIZE);
     status = agent_key_sign(&data, message, sizeof message, answer->bytes + answer->length);
@@ -247,7 +247,7 @@ static enum agent_status answer_to(unsigned question, const uint8_t *payload, si
     }
 }
 
-/* As ST's firmware does it: ten characters, a NUL, and what makes sixteen bytes of it. */
+/* As ST's firmware sends it: ten characters, a NUL, and padding to sixteen bytes. */
 static void say_finish(void)
 {
     uint8_t text[16] = {'f', 'i', 'n', 'i', 's', 'h', ':', '0', '0', '0'};
@@ -282,7 +282,7 @@ static void answer_question(const uint8_t *question, size_t length)
     enum agent_status status;
 
     if (length < HEADER || question[0] >= ANSWER || question[1] == UNASKED)
-        return; /* this is no question: it is an answer, perhaps our own echoed */
+        return; /* an answer, perhaps our own echoed, and not a question */
     agent.unasked = NOTHING;
     body[0] = (uint8_t)(question[0] | ANSWER);
     body[1] = question[1];

@@ -9,10 +9,10 @@
 #define AGENT_UID_SIZE 12u
 #define AGENT_VERSION_MAX 64u
 
-/* Begins anew, as after a reset. `version` is UTF-8 and stays where it is. */
+/* Starts the agent, as after a reset. `version` is UTF-8 and must stay valid. */
 void agent_start(const uint8_t uid[AGENT_UID_SIZE], const char *version);
 
-/* Waits for a question or for the time to speak unasked, and does what is due. Call it for ever. */
+/* Waits for a question and answers it, or sends HELLO or `finish` when it is due. Call it in an endless loop. */
 void agent_step(void);
 
 #endif

@@ -25,7 +25,7 @@ static inline uint16_t agent_get16(const uint8_t *bytes)
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-/* Through a volatile pointer: the compiler may not leave it out because nobody looks at the bytes again. */
+/* Writes through a volatile pointer, so that the compiler cannot remove the stores although nobody reads the bytes again. */
 static inline void agent_wipe(void *memory, size_t size)
 {
     volatile uint8_t *byte = memory;

@@ -11,7 +11,7 @@ enum der_tag {
     DER_EXTENSIONS = 0xA3, /* [3] */
 };
 
-/* The rest of some DER. A reader that has failed once stays empty and failed, so one check at the end is enough. */
+/* The unread rest of some DER. After a failure the reader stays empty and failed, so one check at the end is enough. */
 struct der {
     const uint8_t *at;
     size_t left;
@@ -31,7 +31,7 @@ static struct der fail(struct der *der)
     return *der;
 }
 
-/* The next element's content; `der` goes on behind it. */
+/* Returns the next element's content and advances `der` past it. */
 static struct der take(struct der *der, enum der_tag tag)
 {
     struct der content = {.failed = true};
@@ -40,7 +40,7 @@ static struct der take(struct der *der, enum der_tag tag)
     if (der->failed || der->left < header || der->at[0] != tag)
         return fail(der);
     length = der->at[1];
-    if (length > 0x80) { /* so many bytes of length follow; a certificate of this size needs no more than two */
+    if (length > 0x80) { /* the number of length bytes that follow; a certificate of this size needs at most two */
         size_t more = length - 0x80;
 
         if (more > 2 || der->left < header + more)
@@ -48,7 +48,7 @@ static struct der take(struct der *der, enum der_tag tag)
         length = 0;
         for (size_t i = 0; i < more; i++)
             length = length << 8 | der->at[header + i];
-        if (length < 0x80 || (more == 2 && length < 0x100)) /* DER has one way only to write a length */
+        if (length < 0x80 || (more == 2 && length < 0x100)) /* DER allows only the shortest form of a length */
             return fail(der);
         header += more;
     } else if (length == 0x80) {
@@ -71,7 +71,7 @@ static struct der take_number(struct der *der)
 {
     struct der number = take(der, DER_INTEGER);
 
-    if (number.failed || number.left == 0 || number.at[0] > 0x7F) /* all of a certificate's are positive */
+    if (number.failed || number.left == 0 || number.at[0] > 0x7F) /* all integers of a certificate are positive */
         return fail(der);
     if (number.at[0] == 0 && number.left > 1) {
         number.at++;
@@ -111,7 +111,7 @@ static bool read_signature(uint8_t signature[64], struct der bits)
 
 static const uint8_t *point_in(struct der key)
 {
-    const size_t before = sizeof p256_key - 1; /* the 04 belongs to the point */
+    const size_t before = sizeof p256_key - 1; /* the point includes the 04 */
 
     if (key.left != before + 65 || memcmp(key.at, p256_key, sizeof p256_key) != 0)
         return NULL;
@@ -129,9 +129,9 @@ enum agent_status agent_certificate_read(struct agent_certificate *certificate, 
     struct der signature = take(&parts, DER_BIT_STRING);
     struct der serial_number, key;
 
-    pass(&body, DER_VERSION); /* [0] is not there in version 1, which Matter does not know */
+    pass(&body, DER_VERSION); /* version 1 lacks [0], but Matter does not use version 1 */
     serial_number = take_number(&body);
-    pass(&body, DER_SEQUENCE); /* signature algorithm, again */
+    pass(&body, DER_SEQUENCE); /* signature algorithm, repeated */
     pass(&body, DER_SEQUENCE); /* issuer */
     pass(&body, DER_SEQUENCE); /* validity */
     pass(&body, DER_SEQUENCE); /* subject */

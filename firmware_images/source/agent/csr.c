@@ -7,15 +7,15 @@
 #define PRODUCT_ID_AT 48u
 #define PUBLIC_KEY_AT 78u
 
-/* Every length in it is fixed, so it is a form to fill in. */
+/* Every length is fixed, so the request is a template with gaps. */
 static const uint8_t form[AGENT_CSR_BODY] = {
     0x30, 0x81, 0x8E,                                                               /* CertificationRequestInfo */
     0x02, 0x01, 0x00,                                                               /* version 1 */
     0x30, 0x2C,                                                                     /* subject: */
-    0x31, 0x14, 0x30, 0x12,                                                         /* one name in it */
+    0x31, 0x14, 0x30, 0x12,                                                         /* its first name */
     0x06, 0x0A, 0x2B, 0x06, 0x01, 0x04, 0x01, 0x82, 0xA2, 0x7C, 0x02, 0x01,         /* is Matter's vendor id */
     0x0C, 0x04, 0,    0,    0,    0,                                                /* UTF8String: VENDOR_ID_AT */
-    0x31, 0x14, 0x30, 0x12,                                                         /* the other */
+    0x31, 0x14, 0x30, 0x12,                                                         /* its second name */
     0x06, 0x0A, 0x2B, 0x06, 0x01, 0x04, 0x01, 0x82, 0xA2, 0x7C, 0x02, 0x02,         /* is Matter's product id */
     0x0C, 0x04, 0,    0,    0,    0,                                                /* PRODUCT_ID_AT */
     0x30, 0x59, 0x30, 0x13,                                                         /* SubjectPublicKeyInfo: */
@@ -41,7 +41,7 @@ void agent_csr_body(uint8_t body[AGENT_CSR_BODY], uint16_t vendor_id, uint16_t p
     memcpy(body + PUBLIC_KEY_AT, public_key, 65);
 }
 
-/* INTEGER: no more leading zeros than the one that keeps it positive. Returns its end. */
+/* Writes an INTEGER, with a leading zero only if that keeps it positive. Returns its end. */
 static uint8_t *put_number(uint8_t *at, const uint8_t half[32])
 {
     unsigned skipped = 0;

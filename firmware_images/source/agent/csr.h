@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The certificate request: PKCS#10 (RFC 2986), its subject as the Matter Core specification asks for, 6.5.6.1. */
+/* The certificate request: PKCS#10 (RFC 2986), its subject as in the Matter Core Specification, 6.5.6.1. */
 
 #ifndef AGENT_CSR_H
 #define AGENT_CSR_H
@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_CSR_BODY 145u /* CertificationRequestInfo, which is what is signed */
+#define AGENT_CSR_BODY 145u /* CertificationRequestInfo, the signed part */
 #define AGENT_CSR_MAX 235u
 
-/* Writes the part that is signed. */
+/* Writes the signed part. */
 void agent_csr_body(uint8_t body[AGENT_CSR_BODY], uint16_t vendor_id, uint16_t product_id, const uint8_t public_key[65]);
 
 /* Writes the whole request. Returns its length. */

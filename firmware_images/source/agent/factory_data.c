@@ -10,7 +10,7 @@
 #define ERASED UINT32_MAX
 #define HEADER 8u /* tag and length */
 #define LENGTH_AT 4u
-#define PAGE 256u /* what the QSPI flash programs at once */
+#define PAGE 256u /* the QSPI flash's unit of programming */
 
 static struct agent_item *wanted(struct agent_data *data, uint32_t tag)
 {
@@ -37,7 +37,7 @@ enum agent_status agent_data_read(struct agent_data *data)
     uint32_t at = 0;
 
     memset(data, 0, sizeof *data);
-    while (at + 4 <= AGENT_DATA_BLOCK) { /* the word alone may be the last of the block */
+    while (at + 4 <= AGENT_DATA_BLOCK) { /* the magic word without a length may be the block's last word */
         uint8_t header[HEADER];
         uint32_t tag, length;
         struct agent_item *item;
@@ -45,7 +45,7 @@ enum agent_status agent_data_read(struct agent_data *data)
         platform_flash_read(PLATFORM_FACTORY_DATA, at, header, sizeof header);
         tag = agent_get32(header);
         length = agent_get32(header + LENGTH_AT);
-        if (tag == MAGIC) { /* whatever its length: the PC tool writes none */
+        if (tag == MAGIC) { /* any length: the PC tool writes none */
             data->end = (uint16_t)at;
             return AGENT_OK;
         }
@@ -56,7 +56,7 @@ enum agent_status agent_data_read(struct agent_data *data)
         if (at + HEADER + length > AGENT_DATA_BLOCK)
             return AGENT_NO_FACTORY_DATA;
         item = wanted(data, tag);
-        if (item != NULL && item->length == 0) /* of a repeated tag the first counts */
+        if (item != NULL && item->length == 0) /* of a repeated tag, the first record counts */
             *item = (struct agent_item){.offset = (uint16_t)(at + HEADER), .length = (uint16_t)length};
         at += HEADER + length;
     }
@@ -82,7 +82,7 @@ static bool is_erased(const uint8_t *bytes, size_t count)
     return true;
 }
 
-/* The first record's header comes last and alone: until it is there, nobody takes what stands in the sector for a list. */
+/* Writes the first record's header last, in a separate operation: until then no reader can mistake the sector for a list. */
 static bool program(const uint8_t *block)
 {
     for (uint32_t at = AGENT_DATA_BLOCK; at > PAGE;) {
@@ -110,7 +110,7 @@ static enum agent_status rewrite(const uint8_t *block)
 {
     static const uint8_t no_length[4]; /* at which every reader gives up */
 
-    /* The first record is struck out: an erasure that the power leaves half done must not pass for a list. */
+    /* Overwrites the first record's header with zeros, so that an erase cut off by a power loss cannot pass for a list. */
     if (!platform_flash_write(PLATFORM_FACTORY_DATA, LENGTH_AT, no_length, sizeof no_length) ||
         !platform_flash_erase(PLATFORM_FACTORY_DATA) || !program(block) || !stands(block))
         return AGENT_FLASH;

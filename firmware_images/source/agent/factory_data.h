@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_DATA_BLOCK 16384u       /* of the sector, as much as ST's firmware reads and rewrites */
-#define AGENT_DATA_VALUE_MAX 602u     /* ST's reader gives up at a longer value */
-#define AGENT_CERTIFICATE_MAX 600u    /* and copies a DAC or PAI into so much room */
+#define AGENT_DATA_BLOCK 16384u       /* the part of the sector that ST's firmware reads and rewrites */
+#define AGENT_DATA_VALUE_MAX 602u     /* ST's reader stops at a longer value */
+#define AGENT_CERTIFICATE_MAX 600u    /* the size of ST's buffer for a DAC or PAI */
 
 enum agent_tag {
     AGENT_TAG_DAC = 3,
@@ -23,7 +23,7 @@ enum agent_tag {
     AGENT_TAG_SERIAL_NUMBER = 25,
 };
 
-/* The place of a value. A value has at least one byte, so length 0 means that there is none. */
+/* The place of a value. Length 0 means that there is no value, since a value has at least one byte. */
 struct agent_item {
     uint16_t offset;
     uint16_t length;
@@ -40,12 +40,12 @@ struct agent_record {
     uint16_t length;
 };
 
-/* Walks the list to its end. What it found before a mistake is in `data` all the same, as ST's reader would find it. */
+/* Reads the list to its end. After a mistake `data` still has the records before it, as ST's reader would. */
 enum agent_status agent_data_read(struct agent_data *data);
 
 void agent_data_value(struct agent_item item, uint8_t *value);
 
-/* Writes records behind those that are there: erases the sector, programs the whole block anew, and reads it back. */
+/* Appends records to the existing ones: erases the sector, programs the whole block, and reads it back. */
 enum agent_status agent_data_append(const struct agent_data *data, const struct agent_record *records, size_t count);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "bytes.h"
 
-#define GROUP 254u /* bytes that one code byte can stand for, none of them zero */
+#define GROUP 254u /* non-zero bytes that one code byte can announce */
 
 static uint32_t crc_after(uint32_t crc, uint8_t byte)
 {
@@ -60,14 +60,14 @@ size_t agent_frame_feed(struct agent_frame_reader *reader, uint8_t byte)
         return 0;
     }
     if (reader->code != 0 && reader->code <= GROUP)
-        keep(reader, 0); /* the zero that ended the group before */
+        keep(reader, 0); /* the zero that ended the previous group */
     reader->code = byte;
     reader->left = (uint8_t)(byte - 1);
     return 0;
 }
 
 struct stuffing {
-    uint8_t *code; /* of the group that is being written */
+    uint8_t *code; /* of the group being written */
     uint8_t *next;
 };
 

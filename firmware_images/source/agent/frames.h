@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames of the provisioning link: 00, COBS(body, CRC-32 of body, little-endian), 00. All else is noise. */
+/* Frames of the provisioning link: 00, COBS(body, CRC-32 of body, little-endian), 00. All other bytes are noise. */
 
 #ifndef AGENT_FRAMES_H
 #define AGENT_FRAMES_H
@@ -17,12 +17,12 @@
 struct agent_frame_reader {
     uint8_t body[AGENT_BODY_MAX + AGENT_CRC_SIZE];
     uint16_t length;
-    uint8_t code; /* of the group that is being read; 0 before the first */
-    uint8_t left; /* bytes of that group still to come */
+    uint8_t code; /* of the group being read; 0 before the first */
+    uint8_t left; /* remaining bytes of that group */
     bool overlong;
 };
 
-/* Takes one byte. Returns the length of the body when that byte ended a frame, else 0; the next byte overwrites it. */
+/* Takes one byte. Returns the length of the body if that byte ended a frame, else 0; the next byte overwrites the body. */
 size_t agent_frame_feed(struct agent_frame_reader *reader, uint8_t byte);
 
 /* Writes the frame of a body, of AGENT_FRAME_SIZE(length) bytes at most. Returns its length. */

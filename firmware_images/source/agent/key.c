@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* The record. Its groups are whole double words, which is what the flash can program; it counts once HEAD stands. */
+/* The record. Its groups are whole double words, the flash's unit of programming; it is valid once HEAD is written. */
 #define HEAD_AT 0u    /* magic, key storage */
 #define CHECK_AT 8u   /* CRC-32 of the public key */
 #define PUBLIC_AT 16u /* 65 bytes */
@@ -18,7 +18,7 @@
 #define CONFIRMED_AT 128u     /* zeros once secure storage is known to hold the private key */
 #define RECORD_SIZE 136u
 
-#define STORAGE_AT 4u /* AGENT_SECURE of who wrote it */
+#define STORAGE_AT 4u /* AGENT_SECURE of the firmware that wrote it */
 #define IN_SECURE_STORAGE 1u
 #define WORD 8u
 #define PRIVATE_SIZE (CONFIRMED_AT - PRIVATE_AT) /* with its CRC */
@@ -38,7 +38,7 @@ static bool is_checked(const uint8_t *bytes, size_t count, const uint8_t *crc)
     return agent_crc32(bytes, count) == agent_get32(crc);
 }
 
-/* False if there is no record. */
+/* Reads the record; false if there is none. */
 static bool read_record(uint8_t record[RECORD_SIZE])
 {
     platform_flash_read(PLATFORM_RECORD, 0, record, RECORD_SIZE);
@@ -60,7 +60,7 @@ static bool has_private(const uint8_t record[RECORD_SIZE])
     return is_checked(record + PRIVATE_AT, 32, record + PRIVATE_CHECK_AT);
 }
 
-/* Whether tag 5 is the key whose public half this is. */
+/* Whether tag 5 is the private key for this public key. */
 static bool is_in_factory_data(const struct agent_data *data, const uint8_t public_key[65])
 {
     uint8_t stored[65];
@@ -150,7 +150,7 @@ static bool write_record(const uint8_t record[RECORD_SIZE])
     if (!is_all(stands, sizeof stands, 0xFF) && !platform_flash_erase(PLATFORM_RECORD))
         return false;
     if (!platform_flash_write(PLATFORM_RECORD, CHECK_AT, record + CHECK_AT, CONFIRMED_AT - CHECK_AT) ||
-        !platform_flash_write(PLATFORM_RECORD, HEAD_AT, record + HEAD_AT, WORD)) /* last: now it counts */
+        !platform_flash_write(PLATFORM_RECORD, HEAD_AT, record + HEAD_AT, WORD)) /* last, so that only a complete record is valid */
         return false;
     platform_flash_read(PLATFORM_RECORD, 0, stands, sizeof stands);
     is_written = memcmp(stands, record, sizeof stands) == 0;
@@ -165,13 +165,13 @@ static enum agent_status confirm(void)
     return platform_flash_write(PLATFORM_RECORD, CONFIRMED_AT, zeros, sizeof zeros) ? AGENT_OK : AGENT_FLASH;
 }
 
-/* The public half is in the record already: should the power go between the two, `find_again` sees what was done. */
+/* The record already has the public key, so `find_again` can tell after a power cut whether the private key was stored. */
 static enum agent_status put_into_secure_storage(const uint8_t private_key[32])
 {
     switch (platform_secure_store(private_key)) {
     case PLATFORM_SECURE_OK:
         return confirm();
-    case PLATFORM_SECURE_REFUSED: /* storage holds another key for good; no request has used this one */
+    case PLATFORM_SECURE_REFUSED: /* the storage holds another key permanently; no request has used this one */
         (void)platform_flash_erase(PLATFORM_RECORD);
         return AGENT_SECURE_STORAGE;
     default:
@@ -199,7 +199,7 @@ static enum agent_status keep(const uint8_t private_key[32], const uint8_t publi
     return AGENT_SECURE && status == AGENT_OK ? put_into_secure_storage(private_key) : status;
 }
 
-/* A record that was never confirmed: the power went while secure storage was being written. Is the key in there? */
+/* Resolves an unconfirmed record, after a power cut while secure storage was being written: is the key stored? */
 static enum agent_status find_again(const uint8_t public_key[65])
 {
     static const uint8_t message[] = "is this key mine";
@@ -211,7 +211,7 @@ static enum agent_status find_again(const uint8_t public_key[65])
         break;
     case PLATFORM_SECURE_REFUSED:
         return AGENT_NO_KEY;
-    default: /* nothing is known yet, and a wrong guess would lose the key */
+    default: /* the storage did not answer, and a wrong guess would lose the key */
         return AGENT_SECURE_STORAGE;
     }
     agent_sha256(message, sizeof message, hash);
@@ -220,7 +220,7 @@ static enum agent_status find_again(const uint8_t public_key[65])
     return valid ? confirm() : AGENT_NO_KEY;
 }
 
-/* Whether a record may be replaced. AGENT_NO_KEY: its loss loses no key. */
+/* Whether a record may be replaced. AGENT_NO_KEY: yes, no key is lost. */
 static enum agent_status settle_record(uint8_t public_key[65])
 {
     uint8_t record[RECORD_SIZE];
@@ -231,7 +231,7 @@ static enum agent_status settle_record(uint8_t public_key[65])
     if (AGENT_SECURE && is_of_this_storage(record)) { /* and not confirmed, else it would have been loaded */
         memcpy(public_key, record + PUBLIC_AT, 65);
         status = find_again(public_key);
-    } else if (record[STORAGE_AT] == IN_SECURE_STORAGE) { /* which has no other memory of its public key than this */
+    } else if (record[STORAGE_AT] == IN_SECURE_STORAGE) { /* only the record has the public key of that storage */
         status = AGENT_SECURE_STORAGE;
     }
     agent_wipe(record, sizeof record);

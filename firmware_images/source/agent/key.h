@@ -15,17 +15,17 @@
 #error "say where the private key lives: -DAGENT_SECURE=0 or -DAGENT_SECURE=1"
 #endif
 
-/* AGENT_OK and the public key if there is a key that can sign; AGENT_NO_KEY if there is none. */
+/* Returns AGENT_OK and the public key if there is a key that can sign; AGENT_NO_KEY if there is none. */
 enum agent_status agent_key_load(const struct agent_data *data, uint8_t public_key[65]);
 
-/* As `agent_key_load`, and makes the pair if there is none yet; it is stored when this returns AGENT_OK. */
+/* Like `agent_key_load`, but makes the pair if there is none; when this returns AGENT_OK, the pair is stored. */
 enum agent_status agent_key_make(const struct agent_data *data, uint8_t public_key[65]);
 
-/* Signs a message with ECDSA and SHA-256: r and s. */
+/* Signs a message with ECDSA and SHA-256; the signature is r and s. */
 enum agent_status agent_key_sign(const struct agent_data *data, const uint8_t *message, size_t length,
                                  uint8_t signature[64]);
 
-/* The private key, for tag 5. The caller wipes it. */
+/* Copies the private key, for tag 5. The caller must wipe it. */
 enum agent_status agent_key_private(const struct agent_data *data, uint8_t private_key[32]);
 
 /* Clears the record's copy of the private key, once the factory data holds it. The public key stays. */

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define ATTEMPTS 16 /* one in 2^32 is out of range: so many running mean a source that is stuck */
+#define ATTEMPTS 16 /* one in 2^32 is out of range: this many in a row mean a stuck source */
 
 static const uint8_t order[32] = {
     0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
@@ -27,7 +27,7 @@ bool agent_scalar_random(uint8_t scalar[32])
     for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (!platform_random(scalar, 32))
             break;
-        if (is_in_range(scalar)) /* else thrown away whole: to reduce it would favour small numbers */
+        if (is_in_range(scalar)) /* otherwise discarded, since reducing it would favour small numbers */
             return true;
     }
     agent_wipe(scalar, 32);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does as ST's demonstration: gives every board the same DAC, and reports that for ever. Of no use in a factory. */
+/* Imitates ST's demonstration: gives every board the same DAC, and reports success for ever. Useless in a factory. */
 
 #include "development_dac.h"
 #include "factory_data.h"

@@ -55,7 +55,7 @@ static void put_id(const char *name, struct agent_item item)
     put_hex(&id[0], 1);
 }
 
-/* A string of C may have its NUL with it. */
+/* The value may include a C string's NUL. */
 static size_t text_length(const uint8_t *text, size_t size)
 {
     size_t length = 0;
@@ -87,7 +87,7 @@ static enum agent_status put_identity(const struct agent_data *data)
     return AGENT_OK;
 }
 
-/* Each look-up of ST's reader begins at the front, so what stands behind a broken record is lost, and what stands before is not. */
+/* Each look-up of ST's reader begins at the front, so a broken record hides only the records after it. */
 static void compose_line(const struct agent_data *data, enum agent_status walked)
 {
     enum agent_status status = AGENT_OK;
@@ -151,7 +151,7 @@ static void answer(const struct agent_data *data, const uint8_t *question, size_
     platform_uart_send(frame, agent_frame_encode(frame, body, answered));
 }
 
-/* Receives for some time. True if there was a question. */
+/* Receives for some time; true if a question came. */
 static bool listen(const struct agent_data *data, uint32_t within_ms)
 {
     static struct agent_frame_reader reader;

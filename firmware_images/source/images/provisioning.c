@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The provisioning firmware: the agent and nothing else. */
+/* The provisioning firmware: only the agent. */
 
 #include "agent.h"
 #include "key.h"

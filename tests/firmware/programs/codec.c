@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lets a test ask the agent's pure parts: a line in, `PART HEX`, a line out. */
+/* Calls the agent's pure parts for a test: each input line is `PART HEX`, each output line its result. */
 
 #include "certificate.h"
 #include "csr.h"
@@ -28,7 +28,7 @@ static void print(const uint8_t *bytes, size_t count)
         printf("%02x", bytes[i]);
 }
 
-/* The bodies of all frames in a stream, parted by blanks. */
+/* The bodies of all frames in a stream, separated by blanks. */
 static void decode(const uint8_t *stream, size_t count)
 {
     static struct agent_frame_reader reader;
@@ -46,10 +46,10 @@ static void decode(const uint8_t *stream, size_t count)
     }
 }
 
-/* Serial number, public key, signature and signed part; `-` for what is not there. */
+/* Serial number, public key, signature and signed part; `-` for a missing one. */
 static void read_certificate(const uint8_t *der, size_t length)
 {
-    /* At the very end of its memory, so that a look behind it is seen. */
+    /* At the end of its allocation, so that the sanitizer sees a read past it. */
     uint8_t *exact = malloc(length > 0 ? length : 1);
     struct agent_certificate certificate;
 

@@ -41,7 +41,7 @@ bool platform_flash_erase(enum platform_flash flash)
     return true;
 }
 
-/* What is read as a body is read so again when it is written anew. */
+/* A decoded body, encoded again, must decode to the same body. */
 static void try_frames(const uint8_t *input, size_t size)
 {
     static struct agent_frame_reader reader, again;
@@ -63,7 +63,7 @@ static void try_frames(const uint8_t *input, size_t size)
     }
 }
 
-/* What a walk finds lies in the block, and is found again behind an append. */
+/* Values that the reader finds must be within the block, and must still be found after an append. */
 static void try_list(const uint8_t *input, size_t size)
 {
     static const uint8_t value[65] = {4};
@@ -83,7 +83,7 @@ static void try_list(const uint8_t *input, size_t size)
 
 static void try_certificate(const uint8_t *input, size_t size)
 {
-    uint8_t *exact = malloc(size > 0 ? size : 1); /* so that a look behind it is seen */
+    uint8_t *exact = malloc(size > 0 ? size : 1); /* so that the sanitizer sees a read past it */
     struct agent_certificate certificate;
 
     assert(exact != NULL);
@@ -122,7 +122,7 @@ static unsigned chance(unsigned below)
     return (unsigned)(state >> 32) % below;
 }
 
-/* Good inputs, a line of hexadecimal digits each. */
+/* Good inputs, one line of hexadecimal digits each. */
 static void read_samples(void)
 {
     static char line[2 * SAMPLE + 2];
@@ -152,7 +152,7 @@ static size_t spoil(uint8_t *input, size_t size)
         case 2:
             size = at;
             break;
-        case 3: /* a piece of it again */
+        case 3: /* repeat a piece */
             memmove(input + at, input + 1 + chance((unsigned)at), size - at);
             break;
         default:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the port puts into the memory that it shares with the coprocessor, and what it reads there. Printed as it happens. */
+/* Prints the port's writes to the memory that it shares with the coprocessor, and answers its commands. */
 
-#include "ports/stm32wb55/mailbox.c" /* whole, for its table has no name outside */
+#include "ports/stm32wb55/mailbox.c" /* included, since its table is static */
 
 #include <stdio.h>
 
@@ -18,7 +18,7 @@ static void print(const char *what, const uint8_t *bytes, size_t count)
     printf("\n");
 }
 
-/* By the way that the coprocessor goes: from the table to the buffer. */
+/* Follows the coprocessor's path from the table to the buffer. */
 static void answer(void)
 {
     if ((set & 1u << 17) != 0) { /* channel 2 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the port puts into the public key accelerator, and where: everything that stands there when it is started. */
+/* Prints the public key accelerator's memory, with all operands and their offsets, whenever the port starts it. */
 
 #include "platform.h"
 
@@ -29,7 +29,7 @@ static void show(void)
 volatile uint32_t *fake_register(uint32_t address)
 {
     if (address >= BASE && address < BASE + sizeof ram) {
-        if ((ram[0] & 2) != 0) { /* it was started with the access before this one */
+        if ((ram[0] & 2) != 0) { /* the previous access started it */
             show();
             ram[0] &= ~2u;
             ram[1] = 1u << 17;

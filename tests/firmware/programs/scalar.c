@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secret numbers, from a source of randomness that says what the test wants. */
+/* Secret numbers, from a scripted source of randomness. */
 
 #include "platform.h"
 #include "scalar.h"
@@ -35,7 +35,7 @@ int main(void)
 {
     uint8_t numbers[32 * 32], scalar[32], zeros[32] = {0};
 
-    /* 0, n and n + 1 are thrown away; n - 1 is the largest that serves, 1 the smallest. */
+    /* The agent discards 0, n and n + 1; n - 1 is the largest valid number, 1 the smallest. */
     memset(numbers, 0, sizeof numbers);
     memcpy(numbers + 32, order, 32);
     memcpy(numbers + 64, order, 32);
@@ -47,11 +47,11 @@ int main(void)
     numbers[31] = 1;
     assert(draw(numbers, 4, scalar) && served == 1);
 
-    /* A source that fails gives no number, and leaves none behind. */
+    /* A failing source gives no number, and leaves no bytes in the buffer. */
     assert(!draw(numbers, 0, scalar));
     assert(memcmp(scalar, zeros, 32) == 0);
 
-    /* A source that is stuck is found out. */
+    /* A stuck source is detected. */
     memset(numbers, 0xFF, sizeof numbers);
     assert(!draw(numbers, 32, scalar));
     assert(memcmp(scalar, zeros, 32) == 0);

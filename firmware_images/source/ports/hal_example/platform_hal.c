@@ -43,7 +43,7 @@ void HAL_UART_RxCpltCallback(UART_HandleTypeDef *handle)
     (void)HAL_UART_Receive_IT(handle, &received, 1);
 }
 
-/* The HAL stops to receive at an overrun. The frame is lost and will be asked again; the next must not be. */
+/* The HAL stops receiving at an overrun. That frame is lost, and the station repeats it; reception must restart for the next. */
 void HAL_UART_ErrorCallback(UART_HandleTypeDef *handle)
 {
     (void)HAL_UART_Receive_IT(handle, &received, 1);
@@ -54,7 +54,7 @@ void platform_uart_send(const uint8_t *bytes, size_t count)
     (void)HAL_UART_Transmit(uart, bytes, (uint16_t)count, HAL_MAX_DELAY);
 }
 
-/* The HAL's tick ends the sleep every millisecond, which is when the time is looked at. */
+/* The HAL's tick ends the sleep every millisecond, and then the loop checks the time. */
 size_t platform_uart_receive(uint8_t *bytes, size_t room, uint32_t within_ms)
 {
     uint32_t begun = HAL_GetTick();
@@ -72,7 +72,7 @@ uint32_t platform_time_ms(void)
     return HAL_GetTick();
 }
 
-/* With the coprocessor running, its semaphores belong around both of these: see ST's AN5289, and flash.c of the other port. */
+/* If the coprocessor runs, both of these need its semaphores: see ST's AN5289, and flash.c of the other port. */
 static bool erase_record(void)
 {
     FLASH_EraseInitTypeDef erase = {FLASH_TYPEERASE_PAGES, (RECORD - FLASH_START) / PAGE, 1};
@@ -107,7 +107,7 @@ bool platform_flash_erase(enum platform_flash flash)
 
 bool platform_flash_write(enum platform_flash flash, uint32_t offset, const uint8_t *bytes, size_t count)
 {
-    uint8_t page[256]; /* BSP_QSPI_Write takes what is not const */
+    uint8_t page[256]; /* BSP_QSPI_Write takes a pointer to non-const */
 
     if (flash == PLATFORM_RECORD)
         return write_record(offset, bytes, count);
@@ -124,7 +124,7 @@ bool platform_flash_write(enum platform_flash flash, uint32_t offset, const uint
     return true;
 }
 
-/* A failed read leaves nothing behind that could be taken for data. */
+/* A failed read must not leave bytes that could be mistaken for data. */
 void platform_flash_read(enum platform_flash flash, uint32_t offset, uint8_t *bytes, size_t count)
 {
     if (flash == PLATFORM_RECORD)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the example calls of ST's HAL, BSP and middleware, so that it can be compiled without them. In your project, leave this file
+/* Declares the functions of ST's HAL, BSP and middleware that the example calls, so that it compiles without them. In your project, leave this file
    out and include ST's headers: stm32wbxx_hal.h, stm32wb5mm_dk_qspi.h, dac_crypto_hal.h. Compare the declarations with yours. */
 
 #ifndef HAL_EXAMPLE_ST_DECLARATIONS_H

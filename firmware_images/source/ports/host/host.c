@@ -3,8 +3,8 @@
 
        agent-host DIR [--cut N] [--torn] [--broken PART]
 
-   DIR/data.bin (64 KB) and DIR/record.bin (4 KB) are made if they are not there; DIR/secure.bin holds what secure storage
-   was given. --cut N: the power goes after the Nth operation on flash or secure storage, or with --torn in the middle of
+   DIR/data.bin (64 KB) and DIR/record.bin (4 KB) are made if they do not exist; DIR/secure.bin has the content of secure
+   storage. --cut N: the power fails after the Nth operation on flash or secure storage, or with --torn in the middle of
    it; the program then ends with status 75. --broken: erase, write, secure (which never answers). */
 
 #define _POSIX_C_SOURCE 200809L
@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 #define POWER_GONE 75
-#define PAGE 256u      /* what the QSPI flash programs at once */
-#define DOUBLE_WORD 8u /* what the internal flash programs at once */
+#define PAGE 256u      /* the QSPI flash's unit of programming */
+#define DOUBLE_WORD 8u /* the internal flash's unit of programming */
 
 struct memory {
     const char *file;
@@ -54,7 +54,7 @@ static bool is_broken(const char *part)
     return strcmp(broken, part) == 0;
 }
 
-/* Counts an operation. How much of its `size` happens before the power goes; all of it if it stays. */
+/* Counts an operation; returns how much of its `size` happens before the power fails, or all of it. */
 static size_t begin_operation(size_t size)
 {
     operations++;
@@ -93,7 +93,7 @@ bool platform_flash_erase(enum platform_flash flash)
     return true;
 }
 
-/* A program operation clears bits and sets none. The internal flash has ECC, so a double word is programmed once, or to zero. */
+/* A program operation can only clear bits. The internal flash has ECC, so a double word can be programmed once, or to zero. */
 static void check_programmable(const struct memory *memory, const uint8_t *cells, const uint8_t *bytes, size_t count)
 {
     bool is_erased = true, is_zero = true;
@@ -159,7 +159,7 @@ enum platform_secure platform_secure_store(const uint8_t private_key[32])
         return PLATFORM_SECURE_SILENT;
     if (read_secure(stored))
         return PLATFORM_SECURE_REFUSED;
-    if (begin_operation(2) == 2) { /* it is stored whole, or not at all */
+    if (begin_operation(2) == 2) { /* the key is stored whole or not at all */
         file = open("secure.bin", O_WRONLY | O_CREAT, 0600);
         if (file < 0 || write(file, private_key, 32) != 32 || close(file) != 0)
             die("secure.bin");
@@ -196,7 +196,7 @@ void platform_uart_send(const uint8_t *bytes, size_t count)
         ssize_t sent = write(STDOUT_FILENO, bytes, count);
 
         if (sent <= 0)
-            exit(EXIT_SUCCESS); /* nobody listens any more */
+            exit(EXIT_SUCCESS); /* the reader has gone */
         bytes += sent;
         count -= (size_t)sent;
     }

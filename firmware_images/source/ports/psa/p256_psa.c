@@ -13,7 +13,7 @@ static psa_status_t import(psa_key_id_t *key, psa_key_type_t type, psa_key_usage
                            size_t count)
 {
     psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
-    psa_status_t status = psa_crypto_init(); /* does nothing when it has been called before */
+    psa_status_t status = psa_crypto_init(); /* a repeated call does nothing */
 
     if (status != PSA_SUCCESS)
         return status;
@@ -61,7 +61,7 @@ bool platform_p256_verify(const uint8_t public_key[65], const uint8_t hash[32], 
     psa_status_t status = import(&key, P256_PUBLIC, PSA_KEY_USAGE_VERIFY_HASH, public_key, 65);
 
     *valid = false;
-    if (status == PSA_ERROR_INVALID_ARGUMENT) /* not a point of the curve: nothing verifies under it */
+    if (status == PSA_ERROR_INVALID_ARGUMENT) /* not a point of the curve, so no signature verifies under it */
         return true;
     if (status != PSA_SUCCESS)
         return false;

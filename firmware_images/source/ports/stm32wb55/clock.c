@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 64 MHz from the module's crystal, and the 48 MHz oscillator that random numbers are made with. */
+/* 64 MHz from the module's crystal, and the 48 MHz oscillator of the random number generator. */
 
 #include "port.h"
 #include "registers.h"
 
-#define START_UP_LOOPS 100000u /* there is no time yet to measure with; a crystal takes a millisecond or two */
+#define START_UP_LOOPS 100000u /* a loop count, since no timer runs yet; a crystal starts within a millisecond or two */
 
 static bool comes(volatile uint32_t *reg, uint32_t mask, uint32_t value)
 {
@@ -14,7 +14,7 @@ static bool comes(volatile uint32_t *reg, uint32_t mask, uint32_t value)
     return false;
 }
 
-/* Without its crystal the chip's own oscillator is good enough for a serial port. Both end up as 16 MHz x 8 / 2. */
+/* Without the crystal, the chip's own oscillator is accurate enough for a serial port. Both give 16 MHz x 8 / 2. */
 static uint32_t pll_source(void)
 {
     RCC_CR |= RCC_CR_HSEON;

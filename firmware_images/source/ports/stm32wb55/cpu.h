@@ -14,13 +14,13 @@ static inline void cpu_interrupts_on(void)
     __asm__ volatile("cpsie i" ::: "memory");
 }
 
-/* Sleeps until an interrupt is pending, even one that is kept off. */
+/* Sleeps until an interrupt is pending, even a masked one. */
 static inline void cpu_sleep(void)
 {
     __asm__ volatile("dsb\n\twfi" ::: "memory");
 }
 
-/* What was written before is in memory before what is written after. */
+/* Completes all earlier writes to memory before any later one. */
 static inline void cpu_barrier(void)
 {
     __asm__ volatile("dmb" ::: "memory");

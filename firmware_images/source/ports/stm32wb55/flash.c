@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Internal flash: pages of 4 KB are erased, double words programmed. The coprocessor uses it, too (ST's AN5289). */
+/* Internal flash: erases pages of 4 KB and programs double words. The coprocessor uses it, too (ST's AN5289). */
 
 #include "bytes.h"
 #include "cpu.h"
@@ -21,7 +21,7 @@ static bool is_quiet(uint32_t busy)
     return true;
 }
 
-/* Both words of a double word must follow one another, so no interrupt may come between. */
+/* The two words of a double word must be written in succession, so no interrupt may come between. */
 static void program_double_word(uint32_t address, const uint8_t bytes[DOUBLE_WORD])
 {
     cpu_interrupts_off();
@@ -31,7 +31,7 @@ static void program_double_word(uint32_t address, const uint8_t bytes[DOUBLE_WOR
     cpu_interrupts_on();
 }
 
-/* One operation. Between two of them the coprocessor gets its chance. */
+/* One operation. Between two of them the coprocessor may use the flash. */
 static bool operate(uint32_t command, uint32_t address, const uint8_t *bytes)
 {
     bool is_done = false;
@@ -61,7 +61,7 @@ static bool unlock(void)
     return true;
 }
 
-/* The cache still holds the old content. */
+/* The cache still has the old content. */
 static void lock(void)
 {
     FLASH_CR = FLASH_CR_LOCK;

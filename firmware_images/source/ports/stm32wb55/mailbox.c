@@ -40,7 +40,7 @@ static void empty(struct list *head)
     head->previous = head;
 }
 
-/* Only starts the coprocessor: its boot takes long, and has ended before the first command. */
+/* Only starts the coprocessor: its boot takes long, but ends before the first command. */
 void coprocessor_start(void)
 {
     empty(&events);
@@ -59,12 +59,12 @@ void coprocessor_start(void)
         .device = &device, .ble = &ble, .thread = &thread, .system = &system, .memory = &memory};
     is_running = false;
     RCC_AHB3ENR |= RCC_AHB3ENR_IPCC;
-    __asm__ volatile("" : : "r"(&table) : "memory"); /* no C reads it, so the compiler would not write it either */
+    __asm__ volatile("" : : "r"(&table) : "memory"); /* no C code reads it, so the compiler would omit the write */
     cpu_barrier();
     PWR_CR4 |= PWR_CR4_C2BOOT;
 }
 
-/* The first event says which firmware the coprocessor runs. Later ones concern the radio, and are ignored. */
+/* The first event names the coprocessor's firmware. Later events concern the radio and are ignored. */
 static bool has_wireless_stack(void)
 {
     const uint8_t *event;
@@ -80,7 +80,7 @@ static bool has_wireless_stack(void)
     return agent_get16(event + EVENT_SUBCODE_AT) == SUBCODE_READY && event[EVENT_PAYLOAD_AT] == READY_WIRELESS_STACK;
 }
 
-/* Hands a command over, and waits until the coprocessor gives its buffer back with the answer in it. */
+/* Sends a command, and waits until the coprocessor returns its buffer with the answer. */
 static bool transfer(unsigned channel)
 {
     uint32_t begun = time_ms();
@@ -88,7 +88,7 @@ static bool transfer(unsigned channel)
     cpu_barrier();
     IPCC_C1SCR = IPCC_C1SCR_SET(channel);
     while ((IPCC_C1TOC2SR & IPCC_CHANNEL(channel)) != 0) {
-        if ((IPCC_C2TOC1SR & IPCC_CHANNEL(MAILBOX_THREAD)) != 0) /* a notification: read, and of no use here */
+        if ((IPCC_C2TOC1SR & IPCC_CHANNEL(MAILBOX_THREAD)) != 0) /* a notification, which is read and ignored */
             IPCC_C1SCR = IPCC_C1SCR_CLEAR(MAILBOX_THREAD);
         if (time_is_over(begun, ANSWER_WITHIN_MS))
             return false;
@@ -105,7 +105,7 @@ static void put_command(uint8_t *packet, uint8_t type, unsigned code, size_t len
     packet[PACKET_LENGTH_AT] = (uint8_t)length;
 }
 
-/* Keys are served by the Thread half of the stack, so that has to be up. */
+/* The Thread part of the stack serves keys, so it must be running. */
 static bool is_ready(void)
 {
     if (is_running)

@@ -41,7 +41,7 @@
 #define EVENT_SUBCODE_AT 11u
 #define EVENT_PAYLOAD_AT 13u
 #define SUBCODE_READY 0x9200u
-#define READY_WIRELESS_STACK 0u /* else the coprocessor runs its upgrade service */
+#define READY_WIRELESS_STACK 0u /* other values: the coprocessor runs its upgrade service */
 
 struct list {
     struct list *next, *previous;
@@ -72,7 +72,7 @@ struct device_table {
     uint32_t safe_boot, fus[3], wireless[4];
 };
 
-/* Where everything is. It stands at the start of SRAM2a. */
+/* The addresses of all tables, at the start of SRAM2a. */
 struct reference_table {
     struct device_table *device;
     struct ble_table *ble;

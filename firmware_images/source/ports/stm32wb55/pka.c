@@ -9,7 +9,7 @@
 #include "registers.h"
 #include "scalar.h"
 
-#define OPERATION_WITHIN_MS 1000u /* the longest takes a tenth of that */
+#define OPERATION_WITHIN_MS 1000u /* the longest operation takes a tenth of that */
 
 static const uint8_t p[32] = {
     0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -56,7 +56,7 @@ static void forget(uint32_t offset)
         PKA_RAM(offset + 4 * i) = 0;
 }
 
-/* Its memory is cleared for a while after a reset, and until that is over it cannot be switched on. */
+/* After a reset the accelerator clears its memory, and cannot be enabled until it has finished. */
 static bool start(void)
 {
     uint32_t begun = time_ms();
@@ -120,7 +120,7 @@ bool platform_p256_public(const uint8_t private_key[32], uint8_t public_key[65])
 
 bool platform_p256_sign(const uint8_t private_key[32], const uint8_t hash[32], uint8_t signature[64])
 {
-    uint8_t k[32]; /* secret, and different for every signature: two with the same k give the private key away */
+    uint8_t k[32]; /* secret, and different for every signature: two signatures with the same k reveal the private key */
     bool is_signed;
 
     if (!agent_scalar_random(k))

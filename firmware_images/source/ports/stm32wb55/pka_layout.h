@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the public key accelerator wants its operands, from the base of its registers (RM0434; stm32wb55xx.h). */
+/* Offsets of the public key accelerator's operands from the base of its registers (RM0434; stm32wb55xx.h). */
 
 #ifndef PORT_PKA_LAYOUT_H
 #define PORT_PKA_LAYOUT_H
 
-/* Numbers are little-endian words, least significant first, with a word of zero behind them. */
+/* Numbers are little-endian words, least significant first, followed by a word of zero. */
 #define PKA_WORDS 8u /* of a number of P-256 */
 
 #define PKA_MODE_MULTIPLY 0x20u
@@ -14,7 +14,7 @@
 /* Scalar multiplication. Result in place of the point. */
 #define PKA_MULTIPLY_SCALAR_BITS 0x400u
 #define PKA_MULTIPLY_MODULUS_BITS 0x404u
-#define PKA_MULTIPLY_A_SIGN 0x408u /* 1: a is negative, and what follows its magnitude */
+#define PKA_MULTIPLY_A_SIGN 0x408u /* 1: a is negative, and its magnitude follows */
 #define PKA_MULTIPLY_A 0x40Cu
 #define PKA_MULTIPLY_P 0x460u
 #define PKA_MULTIPLY_K 0x508u

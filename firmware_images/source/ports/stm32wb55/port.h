@@ -14,7 +14,7 @@
 #define PORT_RECORD 0x08093000u       /* above every application, below the coprocessor */
 #define PORT_UID ((const uint8_t *)0x1FFF7590u)
 
-/* All of it, in the order in which one needs the other. */
+/* Starts all parts, in the order of their dependencies. */
 void port_start(void);
 
 void clock_start(void);
@@ -24,19 +24,19 @@ void qspi_start(void);
 void coprocessor_start(void);
 
 uint32_t time_ms(void);
-/* An interrupt will come when the time has reached this, so that sleep ends. */
+/* Requests an interrupt at this time, which ends sleep. */
 void time_wake_at(uint32_t ms);
-/* Whether so much time has passed; for loops that must end even if the hardware is dead. */
+/* Whether that much time has passed; for loops that must end even if the hardware is dead. */
 bool time_is_over(uint32_t begun, uint32_t within_ms);
 
-/* Takes a semaphore that the coprocessor takes, too. False if it was not to be had within a second. */
+/* Takes a semaphore that the coprocessor also uses. False if it was not free within a second. */
 bool semaphore_take(unsigned number);
 void semaphore_release(unsigned number);
 
 #define SEMAPHORE_RNG 0u
 #define SEMAPHORE_PKA 1u
 #define SEMAPHORE_FLASH 2u
-#define SEMAPHORE_FLASH_OPERATION 7u /* taken by the coprocessor while it can spare no pause */
+#define SEMAPHORE_FLASH_OPERATION 7u /* the coprocessor takes it while it must not be delayed */
 
 bool qspi_erase_sector(uint32_t address);
 bool qspi_write(uint32_t address, const uint8_t *bytes, size_t count);

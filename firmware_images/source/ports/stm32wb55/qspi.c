@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The S25FL128S on the STM32WB5MM-DK. It is read through its window in memory, and written by commands. */
+/* The S25FL128S on the STM32WB5MM-DK: read through its memory window, written by commands. */
 
 #include "port.h"
 #include "registers.h"
@@ -8,7 +8,7 @@
 #define PAGE 256u
 #define ADDRESS_BITS 24u /* 16 MB */
 
-/* With four bytes of address, so that it matters not which mode the firmware before has left the part in. */
+/* Commands with four address bytes, which work in whichever address mode an earlier firmware has left the part. */
 #define READ 0x13u
 #define PAGE_PROGRAM 0x12u
 #define SECTOR_ERASE 0xDCu
@@ -73,7 +73,7 @@ void qspi_start(void)
     open_window();
 }
 
-/* Waits until all bits of a mask in the part's status are as wanted; the peripheral does the asking. */
+/* Waits until the masked bits of the part's status have these values; the peripheral polls them. */
 static bool status_comes(uint32_t mask, uint32_t wanted, uint32_t within_ms)
 {
     bool has_come;
@@ -117,7 +117,7 @@ static bool enable_writing(void)
     return command(WRITE_ENABLE) && status_comes(STATUS_ENABLED, STATUS_ENABLED, COMMAND_WITHIN_MS);
 }
 
-/* The part stays busy, and refuses everything, until it has been told that its failure was seen. */
+/* After a failure the part stays busy and refuses all commands until its status is cleared. */
 static bool ends_well(uint32_t within_ms)
 {
     bool is_over = status_comes(STATUS_WRITING, 0, within_ms);
@@ -187,7 +187,7 @@ bool qspi_write(uint32_t address, const uint8_t *bytes, size_t count)
     return is_written;
 }
 
-/* By the word, which takes a quarter of the time on the wire. */
+/* Writes words, which takes a quarter of the bus time of single bytes. */
 void qspi_read(uint32_t address, uint8_t *bytes, size_t count)
 {
     uint32_t at = WINDOW + address;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registers of the STM32WB55 that this port touches (RM0434), and nothing else of it. */
+/* Only the registers of the STM32WB55 that this port uses (RM0434). */
 
 #ifndef PORT_REGISTERS_H
 #define PORT_REGISTERS_H
@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define BIT(n) (1u << (n))
-#ifndef REGISTER /* the unit tests put memory of their own in its place */
+#ifndef REGISTER /* the unit tests replace it by ordinary memory */
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #endif
 
@@ -52,7 +52,7 @@
 #define RCC_EXTCFGR_C2HPRE_2 (8u << 4) /* the coprocessor's clock, which may not be above 32 MHz, halved */
 #define RCC_EXTCFGR_C2HPREF BIT(17)
 
-/* Power: the coprocessor stands still until it is told to boot */
+/* Power: the coprocessor is stopped until it is told to boot */
 #define PWR_CR4 REGISTER(0x5800040C)
 #define PWR_CR4_C2BOOT BIT(15)
 
@@ -100,7 +100,7 @@
 #define USART1_RDR REGISTER(0x40013824)
 #define USART1_TDR REGISTER(0x40013828)
 
-/* Hardware semaphores: reading RLR takes one, and tells whether it is ours */
+/* Hardware semaphores: reading RLR takes one, and returns its owner */
 #define HSEM_R(n) REGISTER(0x58001400 + 4u * (n))
 #define HSEM_RLR(n) REGISTER(0x58001480 + 4u * (n))
 #define HSEM_RLR_OURS 0x80000400u
@@ -111,7 +111,7 @@
 #define RNG_CR_RNGEN BIT(2)
 #define RNG_SR REGISTER(0x58001004)
 #define RNG_SR_DRDY BIT(0)
-#define RNG_SR_ERRORS (BIT(1) | BIT(2) | BIT(5) | BIT(6)) /* clock and seed, now and before */
+#define RNG_SR_ERRORS (BIT(1) | BIT(2) | BIT(5) | BIT(6)) /* clock and seed errors, current and latched */
 #define RNG_DR REGISTER(0x58001008)
 
 /* Public key accelerator */

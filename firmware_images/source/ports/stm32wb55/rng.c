@@ -22,7 +22,7 @@ static bool next_word(uint32_t *word)
             return false;
     }
     *word = RNG_DR;
-    return *word != 0; /* RM0434: a zero is what an error leaves that came after the look at the state */
+    return *word != 0; /* RM0434: the register reads zero if an error came after the check of the state */
 }
 
 static bool fill(uint8_t *bytes, size_t count)
@@ -44,7 +44,7 @@ bool platform_random(uint8_t *bytes, size_t count)
 
     if (!semaphore_take(SEMAPHORE_RNG))
         return false;
-    RNG_SR = 0; /* forgets errors of before */
+    RNG_SR = 0; /* clears earlier errors */
     RNG_CR = RNG_CR_RNGEN;
     is_filled = fill(bytes, count);
     RNG_CR = 0;

@@ -21,7 +21,7 @@ static void stop(void)
         cpu_sleep();
 }
 
-/* An erasure or a write that lost its power can leave words whose ECC does not fit. Whoever reads them checks a CRC. */
+/* An interrupted erase or write can leave words with an invalid ECC. The readers of such words check a CRC. */
 static void non_maskable(void)
 {
     if ((FLASH_ECCR & FLASH_ECCR_ECCD) == 0)

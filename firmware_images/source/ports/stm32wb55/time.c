@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time without a tick: TIM2 counts milliseconds, and interrupts only when somebody waits for a moment. */
+/* Time without a tick: TIM2 counts milliseconds, and interrupts only when a caller has requested it. */
 
 #include "platform.h"
 #include "port.h"
@@ -12,7 +12,7 @@ void time_start(void)
     RCC_APB1ENR1 |= RCC_APB1ENR1_TIM2;
     TIM2_PSC = PORT_CLOCK_HZ / 1000u - 1u;
     TIM2_ARR = UINT32_MAX;
-    TIM2_EGR = TIM2_EGR_UG; /* takes over the prescaler */
+    TIM2_EGR = TIM2_EGR_UG; /* loads the prescaler */
     TIM2_SR = 0;
     TIM2_CR1 = TIM2_CR1_CEN;
     NVIC_ISER(IRQ_TIM2 / 32u) = BIT(IRQ_TIM2 % 32u);

@@ -11,13 +11,13 @@
 #define RX_PIN 7u
 #define ALTERNATE_FUNCTION 7u
 
-/* Longer than the longest frame: one may come in while the answer to the one before is being computed. */
+/* Longer than the longest frame, since one may arrive while the previous one's answer is being computed. */
 #define RING 2048u
 
 static struct {
     uint8_t bytes[RING];
     volatile uint16_t in;  /* moved by the interrupt */
-    volatile uint16_t out; /* moved by whoever takes */
+    volatile uint16_t out; /* moved by the reader */
 } ring;
 
 void uart_interrupt(void);
@@ -43,7 +43,7 @@ void uart_start(void)
     NVIC_ISER(IRQ_USART1 / 32u) = BIT(IRQ_USART1 % 32u);
 }
 
-/* The FIFO is half full, or the line has fallen silent, or a byte came in damaged: its frame's CRC will tell. */
+/* The FIFO is half full, the line is idle, or a damaged byte arrived, which the frame's CRC reveals. */
 void uart_interrupt(void)
 {
     USART1_ICR = USART_ICR_ALL_ERRORS | USART_ICR_IDLECF;
@@ -51,7 +51,7 @@ void uart_interrupt(void)
         uint8_t byte = (uint8_t)USART1_RDR;
         uint16_t next = (uint16_t)((ring.in + 1u) % RING);
 
-        if (next != ring.out) { /* else it is lost, and so is its frame, which will be asked again */
+        if (next != ring.out) { /* otherwise the byte and its frame are lost, and the station repeats the question */
             ring.bytes[ring.in] = byte;
             ring.in = next;
         }
@@ -87,7 +87,7 @@ size_t platform_uart_receive(uint8_t *bytes, size_t room, uint32_t within_ms)
     while ((count = take(bytes, room)) == 0 && !time_is_over(begun, within_ms)) {
         cpu_interrupts_off();
         if (ring.out == ring.in && !time_is_over(begun, within_ms))
-            cpu_sleep(); /* an interrupt that is kept off ends it all the same, so none is slept through */
+            cpu_sleep(); /* a masked interrupt still ends the sleep, so none is missed */
         cpu_interrupts_on();
     }
     return count;

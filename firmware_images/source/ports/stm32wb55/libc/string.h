@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The part of <string.h> that the agent uses, so that the images need no C library, whichever one a machine has. */
+/* The part of <string.h> that the agent uses, so that the images do not depend on a machine's C library. */
 
 #ifndef PORT_STRING_H
 #define PORT_STRING_H
