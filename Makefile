@@ -11,7 +11,7 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 BENCH_ARGS :=
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast soak fuzz fuzz-readers fuzz-agent firmware compilers umockdev clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast soak burst fuzz fuzz-readers fuzz-agent firmware compilers umockdev clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -55,6 +55,10 @@ fast: $(READY)
 soak: $(READY)
 	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16
 	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5
+
+# A full hub that comes up at once: 64 boards within 100 ms; two minutes, as root. Nothing else should run.
+burst: $(READY) umockdev
+	tests/hotplug/roomy_network.sh $(BIN)/python -m tests.hotplug.burst
 
 fuzz: fuzz-readers fuzz-agent
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures a full hub that comes up at once: `make burst`, a minute and a half.
+"""Measures a full hub that comes up at once: `make burst`.
 
 The daemon learns of the boards from udev; the host is pretended, the boards are virtual, and programmers run in real time.
 When a board was plugged in is the host's clock, when its attempt began is the ledger's; both are this machine's.

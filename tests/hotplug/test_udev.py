@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boards come and go at a USB host that umockdev pretends to be, and udev or the list of serial ports tells of them."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.hotplug.mocked import ROOT, MockedHost, Told
-from tests.hotplug.umockdev import port
+from tests.hotplug.umockdev import PRELOAD, port
 
 pytestmark = pytest.mark.line
 
@@ -181,3 +183,19 @@ def test_the_source_hears_on_after_an_overflow() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=55)
     assert done.returncode == 0, done.stderr
     assert "hotplug.overflowed" in done.stdout
+
+
+def test_the_list_of_ports_asks_the_source_of_the_configuration(tmp_path: Path) -> None:
+    """It names places as slots do, and a port that cannot be opened."""
+    config = tmp_path / "line.toml"
+    text = (ROOT / "config" / "line.toml").read_text().replace("0000:00:14.0-usb-0:1.1", "0000:00:14.0-usb-0:1.7")
+    config.write_text(text)
+    with MockedHost.started("none", ("plug", 7, "066A"), ("forbid", 7)) as host:
+        environment = {**os.environ, "LD_PRELOAD": PRELOAD, "UMOCKDEV_DIR": host.root}
+        command = [sys.executable, "-m", "station", "ports", "--config", str(config), "--json"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=55
+        )
+    (found,) = json.loads(done.stdout)["ports"]
+    assert (found["path"], found["slot"], found["probe"], found["tty"]) == (port(7), "1", "066A", "/dev/ttyACM7")
+    assert (found["opens"] == "yes") == (done.returncode == 0)

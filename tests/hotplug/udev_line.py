@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import virtual_bench.cli
 from tests.builders.line import Line, configuration
 from tests.hotplug.mocked import Command, MockedHost
-from tests.hotplug.umockdev import PRELOAD, ST
+from tests.hotplug.umockdev import PRELOAD
 
 BENCHS = 'source = "links"\ndirectory = "dev/serial"'
 OURS = 'source = "udev"\nudev = "udev"'
@@ -77,7 +77,7 @@ class UdevLine(Line):
         plugged, commands = self._plugged(), list[Command]()
         for number in numbers:
             serial_number, tty = plugged[number]
-            commands.append(("plug", number, serial_number, tty, ST, str(self.folder / "dev" / f"ttyACM{tty}")))
+            commands.append(("show", number, serial_number, tty, str(self.folder / "dev" / f"ttyACM{tty}")))
         return commands
 
     def unplug(self, number: int) -> None:

@@ -63,22 +63,20 @@ class USBHost:
         self.device(number, serial_number, vendor)
         self.serial_port(number, serial_number, number if tty is None else tty, vendor, node)
 
+    def show(self, number: int, serial_number: str, tty: int, node: str) -> None:
+        """The same with few files, for a host that has to be quick."""
+        self._devices += 1
+        plugged = self.plugged[number] = Plugged(f"{_HUB}/1-1.{number}", tty)
+        self._load(
+            _described(plugged.device, self._of_device(number, serial_number, ST), {})
+            + "\n"
+            + _described(plugged.serial_port, _of_port(number, serial_number, tty, ST, node), {})
+        )
+
     def device(self, number: int, serial_number: str, vendor: str = ST) -> None:
         """The USB device; without a serial number if it is empty."""
         self._devices += 1
         plugged = self.plugged[number] = Plugged(f"{_HUB}/1-1.{number}")
-        properties = {
-            "DEVNAME": f"/dev/bus/usb/001/{self._devices:03d}",
-            "DEVTYPE": "usb_device",
-            "ID_BUS": "usb",
-            "ID_MODEL_ID": "374b",
-            "ID_PATH": port(number),
-            "ID_SERIAL_SHORT": serial_number,
-            "ID_VENDOR_ID": vendor,
-            "MAJOR": "189",
-            "MINOR": str(self._devices),
-            "SUBSYSTEM": "usb",
-        }
         attributes = {
             "bNumInterfaces": "4",
             "busnum": "1",
@@ -89,7 +87,7 @@ class USBHost:
             "product": "STM32 STLink",
             "serial": serial_number,
         }
-        self._load(_described(plugged.device, properties, attributes))
+        self._load(_described(plugged.device, self._of_device(number, serial_number, vendor), attributes))
         interface = {"DEVTYPE": "usb_interface", "DRIVER": "cdc_acm", "SUBSYSTEM": "usb"}
         self._load(_described(plugged.interface, interface, {"bInterfaceNumber": "02"}))
 
@@ -97,21 +95,10 @@ class USBHost:
         """The serial port of the device that is there; its node may be outside of /dev, where the library has no hand in it."""
         plugged = self.plugged[number]
         plugged.tty = tty
-        properties = {
-            "DEVNAME": node or f"/dev/ttyACM{tty}",
-            "ID_BUS": "usb",
-            "ID_PATH": f"{port(number)}:1.2",
-            "ID_PATH_WITH_USB_REVISION": f"{port(number).replace('-usb-', '-usbv2-')}:1.2",
-            "ID_SERIAL_SHORT": serial_number,
-            "ID_VENDOR_ID": vendor,
-            "MAJOR": "166",
-            "MINOR": str(tty),
-            "SUBSYSTEM": "tty",
-        }
         self._load(
             _described(
                 plugged.serial_port,
-                properties,
+                _of_port(number, serial_number, tty, vendor, node),
                 {"dev": f"166:{tty}"},
                 f"L: device=../../../{plugged.interface.rpartition('/')[2]}\n",
             )
@@ -153,6 +140,20 @@ class USBHost:
         """Removes the pretended files."""
         ctypes.CDLL("libgobject-2.0.so.0").g_object_unref(ctypes.c_void_p(self._testbed))
 
+    def _of_device(self, number: int, serial_number: str, vendor: str) -> dict[str, str]:
+        return {
+            "DEVNAME": f"/dev/bus/usb/001/{self._devices:03d}",
+            "DEVTYPE": "usb_device",
+            "ID_BUS": "usb",
+            "ID_MODEL_ID": "374b",
+            "ID_PATH": port(number),
+            "ID_SERIAL_SHORT": serial_number,
+            "ID_VENDOR_ID": vendor,
+            "MAJOR": "189",
+            "MINOR": str(self._devices),
+            "SUBSYSTEM": "usb",
+        }
+
     def _send(self, path: str, action: str) -> None:
         self._uevent(self._testbed, f"/sys{path}".encode(), action.encode())
 
@@ -167,6 +168,20 @@ def _described(path: str, properties: Mapping[str, str], attributes: Mapping[str
     lines = [f"P: {path}", *(f"E: {name}={value}" for name, value in properties.items() if value)]
     lines += [f"E: USEC_INITIALIZED={since}", *(f"A: {name}={value}\\n" for name, value in attributes.items() if value)]
     return "\n".join(lines) + f"\n{links}"
+
+
+def _of_port(number: int, serial_number: str, tty: int, vendor: str, node: str) -> dict[str, str]:
+    return {
+        "DEVNAME": node or f"/dev/ttyACM{tty}",
+        "ID_BUS": "usb",
+        "ID_PATH": f"{port(number)}:1.2",
+        "ID_PATH_WITH_USB_REVISION": f"{port(number).replace('-usb-', '-usbv2-')}:1.2",
+        "ID_SERIAL_SHORT": serial_number,
+        "ID_VENDOR_ID": vendor,
+        "MAJOR": "166",
+        "MINOR": str(tty),
+        "SUBSYSTEM": "tty",
+    }
 
 
 def _function(library: ctypes.CDLL, name: str, result: type | None, *arguments: type) -> "ctypes._NamedFuncPointer":

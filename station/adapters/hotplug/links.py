@@ -7,7 +7,7 @@ boards are there. Only the events show that a board left and came back between t
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -64,8 +64,8 @@ class LinksHotplug:
         links have settled. So is every board that arrives meanwhile, since the port may turn out to have the same
         serial number.
         """
-        found, touched = self._look()
-        told = self._told
+        found, order = self._look()
+        told, touched = self._told, order.keys()
         stayed = {port for port in told.keys() & found.keys() if told[port].stayed(found[port], touched)}
         nameless = {port for port, sighting in found.items() if sighting.nameless}
         undecided = set() if settled else {port for port in nameless if port not in stayed or not told[port].nameless}
@@ -85,22 +85,30 @@ class LinksHotplug:
             self._settled_at = asyncio.get_running_loop().time() + SETTLED_AFTER
         self._undecided = undecided
 
-    def _look(self) -> tuple[dict[str, Sighting], set[str]]:
-        """The sightings of one scan, and the names of the links that events have named since the last scan."""
+    def _look(self) -> tuple[dict[str, Sighting], dict[str, int]]:
+        """The sightings of one scan in the order of their coming, and the links that events have named since the last."""
         touched = self._touched()
         for _ in range(LOOKS):
             self._watch()  # before the scan: a link that is made later causes an event
             found = sightings.found(self._directory)
-            if not (meanwhile := self._touched()):
-                return found, touched
+            if not (meanwhile := self._touched(len(touched))):
+                break
             # the scan may or may not have seen this change: scan again, so that it does not count twice
-            touched |= meanwhile
-        self._watch()
-        return sightings.found(self._directory), touched
+            touched = {**meanwhile, **touched}
+        else:
+            self._watch()
+            found = sightings.found(self._directory)
+        return _in_order(found, touched), touched
 
-    def _touched(self) -> set[str]:
-        """Takes all waiting events at once, for one scan: one scan per event would cost a full hub its square."""
-        return {_name(event) for event in iter(self._inotify.sync_get, None)}
+    def _touched(self, before: int = 0) -> dict[str, int]:
+        """Takes all waiting events at once, for one scan: one scan per event would cost a full hub its square.
+
+        Each link's name has its place in the order of the events, of which there were some `before`.
+        """
+        touched: dict[str, int] = {}
+        for event in iter(self._inotify.sync_get, None):
+            touched.setdefault(_name(event), before + len(touched))
+        return touched
 
     def _watch(self) -> None:
         """Adds every watch again, which costs nothing if it exists: a new folder may have its predecessor's inode."""
@@ -121,6 +129,15 @@ async def watching(directory: Path) -> AsyncIterator[LinksHotplug]:
         with named("watch the places of boards"):
             inotify = stack.enter_context(Inotify(sync_timeout=0))
         yield LinksHotplug(directory, inotify)
+
+
+def _in_order(found: dict[str, Sighting], touched: Mapping[str, int]) -> dict[str, Sighting]:
+    """First those of which no event told; of the others, those whose first link came earlier."""
+    places = {
+        port: min((touched[name] for name in sighting.links if name in touched), default=-1)
+        for port, sighting in found.items()
+    }
+    return {port: found[port] for port in sorted(found, key=places.__getitem__)}
 
 
 def _name(event: Event | None) -> str:

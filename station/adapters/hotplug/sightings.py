@@ -39,6 +39,8 @@ class Link:
     name: str
     inode: int
     tty: str
+    made: int = 0
+    """Nanoseconds; of two links that were made within milliseconds of one another it may be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Sighting:
 
 
 def found(directory: Path) -> dict[str, Sighting]:
-    """One sighting for each USB port with a serial port; nothing is refused yet."""
+    """One sighting for each USB port with a serial port, the oldest first; nothing is refused yet."""
     devices = usb_devices.found(usb_devices.beside(directory))
     names = defaultdict[str, list[str]](list)
     for link in _links(directory / "by-id"):
@@ -78,7 +80,8 @@ def found(directory: Path) -> dict[str, Sighting]:
     for link in _links(directory / "by-path"):
         if not devices.are_without(_basename(link.tty)):
             ports[port_of(link.name)].append(link)
-    return sighted(ports, names, devices)
+    in_order = sorted(ports, key=lambda port: min(link.made for link in ports[port]))
+    return sighted({port: ports[port] for port in in_order}, names, devices)
 
 
 def sighted(
@@ -186,7 +189,8 @@ def _links(directory: Path) -> Iterator[Link]:
     for name in names:
         path = f"{place}/{name}"
         try:
-            inode, target = os.lstat(path).st_ino, os.readlink(path)  # noqa: PTH115
+            status, target = os.lstat(path), os.readlink(path)  # noqa: PTH115
         except OSError:  # the link was removed since the folder was listed
             continue
-        yield Link(name, inode, os.path.normpath(os.path.join(place, target)))  # noqa: PTH118
+        tty = os.path.normpath(os.path.join(place, target))  # noqa: PTH118
+        yield Link(name, status.st_ino, tty, status.st_ctime_ns)
