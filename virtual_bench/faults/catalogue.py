@@ -197,7 +197,7 @@ CATALOGUE = {
         ),
         Kind(
             "write_protected",
-            "The option bytes write-protect the internal flash permanently (WRP1A).",
+            "The option bytes write-protect the internal flash (WRP1A) until they are set back.",
             Nature.ENTRY,
             (Phase.RECOGNISE, *PROGRAMMED),
         ),
