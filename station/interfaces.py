@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What procedure and slot need from the world, as Protocols; the adapters provide it."""
+"""The Protocols through which procedure and slot use the adapters."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -21,9 +21,9 @@ from station.recipe.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class BoardArrived:
-    """A probe and its serial port came up at a physical path of the USB tree.
+    """A probe and its serial port appeared at a physical path of the USB tree.
 
-    `refused` tells why no attempt may be made with them.
+    `refused` is the reason why the station must not use them, or None.
     """
 
     path: str
@@ -54,38 +54,38 @@ class RecordedRecipe(Protocol):
 
 
 class Hotplug(Protocol):
-    """Tells which boards come and go."""
+    """Reports boards that arrive and leave."""
 
     async def next(self) -> BoardArrived | BoardLeft: ...
 
 
 class Invocation(Protocol):
-    """One run of the programmer, whose actions are awaited in the order in which they were given."""
+    """One run of the programmer. Await its actions in the order in which they were given."""
 
     async def written(self, write: Write) -> None:
-        """Returns when the write is proven; raises the fault that the output tells."""
+        """Returns when the programmer's output has proven the write; raises the fault that the output reports."""
 
     async def read(self, region: Region) -> bytes:
-        """What stands in the region."""
+        """The content of the region."""
 
 
 class Coprocessor(Protocol):
-    """The wireless coprocessor, by way of its firmware upgrade service (FUS). All of it overwrites 0x08000000."""
+    """The wireless coprocessor, through its firmware upgrade service (FUS). Every method overwrites 0x08000000."""
 
     async def versions(self) -> CoprocessorVersions:
-        """What FUS tells when it has been started; raises `FUSNotReady`."""
+        """Starts FUS and reads its versions; raises `FUSNotReady`."""
 
     async def upgrade(self, stack: WirelessStack, *, first: bool) -> Fault | None:
-        """One upgrade; `first` on a coprocessor without a stack, where there is none to delete.
+        """Runs one upgrade. Returns the reported fault or None; neither is proof: read the versions.
 
-        Returns what speaks against its success, which proves as little as the success that None stands for.
+        `first` is for a coprocessor without a stack: there is none to delete.
         """
 
     async def start_stack(self) -> None:
         """Raises `StackNotStarted`."""
 
     async def restore_boot(self) -> None:
-        """Sets the option bytes that the board boots its application by, and reads them back; raises `BootNotRestored`."""
+        """Sets the option bytes that make the board boot its application, and reads them back; raises `BootNotRestored`."""
 
 
 class Programmer(Protocol):
@@ -95,13 +95,13 @@ class Programmer(Protocol):
     def coprocessor(self) -> Coprocessor: ...
 
     async def identify(self) -> Target:
-        """Connects without resetting the board and tells what it is."""
+        """Connects without a reset, and reads the part, its UID, its protection and the agent's record."""
 
     def invocation(self, *actions: Write | Region) -> AbstractAsyncContextManager[Invocation]:
         """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
 
     async def lock(self, lock: Lock, uid: UID) -> None:
-        """Sets the option bytes and reads them back, of this board, in a second connection; raises `LockUnproven`."""
+        """Sets the option bytes of the board with this UID and reads them back in a second connection; raises `LockUnproven`."""
 
 
 class Board(Protocol):
@@ -115,17 +115,17 @@ class Board(Protocol):
     async def store(self, credentials: Credentials) -> None: ...
 
     async def prove(self, nonce: bytes) -> bytes:
-        """r and s over context and nonce, by the stored key: 64 bytes."""
+        """Signs context and nonce with the stored key. Returns r and s, 64 bytes."""
 
     async def operational_identity(self) -> OperationalIdentity:
-        """Who the operational firmware says it is."""
+        """The identity that the operational firmware reports."""
 
 
 class Partner(Protocol):
-    """Something else than the station that puts certificates on the board: a partner's script, or ST's own firmware."""
+    """Puts certificates on the board instead of the station: a partner's script, or ST's own firmware."""
 
     async def deliver(self) -> None:
-        """Returns when it says that the board has them; the fault that it ends by otherwise."""
+        """Returns when the partner reports success, which proves nothing; raises the fault that it reports otherwise."""
 
 
 class Bench(Protocol):
@@ -145,7 +145,7 @@ class Bench(Protocol):
 
 
 class Authority(Protocol):
-    """The PKI, behind the journal that keeps it from being asked twice."""
+    """The PKI, behind a journal that prevents a second certificate for the same key."""
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
         """DAC and PAI for the key in the request; the same key gets the same DAC."""
@@ -172,7 +172,7 @@ class AttemptLedger(Protocol):
         """Reserves the draft's identity durably. Asks for another draft, with other secrets, while a unit has such secrets."""
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
-        """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
+        """Records the certificate as this board's, durably; raises `KeyShared` if another board has the key."""
 
 
 class AttemptJournal(AttemptLedger, Protocol):
@@ -185,17 +185,17 @@ class AttemptJournal(AttemptLedger, Protocol):
 
 
 class IssuanceJournal(Protocol):
-    """What the relay to the PKI writes down, by the name of the key (`domain.credentials.key_name`)."""
+    """The relay's journal of requests to the PKI. `key` is the name of a key (`domain.credentials.key_name`)."""
 
     @property
     def trouble(self) -> LineFault | None:
-        """What keeps it from being written now, and every call waiting."""
+        """The fault for which every call is waiting, or None while the journal can be written."""
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
-        """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""
+        """The certificate issued for this key, if any; raises `KeyShared` if another board has it."""
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
-        """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""
+        """Records a request durably; call it before sending. Returns the number of earlier requests for this key without an answer."""
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
         """Durably before the DAC goes anywhere."""

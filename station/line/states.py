@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a slot is doing, whether it is in service, and what became of an attempt: one type for each case. Pure."""
+"""The states of a slot and of its service, and the outcome of an attempt: one type for each case. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,7 +11,7 @@ from station.line.visits import Visit
 
 
 class SlotState(StrEnum):
-    """What an operator sees: one colour and one word."""
+    """The one word, with one colour, that an operator sees."""
 
     EMPTY = "empty"
     WAITING = "waiting"
@@ -24,12 +24,12 @@ class SlotState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt, whose verdict is in the ledger."""
+    """The result of one attempt whose verdict is in the ledger."""
 
     number: int
     arrival: BoardArrived
     attempt: Attempt
-    """What its events add up to, the verdict included."""
+    """The sum of its events, including the verdict."""
     fault: Fault | None
     seconds: float
 
@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """No board is in the slot. `last` is what became of the newest attempt, here and below."""
+    """No board is in the slot. `last` is the outcome of the newest attempt, here and below."""
 
     last: Outcome | None = None
 
@@ -51,7 +51,7 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No attempt may be made with this board's probe and serial port."""
+    """The board's probe or serial port is refused, so no attempt begins."""
 
     here: Visit
     last: Outcome | None
@@ -67,7 +67,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An attempt is at work. Its board may have left before it has ended: `here` is the board that is in the slot now."""
+    """An attempt is running. Its board may have left already: `here` is the board that is in the slot now."""
 
     here: Visit | None
     journal: AttemptJournal
@@ -76,7 +76,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The work of an attempt is over, and its verdict is not yet durable: the ledger may be in trouble."""
+    """An attempt has ended, and its verdict is not durable yet, for example because the ledger cannot be written."""
 
     here: Visit | None
     journal: AttemptJournal
@@ -85,7 +85,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The board in the slot has its verdict. Where the line itself was at fault the board waits for another attempt."""
+    """The board in the slot has its verdict. After a fault of the line it waits for another attempt."""
 
     here: Visit
     outcome: Outcome
@@ -93,7 +93,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """The ledger has failed for good before it had the attempt's verdict: the daemon ends, and its next start voids the attempt."""
+    """The ledger failed for good before the verdict was recorded: the daemon ends, and its next start voids the attempt."""
 
     here: Visit | None
     journal: AttemptJournal
@@ -111,7 +111,7 @@ class InService:
 
 @dataclass(frozen=True, slots=True)
 class OnTrial:
-    """Somebody has released the slot: the next board decides whether it is in service again."""
+    """A person has released the slot: the next board decides whether it is in service again."""
 
     fault: SlotFault
 
@@ -125,7 +125,7 @@ Service = InService | OnTrial | OutOfService
 
 
 def with_board(state: State, here: Visit | None) -> State:
-    """The state after another board, or none, has come into the slot; an attempt goes on until it has ended."""
+    """The state after the slot's board has changed; `here` is None if the slot is empty. A running attempt goes on."""
     match state:
         case Running() | Recording() | Abandoned():
             return replace(state, here=here)
@@ -142,7 +142,7 @@ def _unjudged(here: Visit | None, last: Outcome | None) -> State:
 
 
 def shown(state: State, service: Service, *, paused: bool) -> SlotState:
-    """The word for the slot while the line is open or `paused`."""
+    """The word that an operator sees for this slot."""
     match state, service:
         case Running(), _:
             return SlotState.RUNNING
@@ -154,5 +154,5 @@ def shown(state: State, service: Service, *, paused: bool) -> SlotState:
             return SlotState.EMPTY
         case Judged(_, outcome), _ if not paused and not isinstance(outcome.fault, LineFault):
             return SlotState(outcome.verdict)
-        case _:  # what the line voided is judged again
+        case _:  # a board voided by the line's fault will be judged again
             return SlotState.WAITING

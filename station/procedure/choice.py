@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which procedure a recognised board gets, by what the ledger remembers of it and what its flash holds. Pure."""
+"""Chooses the procedure for a recognised board from its record in the ledger and the content of its flash. Pure."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coprocessor's wireless stack, before all else on a bare board: read, upgraded where it is another one, and started.
+"""The first step on a bare board: read the coprocessor's wireless stack, upgrade it if it is another one, and start it.
 
-Work on it overwrites the application's first pages. Only the versions that are read back decide what became of an upgrade.
+An upgrade overwrites the application's first pages. Only the versions that are read back prove its result.
 """
 
 from collections.abc import AsyncIterator
@@ -18,13 +18,13 @@ from station.procedure.job import Job, Recognised
 
 
 async def prepare_coprocessor(job: Job, unit: Recognised) -> None:
-    """The wireless stack that the recipe asks for; a board that may hold a key is left alone, it had its turn before."""
+    """Brings the recipe's wireless stack to the board. A board that may hold a key is skipped: an earlier attempt did this step."""
     if job.recipe.wireless_stack is not None and not unit.identity.may_have_key:
         await bring_stack(job.programmer.coprocessor, job.recipe.wireless_stack, job.ledger)
 
 
 async def bring_stack(coprocessor: Coprocessor, stack: WirelessStack, ledger: AttemptLedger) -> None:
-    """The stack stands on the coprocessor and runs, whatever was there before, and the board boots as it did."""
+    """Leaves the coprocessor with this stack, running, and the board with the boot configuration that it had."""
     async with ledger.step(Phase.COPROCESSOR):
         async with _boot_restored(coprocessor):
             before = after = await coprocessor.versions()
@@ -40,9 +40,9 @@ async def bring_stack(coprocessor: Coprocessor, stack: WirelessStack, ledger: At
 
 
 async def _upgraded(coprocessor: Coprocessor, stack: WirelessStack, before: CoprocessorVersions) -> CoprocessorVersions:
-    """The versions that prove the upgrade, which is run once; again only where they prove that the stack is not there.
+    """Runs the upgrade and returns the versions that prove it. Runs it again only if they prove that the stack is missing.
 
-    The deletion of the old stack has been seen to report a failure when it had worked, and the new one is not written then.
+    The deletion of the old stack has been seen to report a failure although it had worked; the new stack is not written then.
     """
     against = await coprocessor.upgrade(stack, first=False)
     after = await coprocessor.versions()
@@ -58,17 +58,17 @@ async def _upgraded(coprocessor: Coprocessor, stack: WirelessStack, before: Copr
 
 
 def _not_there(stack: WirelessStack, before: CoprocessorVersions, after: CoprocessorVersions) -> bool:
-    """No stack is there, or the old one. Without a wanted version the same as before may have been written again."""
+    """Whether the coprocessor has no stack, or still the old one. With no version required, unchanged version words prove nothing."""
     return after.stack is None or (stack.version is not None and after == before)
 
 
 @asynccontextmanager
 async def _boot_restored(coprocessor: Coprocessor) -> AsyncIterator[None]:
-    """Restores what the board boots by, after a fault too: its first fault says more than one of the restoration."""
+    """Restores the boot option bytes, after a fault too. A fault of the restoration never hides the first one."""
     try:
         yield
     except (BoardExchanged, ProbeWrong):
-        raise  # the board is not there, and nothing is set on another
+        raise  # another board is connected: leave its option bytes alone
     except Fault as first:
         try:
             await coprocessor.restore_boot()

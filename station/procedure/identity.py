@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a board is this ledger's, which identity and certificates are its own, and which units are the laboratory's."""
+"""Decides whether a board belongs to this ledger, which identity and certificates it has, and whether it is a laboratory unit."""
 
 import secrets
 from datetime import datetime
@@ -13,13 +13,13 @@ from station.recipe.recipe import Delivered, Recipe
 
 
 async def check_ours(target: Target, ledger: AttemptLedger) -> None:
-    """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+    """Raises `UnitElsewhere` if the board has a key that this ledger cannot have given it and nobody has released the board."""
     if target.agent_key is not None:
         (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
 
 
 async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identity:
-    """The board's own identity, or a new one for a board that has none; the laboratory's where the recipe gives one."""
+    """The board's identity: the one in the ledger, a new one, or the fixed one of a recipe for the laboratory."""
     if recipe.given is not None:
         await mark_laboratory(ledger)
         return recipe.given.of(uid)
@@ -31,7 +31,7 @@ async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identi
 
 
 async def adopt(delivered: Delivered, uid: UID, ledger: AttemptLedger) -> None:
-    """Makes the delivered certificates this board's own. ST's development DAC makes a laboratory's unit, which owns none."""
+    """Records the delivered certificates as this board's. ST's development DAC makes it a laboratory unit, which owns none."""
     credentials = delivered.credentials
     if credentials.are_development:
         await mark_laboratory(ledger)
@@ -41,6 +41,6 @@ async def adopt(delivered: Delivered, uid: UID, ledger: AttemptLedger) -> None:
 
 
 async def mark_laboratory(ledger: AttemptLedger) -> None:
-    """Journals that this attempt makes a laboratory's unit; nothing else writes that event."""
+    """Journals that this attempt makes a laboratory unit. No other code writes that event."""
     if not ledger.attempt.laboratory:
         await ledger.record(LaboratoryUnit())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one attempt works with, and what its first step has found out about the board. Pure."""
+"""The inputs of one attempt, and the result of its first step. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from station.recipe.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A board whose identity is reserved. Only the flash of one that may have been given a certificate before is read."""
+    """A board whose identity is reserved. Its flash is read only if an earlier attempt may have left a certificate there."""
 
     target: Target
     identity: Identity
@@ -21,7 +21,7 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an attempt works with: the slot's equipment, what a unit must be, who certifies it, and where all is written down."""
+    """The slot's equipment, the recipe, the PKI and the attempt's journal."""
 
     bench: Bench
     recipe: Recipe

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks that hold a board against its recipe and its identity: each raises the fault that it finds. Pure."""
+"""Checks of a board against its recipe and its identity; each raises the fault that it finds. Pure."""
 
 import hmac
 from datetime import datetime
@@ -41,22 +41,23 @@ def check_part(recipe: Recipe, target: Target) -> None:
 
 
 def check_remembered(recipe: Recipe, target: Target, identity: Identity) -> None:
-    """Protection, key and coprocessor of the board are as the ledger remembers them, before anything is written to it."""
+    """Before any write: the board's protection, key and coprocessor must be as the ledger has recorded them."""
     check_protection(target, identity)
     check_recorded_key(recipe, target, identity)
     check_coprocessor(recipe, identity)
 
 
 def check_protection(target: Target, identity: Identity) -> None:
-    """A board that keeps the debug port out is one that this line has confirmed and locked."""
+    """Raises `TargetLocked` for a read-protected board that this line has not confirmed and locked itself."""
     if not target.readable and not identity.confirmed:
         raise TargetLocked(f"0x{target.readout_protection:02X}")
 
 
 def check_recorded_key(recipe: Recipe, target: Target, identity: Identity) -> None:
-    """A board that was given a certificate must have that certificate's key, before anything is written for it.
+    """Before any write: a board with a certificate must still have the certificate's key in the agent's record.
 
-    A confirmed unit may have lost the record to its own firmware and answers for itself; so does another's delivery.
+    Exempt are confirmed units, whose firmware may have overwritten the record and which prove their key later, and
+    units that a partner has certified.
     """
     issued, found = identity.credentials, target.agent_key
     if issued is None or found is None or identity.confirmed or isinstance(recipe.certification, Delivery):
@@ -66,13 +67,13 @@ def check_recorded_key(recipe: Recipe, target: Target, identity: Identity) -> No
 
 
 def check_coprocessor(recipe: Recipe, identity: Identity) -> None:
-    """Where a key may be, the coprocessor is left alone: an earlier attempt must have seen the right stack on it."""
+    """A board that may hold a key gets no FUS work, so an earlier attempt must have seen the right stack on it."""
     if recipe.wireless_stack is not None and identity.may_have_key:
         recipe.wireless_stack.check_seen(identity.coprocessor)
 
 
 def check_same_board(recipe: Recipe, target: Target, uid: bytes, key_storage: str) -> None:
-    """The board on the UART is the one behind the probe, and keeps its key where the recipe asks."""
+    """The board on the UART must be the one behind the probe, and must keep its key where the recipe asks."""
     if uid != target.uid.raw:
         raise BoardSwapped(str(target.uid), UID(uid).raw.hex())
     if recipe.key_storage is not None and key_storage != recipe.key_storage:
@@ -84,7 +85,7 @@ def check_csr(recipe: Recipe, csr: bytes) -> None:
 
 
 def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:
-    """DAC and PAI as a commissioner checks them at this time, and by the pins of this line."""
+    """Checks DAC and PAI as a commissioner does at the time `at`, and against this line's pinned PAI and PAA."""
     anchors = _own_pki(recipe).anchors
     chain.check_credentials(
         csr=csr,
@@ -100,9 +101,9 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
 
 
 def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: datetime) -> None:
-    """A board that was given a certificate offers the key of that certificate, for ever, and it must fit this recipe.
+    """A board with a certificate must offer the same key for ever, and its certificate must fit this recipe.
 
-    That it does not fit says nothing of the PKI, as a new one would: it may be another product's.
+    If it does not fit, the board is at fault and not the PKI: the certificate may be another product's.
     """
     if identity.credentials is None:
         return
@@ -115,13 +116,13 @@ def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: 
 
 
 def may_be_certified(recipe: Recipe, identity: Identity) -> bool:
-    """Whether the board may hold a certificate: one from the ledger, or one that another has delivered in an earlier attempt."""
+    """Whether the board may hold a certificate: the ledger has one, or a partner may have delivered one in an earlier attempt."""
     may_be_delivered = isinstance(recipe.certification, Delivery) and identity.attempts > 1
     return identity.credentials is not None or may_be_delivered
 
 
 def is_whole(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:
-    """Whether a returning board has all that it needs, so that nobody has to issue or deliver anything again."""
+    """Whether a returning board is complete, so that no certificate has to be issued or delivered again."""
     match recipe.certification:
         case OwnPKI():
             return _holds_certificate(recipe, identity, flash)
@@ -130,7 +131,7 @@ def is_whole(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) 
 
 
 def _holds_certificate(recipe: Recipe, identity: Identity, flash: ReadBack) -> bool:
-    """Whether a returning board's factory data is whole: all that was intended, with its certificate and key."""
+    """Whether the factory data is as intended, including certificate and key."""
     if identity.credentials is None:
         return False
     try:
@@ -141,9 +142,9 @@ def _holds_certificate(recipe: Recipe, identity: Identity, flash: ReadBack) -> b
 
 
 def would_lose_its_key(recipe: Recipe, identity: Identity, flash: ReadBack) -> bool:
-    """Whether a confirmed unit is not as this recipe makes it, and still has its certificate and key.
+    """Whether new factory data would destroy the only key of a confirmed unit.
 
-    It may be another recipe's: new factory data would take the place of a key that nobody can make again.
+    Such a unit differs from this recipe and still has its certificate: another recipe may have made it.
     """
     last, issued = identity.confirmation, identity.credentials
     if last is None or last.touched or issued is None or _holds_certificate(recipe, identity, flash):
@@ -153,9 +154,9 @@ def would_lose_its_key(recipe: Recipe, identity: Identity, flash: ReadBack) -> b
 
 
 def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
-    """Whether a returning board got this recipe's operational firmware last, which can prove that it is still there.
+    """Whether a returning board got this recipe's operational firmware last, and that firmware can prove its presence.
 
-    What the ledger remembers proves nothing of a flash that anybody can write.
+    The ledger's record alone proves nothing about a flash that anybody can write.
     """
     last = identity.confirmation
     is_ours = last is not None and not last.touched and recipe.operational_image.sha256 in last.images
@@ -163,7 +164,7 @@ def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
 
 
 def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) -> Delivered:
-    """What somebody else put behind this unit's factory data, if a commissioner would take it."""
+    """The certificates that a partner put behind this unit's factory data; raises the fault that a commissioner would find."""
     found = found_in(flash)
     credentials = recipe.certification.commissioner.check(found, at)
     check_readback(recipe, identity, credentials, found)
@@ -172,7 +173,7 @@ def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) ->
 
 
 def _holds_delivered(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:
-    """Whether a returning board has all that it needs, so that nobody has to deliver it again."""
+    """Whether a returning board holds delivered certificates that a commissioner accepts."""
     try:
         delivered(recipe, identity, flash, at)
     except Fault:
@@ -181,7 +182,7 @@ def _holds_delivered(recipe: Recipe, identity: Identity, flash: ReadBack, at: da
 
 
 def check_flash(recipe: Recipe, identity: Identity, credentials: Credentials, flash: Flash, at: datetime) -> None:
-    """The board holds what was intended and a commissioner accepts it; a locked board's firmware answers for it."""
+    """The flash must be as intended and acceptable to a commissioner. A locked flash is skipped: the firmware must answer."""
     if not isinstance(flash, Locked):
         found = found_in(flash)
         check_readback(recipe, identity, credentials, found)
@@ -189,7 +190,7 @@ def check_flash(recipe: Recipe, identity: Identity, credentials: Credentials, fl
 
 
 def check_readback(recipe: Recipe, identity: Identity, credentials: Credentials, flash: ReadBack) -> None:
-    """What stands in flash is what the ledger intended, no more and no less, and the key is where it belongs."""
+    """The flash must hold exactly the records that the ledger intended, and the key must be where the recipe wants it."""
     found = found_in(flash)
     intended = {
         **unit_builder.factory_data(recipe, identity).records,
@@ -210,7 +211,7 @@ def check_readback(recipe: Recipe, identity: Identity, credentials: Credentials,
 
 
 def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, at: datetime) -> None:
-    """A commissioner accepts this board at this time, and the codes of its label open it: its verifier is recomputed."""
+    """A commissioner must accept the board at the time `at`, with its label's codes: the verifier is recomputed."""
     check_label(unit_builder.onboarding_payload(recipe, identity), data)
     if isinstance(recipe.certification, OwnPKI):
         in_flash = recipe.key_storage is KeyStorage.FLASH
@@ -220,7 +221,7 @@ def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, 
 def check_operational_identity(
     recipe: Recipe, identity: Identity, credentials: Credentials, said: PresentedIdentity
 ) -> None:
-    """What the shipped firmware says of itself is what was provisioned."""
+    """The operational firmware must report the identity that was provisioned."""
     for name, intended, found in (
         ("vendor id", recipe.vendor_id, said.vendor_id),
         ("product id", recipe.product_id, said.product_id),
@@ -232,7 +233,7 @@ def check_operational_identity(
 
 
 def _own_pki(recipe: Recipe) -> OwnPKI:
-    """`ValueError` where somebody else certifies the boards: a procedure with requests is not for them."""
+    """The recipe's own PKI; raises `ValueError` if a partner certifies the boards, since no request may be made then."""
     match recipe.certification:
         case OwnPKI() as pki:
             return pki

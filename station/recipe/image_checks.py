@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Firmware images, before a board is erased for one: whether they can boot where they go, and present what is flashed. Pure."""
+"""Checks of firmware images before any board is erased: they must boot at their address and read factory data. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +15,7 @@ WITHOUT_FACTORY_DATA = (
 
 
 def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
-    """What is wrong with an image for another address, or one that was cut off in front: it would not boot."""
+    """The mistakes of an image that would not boot: built for another address, or without its vector table."""
     stack_pointer, reset = (int.from_bytes(content[at : at + 4], "little") for at in (0, 4))
     if not RAM.address < stack_pointer <= RAM.end or stack_pointer % 8:
         yield f"{name} does not begin with a vector table: initial stack pointer 0x{stack_pointer:08X}"
@@ -24,14 +24,14 @@ def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator
 
 
 def application_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
-    """Of an operational image: besides, it must have been built to read factory data."""
+    """The mistakes of an operational image, which must also have been built to read factory data."""
     yield from vector_table_mistakes(name, content, region)
     if DEVELOPMENT_KEY in content:
         yield f"{name} {WITHOUT_FACTORY_DATA}"
 
 
 def stack_mistakes(stack: WirelessStack, others: Mapping[str, Region]) -> Iterator[str]:
-    """What is wrong with the place of a wireless stack's image; `others` are in that flash, too, and must stay whole."""
+    """The mistakes in the address of a wireless stack's image, which must not overlap the regions `others`."""
     name, region = stack.name, stack.region
     if not stack.content:
         yield f"{name} is empty"

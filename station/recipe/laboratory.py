@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A laboratory's work: boards are given the identity in a file, certificates and keys too. Nothing here is production. Pure."""
+"""A laboratory's recipe: all boards get the identity, certificates and keys of a file. Never for production. Pure."""
 
 import hashlib
 import hmac
@@ -21,9 +21,9 @@ from station.recipe.commissioner import Commissioner
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """What every board is given: the same factory data, and firmware if there is any.
+    """The factory data and the firmware, if any, that every board gets.
 
-    The station makes no secrets, asks no PKI and waits for no delivery: the data has certificates and keys.
+    The data has certificates and keys, so the station makes no secrets, asks no PKI and waits for no delivery.
     """
 
     new_secrets: ClassVar[None] = None
@@ -47,13 +47,13 @@ class Laboratory:
 
     @property
     def sha256(self) -> str:
-        """Names what is written, as a recipe's names a product; a passcode cannot be told from it."""
+        """A digest of names, address and images. It leaves the factory data out, so nobody can guess a passcode from it."""
         names = (self.name, f"{self.address:X}", *(image.sha256 for image in self.images))
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
     @property
     def trust_left_out(self) -> tuple[str, ...]:
-        """What the trust store's folder holds and could not be used."""
+        """Files of the trust store that could not be used, with the reason."""
         return self.commissioner.trust.unreadable
 
     @property
@@ -75,7 +75,7 @@ class Laboratory:
             raise TargetLocked(f"0x{target.readout_protection:02X}")
 
     def check(self, at: datetime) -> None:
-        """Refuses with the fault that a commissioner would find, before anything is flashed; `at` is now."""
+        """Checks the factory data at the time `at`, before any write; raises the fault that a commissioner would find."""
         self.commissioner.check_input(self.data, at)
 
     def check_readback(self, flash: ReadBack) -> None:

@@ -27,7 +27,7 @@ from station.recipe.commissioner import Commissioner
 
 @dataclass(frozen=True, slots=True)
 class OwnPKI:
-    """This line's PKI certifies the boards, under pinned anchors; finished boards are held against `commissioner`."""
+    """This line's PKI certifies the boards, under pinned anchors; `commissioner` checks the finished boards."""
 
     anchors: TrustAnchors
     commissioner: Commissioner
@@ -35,9 +35,9 @@ class OwnPKI:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Somebody else than this line's PKI puts certificates on the board: a partner's script, or, without one, ST's firmware.
+    """A partner puts certificates on the board instead of this line's PKI: a script, or ST's firmware if `script` is None.
 
-    What they put there is held against `commissioner`, whatever they say of it.
+    `commissioner` checks them, whatever the partner reports. `within` is the deadline in seconds.
     """
 
     script: Path | None
@@ -47,7 +47,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What was found on a board, and where its private key must be: in flash, or, if it is not there, in the coprocessor."""
+    """Certificates found on a board, and the place of its private key: the coprocessor if the key is not in flash."""
 
     credentials: Credentials
     key_storage: KeyStorage
@@ -57,8 +57,8 @@ class Delivered:
 class Recipe:
     """One product as the line makes it.
 
-    Without `key_storage` the key lives where the provisioning firmware keeps it. `given` is the identity that every board
-    gets in a laboratory.
+    `key_storage` None accepts the place that the provisioning firmware chooses. `given` is the one identity that all boards
+    of a laboratory get.
     """
 
     name: str
@@ -107,5 +107,5 @@ class Recipe:
 
     @property
     def trust_left_out(self) -> tuple[str, ...]:
-        """What the trust store's folder holds and could not be used."""
+        """Files of the trust store that could not be used, with the reason."""
         return self.certification.commissioner.trust.unreadable
