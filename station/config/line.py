@@ -26,7 +26,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]) -> Path:
-    """A relative path is meant from the folder of the file that it stands in."""
+    """A relative path starts at the folder of its configuration file."""
     folder = info.context["folder"] if info.context else Path()
     return Path(os.path.normpath(folder / path))
 
@@ -58,15 +58,15 @@ class ProgrammerSection(_Section):
     external_loader: FilePath
     connect_within: Seconds = 15
     idle_within: Seconds = 90
-    """After so many seconds without a line of output the programmer counts as stuck."""
+    """Seconds without a line of output after which the programmer counts as stuck."""
     upgrade_within: Seconds = 180
-    """How long the upgrade of a wireless stack may take."""
+    """Seconds that the upgrade of a wireless stack may take."""
     stop_within: Seconds = 10
     """Seconds that the programmer may take to end, after SIGINT and again after SIGTERM."""
 
 
 class HotplugSection(_Section):
-    """Who tells which boards are plugged in."""
+    """The source that detects boards."""
 
     source: Literal["udev", "links", "poll"] = "udev" if sys.platform == "linux" else "poll"
     """`udev` on Linux; `links` in containers and on a virtual bench; `poll` on other systems."""
@@ -112,13 +112,13 @@ class PKISection(_Section):
     connect_within: Seconds = 5
     reply_within: Seconds = 10
     answer_within: Seconds = 30
-    """All tries together, for one board."""
+    """Seconds for one board, over all tries."""
     check_every: Seconds = 5
     """Seconds between two questions of a paused line whether the PKI is back."""
 
 
 class PolicySection(_Section):
-    """How often the same cause may come before slot or line is suspected, instead of the boards; 0 means never."""
+    """How many equal faults make the station suspect slot or line instead of the boards; 0 means never."""
 
     boards_in_a_slot: int = Field(default=2, ge=0)
     slots: int = Field(default=3, ge=0)
@@ -127,7 +127,7 @@ class PolicySection(_Section):
 
 class LogSection(_Section):
     file: FilePath | None = None
-    """A file that gets the same lines as stdout."""
+    """A file that gets the same lines as standard output."""
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 

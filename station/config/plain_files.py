@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads files that others have made, whole, up to a size, and without ever waiting at a pipe that has no writer."""
+"""Reads whole files of other programs, up to a size limit, and never waits at a pipe without a writer."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ LARGEST = 64 << 20  # bytes: the boards' whole flash has 17 MB
 
 def read(path: Path, largest: int = LARGEST, *, follow_links: bool = True) -> bytes:
     """The content of a regular file; raises `OSError` for anything else, with the reason as `strerror`."""
-    if not stat.S_ISREG(path.stat(follow_symlinks=follow_links).st_mode):  # opening a device may have an effect
+    if not stat.S_ISREG(path.stat(follow_symlinks=follow_links).st_mode):  # opening a device may have a side effect
         raise _refused(path, errno.EINVAL, "is not a regular file")
     links = 0 if follow_links else os.O_NOFOLLOW
     # Another file may have the name by now, so it is opened without waiting, and checked again.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The running daemon: how its parts are put together, and how commands talk with it."""
+"""The running daemon: its parts, and the socket on which commands talk to it."""

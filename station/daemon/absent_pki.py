@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PKI and the secrets of work that needs none: a laboratory's, or a partner's. Asking for them is our bug."""
+"""Stands in for the PKI and the secret source where the recipe needs neither. Using it is a bug of the station."""
 
 from station.domain.credentials import Credentials
 from station.domain.identity import OnboardingSecrets

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of the control socket: what somebody asks of the running daemon, or tells it."""
+"""The commands of the control socket."""
 
 import os
 import time
@@ -56,14 +56,14 @@ class Commands:
         return {"held": slot.name}
 
     async def _release(self, question: Mapping[str, object]) -> control.Answer:
-        """The slots that are named, or all that are out of service; and the line with the latter."""
+        """Releases the named slot; without a name, the line and all slots that are out of service."""
         name = question.get("slot")
         if name is not None:
             slots = [self._named(name)]
         else:
             self._accept_clock()
             self._line.release()
-            if (trouble := self._parts.ledger.trouble) is not None:  # it is not over for that
+            if (trouble := self._parts.ledger.trouble) is not None:  # a release does not mend the ledger
                 self._line.pause(trouble)
             slots = [slot for slot in self._slots.values() if not isinstance(slot.service, InService)]
         for slot in slots:
@@ -71,7 +71,7 @@ class Commands:
         return {"released": [slot.name for slot in slots]}
 
     def _accept_clock(self) -> None:
-        """Who releases a line that waits for its clock says that the clock is right, which the PKI must say, too."""
+        """Releasing a line that is paused by its clock confirms the clock; a PKI, if there is one, must confirm it, too."""
         if not isinstance(self._line.paused_by, ClockContradicted):
             return
         try:
@@ -80,7 +80,7 @@ class Commands:
             raise control.CommandRefused(f"the line stays paused: {fault}") from fault
 
     async def _fresh(self, question: Mapping[str, object]) -> control.Answer:
-        """A board with a key from elsewhere is provisioned as a new one, if that is all that is in its way."""
+        """Lets a board with a key from elsewhere be provisioned as a new one, unless another obstacle remains."""
         text, account, reason = (str(question.get(name, "")) for name in ("uid", "account", "reason"))
         try:
             uid = UID(bytes.fromhex(text))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control socket: how commands talk with the running daemon. One JSON object a line, one answer a question.
+"""The control socket of the running daemon: one JSON object per line, one answer per question.
 
-A socket's path may have 107 bytes only, so it is reached through its folder's descriptor.
+A socket's path is limited to 107 bytes, so the socket is opened through its folder's descriptor.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class DaemonAbsent(Exception):
 
 
 class DaemonMute(DaemonAbsent):
-    """A daemon is there, and ended the connection before it answered."""
+    """A daemon is running, but ended the connection before it answered."""
 
     def __init__(self, path: Path) -> None:
         Exception.__init__(
@@ -42,7 +42,7 @@ class DaemonMute(DaemonAbsent):
 
 
 class CommandRefused(Exception):
-    """The daemon does not do what it was asked; the text says why."""
+    """The daemon refuses the command; the text gives the reason."""
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[
                 text = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
                 writer.write(text.encode() + b"\n")
                 await writer.drain()
-        except (ConnectionError, ValueError):  # the asker went away, or sent a line without end
+        except (ConnectionError, ValueError):  # the client went away, or sent an endless line
             log.info("control.closed")
         finally:
             writer.close()
@@ -76,7 +76,7 @@ async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
     try:
         question = json.loads(line)
         command = commands[question["command"]]
-    except (ValueError, TypeError, KeyError, RecursionError):  # the last of brackets without end
+    except (ValueError, TypeError, KeyError, RecursionError):  # endlessly nested brackets
         return {"error": f"not a command; there are {', '.join(sorted(commands))}"}
     try:
         return await command(question)

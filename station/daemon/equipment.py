@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the slots of one line work with, and one slot's equipment while a board is in it."""
+"""The equipment that all slots of a line share, and one slot's bench while a board is in it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ from station.recipe.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What all slots of one line share. Each attempt gets its journal and its bench from here."""
+    """The equipment that all slots of a line share. It gives each attempt its journal and its bench."""
 
     recipe: Recipe | Laboratory
     ledger: Ledger
@@ -44,7 +44,7 @@ class Equipment:
         return journal
 
     def bench(self, slot: str, visit: Visit, attempt: int) -> "SlotBench":
-        """Programmer and serial port for one attempt of this slot; what they print goes to the attempt's transcript."""
+        """Programmer and serial port for one attempt in this slot; their output goes to the attempt's transcript."""
         record = self.transcripts.recorder(attempt)
         programmer = CubeProgrammer(self.installation, visit.arrival.probe, visit.gone, record)
         return SlotBench(programmer, slot, visit.arrival.tty, self.section, visit.gone, record)
@@ -52,7 +52,7 @@ class Equipment:
 
 @dataclass(frozen=True, slots=True)
 class SlotBench:
-    """`gone` tells that the board was pulled; `record` gets what others than the station print."""
+    """`gone` is set when the board was pulled; `record` takes the output of programmer and partner."""
 
     programmer: Programmer
     slot: str
@@ -80,7 +80,7 @@ class SlotBench:
                 yield monitor
             return
         async with tty.opened(self.tty, self.section.baudrate, self.section.port_free_within):
-            pass  # no other program holds the port any more: the script, which opens it itself, would not wait
+            pass  # wait until no other program holds the port: the script opens it itself and would not wait
         yield PartnerScript(
             script=delivery.script,
             production=recipe.key_storage is KeyStorage.SECURE,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a line needs in order to work, checked before a board is touched, and again while the line is paused."""
+"""The checks that run before the first board is touched, and again while the line is paused."""
 
 import time
 
@@ -9,7 +9,7 @@ from station.adapters.system import resources
 from station.daemon.parts import Parts
 from station.faults import LineFault
 
-READ_BACK = 1 << 16  # bytes: what one run reads from a board, and more
+READ_BACK = 1 << 16  # bytes, more than one run reads from a board
 
 
 class Preflight:
@@ -22,22 +22,24 @@ class Preflight:
 
     @property
     def pki_answered_seconds_ago(self) -> float | None:
-        """None before the first answer, and without a PKI."""
+        """Seconds since the PKI's last answer; None before the first one, and without a PKI."""
         return None if self._pki_answered is None else time.monotonic() - self._pki_answered
 
     async def check(self) -> None:
-        """Raises the fault that keeps the line from working."""
+        """Raises the fault that prevents the line from working."""
         parts = self._parts
         parts.claims.check()
         await parts.ledger.check()
         await resources.check(self._slots)
-        largest = max((len(image.content) for image in parts.recipe.images), default=0)  # a laboratory may flash none
+        largest = max(
+            (len(image.content) for image in parts.recipe.images), default=0
+        )  # a laboratory may flash no image
         parts.installation.scratch.check(READ_BACK + largest)
         parts.installation.check_loader()
         try:
             await parts.relay.check()
         except LineFault:
-            parts.clock.check()  # by a wrong clock good certificates are not valid
+            parts.clock.check()  # a wrong clock makes good certificates invalid
             raise
         parts.clock.check()
         if isinstance(parts.relay, Relay):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon: signals, one TaskGroup, one task a slot, and who tells slots and line what has happened."""
+"""The daemon: signals, one TaskGroup with a task per slot, and the tasks that report events to slots and line."""
 
 import asyncio
 import signal
@@ -28,11 +28,11 @@ from station.recipe.recipe import Recipe
 log = structlog.get_logger()
 
 CHECK_EVERY = 5.0
-LOOKED_AGAIN_AFTER = 1.0  # seconds, where the places of boards could not be looked at
+LOOKED_AGAIN_AFTER = 1.0  # seconds until the next look, after boards could not be listed
 
 
 async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
-    """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes. SIGHUP reopens the log."""
+    """Serves the line until SIGTERM or SIGINT. The next start closes the attempts that are left open. SIGHUP reopens the log."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -75,11 +75,11 @@ class Station:
         self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs)
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Judges boards until `stop`, or until something fails that only a new start can mend."""
+        """Judges boards until `stop`, or until a failure that only a restart can mend."""
         config = self._parts.config
         try:
             await self._preflight.check()
-        except LineFault as fault:  # a line that cannot work begins paused
+        except LineFault as fault:  # the line starts paused
             self.line.pause(fault)
         async with (
             control.serving(config.control_socket, self._commands.by_name),
@@ -105,7 +105,7 @@ class Station:
                 task.cancel()
 
     def _told(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
-        """What ended the tasks, for one sentence: the others were cancelled for it. A bug keeps its tracebacks."""
+        """The exception that ended the tasks; the others were cancelled because of it. A bug keeps the whole group's tracebacks."""
         ended = list(_leaves(group))
         for exc in ended:
             if isinstance(exc, LedgerUnavailable | LedgerDamaged):
@@ -116,7 +116,7 @@ class Station:
         return ended[0] if all(isinstance(exc, Fault | OSError) for exc in ended) else group
 
     async def _watch_ledger(self) -> None:
-        """Pauses the line while the ledger cannot be written; ends the daemon when it never can."""
+        """Pauses the line while the ledger cannot be written; ends the daemon if it never can again."""
         while True:
             try:
                 self.line.pause(await self._parts.ledger.troubled())
@@ -126,12 +126,12 @@ class Station:
 
     @property
     def _check_every(self) -> float:
-        """Seconds between two looks at what a paused line waits for."""
+        """Seconds between two checks of a paused line."""
         pki = self._parts.config.pki
         return pki.check_every if pki else CHECK_EVERY
 
     async def _watch_ledger_files(self) -> None:
-        """Pauses the line when the ledger's files are taken away, also while no board is there to notice it."""
+        """Pauses the line when the ledger's files are moved or deleted, even while no attempt would notice."""
         while True:
             await asyncio.sleep(CHECK_EVERY)
             try:
@@ -143,13 +143,13 @@ class Station:
         while True:
             try:
                 event = await hotplug.next()
-            except ResourcesExhausted as fault:  # boards stay where they were seen last
+            except ResourcesExhausted as fault:  # boards count as present where they were last seen
                 self.line.pause(fault)
                 await asyncio.sleep(LOOKED_AGAIN_AFTER)
                 continue
             slot = self.slots.get(event.path)
             if slot is None:
-                log.info("board.ignored", path=event.path)  # not on the slot list: never touched
+                log.info("board.ignored", path=event.path)  # the path is no slot: never touched
             elif isinstance(event, BoardArrived):
                 slot.board_arrived(event)
             else:

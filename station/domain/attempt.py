@@ -44,7 +44,7 @@ class ProcedureName(StrEnum):
     RECONFIGURE = "reconfigure"
 
 
-# The only cause of a void attempt that is no fault: the daemon ended before the verdict.
+# The one cause of a void attempt that is not a fault: the daemon ended before the verdict.
 STATION_STOPPED = "station.stopped"
 
 FLASHING = frozenset({Phase.COPROCESSOR, Phase.FLASH_DATA, Phase.FLASH_PROVISIONER, Phase.FLASH_OPERATIONAL})
@@ -115,7 +115,7 @@ class IdentityReserved:
 
 @dataclass(frozen=True, slots=True)
 class ProcedureChosen:
-    """The slot has chosen the procedure by what the board holds."""
+    """The slot has chosen the procedure for this board."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("ProcedureChosen", ("procedure",))
     procedure: ProcedureName

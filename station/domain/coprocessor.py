@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wireless coprocessor: its versions, as its firmware upgrade service (FUS) tells them, and the stack it must have. Pure."""
+"""The wireless coprocessor: the versions that its firmware upgrade service (FUS) reports, and the required stack. Pure."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,13 +8,13 @@ from station.domain.attempt import CoprocessorReady
 from station.domain.product import Flashable
 from station.faults.unit import FUSOutdated, StackUnseen
 
-HIGHEST_MAJOR = 9  # FUS is at 2, the stack at 1; without FUS there stands anything, such as 19
+HIGHEST_MAJOR = 9  # FUS has 2 and a stack 1; without FUS the word is arbitrary, such as 19
 NO_STACK = frozenset({0, 0xFFFFFFFF})
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:
-    """Four numbers of a byte each: the last holds release type and branch."""
+    """A version of four bytes; the last one holds release type and branch."""
 
     major: int
     minor: int
@@ -27,7 +27,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of a text like 1.24.0.3; `ValueError` for another."""
+        """Parses a text such as 1.24.0.3; raises `ValueError`."""
         numbers = text.split(".")
         if len(numbers) != 4 or not all(each.isascii() and each.isdecimal() and int(each) <= 0xFF for each in numbers):
             raise ValueError(f"{text} is not a version such as 1.24.0.3, four numbers up to 255")
@@ -35,7 +35,7 @@ class Version:
 
     @classmethod
     def of_fus(cls, text: str) -> Self:
-        """ST names those of FUS by three numbers."""
+        """ST writes FUS versions with three numbers."""
         return cls.parse(f"{text}.0" if text.count(".") == 2 else text)
 
     def __str__(self) -> str:
@@ -44,14 +44,14 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class CoprocessorVersions:
-    """What a started FUS tells; `stack` is None where there is no stack."""
+    """The versions that a running FUS reports; `stack` is None if there is no stack."""
 
     fus: Version
     stack: Version | None
 
     @classmethod
     def of_words(cls, words: bytes) -> Self | None:
-        """Of the two words as they stand in memory; None for garbage, which proves nothing."""
+        """Decodes the two words in memory; None for words that FUS cannot have written."""
         if len(words) != 8:
             return None
         fus_word, stack_word = (int.from_bytes(words[at : at + 4], "little") for at in (0, 4))
@@ -69,9 +69,9 @@ class CoprocessorVersions:
 
 @dataclass(frozen=True)
 class WirelessStack(Flashable):
-    """The image that every board's coprocessor gets, signed by ST: nobody but the coprocessor can look into it.
+    """The stack's image, signed and encrypted by ST: only the coprocessor can read it.
 
-    Without `version` nobody has said which one it holds, and no board can be known to have it already.
+    Without `version` the station cannot know whether a board has this stack already.
     """
 
     version: Version | None = None
@@ -82,7 +82,7 @@ class WirelessStack(Flashable):
         return str(self.version) if self.version else f"a wireless stack from {self.name}"
 
     def stands(self, versions: CoprocessorVersions) -> bool:
-        """Whether the versions alone prove that this stack is there."""
+        """Whether the versions alone prove that this stack is installed."""
         return self.version is not None and versions.stack == self.version
 
     def check_fus(self, versions: CoprocessorVersions) -> None:
@@ -90,7 +90,7 @@ class WirelessStack(Flashable):
             raise FUSOutdated(str(versions.fus), str(self.smallest_fus))
 
     def check_seen(self, seen: CoprocessorReady | None) -> None:
-        """An earlier attempt on this board has proven that this stack is there."""
+        """Raises `StackUnseen` unless an earlier attempt on this board has proven that this stack is installed."""
         if seen is None:
             raise StackUnseen(self.expected, "none")
         right = seen.after == str(self.version) if self.version else seen.image == self.sha256

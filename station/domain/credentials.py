@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from station.faults.unit import PossessionUnproven
 
-PROOF_CONTEXT = b"matter provisioning link v1"  # what PROVE signs in front of the nonce
+PROOF_CONTEXT = b"matter provisioning link v1"  # PROVE signs this text followed by the nonce
 
 
-# The public key of the development DAC that ST's firmware has compiled in, and puts on every board (X-CUBE-MATTER).
+# The public key of the development DAC that ST's firmware contains and puts on every board (X-CUBE-MATTER).
 DEVELOPMENT_KEY = bytes.fromhex(
     "504138ef31c9dd160eb46c6c17114f9d728840801f73bb9b5a2c5191c9b20663"
     "019d9476d1931b93ff47f43256379035d229620b7e210e592f26437d2d576205"
@@ -81,7 +81,7 @@ class Credentials:
         return key_name(found.public_key()) == self.key
 
     def check_possession(self, nonce: bytes, signature: bytes, during: str) -> None:
-        """Refuses with `PossessionUnproven` unless `signature` (r and s, 64 bytes) over context and nonce verifies."""
+        """Raises `PossessionUnproven` unless `signature` (r and s, 64 bytes) over context and nonce verifies."""
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
         try:
             self.public_key.verify(encode_dss_signature(r, s), PROOF_CONTEXT + nonce, ec.ECDSA(hashes.SHA256()))

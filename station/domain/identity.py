@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An identity: what makes a unit this unit and no other, and what becomes of it. Pure."""
+"""A unit's identity and its states. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 
 
 class IdentityState(StrEnum):
-    """How far an identity has gone; what is burned is never used again, what is released never left the PC."""
+    """The state of an identity. A burned one is never used again; a released one never left the PC."""
 
     RESERVED = "reserved"
     ON_BOARD = "on_board"
@@ -39,7 +39,7 @@ class IdentityState(StrEnum):
 
     @property
     def may_have_key(self) -> bool:
-        """Whether a firmware that makes a key may have been on the identity's board."""
+        """Whether the identity's board may have run a firmware that makes a key."""
         return self is not IdentityState.RESERVED
 
 
@@ -98,7 +98,7 @@ def state_after(journal: Iterable[tuple[int, Event]]) -> IdentityState:
 
 @dataclass(frozen=True, slots=True)
 class OnboardingSecrets:
-    """What a commissioner needs to know of one unit, and what the unit needs to check it with."""
+    """Passcode and discriminator for the commissioner, and the verifier with which the unit checks the passcode."""
 
     passcode: Passcode
     discriminator: Discriminator
@@ -146,12 +146,12 @@ Draft = Callable[[OnboardingSecrets, datetime], NewIdentity]
 
 @dataclass(frozen=True, slots=True)
 class GivenIdentity:
-    """The identity in a file, which every board gets in a laboratory: without certificates, and belonging to nobody."""
+    """The identity in a file, which every board gets in a laboratory: without certificates."""
 
     data: FactoryData = field(repr=False)
 
     def of(self, uid: UID) -> "Identity":
-        """As one board has it; `ValueError` where the file lacks what an identity is made of."""
+        """The identity for one board; raises `ValueError` if the file lacks a part of it."""
         data = self.data
         passcode, discriminator = data.passcode, data.discriminator
         iterations = data.number(Tag.SPAKE2_ITERATION_COUNT)
@@ -172,9 +172,9 @@ class GivenIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """An attempt has found all on the board that was intended, with images of these SHA-256.
+    """An attempt has found the board as intended, with images of these SHA-256.
 
-    `touched` tells that a step which flashes has begun since, whatever became of it, be it a laboratory's.
+    `touched`: a step that flashes has begun since, in production or in the laboratory, whatever its result.
     """
 
     images: frozenset[str]
@@ -183,7 +183,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Belongs to one board for ever, over all attempts. `ordinal` counts the identities of this ledger from 1."""
+    """Belongs to one board for ever, in all its attempts. `ordinal` counts the identities of this ledger from 1."""
 
     uid: UID
     ordinal: int
@@ -198,16 +198,16 @@ class Identity:
     confirmation: Confirmation | None = None
     """The last one, if there is any."""
     coprocessor: CoprocessorReady | None = None
-    """What the last attempt that looked has seen of this board's coprocessor."""
+    """The coprocessor's stack as the last attempt that read it has found it."""
 
     @property
     def may_have_key(self) -> bool:
-        """Whether a firmware that makes a key may have been on this board."""
+        """Whether this board may have run a firmware that makes a key."""
         return self.state.may_have_key
 
     @property
     def confirmed(self) -> bool:
-        """Whether an attempt has found all on the board that was intended."""
+        """Whether an attempt has found the board as intended."""
         return self.state in {IdentityState.CONFIRMED, IdentityState.PASSED}
 
     @property

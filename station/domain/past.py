@@ -26,6 +26,6 @@ class Past:
         return self.state is not None and self.state.may_have_key
 
     def check_ours(self, uid: UID, key: str) -> None:
-        """Raises `UnitElsewhere` where this ledger cannot have given the board its key, unless the board was released."""
+        """Raises `UnitElsewhere` if this ledger cannot have given the board its key and nobody has released the board."""
         if not (self.is_ours or self.provisioned or self.released):
             raise UnitElsewhere(str(uid), key)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fault policy: what follows from a fault, as one table of data, and what several of them together mean. Pure."""
+"""The fault policy: one table with the consequences of each fault, and the rules for repeated faults. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,9 +49,9 @@ RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second further try
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often what failed so is tried again: a connection, before anything was erased or written, or a start of FUS.
+    """Retries of a connection, before anything was erased or written, or of a start of FUS.
 
-    `slower`: at a low SWD frequency, which a long or worn contact may need.
+    `slower`: retry at a low SWD frequency, which a long or worn contact may need.
     """
 
     times: int = 0
@@ -60,10 +60,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What one class of fault means beyond its kind.
+    """The consequences of one class of fault beyond those of its kind.
 
-    `armed`: the operator mends it by seating the next board, so the slot stays in service.
-    `departure`: it may be the first sign of a pulled board, told before the operating system says so.
+    `armed`: seating the next board mends it, so the slot stays in service.
+    `departure`: it may be the first sign of a pulled board, seen before the operating system reports the removal.
     `mends_itself`: the line resumes when its check passes again, without a person.
     """
 
@@ -97,7 +97,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     TTYLost: Consequence(departure=True),
     TTYUnavailable: Consequence(departure=True),
     PartnerFailed: Consequence(departure=True),
-    PartnerRefused: Consequence(departure=True),  # ST's scripts report a lost port as an error of theirs
+    PartnerRefused: Consequence(departure=True),  # ST's scripts report a lost port as their own error
     ClockContradicted: Consequence(mends_itself=True),
     SlotTaken: Consequence(mends_itself=True),  # the other station has ended
     LedgerLost: Consequence(mends_itself=True),  # the same files are there again
@@ -116,24 +116,24 @@ def consequence(fault: Fault) -> Consequence:
 
 
 def counts_against_equipment(fault: Fault) -> bool:
-    """Whether the fault may be the slot's or the line's although it looks like this board's."""
+    """Whether repeated faults of this class may point to the slot or the line instead of the boards."""
     return not isinstance(fault, LineFault) and not consequence(fault).armed
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """When the same cause is no longer believed to be the boards'. 0 means never."""
+    """How many equal faults point to the slot or the line instead of the boards. 0 means never."""
 
     boards_in_a_slot: int = 2
-    """So many different boards running, in one slot: the slot."""
+    """Different boards in a row, in one slot: the slot is suspected."""
     slots: int = 3
-    """On so many slots within `within_boards` boards: the line."""
+    """Slots within the last `within_boards` boards: the line is suspected."""
     within_boards: int = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One ended attempt: where, on which board, and the code of what went wrong; None for a pass."""
+    """One ended attempt: slot, board, and the fault's code; None for a pass."""
 
     slot: str
     board: str
@@ -141,7 +141,7 @@ class Judged:
 
 
 def slot_suspected(history: Sequence[Judged], slot: str, suspicion: Suspicion) -> bool:
-    """Whether the last boards in this slot all ended by the same cause. `history` is in order, the newest last."""
+    """Whether the last boards in this slot all ended with the same fault. `history` is in order, the newest last."""
     if not suspicion.boards_in_a_slot:
         return False
     here = [judged for judged in history if judged.slot == slot]
@@ -155,7 +155,7 @@ def slot_suspected(history: Sequence[Judged], slot: str, suspicion: Suspicion) -
 
 
 def line_suspected(history: Sequence[Judged], suspicion: Suspicion) -> str | None:
-    """The cause that came on too many slots within the last boards, if the newest one is of it."""
+    """The newest fault, if it came in too many slots within the last boards; otherwise None."""
     recent = history[-suspicion.within_boards :]
     if not suspicion.slots or not recent or recent[-1].cause is None:
         return None

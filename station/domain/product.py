@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What recipes are made of: firmware images, writes, locks, regions of flash, and the switches of a product. Pure."""
+"""The parts of a recipe: firmware images, writes, locks, and the switches of a product. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ FULL_VERIFY_EVERY = 50  # `-v fast` is weaker evidence: every 50th unit is verif
 
 
 class Verify(StrEnum):
-    """How the programmer compares what it wrote; `fast` compares sums by sector."""
+    """How the programmer verifies a write; `fast` compares checksums per sector."""
 
     FULL = "full"
     FAST = "fast"
@@ -39,7 +39,7 @@ class Strings(StrEnum):
 
 @dataclass(frozen=True)
 class Flashable:
-    """A file, read and hashed before the line opened: what was checked is what is flashed, whatever the file is now."""
+    """A file, read and hashed before the line opened: the checked bytes are flashed, even if the file has changed since."""
 
     name: str
     content: bytes = field(repr=False)
@@ -63,7 +63,7 @@ class Image(Flashable):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What one `-d` of the programmer writes, and how it is compared. It may be secret, and never gets a lasting file."""
+    """One `-d` write of the programmer and its verification. The content may be secret and never gets a lasting file."""
 
     name: str
     address: int
@@ -81,7 +81,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The option bytes that close a confirmed unit, `RDP` among them; level 2 closes it for ever, to the station, too."""
+    """The option bytes that lock a confirmed unit, with `RDP`. Level 2 locks it for ever, also against the station."""
 
     option_bytes: Mapping[str, int]
 
@@ -90,13 +90,13 @@ class Lock:
         return self.option_bytes["RDP"] == RDP_LEVEL_2
 
     def difference(self, target: Target) -> LockUnproven | None:
-        """The first option byte of the target that is not as it should be."""
+        """The first option byte of the target that differs, or None."""
         wrong = differing(target.option_bytes, self.option_bytes)
         return LockUnproven(*wrong) if wrong else None
 
 
 class PresentedIdentity(Protocol):
-    """What an operational firmware says of itself."""
+    """The identity that an operational firmware reports."""
 
     @property
     def vendor_id(self) -> int: ...

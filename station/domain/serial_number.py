@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a lot's serial numbers are made by: text with one decimal number in it. Pure.
+"""The pattern of a lot's serial numbers: text with one decimal number in it. Pure.
 
-The notation is a small part of Python's format strings. The whole of them would reach into the number, or take all memory.
+The notation is a small part of Python's format strings: the full language could read attributes or exhaust the memory.
 """
 
 import re
@@ -17,7 +17,7 @@ _DECIMAL = re.compile(r"\{0?(?::(?:0(?P<digits>[1-9][0-9]?))?d?)?\}")
 
 @dataclass(frozen=True, slots=True)
 class SerialNumberPattern:
-    """Literal text around one number, which has at least so many digits."""
+    """Literal text around one number with a minimum number of digits."""
 
     before: str
     after: str
@@ -25,9 +25,9 @@ class SerialNumberPattern:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of a text like LIGHT-{:06d}, where {{ and }} stand for themselves; `ValueError` says what is wrong with another.
+        """Parses a text such as LIGHT-{:06d}, with {{ and }} for literal braces; the `ValueError` names the mistake.
 
-        Only decimal digits make a number: what people read aloud, count and compare.
+        Only decimal digits are allowed, since people read serial numbers aloud, count and compare them.
         """
         literals, digits = [""], list[int]()
         for piece in _PIECE.finditer(text):

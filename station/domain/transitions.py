@@ -65,7 +65,7 @@ TRANSITIONS: Mapping[Phase, Row] = {
     ),
     Phase.FLASH_PROVISIONER: _row(
         Phase.AWAIT_CSR,
-        Phase.DELIVER,  # by somebody else than the station
+        Phase.DELIVER,  # by a partner
     ),
     Phase.AWAIT_CSR: _row(Phase.RELAY_TO_PKI, records=[CSRReceived]),
     Phase.RELAY_TO_PKI: _row(Phase.DELIVER, records=[CredentialsChosen]),

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The USB port that a board stands at, by the name that udev gives it in /dev/serial/by-path. Pure."""
+"""The name of a board's USB port, as udev writes it in /dev/serial/by-path. Pure."""
 
 import re
 
 _INTERFACE = re.compile(
     r":\d+\.\d+(-port\d+)?$"
 )  # a link's name ends in the USB interface, and an adapter's in its port
-_REVISION = re.compile(r"-usbv\d+-")  # systemd 255 makes a second link that tells the USB revision
+_REVISION = re.compile(r"-usbv\d+-")  # systemd 255 makes a second link that names the USB revision
 
 
 def one_spelling(port: str) -> str:

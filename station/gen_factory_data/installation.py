@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds STM32CubeProgrammer and the external loader, by the given options or at the usual places, and reports both.
 
-An option may be a folder, as ST's script takes it on Windows, or, as people expect, executable, file or driver's name.
+An option may be a folder, as ST's script takes it on Windows, or an executable, a file or a driver's name.
 """
 
 import shutil
@@ -37,7 +37,7 @@ USUAL_PLACES = {"win32": _WINDOWS, "darwin": _MAC}
 
 
 class InstallationMissing(Exception):
-    """Programmer or loader are neither at the given place nor at any usual one."""
+    """Programmer or loader is neither at the given place nor at a usual one."""
 
 
 @dataclass(frozen=True, slots=True)

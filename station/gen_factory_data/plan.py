@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interprets ST's command line: what is written to which address, where the key lives, whose identity a board gets.
+"""Interprets ST's command line: writes and addresses, key storage, and the identity that a board gets.
 
 Pure.
 """

@@ -25,11 +25,11 @@ OWN = frozenset(
 
 
 def laboratory(plan: Plan, data: FactoryData, commissioner: Commissioner) -> Laboratory:
-    """Every board gets the input, certificates and keys too; raises `FactoryDataInvalid` or `UsageInvalid`."""
+    """Every board gets the input, with certificates and keys; raises `FactoryDataInvalid` or `UsageInvalid`."""
     check_whole(data, certified=True)
     device_information.check_device_information(data)
     assert plan.data_address is not None  # else nothing is flashed
-    placed = plan.application or plan.provisioner  # both stand at one address: the last one stays
+    placed = plan.application or plan.provisioner  # both have one address, so the last write stays
     firmware = (_image(placed, operational=placed is plan.application),) if placed else ()
     return Laboratory(
         name=_name(plan),
@@ -63,12 +63,12 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
         vendor_id=vendor_id,
         product_id=product_id,
         key_storage=plan.key_storage,
-        trust=Trust.DEVELOPMENT,  # of a PKI of ours, which there is none of; the commissioner knows better
+        trust=Trust.DEVELOPMENT,  # concerns our own PKI, which is not used; the commissioner decides
         lot=_lot(data, _name(plan)),
         iterations=iterations,
         provisioning_image=provisioner,
         operational_image=application,
-        operational_answers=frozenset(),  # nobody has said what it answers
+        operational_answers=frozenset(),  # its answers are unknown
         verify=Verify.FAST,
         certification=Delivery(plan.script, script_within, commissioner),
         given=GivenIdentity(data) if plan.identity is IdentityRule.SAME else None,
@@ -77,7 +77,7 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
 
 
 def check_block(data: FactoryData) -> None:
-    """What is only written into a file may lack certificates; raises `FactoryDataInvalid`."""
+    """A block that is only written into a file may lack certificates; raises `FactoryDataInvalid`."""
     device_information.check_device_information(data)
     if any(tag in data.records for tag in CERTIFIED):
         check_whole(data, certified=True)
@@ -105,7 +105,7 @@ def _image(placed: Placed, *, operational: bool) -> Image:
 
 
 def _stack(plan: Plan, *images: Image) -> WirelessStack | None:
-    """ST's command line does not say which version it holds, so every board gets it."""
+    """ST's command line does not name the stack's version, so every board gets it."""
     placed = plan.coprocessor
     if placed is None:
         return None
@@ -125,7 +125,7 @@ def _lot(data: FactoryData, name: str) -> Lot:
 
 
 def _name(plan: Plan) -> str:
-    """What the ledger calls the recipe."""
+    """The recipe's name in the ledger."""
     source = plan.json or plan.binary
     assert source is not None
     return source.stem[:64]

@@ -28,7 +28,7 @@ class _Table(BaseModel):
 
 
 class FactoryDataTable(_Table):
-    """ST's JSON, ST's records, or a dump of the flash; JSON goes over binary."""
+    """ST's JSON, ST's records, or a dump of the flash; JSON takes precedence over binary."""
 
     json_file: FilePath | None = Field(default=None, alias="json")
     binary: FilePath | None = None
@@ -55,7 +55,7 @@ class LaboratoryFile(_Table):
 
 
 def load(path: Path) -> Laboratory:
-    """The work in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
+    """The recipe in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
     file = recipe_file.validated(path, LaboratoryFile)
     try:
         firmware = _images(file.images)

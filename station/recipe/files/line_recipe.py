@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the recipe that a line's configuration names: each procedure has files of its own kind."""
+"""Reads the recipe that a line's configuration names: each procedure has its own kind of file."""
 
 from station.config.line import Config, read_toml
 from station.recipe.files import laboratory_file, recipe_file

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipe and image manifest: TOML to a `Recipe`, checked whole before the line opens; every mistake at once with its place."""
+"""Turns recipe and image manifest (TOML) into a `Recipe`, checks all of it, and reports every mistake at once with its place."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +45,7 @@ from station.recipe.image_checks import application_mistakes, stack_mistakes, ve
 from station.recipe.recipe import Delivery, OwnPKI, Recipe
 
 RECORD = "the provisioning firmware's record of the board's key"
-LONGEST_SHOWN = 80  # characters of a mistaken setting
+LONGEST_SHOWN = 80  # characters shown of a mistaken setting
 
 Table = TypeVar("Table", bound=BaseModel)
 Checked = TypeVar("Checked")
@@ -54,8 +54,8 @@ Checked = TypeVar("Checked")
 def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`.
 
-    Where somebody else certifies the boards there need be no anchors. Each part is made once: what was checked is what
-    the recipe has.
+    A recipe whose boards a partner certifies needs no anchors. Each part is made once, so the recipe holds exactly what
+    was checked.
     """
     file = validated(path, RecipeFile)
     manifest = validated(file.images.manifest, Manifest)
@@ -160,13 +160,13 @@ def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
     """Goes by the trust store; in development the line's own root counts, too."""
     trust = _accepted(lambda: trust_folder.load(file.trust_store))
     if paa is not None and file.trust is Trust.DEVELOPMENT:
-        with suppress(OSError, ValueError, RuleBroken):  # which is said at the place of the line's certificates
+        with suppress(OSError, ValueError, RuleBroken):  # reported at the line's certificates
             trust = trust.with_root(_certificate(paa))
     return Commissioner(trust, file.trust is Trust.PRODUCTION, file.product.certified)
 
 
 def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Path | None) -> bytes:
-    """The certification declaration, accepted for this product, and under the line's PAI where that can be read."""
+    """The certification declaration, valid for this product and, if the line's PAI is readable, for that PAI."""
     product, production = file.product.certified, file.trust is Trust.PRODUCTION
     content = _bytes(file.product.certification_declaration)
     _accepted(lambda: check_certified(content, product, trust, production=production))
@@ -177,7 +177,7 @@ def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Pat
 
 
 def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certificate] | None:
-    """The line's PAI and PAA; None where there is none, or none that is good, which is said at its own place."""
+    """The line's PAI and PAA; None if one is missing or bad, which is reported at its own setting."""
     if pai is None or paa is None:
         return None
     try:
@@ -187,7 +187,7 @@ def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certifica
 
 
 def _accepted(check: Callable[[], Checked]) -> Checked:
-    """What the check returns; a refusal becomes the mistake of whoever wrote the file."""
+    """Returns the check's result; turns a refusal into a mistake of the file."""
     try:
         return check()
     except Fault as fault:
@@ -195,7 +195,7 @@ def _accepted(check: Callable[[], Checked]) -> Checked:
 
 
 def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
-    """Makes everything once to find all that is wrong; it is made again for use, from files that are known to be good."""
+    """Builds every part once, and collects all mistakes on the way."""
     problems: list[Problem] = []
     for place, make in makers.items():
         try:
@@ -269,7 +269,7 @@ def _named(manifest: Manifest, name: str) -> ImageTable:
 
 
 def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
-    """The image, read and held against its manifest and the memory map; `ValueError` with all that is wrong with it."""
+    """The image, read and checked against its manifest and the memory map; raises `ValueError` with all its mistakes."""
     table = _named(manifest, name)
     image = Image(name, plain_files.read(table.file), table.load_address, table.version)
     if mistakes := list(_image_mistakes(image, table, kind, key_storage)):
@@ -295,7 +295,7 @@ def _image_mistakes(image: Image, table: ImageTable, kind: str, key_storage: Key
 
 
 def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> WirelessStack:
-    """The stack, read and held against its SHA-256 and the memory map; `ValueError` with all that is wrong with it."""
+    """The stack, read and checked against its SHA-256 and the memory map; raises `ValueError` with all its mistakes."""
     content = plain_files.read(table.file)
     stack = WirelessStack(table.file.name, content, table.address, table.version, table.smallest_fus)
     mistakes = list(stack_mistakes(stack, others))
@@ -308,5 +308,5 @@ def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> Wir
 
 def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
     for make in makers:
-        with suppress(OSError, ValueError):  # which is said at the image's own place
+        with suppress(OSError, ValueError):  # reported at the image's own setting
             yield make()

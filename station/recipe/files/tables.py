@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipe and image manifest as TOML has them: one table a model, unknown keys are errors."""
+"""The TOML of recipe and image manifest: one model per table; unknown keys are errors."""
 
 from typing import Annotated, Literal, Self
 
@@ -35,7 +35,7 @@ class ProductTable(_Table):
     hardware_version: UInt16
     hardware_version_string: str = Field(min_length=1, max_length=64)
     certification_declaration: FilePath
-    # What the declaration must say besides; where nothing stands here, it may say what it wants.
+    # Further requirements on the declaration; None accepts any value.
     device_type: Annotated[int, Field(ge=0, le=0xFFFF_FFFF)] | None = None
     certificate_id: str | None = None
     certification_version: UInt16 | None = None
@@ -59,7 +59,7 @@ class Spake2Table(_Table):
 
 
 class FactoryDataTable(_Table):
-    """What of the factory data depends on the firmware that reads it."""
+    """The parts of the factory data that depend on the firmware that reads it."""
 
     strings: Strings = Strings.PLAIN
     passcode: bool = True
@@ -106,7 +106,7 @@ FUSVersion = Annotated[Version, BeforeValidator(lambda text: Version.of_fus(str(
 
 
 class CoprocessorTable(_Table):
-    """The wireless stack that every unit must have. Its image is ST's, and only the coprocessor can look into it."""
+    """The wireless stack that every unit must have. Its image is ST's, which only the coprocessor can read."""
 
     file: FilePath
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -116,7 +116,7 @@ class CoprocessorTable(_Table):
 
 
 class PartnerTable(_Table):
-    """Who puts certificates on the boards instead of this line's PKI."""
+    """The partner that puts certificates on the boards instead of this line's PKI."""
 
     script: FilePath | None = None
     within: Seconds = 120
@@ -128,7 +128,7 @@ class RecipeFile(_Table):
     key_storage: KeyStorage
     trust: Trust
     trust_store: FilePath = shipped.TRUST
-    """Folder of the roots and the signers of declarations that commissioners go by."""
+    """Folder with the roots and the declaration signers that commissioners trust."""
     product: ProductTable
     lot: LotTable
     spake2: Spake2Table = Spake2Table()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM.
 
-A file that cannot be read, such as a dangling link, is left out and named, as one without a certificate is.
+A file that cannot be read, such as a dangling link, is left out and reported, like a file without a certificate.
 """
 
 from dataclasses import replace
