@@ -133,6 +133,14 @@ def test_a_double_without_a_place_counts() -> None:
     assert [len(sighting.others) for sighting in devices.sightings().values()] == [1]
 
 
+def test_a_device_that_is_taken_from_its_driver_is_still_plugged_in() -> None:
+    """At a disconnection `unbind` comes first, when udev may not be able to read whose device it was."""
+    without_vendor = {"DEVPATH": "/d/1-1", "SUBSYSTEM": "usb", "DEVTYPE": "usb_device", "USEC_INITIALIZED": "7"}
+    assert Event.of("unbind", without_vendor) == Event("/d/1-1", 7, None, gone=False)
+    assert Event.of("remove", without_vendor) == Event("/d/1-1", 7, None, gone=True)
+    assert Event.of("bind", without_vendor).node
+
+
 class FakeUdev:
     """Events that wait in a list, a pipe that is readable while there are any, and a database."""
 

@@ -12,7 +12,7 @@ import pytest
 from tests.hotplug.mocked import ROOT, MockedHost, Told
 from tests.hotplug.umockdev import PRELOAD, port
 
-pytestmark = pytest.mark.line
+pytestmark = [pytest.mark.line, pytest.mark.timeout(300)]
 
 HERE = Path(__file__).parent
 FTDI = "0403"
@@ -180,7 +180,7 @@ def test_the_source_hears_on_after_an_overflow() -> None:
         "-m",
         "tests.hotplug.overflow",
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=55)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
     assert "hotplug.overflowed" in done.stdout
 
@@ -190,11 +190,17 @@ def test_the_list_of_ports_asks_the_source_of_the_configuration(tmp_path: Path) 
     config = tmp_path / "line.toml"
     text = (ROOT / "config" / "line.toml").read_text().replace("0000:00:14.0-usb-0:1.1", "0000:00:14.0-usb-0:1.7")
     config.write_text(text)
+    (tmp_path / "control").touch()
     with MockedHost.started("none", ("plug", 7, "066A"), ("forbid", 7)) as host:
-        environment = {**os.environ, "LD_PRELOAD": PRELOAD, "UMOCKDEV_DIR": host.root}
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": PRELOAD,
+            "UMOCKDEV_DIR": host.root,
+            "STATION__HOTPLUG__UDEV": str(tmp_path),
+        }
         command = [sys.executable, "-m", "station", "ports", "--config", str(config), "--json"]
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=55
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=250
         )
     (found,) = json.loads(done.stdout)["ports"]
     assert (found["path"], found["slot"], found["probe"], found["tty"]) == (port(7), "1", "066A", "/dev/ttyACM7")

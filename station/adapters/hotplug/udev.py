@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -46,6 +46,16 @@ class Event:
     since: int
     node: Node | None
     gone: bool
+
+    @classmethod
+    def of(cls, action: str, properties: Mapping[str, str]) -> Self:
+        """An `unbind` tells nothing of what is plugged in, and comes when a device's attributes may be gone already."""
+        return cls(
+            properties.get("DEVPATH", ""),
+            int(properties.get("USEC_INITIALIZED", "0")),
+            None if action in {"remove", "unbind"} else Node.of(properties),
+            gone=action == "remove",
+        )
 
 
 class Events(Protocol):
@@ -147,15 +157,7 @@ class _Monitor:
             device = self._monitor.poll(timeout=0)
         except OSError as exc:
             raise self._meaning(exc) from exc
-        if device is None:
-            return None
-        properties, gone = device.properties, device.action == "remove"
-        return Event(
-            properties.get("DEVPATH", ""),
-            int(properties.get("USEC_INITIALIZED", "0")),
-            None if gone else Node.of(properties),
-            gone,
-        )
+        return None if device is None else Event.of(device.action, device.properties)
 
     def _meaning(self, exc: OSError) -> Exception:
         """pyudev tells that the socket has an error, and not which; it stays until somebody asks for it."""
