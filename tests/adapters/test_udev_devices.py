@@ -239,6 +239,24 @@ async def test_a_cancelled_wait_loses_no_event() -> None:
             assert await hotplug.next() == BoardArrived(port(1), "066A", "/dev/ttyACM1")
 
 
+async def test_a_cancellation_between_two_turns_loses_no_event() -> None:
+    """The last event has been taken, and nothing has been told of it."""
+    with FakeUdev.opened() as fake:
+        hotplug = UdevHotplug(fake)
+        waiting = asyncio.ensure_future(hotplug.next())
+        nodes = [node for number in range(udev.AT_ONCE // 2) for node in board(number, f"066{number:02}", number + 1)]
+        async with asyncio.timeout(30):
+            while not fake.reads:
+                await asyncio.sleep(0)
+            fake.send(*came(*nodes))
+            while fake.waiting:
+                await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert (await hotplug.next()).path == port(0)
+
+
 async def test_more_events_than_one_turn_takes_are_all_taken() -> None:
     """The loop gets its turn in between, and the order stays."""
     with FakeUdev.opened() as fake:

@@ -78,6 +78,7 @@ class UdevHotplug:
         self._udev = events
         self._devices = UdevDevices()
         self._is_incomplete = True
+        self._is_untold = False
         self._told: dict[str, Sighting] = {}
         self._events: deque[BoardArrived | BoardLeft] = deque()
 
@@ -88,10 +89,12 @@ class UdevHotplug:
                 # a thread, since every device takes a file or two
                 self._devices.replace(await asyncio.to_thread(self._udev.found))
                 self._is_incomplete = False
-            else:
+            elif not self._is_untold:  # else a cancellation came after the events were taken
                 await readable(self._udev.fileno())
+            self._is_untold = True
             await self._take()
             if not self._is_incomplete:
+                self._is_untold = False
                 self._told, news = arrivals.news(self._told, self._devices.sightings())
                 self._events.extend(news)
         return self._events.popleft()
