@@ -144,7 +144,7 @@ def test_a_hub_of_64_arrives_whole_and_in_order() -> None:
     """The order is that of their coming, and not of their ports or names."""
     order = [number * 37 % 65 for number in range(1, 65)]
     plugging = [command for n in order for command in (("plug", n, f"066{n:03}", 99 - n), ("turn",))]
-    with MockedHost.started("udev", ("plug", 70, "066A")) as host:
+    with MockedHost.started("udev", ("plug", 70, "066A", 7)) as host:
         host.tells(1)  # from now on it reads events, of which umockdev keeps ten
         host.does(*plugging)
         assert host.tells(64) == [arrived(n, f"066{n:03}", tty=99 - n) for n in order]
