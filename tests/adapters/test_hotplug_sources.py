@@ -64,12 +64,15 @@ def test_other_systems_are_told_to_poll(
     assert works or 'set source = "poll"' in (sentence or "")
 
 
-def test_the_daemon_does_not_start_without_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["run", "ports"])
+def test_no_command_looks_for_boards_where_none_can_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     """File, place and remedy are named, and nothing has been made yet."""
     monkeypatch.setenv("STATION__HOTPLUG__UDEV", str(tmp_path))
     monkeypatch.setenv("STATION__STATION__STATE", str(tmp_path / "state"))
     config = ROOT / "config" / "line.toml"
-    done = CliRunner().invoke(app, ["run", "--config", str(config)])
+    done = CliRunner().invoke(app, [command, "--config", str(config)])
     assert isinstance(done.exception, Exception)
     assert str(done.exception).startswith(f"{config}: hotplug.source: udev does not run on this machine")
     assert not (tmp_path / "state").exists()

@@ -133,6 +133,14 @@ def test_a_double_without_a_place_counts() -> None:
     assert [len(sighting.others) for sighting in devices.sightings().values()] == [1]
 
 
+def test_a_device_that_is_taken_from_its_driver_is_still_plugged_in() -> None:
+    """At a disconnection `unbind` comes first, when udev may not be able to read whose device it was."""
+    without_vendor = {"DEVPATH": "/d/1-1", "SUBSYSTEM": "usb", "DEVTYPE": "usb_device", "USEC_INITIALIZED": "7"}
+    assert Event.of("unbind", without_vendor) == Event("/d/1-1", 7, None, gone=False)
+    assert Event.of("remove", without_vendor) == Event("/d/1-1", 7, None, gone=True)
+    assert Event.of("bind", without_vendor).node
+
+
 class FakeUdev:
     """Events that wait in a list, a pipe that is readable while there are any, and a database."""
 
@@ -229,6 +237,24 @@ async def test_a_cancelled_wait_loses_no_event() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await waiting
             assert await hotplug.next() == BoardArrived(port(1), "066A", "/dev/ttyACM1")
+
+
+async def test_a_cancellation_between_two_turns_loses_no_event() -> None:
+    """The last event has been taken, and nothing has been told of it."""
+    with FakeUdev.opened() as fake:
+        hotplug = UdevHotplug(fake)
+        waiting = asyncio.ensure_future(hotplug.next())
+        nodes = [node for number in range(udev.AT_ONCE // 2) for node in board(number, f"066{number:02}", number + 1)]
+        async with asyncio.timeout(30):
+            while not fake.reads:
+                await asyncio.sleep(0)
+            fake.send(*came(*nodes))
+            while fake.waiting:
+                await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert (await hotplug.next()).path == port(0)
 
 
 async def test_more_events_than_one_turn_takes_are_all_taken() -> None:

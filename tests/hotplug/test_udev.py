@@ -12,7 +12,7 @@ import pytest
 from tests.hotplug.mocked import ROOT, MockedHost, Told
 from tests.hotplug.umockdev import PRELOAD, port
 
-pytestmark = pytest.mark.line
+pytestmark = [pytest.mark.line, pytest.mark.timeout(300)]
 
 HERE = Path(__file__).parent
 FTDI = "0403"
@@ -144,7 +144,8 @@ def test_a_hub_of_64_arrives_whole_and_in_order() -> None:
     """The order is that of their coming, and not of their ports or names."""
     order = [number * 37 % 65 for number in range(1, 65)]
     plugging = [command for n in order for command in (("plug", n, f"066{n:03}", 99 - n), ("turn",))]
-    with MockedHost.started("udev") as host:
+    with MockedHost.started("udev", ("plug", 70, "066A", 7)) as host:
+        host.tells(1)  # from now on it reads events, of which umockdev keeps ten
         host.does(*plugging)
         assert host.tells(64) == [arrived(n, f"066{n:03}", tty=99 - n) for n in order]
         host.does(*[command for n in order for command in (("unplug", n), ("turn",))])
@@ -180,7 +181,7 @@ def test_the_source_hears_on_after_an_overflow() -> None:
         "-m",
         "tests.hotplug.overflow",
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=55)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
     assert "hotplug.overflowed" in done.stdout
 
@@ -190,11 +191,17 @@ def test_the_list_of_ports_asks_the_source_of_the_configuration(tmp_path: Path) 
     config = tmp_path / "line.toml"
     text = (ROOT / "config" / "line.toml").read_text().replace("0000:00:14.0-usb-0:1.1", "0000:00:14.0-usb-0:1.7")
     config.write_text(text)
+    (tmp_path / "control").touch()
     with MockedHost.started("none", ("plug", 7, "066A"), ("forbid", 7)) as host:
-        environment = {**os.environ, "LD_PRELOAD": PRELOAD, "UMOCKDEV_DIR": host.root}
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": PRELOAD,
+            "UMOCKDEV_DIR": host.root,
+            "STATION__HOTPLUG__UDEV": str(tmp_path),
+        }
         command = [sys.executable, "-m", "station", "ports", "--config", str(config), "--json"]
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=55
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=250
         )
     (found,) = json.loads(done.stdout)["ports"]
     assert (found["path"], found["slot"], found["probe"], found["tty"]) == (port(7), "1", "066A", "/dev/ttyACM7")

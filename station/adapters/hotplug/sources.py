@@ -3,8 +3,10 @@
 
 import sys
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from station.config.line import HotplugSection
+from station.config.problems import ConfigurationInvalid, Problem
 from station.interfaces import BoardArrived, Hotplug
 
 _REMEDY = (
@@ -25,6 +27,12 @@ def missing(setting: HotplugSection) -> str | None:
             return f"{directory} is no folder: set the directory that holds by-path and by-id, which is /dev/serial on most machines"
         case _:
             return None
+
+
+def check(setting: HotplugSection, file: Path) -> None:
+    """Raises `ConfigurationInvalid` where the source that this file names cannot work here."""
+    if sentence := missing(setting):
+        raise ConfigurationInvalid([Problem(file, "hotplug.source", sentence)])
 
 
 def watching(setting: HotplugSection) -> AbstractAsyncContextManager[Hotplug]:

@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -47,6 +47,16 @@ class Event:
     node: Node | None
     gone: bool
 
+    @classmethod
+    def of(cls, action: str, properties: Mapping[str, str]) -> Self:
+        """An `unbind` tells nothing of what is plugged in, and comes when a device's attributes may be gone already."""
+        return cls(
+            properties.get("DEVPATH", ""),
+            int(properties.get("USEC_INITIALIZED", "0")),
+            None if action in {"remove", "unbind"} else Node.of(properties),
+            gone=action == "remove",
+        )
+
 
 class Events(Protocol):
     """udev's events and its database."""
@@ -68,6 +78,7 @@ class UdevHotplug:
         self._udev = events
         self._devices = UdevDevices()
         self._is_incomplete = True
+        self._is_untold = False
         self._told: dict[str, Sighting] = {}
         self._events: deque[BoardArrived | BoardLeft] = deque()
 
@@ -78,10 +89,12 @@ class UdevHotplug:
                 # a thread, since every device takes a file or two
                 self._devices.replace(await asyncio.to_thread(self._udev.found))
                 self._is_incomplete = False
-            else:
+            elif not self._is_untold:  # else a cancellation came after the events were taken
                 await readable(self._udev.fileno())
+            self._is_untold = True
             await self._take()
             if not self._is_incomplete:
+                self._is_untold = False
                 self._told, news = arrivals.news(self._told, self._devices.sightings())
                 self._events.extend(news)
         return self._events.popleft()
@@ -147,15 +160,7 @@ class _Monitor:
             device = self._monitor.poll(timeout=0)
         except OSError as exc:
             raise self._meaning(exc) from exc
-        if device is None:
-            return None
-        properties, gone = device.properties, device.action == "remove"
-        return Event(
-            properties.get("DEVPATH", ""),
-            int(properties.get("USEC_INITIALIZED", "0")),
-            None if gone else Node.of(properties),
-            gone,
-        )
+        return None if device is None else Event.of(device.action, device.properties)
 
     def _meaning(self, exc: OSError) -> Exception:
         """pyudev tells that the socket has an error, and not which; it stays until somebody asks for it."""

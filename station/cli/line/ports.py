@@ -62,6 +62,8 @@ def ports(
     loaded = _configuration(config, devices)
     links = HotplugSection(source="links", directory=devices.absolute() if devices else None)
     source = loaded.hotplug if loaded and not devices else links
+    if source is not links:
+        sources.check(source, config_path(config))
     folder, boards = source.links, sources.boards_now(source)
     slots = {slot.path: slot.name for slot in loaded.slot} if loaded else {}
     served = set(slots) if loaded and _is_served(loaded) else set[str]()

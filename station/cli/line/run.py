@@ -8,7 +8,6 @@ from station.adapters.system import log_sinks, logs
 from station.cli.places import ConfigOption, config_path
 from station.cli.privacy import keep_private
 from station.config import line as configuration
-from station.config.problems import ConfigurationInvalid, Problem
 from station.recipe.files import line_recipe
 
 
@@ -22,8 +21,7 @@ def run(config: ConfigOption = None) -> None:
 
     path = config_path(config)
     loaded = configuration.load(path)
-    if missing := sources.missing(loaded.hotplug):
-        raise ConfigurationInvalid([Problem(path, "hotplug.source", missing)])
+    sources.check(loaded.hotplug, path)
     recipe = line_recipe.load(loaded)
     keep_private()  # what the programmer writes for us holds factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
