@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What procedure and slot need from the world, as Protocols; the adapters provide it."""
+"""The Protocols that procedure and slot use for equipment, PKI and ledger; the adapters implement them."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,7 +23,7 @@ from station.recipe.recipe import Recipe
 class BoardArrived:
     """A probe and its serial port came up at a physical path of the USB tree.
 
-    `refused` tells why no attempt may be made with them.
+    `refused` is the reason why no attempt may use them; None if one may.
     """
 
     path: str
@@ -34,11 +34,13 @@ class BoardArrived:
 
 @dataclass(frozen=True, slots=True)
 class BoardLeft:
+    """The serial port at this physical path of the USB tree went away."""
+
     path: str
 
 
 class RecordedRecipe(Protocol):
-    """A recipe, production's or the laboratory's, as the ledger records it with every attempt."""
+    """The properties of a recipe, for production or laboratory, that the ledger records with every attempt."""
 
     @property
     def name(self) -> str: ...
@@ -54,38 +56,38 @@ class RecordedRecipe(Protocol):
 
 
 class Hotplug(Protocol):
-    """Tells which boards come and go."""
+    """Reports boards that are plugged in and pulled."""
 
     async def next(self) -> BoardArrived | BoardLeft: ...
 
 
 class Invocation(Protocol):
-    """One run of the programmer, whose actions are awaited in the order in which they were given."""
+    """One run of the programmer. Await its actions in the order in which `Programmer.invocation` got them."""
 
     async def written(self, write: Write) -> None:
-        """Returns when the write is proven; raises the fault that the output tells."""
+        """Returns once the programmer's output proves the write; raises the fault that the output reports."""
 
     async def read(self, region: Region) -> bytes:
-        """What stands in the region."""
+        """Returns the region's content, `region.size` bytes; raises the fault that the output reports."""
 
 
 class Coprocessor(Protocol):
-    """The wireless coprocessor, by way of its firmware upgrade service (FUS). All of it overwrites 0x08000000."""
+    """The wireless coprocessor, through its firmware upgrade service (FUS). Every operation overwrites flash at 0x08000000."""
 
     async def versions(self) -> CoprocessorVersions:
-        """What FUS tells when it has been started; raises `FUSNotReady`."""
+        """Starts FUS and returns the versions that it reports; raises `FUSNotReady`."""
 
     async def upgrade(self, stack: WirelessStack, *, first: bool) -> Fault | None:
-        """One upgrade; `first` on a coprocessor without a stack, where there is none to delete.
+        """Runs one upgrade. Returns the reported fault or None; neither is proof: read the versions.
 
-        Returns what speaks against its success, which proves as little as the success that None stands for.
+        `first` says that the coprocessor has no stack, so that none is deleted.
         """
 
     async def start_stack(self) -> None:
-        """Raises `StackNotStarted`."""
+        """Starts the wireless stack; raises `StackNotStarted`."""
 
     async def restore_boot(self) -> None:
-        """Sets the option bytes that the board boots its application by, and reads them back; raises `BootNotRestored`."""
+        """Sets the option bytes that make the board boot its application, and reads them back; raises `BootNotRestored`."""
 
 
 class Programmer(Protocol):
@@ -95,37 +97,37 @@ class Programmer(Protocol):
     def coprocessor(self) -> Coprocessor: ...
 
     async def identify(self) -> Target:
-        """Connects without resetting the board and tells what it is."""
+        """Connects without resetting the board, and returns its part, UID, supply and protection."""
 
     def invocation(self, *actions: Write | Region) -> AbstractAsyncContextManager[Invocation]:
-        """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
+        """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited."""
 
     async def lock(self, lock: Lock, uid: UID) -> None:
-        """Sets the option bytes and reads them back, of this board, in a second connection; raises `LockUnproven`."""
+        """Sets this board's option bytes, and reads them back over a second connection; raises `LockUnproven`."""
 
 
 class Board(Protocol):
-    """The conversation with the firmware on the board."""
+    """The conversation with the firmware on the board. Its methods raise `BoardSilent`, `BoardRefused`, `BoardAnswerInvalid`."""
 
     async def hello(self) -> Hello: ...
 
     async def make_csr(self) -> bytes:
-        """The board's PKCS#10 request, DER; the same key every time."""
+        """Returns the board's PKCS#10 request, DER. A board requests for the same key every time."""
 
     async def store(self, credentials: Credentials) -> None: ...
 
     async def prove(self, nonce: bytes) -> bytes:
-        """r and s over context and nonce, by the stored key: 64 bytes."""
+        """Returns the stored key's ECDSA signature over `PROOF_CONTEXT` and the nonce: r and s, 32 bytes each, big-endian."""
 
     async def operational_identity(self) -> OperationalIdentity:
-        """Who the operational firmware says it is."""
+        """Returns the identity that the operational firmware reports; raises `OperationalSilent`."""
 
 
 class Partner(Protocol):
-    """Something else than the station that puts certificates on the board: a partner's script, or ST's own firmware."""
+    """A partner's script, or ST's own firmware, that puts the certificates on the board in place of the station."""
 
     async def deliver(self) -> None:
-        """Returns when it says that the board has them; the fault that it ends by otherwise."""
+        """Returns when the partner reports that the board has its certificates; raises the fault that it fails with."""
 
 
 class Bench(Protocol):
@@ -138,7 +140,7 @@ class Bench(Protocol):
         """The board's serial port, open for the block."""
 
     def partner(self, recipe: Recipe) -> AbstractAsyncContextManager[Partner]:
-        """The recipe's partner, which puts certificates on the board; enter it before the reset that makes the firmware speak.
+        """The recipe's partner. Enter it before the board is reset: its firmware speaks at once.
 
         Raises `ValueError` if the recipe has none.
         """
@@ -148,7 +150,7 @@ class Authority(Protocol):
     """The PKI, behind the journal that keeps it from being asked twice."""
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
-        """DAC and PAI for the key in the request; the same key gets the same DAC."""
+        """Returns DAC and PAI for the key in the request (PKCS#10, DER); the same key gets the same DAC."""
 
 
 class AttemptLedger(Protocol):
@@ -163,16 +165,16 @@ class AttemptLedger(Protocol):
     async def record(self, event: Record) -> None: ...
 
     async def past_of(self, uid: UID) -> Past:
-        """The board's past in this ledger; an empty one for an unknown board."""
+        """The board's past in this ledger; an empty `Past` for an unknown board."""
 
     async def find_identity(self, uid: UID) -> Identity | None:
-        """The identity that belongs to this board, if it has one."""
+        """The identity that the ledger has for this board, or None."""
 
     async def reserve_identity(self, draft: Draft) -> Identity:
-        """Reserves the draft's identity durably. Asks for another draft, with other secrets, while a unit has such secrets."""
+        """Reserves an identity durably. Calls `draft` with new secrets until no other unit has the same ones."""
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
-        """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
+        """Records the certificate as this board's, durably; raises `KeyShared` if the key is another board's."""
 
 
 class AttemptJournal(AttemptLedger, Protocol):
@@ -185,23 +187,23 @@ class AttemptJournal(AttemptLedger, Protocol):
 
 
 class IssuanceJournal(Protocol):
-    """What the relay to the PKI writes down, by the name of the key (`domain.credentials.key_name`)."""
+    """The requests to the PKI and their answers, each under the name of its key (`domain.credentials.key_name`)."""
 
     @property
     def trouble(self) -> LineFault | None:
-        """What keeps it from being written now, and every call waiting."""
+        """The fault that keeps the journal from being written now, and its callers waiting; None if there is none."""
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
-        """What was issued for this key, if anything; raises `KeyShared` when another board was given it."""
+        """The credentials issued for this key, or None; raises `KeyShared` if they were issued to another board."""
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
-        """Durably before the request leaves. Returns how many earlier requests for this key had no answer."""
+        """Records the request durably, before it is sent. Returns how many earlier requests for this key had no answer."""
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
-        """Durably before the DAC goes anywhere."""
+        """Records the credentials durably, before anybody gets them."""
 
     async def record_rejected(self, key: str, reason: str) -> None:
-        """The PKI said no: nothing was issued for the last request."""
+        """Records that the PKI refused the last request for this key."""
 
 
 class SecretSource(Protocol):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coprocessor's wireless stack, before all else on a bare board: read, upgraded where it is another one, and started.
+"""Installs and starts the coprocessor's wireless stack, as the first work on a bare board.
 
-Work on it overwrites the application's first pages. Only the versions that are read back decide what became of an upgrade.
+The work overwrites the application's first pages. If the recipe names a version, only the versions read back decide whether
+an upgrade succeeded.
 """
 
 from collections.abc import AsyncIterator
@@ -18,13 +19,13 @@ from station.procedure.job import Job, Recognised
 
 
 async def prepare_coprocessor(job: Job, unit: Recognised) -> None:
-    """The wireless stack that the recipe asks for; a board that may hold a key is left alone, it had its turn before."""
+    """Install the recipe's wireless stack, if it has one. A board that may hold a key got it in an earlier attempt."""
     if job.recipe.wireless_stack is not None and not unit.identity.may_have_key:
         await bring_stack(job.programmer.coprocessor, job.recipe.wireless_stack, job.ledger)
 
 
 async def bring_stack(coprocessor: Coprocessor, stack: WirelessStack, ledger: AttemptLedger) -> None:
-    """The stack stands on the coprocessor and runs, whatever was there before, and the board boots as it did."""
+    """Install this stack unless it is there already, start it, and restore the option bytes that the board boots by."""
     async with ledger.step(Phase.COPROCESSOR):
         async with _boot_restored(coprocessor):
             before = after = await coprocessor.versions()
@@ -40,9 +41,10 @@ async def bring_stack(coprocessor: Coprocessor, stack: WirelessStack, ledger: At
 
 
 async def _upgraded(coprocessor: Coprocessor, stack: WirelessStack, before: CoprocessorVersions) -> CoprocessorVersions:
-    """The versions that prove the upgrade, which is run once; again only where they prove that the stack is not there.
+    """Upgrades, and once more if the versions prove that the stack is still missing. Returns the versions read back.
 
-    The deletion of the old stack has been seen to report a failure when it had worked, and the new one is not written then.
+    The programmer has been seen to report that it could not delete the old stack when it had deleted it. It then does not
+    write the new one. Raises `StackUnproven`, or `StackImageRefused` if the coprocessor rejects the image's signature.
     """
     against = await coprocessor.upgrade(stack, first=False)
     after = await coprocessor.versions()
@@ -58,17 +60,17 @@ async def _upgraded(coprocessor: Coprocessor, stack: WirelessStack, before: Copr
 
 
 def _not_there(stack: WirelessStack, before: CoprocessorVersions, after: CoprocessorVersions) -> bool:
-    """No stack is there, or the old one. Without a wanted version the same as before may have been written again."""
+    """Whether the coprocessor has no stack, or the old one. With no version required, unchanged version words prove nothing."""
     return after.stack is None or (stack.version is not None and after == before)
 
 
 @asynccontextmanager
 async def _boot_restored(coprocessor: Coprocessor) -> AsyncIterator[None]:
-    """Restores what the board boots by, after a fault too: its first fault says more than one of the restoration."""
+    """Restores the option bytes that the board boots by, also after a fault. Of two faults, raises the first."""
     try:
         yield
     except (BoardExchanged, ProbeWrong):
-        raise  # the board is not there, and nothing is set on another
+        raise  # the probe reaches another board, whose option bytes are not ours to set
     except Fault as first:
         try:
             await coprocessor.restore_boot()

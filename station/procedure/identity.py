@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a board is this ledger's, which identity and certificates are its own, and which units are the laboratory's."""
+"""Decides whether a board belongs to this ledger, which identity and certificates it has, and whether it is a laboratory unit."""
 
 import secrets
 from datetime import datetime
@@ -13,13 +13,13 @@ from station.recipe.recipe import Delivered, Recipe
 
 
 async def check_ours(target: Target, ledger: AttemptLedger) -> None:
-    """Raises `UnitElsewhere` where the board has a key that this ledger cannot have given it, unless it was released."""
+    """Raises `UnitElsewhere` if the board holds a key but this ledger has neither provisioned nor released it."""
     if target.agent_key is not None:
         (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
 
 
 async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identity:
-    """The board's own identity, or a new one for a board that has none; the laboratory's where the recipe gives one."""
+    """Returns the identity that the recipe gives to every board; else the board's own from the ledger; else a new one."""
     if recipe.given is not None:
         await mark_laboratory(ledger)
         return recipe.given.of(uid)
@@ -31,7 +31,10 @@ async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identi
 
 
 async def adopt(delivered: Delivered, uid: UID, ledger: AttemptLedger) -> None:
-    """Makes the delivered certificates this board's own. ST's development DAC makes a laboratory's unit, which owns none."""
+    """Records the delivered certificates as this board's; raises `KeyShared` if the key is another board's.
+
+    ST's development DAC is on many boards, so it marks a laboratory unit and becomes nobody's certificate.
+    """
     credentials = delivered.credentials
     if credentials.are_development:
         await mark_laboratory(ledger)
@@ -41,6 +44,6 @@ async def adopt(delivered: Delivered, uid: UID, ledger: AttemptLedger) -> None:
 
 
 async def mark_laboratory(ledger: AttemptLedger) -> None:
-    """Journals that this attempt makes a laboratory's unit; nothing else writes that event."""
+    """Journals that this attempt makes a laboratory unit; no other function records that event."""
     if not ledger.attempt.laboratory:
         await ledger.record(LaboratoryUnit())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one attempt works with, and what its first step has found out about the board. Pure."""
+"""The equipment and services of one attempt, and the result of its first step. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from station.recipe.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A board whose identity is reserved. Only the flash of one that may have been given a certificate before is read."""
+    """A board with its reserved identity. `flash` is `NotRead` if the board cannot hold a certificate yet."""
 
     target: Target
     identity: Identity
@@ -21,7 +21,7 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an attempt works with: the slot's equipment, what a unit must be, who certifies it, and where all is written down."""
+    """One attempt's equipment and services: the slot's bench, the recipe, the PKI and the attempt's ledger."""
 
     bench: Bench
     recipe: Recipe

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The name of each procedure that a slot may choose, as the ledger has it."""
+"""The ledger's name for each procedure that a slot may choose."""
 
 from collections.abc import Mapping
 

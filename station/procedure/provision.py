@@ -31,7 +31,7 @@ from station.recipe import checks, unit_builder
 
 
 async def recognise(job: Job) -> Recognised:
-    """Find out which board this is, without a reset; one that was given a certificate before is read back."""
+    """Identify the board, reserve its identity, and read its factory data back if it may hold a certificate."""
     async with job.ledger.step(Phase.RECOGNISE):
         target = await job.programmer.identify()
         await job.ledger.record(UnitIdentified.of(target))
@@ -45,12 +45,12 @@ async def recognise(job: Job) -> Recognised:
 
 
 async def provision(job: Job, unit: Recognised) -> None:
-    """Make a bare board into a unit that any Matter commissioner will accept; whatever is wrong is a fault."""
+    """Make a bare board into a unit that any Matter commissioner will accept, or raise the fault that prevents it."""
     await prepare_coprocessor(job, unit)
     factory_data = unit_builder.factory_data_write(job.recipe, unit.identity)
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
-    async with job.bench.board() as board:  # its port is open before the reset that makes its firmware speak
+    async with job.bench.board() as board:  # open the port before the reset, since the firmware then speaks at once
         async with job.programmer.invocation(factory_data, provisioner) as programmer:
             async with job.ledger.step(Phase.FLASH_DATA):
                 await job.ledger.record(FactoryDataWritten())
@@ -64,7 +64,7 @@ async def provision(job: Job, unit: Recognised) -> None:
 
 
 async def redeliver(job: Job, unit: Recognised) -> None:
-    """Finish a board that holds its certificate: its factory data stays, and it gets no other certificate."""
+    """Finish a board that holds its certificate: keep its factory data and deliver the same certificate again."""
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
     async with job.bench.board() as board:
@@ -76,13 +76,13 @@ async def redeliver(job: Job, unit: Recognised) -> None:
 
 
 async def reconfirm(job: Job, unit: Recognised) -> None:
-    """See that a confirmed unit is still what it was; nothing is issued, and nothing written but a lock that is missing."""
+    """Check that a confirmed unit is unchanged. Issues nothing, and writes nothing but a missing lock."""
     async with job.bench.board() as board:
         await confirm(job, unit, board, unit.identity.issued, unit.flash)
 
 
 async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
-    """The board's own key gets its certificate, and the board proves that it holds the key."""
+    """Have the PKI certify the board's own key, deliver the certificate, and have the board prove that it holds the key."""
     async with job.ledger.step(Phase.AWAIT_CSR):
         hello = await board.hello()
         checks.check_same_board(job.recipe, unit.target, hello.uid, hello.key_storage)
@@ -106,7 +106,7 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
 
 
 async def flash_operational(job: Job, unit: Recognised) -> ReadBack:
-    """The operational firmware takes the provisioning firmware's place. Returns what stood in flash before, to be confirmed."""
+    """Read the factory data back, then replace the provisioning firmware. Returns the factory data, for `confirm`."""
     operational = unit_builder.operational_write(job.recipe, unit.identity)
     invocation = job.programmer.invocation(READBACK_REGION, operational)
 
@@ -117,9 +117,9 @@ async def flash_operational(job: Job, unit: Recognised) -> ReadBack:
 
 
 async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credentials | None, flash: Flash) -> None:
-    """What stands in flash is what was intended, the operational firmware presents it, and then the unit may be locked.
+    """Check the factory data and the operational firmware's answers, then lock the unit if the recipe has a lock.
 
-    Certificates that somebody else put there are None, until they are found.
+    `credentials` is None if a partner delivered them: they are taken from the factory data.
     """
     async with job.ledger.step(Phase.CONFIRM):
         if credentials is None:
@@ -140,7 +140,7 @@ async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credent
 
 
 async def _flash(job: Job, target: Target, identity: Identity) -> Flash:
-    """The factory data that an earlier attempt may have left on the board."""
+    """Read the factory data back from a board that may hold a certificate and is not locked."""
     if not target.readable:
         return Locked()
     if not checks.may_be_certified(job.recipe, identity):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Procedures without the line's PKI: certificates come from a partner's script, from ST's own firmware, or out of a file."""
+"""Procedures without the line's PKI: certificates come from a partner's script, from ST's own firmware, or from a file."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ from station.recipe.laboratory import Laboratory
 
 
 async def provision_by_partner(job: Job, unit: Recognised) -> None:
-    """As `provision`, with certificates that a partner's script or ST's own firmware puts on the board."""
+    """Like `provision`, but a partner's script or ST's own firmware puts the certificates on the board."""
     await prepare_coprocessor(job, unit)
     factory_data = unit_builder.factory_data_write(job.recipe, unit.identity)
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
@@ -42,14 +42,14 @@ async def provision_by_partner(job: Job, unit: Recognised) -> None:
 
 
 async def finish(job: Job, unit: Recognised) -> None:
-    """Finish a board that a partner has provisioned; what stands in its flash is believed, not what the partner said."""
+    """Finish a board that a partner has provisioned. Its flash is the evidence, not the partner's report."""
     async with job.bench.board() as board:
         flash = await flash_operational(job, unit)
         await confirm(job, unit, board, None, flash)
 
 
 async def reconfigure(bench: Bench, laboratory: Laboratory, ledger: AttemptLedger) -> None:
-    """Give a board the identity in a file, certificates and keys too: for the laboratory, without a PKI."""
+    """Write a file's factory data, with its certificates and keys, to a laboratory board, without a PKI."""
     factory_data, images = laboratory.data_write, laboratory.image_writes
 
     async with ledger.step(Phase.RECOGNISE):
