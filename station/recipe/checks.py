@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks that hold a board against its recipe and its identity: each raises the fault that it finds. Pure."""
+"""The checks of a board against its recipe and its identity. Each `check_…` raises the fault that it finds. Pure."""
 
 import hmac
 from datetime import datetime
@@ -34,6 +34,7 @@ from station.recipe.recipe import Delivered, Delivery, OwnPKI, Recipe
 
 
 def check_part(recipe: Recipe, target: Target) -> None:
+    """Refuses another microcontroller than the STM32WB55, and a protected one unless the recipe locks its units."""
     if target.device_id != WB55_DEVICE_ID:
         raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
     if not target.readable and recipe.lock is None:
@@ -41,22 +42,23 @@ def check_part(recipe: Recipe, target: Target) -> None:
 
 
 def check_remembered(recipe: Recipe, target: Target, identity: Identity) -> None:
-    """Protection, key and coprocessor of the board are as the ledger remembers them, before anything is written to it."""
+    """Refuses a board whose protection, key or coprocessor contradicts the ledger, before anything is written to it."""
     check_protection(target, identity)
     check_recorded_key(recipe, target, identity)
     check_coprocessor(recipe, identity)
 
 
 def check_protection(target: Target, identity: Identity) -> None:
-    """A board that keeps the debug port out is one that this line has confirmed and locked."""
+    """Refuses a read-protected board that no attempt of this ledger has confirmed: another station locked it."""
     if not target.readable and not identity.confirmed:
         raise TargetLocked(f"0x{target.readout_protection:02X}")
 
 
 def check_recorded_key(recipe: Recipe, target: Target, identity: Identity) -> None:
-    """A board that was given a certificate must have that certificate's key, before anything is written for it.
+    """Refuses a board whose key is not the one its certificate was issued for, before anything is written to it.
 
-    A confirmed unit may have lost the record to its own firmware and answers for itself; so does another's delivery.
+    Not for confirmed units, whose operational firmware may have overwritten the agent's record of the key, nor for boards
+    that a partner provisions, which have no such record.
     """
     issued, found = identity.credentials, target.agent_key
     if issued is None or found is None or identity.confirmed or isinstance(recipe.certification, Delivery):
@@ -66,13 +68,16 @@ def check_recorded_key(recipe: Recipe, target: Target, identity: Identity) -> No
 
 
 def check_coprocessor(recipe: Recipe, identity: Identity) -> None:
-    """Where a key may be, the coprocessor is left alone: an earlier attempt must have seen the right stack on it."""
+    """Refuses a board that may hold a key unless an earlier attempt has seen the recipe's wireless stack on it.
+
+    Installing a stack could destroy the key, so such a board gets none.
+    """
     if recipe.wireless_stack is not None and identity.may_have_key:
         recipe.wireless_stack.check_seen(identity.coprocessor)
 
 
 def check_same_board(recipe: Recipe, target: Target, uid: bytes, key_storage: str) -> None:
-    """The board on the UART is the one behind the probe, and keeps its key where the recipe asks."""
+    """Refuses a UART that reaches another board than the probe does, and a firmware that keeps the key in the wrong place."""
     if uid != target.uid.raw:
         raise BoardSwapped(str(target.uid), UID(uid).raw.hex())
     if recipe.key_storage is not None and key_storage != recipe.key_storage:
@@ -80,11 +85,12 @@ def check_same_board(recipe: Recipe, target: Target, uid: bytes, key_storage: st
 
 
 def check_csr(recipe: Recipe, csr: bytes) -> None:
+    """Refuses a request (PKCS#10, DER) that the PKI must not see, with `CSRInvalid`."""
     chain.check_csr(csr, vendor_id=recipe.vendor_id, product_id=recipe.product_id)
 
 
 def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:
-    """DAC and PAI as a commissioner checks them at this time, and by the pins of this line."""
+    """Refuses DAC and PAI that a commissioner would refuse at this time, or that are not under the line's pinned anchors."""
     anchors = _own_pki(recipe).anchors
     chain.check_credentials(
         csr=csr,
@@ -100,9 +106,9 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
 
 
 def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: datetime) -> None:
-    """A board that was given a certificate offers the key of that certificate, for ever, and it must fit this recipe.
+    """Refuses a board whose request is not for the key of its recorded certificate, or whose certificate does not fit.
 
-    That it does not fit says nothing of the PKI, as a new one would: it may be another product's.
+    An old certificate that does not fit may be another product's, so the fault is the board's; a new one would be the PKI's.
     """
     if identity.credentials is None:
         return
@@ -115,13 +121,13 @@ def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: 
 
 
 def may_be_certified(recipe: Recipe, identity: Identity) -> bool:
-    """Whether the board may hold a certificate: one from the ledger, or one that another has delivered in an earlier attempt."""
+    """Whether the board may hold a certificate: the ledger has one, or a partner may have delivered one in an earlier attempt."""
     may_be_delivered = isinstance(recipe.certification, Delivery) and identity.attempts > 1
     return identity.credentials is not None or may_be_delivered
 
 
 def is_whole(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:
-    """Whether a returning board has all that it needs, so that nobody has to issue or deliver anything again."""
+    """Whether a returning board's factory data is complete, so that it needs no new certificate or delivery."""
     match recipe.certification:
         case OwnPKI():
             return _holds_certificate(recipe, identity, flash)
@@ -130,7 +136,7 @@ def is_whole(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) 
 
 
 def _holds_certificate(recipe: Recipe, identity: Identity, flash: ReadBack) -> bool:
-    """Whether a returning board's factory data is whole: all that was intended, with its certificate and key."""
+    """Whether the factory data is as intended, with the certificate from the ledger and its key."""
     if identity.credentials is None:
         return False
     try:
@@ -141,9 +147,9 @@ def _holds_certificate(recipe: Recipe, identity: Identity, flash: ReadBack) -> b
 
 
 def would_lose_its_key(recipe: Recipe, identity: Identity, flash: ReadBack) -> bool:
-    """Whether a confirmed unit is not as this recipe makes it, and still has its certificate and key.
+    """Whether a confirmed unit differs from this recipe and still has its certificate.
 
-    It may be another recipe's: new factory data would take the place of a key that nobody can make again.
+    It may be another recipe's unit, and writing new factory data would destroy its only key.
     """
     last, issued = identity.confirmation, identity.credentials
     if last is None or last.touched or issued is None or _holds_certificate(recipe, identity, flash):
@@ -153,9 +159,9 @@ def would_lose_its_key(recipe: Recipe, identity: Identity, flash: ReadBack) -> b
 
 
 def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
-    """Whether a returning board got this recipe's operational firmware last, which can prove that it is still there.
+    """Whether this recipe's operational firmware was the last one flashed, and can prove that it is still there.
 
-    What the ledger remembers proves nothing of a flash that anybody can write.
+    The ledger alone is no proof, since anybody can write the flash.
     """
     last = identity.confirmation
     is_ours = last is not None and not last.touched and recipe.operational_image.sha256 in last.images
@@ -163,7 +169,7 @@ def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
 
 
 def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) -> Delivered:
-    """What somebody else put behind this unit's factory data, if a commissioner would take it."""
+    """The certificates that a partner put into this unit's factory data; raises `Fault` if a commissioner would refuse them."""
     found = found_in(flash)
     credentials = recipe.certification.commissioner.check(found, at)
     check_readback(recipe, identity, credentials, found)
@@ -172,7 +178,7 @@ def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) ->
 
 
 def _holds_delivered(recipe: Recipe, identity: Identity, flash: ReadBack, at: datetime) -> bool:
-    """Whether a returning board has all that it needs, so that nobody has to deliver it again."""
+    """Whether the factory data is as intended, with delivered certificates that a commissioner would accept."""
     try:
         delivered(recipe, identity, flash, at)
     except Fault:
@@ -181,7 +187,10 @@ def _holds_delivered(recipe: Recipe, identity: Identity, flash: ReadBack, at: da
 
 
 def check_flash(recipe: Recipe, identity: Identity, credentials: Credentials, flash: Flash, at: datetime) -> None:
-    """The board holds what was intended and a commissioner accepts it; a locked board's firmware answers for it."""
+    """Refuses factory data that is not as intended, or that a commissioner would refuse.
+
+    The factory data of a locked board cannot be read; only its operational firmware can prove it.
+    """
     if not isinstance(flash, Locked):
         found = found_in(flash)
         check_readback(recipe, identity, credentials, found)
@@ -189,7 +198,7 @@ def check_flash(recipe: Recipe, identity: Identity, credentials: Credentials, fl
 
 
 def check_readback(recipe: Recipe, identity: Identity, credentials: Credentials, flash: ReadBack) -> None:
-    """What stands in flash is what the ledger intended, no more and no less, and the key is where it belongs."""
+    """Refuses factory data that lacks a record, has another one, or has the private key in the wrong place."""
     found = found_in(flash)
     intended = {
         **unit_builder.factory_data(recipe, identity).records,
@@ -210,7 +219,10 @@ def check_readback(recipe: Recipe, identity: Identity, credentials: Credentials,
 
 
 def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, at: datetime) -> None:
-    """A commissioner accepts this board at this time, and the codes of its label open it: its verifier is recomputed."""
+    """Refuses factory data that a commissioner would refuse at this time, or that the label's codes do not open.
+
+    Recomputes the SPAKE2+ verifier from the passcode, unless a partner certifies the boards.
+    """
     check_label(unit_builder.onboarding_payload(recipe, identity), data)
     if isinstance(recipe.certification, OwnPKI):
         in_flash = recipe.key_storage is KeyStorage.FLASH
@@ -220,7 +232,7 @@ def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, 
 def check_operational_identity(
     recipe: Recipe, identity: Identity, credentials: Credentials, said: PresentedIdentity
 ) -> None:
-    """What the shipped firmware says of itself is what was provisioned."""
+    """Refuses an operational firmware that reports another identity than the provisioned one."""
     for name, intended, found in (
         ("vendor id", recipe.vendor_id, said.vendor_id),
         ("product id", recipe.product_id, said.product_id),
@@ -232,9 +244,9 @@ def check_operational_identity(
 
 
 def _own_pki(recipe: Recipe) -> OwnPKI:
-    """`ValueError` where somebody else certifies the boards: a procedure with requests is not for them."""
+    """The recipe's own PKI; `ValueError` if a partner certifies the boards, since they send this line no requests."""
     match recipe.certification:
         case OwnPKI() as pki:
             return pki
         case Delivery():
-            raise ValueError(f"{recipe.name} leaves the certificates to somebody else than this line's PKI")
+            raise ValueError(f"{recipe.name} has its boards certified by a partner, not by this line's PKI")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a commissioner would say of factory data that has its certificates, wherever they came from. Pure."""
+"""Judges factory data with its certificates as a commissioner would, whoever issued them. Pure."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,26 +15,26 @@ from station.matter.onboarding.passcode import Passcode
 
 @dataclass(frozen=True, slots=True)
 class Commissioner:
-    """Holds units against a trust store. With `production` None, test roots and keys are for test vendors only."""
+    """Checks units against a trust store. With `production` None, only test vendors may use test roots and keys."""
 
     trust: TrustStore = field(repr=False)
     production: bool | None = None
     product: Product | None = None
-    """What is made; without one, what the factory data says of itself."""
+    """The expected product; None takes vendor and product ID from the factory data."""
 
     def check(
         self, data: FactoryData, at: datetime, *, passcode: Passcode | None = None, key_in_flash: bool | None = None
     ) -> Credentials:
-        """The certificates of what was read back from a board, which is at fault if it is refused. `at` is now.
+        """Returns the certificates in a board's factory data; raises a `UnitFault` if a commissioner would refuse it.
 
-        Where passcode and place of the private key are known, the board is held against them.
+        `at` is the current time. `passcode` and `key_in_flash` are checked unless None.
         """
         examination = self._examination(data, at)
         check_unit(data, replace(examination, passcode=passcode, key_in_flash=key_in_flash))
         return Credentials(data.records[Tag.DEVICE_ATTESTATION_CERTIFICATE], data.records[Tag.PAI_CERTIFICATE])
 
     def check_input(self, data: FactoryData, at: datetime) -> None:
-        """Refuses what a file gives with the first fault that a commissioner would find, before a board gets it."""
+        """Raises the first fault that a commissioner would find in a file's factory data, before a board gets it."""
         for finding in self._examination(data, at).of(data):
             if finding.fault is not None:
                 raise finding.fault

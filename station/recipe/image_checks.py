@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Firmware images, before a board is erased for one: whether they can boot where they go, and present what is flashed. Pure."""
+"""Checks firmware images before a board is erased: whether they boot at their address and read factory data. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,13 +9,13 @@ from station.domain.memory_map import INTERNAL_FLASH, PAGE, RAM
 from station.domain.target import Region
 
 WITHOUT_FACTORY_DATA = (
-    "was built without factory data: it holds the development DAC of VID FFF1, PID 8004, and would present that; "
+    "was built without factory data: it contains the development DAC of VID FFF1, PID 8004, and would present that one; "
     "build it with CONFIG_STM32_FACTORY_DATA_ENABLE 1"
 )
 
 
 def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
-    """What is wrong with an image for another address, or one that was cut off in front: it would not boot."""
+    """The mistakes of an image that would not boot: linked for another address, or cut off at its beginning."""
     stack_pointer, reset = (int.from_bytes(content[at : at + 4], "little") for at in (0, 4))
     if not RAM.address < stack_pointer <= RAM.end or stack_pointer % 8:
         yield f"{name} does not begin with a vector table: initial stack pointer 0x{stack_pointer:08X}"
@@ -24,14 +24,14 @@ def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator
 
 
 def application_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
-    """Of an operational image: besides, it must have been built to read factory data."""
+    """The mistakes of an operational image, which must also have been built to read factory data."""
     yield from vector_table_mistakes(name, content, region)
     if DEVELOPMENT_KEY in content:
         yield f"{name} {WITHOUT_FACTORY_DATA}"
 
 
 def stack_mistakes(stack: WirelessStack, others: Mapping[str, Region]) -> Iterator[str]:
-    """What is wrong with the place of a wireless stack's image; `others` are in that flash, too, and must stay whole."""
+    """The mistakes in a wireless stack image's place in flash. It must not overlap `others`, named regions of that flash."""
     name, region = stack.name, stack.region
     if not stack.content:
         yield f"{name} is empty"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A laboratory's work: boards are given the identity in a file, certificates and keys too. Nothing here is production. Pure."""
+"""A laboratory's recipe: every board gets the factory data in a file, with its certificates and keys. Not for production. Pure."""
 
 import hashlib
 import hmac
@@ -21,9 +21,9 @@ from station.recipe.commissioner import Commissioner
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """What every board is given: the same factory data, and firmware if there is any.
+    """The factory data, and the firmware if any, that every board gets.
 
-    The station makes no secrets, asks no PKI and waits for no delivery: the data has certificates and keys.
+    The data has certificates and keys, so the station makes no secrets, asks no PKI and waits for no delivery.
     """
 
     new_secrets: ClassVar[None] = None
@@ -47,13 +47,13 @@ class Laboratory:
 
     @property
     def sha256(self) -> str:
-        """Names what is written, as a recipe's names a product; a passcode cannot be told from it."""
+        """A hash of name, address and images, not of the factory data, since it must not reveal a passcode."""
         names = (self.name, f"{self.address:X}", *(image.sha256 for image in self.images))
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
     @property
     def trust_left_out(self) -> tuple[str, ...]:
-        """What the trust store's folder holds and could not be used."""
+        """The trust store's unusable files, each with the reason."""
         return self.commissioner.trust.unreadable
 
     @property
@@ -69,17 +69,18 @@ class Laboratory:
         return [Write(image.name, image.address, image.content, Verify.FULL, external=False) for image in self.firmware]
 
     def check_part(self, target: Target) -> None:
+        """Refuses another microcontroller than the STM32WB55, and a read-protected one."""
         if target.device_id != WB55_DEVICE_ID:
             raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
         if not target.readable:
             raise TargetLocked(f"0x{target.readout_protection:02X}")
 
     def check(self, at: datetime) -> None:
-        """Refuses with the fault that a commissioner would find, before anything is flashed; `at` is now."""
+        """Raises the fault that a commissioner would find, before anything is flashed; `at` is the current time."""
         self.commissioner.check_input(self.data, at)
 
     def check_readback(self, flash: ReadBack) -> None:
-        """The board's flash holds what was given, no more and no less."""
+        """Refuses a board whose flash lacks a record of the data, or has another one."""
         found, intended = found_in(flash).records, self.data.records
         for tag in sorted(found.keys() | intended.keys()):
             if not hmac.compare_digest(intended.get(tag, b""), found.get(tag, b"")):

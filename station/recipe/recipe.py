@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recipe: what a unit of this product must be. Pure.
+"""A recipe: the properties of a product's units. Pure.
 
 `files/recipe_file.py` builds it, complete and checked, before the line opens.
 """
@@ -27,7 +27,7 @@ from station.recipe.commissioner import Commissioner
 
 @dataclass(frozen=True, slots=True)
 class OwnPKI:
-    """This line's PKI certifies the boards, under pinned anchors; finished boards are held against `commissioner`."""
+    """This line's PKI certifies the boards, under pinned anchors; `commissioner` judges the finished boards."""
 
     anchors: TrustAnchors
     commissioner: Commissioner
@@ -35,9 +35,9 @@ class OwnPKI:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Somebody else than this line's PKI puts certificates on the board: a partner's script, or, without one, ST's firmware.
+    """A partner certifies the boards: its script, or ST's firmware if `script` is None, within `within` seconds.
 
-    What they put there is held against `commissioner`, whatever they say of it.
+    `commissioner` judges the delivered certificates, whatever the partner reports.
     """
 
     script: Path | None
@@ -47,7 +47,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What was found on a board, and where its private key must be: in flash, or, if it is not there, in the coprocessor."""
+    """Certificates found on a board, and the place of its private key: flash, or the coprocessor if flash has none."""
 
     credentials: Credentials
     key_storage: KeyStorage
@@ -57,8 +57,8 @@ class Delivered:
 class Recipe:
     """One product as the line makes it.
 
-    Without `key_storage` the key lives where the provisioning firmware keeps it. `given` is the identity that every board
-    gets in a laboratory.
+    With `key_storage` None the provisioning firmware decides where the key is kept. `given` is the one identity that every
+    board of a laboratory gets.
     """
 
     name: str
@@ -92,20 +92,20 @@ class Recipe:
 
     @property
     def new_secrets(self) -> int | None:
-        """The iterations of the onboarding secrets that the station makes for each unit; None where the identity is given."""
+        """The PBKDF2 iterations of the secrets that the station makes for each unit; None if the recipe gives the identity."""
         return self.iterations if self.given is None else None
 
     @property
     def own_pki(self) -> OwnPKI | None:
-        """The anchors of the PKI that this line asks; None where certificates are delivered."""
+        """This line's PKI; None if a partner certifies the boards."""
         return self.certification if isinstance(self.certification, OwnPKI) else None
 
     @property
     def delivery(self) -> Delivery | None:
-        """Who delivers certificates to the board; None where this line's PKI issues them."""
+        """The partner that certifies the boards; None if this line's PKI does."""
         return self.certification if isinstance(self.certification, Delivery) else None
 
     @property
     def trust_left_out(self) -> tuple[str, ...]:
-        """What the trust store's folder holds and could not be used."""
+        """The trust store's unusable files, each with the reason."""
         return self.certification.commissioner.trust.unreadable

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds what is written to a board by its recipe and its identity: factory data, images, and the label's payload. Pure."""
+"""Builds a unit's factory data, image writes and onboarding payload from its recipe and its identity. Pure."""
 
 from station.domain.identity import Identity
 from station.domain.memory_map import FACTORY_DATA_REGION
@@ -18,7 +18,7 @@ from station.recipe.recipe import Recipe
 
 
 def factory_data(recipe: Recipe, identity: Identity) -> FactoryData:
-    """What this unit is born with: all but DAC, PAI and keys."""
+    """This unit's factory data without DAC, PAI and keys."""
     if recipe.given is not None:
         return recipe.given.data
     secrets = identity.secrets
@@ -33,14 +33,14 @@ def factory_data(recipe: Recipe, identity: Identity) -> FactoryData:
     }
     if recipe.passcode_in_flash:
         records[Tag.SPAKE2_SETUP_PASSCODE] = secrets.passcode.value.to_bytes(4, "little")
-    if identity.rotating_device_id is not None:  # units from before there were any have none
+    if identity.rotating_device_id is not None:  # older units have none
         records[Tag.ROTATING_DEVICE_ID] = identity.rotating_device_id.encode()
     data = FactoryData(records)
     return terminated(data) if recipe.strings is Strings.TERMINATED else data
 
 
 def onboarding_payload(recipe: Recipe, identity: Identity) -> OnboardingPayload:
-    """What the unit's label tells a commissioner."""
+    """The payload of the unit's QR code and manual pairing code."""
     secrets = identity.secrets
     return OnboardingPayload(recipe.vendor_id, recipe.product_id, secrets.discriminator, secrets.passcode)
 

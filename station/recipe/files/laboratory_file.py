@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A laboratory's recipe as TOML: `procedure = "reconfigure"`, the factory data of every board in a file, checked whole."""
+"""Reads a laboratory's recipe: TOML with `procedure = "reconfigure"` and a file with every board's factory data."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ class _Table(BaseModel):
 
 
 class FactoryDataTable(_Table):
-    """ST's JSON, ST's records, or a dump of the flash; JSON goes over binary."""
+    """ST's JSON, and ST's records or a dump of the flash in `binary`. A value in the JSON replaces that in `binary`."""
 
     json_file: FilePath | None = Field(default=None, alias="json")
     binary: FilePath | None = None
@@ -55,7 +55,7 @@ class LaboratoryFile(_Table):
 
 
 def load(path: Path) -> Laboratory:
-    """The work in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
+    """Reads a laboratory's recipe; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
     file = recipe_file.validated(path, LaboratoryFile)
     try:
         firmware = _images(file.images)
@@ -83,7 +83,7 @@ def _data(table: FactoryDataTable) -> FactoryData:
 
 
 def _images(table: ImagesTable | None) -> tuple[Image, ...]:
-    """The private key is in the input, so it is in flash."""
+    """The operational image, which must keep the key in flash, since the factory data has the private key."""
     if table is None:
         return ()
     manifest = recipe_file.validated(table.manifest, Manifest)

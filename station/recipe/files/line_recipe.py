@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the recipe that a line's configuration names: each procedure has files of its own kind."""
+"""Reads the recipe that a line's configuration names, a production recipe or a laboratory's."""
 
 from station.config.line import Config, read_toml
 from station.recipe.files import laboratory_file, recipe_file
@@ -8,7 +8,7 @@ from station.recipe.recipe import Recipe
 
 
 def load(config: Config) -> Recipe | Laboratory:
-    """The line's recipe, checked whole; raises `ConfigurationInvalid`."""
+    """Reads and checks the line's recipe; raises `ConfigurationInvalid` with all its mistakes."""
     if read_toml(config.recipe).get("procedure") == "reconfigure":
         return laboratory_file.load(config.recipe)
     pki = config.pki

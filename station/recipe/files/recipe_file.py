@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipe and image manifest: TOML to a `Recipe`, checked whole before the line opens; every mistake at once with its place."""
+"""Reads recipe and image manifest, TOML, into a `Recipe`. Reports all mistakes at once, each with its place."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -45,17 +45,17 @@ from station.recipe.image_checks import application_mistakes, stack_mistakes, ve
 from station.recipe.recipe import Delivery, OwnPKI, Recipe
 
 RECORD = "the provisioning firmware's record of the board's key"
-LONGEST_SHOWN = 80  # characters of a mistaken setting
+LONGEST_SHOWN = 80  # characters of a wrong setting in a message
 
 Table = TypeVar("Table", bound=BaseModel)
 Checked = TypeVar("Checked")
 
 
 def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
-    """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`.
+    """Reads a recipe with its images and the line's trust anchors; raises `ConfigurationInvalid`.
 
-    Where somebody else certifies the boards there need be no anchors. Each part is made once: what was checked is what
-    the recipe has.
+    `pai` and `paa` may be None if a partner certifies the boards. Each part is built once, so the recipe gets the very
+    content that was checked, even if a file changes meanwhile.
     """
     file = validated(path, RecipeFile)
     manifest = validated(file.images.manifest, Manifest)
@@ -135,7 +135,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
 
 def _own_pki(path: Path, file: RecipeFile, anchors: TrustAnchors | None, commissioner: Commissioner) -> OwnPKI:
     if anchors is None:
-        text = f"there is no [pki] in the line's configuration, and {file.name} needs one"
+        text = f"the line's configuration has no [pki], and {file.name} needs one"
         raise ConfigurationInvalid([Problem(path, "procedure", text)])
     return OwnPKI(anchors, commissioner)
 
@@ -157,16 +157,16 @@ def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
 
 
 def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
-    """Goes by the trust store; in development the line's own root counts, too."""
+    """The commissioner with the recipe's trust store; in development, it also trusts the line's own PAA."""
     trust = _accepted(lambda: trust_folder.load(file.trust_store))
     if paa is not None and file.trust is Trust.DEVELOPMENT:
-        with suppress(OSError, ValueError, RuleBroken):  # which is said at the place of the line's certificates
+        with suppress(OSError, ValueError, RuleBroken):  # reported with the line's certificates
             trust = trust.with_root(_certificate(paa))
     return Commissioner(trust, file.trust is Trust.PRODUCTION, file.product.certified)
 
 
 def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Path | None) -> bytes:
-    """The certification declaration, accepted for this product, and under the line's PAI where that can be read."""
+    """The certification declaration, checked for this product and, if the line's PAI can be read, for that PAI."""
     product, production = file.product.certified, file.trust is Trust.PRODUCTION
     content = _bytes(file.product.certification_declaration)
     _accepted(lambda: check_certified(content, product, trust, production=production))
@@ -177,7 +177,7 @@ def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Pat
 
 
 def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certificate] | None:
-    """The line's PAI and PAA; None where there is none, or none that is good, which is said at its own place."""
+    """The line's PAI and PAA; None if they are missing, or invalid, which is reported at their own place."""
     if pai is None or paa is None:
         return None
     try:
@@ -187,7 +187,7 @@ def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certifica
 
 
 def _accepted(check: Callable[[], Checked]) -> Checked:
-    """What the check returns; a refusal becomes the mistake of whoever wrote the file."""
+    """Returns the check's result. Turns its fault into a `ValueError`, a mistake in the file."""
     try:
         return check()
     except Fault as fault:
@@ -195,7 +195,7 @@ def _accepted(check: Callable[[], Checked]) -> Checked:
 
 
 def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
-    """Makes everything once to find all that is wrong; it is made again for use, from files that are known to be good."""
+    """Builds every part and raises `ConfigurationInvalid` with all mistakes. `load` then uses the cached parts."""
     problems: list[Problem] = []
     for place, make in makers.items():
         try:
@@ -228,7 +228,7 @@ def _product(product: ProductTable, declaration: bytes) -> dict[Tag, bytes]:
 
 
 def _check_product(product: ProductTable) -> None:
-    """Names and numbers as Matter wants them: lengths are in bytes, and not every number can be assigned."""
+    """Checks names and numbers by Matter's rules: lengths count in bytes, and some numbers are reserved."""
     if mistakes := mistakes_in(FactoryData(_product(product, b"\0"))):
         raise ValueError(*mistakes)
 
@@ -251,7 +251,7 @@ def _certificate(path: Path) -> bytes:
 
 
 def _check_pattern(lot: LotTable) -> None:
-    """Every serial number of the lot is one that a label can have, and no two are the same."""
+    """Checks that all serial numbers of the lot differ and fit a label."""
     try:
         SerialNumberPattern.parse(lot.serial_number).check(lot.first + lot.size - 1)
     except ValueError as exc:
@@ -269,7 +269,7 @@ def _named(manifest: Manifest, name: str) -> ImageTable:
 
 
 def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
-    """The image, read and held against its manifest and the memory map; `ValueError` with all that is wrong with it."""
+    """Reads an image and checks it against its manifest and the memory map; `ValueError` with all its mistakes."""
     table = _named(manifest, name)
     image = Image(name, plain_files.read(table.file), table.load_address, table.version)
     if mistakes := list(_image_mistakes(image, table, kind, key_storage)):
@@ -295,7 +295,7 @@ def _image_mistakes(image: Image, table: ImageTable, kind: str, key_storage: Key
 
 
 def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> WirelessStack:
-    """The stack, read and held against its SHA-256 and the memory map; `ValueError` with all that is wrong with it."""
+    """Reads a wireless stack and checks it against its SHA-256 and the memory map; `ValueError` with all its mistakes."""
     content = plain_files.read(table.file)
     stack = WirelessStack(table.file.name, content, table.address, table.version, table.smallest_fus)
     mistakes = list(stack_mistakes(stack, others))
@@ -308,5 +308,5 @@ def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> Wir
 
 def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
     for make in makers:
-        with suppress(OSError, ValueError):  # which is said at the image's own place
+        with suppress(OSError, ValueError):  # reported at the image's own place
             yield make()

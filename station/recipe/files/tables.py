@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipe and image manifest as TOML has them: one table a model, unknown keys are errors."""
+"""Models of the tables in recipe and image manifest; unknown keys are errors."""
 
 from typing import Annotated, Literal, Self
 
@@ -26,7 +26,7 @@ class _Table(BaseModel):
 
 
 class ProductTable(_Table):
-    """What all units of the product have in common; limits of the Matter Core specification, 11.1.5."""
+    """The values that all units of the product share; limits of the Matter Core specification, 11.1.5."""
 
     vendor_id: UInt16
     product_id: UInt16
@@ -35,7 +35,7 @@ class ProductTable(_Table):
     hardware_version: UInt16
     hardware_version_string: str = Field(min_length=1, max_length=64)
     certification_declaration: FilePath
-    # What the declaration must say besides; where nothing stands here, it may say what it wants.
+    # Further values that the declaration must have; None accepts any value.
     device_type: Annotated[int, Field(ge=0, le=0xFFFF_FFFF)] | None = None
     certificate_id: str | None = None
     certification_version: UInt16 | None = None
@@ -59,7 +59,7 @@ class Spake2Table(_Table):
 
 
 class FactoryDataTable(_Table):
-    """What of the factory data depends on the firmware that reads it."""
+    """The properties of factory data that depend on the firmware that reads it."""
 
     strings: Strings = Strings.PLAIN
     passcode: bool = True
@@ -73,7 +73,7 @@ class ImagesTable(_Table):
 
 
 class LockTable(_Table):
-    """The option bytes that a confirmed unit gets last; names and values of RM0434 section 3.5."""
+    """The option bytes that are set last, on a confirmed unit; names and values of RM0434 section 3.5."""
 
     readout_protection: Literal[1, 2] = 1
     irreversible: bool = False
@@ -84,7 +84,7 @@ class LockTable(_Table):
         if self.readout_protection == RDP_LEVELS_FOR_EVER and not self.irreversible:
             raise ValueError(
                 "readout_protection = 2 closes the debug port for ever, for the station and for ST, too: "
-                "say irreversible = true if that is meant"
+                "set irreversible = true if that is intended"
             )
         return self
 
@@ -106,7 +106,7 @@ FUSVersion = Annotated[Version, BeforeValidator(lambda text: Version.of_fus(str(
 
 
 class CoprocessorTable(_Table):
-    """The wireless stack that every unit must have. Its image is ST's, and only the coprocessor can look into it."""
+    """The wireless stack that every unit must have. ST encrypts its image, and only the coprocessor can decrypt it."""
 
     file: FilePath
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -116,7 +116,7 @@ class CoprocessorTable(_Table):
 
 
 class PartnerTable(_Table):
-    """Who puts certificates on the boards instead of this line's PKI."""
+    """The partner that certifies the boards instead of this line's PKI; without a script, ST's firmware. `within` is in seconds."""
 
     script: FilePath | None = None
     within: Seconds = 120
@@ -128,7 +128,7 @@ class RecipeFile(_Table):
     key_storage: KeyStorage
     trust: Trust
     trust_store: FilePath = shipped.TRUST
-    """Folder of the roots and the signers of declarations that commissioners go by."""
+    """Folder of the roots and declaration signers that commissioners trust."""
     product: ProductTable
     lot: LotTable
     spake2: Spake2Table = Spake2Table()
