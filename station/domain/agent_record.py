@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provisioning agent's record on a board, as far as the station reads it: whether a station has given the board a key. Pure.
+"""Reads the public key in the provisioning agent's record, by which the station recognises a board that has a key. Pure.
 
-The layout is that of `firmware_images/source/agent/key.c`: magic (4), key storage (1), three bytes without meaning, CRC-32 of the
-public key (4), four bytes without meaning, public key (65). The private key may stand from byte 88 on and is never read.
+Layout, in bytes, from `firmware_images/source/agent/key.c`: magic (4), key storage (1), padding (3), CRC-32 of the public
+key (4), padding (4), public key (65). The private key may follow from byte 88 on; the station never reads it.
 """
 
 import zlib
@@ -20,9 +20,9 @@ CHECK_AT, PUBLIC_AT, PUBLIC_SIZE = 8, 16, 65
 
 
 def recorded_key(head: bytes) -> str | None:
-    """The name of the key that the record holds (`credentials.key_name`); None where no whole record stands.
+    """The name of the key in the record's head (`credentials.key_name`); None if the record is missing or damaged.
 
-    The agent itself takes a record for none, and writes a new one, if its CRC does not fit.
+    The agent, too, ignores a record with a wrong CRC, and writes a new one.
     """
     public_key = head[PUBLIC_AT : PUBLIC_AT + PUBLIC_SIZE]
     check = int.from_bytes(head[CHECK_AT : CHECK_AT + 4], "little")
@@ -31,4 +31,4 @@ def recorded_key(head: bytes) -> str | None:
     try:
         return key_name(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key))
     except ValueError:
-        return None  # no point of the curve: nobody has this key
+        return None  # not a point on the curve, so nobody has this key

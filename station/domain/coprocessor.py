@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wireless coprocessor: its versions, as its firmware upgrade service (FUS) tells them, and the stack it must have. Pure."""
+"""The wireless coprocessor: the versions that its firmware upgrade service (FUS) reports, and the required stack. Pure."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,13 +8,13 @@ from station.domain.attempt import CoprocessorReady
 from station.domain.product import Flashable
 from station.faults.unit import FUSOutdated, StackUnseen
 
-HIGHEST_MAJOR = 9  # FUS is at 2, the stack at 1; without FUS there stands anything, such as 19
+HIGHEST_MAJOR = 9  # FUS is at 2, the stack at 1; unless FUS runs, the words hold anything, such as 19
 NO_STACK = frozenset({0, 0xFFFFFFFF})
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:
-    """Four numbers of a byte each: the last holds release type and branch."""
+    """Four numbers of one byte each; the last one holds release type and branch."""
 
     major: int
     minor: int
@@ -27,7 +27,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of a text like 1.24.0.3; `ValueError` for another."""
+        """Reads a version such as 1.24.0.3; `ValueError` for other text."""
         numbers = text.split(".")
         if len(numbers) != 4 or not all(each.isascii() and each.isdecimal() and int(each) <= 0xFF for each in numbers):
             raise ValueError(f"{text} is not a version such as 1.24.0.3, four numbers up to 255")
@@ -35,7 +35,7 @@ class Version:
 
     @classmethod
     def of_fus(cls, text: str) -> Self:
-        """ST names those of FUS by three numbers."""
+        """Reads a version of FUS, which ST writes with three numbers, or with four; `ValueError` for other text."""
         return cls.parse(f"{text}.0" if text.count(".") == 2 else text)
 
     def __str__(self) -> str:
@@ -44,14 +44,14 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class CoprocessorVersions:
-    """What a started FUS tells; `stack` is None where there is no stack."""
+    """The versions that a running FUS reports; `stack` is None if no stack is installed."""
 
     fus: Version
     stack: Version | None
 
     @classmethod
     def of_words(cls, words: bytes) -> Self | None:
-        """Of the two words as they stand in memory; None for garbage, which proves nothing."""
+        """Reads the two version words, 8 bytes as in memory; None if they are not plausible versions."""
         if len(words) != 8:
             return None
         fus_word, stack_word = (int.from_bytes(words[at : at + 4], "little") for at in (0, 4))
@@ -69,9 +69,9 @@ class CoprocessorVersions:
 
 @dataclass(frozen=True)
 class WirelessStack(Flashable):
-    """The image that every board's coprocessor gets, signed by ST: nobody but the coprocessor can look into it.
+    """The image for every board's coprocessor, signed and encrypted by ST, so the station cannot read its version.
 
-    Without `version` nobody has said which one it holds, and no board can be known to have it already.
+    With `version` None the recipe does not name the version either, and no board can be known to have the stack already.
     """
 
     version: Version | None = None
@@ -82,15 +82,16 @@ class WirelessStack(Flashable):
         return str(self.version) if self.version else f"a wireless stack from {self.name}"
 
     def stands(self, versions: CoprocessorVersions) -> bool:
-        """Whether the versions alone prove that this stack is there."""
+        """Whether the versions alone prove that this stack is installed."""
         return self.version is not None and versions.stack == self.version
 
     def check_fus(self, versions: CoprocessorVersions) -> None:
+        """Raises `FUSOutdated` if the board's FUS is older than this stack needs."""
         if self.smallest_fus is not None and versions.fus < self.smallest_fus:
             raise FUSOutdated(str(versions.fus), str(self.smallest_fus))
 
     def check_seen(self, seen: CoprocessorReady | None) -> None:
-        """An earlier attempt on this board has proven that this stack is there."""
+        """Raises `StackUnseen` unless `seen`, from an earlier attempt on this board, reports this stack."""
         if seen is None:
             raise StackUnseen(self.expected, "none")
         right = seen.after == str(self.version) if self.version else seen.image == self.sha256

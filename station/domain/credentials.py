@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from station.faults.unit import PossessionUnproven
 
-PROOF_CONTEXT = b"matter provisioning link v1"  # what PROVE signs in front of the nonce
+PROOF_CONTEXT = b"matter provisioning link v1"  # the board signs this, followed by the nonce
 
 
-# The public key of the development DAC that ST's firmware has compiled in, and puts on every board (X-CUBE-MATTER).
+# The public key of the development DAC compiled into ST's firmware, which puts it on every board (X-CUBE-MATTER).
 DEVELOPMENT_KEY = bytes.fromhex(
     "504138ef31c9dd160eb46c6c17114f9d728840801f73bb9b5a2c5191c9b20663"
     "019d9476d1931b93ff47f43256379035d229620b7e210e592f26437d2d576205"
@@ -29,7 +29,7 @@ def key_name(public_key: ec.EllipticCurvePublicKey) -> str:
 
 
 def csr_key(csr: bytes) -> str:
-    """The name of the key in a PKCS#10 request, DER, that has been checked."""
+    """The name of the key in a PKCS#10 request, DER. Check the request first."""
     key = x509.load_der_x509_csr(csr).public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         msg = "the request's key is not an elliptic curve key"

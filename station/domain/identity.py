@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An identity: what makes a unit this unit and no other, and what becomes of it. Pure."""
+"""An identity: the serial number, secrets and certificate of one unit, and its states from reserved to passed. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 
 
 class IdentityState(StrEnum):
-    """How far an identity has gone; what is burned is never used again, what is released never left the PC."""
+    """The progress of an identity. A burned one is never used again; a released one never left the PC."""
 
     RESERVED = "reserved"
     ON_BOARD = "on_board"
@@ -39,7 +39,7 @@ class IdentityState(StrEnum):
 
     @property
     def may_have_key(self) -> bool:
-        """Whether a firmware that makes a key may have been on the identity's board."""
+        """Whether the identity's board may have had a firmware that makes a key."""
         return self is not IdentityState.RESERVED
 
 
@@ -71,7 +71,7 @@ REACHED_BY: Mapping[type[Event], IdentityState] = {
 
 
 def advanced(state: IdentityState, event: Event) -> IdentityState:
-    """The state after an event of one of its attempts: never an earlier one; `ValueError` where the table forbids it."""
+    """The state after an event of one of the identity's attempts. Never goes back; `ValueError` if the table forbids it."""
     reached = REACHED_BY.get(type(event))
     if reached is None or state in LIFE[LIFE.index(reached) :]:
         return state
@@ -81,16 +81,19 @@ def advanced(state: IdentityState, event: Event) -> IdentityState:
 
 
 def moves(attempt: Attempt, event: Event) -> bool:
-    """Whether the event moves the identity of its board; `attempt` is the attempt after it. A laboratory's moves none."""
+    """Whether the event changes the state of its board's identity. `attempt` is the attempt after the event.
+
+    Events of a laboratory unit change none.
+    """
     return type(event) in REACHED_BY and not attempt.laboratory
 
 
 def state_after(journal: Iterable[tuple[int, Event]]) -> IdentityState:
-    """The state of an identity, from the events of all attempts on its board, each with the number of its attempt."""
+    """The state of an identity after all events of its board, each paired with its attempt's number."""
     state, laboratory = IdentityState.RESERVED, set[int]()
     for attempt, event in journal:
         if isinstance(event, LaboratoryUnit):
-            laboratory.add(attempt)  # from here on; the attempt's earlier events were production's
+            laboratory.add(attempt)  # earlier events of the attempt count as production
         if attempt not in laboratory:
             state = advanced(state, event)
     return state
@@ -98,7 +101,7 @@ def state_after(journal: Iterable[tuple[int, Event]]) -> IdentityState:
 
 @dataclass(frozen=True, slots=True)
 class OnboardingSecrets:
-    """What a commissioner needs to know of one unit, and what the unit needs to check it with."""
+    """A unit's passcode and discriminator, for the commissioner, and its SPAKE2+ verifier with salt and iterations."""
 
     passcode: Passcode
     discriminator: Discriminator
@@ -109,7 +112,7 @@ class OnboardingSecrets:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Units traced together: `serial_number_format` (see `SerialNumberPattern`) is filled with numbers from `first`, `size` of them."""
+    """Units traced together. Their serial numbers are `serial_number_format` with the `size` numbers from `first`."""
 
     name: str
     serial_number_format: str
@@ -117,7 +120,7 @@ class Lot:
     size: int
 
     def serial_number(self, index: int) -> str:
-        """The serial number of the unit with this index, from 0; `ValueError` beyond the lot."""
+        """The serial number at this index, counted from 0; `ValueError` beyond the lot."""
         if not 0 <= index < self.size:
             msg = f"lot {self.name} has {self.size} serial numbers, index {index} asked for"
             raise ValueError(msg)
@@ -126,7 +129,7 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class NewIdentity:
-    """The identity that a board is to get: all but its serial number, which the ledger counts in the lot."""
+    """An identity without its serial number, which the ledger takes from the lot."""
 
     uid: UID
     lot: Lot
@@ -136,28 +139,28 @@ class NewIdentity:
 
     @classmethod
     def of(cls, uid: UID, lot: Lot, secrets: OnboardingSecrets, *, at: datetime, random: bytes) -> Self:
-        """A unit that is made at this time. `random` has `ROTATING_DEVICE_ID_SIZE` bytes."""
+        """The identity of a unit manufactured at `at`. `random` has `ROTATING_DEVICE_ID_SIZE` bytes."""
         return cls(uid, lot, secrets, manufacturing_date(at), rotating_device_id(random))
 
 
 Draft = Callable[[OnboardingSecrets, datetime], NewIdentity]
-"""Makes a new identity from these secrets, at this time."""
+"""Makes a new identity from secrets and the time of manufacture."""
 
 
 @dataclass(frozen=True, slots=True)
 class GivenIdentity:
-    """The identity in a file, which every board gets in a laboratory: without certificates, and belonging to nobody."""
+    """The identity in a laboratory's file, which every board gets. It has no certificates and is reserved for no board."""
 
     data: FactoryData = field(repr=False)
 
     def of(self, uid: UID) -> "Identity":
-        """As one board has it; `ValueError` where the file lacks what an identity is made of."""
+        """The identity for one board; `ValueError` if the file lacks passcode, discriminator, iterations, salt or verifier."""
         data = self.data
         passcode, discriminator = data.passcode, data.discriminator
         iterations = data.number(Tag.SPAKE2_ITERATION_COUNT)
         salt, verifier = data.octets(Tag.SPAKE2_SALT), data.octets(Tag.SPAKE2_VERIFIER)
         if None in {passcode, discriminator, iterations, salt, verifier}:
-            raise ValueError("passcode, discriminator, iterations, salt and verifier make an identity")
+            raise ValueError("an identity needs passcode, discriminator, iterations, salt and verifier")
         assert passcode and discriminator and iterations and salt and verifier  # noqa: PT018  the same, for the type checker
         return Identity(
             uid=uid,
@@ -172,9 +175,9 @@ class GivenIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """An attempt has found all on the board that was intended, with images of these SHA-256.
+    """An attempt found everything on the board as intended. `images` has the SHA-256 of the images that it flashed.
 
-    `touched` tells that a step which flashes has begun since, whatever became of it, be it a laboratory's.
+    `touched` means that a later attempt, possibly a laboratory's, began a step that flashes.
     """
 
     images: frozenset[str]
@@ -183,7 +186,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Belongs to one board for ever, over all attempts. `ordinal` counts the identities of this ledger from 1."""
+    """The identity of one board, the same in all its attempts. `ordinal` counts the identities of this ledger from 1."""
 
     uid: UID
     ordinal: int
@@ -196,18 +199,18 @@ class Identity:
     """The certificate that was issued for this board."""
     rotating_device_id: str | None = field(default=None, repr=False)
     confirmation: Confirmation | None = None
-    """The last one, if there is any."""
+    """The latest confirmation; None before the first."""
     coprocessor: CoprocessorReady | None = None
-    """What the last attempt that looked has seen of this board's coprocessor."""
+    """The latest report on this board's coprocessor."""
 
     @property
     def may_have_key(self) -> bool:
-        """Whether a firmware that makes a key may have been on this board."""
+        """Whether this board may have had a firmware that makes a key."""
         return self.state.may_have_key
 
     @property
     def confirmed(self) -> bool:
-        """Whether an attempt has found all on the board that was intended."""
+        """Whether an attempt has found everything on the board as intended."""
         return self.state in {IdentityState.CONFIRMED, IdentityState.PASSED}
 
     @property

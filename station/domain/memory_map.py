@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where everything lies on the STM32WB5MM-DK: the memories of its STM32WB55, its external flash, and their contents. Pure."""
+"""The memory map of the STM32WB5MM-DK: its STM32WB55, its external flash, and the regions that the station uses. Pure."""
 
 from station.domain.target import Region
 from station.factory_data import flat_tlv
@@ -10,7 +10,7 @@ EXTERNAL_FLASH = Region(0x90000000, 0x1000000)  # S25FL128S: 128 Mbit, on the QS
 SECTOR = 0x10000  # of the external flash: a write erases whole sectors
 RAM = Region(0x20000000, 0x40000)  # SRAM1 and SRAM2 of the STM32WB55
 UID_ADDRESS = 0x1FFF7590  # RM0434 section 42.1: unique device ID register, 96 bits
-VERSION_WORDS = 0x20010010  # FUS, then stack; they say something only after FUS was started
+VERSION_WORDS = 0x20010010  # FUS, then stack; valid only after FUS was started
 
 APPLICATION = Region(INTERNAL_FLASH.address, 0x93000)
 AGENT_RECORD = Region(0x08093000, PAGE)  # where the provisioning agent keeps the board's key

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fault policy: what follows from a fault, as one table of data, and what several of them together mean. Pure."""
+"""The fault policy: a table of each fault's consequences, and the suspicion that repeated faults raise. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,14 +44,14 @@ from station.faults.unit import (
     TargetRefused,
 )
 
-RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second further try
+RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second retry
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often what failed so is tried again: a connection, before anything was erased or written, or a start of FUS.
+    """How often to retry a connection that failed before anything was erased or written, or a start of FUS.
 
-    `slower`: at a low SWD frequency, which a long or worn contact may need.
+    `slower`: retry at a low SWD frequency, which a long or worn contact may need.
     """
 
     times: int = 0
@@ -60,10 +60,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What one class of fault means beyond its kind.
+    """The consequences of one class of fault beyond those of its kind.
 
-    `armed`: the operator mends it by seating the next board, so the slot stays in service.
-    `departure`: it may be the first sign of a pulled board, told before the operating system says so.
+    `armed`: seating the next board mends it, so the slot stays in service.
+    `departure`: it may be the first sign of a pulled board, before the operating system reports one.
     `mends_itself`: the line resumes when its check passes again, without a person.
     """
 
@@ -116,24 +116,24 @@ def consequence(fault: Fault) -> Consequence:
 
 
 def counts_against_equipment(fault: Fault) -> bool:
-    """Whether the fault may be the slot's or the line's although it looks like this board's."""
+    """Whether repetitions of this fault make the slot or the line suspect."""
     return not isinstance(fault, LineFault) and not consequence(fault).armed
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """When the same cause is no longer believed to be the boards'. 0 means never."""
+    """How many repetitions of one cause make slot or line suspect instead of the boards. 0 means never."""
 
     boards_in_a_slot: int = 2
-    """So many different boards running, in one slot: the slot."""
+    """The slot is suspect after so many different boards in a row in it."""
     slots: int = 3
-    """On so many slots within `within_boards` boards: the line."""
+    """The line is suspect after so many slots within the last `within_boards` boards."""
     within_boards: int = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One ended attempt: where, on which board, and the code of what went wrong; None for a pass."""
+    """One ended attempt: its slot, its board, and the code of its fault, None for a pass."""
 
     slot: str
     board: str
@@ -141,7 +141,7 @@ class Judged:
 
 
 def slot_suspected(history: Sequence[Judged], slot: str, suspicion: Suspicion) -> bool:
-    """Whether the last boards in this slot all ended by the same cause. `history` is in order, the newest last."""
+    """Whether the latest boards in this slot all ended with the same cause. `history` is in order, the newest last."""
     if not suspicion.boards_in_a_slot:
         return False
     here = [judged for judged in history if judged.slot == slot]
@@ -155,7 +155,7 @@ def slot_suspected(history: Sequence[Judged], slot: str, suspicion: Suspicion) -
 
 
 def line_suspected(history: Sequence[Judged], suspicion: Suspicion) -> str | None:
-    """The cause that came on too many slots within the last boards, if the newest one is of it."""
+    """The latest attempt's cause, if too many slots had it within the last `within_boards` boards; else None."""
     recent = history[-suspicion.within_boards :]
     if not suspicion.slots or not recent or recent[-1].cause is None:
         return None

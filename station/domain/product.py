@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What recipes are made of: firmware images, writes, locks, regions of flash, and the switches of a product. Pure."""
+"""Values that recipes are made of: firmware images, writes, locks, trust anchors, and a product's settings. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ FULL_VERIFY_EVERY = 50  # `-v fast` is weaker evidence: every 50th unit is verif
 
 
 class Verify(StrEnum):
-    """How the programmer compares what it wrote; `fast` compares sums by sector."""
+    """How the programmer verifies a write; `fast` compares a checksum of each sector."""
 
     FULL = "full"
     FAST = "fast"
@@ -31,7 +31,7 @@ class Trust(StrEnum):
 
 
 class Strings(StrEnum):
-    """How vendor name, product name and serial number end in flash: ST's tool writes no NUL, newer firmware needs one."""
+    """Whether vendor name, product name and serial number end with NUL in flash: ST's tool writes none, newer firmware needs it."""
 
     PLAIN = "plain"
     TERMINATED = "terminated"
@@ -39,7 +39,7 @@ class Strings(StrEnum):
 
 @dataclass(frozen=True)
 class Flashable:
-    """A file, read and hashed before the line opened: what was checked is what is flashed, whatever the file is now."""
+    """A file's content, read before the line opens. Later changes to the file do not change what is flashed."""
 
     name: str
     content: bytes = field(repr=False)
@@ -63,7 +63,7 @@ class Image(Flashable):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What one `-d` of the programmer writes, and how it is compared. It may be secret, and never gets a lasting file."""
+    """One `-d` of the programmer: content, address and verification. It may be secret, so it is never written to disk."""
 
     name: str
     address: int
@@ -81,7 +81,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The option bytes that close a confirmed unit, `RDP` among them; level 2 closes it for ever, to the station, too."""
+    """The option bytes that lock a confirmed unit, `RDP` among them. RDP level 2 locks out everybody for ever."""
 
     option_bytes: Mapping[str, int]
 
@@ -90,13 +90,13 @@ class Lock:
         return self.option_bytes["RDP"] == RDP_LEVEL_2
 
     def difference(self, target: Target) -> LockUnproven | None:
-        """The first option byte of the target that is not as it should be."""
+        """The fault for the first option byte that differs on the target; None if there is none."""
         wrong = differing(target.option_bytes, self.option_bytes)
         return LockUnproven(*wrong) if wrong else None
 
 
 class PresentedIdentity(Protocol):
-    """What an operational firmware says of itself."""
+    """The identity that an operational firmware reports."""
 
     @property
     def vendor_id(self) -> int: ...
@@ -113,7 +113,7 @@ class PresentedIdentity(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrustAnchors:
-    """The PAI that the PKI issues under and the PAA above it, DER: pinned, never taken from an answer."""
+    """The PAI that the PKI issues under and the PAA above it, DER: pinned, never taken from the PKI's answers."""
 
     pai: bytes
     paa: bytes

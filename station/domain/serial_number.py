@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a lot's serial numbers are made by: text with one decimal number in it. Pure.
+"""The pattern of a lot's serial numbers: text with one decimal number in it. Pure.
 
-The notation is a small part of Python's format strings. The whole of them would reach into the number, or take all memory.
+The notation is a small part of Python's format strings. Full format strings could read attributes, or use up all memory.
 """
 
 import re
@@ -17,7 +17,7 @@ _DECIMAL = re.compile(r"\{0?(?::(?:0(?P<digits>[1-9][0-9]?))?d?)?\}")
 
 @dataclass(frozen=True, slots=True)
 class SerialNumberPattern:
-    """Literal text around one number, which has at least so many digits."""
+    """Literal text around one number of at least `digits` digits."""
 
     before: str
     after: str
@@ -25,23 +25,21 @@ class SerialNumberPattern:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of a text like LIGHT-{:06d}, where {{ and }} stand for themselves; `ValueError` says what is wrong with another.
+        """Reads text such as LIGHT-{:06d}, where {{ and }} mean { and }; `ValueError` with the mistake in other text.
 
-        Only decimal digits make a number: what people read aloud, count and compare.
+        Numbers are decimal, since people read serial numbers aloud, count and compare them.
         """
         literals, digits = [""], list[int]()
         for piece in _PIECE.finditer(text):
             if piece["stray"]:
-                raise ValueError(
-                    f"a single {piece['stray']} stands in it; as a character of the label it is written twice"
-                )
+                raise ValueError(f"it has a single {piece['stray']}; for that character on the label write it twice")
             if piece["field"]:
                 digits.append(_digits(piece["field"]))
                 literals.append("")
             else:
                 literals[-1] += {"{{": "{", "}}": "}"}.get(piece[0], piece[0])
         if len(digits) != 1:
-            raise ValueError(f"{len(digits) or 'no'} numbers stand in it, one is expected")
+            raise ValueError(f"it has {len(digits) or 'no'} numbers, one is expected")
         before, after = literals
         return cls(before, after, digits[0])
 
@@ -50,12 +48,12 @@ class SerialNumberPattern:
         return f"{self.before}{number:0{self.digits}d}{self.after}"
 
     def check(self, last: int) -> None:
-        """Raises `ValueError` unless every number up to this one makes a serial number that Matter and a label can have."""
+        """Raises `ValueError` if a serial number with a number up to `last` is too long for Matter or cannot be printed."""
         longest = LONGEST - len(self.before) - len(self.after)
         if longest < self.digits or last >= 10**longest:
             raise ValueError(
                 f"the last serial number would have more than {LONGEST} characters, "
-                f"{LONGEST - longest} of them beside its number"
+                f"{LONGEST - longest} of them outside its number"
             )
         text = self.made(last)
         if not (text.isascii() and text.isprintable()) or text != text.strip():

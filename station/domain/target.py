@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the station knows of a board through its probe. Pure."""
+"""A board as its probe reports it: UID, option bytes, memory regions. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ RDP_LEVEL_0, RDP_LEVEL_1, RDP_LEVEL_2 = 0xAA, 0xBB, 0xCC  # RM0434 section 3.6.1
 
 @dataclass(frozen=True, slots=True)
 class UID:
-    """The microcontroller's 96-bit unique ID, in the order of memory; its text is 24 hexadecimal digits."""
+    """The microcontroller's 96-bit unique ID: 12 bytes in memory order, as text 24 hexadecimal digits."""
 
     raw: bytes
 
@@ -25,7 +25,7 @@ class UID:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the first connection told: the part, its UID, its supply and its protection."""
+    """The result of the first connection: the part, its UID, its supply voltage and its protection."""
 
     uid: UID
     device_id: int
@@ -35,18 +35,18 @@ class Target:
     probe_firmware: str
     programmer_version: str
     option_bytes: Mapping[str, int] = field(default_factory=dict)
-    """All of them, by the names that the programmer gives them."""
+    """All option bytes, by the programmer's names for them."""
     agent_key: str | None = None
-    """The name of the key in the provisioning agent's record; None where there is none, or where it cannot be read."""
+    """The name of the key in the provisioning agent's record; None if there is none, or it cannot be read."""
 
     @property
     def readable(self) -> bool:
-        """Whether the debug port gets at the memories."""
+        """Whether the debug port can read the memories."""
         return self.readout_protection == RDP_LEVEL_0
 
 
 def differing(found: Mapping[str, int], wanted: Mapping[str, int]) -> tuple[str, str, str] | None:
-    """The first option byte that is not as wanted: its name, what is wanted, and what was found."""
+    """The first option byte that differs: its name, the wanted value and the found one; None if none differs."""
     values = {name.casefold(): value for name, value in found.items()}  # versions differ in capitals
     for name, value in wanted.items():
         if (there := values.get(name.casefold())) != value:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The USB port that a board stands at, by the name that udev gives it in /dev/serial/by-path. Pure."""
+"""Names of USB ports, as udev spells them in /dev/serial/by-path. Pure."""
 
 import re
 
-_INTERFACE = re.compile(r":\d+\.\d+$")  # a link's name ends in the USB interface, which is not a place
-_REVISION = re.compile(r"-usbv\d+-")  # systemd 255 makes a second link that tells the USB revision
+_INTERFACE = re.compile(r":\d+\.\d+$")  # a link's name ends with the USB interface, which is not part of the port
+_REVISION = re.compile(r"-usbv\d+-")  # systemd 255 makes a second link, with the USB revision in its name
 
 
 def one_spelling(port: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line: what all slots share. It is open, or paused by a fault that no slot can mend; and it remembers the last verdicts."""
+"""The line: the state that all slots share, open or paused by a `LineFault`, and the latest verdicts of all slots."""
 
 import asyncio
 from collections import deque
@@ -18,10 +18,10 @@ REMEMBERED = 500  # verdicts; enough for the last boards of every slot
 
 
 class Line:
-    """Open, or paused until the cause of its pause is gone."""
+    """Open, or paused by a fault that no slot can mend."""
 
     def __init__(self, suspicion: Suspicion, check: Callable[[], None] = lambda: None) -> None:
-        """`check` costs nothing, is asked before every attempt, and raises the fault that pauses the line then."""
+        """`check` is called before every attempt and must be cheap; a `LineFault` that it raises pauses the line."""
         self.paused_by: LineFault | None = None
         self._check = check
         self.units = PresentUnits(self.pause)
@@ -32,7 +32,7 @@ class Line:
         self._paused = asyncio.Event()
 
     def pause(self, fault: LineFault) -> None:
-        """A cause that needs a person is not forgotten for one that mends itself."""
+        """Pauses the line. A fault that needs a person is kept even if another one follows."""
         before = self.paused_by
         if before is not None and not consequence(before).mends_itself:
             return
@@ -43,6 +43,7 @@ class Line:
         self._paused.set()
 
     def resume(self) -> None:
+        """Opens the line again, if it is paused."""
         if self.paused_by is not None:
             log.info("line.resumed", fault=self.paused_by.code)
         self.paused_by = None
@@ -50,12 +51,12 @@ class Line:
         self._open.set()
 
     def release(self) -> None:
-        """Somebody has looked: the line goes on, and what was remembered against it is forgotten."""
+        """Opens the line on a person's word, and forgets the verdicts that may have paused it."""
         self._history.clear()
         self.resume()
 
     async def opened(self) -> None:
-        """Returns when work may begin."""
+        """Waits until an attempt may begin."""
         while True:
             await self._open.wait()
             try:
@@ -66,22 +67,22 @@ class Line:
                 return
 
     def remember(self, judged: Judged) -> None:
-        """Takes a verdict down, and pauses when the same cause came on too many slots."""
+        """Records a verdict, and pauses the line if the same cause came up in too many slots."""
         self._history.append(judged)
         if cause := line_suspected(list(self._history), self._suspicion):
             self.pause(LineSuspected(cause))
 
     def suspects(self, slot: str) -> bool:
-        """Whether the last boards in this slot all ended by the same cause."""
+        """Whether the latest boards in this slot all ended with the same cause."""
         return slot_suspected(list(self._history), slot, self._suspicion)
 
     def forget(self, slot: str) -> None:
-        """What happened in this slot no longer counts: somebody has looked at it."""
+        """Forgets this slot's verdicts, since a person has released the slot."""
         kept = [judged for judged in self._history if judged.slot != slot]
         self._history = deque(kept, maxlen=REMEMBERED)
 
     async def watch(self, check: Callable[[], Awaitable[None]], every: float) -> None:
-        """While the line is paused by what may mend itself, runs `check` every so many seconds until it raises no fault."""
+        """While a fault that may mend itself pauses the line, calls `check` every `every` seconds; resumes once it raises none."""
         while True:
             await self._paused.wait()
             await asyncio.sleep(every)

@@ -45,7 +45,9 @@ from station.recipe.recipe import Recipe
 
 log = structlog.get_logger()
 
-DEPARTURE_TOLD_WITHIN = 0.5  # a port hangs up a little before the operating system says that the board has left
+DEPARTURE_TOLD_WITHIN = (
+    0.5  # seconds; a port hangs up shortly before the operating system reports that the board has left
+)
 
 
 class Slot:
@@ -94,13 +96,13 @@ class Slot:
         self.state = with_board(self.state, None)
 
     def take_out(self, fault: SlotFault) -> None:
-        """No board is judged here until somebody has released the slot."""
+        """Takes the slot out of service: it judges no board until a person releases it."""
         log.error("slot.taken_out", slot=self.name, fault=fault.code, reason=str(fault))
         self.service = OutOfService(fault)
         self._usable.clear()
 
     def release(self) -> None:
-        """The slot is on trial: the next board decides whether it is in service again."""
+        """Puts the slot on trial: the next board decides whether it is in service again."""
         match self.service:
             case OutOfService(fault) | OnTrial(fault):
                 log.info("slot.released", slot=self.name, fault=fault.code)
@@ -111,7 +113,7 @@ class Slot:
         self._usable.set()
 
     def abandon(self, fault: LineFault) -> None:
-        """The ledger will never have this attempt's verdict: it is void, which the next start writes down."""
+        """Gives up the attempt under way, since the ledger has failed for good. The daemon's next start voids it in the ledger."""
         match self.state:
             case Running(here, journal, began):
                 seconds = time.monotonic() - began
@@ -123,7 +125,7 @@ class Slot:
         self.state = Abandoned(here, journal, fault, seconds)
 
     async def run(self) -> None:
-        """Judges boards until it is cancelled; a ledger that has failed for good ends it, and the daemon with it."""
+        """Judges boards until it is cancelled. Raises the fault of a ledger that has failed for good, which ends the daemon."""
         while True:
             self._news.clear()
             visit = self.state.here
@@ -134,7 +136,7 @@ class Slot:
             await visit.gone.wait()
 
     async def _serve(self, visit: Visit) -> None:
-        """Judges the board, again if the line itself was at fault, for as long as the board stays."""
+        """Judges the board, and again after each fault of the line, as long as the board stays."""
         if visit.arrival.refused is not None:
             log.error(
                 "probe.refused", slot=self.name, fault=visit.arrival.refused.code, reason=str(visit.arrival.refused)
@@ -147,15 +149,15 @@ class Slot:
                     await self._line.opened()
             except BoardRemoved:
                 return
-            except LineFault:  # by which an earlier attempt on this board would have been stopped
+            except LineFault:  # it came while no attempt was running on this board, so it voids none
                 continue
             if not isinstance((await self.judge(visit)).fault, LineFault):
                 return
 
     async def judge(self, visit: Visit) -> Outcome:
-        """One attempt on the board, from its first event to its verdict, and what that means for slot and line.
+        """Makes one attempt on the board, from its first event to its verdict, and draws the conclusions for slot and line.
 
-        The outcome is shown when its verdict is in the ledger and the slot has drawn its conclusion.
+        `state` has the outcome only after the ledger has the verdict.
         """
         journal = await self._begin(self.name, visit.arrival)
         began = time.monotonic()
@@ -173,7 +175,7 @@ class Slot:
         return outcome
 
     async def _attempted(self, visit: Visit, journal: AttemptJournal) -> Fault | None:
-        """Returns the fault that the work on the board ended by."""
+        """Works on the board. Returns the fault that ended the work, or None."""
         try:
             async with visit.while_here():
                 await self._carry_out(visit, self._bench(self.name, visit, journal.number), journal)
@@ -198,7 +200,7 @@ class Slot:
                 await procedure(job, unit)
 
     async def _departure(self, visit: Visit, fault: Fault) -> Fault:
-        """The fault, or `BoardRemoved` when it turns out to be the first sign of a pulled board."""
+        """Returns `BoardRemoved` if the fault was the first sign of a pulled board, else the fault."""
         if consequence(fault).departure:
             try:
                 async with asyncio.timeout(DEPARTURE_TOLD_WITHIN):
@@ -209,24 +211,24 @@ class Slot:
         return fault
 
     def _conclude(self, outcome: Outcome) -> None:
-        """What the verdict means for slot and line."""
+        """Pauses the line, or takes the slot out of or back into service, as the outcome demands."""
         fault = outcome.fault
         if isinstance(fault, LineFault):
             self._line.pause(fault)
             return
         if fault is not None and not counts_against_equipment(fault):
-            return  # it says nothing of the slot, on trial or not
+            return  # it is no evidence for or against the slot
         board = str(outcome.attempt.uid or outcome.arrival.probe)
         self._line.remember(policy.Judged(self.name, board, fault.code if fault else None))
         if isinstance(fault, SlotFault):
             self.take_out(fault)
         elif fault is not None and (self._line.suspects(self.name) or self._same_on_trial(fault)):
             self.take_out(SlotSuspected(fault.code))
-        elif isinstance(self.service, OnTrial):  # who held the slot meanwhile wants it out of service
+        elif isinstance(self.service, OnTrial):  # not if a person has held the slot meanwhile
             self.service = InService()
 
     def _same_on_trial(self, fault: Fault) -> bool:
-        """Whether a slot that is on trial for this cause shows it again."""
+        """Whether the slot is on trial for this very cause."""
         match self.service:
             case OnTrial(SlotSuspected(cause)):
                 return cause == fault.code
@@ -235,7 +237,7 @@ class Slot:
 
 
 def _verdict(fault: Fault | None) -> Verdict:
-    """The unit's own fault fails it; any other says nothing of the unit."""
+    """Only a fault of the unit fails it; any other fault voids the attempt."""
     match fault:
         case None:
             return Passed()

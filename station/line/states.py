@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a slot is doing, whether it is in service, and what became of an attempt: one type for each case. Pure."""
+"""The states of a slot, whether it is in service, and the outcome of an attempt: one type for each case. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,7 +11,7 @@ from station.line.visits import Visit
 
 
 class SlotState(StrEnum):
-    """What an operator sees: one colour and one word."""
+    """A slot's state in one word, as screens show it."""
 
     EMPTY = "empty"
     WAITING = "waiting"
@@ -24,12 +24,12 @@ class SlotState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt, whose verdict is in the ledger."""
+    """The outcome of one attempt whose verdict is in the ledger."""
 
     number: int
     arrival: BoardArrived
     attempt: Attempt
-    """What its events add up to, the verdict included."""
+    """The sum of its events, including the verdict."""
     fault: Fault | None
     seconds: float
 
@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """No board is in the slot. `last` is what became of the newest attempt, here and below."""
+    """No board is in the slot. `last`, here and below, is the outcome of the slot's latest attempt."""
 
     last: Outcome | None = None
 
@@ -51,7 +51,7 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No attempt may be made with this board's probe and serial port."""
+    """A board whose probe or serial port may not be used, so no attempt is made."""
 
     here: Visit
     last: Outcome | None
@@ -59,7 +59,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A board waits for its first attempt, which begins when slot and line are ready."""
+    """A board waits for its first attempt until slot and line are ready."""
 
     here: Visit
     last: Outcome | None
@@ -67,7 +67,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An attempt is at work. Its board may have left before it has ended: `here` is the board that is in the slot now."""
+    """An attempt is under way. `here` is the board in the slot now; the attempt's own board may already have left."""
 
     here: Visit | None
     journal: AttemptJournal
@@ -76,7 +76,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The work of an attempt is over, and its verdict is not yet durable: the ledger may be in trouble."""
+    """The work of an attempt has ended, but its verdict is not yet durable, for example because the disk is full."""
 
     here: Visit | None
     journal: AttemptJournal
@@ -85,7 +85,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The board in the slot has its verdict. Where the line itself was at fault the board waits for another attempt."""
+    """The board in the slot has its verdict. After a fault of the line it waits for another attempt."""
 
     here: Visit
     outcome: Outcome
@@ -93,7 +93,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """The ledger has failed for good before it had the attempt's verdict: the daemon ends, and its next start voids the attempt."""
+    """The ledger failed for good before the verdict was recorded. The daemon ends; its next start voids the attempt."""
 
     here: Visit | None
     journal: AttemptJournal
@@ -111,7 +111,7 @@ class InService:
 
 @dataclass(frozen=True, slots=True)
 class OnTrial:
-    """Somebody has released the slot: the next board decides whether it is in service again."""
+    """A person has released the slot: the next board decides whether it is in service again."""
 
     fault: SlotFault
 
@@ -125,7 +125,7 @@ Service = InService | OnTrial | OutOfService
 
 
 def with_board(state: State, here: Visit | None) -> State:
-    """The state after another board, or none, has come into the slot; an attempt goes on until it has ended."""
+    """The state after a board has arrived, or with None after it has left. An attempt under way goes on."""
     match state:
         case Running() | Recording() | Abandoned():
             return replace(state, here=here)
@@ -142,7 +142,7 @@ def _unjudged(here: Visit | None, last: Outcome | None) -> State:
 
 
 def shown(state: State, service: Service, *, paused: bool) -> SlotState:
-    """The word for the slot while the line is open or `paused`."""
+    """The slot's state for a screen, while the line is open or `paused`."""
     match state, service:
         case Running(), _:
             return SlotState.RUNNING
@@ -154,5 +154,5 @@ def shown(state: State, service: Service, *, paused: bool) -> SlotState:
             return SlotState.EMPTY
         case Judged(_, outcome), _ if not paused and not isinstance(outcome.fault, LineFault):
             return SlotState(outcome.verdict)
-        case _:  # what the line voided is judged again
+        case _:  # an attempt that a line fault voided is repeated
             return SlotState.WAITING

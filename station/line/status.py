@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon tells of itself at one moment, as models: slots, phases, faults, PKI and ledger. Derived, never stored."""
+"""Models of the daemon's status: line, slots, PKI, ledger and log at one moment. Derived, never stored."""
 
 import time
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class _Model(BaseModel):
     @field_validator("*")
     @classmethod
     def _encodable(cls, value: object) -> object:
-        """A device's name may have bytes that are no UTF-8, for which JSON has no place."""
+        """Escapes bytes of a device's name that are not UTF-8, which JSON cannot hold."""
         return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
@@ -65,7 +65,7 @@ class LedgerStatus(_Model):
 
 
 class LogStatus(_Model):
-    """One place that the log goes to: lines lost since the start, lines that wait, and why none can be written now."""
+    """One destination of the log: lines lost since the start, lines waiting, and the fault that prevents writing now."""
 
     sink: str
     lost: int
@@ -74,7 +74,7 @@ class LogStatus(_Model):
 
 
 class SlotStatus(_Model):
-    """One slot; its keys are those of the log."""
+    """One slot, under the keys that the log uses."""
 
     slot: str
     state: str
@@ -117,7 +117,7 @@ class SlotStatus(_Model):
 
 
 class _Seen(NamedTuple):
-    """What a slot's state says of an attempt. Fault and seconds outlast the board, until the next attempt begins."""
+    """The attempt in a slot's state. Fault and seconds stay after the board has left, until the next attempt begins."""
 
     seconds: float
     fault: Fault | None = None

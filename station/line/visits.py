@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stays of boards in slots, and which unit is where now: no unit is in two slots at once."""
+"""Visits of boards to slots, and the check that no unit is in two slots at once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +17,7 @@ from station.interfaces import AttemptLedger, BoardArrived
 
 
 class Visit:
-    """One board's stay in the slot, from the moment that it is plugged in until it is pulled."""
+    """One board's stay in a slot, from plugging in to pulling out."""
 
     def __init__(self, arrival: BoardArrived) -> None:
         self.arrival = arrival
@@ -26,18 +26,18 @@ class Visit:
         self._stopped_by: LineFault | None = None
 
     def leave(self) -> None:
-        """Ends what runs `while_here`."""
+        """The board was pulled: cancels the `while_here` block."""
         self.gone.set()
         self._end()
 
     def stop(self, fault: LineFault) -> None:
-        """Ends what runs `while_here` by this fault; the board stays."""
+        """Makes the `while_here` block raise this fault, although the board stays."""
         self._stopped_by = fault
         self._end()
 
     @asynccontextmanager
     async def while_here(self) -> AsyncIterator[None]:
-        """Cancels its block when the board leaves, and raises `BoardRemoved`; or the fault that it is stopped by."""
+        """Cancels its block and raises `BoardRemoved` when the board leaves, or the fault that `stop` was called with."""
         if self.gone.is_set():
             raise BoardRemoved
         self._stopped_by = None
@@ -60,14 +60,17 @@ class Visit:
 
 
 class PresentUnits:
-    """The units in all slots, by the visits of their boards: one that was pulled is not here, though its attempt may still end."""
+    """The units in all slots. A unit counts until its board is pulled, even if its attempt still has to end."""
 
     def __init__(self, pause: Callable[[LineFault], None]) -> None:
         self._pause = pause
         self._here: dict[Visit, tuple[str, UID]] = {}
 
     def identified(self, visit: Visit, slot: str, uid: UID) -> None:
-        """The board of this visit is the unit; raises `UnitTwice`, stops the other attempt and pauses the line if another is, too."""
+        """Records that this visit's board is the unit.
+
+        If another slot has the same unit, pauses the line, stops the attempt there and raises `UnitTwice`.
+        """
         self._here = {other: entry for other, entry in self._here.items() if not other.gone.is_set()}
         self._here[visit] = (slot, uid)
         others = [other for other, (_, its) in self._here.items() if its == uid and other is not visit]
@@ -82,7 +85,7 @@ class PresentUnits:
 
 
 class AnnouncedAttempt:
-    """An attempt's ledger (`interfaces.AttemptLedger`) that tells which unit the board is as soon as that is written down."""
+    """An `interfaces.AttemptLedger` that calls `identified` once the ledger has recorded which unit the board is."""
 
     def __init__(self, ledger: AttemptLedger, identified: Callable[[UID], None]) -> None:
         self._ledger = ledger

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this computer's clock may be believed: manufacturing dates and all times in the ledger are taken from it."""
+"""Checks this computer's clock, from which manufacturing dates and all times in the ledger are taken."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,13 +16,13 @@ LEDGER, PKI = "the ledger's last entry", "the PKI"
 
 
 def check_against_ledger(now: datetime, last_entry: datetime | None) -> None:
-    """Raises `ClockContradicted` where the ledger has been written over a day later than now."""
+    """Raises `ClockContradicted` if the ledger's last entry is over a day later than `now`."""
     if last_entry is not None and now < last_entry - TOLERANCE:
         raise ClockContradicted(_shown(now), LEDGER, _shown(last_entry))
 
 
 class WallClock:
-    """The clock, and who contradicts it: the ledger by when it was last written, the PKI by what time it says it is."""
+    """The computer's clock, checked against the ledger's last entry and the PKI's time."""
 
     def __init__(self, last_entry: datetime | None, pki_time: Callable[[], datetime | None]) -> None:
         self._last_entry = last_entry
@@ -30,15 +30,15 @@ class WallClock:
         self._accepted: ClockAccepted | None = None
 
     def check(self) -> None:
-        """Raises `ClockContradicted`. It costs nothing, so it is asked before every attempt."""
+        """Raises `ClockContradicted`. Cheap enough to be called before every attempt."""
         now = datetime.now(UTC)
         self._check_against_pki(now)
         check_against_ledger(now, self._last_entry)
 
     def accept(self, *, pki_needed: bool) -> None:
-        """Somebody says that the clock is right, and the ledger's last entry was made by a wrong one.
+        """Takes a person's word that the clock is right and the ledger's last entry was made with a wrong clock.
 
-        Raises `ClockContradicted` if the PKI says another time, or none although it is needed.
+        Raises `ClockContradicted` if the PKI's time differs, or is unknown although `pki_needed`.
         """
         now, there, last = datetime.now(UTC), self._pki_time(), self._last_entry
         if there is None and pki_needed:
@@ -55,7 +55,7 @@ class WallClock:
             raise ClockContradicted(_shown(now), PKI, _shown(there))
 
     def entered(self) -> ClockAccepted | None:
-        """An attempt has begun, by this clock. Returns what its journal must say first, if anything."""
+        """Notes that an attempt has begun. Returns the event that its journal must record first, or None."""
         self._last_entry = datetime.now(UTC)
         accepted, self._accepted = self._accepted, None
         return accepted
