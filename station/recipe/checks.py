@@ -70,7 +70,7 @@ def check_recorded_key(recipe: Recipe, target: Target, identity: Identity) -> No
 def check_coprocessor(recipe: Recipe, identity: Identity) -> None:
     """Refuses a board that may hold a key unless an earlier attempt has seen the recipe's wireless stack on it.
 
-    Installing a stack could destroy the key, so such a board gets none.
+    The coprocessor may store that key, so nothing is installed on it any more.
     """
     if recipe.wireless_stack is not None and identity.may_have_key:
         recipe.wireless_stack.check_seen(identity.coprocessor)
