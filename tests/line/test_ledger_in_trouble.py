@@ -101,7 +101,7 @@ def test_a_second_station_at_the_same_hub_is_refused(standing: Standing) -> None
     config.write_text(text.replace('state = "."', 'state = "second"').replace('"demo-line"', '"second"'))
     pid = standing.line.processes["daemon"].pid
     said = refused(config)
-    assert "Another station on this machine works at this slot" in said
+    assert "Another station on this machine uses this slot" in said
     assert f"process {pid}" in said
     passed(standing, 1)
 
