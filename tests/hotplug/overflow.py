@@ -19,7 +19,7 @@ from tests.hotplug.umockdev import CONTROLLER, ST, port
 
 NETLINK_KOBJECT_UEVENT = 15
 UDEVS = 2  # the group that udevd sends to
-WITHIN = 60
+WITHIN = 200
 
 
 def murmur2(text: str) -> int:

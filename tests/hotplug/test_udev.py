@@ -180,7 +180,7 @@ def test_the_source_hears_on_after_an_overflow() -> None:
         "-m",
         "tests.hotplug.overflow",
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=55)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
     assert "hotplug.overflowed" in done.stdout
 
@@ -194,7 +194,7 @@ def test_the_list_of_ports_asks_the_source_of_the_configuration(tmp_path: Path) 
         environment = {**os.environ, "LD_PRELOAD": PRELOAD, "UMOCKDEV_DIR": host.root}
         command = [sys.executable, "-m", "station", "ports", "--config", str(config), "--json"]
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=55
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=250
         )
     (found,) = json.loads(done.stdout)["ports"]
     assert (found["path"], found["slot"], found["probe"], found["tty"]) == (port(7), "1", "066A", "/dev/ttyACM7")
