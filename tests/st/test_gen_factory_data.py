@@ -376,7 +376,7 @@ def test_an_interruption_leaves_nothing_behind(desk: Desk) -> None:
             assert running.poll() is None
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 130
+        assert running.wait(300) == 130
     again = desk.run(newer())
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(list(transcripts.iterdir())) == 4
@@ -392,7 +392,7 @@ def test_a_board_that_is_pulled_is_void_and_the_others_go_on(desk: Desk) -> None
         "import common, pathlib, time\n"
         "from st_manner import Provisioning as theirs\n"
         "def Provisioning(mode, header, port):\n"
-        "    if port.endswith('ttyACM0'): pathlib.Path('waiting').touch(); time.sleep(60)\n"
+        "    if port.endswith('ttyACM0'): pathlib.Path('waiting').touch(); time.sleep(3600)\n"
         "    return theirs(mode, header, port)\n"
     )
     shutil.copy(ST_MANNER, desk.folder)
