@@ -89,13 +89,13 @@ def test_a_refused_board_that_stays_is_no_news(serial: Serial) -> None:
 async def test_boards_that_are_there_at_the_start_arrive_first(serial: Serial) -> None:
     """Boards that were plugged in before the daemon started arrive, too."""
     serial.plug(1, "A")
-    async with links.watching(serial.directory) as hotplug, asyncio.timeout(5):
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(200):
         assert await hotplug.next() == serial.arrived(1, "A")
 
 
 async def test_the_directory_may_come_and_go_with_its_last_link(serial: Serial) -> None:
     """Arrivals are noticed each time, from the very first."""
-    async with links.watching(serial.directory) as hotplug, asyncio.timeout(10):
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(200):
         for _ in range(3):
             serial.plug(1, "A")
             assert await hotplug.next() == serial.arrived(1, "A")
@@ -106,7 +106,7 @@ async def test_the_directory_may_come_and_go_with_its_last_link(serial: Serial) 
 async def test_a_whole_hub_plugged_in_at_once_arrives_whole(serial: Serial) -> None:
     """Every board arrives, however many links one look answers for, in the order in which udev made the links."""
     order = [number * 37 % 65 for number in range(1, 65)]
-    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(200):
         serial.plug(99, "FFFF")
         await hotplug.next()
         for number in order:
@@ -121,7 +121,7 @@ async def test_a_board_that_left_and_came_back_is_a_new_arrival(serial: Serial, 
     serial.plug(1, "A")
     if beside:
         serial.plug(2, "B")
-    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(200):
         arrived = [await hotplug.next() for _ in range(1 + beside)]
         assert serial.arrived(1, "A") in arrived
         for _ in range(50):
@@ -137,7 +137,7 @@ async def test_boards_that_come_back_while_nobody_reads_events_are_told_once(ser
     """A whole hub is switched off and on several times; each board is reported once."""
     for number in range(1, 17):
         serial.plug(number, f"{number:04}")
-    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(200):
         for _ in range(16):
             await hotplug.next()
         for _ in range(3):
@@ -155,7 +155,7 @@ async def test_boards_that_come_back_while_nobody_reads_events_are_told_once(ser
 async def test_another_link_to_a_port_is_no_news(serial: Serial) -> None:
     """udev makes the second of its two links a moment after the first, and touches existing links."""
     serial.plug(1, "A")
-    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(200):
         await hotplug.next()
         serial.link("by-path", "pci-0000:00:14.0-usbv2-0:1.1:1.2", 1)
         os.utime(serial.directory / "by-path" / f"{PATH}:1.2", follow_symlinks=False)
@@ -166,7 +166,7 @@ async def test_another_link_to_a_port_is_no_news(serial: Serial) -> None:
 async def test_a_board_that_came_back_with_its_other_link_first_is_a_new_arrival(serial: Serial) -> None:
     """by-path may have two spellings of the port; a scan between the two links finds none of the links from before."""
     serial.plug(1, "A")
-    async with links.watching(serial.directory) as hotplug, asyncio.timeout(30):
+    async with links.watching(serial.directory) as hotplug, asyncio.timeout(200):
         assert await hotplug.next() == serial.arrived(1, "A")
         (serial.directory / "by-path" / f"{PATH}:1.2").unlink()
         serial.link("by-path", "pci-0000:00:14.0-usbv2-0:1.1:1.2", 1)
@@ -179,7 +179,7 @@ async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: 
     host = Host(tmp_path, kernel=True)
     host.plug(1, "066A")
     host.place(1)
-    async with links.watching(host.directory) as hotplug, asyncio.timeout(30):
+    async with links.watching(host.directory) as hotplug, asyncio.timeout(200):
         assert await hotplug.next() == host.arrived(1, "066A")
         (tmp_path / "sys/devices/usb1/1-1/1-1.1/dev").write_text("189:99\n")
         host.name(1, named("066A"))
@@ -190,7 +190,7 @@ async def test_a_device_that_the_kernel_numbers_anew_is_a_new_arrival(tmp_path: 
 async def test_no_board_arrives_beside_a_port_that_may_have_its_serial_number(tmp_path: Path) -> None:
     """Without sysfs, boards beside a nameless port wait until its links have settled, since it may have their serial number."""
     host = Host(tmp_path, kernel=False)
-    async with links.watching(host.directory) as hotplug, asyncio.timeout(30):
+    async with links.watching(host.directory) as hotplug, asyncio.timeout(200):
         host.place(1)
         host.name(1, named("066A"))
         assert await hotplug.next() == host.arrived(1, "066A")
@@ -217,7 +217,7 @@ async def test_files_that_come_and_go_near_by_put_no_board_off(tmp_path: Path) -
 
     async with links.watching(host.directory) as hotplug:
         coming = asyncio.ensure_future(others())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(200):
             told = [await hotplug.next() for _ in range(2)]
         coming.cancel()
     assert {board.path for board in told} == {port(1), port(2)}

@@ -20,7 +20,7 @@ PROBE = "066CFF"
 
 async def test_a_probe_that_is_held_is_busy(tmp_path: Path) -> None:
     """A second taker waits for the lock until its deadline."""
-    async with probe_lock.held(tmp_path, PROBE, within=1):
+    async with probe_lock.held(tmp_path, PROBE, within=200):
         with pytest.raises(ProbeBusy, match=PROBE):
             async with probe_lock.held(tmp_path, PROBE, within=0.05):
                 pass
@@ -29,7 +29,7 @@ async def test_a_probe_that_is_held_is_busy(tmp_path: Path) -> None:
 async def test_a_programmer_that_outlives_its_daemon_keeps_its_probe(tmp_path: Path) -> None:
     """The lock is free when the last process that inherited it has ended."""
     programmer = None
-    async with probe_lock.held(tmp_path, PROBE, within=1) as descriptor:
+    async with probe_lock.held(tmp_path, PROBE, within=200) as descriptor:
         command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         kept = os.dup(descriptor)  # as if the daemon had been killed: nothing is unlinked and nothing is released
         programmer = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[kept])  # noqa: ASYNC220  it outlives us
@@ -40,11 +40,11 @@ async def test_a_programmer_that_outlives_its_daemon_keeps_its_probe(tmp_path: P
     done, _ = await asyncio.wait({waiting}, timeout=0.3)
     assert not done
     programmer.communicate()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 200)
 
 
 async def _hold_once(folder: Path) -> None:
-    async with probe_lock.held(folder, PROBE, within=5):
+    async with probe_lock.held(folder, PROBE, within=200):
         pass
 
 
@@ -100,7 +100,7 @@ async def test_no_file_is_left(tmp_path: Path) -> None:
     order: list[str] = []
 
     async def hold(name: str) -> None:
-        async with probe_lock.held(tmp_path, PROBE, within=5) as descriptor:
+        async with probe_lock.held(tmp_path, PROBE, within=200) as descriptor:
             assert (tmp_path / f"{PROBE}.lock").stat().st_ino == os.fstat(descriptor).st_ino
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             order.append(name)

@@ -14,7 +14,7 @@ from tests.builders.wire import wired
 async def test_bytes_go_both_ways() -> None:
     """Each end receives the bytes that the other end sends."""
     with wired() as wire:
-        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(200):
             wire.say(b"boot\r\n")
             assert await port.receive() == b"boot\r\n"
 
@@ -22,7 +22,7 @@ async def test_bytes_go_both_ways() -> None:
 async def test_the_tail_is_delivered_before_the_loss() -> None:
     """Bytes that arrived just before the board was unplugged are still delivered."""
     with wired() as wire:
-        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(200):
             wire.say(b"last words")
             while not port.waiting:  # a pty drops unread bytes when it hangs up
                 await asyncio.sleep(0)
@@ -37,7 +37,7 @@ async def test_the_tail_is_delivered_before_the_loss() -> None:
 async def test_a_lost_port_takes_nothing_more() -> None:
     """Sending to a lost port raises a fault."""
     with wired() as wire:
-        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(200):
             wire.hang_up()
             with pytest.raises(TTYLost):
                 await port.receive()
@@ -66,7 +66,7 @@ async def test_a_port_is_ours_alone() -> None:
 async def test_a_chattering_board_does_not_fill_memory() -> None:
     """While nobody receives, the port keeps only the latest 64 KiB."""
     with wired() as wire:
-        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(10):
+        async with tty.opened(wire.path, 115200) as port, asyncio.timeout(200):
             await wire.pour(b"x" * 300_000 + b"end")  # far more than the kernel buffers
             assert port.waiting == tty.BUFFERED
             received = b""
@@ -80,7 +80,7 @@ async def test_no_descriptor_is_left_behind() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         with wired() as wire:
-            async with tty.opened(wire.path, 115200) as port, asyncio.timeout(5):
+            async with tty.opened(wire.path, 115200) as port, asyncio.timeout(200):
                 wire.hang_up()
                 with pytest.raises(TTYLost):
                     await port.receive()

@@ -39,7 +39,7 @@ async def test_a_pull_while_the_port_is_opened_is_the_ports_fault(
 
     monkeypatch.setattr(termios, call, pulled)
     with pytest.raises((TTYUnavailable, TTYLost)):
-        async with tty.opened(path, 115200) as port, asyncio.timeout(30):
+        async with tty.opened(path, 115200) as port, asyncio.timeout(200):
             if next(pulls) <= number:
                 os.close(board)
             await port.receive()
@@ -77,7 +77,7 @@ async def test_a_port_whose_set_up_fails_is_closed(monkeypatch: pytest.MonkeyPat
         with wired() as wire, pytest.raises(TTYUnavailable):
             async with tty.opened(wire.path, 115200):
                 pass
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(200):
         while descriptors() > before:
             await asyncio.sleep(0.01)
 
@@ -85,7 +85,7 @@ async def test_a_port_whose_set_up_fails_is_closed(monkeypatch: pytest.MonkeyPat
 async def test_a_port_that_another_program_holds_at_first_is_waited_for() -> None:
     """ModemManager holds every new modem-like port for seconds; each retry is logged."""
     with wired() as wire, held(wire.path) as let_go, capture_logs() as logs:
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(200), asyncio.TaskGroup() as group:
             group.create_task(once_logged(logs, "retry.scheduled", let_go))
             async with tty.opened(wire.path, 115200, free_within=30) as port:
                 wire.say(b"ready")
@@ -103,7 +103,7 @@ async def test_a_port_that_stays_held_is_unavailable() -> None:
 async def test_a_pull_ends_the_wait_for_a_held_port() -> None:
     """The wait ends long before its deadline."""
     with wired() as wire, held(wire.path), capture_logs() as logs:
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(200), asyncio.TaskGroup() as group:
             group.create_task(once_logged(logs, "retry.scheduled", wire.hang_up))
             with pytest.raises(TTYUnavailable):
                 async with tty.opened(wire.path, 115200, free_within=3600):

@@ -20,7 +20,7 @@ from tests.builders.station_demo import ROOT, demonstrate
 from tests.commissioning.flash import Flash, Tag
 from tests.commissioning.room import PYTHON, Answer, chip_room, matterjs_room
 
-pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(1800)]
 
 ATTESTATION = ROOT / "tests" / "vectors" / "attestation"
 CD_SIGNERS = ATTESTATION / "cd-signers"

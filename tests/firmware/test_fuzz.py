@@ -7,7 +7,7 @@ import pytest
 
 from tests.firmware.fuzz import own_driver, run_own_driver
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 SECONDS = 60
 
 

@@ -26,7 +26,7 @@ async def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, l
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.timeout(180)  # it starts processes, one after the other
+@pytest.mark.timeout(900)  # it starts processes, one after the other
 async def test_a_killed_process_leaves_a_ledger_that_opens(path: Path) -> None:
     """The machine's register is never ahead of the ledger on disk."""
     for first in range(1, 5):

@@ -128,7 +128,7 @@ async def test_after_a_failed_commit_nothing_is_written_any_more(connection: Con
 
 async def told(writer: Writer) -> str | None:
     """The writer's next message about its trouble."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(200):
         await writer.news.wait()
     writer.news.clear()
     fault = writer.failure or writer.trouble

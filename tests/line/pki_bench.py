@@ -42,7 +42,7 @@ def saved(directory: Path, name: str, credential: Credential) -> None:
 
 
 def client(
-    directory: Path, url: str, connect_within: float = 5.0, reply_within: float = 5.0
+    directory: Path, url: str, connect_within: float = 200.0, reply_within: float = 200.0
 ) -> AbstractAsyncContextManager[ESTClient]:
     """The station's client, made from its configuration."""
     files = directory / "tls"

@@ -19,7 +19,7 @@ from station.adapters.system import orphans
 from station.adapters.system.child import Child, Patience
 
 PORTS, CHILDREN = 12, 4
-ANSWERED_WITHIN = 20.0
+ANSWERED_WITHIN = 120.0
 
 
 @contextmanager

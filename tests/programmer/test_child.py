@@ -333,6 +333,6 @@ async def test_a_storm_of_cancellations_leaks_nothing(marker: str) -> None:
 
 async def until(so: Callable[[], bool]) -> None:
     """Polls for a condition without an event: a killed process takes a moment to disappear."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(200):
         while not so():
             await asyncio.sleep(0.005)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 60.0  # seconds beyond those of the storm, on a machine that is busy with other tests
+DEADLINE = 200.0  # seconds beyond those of the storm, on a machine that is busy with other tests
 
 # Records each descriptor that this process closes although it is not open.
 WATCHED_CLOSE = r"""
@@ -73,7 +73,7 @@ def test_no_descriptor_is_closed_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.line
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 def test_children_close_no_port_in_a_long_time() -> None:
     """Within twenty seconds the process used to abort, or to spin on a number that its loop still watched."""
     done = storm(20)

@@ -33,6 +33,6 @@ async def test_a_board_that_turns_out_to_have_anothers_serial_number_is_void(tmp
     opening = Batch.opened(
         RECIPE, cli, tmp_path / "loader", tmp_path / "state", tmp_path / "locks", [BOARD.path], clock_is_right=False
     )
-    async with asyncio.timeout(50), opening as batch:
+    async with asyncio.timeout(200), opening as batch:
         (outcome,) = await batch.judge([BOARD], Told(BOARD, refused), lambda _: None)
     assert (outcome.verdict, outcome.fault and outcome.fault.code) == ("void", "board.removed")

@@ -16,7 +16,7 @@ from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import Tag
 from tests.st.test_gen_factory_data import IMAGES, ROOT, desk_with
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 
 @contextmanager

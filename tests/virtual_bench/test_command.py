@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-DEADLINE = 20.0
+DEADLINE = 200.0
 
 
 async def command(*arguments: str) -> tuple[int | None, str, str]:

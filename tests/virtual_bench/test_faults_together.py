@@ -37,7 +37,7 @@ async def recognised(bench: Station, board: Board) -> tuple[int | None, str]:
 async def returned(bench: Station, board: Board, *, by_itself: bool) -> None:
     if not by_itself:
         bench.hub.plug(1)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(200):
         while not board.plugged:
             await asyncio.sleep(0)
 

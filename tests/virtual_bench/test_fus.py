@@ -432,7 +432,7 @@ def slow_upgrade(seconds: float) -> Settings:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 async def test_a_killed_programmer_does_not_stop_the_coprocessor(tmp_path: Path, number: signal.Signals) -> None:
     """The coprocessor is busy until it has the new stack."""
-    async with station(tmp_path, settings=slow_upgrade(0.5)) as bench:
+    async with station(tmp_path, settings=slow_upgrade(10)) as bench:
         board = bench.hub.plug(1)
         await interrupted_upgrade(bench, board, number)
         _, busy = await bench.program(*bench.connect(board), "-startfus")
