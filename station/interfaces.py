@@ -34,11 +34,13 @@ class BoardArrived:
 
 @dataclass(frozen=True, slots=True)
 class BoardLeft:
+    """The serial port at this physical path of the USB tree went away."""
+
     path: str
 
 
 class RecordedRecipe(Protocol):
-    """A recipe, production's or the laboratory's, as the ledger records it with every attempt."""
+    """The properties of a recipe, for production or laboratory, that the ledger records with every attempt."""
 
     @property
     def name(self) -> str: ...
@@ -82,7 +84,7 @@ class Coprocessor(Protocol):
         """
 
     async def start_stack(self) -> None:
-        """Raises `StackNotStarted`."""
+        """Starts the wireless stack; raises `StackNotStarted`."""
 
     async def restore_boot(self) -> None:
         """Sets the option bytes that make the board boot its application, and reads them back; raises `BootNotRestored`."""
@@ -98,19 +100,19 @@ class Programmer(Protocol):
         """Connects without a reset, and reads the part, its UID, its protection and the agent's record."""
 
     def invocation(self, *actions: Write | Region) -> AbstractAsyncContextManager[Invocation]:
-        """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
+        """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited."""
 
     async def lock(self, lock: Lock, uid: UID) -> None:
         """Sets the option bytes of the board with this UID and reads them back in a second connection; raises `LockUnproven`."""
 
 
 class Board(Protocol):
-    """The conversation with the firmware on the board."""
+    """The conversation with the firmware on the board. Its methods raise `BoardSilent`, `BoardRefused`, `BoardAnswerInvalid`."""
 
     async def hello(self) -> Hello: ...
 
     async def make_csr(self) -> bytes:
-        """The board's PKCS#10 request, DER; the same key every time."""
+        """Returns the board's PKCS#10 request, DER. A board requests for the same key every time."""
 
     async def store(self, credentials: Credentials) -> None: ...
 
@@ -138,7 +140,7 @@ class Bench(Protocol):
         """The board's serial port, open for the block."""
 
     def partner(self, recipe: Recipe) -> AbstractAsyncContextManager[Partner]:
-        """The recipe's partner, which puts certificates on the board; enter it before the reset that makes the firmware speak.
+        """The recipe's partner. Enter it before the board is reset: its firmware speaks at once.
 
         Raises `ValueError` if the recipe has none.
         """
@@ -148,7 +150,7 @@ class Authority(Protocol):
     """The PKI, behind a journal that prevents a second certificate for the same key."""
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
-        """DAC and PAI for the key in the request; the same key gets the same DAC."""
+        """Returns DAC and PAI for the key in the request (PKCS#10, DER); the same key gets the same DAC."""
 
 
 class AttemptLedger(Protocol):
@@ -163,13 +165,13 @@ class AttemptLedger(Protocol):
     async def record(self, event: Record) -> None: ...
 
     async def past_of(self, uid: UID) -> Past:
-        """The board's past in this ledger; an empty one for an unknown board."""
+        """The board's past in this ledger; an empty `Past` for an unknown board."""
 
     async def find_identity(self, uid: UID) -> Identity | None:
-        """The identity that belongs to this board, if it has one."""
+        """The identity that the ledger has for this board, or None."""
 
     async def reserve_identity(self, draft: Draft) -> Identity:
-        """Reserves the draft's identity durably. Asks for another draft, with other secrets, while a unit has such secrets."""
+        """Reserves an identity durably. Calls `draft` with new secrets until no other unit has the same ones."""
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` if another board has the key."""
@@ -198,10 +200,10 @@ class IssuanceJournal(Protocol):
         """Records a request durably; call it before sending. Returns the number of earlier requests for this key without an answer."""
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
-        """Durably before the DAC goes anywhere."""
+        """Records the credentials durably, before anybody gets them."""
 
     async def record_rejected(self, key: str, reason: str) -> None:
-        """The PKI said no: nothing was issued for the last request."""
+        """Records that the PKI refused the last request for this key."""
 
 
 class SecretSource(Protocol):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An attempt: its phases, its events by their names on disk, and their sum. Pure.
+"""An attempt: its phases, its events with their names on disk, and their sum. Pure.
 
-The journal holds the events, and all knowledge of an attempt is their sum; `transitions.py` says which event may follow which.
+The journal stores only the events; an `Attempt` is computed from them. `transitions.py` has the table of which event may
+follow which.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from station.link.messages import KeyStorage
 
 
 class Phase(StrEnum):
-    """The state of an attempt: not begun, in a step of its procedure, or ended by a verdict."""
+    """The state of an attempt: started, in a step of its procedure, or ended with a verdict."""
 
     STARTED = "started"
     RECOGNISE = "recognise"
@@ -34,7 +35,7 @@ class Phase(StrEnum):
 
 
 class ProcedureName(StrEnum):
-    """The procedures as the ledger names them, whatever their functions are called."""
+    """The procedures' names in the ledger, independent of the names of their functions."""
 
     PROVISION = "provision"
     REDELIVER = "redeliver"
@@ -53,7 +54,7 @@ VERDICTS = {Phase.PASSED: "pass", Phase.FAILED: "fail", Phase.VOID: "void"}
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """An event's name in the ledger, and the keys of its fields there, in their order. Neither follows a rename in Python."""
+    """An event's name in the ledger, and its fields' keys there, in order. Renaming in Python must not change them."""
 
     name: str
     keys: tuple[str, ...] = ()
@@ -61,7 +62,7 @@ class OnDisk:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """Written before the step's first deed, so that a power cut leaves an open step."""
+    """Written before the step does anything, so that a power cut leaves an open step."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("StepStarted", ("step",))
     step: Phase
@@ -76,7 +77,10 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class ClockAccepted:
-    """A person has released the line although the ledger's last entry is later than the clock; `pki` is the PKI's time."""
+    """A person has released the line although the ledger's last entry is later than the clock. `pki` is the PKI's time.
+
+    All three are ISO 8601 in UTC; `pki` is `none` if no PKI was asked.
+    """
 
     on_disk: ClassVar[OnDisk] = OnDisk("ClockAccepted", ("clock", "last_entry", "pki"))
     clock: str
@@ -102,7 +106,7 @@ class UnitIdentified:
 
 @dataclass(frozen=True, slots=True)
 class LaboratoryUnit:
-    """The attempt makes a laboratory's unit: from here on its events move no identity, and its verdict is not counted."""
+    """The attempt makes a laboratory unit: later events do not change an identity's state, and its verdict is not counted."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("LaboratoryUnit")
 
@@ -123,7 +127,7 @@ class ProcedureChosen:
 
 @dataclass(frozen=True, slots=True)
 class CoprocessorReady:
-    """The recipe's wireless stack runs. `before` and `after` are the versions read before and after an upgrade.
+    """The recipe's wireless stack runs. `before` and `after` are its versions before and after this step.
 
     `image` is the SHA-256 of the stack's image, which was written only if the stack was `upgraded`.
     """
@@ -157,7 +161,7 @@ class CSRReceived:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsChosen:
-    """The certificate for this board, which the PKI issued now, or for the same key in an earlier attempt."""
+    """The certificate for this board, issued by the PKI now or, for the same key, in an earlier attempt."""
 
     on_disk: ClassVar[OnDisk] = OnDisk("CredentialsChosen", ("key", "dac_serial_number"))
     key: str
@@ -172,7 +176,7 @@ class CredentialsDelivered:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsFound:
-    """The certificate that a partner or ST's firmware put on the board, checked as a commissioner checks it.
+    """The certificate that a partner's script or ST's firmware put on the board, checked as a commissioner checks it.
 
     `key_storage` is the place where the station found its private key.
     """
@@ -247,5 +251,5 @@ class Attempt:
 
     @property
     def counts_in_yield(self) -> bool:
-        """Whether the attempt has judged a unit of production."""
+        """Whether the attempt has judged a production unit."""
         return self.phase in {Phase.PASSED, Phase.FAILED} and not self.laboratory and self.uid is not None

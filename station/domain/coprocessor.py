@@ -86,6 +86,7 @@ class WirelessStack(Flashable):
         return self.version is not None and versions.stack == self.version
 
     def check_fus(self, versions: CoprocessorVersions) -> None:
+        """Raises `FUSOutdated` if the board's FUS is older than this stack needs."""
         if self.smallest_fus is not None and versions.fus < self.smallest_fus:
             raise FUSOutdated(str(versions.fus), str(self.smallest_fus))
 

@@ -29,7 +29,7 @@ def key_name(public_key: ec.EllipticCurvePublicKey) -> str:
 
 
 def csr_key(csr: bytes) -> str:
-    """The name of the key in a PKCS#10 request, DER, that has been checked."""
+    """The name of the key in a PKCS#10 request, DER. Check the request first."""
     key = x509.load_der_x509_csr(csr).public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         msg = "the request's key is not an elliptic curve key"

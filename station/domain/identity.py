@@ -71,7 +71,7 @@ REACHED_BY: Mapping[type[Event], IdentityState] = {
 
 
 def advanced(state: IdentityState, event: Event) -> IdentityState:
-    """The state after an event of one of its attempts: never an earlier one; `ValueError` where the table forbids it."""
+    """The state after an event of one of the identity's attempts. Never goes back; `ValueError` if the table forbids it."""
     reached = REACHED_BY.get(type(event))
     if reached is None or state in LIFE[LIFE.index(reached) :]:
         return state
@@ -81,16 +81,19 @@ def advanced(state: IdentityState, event: Event) -> IdentityState:
 
 
 def moves(attempt: Attempt, event: Event) -> bool:
-    """Whether the event moves the identity of its board; `attempt` is the attempt after it. A laboratory's moves none."""
+    """Whether the event changes the state of its board's identity. `attempt` is the attempt after the event.
+
+    Events of a laboratory unit change none.
+    """
     return type(event) in REACHED_BY and not attempt.laboratory
 
 
 def state_after(journal: Iterable[tuple[int, Event]]) -> IdentityState:
-    """The state of an identity, from the events of all attempts on its board, each with the number of its attempt."""
+    """The state of an identity after all events of its board, each paired with its attempt's number."""
     state, laboratory = IdentityState.RESERVED, set[int]()
     for attempt, event in journal:
         if isinstance(event, LaboratoryUnit):
-            laboratory.add(attempt)  # from here on; the attempt's earlier events were production's
+            laboratory.add(attempt)  # earlier events of the attempt count as production
         if attempt not in laboratory:
             state = advanced(state, event)
     return state
@@ -109,7 +112,7 @@ class OnboardingSecrets:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Units traced together: `serial_number_format` (see `SerialNumberPattern`) is filled with numbers from `first`, `size` of them."""
+    """Units traced together. Their serial numbers are `serial_number_format` with the `size` numbers from `first`."""
 
     name: str
     serial_number_format: str
@@ -117,7 +120,7 @@ class Lot:
     size: int
 
     def serial_number(self, index: int) -> str:
-        """The serial number of the unit with this index, from 0; `ValueError` beyond the lot."""
+        """The serial number at this index, counted from 0; `ValueError` beyond the lot."""
         if not 0 <= index < self.size:
             msg = f"lot {self.name} has {self.size} serial numbers, index {index} asked for"
             raise ValueError(msg)
@@ -126,7 +129,7 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class NewIdentity:
-    """The identity that a board is to get: all but its serial number, which the ledger counts in the lot."""
+    """An identity without its serial number, which the ledger takes from the lot."""
 
     uid: UID
     lot: Lot
@@ -136,12 +139,12 @@ class NewIdentity:
 
     @classmethod
     def of(cls, uid: UID, lot: Lot, secrets: OnboardingSecrets, *, at: datetime, random: bytes) -> Self:
-        """A unit that is made at this time. `random` has `ROTATING_DEVICE_ID_SIZE` bytes."""
+        """The identity of a unit manufactured at `at`. `random` has `ROTATING_DEVICE_ID_SIZE` bytes."""
         return cls(uid, lot, secrets, manufacturing_date(at), rotating_device_id(random))
 
 
 Draft = Callable[[OnboardingSecrets, datetime], NewIdentity]
-"""Makes a new identity from these secrets, at this time."""
+"""Makes a new identity from secrets and the time of manufacture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class GivenIdentity:
         iterations = data.number(Tag.SPAKE2_ITERATION_COUNT)
         salt, verifier = data.octets(Tag.SPAKE2_SALT), data.octets(Tag.SPAKE2_VERIFIER)
         if None in {passcode, discriminator, iterations, salt, verifier}:
-            raise ValueError("passcode, discriminator, iterations, salt and verifier make an identity")
+            raise ValueError("an identity needs passcode, discriminator, iterations, salt and verifier")
         assert passcode and discriminator and iterations and salt and verifier  # noqa: PT018  the same, for the type checker
         return Identity(
             uid=uid,
@@ -196,7 +199,7 @@ class Identity:
     """The certificate that was issued for this board."""
     rotating_device_id: str | None = field(default=None, repr=False)
     confirmation: Confirmation | None = None
-    """The last one, if there is any."""
+    """The latest confirmation; None before the first."""
     coprocessor: CoprocessorReady | None = None
     """The coprocessor's stack as the last attempt that read it has found it."""
 

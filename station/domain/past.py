@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A board's past as one ledger knows it, and whether the board's key may come from it. Pure."""
+"""A board's past in one ledger, and the check that the board's key may come from this ledger's attempts. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from station.faults.slot import UnitElsewhere
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """`state` is that of the board's identity, None without one.
+    """`state` is the state of the board's identity, None if it has none.
 
-    `provisioned` boards have begun to get the firmware that makes keys, in the laboratory as a rule. A board is `released`
-    once an engineer has said that it may be provisioned in spite of its key.
+    `provisioned`: an attempt, usually a laboratory's, began to flash the firmware that makes keys. `released`: an engineer
+    has allowed the board to be provisioned in spite of its key.
     """
 
     state: IdentityState | None = None
@@ -22,7 +22,7 @@ class Past:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the board's identity may have been on the board."""
+        """Whether an attempt may have written the board's identity to it."""
         return self.state is not None and self.state.may_have_key
 
     def check_ours(self, uid: UID, key: str) -> None:

@@ -44,7 +44,7 @@ from station.faults.unit import (
     TargetRefused,
 )
 
-RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second further try
+RETRY_PAUSES = (1.0, 3.0)  # seconds before the first and the second retry
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Trust(StrEnum):
 
 
 class Strings(StrEnum):
-    """How vendor name, product name and serial number end in flash: ST's tool writes no NUL, newer firmware needs one."""
+    """Whether vendor name, product name and serial number end with NUL in flash: ST's tool writes none, newer firmware needs it."""
 
     PLAIN = "plain"
     TERMINATED = "terminated"
@@ -113,7 +113,7 @@ class PresentedIdentity(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrustAnchors:
-    """The PAI that the PKI issues under and the PAA above it, DER: pinned, never taken from an answer."""
+    """The PAI that the PKI issues under and the PAA above it, DER: pinned, never taken from the PKI's answers."""
 
     pai: bytes
     paa: bytes

@@ -32,16 +32,14 @@ class SerialNumberPattern:
         literals, digits = [""], list[int]()
         for piece in _PIECE.finditer(text):
             if piece["stray"]:
-                raise ValueError(
-                    f"a single {piece['stray']} stands in it; as a character of the label it is written twice"
-                )
+                raise ValueError(f"it has a single {piece['stray']}; for that character on the label write it twice")
             if piece["field"]:
                 digits.append(_digits(piece["field"]))
                 literals.append("")
             else:
                 literals[-1] += {"{{": "{", "}}": "}"}.get(piece[0], piece[0])
         if len(digits) != 1:
-            raise ValueError(f"{len(digits) or 'no'} numbers stand in it, one is expected")
+            raise ValueError(f"it has {len(digits) or 'no'} numbers, one is expected")
         before, after = literals
         return cls(before, after, digits[0])
 
@@ -50,12 +48,12 @@ class SerialNumberPattern:
         return f"{self.before}{number:0{self.digits}d}{self.after}"
 
     def check(self, last: int) -> None:
-        """Raises `ValueError` unless every number up to this one makes a serial number that Matter and a label can have."""
+        """Raises `ValueError` if a serial number with a number up to `last` is too long for Matter or cannot be printed."""
         longest = LONGEST - len(self.before) - len(self.after)
         if longest < self.digits or last >= 10**longest:
             raise ValueError(
                 f"the last serial number would have more than {LONGEST} characters, "
-                f"{LONGEST - longest} of them beside its number"
+                f"{LONGEST - longest} of them outside its number"
             )
         text = self.made(last)
         if not (text.isascii() and text.isprintable()) or text != text.strip():

@@ -10,7 +10,7 @@ RDP_LEVEL_0, RDP_LEVEL_1, RDP_LEVEL_2 = 0xAA, 0xBB, 0xCC  # RM0434 section 3.6.1
 
 @dataclass(frozen=True, slots=True)
 class UID:
-    """The microcontroller's 96-bit unique ID, in the order of memory; its text is 24 hexadecimal digits."""
+    """The microcontroller's 96-bit unique ID: 12 bytes in memory order, as text 24 hexadecimal digits."""
 
     raw: bytes
 

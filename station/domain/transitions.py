@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table that says which event may follow which in an attempt, and the sum of the events. Pure."""
+"""The table of which event may follow which in an attempt, and the sum of the events. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ from station.domain.attempt import (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The steps that may begin after one phase, further ones of a laboratory's unit, and the facts recorded in the phase."""
+    """For one phase: the steps that may follow, further ones for laboratory units, and the facts that may be recorded in it."""
 
     next: frozenset[Phase]
     records: frozenset[type[Record]] = frozenset()
@@ -80,7 +80,7 @@ TRANSITIONS: Mapping[Phase, Row] = {
 
 
 def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a case an event is the table read aloud
-    """The attempt after one more event; `ValueError` where the table does not allow it."""
+    """The attempt after one more event; `ValueError` if the table does not allow it."""
     row = TRANSITIONS[attempt.phase]
     match event:
         case StepStarted(step) if row.allows(step, laboratory=attempt.laboratory) and step not in VERDICTS:

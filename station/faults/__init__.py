@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The catalogue of faults: what can go wrong, whose fault it is, and the operator's sentence.
+"""The catalogue of faults, in one module for each culprit: `unit`, `slot` and `line`. Pure.
 
-Each class is one condition: its docstring is the operator's sentence, journal and logs count its `code`, its fields are
-the evidence. The module says whose fault it is. Pure.
+Each class is one condition. Its docstring is the sentence that the operator reads, its `code` names it in journal and log,
+and its fields are the evidence.
 """
 
 from typing import ClassVar

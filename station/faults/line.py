@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of what all slots share: the attempt is void and the line pauses. Pure."""
+"""Faults of the equipment and services that all slots share: the attempt is void and the line pauses. Pure."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class ProgrammerMissing(LineFault):
 
 @dataclass(eq=False)
 class FlashLoaderMissing(LineFault):
-    """STM32CubeProgrammer cannot load a flash loader: repair its installation, check the external loader in the configuration."""
+    """STM32CubeProgrammer cannot load a flash loader: repair its installation, or correct the external loader in the configuration."""
 
     code = "programmer.loader_missing"
     reason: str
@@ -25,7 +25,7 @@ class FlashLoaderMissing(LineFault):
 
 @dataclass(eq=False)
 class LineSuspected(LineFault):
-    """The same fault came on several slots in a short time: look for what they share, then release the line."""
+    """Several slots had the same fault in a short time: check the equipment that they share, then release the line."""
 
     code = "line.suspected"
     cause: str
@@ -33,7 +33,7 @@ class LineSuspected(LineFault):
 
 @dataclass(eq=False)
 class UnitTwice(LineFault):
-    """Two slots show one and the same microcontroller: look at their probes and cables, then release the line."""
+    """Two slots report the same microcontroller: check their probes and cables, then release the line."""
 
     code = "unit.twice"
     uid: str
@@ -60,7 +60,7 @@ class SecretFilesUnavailable(LineFault):
 
 @dataclass(eq=False)
 class ResourcesExhausted(LineFault):
-    """The operating system gives the station no more descriptors, processes, memory or room on a disk."""
+    """The operating system has no more file descriptors, processes, memory or disk space for the station."""
 
     code = "station.resources"
     call: str
@@ -69,7 +69,7 @@ class ResourcesExhausted(LineFault):
 
 @dataclass(eq=False)
 class ClockContradicted(LineFault):
-    """This computer's clock is contradicted by over a day: set it; if it is right and the ledger is wrong, release the line."""
+    """This computer's clock differs by over a day from the ledger's last entry or the PKI's time: set the clock. If the clock is right and the ledger wrong, release the line."""
 
     code = "station.clock"
     clock: str
@@ -88,7 +88,7 @@ class FactoryDataInvalid(LineFault):
 
 @dataclass(eq=False)
 class KeyStorageWrong(LineFault):
-    """The provisioning firmware keeps the key elsewhere than the recipe asks."""
+    """The provisioning firmware keeps the key in another place than the recipe requires."""
 
     code = "recipe.key_storage"
     expected: str
@@ -149,7 +149,7 @@ class PKIUntrusted(LineFault):
 
 @dataclass(eq=False)
 class PKIAnswerInvalid(LineFault):
-    """The PKI answered with something that is not a certificate for the key asked about."""
+    """The PKI's answer is not a certificate for the requested key."""
 
     code = "pki.answer_invalid"
     url: str
@@ -167,7 +167,7 @@ class PKIFileUnusable(LineFault):
 
 @dataclass(eq=False)
 class PKIAuthorityWrong(LineFault):
-    """The PKI issues under another PAI than the one that this line is configured for."""
+    """The PKI issues under another PAI than the line's configuration names."""
 
     code = "pki.authority_wrong"
     url: str
@@ -183,7 +183,7 @@ class CredentialsInvalid(LineFault):
     reason: str
 
 
-# Those by which a PKI keeps the line from going on.
+# The faults of the PKI, which pause the line.
 PKI_FAULTS = (
     PKIUnavailable,
     PKIRefusedStation,
@@ -206,7 +206,7 @@ class DeclarationInvalid(LineFault):
 
 @dataclass(eq=False)
 class OnboardingCodeInvalid(LineFault):
-    """The onboarding code is not one that a commissioner would accept."""
+    """A commissioner would refuse the onboarding code."""
 
     code = "label.code_invalid"
     reason: str
@@ -222,7 +222,7 @@ class TrustUnreadable(LineFault):
 
 @dataclass(eq=False)
 class SlotTaken(LineFault):
-    """Another station on this machine works at this slot: stop it, or take the slot out of one configuration."""
+    """Another station on this machine uses this slot: stop it, or remove the slot from one of the configurations."""
 
     code = "slot.taken"
     path: str
@@ -239,7 +239,7 @@ class LedgerUnavailable(LineFault):
 
 @dataclass(eq=False)
 class LedgerMoved(LineFault):
-    """The ledger is not the one that this station left, or not where it left it: see "A ledger put back" in the run book."""
+    """The ledger was replaced or moved since this station last used it: see "A ledger put back" in the run book."""
 
     code = "ledger.moved"
     reason: str
@@ -247,7 +247,7 @@ class LedgerMoved(LineFault):
 
 @dataclass(eq=False)
 class LedgerLost(LineFault):
-    """The ledger's files were taken away while the station uses them: put them back, or see "A ledger put back" in the run book."""
+    """The ledger's files were moved or replaced while the station uses them: put them back, or see "A ledger put back" in the run book."""
 
     code = "ledger.lost"
     file: str

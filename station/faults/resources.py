@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The errors of the operating system that mean that a resource has run out, whichever call raised them. Pure."""
+"""Recognises the operating system's errors which mean that a resource has run out, whichever call raised them. Pure."""
 
 import errno
 import os
@@ -21,19 +21,19 @@ EXHAUSTED = frozenset(
 
 
 def exhausted(call: str, exc: BaseException) -> ResourcesExhausted | None:
-    """The fault, if the error of this call means that a resource has run out; else None."""
+    """The fault, if this call's error means that a resource has run out; else None. `call` says what was tried."""
     number = getattr(exc, "errno", None)  # pyserial and aiohttp keep it on errors of their own
     return ResourcesExhausted(call, os.strerror(number)) if number in EXHAUSTED else None
 
 
 def no_process(call: str, exc: OSError) -> ResourcesExhausted | None:
-    """The same for a call that makes a process, where EAGAIN means a reached limit, not that the call may be repeated."""
+    """Like `exhausted`, for a call that starts a process, where EAGAIN means that the limit of processes is reached."""
     return ResourcesExhausted(call, os.strerror(exc.errno)) if exc.errno == errno.EAGAIN else exhausted(call, exc)
 
 
 @contextmanager
 def named(call: str) -> Iterator[None]:
-    """Raises `ResourcesExhausted` if an error of the block means that; passes other errors on."""
+    """Turns the block's errors into `ResourcesExhausted` if a resource has run out; passes other errors on."""
     try:
         yield
     except OSError as exc:

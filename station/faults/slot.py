@@ -32,7 +32,7 @@ class BoardSwapped(SlotFault):
 
 @dataclass(eq=False)
 class BoardExchanged(SlotFault):
-    """Another board is behind the probe than the one that was recognised: leave a board in its slot until its verdict."""
+    """The board was exchanged during its attempt: leave a board in its slot until its verdict."""
 
     code = "board.exchanged"
     expected_uid: str
@@ -41,7 +41,7 @@ class BoardExchanged(SlotFault):
 
 @dataclass(eq=False)
 class UnitElsewhere(SlotFault):
-    """Another station, or another ledger, gave this board its key: nothing was written to it, take it to an engineer."""
+    """Another station, or another ledger, gave this board its key. Nothing was written to the board: take it to an engineer."""
 
     code = "unit.elsewhere"
     uid: str
@@ -50,7 +50,7 @@ class UnitElsewhere(SlotFault):
 
 @dataclass(eq=False)
 class ProbeWrong(SlotFault):
-    """The programmer works with another probe than the one that it was asked for: have its installation checked."""
+    """The programmer uses another probe than the requested one: have its installation checked."""
 
     code = "probe.wrong"
     probe: str
@@ -67,7 +67,7 @@ class ProbeMissing(SlotFault):
 
 @dataclass(eq=False)
 class ProbeBusy(SlotFault):
-    """Another program holds the probe."""
+    """Another program uses the probe: close that program."""
 
     code = "probe.busy"
     probe: str
@@ -99,7 +99,7 @@ class TargetNotReset(SlotFault):
 
 @dataclass(eq=False)
 class ProbeDuplicate(SlotFault):
-    """Two probes have the same serial number: neither can be told from the other."""
+    """Two probes have the same serial number, so the station cannot tell them apart: unplug one of them."""
 
     code = "probe.duplicate"
     probe: str
@@ -107,7 +107,7 @@ class ProbeDuplicate(SlotFault):
 
 @dataclass(eq=False)
 class ProbeUnidentified(SlotFault):
-    """A serial port came up in this slot without a probe's serial number."""
+    """The station found no probe's serial number for the serial port in this slot."""
 
     code = "probe.unidentified"
     tty: str
@@ -166,7 +166,7 @@ class PartnerFailed(SlotFault):
 
 @dataclass(eq=False)
 class StationBug(SlotFault):
-    """The station itself failed: its log has the traceback for whoever maintains it."""
+    """The station itself failed: give its log, which has the traceback, to the station's maintainer."""
 
     code = "station.bug"
     exception: str
@@ -174,7 +174,7 @@ class StationBug(SlotFault):
 
 @dataclass(eq=False)
 class SlotSuspected(SlotFault):
-    """The same fault came on different boards one after the other in this slot: look at its fixture and its contacts."""
+    """Different boards in a row had the same fault in this slot: check its fixture and its contacts."""
 
     code = "slot.suspected"
     cause: str

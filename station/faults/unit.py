@@ -8,7 +8,7 @@ from station.faults import UnitFault
 
 @dataclass(eq=False)
 class TargetNotFound(UnitFault):
-    """The probe finds no microcontroller: reseat the board; if it stays, the board is dead."""
+    """The probe finds no microcontroller: reseat the board. If the fault comes again, the board is dead."""
 
     code = "target.not_found"
     probe: str
@@ -16,7 +16,7 @@ class TargetNotFound(UnitFault):
 
 @dataclass(eq=False)
 class TargetWrong(UnitFault):
-    """The microcontroller is not the part that the recipe asks for."""
+    """The microcontroller is not the part that the recipe requires: check that the board belongs to this product."""
 
     code = "target.wrong_part"
     device_id: str
@@ -25,7 +25,7 @@ class TargetWrong(UnitFault):
 
 @dataclass(eq=False)
 class TargetLocked(UnitFault):
-    """The microcontroller is read-protected and cannot be programmed."""
+    """The microcontroller is read-protected, so it cannot be programmed: set the board aside."""
 
     code = "target.locked"
     readout_protection: str
@@ -33,7 +33,7 @@ class TargetLocked(UnitFault):
 
 @dataclass(eq=False)
 class TargetRefused(UnitFault):
-    """The microcontroller does not obey the probe: a bad contact, or it is protected."""
+    """The microcontroller does not obey the probe: reseat the board. If the fault comes again, the board may be protected."""
 
     code = "target.refused"
     probe: str
@@ -41,7 +41,7 @@ class TargetRefused(UnitFault):
 
 @dataclass(eq=False)
 class FlashMismatch(UnitFault):
-    """Flash did not read back what was written."""
+    """The flash does not read back as it was written."""
 
     code = "flash.mismatch"
     address: int
@@ -49,7 +49,7 @@ class FlashMismatch(UnitFault):
 
 @dataclass(eq=False)
 class FlashWriteFailed(UnitFault):
-    """Flash could not be written."""
+    """The flash could not be written."""
 
     code = "flash.write_failed"
     reason: str
@@ -57,7 +57,7 @@ class FlashWriteFailed(UnitFault):
 
 @dataclass(eq=False)
 class FlashEraseFailed(UnitFault):
-    """Flash could not be erased."""
+    """The flash could not be erased."""
 
     code = "flash.erase_failed"
     reason: str
@@ -65,7 +65,7 @@ class FlashEraseFailed(UnitFault):
 
 @dataclass(eq=False)
 class FlashReadFailed(UnitFault):
-    """Flash could not be read."""
+    """The flash could not be read."""
 
     code = "flash.read_failed"
     reason: str
@@ -91,7 +91,7 @@ class BoardRefused(UnitFault):
 
 @dataclass(eq=False)
 class BoardAnswerInvalid(UnitFault):
-    """The board's firmware answered with something that is not an answer to the question."""
+    """The board's firmware sent an answer that does not fit the question."""
 
     code = "board.answer_invalid"
     question: str
@@ -100,7 +100,7 @@ class BoardAnswerInvalid(UnitFault):
 
 @dataclass(eq=False)
 class CSRInvalid(UnitFault):
-    """The board's certificate request is not one that the PKI may see."""
+    """The board's certificate request breaks a rule, so it was not sent to the PKI."""
 
     code = "csr.invalid"
     rule: str
@@ -126,7 +126,7 @@ class KeyChanged(UnitFault):
 
 @dataclass(eq=False)
 class CertificateUnfit(UnitFault):
-    """The certificate that the board was given before is not one for this recipe and this PKI: it may be another product's."""
+    """The certificate issued to this board before does not fit this recipe or this PKI: the board may belong to another product."""
 
     code = "board.certificate_unfit"
     rule: str
@@ -152,7 +152,7 @@ class PossessionUnproven(UnitFault):
 
 @dataclass(eq=False)
 class ReadbackInvalid(UnitFault):
-    """What was read back from the board is not a list of factory data."""
+    """The factory data read back from the board cannot be decoded."""
 
     code = "readback.invalid"
     reason: str
@@ -160,7 +160,7 @@ class ReadbackInvalid(UnitFault):
 
 @dataclass(eq=False)
 class ReadbackDiffers(UnitFault):
-    """What was read back from the board is not what the ledger intended."""
+    """The factory data read back from the board differs from the intended factory data."""
 
     code = "readback.differs"
     record: str
@@ -168,7 +168,7 @@ class ReadbackDiffers(UnitFault):
 
 @dataclass(eq=False)
 class ReadbackRefused(UnitFault):
-    """A commissioner would refuse what was read back from the board."""
+    """A commissioner would refuse the factory data read back from the board."""
 
     code = "readback.refused"
     rule: str
@@ -177,7 +177,7 @@ class ReadbackRefused(UnitFault):
 
 @dataclass(eq=False)
 class VerifierWrong(UnitFault):
-    """The board would refuse the label's passcode: its SPAKE2+ verifier is not the right one."""
+    """The board would refuse the label's passcode: its SPAKE2+ verifier belongs to another passcode."""
 
     code = "readback.verifier"
     reason: str
@@ -185,14 +185,14 @@ class VerifierWrong(UnitFault):
 
 @dataclass(eq=False)
 class PrivateKeyExposed(UnitFault):
-    """The private key stands in flash although it belongs in secure storage."""
+    """The private key is in flash although it belongs in secure storage."""
 
     code = "readback.private_key_exposed"
 
 
 @dataclass(eq=False)
 class OperationalSilent(UnitFault):
-    """The operational firmware does not say who it is."""
+    """The operational firmware does not report its identity."""
 
     code = "operational.silent"
     within: float
@@ -200,7 +200,7 @@ class OperationalSilent(UnitFault):
 
 @dataclass(eq=False)
 class OperationalIdentityWrong(UnitFault):
-    """The operational firmware presents another identity than the one that was provisioned."""
+    """The operational firmware reports another identity than the provisioned one."""
 
     code = "operational.identity"
     field: str
@@ -209,7 +209,7 @@ class OperationalIdentityWrong(UnitFault):
 
 @dataclass(eq=False)
 class LockUnproven(UnitFault):
-    """The option bytes that lock the board did not read back as they were set."""
+    """The option bytes that lock the board do not read back as they were set."""
 
     code = "lock.unproven"
     option: str
@@ -219,7 +219,7 @@ class LockUnproven(UnitFault):
 
 @dataclass(eq=False)
 class FUSNotReady(UnitFault):
-    """The coprocessor's upgrade service (FUS) did not start, or did not tell its versions, at the second try either."""
+    """The coprocessor's upgrade service (FUS) did not start, or did not report its versions, in two tries."""
 
     code = "coprocessor.fus_not_ready"
     reason: str
@@ -227,7 +227,7 @@ class FUSNotReady(UnitFault):
 
 @dataclass(eq=False)
 class FUSOutdated(UnitFault):
-    """The coprocessor's upgrade service (FUS) is older than the recipe asks: upgrade it with STM32CubeProgrammer."""
+    """The coprocessor's upgrade service (FUS) is older than the recipe requires: upgrade it with STM32CubeProgrammer."""
 
     code = "coprocessor.fus_outdated"
     version: str
@@ -236,7 +236,7 @@ class FUSOutdated(UnitFault):
 
 @dataclass(eq=False)
 class StackUnproven(UnitFault):
-    """The coprocessor's wireless stack was upgraded, and what was read back does not prove it."""
+    """The coprocessor's wireless stack was upgraded, but the versions read back do not prove it."""
 
     code = "coprocessor.stack_unproven"
     expected: str
@@ -247,7 +247,7 @@ class StackUnproven(UnitFault):
 
 @dataclass(eq=False)
 class StackNotStarted(UnitFault):
-    """The coprocessor did not start its wireless stack, at the second try either."""
+    """The coprocessor did not start its wireless stack in two tries."""
 
     code = "coprocessor.stack_not_started"
     reason: str
@@ -255,7 +255,7 @@ class StackNotStarted(UnitFault):
 
 @dataclass(eq=False)
 class StackUnseen(UnitFault):
-    """The board may hold a key, so its coprocessor is left alone; but no earlier attempt has seen the right wireless stack."""
+    """No earlier attempt has seen the right wireless stack on this board, and it is not upgraded since the board may hold a key."""
 
     code = "coprocessor.stack_unseen"
     expected: str
@@ -264,7 +264,7 @@ class StackUnseen(UnitFault):
 
 @dataclass(eq=False)
 class BootNotRestored(UnitFault):
-    """The option bytes that the board boots by did not read back as they were set after work on its coprocessor."""
+    """The option bytes that make the board boot its application do not read back as they were set."""
 
     code = "coprocessor.boot_not_restored"
     option: str
@@ -295,14 +295,14 @@ class MonitorParameterWrong(UnitFault):
 
 @dataclass(eq=False)
 class MonitorStorageFailed(UnitFault):
-    """The coprocessor's key storage refused the private key: it is written once, and the board has one already."""
+    """The coprocessor's key storage refused the private key: it takes one key only, and the board has one already."""
 
     code = "monitor.storage_failed"
 
 
 @dataclass(eq=False)
 class MonitorCodeUnknown(UnitFault):
-    """ST's provisioning firmware ended with a code that nobody knows."""
+    """ST's provisioning firmware ended with an unknown code."""
 
     code = "monitor.code_unknown"
     finish: str
@@ -310,7 +310,7 @@ class MonitorCodeUnknown(UnitFault):
 
 @dataclass(eq=False)
 class MonitorSilent(UnitFault):
-    """ST's provisioning firmware does not say that it has finished: without a running wireless stack it is mute."""
+    """ST's provisioning firmware did not report its end in time: it stays silent if no wireless stack runs."""
 
     code = "monitor.silent"
     within: float

@@ -18,7 +18,7 @@ REMEMBERED = 500  # verdicts; enough for the last boards of every slot
 
 
 class Line:
-    """Open, or paused until the cause of its pause is gone."""
+    """Open, or paused by a fault that no slot can mend."""
 
     def __init__(self, suspicion: Suspicion, check: Callable[[], None] = lambda: None) -> None:
         """`check` must be cheap: it runs before every attempt and raises the fault that then pauses the line."""
@@ -50,6 +50,7 @@ class Line:
         self._paused.set()
 
     def resume(self) -> None:
+        """Opens the line again, if it is paused."""
         if self.paused_by is not None:
             log.info("line.resumed", fault=self.paused_by.code)
         self.paused_by = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How late the event loop is: what a task that is due now has to wait. Sampled, and told by `station status` and at the end."""
+"""Measures the event loop's lag: how late it runs a task that is due. `station status` and the log's last line report it."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ KEPT = 1200  # samples: the last minute
 
 
 class LoopLagStatus(BaseModel):
-    """Seconds of lateness in the last minute; uvloop's timers have milliseconds, so up to one is no lag at all."""
+    """Lag in the last minute, in seconds. uvloop's timers count in milliseconds, so up to 0.001 is no lag."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,7 +30,7 @@ class LoopLagStatus(BaseModel):
 
 
 class LoopLag:
-    """The lateness of a task that wants to run every 50 ms."""
+    """Measures the lag of a task that is due every 50 ms."""
 
     def __init__(self) -> None:
         self._lateness = deque[float](maxlen=KEPT)
@@ -43,6 +43,6 @@ class LoopLag:
         """Samples until it is cancelled."""
         due = time.monotonic()
         while True:
-            due += EVERY  # not from now on: every turn that a stall swallows counts as late, too
+            due += EVERY  # not counted from now, so that each period that a stall skips counts as late
             await asyncio.sleep(due - time.monotonic())
             self._lateness.append(max(0.0, time.monotonic() - due))

@@ -59,7 +59,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A board waits for its first attempt, which begins when slot and line are ready."""
+    """A board waits for its first attempt until slot and line are ready."""
 
     here: Visit
     last: Outcome | None

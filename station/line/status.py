@@ -74,7 +74,7 @@ class LogStatus(_Model):
 
 
 class SlotStatus(_Model):
-    """One slot; its keys are those of the log."""
+    """One slot, under the keys that the log uses."""
 
     slot: str
     state: str

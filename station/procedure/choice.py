@@ -15,7 +15,7 @@ Procedure = Callable[[Job, Recognised], Awaitable[None]]
 
 
 def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
-    """The procedure for this board. `at` is now: a delivered certificate must be valid.
+    """Chooses this board's procedure. `at` is the current time, at which a delivered certificate must be valid.
 
     A unit that was confirmed as another product is reconfirmed and fails: provisioning it anew would destroy its only key.
     """
@@ -25,7 +25,7 @@ def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
 
     match flash:
         case Locked():
-            return reconfirm  # `check_protection` has refused a locked board that was never confirmed
+            return reconfirm  # it was confirmed, since `check_protection` refuses all other locked boards
         case NotRead():
             return anew
     if checks.would_lose_its_key(recipe, identity, flash):

@@ -50,7 +50,7 @@ async def provision(job: Job, unit: Recognised) -> None:
     factory_data = unit_builder.factory_data_write(job.recipe, unit.identity)
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)
 
-    async with job.bench.board() as board:  # its port is open before the reset that makes its firmware speak
+    async with job.bench.board() as board:  # open the port before the reset, since the firmware then speaks at once
         async with job.programmer.invocation(factory_data, provisioner) as programmer:
             async with job.ledger.step(Phase.FLASH_DATA):
                 await job.ledger.record(FactoryDataWritten())

@@ -21,7 +21,7 @@ from station.recipe.laboratory import Laboratory
 
 
 async def provision_by_partner(job: Job, unit: Recognised) -> None:
-    """As `provision`, with certificates that a partner's script or ST's own firmware puts on the board."""
+    """Like `provision`, but a partner's script or ST's own firmware puts the certificates on the board."""
     await prepare_coprocessor(job, unit)
     factory_data = unit_builder.factory_data_write(job.recipe, unit.identity)
     provisioner = unit_builder.provisioning_write(job.recipe, unit.identity)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a unit of a product must be, and the checks that hold a board against it."""
+"""Recipes: the properties of a product's units, and the checks of a board against them."""

@@ -34,6 +34,7 @@ from station.recipe.recipe import Delivered, Delivery, OwnPKI, Recipe
 
 
 def check_part(recipe: Recipe, target: Target) -> None:
+    """Refuses another microcontroller than the STM32WB55, and a protected one unless the recipe locks its units."""
     if target.device_id != WB55_DEVICE_ID:
         raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
     if not target.readable and recipe.lock is None:
@@ -81,6 +82,7 @@ def check_same_board(recipe: Recipe, target: Target, uid: bytes, key_storage: st
 
 
 def check_csr(recipe: Recipe, csr: bytes) -> None:
+    """Refuses a request (PKCS#10, DER) that the PKI must not see, with `CSRInvalid`."""
     chain.check_csr(csr, vendor_id=recipe.vendor_id, product_id=recipe.product_id)
 
 
@@ -238,4 +240,4 @@ def _own_pki(recipe: Recipe) -> OwnPKI:
         case OwnPKI() as pki:
             return pki
         case Delivery():
-            raise ValueError(f"{recipe.name} leaves the certificates to somebody else than this line's PKI")
+            raise ValueError(f"{recipe.name} has its boards certified by a partner, not by this line's PKI")

@@ -9,7 +9,7 @@ from station.domain.memory_map import INTERNAL_FLASH, PAGE, RAM
 from station.domain.target import Region
 
 WITHOUT_FACTORY_DATA = (
-    "was built without factory data: it holds the development DAC of VID FFF1, PID 8004, and would present that; "
+    "was built without factory data: it contains the development DAC of VID FFF1, PID 8004, and would present that one; "
     "build it with CONFIG_STM32_FACTORY_DATA_ENABLE 1"
 )
 

@@ -69,6 +69,7 @@ class Laboratory:
         return [Write(image.name, image.address, image.content, Verify.FULL, external=False) for image in self.firmware]
 
     def check_part(self, target: Target) -> None:
+        """Refuses another microcontroller than the STM32WB55, and a read-protected one."""
         if target.device_id != WB55_DEVICE_ID:
             raise TargetWrong(f"0x{target.device_id:03X}", f"0x{WB55_DEVICE_ID:03X}")
         if not target.readable:
@@ -79,7 +80,7 @@ class Laboratory:
         self.commissioner.check_input(self.data, at)
 
     def check_readback(self, flash: ReadBack) -> None:
-        """The board's flash holds what was given, no more and no less."""
+        """Refuses a board whose flash lacks a record of the data, or has another one."""
         found, intended = found_in(flash).records, self.data.records
         for tag in sorted(found.keys() | intended.keys()):
             if not hmac.compare_digest(intended.get(tag, b""), found.get(tag, b"")):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recipe: what a unit of this product must be. Pure.
+"""A recipe: the properties of a product's units. Pure.
 
 `files/recipe_file.py` builds it, complete and checked, before the line opens.
 """
@@ -92,17 +92,17 @@ class Recipe:
 
     @property
     def new_secrets(self) -> int | None:
-        """The iterations of the onboarding secrets that the station makes for each unit; None where the identity is given."""
+        """The PBKDF2 iterations of the secrets that the station makes for each unit; None if the recipe gives the identity."""
         return self.iterations if self.given is None else None
 
     @property
     def own_pki(self) -> OwnPKI | None:
-        """The anchors of the PKI that this line asks; None where certificates are delivered."""
+        """This line's PKI; None if a partner certifies the boards."""
         return self.certification if isinstance(self.certification, OwnPKI) else None
 
     @property
     def delivery(self) -> Delivery | None:
-        """Who delivers certificates to the board; None where this line's PKI issues them."""
+        """The partner that certifies the boards; None if this line's PKI does."""
         return self.certification if isinstance(self.certification, Delivery) else None
 
     @property

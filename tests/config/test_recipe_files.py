@@ -163,11 +163,11 @@ def test_a_file_of_no_use_in_the_trust_store_is_named_and_left_out(
 
 
 PATTERNS = {
-    "LT{": "a single { stands in it",
-    "LT}{}": "a single } stands in it",
-    "LT": "no numbers stand in it",
-    "LT{{}}": "no numbers stand in it",
-    "LT{:08d}{}": "2 numbers stand in it",
+    "LT{": "it has a single {",
+    "LT}{}": "it has a single }",
+    "LT": "it has no numbers",
+    "LT{{}}": "it has no numbers",
+    "LT{:08d}{}": "it has 2 numbers",
     "LT{name}": "{name} is no decimal number",
     "LT{1}": "{1} is no decimal number",
     "L{:c}": "{:c} is no decimal number",
@@ -181,18 +181,18 @@ PATTERNS = {
     "L{!r}": "{!r} is no decimal number",
     "L{0.real}": "{0.real} is no decimal number",
     "L{0.__class__.__mro__}": "{0.__class__.__mro__} is no decimal number",
-    "L{:{}}": "a single { stands in it",
+    "L{:{}}": "it has a single {",
     "L{:999999999d}": "{:999999999d} is no decimal number",
     "L{:0999999999d}": "{:0999999999d} is no decimal number",
     "L{:033d}": "{:033d} asks for 33 digits",
-    "X" * 30 + "{:06d}": "more than 32 characters, 30 of them beside its number",
-    "X" * 27 + "{}": "more than 32 characters, 27 of them beside its number",
+    "X" * 30 + "{:06d}": "more than 32 characters, 30 of them outside its number",
+    "X" * 27 + "{}": "more than 32 characters, 27 of them outside its number",
     "X" * 33 + "{}": "more than 32 characters",
     "L\\u00fc{}": "not ASCII",
     "L\\u202e{}": "cannot be printed",
     "L\\t{}": "cannot be printed",
     " L{}": "blanks at an end",
-    "": "no numbers stand in it",
+    "": "it has no numbers",
 }
 
 

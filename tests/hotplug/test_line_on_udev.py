@@ -12,9 +12,9 @@ import pytest
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.hotplug.udev_line import UdevLine
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
-WITHIN = 200
+WITHIN = 300
 
 
 @pytest.fixture(autouse=True)

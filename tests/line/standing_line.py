@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running line, for tests that plug and pull boards, and kill and start the daemon."""
 
+import json
 import time
 from collections.abc import Callable
 
@@ -39,19 +40,33 @@ class Standing:
         self.bench("plug", str(number), "--new")
         slot = self.wait(number, lambda slot: slot.verdict is not None)
         self.bench("unplug", str(number))
+        self.wait(number, lambda slot: slot.probe is None)  # until then the slot shows this board's verdict
         return slot
+
+    def pulled_by_its_fault(self, number: int) -> None:
+        """Waits until a fault has pulled the board that was plugged in here, and its attempt has ended.
+
+        The slot alone would not do: it is empty, too, until the daemon has noticed that the board came.
+        """
+        self.until(lambda: not self._plugged(number))
+        self.wait(number, lambda slot: slot.state == "empty")
+
+    def _plugged(self, number: int) -> bool:
+        asked = ["status", "--json", "--dir", str(self.line.folder)]
+        told = json.loads(CliRunner().invoke(virtual_bench.cli.app, asked).stdout)["ports"]
+        return bool(next(port["plugged"] for port in told if port["port"] == number))
 
     def slot(self, number: int) -> SlotStatus:
         return self.line.status().slots[number - 1]
 
-    def wait(self, number: int, so: Callable[[SlotStatus], bool], within: float = 30) -> SlotStatus:
+    def wait(self, number: int, so: Callable[[SlotStatus], bool], within: float = 300) -> SlotStatus:
         deadline = time.monotonic() + within
         while not so(slot := self.slot(number)):
             assert time.monotonic() < deadline, slot
             time.sleep(0.02)
         return slot
 
-    def until(self, so: Callable[[], bool], within: float = 30) -> None:
+    def until(self, so: Callable[[], bool], within: float = 300) -> None:
         deadline = time.monotonic() + within
         while not so():
             assert time.monotonic() < deadline

@@ -19,7 +19,7 @@ from tests.builders.line import Line
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 A_YEAR, TWO_DAYS, HALF_A_DAY = 366 * 86_400, 2 * 86_400, 43_200
 LATER = "2199-01-01T00:00:00.000Z"

@@ -20,7 +20,7 @@ from tests.builders.line import RECIPE, Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, story
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 RIGHT, OLDER = "1.24.0.3", "1.23.0.3"
 OLD = ("--stack-version", OLDER)
@@ -29,8 +29,8 @@ StartLine = Callable[..., AbstractContextManager[Standing]]  # type: ignore[expl
 
 @pytest.fixture
 def line(tmp_path: Path, secrets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> StartLine:
-    """A line whose recipe has a wireless stack, and whose programmer gets three seconds for an upgrade."""
-    for name, value in {**SHORT_DEADLINES, "STATION__PROGRAMMER__UPGRADE_WITHIN": "3"}.items():
+    """A line whose recipe has a wireless stack, and whose programmer gets thirty seconds for an upgrade."""
+    for name, value in {**SHORT_DEADLINES, "STATION__PROGRAMMER__UPGRADE_WITHIN": "30"}.items():
         monkeypatch.setenv(name, value)
 
     @contextmanager
@@ -109,7 +109,7 @@ def ended(standing: Standing) -> list[str | None]:
 
 def judged(standing: Standing, *boards: int) -> list[str]:
     """Verdict and fault of the boards in these slots, when all have a verdict."""
-    slots = [standing.wait(board, lambda slot: slot.verdict is not None, within=60) for board in boards]
+    slots = [standing.wait(board, lambda slot: slot.verdict is not None, within=300) for board in boards]
     return [f"{slot.verdict} {slot.fault or ''}".strip() for slot in slots]
 
 
@@ -163,7 +163,7 @@ def test_every_misfortune_of_the_coprocessor_gets_its_verdict(line: StartLine) -
         assert judged(standing, *(expected.keys() - {unplugged})) == [
             ending for board, ending in expected.items() if board != unplugged
         ]
-        standing.wait(unplugged, lambda slot: slot.state == "empty")
+        standing.pulled_by_its_fault(unplugged)
         again = {board for board, what in zip(numbers, ENDINGS, strict=True) if LEFT_NO_STACK.match(what)}
         assert runs(standing, "-fwupgrade") == {board: 1 + (board in again) for board in runs(standing, "-fwupgrade")}
         passed = {board for board, ending in expected.items() if ending == "pass"}

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from station.factory_data.flat_tlv import FactoryData, Tag, decode
 from tests.builders.station_demo import PATIENT_DEADLINES, Demonstration, demonstrate
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 BOARDS = 64
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.builders.station_demo import ROOT
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 AS_IN_A_SCRIPT = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # like `&` in a script, ignores SIGINT
 

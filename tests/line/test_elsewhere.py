@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,10 +25,10 @@ from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued
 from tests.line.test_other_procedures import shipped
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 REASON = "the first station is no more"
-PATIENCE = 90.0
+PATIENCE = 300
 FULL = ROOT / "tests" / "vectors" / "st" / "Full_FactoryData.json"
 RECONFIGURING = f'name = "desk"\nprocedure = "reconfigure"\n\n[factory_data]\njson = "{FULL}"\n'
 
@@ -82,11 +82,16 @@ class Other:
     def judged(self) -> SlotStatus:
         """Plugs in the board of slot 1, awaits its verdict, and pulls it."""
         self.first.bench("plug", "1")
+        slot = self._wait(lambda slot: slot.verdict is not None)
+        self.first.bench("unplug", "1")
+        self._wait(lambda slot: slot.probe is None)  # until then the slot shows this verdict
+        return slot
+
+    def _wait(self, so: Callable[[SlotStatus], bool]) -> SlotStatus:
         deadline = time.monotonic() + PATIENCE
-        while (slot := self.slot()).verdict is None:
+        while not so(slot := self.slot()):
             assert time.monotonic() < deadline, slot
             time.sleep(0.02)
-        self.first.bench("unplug", "1")
         return slot
 
     def slot(self) -> SlotStatus:

@@ -9,7 +9,7 @@ from station.factory_data.flat_tlv import FactoryData, Tag, decode
 from tests.builders.line import RECIPE, station_command
 from tests.builders.station_demo import ROOT, demonstrate
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 
 def recipe(folder: Path) -> Path:

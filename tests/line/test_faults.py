@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders.station_demo import demonstrate
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 HERE = Path(__file__).parent
 
@@ -26,7 +26,7 @@ def test_a_board_without_its_external_flash_is_bad_and_its_slot_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing external flash shows only as an erase that does not end."""
-    monkeypatch.setenv("STATION__PROGRAMMER__IDLE_WITHIN", "10")
+    monkeypatch.setenv("STATION__PROGRAMMER__IDLE_WITHIN", "30")
     faults = tmp_path / "faults.toml"
     faults.write_text(
         '[[fault]]\nboard = 1\nat = "flash_data"\nwhat = "external_flash_absent"\nseconds = 1e6\n'

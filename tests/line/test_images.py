@@ -10,7 +10,7 @@ import pytest
 from tests.builders.station_demo import ROOT, demonstrate
 from tests.line.test_lock import recipe
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 IMAGE = (ROOT / "firmware_images" / "provisioning-flash.bin").read_bytes()
 VECTORS = IMAGE[:8]

@@ -13,7 +13,7 @@ from tests.builders.transcripts import lines
 from tests.line.standing_line import Standing
 from virtual_bench.programmer.standin import EXECUTABLE, LOADER
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

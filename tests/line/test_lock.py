@@ -10,7 +10,7 @@ from tests.builders.line import RECIPE, Line
 from tests.builders.station_demo import ROOT, demonstrate
 from tests.line.standing_line import Standing
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 LEVEL_1 = "[lock]\noption_bytes = { BOR_LEV = 4 }\n"
 LEVEL_2 = "[lock]\nreadout_protection = 2\nirreversible = true\n"
@@ -74,7 +74,7 @@ def test_a_unit_that_was_pulled_before_its_lock_is_locked_when_it_comes_back(tmp
         standing = Standing(line)
         standing.bench("fault", "--board", "1", "--at", phase, "--what", "unplug")
         standing.bench("plug", "1")
-        standing.wait(1, lambda slot: slot.state == "empty")
+        standing.pulled_by_its_fault(1)
         for _ in range(2):
             standing.bench("plug", "1")
             assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"

@@ -22,11 +22,11 @@ from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 MORE_THAN_A_PIPE_HOLDS = 2000  # lines; a pipe has 64 KiB
 MORE_THAN_THE_STATION_KEEPS = 16000
-STOPPED_WITHIN = 60
+STOPPED_WITHIN = 300
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def daemon(standing: Standing, stdout: int | IO[bytes], file: Path, errors: Path
             command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=complaints, env=environment, cwd=ROOT
         )
     try:
-        standing.until(lambda: process.poll() is not None or answers(standing), within=60)
+        standing.until(lambda: process.poll() is not None or answers(standing), within=300)
         assert process.poll() is None, errors.read_text()
         yield process
     finally:

@@ -9,7 +9,7 @@ from tests.builders.line import Line
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 # A wrapper of the bench's programmer: it starts three processes in new sessions, the last one with a cleared environment.
 # Their pids are recorded and must stay alive as long as their programmer runs.

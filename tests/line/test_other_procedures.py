@@ -10,7 +10,7 @@ from station.factory_data.flat_tlv import Tag, decode, encode
 from station.factory_data.st_json import from_json
 from tests.builders.station_demo import ROOT, demonstrate
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 RECIPES = ROOT / "config" / "recipes"
 FULL = ROOT / "tests" / "vectors" / "st" / "Full_FactoryData.json"

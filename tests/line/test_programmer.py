@@ -25,7 +25,8 @@ from tests.builders.station_demo import ROOT
 
 pytestmark = pytest.mark.line
 
-HASTY = Deadlines(connect_within=30, retry_pauses=(0.0, 0.0), patience=Patience(0.5, 0.5))
+HASTY = Deadlines(connect_within=300, retry_pauses=(0.0, 0.0), patience=Patience(0.5, 0.5))
+GENTLE = replace(HASTY, patience=Patience(300, 300))
 IMPATIENT = replace(HASTY, external_within=1, internal_within=1)
 BLOCK = b"".join(
     tag.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value
@@ -228,8 +229,8 @@ async def test_a_gentle_end_keeps_the_probe_from_wedging(tmp_path: Path, deaf_to
     with standing(tmp_path / "bench", 1) as line:
         for fault in (["hang", "--set", f"deaf_to={deaf_to}"], ["wedge_on_kill", "--set", "by=kill"]):
             bench(line.folder, "fault", "--board", "1", "--at", "recognise", "--what", *fault)
-        hanging = asyncio.ensure_future(line.programmer(1).identify())
-        async with asyncio.timeout(30):
+        hanging = asyncio.ensure_future(line.programmer(1, GENTLE if deaf_to == "nothing" else HASTY).identify())
+        async with asyncio.timeout(300):
             while '"what": "hang"' not in (line.folder / "bench.jsonl").read_text():
                 await asyncio.sleep(0.01)
         hanging.cancel()

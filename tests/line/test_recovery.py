@@ -20,7 +20,7 @@ from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing, issued, story
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 BOARDS = 3
 IMAGES = ROOT / "firmware_images"
@@ -74,7 +74,7 @@ class Log:
         self._path = folder / "logs" / "station.jsonl"
         self._read = self._path.stat().st_size
 
-    def wait(self, within: float = 20, **wanted: str) -> None:
+    def wait(self, within: float = 300, **wanted: str) -> None:
         """Waits for a line with all of these values."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -90,7 +90,7 @@ class Log:
 def ended(standing: Standing, how: signal.Signals) -> int:
     daemon = standing.line.processes["daemon"]
     daemon.send_signal(how)
-    return daemon.wait(30)
+    return daemon.wait(300)
 
 
 def awaited(standing: Standing, log: Log, moment: Moment) -> None:
@@ -125,11 +125,13 @@ def programmers(standing: Standing) -> list[int]:
 def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None:
     """The restarted daemon voids open attempts, and its boards pass with one identity each."""
     slots = range(1, BOARDS + 1)
+    unanswered = set[str]()
     for moment in KILLED:
         log = Log(standing.line.folder)
         standing.bench("plug", *map(str, slots), "--new")
         awaited(standing, log, moment)
         ended(standing, signal.SIGKILL)
+        unanswered |= {orphan.key for orphan in LedgerReader(standing.line.folder / "ledger.sqlite").orphans()}
         standing.line.start_daemon()
         passed = [standing.wait(slot, lambda slot: slot.verdict is not None) for slot in slots]
         assert [(slot.state, slot.fault) for slot in passed] == [("pass", None)] * BOARDS, moment
@@ -144,11 +146,11 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
     bought_twice = {key for key, times in keys.items() if times > 1}
     orphans = {orphan["key"] for orphan in json.loads(standing.station("units", "orphans", "--json"))}
     assert bought_twice <= orphans
-    assert len(orphans) <= BOARDS
+    assert orphans == unanswered
 
 
 def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, secrets_folder: Path) -> None:
-    """It leaves no child, held lock, secret file or socket; the attempt stays open for the next start."""
+    """It leaves no child, held lock, secret file or socket; the attempts are void at once."""
     log = Log(standing.line.folder)
     standing.bench("plug", "1", "2")
     log.wait(event="step.started", step="flash_operational", slot="1")
@@ -158,7 +160,7 @@ def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, 
     assert not (standing.line.folder / "station.sock").exists()
     assert list(secrets_folder.iterdir()) == []
     reader = LedgerReader(standing.line.folder / "ledger.sqlite")
-    assert [unit.verdict for unit in reader.units()] == [None, None]
+    assert [unit.verdict for unit in reader.units()] == ["void", "void"]
     standing.line.start_daemon()
     assert [standing.wait(number, lambda slot: slot.verdict is not None).state for number in (1, 2)] == ["pass", "pass"]
     assert len(identities(standing)) == 2
@@ -167,7 +169,7 @@ def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, 
 def test_a_second_daemon_on_one_ledger_refuses(standing: Standing) -> None:
     """The second daemon names the first, which goes on."""
     command = [sys.executable, "-m", "station", "run", "--config", str(standing.line.folder / "line.toml")]
-    second = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
+    second = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=300)
     assert second.returncode == 3
     assert re.search(r"process \d+ is writing it: .*ledger.sqlite.lock is locked", second.stderr)
     standing.bench("plug", "1")

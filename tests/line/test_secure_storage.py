@@ -11,7 +11,7 @@ from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES, ROOT, SHORT_DEADLINES, Demonstration, demonstrate
 from tests.line.standing_line import Standing, issued, story
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 RECIPE = ROOT / "config" / "recipes" / "lighting-secure.toml"
 BOARDS = 64
@@ -112,7 +112,7 @@ def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standin
     standing.bench("fault", "--board", "5", "--at", "confirm", "--what", "unplug")
     standing.bench("plug", "1", "2", "3", "4", "5")
     for number in range(1, 6):
-        standing.wait(number, lambda slot: slot.state == "empty")
+        standing.pulled_by_its_fault(number)
     bought = len(issued(standing))
     standing.bench("plug", "1", "2", "3", "4", "5")
     again = [standing.wait(number, lambda slot: slot.verdict is not None) for number in range(1, 6)]
@@ -137,8 +137,7 @@ def test_a_unit_that_was_begun_anew_is_not_taken_for_the_one_that_passed(standin
     standing.bench("fault", "--board", "1", "--at", "recognise", "--what", "factory_data_erased")
     standing.bench("fault", "--board", "1", "--at", "flash_operational", "--what", "unplug")
     standing.bench("plug", "1")
-    standing.wait(1, lambda slot: slot.probe is not None)
-    standing.wait(1, lambda slot: slot.state == "empty")
+    standing.pulled_by_its_fault(1)
     standing.bench("plug", "1")
     again = standing.wait(1, lambda slot: slot.verdict is not None)
     assert again.state == "pass"

@@ -5,7 +5,7 @@ import pytest
 
 from tests.line import soak
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("pulls", ["0", "0.5"], ids=["calm", "pulled"])

@@ -16,7 +16,7 @@ from tests.line.test_coprocessor import recipe_with_stack
 from tests.line.test_lock import LEVEL_1
 from virtual_bench.bench.versions import VERSIONS
 
-pytestmark = [pytest.mark.line, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
 HOSTS = {"posix": [], "windows": ["--windows", "--decimal-comma"]}
 RIGHT, OLDER = "1.24.0.3", "1.23.0.3"

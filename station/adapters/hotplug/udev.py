@@ -11,7 +11,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol, Self
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 32  # events in one turn of the loop: each takes a tenth of a millisecond
 TURNS = 20  # in a row, until no event waits; whoever sends events faster is no hub
+GATHERED_FOR = 0.005  # seconds: a look costs with every board that is there, and a hub's come a millisecond apart
 _SPARE = 8  # descriptors, more than libudev has open at a time
 _PORTS = ("ttyACM*", "ttyUSB*")
 
@@ -92,7 +93,12 @@ class UdevHotplug:
             elif not self._is_untold:  # else a cancellation came after the events were taken
                 await readable(self._udev.fileno())
             self._is_untold = True
-            await self._take()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHERED_FOR):
+                    await self._take()
+                    while not self._is_incomplete:
+                        await readable(self._udev.fileno())
+                        await self._take()
             if not self._is_incomplete:
                 self._is_untold = False
                 self._told, news = arrivals.news(self._told, self._devices.sightings())

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes, image manifests and trust stores as files that people write, checked whole."""
+"""Recipes, image manifests and trust stores as files that people write."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A laboratory's recipe as TOML: `procedure = "reconfigure"`, the factory data of every board in a file, checked whole."""
+"""Reads a laboratory's recipe: TOML with `procedure = "reconfigure"` and a file with every board's factory data."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -83,7 +83,7 @@ def _data(table: FactoryDataTable) -> FactoryData:
 
 
 def _images(table: ImagesTable | None) -> tuple[Image, ...]:
-    """The private key is in the input, so it is in flash."""
+    """The operational image, which must keep the key in flash, since the factory data has the private key."""
     if table is None:
         return ()
     manifest = recipe_file.validated(table.manifest, Manifest)

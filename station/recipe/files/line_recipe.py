@@ -8,7 +8,7 @@ from station.recipe.recipe import Recipe
 
 
 def load(config: Config) -> Recipe | Laboratory:
-    """The line's recipe, checked whole; raises `ConfigurationInvalid`."""
+    """Reads and checks the line's recipe; raises `ConfigurationInvalid` with all its mistakes."""
     if read_toml(config.recipe).get("procedure") == "reconfigure":
         return laboratory_file.load(config.recipe)
     pki = config.pki

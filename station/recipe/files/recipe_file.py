@@ -52,7 +52,7 @@ Checked = TypeVar("Checked")
 
 
 def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
-    """The recipe in a TOML file, with its images and the line's trust anchors; raises `ConfigurationInvalid`.
+    """Reads a recipe with its images and the line's trust anchors; raises `ConfigurationInvalid`.
 
     A recipe whose boards a partner certifies needs no anchors. Each part is made once, so the recipe holds exactly what
     was checked.
@@ -135,7 +135,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
 
 def _own_pki(path: Path, file: RecipeFile, anchors: TrustAnchors | None, commissioner: Commissioner) -> OwnPKI:
     if anchors is None:
-        text = f"there is no [pki] in the line's configuration, and {file.name} needs one"
+        text = f"the line's configuration has no [pki], and {file.name} needs one"
         raise ConfigurationInvalid([Problem(path, "procedure", text)])
     return OwnPKI(anchors, commissioner)
 
@@ -157,7 +157,7 @@ def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
 
 
 def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
-    """Goes by the trust store; in development the line's own root counts, too."""
+    """The commissioner with the recipe's trust store; in development, it also trusts the line's own PAA."""
     trust = _accepted(lambda: trust_folder.load(file.trust_store))
     if paa is not None and file.trust is Trust.DEVELOPMENT:
         with suppress(OSError, ValueError, RuleBroken):  # reported at the line's certificates
@@ -228,7 +228,7 @@ def _product(product: ProductTable, declaration: bytes) -> dict[Tag, bytes]:
 
 
 def _check_product(product: ProductTable) -> None:
-    """Names and numbers as Matter wants them: lengths are in bytes, and not every number can be assigned."""
+    """Checks names and numbers by Matter's rules: lengths count in bytes, and some numbers are reserved."""
     if mistakes := mistakes_in(FactoryData(_product(product, b"\0"))):
         raise ValueError(*mistakes)
 
@@ -251,7 +251,7 @@ def _certificate(path: Path) -> bytes:
 
 
 def _check_pattern(lot: LotTable) -> None:
-    """Every serial number of the lot is one that a label can have, and no two are the same."""
+    """Checks that all serial numbers of the lot differ and fit a label."""
     try:
         SerialNumberPattern.parse(lot.serial_number).check(lot.first + lot.size - 1)
     except ValueError as exc:

@@ -26,7 +26,7 @@ class _Table(BaseModel):
 
 
 class ProductTable(_Table):
-    """What all units of the product have in common; limits of the Matter Core specification, 11.1.5."""
+    """The values that all units of the product share; limits of the Matter Core specification, 11.1.5."""
 
     vendor_id: UInt16
     product_id: UInt16
@@ -73,7 +73,7 @@ class ImagesTable(_Table):
 
 
 class LockTable(_Table):
-    """The option bytes that a confirmed unit gets last; names and values of RM0434 section 3.5."""
+    """The option bytes that are set last, on a confirmed unit; names and values of RM0434 section 3.5."""
 
     readout_protection: Literal[1, 2] = 1
     irreversible: bool = False
@@ -84,7 +84,7 @@ class LockTable(_Table):
         if self.readout_protection == RDP_LEVELS_FOR_EVER and not self.irreversible:
             raise ValueError(
                 "readout_protection = 2 closes the debug port for ever, for the station and for ST, too: "
-                "say irreversible = true if that is meant"
+                "set irreversible = true if that is intended"
             )
         return self
 

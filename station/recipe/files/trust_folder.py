@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trust store as a folder: `paa/` and `cd-signers/`, certificates in DER or PEM.
+"""Reads a trust store from a folder with `paa/` and `cd-signers/`, certificates in DER or PEM.
 
 A file that cannot be read, such as a dangling link, is left out and reported, like a file without a certificate.
 """
@@ -16,7 +16,7 @@ ENDINGS = frozenset({".der", ".pem", ".cer", ".crt"})
 
 
 def load(folder: Path) -> TrustStore:
-    """The store in a folder; raises `TrustUnreadable` if no root, or no signer of declarations, is left in it."""
+    """Reads the store; raises `TrustUnreadable` if it has no usable root, or no usable declaration signer."""
     left_out: list[str] = []
     paas, signers = (_files(folder / name, left_out) for name in ("paa", "cd-signers"))
     store = TrustStore.of(paas, signers)
@@ -38,6 +38,6 @@ def _files(folder: Path, left_out: list[str]) -> dict[str, bytes]:
             files[path.name] = plain_files.read(path)
         except OSError as exc:
             if fault := exhausted(f"read {path}", exc):
-                raise fault from exc  # the file may be good, and can be read later
+                raise fault from exc  # the file may be good, and readable later
             left_out.append(f"{path.name}: {exc.strerror}")
     return files
