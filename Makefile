@@ -11,7 +11,7 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 BENCH_ARGS :=
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak burst fuzz fuzz-readers fuzz-agent firmware compilers umockdev clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak burst fuzz fuzz-readers fuzz-agent firmware wheelhouse compilers umockdev clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -82,6 +82,15 @@ fuzz-agent: $(READY)
 firmware:
 	tools/compilers
 	python3 firmware_images/build.py
+
+# Everything that `pip install --no-index` needs on a PC without a network: the station's wheel and its dependencies, as locked.
+wheelhouse: $(READY)
+	rm -rf build/wheelhouse
+	mkdir -p build/wheelhouse
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheelhouse .
+	tools/locked-versions > build/constraints.txt
+	$(BIN)/pip download --quiet --disable-pip-version-check --dest build/wheelhouse --constraint build/constraints.txt build/wheelhouse/matter_provisioning_station-*.whl 'matter-provisioning-station[bench]' --find-links build/wheelhouse
+	@ls build/wheelhouse | wc -l | xargs printf 'build/wheelhouse: %s files\n'
 
 fix: $(READY)
 	$(BIN)/ruff format $(SOURCES)

@@ -48,7 +48,18 @@ class Commands:
 
     @property
     def by_name(self) -> dict[str, control.Command]:
-        return {"status": self._status, "hold": self._hold, "release": self._release, "fresh": self._fresh}
+        return {
+            "status": self._status,
+            "hold": self._hold,
+            "release": self._release,
+            "fresh": self._fresh,
+            "drain": self._drain,
+        }
+
+    async def _drain(self, _question: object) -> control.Answer:
+        """Begins no further attempt. The daemon ends once the running ones have their verdicts."""
+        self._line.drain()
+        return {"at_work": [slot.name for slot in self._slots.values() if slot.at_work]}
 
     async def _hold(self, question: Mapping[str, object]) -> control.Answer:
         slot = self._named(question.get("slot"))

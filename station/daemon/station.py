@@ -2,6 +2,7 @@
 """The daemon: signals, one TaskGroup with a task per slot, and the tasks that report events to slots and line."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import structlog
 from station.adapters.hotplug import sources
 from station.adapters.system import orphans, version
 from station.adapters.system.logs import Log
+from station.adapters.system.service_manager import ServiceManager
 from station.config.line import Config
 from station.daemon import control, parts
 from station.daemon.commands import Commands
@@ -28,11 +30,12 @@ from station.recipe.recipe import Recipe
 log = structlog.get_logger()
 
 CHECK_EVERY = 5.0
+LOOKED_FOR_IDLE_EVERY = 0.2
 LOOKED_AGAIN_AFTER = 1.0  # seconds until the next look, after boards could not be listed
 
 
 async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
-    """Serves the line until SIGTERM or SIGINT. The next start closes the attempts that are left open. SIGHUP reopens the log."""
+    """Serves the line until SIGTERM or SIGINT, which void the attempts that run. SIGHUP reopens the log."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -42,8 +45,9 @@ async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
 
 
 async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: asyncio.Event) -> None:
+    manager = ServiceManager(os.environ)
     async with parts.opened(config, recipe) as opened:
-        station = Station(opened, logs)
+        station = Station(opened, logs, manager)
         software = version.running()
         log.info(
             "station.started",
@@ -60,8 +64,9 @@ async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: a
 class Station:
     """One running daemon: the line, its slots, and the tasks that watch for them."""
 
-    def __init__(self, parts: Parts, logs: Log) -> None:
+    def __init__(self, parts: Parts, logs: Log, manager: ServiceManager) -> None:
         config = parts.config
+        self._manager = manager
         policy = config.policy
         self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards), parts.look)
         equipment = parts.equipment
@@ -100,9 +105,19 @@ class Station:
             tasks.append(group.create_task(self._watch_ledger(), name="ledger"))
             tasks.append(group.create_task(self._watch_ledger_files(), name="ledger's files"))
             tasks.append(group.create_task(self.line.watch(self._preflight.check, self._check_every), name="line"))
+            tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
+            tasks.append(group.create_task(self._manager.feed_watchdog(), name="watchdog"))
+            self._manager.ready(f"{len(self.slots)} slots")
             await stop.wait()
+            self._manager.stopping()
             for task in tasks:
                 task.cancel()
+
+    async def _stop_when_drained(self, stop: asyncio.Event) -> None:
+        """Stops the daemon once the line drains and no attempt is left."""
+        while not self.line.draining or any(slot.at_work for slot in self.slots.values()):  # noqa: ASYNC110  see below
+            await asyncio.sleep(LOOKED_FOR_IDLE_EVERY)  # no event reports that the last slot has become idle
+        stop.set()
 
     def _told(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
         """The exception that ended the tasks; the others were cancelled because of it. A bug keeps the whole group's tracebacks."""

@@ -30,6 +30,13 @@ class Line:
         self._open = asyncio.Event()
         self._open.set()
         self._paused = asyncio.Event()
+        self.draining = False
+
+    def drain(self) -> None:
+        """Begins no further attempt; those that run go on to their verdicts."""
+        log.info("line.draining")
+        self.draining = True
+        self._open.clear()
 
     def pause(self, fault: LineFault) -> None:
         """Pauses the line. A fault that needs a person is not replaced by a later one that mends itself."""
@@ -48,7 +55,8 @@ class Line:
             log.info("line.resumed", fault=self.paused_by.code)
         self.paused_by = None
         self._paused.clear()
-        self._open.set()
+        if not self.draining:
+            self._open.set()
 
     def release(self) -> None:
         """Reopens the line after a person has looked, and forgets the remembered verdicts."""

@@ -11,7 +11,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from station.domain import policy
-from station.domain.attempt import Failed, Passed, ProcedureChosen, Verdict, Voided
+from station.domain.attempt import STATION_STOPPED, Failed, Passed, ProcedureChosen, Verdict, Voided
 from station.domain.policy import consequence, counts_against_equipment
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
@@ -45,6 +45,7 @@ from station.recipe.recipe import Recipe
 
 log = structlog.get_logger()
 
+VOIDED_WITHIN = 2.0  # seconds that a stopping station waits for its ledger
 DEPARTURE_TOLD_WITHIN = (
     0.5  # a serial port hangs up a little before the operating system reports that the board has left
 )
@@ -69,6 +70,7 @@ class Slot:
         self._recipe = recipe
         self._authority = authority
         self._begin = begin
+        self._beginning = False
         self._bench = bench
         self._news = asyncio.Event()
         self._usable = asyncio.Event()  # set unless the slot is out of service
@@ -77,6 +79,11 @@ class Slot:
     @property
     def arrival(self) -> BoardArrived | None:
         return self.state.here.arrival if self.state.here else None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether an attempt is beginning or running, or its verdict is not durable yet."""
+        return self._beginning or isinstance(self.state, Running | Recording)
 
     @property
     def shown(self) -> SlotState:
@@ -159,11 +166,19 @@ class Slot:
 
         The outcome becomes visible when the verdict is in the ledger and the consequences are applied.
         """
-        journal = await self._begin(self.name, visit.arrival)
+        self._beginning = True
+        try:
+            journal = await self._begin(self.name, visit.arrival)
+        finally:
+            self._beginning = False
         began = time.monotonic()
         self.state = Running(self.state.here, journal, began)
         with bound_contextvars(slot=self.name, attempt=journal.number):
-            fault = await self._attempted(visit, journal)
+            try:
+                fault = await self._attempted(visit, journal)
+            except asyncio.CancelledError:
+                await self._interrupted(visit, journal, began)
+                raise
             seconds = time.monotonic() - began
             self.state = Recording(self.state.here, journal, seconds)
             # Outside every except: it waits while the ledger cannot be written, and raises only if the daemon must end.
@@ -186,6 +201,18 @@ class Slot:
             log.exception("station.failed")
             return fault
         return None
+
+    async def _interrupted(self, visit: Visit, journal: AttemptJournal, began: float) -> None:
+        """Voids the attempt because the station stops. If the ledger cannot take it in time, the next start voids the attempt."""
+        seconds = time.monotonic() - began
+        try:
+            async with asyncio.timeout(VOIDED_WITHIN):
+                await journal.finish(Voided(STATION_STOPPED, {"step": journal.attempt.phase.value}))
+        except (TimeoutError, LineFault):
+            return
+        outcome = Outcome(journal.number, visit.arrival, journal.attempt, None, seconds)
+        self.state = with_board(Judged(visit, outcome), self.state.here)
+        _report(outcome)
 
     async def _carry_out(self, visit: Visit, bench: Bench, journal: AttemptLedger) -> None:
         journal = AnnouncedAttempt(journal, partial(self._line.units.identified, visit, self.name))

@@ -39,15 +39,15 @@ class _Model(BaseModel):
 
 class LineStatus(_Model):
     state: str
+    """`open`, `paused` by the fault, or `draining`: no attempt begins any more."""
     fault: str | None
     reason: str | None
 
     @classmethod
     def of(cls, line: Line) -> "LineStatus":
         fault = line.paused_by
-        if fault is None:
-            return cls(state="open", fault=None, reason=None)
-        return cls(state="paused", fault=fault.code, reason=str(fault))
+        state = "draining" if line.draining else "open" if fault is None else "paused"
+        return cls(state=state, fault=fault.code if fault else None, reason=str(fault) if fault else None)
 
 
 class PKIStatus(_Model):

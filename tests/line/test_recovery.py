@@ -150,7 +150,7 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
 
 
 def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, secrets_folder: Path) -> None:
-    """It leaves no child, held lock, secret file or socket; the attempt stays open for the next start."""
+    """It leaves no child, held lock, secret file or socket; the attempts are void at once."""
     log = Log(standing.line.folder)
     standing.bench("plug", "1", "2")
     log.wait(event="step.started", step="flash_operational", slot="1")
@@ -160,7 +160,7 @@ def test_a_daemon_that_is_told_to_end_leaves_nothing_behind(standing: Standing, 
     assert not (standing.line.folder / "station.sock").exists()
     assert list(secrets_folder.iterdir()) == []
     reader = LedgerReader(standing.line.folder / "ledger.sqlite")
-    assert [unit.verdict for unit in reader.units()] == [None, None]
+    assert [unit.verdict for unit in reader.units()] == ["void", "void"]
     standing.line.start_daemon()
     assert [standing.wait(number, lambda slot: slot.verdict is not None).state for number in (1, 2)] == ["pass", "pass"]
     assert len(identities(standing)) == 2

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`station drain`: ends the daemon once the boards in work have their verdicts."""
+
+import time
+
+from station.cli.consoles import say
+from station.cli.places import ConfigOption, config_path
+from station.config import line as configuration
+from station.daemon import control
+
+LOOKED_EVERY = 0.5
+
+
+def drain(config: ConfigOption = None) -> None:
+    """Begin no further attempt, and end the daemon once the running ones have their verdicts.
+
+    Ctrl-C ends only the waiting: the daemon goes on draining. Exit code 0 means that the daemon has ended.
+    """
+    socket = configuration.load(config_path(config)).control_socket
+    names = control.ask(socket, "drain")["at_work"]
+    at_work = ", ".join(map(str, names)) if isinstance(names, list) else ""
+    say(f"draining; at work: slot {at_work}" if at_work else "draining; no slot is at work")
+    try:
+        while True:
+            time.sleep(LOOKED_EVERY)
+            control.ask(socket, "status")
+    except control.DaemonAbsent:
+        say("the daemon has ended")

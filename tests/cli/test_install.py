@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`station install`: files at their places, a person's configuration kept, and units that systemd accepts."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from station.config import line as configuration
+from tests.builders.commands import station
+
+UNITS = "etc/systemd/system"
+
+
+def installed(prefix: Path) -> list[Path]:
+    return sorted(path.relative_to(prefix) for path in prefix.rglob("*") if path.is_file())
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    done = station("install", "--prefix", tmp_path, "--dry-run")
+    assert done.exit_code == 0
+    assert f"would be  {tmp_path}/{UNITS}/matter-station.service" in done.output
+    assert installed(tmp_path) == []
+
+
+def test_the_files_are_at_their_places(tmp_path: Path) -> None:
+    assert station("install", "--prefix", tmp_path).exit_code == 0
+    names = {str(path) for path in installed(tmp_path)}
+    assert names >= {
+        f"{UNITS}/matter-station.service",
+        f"{UNITS}/matter-station-backup.service",
+        f"{UNITS}/matter-station-backup.timer",
+        "etc/udev/rules.d/70-matter-station.rules",
+        "etc/sysusers.d/matter-station.conf",
+        "etc/tmpfiles.d/matter-station.conf",
+        "etc/logrotate.d/matter-station",
+        "etc/station/line.toml",
+        "etc/station/recipes/lighting.toml",
+        "etc/station/firmware_images/manifest.toml",
+    }
+
+
+def test_the_recipe_finds_its_manifest_there(tmp_path: Path) -> None:
+    station("install", "--prefix", tmp_path)
+    recipe = tmp_path / "etc" / "station" / "recipes" / "lighting.toml"
+    (manifest,) = re.findall(r'^manifest = "(.+)"', recipe.read_text(), re.MULTILINE)
+    assert (recipe.parent / manifest).resolve() == tmp_path / "etc" / "station" / "firmware_images" / "manifest.toml"
+
+
+def test_a_configuration_that_a_person_has_edited_is_kept(tmp_path: Path) -> None:
+    """Our own files are brought up to date."""
+    station("install", "--prefix", tmp_path)
+    config, unit = tmp_path / "etc" / "station" / "line.toml", tmp_path / UNITS / "matter-station.service"
+    config.write_text("edited")
+    unit.write_text("old")
+    again = station("install", "--prefix", tmp_path).output
+    assert f"kept      {config}" in again
+    assert f"written   {unit}" in again
+    assert f"unchanged {tmp_path}/{UNITS}/matter-station-backup.timer" in again
+    assert config.read_text() == "edited"
+    assert unit.read_text() != "old"
+
+
+def test_the_unit_and_the_configuration_speak_of_the_same_folders(tmp_path: Path) -> None:
+    station("install", "--prefix", tmp_path)
+    unit = (tmp_path / UNITS / "matter-station.service").read_text()
+    line = configuration.load(tmp_path / "etc" / "station" / "line.toml", {})
+    assert line.log.file is not None
+    assert f"LogsDirectory={line.log.file.parent.name}\n" in unit
+    assert re.search(rf"^StateDirectory=.*\b{line.station.state.name}\b", unit, re.MULTILINE)
+    assert "--config /etc/station/line.toml\n" in unit
+
+
+@pytest.mark.parametrize("name", ["matter-station.service", "matter-station-backup.service"])
+def test_systemd_accepts_the_units(tmp_path: Path, name: str) -> None:
+    station("install", "--prefix", tmp_path)
+    unit = tmp_path / UNITS / name
+    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(), flags=re.MULTILINE))
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+
+
+def test_the_service_is_exposed_to_little(tmp_path: Path) -> None:
+    """systemd rates a service from 0, exposed to nothing, to 10."""
+    station("install", "--prefix", tmp_path)
+    unit = tmp_path / UNITS / "matter-station.service"
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+    rated = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (exposure,) = re.findall(r"Overall exposure level for matter-station.service: ([0-9.]+)", rated)
+    assert float(exposure) <= 2.5
