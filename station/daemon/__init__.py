@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The running daemon: how its parts are put together, and how commands talk with it."""
+"""The daemon: opens its parts, runs the line, and answers commands on its control socket."""

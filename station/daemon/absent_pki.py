@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PKI and the secrets of work that needs none: a laboratory's, or a partner's. Asking for them is our bug."""
+"""Stands in for PKI and secret source where the recipe needs neither. Asking it for anything is our bug: `ValueError`."""
 
 from station.domain.credentials import Credentials
 from station.domain.identity import OnboardingSecrets
@@ -10,10 +10,10 @@ class WithoutPKI:
     """`interfaces.Authority` and `interfaces.SecretSource`."""
 
     async def check(self) -> None:
-        """Nothing can be unavailable."""
+        """Raises nothing, since there is no PKI to be unavailable."""
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:  # noqa: ARG002  the port's signature
-        raise ValueError("there is no PKI in this work")
+        raise ValueError("this recipe has no PKI")
 
     async def take(self) -> OnboardingSecrets:
-        raise ValueError("there are no identities to be made in this work")
+        raise ValueError("this recipe makes no onboarding secrets")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of the control socket: what somebody asks of the running daemon, or tells it."""
+"""The control socket's commands: status, hold, release and fresh."""
 
 import os
 import time
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Commands:
-    """Answers them from the daemon's parts; `slots` are by the paths of their boards."""
+    """Answers commands from the daemon's parts. The keys of `slots` are physical USB paths."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Commands:
         return {"held": slot.name}
 
     async def _release(self, question: Mapping[str, object]) -> control.Answer:
-        """The slots that are named, or all that are out of service; and the line with the latter."""
+        """Releases the named slot; or, without a name, the line and every slot that is not in service."""
         name = question.get("slot")
         if name is not None:
             slots = [self._named(name)]
         else:
             self._accept_clock()
             self._line.release()
-            if (trouble := self._parts.ledger.trouble) is not None:  # it is not over for that
+            if (trouble := self._parts.ledger.trouble) is not None:  # a release cannot mend the ledger
                 self._line.pause(trouble)
             slots = [slot for slot in self._slots.values() if not isinstance(slot.service, InService)]
         for slot in slots:
@@ -71,7 +71,7 @@ class Commands:
         return {"released": [slot.name for slot in slots]}
 
     def _accept_clock(self) -> None:
-        """Who releases a line that waits for its clock says that the clock is right, which the PKI must say, too."""
+        """Takes the release of a line paused by its clock as a person's word that the clock is right, if the PKI agrees."""
         if not isinstance(self._line.paused_by, ClockContradicted):
             return
         try:
@@ -80,7 +80,7 @@ class Commands:
             raise control.CommandRefused(f"the line stays paused: {fault}") from fault
 
     async def _fresh(self, question: Mapping[str, object]) -> control.Answer:
-        """A board with a key from elsewhere is provisioned as a new one, if that is all that is in its way."""
+        """Releases a board with a key from elsewhere, so that its next attempt provisions it as a new one."""
         text, account, reason = (str(question.get(name, "")) for name in ("uid", "account", "reason"))
         try:
             uid = UID(bytes.fromhex(text))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control socket: how commands talk with the running daemon. One JSON object a line, one answer a question.
+"""The control socket, by which commands talk to the running daemon: one JSON object per line, one answer per question.
 
-A socket's path may have 107 bytes only, so it is reached through its folder's descriptor.
+A socket's path may have at most 107 bytes, so both sides reach it through a descriptor of its folder.
 """
 
 import asyncio
@@ -33,21 +33,21 @@ class DaemonAbsent(Exception):
 
 
 class DaemonMute(DaemonAbsent):
-    """A daemon is there, and ended the connection before it answered."""
+    """The daemon closed the connection without an answer."""
 
     def __init__(self, path: Path) -> None:
         Exception.__init__(
-            self, f"the daemon at {path} ends the connection unanswered: it may have no descriptor left for it"
+            self, f"the daemon at {path} closes the connection without an answer: it may be out of file descriptors"
         )
 
 
 class CommandRefused(Exception):
-    """The daemon does not do what it was asked; the text says why."""
+    """The daemon refuses the command; the text has the reason."""
 
 
 @asynccontextmanager
 async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
-    """Answers commands at `path` for the block; only this account may ask."""
+    """Serves commands at `path` for the block, to this account only."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -56,7 +56,7 @@ async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[
                 text = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
                 writer.write(text.encode() + b"\n")
                 await writer.drain()
-        except (ConnectionError, ValueError):  # the asker went away, or sent a line without end
+        except (ConnectionError, ValueError):  # the client has gone, or its line is too long
             log.info("control.closed")
         finally:
             writer.close()
@@ -76,7 +76,7 @@ async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
     try:
         question = json.loads(line)
         command = commands[question["command"]]
-    except (ValueError, TypeError, KeyError, RecursionError):  # the last of brackets without end
+    except (ValueError, TypeError, KeyError, RecursionError):  # RecursionError: brackets nested too deeply
         return {"error": f"not a command; there are {', '.join(sorted(commands))}"}
     try:
         return await command(question)
@@ -85,7 +85,7 @@ async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
 
 
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
-    """The daemon's answer; raises `DaemonAbsent` or `CommandRefused`."""
+    """Sends one command and returns the daemon's answer; raises `DaemonAbsent` or `CommandRefused`."""
     try:
         with socket.socket(socket.AF_UNIX) as connection, _short(path) as address:
             connection.settimeout(ANSWERED_WITHIN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the slots of one line work with, and one slot's equipment while a board is in it."""
+"""The equipment that all slots of one line share, and one slot's equipment while a board is in it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ from station.recipe.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What all slots of one line share. Each attempt gets its journal and its bench from here."""
+    """The equipment that all slots of one line share. Makes each attempt's journal and bench."""
 
     recipe: Recipe | Laboratory
     ledger: Ledger
@@ -35,7 +35,7 @@ class Equipment:
     section: BoardSection
 
     async def begin(self, slot: str, board: BoardArrived) -> AttemptJournal:
-        """A new attempt in the ledger, for the board that is in this slot."""
+        """Begins an attempt in the ledger, for the board in this slot."""
         journal = await self.ledger.attempt(
             slot=slot, probe=board.probe, tty=board.tty, recipe=self.recipe, secrets=self.secrets
         )
@@ -44,7 +44,7 @@ class Equipment:
         return journal
 
     def bench(self, slot: str, visit: Visit, attempt: int) -> "SlotBench":
-        """Programmer and serial port for one attempt of this slot; what they print goes to the attempt's transcript."""
+        """Programmer and serial port for one attempt in this slot. Their output goes to the attempt's transcript."""
         record = self.transcripts.recorder(attempt)
         programmer = CubeProgrammer(self.installation, visit.arrival.probe, visit.gone, record)
         return SlotBench(programmer, slot, visit.arrival.tty, self.section, visit.gone, record)
@@ -52,7 +52,7 @@ class Equipment:
 
 @dataclass(frozen=True, slots=True)
 class SlotBench:
-    """`gone` tells that the board was pulled; `record` gets what others than the station print."""
+    """`gone` is set when the board is pulled; `record` gets the output of programmer and partner's script."""
 
     programmer: Programmer
     slot: str
@@ -68,10 +68,10 @@ class SlotBench:
 
     @asynccontextmanager
     async def partner(self, recipe: Recipe) -> AsyncIterator[Partner]:
-        """The recipe's partner, which puts certificates on the board; raises `ValueError` if the recipe has none."""
+        """The recipe's partner for the block; raises `ValueError` if the recipe has none."""
         delivery = recipe.delivery
         if delivery is None:
-            raise ValueError("the recipe names nobody who puts certificates on the board")
+            raise ValueError("the recipe has no partner")
         if delivery.script is None:
             section = self.section
             async with st_monitor.connected(
@@ -80,7 +80,7 @@ class SlotBench:
                 yield monitor
             return
         async with tty.opened(self.tty, self.section.baudrate, self.section.port_free_within):
-            pass  # no other program holds the port any more: the script, which opens it itself, would not wait
+            pass  # waits until no other program holds the port, since the script that opens it next would not wait
         yield PartnerScript(
             script=delivery.script,
             production=recipe.key_storage is KeyStorage.SECURE,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts that a daemon is put together from, opened in the order in which they need one another."""
+"""Opens the parts of a daemon, ledger, PKI, secrets and programmer, each after the parts that it needs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,12 +29,12 @@ from station.recipe.recipe import Recipe
 
 log = structlog.get_logger()
 
-WRITABLE_WITHIN = 10.0  # the ledger, at the start; later on a line waits for it
+WRITABLE_WITHIN = 10.0  # seconds for the ledger at the start; later the line waits without limit
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the slots of one daemon have in common."""
+    """The parts of one daemon, which all its slots share."""
 
     config: Config
     recipe: Recipe | Laboratory
@@ -59,14 +59,14 @@ class Parts:
         )
 
     def look(self) -> None:
-        """What costs nothing, before every attempt: raises the fault that keeps the line from working."""
+        """Makes the cheap checks due before every attempt; raises the fault that keeps the line from working."""
         self.clock.check()
         self.claims.check()
 
 
 @asynccontextmanager
 async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[Parts]:
-    """Parts whose ledger is open, with the attempts closed that an earlier run left open."""
+    """Opens all parts for the block, and voids the attempts that an earlier run left open; raises `LineFault`."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         section = config.station
@@ -94,7 +94,10 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
 
 
 async def _closed_attempts(ledger: Ledger) -> list[int]:
-    """The attempts that an earlier run left open, which are void now; raises `LedgerUnavailable`, since no line stands yet to wait."""
+    """Voids the attempts that an earlier run left open, and returns their numbers.
+
+    Raises the ledger's trouble after `WRITABLE_WITHIN` seconds, since no line exists yet that could be paused.
+    """
     try:
         async with asyncio.timeout(WRITABLE_WITHIN):
             return await ledger.close_open_attempts(STATION_STOPPED)

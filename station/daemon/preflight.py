@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a line needs in order to work, checked before a board is touched, and again while the line is paused."""
+"""Checks everything that a line needs, before any board is touched and again while the line is paused."""
 
 import time
 
@@ -9,7 +9,7 @@ from station.adapters.system import resources
 from station.daemon.parts import Parts
 from station.faults import LineFault
 
-READ_BACK = 1 << 16  # bytes: what one run reads from a board, and more
+READ_BACK = 1 << 16  # bytes: more than one run reads from a board
 
 
 class Preflight:
@@ -22,7 +22,7 @@ class Preflight:
 
     @property
     def pki_answered_seconds_ago(self) -> float | None:
-        """None before the first answer, and without a PKI."""
+        """Seconds since the PKI last answered; None before its first answer, and without a PKI."""
         return None if self._pki_answered is None else time.monotonic() - self._pki_answered
 
     async def check(self) -> None:
@@ -37,7 +37,7 @@ class Preflight:
         try:
             await parts.relay.check()
         except LineFault:
-            parts.clock.check()  # by a wrong clock good certificates are not valid
+            parts.clock.check()  # with a wrong clock, good certificates look invalid
             raise
         parts.clock.check()
         if isinstance(parts.relay, Relay):

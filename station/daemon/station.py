@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon: signals, one TaskGroup, one task a slot, and who tells slots and line what has happened."""
+"""The daemon: handles signals, runs one TaskGroup with a task per slot, and reports boards and ledger troubles to slots and line."""
 
 import asyncio
 import signal
@@ -28,11 +28,11 @@ from station.recipe.recipe import Recipe
 log = structlog.get_logger()
 
 CHECK_EVERY = 5.0
-LOOKED_AGAIN_AFTER = 1.0  # seconds, where the places of boards could not be looked at
+LOOKED_AGAIN_AFTER = 1.0  # seconds, if a scan for boards failed
 
 
 async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
-    """Serves the line until SIGTERM or SIGINT. What it leaves open then, the next start closes. SIGHUP reopens the log."""
+    """Serves the line until SIGTERM or SIGINT. The next start voids attempts left open. SIGHUP reopens the log."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -58,7 +58,7 @@ async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: a
 
 
 class Station:
-    """One running daemon: the line, its slots, and the tasks that watch for them."""
+    """One running daemon: the line, its slots, and the tasks that watch boards, ledger and PKI."""
 
     def __init__(self, parts: Parts, logs: Log) -> None:
         config = parts.config
@@ -75,7 +75,7 @@ class Station:
         self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs)
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Judges boards until `stop`, or until something fails that only a new start can mend."""
+        """Judges boards until `stop` is set. Raises the failure that only a restart can mend."""
         config = self._parts.config
         try:
             await self._preflight.check()
@@ -105,7 +105,7 @@ class Station:
                 task.cancel()
 
     def _told(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
-        """What ended the tasks, for one sentence: the others were cancelled for it. A bug keeps its tracebacks."""
+        """Returns the one fault that ended the tasks, or the whole group, with its tracebacks, if a bug did."""
         ended = list(_leaves(group))
         for exc in ended:
             if isinstance(exc, LedgerUnavailable | LedgerDamaged):
@@ -116,7 +116,7 @@ class Station:
         return ended[0] if all(isinstance(exc, Fault | OSError) for exc in ended) else group
 
     async def _watch_ledger(self) -> None:
-        """Pauses the line while the ledger cannot be written; ends the daemon when it never can."""
+        """Pauses the line while the ledger cannot be written. Raises the fault, which ends the daemon, if it never can again."""
         while True:
             try:
                 self.line.pause(await self._parts.ledger.troubled())
@@ -126,12 +126,12 @@ class Station:
 
     @property
     def _check_every(self) -> float:
-        """Seconds between two looks at what a paused line waits for."""
+        """Seconds between two checks of a paused line."""
         pki = self._parts.config.pki
         return pki.check_every if pki else CHECK_EVERY
 
     async def _watch_ledger_files(self) -> None:
-        """Pauses the line when the ledger's files are taken away, also while no board is there to notice it."""
+        """Pauses the line if the ledger's files are moved or replaced, even while no attempt is running."""
         while True:
             await asyncio.sleep(CHECK_EVERY)
             try:
@@ -143,13 +143,13 @@ class Station:
         while True:
             try:
                 event = await hotplug.next()
-            except ResourcesExhausted as fault:  # boards stay where they were seen last
+            except ResourcesExhausted as fault:  # until the next scan, boards count as still there
                 self.line.pause(fault)
                 await asyncio.sleep(LOOKED_AGAIN_AFTER)
                 continue
             slot = self.slots.get(event.path)
             if slot is None:
-                log.info("board.ignored", path=event.path)  # not on the slot list: never touched
+                log.info("board.ignored", path=event.path)  # the board is in no configured slot, so it is not touched
             elif isinstance(event, BoardArrived):
                 slot.board_arrived(event)
             else:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events as they stand in the journal: a type and a body, by the names that the event's class has `on_disk`. No event holds a secret. Pure."""
+"""Converts events to and from the journal's form: a type and a body, named as in the event class's `on_disk`. Pure.
+
+No event holds a secret.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -29,7 +32,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
 
 
 def body(event: Event) -> dict[str, object]:
-    """What the event says, as JSON has it."""
+    """The event's fields as JSON values, by their keys on disk."""
     return {key: _plain(getattr(event, field)) for key, field in _FIELDS[type(event)].items()}
 
 
