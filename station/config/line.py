@@ -25,7 +25,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]) -> Path:
-    """A relative path is meant from the folder of the file that it stands in."""
+    """Resolves a relative path from the folder of the file that contains it."""
     folder = info.context["folder"] if info.context else Path()
     return Path(os.path.normpath(folder / path))
 
@@ -57,9 +57,9 @@ class ProgrammerSection(_Section):
     external_loader: FilePath
     connect_within: Seconds = 15
     idle_within: Seconds = 90
-    """After so many seconds without a line of output the programmer counts as stuck."""
+    """Seconds without a line of output after which the programmer counts as stuck."""
     upgrade_within: Seconds = 180
-    """How long the upgrade of a wireless stack may take."""
+    """Seconds that the upgrade of a wireless stack may take."""
     stop_within: Seconds = 10
     """Seconds that the programmer may take to end, after SIGINT and again after SIGTERM."""
 
@@ -90,13 +90,13 @@ class PKISection(_Section):
     connect_within: Seconds = 5
     reply_within: Seconds = 10
     answer_within: Seconds = 30
-    """All tries together, for one board."""
+    """Seconds for all tries together, for one board."""
     check_every: Seconds = 5
-    """Seconds between two questions of a paused line whether the PKI is back."""
+    """Seconds between two checks of a paused line whether the PKI answers again."""
 
 
 class PolicySection(_Section):
-    """How often the same cause may come before slot or line is suspected, instead of the boards; 0 means never."""
+    """How many repetitions of one cause make slot or line suspect instead of the boards; 0 means never."""
 
     boards_in_a_slot: int = Field(default=2, ge=0)
     slots: int = Field(default=3, ge=0)
@@ -132,7 +132,7 @@ class Config(_Section):
     @model_validator(mode="after")
     def _slots_differ(self) -> "Config":
         if not self.slot:
-            raise ValueError("there is no [[slot]]: a line needs one at least")
+            raise ValueError("there is no [[slot]]: a line needs at least one")
         for what in ("name", "path"):
             values = [getattr(slot, what) for slot in self.slot]
             twice = sorted({value for value in values if values.count(value) > 1})
@@ -143,9 +143,11 @@ class Config(_Section):
     @model_validator(mode="after")
     def _witness_is_outside(self) -> "Config":
         witness, state = self.station.witness, self.station.state
-        of_a_bench = not self.hotplug.directory.is_relative_to("/dev")  # it is forgotten as a whole
+        of_a_bench = not self.hotplug.directory.is_relative_to("/dev")  # a bench's folder is deleted as a whole
         if witness is not None and witness.is_relative_to(state) and not of_a_bench:
-            raise ValueError("[station] witness is inside state: what is known of a ledger must outlive its folder")
+            raise ValueError(
+                "[station] witness is inside state: the record of a ledger must outlive the ledger's folder"
+            )
         return self
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads files that others have made, whole, up to a size, and without ever waiting at a pipe that has no writer."""
+"""Reads files of unknown origin whole, up to a size limit, and never waits at a pipe without a writer."""
 
 import errno
 import os

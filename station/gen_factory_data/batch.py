@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line for the boards that are plugged in now: every one is judged once, at once, with the daemon's own parts. No PKI."""
+"""A line for the boards that are plugged in now: judges each once, all at the same time, with the daemon's parts but no PKI."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -29,16 +29,16 @@ from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
 STATION = "gen-factory-data"
-PATIENCE = 20.0  # seconds that a ledger may be held by another program or be without room, while somebody waits
+PATIENCE = 20.0  # seconds that another program may hold the ledger, or the disk be full, while the user waits
 
 
 class Batch:
-    """Judges boards that are there; each gets one attempt, whatever comes of it."""
+    """Judges the boards that are plugged in; each gets one attempt, whatever its outcome."""
 
     def __init__(self, equipment: Equipment) -> None:
         self._equipment = equipment
         self._slots: dict[str, Slot] = {}
-        self._line = Line(Suspicion(0, 0))  # one attempt a board says nothing of slots and line
+        self._line = Line(Suspicion(0, 0))  # one attempt per board is no evidence against slots or line
 
     @classmethod
     @asynccontextmanager
@@ -53,10 +53,10 @@ class Batch:
         *,
         clock_is_right: bool,
     ) -> AsyncIterator[Self]:
-        """For the boards in these slots. The ledger is in the folder `state`, which also gets transcripts.
+        """Opens a batch for the boards in these slots. The folder `state` has the ledger and gets the transcripts.
 
-        Raises `LedgerUnavailable` or `LedgerMoved`, and `SlotTaken` where a station works at one of the slots. Raises
-        `ClockContradicted`, too, unless somebody has said that the clock is right and the ledger's last entry wrong.
+        Raises `LedgerUnavailable` or `LedgerMoved`, and `SlotTaken` if a station uses one of the slots. Raises
+        `ClockContradicted`, too, unless the user has said that the clock is right and the ledger's last entry wrong.
         """
         state.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
@@ -80,16 +80,18 @@ class Batch:
     async def judge(
         self, arrivals: Sequence[BoardArrived], hotplug: Hotplug, report: Callable[[Outcome], None]
     ) -> list[Outcome]:
-        """Every board's outcome; `report` hears of each as it comes. Boards that arrive later are not touched."""
+        """Returns every board's outcome, and calls `report` with each as it comes. Boards that arrive later are not touched."""
         async with asyncio.TaskGroup() as watching:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._judged(arrival, report), name=arrival.path) for arrival in arrivals]
-                watch = watching.create_task(self._watch(hotplug), name="hotplug")  # it begins when the slots are there
+                watch = watching.create_task(
+                    self._watch(hotplug), name="hotplug"
+                )  # started after the slots, since it reports to them
             watch.cancel()
         return [task.result() for task in tasks]
 
     async def block(self, outcome: Outcome) -> bytes:
-        """The factory data that the station made for this board; nothing where it made none."""
+        """The factory data that the station made for this board, as bytes for flash; empty if it made none."""
         uid, recipe = outcome.attempt.uid, self._equipment.recipe
         if uid is None or outcome.attempt.serial_number is None or not isinstance(recipe, Recipe):
             return b""
@@ -101,7 +103,7 @@ class Batch:
             event = await hotplug.next()
             slot = self._slots.get(event.path)
             if slot is not None and slot.arrival not in {None, event}:
-                slot.board_left()  # or another one came, or the board turned out to have the serial number of another
+                slot.board_left()  # also if another board has come, or this one turns out to share its serial number
 
     async def _judged(self, arrival: BoardArrived, report: Callable[[Outcome], None]) -> Outcome:
         equipment = self._equipment
@@ -114,5 +116,5 @@ class Batch:
 
 
 def slot_name(arrival: BoardArrived) -> str:
-    """As ST's script names a board: its port, and the end of its probe's serial number."""
+    """Names a board as ST's script does: its port, and the end of its probe's serial number."""
     return f"{Path(arrival.tty).name}/..{arrival.probe[-4:]}"

@@ -25,11 +25,11 @@ OWN = frozenset(
 
 
 def laboratory(plan: Plan, data: FactoryData, commissioner: Commissioner) -> Laboratory:
-    """Every board gets the input, certificates and keys too; raises `FactoryDataInvalid` or `UsageInvalid`."""
+    """The recipe that writes the input, with its certificates and keys, to every board; raises `FactoryDataInvalid` or `UsageInvalid`."""
     check_whole(data, certified=True)
     device_information.check_device_information(data)
     assert plan.data_address is not None  # else nothing is flashed
-    placed = plan.application or plan.provisioner  # both stand at one address: the last one stays
+    placed = plan.application or plan.provisioner  # both go to one address: only the last one would stay
     firmware = (_image(placed, operational=placed is plan.application),) if placed else ()
     return Laboratory(
         name=_name(plan),
@@ -42,7 +42,7 @@ def laboratory(plan: Plan, data: FactoryData, commissioner: Commissioner) -> Lab
 
 
 def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_within: float) -> Recipe:
-    """A partner's script certifies every board; raises `FactoryDataInvalid` or `UsageInvalid`."""
+    """The recipe by which a partner's script certifies every board; raises `FactoryDataInvalid` or `UsageInvalid`."""
     check_whole(data, certified=False)
     device_information.check_device_information(data)
     assert plan.provisioner is not None
@@ -63,12 +63,12 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
         vendor_id=vendor_id,
         product_id=product_id,
         key_storage=plan.key_storage,
-        trust=Trust.DEVELOPMENT,  # of a PKI of ours, which there is none of; the commissioner knows better
+        trust=Trust.DEVELOPMENT,  # concerns only a PKI of ours, and there is none; the commissioner decides on test keys
         lot=_lot(data, _name(plan)),
         iterations=iterations,
         provisioning_image=provisioner,
         operational_image=application,
-        operational_answers=frozenset(),  # nobody has said what it answers
+        operational_answers=frozenset(),  # unknown
         verify=Verify.FAST,
         certification=Delivery(plan.script, script_within, commissioner),
         given=GivenIdentity(data) if plan.identity is IdentityRule.SAME else None,
@@ -77,7 +77,7 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
 
 
 def check_block(data: FactoryData) -> None:
-    """What is only written into a file may lack certificates; raises `FactoryDataInvalid`."""
+    """Checks data that is only written into a file, so that it may lack certificates; raises `FactoryDataInvalid`."""
     device_information.check_device_information(data)
     if any(tag in data.records for tag in CERTIFIED):
         check_whole(data, certified=True)
@@ -91,7 +91,7 @@ def _check_provisionable(plan: Plan, data: FactoryData) -> None:
             f"0x{FACTORY_DATA_REGION.address:08X} and nowhere else"
         )
     if plan.identity is IdentityRule.SAME and Tag.SPAKE2_SETUP_PASSCODE not in data.records:
-        mistakes.append("SPAKE2_SETUP_PASSCODE: missing, and all boards are to have it")
+        mistakes.append("SPAKE2_SETUP_PASSCODE: missing; all boards must get it")
     if mistakes:
         raise UsageInvalid(mistakes)
 
@@ -105,7 +105,7 @@ def _image(placed: Placed, *, operational: bool) -> Image:
 
 
 def _stack(plan: Plan, *images: Image) -> WirelessStack | None:
-    """ST's command line does not say which version it holds, so every board gets it."""
+    """The wireless stack, if one is given. ST's command line does not name its version, so every board gets it."""
     placed = plan.coprocessor
     if placed is None:
         return None
@@ -116,7 +116,7 @@ def _stack(plan: Plan, *images: Image) -> WirelessStack | None:
 
 
 def _lot(data: FactoryData, name: str) -> Lot:
-    """Serial numbers that begin with the input's."""
+    """A lot whose serial numbers begin with the input's."""
     base = data.text(Tag.SERIAL_NUMBER) or name
     while len(base.encode()) > SERIAL_NUMBER_ROOM:
         base = base[:-1]
@@ -125,7 +125,7 @@ def _lot(data: FactoryData, name: str) -> Lot:
 
 
 def _name(plan: Plan) -> str:
-    """What the ledger calls the recipe."""
+    """The recipe's name in the ledger."""
     source = plan.json or plan.binary
     assert source is not None
     return source.stem[:64]
