@@ -17,12 +17,12 @@ T = TypeVar("T", bound=Event)
 
 _CLASSES: tuple[type[Event], ...] = get_args(Event)
 TYPES: Mapping[str, type[Event]] = {event.on_disk.name: event for event in _CLASSES}
-# The names of each event's fields in Python, by their keys on disk.
+# Each event's field names in Python, keyed by their names on disk.
 _FIELDS: Mapping[type, Mapping[str, str]] = {
     event: dict(zip(event.on_disk.keys, (field.name for field in fields(event)), strict=True)) for event in _CLASSES
 }
 
-# By the keys on disk, which have one meaning in all events.
+# Keyed by names on disk, since a name has the same meaning in all events.
 _READ: Mapping[str, Callable[[str], object]] = {
     "step": Phase,
     "uid": lambda text: UID(bytes.fromhex(text)),

@@ -198,7 +198,7 @@ def _units() -> Select[*tuple[object, ...]]:
         .join_from(_of_board, _event)
         .where(
             _of_board.c.uid == _identity.c.uid,
-            # In the statement itself, for the index of such events.
+            # Literal in the statement's text, without which SQLite does not use the index of such events.
             _event.c.type == literal(CoprocessorReady.on_disk.name, literal_execute=True),
         )
         .order_by(_of_board.c.id.desc(), _event.c.id.desc())
