@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: one thin module a command group, and one place that turns what went wrong into words and an exit code."""
+"""The command line: one thin module for each command group. `main` turns every failure into a message and an exit code."""
 
 import sys
 from typing import Annotated, NoReturn
@@ -66,7 +66,7 @@ def _options(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
 def gen_factory_data(context: typer.Context) -> None:
-    """ST's genFactoryData.py on the station's parts: `station gen-factory-data --help` lists its options and ours."""
+    """ST's genFactoryData.py, built from the station's parts: `station gen-factory-data --help` lists its options and ours."""
     from station.cli.gen_factory_data import run as generate
 
     raise typer.Exit(generate(context.args))
@@ -77,7 +77,7 @@ def main() -> NoReturn:
     status: object = DONE
     try:
         status = app(standalone_mode=False)
-    except TyperException as exc:  # wrong usage; what a person typed is text from outside, too
+    except TyperException as exc:  # wrong usage; the typed text is text from outside, too
         from typer import rich_utils
 
         exc.message = shown(exc.message)

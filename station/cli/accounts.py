@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: the name under which somebody logged in, which stays the same through sudo; and whether the account is the right one."""
+"""The account that runs a command: its login name, which sudo does not change, and the check that it may read the ledger."""
 
 import os
 import pwd
@@ -20,7 +20,7 @@ def account_name() -> str:
 
 
 def check_account(ledger: Path) -> None:
-    """Raises `LedgerUnavailable` where root asks for another account, which alone remembers how far the ledger had come."""
+    """Raises `LedgerUnavailable` if root runs the command but another account owns the ledger, and its records outside it."""
     if os.geteuid() != 0:
         return  # only the ledger's account can read it
     owners = {place.stat().st_uid for place in (ledger.parent, ledger) if place.exists()} - {0}
@@ -30,5 +30,5 @@ def check_account(ledger: Path) -> None:
         except KeyError:
             name = f"#{owner}"
         raise LedgerUnavailable(
-            f"{ledger}: it is of the account {name}, which must ask: sudo -u {name} station ledger …"
+            f"{ledger}: it belongs to the account {name}; run the command as that account: sudo -u {name} station ledger …"
         )

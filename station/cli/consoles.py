@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How commands print, and the only way in which they do: text from outside is shown here, and never obeyed.
+"""The only way in which commands print: a terminal shows text from outside, and never obeys it.
 
-One colour a state, the same on every screen.
+Each state has one colour, the same on every screen.
 """
 
 import json
@@ -30,7 +30,7 @@ LONGEST_LINE = 8192  # characters: a record of factory data in hexadecimal, or t
 
 
 class Screen(Console):
-    """Takes every string for one line of data, in a sentence as in a table's cell: no markup, no control characters."""
+    """Prints every string as one line of data, in sentences and in table cells: no markup, no control characters."""
 
     def render_str(
         self,
@@ -39,8 +39,8 @@ class Screen(Console):
         style: str | Style = "",
         justify: JustifyMethod | None = None,
         overflow: OverflowMethod | None = None,
-        emoji: bool | None = None,  # noqa: ARG002  a name in colons is data, too
-        markup: bool | None = None,  # noqa: ARG002  and so is what stands in brackets
+        emoji: bool | None = None,  # noqa: ARG002  `:name:` is data, too
+        markup: bool | None = None,  # noqa: ARG002  so is `[text]`
         highlight: bool | None = None,  # noqa: ARG002
         highlighter: HighlighterType | None = None,  # noqa: ARG002
     ) -> Text:
@@ -48,35 +48,35 @@ class Screen(Console):
 
 
 def wide_console() -> Screen:
-    """Standard output; into a pipe or a file it is as wide as the tables need, whatever the terminal behind it."""
+    """Standard output. In a pipe or a file it is as wide as the tables need."""
     console = Screen()
     return console if console.is_terminal else Screen(width=UNWATCHED_WIDTH)
 
 
 def styled(*parts: str | tuple[object, str]) -> Text:
-    """A sentence or a cell of which some parts have a style: `styled("line ", ("open", "green"))`."""
+    """A sentence or a cell with some styled parts: `styled("line ", ("open", "green"))`."""
     pairs = [(part, "") if isinstance(part, str) else part for part in parts]
     return Text.assemble(*((shown(text), style) for text, style in pairs))
 
 
 def coloured(state: str, words: str = "") -> Text:
-    """A slot's state or an attempt's verdict in its colour; a word that nobody knows has none."""
+    """A slot's state or an attempt's verdict in its colour; an unknown word has none."""
     return styled((words or state, COLOURS.get(state or "empty", "")))
 
 
 def say(*lines: object, err: bool = False) -> None:
-    """One line each, on standard output or standard error, wrapped by nobody: a path must stay whole."""
+    """Prints each value on one line of standard output or standard error, unwrapped, so that paths stay whole."""
     for line in lines:
         typer.echo(shown(line, LONGEST_LINE), err=err)
 
 
 def say_json(value: object, indent: Literal[1, 2] = 2) -> None:
-    """In ASCII, so that no terminal obeys what is in it."""
+    """Prints JSON in ASCII, so that no terminal obeys its content."""
     typer.echo(json.dumps(value, indent=indent))
 
 
 def say_json_rows(members: Mapping[str, object]) -> None:
-    """One object, a line for each member, however many items that has."""
+    """Prints one JSON object with one line for each member."""
     typer.echo(
         "{\n" + ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in members.items()) + "\n}"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command ends with. Scripts depend on these numbers."""
+"""The exit codes of all commands. Scripts depend on these numbers."""
 
 from station.faults.line import (
     LedgerDamaged,
@@ -12,10 +12,10 @@ from station.faults.line import (
 )
 
 DONE = 0
-FAILED = 1  # the work was done, and its result is bad: a board failed, a file is refused, a unit is not known
+FAILED = 1  # the work was done with a bad result: a board failed, a file was refused, a unit is unknown
 USAGE = 2  # wrong usage, configuration or input: nothing was done
 ENVIRONMENT = 3  # this machine is missing something
-INTERRUPTED = 130  # as shells have it for SIGINT
+INTERRUPTED = 130  # the shells' code for SIGINT
 
 # The faults that end a command with ENVIRONMENT; all others end it with FAILED.
 MISSING = (

@@ -40,7 +40,7 @@ from station.recipe.recipe import Recipe
 
 
 class NoBoards(Exception):
-    """There is nothing to work on."""
+    """No board is plugged in."""
 
 
 def main() -> NoReturn:
@@ -50,7 +50,7 @@ def main() -> NoReturn:
 
 def run(given: Sequence[str]) -> int:
     """The exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here."""
-    if "--version" in given:  # unknown to the parser, for which the abbreviation --ver of --verbose would be ambiguous
+    if "--version" in given:  # handled here: in the parser it would make --ver, an abbreviation of --verbose, ambiguous
         _say(f"{arguments.PROGRAM} {version.running()}")
         return DONE
     return _status(given)
@@ -114,7 +114,7 @@ def _commissioner(folder: Path | None) -> Commissioner:
 
 
 def _checked(typed: Typed, planned: Plan, data: FactoryData, commissioner: Commissioner) -> Laboratory | Recipe:
-    """The work, and nothing is wrong with it that can be known before a board is touched."""
+    """The recipe, after every check that needs no board."""
     try:
         if not planned.provisioning:
             given = laboratory(planned, data, commissioner)
@@ -130,7 +130,7 @@ def _checked(typed: Typed, planned: Plan, data: FactoryData, commissioner: Commi
 
 
 def _written(planned: Plan, data: FactoryData, commissioner: Commissioner) -> int:
-    """The block beside the input; no board is touched."""
+    """Writes the block beside the input, and touches no board. Returns the exit code."""
     try:
         check_block(data)
         if Tag.DEVICE_ATTESTATION_CERTIFICATE in data.records:
@@ -197,7 +197,7 @@ async def _judged(
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What ended a group of tasks: the others were cancelled for it."""
+    """The exception that ended a group of tasks; the other tasks were cancelled for it."""
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
@@ -225,7 +225,7 @@ def _summed_up(outcomes: Sequence[Outcome], boards: Sequence[BoardArrived]) -> i
 
 
 def _keep(planned: Plan, blocks: Sequence[tuple[BoardArrived, bytes]]) -> None:
-    """What ST's script leaves with -k: one block a board, or one for all where all have the same."""
+    """Keeps the blocks, as ST's script does with -k: one for each board, or one if all are the same."""
     source = planned.json or planned.binary
     assert source is not None
     for arrival, block in blocks:
@@ -233,13 +233,13 @@ def _keep(planned: Plan, blocks: Sequence[tuple[BoardArrived, bytes]]) -> None:
             own = planned.identity is IdentityRule.OWN
             path = source.with_name(f"{source.stem}_{Path(arrival.tty).name}.bin") if own else planned.block
             write_private(path, block)
-            _say(f"kept: {path}. It holds secrets: delete it when you have seen it.")
+            _say(f"kept: {path}. It holds secrets: delete it after use.")
             if not own:
                 return
 
 
 def _state_folder() -> Path:
-    """Where this user's ledger is, so that no identity is given twice."""
+    """The folder of this user's ledger, always the same one, so that no identity is given out twice."""
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "station" / "gen-factory-data"
 
@@ -247,7 +247,9 @@ def _state_folder() -> Path:
 def _say(*lines: str) -> None:
     try:
         say(*lines)
-    except BrokenPipeError:  # who read it has gone; the boards are worked on all the same, and the exit status tells
+    except (
+        BrokenPipeError
+    ):  # the reader has gone; the work on the boards goes on, and the exit status reports the result
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, sys.stdout.fileno())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a command finds the configuration and the ledger."""
+"""The paths of configuration and ledger for a command."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="The line's configuration; else $STATION_CONFIG, else config/line.toml.",
+        help="The line's configuration (default: $STATION_CONFIG, else config/line.toml).",
         show_default=False,
     ),
 ]
@@ -27,5 +27,5 @@ def config_path(given: Path | None) -> Path:
 
 
 def ledger_path(config: Path | None, ledger: Path | None) -> Path:
-    """The ledger that was named, or the one of the configuration; raises `ConfigurationInvalid`."""
+    """The given ledger, or the configuration's; raises `ConfigurationInvalid`."""
     return ledger or configuration.load(config_path(config)).ledger

@@ -6,6 +6,6 @@ import resource
 
 
 def keep_private() -> None:
-    """What this process and its children write from here on is for this user alone, and their crashes write no memory."""
+    """Makes files that this process and its children create private to this user, and disables their core dumps."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

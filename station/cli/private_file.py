@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A file that holds secrets, left behind on purpose."""
+"""Writes a file with secrets that the user asked for."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Whole or not at all, and readable by nobody else from the first byte on."""
+    """Writes the file whole or not at all; no other user can read it at any time."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

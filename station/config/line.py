@@ -114,7 +114,7 @@ class PKISection(_Section):
     answer_within: Seconds = 30
     """Seconds for one board, over all tries."""
     check_every: Seconds = 5
-    """Seconds between two questions of a paused line whether the PKI is back."""
+    """Seconds between two checks of a paused line whether the PKI answers again."""
 
 
 class PolicySection(_Section):
@@ -154,7 +154,7 @@ class Config(_Section):
     @model_validator(mode="after")
     def _slots_differ(self) -> "Config":
         if not self.slot:
-            raise ValueError("there is no [[slot]]: a line needs one at least")
+            raise ValueError("there is no [[slot]]: a line needs at least one")
         for what in ("name", "path"):
             values = [getattr(slot, what) for slot in self.slot]
             twice = sorted({value for value in values if values.count(value) > 1})
@@ -167,7 +167,9 @@ class Config(_Section):
         witness, state = self.station.witness, self.station.state
         of_a_bench = not self.hotplug.is_of_this_machine  # it is forgotten as a whole
         if witness is not None and witness.is_relative_to(state) and not of_a_bench:
-            raise ValueError("[station] witness is inside state: what is known of a ledger must outlive its folder")
+            raise ValueError(
+                "[station] witness is inside state: the record of a ledger must outlive the ledger's folder"
+            )
         return self
 
     @property

@@ -21,7 +21,7 @@ class Problem:
 
 
 class ConfigurationInvalid(Exception):
-    """The files that a line is to run with have these mistakes."""
+    """The files that a line needs have these mistakes."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)

@@ -10,10 +10,10 @@ class WithoutPKI:
     """`interfaces.Authority` and `interfaces.SecretSource`."""
 
     async def check(self) -> None:
-        """Nothing can be unavailable."""
+        """Raises nothing, since there is no PKI to be unavailable."""
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:  # noqa: ARG002  the port's signature
-        raise ValueError("there is no PKI in this work")
+        raise ValueError("this recipe has no PKI")
 
     async def take(self) -> OnboardingSecrets:
-        raise ValueError("there are no identities to be made in this work")
+        raise ValueError("this recipe makes no onboarding secrets")

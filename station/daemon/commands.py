@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Commands:
-    """Answers them from the daemon's parts; `slots` are by the paths of their boards."""
+    """Answers commands from the daemon's parts. The keys of `slots` are physical USB paths."""
 
     def __init__(
         self,

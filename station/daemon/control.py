@@ -37,7 +37,7 @@ class DaemonMute(DaemonAbsent):
 
     def __init__(self, path: Path) -> None:
         Exception.__init__(
-            self, f"the daemon at {path} ends the connection unanswered: it may have no descriptor left for it"
+            self, f"the daemon at {path} closes the connection without an answer: it may be out of file descriptors"
         )
 
 
@@ -47,7 +47,7 @@ class CommandRefused(Exception):
 
 @asynccontextmanager
 async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
-    """Answers commands at `path` for the block; only this account may ask."""
+    """Serves commands at `path` for the block, to this account only."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -85,7 +85,7 @@ async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
 
 
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
-    """The daemon's answer; raises `DaemonAbsent` or `CommandRefused`."""
+    """Sends one command and returns the daemon's answer; raises `DaemonAbsent` or `CommandRefused`."""
     try:
         with socket.socket(socket.AF_UNIX) as connection, _short(path) as address:
             connection.settimeout(ANSWERED_WITHIN)

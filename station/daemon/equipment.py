@@ -35,7 +35,7 @@ class Equipment:
     section: BoardSection
 
     async def begin(self, slot: str, board: BoardArrived) -> AttemptJournal:
-        """A new attempt in the ledger, for the board that is in this slot."""
+        """Begins an attempt in the ledger, for the board in this slot."""
         journal = await self.ledger.attempt(
             slot=slot, probe=board.probe, tty=board.tty, recipe=self.recipe, secrets=self.secrets
         )
@@ -68,10 +68,10 @@ class SlotBench:
 
     @asynccontextmanager
     async def partner(self, recipe: Recipe) -> AsyncIterator[Partner]:
-        """The recipe's partner, which puts certificates on the board; raises `ValueError` if the recipe has none."""
+        """The recipe's partner for the block; raises `ValueError` if the recipe has none."""
         delivery = recipe.delivery
         if delivery is None:
-            raise ValueError("the recipe names nobody who puts certificates on the board")
+            raise ValueError("the recipe has no partner")
         if delivery.script is None:
             section = self.section
             async with st_monitor.connected(

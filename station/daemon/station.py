@@ -62,7 +62,7 @@ async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: a
 
 
 class Station:
-    """One running daemon: the line, its slots, and the tasks that watch for them."""
+    """One running daemon: the line, its slots, and the tasks that watch boards, ledger and PKI."""
 
     def __init__(self, parts: Parts, logs: Log, manager: ServiceManager) -> None:
         config = parts.config

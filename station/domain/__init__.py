@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the station knows about targets, attempts and identities. Pure: no I/O, no clock."""
+"""Values and rules: targets, attempts, identities, products, and the fault policy. Pure: no I/O, no clock."""

@@ -25,7 +25,7 @@ ROTATING_DEVICE_ID_SIZE = 16  # random bytes; Matter asks for at least as many
 
 
 def rotating_device_id(random: bytes) -> str:
-    """The identifier that these random bytes make, in the hexadecimal digits that ST's tool can carry.
+    """Makes a rotating device id from random bytes, as hexadecimal digits, the form that ST's tool accepts.
 
     `ValueError` unless there are `ROTATING_DEVICE_ID_SIZE` bytes.
     """
@@ -35,15 +35,15 @@ def rotating_device_id(random: bytes) -> str:
 
 
 def manufacturing_date(at: datetime) -> str:
-    """The day of a unit that is made at this time: YYYYMMDD, UTC."""
+    """The manufacturing date of a unit that is made at this time: YYYYMMDD, UTC."""
     return f"{at.astimezone(UTC):%Y%m%d}"
 
 
 def terminated(data: FactoryData) -> FactoryData:
     """The same data with a NUL behind vendor name, product name and serial number.
 
-    ST's tool writes none, and older firmware clears its buffer first; firmware on newer SDKs reads on into what the
-    buffer held before.
+    ST's tool writes none. Older firmware clears its buffer first; firmware on newer SDKs reads on into the buffer's
+    previous content.
     """
     records = dict(data.records)
     for tag in _READ_WITHOUT_NUL:
@@ -99,7 +99,7 @@ def _date_problem(text: str | None) -> str | None:
     if text is None:
         return None
     if not 8 <= len(text) <= 16 or not text.isprintable():
-        return "8 to 16 characters are expected: YYYYMMDD, then what the vendor likes"
+        return "8 to 16 characters are expected: YYYYMMDD, then any text of the vendor's"
     if not re.match("[0-9]{8}", text):
         return "it does not begin with YYYYMMDD"
     try:

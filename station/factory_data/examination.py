@@ -45,7 +45,7 @@ _MISSING = "missing; every unit has one"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result. `fault` is the mistake, if any; `note` says what is right, or why it cannot be known."""
+    """The result of one check. `fault` is the mistake, if any; `note` is the good result, or the reason why there is none."""
 
     subject: str
     note: str = ""
@@ -111,7 +111,7 @@ class Examination:
 
 
 def check_unit(data: FactoryData, examination: Examination) -> None:
-    """Refuses with `ReadbackRefused` a block, read back from a board, that no good unit has."""
+    """Refuses with `ReadbackRefused` a board's block in which the examination finds a fault."""
     for finding in examination.of(data):
         if finding.fault is not None:
             evidence = finding.fault.evidence
@@ -159,7 +159,7 @@ def _all_there(data: FactoryData) -> str:
 
 def _information(data: FactoryData) -> str:
     check_device_information(data)
-    return "names, dates and numbers are as Matter wants them"
+    return "names, dates and numbers keep Matter's rules"
 
 
 def _product(data: FactoryData, product: Product) -> str:
@@ -208,4 +208,4 @@ def _check_verifier(data: FactoryData, passcode: Passcode) -> str:
 
 def _check_verifier_form(data: FactoryData) -> str:
     spake2p.check_form(_record(data, Tag.SPAKE2_VERIFIER))
-    return "well formed; whether it fits cannot be told, for the passcode is not in flash"
+    return "well formed; whether it fits is unknown, since the passcode is not in flash"

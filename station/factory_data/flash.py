@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A board's factory data as the station knows it: decoded once, where it was read. Pure."""
+"""A board's factory data: decoded once, locked, not read, empty or damaged, each a type of its own. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,24 +12,24 @@ ERASED = 0xFF
 
 @dataclass(frozen=True, slots=True)
 class NotRead:
-    """The station has not read it, since no earlier attempt can have left anything there."""
+    """The station has not read the factory data, since no earlier attempt can have certified the board."""
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The board's read-out protection lets nobody read it."""
+    """Read-out protection prevents reading the factory data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """The station has read erased flash, for this reason no factory data."""
+    """The station has read erased flash; `reason` says what is missing."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """The station has read bytes that are no factory data, for this reason."""
+    """The station has read bytes that cannot be decoded, for `reason`."""
 
     reason: str
 
@@ -47,11 +47,11 @@ def read_back(data: bytes) -> ReadBack:
 
 
 def found_in(flash: Flash) -> FactoryData:
-    """The factory data, which a board that was read must have: raises `ReadbackInvalid`. `ValueError` if it was not read."""
+    """The factory data of a board that was read; raises `ReadbackInvalid` if it has none, `ValueError` if it was not read."""
     match flash:
         case FactoryData():
             return flash
         case Empty(reason) | Damaged(reason):
             raise ReadbackInvalid(reason)
         case NotRead() | Locked():
-            raise ValueError(f"nobody can judge factory data that is {type(flash).__name__}")
+            raise ValueError(f"factory data that is {type(flash).__name__} cannot be judged")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ST's factory data: the list of records that a unit is born with, and its bytes in flash. Pure.
+"""ST's factory data: a unit's list of records, and its bytes in flash. Pure.
 
 A record is tag (4), length (4), value, little-endian; a magic word in place of a tag ends the list. Not Matter TLV.
 """
@@ -224,7 +224,7 @@ def decode(data: bytes) -> FactoryData:
 
 
 def decode_readback(data: bytes) -> FactoryData:
-    """As `decode`, for bytes read from a board: raises the board's fault, `ReadbackInvalid`."""
+    """Like `decode`, for bytes read from a board: raises the board's fault, `ReadbackInvalid`."""
     try:
         return decode(data)
     except FactoryDataInvalid as exc:
@@ -258,7 +258,7 @@ def _walk(block: bytes) -> Iterator[_Record | _Break]:
         yield _Record(at, tag, value)
         at += 2 * _WORD + length
     if block[at + _WORD : at + 2 * _WORD] not in {b"", _word(_ERASED)}:
-        yield _Break(at + _WORD, "neither the end nor 0xFFFFFFFF stands behind the end mark")
+        yield _Break(at + _WORD, "the end mark must be followed by nothing or by 0xFFFFFFFF")
 
 
 def _cannot_follow(rest: bytes, tag: int, length: int, value: bytes) -> str | None:
@@ -282,7 +282,7 @@ def _problem_of(found: _Record | _Break, earlier: Mapping[Tag, bytes]) -> str | 
         return f"there is no tag {found.tag}"
     tag = Tag(found.tag)
     if tag in earlier:
-        return f"{tag.name} stands twice; the firmware takes the first"
+        return f"{tag.name} occurs twice; the firmware takes the first"
     problem = FORMS[tag].problem(found.value)
     return f"{tag.name}: {problem}" if problem else None
 

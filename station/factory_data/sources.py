@@ -56,7 +56,7 @@ def read(*, json: bytes | None, binary: bytes | None, verbose: bool = False) -> 
 
 
 def check_whole(data: FactoryData, *, certified: bool) -> None:
-    """Raises `FactoryDataInvalid` for missing records, and for those that only the provisioning may bring."""
+    """Raises `FactoryDataInvalid` for missing records and, unless `certified`, for records that only provisioning may add."""
     needed = (*PRODUCT, *ONBOARDING, *(CERTIFIED if certified else ()))
     mistakes = [Mistake(tag.name, "missing") for tag in needed if tag not in data.records]
     if not certified:

@@ -94,7 +94,7 @@ class _Cursor:
     def expect_end(self) -> None:
         self._skip_space()
         if self.at != len(self.text):
-            raise json.JSONDecodeError("something stands behind the object", self.text, self.at)
+            raise json.JSONDecodeError("something follows the object", self.text, self.at)
 
     def items(self, closing: str) -> Iterator[None]:
         """Stops in front of each item of the array or object that was just entered, and leaves it."""
@@ -167,7 +167,7 @@ def _read_members(text: str, reading: Reading, *, lenient: bool) -> None:
     first_places: dict[str, str] = {}
     for member in _members(text):
         if member.name in first_places:
-            reading.mistakes.append(member.mistake(f"stands twice; first at {first_places[member.name]}"))
+            reading.mistakes.append(member.mistake(f"occurs twice; first at {first_places[member.name]}"))
         elif member.name not in Tag.__members__:
             (reading.warnings if lenient else reading.mistakes).append(member.mistake(_unknown(member.name)))
         else:

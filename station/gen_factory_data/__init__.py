@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ST's command `genFactoryData.py` on the station's parts: it judges the boards that are plugged in now."""
+"""ST's command `genFactoryData.py`, built from the station's parts: judges the boards that are plugged in now."""

@@ -106,7 +106,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
-        description="ST's genFactoryData.py on the station's parts: every board that is plugged in, at once, and fail-closed.",
+        description="ST's genFactoryData.py, built from the station's parts. Works on all plugged-in boards at once; a board is good only if all is proven.",
         epilog="--version says which station this is. Exit status: 0 every board is good, 1 one is not, 2 wrong usage or input, 3 something is missing here.",
     )
     parser.add_argument(
@@ -130,7 +130,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         "--binary",
         type=_file,
         metavar="FILE",
-        help="Factory data as records, or a dump of the flash; in the older spelling JSON may change it.",
+        help="Factory data as records, or a dump of the flash; in the older spelling --json may override records.",
     )
     parser.add_argument(
         "--provisioning_script", type=_file, metavar="FILE", help="Python file with Provisioning(mode, header, port)."
@@ -142,9 +142,9 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         dest="data_address",
         type=address,
         metavar="ADDRESS",
-        help="Where the factory data goes; without it, with --provisioning 0, into a file beside the input.",
+        help="Flash address of the factory data. Without it, --provisioning 0 writes a file beside the input.",
     )
-    parser.add_argument("--keep", "-k", action="store_true", help="Leave the block beside the input: it holds secrets.")
+    parser.add_argument("--keep", "-k", action="store_true", help="Keep the block beside the input. It holds secrets.")
     parser.add_argument("--verbose", "-v", action="store_true", help="List what was recognised in the input.")
 
 
@@ -153,7 +153,9 @@ def _add_newer(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--flashProvisioningFW", dest="provisioner", type=_file, metavar="FILE")
     group.add_argument("--flashAppFW", dest="application", type=_file, metavar="FILE")
     group.add_argument(
-        "--mode", choices=("test", "production"), help="Where the key lives: test, in flash; production, in the CKS."
+        "--mode",
+        choices=("test", "production"),
+        help="Place of the key. test: flash; production: the coprocessor's key storage (CKS).",
     )
     group.add_argument("--AppFwAddr", "-afwa", dest="application_address", type=address, metavar="ADDRESS")
     group.add_argument("--CoFwAddr", "-cofwa", dest="coprocessor_address", type=address, metavar="ADDRESS")
@@ -174,7 +176,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         "-programmerPath",
         dest="programmer_path",
         metavar="PATH",
-        help="STM32CubeProgrammer: its folder or the executable; else the usual places.",
+        help="STM32CubeProgrammer's folder or executable (default: searched at the usual places).",
     )
     parser.add_argument(
         "--externalLoader",
@@ -192,18 +194,21 @@ def _add_ours(group: "argparse._ArgumentGroup") -> None:
         action="store_true",
         help="With --provisioning 1: all boards get the input's identity. Laboratory only.",
     )
-    group.add_argument("--dry-run", action="store_true", help="Check everything, say what would be done, and stop.")
+    group.add_argument("--dry-run", action="store_true", help="Check everything, print the plan, and stop.")
     group.add_argument(
         "--devices",
         type=Path,
         default=Path("/dev/serial"),
         metavar="FOLDER",
-        help="Where boards show (default: %(default)s).",
+        help="Folder in which boards appear (default: %(default)s).",
     )
-    group.add_argument("--state", type=Path, metavar="FOLDER", help="Ledger and transcripts (default: the user's).")
     group.add_argument(
-        "--trust", type=Path, metavar="FOLDER", help="PAAs and signers of declarations: paa/, cd-signers/."
+        "--state",
+        type=Path,
+        metavar="FOLDER",
+        help="Folder of ledger and transcripts (default: the user's state folder).",
     )
+    group.add_argument("--trust", type=Path, metavar="FOLDER", help="Trust store: a folder with paa/ and cd-signers/.")
     group.add_argument(
         "--script-within",
         type=_seconds,

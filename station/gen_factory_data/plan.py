@@ -27,9 +27,9 @@ MODES = {"test": KeyStorage.FLASH, "production": KeyStorage.SECURE}
 class IdentityRule(StrEnum):
     """The identity that a board gets."""
 
-    INPUT = "every board gets the identity in the input, certificates and keys too"
-    OWN = "every board gets an identity of its own; the input gives what all have in common"
-    SAME = "every board gets the identity in the input (laboratory: such units are never to be sold)"
+    INPUT = "every board gets the identity in the input, with its certificates and keys"
+    OWN = "every board gets its own identity; the input has the values that all boards share"
+    SAME = "every board gets the identity in the input (laboratory only: never sell such units)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def laboratory(plan: Plan, data: FactoryData, commissioner: Commissioner) -> Lab
 
 
 def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_within: float) -> Recipe:
-    """A partner's script certifies every board; raises `FactoryDataInvalid` or `UsageInvalid`."""
+    """The recipe by which a partner's script certifies every board; raises `FactoryDataInvalid` or `UsageInvalid`."""
     check_whole(data, certified=False)
     device_information.check_device_information(data)
     assert plan.provisioner is not None
@@ -91,7 +91,7 @@ def _check_provisionable(plan: Plan, data: FactoryData) -> None:
             f"0x{FACTORY_DATA_REGION.address:08X} and nowhere else"
         )
     if plan.identity is IdentityRule.SAME and Tag.SPAKE2_SETUP_PASSCODE not in data.records:
-        mistakes.append("SPAKE2_SETUP_PASSCODE: missing, and all boards are to have it")
+        mistakes.append("SPAKE2_SETUP_PASSCODE: missing; all boards must get it")
     if mistakes:
         raise UsageInvalid(mistakes)
 
@@ -116,7 +116,7 @@ def _stack(plan: Plan, *images: Image) -> WirelessStack | None:
 
 
 def _lot(data: FactoryData, name: str) -> Lot:
-    """Serial numbers that begin with the input's."""
+    """A lot whose serial numbers begin with the input's."""
     base = data.text(Tag.SERIAL_NUMBER) or name
     while len(base.encode()) > SERIAL_NUMBER_ROOM:
         base = base[:-1]

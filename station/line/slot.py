@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One fixture slot: board in, attempt judged, verdict out."""
+"""One slot of the fixture: judges each board that is plugged in, and goes out of service after a fault of its own."""
 
 import asyncio
 import time

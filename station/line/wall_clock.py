@@ -42,7 +42,7 @@ class WallClock:
         """
         now, there, last = datetime.now(UTC), self._pki_time(), self._last_entry
         if there is None and pki_needed:
-            raise ClockContradicted(_shown(now), PKI, "not told yet")
+            raise ClockContradicted(_shown(now), PKI, "unknown yet")
         self._check_against_pki(now)
         if last is not None and now < last - TOLERANCE:
             self._accepted = ClockAccepted(_shown(now), _shown(last), _shown(there) if there else "none")

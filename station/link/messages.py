@@ -41,7 +41,7 @@ class Status(IntEnum):
 
 
 class KeyStorage(StrEnum):
-    """Where the DAC's private key lives: ST's test and production mode."""
+    """The place of the DAC's private key: ST's test mode (flash) and production mode (secure)."""
 
     FLASH = "flash"
     SECURE = "secure"
@@ -79,7 +79,7 @@ class Refused(Exception):
 
 
 def status_name(status: int) -> str:
-    """The status in words, and its number."""
+    """The status's number and name."""
     try:
         return f"{status} {Status(status).name.lower().replace('_', ' ')}"
     except ValueError:

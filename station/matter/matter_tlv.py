@@ -29,7 +29,7 @@ def read_structure(data: bytes) -> dict[int, Member]:
             raise TLVInvalid(f"a member without a context tag: 0x{control:02X}")
         tag = reader.byte()
         if tag in members:
-            raise TLVInvalid(f"member {tag} stands twice")
+            raise TLVInvalid(f"member {tag} occurs twice")
         kind = control ^ _CONTEXT_TAG
         members[tag] = reader.array() if kind == _ARRAY else reader.scalar(kind)
     reader.expect_end()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The side of a partner's provisioning script: its process, ST's `common` module, and the station's own interface.
+"""The modules for partners' provisioning scripts: their process, ST's `common` module, and the station's own interface.
 
 `from station.partner import Refused, Unit`; see docs/partner-scripts.md.
 """

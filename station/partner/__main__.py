@@ -101,7 +101,7 @@ def _entry(script: Path) -> Entry:
 
 
 def _loaded(script: Path) -> ModuleType:
-    """The script as a module; what lies beside it can be imported, and comes before ours."""
+    """Imports the script. It can import modules in its own folder, which precede the station's."""
     sys.path.insert(0, str(script.parent.absolute()))
     if not any((script.parent / name).exists() for name in ("common.py", "common")):
         sys.modules["common"] = common

@@ -26,16 +26,16 @@ print_lock = threading.Lock()
 def thread_safe_print(*values: object, sep: str = " ", end: str = "\n") -> None:
     """Prints, one call at a time. Flushes, so that a killed script loses no output."""
     with print_lock:
-        print(*values, sep=sep, end=end, flush=True)  # noqa: T201  the script's standard output is what it says
+        print(*values, sep=sep, end=end, flush=True)  # noqa: T201  a script reports on standard output
 
 
 def get_current_timestamp() -> str:
-    """Now, to the millisecond."""
+    """The present time, to the millisecond."""
     return datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def readIntegerFromFile(header: str, path: str) -> int | None:  # noqa: N802  ST's name
-    """The number in a text file, decimal or hexadecimal; None if there is none, and it is said."""
+    """The number in a text file, decimal or hexadecimal; prints the mistake and returns None if there is none."""
     try:
         return int(Path(path).read_text(encoding="utf-8").strip(), 0)
     except (OSError, ValueError) as exc:
@@ -44,7 +44,7 @@ def readIntegerFromFile(header: str, path: str) -> int | None:  # noqa: N802  ST
 
 
 def readBinaryFileToByteList(header: str, path: str) -> Sequence[int] | None:  # noqa: N802  ST's name
-    """The bytes of a file as a list of numbers; None if it cannot be read, and it is said."""
+    """The bytes of a file as a list of numbers; prints the mistake and returns None if it cannot be read."""
     try:
         return list(Path(path).read_bytes())
     except OSError as exc:

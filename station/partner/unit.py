@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The unit that an asynchronous partner script is called for."""
+"""The station's interface for asynchronous partner scripts: the unit to be certified."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -19,17 +19,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One board whose factory data and provisioning firmware are in place, and which lacks its certificates."""
+    """One board that has its factory data and provisioning firmware, and still lacks its certificates."""
 
     tty: str
-    """Its serial port, which is the script's alone for as long as it runs."""
+    """The board's serial port, which the script alone uses while it runs."""
     production: bool
-    """Whether the DAC's key belongs into the coprocessor's key storage; else it stays in flash."""
+    """Whether the DAC's key belongs in the coprocessor's key storage; else it stays in flash."""
     name: str
-    """How the log names the board."""
+    """The board's name in the log."""
 
     def log(self, text: str) -> None:
-        """One line for the attempt's transcript. Never put a secret into it."""
+        """Adds one line to the attempt's transcript. Never put a secret into it."""
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to one board, top to bottom; `provision.py` is the work instruction."""
+"""The procedures for one board. `provision.py` is the work instruction: read it first."""

@@ -154,7 +154,7 @@ def test_a_long_list_of_products_is_cut_for_people(tmp_path: Path) -> None:
     [
         (Declaration().der, None, "verifies, by CN=TEST PAA"),
         (replace(Declaration(), signer=OTHER_KEY).der, "D5", "the signature does not verify"),
-        (replace(Declaration(), key_id=b"\x80\x14" + b"\x09" * 20).der, "D5", "nobody known signs"),
+        (replace(Declaration(), key_id=b"\x80\x14" + b"\x09" * 20).der, "D5", "no known signer"),
         (Declaration().der[:-1], "D6", ""),
         (Declaration().without(3).der, "D1", ""),
     ],

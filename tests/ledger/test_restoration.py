@@ -199,7 +199,7 @@ async def test_a_backup_is_written_over_nothing(path: Path, config: Path, tmp_pa
     await given_out(path, [1])
     for name in ("there.sqlite", "there.sqlite.key"):
         (tmp_path / name).write_text("precious")
-        assert "is there already" in ledger_command("backup", tmp_path / "there.sqlite", config=config, status=2)
+        assert "already exists" in ledger_command("backup", tmp_path / "there.sqlite", config=config, status=2)
         assert (tmp_path / name).read_text() == "precious"
         (tmp_path / name).unlink()
         assert not [file for file in tmp_path.iterdir() if file.name.startswith("there")]

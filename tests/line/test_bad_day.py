@@ -266,7 +266,7 @@ def test_boards_stay_in_their_slots_while_nobody_can_look(standing: Standing) ->
     written_on(standing)
     standing.bench("plug", "2")
     words = status_words(standing)
-    assert words.startswith("{") or "it may have no descriptor left for it" in words
+    assert words.startswith("{") or "it may be out of file descriptors" in words
     standing.until(lambda: bool(events(standing, "line.paused")), within=300)
     resource.prlimit(daemon(standing), resource.RLIMIT_NOFILE, before)
     goes_on(standing, 1, 2)

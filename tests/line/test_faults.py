@@ -42,7 +42,7 @@ def test_a_verdict_that_nobody_expected_fails_the_run(tmp_path: Path) -> None:
     faults.write_text('[[fault]]\nboard = 1\nat = "await_csr"\nwhat = "mute"\nexpect = { verdict = "pass" }\n')
     run = demonstrate(tmp_path, "--boards", "2", "--faults", str(faults))
     assert run.exit_status == 1
-    assert "board 1 should end as pass, it ended as fail (board.silent)" in run.output
+    assert "board 1 ended as fail (board.silent), expected pass" in run.output
 
 
 PHASES = ("recognise", "flash_data", "flash_provisioner", "await_csr", "deliver", "flash_operational", "confirm")

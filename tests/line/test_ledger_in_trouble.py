@@ -85,7 +85,7 @@ def test_an_old_copy_put_back_is_refused_until_somebody_says_how_many_to_skip(st
     stop(standing)
     shutil.copyfile(standing.line.folder / "copy.sqlite", ledger)
     said = refused(config)
-    assert "not the one that this station left" in said  # LedgerMoved
+    assert "was replaced or moved since this station" in said  # LedgerMoved
     assert "station ledger restored --skip N" in said
     standing.station("ledger", "restored", "--skip", "7")
     standing.line.start_daemon()

@@ -129,8 +129,8 @@ REFUSED = {
     "length 0": record(21, b"") + END,
     "length 4294967295": record(21, b"x", length=0xFFFFFFFF) + END,
     "no tag 99": record(99, b"x") + END,
-    "VENDOR_NAME stands twice": BLOCK[:-4] + record(21, b"ACME") + END,
-    "neither the end nor 0xFFFFFFFF": BLOCK + b"\0\0\0\0",
+    "VENDOR_NAME occurs twice": BLOCK[:-4] + record(21, b"ACME") + END,
+    "must be followed by nothing or by 0xFFFFFFFF": BLOCK + b"\0\0\0\0",
     "VENDOR_ID: 3 bytes": record(22, b"xxx") + END,
     "VENDOR_NAME: not UTF-8": record(21, b"\xff\xfe") + END,
 }
@@ -145,7 +145,7 @@ def test_a_broken_list_is_refused_for_what_is_wrong(reason: str) -> None:
 def test_every_bad_record_is_named_at_once() -> None:
     """A list with bad values is still read to its end."""
     fault = refused(record(99, b"x") + record(22, b"xxx") + record(21, b"ACME") + record(21, b"ACME") + END)
-    assert [word in str(fault) for word in ("no tag 99", "VENDOR_ID", "stands twice")] == [True] * 3
+    assert [word in str(fault) for word in ("no tag 99", "VENDOR_ID", "occurs twice")] == [True] * 3
 
 
 def test_a_torn_readback_is_the_fault_of_the_board() -> None:

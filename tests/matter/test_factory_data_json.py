@@ -66,8 +66,8 @@ WRONG = {
     '{"SPAKE2_SALT": [["0x53"]]}': "two hexadecimal digits",
     '{"VENDOR": "ACME"}': "unknown name",
     '{"vendor_name": "ACME"}': "VENDOR_NAME is near",
-    '{"VENDOR_NAME": "A", "VENDOR_NAME": "A"}': "stands twice; first at line 1, column 2",
-    '{"UNKNOWN": "A", "UNKNOWN": "A"}': "stands twice",
+    '{"VENDOR_NAME": "A", "VENDOR_NAME": "A"}': "occurs twice; first at line 1, column 2",
+    '{"UNKNOWN": "A", "UNKNOWN": "A"}': "occurs twice",
     "": "not JSON",
     "[]": "not JSON",
     '{"VENDOR_NAME": "A",}': "not JSON",
@@ -116,7 +116,7 @@ def test_lenient_lets_nothing_else_pass() -> None:
     """A wrong value is a mistake in either mode."""
     assert mistakes('{"VENDOR_ID": 1, "NAME": 2, "NAME": 3}', lenient=True) == [
         'line 1, column 2, VENDOR_ID: a number in quotes is expected, decimal or hexadecimal: "3840" or "0xF00"',
-        "line 1, column 29, NAME: stands twice; first at line 1, column 18",
+        "line 1, column 29, NAME: occurs twice; first at line 1, column 18",
     ]
 
 

@@ -126,7 +126,7 @@ def test_a_passcode_that_is_not_in_flash_can_be_told() -> None:
     assert refused(data) == []
     verifier = EXAMINATION.of(data)[-1]
     assert (verifier.subject, verifier.judged) == ("SPAKE2+ verifier", False)
-    assert "cannot be told" in verifier.note
+    assert "is unknown" in verifier.note
     assert refused(data, held_against(passcode=Passcode(20202021))) == []
     assert refused(data, held_against(passcode=Passcode(20202022))) == ["SPAKE2+ verifier readback.verifier"]
 

@@ -168,7 +168,7 @@ def test_the_laboratorys_switch_gives_all_boards_one_identity() -> None:
     """ST's tool always does this; here it needs an option, and the output mentions it."""
     found = planned(f"{OLDER} --same-identity")
     assert found.identity is IdentityRule.SAME
-    assert any("never to be sold" in line for line in found.said())
+    assert any("never sell such units" in line for line in found.said())
     assert "--same-identity" in refused("--provisioning 0 --json data.json --same-identity")
 
 

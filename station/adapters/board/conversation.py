@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The conversation with the firmware on a board: the provisioning link over its serial port.
 
-It pulls: it reads until the reader yields the answer. It repeats a question without an answer, since every question
-may be repeated safely.
+It reads the port until the reader yields the answer, and repeats an unanswered question, since repeating any question is
+safe.
 """
 
 import asyncio

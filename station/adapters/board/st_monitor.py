@@ -26,7 +26,7 @@ MEANINGS: Mapping[int, Callable[[], UnitFault]] = {
 
 
 class Monitor:
-    """One board's firmware, listened to (`ports.Partner`)."""
+    """Listens to one board's firmware (`interfaces.Partner`)."""
 
     def __init__(self, port: tty.TTY, within: float) -> None:
         self._port = port

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-_RESTORED = "Put the newest one back, or say how many serial numbers to skip: station ledger restored --skip N"
+_RESTORED = "Put the newest one back, or skip serial numbers that may be taken: station ledger restored --skip N"
 
 
 class Gate:
@@ -176,7 +176,7 @@ class Custody:
         return await self.writer.do(partial(self._looked_after, work))
 
     async def do_once(self, work: UnitOfWork[T]) -> T:
-        """The same for what must never be done twice: the witness knows of it before the caller does."""
+        """Like `do`, for work that must never be repeated: returns only after the witness has recorded it."""
 
         def counted(connection: Connection) -> tuple[T, Mark]:
             return self._looked_after(work, connection), incarnations.advance(connection)
@@ -186,7 +186,7 @@ class Custody:
         return result
 
     async def do_anyhow(self, work: UnitOfWork[T]) -> T:
-        """`Writer.do`, wherever the files are: for an attempt's beginning and its verdict, which a slot cannot do without."""
+        """`Writer.do` even if the files have moved, for an attempt's beginning and verdict, without which a slot cannot go on."""
         return await self.writer.do(work)
 
     def _looked_after(self, work: UnitOfWork[T], connection: Connection) -> T:

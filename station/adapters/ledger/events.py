@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events as they stand in the journal: a type and a body, by the names that the event's class has `on_disk`. No event holds a secret. Pure."""
+"""Converts events to and from the journal's form: a type and a body, named as in the event class's `on_disk`. Pure.
+
+No event holds a secret.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -14,12 +17,12 @@ T = TypeVar("T", bound=Event)
 
 _CLASSES: tuple[type[Event], ...] = get_args(Event)
 TYPES: Mapping[str, type[Event]] = {event.on_disk.name: event for event in _CLASSES}
-# The names of each event's fields in Python, by their keys on disk.
+# Each event's field names in Python, keyed by their names on disk.
 _FIELDS: Mapping[type, Mapping[str, str]] = {
     event: dict(zip(event.on_disk.keys, (field.name for field in fields(event)), strict=True)) for event in _CLASSES
 }
 
-# By the keys on disk, which have one meaning in all events.
+# Keyed by names on disk, since a name has the same meaning in all events.
 _READ: Mapping[str, Callable[[str], object]] = {
     "step": Phase,
     "uid": lambda text: UID(bytes.fromhex(text)),
@@ -29,7 +32,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
 
 
 def body(event: Event) -> dict[str, object]:
-    """What the event says, as JSON has it."""
+    """The event's fields as JSON values, by their keys on disk."""
     return {key: _plain(getattr(event, field)) for key, field in _FIELDS[type(event)].items()}
 
 

@@ -53,7 +53,7 @@ def find(connection: Connection, uid: UID) -> Identity | None:
 
 
 def reserve(connection: Connection, new: NewIdentity, pairing_hash: bytes, at: datetime) -> Identity | None:
-    """Gives a new identity the lot's next serial number; None when its passcode and discriminator are another's.
+    """Gives a new identity the lot's next serial number; None if another unit has the same passcode and discriminator.
 
     Raises `LotExhausted` or `SerialNumberTaken`.
     """
@@ -94,7 +94,7 @@ def reserve(connection: Connection, new: NewIdentity, pairing_hash: bytes, at: d
 
 
 def advance(connection: Connection, uid: UID | None, event: Event) -> None:
-    """The state that the event brings the board's identity to; `ValueError` when it cannot, or there is none."""
+    """Moves the board's identity to the state that the event brings; `ValueError` if it may not, or there is no identity."""
     row = connection.execute(select(_identity.c.id, _identity.c.state).where(_identity.c.uid == str(uid))).first()
     if row is None:
         raise ValueError(f"{event.on_disk.name} without an identity")
@@ -104,7 +104,7 @@ def advance(connection: Connection, uid: UID | None, event: Event) -> None:
 
 
 def rebuild(connection: Connection) -> None:
-    """Every identity's state, from the events of all its attempts."""
+    """Computes every identity's state from the events of its attempts."""
     for uid in connection.scalars(select(_identity.c.uid)).all():
         journal = select(_event.c.attempt_id, _event.c.type, _event.c.body).join_from(_event, _attempt)
         rows = connection.execute(journal.where(_attempt.c.uid == uid).order_by(_event.c.id))
@@ -113,7 +113,7 @@ def rebuild(connection: Connection) -> None:
 
 
 def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
-    """The last in production, and whether flashing has begun since, in whatever attempt on this board."""
+    """The latest confirmation in production, and whether any later attempt on this board began to flash."""
     production = _newest_event(uid, Confirmed).where(~_attempt.c.laboratory)
     confirmed = connection.execute(production.with_only_columns(_event.c.id, _attempt.c.images)).first()
     if confirmed is None:
@@ -126,15 +126,15 @@ def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
 
 
 def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:
-    """The last that was seen of the board's coprocessor."""
+    """The latest report on the board's coprocessor."""
     body = connection.scalar(_newest_event(uid, CoprocessorReady).with_only_columns(_event.c.body))
     return None if body is None else events.of(CoprocessorReady, body)
 
 
 def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
-    """That of this type in the newest attempt on this board that has one.
+    """Selects the event of this type from the newest attempt on this board that has one.
 
-    The type stands in the statement itself: SQLite does not see otherwise that the index of such events will do.
+    The type is part of the statement's text: otherwise SQLite does not use the index of such events.
     """
     of_type = _event.c.type == literal(event.on_disk.name, literal_execute=True)
     query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == str(uid), of_type)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt in the ledger: the domain's table is asked first, then the event is made durable (`interfaces.AttemptJournal`)."""
+"""One attempt in the ledger (`interfaces.AttemptJournal`): checks each event against the domain's table, then makes it durable."""
 
 import time
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class Clock:
-    """Moments of one attempt: the date is read once, so that they follow one another even if somebody sets the clock."""
+    """The times of one attempt, from one reading of the date and the monotonic clock, so that setting the date cannot disorder them."""
 
     def __init__(self) -> None:
         self._epoch = datetime.now(UTC) - timedelta(seconds=time.monotonic())
@@ -81,7 +81,7 @@ class AttemptJournal:
         log.info("step.finished", step=phase.value, seconds=seconds)
 
     async def record(self, event: Record) -> None:
-        """`ValueError` where attempt or identity do not allow the event; nothing is written then."""
+        """Records an event durably. Raises `ValueError`, and writes nothing, if attempt or identity do not allow the event."""
         await self._append(event)
 
     async def finish(self, verdict: Verdict) -> None:
@@ -94,8 +94,8 @@ class AttemptJournal:
         return await self._custody.do(partial(identities.find, uid=uid))
 
     async def reserve_identity(self, draft: Draft) -> Identity:
-        """Reserves a draft durably; raises `LotExhausted` or `SerialNumberTaken`."""
-        while True:  # once, but for the rare pair of passcode and discriminator that another unit has
+        """Reserves a drafted identity durably; raises `LotExhausted` or `SerialNumberTaken`."""
+        while True:  # again only if another unit has the same passcode and discriminator, which is rare
             secrets, at = await self._secrets.take(), self._clock.now()
             pairing_hash = self._pairing.hash_of(secrets)
             reserving = partial(identities.reserve, new=draft(secrets, at), pairing_hash=pairing_hash, at=at)
@@ -108,7 +108,7 @@ class AttemptJournal:
 
     async def _append(self, event: Event) -> None:
         before = self._sum
-        # Known before the wait: what is queued is carried out even if this attempt is cancelled meanwhile.
+        # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
         self._sum = now = before.after(self._clock.now(), event)
         try:
             work = partial(attempts.append, number=self._number, event=event, now=now)

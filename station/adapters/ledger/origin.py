@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boards that come with a key: their past in this ledger, and their release by an engineer, in SQL."""
+"""Boards that already hold a key: their past in this ledger, and their release by an engineer, in SQL."""
 
 from datetime import datetime
 
@@ -51,7 +51,10 @@ def release(connection: Connection, uid: UID, account: str, reason: str, at: dat
 
 
 def _released(connection: Connection, uid: UID) -> bool:
-    """A release in a ledger that was put back since may have been used: the board would become a second unit."""
+    """Whether the ledger's present incarnation has a release of the board.
+
+    A release from before a restoration may already have been used; using it again would make the board a second unit.
+    """
     released = select(_release.c.id).where(
         _release.c.uid == str(uid), _release.c.incarnation == _INCARNATION.scalar_subquery()
     )

@@ -33,7 +33,7 @@ class AttemptSummary:
     station_version: str | None
     """None for the attempts of stations that did not record it yet."""
     station_commit: str | None
-    """12 hexadecimal digits, and `-dirty` behind them where files differed from that commit; None where it was unknown."""
+    """12 hexadecimal digits, then `-dirty` if files differed from that commit; None if it was unknown."""
     started_at: datetime
     ended_at: datetime | None
     uid: str | None
@@ -191,14 +191,14 @@ class LedgerReader:
 
 
 def _units() -> Select[*tuple[object, ...]]:
-    """Each look-up is for one identity and ends at the first matching row, so that a few units cost little."""
+    """Selects all units. Each subquery reads one identity's rows and ends at the first match, so that a few units cost little."""
     attempts = select(func.count()).where(_of_board.c.uid == _identity.c.uid).correlate(_identity).scalar_subquery()
     seen = (
         select(_event.c.body["after"].as_string())
         .join_from(_of_board, _event)
         .where(
             _of_board.c.uid == _identity.c.uid,
-            # In the statement itself, for the index of such events.
+            # Literal in the statement's text, without which SQLite does not use the index of such events.
             _event.c.type == literal(CoprocessorReady.on_disk.name, literal_execute=True),
         )
         .order_by(_of_board.c.id.desc(), _event.c.id.desc())

@@ -21,22 +21,22 @@ _LEDGERS = "ledgers"
 
 
 def folder_for(ledger: Path, named: Path | None) -> Path:
-    """What was named, or the default, which never lies in the ledger's own folder; raises `LedgerUnavailable`."""
+    """The folder `named`, or the default. Raises `LedgerUnavailable` if it is in the ledger's own folder."""
     if named is not None:
         return named
     beside = Path(os.path.realpath(ledger)).parent
     folder = default_folder(without=beside)
     if _is_in(folder, beside):
         raise LedgerUnavailable(
-            f"{folder}: what is known of a ledger must outlive its folder: set another place as [station] witness"
+            f"{folder}: the record of a ledger must outlive the ledger's folder: set another place as [station] witness"
         )
     return folder
 
 
 def default_folder(environment: Mapping[str, str] = os.environ, *, without: Path | None = None) -> Path:
-    """This user's folder for state where the environment names one; else the machine's, where this account may write there.
+    """The user's state folder if the environment names one; else the machine's, if this account may write there.
 
-    Somebody may give the account the machine's folder later on: what the account remembers stays where it began.
+    Records stay in the folder where they began, even if the account is later allowed to use the machine's folder.
     """
     if named := environment.get("XDG_STATE_HOME"):
         return Path(named) / "matter-station"
@@ -123,7 +123,7 @@ class Register:
         return next((record for record in self._records() if record.station == station and record.path), None)
 
     def write(self, record: Record) -> None:
-        """Durably, and so that no power cut brings back the record before it, or none."""
+        """Writes the record durably: after a power cut it is this one, never the earlier one or none."""
         self._keep(f"{record.ledger}.json", record)
         try:
             durable.settle(self._folder)
@@ -131,7 +131,7 @@ class Register:
             raise LedgerUnavailable(f"{self._folder}: {exc.strerror}") from exc
 
     def advance(self, record: Record) -> None:
-        """Durably; after a power cut the one before it may stand there again, which is of the same ledger as well."""
+        """Writes the record durably, except that a power cut may bring back the earlier record of the same ledger."""
         self._keep(f"{record.ledger}.json", record)
 
     def last_backup(self, ledger: str) -> Backup | None:
@@ -155,8 +155,8 @@ class Register:
             durable.write(file, (json.dumps(asdict(what)) + "\n").encode())
         except OSError as exc:
             raise LedgerUnavailable(
-                f"{file}: {exc.strerror}: what is known of a ledger must outlive its folder; give the daemon's account this"
-                " place, or set another as [station] witness"
+                f"{file}: {exc.strerror}: the record of a ledger must outlive the ledger's folder; let the daemon's account"
+                " write there, or set another place as [station] witness"
             ) from exc
 
 

@@ -107,13 +107,13 @@ def _found(connection: Connection, path: Path, register: Register) -> Finding:
 
 
 def _known(path: Path, found: Standing | None, register: Register) -> list[Record]:
-    """What the machine remembers of the ledger that should be at this path, and of the one that is."""
+    """The machine's records of the ledger that should be at this path, and of the one that is there."""
     records = (register.at(path), register.of(found.ledger) if found else None)
     return [record for record in records if record is not None]
 
 
 def _missing(record: Record, found: Standing | None, identities: int) -> int:
-    """How many serial numbers of the recorded ledger the found one may give out again: all, if it is another's."""
+    """How many serial numbers of the recorded ledger the found one may give out again; all, if it is another ledger."""
     taken = record.mark.identities + record.mark.skipped
     if found is None:  # of a version without ids: an older copy of this one
         return taken - identities

@@ -39,6 +39,6 @@ def is_databases_own(exc: Exception) -> bool:
 
 
 def is_damage(exc: DBAPIError) -> bool:
-    """Whether SQLite found the file malformed, or none of its own (sqlite.org/rescode.html; the low byte is the primary code)."""
+    """Whether SQLite found the file malformed or not a database (sqlite.org/rescode.html; the low byte is the primary code)."""
     code = getattr(exc.orig, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

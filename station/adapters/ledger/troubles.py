@@ -36,7 +36,7 @@ def is_held(exc: Exception) -> bool:
 
 
 def unavailable(path: Path, exc: Exception) -> LineFault:
-    """The fault that names the file, the reason, and the program that holds it where that can be told."""
+    """The fault, with the file, the reason and, if the kernel shows it, the program that holds the file."""
     if isinstance(exc, DBAPIError) and soundness.is_damage(exc):
         return LedgerDamaged(str(path), str(exc.orig))
     reason = exc.orig if isinstance(exc, DBAPIError) else exc

@@ -32,7 +32,7 @@ TRIED_EVERY = 0.5  # seconds between two tries; SQLite itself waits five more fo
 
 
 class _Queued(Generic[T]):
-    """A unit of work and who waits for it. Runs in the thread; is settled in the loop."""
+    """A unit of work and its waiting caller. Runs in the thread; is settled in the loop."""
 
     def __init__(self, work: UnitOfWork[T]) -> None:
         self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()

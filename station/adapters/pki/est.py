@@ -113,7 +113,7 @@ class ESTClient:
         reply_within: float = 10.0,
         at_once: int = 8,
     ) -> AsyncIterator[Self]:
-        """A client that keeps at most so many connections; raises PKIFileUnusable."""
+        """Opens a client that keeps a limited number of connections; raises PKIFileUnusable."""
         connector = aiohttp.TCPConnector(
             ssl=client_context(ca, certificate, key), limit=at_once, keepalive_timeout=KEPT_ALIVE
         )
@@ -126,7 +126,7 @@ class ESTClient:
             yield cls(session, url)
 
     def time(self) -> datetime | None:
-        """The present time, by the `Date` of the last answer that had one, whatever its status.
+        """The present time by the PKI's clock, from the `Date` of its last answer that had one, whatever its status.
 
         None before the first.
         """
@@ -160,7 +160,9 @@ class ESTClient:
             cut = isinstance(exc.__cause__, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
             # a server that refuses the client without a TLS alert closes the connection
             if cut and exc.outcome is Outcome.UNKNOWN:
-                raise PKIRefusedStation(self.url, "it ends the connection when this station has shown itself") from exc
+                raise PKIRefusedStation(
+                    self.url, "it closes the connection after this station has sent its certificate"
+                ) from exc
             raise PKIUnavailable(self.url, exc.reason) from exc
         if 400 <= answer.status < 500:
             raise PKIRefusedStation(self.url, answer.told)
@@ -239,7 +241,7 @@ def _carries(certificate: x509.Certificate, key: str) -> bool:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Reads Retry-After, a number of seconds or a date (RFC 9110, 10.2.3); None where it is neither."""
+    """Reads Retry-After, a number of seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
     if retry_after is None:
         return None
     if retry_after.isdecimal():
@@ -249,7 +251,7 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def _moment(date: str | None) -> datetime | None:
-    """Reads a date as HTTP has it (RFC 9110, 5.6.7), of this time; None where it is none."""
+    """Reads an HTTP date (RFC 9110, 5.6.7) in a plausible year; None if it is not one."""
     try:
         moment = parsedate_to_datetime(date or "")
     except (ValueError, OverflowError):

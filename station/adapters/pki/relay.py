@@ -116,7 +116,7 @@ class Relay:
             task = asyncio.create_task(self._obtain(key, csr, uid), name=f"relay {key[:8]}")
             task.add_done_callback(lambda ended: self._landed(key, ended))
             flight = self._flights[key] = _Flight(uid, task)
-        if flight.uid != uid:  # two boards with one key, as a random source that is stuck makes them
+        if flight.uid != uid:  # two boards with one key, such as a stuck random source makes
             raise KeyShared(key, str(flight.uid))
         return await asyncio.shield(flight.task)
 

@@ -112,7 +112,7 @@ def goes_on(complaint: str) -> bool:
 
 
 def fault_of(complaints: Iterable[str], probe: str, exit_status: int, address: int) -> Fault | None:
-    """The fault that explains all complaints best; None where there are none. `address` is that of the file at work."""
+    """The fault that explains all complaints best; None if there are none. `address` is that of the file being written."""
     lines = [redacted(line) for line in complaints]
     for pattern, fault in _FAULTS:
         for line in lines:
@@ -122,7 +122,7 @@ def fault_of(complaints: Iterable[str], probe: str, exit_status: int, address: i
 
 
 def never_ran(last_line: str, exit_status: int) -> Fault | None:
-    """The fault that the exit status alone proves, for a run without output of the programmer's own.
+    """The fault that the exit status alone proves, for a run in which the programmer printed nothing itself.
 
     None if it proves none.
     """

@@ -48,7 +48,7 @@ class CubeProgrammer:
 
     @asynccontextmanager
     async def invocation(self, *actions: Write | Region) -> AsyncIterator[Invocation]:
-        """Writes and reads in this order under reset, then resets the board; starts with the first awaited action."""
+        """Writes and reads in this order under reset, then resets the board. The run starts when its first action is awaited."""
         external = any(map(is_external, actions))
         if external:
             self._probe.installation.check_loader()
@@ -65,7 +65,7 @@ class CubeProgrammer:
                 try:
                     yield progress
                 except (ProgrammerFailed, ProgrammerUnproven):
-                    # How the programmer reports a full folder is not known, so the room is checked here.
+                    # Checked here, since it is unknown how the programmer reports a full folder.
                     self._probe.installation.scratch.check(
                         sum(each.size for each in actions if isinstance(each, Region))
                     )
@@ -73,7 +73,7 @@ class CubeProgrammer:
                 progress.check_all_awaited()
 
     async def lock(self, lock: Lock, uid: UID) -> None:
-        """Sets the option bytes and reads them back, of this board, in a second connection; raises `LockUnproven`.
+        """Sets this board's option bytes, and reads them back over a second connection; raises `LockUnproven`.
 
         Only the values read back count: the first run loses the board for a moment, and may report an error for that.
         Option bytes that did not take are set again, since a weak supply may have been the reason.
@@ -155,21 +155,21 @@ class _Progress:
             content = plain_files.read(planned.path, region.size, follow_links=False)
         except FileNotFoundError:
             content = b""
-        except OSError as exc:  # the programmer has made the file, and may have made something else in its place
-            raise ProgrammerUnproven(planned.name, f"a file: what it left {exc.strerror}") from exc
+        except OSError as exc:  # the programmer makes this path, and may have made something other than a file
+            raise ProgrammerUnproven(planned.name, f"a readable file: {exc.strerror}") from exc
         if lack := lacking_in(region, content):
             raise ProgrammerUnproven(planned.name, lack)
         return content
 
     def check_all_awaited(self) -> None:
-        """Raises unless every action was awaited: one that was not is unproven, and may have been cut off."""
+        """Raises `ValueError` unless every action was awaited: any other is unproven, and may have been cut off."""
         if self._awaited < len(self._plan):
             raise ValueError(f"the block ended before {self._plan[self._awaited].name} was awaited")
 
     async def _prove(self, action: Write | Region) -> _Planned:
-        """Waits until this action is proven, which must be the next one.
+        """Waits until this action, which must be the next one, is proven.
 
-        With the last action, until the whole run is.
+        For the last action, waits until the whole run is proven.
         """
         number = self._awaited
         if number == len(self._plan) or self._plan[number].action != action:

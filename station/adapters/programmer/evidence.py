@@ -67,7 +67,7 @@ class MemoryRead:
 
 
 def lacking_in(region: Region, content: bytes) -> str | None:
-    """What is wrong with the content that a read has left in its file; None where it is credible."""
+    """The missing proof in a read's content; None if the content is credible."""
     if len(content) != region.size:
         return f"{region.size} bytes, there are {len(content)}"
     # Erased flash reads FF. Without its loader the tool reads zeros at these addresses, and reports success.

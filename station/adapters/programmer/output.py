@@ -20,7 +20,7 @@ from station.faults.unit import FlashReadFailed, TargetLocked, TargetWrong
 
 LONGEST_SERIAL_NUMBER = 64  # characters in a fault; a probe's has 24
 LOWEST_SUPPLY_MV = 2700  # the DK runs at 3.3 V; below this its regulator or its contact is bad
-MOST_COMPLAINTS = 200  # each is held against each row; a run that fails has a dozen
+MOST_COMPLAINTS = 200  # each is matched with each row; a run that fails has a dozen
 
 _BAR = re.compile(r"\[?[█▒圹\N{REPLACEMENT CHARACTER}=]{4,}\]?|\b\d{1,3}%")
 _NAME = re.compile(r"[A-Z][\w -]*", re.IGNORECASE)  # characters of a field's name, in front of its first colon
@@ -93,7 +93,7 @@ class Transcript:
         self._last_line = ""
 
     def feed(self, line: str) -> None:
-        """Takes the next line, without its end. Version 2.18 prints lines twice; the second counts for nothing."""
+        """Takes the next line, without its end. Version 2.18 prints lines twice; the second copy is ignored."""
         text = _BAR.sub("", line).strip()
         if not text:
             return
@@ -135,7 +135,7 @@ class Transcript:
 
     @property
     def uid(self) -> UID | None:
-        """The board's, once it has been read."""
+        """The board's UID; None until it has been read."""
         read = self.words.get(UID_ADDRESS, b"")
         return UID(read) if len(read) == UID_SIZE else None
 
@@ -259,7 +259,7 @@ class Transcript:
 
     def _begin(self, item: FileWritten | MemoryRead) -> None:
         if self.items and replace(self.items[-1], address=None) == item:
-            return  # the same line again: of the current item no more than its address has been said
+            return  # a repeated line: so far only the address of the current item was printed
         self.items.append(item)
         self.facts.discard("reset")
 

@@ -28,7 +28,7 @@ _LOOK_EVERY = 0.1
 
 @asynccontextmanager
 async def held(folder: Path, probe: str, within: float) -> AsyncIterator[int]:
-    """The lock of this probe for the block, as a descriptor to be inherited; raises `ProbeBusy`."""
+    """Holds this probe's lock for the block, as a descriptor to be inherited; raises `ProbeBusy` after `within` seconds."""
     path = folder / f"{probe}.lock"
     descriptor = _try(path)
     if descriptor is None:
@@ -41,14 +41,14 @@ async def held(folder: Path, probe: str, within: float) -> AsyncIterator[int]:
 
 
 class Claims:
-    """The slots that this process has for itself."""
+    """Locks on the slots that this process uses."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, int] = {}
 
     def take(self, slot: str) -> None:
-        """Raises `SlotTaken` while another process has it."""
+        """Takes a slot's lock; raises `SlotTaken` while another process has it."""
         try:
             descriptor = _locked(self._path(slot))
         except LockHeld as exc:
@@ -58,7 +58,7 @@ class Claims:
             os.close(before)
 
     def check(self) -> None:
-        """Takes a slot anew whose lock file somebody has removed; raises `SlotTaken` where another process was faster."""
+        """Locks every slot again whose lock file was removed; raises `SlotTaken` if another process was faster."""
         for slot, descriptor in self._held.items():
             if not file_lock.is_at(self._path(slot), descriptor):
                 self.take(slot)
@@ -74,7 +74,7 @@ class Claims:
 
 @contextmanager
 def claimed(folder: Path, slots: Iterable[str]) -> Iterator[Claims]:
-    """The slots at these USB ports, for this process alone for the block; raises `SlotTaken`.
+    """Reserves the slots at these USB ports for this process, for the block; raises `SlotTaken`.
 
     A probe's lock is held for one run of the programmer only, so it would let two stations take turns at one board.
     """
@@ -98,7 +98,7 @@ async def _wait(path: Path, probe: str, within: float) -> int:
 
 
 def _try(path: Path) -> int | None:
-    """The descriptor of the locked file; None while somebody else holds it."""
+    """The descriptor of the locked file; None while another process holds the lock."""
     try:
         return _locked(path)
     except LockHeld:

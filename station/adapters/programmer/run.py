@@ -54,7 +54,7 @@ class Deadlines:
     probe_within: float = 60.0  # for a programmer that outlived its daemon
     retry_pauses: tuple[float, ...] = RETRY_PAUSES
     patience: Patience = Patience()  # noqa: RUF009  frozen
-    output: Budget = Budget()  # noqa: RUF009  the same; no time, but a limit that ends a run, too
+    output: Budget = Budget()  # noqa: RUF009  the same; not seconds, but it also ends a run
 
     def of(self, action: Write | Region) -> float:
         base = self.external_within if is_external(action) else self.internal_within
@@ -111,7 +111,7 @@ class Probe:
         self.installation = installation
         self._deadlines = installation.deadlines
         self.serial_number = serial_number
-        self.board: UID | None = None  # the UID, once the board has been recognised: every later run must find it
+        self.board: UID | None = None  # the recognised board's UID, which every later run must find; None before
         self._gone = gone
         self._record = record
         self._alone = _probes.setdefault(serial_number, asyncio.Lock())

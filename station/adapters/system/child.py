@@ -232,7 +232,9 @@ class Child:
 
     def _signal(self, number: signal.Signals) -> None:
         # The kernel does not reuse the group's number while one process of the group is left.
-        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS raises PermissionError for a zombie
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # no process is left; macOS raises PermissionError for a zombie
             os.killpg(self._process.pid, number)
 
 

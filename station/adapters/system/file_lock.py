@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locks of flock(2): how one is taken and given back, and which process holds one. A lock ends with the process that holds it."""
+"""Takes and gives back locks of flock(2), and names the process that holds one. A lock ends with its process."""
 
 import fcntl
 import os
@@ -30,7 +30,7 @@ def lock(descriptor: int) -> None:
 
 
 def lock_file(path: Path, opened: Callable[[Path], int]) -> int:
-    """The descriptor of a file that exists only to be locked; `opened` makes it where there is none. Raises `LockHeld`."""
+    """Locks a file that exists only to be locked, and returns its descriptor. `opened` opens or makes it. Raises `LockHeld`."""
     while True:
         descriptor = opened(path)
         lock(descriptor)
@@ -40,7 +40,7 @@ def lock_file(path: Path, opened: Callable[[Path], int]) -> int:
 
 
 def give_back(path: Path, descriptor: int) -> None:
-    """Removes the file while it is still locked: a process that waits for the lock sees that the file has gone, and makes a new one."""
+    """Removes the file, then unlocks it, so that a waiting process notices the removal and makes a new file."""
     if is_at(path, descriptor):
         with suppress(FileNotFoundError, PermissionError):  # another account's file stays
             path.unlink()
@@ -56,7 +56,10 @@ def is_at(path: Path, descriptor: int) -> bool:
 
 
 def holder(descriptor: int) -> str:
-    """The process that holds the lock, in words, also one that knows the file by another name. The kernel tells only of this container's."""
+    """The process that holds the lock, in words, even if it opened the file by another name.
+
+    The kernel lists only processes of this container.
+    """
     inode = str(os.fstat(descriptor).st_ino)
     found = next((process for _ in range(_LOOKS) if (process := _process(inode)) is not None), None)
     return "another process" if found is None else f"process {found}"
@@ -67,6 +70,6 @@ def _process(inode: str) -> str | None:
         locks = _LOCKS.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    # proc(5): "2: FLOCK  ADVISORY  WRITE 1234 fe:00:2172273 0 EOF". Some file systems tell another device there than stat does.
+    # proc(5): "2: FLOCK  ADVISORY  WRITE 1234 fe:00:2172273 0 EOF". On some file systems its device number differs from stat's.
     held = (line.split() for line in locks if " -> " not in line)
     return next((f[4] for f in held if f[1] == "FLOCK" and f[5].rpartition(":")[2] == inode), None)

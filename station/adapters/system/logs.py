@@ -168,7 +168,7 @@ def _console(event: EventDict) -> bytes:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Words:
-    """What an object says of itself; the renderer quotes texts, but not these."""
+    """An object's text for the console, which the renderer does not quote."""
 
     text: str
 

@@ -149,7 +149,7 @@ def _adopt(value: int) -> str | None:
 
 
 def _list_of_children() -> Path:
-    # children of the first thread, to which the kernel gives orphans
+    # the children of the main thread, to which the kernel gives orphans
     return Path(f"/proc/self/task/{os.getpid()}/children")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that the operating system gives descriptors and processes, by taking some."""
+"""Checks that file descriptors and processes are available, by taking some."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ _FOLDER = "/"
 
 
 async def check(slots: int) -> None:
-    """Raises `ResourcesExhausted` where so many slots could not begin an attempt."""
+    """Raises `ResourcesExhausted` if the resources do not suffice for an attempt in each of `slots` slots."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(DESCRIPTORS_AN_ATTEMPT, min(slots * DESCRIPTORS_AN_ATTEMPT, limit // 4))
     with named("open files"), ExitStack() as stack:
@@ -25,7 +25,7 @@ async def check(slots: int) -> None:
         async with Child.started([_FOLDER], environment={}, gone=asyncio.Event(), patience=Patience()):
             pass
     except PermissionError:
-        pass  # a folder is no program, but only a new process can notice that: so there was a process to be had
+        pass  # a folder cannot be executed, but only a new process finds that out: so a process was available
     except OSError as exc:
         if fault := no_process("start a process", exc):
             raise fault from exc

@@ -148,7 +148,7 @@ def _sweep(place: Path, prefix: str) -> None:
 
 
 def _hold(folder: Path) -> int:
-    """Marks a folder as in use until the descriptor that it returns is closed, which the end of a process does, too; raises `LockHeld`."""
+    """Marks a folder as in use until the returned descriptor is closed, at the latest by the process's end; raises `LockHeld`."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     file_lock.lock(descriptor)
     return descriptor

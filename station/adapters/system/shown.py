@@ -10,7 +10,7 @@ LONGEST = 1200  # characters: a fault's sentence with two fields of evidence, ea
 def shown(text: object, longest: int = LONGEST) -> str:
     r"""The text as one line that a terminal shows and does not obey: characters without a glyph are escaped, as `\x1b`.
 
-    That is all control characters, line ends among them, all that turn the direction of writing, and lone surrogates.
+    These are control characters, including line ends, characters that change the writing direction, and lone surrogates.
     """
     given = str(text)
     cut = given if len(given) <= longest else f"{given[: longest - 1]}…"
@@ -18,7 +18,7 @@ def shown(text: object, longest: int = LONGEST) -> str:
 
 
 def shown_lines(text: str, longest: int = LONGEST) -> str:
-    """The same for text of several lines, whose line ends are meant."""
+    """Like `shown`, for text of several lines: keeps its line ends."""
     return "\n".join(shown(line, longest) for line in text.split("\n"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this user may access the probe behind a serial port, by its device node, which is never opened.
+"""Checks whether this user may access the probe behind a serial port. Never opens the probe's device node.
 
 Linux only.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which station this is: its version, and the commit that it was made from."""
+"""The running station's version, and the commit that it was built from."""
 
 import functools
 import json
@@ -16,7 +16,7 @@ _LOCAL = re.compile(r"g([0-9a-f]+)(\.dirty)?")
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`commit` has 12 hexadecimal digits, and `-dirty` behind them where files differ from it; None if nobody knows it."""
+    """`commit` has 12 hexadecimal digits, then `-dirty` if files differ from that commit; None if it is unknown."""
 
     number: str
     commit: str | None
@@ -27,7 +27,7 @@ class Version:
 
 @functools.cache
 def running() -> Version:
-    """The version of the installed distribution. A wheel carries its commit; git is asked for that of a source tree."""
+    """The version of the installed distribution. Its commit comes from the wheel or, in a source tree, from git."""
     distribution = metadata.distribution(DISTRIBUTION)
     number, _, local = distribution.version.partition("+")
     tree = _source_tree(distribution)
@@ -40,7 +40,7 @@ def _packed(local: str) -> str | None:
 
 
 def _source_tree(distribution: metadata.Distribution) -> Path | None:
-    """The tree of an editable installation, whose own version says only from which commit it was installed (PEP 610)."""
+    """The source tree of an editable installation (PEP 610), whose commit may have changed since it was installed."""
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if not origin.get("dir_info", {}).get("editable"):
         return None

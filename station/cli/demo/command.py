@@ -25,32 +25,34 @@ def demo(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Fault file (TOML); boards without an entry must pass."),
     ] = None,
-    time_scale: Annotated[float, typer.Option(min=0, help="Multiplies the bench's delays: 1 real, 0 none.")] = 1.0,
+    time_scale: Annotated[float, typer.Option(min=0, help="Factor for the bench's delays: 1 real time, 0 none.")] = 1.0,
     recipe: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Another recipe than the demonstration's.")
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--dir", help="Leaves boards, ledger, logs and PKI in this new folder.", show_default=False),
+        typer.Option("--dir", help="Keep boards, ledger, logs and PKI in this new folder.", show_default=False),
     ] = None,
     every: Annotated[
-        float, typer.Option(min=0, help="Seconds from one plugging in to the next; 0: all boards at once.")
+        float, typer.Option(min=0, help="Seconds between plugging in two boards; 0: all boards at once.")
     ] = 0.0,
     hub: Annotated[
         str, typer.Option(help="multi-tt, or single-tt: seven probes share one hub's bandwidth.")
     ] = "multi-tt",
     programmer_version: Annotated[
-        str | None, typer.Option(help="Which STM32CubeProgrammer the bench has.", show_default=False)
+        str | None, typer.Option(help="The bench's version of STM32CubeProgrammer.", show_default=False)
     ] = None,
     *,
-    noise: Annotated[bool, typer.Option("--noise", help="The bench's durations scatter, by seed and board.")] = False,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Vary the bench's durations at random, by seed and board.")
+    ] = False,
     report: Annotated[
-        Path | None, typer.Option("--json", help="Writes the report to this file.", show_default=False)
+        Path | None, typer.Option("--json", help="Write the report to this file.", show_default=False)
     ] = None,
 ) -> None:
     """Provision boards on the virtual bench and show it live.
 
-    Exits 0 only if every board got the verdict that it should have: a pass, or what the fault file expects of it.
+    Exits 0 only if every board got the expected verdict: a pass, or the verdict in the fault file.
     """
     console = wide_console()
     bench_options = [f"--hub={hub}"] + ["--noise"] * noise
@@ -91,9 +93,9 @@ def demo(
 
 
 def _end_in_order() -> None:
-    """From now on each of the signals raises KeyboardInterrupt, even where a shell has had it ignored, and only the first.
+    """Makes the first of these signals raise KeyboardInterrupt, even if the shell has set it to be ignored. Ignores the rest.
 
-    Killed, or stopped while it stops, a demonstration would leave bench, PKI and daemon behind.
+    A demonstration that is killed, or interrupted while it stops its processes, would leave them running.
     """
 
     def interrupt(*_: object) -> None:

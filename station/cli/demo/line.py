@@ -22,12 +22,12 @@ STOP_WITHIN = 30.0
 
 
 class DemoFailed(Exception):
-    """One of the demonstration's processes did not do its part."""
+    """One of the demonstration's processes failed."""
 
 
 @dataclass
 class DemoLine:
-    """A line that stands: its folder and its processes."""
+    """A running demonstration line: its folder and its processes."""
 
     folder: Path
     recipe: Path
@@ -63,7 +63,7 @@ class DemoLine:
         self._bench("plug", "--all")
 
     def plug_in_turn(self, every: float) -> None:
-        """Returns at once: somebody goes along the line, and plugs in a board every so many seconds."""
+        """Has the bench plug in one board every `every` seconds, and returns at once."""
         self._start("operator", "virtual_bench", "plug", "--all", f"--every={every}", "--dir", str(self.folder))
 
     def status(self) -> Status:
@@ -83,7 +83,7 @@ class DemoLine:
         self._wait_for("bench", (self.folder / "bench.json").exists)
 
     def start_pki(self, port: int = 0, *others: str) -> None:
-        """At first, and again at the same port when it has ended; perhaps with other options."""
+        """Starts the PKI; also again after its end, at the same port, or with other options."""
         product = tomllib.loads(self.recipe.read_text(encoding="utf-8")).get("product", {})
         options = [
             f"--{key.replace('_', '-')}={product[key]:#06X}" for key in ("vendor_id", "product_id") if key in product
@@ -93,7 +93,7 @@ class DemoLine:
         self._wait_for("pki", (self.folder / "pki" / "ready.json").exists)
 
     def start_daemon(self) -> None:
-        """At first, and again when it has ended."""
+        """Starts the daemon; also again after its end."""
         bench = json.loads((self.folder / "bench.json").read_text(encoding="utf-8"))
         url = json.loads((self.folder / "pki" / "ready.json").read_text(encoding="utf-8"))["url"]
         config = self.folder / "line.toml"
@@ -137,7 +137,7 @@ class DemoLine:
         return "its last words:\n" + "\n".join(output.splitlines()[-15:])
 
     def _stop(self) -> None:
-        """The daemon first, so that it does not see its bench go away."""
+        """Stops the daemon first, so that it does not see its bench vanish."""
         for name in ("operator", "daemon", "pki", "bench"):
             process = self.processes.get(name)
             if process is None or process.poll() is not None:
@@ -151,7 +151,7 @@ class DemoLine:
 
 
 def line_configuration(recipe: Path, probes: list[Mapping[str, object]]) -> str:
-    """config/demo.toml with its recipe in front and its slots behind."""
+    """config/demo.toml, preceded by the recipe's path and followed by the slots."""
     text = shipped.LINE_OF_DEMONSTRATION.read_text(encoding="utf-8")
     slots = "".join(
         f"\n[[slot]]\nname = {json.dumps(str(probe['port']))}\npath = {json.dumps(probe['path'])}\n" for probe in probes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a demonstration shows while it runs, and what it says at its end."""
+"""A demonstration's live display, and its report at the end."""
 
 import time
 import tomllib
@@ -21,7 +21,7 @@ from station.line.status import SlotStatus
 
 STUCK_AFTER = 180.0  # seconds without any change
 LOOK_EVERY = 0.2
-SPOKEN_PHASES = 16  # above so many boards a log of phases is read by nobody
+SPOKEN_PHASES = 16  # boards; a log of more boards' phases is too long to read
 STEPS = (
     Phase.RECOGNISE,
     Phase.FLASH_DATA,
@@ -43,7 +43,7 @@ class Expected:
 
 
 def expectations(faults: Path | None, boards: int) -> dict[str, Expected]:
-    """By slot: what the fault file expects; a board without an entry must pass. Raises `ConfigurationInvalid`."""
+    """The fault file's expected verdicts, by slot; a board without an entry must pass. Raises `ConfigurationInvalid`."""
     expected = {str(number): Expected() for number in range(1, boards + 1)}
     if faults is None:
         return expected
@@ -153,7 +153,7 @@ class _Screen:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One line a board, and what they add up to."""
+    """One entry for each board, and their totals."""
 
     boards: tuple[AttemptSummary, ...]
     seconds: float
@@ -195,9 +195,9 @@ class Report:
         }
 
     def surprises(self, expected: Mapping[str, Expected]) -> list[str]:
-        """A sentence for every board that did not get the verdict it should have."""
+        """A sentence for every board that did not get its expected verdict."""
         return [
-            f"board {board.slot} should end as {_words(wanted)}, it ended as {_words(Expected(board.verdict or '', board.fault))}"
+            f"board {board.slot} ended as {_words(Expected(board.verdict or '', board.fault))}, expected {_words(wanted)}"
             for board in self.boards
             if (wanted := expected[board.slot]).verdict != board.verdict
             or (wanted.fault is not None and wanted.fault != board.fault)

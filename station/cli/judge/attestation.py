@@ -37,7 +37,7 @@ def check(
     pai: Annotated[Path | None, typer.Option("--pai", help="PAI, DER or PEM.", show_default=False)] = None,
     cd: Annotated[Path | None, typer.Option("--cd", help="Certification declaration.", show_default=False)] = None,
     vectors: Annotated[
-        Path | None, typer.Option("--vectors", help="Many at once, from a JSON file.", show_default=False)
+        Path | None, typer.Option("--vectors", help="A JSON file of several attestations.", show_default=False)
     ] = None,
 ) -> None:
     """Check DAC, PAI and certification declaration of one unit, or of every vector in a file.
@@ -48,7 +48,7 @@ def check(
     """
     vid, pid = terms.vid, terms.pid
     if vid is None:
-        raise typer.BadParameter("it is needed: which vendor makes the product?", param_hint="--vid")
+        raise typer.BadParameter("required: the product's vendor", param_hint="--vid")
     trust, now = terms.read_trust(), terms.moment
 
     def judged(attestation: Attestation, product_id: int) -> Fault | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station board`: everything about one board's flash image, checked, as a page that a process engineer can sign.
+"""`station board`: shows and checks one board's flash image, as a page that a process engineer can sign.
 
 Shows no secret.
 """
@@ -53,13 +53,13 @@ def inspect(
         Path | None, typer.Option("--passcode-file", help="The label's passcode, in a file.", show_default=False)
     ] = None,
     key_storage: Annotated[
-        KeyStorage | None, typer.Option("--key-storage", help="Where the DAC's key must be.", show_default=False)
+        KeyStorage | None, typer.Option("--key-storage", help="Required place of the DAC's key.", show_default=False)
     ] = None,
 ) -> None:
     """Show the content of a board's flash, and judge all of it as a commissioner does.
 
-    Exits 0 when all is right, 1 when anything is wrong, 2 when a file cannot be used. Without --vid and --pid the
-    block's own are taken; without --passcode-file the passcode in flash, if there is one.
+    Exits 0 if all is right, 1 if anything is wrong, 2 if a file cannot be used. --vid and --pid default to the block's own,
+    --passcode-file to the passcode in flash, if there is one.
     """
     trust = terms.read_trust()
     passcode = None if passcode_file is None else read_passcode(passcode_file)
@@ -163,7 +163,7 @@ def _paa(pai: bytes | None, trust: TrustStore) -> dict[str, object]:
     try:
         key_id = Certificate.read(pai or b"").extensions.authority_key_id
     except RuleBroken:
-        return {"missing": "the PAI cannot be read, so nobody knows which PAA it names"}
+        return {"missing": "unknown, since the PAI that names it cannot be read"}
     found = trust.paas.get(key_id or b"")
     return {"missing": "not in the trust store"} if found is None else certificate.described(found)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station cd`: shows a certification declaration, and whether it is a valid one."""
+"""`station cd`: shows a certification declaration, and whether it is valid."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,11 +26,14 @@ def group() -> None:
 def show(
     file: Annotated[Path, typer.Argument(help="DER or PEM.", show_default=False)],
     cd_signers: Annotated[
-        Path | None, typer.Option("--cd-signers", help="Also verify the signature, by these.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--cd-signers", help="Folder of signers; with it the signature is verified, too.", show_default=False
+        ),
     ] = None,
     json_wanted: JSONOption = False,
 ) -> None:
-    """Show a certification declaration; exits 1 when it is no valid one, or when its signature does not verify."""
+    """Show a certification declaration; exits 1 if it is invalid, or if its signature does not verify."""
     data = read_der(file, DECLARATION)
     signers = None if cd_signers is None else read_signers(cd_signers)
     try:
@@ -69,8 +72,8 @@ def _signature(
     declaration: CertificationDeclaration, signer: Certificate | None
 ) -> tuple[DeclarationInvalid | None, str]:
     if signer is None:
-        reason = f"nobody known signs with key {declaration.signer_key_id.hex().upper()}"
-        return DeclarationInvalid(Rule.D5.name, reason), "by nobody known"
+        reason = f"no known signer has key {declaration.signer_key_id.hex().upper()}"
+        return DeclarationInvalid(Rule.D5.name, reason), "by an unknown signer"
     if not declaration.is_signed_by(signer.public_key):
         return DeclarationInvalid(Rule.D5.name, "the signature does not verify"), "does not verify"
     return None, f"verifies, by {name_text(signer.subject)}"

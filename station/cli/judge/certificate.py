@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station certificate`: shows one certificate, and whether it keeps the rules of its kind."""
+"""`station certificate`: shows one certificate, and whether it keeps the rules for its kind."""
 
 import hashlib
 from enum import StrEnum
@@ -53,7 +53,7 @@ def group() -> None:
 def show(
     file: Annotated[Path, typer.Argument(help="DER or PEM.", show_default=False)],
     kind: Annotated[
-        Kind | None, typer.Option("--kind", help="What it must be; else told by its basic constraints.")
+        Kind | None, typer.Option("--kind", help="The required kind (default: from its basic constraints).")
     ] = None,
     json_wanted: JSONOption = False,
 ) -> None:
@@ -101,7 +101,7 @@ def described(certificate: Certificate) -> dict[str, object]:
 
 
 def name_text(name: Name) -> str:
-    """A distinguished name as people write it; an attribute without a short name is shown by its OID's bytes."""
+    """A distinguished name as text; an attribute without a short name is shown by its OID's bytes."""
     return ", ".join(f"{_SHORT_NAMES.get(each.oid, each.oid.hex())}={each.text}" for each in name.attributes)
 
 

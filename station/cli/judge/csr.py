@@ -29,7 +29,7 @@ def check(
     pid: ProductOption = None,
     json_wanted: JSONOption = False,
 ) -> None:
-    """Check form, key and signature of a request, and vendor and product where they are given."""
+    """Check form, key and signature of a request, and vendor and product if given."""
     data = read_der(file, REQUEST)
     try:
         check_csr(data, vendor_id=vid, product_id=pid)

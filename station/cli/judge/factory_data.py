@@ -26,7 +26,7 @@ ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, reada
 def build(
     source: ExistingFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write, mode 0600.")],
-    lenient: Annotated[bool, typer.Option("--lenient", help="Pass over unknown names, as ST's tool does.")] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Ignore unknown names, as ST's tool does.")] = False,
 ) -> None:
     """Build the bytes for 0x901C0000 from ST's JSON."""
     reading = st_json.read(read_file(source), lenient=lenient)

@@ -107,7 +107,7 @@ def _certificates(folder: Path) -> dict[str, bytes]:
 
 
 def number(text: str) -> int:
-    """A number as people write it: decimal, or hexadecimal with 0x."""
+    """Reads a number: decimal, or hexadecimal with 0x."""
     return int(text, 16) if text[:2] in {"0x", "0X"} else int(text)
 
 
@@ -120,13 +120,13 @@ def uint32(text: str) -> int:
 
 
 def moment(text: str) -> datetime:
-    """ISO 8601; without a zone UTC is meant."""
+    """Reads an ISO 8601 moment, in UTC if it names no zone."""
     given = datetime.fromisoformat(text)
     return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
 
 
 def within(text: str, limit: int) -> int:
-    """A number from 0 that is less than the limit."""
+    """Reads a number from 0 up to, but not including, the limit."""
     value = number(text)
     if value not in range(limit):
         raise typer.BadParameter(f"{text} is not a number from 0 to 0x{limit - 1:X}")
@@ -147,27 +147,27 @@ ProductOption = Annotated[
 DeviceTypeOption = Annotated[
     int | None,
     typer.Option(
-        "--device-type", parser=uint32, metavar="N", help="What the declaration must name.", show_default=False
+        "--device-type", parser=uint32, metavar="N", help="The declaration's required device type.", show_default=False
     ),
 ]
 CertificateIdOption = Annotated[
-    str | None, typer.Option("--certificate-id", help="What the declaration must name.", show_default=False)
+    str | None, typer.Option("--certificate-id", help="The declaration's required certificate id.", show_default=False)
 ]
 VersionNumberOption = Annotated[
     int | None,
     typer.Option(
-        "--version-number", parser=uint16, metavar="N", help="What the declaration must name.", show_default=False
+        "--version-number", parser=uint16, metavar="N", help="The declaration's required version.", show_default=False
     ),
 ]
 AtOption = Annotated[
     datetime | None,
-    typer.Option("--at", parser=moment, metavar="TIME", help="ISO 8601, instead of now.", show_default=False),
+    typer.Option(
+        "--at", parser=moment, metavar="TIME", help="Time to judge at, ISO 8601 (default: now).", show_default=False
+    ),
 ]
 ProductionOption = Annotated[
     bool,
-    typer.Option(
-        "--production/--allow-test-keys", help="Whether test vendors, test roots and the test key are refused."
-    ),
+    typer.Option("--production/--allow-test-keys", help="Refuse, or allow, test vendors, test roots and the test key."),
 ]
 PasscodeOption = Annotated[
     Path, typer.Option("--passcode-file", help="A file with the passcode's digits, readable by you alone.")

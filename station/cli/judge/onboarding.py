@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station onboarding`: the codes of a label, made and read.
+"""`station onboarding`: makes and reads the codes of a label.
 
 The passcode comes from a file, never from the command line.
 """
@@ -32,7 +32,7 @@ class FlowName(StrEnum):
 
 
 def capabilities(text: str) -> Capabilities:
-    """Names with commas between them, or a number."""
+    """Reads names separated by commas, or a number."""
     try:
         if text[:1].isdigit():
             return Capabilities(within(text, 2 * Capabilities.THREAD))
@@ -48,7 +48,9 @@ def encode(
     vid: Annotated[int, typer.Option("--vid", parser=uint16, metavar="VID", help="Vendor, such as 0xFFF1.")],
     pid: Annotated[int, typer.Option("--pid", parser=uint16, metavar="PID", help="Product, such as 0x8000.")],
     discriminator: Annotated[int, typer.Option("--discriminator", parser=uint16, metavar="N", help="12 bits.")],
-    flow: Annotated[FlowName, typer.Option("--flow", help="What the unit needs first.")] = FlowName.STANDARD,
+    flow: Annotated[
+        FlowName, typer.Option("--flow", help="Action that the unit needs before commissioning.")
+    ] = FlowName.STANDARD,
     discovery: Annotated[
         str, typer.Option("--capabilities", help="Such as ble or ble,on-network, or a number.")
     ] = "ble",
@@ -67,7 +69,7 @@ def encode(
     made = {"qr_code": codes.qr_code(payload), "manual_code": codes.manual_code(payload)}
     codes.check_codes(payload, made["qr_code"], made["manual_code"])
     said = {"onboarding": made}
-    verdicts.conclude(None, "both codes read back as what they were made of", json_wanted=json_wanted, shown=said)
+    verdicts.conclude(None, "both codes read back as the values given", json_wanted=json_wanted, shown=said)
 
 
 @app.command()

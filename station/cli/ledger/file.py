@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station ledger`: backs up the ledger, checks it, and lets the station go on with one that was put back or moved."""
+"""`station ledger`: backs up the ledger, checks it, and accepts one that was put back or moved."""
 
 import sys
 import time
@@ -21,7 +21,9 @@ from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.faults.line import LedgerDamaged
 
-app = typer.Typer(help="The ledger's file: back it up, check it, and say that it was put back.", no_args_is_help=True)
+app = typer.Typer(
+    help="The ledger's file: back it up, check it, and accept one that was put back.", no_args_is_help=True
+)
 
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
@@ -31,7 +33,7 @@ LedgerOption = Annotated[
 @app.command()
 def backup(
     destination: Annotated[
-        Path, typer.Argument(metavar="DEST", help="A new file, or a folder, in which the file is named by the time.")
+        Path, typer.Argument(metavar="DEST", help="A new file, or a folder for a file named after the time.")
     ],
     ledger: LedgerOption = None,
     config: ConfigOption = None,
@@ -46,7 +48,7 @@ def backup(
     try:
         written = backups.write(path, file, _register(config, ledger))
     except FileExistsError as exc:
-        raise typer.BadParameter(f"{exc.filename} is there already: a backup is written over nothing") from exc
+        raise typer.BadParameter(f"{exc.filename} already exists: a backup overwrites nothing") from exc
     say(f"{written.path}: {written.identities} identities, {written.size} bytes, checked")
     say(f"{written.key}: its key; keep both, and keep them secret")
 
@@ -55,9 +57,11 @@ def backup(
 def check(
     ledger: LedgerOption = None,
     config: ConfigOption = None,
-    full: Annotated[bool, typer.Option("--full", help="Also every index against its table; takes longer.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also compare every index with its table, which takes longer.")
+    ] = False,
 ) -> None:
-    """Read the whole ledger and report whether it is sound, whether it is at its place, and when it was backed up.
+    """Read the whole ledger and report whether it is sound and at its place, and when it was last backed up.
 
     May run while the daemon does. With --ledger it reports only whether that file is sound. Exits 1 if anything is
     wrong.
@@ -103,10 +107,10 @@ def restored(
     ledger: LedgerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Say that the ledger was put back from a backup, moved, or lost for good, and that the station may go on with it.
+    """Let the station go on with a ledger that was put back from a backup, moved, or lost for good.
 
     It becomes a new incarnation, and the next N serial numbers of every lot are burned, since the station may have
-    given them out after the backup. Where there is no ledger an empty one is made. Refuses while a daemon holds the
+    given them out after the backup. If there is no ledger, an empty one is made. Refuses while a daemon holds the
     ledger.
     """
     path = ledger_path(config, ledger)
@@ -116,9 +120,9 @@ def restored(
     for line in _told(path, finding):
         say(line)
     if skip is None and not (new_key and not finding.reasons):
-        raise typer.BadParameter(f"say how many serial numbers to skip: --skip N, at least {finding.least}")
+        raise typer.BadParameter(f"give the number of serial numbers to skip: --skip N, at least {finding.least}")
     if (skip or 0) < finding.least:
-        raise typer.BadParameter(f"--skip must be at least {finding.least}, or serial numbers would come again")
+        raise typer.BadParameter(f"--skip must be at least {finding.least}, or serial numbers would be given out twice")
     say(f"The next {skip or 0} serial numbers of every lot are burned, also of lots that begin later.")
     if not yes and sys.stdin.isatty():
         typer.confirm("Go on?", abort=True)
@@ -133,12 +137,12 @@ def restored(
 def _told(path: Path, finding: Finding) -> list[str]:
     if finding.identities is None:
         return [f"{path}: there is no ledger; at least {finding.least} serial numbers were given out from there"]
-    reasons = list(finding.reasons) or ["it is where it was left, and as it was left"]
+    reasons = list(finding.reasons) or ["it is unchanged and at its place"]
     return [f"{path}: {finding.identities} identities", *(f"  {reason}" for reason in reasons)]
 
 
 def _register(config: Path | None, ledger: Path | None) -> Register:
-    """The configuration's, or this machine's for a file that was named."""
+    """The configuration's register, or this machine's for a ledger given with --ledger."""
     if ledger is not None:
         return Register(folder_for(ledger, None))
     loaded = configuration.load(config_path(config))

@@ -69,7 +69,7 @@ def _print_attempt(console: Console, story: AttemptStory) -> None:
 
 
 def _version(attempt: AttemptSummary) -> str:
-    """The station's version and commit, which the attempts of the first stations do not have."""
+    """The station's version and commit; empty for attempts that did not record them."""
     if attempt.station_version is None:
         return ""
     return f" version {attempt.station_version} (commit {attempt.station_commit or 'unknown'})"
@@ -103,7 +103,7 @@ def _add_row(table: Table, attempt: AttemptSummary, entry: JournalEntry) -> None
 
 
 def _told(event: Event) -> str:
-    """The event in words: its name, then what it says."""
+    """The event in words: its name, then its fields."""
     words = _WORD_BOUNDARY.sub(" ", event.on_disk.name).split()
     name = " ".join(word if word.isupper() else word.lower() for word in words)
     said = events.body(event)

@@ -62,8 +62,8 @@ class Format(StrEnum):
 def list_units(
     ledger: LedgerOption = None,
     config: ConfigOption = None,
-    limit: Annotated[int, typer.Option("--limit", "--last", min=1, help="Shows only so many, the newest.")] = 100,
-    all_wanted: Annotated[bool, typer.Option("--all", help="Shows them all, whatever the limit.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "--last", min=1, help="Shows only the newest N units.")] = 100,
+    all_wanted: Annotated[bool, typer.Option("--all", help="Shows all units, whatever the limit.")] = False,
 ) -> None:
     """List the newest units with their state and their last verdict, and the number of all units."""
     reader = LedgerReader(ledger_path(config, ledger))
@@ -139,7 +139,7 @@ def orphans(
     config: ConfigOption = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="The same as a JSON array.")] = False,
 ) -> None:
-    """List requests to the PKI without an answer: each may have bought a certificate that no board has, to be revoked."""
+    """List requests to the PKI without an answer. Each may have bought a certificate that no board has: revoke it."""
     found = LedgerReader(ledger_path(config, ledger)).orphans()
     if json_wanted:
         say_json([_values(orphan) for orphan in found])
@@ -155,11 +155,13 @@ def orphans(
 
 @app.command()
 def fresh(
-    unit: Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits, as the void attempt tells it.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why, in one line: it is kept with the account's name.")],
+    unit: Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits, from the void attempt's fault.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
+    ],
     ledger: Annotated[
         Path | None,
-        typer.Option("--ledger", help="The ledger's file, for when no daemon writes it.", show_default=False),
+        typer.Option("--ledger", help="The ledger's file, if no daemon is running.", show_default=False),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

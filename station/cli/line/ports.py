@@ -29,7 +29,7 @@ DAEMONS = "the daemon's"
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One probe with its serial port; `opens` and `probe_access` say what a program of this user would meet."""
+    """One probe with its serial port. `opens` and `probe_access` report whether this user may use them."""
 
     path: str
     slot: str | None
@@ -49,15 +49,15 @@ def ports(
     devices: Annotated[
         Path | None,
         typer.Option(
-            help="Where boards show, instead of the configuration's folder or /dev/serial.", show_default=False
+            help="Folder in which boards appear (default: the configuration's, or /dev/serial).", show_default=False
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """List probes and ports: physical path, slot, and whether each can be opened. No target is touched.
 
-    A board at a place that is no slot is ignored by the daemon. Ports that a running daemon serves are not opened. Exits 1 if
-    one cannot be used.
+    The daemon ignores boards at ports that are no slot. Ports that a running daemon serves are not opened. Exits 1 if one
+    cannot be used.
     """
     loaded = _configuration(config, devices)
     links = HotplugSection(source="links", directory=devices.absolute() if devices else None)
@@ -80,7 +80,7 @@ def ports(
 
 
 def _configuration(given: Path | None, devices: Path | None) -> Config | None:
-    """The line's, if there is one; without it no slot has a name."""
+    """The line's configuration, which names the slots; None if there is none."""
     path = config_path(given)
     if given is None and (devices is not None or not path.exists()):
         return None
@@ -98,7 +98,7 @@ def _is_served(config: Config) -> bool:
 async def _looked_at(
     folder: Path, boards: Mapping[str, BoardArrived], slots: Mapping[str, str], served: set[str]
 ) -> list[Port]:
-    """In the order of their places, which is that of the hub's ports."""
+    """Checks all ports; returns them in the order of the hub's ports."""
     found = []
     sysfs, nodes = usb_devices.beside(folder) / "class" / "tty", folder.parent / "bus" / "usb"
     for path, board in sorted(boards.items()):

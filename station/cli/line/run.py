@@ -14,8 +14,8 @@ from station.recipe.files import line_recipe
 def run(config: ConfigOption = None) -> None:
     """Serve the line until SIGTERM or Ctrl-C.
 
-    Boards are noticed as they are plugged in; each gets one attempt and one verdict. The log goes to standard output (JSON lines; a
-    console form on a terminal) and to the file that the configuration names, which SIGHUP opens anew.
+    Each board that is plugged in gets one attempt and one verdict. The log goes to standard output (JSON lines, or a console
+    form on a terminal) and to the configuration's log file, which SIGHUP reopens.
     """
     from station.daemon import station
 
@@ -23,7 +23,7 @@ def run(config: ConfigOption = None) -> None:
     loaded = configuration.load(path)
     sources.check(loaded.hotplug, path)
     recipe = line_recipe.load(loaded)
-    keep_private()  # what the programmer writes for us holds factory data
+    keep_private()  # files that the programmer writes hold factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
     try:
         with logs.configured(loaded.log.level, loaded.log.file) as log:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station slots`: the slots of the running daemon; taken out of service, and released again."""
+"""`station slots`: shows the running daemon's slots, takes them out of service, and releases them."""
 
 from typing import Annotated
 
@@ -12,21 +12,21 @@ from station.config import line as configuration
 from station.daemon import control
 from station.line.status import Status
 
-app = typer.Typer(help="The slots: see them, take one out of service, release it again.", no_args_is_help=True)
+app = typer.Typer(help="Show slots, take one out of service, release it again.", no_args_is_help=True)
 
 SlotName = Annotated[str, typer.Argument(metavar="SLOT", help="The slot's name, as the configuration gives it.")]
 
 
 @app.command("list")
 def show(config: ConfigOption = None) -> None:
-    """Show every slot, and why one is out of service."""
+    """Show every slot, with the reason if it is out of service."""
     status = Status.model_validate(_ask(config, "status"))
     wide_console().print(slot_table(status))
 
 
 @app.command()
 def hold(slot: SlotName, config: ConfigOption = None) -> None:
-    """Take a slot out of service: a board that is being judged is finished, the next one waits."""
+    """Take a slot out of service: an attempt under way is finished, the next board waits."""
     _ask(config, "hold", slot=slot)
     say(f"slot {slot} is out of service")
 

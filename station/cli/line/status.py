@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station status`: what the running daemon says of itself."""
+"""`station status`: shows the running daemon's status."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from station.line.status import Status
 
 def status(
     config: ConfigOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The daemon's answer as it is, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the daemon's answer as JSON, for scripts.")] = False,
 ) -> None:
     """Show slots, phases, faults, PKI and ledger of the running daemon."""
     answer = Status.model_validate(control.ask(configuration.load(config_path(config)).control_socket, "status"))
@@ -32,14 +32,14 @@ def status(
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
-        console.print(styled(lost, ", since they could not be written"))
+        console.print(styled(lost, ": they could not be written"))
     for sink in answer.log:
         console.print(f"log {sink.sink} {sink.lost} lost, {sink.waiting} waiting  {sink.fault or ''}")
     console.print(slot_table(answer))
 
 
 def slot_table(answer: Status) -> Table:
-    """One row a slot."""
+    """One row for each slot."""
     table = Table("slot", "state", "step", "seconds", "attempt", "uid", "probe", "why", box=None, header_style="bold")
     for slot in answer.slots:
         state = f"{slot.state} (trial)" if slot.service == "trial" else slot.state

@@ -34,7 +34,7 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """The product that is made. Where a field is None, the declaration may have any value."""
+    """The product being made. A None field accepts any value in the declaration."""
 
     vendor_id: int
     product_id: int
@@ -95,9 +95,9 @@ def check_certified(data: bytes, product: Product, trust: TrustStore, *, product
 def check_authority(
     pai: bytes, paa: bytes, product: Product, trust: TrustStore, *, production: bool
 ) -> tuple[Certificate, Certificate]:
-    """The PAI and the PAA that a line is configured for.
+    """Checks the PAI and the PAA in a line's configuration.
 
-    Refuses with `CredentialsInvalid` those that no DAC could be under.
+    Refuses with `CredentialsInvalid` a PAI or PAA under which no DAC could be accepted.
     """
     try:
         issuer, root = check_issuer(pai, paa)
@@ -147,7 +147,7 @@ def _check_signer(declaration: CertificationDeclaration, trust: TrustStore, *, p
         raise RuleBroken(Rule.D5, f"the test key signed a declaration of kind {declaration.kind.name.lower()}")
     signer = trust.cd_signers.get(key_id)
     if signer is None:
-        raise RuleBroken(Rule.D5, f"nobody known signs with key {key_id.hex().upper()}")
+        raise RuleBroken(Rule.D5, f"no known signer has key {key_id.hex().upper()}")
     if not declaration.is_signed_by(signer.public_key):
         raise RuleBroken(Rule.D5, "the signature does not verify")
 

@@ -72,7 +72,7 @@ class Reader:
         content = self.content(OID)
         starts = (0, *(i + 1 for i, byte in enumerate(content) if byte < _LONG_FORM))
         if len(content) == 0 or starts[-1] != len(content) or any(content[i] == _LONG_FORM for i in starts[:-1]):
-            raise DERInvalid("an OBJECT IDENTIFIER that is none")
+            raise DERInvalid("an invalid OBJECT IDENTIFIER")
         return content
 
     def integer(self) -> int:

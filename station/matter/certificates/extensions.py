@@ -52,7 +52,7 @@ def _all(data: bytes) -> dict[bytes, _Extension]:
     while reader.next_tag is not None:
         oid, extension = _one(reader.inside(der.SEQUENCE))
         if oid in extensions:
-            raise RuleBroken(Rule.C11, f"extension {oid.hex()} stands twice")
+            raise RuleBroken(Rule.C11, f"extension {oid.hex()} occurs twice")
         if extension.critical and oid not in _UNDERSTOOD:
             raise RuleBroken(Rule.C11, f"extension {oid.hex()} is critical and unknown")
         extensions[oid] = extension

@@ -76,7 +76,7 @@ def _attribute(reader: Reader) -> Attribute:
     try:
         return Attribute(oid, kind, _text(kind, value))
     except UnicodeDecodeError as exc:
-        raise DERInvalid("a string that is not what its type says") from exc
+        raise DERInvalid("a string that does not fit its type") from exc
 
 
 def _text(kind: int, value: bytes) -> str:
@@ -97,7 +97,7 @@ def _own(attributes: list[Attribute], what: str) -> int | None:
     if not attributes:
         return None
     if len(attributes) > 1:
-        raise RuleBroken(Rule.V1, f"the {what} stands {len(attributes)} times in one name")
+        raise RuleBroken(Rule.V1, f"the {what} occurs {len(attributes)} times in one name")
     (attribute,) = attributes
     if attribute.kind not in {der.UTF8_STRING, der.PRINTABLE_STRING} or not re.fullmatch(_FOUR_DIGITS, attribute.text):
         raise RuleBroken(Rule.V1, f"the {what} {attribute.text!a} is not four upper-case hexadecimal digits")

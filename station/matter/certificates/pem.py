@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads DER, or DER in PEM (RFC 7468), told apart by content; names the line of a mistake. Pure."""
+"""Reads DER or PEM (RFC 7468), recognised by content; names the line of a mistake. Pure."""
 
 import base64
 import binascii
@@ -26,9 +26,9 @@ def is_pem(content: bytes) -> bool:
 
 
 def der_of(content: bytes, *labels: str, first: bool = False) -> bytes:
-    """The content itself, or what its only block with one of these labels holds; raises `PEMInvalid`.
+    """DER content unchanged, or the DER in PEM content's only block with one of these labels; raises `PEMInvalid`.
 
-    `first` takes the first of several such blocks: of a file with a certificate and those above it.
+    With `first`, takes the first of several such blocks, as in a file with a certificate chain.
     """
     if not is_pem(content):
         return content

@@ -20,7 +20,7 @@ class Revoked:
 
     @classmethod
     def would_be(cls, certificate: Certificate) -> "Revoked":
-        """How a set would name this certificate."""
+        """The entry for this certificate, if it were revoked."""
         return cls(certificate.issuer.raw, certificate.extensions.authority_key_id, certificate.serial_number)
 
 

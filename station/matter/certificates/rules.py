@@ -12,17 +12,17 @@ class Rule(Enum):
 
     # Every certificate of the chain: 6.2.2.
     C1 = "The certificate is X.509 version 3."
-    C2 = "It is signed with ecdsa-with-SHA256, and says so inside and outside of what is signed."
+    C2 = "It is signed with ecdsa-with-SHA256, and names that algorithm inside and outside of the signed part."
     C3 = "Its key is a point on P-256, uncompressed, under the curve's name."
     C4 = "It has at most 600 bytes."
     C5 = "Its serial number is positive and has at most 20 bytes."
-    C6 = "Basic constraints are there, and critical."
-    C7 = "Key usage is there, and critical."
-    C8 = "The subject key identifier is there, has 20 bytes and is not critical."
+    C6 = "Basic constraints are present and critical."
+    C7 = "Key usage is present and critical."
+    C8 = "The subject key identifier is present, has 20 bytes and is not critical."
     C9 = "The authority key identifier names a key by 20 bytes and is not critical; only a PAA may lack it."
     C10 = "Key identifiers are well formed."
-    C11 = "No extension stands twice, and none that is unknown is critical."
-    C12 = "It is DER, with nothing missing, nothing left over and nothing behind it."
+    C11 = "No extension occurs twice, and no unknown one is critical."
+    C12 = "It is DER, with nothing missing and nothing left over."
     C13 = "Its validity is written as UTCTime up to 2049 and as GeneralizedTime from 2050, in UTC, to the second."
 
     # Each kind of certificate: 6.2.2.3 (DAC), 6.2.2.4 (PAI), 6.2.2.5 (PAA).
@@ -33,14 +33,14 @@ class Rule(Enum):
     T5 = "Issuer: byte for byte the subject of the certificate above; a PAA's own subject."
 
     # Vendor and product in a name: 6.2.2.2.
-    V1 = "Vendor and product identifiers are four upper-case hexadecimal digits, and stand at most once."
+    V1 = "Vendor and product identifiers are four upper-case hexadecimal digits, and occur at most once."
     V2 = "If either has an attribute of its own, the common name is not read."
     V3 = "In a common name, Mvid: or Mpid: is followed by four upper-case hexadecimal digits."
     V4 = "The vendor is 0x0001 to 0xFFF4, and on a production line no test vendor; the product is not 0."
 
     # The chain: 6.2.3.1.
-    K1 = "The chain is DAC, PAI and PAA, and the PAI is the one that is pinned."
-    K2 = "The PAA is one that is trusted, found by the PAI's authority key identifier."
+    K1 = "The chain is DAC, PAI and PAA, and the PAI is the pinned one."
+    K2 = "The PAA is a trusted one, found by the PAI's authority key identifier."
     K3 = "Signatures verify, and each authority key identifier is the subject key identifier above."
     K4 = "Vendor and product agree along the chain and with the product that is made."
     K5 = "PAI and PAA are valid at the moment when the DAC begins."
@@ -51,10 +51,10 @@ class Rule(Enum):
     # Possession: 6.2.3.
     P1 = "The DAC carries the board's key."
     P2 = "The request is PKCS#10 version 1, in DER, for a P-256 key, signed by that key with ecdsa-with-SHA256."
-    P3 = "Vendor and product are those that are made: in the request, and in the DAC whatever the request said."
+    P3 = "Vendor and product are those of the recipe: in the request, and in the DAC whatever the request has."
 
     # The certification declaration: 6.3.1.
-    D1 = "Members 0 to 8 are there and in order; those of the origin are both there, or neither."
+    D1 = "Members 0 to 8 are present and in order; both of the origin's members are present, or neither."
     D2 = "Without an origin: DAC and PAI are of its vendor, and of its products."
     D3 = "With an origin: DAC and PAI are of the origin's vendor and product."
     D4 = "The PAA is on the list of authorized ones, if there is a list."
@@ -62,7 +62,7 @@ class Rule(Enum):
     D6 = "It is CMS SignedData of exactly the shape that Matter prescribes."
     D7 = "Each member has its type and range, and format version is 1."
     D8 = "It is for the product that is made: vendor, product, device type, certificate, version, no security extras."
-    D9 = "A production line wants an official declaration, of a vendor that is no test vendor."
+    D9 = "A production line requires an official declaration of a vendor that is no test vendor."
 
 
 class RuleBroken(Exception):
