@@ -13,7 +13,7 @@ from station.cli.consoles import say
 from station.cli.demo import command
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, MISSING, USAGE
 from station.cli.judge import attestation, board, cd, certificate, csr, factory_data, onboarding, spake2p
-from station.cli.ledger import file, units
+from station.cli.ledger import figures, file, units
 from station.cli.line import drain, install, ports, run, slots, status
 from station.config.problems import ConfigurationInvalid
 from station.daemon.control import CommandRefused, DaemonAbsent
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.command("demo")(command.demo)
 app.command("drain")(drain.drain)
 app.command("install")(install.install)
+app.command("numbers")(figures.show_numbers)
 app.command("ports")(ports.ports)
 app.command("run")(run.run)
 app.command("status")(status.status)

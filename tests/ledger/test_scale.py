@@ -2,6 +2,7 @@
 """A ledger of many units costs a line no more than an empty one."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from benchmarks.filled import fill
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.ledger.selection import Selection, attempts, numbers
 from station.domain.attempt import (
     Confirmed,
     CoprocessorReady,
@@ -166,6 +168,18 @@ def test_the_newest_units_and_the_totals_are_read_with_as_much_work(ledgers: tup
         assert story is not None
         assert (len(newest), len(story.certificates), orphans) == (64, 1, ())
         assert totals.units >= 128
+        rounds.append(work.rounds)
+    small, large = rounds
+    assert large < 1.05 * small
+
+
+def test_a_period_costs_its_own_attempts_only(ledgers: tuple[Path, Path]) -> None:
+    """The newest attempts, and the numbers of an empty period, cost as much as in a small ledger."""
+    rounds, later = [], Selection(since=datetime.now(UTC) + timedelta(days=1))
+    for path in ledgers:
+        with Work.counted() as work:
+            newest = list(attempts(path, Selection(), newest=64))
+            assert (len(newest), list(attempts(path, later)), numbers(path, later).groups) == (64, [], ())
         rounds.append(work.rounds)
     small, large = rounds
     assert large < 1.05 * small

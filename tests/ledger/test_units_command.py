@@ -4,6 +4,7 @@
 import csv
 import json
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from typer.testing import CliRunner
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import UnitSummary
+from station.adapters.ledger.selection import AttemptRecord
+from station.cli import app
 from station.cli.ledger import units
-from station.domain.attempt import Failed, Phase
+from station.domain.attempt import Failed, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.faults.line import LedgerUnavailable
 from tests.builders.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
 
@@ -97,6 +100,101 @@ def test_show_gives_the_same_as_json(filled: Path) -> None:
 def test_show_of_an_unknown_unit_fails(filled: Path) -> None:
     """The exit code is 1, and the message names the ledger."""
     assert f"{filled} knows no unit SN7" in run("show", "SN7", ledger=filled, status=1)
+
+
+FAILED = ["--slot", "9", "--verdict", "fail", "--fault", "flash.mismatch", "--step", "flash_data"]
+YESTERDAY, TOMORROW = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%MZ}" for days in (-1, 1))
+
+
+def test_attempts_are_listed_by_period_slot_verdict_fault_lot_and_step(filled: Path) -> None:
+    """Text has the zone of its times, and JSON has UTC and a schema version."""
+    lot = RECIPE.lot.name
+    asked = [*FAILED, "--since", YESTERDAY, "--until", TOMORROW, "--lot", lot]
+    answer = json.loads(run("list", *asked, "--json", ledger=filled))
+    (failed,) = answer["attempts"]
+    assert (answer["schema"], answer["more"], failed["number"], failed["step"]) == (1, False, 2, "flash_data")
+    assert failed["started_at"].endswith("Z")
+    text = run("list", *asked, ledger=filled)
+    assert f"{datetime.fromisoformat(failed['started_at']).astimezone():%Y-%m-%d %H:%M:%S %Z}" in text
+    assert "1 attempts" in text
+    for other in (
+        ["--slot", "8"],
+        ["--lot", "none"],
+        ["--since", TOMORROW],
+        ["--until", YESTERDAY],
+        ["--step", "lock"],
+    ):
+        wanted = json.loads(run("list", "--verdict", "fail", *other, "--json", ledger=filled))
+        assert wanted["attempts"] == []
+
+
+def test_the_newest_attempts_are_listed_in_order(filled: Path) -> None:
+    """The list says that there are more."""
+    answer = json.loads(run("list", "--since", YESTERDAY, "--last", "2", "--json", ledger=filled))
+    assert ([attempt["number"] for attempt in answer["attempts"]], answer["more"]) == ([2, 3], True)
+    assert "The newest 2 attempts" in run("list", "--since", YESTERDAY, "--last", "2", ledger=filled)
+
+
+def test_units_are_listed_as_json(filled: Path) -> None:
+    """Scripts get the columns of the export, and the totals."""
+    answer = json.loads(run("list", "--json", ledger=filled))
+    assert [unit["serial_number"] for unit in answer["units"]] == ["SN000001", "SN000002"]
+    assert (answer["schema"], answer["totals"]["passed_first"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--since", "noon"],
+        ["--since", "25:00"],
+        ["--until", "2026-02-30"],
+        ["--since", "2026-11-23", "--until", "2026-11-22"],
+        ["--step", "solder"],
+        ["--verdict", "broken"],
+    ],
+)
+def test_an_unreadable_question_has_exit_code_2(filled: Path, wrong: list[str]) -> None:
+    """Nothing is listed for a condition that was misunderstood."""
+    run("list", *wrong, ledger=filled, status=2)
+
+
+def test_numbers_count_the_first_judged_attempts(filled: Path) -> None:
+    """The failed unit's later pass does not raise the yield."""
+    arguments = ["numbers", "--since", YESTERDAY, "--ledger", str(filled)]
+    answer = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)
+    assert (answer["schema"], answer["judged"], answer["passed_first"], answer["first_pass_yield"]) == (1, 2, 1, 0.5)
+    assert answer["by"]["slot"] == [{"slot": "9", "fail": 1, "void": 0}]
+    assert answer["by"]["fault"] == [{"fault": "flash.mismatch", "fail": 1, "void": 0}]
+    assert answer["by"]["step"] == [{"step": "flash_data", "fail": 1, "void": 0}]
+    assert "first-pass yield 1 of 2 boards (50.0%)" in CliRunner().invoke(app, arguments).output
+
+
+async def test_voids_and_laboratory_attempts_are_not_in_the_yield(path: Path, secrets: Secrets) -> None:
+    """A void is counted beside the fails, and an attempt of the laboratory in no group."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        void = await begun(ledger, secrets)
+        await recognised(void, board=1)
+        await void.finish(Voided("board.removed"))
+        laboratory = await begun(ledger, secrets)
+        async with laboratory.step(Phase.RECOGNISE):
+            await laboratory.record(UnitIdentified.of(target(2)))
+            await laboratory.record(LaboratoryUnit())
+        await laboratory.finish(Failed("board.silent"))
+    answer = json.loads(CliRunner().invoke(app, ["numbers", "--ledger", str(path), "--json"]).output)
+    assert (answer["judged"], answer["first_pass_yield"], answer["laboratory"]) == (0, None, 1)
+    assert (answer["attempts"], answer["void"], answer["fail"]) == (1, 1, 0)
+    assert answer["by"]["fault"] == [{"fault": "board.removed", "fail": 0, "void": 1}]
+
+
+def test_export_writes_all_attempts(filled: Path) -> None:
+    """CSV and JSON lines have the same columns; a period without --attempts is wrong usage."""
+    rows = list(csv.DictReader(run("export", "--attempts", ledger=filled).splitlines()))
+    lines = run("export", "--attempts", "--since", YESTERDAY, "--format", "jsonl", ledger=filled).splitlines()
+    assert [list(json.loads(line)) for line in lines] == [list(units.ATTEMPT_COLUMNS)] * 3
+    assert [(row["slot"], row["step"], row["verdict"]) for row in rows][1] == ("9", "flash_data", "fail")
+    assert rows[0]["recipe"] == RECIPE.name
+    assert list(units.ATTEMPT_COLUMNS) == [field.name for field in fields(AttemptRecord)]
+    run("export", "--since", YESTERDAY, ledger=filled, status=2)
 
 
 def test_export_writes_csv(filled: Path, tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ attempt = Table(
     CheckConstraint("verdict IN ('pass', 'fail', 'void')", name="verdict"),
     CheckConstraint("(verdict IS NULL) = (ended_at IS NULL)", name="ended"),
     Index(None, "uid"),
+    Index(None, "started_at"),
     _few("ix_attempt_open", "id", where="verdict IS NULL"),
     sqlite_autoincrement=True,  # a number is never given twice
 )

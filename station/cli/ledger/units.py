@@ -5,7 +5,7 @@ import asyncio
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -18,11 +18,24 @@ from rich.table import Table
 
 from station.adapters.ledger import Ledger, ReleaseRefused
 from station.adapters.ledger.reader import LedgerReader, Orphan, Totals, UnitSummary
+from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, wide_console
 from station.cli.exit_codes import FAILED
+from station.cli.ledger.questions import (
+    SCHEMA,
+    FaultOption,
+    LotOption,
+    SinceOption,
+    SlotOption,
+    StepOption,
+    UntilOption,
+    VerdictOption,
+    local,
+    period,
+)
 from station.cli.ledger.unit_story import as_json, print_story
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
@@ -46,11 +59,34 @@ COLUMNS = {
     "ended_at": "when the last attempt ended, UTC, ISO 8601",
 }
 
+ATTEMPT_COLUMNS = {
+    "number": "the attempt's number in this ledger",
+    "started_at": "when it began, UTC, ISO 8601",
+    "ended_at": "when it ended; empty while it runs",
+    "uid": "the microcontroller's unique ID; empty if the board was never identified",
+    "serial_number": "as on the label; empty if the board has no identity",
+    "lot": "the lot that the attempt was for",
+    "slot": "where the board was",
+    "verdict": "pass, fail or void; empty while it runs",
+    "fault": "code of what the attempt ended by",
+    "step": "the step that began last: a fail ended there",
+    "seconds": "from the beginning to the last event",
+    "probe": "serial number of the slot's probe",
+    "recipe": "the recipe's name",
+    "recipe_sha256": "the recipe's SHA-256",
+    "station": "the station's name",
+    "station_version": "its version; empty if it was not recorded",
+    "station_commit": "its commit; empty if it was unknown",
+    "dac_serial_number": "the certificate that the attempt used, hexadecimal",
+    "laboratory": "whether it made a laboratory unit, which is not counted",
+}
+
 app = typer.Typer(help="Units and their stories, from the ledger.", no_args_is_help=True)
 
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="The same as one JSON object, with times in UTC.")]
 
 
 class Format(StrEnum):
@@ -60,24 +96,52 @@ class Format(StrEnum):
 
 @app.command("list")
 def list_units(
+    since: SinceOption = None,
+    until: UntilOption = None,
+    slot: SlotOption = None,
+    verdict: VerdictOption = None,
+    fault: FaultOption = None,
+    lot: LotOption = None,
+    step: StepOption = None,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
-    limit: Annotated[int, typer.Option("--limit", "--last", min=1, help="Shows only the newest N units.")] = 100,
-    all_wanted: Annotated[bool, typer.Option("--all", help="Shows all units, whatever the limit.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "--last", min=1, help="Shows only the newest N.")] = 100,
+    all_wanted: Annotated[bool, typer.Option("--all", help="Shows all, whatever the limit.")] = False,
+    json_wanted: JsonOption = False,
 ) -> None:
-    """List the newest units with their state and their last verdict, and the number of all units."""
-    reader = LedgerReader(ledger_path(config, ledger))
+    """List the newest units, or the attempts that fulfil all the conditions given.
+
+    Without a condition: units with their state and their last verdict, and the number of all units. With one: attempts,
+    also those on boards without an identity. Text has local time with its zone, JSON has UTC.
+
+    Examples: station units list --since 10:00 --slot 4 --verdict fail --fault board.silent; station units list --json
+    """
+    begin, end = period(since, until)
+    selection = Selection(begin, end, slot, None if verdict is None else verdict.value, fault, lot, step)
+    path, newest = ledger_path(config, ledger), None if all_wanted else limit
+    if selection == Selection():
+        _list_units(path, newest, json_wanted=json_wanted)
+    else:
+        _list_attempts(path, selection, newest, json_wanted=json_wanted)
+
+
+def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
+    reader = LedgerReader(path)
+    units = reader.units(newest=newest)
+    if json_wanted:
+        say_json({"schema": SCHEMA, "units": [_values(unit) for unit in units], "totals": asdict(reader.totals())})
+        return
     table = Table(
         "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
     )
-    for unit in reader.units(newest=None if all_wanted else limit):
+    for unit in units:
         table.add_row(
             unit.serial_number,
             unit.uid,
             unit.state.value,
             str(unit.attempts),
             coloured(unit.verdict or ""),
-            "" if unit.ended_at is None else f"{unit.ended_at:%Y-%m-%d %H:%M:%SZ}",
+            local(unit.ended_at),
             (unit.dac_serial_number or "")[:16],
             unit.fault or "",
         )
@@ -86,6 +150,34 @@ def list_units(
     if table.row_count < totals.units:
         console.print(f"The newest {table.row_count} of {totals.units} units; --all lists them all.")
     console.print(_sentence(totals))
+
+
+def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json_wanted: bool) -> None:
+    found = list(attempts(path, selection, newest=None if newest is None else newest + 1))
+    more = newest is not None and len(found) > newest
+    if newest is not None:
+        found = found[newest - 1 :: -1]
+    if json_wanted:
+        say_json({"schema": SCHEMA, "attempts": [_values(attempt) for attempt in found], "more": more})
+        return
+    table = Table(
+        "began", "serial number", "uid", "slot", "verdict", "step", "fault", "seconds", box=None, header_style="bold"
+    )
+    for attempt in found:
+        table.add_row(
+            local(attempt.started_at),
+            attempt.serial_number or "",
+            attempt.uid or "",
+            attempt.slot,
+            coloured(attempt.verdict or "running"),
+            attempt.step or "",
+            attempt.fault or "",
+            f"{attempt.seconds:.1f}",
+        )
+    console = wide_console()
+    if found:
+        console.print(table)
+    console.print(f"The newest {len(found)} attempts; --all lists them all." if more else f"{len(found)} attempts")
 
 
 @app.command()
@@ -111,8 +203,12 @@ def show(
 
 
 @app.command(
-    help="Write all units, one row each. The columns are:\n\n"
+    help="Write all units, one row each, or with --attempts all attempts.\n\n"
+    "Example: station units export --attempts --since 2026-11-23 --lot LOT-7 -o attempts.csv\n\n"
+    "The columns of units are:\n\n"
     + "\n\n".join(f"{name}: {meaning}" for name, meaning in COLUMNS.items())
+    + "\n\nThe columns of attempts are:\n\n"
+    + "\n\n".join(f"{name}: {meaning}" for name, meaning in ATTEMPT_COLUMNS.items())
 )
 def export(
     ledger: LedgerOption = None,
@@ -123,14 +219,23 @@ def export(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write; else standard output.", show_default=False)
     ] = None,
+    attempts_wanted: Annotated[bool, typer.Option("--attempts", help="One row for each attempt.")] = False,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    lot: LotOption = None,
 ) -> None:
-    units = LedgerReader(ledger_path(config, ledger)).units()
+    begin, end = period(since, until)
+    selection = Selection(since=begin, until=end, lot=lot)
+    if selection != Selection() and not attempts_wanted:
+        raise typer.BadParameter("--since, --until and --lot select attempts: give --attempts, too")
+    path = ledger_path(config, ledger)
+    rows = attempts(path, selection) if attempts_wanted else LedgerReader(path).units()
     with _opened(output) as file:
         if form is Format.CSV:
-            _write_csv(units, file)
+            _write_csv(rows, ATTEMPT_COLUMNS if attempts_wanted else COLUMNS, file)
         else:
-            for unit in units:
-                file.write(json.dumps(_values(unit)) + "\n")
+            for row in rows:
+                file.write(json.dumps(_values(row)) + "\n")
 
 
 @app.command()
@@ -193,14 +298,14 @@ async def _release(path: Path, uid: UID, account: str, reason: str) -> None:
             raise control.CommandRefused(str(exc)) from exc
 
 
-def _write_csv(units: Iterable[UnitSummary], file: TextIO) -> None:
-    rows = csv.DictWriter(file, COLUMNS)
-    rows.writeheader()
-    for unit in units:
-        rows.writerow({key: shown(value) if isinstance(value, str) else value for key, value in _values(unit).items()})
+def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str, str], file: TextIO) -> None:
+    writer = csv.DictWriter(file, columns)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: shown(value) if isinstance(value, str) else value for key, value in _values(row).items()})
 
 
-def _values(row: UnitSummary | Orphan) -> dict[str, object]:
+def _values(row: UnitSummary | AttemptRecord | Orphan) -> dict[str, object]:
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(row).items()}
 
 
