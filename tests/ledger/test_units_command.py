@@ -15,6 +15,7 @@ from station.adapters.ledger.reader import UnitSummary
 from station.adapters.ledger.selection import AttemptRecord
 from station.cli import app
 from station.cli.ledger import units
+from station.cli.ledger.questions import period
 from station.domain.attempt import Failed, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.faults.line import LedgerUnavailable
 from tests.builders.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
@@ -156,6 +157,22 @@ def test_units_are_listed_as_json(filled: Path) -> None:
 def test_an_unreadable_question_has_exit_code_2(filled: Path, wrong: list[str]) -> None:
     """Nothing is listed for a condition that was misunderstood."""
     run("list", *wrong, ledger=filled, status=2)
+
+
+def test_a_time_of_day_is_its_latest_occurrence_and_until_follows_since() -> None:
+    """A night shift asks for 22:00 to 06:00 without dates."""
+    since, until = period("22:00", "6:00")
+    assert since is not None
+    assert until is not None
+    assert since <= datetime.now(UTC) < since + timedelta(days=1, hours=2)
+    assert (until.hour, until.date()) == (6, since.date() + timedelta(days=1))
+
+
+def test_a_date_is_its_beginning_and_until_a_date_its_end() -> None:
+    """Both ends on one date are that whole day, in local time."""
+    since, until = period("2026-11-23", "2026-11-23")
+    assert (since, until) == (datetime(2026, 11, 23).astimezone(), datetime(2026, 11, 24).astimezone())
+    assert period("2026-11-23T09:00Z", None) == (datetime(2026, 11, 23, 9, tzinfo=UTC), None)
 
 
 def test_numbers_count_the_first_judged_attempts(filled: Path) -> None:

@@ -46,7 +46,7 @@ class Selection:
         equal = {"slot": self.slot, "verdict": self.verdict, "fault": self.fault, "lot": self.lot}
         found.extend(_attempt.c[name] == value for name, value in equal.items() if value is not None)
         if self.step is not None:
-            found.append(self.step == _STEP)
+            found.append(_STEP.in_([self.step]))
         return found
 
 
@@ -120,7 +120,7 @@ def numbers(path: Path, selection: Selection) -> Numbers:
     laboratory = select(func.count()).select_from(_attempt).where(*selection.conditions, _attempt.c.laboratory)
     with sqlite.reading(path) as connection, connection.begin():
         judged, passed_first = connection.execute(_yield(selection)).one()
-        groups = tuple(Group(*row) for row in connection.execute(_groups(selection)))
+        groups = tuple(Group(**row) for row in connection.execute(_groups(selection)).mappings())
         return Numbers(judged, passed_first or 0, connection.scalar(laboratory) or 0, groups)
 
 
@@ -143,4 +143,8 @@ def _yield(selection: Selection) -> Select[int, int | None]:
 def _groups(selection: Selection) -> Select[*tuple[object, ...]]:
     step = case((_BAD, _STEP)).label("step")  # a pass has no step that matters, and is most of the rows
     keys = (_attempt.c.slot, _attempt.c.probe, _attempt.c.verdict, _attempt.c.fault, step)
-    return select(*keys, func.count()).where(*selection.conditions, ~_attempt.c.laboratory).group_by(*keys)
+    return (
+        select(*keys, func.count().label("attempts"))
+        .where(*selection.conditions, ~_attempt.c.laboratory)
+        .group_by(*keys)
+    )
