@@ -179,6 +179,8 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "ports": ports,
     "run": run,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
+    "drain": lambda desk: desk.station("drain", "--config", desk.config),
+    "install": lambda desk: desk.station("install", "--prefix", desk.folder / TEXT, "--dry-run"),
     "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
     "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
     "slots release": lambda desk: desk.station("slots", "release", TEXT, "--config", desk.config),
