@@ -14,7 +14,7 @@ from station.cli.demo import command
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, MISSING, USAGE
 from station.cli.judge import attestation, board, cd, certificate, csr, factory_data, onboarding, spake2p
 from station.cli.ledger import file, units
-from station.cli.line import ports, run, slots, status
+from station.cli.line import config, ports, run, slots, status
 from station.config.problems import ConfigurationInvalid
 from station.daemon.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
@@ -36,6 +36,7 @@ app.command("demo")(command.demo)
 app.command("ports")(ports.ports)
 app.command("run")(run.run)
 app.command("status")(status.status)
+app.add_typer(config.app, name="config")
 app.add_typer(slots.app, name="slots")
 app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")

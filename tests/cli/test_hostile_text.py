@@ -174,10 +174,17 @@ def gen_factory_data(desk: Desk) -> str:
     )
 
 
+def config_check(desk: Desk) -> str:
+    """Settings with such values; every one is complained of."""
+    desk.file("mistaken.toml", configuration().replace('cli = "c"', f"cli = {json.dumps(TEXT)}\nbaudrate = 1"))
+    return desk.station("config", "check", "--config", desk.folder / "mistaken.toml")
+
+
 PLACES: dict[str, Callable[[Desk], str]] = {
     "demo": demo,
     "ports": ports,
     "run": run,
+    "config check": config_check,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
     "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
     "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
