@@ -180,11 +180,18 @@ def config_check(desk: Desk) -> str:
     return desk.station("config", "check", "--config", desk.folder / "mistaken.toml")
 
 
+def doctor(desk: Desk) -> str:
+    """A configuration with such a value, for people and in JSON."""
+    config_check(desk)
+    return both(desk, "doctor", "--config", desk.folder / "mistaken.toml")
+
+
 PLACES: dict[str, Callable[[Desk], str]] = {
     "demo": demo,
     "ports": ports,
     "run": run,
     "config check": config_check,
+    "doctor": doctor,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
     "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
     "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
