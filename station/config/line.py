@@ -7,18 +7,19 @@ Unknown keys are errors. The one home of environment variables: `STATION__SECTIO
 import os
 import sys
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
 
 from station.config import plain_files
+from station.config.environment import at_their_variables, misnamed, overridden
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
-from station.domain.usb_port import one_spelling
-
-PREFIX = "STATION__"
+from station.config.table import Table
+from station.domain.usb_port import mistake_in, one_spelling
 
 LOCKS = Path("/run/lock")
 
@@ -34,11 +35,13 @@ def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]
 FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _one_port(path: str) -> str:
+    if mistake := mistake_in(path):
+        raise ValueError(mistake)
+    return one_spelling(path)
 
 
-class StationSection(_Section):
+class StationSection(Table):
     """The station's name, and the folders for its lasting data."""
 
     name: str = Field(min_length=1, max_length=64)
@@ -53,7 +56,7 @@ class StationSection(_Section):
     """Folder of the locks on slots and probes, one for all stations at the same hub; by default the machine's."""
 
 
-class ProgrammerSection(_Section):
+class ProgrammerSection(Table):
     cli: FilePath
     external_loader: FilePath
     connect_within: Seconds = 15
@@ -65,7 +68,7 @@ class ProgrammerSection(_Section):
     """Seconds that the programmer may take to end, after SIGINT and again after SIGTERM."""
 
 
-class HotplugSection(_Section):
+class HotplugSection(Table):
     """The source that detects boards."""
 
     source: Literal["udev", "links", "poll"] = "udev" if sys.platform == "linux" else "poll"
@@ -91,7 +94,7 @@ class HotplugSection(_Section):
         return self.links.is_relative_to("/dev")
 
 
-class BoardSection(_Section):
+class BoardSection(Table):
     """Deadlines of the conversation on the serial port."""
 
     baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
@@ -102,7 +105,7 @@ class BoardSection(_Section):
     repeat_every: Seconds = 3
 
 
-class PKISection(_Section):
+class PKISection(Table):
     url: str = Field(pattern=r"^https://")
     ca: FilePath
     certificate: FilePath
@@ -117,7 +120,7 @@ class PKISection(_Section):
     """Seconds between two checks of a paused line whether the PKI answers again."""
 
 
-class PolicySection(_Section):
+class PolicySection(Table):
     """How many equal faults make the station suspect slot or line instead of the boards; 0 means never."""
 
     boards_in_a_slot: int = Field(default=2, ge=0)
@@ -125,19 +128,19 @@ class PolicySection(_Section):
     within_boards: int = Field(default=10, ge=1)
 
 
-class LogSection(_Section):
+class LogSection(Table):
     file: FilePath | None = None
     """A file that gets the same lines as standard output."""
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class SlotSection(_Section):
+class SlotSection(Table):
     name: str = Field(min_length=1, max_length=32)
-    path: Annotated[str, AfterValidator(one_spelling)] = Field(min_length=1)
+    path: Annotated[str, AfterValidator(_one_port)] = Field(min_length=1)
     """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
 
 
-class Config(_Section):
+class Config(Table):
     """The whole configuration of one line."""
 
     recipe: FilePath
@@ -205,36 +208,36 @@ def locks_beside(devices: Path) -> Path:
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration in a TOML file, overridden by the environment; raises `ConfigurationInvalid`."""
-    values = overridden(read_toml(path), environment)
+    return validated(path, overridden(read_toml(path), environment), environment)
+
+
+def validated(path: Path, values: Mapping[str, object], environment: Mapping[str, str]) -> Config:
+    """The configuration of a file's tables; raises `ConfigurationInvalid`, also for a variable that nearly names a setting."""
+    problems = list(misnamed(environment, Config))
     try:
-        return Config.model_validate(values, context={"folder": path.parent.resolve()})
+        loaded = Config.model_validate(values, context={"folder": path.parent.resolve()})
     except ValidationError as exc:
-        raise ConfigurationInvalid(problems_of(path, exc)) from exc
+        problems += at_their_variables(path, problems_of(path, exc, Config), environment)
+        raise ConfigurationInvalid(problems) from exc
+    if problems:
+        raise ConfigurationInvalid(problems)
+    return loaded
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML."""
+    """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML. A byte order mark is passed over."""
+    content = b""
     try:
-        return tomllib.loads(plain_files.read(path).decode())
+        content = plain_files.read(path)
+        return tomllib.loads(content.decode("utf-8-sig"))
     except OSError as exc:
         raise ConfigurationInvalid([Problem(path, "", f"cannot be read: {exc.strerror}")]) from exc
     except UnicodeDecodeError as exc:
-        raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", "is not UTF-8")]) from exc
+        if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            text = "is not UTF-8, but UTF-16, by the byte order mark at its start: save it as UTF-8"
+            raise ConfigurationInvalid([Problem(path, "byte 0", text)]) from exc
+        line = content.count(b"\n", 0, exc.start) + 1
+        text = f"is not UTF-8: found the byte 0x{content[exc.start]:02X} in line {line}; save the file as UTF-8"
+        raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", text)]) from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigurationInvalid([Problem(path, "", f"is not TOML: {exc}")]) from exc
-
-
-def overridden(values: dict[str, object], environment: Mapping[str, str]) -> dict[str, object]:
-    """`values` with `STATION__SECTION__KEY` of the environment in place of `[section] key`."""
-    result = dict(values)
-    for variable, value in environment.items():
-        if not variable.startswith(PREFIX):
-            continue
-        *sections, key = variable.removeprefix(PREFIX).lower().split("__")
-        table = result
-        for section in sections:
-            inner = table.get(section)
-            table[section] = inner = dict(inner) if isinstance(inner, dict) else {}
-            table = inner
-        table[key] = value
-    return result

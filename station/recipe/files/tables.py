@@ -3,11 +3,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from station.config import shipped
 from station.config.line import FilePath, Seconds
+from station.config.sentences import shown
+from station.config.table import Table
 from station.domain.coprocessor import Version
+from station.domain.option_bytes import mistake_in
 from station.domain.product import KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.matter.certificates.attestation import Product
@@ -15,17 +18,9 @@ from station.matter.certificates.attestation import Product
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}
 RDP_LEVELS_FOR_EVER = 2
-_COPROCESSOR = "only the coprocessor sets it"
-NOT_OURS = {"RDP": "readout_protection says it"} | dict.fromkeys(
-    ("ESE", "SFSA", "FSD", "DDS", "C2OPT", "NBRSD", "SBRSA", "SNBRSA", "BRSD", "SBRV", "IPCCDBA"), _COPROCESSOR
-)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProductTable(_Table):
+class ProductTable(Table):
     """The values that all units of the product share; limits of the Matter Core specification, 11.1.5."""
 
     vendor_id: UInt16
@@ -47,32 +42,32 @@ class ProductTable(_Table):
         )
 
 
-class LotTable(_Table):
+class LotTable(Table):
     name: str = Field(min_length=1, max_length=32)
     serial_number: str = Field(description="text with one decimal number in it, such as LIGHT-{:06d}")
     first: int = Field(default=1, ge=0)
     size: int = Field(gt=0)
 
 
-class Spake2Table(_Table):
+class Spake2Table(Table):
     iterations: int = Field(default=1000, ge=1000, le=100_000)
 
 
-class FactoryDataTable(_Table):
+class FactoryDataTable(Table):
     """The parts of the factory data that depend on the firmware that reads it."""
 
     strings: Strings = Strings.PLAIN
     passcode: bool = True
 
 
-class ImagesTable(_Table):
+class ImagesTable(Table):
     manifest: FilePath
     provisioning: str
     operational: str
     verify: Verify = Verify.FAST
 
 
-class LockTable(_Table):
+class LockTable(Table):
     """The option bytes that are set last, on a confirmed unit; names and values of RM0434 section 3.5."""
 
     readout_protection: Literal[1, 2] = 1
@@ -91,9 +86,20 @@ class LockTable(_Table):
     @field_validator("option_bytes")
     @classmethod
     def _may_be_set(cls, values: dict[str, int]) -> dict[str, int]:
-        for name in values:
-            if name.upper() in NOT_OURS:
-                raise ValueError(f"{name} is not set here: {NOT_OURS[name.upper()]}")
+        mistakes = [mistake for name, value in values.items() if (mistake := mistake_in(name, value))]
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return values
+
+    @field_validator("option_bytes", mode="before")
+    @classmethod
+    def _are_numbers(cls, values: object) -> object:
+        if isinstance(values, dict):
+            for name, value in values.items():
+                if isinstance(value, bool) or not isinstance(value, int):
+                    raise ValueError(  # noqa: TRY004  pydantic's
+                        f"found {name} = {shown(value)}, expected a whole number without quotes"
+                    )
         return values
 
     @property
@@ -105,7 +111,7 @@ StackVersion = Annotated[Version, BeforeValidator(lambda text: Version.parse(str
 FUSVersion = Annotated[Version, BeforeValidator(lambda text: Version.of_fus(str(text)))]
 
 
-class CoprocessorTable(_Table):
+class CoprocessorTable(Table):
     """The wireless stack that every unit must have. Its image is ST's, which only the coprocessor can read."""
 
     file: FilePath
@@ -115,14 +121,14 @@ class CoprocessorTable(_Table):
     smallest_fus: FUSVersion | None = None
 
 
-class PartnerTable(_Table):
+class PartnerTable(Table):
     """The partner that puts certificates on the boards instead of this line's PKI."""
 
     script: FilePath | None = None
     within: Seconds = 120
 
 
-class RecipeFile(_Table):
+class RecipeFile(Table):
     name: str = Field(min_length=1, max_length=64)
     procedure: Literal["provisioning-link", "st-monitor", "partner-script"]
     key_storage: KeyStorage
@@ -148,7 +154,7 @@ class RecipeFile(_Table):
         return self
 
 
-class ImageTable(_Table):
+class ImageTable(Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     file: FilePath
     kind: Literal["provisioning", "operational"]
@@ -160,5 +166,14 @@ class ImageTable(_Table):
     answers: frozenset[Literal["identity", "proof"]] = frozenset()
 
 
-class Manifest(_Table):
+class Manifest(Table):
     image: tuple[ImageTable, ...]
+
+    @field_validator("image")
+    @classmethod
+    def _names_differ(cls, images: tuple[ImageTable, ...]) -> tuple[ImageTable, ...]:
+        names = [image.name for image in images]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            places = " and ".join(f"image[{at}]" for at, each in enumerate(names, 1) if each == name)
+            raise ValueError(f'{places} have one name, "{name}": each image needs a name of its own')
+        return images
