@@ -62,7 +62,7 @@ def _udev(rules: str | None, root: Path) -> Finding:
         return bad(
             "udev rules",
             "No udev rule gives access to ST-LINK probes.",
-            "Put the rules of config/deploy into /etc/udev/rules.d.",
+            "Run `station install`, which puts them into /etc/udev/rules.d.",
         )
     return good("udev rules", "A udev rule names ST-LINK probes.")
 
@@ -105,7 +105,7 @@ def _modem_manager(rules: str | None, root: Path) -> Finding:
     return bad(
         "ModemManager",
         "ModemManager runs, and holds each new serial port for up to 20 seconds.",
-        "Put the rules of config/deploy into /etc/udev/rules.d, or remove ModemManager.",
+        "Run `station install`, whose udev rules make ModemManager ignore the probes, or remove ModemManager.",
     )
 
 
