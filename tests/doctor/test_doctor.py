@@ -3,11 +3,13 @@
 
 import json
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
 
 from station.cli.line.doctor import EXIT
+from station.config import shipped
 from station.config.line import Config, HotplugSection, ProgrammerSection, SlotSection, StationSection
 from station.doctor import machine, services, usb
 from station.doctor.finding import Finding, State, advice, bad, good, unknown, worst
@@ -68,6 +70,15 @@ def test_modem_manager_must_leave_probes_alone(tmp_path: Path, rule: str, state:
     (tmp_path / "proc/77").mkdir(parents=True)
     (tmp_path / "proc/77/comm").write_text("ModemManager\n")
     assert of(looked(tmp_path), "ModemManager").state is state
+
+
+@pytest.mark.parametrize("check", ["udev rules", "ModemManager"])
+def test_the_shipped_rules_satisfy_the_doctor(tmp_path: Path, check: str) -> None:
+    (tmp_path / "etc/udev/rules.d").mkdir(parents=True)
+    shutil.copy(shipped.FOLDER / "config" / "deploy" / "70-matter-station.rules", tmp_path / "etc/udev/rules.d")
+    (tmp_path / "proc/77").mkdir(parents=True)
+    (tmp_path / "proc/77/comm").write_text("ModemManager\n")
+    assert of(looked(tmp_path), check).state is State.GOOD
 
 
 def test_too_few_descriptors_are_told(tmp_path: Path) -> None:
