@@ -12,6 +12,7 @@ from station.adapters.hotplug import sources
 from station.cli import app
 from station.config import line
 from station.config.line import HotplugSection
+from station.config.problems import ConfigurationInvalid
 from tests.builders.station_demo import ROOT
 
 SYSTEMS = pytest.mark.parametrize(
@@ -70,6 +71,7 @@ def test_the_daemon_does_not_start_without_its_source(tmp_path: Path, monkeypatc
     monkeypatch.setenv("STATION__STATION__STATE", str(tmp_path / "state"))
     config = ROOT / "config" / "line.toml"
     done = CliRunner().invoke(app, ["run", "--config", str(config)])
-    assert isinstance(done.exception, Exception)
-    assert str(done.exception).startswith(f"{config}: hotplug.source: udev does not run on this machine")
+    assert isinstance(done.exception, ConfigurationInvalid)
+    told = [str(problem) for problem in done.exception.problems]
+    assert sum(text.startswith(f"{config}: hotplug.source: udev does not run on this machine") for text in told) == 1
     assert not (tmp_path / "state").exists()
