@@ -45,6 +45,7 @@ class StationSection(Table):
     """The station's name, and the folders for its lasting data."""
 
     name: str = Field(min_length=1, max_length=64)
+    """In the ledger and in the log; two stations need two names."""
     state: FilePath
     """Folder of the ledger, the control socket and the attempts' transcripts."""
     witness: FilePath | None = None
@@ -57,9 +58,14 @@ class StationSection(Table):
 
 
 class ProgrammerSection(Table):
+    """The programmer, and how long it may take."""
+
     cli: FilePath
+    """STM32_Programmer_CLI, which is asked for its version before the line opens."""
     external_loader: FilePath
+    """The loader of the QSPI flash; without it the tool may silently write nothing."""
     connect_within: Seconds = 15
+    """How long a connection to a target may take, before it counts as none."""
     idle_within: Seconds = 90
     """Seconds without a line of output after which the programmer counts as stuck."""
     upgrade_within: Seconds = 180
@@ -98,22 +104,34 @@ class BoardSection(Table):
     """Deadlines of the conversation on the serial port."""
 
     baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
+    """Baud, as the firmware has it."""
     port_free_within: Seconds = 25
     """Seconds that another program may hold the serial port at first: ModemManager holds a new one for up to 20 s."""
     boot_within: Seconds = 15
+    """Seconds from the reset until the provisioning firmware answers."""
     reply_within: Seconds = 10
+    """Seconds until a question to the board counts as unanswered."""
     repeat_every: Seconds = 3
+    """Seconds after which a question that may be repeated is asked again."""
 
 
 class PKISection(Table):
     url: str = Field(pattern=r"^https://")
+    """The EST server of the PKI; without TLS nobody would know who answers."""
     ca: FilePath
+    """Who may be the PKI's server: this authority, and no other."""
     certificate: FilePath
+    """This station's certificate in PEM, by which the PKI knows it."""
     key: FilePath
+    """The key of that certificate; only the station's account may read it."""
     pai: FilePath
+    """The intermediate under which the PKI issues: pinned, never taken from an answer."""
     paa: FilePath
+    """The root above the PAI."""
     connect_within: Seconds = 5
+    """Seconds until the PKI counts as unreachable."""
     reply_within: Seconds = 10
+    """Seconds for one answer; a lost one may cost a second certificate."""
     answer_within: Seconds = 30
     """Seconds for one board, over all tries."""
     check_every: Seconds = 5
@@ -124,18 +142,27 @@ class PolicySection(Table):
     """How many equal faults make the station suspect slot or line instead of the boards; 0 means never."""
 
     boards_in_a_slot: int = Field(default=2, ge=0)
+    """So many boards in a row with one fault in one slot: the slot is suspected."""
     slots: int = Field(default=3, ge=0)
+    """So many slots with one fault: the line is suspected."""
     within_boards: int = Field(default=10, ge=1)
+    """Among so many boards of the line."""
 
 
 class LogSection(Table):
+    """Where the log goes besides stdout."""
+
     file: FilePath | None = None
     """A file that gets the same lines as standard output."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
 
 
 class SlotSection(Table):
+    """One place for a board."""
+
     name: str = Field(min_length=1, max_length=32)
+    """What operators call the place; it stands on the screen."""
     path: Annotated[str, AfterValidator(_one_port)] = Field(min_length=1)
     """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
 
@@ -144,6 +171,7 @@ class Config(Table):
     """The whole configuration of one line."""
 
     recipe: FilePath
+    """What a unit is; it stands above the first table."""
     station: StationSection
     programmer: ProgrammerSection
     pki: PKISection | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from station.config.sentences import field_names, nearest, place_of, sentence
+from station.config.sentences import Detail, field_names, nearest, place_of, sentence
 
 ENVIRONMENT = "environment"  # stands in a file's place where a variable is at fault; the variable is the place
 
@@ -37,12 +37,15 @@ def problems_of(file: Path, error: ValidationError, model: type[BaseModel]) -> l
 
     A setting that is missing because its name is misspelt, or because it is in a wrong table, is one mistake.
     """
-    details = error.errors(include_url=False)
-    unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
+    details = [
+        Detail(each["type"], each["loc"], each["input"], each["msg"], each.get("ctx", {}))
+        for each in error.errors(include_url=False)
+    ]
+    unknown = [detail.place for detail in details if detail.kind == "extra_forbidden"]
     return [
-        Problem(file, place_of(detail["loc"]), sentence(detail, model))
+        Problem(file, place_of(detail.place), sentence(detail, model))
         for detail in details
-        if not (detail["type"] == "missing" and _is_elsewhere(detail["loc"], unknown, field_names(model)))
+        if not (detail.kind == "missing" and _is_elsewhere(detail.place, unknown, field_names(model)))
     ]
 
 

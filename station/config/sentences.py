@@ -4,12 +4,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, time
 from difflib import get_close_matches
 from typing import get_args
 
 from pydantic import BaseModel
-from pydantic_core import ErrorDetails
 
 LONGEST_SHOWN = 80  # characters of a mistaken value
 CLOSE = 0.6  # of 1: how much alike a mistaken and a known name must be
@@ -35,24 +35,35 @@ _EXPECTED = {
 }
 
 
-def sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:  # noqa: C901, PLR0911  a case a finding reads as a table
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One of pydantic's findings."""
+
+    kind: str
+    place: tuple[int | str, ...]
+    found: object
+    message: str
+    context: Mapping[str, object]
+
+
+def sentence(detail: Detail, model: type[BaseModel]) -> str:  # noqa: C901, PLR0911  a case a finding reads as a table
     """One of pydantic's findings about this model, without any word of Python's."""
-    found, context = shown(detail["input"]), detail.get("ctx", {})
-    match detail["type"]:
+    found, context = shown(detail.found), detail.context
+    match detail.kind:
         case "missing":
             return "this setting is missing"
         case "extra_forbidden":
-            return unknown(str(detail["loc"][-1]), detail["loc"][:-1], model)
+            return unknown(str(detail.place[-1]), detail.place[:-1], model)
         case "literal_error" | "enum":
             expected = str(context["expected"]).replace("'", '"')
-            meant = _meant(detail["input"], _QUOTED.findall(expected))
+            meant = _meant(detail.found, _QUOTED.findall(expected))
             return f"found {found}, expected {expected}{meant}"
         case "greater_than":
-            return f"found {found}, expected more than {context['gt']:g}"
+            return f"found {found}, expected more than {context['gt']}"
         case "greater_than_equal":
-            return f"found {found}, expected {context['ge']:g} or more"
+            return f"found {found}, expected {context['ge']} or more"
         case "less_than_equal":
-            return f"found {found}, expected {context['le']:g} or less"
+            return f"found {found}, expected {context['le']} or less"
         case "string_too_short":
             return f"found {found}, expected {context['min_length']} characters or more"
         case "string_too_long":
@@ -62,7 +73,7 @@ def sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:  # noqa: C901
         case kind if kind in _EXPECTED:
             return f"found {found}, expected {_EXPECTED[kind]}"
         case _:
-            return detail["msg"].removeprefix("Value error, ")  # our own rules' messages need no such prefix
+            return detail.message.removeprefix("Value error, ")  # our own rules' messages need no such prefix
 
 
 def unknown(name: str, place: Sequence[int | str], model: type[BaseModel]) -> str:

@@ -28,7 +28,9 @@ class FactoryDataTable(Table):
     """ST's JSON, ST's records, or a dump of the flash; JSON takes precedence over binary."""
 
     json_file: FilePath | None = Field(default=None, alias="json")
+    """ST's JSON, which goes over `binary`."""
     binary: FilePath | None = None
+    """ST's records, or a dump of the flash."""
 
     @model_validator(mode="after")
     def _there_is_one(self) -> Self:
@@ -38,15 +40,22 @@ class FactoryDataTable(Table):
 
 
 class ImagesTable(Table):
+    """The firmware of a board; without this table it keeps what it has."""
+
     manifest: FilePath
+    """The file that names the images with their SHA-256."""
     operational: str
+    """The image that every board gets."""
 
 
 class LaboratoryFile(Table):
     name: str = Field(min_length=1, max_length=64)
+    """In the ledger and in the log."""
     procedure: Literal["reconfigure"]
+    """Marks a laboratory: its units count in no yield."""
     factory_data: FactoryDataTable
     trust_store: FilePath = shipped.TRUST
+    """Folder of the roots and the signers of declarations that commissioners go by."""
     images: ImagesTable | None = None
     coprocessor: CoprocessorTable | None = None
 

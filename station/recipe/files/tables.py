@@ -24,16 +24,26 @@ class ProductTable(Table):
     """The values that all units of the product share; limits of the Matter Core specification, 11.1.5."""
 
     vendor_id: UInt16
+    """The product's vendor, as the CSA has assigned it."""
     product_id: UInt16
+    """The vendor's number of the product; the declaration must be for it."""
     vendor_name: str = Field(min_length=1, max_length=32)
+    """At most 32 bytes."""
     product_name: str = Field(min_length=1, max_length=32)
+    """At most 32 bytes."""
     hardware_version: UInt16
+    """What the firmware and commissioners show."""
     hardware_version_string: str = Field(min_length=1, max_length=64)
+    """The same for people; at most 64 bytes."""
     certification_declaration: FilePath
+    """The CSA's signed statement, which a commissioner checks."""
     # Further requirements on the declaration; None accepts any value.
     device_type: Annotated[int, Field(ge=0, le=0xFFFF_FFFF)] | None = None
+    """What the declaration must say; unset, it may say anything."""
     certificate_id: str | None = None
+    """What the declaration must say; unset, it may say anything."""
     certification_version: UInt16 | None = None
+    """What the declaration must say; unset, it may say anything."""
 
     @property
     def certified(self) -> Product:
@@ -43,36 +53,56 @@ class ProductTable(Table):
 
 
 class LotTable(Table):
+    """Units that are traced together, and their serial numbers."""
+
     name: str = Field(min_length=1, max_length=32)
+    """Units are traced by it."""
     serial_number: str = Field(description="text with one decimal number in it, such as LIGHT-{:06d}")
+    """Text with one decimal number in it, such as LIGHT-{:06d}; its digits must be enough for the last number."""
     first: int = Field(default=1, ge=0)
+    """The number of the first unit; a second lot goes on where the first ended."""
     size: int = Field(gt=0)
+    """How many units the lot may have."""
 
 
 class Spake2Table(Table):
+    """The verifier of the passcode."""
+
     iterations: int = Field(default=1000, ge=1000, le=100_000)
+    """Rounds of the passcode's verifier; more cost the commissioner time."""
 
 
 class FactoryDataTable(Table):
     """The parts of the factory data that depend on the firmware that reads it."""
 
     strings: Strings = Strings.PLAIN
+    """Whether names end in a NUL, which firmware on newer SDKs needs."""
     passcode: bool = True
+    """Whether the passcode is in flash; false leaves only its verifier."""
 
 
 class ImagesTable(Table):
+    """The firmware of a unit."""
+
     manifest: FilePath
+    """The file that names the images with their SHA-256."""
     provisioning: str
+    """The image that makes the board's key."""
     operational: str
+    """The image that the unit is sold with."""
     verify: Verify = Verify.FAST
+    """`fast` compares sums; every 50th unit is compared in full anyway."""
 
 
 class LockTable(Table):
     """The option bytes that are set last, on a confirmed unit; names and values of RM0434 section 3.5."""
 
     readout_protection: Literal[1, 2] = 1
+    """Level 2 closes the debug port for ever, for ST, too."""
     irreversible: bool = False
+    """Must be true for level 2, so that nobody sets that by mistake."""
     option_bytes: dict[str, Annotated[int, Field(ge=0, le=0xFFFFFFFF)]] = Field(default_factory=dict)
+    """Names and values of RM0434, section 3.5."""
 
     @model_validator(mode="after")
     def _irreversible_is_said(self) -> Self:
@@ -115,24 +145,35 @@ class CoprocessorTable(Table):
     """The wireless stack that every unit must have. Its image is ST's, which only the coprocessor can read."""
 
     file: FilePath
+    """ST's image, as it was downloaded."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Names the image: a file that differs is refused before the line opens."""
     address: int
+    """Where the stack lies in the internal flash, as ST's release notes say."""
     version: StackVersion
+    """What the coprocessor must answer afterwards."""
     smallest_fus: FUSVersion | None = None
+    """The oldest FUS that can install it."""
 
 
 class PartnerTable(Table):
     """The partner that puts certificates on the boards instead of this line's PKI."""
 
     script: FilePath | None = None
+    """The partner's provisioning script, of the procedure `partner-script` only."""
     within: Seconds = 120
+    """Seconds that one board may take."""
 
 
 class RecipeFile(Table):
     name: str = Field(min_length=1, max_length=64)
+    """In the ledger and in the log."""
     procedure: Literal["provisioning-link", "st-monitor", "partner-script"]
+    """Who certifies the board: our PKI over the link, ST's firmware, or a partner's script."""
     key_storage: KeyStorage
+    """Where the DAC's private key lives."""
     trust: Trust
+    """Whether test vendors, test roots and the test CD key are allowed."""
     trust_store: FilePath = shipped.TRUST
     """Folder with the roots and the declaration signers that commissioners trust."""
     product: ProductTable
@@ -155,19 +196,33 @@ class RecipeFile(Table):
 
 
 class ImageTable(Table):
+    """One firmware image."""
+
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """By which a recipe names the image."""
     file: FilePath
+    """The image's bytes."""
     kind: Literal["provisioning", "operational"]
+    """Only an operational image may be what a unit is sold with."""
     version: str
+    """In the ledger, beside the SHA-256."""
     load_address: int
+    """Where its vector table lies; no board starts an image elsewhere than at 0x08000000."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Names the image: a file that differs is refused before the line opens."""
     key_storage: KeyStorage
+    """Where this build keeps the key; it must be that of the recipe."""
     target: Literal["STM32WB55"]
+    """The part that it was built for."""
     answers: frozenset[Literal["identity", "proof"]] = frozenset()
+    """The questions of docs/link-protocol.md that it answers."""
 
 
 class Manifest(Table):
+    """The firmware images by name."""
+
     image: tuple[ImageTable, ...]
+    """One table for each image."""
 
     @field_validator("image")
     @classmethod
