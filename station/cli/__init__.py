@@ -14,7 +14,7 @@ from station.cli.demo import command
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, MISSING, USAGE
 from station.cli.judge import attestation, board, cd, certificate, csr, factory_data, onboarding, spake2p
 from station.cli.ledger import figures, file, units
-from station.cli.line import drain, install, ports, run, slots, status
+from station.cli.line import config, doctor, drain, install, ports, run, slots, status
 from station.config.problems import ConfigurationInvalid
 from station.daemon.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
@@ -33,12 +33,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(command.demo)
+app.command("doctor")(doctor.doctor)
 app.command("drain")(drain.drain)
 app.command("install")(install.install)
 app.command("numbers")(figures.show_numbers)
 app.command("ports")(ports.ports)
 app.command("run")(run.run)
 app.command("status")(status.status)
+app.add_typer(config.app, name="config")
 app.add_typer(slots.app, name="slots")
 app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")

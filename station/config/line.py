@@ -7,18 +7,19 @@ Unknown keys are errors. The one home of environment variables: `STATION__SECTIO
 import os
 import sys
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
 
 from station.config import plain_files
+from station.config.environment import at_their_variables, misnamed, overridden
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
-from station.domain.usb_port import one_spelling
-
-PREFIX = "STATION__"
+from station.config.table import Table
+from station.domain.usb_port import mistake_in, one_spelling
 
 LOCKS = Path("/run/lock")
 
@@ -34,14 +35,17 @@ def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]
 FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _one_port(path: str) -> str:
+    if mistake := mistake_in(path):
+        raise ValueError(mistake)
+    return one_spelling(path)
 
 
-class StationSection(_Section):
+class StationSection(Table):
     """The station's name, and the folders for its lasting data."""
 
     name: str = Field(min_length=1, max_length=64)
+    """In the ledger and in the log; two stations need two names."""
     state: FilePath
     """Folder of the ledger, the control socket and the attempts' transcripts."""
     witness: FilePath | None = None
@@ -53,10 +57,15 @@ class StationSection(_Section):
     """Folder of the locks on slots and probes, one for all stations at the same hub; by default the machine's."""
 
 
-class ProgrammerSection(_Section):
+class ProgrammerSection(Table):
+    """The programmer, and how long it may take."""
+
     cli: FilePath
+    """STM32_Programmer_CLI, which is asked for its version before the line opens."""
     external_loader: FilePath
+    """The loader of the QSPI flash; without it the tool may silently write nothing."""
     connect_within: Seconds = 15
+    """How long a connection to a target may take, before it counts as none."""
     idle_within: Seconds = 90
     """Seconds without a line of output after which the programmer counts as stuck."""
     upgrade_within: Seconds = 180
@@ -65,7 +74,7 @@ class ProgrammerSection(_Section):
     """Seconds that the programmer may take to end, after SIGINT and again after SIGTERM."""
 
 
-class HotplugSection(_Section):
+class HotplugSection(Table):
     """The source that detects boards."""
 
     source: Literal["udev", "links", "poll"] = "udev" if sys.platform == "linux" else "poll"
@@ -91,56 +100,78 @@ class HotplugSection(_Section):
         return self.links.is_relative_to("/dev")
 
 
-class BoardSection(_Section):
+class BoardSection(Table):
     """Deadlines of the conversation on the serial port."""
 
     baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
+    """Baud, as the firmware has it."""
     port_free_within: Seconds = 25
     """Seconds that another program may hold the serial port at first: ModemManager holds a new one for up to 20 s."""
     boot_within: Seconds = 15
+    """Seconds from the reset until the provisioning firmware answers."""
     reply_within: Seconds = 10
+    """Seconds until a question to the board counts as unanswered."""
     repeat_every: Seconds = 3
+    """Seconds after which a question that may be repeated is asked again."""
 
 
-class PKISection(_Section):
+class PKISection(Table):
     url: str = Field(pattern=r"^https://")
+    """The EST server of the PKI; without TLS nobody would know who answers."""
     ca: FilePath
+    """Who may be the PKI's server: this authority, and no other."""
     certificate: FilePath
+    """This station's certificate in PEM, by which the PKI knows it."""
     key: FilePath
+    """The key of that certificate; only the station's account may read it."""
     pai: FilePath
+    """The intermediate under which the PKI issues: pinned, never taken from an answer."""
     paa: FilePath
+    """The root above the PAI."""
     connect_within: Seconds = 5
+    """Seconds until the PKI counts as unreachable."""
     reply_within: Seconds = 10
+    """Seconds for one answer; a lost one may cost a second certificate."""
     answer_within: Seconds = 30
     """Seconds for one board, over all tries."""
     check_every: Seconds = 5
     """Seconds between two checks of a paused line whether the PKI answers again."""
 
 
-class PolicySection(_Section):
+class PolicySection(Table):
     """How many equal faults make the station suspect slot or line instead of the boards; 0 means never."""
 
     boards_in_a_slot: int = Field(default=2, ge=0)
+    """So many boards in a row with one fault in one slot: the slot is suspected."""
     slots: int = Field(default=3, ge=0)
+    """So many slots with one fault: the line is suspected."""
     within_boards: int = Field(default=10, ge=1)
+    """Among so many boards of the line."""
 
 
-class LogSection(_Section):
+class LogSection(Table):
+    """Where the log goes besides stdout."""
+
     file: FilePath | None = None
     """A file that gets the same lines as standard output."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
 
 
-class SlotSection(_Section):
+class SlotSection(Table):
+    """One place for a board."""
+
     name: str = Field(min_length=1, max_length=32)
-    path: Annotated[str, AfterValidator(one_spelling)] = Field(min_length=1)
+    """What operators call the place; it stands on the screen."""
+    path: Annotated[str, AfterValidator(_one_port)] = Field(min_length=1)
     """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
 
 
-class Config(_Section):
+class Config(Table):
     """The whole configuration of one line."""
 
     recipe: FilePath
+    """What a unit is; it stands above the first table."""
     station: StationSection
     programmer: ProgrammerSection
     pki: PKISection | None = None
@@ -205,36 +236,36 @@ def locks_beside(devices: Path) -> Path:
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration in a TOML file, overridden by the environment; raises `ConfigurationInvalid`."""
-    values = overridden(read_toml(path), environment)
+    return validated(path, overridden(read_toml(path), environment), environment)
+
+
+def validated(path: Path, values: Mapping[str, object], environment: Mapping[str, str]) -> Config:
+    """The configuration of a file's tables; raises `ConfigurationInvalid`, also for a variable that nearly names a setting."""
+    problems = list(misnamed(environment, Config))
     try:
-        return Config.model_validate(values, context={"folder": path.parent.resolve()})
+        loaded = Config.model_validate(values, context={"folder": path.parent.resolve()})
     except ValidationError as exc:
-        raise ConfigurationInvalid(problems_of(path, exc)) from exc
+        problems += at_their_variables(path, problems_of(path, exc, Config), environment)
+        raise ConfigurationInvalid(problems) from exc
+    if problems:
+        raise ConfigurationInvalid(problems)
+    return loaded
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML."""
+    """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML. A byte order mark is passed over."""
+    content = b""
     try:
-        return tomllib.loads(plain_files.read(path).decode())
+        content = plain_files.read(path)
+        return tomllib.loads(content.decode("utf-8-sig"))
     except OSError as exc:
         raise ConfigurationInvalid([Problem(path, "", f"cannot be read: {exc.strerror}")]) from exc
     except UnicodeDecodeError as exc:
-        raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", "is not UTF-8")]) from exc
+        if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            text = "is not UTF-8, but UTF-16, by the byte order mark at its start: save it as UTF-8"
+            raise ConfigurationInvalid([Problem(path, "byte 0", text)]) from exc
+        line = content.count(b"\n", 0, exc.start) + 1
+        text = f"is not UTF-8: found the byte 0x{content[exc.start]:02X} in line {line}; save the file as UTF-8"
+        raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", text)]) from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigurationInvalid([Problem(path, "", f"is not TOML: {exc}")]) from exc
-
-
-def overridden(values: dict[str, object], environment: Mapping[str, str]) -> dict[str, object]:
-    """`values` with `STATION__SECTION__KEY` of the environment in place of `[section] key`."""
-    result = dict(values)
-    for variable, value in environment.items():
-        if not variable.startswith(PREFIX):
-            continue
-        *sections, key = variable.removeprefix(PREFIX).lower().split("__")
-        table = result
-        for section in sections:
-            inner = table.get(section)
-            table[section] = inner = dict(inner) if isinstance(inner, dict) else {}
-            table = inner
-        table[key] = value
-    return result

@@ -5,14 +5,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+from station.config.sentences import Detail, field_names, nearest, place_of, sentence
+
+ENVIRONMENT = "environment"  # stands in a file's place where a variable is at fault; the variable is the place
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: its file, its place there, and the reason."""
+    """One mistake: its file, or the environment; its place there; and the reason."""
 
-    file: Path
+    file: Path | str
     place: str
     text: str
 
@@ -28,26 +32,29 @@ class ConfigurationInvalid(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def problems_of(file: Path, error: ValidationError) -> list[Problem]:
-    """Pydantic's findings, with their places as in the TOML file, and without the values."""
+def problems_of(file: Path, error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Pydantic's findings, with their places as in the TOML file.
+
+    A setting that is missing because its name is misspelt, or because it is in a wrong table, is one mistake.
+    """
+    details = [
+        Detail(each["type"], each["loc"], each["input"], each["msg"], each.get("ctx", {}))
+        for each in error.errors(include_url=False)
+    ]
+    unknown = [detail.place for detail in details if detail.kind == "extra_forbidden"]
     return [
-        Problem(file, _place(detail["loc"]), _sentence(detail["type"], detail["msg"]))
-        for detail in error.errors(include_url=False, include_input=False)
+        Problem(file, place_of(detail.place), sentence(detail, model))
+        for detail in details
+        if not (detail.kind == "missing" and _is_elsewhere(detail.place, unknown, field_names(model)))
     ]
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    place = ""
-    for part in location:
-        place += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if place else part
-    return place
-
-
-def _sentence(kind: str, message: str) -> str:
-    match kind:
-        case "extra_forbidden":
-            return "there is no such setting: check its spelling"
-        case "missing":
-            return "this setting is missing"
-        case _:
-            return message.removeprefix("Value error, ")  # our own rules' messages need no such prefix
+def _is_elsewhere(missing: tuple[int | str, ...], unknown: list[tuple[int | str, ...]], above: list[str]) -> bool:
+    """Whether an unknown setting is this one, misspelt, or written below the heading of a table."""
+    name = str(missing[-1])
+    for each in unknown:
+        if each[:-1] == missing[:-1] and nearest(str(each[-1]), [name]):
+            return True
+        if len(missing) == 1 and name in above and each[-1] == name:
+            return True
+    return False

@@ -55,6 +55,12 @@ class SerialNumberPattern:
                 f"the last serial number would have more than {LONGEST} characters, "
                 f"{LONGEST - longest} of them outside its number"
             )
+        if self.digits > 1 and last >= 10**self.digits:
+            needed = len(str(last))
+            raise ValueError(
+                f"its number has {self.digits} digits, and the lot's last number {last} needs {needed}: the labels would "
+                f"differ in length; did you mean {{:0{needed}d}}?"
+            )
         text = self.made(last)
         if not (text.isascii() and text.isprintable()) or text != text.strip():
             raise ValueError(f"{text!a} has characters that cannot be printed, are not ASCII, or are blanks at an end")

@@ -197,9 +197,10 @@ class Slot:
         except Fault as raised:
             return await self._departure(visit, raised)
         except Exception as exc:
-            fault = exhausted("the work on a board", exc) or StationBug(type(exc).__name__)
+            if fault := exhausted("the work on a board", exc):
+                return fault
             log.exception("station.failed")
-            return fault
+            return StationBug(type(exc).__name__)
         return None
 
     async def _interrupted(self, visit: Visit, journal: AttemptJournal, began: float) -> None:

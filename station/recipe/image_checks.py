@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import DEVELOPMENT_KEY
-from station.domain.memory_map import INTERNAL_FLASH, PAGE, RAM
+from station.domain.memory_map import APPLICATION, INTERNAL_FLASH, PAGE, RAM
 from station.domain.target import Region
 
 WITHOUT_FACTORY_DATA = (
@@ -16,11 +16,19 @@ WITHOUT_FACTORY_DATA = (
 
 def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
     """The mistakes of an image that would not boot: built for another address, or without its vector table."""
+    if region.address != APPLICATION.address:
+        yield (
+            f"{name} would lie at load_address 0x{region.address:08X}, where no board starts it: "
+            f"the core starts the vector table at 0x{APPLICATION.address:08X}"
+        )
     stack_pointer, reset = (int.from_bytes(content[at : at + 4], "little") for at in (0, 4))
     if not RAM.address < stack_pointer <= RAM.end or stack_pointer % 8:
         yield f"{name} does not begin with a vector table: initial stack pointer 0x{stack_pointer:08X}"
     elif not region.address < reset < region.end or reset % 2 == 0:
-        yield f"{name} does not begin with a vector table for its address: reset vector 0x{reset:08X}"
+        yield (
+            f"{name} does not begin with a vector table for its address: reset vector 0x{reset:08X}, "
+            f"expected an odd address from 0x{region.address:08X} to 0x{region.end - 1:08X}"
+        )
 
 
 def application_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:

@@ -12,6 +12,7 @@ from station.adapters.hotplug import sources
 from station.cli import app
 from station.config import line
 from station.config.line import HotplugSection
+from station.config.problems import ConfigurationInvalid
 from tests.builders.station_demo import ROOT
 
 SYSTEMS = pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_no_command_looks_for_boards_where_none_can_show(
     monkeypatch.setenv("STATION__STATION__STATE", str(tmp_path / "state"))
     config = ROOT / "config" / "line.toml"
     done = CliRunner().invoke(app, [command, "--config", str(config)])
-    assert isinstance(done.exception, Exception)
-    assert str(done.exception).startswith(f"{config}: hotplug.source: udev does not run on this machine")
+    assert isinstance(done.exception, ConfigurationInvalid)
+    told = [str(problem) for problem in done.exception.problems]
+    assert sum(text.startswith(f"{config}: hotplug.source: udev does not run on this machine") for text in told) == 1
     assert not (tmp_path / "state").exists()

@@ -105,7 +105,8 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with control.serving(socket, {"status": answer, "hold": refuse, "release": refuse, "fresh": refuse}):
+        refused = dict.fromkeys(("hold", "release", "fresh", "drain"), refuse)
+        async with control.serving(socket, {"status": answer, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()

@@ -174,11 +174,27 @@ def gen_factory_data(desk: Desk) -> str:
     )
 
 
+def config_check(desk: Desk) -> str:
+    """Settings with such values; every one is complained of."""
+    desk.file("mistaken.toml", configuration().replace('cli = "c"', f"cli = {json.dumps(TEXT)}\nbaudrate = 1"))
+    return desk.station("config", "check", "--config", desk.folder / "mistaken.toml")
+
+
+def doctor(desk: Desk) -> str:
+    """A configuration with such a value, for people and in JSON."""
+    config_check(desk)
+    return both(desk, "doctor", "--config", desk.folder / "mistaken.toml")
+
+
 PLACES: dict[str, Callable[[Desk], str]] = {
     "demo": demo,
     "ports": ports,
     "run": run,
+    "config check": config_check,
+    "doctor": doctor,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
+    "drain": lambda desk: desk.station("drain", "--config", desk.config),
+    "install": lambda desk: desk.station("install", "--prefix", desk.folder / TEXT, "--dry-run"),
     "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
     "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
     "slots release": lambda desk: desk.station("slots", "release", TEXT, "--config", desk.config),

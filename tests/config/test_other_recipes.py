@@ -37,7 +37,7 @@ def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
     [
         ('"st-monitor"', '"partner-script"', "[partner] script belongs to"),
         ("[images]", '[partner]\nscript = "x.py"\n[images]', "[partner] script belongs to"),
-        ("[images]", "[partner]\nwithin = 0\n[images]", "greater than 0"),
+        ("[images]", "[partner]\nwithin = 0\n[images]", "found 0, expected more than 0"),
         ('"st-monitor"', '"st-monitor"\ntrust_store = "nowhere"', "nowhere"),
         ('"st-monitor"', '"provisioning-link"\n[partner]\nwithin = 5\n[unused]', "there is no such setting"),
     ],

@@ -194,7 +194,7 @@ async def test_a_station_of_another_authority_is_refused(directory: Path, tmp_pa
     open_or_make(tmp_path / "station", PRODUCT)
     saved(tmp_path / "station", "ca", load_credential(directory, "tls/ca"))
     async with served(directory, station=tmp_path / "station") as pki:
-        with pytest.raises(PKIRefusedStation, match="ends the connection"):
+        with pytest.raises(PKIRefusedStation, match="closes the connection"):
             await pki.est.authorities()
         with pytest.raises(NotNow):
             await pki.est.enroll(new_csr()[0])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger.reader import LedgerReader
-from tests.builders.line import Line
+from station.cli.exit_codes import USAGE
+from tests.builders.line import Line, LineFailed
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.builders.transcripts import lines
 from tests.line.standing_line import Standing
@@ -60,7 +61,7 @@ def test_a_missing_shared_library_pauses_the_line_and_takes_no_slot_out(standing
 
 
 def test_a_loader_that_is_gone_pauses_the_line(standing: Standing) -> None:
-    """This holds while the line runs and at its start; a line that was released too early pauses again."""
+    """A line that was released too early pauses again, and one that starts without the loader does not open."""
     loader = standing.line.folder / LOADER
     kept = loader.rename(loader.with_name("kept"))
     standing.bench("plug", "1")
@@ -73,11 +74,13 @@ def test_a_loader_that_is_gone_pauses_the_line(standing: Standing) -> None:
     daemon = standing.line.processes["daemon"]
     daemon.terminate()
     daemon.wait()
-    standing.line.start_daemon()
-    assert paused_by(standing, 1) == "programmer.loader_missing"
+    with pytest.raises(LineFailed, match=r"programmer\.external_loader: there is no file"):
+        standing.line.start_daemon()
+    assert standing.line.processes["daemon"].wait() == USAGE
     assert len(faults(standing)) == 2
     kept.rename(loader)
-    assert released(standing, 1) == ["pass"]
+    standing.line.start_daemon()
+    assert standing.wait(1, lambda slot: slot.state == "pass").verdict == "pass"
 
 
 def test_a_loader_that_the_programmer_rejects_pauses_the_line(standing: Standing) -> None:

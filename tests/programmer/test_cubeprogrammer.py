@@ -2,6 +2,7 @@
 """The driver with a scripted programmer: the commands, the evidence, and the reactions to failures."""
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -407,6 +408,23 @@ async def test_what_was_read_is_a_file_of_its_size_or_no_proof(bench: Bench, lea
     """A pipe without a writer would block every slot, and a link could lead anywhere."""
     bench.fake.plays(Play(READ_WRITE, leaves=leaves))
     with pytest.raises(ProgrammerUnproven, match=missing):
+        await bench.reads_and_writes()
+
+
+async def test_a_station_that_cannot_open_what_was_read_blames_itself(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a free descriptor the read-back proves nothing against the programmer."""
+    genuine = os.open
+
+    def scarce(path: Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if "read-back" in str(path) and not flags & os.O_CREAT:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return genuine(path, flags, mode, dir_fd=dir_fd)
+
+    bench.fake.plays(Play(READ_WRITE, read="00" * READBACK.size))
+    monkeypatch.setattr(os, "open", scarce)
+    with pytest.raises(ResourcesExhausted, match="Too many open files"):
         await bench.reads_and_writes()
 
 

@@ -47,7 +47,9 @@ class Session:
             if self._board is not None:
                 self._board.release()
         self._process.bench.journal.write(
-            "invocation",
+            "asked_for_version"
+            if self._argv == ["--version"]
+            else "invocation",  # which has no probe, and takes no board's time
             probe=self._board.probe if self._board else None,
             board=self._board.nameplate.number if self._board else None,
             phase=self._phase,

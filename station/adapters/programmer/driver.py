@@ -20,6 +20,7 @@ from station.config import plain_files
 from station.domain.agent_record import RECORD_HEAD
 from station.domain.product import Lock, Verify, Write
 from station.domain.target import UID, Region, Target
+from station.faults.resources import exhausted
 from station.faults.slot import BoardExchanged, ProgrammerFailed, ProgrammerUnproven
 from station.faults.unit import LockUnproven, TargetLocked, TargetRefused
 from station.interfaces import Invocation
@@ -156,6 +157,8 @@ class _Progress:
         except FileNotFoundError:
             content = b""
         except OSError as exc:  # the programmer makes this path, and may have made something other than a file
+            if fault := exhausted("read back what the programmer has read", exc):
+                raise fault from exc
             raise ProgrammerUnproven(planned.name, f"a readable file: {exc.strerror}") from exc
         if lack := lacking_in(region, content):
             raise ProgrammerUnproven(planned.name, lack)

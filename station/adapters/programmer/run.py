@@ -18,6 +18,7 @@ import structlog
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.complaints import redacted
 from station.adapters.programmer.output import Transcript, is_memory_dump
+from station.adapters.programmer.tool_version import environment_of
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.adapters.system.secret_files import SecretFiles
 from station.domain.memory_map import EXTERNAL_FLASH, UID_ADDRESS
@@ -77,11 +78,7 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that the tool needs, without the station's settings and its supervisor's socket."""
-        kept = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
-        libraries = self.cli.parent.parent / "lib"
-        bundled = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
-        # in other locales the tool prints commas for decimal points, and Qt warns
-        return {**kept, "LC_ALL": "C.UTF-8", **bundled}
+        return environment_of(self.cli)
 
     def check_loader(self) -> None:
         """Raises `FlashLoaderMissing`, since with a loader that it cannot read the tool may silently write nothing."""

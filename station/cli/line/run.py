@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station run`: the daemon in the foreground, for systemd or a terminal."""
 
+import asyncio
+
 import uvloop
 
-from station.adapters.hotplug import sources
 from station.adapters.system import log_sinks, logs
 from station.cli.places import ConfigOption, config_path
 from station.cli.privacy import keep_private
-from station.config import line as configuration
-from station.recipe.files import line_recipe
+from station.doctor import configuration
 
 
 def run(config: ConfigOption = None) -> None:
@@ -19,10 +19,7 @@ def run(config: ConfigOption = None) -> None:
     """
     from station.daemon import station
 
-    path = config_path(config)
-    loaded = configuration.load(path)
-    sources.check(loaded.hotplug, path)
-    recipe = line_recipe.load(loaded)
+    loaded, recipe = asyncio.run(configuration.checked(config_path(config)))
     keep_private()  # files that the programmer writes hold factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
     try:

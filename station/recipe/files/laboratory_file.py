@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from station.config import plain_files, shipped
 from station.config.line import FilePath
 from station.config.problems import ConfigurationInvalid, Problem
+from station.config.table import Table
 from station.domain.coprocessor import WirelessStack
 from station.domain.memory_map import FACTORY_DATA_REGION
 from station.domain.product import Image, KeyStorage
@@ -23,15 +24,13 @@ from station.recipe.files.tables import CoprocessorTable, Manifest
 from station.recipe.laboratory import Laboratory
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FactoryDataTable(_Table):
+class FactoryDataTable(Table):
     """ST's JSON, ST's records, or a dump of the flash; JSON takes precedence over binary."""
 
     json_file: FilePath | None = Field(default=None, alias="json")
+    """ST's JSON, which goes over `binary`."""
     binary: FilePath | None = None
+    """ST's records, or a dump of the flash."""
 
     @model_validator(mode="after")
     def _there_is_one(self) -> Self:
@@ -40,16 +39,23 @@ class FactoryDataTable(_Table):
         return self
 
 
-class ImagesTable(_Table):
+class ImagesTable(Table):
+    """The firmware of a board; without this table it keeps what it has."""
+
     manifest: FilePath
+    """The file that names the images with their SHA-256."""
     operational: str
+    """The image that every board gets."""
 
 
-class LaboratoryFile(_Table):
+class LaboratoryFile(Table):
     name: str = Field(min_length=1, max_length=64)
+    """In the ledger and in the log."""
     procedure: Literal["reconfigure"]
+    """Marks a laboratory: its units count in no yield."""
     factory_data: FactoryDataTable
     trust_store: FilePath = shipped.TRUST
+    """Folder of the roots and the signers of declarations that commissioners go by."""
     images: ImagesTable | None = None
     coprocessor: CoprocessorTable | None = None
 
@@ -58,7 +64,7 @@ def load(path: Path) -> Laboratory:
     """The recipe in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
     file = recipe_file.validated(path, LaboratoryFile)
     try:
-        firmware = _images(file.images)
+        firmware = _images(path, file.images)
         work = Laboratory(
             name=file.name,
             data=_data(file.factory_data),
@@ -82,12 +88,13 @@ def _data(table: FactoryDataTable) -> FactoryData:
     return data
 
 
-def _images(table: ImagesTable | None) -> tuple[Image, ...]:
+def _images(path: Path, table: ImagesTable | None) -> tuple[Image, ...]:
     """The operational image, which must keep the key in flash, since the factory data has the private key."""
     if table is None:
         return ()
     manifest = recipe_file.validated(table.manifest, Manifest)
-    return (recipe_file.image(manifest, table.operational, "operational", KeyStorage.FLASH),)
+    wanted = recipe_file.Wanted(path, "images.operational", table.operational, "operational", KeyStorage.FLASH)
+    return (recipe_file.image(table.manifest, manifest, wanted),)
 
 
 def _stack(table: CoprocessorTable | None, firmware: Sequence[Image]) -> WirelessStack | None:

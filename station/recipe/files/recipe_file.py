@@ -2,8 +2,10 @@
 """Turns recipe and image manifest (TOML) into a `Recipe`, checks all of it, and reports every mistake at once with its place."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from station.config import plain_files
 from station.config.line import read_toml
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
+from station.config.sentences import nearest
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
 from station.domain.memory_map import AGENT_RECORD, APPLICATION
@@ -45,20 +48,31 @@ from station.recipe.image_checks import application_mistakes, stack_mistakes, ve
 from station.recipe.recipe import Delivery, OwnPKI, Recipe
 
 RECORD = "the provisioning firmware's record of the board's key"
+THE_LINE = "the line's configuration"
 LONGEST_SHOWN = 80  # characters shown of a mistaken setting
 
 Table = TypeVar("Table", bound=BaseModel)
 Checked = TypeVar("Checked")
 
 
-def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The image that a recipe asks for, and the setting that names it."""
+
+    recipe: Path
+    place: str
+    name: str
+    kind: str
+    key_storage: KeyStorage
+
+
+def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_LINE) -> Recipe:
     """Reads a recipe with its images and the line's trust anchors; raises `ConfigurationInvalid`.
 
     A recipe whose boards a partner certifies needs no anchors. Each part is made once, so the recipe holds exactly what
     was checked.
     """
-    file = validated(path, RecipeFile)
-    manifest = validated(file.images.manifest, Manifest)
+    file, manifest = _files(path)
     product, images = file.product, file.images
 
     @cache
@@ -71,11 +85,13 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
 
     @cache
     def provisioning() -> Image:
-        return image(manifest, images.provisioning, "provisioning", file.key_storage)
+        wanted = Wanted(path, "images.provisioning", images.provisioning, "provisioning", file.key_storage)
+        return image(images.manifest, manifest, wanted)
 
     @cache
     def operational() -> Image:
-        return image(manifest, images.operational, "operational", file.key_storage)
+        wanted = Wanted(path, "images.operational", images.operational, "operational", file.key_storage)
+        return image(images.manifest, manifest, wanted)
 
     @cache
     def stack() -> WirelessStack | None:
@@ -88,9 +104,10 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     def anchors() -> TrustAnchors | None:
         if pai is None or paa is None or file.procedure != "provisioning-link":
             return None
-        found = TrustAnchors(pai=_certificate(pai), paa=_certificate(paa))
+        found = _anchors(pai, paa, line)
         production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
-        _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
+        with _said_at(line, "pki.pai and pki.paa"):
+            _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
         return found
 
     @cache
@@ -107,7 +124,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
             "images.provisioning": provisioning,
             "images.operational": operational,
             "coprocessor": stack,
-            "pki.pai and pki.paa of the line's configuration": anchors,
+            "pki": anchors,
             "partner": delivery,
         },
     )
@@ -125,7 +142,7 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
         operational_image=operational(),
         operational_answers=_named(manifest, images.operational).answers,
         verify=images.verify,
-        certification=delivery() or _own_pki(path, file, anchors(), commissioner()),
+        certification=delivery() or _own_pki(line, file, anchors(), commissioner()),
         lock=file.lock.lock if file.lock else None,
         strings=file.factory_data.strings,
         passcode_in_flash=file.factory_data.passcode,
@@ -133,11 +150,34 @@ def load(path: Path, pai: Path | None, paa: Path | None) -> Recipe:
     )
 
 
-def _own_pki(path: Path, file: RecipeFile, anchors: TrustAnchors | None, commissioner: Commissioner) -> OwnPKI:
+def _own_pki(line: Path | str, file: RecipeFile, anchors: TrustAnchors | None, commissioner: Commissioner) -> OwnPKI:
     if anchors is None:
-        text = f"the line's configuration has no [pki], and {file.name} needs one"
-        raise ConfigurationInvalid([Problem(path, "procedure", text)])
+        text = f'there is no [pki], and the recipe {file.name} with procedure = "{file.procedure}" needs one'
+        raise ConfigurationInvalid([Problem(line, "pki", text)])
     return OwnPKI(anchors, commissioner)
+
+
+@contextmanager
+def _said_at(file: Path | str, place: str) -> Iterator[None]:
+    """A mistake in the block is one of this place, and not of the recipe."""
+    try:
+        yield
+    except ValueError as exc:
+        raise ConfigurationInvalid([Problem(file, place, str(exc))]) from exc
+
+
+def _anchors(pai: Path, paa: Path, line: Path | str) -> TrustAnchors:
+    problems, found = [], list[bytes]()
+    for place, path in (("pki.pai", pai), ("pki.paa", paa)):
+        try:
+            found.append(_certificate(path))
+        except OSError as exc:
+            problems.append(Problem(line, place, f"{path} cannot be read: {exc.strerror}"))
+        except ValueError as exc:
+            problems.append(Problem(line, place, str(exc)))
+    if problems:
+        raise ConfigurationInvalid(problems)
+    return TrustAnchors(*found)
 
 
 def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
@@ -204,15 +244,41 @@ def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
             problems.extend(Problem(file, place, text) for text in map(str, exc.args))
         except OSError as exc:
             problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}"))
+        except ConfigurationInvalid as exc:
+            problems.extend(exc.problems)
     if problems:
-        raise ConfigurationInvalid(problems)
+        once = {problem.text: problem for problem in reversed(problems)}  # one cause may spoil many parts
+        raise ConfigurationInvalid(problem for problem in problems if once[problem.text] is problem)
 
 
-def validated(path: Path, model: type[Table]) -> Table:
+def _files(path: Path) -> tuple[RecipeFile, Manifest]:
+    """Recipe and manifest; raises `ConfigurationInvalid` with the mistakes of both."""
+    problems: list[Problem] = []
+    tables = read_toml(path)
+    file = manifest = None
     try:
-        return model.model_validate(read_toml(path), context={"folder": path.parent.resolve()})
+        file = validated(path, RecipeFile, tables)
+    except ConfigurationInvalid as exc:
+        problems += exc.problems
+    match tables:
+        case {"images": {"manifest": str(name)}}:
+            try:
+                manifest = validated(Path(os.path.normpath(path.parent.resolve() / name)), Manifest)
+            except ConfigurationInvalid as exc:
+                problems += exc.problems
+        case _:
+            pass
+    if problems or file is None or manifest is None:
+        raise ConfigurationInvalid(problems)
+    return file, manifest
+
+
+def validated(path: Path, model: type[Table], tables: Mapping[str, object] | None = None) -> Table:
+    """A file, or what was read from it, as this model has it; raises `ConfigurationInvalid`."""
+    try:
+        return model.model_validate(tables or read_toml(path), context={"folder": path.parent.resolve()})
     except ValidationError as exc:
-        raise ConfigurationInvalid(problems_of(path, exc)) from exc
+        raise ConfigurationInvalid(problems_of(path, exc, model)) from exc
 
 
 def _product(product: ProductTable, declaration: bytes) -> dict[Tag, bytes]:
@@ -265,33 +331,56 @@ def _named(manifest: Manifest, name: str) -> ImageTable:
     for image in manifest.image:
         if image.name == name:
             return image
-    raise ValueError(f"the manifest has no image {name}; it has {', '.join(image.name for image in manifest.image)}")
+    names = [image.name for image in manifest.image]
+    meant = f'; did you mean "{near}"?' if (near := nearest(name, names)) else ""
+    raise ValueError(f"the manifest has no image {name}; it has {', '.join(names)}{meant}")
 
 
-def image(manifest: Manifest, name: str, kind: str, key_storage: KeyStorage) -> Image:
-    """The image, read and checked against its manifest and the memory map; raises `ValueError` with all its mistakes."""
-    table = _named(manifest, name)
-    image = Image(name, plain_files.read(table.file), table.load_address, table.version)
-    if mistakes := list(_image_mistakes(image, table, kind, key_storage)):
-        raise ValueError(*mistakes)
+def image(path: Path, manifest: Manifest, wanted: Wanted) -> Image:
+    """The image, read and checked against its manifest and the memory map; raises `ConfigurationInvalid` with all its mistakes."""
+    name = wanted.name
+    try:
+        table = _named(manifest, name)
+    except ValueError as exc:
+        raise ConfigurationInvalid([Problem(wanted.recipe, wanted.place, str(exc))]) from exc
+    place = f"image[{manifest.image.index(table) + 1}]"
+    problems = [Problem(wanted.recipe, wanted.place, text) for text in _unwanted(table, wanted)]
+    try:
+        image = Image(name, plain_files.read(table.file), table.load_address, table.version)
+    except OSError as exc:
+        text = f"{table.file} cannot be read: {exc.strerror}"
+        raise ConfigurationInvalid([*problems, Problem(path, f"{place}.file", text)]) from exc
+    problems += [Problem(path, f"{place}.{key}", text) for key, text in _image_mistakes(image, table, wanted.kind)]
+    if problems:
+        raise ConfigurationInvalid(problems)
     return image
 
 
-def _image_mistakes(image: Image, table: ImageTable, kind: str, key_storage: KeyStorage) -> Iterator[str]:
+def _unwanted(table: ImageTable, wanted: Wanted) -> Iterator[str]:
+    """Why the manifest's image is not the one that the recipe needs in this place."""
+    if table.kind != wanted.kind:
+        yield f"{wanted.name} is of kind {table.kind}, {wanted.kind} is needed"
+    if table.key_storage is not wanted.key_storage:
+        yield f"{wanted.name} keeps the key in {table.key_storage}, the recipe asks for {wanted.key_storage}"
+
+
+def _span(region: Region) -> str:
+    return f"0x{region.address:08X} to 0x{region.end - 1:08X}"
+
+
+def _image_mistakes(image: Image, table: ImageTable, kind: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with an image, and at which setting of the manifest."""
     name, region = image.name, image.region
-    if table.kind != kind:
-        yield f"{name} is of kind {table.kind}, {kind} is needed"
-    if table.key_storage is not key_storage:
-        yield f"{name} keeps the key in {table.key_storage}, the recipe asks for {key_storage}"
     if image.sha256 != table.sha256:
-        yield f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}"
+        yield "sha256", f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}"
     if not APPLICATION.holds(region):
         yield (
-            f"{name} takes 0x{region.address:08X} to 0x{region.end - 1:08X}, "
-            f"an application 0x{APPLICATION.address:08X} to 0x{APPLICATION.end - 1:08X}"
+            "load_address",
+            f"{name} takes {_span(region)}, an application {_span(APPLICATION)}",
         )
     wrong = application_mistakes if kind == "operational" else vector_table_mistakes
-    yield from wrong(name, image.content, region)
+    for text in wrong(name, image.content, region):
+        yield "load_address" if "address" in text else "file", text
 
 
 def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> WirelessStack:
@@ -308,5 +397,5 @@ def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> Wir
 
 def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
     for make in makers:
-        with suppress(OSError, ValueError):  # reported at the image's own setting
+        with suppress(ConfigurationInvalid):  # reported at the image's own setting
             yield make()

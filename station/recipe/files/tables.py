@@ -3,11 +3,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from station.config import shipped
 from station.config.line import FilePath, Seconds
+from station.config.sentences import shown
+from station.config.table import Table
 from station.domain.coprocessor import Version
+from station.domain.option_bytes import mistake_in
 from station.domain.product import KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.matter.certificates.attestation import Product
@@ -15,30 +18,32 @@ from station.matter.certificates.attestation import Product
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
 RDP_VALUES = {1: RDP_LEVEL_1, 2: RDP_LEVEL_2}
 RDP_LEVELS_FOR_EVER = 2
-_COPROCESSOR = "only the coprocessor sets it"
-NOT_OURS = {"RDP": "readout_protection says it"} | dict.fromkeys(
-    ("ESE", "SFSA", "FSD", "DDS", "C2OPT", "NBRSD", "SBRSA", "SNBRSA", "BRSD", "SBRV", "IPCCDBA"), _COPROCESSOR
-)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProductTable(_Table):
+class ProductTable(Table):
     """The values that all units of the product share; limits of the Matter Core specification, 11.1.5."""
 
     vendor_id: UInt16
+    """The product's vendor, as the CSA has assigned it."""
     product_id: UInt16
+    """The vendor's number of the product; the declaration must be for it."""
     vendor_name: str = Field(min_length=1, max_length=32)
+    """At most 32 bytes."""
     product_name: str = Field(min_length=1, max_length=32)
+    """At most 32 bytes."""
     hardware_version: UInt16
+    """What the firmware and commissioners show."""
     hardware_version_string: str = Field(min_length=1, max_length=64)
+    """The same for people; at most 64 bytes."""
     certification_declaration: FilePath
+    """The CSA's signed statement, which a commissioner checks."""
     # Further requirements on the declaration; None accepts any value.
     device_type: Annotated[int, Field(ge=0, le=0xFFFF_FFFF)] | None = None
+    """What the declaration must say; unset, it may say anything."""
     certificate_id: str | None = None
+    """What the declaration must say; unset, it may say anything."""
     certification_version: UInt16 | None = None
+    """What the declaration must say; unset, it may say anything."""
 
     @property
     def certified(self) -> Product:
@@ -47,37 +52,57 @@ class ProductTable(_Table):
         )
 
 
-class LotTable(_Table):
+class LotTable(Table):
+    """Units that are traced together, and their serial numbers."""
+
     name: str = Field(min_length=1, max_length=32)
+    """Units are traced by it."""
     serial_number: str = Field(description="text with one decimal number in it, such as LIGHT-{:06d}")
+    """Text with one decimal number in it, such as LIGHT-{:06d}; its digits must be enough for the last number."""
     first: int = Field(default=1, ge=0)
+    """The number of the first unit; a second lot goes on where the first ended."""
     size: int = Field(gt=0)
+    """How many units the lot may have."""
 
 
-class Spake2Table(_Table):
+class Spake2Table(Table):
+    """The verifier of the passcode."""
+
     iterations: int = Field(default=1000, ge=1000, le=100_000)
+    """Rounds of the passcode's verifier; more cost the commissioner time."""
 
 
-class FactoryDataTable(_Table):
+class FactoryDataTable(Table):
     """The parts of the factory data that depend on the firmware that reads it."""
 
     strings: Strings = Strings.PLAIN
+    """Whether names end in a NUL, which firmware on newer SDKs needs."""
     passcode: bool = True
+    """Whether the passcode is in flash; false leaves only its verifier."""
 
 
-class ImagesTable(_Table):
+class ImagesTable(Table):
+    """The firmware of a unit."""
+
     manifest: FilePath
+    """The file that names the images with their SHA-256."""
     provisioning: str
+    """The image that makes the board's key."""
     operational: str
+    """The image that the unit is sold with."""
     verify: Verify = Verify.FAST
+    """`fast` compares sums; every 50th unit is compared in full anyway."""
 
 
-class LockTable(_Table):
+class LockTable(Table):
     """The option bytes that are set last, on a confirmed unit; names and values of RM0434 section 3.5."""
 
     readout_protection: Literal[1, 2] = 1
+    """Level 2 closes the debug port for ever, for ST, too."""
     irreversible: bool = False
+    """Must be true for level 2, so that nobody sets that by mistake."""
     option_bytes: dict[str, Annotated[int, Field(ge=0, le=0xFFFFFFFF)]] = Field(default_factory=dict)
+    """Names and values of RM0434, section 3.5."""
 
     @model_validator(mode="after")
     def _irreversible_is_said(self) -> Self:
@@ -91,9 +116,20 @@ class LockTable(_Table):
     @field_validator("option_bytes")
     @classmethod
     def _may_be_set(cls, values: dict[str, int]) -> dict[str, int]:
-        for name in values:
-            if name.upper() in NOT_OURS:
-                raise ValueError(f"{name} is not set here: {NOT_OURS[name.upper()]}")
+        mistakes = [mistake for name, value in values.items() if (mistake := mistake_in(name, value))]
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return values
+
+    @field_validator("option_bytes", mode="before")
+    @classmethod
+    def _are_numbers(cls, values: object) -> object:
+        if isinstance(values, dict):
+            for name, value in values.items():
+                if isinstance(value, bool) or not isinstance(value, int):
+                    raise ValueError(  # noqa: TRY004  pydantic's
+                        f"found {name} = {shown(value)}, expected a whole number without quotes"
+                    )
         return values
 
     @property
@@ -105,28 +141,39 @@ StackVersion = Annotated[Version, BeforeValidator(lambda text: Version.parse(str
 FUSVersion = Annotated[Version, BeforeValidator(lambda text: Version.of_fus(str(text)))]
 
 
-class CoprocessorTable(_Table):
+class CoprocessorTable(Table):
     """The wireless stack that every unit must have. Its image is ST's, which only the coprocessor can read."""
 
     file: FilePath
+    """ST's image, as it was downloaded."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Names the image: a file that differs is refused before the line opens."""
     address: int
+    """Where the stack lies in the internal flash, as ST's release notes say."""
     version: StackVersion
+    """What the coprocessor must answer afterwards."""
     smallest_fus: FUSVersion | None = None
+    """The oldest FUS that can install it."""
 
 
-class PartnerTable(_Table):
+class PartnerTable(Table):
     """The partner that puts certificates on the boards instead of this line's PKI."""
 
     script: FilePath | None = None
+    """The partner's provisioning script, of the procedure `partner-script` only."""
     within: Seconds = 120
+    """Seconds that one board may take."""
 
 
-class RecipeFile(_Table):
+class RecipeFile(Table):
     name: str = Field(min_length=1, max_length=64)
+    """In the ledger and in the log."""
     procedure: Literal["provisioning-link", "st-monitor", "partner-script"]
+    """Who certifies the board: our PKI over the link, ST's firmware, or a partner's script."""
     key_storage: KeyStorage
+    """Where the DAC's private key lives."""
     trust: Trust
+    """Whether test vendors, test roots and the test CD key are allowed."""
     trust_store: FilePath = shipped.TRUST
     """Folder with the roots and the declaration signers that commissioners trust."""
     product: ProductTable
@@ -148,17 +195,40 @@ class RecipeFile(_Table):
         return self
 
 
-class ImageTable(_Table):
+class ImageTable(Table):
+    """One firmware image."""
+
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """By which a recipe names the image."""
     file: FilePath
+    """The image's bytes."""
     kind: Literal["provisioning", "operational"]
+    """Only an operational image may be what a unit is sold with."""
     version: str
+    """In the ledger, beside the SHA-256."""
     load_address: int
+    """Where its vector table lies; no board starts an image elsewhere than at 0x08000000."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Names the image: a file that differs is refused before the line opens."""
     key_storage: KeyStorage
+    """Where this build keeps the key; it must be that of the recipe."""
     target: Literal["STM32WB55"]
+    """The part that it was built for."""
     answers: frozenset[Literal["identity", "proof"]] = frozenset()
+    """The questions of docs/link-protocol.md that it answers."""
 
 
-class Manifest(_Table):
+class Manifest(Table):
+    """The firmware images by name."""
+
     image: tuple[ImageTable, ...]
+    """One table for each image."""
+
+    @field_validator("image")
+    @classmethod
+    def _names_differ(cls, images: tuple[ImageTable, ...]) -> tuple[ImageTable, ...]:
+        names = [image.name for image in images]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            places = " and ".join(f"image[{at}]" for at, each in enumerate(names, 1) if each == name)
+            raise ValueError(f'{places} have one name, "{name}": each image needs a name of its own')
+        return images

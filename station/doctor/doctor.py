@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All checks of the doctor, one after another: files, PC, programmer, USB, PKI, ledger."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from station.config import line as line_file
+from station.config.problems import ConfigurationInvalid
+from station.daemon import control
+from station.doctor import configuration, machine, services, usb
+from station.doctor.finding import Finding, bad, good, unknown
+
+
+async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Every finding. A check that needs a configuration which cannot be read is unknown."""
+    found = await _files(path, environment)
+    try:
+        config = line_file.load(path, environment)
+    except ConfigurationInvalid:
+        reason = "Not looked at, since the configuration has mistakes."
+        found += machine.findings(None, "station", 1, runs=False)
+        return [*found, *(unknown(name, reason) for name in ("programmer", "probes", "PKI", "ledger"))]
+    runs = _runs(config)
+    found += machine.findings(config.station.state, config.station.name, len(config.slot), runs=runs)
+    found.append(await services.programmer(config))
+    found += usb.findings(config, runs=runs)
+    found += [finding async for finding in services.pki(config.pki)]
+    found += services.ledger(config)
+    return found
+
+
+async def _files(path: Path, environment: Mapping[str, str]) -> list[Finding]:
+    try:
+        config, recipe = await configuration.checked(path, environment)
+    except ConfigurationInvalid as exc:
+        remedy = "Mend this place; `station config check` tells all mistakes."
+        return [bad("configuration", str(problem), remedy) for problem in exc.problems]
+    images = ", ".join(image.name for image in recipe.images) or "none"
+    return [
+        good("configuration", f"{path} has no mistake; it has {len(config.slot)} slots."),
+        good("recipe", f"The recipe {recipe.name} is good; its images are {images}."),
+        good("loader", f"The external loader is {config.programmer.external_loader}."),
+    ]
+
+
+def _runs(config: line_file.Config) -> bool:
+    try:
+        control.ask(config.control_socket, "status")
+    except control.DaemonMute:
+        return True
+    except (control.DaemonAbsent, OSError):
+        return False
+    except control.CommandRefused:
+        return True
+    return True

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the line needs besides the PC: programmer, PKI and ledger. The PKI is asked for its authorities and issues nothing."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from station.adapters.ledger import soundness, sqlite
+from station.adapters.ledger.register import Register, folder_for
+from station.adapters.pki.est import ESTClient
+from station.adapters.programmer import tool_version
+from station.config import plain_files
+from station.config.line import Config, PKISection
+from station.doctor.finding import Finding, advice, bad, good, unknown
+from station.faults import Fault
+from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
+
+SOON = timedelta(days=30)
+OLD = timedelta(days=2)
+
+
+async def programmer(config: Config) -> Finding:
+    """The version against the tested ones."""
+    cli = config.programmer.cli
+    try:
+        version = await tool_version.version_of(cli)
+    except tool_version.NotTheProgrammer as exc:
+        return bad("programmer", f"{cli} {exc}.", "Install STM32CubeProgrammer, and set [programmer] cli.")
+    if not tool_version.is_tested(version):
+        tested = ", ".join(tool_version.TESTED)
+        return advice(
+            "programmer", f"{cli} is version {version}, with which the station was not tested.", f"Use one of {tested}."
+        )
+    return good("programmer", f"{cli} is version {version}, which is tested.")
+
+
+async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
+    """Reach, mutual TLS, the PAI, and the time left to the station's certificate."""
+    if section is None:
+        yield good("PKI", "This line needs no PKI.")
+        return
+    yield _time_left(section)
+    try:
+        async with ESTClient.opened(
+            section.url,
+            ca=section.ca,
+            certificate=section.certificate,
+            key=section.key,
+            connect_within=section.connect_within,
+            reply_within=section.reply_within,
+        ) as client:
+            authorities = {each.public_bytes(Encoding.DER) for each in await client.authorities()}
+        pai = der_of(plain_files.read(section.pai), *CERTIFICATE, first=True)
+    except (Fault, OSError, PEMInvalid) as exc:
+        yield bad("PKI", str(exc), "Check url, network, and the certificates in [pki].")
+        return
+    yield good("PKI", f"{section.url} answers, and accepts the station's certificate.")
+    if pai in authorities:
+        yield good("PAI", "The PKI names the pinned PAI among its authorities.")
+    else:
+        yield bad(
+            "PAI",
+            f"The PKI does not name the PAI of {section.pai}.",
+            "Ask the PKI under which PAI it issues, and pin that one.",
+        )
+
+
+def _time_left(section: PKISection) -> Finding:
+    try:
+        der = der_of(plain_files.read(section.certificate), *CERTIFICATE, first=True)
+        left = x509.load_der_x509_certificate(der).not_valid_after_utc - datetime.now(UTC)
+    except (OSError, ValueError, PEMInvalid) as exc:
+        return bad("station's certificate", f"{section.certificate} cannot be read: {exc}.", "Set [pki] certificate.")
+    text = f"The station's certificate is valid for {left.days} more days."
+    remedy = "Ask your PKI for a new one."
+    if left < timedelta(0):
+        return bad("station's certificate", "The station's certificate has expired.", remedy)
+    return advice("station's certificate", text, remedy) if left < SOON else good("station's certificate", text)
+
+
+def ledger(config: Config) -> Iterator[Finding]:
+    """Whether the ledger is sound, and the age of its last backup. It is only read."""
+    path = config.ledger
+    if not path.exists():
+        yield good("ledger", f"There is no ledger at {path} yet: the first start makes one.")
+        return
+    try:
+        with sqlite.reading(path) as connection:
+            connection.rollback()
+            soundness.check(connection, path)
+        yield good("ledger", f"{path} is sound.")
+        register = Register(folder_for(path, config.station.witness))
+        record = register.at(path)
+        backup = register.last_backup(record.ledger) if record else None
+    except Fault as fault:
+        yield bad(
+            "ledger", str(fault), "See docs/operating.md for a damaged ledger; restore the last backup if need be."
+        )
+        return
+    if record is None:
+        yield unknown("backup", "This machine's register does not know this ledger.")
+    elif backup is None:
+        yield bad("backup", "The ledger was never backed up.", "station ledger backup FOLDER, every day.")
+    else:
+        age = datetime.now(UTC) - datetime.fromisoformat(backup.at)
+        text = f"The last backup is {age.days} days and {age.seconds // 3600} hours old."
+        yield bad("backup", text, "station ledger backup FOLDER, every day.") if age > OLD else good("backup", text)
