@@ -94,6 +94,11 @@ class Relay:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _enrolled(self, csr: bytes) -> bytes:
+        issued = await self._enroller.enroll(csr)
+        self.answered = time.monotonic()
+        return issued
+
     async def check(self) -> None:
         """Fetches the PKI's CA certificates, which changes nothing there.
 
@@ -162,9 +167,7 @@ class Relay:
                 async with _untimed(scope):
                     await self._write_down(key, csr, uid)
             try:
-                issued = await self._enroller.enroll(csr)
-                self.answered = time.monotonic()
-                return issued
+                return await self._enrolled(csr)
             except (CSRRejected, PKIRefusedStation, PKIUntrusted, ResourcesExhausted) as fault:
                 async with _untimed(scope):
                     await self._journal.record_rejected(key, str(fault))
