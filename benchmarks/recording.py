@@ -77,11 +77,12 @@ class Attempt(_Model):
 
     slot: str
     time: datetime
+    milliseconds: int = 0  # of `time`, which has whole seconds; lines of before have them in `time`
     seconds: float
 
     @property
     def ended(self) -> float:
-        return self.time.timestamp()
+        return self.time.timestamp() + self.milliseconds / 1000
 
     @property
     def began(self) -> float:

@@ -18,6 +18,7 @@ from station.cli.line import config, doctor, drain, install, ports, run, slots, 
 from station.config.problems import ConfigurationInvalid
 from station.daemon.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
+from station.faults.line import PKIFileUnusable
 
 
 def _say_version(asked: bool) -> None:
@@ -88,6 +89,9 @@ def main() -> NoReturn:
         sys.exit(exc.exit_code)
     except ConfigurationInvalid as exc:
         say(*exc.problems, err=True)
+        sys.exit(USAGE)
+    except PKIFileUnusable as exc:  # a file that the configuration names
+        say(exc, err=True)
         sys.exit(USAGE)
     except (*MISSING, OSError) as exc:
         say(exc, err=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of the control socket."""
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -14,7 +15,9 @@ from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
+from station.domain.policy import consequence
 from station.domain.target import UID
+from station.faults import LineFault
 from station.faults.line import PKI_FAULTS, ClockContradicted
 from station.faults.slot import SlotHeld
 from station.line.line import Line
@@ -24,6 +27,8 @@ from station.line.states import InService
 from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 
 log = structlog.get_logger()
+
+CHECKED_WITHIN = 3.0  # seconds; less than a client of the control socket waits
 
 
 class Commands:
@@ -73,13 +78,24 @@ class Commands:
             slots = [self._named(name)]
         else:
             self._accept_clock()
-            self._line.release()
-            if (trouble := self._parts.ledger.trouble) is not None:  # a release does not mend the ledger
-                self._line.pause(trouble)
+            self._line.release(await self._remaining_cause())
             slots = [slot for slot in self._slots.values() if not isinstance(slot.service, InService)]
         for slot in slots:
             slot.release()
-        return {"released": [slot.name for slot in slots]}
+        return {"released": [slot.name for slot in slots], "line": LineStatus.of(self._line).model_dump()}
+
+    async def _remaining_cause(self) -> LineFault | None:
+        """The fault that still prevents work, which no release mends; if the check takes too long, one that mends itself stays."""
+        if self._line.paused_by is None or self._parts.ledger.trouble is not None:
+            return self._parts.ledger.trouble
+        try:
+            async with asyncio.timeout(CHECKED_WITHIN):
+                await self._preflight.check()
+        except LineFault as fault:
+            return fault
+        except TimeoutError:
+            return self._line.paused_by if consequence(self._line.paused_by).mends_itself else None
+        return self._parts.ledger.trouble
 
     def _accept_clock(self) -> None:
         """Releasing a line that is paused by its clock confirms the clock; a PKI, if there is one, must confirm it, too."""

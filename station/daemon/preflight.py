@@ -18,12 +18,13 @@ class Preflight:
     def __init__(self, parts: Parts, slots: int) -> None:
         self._parts = parts
         self._slots = slots
-        self._pki_answered: float | None = None
 
     @property
     def pki_answered_seconds_ago(self) -> float | None:
         """Seconds since the PKI's last answer; None before the first one, and without a PKI."""
-        return None if self._pki_answered is None else time.monotonic() - self._pki_answered
+        relay = self._parts.relay
+        answered = relay.answered if isinstance(relay, Relay) else None
+        return None if answered is None else time.monotonic() - answered
 
     async def check(self) -> None:
         """Raises the fault that prevents the line from working."""
@@ -42,8 +43,6 @@ class Preflight:
             parts.clock.check()  # a wrong clock makes good certificates invalid
             raise
         parts.clock.check()
-        if isinstance(parts.relay, Relay):
-            self._pki_answered = time.monotonic()
         delivery = parts.recipe.delivery
         if delivery is not None and delivery.script is not None:
             await script.check(delivery.script, parts.transcripts.recorder(0))

@@ -10,7 +10,7 @@ import structlog
 
 from station.adapters.hotplug import sources
 from station.adapters.system import orphans, version
-from station.adapters.system.logs import Log
+from station.adapters.system.logs import LOG_SCHEMA, Log
 from station.adapters.system.service_manager import ServiceManager
 from station.config.line import Config
 from station.daemon import control, parts
@@ -51,6 +51,7 @@ async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: a
         software = version.running()
         log.info(
             "station.started",
+            log_schema=LOG_SCHEMA,
             station=config.station.name,
             version=software.number,
             commit=software.commit,

@@ -25,7 +25,7 @@ class FlashLoaderMissing(LineFault):
 
 @dataclass(eq=False)
 class LineSuspected(LineFault):
-    """Several slots had the same fault in a short time: check the equipment that they share, then release the line."""
+    """Several slots had the same fault in a short time: check the equipment that they share, then run `station slots release --all`."""
 
     code = "line.suspected"
     cause: str
@@ -33,7 +33,7 @@ class LineSuspected(LineFault):
 
 @dataclass(eq=False)
 class UnitTwice(LineFault):
-    """Two slots report the same microcontroller: check their probes and cables, then release the line."""
+    """Two slots report the same microcontroller: check their probes and cables, then run `station slots release --all`."""
 
     code = "unit.twice"
     uid: str

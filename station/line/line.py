@@ -58,10 +58,15 @@ class Line:
         if not self.draining:
             self._open.set()
 
-    def release(self) -> None:
-        """Reopens the line after a person has looked, and forgets the remembered verdicts."""
+    def release(self, cause: LineFault | None = None) -> None:
+        """Forgets the remembered verdicts after a person has looked, and reopens the line unless a `cause` stays."""
         self._history.clear()
-        self.resume()
+        if cause is None:
+            self.resume()
+            return
+        if self.paused_by is not None and self.paused_by.code != cause.code:
+            self.paused_by = None  # the person has answered for that fault
+        self.pause(cause)
 
     async def opened(self) -> None:
         """Waits until an attempt may begin."""

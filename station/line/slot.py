@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from station.domain import policy
-from station.domain.attempt import STATION_STOPPED, Failed, Passed, ProcedureChosen, Verdict, Voided
+from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Phase, ProcedureChosen, Verdict, Voided
 from station.domain.policy import consequence, counts_against_equipment
+from station.domain.target import UID
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
 from station.faults.slot import BoardRemoved, SlotSuspected, StationBug
 from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived
+from station.line.canonical import finished
 from station.line.line import Line
 from station.line.states import (
     Abandoned,
@@ -173,7 +175,7 @@ class Slot:
             self._beginning = False
         began = time.monotonic()
         self.state = Running(self.state.here, journal, began)
-        with bound_contextvars(slot=self.name, attempt=journal.number):
+        with bound_contextvars(slot=self.name, attempt=journal.number, uid=None):  # the uid is bound when it is known
             try:
                 fault = await self._attempted(visit, journal)
             except asyncio.CancelledError:
@@ -181,12 +183,13 @@ class Slot:
                 raise
             seconds = time.monotonic() - began
             self.state = Recording(self.state.here, journal, seconds)
+            ended_in = journal.attempt.phase
             # Outside every except: it waits while the ledger cannot be written, and raises only if the daemon must end.
             await journal.finish(_verdict(fault))
             outcome = Outcome(journal.number, visit.arrival, journal.attempt, fault, seconds)
             self._conclude(outcome)
             self.state = with_board(Judged(visit, outcome), self.state.here)
-            _report(outcome)
+            self._report(outcome, ended_in)
         return outcome
 
     async def _attempted(self, visit: Visit, journal: AttemptJournal) -> Fault | None:
@@ -205,18 +208,18 @@ class Slot:
 
     async def _interrupted(self, visit: Visit, journal: AttemptJournal, began: float) -> None:
         """Voids the attempt because the station stops. If the ledger cannot take it in time, the next start voids the attempt."""
-        seconds = time.monotonic() - began
+        seconds, ended_in = time.monotonic() - began, journal.attempt.phase
         try:
             async with asyncio.timeout(VOIDED_WITHIN):
-                await journal.finish(Voided(STATION_STOPPED, {"step": journal.attempt.phase.value}))
+                await journal.finish(Voided(STATION_STOPPED, {"step": ended_in.value}))
         except (TimeoutError, LineFault):
             return
         outcome = Outcome(journal.number, visit.arrival, journal.attempt, None, seconds)
         self.state = with_board(Judged(visit, outcome), self.state.here)
-        _report(outcome)
+        self._report(outcome, ended_in)
 
     async def _carry_out(self, visit: Visit, bench: Bench, journal: AttemptLedger) -> None:
-        journal = AnnouncedAttempt(journal, partial(self._line.units.identified, visit, self.name))
+        journal = AnnouncedAttempt(journal, partial(self._identified, visit))
         match self._recipe:
             case Laboratory() as laboratory:
                 await reconfigure(bench, laboratory, journal)
@@ -226,6 +229,10 @@ class Slot:
                 procedure = procedure_for(recipe, unit, datetime.now(UTC))
                 await journal.record(ProcedureChosen(NAMES[procedure]))
                 await procedure(job, unit)
+
+    def _identified(self, visit: Visit, uid: UID) -> None:
+        bind_contextvars(uid=str(uid))  # every later line of this attempt has it
+        self._line.units.identified(visit, self.name, uid)
 
     async def _departure(self, visit: Visit, fault: Fault) -> Fault:
         """The fault, or `BoardRemoved` if the fault was the first sign of a pulled board."""
@@ -237,6 +244,11 @@ class Slot:
                 return fault
             return BoardRemoved()
         return fault
+
+    def _report(self, outcome: Outcome, ended_in: Phase) -> None:
+        """Writes the attempt's canonical line."""
+        write = log.warning if outcome.verdict == VERDICTS[Phase.VOID] else log.info
+        write("attempt.finished", **finished(outcome, ended_in, self._recipe.name, self._recipe.lot_name))
 
     def _conclude(self, outcome: Outcome) -> None:
         """Applies the consequences of the outcome to slot and line."""
@@ -273,19 +285,3 @@ def _verdict(fault: Fault | None) -> Verdict:
             return Failed(fault.code, fault.evidence)
         case _:
             return Voided(fault.code, fault.evidence)
-
-
-def _report(outcome: Outcome) -> None:
-    attempt, fault, arrival = outcome.attempt, outcome.fault, outcome.arrival
-    write = log.warning if fault else log.info
-    write(
-        "attempt.finished",
-        verdict=outcome.verdict,
-        fault=attempt.fault,
-        reason=str(fault) if fault else None,
-        uid=str(attempt.uid) if attempt.uid else None,
-        probe=arrival.probe,
-        tty=arrival.tty,
-        seconds=round(outcome.seconds, 3),
-        steps={phase.value: round(duration, 3) for phase, duration in attempt.seconds.items()},
-    )

@@ -148,11 +148,18 @@ def shown(state: State, service: Service, *, paused: bool) -> SlotState:
             return SlotState.RUNNING
         case Recording(), _ if not paused:
             return SlotState.RUNNING
+        # A verdict is the board's, so a pause of the line hides none, and a held slot hides no pass.
+        case Judged(_, outcome), _ if _verdict_stands(outcome, service):
+            return SlotState(outcome.verdict)
         case (_, OutOfService()) | (Refused(), _):
             return SlotState.OUT_OF_SERVICE
         case ((Empty() | Recording(here=None) | Abandoned(here=None)), _):
             return SlotState.EMPTY
-        case Judged(_, outcome), _ if not paused and not isinstance(outcome.fault, LineFault):
-            return SlotState(outcome.verdict)
         case _:  # a board voided by the line's fault will be judged again
             return SlotState.WAITING
+
+
+def _verdict_stands(outcome: Outcome, service: Service) -> bool:
+    if outcome.verdict == SlotState.PASS:
+        return True
+    return not isinstance(service, OutOfService) and not isinstance(outcome.fault, LineFault)

@@ -151,7 +151,7 @@ def test_a_line_has_its_canonical_form(tmp_path: Path) -> None:
     with logs.configured("info", file, aloud=False):
         structlog.get_logger().warning("attempt.finished", verdict="void", step=None, slot="1", fault="probe.lost")
     line = json.loads(file.read_text())
-    assert list(line) == ["time", "level", "event", "slot", "verdict", "fault"]
+    assert list(line) == ["time", "milliseconds", "level", "event", "slot", "verdict", "fault"]
     assert (line["level"], line["time"][-1]) == ("warning", "Z")
 
 

@@ -94,13 +94,13 @@ class SerialBoard:
 
     async def _answer(self, question: Question) -> bytes | None:
         """The answer's payload; None when it is time to repeat the question."""
+        skipped = 0
         try:
             async with asyncio.timeout(self._deadlines.repeat_every):
                 while True:
                     for frame in self._frames.feed(await self._port.receive()):
                         if isinstance(frame, Noise):
-                            # the fault quotes no text: it may hold a passcode
-                            log.info("uart.noise_skipped", size=len(frame.data))
+                            skipped += len(frame.data)
                             continue
                         if messages.is_boot_hello(frame):
                             return None  # the board has just booted and cannot have received the question
@@ -108,6 +108,8 @@ class SerialBoard:
                         if payload is not None:
                             return payload
         except TimeoutError:
+            if skipped:  # noise before an answer is normal; its text is not quoted, since it may hold a passcode
+                log.info("uart.noise_skipped", size=skipped)
             log.warning("retry.scheduled", question=question.name, seconds=self._deadlines.repeat_every)
             return None
 

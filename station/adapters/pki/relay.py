@@ -7,6 +7,7 @@ It records every request before sending it, and every certificate before handing
 import asyncio
 import math
 import secrets
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -72,6 +73,8 @@ class Relay:
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.at_once)
         self._flights: dict[str, _Flight] = {}
+        self.answered: float | None = None
+        """The monotonic time of the last certificate or list of authorities; None before the first."""
 
     @classmethod
     @asynccontextmanager
@@ -91,12 +94,18 @@ class Relay:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _enrolled(self, csr: bytes) -> bytes:
+        issued = await self._enroller.enroll(csr)
+        self.answered = time.monotonic()
+        return issued
+
     async def check(self) -> None:
         """Fetches the PKI's CA certificates, which changes nothing there.
 
         Raises the fault that keeps the line from working.
         """
         authorities = await self._enroller.authorities()
+        self.answered = time.monotonic()
         if self._pai not in {each.public_bytes(Encoding.DER) for each in authorities}:
             expected = x509.load_der_x509_certificate(self._pai).subject.rfc4514_string()
             raise PKIAuthorityWrong(self._enroller.url, expected)
@@ -158,7 +167,7 @@ class Relay:
                 async with _untimed(scope):
                     await self._write_down(key, csr, uid)
             try:
-                return await self._enroller.enroll(csr)
+                return await self._enrolled(csr)
             except (CSRRejected, PKIRefusedStation, PKIUntrusted, ResourcesExhausted) as fault:
                 async with _untimed(scope):
                     await self._journal.record_rejected(key, str(fault))

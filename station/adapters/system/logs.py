@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -26,6 +27,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 WRITTEN_WITHIN = 2.0  # seconds at the end, for the lines that are still queued
 LONGEST_VALUE = 2000  # characters of a text in a line
 STDOUT = 1
+LOG_SCHEMA = 1  # rises when an event or a key of `docs/log.md` changes its meaning or goes
 
 Form = Callable[[EventDict], bytes]
 
@@ -109,7 +111,7 @@ def _appending(file: Path) -> int:
     return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
-_FIRST = ("time", "level", "event", "slot", "attempt", "step")
+_FIRST = ("time", "milliseconds", "level", "event", "slot", "attempt", "uid", "step")
 
 
 def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -118,9 +120,16 @@ def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict
     return {key: event[key] for key in keys if event[key] is not None}
 
 
+def _timed(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Adds `time` in whole seconds, which is the only form that jq's `fromdateiso8601` takes, and its `milliseconds`."""
+    now = datetime.now(UTC)
+    event["time"], event["milliseconds"] = now.strftime("%Y-%m-%dT%H:%M:%SZ"), now.microsecond // 1000
+    return event
+
+
 _PREPARED: tuple[Callable[[WrappedLogger, str, EventDict], EventDict], ...] = (
     structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    _timed,
     _in_order,
 )
 

@@ -10,7 +10,7 @@ from station.cli.line.status import slot_table
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
-from station.line.status import Status
+from station.line.status import LineStatus, Status
 
 app = typer.Typer(help="Show slots, take one out of service, release it again.", no_args_is_help=True)
 
@@ -45,7 +45,9 @@ def release(
     answer = _ask(config, "release", **({} if slot is None else {"slot": slot}))
     released = answer["released"]
     names = ", ".join(map(str, released)) if isinstance(released, list) else ""
-    say(f"on trial: {names}" if names else "no slot was out of service; the line is open")
+    line = LineStatus.model_validate(answer["line"])
+    told = f"on trial: {names}" if names else "no slot was out of service"
+    say(f"{told}; the line is {line.state}" + (f" by {line.fault}: {line.reason}" if line.fault else ""))
 
 
 def _ask(config: ConfigOption, command: str, **arguments: object) -> dict[str, object]:
