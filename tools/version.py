@@ -31,7 +31,8 @@ def _commit() -> str | None:
 
 
 def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
+    # The options outrank git's environment, which in a hook names another repository; and nothing is written to the index.
+    command = ["git", "--no-optional-locks", "--git-dir=.git", "--work-tree=.", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -72,6 +72,8 @@ class Line:
         """Waits until an attempt may begin."""
         while True:
             await self._open.wait()
+            if not self._open.is_set():  # closed again after this task was woken and before it ran
+                continue
             try:
                 self._check()
             except LineFault as fault:

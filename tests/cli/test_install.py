@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station install`: files at their places, a person's configuration kept, and units that systemd accepts."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -89,3 +90,26 @@ def test_the_service_is_exposed_to_little(tmp_path: Path) -> None:
     rated = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     (exposure,) = re.findall(r"Overall exposure level for matter-station.service: ([0-9.]+)", rated)
     assert float(exposure) <= 2.5
+
+
+def test_the_services_account_can_read_the_files_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        station("install", "--prefix", tmp_path)
+    finally:
+        os.umask(before)
+    unreadable = [path for path in (tmp_path / "etc").rglob("*") if path.stat().st_mode & 0o004 == 0]
+    assert unreadable == []
+
+
+def test_a_link_is_kept(tmp_path: Path) -> None:
+    """A masked unit stays masked, and nothing is written to the place that a link names."""
+    unit = tmp_path / UNITS / "matter-station.service"
+    config, elsewhere = tmp_path / "etc" / "station" / "line.toml", tmp_path / "elsewhere.toml"
+    for place, target in ((unit, Path("/dev/null")), (config, elsewhere)):
+        place.parent.mkdir(parents=True)
+        place.symlink_to(target)
+    output = station("install", "--prefix", tmp_path).output
+    assert f"kept      {unit}" in output
+    assert f"kept      {config}" in output
+    assert not elsewhere.exists()

@@ -58,5 +58,6 @@ def _checked_out(tree: Path) -> str | None:
 
 
 def _git(tree: Path, *arguments: str) -> str:
-    command = ["git", *arguments]
+    # The options outrank git's environment, which in a hook names another repository; and nothing is written to the index.
+    command = ["git", "--no-optional-locks", "--git-dir=.git", "--work-tree=.", *arguments]
     return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout.strip()

@@ -2,6 +2,7 @@
 """`station drain`: ends the daemon once the boards in work have their verdicts."""
 
 import time
+from pathlib import Path
 
 from station.cli.consoles import say
 from station.cli.places import ConfigOption, config_path
@@ -20,9 +21,15 @@ def drain(config: ConfigOption = None) -> None:
     names = control.ask(socket, "drain")["at_work"]
     at_work = ", ".join(map(str, names)) if isinstance(names, list) else ""
     say(f"draining; at work: slot {at_work}" if at_work else "draining; no slot is at work")
+    while not ended(socket):
+        time.sleep(LOOKED_EVERY)
+    say("the daemon has ended")
+
+
+def ended(socket: Path) -> bool:
+    """Whether nobody listens at the control socket. A daemon that is slow, or has no descriptor left to answer with, has not ended."""
     try:
-        while True:
-            time.sleep(LOOKED_EVERY)
-            control.ask(socket, "status")
-    except control.DaemonAbsent:
-        say("the daemon has ended")
+        control.ask(socket, "status")
+    except control.DaemonAbsent as exc:
+        return isinstance(exc.__cause__, FileNotFoundError | ConnectionRefusedError)
+    return False

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station install`: puts the service, its account, its rules and a configuration to fill in where a PC looks for them."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from station.config import shipped
 
 UNITS = ("matter-station.service", "matter-station-backup.service", "matter-station-backup.timer")
 PROGRAM = "@STATION@"
+READABLE = 0o022  # the service's account reads the files, whatever the umask of the account that installs them
 NEXT = """
 Next, as root:
   systemd-sysusers && systemd-tmpfiles --create
@@ -41,12 +43,16 @@ def install(
 ) -> None:
     """Install systemd units, udev rules, account, log rotation, and a configuration to fill in; then say what to do next.
 
-    A file that people edit (below /etc/station) is never written over. The units start the program that runs this command.
+    A file that people edit (below /etc/station) is never written over, nor a symbolic link (a masked unit is one). The units start the program that runs this command.
     """
-    for file in files(Path(sys.executable).parent / "station"):
-        place = prefix / file.place
-        done = _done(place, file, dry_run=dry_run)
-        say(f"{done:9} {place}")
+    before = os.umask(READABLE)
+    try:
+        for file in files(Path(sys.executable).parent / "station"):
+            place = prefix / file.place
+            done = _done(place, file, dry_run=dry_run)
+            say(f"{done:9} {place}")
+    finally:
+        os.umask(before)
     say(*NEXT.format(config=prefix / "etc" / "station" / "line.toml").splitlines())
 
 
@@ -76,6 +82,8 @@ def files(program: Path) -> Iterator[_File]:
 
 def _done(place: Path, file: _File, *, dry_run: bool) -> str:
     """Installs the file unless it is there; returns what was done, or would be."""
+    if place.is_symlink():
+        return "kept"
     if place.exists():
         if place.read_bytes() == file.content:
             return "unchanged"
