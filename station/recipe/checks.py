@@ -43,14 +43,18 @@ def check_part(recipe: Recipe, target: Target) -> None:
 
 def check_remembered(recipe: Recipe, target: Target, identity: Identity) -> None:
     """Before any write: the board's protection, key and coprocessor must be as the ledger has recorded them."""
-    check_protection(target, identity)
+    check_protection(recipe, target, identity)
     check_recorded_key(recipe, target, identity)
     check_coprocessor(recipe, identity)
 
 
-def check_protection(target: Target, identity: Identity) -> None:
-    """Raises `TargetLocked` for a read-protected board that this line has not confirmed and locked itself."""
-    if not target.readable and not identity.confirmed:
+def check_protection(recipe: Recipe, target: Target, identity: Identity) -> None:
+    """Raises `TargetLocked` for a read-protected board unless this line has confirmed it and its firmware can prove what it is.
+
+    Nobody can read such a board's flash, so without answers of the firmware nothing would prove that it is this product.
+    """
+    provable = identity.confirmed and recipe.operational_answers
+    if not target.readable and not provable:
         raise TargetLocked(f"0x{target.readout_protection:02X}")
 
 

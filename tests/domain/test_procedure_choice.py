@@ -69,7 +69,7 @@ def test_a_unit_of_another_recipe_keeps_its_key() -> None:
 
 def test_a_locked_unit_is_reconfirmed() -> None:
     """Neither the line nor anybody else can have changed it."""
-    assert chosen(PLAIN, Locked(), OURS, RDP_LEVEL_1) == "reconfirm"
+    assert chosen(ANSWERS, Locked(), OURS, RDP_LEVEL_1) == "reconfirm"
 
 
 def test_empty_and_damaged_flash_are_told_apart() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe's factory data and its options, and the comparison of the label with the read-back."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
 from station.domain.product import KeyStorage, Strings, TrustAnchors
-from station.domain.target import UID, Target
+from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, UID, Target
 from station.factory_data import flat_tlv
 from station.factory_data.flash import Locked, NotRead, read_back
 from station.factory_data.flat_tlv import FactoryData, Tag
@@ -26,6 +27,7 @@ from station.faults.unit import (
     ReadbackDiffers,
     ReadbackInvalid,
     ReadbackRefused,
+    TargetLocked,
     VerifierWrong,
 )
 from station.matter.onboarding import codes
@@ -176,6 +178,26 @@ def test_only_a_locked_board_is_confirmed_without_its_flash() -> None:
             checks.check_flash(PLAIN, IDENTITY, CREDENTIALS, read_back(data), EXAMINATION.at)
     with pytest.raises(ValueError, match="NotRead"):
         checks.check_flash(PLAIN, IDENTITY, CREDENTIALS, NotRead(), EXAMINATION.at)
+
+
+@pytest.mark.parametrize(
+    ("answers", "confirmed", "protection", "refused"),
+    [
+        (frozenset({"identity", "proof"}), True, RDP_LEVEL_1, False),
+        (frozenset({"identity", "proof"}), False, RDP_LEVEL_1, True),
+        (frozenset(), True, RDP_LEVEL_1, True),
+        (frozenset(), False, RDP_LEVEL_0, False),
+    ],
+)
+def test_a_locked_board_must_be_confirmed_and_able_to_answer(
+    answers: frozenset[str], protection: int, *, confirmed: bool, refused: bool
+) -> None:
+    """The flash of a locked board proves nothing: without answers it could be another product's."""
+    target = Target(IDENTITY.uid, 0x495, "Rev Y", 3300, protection, "V3J15M6", "2.19.0")
+    identity = replace(IDENTITY, state=IdentityState.PASSED if confirmed else IdentityState.CERTIFIED)
+    recipe = replace(PLAIN, operational_answers=answers)
+    with pytest.raises(TargetLocked) if refused else nullcontext():
+        checks.check_protection(recipe, target, identity)
 
 
 def request() -> bytes:
