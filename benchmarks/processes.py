@@ -29,9 +29,8 @@ def cpu_seconds(pid: int) -> float:
 
 def children_seconds(pid: int) -> float:
     """CPU time of the children that have ended and were waited for; raises `OSError` once the process is gone."""
-    fields = (
-        (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
-    )  # the process name before it may contain anything
+    # The process name, before the last parenthesis, may contain anything.
+    fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -17,9 +17,8 @@ class ShippedFiles(BuildHookInterface):  # type: ignore[type-arg]  # hatchling k
         root = Path(self.root)
         images = root / "firmware_images"
         runpy.run_path(str(images / "padding.py"), run_name="__main__")
-        if (
-            self.target_name != "wheel" or version == "editable"
-        ):  # an archive has the tree, an editable install is the tree
+        # An archive has the tree, and an editable installation is the tree.
+        if self.target_name != "wheel" or version == "editable":
             return
         files = [path for path in (root / "config").rglob("*") if path.is_file()]
         files += [images / "manifest.toml", *images.glob("*.bin")]

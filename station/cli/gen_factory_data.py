@@ -247,9 +247,8 @@ def _state_folder() -> Path:
 def _say(*lines: str) -> None:
     try:
         say(*lines)
-    except (
-        BrokenPipeError
-    ):  # the reader has gone; the work on the boards goes on, and the exit status reports the result
+    except BrokenPipeError:
+        # The reader has gone. The work on the boards goes on, and the exit status reports the result.
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, sys.stdout.fileno())
 

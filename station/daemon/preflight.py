@@ -32,9 +32,8 @@ class Preflight:
         parts.claims.check()
         await parts.ledger.check()
         await resources.check(self._slots)
-        largest = max(
-            (len(image.content) for image in parts.recipe.images), default=0
-        )  # a laboratory may flash no image
+        # A laboratory may flash no image.
+        largest = max((len(image.content) for image in parts.recipe.images), default=0)
         parts.installation.scratch.check(READ_BACK + largest)
         parts.installation.check_loader()
         try:

@@ -3,9 +3,8 @@
 
 import re
 
-_INTERFACE = re.compile(
-    r":\d+\.\d+(-port\d+)?$"
-)  # a link's name ends in the USB interface, and an adapter's in its port
+# A link's name ends in the USB interface, and an adapter's in its port.
+_INTERFACE = re.compile(r":\d+\.\d+(-port\d+)?$")
 _LINK = re.compile(r"-\d+:\d+(?:\.\d+)*(?P<interface>:\d+\.\d+(?:-port\d+)?)$")  # a whole link's name
 _REVISION = re.compile(r"-usbv\d+-")  # systemd 255 makes a second link that names the USB revision
 

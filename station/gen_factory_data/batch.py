@@ -38,9 +38,8 @@ class Batch:
     def __init__(self, equipment: Equipment) -> None:
         self._equipment = equipment
         self._slots: dict[str, Slot] = {}
-        self._line = Line(
-            Suspicion(0, 0)
-        )  # with one attempt per board, repeated faults say nothing about slots and line
+        # With one attempt per board, repeated faults say nothing about slots and line.
+        self._line = Line(Suspicion(0, 0))
 
     @classmethod
     @asynccontextmanager

@@ -25,9 +25,7 @@ def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
 
     match flash:
         case Locked():
-            return (
-                reconfirm  # it was confirmed and can answer, since `check_protection` refuses all other locked boards
-            )
+            return reconfirm  # it was confirmed and can answer: `check_protection` refuses all other locked boards
         case NotRead():
             return anew
     if checks.would_lose_its_key(recipe, identity, flash):

@@ -73,9 +73,8 @@ def demonstrate(
         try:
             output, _ = process.communicate(timeout=within)
         except BaseException:
-            process.send_signal(
-                signal.SIGINT
-            )  # it then stops its bench, PKI and daemon; if killed, it would leave them running
+            # It then stops its bench, PKI and daemon; if killed, it would leave them running.
+            process.send_signal(signal.SIGINT)
             process.wait()
             raise
     return Demonstration(process.returncode, output, place)

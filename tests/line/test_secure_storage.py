@@ -121,9 +121,8 @@ def test_a_unit_that_comes_back_gets_its_own_certificate_again(standing: Standin
     for slot, procedure in zip(again, procedures, strict=True):
         assert story(standing, slot.uid) == ["provision void", f"{procedure} pass"]
     assert [len(keys) for keys in secure_storage(standing.line.folder)][:5] == [1] * 5
-    assert (
-        len(issued(standing)) <= bought + 1
-    )  # the board whose power was cut before its request has no certificate yet
+    # The board whose power was cut before its request has no certificate yet.
+    assert len(issued(standing)) <= bought + 1
     for slot in again:
         assert len(json.loads(standing.station("units", "show", str(slot.uid), "--json"))["certificates"]) == 1
 

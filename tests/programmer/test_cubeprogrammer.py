@@ -340,9 +340,8 @@ async def test_a_programmer_that_says_nothing_is_stuck(bench: Bench, deadline: s
     bench.has({"connect": replace(HASTY, connect_within=0.3), "idle": replace(HASTY, idle_within=0.3)}[deadline])
     with pytest.raises(ProgrammerStuck, match=r"0\.3"):
         await bench.programmer.identify()
-    assert re.search(
-        r"exit status -\d+$", bench.records[0]
-    )  # on a busy machine it is stopped before it ignores signals
+    # On a busy machine it is stopped before it ignores signals.
+    assert re.search(r"exit status -\d+$", bench.records[0])
 
 
 @pytest.mark.parametrize(

@@ -97,9 +97,8 @@ async def test_sts_script_would_do_all_its_boards_at_once(tmp_path: Path, versio
         assert await everywhere(bench, Script.provision) == [[0, 0, 0]] * BOARDS
         for board in boards:
             assert (board.radio.stack, board.options.values["nSWBOOT0"]) == (NEWER, 1)
-            given = factory_data(PRODUCT).rstrip(
-                b"\xac"
-            )  # the end mark moves, since the firmware adds certificates and key
+            # The end mark moves, since the firmware adds certificates and key.
+            given = factory_data(PRODUCT).rstrip(b"\xac")
             assert board.external.read(0x901C0000, len(given)) == given
             assert board.internal.read(APPLICATION, 64) == image("st-demonstration-flash")[:64]
             async with bench.line(board) as line:

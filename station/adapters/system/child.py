@@ -231,10 +231,9 @@ class Child:
         return False
 
     def _signal(self, number: signal.Signals) -> None:
-        # The kernel does not reuse the group's number while one process of the group is left.
-        with suppress(
-            ProcessLookupError, PermissionError
-        ):  # no process is left; macOS raises PermissionError for a zombie
+        # The kernel does not reuse the group's number while one process of the group is left. With none left, macOS
+        # raises PermissionError for a zombie.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
 

@@ -68,9 +68,8 @@ class SecretFiles:
             _sweep(place, prefix)
             unheld = Path(mkdtemp(prefix=".", dir=place))  # of mode 0700
             held = _hold(unheld)
-            root = unheld.rename(
-                place / f"{prefix}{unheld.name.removeprefix('.')}"
-            )  # it is locked before a sweep can see it
+            # It is locked before a sweep can see it.
+            root = unheld.rename(place / f"{prefix}{unheld.name.removeprefix('.')}")
         except OSError as exc:
             raise SecretFilesUnavailable(str(place), exc.strerror or type(exc).__name__) from exc
         try:
