@@ -214,16 +214,20 @@ def replaced(file: Path, make: Callable[[Path], None]) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_tried_again(bench: Standing, tmp_path: Path) -> None:
-    """A file is in its place; after the file is removed, the daemon makes the folder and writes the lines."""
+    """A file takes the folder's place while the daemon runs; after it is removed, the daemon makes the folder and writes on."""
     place = tmp_path / "logs"
-    place.write_text("in the way")
-    with daemon(bench, subprocess.DEVNULL, place / "station.jsonl", tmp_path / "errors") as process:
-        assert sink(bench, str(place / "station.jsonl"))["fault"] == f"File exists: {place}"
+    file = place / "station.jsonl"
+    with daemon(bench, subprocess.DEVNULL, file, tmp_path / "errors") as process:
+        bench.until(file.exists)
+        shutil.rmtree(place)
+        place.write_text("in the way")
+        process.send_signal(signal.SIGHUP)
+        bench.until(lambda: sink(bench, str(file))["fault"] == f"File exists: {place}")
         place.unlink()
-        bench.until((place / "station.jsonl").exists)
+        bench.until(file.exists)
         assert stop(process) == 0
-    named = [event["event"] for event in events(place / "station.jsonl")]
-    assert (named[0], named[-1]) == ("station.started", "station.stopped")
+    named = [event["event"] for event in events(file)]
+    assert (named[0], named[-1]) == ("log.reopened", "station.stopped")
 
 
 def test_a_folder_that_vanishes_is_made_again(bench: Standing, tmp_path: Path) -> None:
