@@ -54,7 +54,7 @@ async def test_invocations_take_what_the_study_says(tmp_path: Path, profile: str
 
 async def test_time_passes_as_it_is_accounted_for(tmp_path: Path) -> None:
     """No invocation ends before its seconds, times the scale, have passed."""
-    async with station(tmp_path, settings=Settings(tmp_path, time_scale=0.02)) as bench:
+    async with station(tmp_path, settings=Settings(tmp_path, time_scale=0.1)) as bench:
         await run_plan(bench, bench.hub.plug(1))
         entries = bench.journal("invocation")
     for entry in entries:
@@ -62,7 +62,8 @@ async def test_time_passes_as_it_is_accounted_for(tmp_path: Path) -> None:
         assert isinstance(start, float)
         assert isinstance(end, float)
         assert isinstance(modelled, float)
-        assert end - start >= 0.02 * modelled - 0.001  # the process and the bench use different clocks
+        # The process and the bench use different clocks, and each of an invocation's delays is rounded to a millisecond.
+        assert end - start >= 0.1 * modelled - 0.01
 
 
 async def test_work_on_the_coprocessor_takes_what_public_logs_say(tmp_path: Path) -> None:
