@@ -17,7 +17,7 @@ import uvloop
 
 from station.adapters.board import tty
 from station.adapters.hotplug import poll, udev
-from station.adapters.hotplug.descriptors import readable
+from station.adapters.system.descriptors import readable
 from station.faults.slot import TTYUnavailable
 from station.interfaces import BoardArrived, BoardLeft, Hotplug
 from tests.hotplug.umockdev import USBHost

@@ -16,8 +16,8 @@ from asyncinotify import Event, Inotify, Mask
 
 from station.adapters.hotplug import sightings
 from station.adapters.hotplug.arrivals import boards, changes
-from station.adapters.hotplug.descriptors import readable
 from station.adapters.hotplug.sightings import Sighting
+from station.adapters.system.descriptors import readable
 from station.faults.resources import exhausted, named
 from station.interfaces import BoardArrived, BoardLeft
 

@@ -20,9 +20,9 @@ import pyudev
 import structlog
 
 from station.adapters.hotplug import arrivals
-from station.adapters.hotplug.descriptors import readable
 from station.adapters.hotplug.sightings import Sighting, judged
 from station.adapters.hotplug.udev_devices import Node, UdevDevices
+from station.adapters.system.descriptors import readable
 from station.faults.resources import exhausted, named
 from station.interfaces import BoardArrived, BoardLeft
 

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from station.adapters.system import orphans
+from station.adapters.system.descriptors import readable
 
 log = structlog.get_logger()
 
@@ -179,7 +180,7 @@ class Child:
 
     async def _see_end(self) -> int:
         try:
-            await _readable(self._sign)
+            await readable(self._sign)
         finally:
             os.close(self._sign)
         # The process is not yet reaped, so no other process has its number.
@@ -271,20 +272,10 @@ def _spawn(
     return process, sign, output, mark
 
 
-async def _readable(descriptor: int) -> None:
-    """Waits until the descriptor is readable. The loop watches it only during this call."""
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(descriptor)
-
-
 async def _read(descriptor: int, size: int) -> bytes:
     """The bytes in the pipe, after one turn of the loop; empty once the pipe's other end is closed."""
     while True:
-        await _readable(descriptor)
+        await readable(descriptor)
         with suppress(BlockingIOError):
             return os.read(descriptor, size)
 

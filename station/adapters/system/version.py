@@ -31,7 +31,7 @@ def running() -> Version:
     distribution = metadata.distribution(DISTRIBUTION)
     number, _, local = distribution.version.partition("+")
     tree = _source_tree(distribution)
-    return Version(number, _packed(local) if tree is None else _checked_out(tree))
+    return Version(number, _packed(local) if tree is None else checked_out(tree))
 
 
 def _packed(local: str) -> str | None:
@@ -47,7 +47,8 @@ def _source_tree(distribution: metadata.Distribution) -> Path | None:
     return Path(unquote(urlsplit(origin["url"]).path))
 
 
-def _checked_out(tree: Path) -> str | None:
+def checked_out(tree: Path) -> str | None:
+    """The commit of a source tree, as in `Version.commit`."""
     if not (tree / ".git").exists():
         return None
     try:

@@ -19,7 +19,7 @@ from station.factory_data import sources
 from station.factory_data.flat_tlv import FactoryData
 from station.faults import Fault
 from station.recipe.commissioner import Commissioner
-from station.recipe.files import recipe_file, trust_folder
+from station.recipe.files import image_files, recipe_file, trust_folder
 from station.recipe.files.tables import CoprocessorTable, Manifest
 from station.recipe.laboratory import Laboratory
 
@@ -93,11 +93,11 @@ def _images(path: Path, table: ImagesTable | None) -> tuple[Image, ...]:
     if table is None:
         return ()
     manifest = recipe_file.validated(table.manifest, Manifest)
-    wanted = recipe_file.Wanted(path, "images.operational", table.operational, "operational", KeyStorage.FLASH)
-    return (recipe_file.image(table.manifest, manifest, wanted),)
+    wanted = image_files.Wanted(path, "images.operational", table.operational, "operational", KeyStorage.FLASH)
+    return (image_files.image(table.manifest, manifest, wanted),)
 
 
 def _stack(table: CoprocessorTable | None, firmware: Sequence[Image]) -> WirelessStack | None:
     if table is None:
         return None
-    return recipe_file.wireless_stack(table, {image.name: image.region for image in firmware})
+    return image_files.wireless_stack(table, {image.name: image.region for image in firmware})

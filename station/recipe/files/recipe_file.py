@@ -5,7 +5,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +15,11 @@ from pydantic import BaseModel, ValidationError
 from station.config import plain_files
 from station.config.line import read_toml
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
-from station.config.sentences import nearest
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
-from station.domain.memory_map import AGENT_RECORD, APPLICATION
+from station.domain.memory_map import AGENT_RECORD
 from station.domain.product import Image, KeyStorage, Trust, TrustAnchors
 from station.domain.serial_number import EXAMPLE, SerialNumberPattern
-from station.domain.target import Region
 from station.factory_data.device_information import mistakes_in
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault
@@ -34,17 +31,14 @@ from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.trust import TrustStore
 from station.matter.certificates.x509 import Certificate
 from station.recipe.commissioner import Commissioner
-from station.recipe.files import trust_folder
+from station.recipe.files import image_files, trust_folder
 from station.recipe.files.tables import (
-    CoprocessorTable,
-    ImageTable,
     LotTable,
     Manifest,
     PartnerTable,
     ProductTable,
     RecipeFile,
 )
-from station.recipe.image_checks import application_mistakes, stack_mistakes, vector_table_mistakes
 from station.recipe.recipe import Delivery, OwnPKI, Recipe
 
 RECORD = "the provisioning firmware's record of the board's key"
@@ -53,17 +47,6 @@ LONGEST_SHOWN = 80  # characters shown of a mistaken setting
 
 Table = TypeVar("Table", bound=BaseModel)
 Checked = TypeVar("Checked")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The image that a recipe asks for, and the setting that names it."""
-
-    recipe: Path
-    place: str
-    name: str
-    kind: str
-    key_storage: KeyStorage
 
 
 def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_LINE) -> Recipe:
@@ -85,20 +68,20 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
 
     @cache
     def provisioning() -> Image:
-        wanted = Wanted(path, "images.provisioning", images.provisioning, "provisioning", file.key_storage)
-        return image(images.manifest, manifest, wanted)
+        wanted = image_files.Wanted(path, "images.provisioning", images.provisioning, "provisioning", file.key_storage)
+        return image_files.image(images.manifest, manifest, wanted)
 
     @cache
     def operational() -> Image:
-        wanted = Wanted(path, "images.operational", images.operational, "operational", file.key_storage)
-        return image(images.manifest, manifest, wanted)
+        wanted = image_files.Wanted(path, "images.operational", images.operational, "operational", file.key_storage)
+        return image_files.image(images.manifest, manifest, wanted)
 
     @cache
     def stack() -> WirelessStack | None:
         if file.coprocessor is None:
             return None
         others = {image.name: image.region for image in _good(provisioning, operational)}
-        return wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
+        return image_files.wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
 
     @cache
     def anchors() -> TrustAnchors | None:
@@ -112,7 +95,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
 
     @cache
     def delivery() -> Delivery | None:
-        return _delivery(file, _named(manifest, images.operational).answers)
+        return _delivery(file, image_files.named(manifest, images.operational).answers)
 
     _check_all(
         path,
@@ -140,7 +123,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
         iterations=file.spake2.iterations,
         provisioning_image=provisioning(),
         operational_image=operational(),
-        operational_answers=_named(manifest, images.operational).answers,
+        operational_answers=image_files.named(manifest, images.operational).answers,
         verify=images.verify,
         certification=delivery() or _own_pki(line, file, anchors(), commissioner()),
         lock=file.lock.lock if file.lock else None,
@@ -325,74 +308,6 @@ def _check_pattern(lot: LotTable) -> None:
         raise ValueError(
             f"found {found}, expected text with one decimal number in it, such as {EXAMPLE}: {exc}"
         ) from exc
-
-
-def _named(manifest: Manifest, name: str) -> ImageTable:
-    for image in manifest.image:
-        if image.name == name:
-            return image
-    names = [image.name for image in manifest.image]
-    meant = f'; did you mean "{near}"?' if (near := nearest(name, names)) else ""
-    raise ValueError(f"the manifest has no image {name}; it has {', '.join(names)}{meant}")
-
-
-def image(path: Path, manifest: Manifest, wanted: Wanted) -> Image:
-    """The image, read and checked against its manifest and the memory map; raises `ConfigurationInvalid` with all its mistakes."""
-    name = wanted.name
-    try:
-        table = _named(manifest, name)
-    except ValueError as exc:
-        raise ConfigurationInvalid([Problem(wanted.recipe, wanted.place, str(exc))]) from exc
-    place = f"image[{manifest.image.index(table) + 1}]"
-    problems = [Problem(wanted.recipe, wanted.place, text) for text in _unwanted(table, wanted)]
-    try:
-        image = Image(name, plain_files.read(table.file), table.load_address, table.version)
-    except OSError as exc:
-        text = f"{table.file} cannot be read: {exc.strerror}"
-        raise ConfigurationInvalid([*problems, Problem(path, f"{place}.file", text)]) from exc
-    problems += [Problem(path, f"{place}.{key}", text) for key, text in _image_mistakes(image, table, wanted.kind)]
-    if problems:
-        raise ConfigurationInvalid(problems)
-    return image
-
-
-def _unwanted(table: ImageTable, wanted: Wanted) -> Iterator[str]:
-    """Why the manifest's image is not the one that the recipe needs in this place."""
-    if table.kind != wanted.kind:
-        yield f"{wanted.name} is of kind {table.kind}, {wanted.kind} is needed"
-    if table.key_storage is not wanted.key_storage:
-        yield f"{wanted.name} keeps the key in {table.key_storage}, the recipe asks for {wanted.key_storage}"
-
-
-def _span(region: Region) -> str:
-    return f"0x{region.address:08X} to 0x{region.end - 1:08X}"
-
-
-def _image_mistakes(image: Image, table: ImageTable, kind: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with an image, and at which setting of the manifest."""
-    name, region = image.name, image.region
-    if image.sha256 != table.sha256:
-        yield "sha256", f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}"
-    if not APPLICATION.holds(region):
-        yield (
-            "load_address",
-            f"{name} takes {_span(region)}, an application {_span(APPLICATION)}",
-        )
-    wrong = application_mistakes if kind == "operational" else vector_table_mistakes
-    for text in wrong(name, image.content, region):
-        yield "load_address" if "address" in text else "file", text
-
-
-def wireless_stack(table: CoprocessorTable, others: Mapping[str, Region]) -> WirelessStack:
-    """The stack, read and checked against its SHA-256 and the memory map; raises `ValueError` with all its mistakes."""
-    content = plain_files.read(table.file)
-    stack = WirelessStack(table.file.name, content, table.address, table.version, table.smallest_fus)
-    mistakes = list(stack_mistakes(stack, others))
-    if stack.sha256 != table.sha256:
-        mistakes.append(f"{table.file} has SHA-256 {stack.sha256}, the recipe says {table.sha256}")
-    if mistakes:
-        raise ValueError(*mistakes)
-    return stack
 
 
 def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
