@@ -100,5 +100,6 @@ def test_a_board_that_comes_while_the_line_drains_is_not_judged(standing: Standi
     standing.bench("plug", "2")
     standing.wait(2, lambda slot: slot.state == "waiting", within=120)
     assert standing.line.status().line.state == "draining"
+    assert "  line draining" in standing.station("status").splitlines()[0]
     assert ended(standing) == 0
     assert verdicts(standing) == ["pass"]

@@ -26,7 +26,8 @@ def status(
     line, pki, ledger = answer.line, answer.pki, answer.ledger
     began = (answer.station, "bold"), f"  recipe {answer.recipe}  up {answer.seconds:.0f} s  line "
     paused = ("paused", "red"), f" by {line.fault}: {line.reason}"
-    console.print(styled(*began, ("open", "green")) if line.fault is None else styled(*began, *paused))
+    usable = line.state, "green" if line.state == "open" else "yellow"  # a draining line begins no attempt
+    console.print(styled(*began, usable) if line.fault is None else styled(*began, *paused))
     answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
     console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
