@@ -18,7 +18,7 @@ from development_pki.authority import Issued, issued_by, opened
 from development_pki.certificate import Credential
 from development_pki.faults import Faults
 from development_pki.server import ESTServer, serving, tls_context
-from station.adapters.pki.enroller import NotNow
+from station.adapters.pki.enroller import AnswerUnusable, NotNow
 from station.adapters.pki.est import ESTClient
 from station.faults import Fault
 
@@ -95,12 +95,12 @@ async def answering(directory: Path, handler: Handler, host: str = "127.0.0.1") 
         await runner.cleanup()
 
 
-async def refused(directory: Path, handler: Handler, **client_settings: float) -> Fault | NotNow:
+async def refused(directory: Path, handler: Handler, **client_settings: float) -> AnswerUnusable | Fault | NotNow:
     """The fault of an enrolment that the server answers with this."""
     async with answering(directory, handler) as url, client(directory, url, **client_settings) as est:
-        with pytest.raises((Fault, NotNow)) as caught:
+        with pytest.raises((AnswerUnusable, Fault, NotNow)) as caught:
             await est.enroll(new_csr()[0])
-    assert isinstance(caught.value, Fault | NotNow)
+    assert isinstance(caught.value, AnswerUnusable | Fault | NotNow)
     return caught.value
 
 

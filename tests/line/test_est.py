@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from development_pki.directory import load_credential, open_or_make
 from development_pki.tls import station_template
-from station.adapters.pki.enroller import NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.est import MAX_ANSWER
-from station.faults.line import PKIAnswerInvalid, PKIRefusedStation
+from station.faults.line import PKIRefusedStation
 from station.faults.unit import CSRRejected
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, served, status
 
@@ -113,7 +113,7 @@ async def test_every_answer_tells_the_time(directory: Path, date: str, number: i
     answer = status(number, Date=date, Retry_After=date)
     async with answering(directory, answer) as url, client(directory, url) as est:
         assert est.time() is None
-        with pytest.raises((NotNow, PKIAnswerInvalid, PKIRefusedStation)):
+        with pytest.raises((NotNow, AnswerUnusable, PKIRefusedStation)):
             await est.enroll(new_csr()[0])
         expected, told = DATES[date], est.time()
         if expected is None:
@@ -149,7 +149,7 @@ async def test_an_answer_without_a_readable_date_leaves_the_time_that_is_known(d
 async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: str) -> None:
     """After a certificate for another key, or none, the station does not ask again."""
     pki.faults.set({fault: 1})
-    with pytest.raises(PKIAnswerInvalid):
+    with pytest.raises(AnswerUnusable):
         await pki.est.enroll(new_csr()[0])
     assert len(pki.issued) == 1
 
@@ -157,7 +157,7 @@ async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: 
 @pytest.mark.parametrize("number", [200, 204, 206, 302])
 async def test_an_answer_that_is_no_enrolment_stops_the_line(directory: Path, number: int) -> None:
     """An empty or partial answer is not a certificate, and the client follows no redirection."""
-    assert isinstance(await refused(directory, status(number, Location="/elsewhere")), PKIAnswerInvalid)
+    assert isinstance(await refused(directory, status(number, Location="/elsewhere")), AnswerUnusable)
 
 
 async def test_an_endless_answer_is_not_read_to_its_end(directory: Path) -> None:
@@ -171,8 +171,9 @@ async def test_an_endless_answer_is_not_read_to_its_end(directory: Path) -> None
         return answer
 
     fault = await refused(directory, flood)
-    assert isinstance(fault, PKIAnswerInvalid)
-    assert fault.reason == "more than 65536 bytes"
+    assert isinstance(fault, AnswerUnusable)
+    assert fault.fault.reason == "more than 65536 bytes"
+    assert len(fault.content) == MAX_ANSWER
 
 
 @pytest.mark.parametrize("number", [400, 403, 409, 413, 422])

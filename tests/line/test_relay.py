@@ -17,7 +17,7 @@ from development_pki.attestation import PRODUCT_ID, VENDOR_ID, Product, make_dac
 from development_pki.authority import issued_by, opened
 from development_pki.faults import Faults
 from development_pki.server import ESTServer, serving, tls_context
-from station.adapters.pki.enroller import NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
 from station.domain.credentials import Credentials, csr_key
@@ -109,6 +109,9 @@ class PKI:
         public_key = x509.load_der_x509_csr(csr).public_key()
         assert isinstance(public_key, ec.EllipticCurvePublicKey)
         return make_dac(PAI, PRODUCT, public_key).public_bytes(Encoding.DER)
+
+    async def issued_for(self, csr: bytes) -> None:
+        """This PKI shows its list to no station."""
 
     async def authorities(self) -> list[x509.Certificate]:
         return self.serving
@@ -337,7 +340,7 @@ async def test_a_refusal_is_final(journal: Journal, csr: bytes, fault: Fault) ->
 
 async def test_a_wrong_answer_stays_in_the_journal(journal: Journal, csr: bytes) -> None:
     """An unusable certificate is an orphan, and a repeated request would make another."""
-    async with relay(journal, PKIAnswerInvalid(URL, "another key")) as authority:
+    async with relay(journal, AnswerUnusable(PKIAnswerInvalid(URL, "another key"))) as authority:
         with pytest.raises(PKIAnswerInvalid):
             await authority.issue_dac(csr, UID_1)
     assert journal.lines == ["submitted", "asked"]

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from cryptography import x509
 
+from station.faults.line import PKIAnswerInvalid
+
 
 class Outcome(Enum):
     """The state of a request that brought no certificate."""
@@ -26,6 +28,17 @@ class NotNow(Exception):
     """Seconds that the PKI asks to wait."""
 
 
+@dataclass(eq=False)
+class AnswerUnusable(Exception):
+    """A whole answer came, and it holds no certificate that the station could use, although one was or may have been issued."""
+
+    fault: PKIAnswerInvalid
+    content: bytes = b""
+    """The answer's body, as far as it was read."""
+    certificates: tuple[bytes, ...] = ()
+    """Every certificate that could be read from it, DER."""
+
+
 class Enroller(Protocol):
     """An interface to a certificate authority.
 
@@ -36,10 +49,15 @@ class Enroller(Protocol):
     def url(self) -> str: ...
 
     async def enroll(self, csr: bytes) -> bytes:
-        """Makes one request and returns the certificate for its key, DER; raises NotNow or a fault.
+        """Makes one request and returns the certificate for its key, DER; raises NotNow, AnswerUnusable or a fault.
 
-        After CSRRejected, PKIRefusedStation, PKIUntrusted and ResourcesExhausted no certificate was issued; after
-        PKIAnswerInvalid one was.
+        After CSRRejected, PKIRefusedStation, PKIUntrusted and ResourcesExhausted no certificate was issued.
+        """
+
+    async def issued_for(self, csr: bytes) -> list[bytes] | None:
+        """The certificates for the request's key in the PKI's own list, DER; None if the PKI shows its list to no station.
+
+        Changes nothing at the PKI; raises faults of the line only.
         """
 
     async def authorities(self) -> list[x509.Certificate]:

@@ -19,7 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from station.adapters.pki.enroller import NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.tls import client_context
 from station.domain.credentials import csr_key, key_name
 from station.faults import Fault
@@ -150,12 +150,17 @@ class ESTClient:
                 raise PKIRefusedStation(self.url, answer.told)
             case status if status >= 500:
                 raise NotNow(answer.told, Outcome.UNKNOWN, answer.after)
-        raise PKIAnswerInvalid(self.url, answer.told)
+        raise AnswerUnusable(PKIAnswerInvalid(self.url, answer.told), answer.body)
+
+    async def issued_for(self, csr: bytes) -> None:
+        """See `Enroller`: EST shows its list to no station."""
 
     async def authorities(self) -> list[x509.Certificate]:
         """See `Enroller`: `cacerts` of RFC 7030, 4.1, in no particular order."""
         try:
             answer = await self._exchange("GET", "cacerts")
+        except AnswerUnusable as exc:
+            raise exc.fault from exc
         except NotNow as exc:
             cut = isinstance(exc.__cause__, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
             # a server that refuses the client without a TLS alert closes the connection
@@ -173,9 +178,15 @@ class ESTClient:
     def _issued(self, answer: Answer, csr: bytes) -> bytes:
         # By key, never by place: the certificates are a set, and some servers send their own along.
         key = csr_key(csr)
-        carrying = [each for each in self._certificates(answer) if _carries(each, key)]
+        try:
+            certificates = self._certificates(answer)
+        except PKIAnswerInvalid as exc:
+            raise AnswerUnusable(exc, answer.body) from exc
+        carrying = [each for each in certificates if _carries(each, key)]
         if len(carrying) != 1:
-            raise PKIAnswerInvalid(self.url, f"{len(carrying)} certificates for the key {key}")
+            fault = PKIAnswerInvalid(self.url, f"{len(carrying)} certificates for the key {key}")
+            found = tuple(each.public_bytes(Encoding.DER) for each in certificates)
+            raise AnswerUnusable(fault, answer.body, found)
         return carrying[0].public_bytes(Encoding.DER)
 
     def _certificates(self, answer: Answer) -> list[x509.Certificate]:
@@ -203,7 +214,8 @@ class ESTClient:
             async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > MAX_ANSWER:
-                    raise PKIAnswerInvalid(self.url, f"more than {MAX_ANSWER} bytes")
+                    fault = PKIAnswerInvalid(self.url, f"more than {MAX_ANSWER} bytes")
+                    raise AnswerUnusable(fault, bytes(body[:MAX_ANSWER]))
             return Answer(response.status, _seconds(response.headers.get("Retry-After")), bytes(body))
 
     def _meaning(self, exc: Exception) -> Fault | NotNow:

@@ -18,7 +18,7 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from station.adapters.pki.enroller import Enroller, NotNow, Outcome
+from station.adapters.pki.enroller import AnswerUnusable, Enroller, NotNow, Outcome
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
 from station.faults.line import (
@@ -172,6 +172,8 @@ class Relay:
                 async with _untimed(scope):
                     await self._journal.record_rejected(key, str(fault))
                 raise
+            except AnswerUnusable as exc:
+                raise exc.fault from exc
             except NotNow as exc:
                 outcome = exc.outcome
                 outcomes[outcome] += 1
