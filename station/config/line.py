@@ -136,6 +136,8 @@ class PKISection(Table):
     """Seconds for one board, over all tries."""
     check_every: Seconds = 5
     """Seconds between two checks of a paused line whether the PKI answers again."""
+    outage: Literal["hold", "park", "stop"] = "hold"
+    """While the PKI cannot be reached: `hold` pauses the line, which resumes by itself; `park` sets each board aside and goes on; `stop` pauses the line until a person releases it."""
 
 
 class PolicySection(Table):

@@ -14,6 +14,7 @@ from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.parts import Parts
+from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
 from station.domain.policy import consequence
 from station.domain.target import UID
@@ -58,6 +59,7 @@ class Commands:
             "hold": self._hold,
             "release": self._release,
             "fresh": self._fresh,
+            **PKICommands(self._parts).by_name,
             "drain": self._drain,
         }
 
@@ -78,6 +80,8 @@ class Commands:
             slots = [self._named(name)]
         else:
             self._accept_clock()
+            if isinstance(self._parts.relay, Relay):
+                self._parts.relay.forgive()
             self._line.release(await self._remaining_cause())
             slots = [slot for slot in self._slots.values() if not isinstance(slot.service, InService)]
         for slot in slots:

@@ -5,12 +5,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
 from station.adapters.ledger import Ledger
 from station.adapters.pki.est import ESTClient
-from station.adapters.pki.relay import Limits, Relay
+from station.adapters.pki.relay import Relay
+from station.adapters.pki.waits import Limits
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.probe_lock import Claims
 from station.adapters.programmer.run import Deadlines, Installation
@@ -22,8 +25,10 @@ from station.config.line import Config, PKISection
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
 from station.domain.attempt import STATION_STOPPED
+from station.domain.credentials import Credentials
 from station.interfaces import SecretSource
 from station.line.wall_clock import WallClock
+from station.recipe import checks
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
@@ -86,11 +91,19 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         if recipe.own_pki is not None and config.pki is not None:
             pki = await enter(_pki_client(config.pki))
             clock = WallClock(last_entry, pki.time)
-            limits = Limits(answer_within=config.pki.answer_within)
-            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits))
+            limits = Limits(answer_within=config.pki.answer_within, reply_within=config.pki.reply_within)
+            parks = config.pki.outage == "park"
+            check = partial(_check_now, recipe)
+            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
         yield Parts(config, recipe, ledger, secrets, relay, clock, claims, installation, transcripts)
+
+
+def _check_now(recipe: Recipe | Laboratory, csr: bytes, credentials: Credentials) -> None:
+    """Checks a certificate that the PKI has just issued; raises `CredentialsInvalid`."""
+    if isinstance(recipe, Recipe):
+        checks.check_credentials(recipe, csr, credentials, datetime.now(UTC))
 
 
 async def _closed_attempts(ledger: Ledger) -> list[int]:

@@ -19,7 +19,7 @@ from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
 from station.domain.policy import Suspicion
 from station.faults import Fault, LineFault
-from station.faults.line import LedgerDamaged, LedgerUnavailable, ResourcesExhausted
+from station.faults.line import PKI_FAULTS, LedgerDamaged, LedgerUnavailable, ResourcesExhausted
 from station.interfaces import BoardArrived, Hotplug
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
@@ -69,7 +69,9 @@ class Station:
         config = parts.config
         self._manager = manager
         policy = config.policy
-        self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards), parts.look)
+        suspicion = Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards)
+        stops = config.pki is not None and config.pki.outage == "stop"
+        self.line = Line(suspicion, parts.look, PKI_FAULTS if stops else ())
         equipment = parts.equipment
         self.slots = {
             slot.path: Slot(slot.name, self.line, parts.recipe, parts.relay, equipment.begin, equipment.bench)
