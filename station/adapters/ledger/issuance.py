@@ -67,10 +67,11 @@ def of_board(connection: Connection, uid: UID) -> Credentials | None:
 def asked(connection: Connection, uid: UID) -> Asked:
     """What the PKI owes this board: the count of its key with the most unanswered requests, and the latest time to wait for."""
     certified = select(_certificate.c.key).where(_certificate.c.key == _request.c.key).exists()
-    of_board = (_request.c.uid == str(uid), ~certified)
-    counts = select(func.count().label("requests")).where(*of_board, *_UNANSWERED).group_by(_request.c.key).subquery()
-    due = select(func.max(_request.c.due_at)).where(*of_board, _request.c.outcome.is_(None))
-    return Asked(connection.scalar(select(func.max(counts.c.requests))) or 0, connection.scalar(due))
+    of_board = (_request.c.uid == str(uid), _request.c.outcome.is_(None), ~certified)
+    columns = (func.count().filter(*_UNANSWERED), func.max(_request.c.due_at))
+    rows = connection.execute(select(*columns).where(*of_board).group_by(_request.c.key)).all()
+    dues = [due for _, due in rows if due is not None]
+    return Asked(max((unanswered for unanswered, _ in rows), default=0), max(dues, default=None))
 
 
 def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> int:

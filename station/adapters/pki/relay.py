@@ -189,14 +189,13 @@ class Relay:
         if known is not None:
             log.info("dac.found", key=key, dac=known.dac_serial_number)
             return known
-        if (recovered := await self._recovered(key, csr, uid)) is not None:
+        asked = await self._journal.asked(uid)
+        if asked.unanswered and (recovered := await self._recovered(key, csr)) is not None:
             return recovered
-        return await self._accepted(key, csr, await self._requests.certificate(key, csr, uid))
+        return await self._accepted(key, csr, await self._requests.certificate(key, csr, uid, asked))
 
-    async def _recovered(self, key: str, csr: bytes, uid: UID) -> Credentials | None:
+    async def _recovered(self, key: str, csr: bytes) -> Credentials | None:
         """A certificate that an earlier, lost answer brought, from the PKI's own list; None if there is none."""
-        if not (await self._journal.asked(uid)).unanswered:
-            return None
         found = [Credentials(each, self._pai) for each in await self._enroller.issued_for(csr) or ()]
         usable = next((each for each in found if self._is_usable(csr, each)), None)
         if usable is not None:

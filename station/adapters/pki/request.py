@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from station.adapters.pki.doubt import Doubt
 from station.adapters.pki.enroller import AnswerUnusable, Enroller, NotNow, Outcome
 from station.adapters.pki.waits import Limits, Waits, in_seconds, seconds_until
-from station.domain.issuance import MOST_UNANSWERED
+from station.domain.issuance import MOST_UNANSWERED, Asked
 from station.domain.target import UID
 from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted, ResourcesExhausted
 from station.faults.slot import PKIAnswerLost, PKIPending
@@ -27,13 +28,15 @@ ENOUGH: Mapping[Outcome, int] = {Outcome.NOTHING_ISSUED: 6}
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Board:
     """The board for which the requests are made."""
 
     key: str
     csr: bytes
     uid: UID
+    due: datetime | None = None
+    """The time before which the PKI does not want to be asked for it."""
 
 
 class Requests:
@@ -58,9 +61,9 @@ class Requests:
         """Sends no further request; those that have been sent are not affected."""
         self._closing.set()
 
-    async def certificate(self, key: str, csr: bytes, uid: UID) -> bytes:
-        """Asks until the PKI issues a certificate, DER, or a further try cannot help."""
-        board, within = _Board(key, csr, uid), self._limits.answer_within
+    async def certificate(self, key: str, csr: bytes, uid: UID, asked: Asked) -> bytes:
+        """Asks until the PKI issues a certificate, DER, or a further try cannot help. `asked`: what the PKI owes the board."""
+        board, within = _Board(key, csr, uid, asked.until), self._limits.answer_within
         try:
             async with asyncio.timeout(within) as scope, self._turns:
                 return await self._asked(board, scope)
@@ -90,12 +93,12 @@ class Requests:
     async def _await_turn(self, board: _Board, scope: asyncio.Timeout) -> None:
         """Waits until the endpoint may be asked, and asked about this board; raises if that takes longer than the board may wait."""
         async with _untimed(scope):
-            endpoint, due = await self._waits.left(), (await self._journal.asked(board.uid)).until
+            endpoint = await self._waits.left()
         if endpoint and _too_late(scope, endpoint):
             raise PKIUnavailable(self._enroller.url, f"it asked not to be asked for {endpoint:.0f} s more")
-        if due is not None and _too_late(scope, seconds_until(due)):
-            raise PKIPending(due.isoformat(timespec="seconds"))
-        await self._pause(max(endpoint, seconds_until(due)))
+        if board.due is not None and _too_late(scope, seconds_until(board.due)):
+            raise PKIPending(board.due.isoformat(timespec="seconds"))
+        await self._pause(max(endpoint, seconds_until(board.due)))
 
     async def _exchanged(self, board: _Board, scope: asyncio.Timeout) -> bytes:
         """One request. Records its failure, unless it may be asked again."""
@@ -153,7 +156,7 @@ class Requests:
     async def _pending(self, board: _Board, exc: NotNow, times: int, scope: asyncio.Timeout) -> float:
         self._has_answered(board)
         pause = self._limits.until_decided(times, exc.after)
-        due = in_seconds(pause)
+        board.due = due = in_seconds(pause)
         async with _untimed(scope):
             await self._journal.record_pending(board.key, due)
         if self._closing.is_set() or _too_late(scope, pause):
