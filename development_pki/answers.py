@@ -154,14 +154,20 @@ def _wrapped(made: Made, columns: int, end: bytes) -> Answer:
 
 
 def _pkcs7(certificates: Sequence[x509.Certificate]) -> bytes:
+    if not certificates:  # the library makes no empty set
+        return _signed_data(b"")
     return pkcs7.serialize_certificates(list(certificates), Encoding.DER)
 
 
 def _unsorted_pkcs7(certificates: Sequence[x509.Certificate]) -> bytes:
     """The library sorts, as DER asks for; this writes the set in the opposite order."""
     backwards = sorted((each.public_bytes(Encoding.DER) for each in certificates), reverse=True)
-    signed = VERSION + NO_DIGESTS + NO_CONTENT + _element(0xA0, b"".join(backwards)) + NO_SIGNERS
-    return _element(0x30, SIGNED_DATA + _element(0xA0, _element(0x30, signed)))
+    return _signed_data(_element(0xA0, b"".join(backwards)))
+
+
+def _signed_data(certificates: bytes) -> bytes:
+    signed = _element(0x30, VERSION + NO_DIGESTS + NO_CONTENT + certificates + NO_SIGNERS)
+    return _element(0x30, SIGNED_DATA + _element(0xA0, signed))
 
 
 def _element(tag: int, content: bytes) -> bytes:
