@@ -88,6 +88,9 @@ class Door:
                 case Fault.HALF_OPEN | Fault.TLS_ALERT | Fault.RESET_CONNECTION:
                     with connection:
                         await self._turn_away(connection, fault)
+                case Fault.TLS_1_1 | Fault.CLIENT_UNKNOWN:
+                    with connection:
+                        await _shake_hands(connection, self._context(fault))
                 case Fault.PLAIN_HTTP:
                     await loop.connect_accepted_socket(self.server, connection)
                 case _:
@@ -97,15 +100,17 @@ class Door:
 
     async def _turn_away(self, connection: socket.socket, fault: Fault) -> None:
         loop = asyncio.get_running_loop()
+        if fault is not Fault.HALF_OPEN:
+            await loop.sock_recv(connection, 65536)  # the client's hello
         if fault is Fault.RESET_CONNECTION:
             reset_when_closed(connection.fileno())
             return
         if fault is Fault.TLS_ALERT:
-            await loop.sock_recv(connection, 65536)
             alert = bytes((FATAL, int(self.faults.number(fault, "alert")) & 0xFF))
             await loop.sock_sendall(connection, b"\x15\x03\x03\x00\x02" + alert)
-            connection.shutdown(socket.SHUT_WR)
-        while await loop.sock_recv(connection, 65536):
+            await _see_off(connection)
+            return
+        while await loop.sock_recv(connection, 65536):  # says nothing
             pass
 
     def _context(self, fault: Fault | None) -> ssl.SSLContext:
@@ -114,6 +119,36 @@ class Door:
         if fault not in self._spoilt:
             self._spoilt[fault] = spoilt_context(self.directory, fault)
         return self._spoilt[fault]
+
+
+async def _see_off(connection: socket.socket) -> None:
+    """Ends a connection so that the client reads to the end: unread data would turn the end into a reset."""
+    connection.shutdown(socket.SHUT_WR)
+    while await asyncio.get_running_loop().sock_recv(connection, 65536):
+        pass
+
+
+async def _shake_hands(connection: socket.socket, context: ssl.SSLContext) -> None:
+    """Ends the connection after the handshake, or with the alert by which OpenSSL refuses it: asyncio sends none."""
+    loop, incoming, outgoing = asyncio.get_running_loop(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_side=True)
+    while True:
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            refused = None
+        except ssl.SSLError as exc:
+            refused = exc
+        else:
+            break
+        await loop.sock_sendall(connection, outgoing.read())
+        if refused is not None:
+            await _see_off(connection)
+            raise refused
+        if not (data := await loop.sock_recv(connection, 65536)):
+            return
+        incoming.write(data)
+    await loop.sock_sendall(connection, outgoing.read())
 
 
 def spoilt_context(directory: Path, fault: Fault) -> ssl.SSLContext:

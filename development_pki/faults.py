@@ -49,10 +49,13 @@ class Fault(Enum):
     """The switches; options and JSON use the names in lower case."""
 
     HALF_OPEN = Place.CONNECTION, "the server accepts the connection and says nothing"
-    RESET_CONNECTION = Place.CONNECTION, "the server resets the connection before the handshake"
+    RESET_CONNECTION = Place.CONNECTION, "the server answers the client's hello with a reset"
     PLAIN_HTTP = Place.CONNECTION, "the server speaks HTTP without TLS"
     TLS_ALERT = Place.CONNECTION, "the server answers the client's hello with this alert", {"alert": 40}
-    TLS_1_1 = Place.CONNECTION, "the server speaks TLS 1.1 only"
+    TLS_1_1 = (
+        Place.CONNECTION,
+        "the server speaks TLS 1.1 only; whoever speaks it, too, is sent away after the handshake",
+    )
     TLS_1_2 = Place.CONNECTION, "the server speaks TLS 1.2 only"
     SERVER_EXPIRED = Place.CONNECTION, "the server's own certificate has expired"
     SERVER_MISNAMED = Place.CONNECTION, "the server's own certificate names another host"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The EST server (RFC 7030 and 8951) in front of an authority, over mutually authenticated TLS."""
 
+import functools
 import json
 import logging
 import ssl
@@ -61,6 +62,9 @@ class ESTServer:
     retry_after: float
     date_offset: timedelta = timedelta()
     """Difference between the time in answers and this computer's clock."""
+    busy: set[web.RequestHandler] = field(default_factory=set)
+    leaving: set[web.RequestHandler] = field(default_factory=set)
+    """Connections which answer a request just now, and those among them which end after it."""
 
     def application(self) -> web.Application:
         """Mounts EST with and without a label (RFC 7030, 3.2.2), and the fault switches."""
@@ -82,6 +86,19 @@ class ESTServer:
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuses clients without a station's certificate, and all clients while the authority is down."""
+        self.busy.add(request.protocol)
+        try:
+            response = await self._admitted(request, handler)
+            if request.protocol in self.leaving and not response.prepared:
+                response.force_close()  # which the answer's head tells
+            return response
+        finally:
+            self.busy.discard(request.protocol)
+            if request.protocol in self.leaving:
+                self.leaving.discard(request.protocol)
+                request.protocol.close()  # after the answer
+
+    async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         _station_of(request)
         if request.path.startswith(EST):
             if self.faults.strikes(Fault.DOWN):
@@ -179,6 +196,14 @@ class ESTServer:
     def _came(self, enrolment: _Enrolment, key: str | None) -> int:
         return self.authority.lists.request_came(enrolment.came, enrolment.station, enrolment.name, key)
 
+    def end_connections(self, server: web.Server) -> None:
+        """Ends idle connections at once and the others after their answer, since a switch strikes new ones only."""
+        for connection in server.connections:
+            if connection in self.busy:
+                self.leaving.add(connection)
+            else:
+                connection.force_close()
+
     async def show_faults(self, _: web.Request) -> web.Response:
         """Answers how often each fault will still happen, how often it has happened, and its parameters."""
         return web.json_response(self.faults.shown)
@@ -213,14 +238,14 @@ async def serving(est: ESTServer, tls: ssl.SSLContext, host: str, port: int) -> 
     runner = _runner(est.application())
     await runner.setup()
     assert runner.server is not None
-    end_idle_connections = runner.server.pre_shutdown
-    est.faults.watchers.append(end_idle_connections)
+    end_connections = functools.partial(est.end_connections, runner.server)
+    est.faults.watchers.append(end_connections)
     try:
         door = Door(runner.server, est.faults, est.authority.directory, tls)
         async with listening(door, host, port) as bound:
             yield f"https://{_in_url(host)}:{bound}{EST}"
     finally:
-        est.faults.watchers.remove(end_idle_connections)
+        est.faults.watchers.remove(end_connections)
         await runner.cleanup()
 
 
