@@ -69,7 +69,7 @@ def serve(
             metavar="NAME=TIMES[,PARAMETER=VALUE…]", help="Set a switch of those below; -1 times is for ever."
         ),
     ] = None,
-    retry_after: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="What 202 and 503 ask for.")] = 1,
+    retry_after: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="What 202, 429 and 503 ask for.")] = 1,
     date_offset: Annotated[
         int, typer.Option(metavar="SECONDS", help="Difference between the Date of answers and this computer's clock.")
     ] = 0,

@@ -201,7 +201,7 @@ def _ends(directory: Path) -> dict[int, Answer]:
 
 
 def _lines(path: Path) -> list[str]:
-    if path.name != ISSUED and not path.exists():  # never served
+    if path.parent.is_dir() and path.name != ISSUED and not path.exists():  # never served
         return []
     lines, _, _ = path.read_text().rpartition("\n")
     return lines.splitlines()

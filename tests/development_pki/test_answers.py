@@ -16,8 +16,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from development_pki.faults import Fault
+from development_pki import answers
+from development_pki.answers import STATUSES
+from development_pki.faults import Fault, Place
 from development_pki.lists import issued_with_fates, requests_with_answers
+from development_pki.transport import WAYS
 from tests.development_pki.pki_client import Client, certificates, client_context, connected, csr, new_key
 
 CUT = (aiohttp.ClientError, ConnectionResetError)
@@ -480,3 +483,13 @@ async def test_an_answer_can_be_a_bomb(client: Client, request_body: bytes) -> N
 
 def stations(client: Client) -> ssl.SSLContext:
     return client_context(client.directory / "tls" / "ca.pem", client.directory / "tls" / "station.pem")
+
+
+# --- completeness ----------------------------------------------------------------------------------------------------
+
+
+def test_every_switch_of_an_answer_does_something() -> None:
+    """The tables in the code have all switches of their place."""
+    assert set(Fault.at(Place.REFUSAL)) == {*STATUSES, Fault.HANG, Fault.RESET}
+    assert set(Fault.at(Place.FORM)) == {*answers.FORMS, Fault.WRAPPED, Fault.CR_LF, Fault.TWO_CERTIFICATES}
+    assert set(Fault.at(Place.DELIVERY)) == WAYS.keys()
