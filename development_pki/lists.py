@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -175,13 +176,16 @@ def issued_with_fates(directory: Path) -> list[IssuedWithFate]:
 
 def requests_with_answers(directory: Path) -> list[RequestWithAnswer]:
     """Lists the enrolments, each with how it ended and what was issued for it."""
-    ends, issued = _ends(directory), issued_by(directory)
+    ends, serial_numbers = _ends(directory), defaultdict[int, list[str]](list)
+    for entry in issued_by(directory):
+        serial_numbers[entry.get("request", 0)].append(entry["serial_number"])
+    open_end: Answer = {"request": 0, "time": 0.0, "status": None, "fate": Fate.UNKNOWN.value}
     return [
         {
             **asked,
-            "status": ends[asked["request"]]["status"] if asked["request"] in ends else None,
-            "fate": ends[asked["request"]]["fate"] if asked["request"] in ends else Fate.UNKNOWN.value,
-            "serial_numbers": [each["serial_number"] for each in issued if each.get("request") == asked["request"]],
+            "status": ends.get(asked["request"], open_end)["status"],
+            "fate": ends.get(asked["request"], open_end)["fate"],
+            "serial_numbers": serial_numbers[asked["request"]],
         }
         for asked in requests_of(directory)
     ]

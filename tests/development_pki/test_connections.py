@@ -204,6 +204,52 @@ async def test_the_control_port_takes_back_what_spoils_the_other(program: Path) 
     assert [name for name, count in fired.items() if not count] == []
 
 
+ENDLESS = {Fault.HANG, Fault.HANG_AFTER_ISSUE, Fault.ENDLESS}
+AT_ONCE = {Fault.LATE, Fault.DRIP_HEADER, Fault.DRIP_BODY}
+
+
+async def test_every_switch_strikes_in_the_program(program: Path) -> None:
+    """Each of a request or an answer is set alone, and counted once; the server then issues as before."""
+    ready, body = json.loads((program / READY).read_text()), base64.encodebytes(csr(new_key()))
+    connector, headers = aiohttp.TCPConnector(ssl=stations(program)), {"Content-Type": "application/pkcs10"}
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def set_faults(faults: dict[str, object]) -> dict[str, dict[str, object]]:
+            async with session.post(ready["control"], data=json.dumps(faults)) as answer:
+                shown: dict[str, dict[str, object]] = await answer.json()
+                return shown
+
+        async def enrol(within: float | None) -> int | None:
+            asked = session.post(
+                f"{ready['url']}/simpleenroll",
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=within),
+            )
+            try:
+                async with asked as answer:
+                    async for _ in answer.content.iter_chunked(65536):
+                        pass
+                    return answer.status
+            except (*CUT, TimeoutError):
+                return None
+
+        assert await enrol(None) == 200  # a serial number to repeat
+        for fault in (each for each in Fault if each.place is not Place.CONNECTION):
+            await set_faults({fault.label: {"times": 1, **({"seconds": 0} if fault in AT_ONCE else {})}})
+            while (await set_faults({}))[fault.label]["left"]:
+                await enrol(0.5 if fault in ENDLESS else None)
+                if fault.place is Place.AUTHORITIES:
+                    async with session.get(f"{ready['url']}/cacerts") as answer:
+                        assert answer.status == 200
+        assert await enrol(None) == 200
+        shown = await set_faults({})
+    assert {fault.label: shown[fault.label]["fired"] for fault in Fault} == {
+        fault.label: 0 if fault.place is Place.CONNECTION else 1 for fault in Fault
+    }
+
+
 async def test_the_control_port_asks_for_a_stations_certificate(program: Path) -> None:
     """It is no open door, and it issues nothing."""
     control = json.loads((program / READY).read_text())["control"]
