@@ -131,7 +131,7 @@ async def test_healthy_authorities_do_not_reopen_the_line_but_one_boards_answer_
     async with relay(journal, *[LOST] * 8) as authority:
         for number, csr in enumerate(csrs):
             await fail(authority, csr, number)
-        for asked in (5, 6, 8):  # the third board's first request; its second; both of the fourth
+        for asked in (5, 6, 7, 8):  # the third board's first request; its second; those of the fourth
             assert journal.lines.count("asked") == asked
             if asked < 8:
                 with pytest.raises(PKIAnswersLost):
@@ -155,6 +155,30 @@ async def test_without_a_board_to_ask_for_the_line_stays_paused(journal: Journal
         await authority.check()
         assert isinstance(await fail(authority, new_csr(), 8), PKIAnswersLost)
         assert journal.lines.count("asked") == 7
+
+
+async def test_a_pki_that_is_busy_for_enrolments_only_is_asked_for_one_board_at_a_time(journal: Journal) -> None:
+    """Its healthy authorities do not make the line resume and pause in turn."""
+    async with relay(journal, *[NOTHING] * 8) as authority:
+        assert isinstance(await fail(authority, new_csr(), 1), PKIUnavailable)
+        assert isinstance(await fail(authority, new_csr(), 2), PKIUnavailable)
+        assert journal.lines.count("asked") == 6  # of the first board
+        for asked in (7, 8):
+            with pytest.raises(PKIUnavailable):
+                await authority.check()
+            assert journal.lines.count("asked") == asked
+        await authority.check()
+        await authority.issue_dac(new_csr(), board(3))
+
+
+async def test_a_pki_that_failed_a_board_which_has_its_certificate_now_is_well_again(journal: Journal) -> None:
+    """Nothing else can be tried."""
+    csr = new_csr()
+    async with relay(journal, *[NOTHING] * 6) as authority:
+        await fail(authority, csr, 1)
+        journal.known[csr_key(csr)] = Credentials(dac_for(csr), PINNED)
+        await authority.check()
+    assert journal.lines.count("asked") == 6
 
 
 async def test_an_answer_of_any_kind_ends_the_row(journal: Journal) -> None:

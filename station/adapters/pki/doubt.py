@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Doubt about a PKI whose answers get lost or are wrong: it is then asked for no further board until one request is answered."""
+"""Doubt about a PKI that has failed a request: it is then asked for no further board until one request is answered."""
 
 from dataclasses import dataclass, field
 
@@ -29,6 +29,7 @@ class Doubt:
     """The held-back key whose request is made to see whether the PKI answers again."""
     _lost: list[str] = field(default_factory=list)
     _wrong: LineFault | None = None
+    _failed: LineFault | None = None
 
     def check(self, key: str, csr: bytes, uid: UID) -> None:
         """Raises the fault for which no request may be made for this key, which is then held back."""
@@ -41,11 +42,12 @@ class Doubt:
         """The reason why the PKI is not asked; None if it may be."""
         if self._wrong is not None:
             return self._wrong
-        return PKIAnswersLost(self.url, len(self._lost)) if self.answers_get_lost else None
+        return PKIAnswersLost(self.url, len(self._lost)) if len(self._lost) >= KEYS_RUNNING else self._failed
 
     @property
-    def answers_get_lost(self) -> bool:
-        return len(self._lost) >= KEYS_RUNNING
+    def needs_a_request(self) -> bool:
+        """Whether only the answer to one board's request can show that the PKI works again."""
+        return self._wrong is None and self.fault is not None
 
     def lost(self, key: str) -> None:
         """The answer to a request for this key was lost."""
@@ -56,6 +58,16 @@ class Doubt:
         """The PKI has answered a request, whatever its answer."""
         self.askers.pop(key, None)
         self._lost.clear()
+        self._failed = None
+
+    def failed(self, fault: LineFault, key: str, asker: Asker) -> None:
+        """A request for this key has ended with a fault of the line."""
+        self._failed, self.askers[key] = fault, asker
+
+    def unless_asked(self) -> None:
+        """Without a board to ask for, a PKI that has merely failed a request counts as well again; one that loses answers does not."""
+        if not self.askers:
+            self._failed = None
 
     def wrong(self, fault: LineFault) -> None:
         """The PKI has issued a certificate that is none for a unit: the next one would be no better."""
@@ -63,5 +75,5 @@ class Doubt:
 
     def forgive(self) -> None:
         """A person has looked: the next request decides."""
-        self._wrong = None
+        self._wrong = self._failed = None
         del self._lost[KEYS_RUNNING - 1 :]

@@ -15,14 +15,20 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from station.adapters.pki.doubt import Doubt
+from station.adapters.pki.doubt import Asker, Doubt
 from station.adapters.pki.enroller import Enroller
 from station.adapters.pki.request import Requests
 from station.adapters.pki.waits import Limits, Waits, seconds_until
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
 from station.faults import Fault
-from station.faults.line import CredentialsInvalid, PKIAuthorityWrong, PKIUnavailable
+from station.faults.line import (
+    CredentialsInvalid,
+    PKIAuthorityWrong,
+    PKIRefusedStation,
+    PKIUnavailable,
+    PKIUntrusted,
+)
 from station.faults.slot import PKIAnswerLost, PKIParked, PKIPending
 from station.faults.unit import KeyChanged, KeyShared
 from station.interfaces import IssuanceJournal, RefusedAnswer
@@ -99,12 +105,10 @@ class Relay:
     async def check(self) -> None:
         """Asks the PKI for its CA certificates, which changes nothing there. Raises the fault that keeps the line from working.
 
-        If the PKI's answers get lost, only the answer to one board's request proves that it works again; so one is made.
+        If the PKI has failed a request, only the answer to one board's request proves that it works again; so one is made.
         """
         if (left := await self._waits.left()) > 0:
             raise PKIUnavailable(self._enroller.url, f"it asked not to be asked for {left:.0f} s more")
-        if self._doubt.answers_get_lost:
-            await self._try_one()
         try:
             authorities = await self._enroller.authorities()
         except PKIUnavailable as fault:
@@ -116,6 +120,8 @@ class Relay:
         if self._pai not in {each.public_bytes(Encoding.DER) for each in authorities}:
             expected = x509.load_der_x509_certificate(self._pai).subject.rfc4514_string()
             raise PKIAuthorityWrong(self._enroller.url, expected)
+        if self._doubt.needs_a_request:
+            await self._try_one()
 
     def forgive(self) -> None:
         """A person has looked at the PKI: the next request decides whether it works."""
@@ -192,7 +198,13 @@ class Relay:
         asked = await self._journal.asked(uid)
         if asked.unanswered and (recovered := await self._recovered(key, csr)) is not None:
             return recovered
-        return await self._accepted(key, csr, await self._requests.certificate(key, csr, uid, asked))
+        try:
+            certificate = await self._requests.certificate(key, csr, uid, asked)
+        except (PKIUnavailable, PKIRefusedStation, PKIUntrusted) as fault:
+            if not self._parks:  # a line that parks boards is not paused, so nothing would end the doubt
+                self._doubt.failed(fault, key, Asker(csr, uid))
+            raise
+        return await self._accepted(key, csr, certificate)
 
     async def _recovered(self, key: str, csr: bytes) -> Credentials | None:
         """A certificate that an earlier, lost answer brought, from the PKI's own list; None if there is none."""
@@ -226,7 +238,7 @@ class Relay:
         return credentials
 
     async def _try_one(self) -> None:
-        """Makes the request of one board that was held back; raises `PKIAnswersLost` unless the PKI answers it."""
+        """Makes one request for a board that was held back; raises the fault that is in doubt unless the PKI answers it."""
         doubt = self._doubt
         for key, asker in list(doubt.askers.items()):
             if (await self._journal.asked(asker.uid)).exhausted:
@@ -237,11 +249,15 @@ class Relay:
                 await self.issue_dac(asker.csr, asker.uid)
             except Fault as fault:
                 log.info("pki.tried", key=key, reason=str(fault))
+                break
             finally:
                 doubt.trying = None
-            break
-        if (lost := doubt.fault) is not None:
-            raise lost
+            doubt.askers.pop(key, None)  # it may have had its certificate already, which shows nothing
+            if doubt.fault is None:
+                break
+        doubt.unless_asked()
+        if (still := doubt.fault) is not None:
+            raise still
 
     async def _close(self) -> None:
         """Awaits the answers to requests that have been sent; cancels what has not been sent, and at last what has."""

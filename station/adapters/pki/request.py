@@ -148,7 +148,7 @@ class Requests:
             self._doubt.lost(board.key)
             if unanswered >= MOST_UNANSWERED:
                 raise PKIAnswerLost(str(board.uid), unanswered) from exc
-        enough = outcomes[exc.outcome] == ENOUGH.get(exc.outcome)
+        enough = self._doubt.trying == board.key or outcomes[exc.outcome] == ENOUGH.get(exc.outcome)
         if self._closing.is_set() or _too_late(scope, pause) or enough:
             raise PKIUnavailable(self._enroller.url, exc.reason) from exc
         return pause
