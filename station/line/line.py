@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from station.domain.intervention import Intervention
 from station.domain.policy import Judged, Suspicion, consequence, line_suspected, slot_suspected
 from station.faults import LineFault
 from station.faults.line import LineSuspected
@@ -32,9 +33,14 @@ class Line:
         self._paused = asyncio.Event()
         self.draining = False
 
-    def drain(self) -> None:
+    @property
+    def stopped_by(self) -> str | None:
+        """The code of the fault by which the line is paused."""
+        return self.paused_by.code if self.paused_by else None
+
+    def drain(self, by: Intervention) -> None:
         """Begins no further attempt; those that run go on to their verdicts."""
-        log.info("line.draining")
+        log.info("line.draining", reason=by.reason or None, who=by.who)
         self.draining = True
         self._open.clear()
 
@@ -58,8 +64,9 @@ class Line:
         if not self.draining:
             self._open.set()
 
-    def release(self, cause: LineFault | None = None) -> None:
+    def release(self, by: Intervention, cause: LineFault | None = None) -> None:
         """Forgets the remembered verdicts after a person has looked, and reopens the line unless a `cause` stays."""
+        log.info("line.released", fault=self.stopped_by, reason=by.reason or None, who=by.who)
         self._history.clear()
         if cause is None:
             self.resume()

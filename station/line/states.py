@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from station.domain.attempt import VERDICTS, Attempt
+from station.domain.intervention import Intervention
 from station.faults import Fault, LineFault, SlotFault
 from station.interfaces import AttemptJournal, BoardArrived
 from station.line.visits import Visit
@@ -119,6 +120,8 @@ class OnTrial:
 @dataclass(frozen=True, slots=True)
 class OutOfService:
     fault: SlotFault
+    by: Intervention | None = None
+    """Who holds the slot; None if the station took it out."""
 
 
 Service = InService | OnTrial | OutOfService

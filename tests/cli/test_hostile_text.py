@@ -2,7 +2,6 @@
 """Every command shows text of boards, partners, programmers, PKIs and people so that no terminal obeys it."""
 
 import ast
-import asyncio
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -22,8 +21,8 @@ from station.cli.demo.report import Expected, Report, report_table, watch
 from station.cli.judge import verdicts
 from station.cli.line.status import slot_table
 from station.faults import LONGEST_EVIDENCE
-from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
-from tests.builders.forge_declaration import SIGNER, Declaration
+from tests.builders.forge import COMMON_NAME, DAC, PAI, ForgedRequest, name
+from tests.builders.forge_declaration import Declaration
 from tests.builders.forge_declaration import text as declared
 from tests.builders.forge_unit import flash, unit
 from tests.cli.hostile import (
@@ -34,32 +33,11 @@ from tests.cli.hostile import (
     Desk,
     check_harmless,
     configuration,
-    daemon,
     faults,
-    fill,
     status,
 )
 
 CLI = Path(__file__).parents[2] / "station" / "cli"
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("hostile") / "ledger.sqlite"
-    asyncio.run(fill(path))
-    return path
-
-
-@pytest.fixture
-def desk(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    made = Desk(tmp_path, monkeypatch)
-    made.file("line.toml", configuration())
-    made.file("state/ledger.sqlite", ledger.read_bytes())
-    made.file("state/ledger.sqlite.key", (ledger.parent / "ledger.sqlite.key").read_bytes())
-    made.file("paa/root.der", PAA.der)
-    made.file("signers/signer.der", SIGNER.der)
-    with daemon(tmp_path / "state" / "station.sock", status(HOSTILE)):
-        yield made
 
 
 def both(desk: Desk, *arguments: str | Path) -> str:
@@ -159,6 +137,7 @@ def decode(desk: Desk) -> str:
 def spake2p(desk: Desk) -> str:
     passcode = desk.file("passcode", TEXT)
     given = ("--salt", "00" * 16, "--iterations")
+    both(desk, "spake2p", "verifier", "--passcode-file", desk.file("good", "20202021"), *given, "1000")
     return desk.station("spake2p", "verifier", "--passcode-file", passcode, *given, "1000") + desk.station(
         "spake2p", "verifier", "--passcode-file", passcode, *given, TEXT
     )
@@ -177,7 +156,7 @@ def gen_factory_data(desk: Desk) -> str:
 def config_check(desk: Desk) -> str:
     """Settings with such values; every one is complained of."""
     desk.file("mistaken.toml", configuration().replace('cli = "c"', f"cli = {json.dumps(TEXT)}\nbaudrate = 1"))
-    return desk.station("config", "check", "--config", desk.folder / "mistaken.toml")
+    return both(desk, "config", "check", "--config", desk.folder / "mistaken.toml")
 
 
 def doctor(desk: Desk) -> str:
@@ -193,11 +172,15 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "config check": config_check,
     "doctor": doctor,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
-    "drain": lambda desk: desk.station("drain", "--config", desk.config),
+    "drain": lambda desk: desk.station("drain", "--reason", TEXT, "--config", desk.config),
     "install": lambda desk: desk.station("install", "--prefix", desk.folder / TEXT, "--dry-run"),
-    "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
-    "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
-    "slots release": lambda desk: desk.station("slots", "release", TEXT, "--config", desk.config),
+    "slots list": lambda desk: both(desk, "slots", "list", "--config", desk.config),
+    "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--reason", TEXT, "--config", desk.config),
+    "slots release": lambda desk: desk.station("slots", "release", TEXT, "--reason", TEXT, "--config", desk.config),
+    "slots history": lambda desk: (
+        both(desk, "slots", "history", "--ledger", desk.ledger)
+        + both(desk, "slots", "history", "--slot", TEXT, "--ledger", desk.ledger)
+    ),
     "factory-data build": factory_data_build,
     "factory-data show": factory_data_show,
     "numbers": lambda desk: (

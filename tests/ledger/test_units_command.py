@@ -241,7 +241,7 @@ def test_every_column_is_documented(path: Path) -> None:
 
 def test_orphans_are_listed(filled: Path) -> None:
     """The list has the unanswered request, and the certificate that its key got later."""
-    (orphan,) = json.loads(run("orphans", "--json", ledger=filled))
+    (orphan,) = json.loads(run("orphans", "--json", ledger=filled))["orphans"]
     assert (orphan["uid"], orphan["dac_serial_number"]) == (str(target(2).uid), "A2")
     assert str(target(2).uid) in run("orphans", ledger=filled)
 

@@ -144,7 +144,7 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
     assert len({uid for uid, _ in units}) == len({serial for _, serial in units}) == len(units) == BOARDS * len(KILLED)
     keys = Counter(json.loads(line)["key_sha256"] for line in issued(standing))
     bought_twice = {key for key, times in keys.items() if times > 1}
-    orphans = {orphan["key"] for orphan in json.loads(standing.station("units", "orphans", "--json"))}
+    orphans = {orphan["key"] for orphan in json.loads(standing.station("units", "orphans", "--json"))["orphans"]}
     assert bought_twice <= orphans
     assert orphans == unanswered
 

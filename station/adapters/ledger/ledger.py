@@ -2,7 +2,7 @@
 """The ledger as the daemon uses it: attempts, identities and certificates, durable before the caller gets them."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from station.adapters.ledger import attempts, identities, incarnations, issuance, origin, sqlite
+from station.adapters.ledger import attempts, identities, incarnations, interventions, issuance, origin, sqlite
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
@@ -19,6 +19,7 @@ from station.adapters.ledger.writer import Writer
 from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
+from station.domain.intervention import Intervention
 from station.domain.target import UID
 from station.faults import LineFault
 from station.interfaces import RecordedRecipe, SecretSource
@@ -141,6 +142,10 @@ class Ledger:
         """Lets a board with a key from elsewhere be provisioned as a new one; raises `ReleaseRefused`."""
         at = datetime.now(UTC)
         await self._custody.do(partial(origin.release, uid=uid, account=account, reason=reason, at=at))
+
+    async def record_interventions(self, done: Sequence[Intervention]) -> None:
+        """Records a person's deeds, also while the files are not where they were: a person must always be able to hold a slot."""
+        await self._custody.do_anyhow(partial(interventions.record, station=self._station, done=done))
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
         """The certificate issued for this key, if any; raises `KeyShared` when another board has it."""

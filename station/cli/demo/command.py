@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli.consoles import styled, wide_console
+from station.cli.consoles import document, styled, wide_console
 from station.cli.demo.line import DemoFailed, DemoLine
 from station.cli.demo.report import Report, expectations, report_table, watch
 from station.cli.exit_codes import ENVIRONMENT, FAILED, INTERRUPTED
@@ -82,7 +82,7 @@ def demo(
         result = Report.of(found)
     console.print(report_table(result))
     if report is not None:
-        report.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+        report.write_text(json.dumps(document(result.as_json()), indent=2) + "\n", encoding="utf-8")
     surprises = result.surprises(expected)
     for surprise in surprises:
         console.print(styled((surprise, "red")))
