@@ -74,6 +74,14 @@ def test_a_verdicts_line_fits_the_terminal(
     assert event["verdict"] == "pass" or SENTENCE in line or line.endswith("…\n")
 
 
+def test_a_key_is_not_left_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cut that would leave only the key's name leaves the mark alone."""
+    long = FAILED | {"question": "Q" * 500}
+    for columns in range(60, 140):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert not told(long).endswith("=…\n"), columns
+
+
 def test_a_wide_terminal_shows_the_whole_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "250")
     assert f"within_seconds=2.0 {SENTENCE} seconds=27.312" in told(FAILED)

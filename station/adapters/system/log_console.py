@@ -100,7 +100,8 @@ def _cut(part: str, room: int) -> str:
     """At most `room` characters of it, up to a space if there is one, and the mark."""
     whole = part[: room - len(_MARK)]
     words = whole if part[len(whole) :][:1] in {"", " "} else whole.rpartition(" ")[0]
-    return (words.rstrip() if len(words) > _LEAST_CUT else whole) + _MARK
+    cut = words.rstrip() if len(words) > _LEAST_CUT else whole
+    return _MARK if cut.endswith(("=", '="')) else cut + _MARK
 
 
 def _traceback(raised: object) -> Iterator[str]:
