@@ -112,6 +112,7 @@ def test_a_planted_command_is_refused(line: str) -> None:
         ("exit codes", "It ends with exit code 7."),
         ("files", "See `docs/operation.md`."),
         ("files", "See [log.md](logs.md)."),
+        ("files", "Run `systemctl enable matter-line.service`."),
         ("files", "See [log.md](log.md#questions)."),
         ("names", "The log has `attempt.ended`."),
         ("names", "The fault is `board.mute`."),

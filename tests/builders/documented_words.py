@@ -97,11 +97,14 @@ def wrong_words(document: str, foreign: frozenset[str]) -> Iterator[str]:
 
 
 def wrong_files(document: str, folder: Path) -> Iterator[str]:
-    """Files of the tree that are not there, and links to a missing file or heading."""
+    """Files of the tree and systemd units that are not there, and links to a missing file or heading."""
     for code in _codes(document):
         for path in OF_THE_TREE.findall(code) if OF_THE_TREE.match(code) else []:
             if not (ROOT / path).exists():
                 yield f"{path}: no such file"
+        for unit in re.findall(r"[\w-]+\.(?:service|timer)\b", code):
+            if not (ROOT / "config" / "deploy" / unit).exists():
+                yield f"{unit}: no such unit in config/deploy"
     for target in LINK.findall(document):
         path, _, heading = target.partition("#")
         if "://" in target:
