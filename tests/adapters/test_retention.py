@@ -23,17 +23,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "transcripts"
 
 
-@pytest.fixture
-def written(folder: Path) -> Callable[..., Path]:
+def written(folder: Path, attempt: int, days: float, size: int = 100) -> Path:
     """Writes an attempt's transcript as the station does, of this age in days and this size."""
-
-    def write(attempt: int, days: float, size: int = 100) -> Path:
-        Transcripts(folder).recorder(attempt)("x" * (size - 1))
-        path = folder / place_of(attempt)
-        os.utime(path, (NOW - days * DAY, NOW - days * DAY))
-        return path
-
-    return write
+    Transcripts(folder).recorder(attempt)("x" * (size - 1))
+    path = folder / place_of(attempt)
+    os.utime(path, (NOW - days * DAY, NOW - days * DAY))
+    return path
 
 
 def attempts(found: list[Kept]) -> list[int]:
@@ -68,10 +63,8 @@ def test_a_transcript_of_the_future_is_not_old() -> None:
 
 
 @pytest.mark.parametrize("attempt", [0, 1, 999, 1000, 12_345_678])
-def test_every_attempts_transcript_is_found_and_removed(
-    folder: Path, written: Callable[..., Path], attempt: int
-) -> None:
-    path = written(attempt, days=1, size=123)
+def test_every_attempts_transcript_is_found_and_removed(folder: Path, attempt: int) -> None:
+    path = written(folder, attempt, days=1, size=123)
     (found,) = kept(folder)
     assert (found.attempt, found.changed, found.size) == (attempt, NOW - DAY, 123)
     assert remove(folder, [found]) == [found]
@@ -79,9 +72,9 @@ def test_every_attempts_transcript_is_found_and_removed(
     assert remove(folder, [found]) == []
 
 
-def test_files_that_are_not_the_stations_are_no_transcripts(folder: Path, written: Callable[..., Path]) -> None:
+def test_files_that_are_not_the_stations_are_no_transcripts(folder: Path) -> None:
     """They have another name, another place, or are not files."""
-    written(1, days=0)
+    written(folder, 1, days=0)
     for name in ("note.txt", "0000001.txt.bak", "0000001.TXT", "1.txt", "0001000.txt"):
         (folder / "0000" / name).write_text("mine")
     for name in ("notes", "0000000.txt"):
@@ -92,11 +85,11 @@ def test_files_that_are_not_the_stations_are_no_transcripts(folder: Path, writte
     assert attempts(kept(folder)) == [1]
 
 
-def test_no_link_is_followed_out_of_the_folder(folder: Path, written: Callable[..., Path], tmp_path: Path) -> None:
+def test_no_link_is_followed_out_of_the_folder(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "0001000.txt").write_text("not to be touched")
-    written(1, days=0)
+    written(folder, 1, days=0)
     (folder / "0001").symlink_to(elsewhere)
     (folder / "0000" / "0000002.txt").symlink_to(elsewhere / "0001000.txt")
     assert attempts(kept(folder)) == [1]
@@ -111,68 +104,58 @@ def test_no_folder_is_no_transcripts(folder: Path) -> None:
     assert kept(folder) == []
 
 
-@pytest.fixture
-def tidying(folder: Path) -> Callable[..., Tidying]:
-    def of(
-        days: int = 0, mib: int = 0, at_work: tuple[int, ...] = (), clock: Callable[[], None] = lambda: None
-    ) -> Tidying:
-        settings = RetentionSection(transcript_days=days, transcripts_mib=mib)
-        return Tidying(folder, lambda: settings, lambda: at_work, clock, lambda: NOW)
-
-    return of
+def tidying(
+    folder: Path, days: int = 0, mib: int = 0, at_work: tuple[int, ...] = (), clock: Callable[[], None] = lambda: None
+) -> Tidying:
+    settings = RetentionSection(transcript_days=days, transcripts_mib=mib)
+    return Tidying(folder, lambda: settings, lambda: at_work, clock, lambda: NOW)
 
 
-async def test_the_log_tells_once_what_was_removed(
-    folder: Path, written: Callable[..., Path], tidying: Callable[..., Tidying]
-) -> None:
+async def test_the_log_tells_once_what_was_removed(folder: Path) -> None:
     for attempt in (1, 2, 1001):
-        written(attempt, days=31, size=70)
-    written(1002, days=29)
+        written(folder, attempt, days=31, size=70)
+    written(folder, 1002, days=29)
     with capture_logs() as lines:
-        await tidying(days=30, at_work=(2,)).once()
-        await tidying(days=30, at_work=(2,)).once()
+        await tidying(folder, days=30, at_work=(2,)).once()
+        await tidying(folder, days=30, at_work=(2,)).once()
     assert lines == [{"event": "transcripts.removed", "log_level": "info", "files": 2, "size": 140}]
     assert sorted(attempts(kept(folder))) == [2, 1002]
 
 
-async def test_the_size_is_in_mib(folder: Path, written: Callable[..., Path], tidying: Callable[..., Tidying]) -> None:
+async def test_the_size_is_in_mib(folder: Path) -> None:
     for attempt in range(3):
-        written(attempt, days=9 - attempt, size=1 << 19)
-    await tidying(mib=1).once()
+        written(folder, attempt, days=9 - attempt, size=1 << 19)
+    await tidying(folder, mib=1).once()
     assert sorted(attempts(kept(folder))) == [1, 2]
 
 
-async def test_zero_keeps_all(folder: Path, written: Callable[..., Path], tidying: Callable[..., Tidying]) -> None:
-    written(1, days=10_000)
-    await tidying().once()
+async def test_zero_keeps_all(folder: Path) -> None:
+    written(folder, 1, days=10_000)
+    await tidying(folder).once()
     assert attempts(kept(folder)) == [1]
 
 
-async def test_nothing_goes_by_a_clock_that_is_contradicted(
-    folder: Path, written: Callable[..., Path], tidying: Callable[..., Tidying]
-) -> None:
+async def test_nothing_goes_by_a_clock_that_is_contradicted(folder: Path) -> None:
     def contradicted() -> None:
         raise ClockContradicted("2036-01-01T00:00:00Z", "the PKI", "2026-01-01T00:00:00Z")
 
-    written(1, days=10_000)
-    await tidying(days=1, clock=contradicted).once()
+    written(folder, 1, days=10_000)
+    await tidying(folder, days=1, clock=contradicted).once()
     assert attempts(kept(folder)) == [1]
 
 
-async def test_what_cannot_be_removed_is_told(
-    folder: Path, written: Callable[..., Path], tidying: Callable[..., Tidying], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_cannot_be_removed_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next round tries again."""
-    written(1, days=2)
+    written(folder, 1, days=2)
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "0000001.txt")
 
     with monkeypatch.context() as patched, capture_logs() as lines:
         patched.setattr(os, "unlink", refuse)
-        await tidying(days=1).once()
+        await tidying(folder, days=1).once()
     assert lines == [
         {"event": "transcripts.unremoved", "log_level": "warning", "file": "0000001.txt", "reason": "Permission denied"}
     ]
-    await tidying(days=1).once()
+    await tidying(folder, days=1).once()
     assert kept(folder) == []
