@@ -49,7 +49,7 @@ def test_every_key_is_explained_and_none_besides() -> None:
     explained = [key.strip("`") for key, *_ in rows("Keys")]
     assert len(explained) == len(set(explained))
     assert set(explained) == (OF_EVERY_LINE | OF_AN_ATTEMPT).union(*written().values())
-    assert set(kinds().values()) <= {"text", "number", "time", "object"}
+    assert set(kinds().values()) <= {"text", "number", "time", "object", "list"}
 
 
 LINE: dict[str, object] = {

@@ -158,6 +158,15 @@ class LogSection(Table):
     """The least important lines that are written."""
 
 
+class RetentionSection(Table):
+    """How long the daemon keeps the attempts' transcripts, and how much of them; logrotate does the same for the log."""
+
+    transcript_days: int = Field(default=90, ge=0)
+    """Days after which a transcript is removed: by then a complaint about a unit has come; 0 means never."""
+    transcripts_mib: int = Field(default=4096, ge=0)
+    """MiB that all transcripts may take together, the oldest go first: a small disk keeps room for the ledger; 0 means no limit."""
+
+
 class SlotSection(Table):
     """One place for a board."""
 
@@ -180,6 +189,7 @@ class Config(Table):
     board: BoardSection = BoardSection()
     policy: PolicySection = PolicySection()
     log: LogSection = LogSection()
+    retention: RetentionSection = RetentionSection()
     slot: tuple[SlotSection, ...] = ()
 
     @model_validator(mode="after")

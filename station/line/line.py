@@ -26,7 +26,7 @@ class Line:
         self.paused_by: LineFault | None = None
         self._check = check
         self.units = PresentUnits(self.pause)
-        self._suspicion = suspicion
+        self.suspicion = suspicion  # read at each verdict
         self._history: deque[Judged] = deque(maxlen=REMEMBERED)
         self._open = asyncio.Event()
         self._open.set()
@@ -91,12 +91,12 @@ class Line:
     def remember(self, judged: Judged) -> None:
         """Remembers a verdict, and pauses the line if the same fault has ended attempts in too many slots."""
         self._history.append(judged)
-        if cause := line_suspected(list(self._history), self._suspicion):
+        if cause := line_suspected(list(self._history), self.suspicion):
             self.pause(LineSuspected(cause))
 
     def suspects(self, slot: str) -> bool:
         """Whether the last boards in this slot all ended with the same fault."""
-        return slot_suspected(list(self._history), slot, self._suspicion)
+        return slot_suspected(list(self._history), slot, self.suspicion)
 
     def forget(self, slot: str) -> None:
         """Forgets this slot's verdicts, because a person has looked at it."""

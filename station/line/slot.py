@@ -94,6 +94,11 @@ class Slot:
         return None if isinstance(self.service, InService) else self.service.fault.code
 
     @property
+    def attempt_at_work(self) -> int | None:
+        """The number of the attempt that is running, or whose verdict is not durable yet."""
+        return self.state.journal.number if isinstance(self.state, Running | Recording) else None
+
+    @property
     def shown(self) -> SlotState:
         return shown(self.state, self.service, paused=self._line.paused_by is not None)
 

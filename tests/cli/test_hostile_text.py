@@ -173,7 +173,9 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "doctor": doctor,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
     "drain": lambda desk: desk.station("drain", "--reason", TEXT, "--config", desk.config),
-    "install": lambda desk: desk.station("install", "--prefix", desk.folder / TEXT, "--dry-run"),
+    "install": lambda desk: desk.station(
+        "install", "--prefix", desk.folder / TEXT, "--program", "/opt/station", "--dry-run"
+    ),
     "slots list": lambda desk: both(desk, "slots", "list", "--config", desk.config),
     "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--reason", TEXT, "--config", desk.config),
     "slots release": lambda desk: desk.station("slots", "release", TEXT, "--reason", TEXT, "--config", desk.config),

@@ -48,6 +48,10 @@ class Log:
             sink.reopen()
         structlog.get_logger().info("log.reopened")
 
+    def set_level(self, level: str) -> None:
+        """From now on writes no line of less importance."""
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
+
 
 @contextmanager
 def configured(level: str, file: Path | None, *, aloud: bool = True) -> Iterator[Log]:
