@@ -5,6 +5,7 @@ import ast
 import asyncio
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,31 @@ def ports(desk: Desk) -> str:
         place.mkdir(parents=True)
         (place / link).symlink_to(desk.folder / "gone")
     return both(desk, "ports", "--devices", desk.folder / "serial")
+
+
+def learn(desk: Desk) -> str:
+    """Runs `station slots learn` while a board comes and goes at a place of that name."""
+    serial, gone = desk.folder / "learn" / "serial", desk.folder / "gone"
+    place = serial / "by-path" / f"pci-{TEXT.replace('/', '')}"
+    for folder in (serial / "by-id", serial / "by-path"):
+        folder.mkdir(parents=True)
+    (serial / "by-id" / "usb-STMicroelectronics_STLink_066DFF01-if02").symlink_to(gone)
+    (serial / "by-path" / f"pci-2{TEXT.replace('/', '')}").symlink_to(gone.with_name("other"))
+    file = desk.file(f"learn/{TEXT.replace('/', '')}", f'[hotplug]\nsource = "links"\ndirectory = "{serial}"\n')
+    learned = threading.Event()
+
+    def come_and_go() -> None:
+        while not learned.wait(0.05):
+            place.unlink() if place.is_symlink() else place.symlink_to(gone)
+
+    person = threading.Thread(target=come_and_go)
+    person.start()
+    try:
+        told = desk.station("slots", "learn", "--config", file, "--count", "1", "--dry-run")
+        return told + desk.station("slots", "learn", "--config", file, "--count", "1")
+    finally:
+        learned.set()
+        person.join()
 
 
 def run(desk: Desk) -> str:
@@ -197,6 +223,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "install": lambda desk: desk.station("install", "--prefix", desk.folder / TEXT, "--dry-run"),
     "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
     "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
+    "slots learn": learn,
     "slots release": lambda desk: desk.station("slots", "release", TEXT, "--config", desk.config),
     "factory-data build": factory_data_build,
     "factory-data show": factory_data_show,

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station slots`: shows the running daemon's slots, takes them out of service, and releases them."""
+"""`station slots`: shows the running daemon's slots, takes them out of service, and releases them; learns a line's places."""
 
 from typing import Annotated
 
 import typer
 
 from station.cli.consoles import say, wide_console
+from station.cli.line.learn import learn
 from station.cli.line.status import slot_table
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
 from station.line.status import LineStatus, Status
 
-app = typer.Typer(help="Show slots, take one out of service, release it again.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show slots, take one out of service, release it again; learn a line's places.", no_args_is_help=True
+)
+app.command("learn")(learn)
 
 SlotName = Annotated[str, typer.Argument(metavar="SLOT", help="The slot's name, as the configuration gives it.")]
 
