@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 import virtual_bench.cli
 from station.config import line as configuration
+from station.doctor import services
+from station.doctor.finding import State
 from tests.builders.lesson import ASKED, lesson
 from tests.builders.line import Line
 from tests.builders.line import configuration as good
@@ -48,3 +50,16 @@ def test_the_hubs_places_are_learned_in_the_order_of_plugging_in(tmp_path: Path)
             bench.does("plug", 3)
             assert told.ends()[0] == 0
         assert configuration.load(file, {}).slot == slots
+
+
+async def test_the_doctor_reads_the_probes_firmware_from_the_benchs_programmer(tmp_path: Path) -> None:
+    """Every probe that is plugged in, and no target is touched for it."""
+    with Bench.standing(tmp_path / "line", 2) as bench:
+        assert isinstance(bench, Bench)
+        file = bench.folder / "line.toml"
+        file.write_text(good(bench.recipe, json.loads((bench.folder / "bench.json").read_text())["probes"]))
+        config = configuration.load(file, {})
+        bench.does("plug", 1)
+        bench.does("plug", 2)
+        finding = await services.probes(config, runs=False)
+        assert (finding.state, finding.text) == (State.GOOD, "Of 2 probes: V2J45M30 on 2.")
