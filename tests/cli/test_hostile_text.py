@@ -4,6 +4,7 @@
 import ast
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,31 @@ def ports(desk: Desk) -> str:
         place.mkdir(parents=True)
         (place / link).symlink_to(desk.folder / "gone")
     return both(desk, "ports", "--devices", desk.folder / "serial")
+
+
+def learn(desk: Desk) -> str:
+    """Runs `station slots learn` while a board comes and goes at a place of that name."""
+    serial, gone = desk.folder / "learn" / "serial", desk.folder / "gone"
+    place = serial / "by-path" / f"pci-{TEXT.replace('/', '')}"
+    for folder in (serial / "by-id", serial / "by-path"):
+        folder.mkdir(parents=True)
+    (serial / "by-id" / "usb-STMicroelectronics_STLink_066DFF01-if02").symlink_to(gone)
+    (serial / "by-path" / f"pci-2{TEXT.replace('/', '')}").symlink_to(gone.with_name("other"))
+    file = desk.file(f"learn/{TEXT.replace('/', '')}", f'[hotplug]\nsource = "links"\ndirectory = "{serial}"\n')
+    learned = threading.Event()
+
+    def come_and_go() -> None:
+        while not learned.wait(0.05):
+            place.unlink() if place.is_symlink() else place.symlink_to(gone)
+
+    person = threading.Thread(target=come_and_go)
+    person.start()
+    try:
+        told = desk.station("slots", "learn", "--config", file, "--count", "1", "--dry-run")
+        return told + desk.station("slots", "learn", "--config", file, "--count", "1")
+    finally:
+        learned.set()
+        person.join()
 
 
 def run(desk: Desk) -> str:
@@ -178,6 +204,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     ),
     "slots list": lambda desk: both(desk, "slots", "list", "--config", desk.config),
     "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--reason", TEXT, "--config", desk.config),
+    "slots learn": learn,
     "slots release": lambda desk: desk.station("slots", "release", TEXT, "--reason", TEXT, "--config", desk.config),
     "slots history": lambda desk: (
         both(desk, "slots", "history", "--ledger", desk.ledger)

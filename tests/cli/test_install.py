@@ -72,7 +72,9 @@ def test_a_configuration_that_a_person_has_edited_is_kept(tmp_path: Path) -> Non
 def test_the_unit_and_the_configuration_speak_of_the_same_folders(tmp_path: Path) -> None:
     station("install", *PROGRAM, "--prefix", tmp_path)
     unit = (tmp_path / UNITS / "matter-station.service").read_text()
-    line = configuration.load(tmp_path / "etc" / "station" / "line.toml", {})
+    config = tmp_path / "etc" / "station" / "line.toml"
+    config.write_text(f'{config.read_text()}[[slot]]\nname = "1"\npath = "pci-0000:00:14.0-usb-0:1.1"\n')
+    line = configuration.load(config, {})
     assert line.log.file is not None
     assert f"LogsDirectory={line.log.file.parent.name}\n" in unit
     assert re.search(rf"^StateDirectory=.*\b{line.station.state.name}\b", unit, re.MULTILINE)

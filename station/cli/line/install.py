@@ -25,7 +25,8 @@ NEXT = """
 Next, as root:
   systemd-sysusers && systemd-tmpfiles --create
   udevadm control --reload && udevadm trigger --subsystem-match=usb --subsystem-match=tty
-  edit {config}: programmer, PKI, slots; then a recipe beside it
+  edit {config}: programmer, PKI; then a recipe beside it
+  station slots learn --config {config}   # plug a board into each place in turn
   station run --config {config}   # names every mistake; end it with Ctrl-C
   systemctl daemon-reload && systemctl enable --now matter-station.service matter-station-backup.timer
   systemctl status matter-station.service; tail -f /var/log/station/station.jsonl"""

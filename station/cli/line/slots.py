@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station slots`: shows slots, takes them out of service and releases them, and tells who did so and why."""
+"""`station slots`: shows slots, takes them out of service and releases them, tells who did so and why, and learns a line's places."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 
 from station.cli.consoles import say, say_json, wide_console
 from station.cli.ledger.interventions import show_history
+from station.cli.line.learn import learn
 from station.cli.line.reason import ReasonOption, say_unless_recorded
 from station.cli.line.status import slot_table
 from station.cli.places import ConfigOption, config_path
@@ -15,8 +16,10 @@ from station.daemon import control
 from station.line.status import LineStatus, Status
 
 app = typer.Typer(
-    help="Show slots, take one out of service, release it again; who did so, and why.", no_args_is_help=True
+    help="Show slots, take one out of service, release it again; who did so, and why; learn a line's places.",
+    no_args_is_help=True,
 )
+app.command("learn")(learn)
 
 SlotName = Annotated[str, typer.Argument(metavar="SLOT", help="The slot's name, as the configuration gives it.")]
 
