@@ -106,8 +106,7 @@ class _Display:
         self._live = Live(self, console=console, screen=True, refresh_per_second=5) if drawable else None
 
     def __enter__(self) -> None:
-        if self._live is not None:
-            self._live.start()
+        """Nothing is drawn before the daemon's first status."""
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leaves the terminal as it was before; after an interruption repeats what would be lost with the picture."""
@@ -126,7 +125,9 @@ class _Display:
         new = finished.look()
         trouble = status.line.reason if status.line.fault else None
         self._view = View.of(status.slots, finished.endings, time.monotonic() - self._began, trouble)
-        if self._live is None:
+        if self._live is not None:
+            self._live.start()  # the first time
+        else:
             for slot in status.slots:
                 self._say_step(slot)
             for ending in new:
