@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from station.domain.attempt import Phase
 from station.line.status import SlotStatus
@@ -46,6 +47,8 @@ class Row:
     done: float = 0.0
     """The finished share of the work on this board, from 0 to 1."""
     seconds: float | None = None
+    left: float | None = None
+    """Seconds that the board in work still needs, if it goes on at the pace of its finished steps."""
 
     @classmethod
     def of(cls, slot: SlotStatus, last: Ending | None) -> "Row":
@@ -53,7 +56,7 @@ class Row:
         if slot.step is None and last is not None and slot.state not in {"running", "waiting"}:
             return cls(slot.slot, slot.uid or slot.probe or "", last.verdict, None, 1.0, last.seconds)
         seconds = slot.seconds if slot.attempt else None
-        return cls(slot.slot, slot.uid or slot.probe or "", slot.state, slot.step, _done(slot), seconds)
+        return cls(slot.slot, slot.uid or slot.probe or "", slot.state, slot.step, _done(slot), seconds, _left(slot))
 
 
 def _done(slot: SlotStatus) -> float:
@@ -62,6 +65,14 @@ def _done(slot: SlotStatus) -> float:
     since = max(0.0, slot.seconds - sum(slot.steps.values()))
     present = min(since, SECONDS.get(slot.step, 0.0)) if slot.step and slot.step not in slot.steps else 0.0
     return min(1.0, (finished + present) / sum(SECONDS.values()))
+
+
+def _left(slot: SlotStatus) -> float | None:
+    usual = sum(SECONDS.get(step, 0.0) for step in slot.steps)
+    if slot.step is None or not usual:
+        return None
+    pace = sum(seconds for step, seconds in slot.steps.items() if step in SECONDS) / usual
+    return pace * sum(SECONDS.values()) * (1 - _done(slot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +112,17 @@ class View:
 
     @property
     def left(self) -> float | None:
-        """Seconds until every board has its verdict, if the work goes on as it did; None while that is a guess."""
+        """Seconds until every board has its verdict, if the work goes on as it did; None while that is a guess.
+
+        Boards in work go on side by side, each at its own pace: the median does not wait for one that is mute. Boards that
+        have not begun come at the pace of the whole line.
+        """
+        in_work = [row.left for row in self.rows if row.left is not None]
+        estimates = [median(in_work)] if in_work else []
         done = sum(row.done for row in self.rows) / len(self.rows) if self.rows else 0.0
-        return self.seconds * (1 - done) / done if done > EARLY else None
+        if done > EARLY and any(row.done == 0 for row in self.rows):
+            estimates.append(self.seconds * (1 - done) / done)
+        return max(estimates, default=None)
 
 
 def totals(view: View) -> str:
