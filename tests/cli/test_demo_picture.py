@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.demo.picture import TO_DO, picture
-from station.cli.demo.view import SECONDS, Ending, View, pace, totals
+from station.cli.demo.picture import HEADER, TO_DO, picture, to_do
+from station.cli.demo.view import SECONDS, Ending, Row, View, pace, totals
 from station.cli.demo.watch import FinishedAttempts
 from station.line.status import SlotStatus
 from tests.builders.fault_catalogue import catalogue
 
+README = (Path(__file__).parents[2] / "README.md").read_text()
+STATES = {"pass", "fail", "void", "running"}
 STEPS = list(SECONDS)
 PULLED = Ending(7, "3", "void", 2.5, "board.removed", "The board was pulled: plug it in again.", "flash_data")
 
@@ -189,3 +191,16 @@ def test_a_line_of_the_log_is_read_once_and_only_whole(tmp_path: Path) -> None:
     assert finished.look() == [expected]
     assert finished.look() == []
     assert finished.endings == [expected]
+
+
+def test_the_readmes_picture_is_this_one() -> None:
+    """Its table has the present columns, and a row for each board; its other lines are those of this line."""
+    block = README.split("```\n$ station demo ", 1)[1].split("```", 1)[0].splitlines()
+    at = block.index(HEADER)
+    rows = [line.split() for line in block[at + 1 : at + 13]]
+    view = View(
+        tuple(Row(words[0], state=next(word for word in words if word in STATES)) for words in rows), (), 0.0, None
+    )
+    assert block[at - 2] == f"{totals(view)}; {view.count('running')} running"
+    assert block[at + 13] == to_do([ending(1, "fail"), ending(2, "void")])
+    assert all(len(line) <= 80 for line in block)
