@@ -187,7 +187,7 @@ def fault(
 
 @app.command()
 def status(directory: Directory, *, as_json: AsJSON = False) -> None:
-    """Show ports, boards, their firmware and phase, and the processes that hold their probes."""
+    """Show ports and their paths, boards, their firmware and phase, and the processes that hold their probes."""
     ports = _ask(directory, "status")
     if as_json:
         typer.echo(_document(ports=ports))
@@ -195,11 +195,12 @@ def status(directory: Directory, *, as_json: AsJSON = False) -> None:
     for port in ports:
         if not port["plugged"]:
             typer.echo(
-                f"port {port['port']}: " + (f"board {port['board']}, pulled out" if "board" in port else "empty")
+                f"port {port['port']}, path {port['path']}: "
+                + (f"board {port['board']}, pulled out" if "board" in port else "empty")
             )
             continue
         typer.echo(
-            "port {port}: board {board}, probe {probe} ({probe_state}), {tty}, UID {uid}, {firmware}, "
+            "port {port}, path {path}: board {board}, probe {probe} ({probe_state}), {tty}, UID {uid}, {firmware}, "
             "phase {phase}".format_map({key: "none" if value is None else value for key, value in port.items()})
         )
 

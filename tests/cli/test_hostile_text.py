@@ -18,7 +18,8 @@ from station.adapters.system.shown import LONGEST, shown
 from station.cli import app
 from station.cli.consoles import Screen, coloured, styled
 from station.cli.demo.line import DemoLine
-from station.cli.demo.report import Expected, Report, report_table, watch
+from station.cli.demo.report import Expected, Report, explanations, report_table
+from station.cli.demo.watch import watch
 from station.cli.judge import verdicts
 from station.cli.line.status import slot_table
 from station.faults import LONGEST_EVIDENCE
@@ -321,20 +322,27 @@ def test_evidence_is_bounded_where_it_is_kept_and_where_it_is_shown(fault: objec
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
-def test_the_demonstrations_table_and_report_show_it(desk: Desk, terminal: bool) -> None:  # noqa: FBT001
-    """The demonstration's live table and its report show the text."""
+def test_the_demonstrations_picture_and_report_show_it(
+    desk: Desk,
+    terminal: bool,  # noqa: FBT001
+) -> None:
+    """The demonstration's live picture, its sentences from the log, and its report show the text."""
     (desk.folder / "station.sock").symlink_to(desk.folder / "state" / "station.sock")
     (desk.folder / "ledger.sqlite").symlink_to(desk.ledger)
+    keys = {"event": "attempt.finished", "slot": TEXT, "verdict": TEXT, "fault": TEXT, "reason": TEXT, "step": TEXT}
+    log = [json.dumps({**keys, "attempt": attempt, "seconds": 1.0}) for attempt in range(1, len(faults(TEXT)) + 1)]
+    desk.file("logs/station.jsonl", "".join(f"{line}\n" for line in log))
     output = io.StringIO()
     screen = Screen(file=output, force_terminal=terminal, width=400, height=400, color_system=None)
-    found = watch(screen, DemoLine(desk.folder, Path()), 1)
-    attempts = {"1": replace(next(iter(found.values())), slot="1")}
-    report = Report.of(attempts)
+    found, endings = watch(screen, DemoLine(desk.folder, Path()), 1)
+    report = Report.of({"1": replace(next(iter(found.values())), slot="1")})
     screen.print(report_table(report))
+    for explanation in explanations(report, endings, desk.folder):
+        screen.print(explanation, soft_wrap=True)
     for surprise in report.surprises({TEXT: Expected(), "1": Expected("pass", TEXT)}):
         screen.print(styled((surprise, "red")))
     text = output.getvalue()
-    for own in ("\x1b[?25l", "\x1b[?25h", "\x1b[1A", "\x1b[2K", "\r"):  # a live table's own
+    for own in ("\x1b[?1049h", "\x1b[?1049l", "\x1b[H", "\x1b[?25l", "\x1b[?25h", "\r"):  # the live picture's own
         text = text.replace(own, "") if terminal else text
     check_harmless(text)
     assert SEEN in text
