@@ -39,16 +39,16 @@ def learn(
     config: ConfigOption = None,
     source: Annotated[
         Source | None,
-        typer.Option(help="What tells of boards (default: the configuration's [hotplug]).", show_default=False),
+        typer.Option(help="What tells of boards (default: the configuration's).", show_default=False),
     ] = None,
     count: Annotated[
         int | None, typer.Option("--count", min=1, metavar="N", help="End after N places, learned or known already.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resulting [[slot]] tables, and write nothing.")
+        bool, typer.Option("--dry-run", help="Print the resulting tables of slots, and write nothing.")
     ] = False,
 ) -> None:
-    """Plug a board, or an empty probe, into each place in turn: each place becomes a [[slot]] of the configuration.
+    """Plug a board, or an empty probe, into each place in turn: each place becomes a slot of the configuration.
 
     Every place is written as soon as it is learned, and the file is always whole: Enter or Ctrl-C ends, and nothing is lost.
     Comments, all other settings, and the slots that are there stay; a slot without a path gets the next place. Boards that
