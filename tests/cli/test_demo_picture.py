@@ -34,6 +34,7 @@ def slot(number: int, state: str, *steps: str, verdict: str | None = None) -> Sl
         uid=f"d9656baf09513237373135{number:02x}" if state != "empty" else None,
         fault=None,
         reason=None,
+        held=None,
         seconds=1234.5 if steps or verdict else 0.0,
         steps=dict.fromkeys(steps[:-1], 1.0),
     )
