@@ -24,6 +24,7 @@ from station.adapters.system.verifiers import VerifierPool
 from station.config.line import Config, PKISection
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
+from station.daemon.reloading import Settings
 from station.domain.attempt import STATION_STOPPED
 from station.domain.credentials import Credentials
 from station.interfaces import SecretSource
@@ -39,9 +40,10 @@ WRITABLE_WITHIN = 10.0  # seconds for the ledger at the start; later the line pa
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts that all slots of one daemon share."""
+    """The parts that all slots of one daemon share. `config` is what the line opened with, `settings` what is in force now."""
 
     config: Config
+    settings: Settings
     recipe: Recipe | Laboratory
     ledger: Ledger
     secrets: SecretSource
@@ -60,7 +62,8 @@ class Parts:
             self.clock,
             self.installation,
             self.transcripts,
-            self.config.board,
+            lambda: self.settings.config.board,
+            lambda: _deadlines(self.settings.config),
         )
 
     def look(self) -> None:
@@ -97,7 +100,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
-        yield Parts(config, recipe, ledger, secrets, relay, clock, claims, installation, transcripts)
+        yield Parts(config, Settings(config), recipe, ledger, secrets, relay, clock, claims, installation, transcripts)
 
 
 def _check_now(recipe: Recipe | Laboratory, csr: bytes, credentials: Credentials) -> None:
@@ -119,13 +122,17 @@ async def _closed_attempts(ledger: Ledger) -> list[int]:
 
 def _installation(config: Config, scratch: SecretFiles) -> Installation:
     programmer = config.programmer
-    deadlines = Deadlines(
+    return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, _deadlines(config))
+
+
+def _deadlines(config: Config) -> Deadlines:
+    programmer = config.programmer
+    return Deadlines(
         connect_within=programmer.connect_within,
         idle_within=programmer.idle_within,
         upgrade_within=programmer.upgrade_within,
         patience=Patience(programmer.stop_within, programmer.stop_within),
     )
-    return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, deadlines)
 
 
 def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:

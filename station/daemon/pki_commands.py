@@ -22,16 +22,16 @@ Question = TypeVar("Question", bound=BaseModel)
 
 
 class _Deciding(BaseModel):
-    """A question of a person who decides: the account and the reason go into the ledger."""
+    """A question of a person who decides: the account, which the control socket knows, and the reason go into the ledger."""
 
     model_config = ConfigDict(extra="ignore")
 
-    account: str
+    who: str
     reason: str
 
     @property
     def decision(self) -> Decision:
-        return Decision(self.account, self.reason)
+        return Decision(self.who, self.reason)
 
 
 class _Again(_Deciding):
@@ -70,7 +70,7 @@ class PKICommands:
             orphans = await self._parts.ledger.excuse(uid, asked.decision)
         except DecisionRefused as exc:
             raise control.CommandRefused(str(exc)) from exc
-        log.info("pki.again", uid=str(uid), account=asked.account, reason=asked.reason)
+        log.info("pki.again", uid=str(uid), who=asked.who, reason=asked.reason)
         if isinstance(self._parts.relay, Relay):
             await self._parts.relay.asked_again()
         return {"again": str(uid), "orphans": orphans}
@@ -82,7 +82,7 @@ class PKICommands:
             await self._parts.ledger.close_orphan(asked.id, asked.decision)
         except DecisionRefused as exc:
             raise control.CommandRefused(str(exc)) from exc
-        log.info("orphan.closed", orphan=asked.id, account=asked.account, reason=asked.reason)
+        log.info("orphan.closed", orphan=asked.id, who=asked.who, reason=asked.reason)
         return {"closed": asked.id}
 
     async def _reconcile(self, question: Mapping[str, object]) -> control.Answer:
@@ -102,7 +102,7 @@ class PKICommands:
             listed=len(listed),
             surplus=len(result.surplus),
             nothing_issued=len(result.nothing_issued),
-            account=asked.account,
+            who=asked.who,
             reason=asked.reason,
         )
         return asdict(result)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the line needs besides the PC: programmer, PKI and ledger. The PKI is asked for its authorities and issues nothing."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,15 +11,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.adapters.ledger import soundness, sqlite
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.pki.est import ESTClient
-from station.adapters.programmer import tool_version
+from station.adapters.programmer import probe_list, tool_version
 from station.config import plain_files
 from station.config.line import Config, PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
 from station.faults import Fault
+from station.line import wall_clock
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
 SOON = timedelta(days=30)
 OLD = timedelta(days=2)
+CLOSE = timedelta(seconds=60)
 
 
 async def programmer(config: Config) -> Finding:
@@ -34,6 +37,28 @@ async def programmer(config: Config) -> Finding:
             "programmer", f"{cli} is version {version}, with which the station was not tested.", f"Use one of {tested}."
         )
     return good("programmer", f"{cli} is version {version}, which is tested.")
+
+
+async def probes(config: Config, *, runs: bool) -> Finding:
+    """The firmware of the probes, which the programmer is asked for; beside a running line it is not."""
+    if runs:
+        text = "Not asked, since a daemon runs: `station units show` has the probe's firmware of every attempt."
+        return good("probe firmware", text)
+    try:
+        found = await probe_list.listed(config.programmer.cli)
+    except tool_version.NotTheProgrammer as exc:
+        return unknown("probe firmware", f"{config.programmer.cli} {exc}.")
+    if found is None:
+        return unknown("probe firmware", f"{config.programmer.cli} gives no list of probes.")
+    firmware = Counter(probe.firmware for probe in found if probe.firmware)
+    silent = [probe.serial_number for probe in found if not probe.firmware]
+    text = ", ".join(f"{version} on {number}" for version, number in sorted(firmware.items()))
+    text = f"Of {len(found)} probes: {text or 'no firmware was told'}."
+    if silent:
+        return advice("probe firmware", f"{text} Not told by {', '.join(silent)}.", "End what holds those probes.")
+    if len(firmware) > 1:
+        return advice("probe firmware", text, "Upgrade the older ones: probes of one line should be alike.")
+    return good("probe firmware", text)
 
 
 async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
@@ -52,11 +77,13 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
             reply_within=section.reply_within,
         ) as client:
             authorities = {each.public_bytes(Encoding.DER) for each in await client.authorities()}
+            moment = client.time()
         pai = der_of(plain_files.read(section.pai), *CERTIFICATE, first=True)
     except (Fault, OSError, PEMInvalid) as exc:
         yield bad("PKI", str(exc), "Check url, network, and the certificates in [pki].")
         return
     yield good("PKI", f"{section.url} answers, and accepts the station's certificate.")
+    yield _clock(moment)
     if pai in authorities:
         yield good("PAI", "The PKI names the pinned PAI among its authorities.")
     else:
@@ -65,6 +92,21 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
             f"The PKI does not name the PAI of {section.pai}.",
             "Ask the PKI under which PAI it issues, and pin that one.",
         )
+
+
+def _clock(moment: datetime | None) -> Finding:
+    """This computer's clock against the PKI's, whose `Date` has whole seconds and came at some time during the answer."""
+    if moment is None:
+        return unknown("clock offset", "The PKI's answers have no Date to compare the clock with.")
+    ahead = datetime.now(UTC) - moment
+    seconds = round(abs(ahead).total_seconds())
+    text = f"This computer's clock is {seconds} s {'ahead of' if ahead > timedelta(0) else 'behind'} the PKI's."
+    remedy = "Set the clock that is wrong, and keep it by NTP."
+    if abs(ahead) > wall_clock.TOLERANCE:
+        return bad("clock offset", f"{text} The line would pause.", remedy)
+    if abs(ahead) > CLOSE:
+        return advice("clock offset", text, remedy)
+    return good("clock offset", f"This computer's clock is within {CLOSE.seconds} s of the PKI's.")
 
 
 def _time_left(section: PKISection) -> Finding:

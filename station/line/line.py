@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from station.domain.intervention import Intervention
 from station.domain.policy import Judged, Suspicion, consequence, line_suspected, slot_suspected
 from station.faults import LineFault
 from station.faults.line import LineSuspected
@@ -34,16 +35,21 @@ class Line:
         self._check = check
         self._stopping = stopping
         self.units = PresentUnits(self.pause)
-        self._suspicion = suspicion
+        self.suspicion = suspicion  # read at each verdict
         self._history: deque[Judged] = deque(maxlen=REMEMBERED)
         self._open = asyncio.Event()
         self._open.set()
         self._paused = asyncio.Event()
         self.draining = False
 
-    def drain(self) -> None:
+    @property
+    def stopped_by(self) -> str | None:
+        """The code of the fault by which the line is paused."""
+        return self.paused_by.code if self.paused_by else None
+
+    def drain(self, by: Intervention) -> None:
         """Begins no further attempt; those that run go on to their verdicts."""
-        log.info("line.draining")
+        log.info("line.draining", reason=by.reason or None, who=by.who)
         self.draining = True
         self._open.clear()
 
@@ -67,8 +73,9 @@ class Line:
         if not self.draining:
             self._open.set()
 
-    def release(self, cause: LineFault | None = None) -> None:
+    def release(self, by: Intervention, cause: LineFault | None = None) -> None:
         """Forgets the remembered verdicts after a person has looked, and reopens the line unless a `cause` stays."""
+        log.info("line.released", fault=self.stopped_by, reason=by.reason or None, who=by.who)
         self._history.clear()
         if cause is None:
             self.resume()
@@ -93,12 +100,12 @@ class Line:
     def remember(self, judged: Judged) -> None:
         """Remembers a verdict, and pauses the line if the same fault has ended attempts in too many slots."""
         self._history.append(judged)
-        if cause := line_suspected(list(self._history), self._suspicion):
+        if cause := line_suspected(list(self._history), self.suspicion):
             self.pause(LineSuspected(cause))
 
     def suspects(self, slot: str) -> bool:
         """Whether the last boards in this slot all ended with the same fault."""
-        return slot_suspected(list(self._history), slot, self._suspicion)
+        return slot_suspected(list(self._history), slot, self.suspicion)
 
     def forget(self, slot: str) -> None:
         """Forgets this slot's verdicts, because a person has looked at it."""

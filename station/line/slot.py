@@ -12,11 +12,12 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from station.domain import policy
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Phase, ProcedureChosen, Verdict, Voided
+from station.domain.intervention import Intervention
 from station.domain.policy import consequence, counts_against_equipment
 from station.domain.target import UID
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
-from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotSuspected, StationBug
+from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotHeld, SlotSuspected, StationBug
 from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived
 from station.line.canonical import finished
 from station.line.line import Line
@@ -89,6 +90,16 @@ class Slot:
         return self._beginning or isinstance(self.state, Running | Recording)
 
     @property
+    def stopped_by(self) -> str | None:
+        """The code of the fault by which the slot is out of service or on trial."""
+        return None if isinstance(self.service, InService) else self.service.fault.code
+
+    @property
+    def attempt_at_work(self) -> int | None:
+        """The number of the attempt that is running, or whose verdict is not durable yet."""
+        return self.state.journal.number if isinstance(self.state, Running | Recording) else None
+
+    @property
     def shown(self) -> SlotState:
         return shown(self.state, self.service, paused=self._line.paused_by is not None)
 
@@ -111,14 +122,21 @@ class Slot:
         self.service = OutOfService(fault)
         self._usable.clear()
 
-    def release(self) -> None:
+    def hold(self, by: Intervention) -> None:
+        """Takes the slot out of service because a person wants it."""
+        fault = SlotHeld()
+        log.error("slot.taken_out", slot=self.name, fault=fault.code, reason=by.reason or str(fault), who=by.who)
+        self.service = OutOfService(fault, by)
+        self._usable.clear()
+
+    def release(self, by: Intervention) -> None:
         """Puts the slot on trial: the next board decides whether it is in service again."""
+        log.info("slot.released", slot=self.name, fault=self.stopped_by, reason=by.reason or None, who=by.who)
         match self.service:
             case OutOfService(fault) | OnTrial(fault):
-                log.info("slot.released", slot=self.name, fault=fault.code)
                 self.service = OnTrial(fault)
             case InService():
-                log.info("slot.released", slot=self.name, fault=None)
+                pass
         self._line.forget(self.name)
         self._usable.set()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from station.domain.attempt import VERDICTS, Attempt, Phase
+from station.domain.intervention import Intervention
 from station.domain.target import UID
 from station.faults import Fault, LineFault, SlotFault
 from station.faults.slot import PKIAnswerLost, PKIParked, PKIPending
@@ -122,6 +123,8 @@ class OnTrial:
 @dataclass(frozen=True, slots=True)
 class OutOfService:
     fault: SlotFault
+    by: Intervention | None = None
+    """Who holds the slot; None if the station took it out."""
 
 
 Service = InService | OnTrial | OutOfService

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ from station.domain.attempt import Failed, Phase, UnitIdentified
 from station.faults import Fault
 from station.interfaces import RefusedAnswer
 from station.line.loop_lag import LoopLagStatus
-from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+from station.line.status import HoldStatus, LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 from tests.builders.bench import Secrets, begun, recognised, target
+from tests.builders.deeds import AT
 from tests.builders.fault_catalogue import catalogue
 
 # Text that rich or terminals obey: markup, emoji codes, escape sequences, C0, DEL and C1, line ends of every kind, bidi
@@ -73,6 +74,7 @@ def status(text: str) -> Status:
             uid=text,
             fault=fault.code,
             reason=str(fault),
+            held=HoldStatus(who=text, at=AT, reason=text),
             seconds=1.0,
             steps={},
         )
@@ -149,6 +151,10 @@ async def fill(path: Path) -> None:
         for table, names in columns.items():
             changes = ", ".join(f"{name} = ?" for name in names)
             connection.execute(f"UPDATE {table} SET {changes}", [TEXT] * len(names))  # noqa: S608  our own names
+        connection.execute(
+            "INSERT INTO intervention (station, at, who, deed, slot, fault, reason) VALUES (?, ?, ?, 'hold', ?, ?, ?)",
+            [TEXT, "2026-11-23T08:15:30.250Z", *[TEXT] * 4],
+        )
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,8 @@ class Desk:
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
+    documents: list[str] = field(default_factory=list)
+    """What the commands with `--json` printed."""
 
     @property
     def config(self) -> Path:
@@ -173,7 +181,10 @@ class Desk:
         return path
 
     def station(self, *arguments: str | Path) -> str:
-        return typed(self.monkeypatch, *arguments)
+        output = typed(self.monkeypatch, *arguments)
+        if "--json" in arguments:
+            self.documents.append(output)
+        return output
 
 
 def configuration(name: str = "line") -> str:

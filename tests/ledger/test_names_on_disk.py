@@ -9,6 +9,7 @@ import pytest
 from station.adapters.ledger import events
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureName
 from station.domain.identity import IdentityState
+from station.domain.intervention import Deed
 from station.domain.product import KeyStorage
 from station.procedure.names import NAMES
 from tests.builders.fault_catalogue import catalogue
@@ -57,6 +58,7 @@ PHASES = {
     "void",
 }
 STATES = {"reserved", "on_board", "certified", "confirmed", "passed", "burned", "released"}
+DEEDS = {"hold", "release", "drain"}
 FAULTS = {
     "pki.answer_lost",
     "pki.answers_lost",
@@ -200,6 +202,10 @@ def test_phases_and_verdicts_have_the_names_that_they_always_had() -> None:
 def test_identities_and_keys_have_the_states_and_places_that_they_always_had() -> None:
     assert {state.value for state in IdentityState} == STATES, FROZEN
     assert {place.value for place in KeyStorage} == {"flash", "secure"}, FROZEN
+
+
+def test_deeds_have_the_names_that_they_always_had() -> None:
+    assert {deed.value for deed in Deed} == DEEDS, FROZEN
 
 
 def test_faults_have_the_codes_that_they_always_had() -> None:

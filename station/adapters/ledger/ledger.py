@@ -10,7 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from station.adapters.ledger import attempts, identities, incarnations, issuance, origin, orphans, sqlite
+from station.adapters.ledger import (
+    attempts,
+    identities,
+    incarnations,
+    interventions,
+    issuance,
+    origin,
+    orphans,
+    sqlite,
+)
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.orphans import Decision
@@ -20,6 +29,7 @@ from station.adapters.ledger.writer import Writer
 from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
+from station.domain.intervention import Intervention
 from station.domain.issuance import Asked, Listed, Reconciled
 from station.domain.target import UID
 from station.faults import LineFault
@@ -143,6 +153,10 @@ class Ledger:
         """Lets a board with a key from elsewhere be provisioned as a new one; raises `ReleaseRefused`."""
         at = datetime.now(UTC)
         await self._custody.do(partial(origin.release, uid=uid, account=account, reason=reason, at=at))
+
+    async def record_interventions(self, done: Sequence[Intervention]) -> None:
+        """Records a person's deeds, also while the files are not where they were: a person must always be able to hold a slot."""
+        await self._custody.do_anyhow(partial(interventions.record, station=self._station, done=done))
 
     async def issued(self, key: str, uid: UID) -> Credentials | None:
         """The certificate issued for this key, if any; raises `KeyShared` when another board has it."""

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from station.adapters.ledger import issuance, sqlite, tables
 from station.adapters.ledger.issuance import Spare
-from station.adapters.ledger.origin import LONGEST_ACCOUNT, LONGEST_REASON
 from station.domain.credentials import serial_number_text
+from station.domain.intervention import LONGEST_ACCOUNT, LONGEST_REASON, is_one_line
 from station.domain.issuance import Known, Listed, OrphanKind, Reconciled, Request
 from station.domain.issuance import reconcile as compared
 from station.domain.target import UID
@@ -44,7 +44,7 @@ class Decision:
             ("reason", self.reason, LONGEST_REASON),
             ("account", self.account, LONGEST_ACCOUNT),
         ):
-            if not text.strip() or not text.isprintable() or len(text) > longest:
+            if not text.strip() or not is_one_line(text, longest):
                 raise DecisionRefused(f"the {name} must be one line of at most {longest} characters")
 
 

@@ -245,6 +245,22 @@ unit_release = Table(
     sqlite_autoincrement=True,
 )
 
+# what people did to slots and line; never edited
+intervention = Table(
+    "intervention",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("who", String(64), nullable=False),  # the account of the person
+    Column("deed", String(16), nullable=False),  # domain.intervention.Deed
+    Column("slot", String(32)),  # none: the line
+    Column("fault", String(64)),  # code of the fault that had stopped slot or line; none if nothing had
+    Column("reason", Text, nullable=False),  # empty if none was given
+    CheckConstraint("deed IN ('hold', 'release', 'drain')", name="deed"),
+    sqlite_autoincrement=True,
+)
+
 ledger = Table(  # one row: the ledger's id, its progress, and its place
     "ledger",
     metadata,

@@ -24,7 +24,7 @@ from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger import pki_list
-from station.cli.ledger.questions import SCHEMA, local
+from station.cli.ledger.questions import local
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.daemon import control
@@ -62,7 +62,7 @@ def list_orphans(
     """
     found = orphans.listed(ledger_path(config, ledger))
     if json_wanted:
-        say_json({"schema": SCHEMA, "orphans": [_values(orphan) for orphan in found]})
+        say_json({"orphans": [_values(orphan) for orphan in found]})
         return
     console = wide_console()
     if not found:
@@ -225,7 +225,7 @@ def _values(orphan: Orphan) -> dict[str, object]:
 
 def _ask(config: Path | None, command: str, decision: Decision, **arguments: object) -> dict[str, object]:
     socket = configuration.load(config_path(config)).control_socket
-    return control.ask(socket, command, account=decision.account, reason=decision.reason, **arguments)
+    return control.ask(socket, command, reason=decision.reason, **arguments)
 
 
 async def _again(path: Path, uid: UID, decision: Decision) -> int:

@@ -25,7 +25,6 @@ from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.questions import (
-    SCHEMA,
     FaultOption,
     LotOption,
     SinceOption,
@@ -129,7 +128,7 @@ def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
     reader = LedgerReader(path)
     units = reader.units(newest=newest)
     if json_wanted:
-        say_json({"schema": SCHEMA, "units": [_values(unit) for unit in units], "totals": asdict(reader.totals())})
+        say_json({"units": [_values(unit) for unit in units], "totals": asdict(reader.totals())})
         return
     table = Table(
         "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
@@ -158,7 +157,7 @@ def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json
     if newest is not None:
         found = found[newest - 1 :: -1]
     if json_wanted:
-        say_json({"schema": SCHEMA, "attempts": [_values(attempt) for attempt in found], "more": more})
+        say_json({"attempts": [_values(attempt) for attempt in found], "more": more})
         return
     table = Table(
         "began", "serial number", "uid", "slot", "verdict", "step", "fault", "seconds", box=None, header_style="bold"
@@ -185,7 +184,7 @@ def show(
     unit: Annotated[str, typer.Argument(metavar="UID-OR-SERIAL", help="24 hexadecimal digits, or a serial number.")],
     ledger: LedgerOption = None,
     config: ConfigOption = None,
-    json_wanted: Annotated[bool, typer.Option("--json", help="The same as one JSON object.")] = False,
+    json_wanted: JsonOption = False,
 ) -> None:
     """Show one unit's whole story: identity, certificates, and every attempt step by step.
 
