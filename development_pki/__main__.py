@@ -39,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Directory = Annotated[Path, typer.Option("--dir", help="Keys, certificates, and the list of what was issued.")]
-JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+JSON = Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")]
 Entry = TypeVar("Entry")
 
 

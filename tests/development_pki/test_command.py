@@ -67,7 +67,7 @@ async def test_the_lists_can_be_had_as_json(tmp_path: Path) -> None:
         assert (await client.enrol(bodies[1]))[0] == 200
         issued = client.issued
 
-    status, output = run("issued", "--json", "--dir", str(directory))
+    status, output = run("issued", "--jsonl", "--dir", str(directory))
     assert status == 0
     listed = [json.loads(line) for line in output.splitlines()]
     assert listed == [{**issued[0], "fate": "withheld"}, {**issued[1], "fate": "sent"}]
@@ -76,7 +76,7 @@ async def test_the_lists_can_be_had_as_json(tmp_path: Path) -> None:
     keys = [hashlib.sha256(public_key(body)).hexdigest() for body in bodies]
     assert [each["key_sha256"] for each in listed] == keys
 
-    status, output = run("requests", "--json", "--dir", str(directory))
+    status, output = run("requests", "--jsonl", "--dir", str(directory))
     assert status == 0
     asked = [json.loads(line) for line in output.splitlines()]
     assert [each["request"] for each in asked] == [1, 2, 3]
