@@ -3,13 +3,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from station.adapters.ledger import Ledger
-from station.adapters.pki.est import ESTClient
+from station.adapters.pki import providers
 from station.adapters.pki.relay import Limits, Relay
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.probe_lock import Claims
@@ -18,7 +18,7 @@ from station.adapters.system.child import Patience
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool
-from station.config.line import Config, PKISection
+from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
 from station.domain.attempt import STATION_STOPPED
@@ -84,7 +84,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         if recipe.new_secrets is not None:
             secrets = await enter(VerifierPool(recipe.new_secrets, size=2 * len(config.slot)))
         if recipe.own_pki is not None and config.pki is not None:
-            pki = await enter(_pki_client(config.pki))
+            pki = await enter(providers.opened(config.pki))
             clock = WallClock(last_entry, pki.time)
             limits = Limits(answer_within=config.pki.answer_within)
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits))
@@ -113,14 +113,3 @@ def _installation(config: Config, scratch: SecretFiles) -> Installation:
         patience=Patience(programmer.stop_within, programmer.stop_within),
     )
     return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, deadlines)
-
-
-def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:
-    return ESTClient.opened(
-        pki.url,
-        ca=pki.ca,
-        certificate=pki.certificate,
-        key=pki.key,
-        connect_within=pki.connect_within,
-        reply_within=pki.reply_within,
-    )

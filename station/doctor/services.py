@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.adapters.ledger import soundness, sqlite
 from station.adapters.ledger.register import Register, folder_for
-from station.adapters.pki.est import ESTClient
+from station.adapters.pki import providers
 from station.adapters.programmer import tool_version
 from station.config import plain_files
 from station.config.line import Config, PKISection
@@ -43,14 +43,7 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
         return
     yield _time_left(section)
     try:
-        async with ESTClient.opened(
-            section.url,
-            ca=section.ca,
-            certificate=section.certificate,
-            key=section.key,
-            connect_within=section.connect_within,
-            reply_within=section.reply_within,
-        ) as client:
+        async with providers.opened(section) as client:
             authorities = {each.public_bytes(Encoding.DER) for each in await client.authorities()}
         pai = der_of(plain_files.read(section.pai), *CERTIFICATE, first=True)
     except (Fault, OSError, PEMInvalid) as exc:

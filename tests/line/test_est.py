@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from development_pki.directory import load_credential, open_or_make
 from development_pki.tls import station_template
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
-from station.adapters.pki.est import MAX_ANSWER
+from station.adapters.pki.http import MAX_ANSWER
 from station.faults.line import PKIRefusedStation
 from station.faults.unit import CSRRejected
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, served, status

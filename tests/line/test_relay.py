@@ -18,7 +18,6 @@ from development_pki.authority import issued_by, opened
 from development_pki.faults import Faults
 from development_pki.server import ESTServer, serving, tls_context
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
-from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Limits, Relay
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
@@ -33,6 +32,7 @@ from station.faults.line import (
     ResourcesExhausted,
 )
 from station.faults.unit import CSRRejected, KeyShared
+from tests.line.pki_bench import client
 
 PRODUCT = Product.numbered(0xFFF1, 0x8004)
 PAA = make_paa(PRODUCT)
@@ -400,14 +400,11 @@ async def test_every_certificate_of_a_real_pki_is_accounted_for(journal: Journal
     """The PKI is busy, then loses an answer: of its two certificates one is delivered and one is an orphan."""
     directory, faults = tmp_path / "pki", Faults()
     with opened(directory, PRODUCT) as pki:
-        files = directory / "tls"
         pai = pki.pai.certificate.public_bytes(Encoding.DER)
         faults.set({"busy": 1, "pending": 1, "drop_after_issue": 1})
         async with (
             serving(ESTServer(pki, faults, retry_after=0), tls_context(directory), "127.0.0.1", 0) as url,
-            ESTClient.opened(
-                url, ca=files / "ca.pem", certificate=files / "station.pem", key=files / "station-key.pem"
-            ) as est,
+            client(directory, url) as est,
             Relay.opened(est, pai, journal, PROMPT) as authority,
         ):
             await authority.check()
