@@ -86,7 +86,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         if recipe.own_pki is not None and config.pki is not None:
             pki = await enter(providers.opened(config.pki))
             clock = WallClock(last_entry, pki.time)
-            limits = Limits(answer_within=config.pki.answer_within)
+            limits = Limits(answer_within=config.pki.answer_within, at_once=config.pki.at_once)
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)

@@ -9,7 +9,11 @@ from station.faults.line import (
     ClockContradicted,
     LedgerLost,
     LedgerUnavailable,
+    PKIAddressWrong,
     PKIAuthorityWrong,
+    PKIFileUnusable,
+    PKIForbidden,
+    PKIProtocolWrong,
     PKIRefusedStation,
     PKIUnavailable,
     PKIUntrusted,
@@ -103,6 +107,10 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     LedgerLost: Consequence(mends_itself=True),  # the same files are there again
     PKIUnavailable: Consequence(mends_itself=True),
     PKIRefusedStation: Consequence(mends_itself=True),
+    PKIForbidden: Consequence(mends_itself=True),
+    PKIAddressWrong: Consequence(mends_itself=True),
+    PKIProtocolWrong: Consequence(mends_itself=True),
+    PKIFileUnusable: Consequence(mends_itself=True),  # a replaced file is taken up
     PKIUntrusted: Consequence(mends_itself=True),
     PKIAuthorityWrong: Consequence(mends_itself=True),
     LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends

@@ -21,6 +21,7 @@ from development_pki.server import ESTServer, serving, tls_context
 from station.adapters.pki.enroller import AnswerUnusable, NotNow
 from station.adapters.pki.est import ESTClient
 from station.adapters.pki.http import Connection, Server
+from station.adapters.pki.identity import IdentityFiles
 from station.faults import Fault
 
 PRODUCT = Product.numbered(0xFFF1, 0x8004)
@@ -47,17 +48,18 @@ async def client(
     directory: Path, url: str, connect_within: float = 200.0, reply_within: float = 200.0
 ) -> AsyncIterator[ESTClient]:
     """The station's client, made from its files."""
+    async with Connection.opened(server_at(directory, url, connect_within, reply_within)) as connection:
+        yield ESTClient(connection)
+
+
+def server_at(directory: Path, url: str, connect_within: float = 200.0, reply_within: float = 200.0) -> Server:
     files = directory / "tls"
-    server = Server(
+    return Server(
         url,
-        ca=files / "ca.pem",
-        certificate=files / "station.pem",
-        key=files / "station-key.pem",
+        IdentityFiles(files / "ca.pem", files / "station.pem", files / "station-key.pem"),
         connect_within=connect_within,
         reply_within=reply_within,
     )
-    async with Connection.opened(server) as connection:
-        yield ESTClient(connection)
 
 
 @dataclass(frozen=True, slots=True)

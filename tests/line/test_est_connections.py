@@ -20,9 +20,10 @@ from station.adapters.pki import tls
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.est import ESTClient
 from station.adapters.pki.http import Connection
+from station.adapters.pki.identity import Watched
 from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted, ResourcesExhausted
 from tests.builders.scarcity import descriptors_left
-from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, status
+from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, server_at, status
 
 
 @pytest.fixture
@@ -112,6 +113,11 @@ async def test_a_server_that_does_not_speak_is_not_connected(directory: Path) ->
     assert caught.value.outcome is Outcome.NOTHING_ISSUED
 
 
+def connection_over(session: aiohttp.ClientSession, directory: Path, url: str) -> Connection:
+    server = server_at(directory, url)
+    return Connection(server, Watched(server.files), session)
+
+
 class ClosesWhatIsReused(aiohttp.TCPConnector):
     """Closes the connection chosen for the second request before the request is sent."""
 
@@ -148,7 +154,7 @@ async def test_an_idle_connection_that_closes_at_the_wrong_moment_costs_nothing(
     ):
         for _ in range(2):
             with pytest.raises(NotNow, match="503"):
-                await ESTClient(Connection(session, url)).enroll(new_csr()[0])
+                await ESTClient(connection_over(session, directory, url)).enroll(new_csr()[0])
     assert len(asked) == 2
     assert connector.chosen == 3
 
@@ -182,7 +188,7 @@ async def test_a_station_without_certificate_is_told_so(directory: Path) -> None
     """The fault quotes the PKI's reason."""
     context = ssl.create_default_context(cafile=directory / "tls/ca.pem")
     async with served(directory) as pki, aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
-        est = ESTClient(Connection(session, pki.est.url))
+        est = ESTClient(connection_over(session, directory, pki.est.url))
         with pytest.raises(PKIRefusedStation, match="showed none"):
             await est.enroll(new_csr()[0])
         with pytest.raises(PKIRefusedStation, match="showed none"):

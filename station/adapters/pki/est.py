@@ -2,54 +2,100 @@
 """Enrolment over EST (RFC 7030, updated by RFC 8951)."""
 
 import base64
-import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
+from typing import Literal
 
+import structlog
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from station.adapters.pki import answers, csr_attributes
+from station.adapters.pki.answers import NoCertificates
+from station.adapters.pki.ber import BERInvalid
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
-from station.adapters.pki.http import Answer, Connection
-from station.domain.credentials import csr_key, key_name
-from station.faults.line import PKIAnswerInvalid, PKIRefusedStation, PKIUnavailable
+from station.adapters.pki.http import Connection
+from station.adapters.pki.http_answer import FIRST_REFUSAL, Answer, refusal_of_station, refused_question
+from station.domain.credentials import csr_key
+from station.faults import LineFault
+from station.faults.line import PKIAnswerInvalid
 from station.faults.unit import CSRRejected
 
-REJECTED = frozenset({400, 403, 409, 413, 422})  # statuses that refuse this request, whichever station sends it
-NOT_PROCESSED = frozenset({408, 425, 429, 503})  # statuses that invite a repetition, by RFC 9110, 8470 and 6585
+OK = HTTPStatus.OK
+ISSUED = frozenset({200, 201})
+REJECTED = frozenset({400, 409, 413, 422})  # statuses that refuse this request, whichever station sends it
+
+# Statuses that invite a repetition. 408, 425, 429 and 503 mean by RFC 9110, 8470 and 6585 that the request was not
+# handled, 204 and 205 that there is nothing to hand out; 202 means that it will be handled (RFC 7030, 4.2.3).
+NOT_PROCESSED = {
+    202: Outcome.PENDING,
+    **dict.fromkeys((204, 205, 408, 425, 429, 503), Outcome.NOTHING_ISSUED),
+}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """The form of requests, and what is believed about the authorities."""
+
+    encoding: Literal["base64", "single-line", "pem", "der"] = "base64"
+    """`base64` has lines of 76 characters: some servers refuse one line, and none refuses this."""
+    content_type: str = "application/pkcs10"
+    pinned: x509.Certificate | None = None
+    """The authority that issues, where the server's own list is not to be compared with it."""
+
+    def body(self, csr: bytes) -> bytes:
+        match self.encoding:
+            case "base64":
+                return base64.encodebytes(csr)
+            case "single-line":
+                return base64.b64encode(csr)
+            case "pem":
+                lines = base64.encodebytes(csr)
+                return b"-----BEGIN CERTIFICATE REQUEST-----\n" + lines + b"-----END CERTIFICATE REQUEST-----\n"
+            case "der":
+                return csr
+
+    @property
+    def headers(self) -> dict[str, str]:
+        transfer = {"Content-Transfer-Encoding": "base64"} if self.encoding in {"base64", "single-line"} else {}
+        return {"Content-Type": self.content_type, **transfer}
 
 
 class ESTClient:
     """An EST server, asked as the registration authority of this station's boards."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, manner: Manner | None = None) -> None:
         self._connection = connection
+        self._manner = manner or Manner()
         self.url = connection.url
+        self.lacks: tuple[str, ...] | None = None
+        """What the server wants of requests and boards' requests do not have; None until it was asked."""
 
     def time(self) -> datetime | None:
         """See `Provider`."""
         return self._connection.time()
 
+    @property
+    def certificate_days(self) -> int:
+        """See `Provider`."""
+        return self._connection.certificate_days
+
+    def look(self) -> int:
+        """See `Provider`."""
+        return self._connection.look()
+
     async def enroll(self, csr: bytes) -> bytes:
         """See `Enroller`: `simpleenroll` of RFC 7030, 4.2."""
-        # Wrapped lines: some servers refuse a request that is one line, and none refuses this.
-        headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
-        answer = await self._connection.exchange("POST", "simpleenroll", body=base64.encodebytes(csr), headers=headers)
-        match answer.status:
-            case 200:
-                return self._issued(answer, csr)
-            case 202:
-                raise NotNow("the PKI has not decided yet", Outcome.PENDING, answer.after)
-            case status if status in NOT_PROCESSED:
-                raise NotNow(answer.told, Outcome.NOTHING_ISSUED, answer.after)
-            case status if status in REJECTED:
-                raise CSRRejected(answer.told)
-            case status if 400 <= status < 500:
-                raise PKIRefusedStation(self.url, answer.told)
-            case status if status >= 500:
-                raise NotNow(answer.told, Outcome.UNKNOWN, answer.after)
-        raise AnswerUnusable(PKIAnswerInvalid(self.url, answer.told), answer.body)
+        answer = await self._connection.exchange(
+            "POST", "simpleenroll", body=self._manner.body(csr), headers=self._manner.headers
+        )
+        if answer.status in ISSUED:
+            return self._issued(answer, csr)
+        raise self._refusal(answer)
 
     async def issued_for(self, csr: bytes) -> None:
         """See `Enroller`: EST shows its list to no station."""
@@ -57,44 +103,82 @@ class ESTClient:
     async def authorities(self) -> list[x509.Certificate]:
         """See `Enroller`: `cacerts` of RFC 7030, 4.1, in no particular order."""
         answer = await self._connection.question("cacerts")
-        if 400 <= answer.status < 500:
-            raise PKIRefusedStation(self.url, answer.told)
-        if answer.status != 200:
-            raise PKIUnavailable(self.url, answer.told)
-        return self._certificates(answer)
+        if answer.status not in ISSUED:
+            raise refused_question(self.url, answer)
+        if self.lacks is None:
+            self.lacks = await self._lacking()
+        if self._manner.pinned is not None:
+            return [self._manner.pinned]
+        try:
+            return list(_loaded(answers.certificates_in(answer.body)))
+        except NoCertificates as exc:
+            raise self._instead(answer, str(exc)) from exc
+
+    async def _lacking(self) -> tuple[str, ...]:
+        """Asks once for `csrattrs` of RFC 7030, 4.5, and warns of what boards' requests lack.
+
+        Only a warning: servers list what they can make use of, too, and the answer to a request decides.
+        """
+        try:
+            answer = await self._connection.question("csrattrs")
+            lacks = csr_attributes.lacking(answers.decoded(answer.body)) if answer.status == OK and answer.body else []
+        except (LineFault, NoCertificates, BERInvalid) as exc:
+            log.info("pki.csrattrs_unreadable", reason=str(exc))
+            return ()
+        if lacks:
+            log.warning("pki.request_lacks", reason=", ".join(lacks))
+        return tuple(lacks)
+
+    def _refusal(self, answer: Answer) -> Exception:
+        """What an answer without a certificate says about this request."""
+        if answer.status in NOT_PROCESSED:
+            outcome = NOT_PROCESSED[answer.status]
+            told = "the PKI has not decided yet" if outcome is Outcome.PENDING else answer.told
+            return NotNow(told, outcome, answer.after)
+        if answer.status in REJECTED:
+            lacks = f"; it wants {', '.join(self.lacks)}" if self.lacks else ""
+            return CSRRejected(answer.told + lacks)
+        if fault := refusal_of_station(self.url, answer):
+            return fault
+        if answer.status < FIRST_REFUSAL:
+            unusable = self._instead(answer, answers.found(answer.body))
+            return AnswerUnusable(unusable, answer.body, answers.readable_in(answer.body))
+        # A server may fail after it has issued: libest answers 500 to any failure of its CA, and a proxy cannot know
+        # what the server behind it did before the connection broke (502) or became too slow (504). Only 503 says that
+        # the request was not handled. 303 says that it was.
+        return NotNow(answer.told, Outcome.UNKNOWN, answer.after)
 
     def _issued(self, answer: Answer, csr: bytes) -> bytes:
+        try:
+            certificates = answers.certificates_in(answer.body)
+        except NoCertificates as exc:
+            fault = self._instead(answer, str(exc))
+            raise AnswerUnusable(fault, answer.body, answers.readable_in(answer.body)) from exc
         # By key, never by place: the certificates are a set, and some servers send their own along.
         key = csr_key(csr)
+        carrying = [each for each in certificates if answers.key_of(each) == key]
+        if len(carrying) == 1 and list(_loaded(carrying)):
+            return carrying[0]
+        what = f"found {_counted(certificates, carrying)}, expected one for the key {key}"
+        raise AnswerUnusable(PKIAnswerInvalid(self.url, what), answer.body, tuple(certificates))
+
+    def _instead(self, answer: Answer, found: str) -> PKIAnswerInvalid:
+        return PKIAnswerInvalid(self.url, f"found {found}, expected certificates: {answer.told}")
+
+
+def _counted(certificates: list[bytes], carrying: list[bytes]) -> str:
+    if len(carrying) == 1:
+        return "a certificate for the key that cannot be read"
+    if carrying:
+        return f"{len(carrying)} certificates for the key"
+    keys = ", ".join(answers.key_of(each)[:16] for each in certificates[:3])
+    return f"{len(certificates)} certificate{'s' * (len(certificates) > 1)} for other keys ({keys}, …)"
+
+
+def _loaded(certificates: list[bytes]) -> Iterator[x509.Certificate]:
+    """The certificates that the library can read."""
+    for der in certificates:
         try:
-            certificates = self._certificates(answer)
-        except PKIAnswerInvalid as exc:
-            raise AnswerUnusable(exc, answer.body) from exc
-        carrying = [each for each in certificates if _carries(each, key)]
-        if len(carrying) != 1:
-            fault = PKIAnswerInvalid(self.url, f"{len(carrying)} certificates for the key {key}")
-            found = tuple(each.public_bytes(Encoding.DER) for each in certificates)
-            raise AnswerUnusable(fault, answer.body, found)
-        return carrying[0].public_bytes(Encoding.DER)
-
-    def _certificates(self, answer: Answer) -> list[x509.Certificate]:
-        try:
-            return _certificates_in(answer.body)
-        except ValueError as exc:
-            raise PKIAnswerInvalid(self.url, f"no certificates: {answer.told}") from exc
-
-
-def _certificates_in(body: bytes) -> list[x509.Certificate]:
-    """Reads certs-only CMS in base64, wrapped or not; ValueError if it is anything else."""
-    try:
-        return pkcs7.load_der_pkcs7_certificates(base64.b64decode(b"".join(body.split()), validate=True))
-    except (binascii.Error, UnsupportedAlgorithm) as exc:
-        raise ValueError(str(exc)) from exc
-
-
-def _carries(certificate: x509.Certificate, key: str) -> bool:
-    try:
-        found = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return False
-    return isinstance(found, ec.EllipticCurvePublicKey) and key_name(found) == key
+            yield x509.load_der_x509_certificate(der)
+        except (ValueError, UnsupportedAlgorithm):
+            continue
