@@ -15,6 +15,7 @@ from station.config import plain_files
 from station.config.line import Config, PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
 from station.faults import Fault
+from station.faults.line import PKIAddressWrong, PKIForbidden, PKIProtocolWrong, PKIRefusedStation, PKIUntrusted
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
 SOON = timedelta(days=30)
@@ -44,12 +45,20 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
     yield _time_left(section)
     try:
         async with providers.opened(section) as client:
-            authorities = {each.public_bytes(Encoding.DER) for each in await client.authorities()}
+            answered = await client.authorities()
+            lacks = client.lacks
+        authorities = {each.public_bytes(Encoding.DER) for each in answered}
         pai = der_of(plain_files.read(section.pai), *CERTIFICATE, first=True)
     except (Fault, OSError, PEMInvalid) as exc:
-        yield bad("PKI", str(exc), "Check url, network, and the certificates in [pki].")
+        yield bad("PKI", str(exc), _remedy(exc))
         return
     yield good("PKI", f"{section.url} answers, and accepts the station's certificate.")
+    if lacks:
+        text = f"The PKI wants something of requests that boards' requests do not have: {', '.join(lacks)}."
+        yield advice("requests", text, "If the PKI refuses requests, ask it for a profile without that.")
+    if section.authorities == "pinned":
+        yield unknown("PAI", "The configuration says not to compare the PKI's list with the PAI.")
+        return
     if pai in authorities:
         yield good("PAI", "The PKI names the pinned PAI among its authorities.")
     else:
@@ -58,6 +67,20 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
             f"The PKI does not name the PAI of {section.pai}.",
             "Ask the PKI under which PAI it issues, and pin that one.",
         )
+
+
+def _remedy(exc: Exception) -> str:
+    match exc:
+        case PKIAddressWrong():
+            return "Check [pki] url."
+        case PKIProtocolWrong():
+            return "Check [pki] url and tls_floor."
+        case PKIRefusedStation() | PKIForbidden():
+            return "Check the certificate and the secrets in [pki], and the rights that the PKI gives them."
+        case PKIUntrusted():
+            return "Check [pki] url and ca, and the server's certificate."
+        case _:
+            return "Check url, network, and the certificates in [pki]."
 
 
 def _time_left(section: PKISection) -> Finding:

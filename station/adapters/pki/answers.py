@@ -72,7 +72,8 @@ def base64_in(body: bytes) -> bytes:
 
 
 def _begins_as_der(content: bytes) -> bool:
-    return content[:1] == b"\x30" and content[1:2] > b"\x7f"  # text has no such second byte
+    # text has no such second byte, except by its length
+    return content[:1] == b"\x30" and (content[1:2] > b"\x7f" or content[1:2] == bytes([len(content) - 2 & 0xFF]))
 
 
 def _in_pem(content: bytes) -> list[bytes]:
@@ -90,6 +91,8 @@ def _in_pem(content: bytes) -> list[bytes]:
 
 
 def _in_der(content: bytes) -> list[bytes]:
+    if not content.startswith(b"\x30"):
+        raise NoCertificates(found(content))
     for end in (b"", b"\n", b"\r\n"):  # the last byte of DER may look like a line end, so it is tried whole first
         try:
             outer = list(ber.elements(content.removesuffix(end)))

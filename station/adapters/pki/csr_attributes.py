@@ -60,8 +60,10 @@ def _wanted(element: Element) -> tuple[str, list[Element] | None]:
 
 
 def _extensions(values: list[Element]) -> list[str]:
-    """The extensions in the values of an extension request."""
-    return [_oid(_first(extension.members())) for each in values for extension in each.members()]
+    """The extensions in the values of an extension request; the RFC's own example has their OIDs instead."""
+    alone = [_oid(each) for each in values if each.tag == ber.OID]
+    inside = [extension for each in values if each.tag != ber.OID for extension in each.members()]
+    return alone + [_oid(_first(extension.members())) for extension in inside]
 
 
 def _first(members: list[Element]) -> Element:

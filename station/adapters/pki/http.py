@@ -94,7 +94,11 @@ class Connection:
         try:
             yield connection
         finally:
-            await connection._pool.session.close()
+            await connection.close()
+
+    async def close(self) -> None:
+        """Ends all connections; requests still under way fail."""
+        await self._pool.session.close()
 
     def time(self) -> datetime | None:
         """The present time by the PKI's clock, from the `Date` of its last answer that had one, whatever its status.
@@ -257,10 +261,12 @@ class Connection:
         error = tls_words.error_of(exc)
         if error in tls_words.REFUSALS:
             return PKIRefusedStation(self.url, f"{tls_words.REFUSALS[error]} ({error})")
-        if error in tls_words.NO_PROTOCOL:
+        # Servers may refuse a version with an alert, or by closing the connection.
+        if error in tls_words.NO_PROTOCOL or isinstance(exc.__cause__, ConnectionResetError):
             _, host, port = _origin(urlsplit(self.url))
             spoken = await tls_words.spoken_at(host, port, self._server.connect_within)
-            return PKIProtocolWrong(self.url, tls_words.floor_missed(spoken, self._server.files.floor, error))
+            why = tls_words.floor_missed(spoken, self._server.files.floor) or error
+            return PKIProtocolWrong(self.url, why) if why else None
         return None
 
 

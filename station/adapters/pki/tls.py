@@ -102,7 +102,7 @@ def _check_key(path: Path) -> None:
     content = _check_readable(path)
     if content.startswith(b"\x30"):
         raise PKIFileUnusable(str(path), _needs_pem("key", "pkey", path))
-    if b"ENCRYPTED" in content:
+    if b"-----BEGIN ENCRYPTED" in content or b"Proc-Type: 4,ENCRYPTED" in content:
         text = "is encrypted, and nobody can type its password for a daemon: [pki] key needs a key without one"
         raise PKIFileUnusable(str(path), f"{text}, as openssl pkey -in {path} -out KEY makes it")
     if b"-----BEGIN " in content and not _KEY.search(content):

@@ -47,9 +47,9 @@ _MISTAKES = {
     62: "its certificate is for another host name",
     64: "its certificate is for another IP address",
 }
-_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2"}
-_HANDSHAKE, _ALERT, _SERVER_HELLO = 0x16, 0x15, 0x02
-_ENOUGH = 11  # bytes of a server's first record, up to the version in its hello
+_VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+_HANDSHAKE, _ALERT, _SERVER_HELLO, _SUPPORTED_VERSIONS = 0x16, 0x15, 0x02, 43
+_HEADER = 5  # bytes of a TLS record's header
 
 
 def error_of(exc: BaseException) -> str | None:
@@ -66,14 +66,14 @@ def mistake_in_certificate(exc: aiohttp.ClientConnectorCertificateError) -> str:
     return f"{words} ({error.verify_message.rstrip('.')})"
 
 
-def floor_missed(spoken: str | None, floor: ssl.TLSVersion, reason: str) -> str:
-    """Why the two have no protocol in common, as far as the server has shown it."""
+def floor_missed(spoken: str | None, floor: ssl.TLSVersion) -> str | None:
+    """Why the two have no protocol in common; None if what the server has shown is no reason."""
+    least = "TLS 1.3" if floor is ssl.TLSVersion.TLSv1_3 else "TLS 1.2"
     if spoken is None:
-        return reason
-    least = "1.3" if floor is ssl.TLSVersion.TLSv1_3 else "1.2"
-    if spoken.startswith(("TLS", "SSL")):
-        return f"it speaks {spoken} only, and the station's floor is TLS {least} ({reason})"
-    return f"it answers {spoken}, not TLS ({reason})"
+        return None
+    if spoken not in _VERSIONS.values():
+        return f"it answers {spoken}, not TLS"
+    return f"it speaks {spoken} only, and the station's floor is {least}" if spoken < least else None
 
 
 async def spoken_at(host: str, port: int, within: float) -> str | None:
@@ -103,12 +103,15 @@ def _greeting(host: str) -> bytes:
 
 
 async def _first_bytes(host: str, port: int, greeting: bytes) -> bytes:
+    """The server's first TLS record, or whatever it sends in its place."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(greeting)
-        return await reader.readexactly(_ENOUGH)
-    except asyncio.IncompleteReadError as exc:
-        return exc.partial
+        start = await reader.readexactly(_HEADER)
+        size = int.from_bytes(start[3:], "big") if start[0] == _HANDSHAKE else 0
+        return start + await reader.readexactly(size)
+    except asyncio.IncompleteReadError:
+        return b""
     finally:
         writer.close()
 
@@ -116,8 +119,21 @@ async def _first_bytes(host: str, port: int, greeting: bytes) -> bytes:
 def _protocol(start: bytes) -> str | None:
     if start.startswith(b"HTTP/"):
         return "plain HTTP"
-    if len(start) == _ENOUGH and start[0] == _HANDSHAKE and start[5] == _SERVER_HELLO:
-        return _VERSIONS.get(int.from_bytes(start[9:11], "big"))
-    if not start or start[0] in {_HANDSHAKE, _ALERT}:
+    if not start or start[0] == _ALERT:
         return None
-    return "something else"
+    if start[0] != _HANDSHAKE:
+        return "something else"
+    return _VERSIONS.get(_version(start[_HEADER:]))
+
+
+def _version(hello: bytes) -> int:
+    """The version that a ServerHello chooses (RFC 8446, 4.1.3), which since TLS 1.3 is an extension; 0 if it is none."""
+    if hello[:1] != bytes([_SERVER_HELLO]) or len(hello) < 39:
+        return 0
+    at = 39 + hello[38] + 3 + 2  # after the session's id, cipher suite, compression, and the extensions' length
+    while at + 4 <= len(hello):
+        kind, size = int.from_bytes(hello[at : at + 2], "big"), int.from_bytes(hello[at + 2 : at + 4], "big")
+        if kind == _SUPPORTED_VERSIONS:
+            return int.from_bytes(hello[at + 4 : at + 6], "big")
+        at += 4 + size
+    return int.from_bytes(hello[4:6], "big")
