@@ -34,6 +34,8 @@ NOT_PROCESSED = {
     **dict.fromkeys((204, 205, 408, 425, 429, 503), Outcome.NOTHING_ISSUED),
 }
 
+Form = Literal["base64", "single-line", "pem", "der"]
+
 log = structlog.get_logger()
 
 
@@ -41,14 +43,14 @@ log = structlog.get_logger()
 class Manner:
     """The form of requests, and what is believed about the authorities."""
 
-    encoding: Literal["base64", "single-line", "pem", "der"] = "base64"
+    form: Form = "base64"
     """`base64` has lines of 76 characters: some servers refuse one line, and none refuses this."""
     content_type: str = "application/pkcs10"
     pinned: x509.Certificate | None = None
     """The authority that issues, where the server's own list is not to be compared with it."""
 
     def body(self, csr: bytes) -> bytes:
-        match self.encoding:
+        match self.form:
             case "base64":
                 return base64.encodebytes(csr)
             case "single-line":
@@ -61,7 +63,7 @@ class Manner:
 
     @property
     def headers(self) -> dict[str, str]:
-        transfer = {"Content-Transfer-Encoding": "base64"} if self.encoding in {"base64", "single-line"} else {}
+        transfer = {"Content-Transfer-Encoding": "base64"} if self.form in {"base64", "single-line"} else {}
         return {"Content-Type": self.content_type, **transfer}
 
 
