@@ -85,6 +85,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             secrets = await enter(VerifierPool(recipe.new_secrets, size=2 * len(config.slot)))
         if recipe.own_pki is not None and config.pki is not None:
             pki = await enter(providers.opened(config.pki))
+            pki.look()
             clock = WallClock(last_entry, pki.time)
             limits = Limits(answer_within=config.pki.answer_within, at_once=config.pki.at_once)
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits))

@@ -18,7 +18,7 @@ from development_pki.tls import station_template
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import MAX_ANSWER
 from station.faults import LineFault
-from station.faults.line import NOTHING_ISSUED, PKIAddressWrong, PKIForbidden, PKIRefusedStation
+from station.faults.line import NOTHING_ISSUED, PKIAddressWrong, PKIAnswerInvalid, PKIForbidden, PKIRefusedStation
 from station.faults.unit import CSRRejected
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, served, status
 
@@ -150,8 +150,9 @@ async def test_an_answer_without_a_readable_date_leaves_the_time_that_is_known(d
 async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: str) -> None:
     """After a certificate for another key, or none, the station does not ask again."""
     pki.faults.set({fault: 1})
-    with pytest.raises(AnswerUnusable):
+    with pytest.raises(AnswerUnusable) as caught:
         await pki.est.enroll(new_csr()[0])
+    assert isinstance(caught.value.fault, PKIAnswerInvalid)
     assert len(pki.issued) == 1
 
 

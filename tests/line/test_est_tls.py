@@ -25,7 +25,7 @@ from station.adapters.pki.http import Connection
 from station.adapters.pki.identity import Watched
 from station.faults import Fault
 from station.faults.line import NOTHING_ISSUED, PKIFileUnusable, PKIProtocolWrong, PKIUntrusted
-from tests.line.pki_bench import PRODUCT, answering, client, new_csr, saved, served, server_at, status
+from tests.line.pki_bench import PRODUCT, answering, client, new_csr, saved, server_at, status
 
 
 @pytest.fixture
@@ -252,20 +252,23 @@ async def test_the_certificate_is_looked_at(directory: Path) -> None:
             assert [each["event"] for each in log] == ["pki.certificate_expiring"] * warns
 
 
-async def test_a_certificate_that_expires_while_the_line_runs_is_told(directory: Path) -> None:
-    """The server that refuses the station has its reason here."""
-    begins, ends = valid(-1, 1)
-    template = replace(station_template(), valid_from=begins, valid_until=ends)
-    saved(directory, "station", load_credential(directory, "tls/ca").subordinate(template))
-    async with served(directory) as pki:
-        server = server_at(directory, pki.est.url)
+async def test_a_certificate_that_expires_while_the_line_runs_is_shown_no_more(directory: Path) -> None:
+    """Nothing is sent, so nothing was issued; a new certificate ends it."""
+    registry = Registry()
+    async with answering(directory, registry.answer) as url:
+        server = server_at(directory, url)
         watched = Watched(server.files)
-        connection = Connection(server, watched)
         watched.current = replace(watched.current, valid_until=datetime.now(UTC) - timedelta(days=1))
-        pki.faults.set({"down": -1})
-        with pytest.raises(PKIFileUnusable, match="expired at"):
-            await ESTClient(connection).authorities()
-        assert connection.certificate_days < 0
+        connection = Connection(server, watched)
+        est = ESTClient(connection)
+        fault = await told(est)
+        assert isinstance(fault, PKIFileUnusable)
+        assert fault.reason.startswith("expired at")
+        assert est.certificate_days < 0
+        assert registry.seen == []
+        saved(directory, "station", new_station(directory))
+        await asked(est)
+        assert len(registry.seen) == 1
         await connection.close()
 
 

@@ -125,8 +125,7 @@ class Connection:
         """Sends one request and returns the answer, whatever its status; `path` follows the URL and a slash.
 
         A redirection within the server's origin is followed. Raises NotNow, AnswerUnusable for a success that is beyond
-        every bound, PKIUntrusted, PKIRefusedStation, PKIAddressWrong, PKIProtocolWrong and ResourcesExhausted. After
-        these five the server has not handled the request.
+        every bound, and faults of NOTHING_ISSUED, after which the server has not handled the request.
         """
         address = f"{self.url}/{path}"
         async with self._turn(), self._leased() as session:
@@ -142,11 +141,10 @@ class Connection:
     async def question(self, path: str, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Sends a request that changes nothing at the PKI, and returns its answer; raises faults of the line only."""
         try:
-            answer = await self.exchange("GET", path, headers=headers)
+            return await self.exchange("GET", path, headers=headers)
         except AnswerUnusable as exc:
             raise exc.fault from exc
         except NotNow as exc:
-            self._watched.check()  # the server's reason may be a certificate that has expired
             cut = isinstance(exc.__cause__, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
             # a server that refuses the client without a TLS alert closes the connection
             if cut and exc.outcome is Outcome.UNKNOWN:
@@ -154,10 +152,6 @@ class Connection:
                     self.url, "it closes the connection after this station has sent its certificate"
                 ) from exc
             raise PKIUnavailable(self.url, exc.reason) from exc
-        except PKIRefusedStation:
-            self._watched.check()
-            raise
-        return answer
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -173,11 +167,16 @@ class Connection:
 
     @asynccontextmanager
     async def _leased(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """A session under the newest identity. An older one is closed after the last request on it."""
+        """A session under the newest identity. An older one is closed after the last request on it.
+
+        Raises PKIFileUnusable once the certificate has expired: a server that closes the connection for it would leave
+        open whether it had the request.
+        """
         if self._watched.taken_up():
             old, self._pool = self._pool, _Pool(_session(self._server, self._watched))
             if not old.in_flight:
                 await old.session.close()
+        self._watched.check()
         pool = self._pool
         pool.in_flight += 1
         try:
