@@ -95,7 +95,7 @@ def _default(field: FieldInfo) -> str:  # noqa: PLR0911  a case a type
 def _unit(name: str) -> str:
     if SECONDS.search(name):
         return "s"
-    return {"baudrate": "baud", "size": "units", "within_boards": "boards"}.get(name, "")
+    return {"baudrate": "baud", "keep_alive": "s", "size": "units", "within_boards": "boards"}.get(name, "")
 
 
 def page() -> str:

@@ -222,11 +222,16 @@ class Connection:
                 if len(content) > MAX_ANSWER:
                     break
             plain = expanded(bytes(content), response.headers.get("Content-Encoding", ""))
-            known = secret_header.hidden(plain[: MAX_ANSWER + 1], self._watched.current.headers)
+            known = self._hidden(plain[: MAX_ANSWER + 1])
+            location = self._hidden(response.headers.get("Location", "").encode(errors="replace")).decode()
             if len(plain) > MAX_ANSWER and response.status < FIRST_REFUSAL:
                 fault = PKIAnswerInvalid(self.url, f"more than {MAX_ANSWER} bytes")
                 raise AnswerUnusable(fault, known[:MAX_ANSWER], readable_in(known[:MAX_ANSWER]))
-            return Answer(response.status, after, known[:MAX_ANSWER], response.headers.get("Location", ""))
+            return Answer(response.status, after, known[:MAX_ANSWER], location)
+
+    def _hidden(self, content: bytes) -> bytes:
+        """What the server says, without the station's secrets."""
+        return secret_header.hidden(content, self._watched.current.headers)
 
     def _moved(self, address: str, answer: Answer) -> str | None:
         """Where to send the request instead; None for an answer that stands, also for a move to another origin."""
@@ -243,7 +248,7 @@ class Connection:
         if fault := exhausted(f"connect to {self.url}", exc):
             return fault
         # the library's message may repeat text that the server has sent
-        reason = one_line(str(exc)) or type(exc).__name__
+        reason = one_line(self._hidden(str(exc).encode(errors="replace")).decode()) or type(exc).__name__
         if certain := await self._of_address_or_tls(exc, reason):
             return certain
         unsent = isinstance(exc, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)) or _nothing_was_sent(
