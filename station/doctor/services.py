@@ -57,7 +57,7 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
         text = f"The PKI wants something of requests that boards' requests do not have: {', '.join(lacks)}."
         yield advice("requests", text, "If the PKI refuses requests, ask it for a profile without that.")
     if section.authorities == "pinned":
-        yield unknown("PAI", "The configuration says not to compare the PKI's list with the PAI.")
+        yield good("PAI", f"The PAI of {section.pai} is pinned, and the PKI's list is not compared with it.")
         return
     if pai in authorities:
         yield good("PAI", "The PKI names the pinned PAI among its authorities.")

@@ -15,17 +15,13 @@ from development_pki.directory import load_credential, open_or_make
 from station.adapters.pki import csr_attributes
 from station.adapters.pki.ber import BERInvalid
 from station.faults.unit import CSRRejected
+from tests.line.answer_forms import cms, oid, tlv
 from tests.line.pki_bench import PRODUCT, Handler, answering, client, new_csr
-from tests.line.test_answers import cms, tlv
 
 EC, P256, P384 = "2a8648ce3d0201", "2a8648ce3d030107", "2b81040022"
 SHA256, SHA384, RSA = "2a8648ce3d040302", "2a8648ce3d040303", "2a864886f70d010101"
 CHALLENGE, EXTENSIONS = "2a864886f70d010907", "2a864886f70d01090e"
 KEY_USAGE, MAC_ADDRESS = "551d0f", "2b060101010116"
-
-
-def oid(content: str) -> bytes:
-    return tlv(0x06, bytes.fromhex(content))
 
 
 def attribute(kind: str, *values: bytes) -> bytes:

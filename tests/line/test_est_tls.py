@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
 from development_pki.certificate import Credential
@@ -25,7 +26,7 @@ from station.adapters.pki.http import Connection
 from station.adapters.pki.identity import Watched
 from station.faults import Fault
 from station.faults.line import NOTHING_ISSUED, PKIFileUnusable, PKIProtocolWrong, PKIUntrusted
-from tests.line.pki_bench import PRODUCT, answering, client, new_csr, saved, server_at, status
+from tests.line.pki_bench import PRODUCT, answering, client, new_csr, saved, served, server_at, status
 
 
 @pytest.fixture
@@ -199,6 +200,27 @@ async def test_changed_files_are_taken_up_and_no_request_is_lost(directory: Path
         assert est.certificate_days in {89, 90}
     first, second = old.certificate.serial_number, new.certificate.serial_number
     assert registry.seen == [first, first, second, second]
+
+
+async def test_no_enrolment_is_lost_by_a_new_certificate(directory: Path) -> None:
+    """A hundred boards, eight at a time; after half of them the files change, and the PKI sees both stations."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "TEST station, renewed")])
+    renewed = load_credential(directory, "tls/ca").subordinate(replace(station_template(), subject=subject))
+    done = list[bytes]()
+    async with served(directory) as pki:
+
+        async def boards(number: int) -> None:
+            for _ in range(number):
+                done.append(await pki.est.enroll(new_csr()[0]))
+                if len(done) == 50:
+                    saved(directory, "station", renewed)
+
+        async with asyncio.TaskGroup() as group:
+            for number in (13, 13, 13, 13, 12, 12, 12, 12):
+                group.create_task(boards(number))
+        stations = [each["station"] for each in pki.issued]
+    assert len(set(done)) == len(stations) == 100
+    assert set(stations) == {"TEST station", "TEST station, renewed"}
 
 
 async def test_half_a_pair_leaves_the_old_identity(directory: Path) -> None:

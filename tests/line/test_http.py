@@ -26,8 +26,8 @@ from station.adapters.pki.identity import Watched
 from station.adapters.pki.secret_header import SecretHeader
 from station.faults import Fault
 from station.faults.line import PKIAddressWrong, PKIFileUnusable, PKIRefusedStation, PKIUnavailable
+from tests.line.answer_forms import FORMS, pem
 from tests.line.pki_bench import PRODUCT, Handler, answering, client, new_csr, refused, server_at, status
-from tests.line.test_answers import FORMS, pem
 
 
 @pytest.fixture
@@ -122,6 +122,14 @@ async def test_a_dripping_answer_has_one_deadline(directory: Path, beginning: by
     trouble = await refused(directory, drip, connect_within=0.5, reply_within=0.5)
     assert isinstance(trouble, NotNow)
     assert trouble.outcome is Outcome.UNKNOWN
+
+
+async def test_a_date_to_come_counts_from_the_servers_clock(directory: Path) -> None:
+    """A server whose clock is years behind asks for twenty seconds."""
+    date, later = "Tue, 15 Nov 1994 08:12:31 GMT", "Tue, 15 Nov 1994 08:12:51 GMT"
+    trouble = await refused(directory, status(503, Date=date, Retry_After=later))
+    assert isinstance(trouble, NotNow)
+    assert trouble.after == 20
 
 
 # --- redirections --------------------------------------------------------------------------------------------------------
