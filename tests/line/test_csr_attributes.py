@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -65,6 +65,7 @@ def test_the_example_of_the_standard_is_read() -> None:
     assert {"challengePassword", "the extension macAddress"} <= set(lacks)
 
 
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_content_raises_anything_else(content: bytes) -> None:
     """A server may send anything."""
