@@ -118,6 +118,22 @@ def connection_over(session: aiohttp.ClientSession, directory: Path, url: str) -
     return Connection(server, Watched(server.files), session)
 
 
+async def test_a_reset_before_the_request_has_issued_nothing(directory: Path) -> None:
+    """The server cuts every connection as soon as it is there; the handshake was never done."""
+
+    async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with await asyncio.start_server(cut, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/est"
+        async with client(directory, url) as est:
+            with pytest.raises(NotNow) as caught:
+                await est.enroll(new_csr()[0])
+            with pytest.raises(PKIUnavailable):
+                await est.authorities()
+    assert caught.value.outcome is Outcome.NOTHING_ISSUED
+
+
 class ClosesWhatIsReused(aiohttp.TCPConnector):
     """Closes the connection chosen for the second request before the request is sent."""
 
