@@ -6,22 +6,17 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from station.domain.attempt import Attempt, Phase
 from station.interfaces import BoardArrived
 from station.line.canonical import finished
 from station.line.states import Outcome
+from tests.builders.log_words import OF_AN_ATTEMPT, OF_EVERY_LINE, events, kinds, rows, unlisted
 
 ROOT = Path(__file__).parent.parent
-DOCUMENT = (ROOT / "docs" / "log.md").read_text(encoding="utf-8")
 EVENT = re.compile(r"[a-z]+\.[a-z_]+")
 WRITERS = {"debug", "info", "warning", "error", "exception", "log", "write"}
-OF_EVERY_LINE = {"time", "milliseconds", "level", "event", "slot", "attempt", "uid"}
-
-
-def rows(heading: str) -> list[list[str]]:
-    section = DOCUMENT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def written() -> dict[str, set[str]]:
@@ -47,11 +42,55 @@ def written() -> dict[str, set[str]]:
 
 
 def test_every_event_and_its_keys_are_documented() -> None:
-    documented = {event.strip("`"): set(re.findall(r"`(\w+)`", keys)) for event, keys, *_ in rows("Events")}
-    assert documented == written()
+    assert events() == written()
 
 
 def test_every_key_is_explained_and_none_besides() -> None:
-    explained = [key.strip("`") for key, _ in rows("Keys")]
+    explained = [key.strip("`") for key, *_ in rows("Keys")]
     assert len(explained) == len(set(explained))
-    assert set(explained) == OF_EVERY_LINE.union(*written().values())
+    assert set(explained) == (OF_EVERY_LINE | OF_AN_ATTEMPT).union(*written().values())
+    assert set(kinds().values()) <= {"text", "number", "time", "object", "list"}
+
+
+LINE: dict[str, object] = {
+    "time": "2026-11-26T01:25:45Z",
+    "milliseconds": 7,
+    "level": "info",
+    "event": "attempt.finished",
+    "slot": "4",
+    "verdict": "fail",
+    "question": "HELLO",
+    "within_seconds": 2.0,
+    "fault_reason": "it has none",
+}
+
+
+def test_a_line_with_the_documented_words_passes() -> None:
+    assert list(unlisted(LINE)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"event": "attempt.ended"}, "attempt.ended: no such event"),
+        ({"colour": "red"}, "attempt.finished: no such key: colour"),
+        ({"seconds": "2.0"}, "attempt.finished: seconds is no number: '2.0'"),
+        ({"seconds": True}, "attempt.finished: seconds is no number: True"),
+        ({"within_seconds": "2"}, "attempt.finished: within_seconds is no number: '2'"),
+        ({"slot": 4}, "attempt.finished: slot is no text: 4"),
+        ({"steps": []}, "attempt.finished: steps is no object: []"),
+        ({"time": "2026-11-26T01:25:45.5Z"}, "attempt.finished: time is no time: '2026-11-26T01:25:45.5Z'"),
+        ({"time": "2026-11-26T01:25:45+00:00"}, "attempt.finished: time is no time: '2026-11-26T01:25:45+00:00'"),
+        ({"traceback": []}, "attempt.finished: no such key: traceback"),
+    ],
+    ids=str,
+)
+def test_a_line_with_other_words_is_told(change: dict[str, object], told: str) -> None:
+    """The log of every line test is checked so."""
+    assert list(unlisted(LINE | change)) == [told]
+
+
+def test_a_line_without_a_key_of_every_line_is_told() -> None:
+    assert list(unlisted({"event": "line.draining", "time": LINE["time"], "level": "info"})) == [
+        "line.draining: without milliseconds"
+    ]

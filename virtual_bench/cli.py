@@ -40,6 +40,7 @@ FUSVersion = Annotated[str, typer.Option(metavar="VERSION", help="Of fresh board
 NoStack = Annotated[
     bool, typer.Option("--no-wireless-stack", help="Fresh boards' coprocessors have no stack and store no keys.")
 ]
+SCHEMA = 1
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -186,19 +187,20 @@ def fault(
 
 @app.command()
 def status(directory: Directory, *, as_json: AsJSON = False) -> None:
-    """Show ports, boards, their firmware and phase, and the processes that hold their probes."""
+    """Show ports and their paths, boards, their firmware and phase, and the processes that hold their probes."""
     ports = _ask(directory, "status")
     if as_json:
-        typer.echo(json.dumps({"ports": ports}, indent=1))
+        typer.echo(_document(ports=ports))
         return
     for port in ports:
         if not port["plugged"]:
             typer.echo(
-                f"port {port['port']}: " + (f"board {port['board']}, pulled out" if "board" in port else "empty")
+                f"port {port['port']}, path {port['path']}: "
+                + (f"board {port['board']}, pulled out" if "board" in port else "empty")
             )
             continue
         typer.echo(
-            "port {port}: board {board}, probe {probe} ({probe_state}), {tty}, UID {uid}, {firmware}, "
+            "port {port}, path {path}: board {board}, probe {probe} ({probe_state}), {tty}, UID {uid}, {firmware}, "
             "phase {phase}".format_map({key: "none" if value is None else value for key, value in port.items()})
         )
 
@@ -293,7 +295,12 @@ def _catalogue_json() -> str:
         }
         for kind in CATALOGUE.values()
     ]
-    return json.dumps({"faults": rows}, indent=1)
+    return _document(faults=rows)
+
+
+def _document(**members: object) -> str:
+    """What `--json` prints. `schema` is the version of its keys, and grows when one changes its meaning or goes."""
+    return json.dumps({"schema": SCHEMA, **members}, indent=1)
 
 
 def _run(main_task: Coroutine[None, None, None]) -> None:

@@ -70,13 +70,20 @@ def say(*lines: object, err: bool = False) -> None:
         typer.echo(shown(line, LONGEST_LINE), err=err)
 
 
-def say_json(value: object, indent: Literal[1, 2] = 2) -> None:
-    """Prints JSON in ASCII, so that no terminal obeys its content."""
-    typer.echo(json.dumps(value, indent=indent))
+def document(members: Mapping[str, object], schema: int = 1) -> dict[str, object]:
+    """What `--json` prints: the version of the document's keys as `schema`, then its members.
+
+    The version is the command's own; it grows when a key changes its meaning or goes.
+    """
+    return {"schema": schema, **members}
 
 
 def say_json_rows(members: Mapping[str, object]) -> None:
-    """Prints one JSON object with one line for each member."""
-    typer.echo(
-        "{\n" + ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in members.items()) + "\n}"
-    )
+    """Prints one JSON document with one line for each member."""
+    rows = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in document(members).items())
+    typer.echo("{\n" + ",\n".join(rows) + "\n}")
+
+
+def say_json(members: Mapping[str, object], indent: Literal[1, 2] = 2) -> None:
+    """Prints one JSON document in ASCII, so that no terminal obeys its content."""
+    typer.echo(json.dumps(document(members), indent=indent))

@@ -22,6 +22,7 @@ from station.config.table import Table
 from station.domain.usb_port import mistake_in, one_spelling
 
 LOCKS = Path("/run/lock")
+SOCKET = "station.sock"  # in the state folder
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -141,6 +142,8 @@ class PKISection(Table):
     """Seconds for one board, over all tries."""
     check_every: Seconds = 5
     """Seconds between two checks of a paused line whether the PKI answers again."""
+    outage: Literal["hold", "park", "stop"] = "hold"
+    """While the PKI cannot be reached: `hold` pauses the line, which resumes by itself; `park` sets each board aside and goes on; `stop` pauses the line until a person releases it."""
     at_once: int = Field(default=8, ge=1, le=64)
     """Requests at the PKI at the same time; 1 for a server that serves one connection after the other."""
     keep_alive: float = Field(default=4, ge=0, le=600)
@@ -191,6 +194,15 @@ class LogSection(Table):
     """The least important lines that are written."""
 
 
+class RetentionSection(Table):
+    """How long the daemon keeps the attempts' transcripts, and how much of them; logrotate does the same for the log."""
+
+    transcript_days: int = Field(default=90, ge=0)
+    """Days after which a transcript is removed: by then a complaint about a unit has come; 0 means never."""
+    transcripts_mib: int = Field(default=4096, ge=0)
+    """MiB that all transcripts may take together, the oldest go first: a small disk keeps room for the ledger; 0 means no limit."""
+
+
 class SlotSection(Table):
     """One place for a board."""
 
@@ -198,6 +210,12 @@ class SlotSection(Table):
     """What operators call the place; it stands on the screen."""
     path: Annotated[str, AfterValidator(_one_port)] = Field(min_length=1)
     """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
+
+
+def _at_least_one(slots: tuple[SlotSection, ...]) -> tuple[SlotSection, ...]:
+    if not slots:
+        raise ValueError("there is no [[slot]], expected one for each place: `station slots learn` writes them")
+    return slots
 
 
 class Config(Table):
@@ -213,12 +231,11 @@ class Config(Table):
     board: BoardSection = BoardSection()
     policy: PolicySection = PolicySection()
     log: LogSection = LogSection()
-    slot: tuple[SlotSection, ...] = ()
+    retention: RetentionSection = RetentionSection()
+    slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)
 
     @model_validator(mode="after")
     def _slots_differ(self) -> "Config":
-        if not self.slot:
-            raise ValueError("there is no [[slot]]: a line needs at least one")
         for what in ("name", "path"):
             values = [getattr(slot, what) for slot in self.slot]
             twice = sorted({value for value in values if values.count(value) > 1})
@@ -242,7 +259,7 @@ class Config(Table):
 
     @property
     def control_socket(self) -> Path:
-        return self.station.state / "station.sock"
+        return self.station.state / SOCKET
 
     @property
     def locks(self) -> Path:
@@ -285,12 +302,40 @@ def validated(path: Path, values: Mapping[str, object], environment: Mapping[str
     return loaded
 
 
+def hotplug_of(path: Path, values: Mapping[str, object], environment: Mapping[str, str]) -> HotplugSection:
+    """The source of a file whose other settings may be missing or wrong; raises `ConfigurationInvalid`."""
+    try:
+        alone = _Hotplug.model_validate(
+            {"hotplug": values.get("hotplug", {})}, context={"folder": path.parent.resolve()}
+        )
+    except ValidationError as exc:
+        raise ConfigurationInvalid(at_their_variables(path, problems_of(path, exc, Config), environment)) from exc
+    return alone.hotplug
+
+
+def control_socket_of(path: Path, values: Mapping[str, object]) -> Path | None:
+    """Where the daemon of such a file listens; None where the file does not say that."""
+    station = values.get("station")
+    state = station.get("state") if isinstance(station, Mapping) else None
+    return path.parent.resolve() / state / SOCKET if isinstance(state, str) and state else None
+
+
+class _Hotplug(Table):
+    hotplug: HotplugSection
+
+
 def read_toml(path: Path) -> dict[str, object]:
     """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML. A byte order mark is passed over."""
+    return tomllib.loads(read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """The file's text, which is TOML; raises `ConfigurationInvalid`. Without the byte order mark."""
     content = b""
     try:
         content = plain_files.read(path)
-        return tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        tomllib.loads(text)
     except OSError as exc:
         raise ConfigurationInvalid([Problem(path, "", f"cannot be read: {exc.strerror}")]) from exc
     except UnicodeDecodeError as exc:
@@ -302,3 +347,4 @@ def read_toml(path: Path) -> dict[str, object]:
         raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", text)]) from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigurationInvalid([Problem(path, "", f"is not TOML: {exc}")]) from exc
+    return text

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import structlog
 
@@ -14,12 +15,13 @@ from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.parts import Parts
+from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
+from station.domain.intervention import LONGEST_REASON, Deed, Intervention, is_one_line
 from station.domain.policy import consequence
 from station.domain.target import UID
 from station.faults import LineFault
 from station.faults.line import PKI_FAULTS, ClockContradicted
-from station.faults.slot import SlotHeld
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
@@ -28,7 +30,7 @@ from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, 
 
 log = structlog.get_logger()
 
-CHECKED_WITHIN = 3.0  # seconds; less than a client of the control socket waits
+CHECKED_WITHIN, RECORDED_WITHIN = 3.0, 1.0  # seconds; together less than a client of the control socket waits
 
 
 class Commands:
@@ -58,31 +60,58 @@ class Commands:
             "hold": self._hold,
             "release": self._release,
             "fresh": self._fresh,
+            **PKICommands(self._parts).by_name,
             "drain": self._drain,
         }
 
-    async def _drain(self, _question: object) -> control.Answer:
+    async def _drain(self, question: Mapping[str, object]) -> control.Answer:
         """Begins no further attempt. The daemon ends once the running ones have their verdicts."""
-        self._line.drain()
-        return {"at_work": [slot.name for slot in self._slots.values() if slot.at_work]}
+        by = _deed(question, Deed.DRAIN, None, self._line.stopped_by)
+        recorded = await self._recorded(by)
+        self._line.drain(by)
+        return {"at_work": [slot.name for slot in self._slots.values() if slot.at_work], "recorded": recorded}
 
     async def _hold(self, question: Mapping[str, object]) -> control.Answer:
         slot = self._named(question.get("slot"))
-        slot.take_out(SlotHeld())
-        return {"held": slot.name}
+        by = _deed(question, Deed.HOLD, slot.name, slot.stopped_by)
+        recorded = await self._recorded(by)
+        slot.hold(by)
+        return {"held": slot.name, "recorded": recorded}
 
     async def _release(self, question: Mapping[str, object]) -> control.Answer:
         """Releases the named slot; without a name, the line and all slots that are out of service."""
         name = question.get("slot")
-        if name is not None:
-            slots = [self._named(name)]
-        else:
+        whole = None if name is not None else _deed(question, Deed.RELEASE, None, self._line.stopped_by)
+        slots = [self._named(name)] if name is not None else self._out_of_service
+        deeds = {slot: _deed(question, Deed.RELEASE, slot.name, slot.stopped_by) for slot in slots}
+        if whole is not None:
             self._accept_clock()
-            self._line.release(await self._remaining_cause())
-            slots = [slot for slot in self._slots.values() if not isinstance(slot.service, InService)]
-        for slot in slots:
-            slot.release()
-        return {"released": [slot.name for slot in slots], "line": LineStatus.of(self._line).model_dump()}
+            if isinstance(self._parts.relay, Relay):
+                self._parts.relay.forgive()
+        recorded = await self._recorded(*([whole] if whole else []), *deeds.values())
+        if whole is not None:
+            self._line.release(whole, await self._remaining_cause())
+        for slot, by in deeds.items():
+            slot.release(by)
+        line = LineStatus.of(self._line).model_dump()
+        return {"released": [slot.name for slot in slots], "line": line, "recorded": recorded}
+
+    @property
+    def _out_of_service(self) -> list[Slot]:
+        """The slots that are out of service or on trial."""
+        return [slot for slot in self._slots.values() if not isinstance(slot.service, InService)]
+
+    async def _recorded(self, *deeds: Intervention) -> bool:
+        """Records what a person is about to do. A ledger that waits for its disk does not keep the person from it: it records later.
+
+        Returns whether the record is durable already.
+        """
+        try:
+            async with asyncio.timeout(RECORDED_WITHIN):
+                await self._parts.ledger.record_interventions(deeds)
+        except (TimeoutError, LineFault):
+            return False
+        return True
 
     async def _remaining_cause(self) -> LineFault | None:
         """The fault that still prevents work, which no release mends; if the check takes too long, one that mends itself stays."""
@@ -148,3 +177,11 @@ class Commands:
             loop_lag=self._loop_lag.status,
             slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],
         )
+
+
+def _deed(question: Mapping[str, object], deed: Deed, slot: str | None, fault: str | None) -> Intervention:
+    """What the person asks for. Refuses a reason that is no single line."""
+    reason = str(question.get("reason") or "").strip()
+    if not is_one_line(reason, LONGEST_REASON):
+        raise control.CommandRefused(f"the reason must be one line of at most {LONGEST_REASON} characters")
+    return Intervention(datetime.now(UTC), str(question["who"]), deed, slot, fault, reason)

@@ -16,6 +16,8 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel
 
+from station.adapters.system import peer
+
 log = structlog.get_logger()
 
 MAX_LINE = 1 << 20
@@ -23,6 +25,7 @@ ANSWERED_WITHIN = 5.0
 
 Answer = Mapping[str, object] | BaseModel
 Command = Callable[[Mapping[str, object]], Awaitable[Answer]]
+"""Gets the question; its key `who` is the client's account, whatever the client wrote there."""
 
 
 class DaemonAbsent(Exception):
@@ -51,8 +54,9 @@ async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            who = peer.account(writer.get_extra_info("socket"))
             while line := await reader.readline():
-                answer = await _answer(line, commands)
+                answer = await _answer(line, who, commands)
                 text = answer.model_dump_json() if isinstance(answer, BaseModel) else json.dumps(answer)
                 writer.write(text.encode() + b"\n")
                 await writer.drain()
@@ -72,9 +76,9 @@ async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[
         path.unlink(missing_ok=True)
 
 
-async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
+async def _answer(line: bytes, who: str, commands: Mapping[str, Command]) -> Answer:
     try:
-        question = json.loads(line)
+        question = {**json.loads(line), "who": who}
         command = commands[question["command"]]
     except (ValueError, TypeError, KeyError, RecursionError):  # endlessly nested brackets
         return {"error": f"not a command; there are {', '.join(sorted(commands))}"}

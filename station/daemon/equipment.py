@@ -4,13 +4,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from station.adapters.board import conversation, st_monitor, tty
 from station.adapters.board.conversation import Deadlines
 from station.adapters.ledger import Ledger
 from station.adapters.partner.script import PartnerScript
 from station.adapters.programmer.driver import CubeProgrammer
+from station.adapters.programmer.run import Deadlines as ProgrammerDeadlines
 from station.adapters.programmer.run import Installation
 from station.adapters.system.transcripts import Transcripts
 from station.config.line import BoardSection
@@ -24,7 +25,10 @@ from station.recipe.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """The equipment that all slots of a line share. It gives each attempt its journal and its bench."""
+    """The equipment that all slots of a line share. It gives each attempt its journal and its bench.
+
+    Each attempt has the deadlines that are in force when it begins.
+    """
 
     recipe: Recipe | Laboratory
     ledger: Ledger
@@ -32,7 +36,8 @@ class Equipment:
     clock: WallClock
     installation: Installation
     transcripts: Transcripts
-    section: BoardSection
+    board: Callable[[], BoardSection]
+    deadlines: Callable[[], ProgrammerDeadlines]
 
     async def begin(self, slot: str, board: BoardArrived) -> AttemptJournal:
         """Begins an attempt in the ledger, for the board in this slot."""
@@ -46,8 +51,9 @@ class Equipment:
     def bench(self, slot: str, visit: Visit, attempt: int) -> "SlotBench":
         """Programmer and serial port for one attempt in this slot; their output goes to the attempt's transcript."""
         record = self.transcripts.recorder(attempt)
-        programmer = CubeProgrammer(self.installation, visit.arrival.probe, visit.gone, record)
-        return SlotBench(programmer, slot, visit.arrival.tty, self.section, visit.gone, record)
+        installation = replace(self.installation, deadlines=self.deadlines())
+        programmer = CubeProgrammer(installation, visit.arrival.probe, visit.gone, record)
+        return SlotBench(programmer, slot, visit.arrival.tty, self.board(), visit.gone, record)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
 from station.adapters.ledger import Ledger
 from station.adapters.pki import providers
-from station.adapters.pki.relay import Limits, Relay
+from station.adapters.pki.relay import Relay
+from station.adapters.pki.waits import Limits
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.probe_lock import Claims
 from station.adapters.programmer.run import Deadlines, Installation
@@ -21,9 +24,12 @@ from station.adapters.system.verifiers import VerifierPool
 from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
+from station.daemon.reloading import Settings
 from station.domain.attempt import STATION_STOPPED
+from station.domain.credentials import Credentials
 from station.interfaces import SecretSource
 from station.line.wall_clock import WallClock
+from station.recipe import checks
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
@@ -34,9 +40,10 @@ WRITABLE_WITHIN = 10.0  # seconds for the ledger at the start; later the line pa
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts that all slots of one daemon share."""
+    """The parts that all slots of one daemon share. `config` is what the line opened with, `settings` what is in force now."""
 
     config: Config
+    settings: Settings
     recipe: Recipe | Laboratory
     ledger: Ledger
     secrets: SecretSource
@@ -55,7 +62,8 @@ class Parts:
             self.clock,
             self.installation,
             self.transcripts,
-            self.config.board,
+            lambda: self.settings.config.board,
+            lambda: _deadlines(self.settings.config),
         )
 
     def look(self) -> None:
@@ -87,11 +95,21 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             pki = await enter(providers.opened(config.pki))
             pki.look()
             clock = WallClock(last_entry, pki.time)
-            limits = Limits(answer_within=config.pki.answer_within, at_once=config.pki.at_once)
-            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits))
+            limits = Limits(
+                answer_within=config.pki.answer_within, reply_within=config.pki.reply_within, at_once=config.pki.at_once
+            )
+            parks = config.pki.outage == "park"
+            check = partial(_check_now, recipe)
+            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
-        yield Parts(config, recipe, ledger, secrets, relay, clock, claims, installation, transcripts)
+        yield Parts(config, Settings(config), recipe, ledger, secrets, relay, clock, claims, installation, transcripts)
+
+
+def _check_now(recipe: Recipe | Laboratory, csr: bytes, credentials: Credentials) -> None:
+    """Checks a certificate that the PKI has just issued; raises `CredentialsInvalid`."""
+    if isinstance(recipe, Recipe):
+        checks.check_credentials(recipe, csr, credentials, datetime.now(UTC))
 
 
 async def _closed_attempts(ledger: Ledger) -> list[int]:
@@ -107,10 +125,14 @@ async def _closed_attempts(ledger: Ledger) -> list[int]:
 
 def _installation(config: Config, scratch: SecretFiles) -> Installation:
     programmer = config.programmer
-    deadlines = Deadlines(
+    return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, _deadlines(config))
+
+
+def _deadlines(config: Config) -> Deadlines:
+    programmer = config.programmer
+    return Deadlines(
         connect_within=programmer.connect_within,
         idle_within=programmer.idle_within,
         upgrade_within=programmer.upgrade_within,
         patience=Patience(programmer.stop_within, programmer.stop_within),
     )
-    return Installation(programmer.cli, programmer.external_loader, scratch, config.locks, deadlines)

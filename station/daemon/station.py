@@ -17,9 +17,10 @@ from station.daemon import control, parts
 from station.daemon.commands import Commands
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
-from station.domain.policy import Suspicion
+from station.daemon.reloading import Reloading, Reread
+from station.daemon.tidying import Tidying
 from station.faults import Fault, LineFault
-from station.faults.line import LedgerDamaged, LedgerUnavailable, ResourcesExhausted
+from station.faults.line import PKI_FAULTS, LedgerDamaged, LedgerUnavailable, ResourcesExhausted
 from station.interfaces import BoardArrived, Hotplug
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
@@ -34,42 +35,49 @@ LOOKED_FOR_IDLE_EVERY = 0.2
 LOOKED_AGAIN_AFTER = 1.0  # seconds until the next look, after boards could not be listed
 
 
-async def run(config: Config, recipe: Recipe | Laboratory, logs: Log) -> None:
-    """Serves the line until SIGTERM or SIGINT, which void the attempts that run. SIGHUP reopens the log."""
-    stop = asyncio.Event()
+async def run(config: Config, recipe: Recipe | Laboratory, logs: Log, reread: Reread) -> None:
+    """Serves the line until SIGTERM or SIGINT, which void the attempts that run. SIGHUP reopens the log and calls `reread`."""
+    stop, hangup = asyncio.Event(), asyncio.Event()
+
+    def hung_up() -> None:
+        logs.reopen()  # at once, since logrotate waits for nothing
+        hangup.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, logs.reopen)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up)
     with orphans.adopted():
-        await _serve(config, recipe, logs, stop)
+        async with parts.opened(config, recipe) as opened:
+            station = Station(opened, logs, ServiceManager(os.environ), reread)
+            await _serve(station, config, recipe, stop, hangup)
+        log.info("station.stopped", station=config.station.name, loop_lag=station.loop_lag.status.model_dump())
 
 
-async def _serve(config: Config, recipe: Recipe | Laboratory, logs: Log, stop: asyncio.Event) -> None:
-    manager = ServiceManager(os.environ)
-    async with parts.opened(config, recipe) as opened:
-        station = Station(opened, logs, manager)
-        software = version.running()
-        log.info(
-            "station.started",
-            log_schema=LOG_SCHEMA,
-            station=config.station.name,
-            version=software.number,
-            commit=software.commit,
-            recipe=recipe.name,
-            slots=len(station.slots),
-        )
-        await station.serve(stop)
-    log.info("station.stopped", station=config.station.name, loop_lag=station.loop_lag.status.model_dump())
+async def _serve(
+    station: "Station", config: Config, recipe: Recipe | Laboratory, stop: asyncio.Event, hangup: asyncio.Event
+) -> None:
+    software = version.running()
+    log.info(
+        "station.started",
+        log_schema=LOG_SCHEMA,
+        station=config.station.name,
+        version=software.number,
+        commit=software.commit,
+        recipe=recipe.name,
+        slots=len(station.slots),
+    )
+    await station.serve(stop, hangup)
 
 
 class Station:
     """One running daemon: the line, its slots, and the tasks that watch boards, ledger and PKI."""
 
-    def __init__(self, parts: Parts, logs: Log, manager: ServiceManager) -> None:
+    def __init__(self, parts: Parts, logs: Log, manager: ServiceManager, reread: Reread) -> None:
         config = parts.config
         self._manager = manager
-        policy = config.policy
-        self.line = Line(Suspicion(policy.boards_in_a_slot, policy.slots, policy.within_boards), parts.look)
+        self._logs = logs
+        stops = config.pki is not None and config.pki.outage == "stop"
+        self.line = Line(parts.settings.suspicion, parts.look, PKI_FAULTS if stops else ())
         equipment = parts.equipment
         self.slots = {
             slot.path: Slot(slot.name, self.line, parts.recipe, parts.relay, equipment.begin, equipment.bench)
@@ -78,10 +86,30 @@ class Station:
         self.loop_lag = LoopLag()
         self._parts = parts
         self._preflight = Preflight(parts, len(self.slots))
+        settings = parts.settings
+        self._tidying = Tidying(
+            config.transcripts, lambda: settings.config.retention, self._attempts_at_work, parts.clock.check
+        )
+        self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
         self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs)
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Judges boards until `stop`, or until a failure that only a restart can mend."""
+    def _attempts_at_work(self) -> set[int]:
+        return {attempt for slot in self.slots.values() if (attempt := slot.attempt_at_work) is not None}
+
+    def _take_settings(self) -> None:
+        """Uses the settings that were reloaded and that are not read anew each time."""
+        self.line.suspicion = self._parts.settings.suspicion
+        self._logs.set_level(self._parts.settings.config.log.level)
+        self._tidying.soon()
+
+    async def _reload(self, hangup: asyncio.Event) -> None:
+        while True:
+            await hangup.wait()
+            hangup.clear()
+            await self._reloading.once()
+
+    async def serve(self, stop: asyncio.Event, hangup: asyncio.Event) -> None:
+        """Judges boards until `stop`, or until a failure that only a restart can mend. Each `hangup` reloads the settings."""
         config = self._parts.config
         try:
             await self._preflight.check()
@@ -92,11 +120,11 @@ class Station:
             sources.watching(config.hotplug) as hotplug,
         ):
             try:
-                await self._work(hotplug, stop)
+                await self._work(hotplug, stop, hangup)
             except BaseExceptionGroup as group:
                 raise self._told(group) from group
 
-    async def _work(self, hotplug: Hotplug, stop: asyncio.Event) -> None:
+    async def _work(self, hotplug: Hotplug, stop: asyncio.Event, hangup: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             tasks: list[asyncio.Task[None]] = [
                 group.create_task(slot.run(), name=f"slot {slot.name}") for slot in self.slots.values()
@@ -107,6 +135,8 @@ class Station:
             tasks.append(group.create_task(self._watch_ledger_files(), name="ledger's files"))
             tasks.append(group.create_task(self.line.watch(self._preflight.check, self._check_every), name="line"))
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
+            tasks.append(group.create_task(self._tidying.run(), name="transcripts"))
+            tasks.append(group.create_task(self._reload(hangup), name="settings"))
             tasks.append(group.create_task(self._manager.feed_watchdog(), name="watchdog"))
             self._manager.ready(f"{len(self.slots)} slots")
             await stop.wait()

@@ -79,7 +79,8 @@ async def of_this_machine(settings: Settings, config: Config | None, pci_devices
         *_programmer(settings),
         *_pki(settings),
         *_folders(settings),
-        *(_hotplug(settings.file, config, pci_devices) if config else ()),
+        *_hotplug(settings),
+        *(_controllers(settings.file, config, pci_devices) if config else ()),
     ]
     cli = settings.path("programmer", "cli")
     if cli is not None and executable_mistake(cli) is None:
@@ -181,15 +182,19 @@ def _folders(settings: Settings) -> Iterator[Problem]:
             yield Problem(settings.file, ".".join(keys), mistake)
 
 
-def _hotplug(file: Path, config: Config, pci_devices: Path) -> Iterator[Problem]:
-    if text := sources.missing(config.hotplug):
-        yield Problem(file, "hotplug.source", text)
-    if config.hotplug.source == "udev" or (config.hotplug.source == "links" and config.hotplug.is_of_this_machine):
-        yield from _controllers(file, config, pci_devices)
+def _hotplug(settings: Settings) -> Iterator[Problem]:
+    try:
+        source = line_file.hotplug_of(settings.file, settings.values, {})
+    except ConfigurationInvalid:  # the whole file's check tells it
+        return
+    if text := sources.missing(source):
+        yield Problem(settings.file, "hotplug.source", text)
 
 
 def _controllers(file: Path, config: Config, pci_devices: Path) -> Iterator[Problem]:
     """Slots at USB controllers that this machine does not have, as in a file that was made for another one."""
+    if config.hotplug.source == "poll" or (config.hotplug.source == "links" and not config.hotplug.is_of_this_machine):
+        return
     try:
         here = {path.name for path in pci_devices.iterdir()}
     except OSError:  # a machine without PCI, or a container: nothing can be said

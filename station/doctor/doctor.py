@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from station.adapters.system import ntp
 from station.config import line as line_file
 from station.config.problems import ConfigurationInvalid
 from station.daemon import control
@@ -14,17 +15,19 @@ from station.doctor.finding import Finding, bad, good, unknown
 
 async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> list[Finding]:
     """Every finding. A check that needs a configuration which cannot be read is unknown."""
-    found = await _files(path, environment)
+    found, synchronised = await _files(path, environment), await ntp.synchronised()
     try:
         config = line_file.load(path, environment)
     except ConfigurationInvalid:
         reason = "Not looked at, since the configuration has mistakes."
-        found += machine.findings(None, "station", 1, runs=False)
+        found += machine.findings(None, "station", 1, runs=False, synchronised=synchronised)
         return [*found, *(unknown(name, reason) for name in ("programmer", "probes", "PKI", "ledger"))]
     runs = _runs(config)
-    found += machine.findings(config.station.state, config.station.name, len(config.slot), runs=runs)
+    station, slots = config.station, len(config.slot)
+    found += machine.findings(station.state, station.name, slots, runs=runs, synchronised=synchronised)
     found.append(await services.programmer(config))
     found += usb.findings(config, runs=runs)
+    found.append(await services.probes(config, runs=runs))
     found += [finding async for finding in services.pki(config.pki)]
     found += services.ledger(config)
     return found

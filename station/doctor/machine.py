@@ -29,13 +29,18 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108  only a name here
 ROOM_IN_MEMORY = 4 << 20  # bytes a slot
 
 
-def findings(state: Path | None, station: str, slots: int, *, runs: bool, root: Path = ROOT) -> Iterator[Finding]:
-    """The checks of this machine. Where a daemon runs, the disk's speed is not measured."""
+def findings(
+    state: Path | None, station: str, slots: int, *, runs: bool, synchronised: bool | None = None, root: Path = ROOT
+) -> Iterator[Finding]:
+    """The checks of this machine. Where a daemon runs, the disk's speed is not measured.
+
+    `synchronised`: whether the kernel's clock is, None if nobody tells it.
+    """
     rules = _rules(root)
     yield _udev(rules, root)
     yield _groups()
     yield _modem_manager(rules, root)
-    yield _clock(root)
+    yield _clock(root, synchronised=synchronised)
     if state is not None:
         yield from _disk(state, runs=runs)
     yield _memory(station, slots)
@@ -116,10 +121,18 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _clock(root: Path) -> Finding:
+def _clock(root: Path, *, synchronised: bool | None) -> Finding:
     if time.time() < EARLIEST:
         return bad(
             "clock", "The clock shows a time before the station was written.", "Set the clock, and keep it by NTP."
+        )
+    if synchronised:
+        return good("clock", "The kernel's clock is synchronised.")
+    if synchronised is False:
+        return advice(
+            "clock",
+            "The kernel's clock is not synchronised, or not yet.",
+            "Start systemd-timesyncd or chrony, and let it reach a time server; a wrong clock stops the line.",
         )
     if any((root / name).exists() for name in SYNCHRONISED):
         return good("clock", "A service keeps the clock.")

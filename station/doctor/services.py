@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the line needs besides the PC: programmer, PKI and ledger. The PKI is asked for its authorities and issues nothing."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,16 +11,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.adapters.ledger import soundness, sqlite
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.pki import providers
-from station.adapters.programmer import tool_version
+from station.adapters.programmer import probe_list, tool_version
 from station.config import plain_files
 from station.config.line import Config, PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
 from station.faults import Fault
 from station.faults.line import PKIAddressWrong, PKIForbidden, PKIProtocolWrong, PKIRefusedStation, PKIUntrusted
+from station.line import wall_clock
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
 SOON = timedelta(days=30)
 OLD = timedelta(days=2)
+CLOSE = timedelta(seconds=60)
 
 
 async def programmer(config: Config) -> Finding:
@@ -37,6 +40,28 @@ async def programmer(config: Config) -> Finding:
     return good("programmer", f"{cli} is version {version}, which is tested.")
 
 
+async def probes(config: Config, *, runs: bool) -> Finding:
+    """The firmware of the probes, which the programmer is asked for; beside a running line it is not."""
+    if runs:
+        text = "Not asked, since a daemon runs: `station units show` has the probe's firmware of every attempt."
+        return good("probe firmware", text)
+    try:
+        found = await probe_list.listed(config.programmer.cli)
+    except tool_version.NotTheProgrammer as exc:
+        return unknown("probe firmware", f"{config.programmer.cli} {exc}.")
+    if found is None:
+        return unknown("probe firmware", f"{config.programmer.cli} gives no list of probes.")
+    firmware = Counter(probe.firmware for probe in found if probe.firmware)
+    silent = [probe.serial_number for probe in found if not probe.firmware]
+    text = ", ".join(f"{version} on {number}" for version, number in sorted(firmware.items()))
+    text = f"Of {len(found)} probes: {text or 'no firmware was told'}."
+    if silent:
+        return advice("probe firmware", f"{text} Not told by {', '.join(silent)}.", "End what holds those probes.")
+    if len(firmware) > 1:
+        return advice("probe firmware", text, "Upgrade the older ones: probes of one line should be alike.")
+    return good("probe firmware", text)
+
+
 async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
     """Reach, mutual TLS, the PAI, and the time left to the station's certificate."""
     if section is None:
@@ -46,13 +71,14 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
     try:
         async with providers.opened(section) as client:
             answered = await client.authorities()
-            lacks = client.lacks
+            lacks, moment = client.lacks, client.time()
         authorities = {each.public_bytes(Encoding.DER) for each in answered}
         pai = der_of(plain_files.read(section.pai), *CERTIFICATE, first=True)
     except (Fault, OSError, PEMInvalid) as exc:
         yield bad("PKI", str(exc), _remedy(exc))
         return
     yield good("PKI", f"{section.url} answers, and accepts the station's certificate.")
+    yield _clock(moment)
     if lacks:
         text = f"The PKI wants something of requests that boards' requests do not have: {', '.join(lacks)}."
         yield advice("requests", text, "If the PKI refuses requests, ask it for a profile without that.")
@@ -81,6 +107,21 @@ def _remedy(exc: Exception) -> str:
             return "Check [pki] url and ca, and the server's certificate."
         case _:
             return "Check url, network, and the certificates in [pki]."
+
+
+def _clock(moment: datetime | None) -> Finding:
+    """This computer's clock against the PKI's, whose `Date` has whole seconds and came at some time during the answer."""
+    if moment is None:
+        return unknown("clock offset", "The PKI's answers have no Date to compare the clock with.")
+    ahead = datetime.now(UTC) - moment
+    seconds = round(abs(ahead).total_seconds())
+    text = f"This computer's clock is {seconds} s {'ahead of' if ahead > timedelta(0) else 'behind'} the PKI's."
+    remedy = "Set the clock that is wrong, and keep it by NTP."
+    if abs(ahead) > wall_clock.TOLERANCE:
+        return bad("clock offset", f"{text} The line would pause.", remedy)
+    if abs(ahead) > CLOSE:
+        return advice("clock offset", text, remedy)
+    return good("clock offset", f"This computer's clock is within {CLOSE.seconds} s of the PKI's.")
 
 
 def _time_left(section: PKISection) -> Finding:

@@ -10,6 +10,7 @@ from pathlib import Path
 from station.adapters.hotplug import sources, usb_devices
 from station.adapters.system import usb_access
 from station.config.line import Config
+from station.doctor import usb_power
 from station.doctor.finding import Finding, advice, bad, good, unknown
 from station.faults import Fault
 from station.interfaces import BoardArrived
@@ -30,12 +31,9 @@ def findings(config: Config, *, runs: bool, proc: Path = Path("/proc")) -> Itera
     else:
         yield _probes(config, boards)
     yield from _ports(config, boards, proc, runs=runs)
-    yield _tree(usb_devices.beside(config.hotplug.links) / "bus" / "usb" / "devices")
-    yield advice(
-        "probe firmware",
-        "Not read, since that needs a connection to the probe.",
-        "STM32_Programmer_CLI -l stlink shows it while no line runs; the programmer refuses a firmware that is too old.",
-    )
+    devices = usb_devices.beside(config.hotplug.links) / "bus" / "usb" / "devices"
+    yield _tree(devices)
+    yield from usb_power.findings(devices)
 
 
 def _probes(config: Config, boards: Mapping[str, BoardArrived]) -> Finding:
@@ -118,7 +116,7 @@ def _tree(devices: Path) -> Finding:
     text = ", ".join(
         f"bus {bus} has {number} devices with {endpoints[bus]} endpoints" for bus, number in sorted(buses.items())
     )
-    text = f"{text}; the deepest device is behind {deepest} hubs. Power cannot be seen from here."
+    text = f"{text}; the deepest device is behind {deepest} hubs."
     if deepest > DEEPEST:
         return bad("USB topology", text, f"Plug hubs closer to the PC: {DEEPEST} in a row are allowed.")
     if max(endpoints.values()) > ENDPOINTS:

@@ -10,6 +10,7 @@ from station.faults.line import (
     LedgerLost,
     LedgerUnavailable,
     PKIAddressWrong,
+    PKIAnswersLost,
     PKIAuthorityWrong,
     PKIFileUnusable,
     PKIForbidden,
@@ -26,6 +27,9 @@ from station.faults.slot import (
     BoardRemoved,
     BoardUnpowered,
     PartnerFailed,
+    PKIAnswerLost,
+    PKIParked,
+    PKIPending,
     ProbeBusy,
     ProbeMissing,
     ProbeWedged,
@@ -84,6 +88,9 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
+    PKIAnswerLost: Consequence(armed=True),
+    PKIPending: Consequence(armed=True),
+    PKIParked: Consequence(armed=True),
     TargetNotFound: Consequence(Retry(2, slower=True), departure=True),
     TargetRefused: Consequence(Retry(1, slower=True), departure=True),
     TargetNotReset: Consequence(departure=True),
@@ -106,6 +113,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     SlotTaken: Consequence(mends_itself=True),  # the other station has ended
     LedgerLost: Consequence(mends_itself=True),  # the same files are there again
     PKIUnavailable: Consequence(mends_itself=True),
+    PKIAnswersLost: Consequence(mends_itself=True),  # by the request of one board
     PKIRefusedStation: Consequence(mends_itself=True),
     PKIForbidden: Consequence(mends_itself=True),
     PKIAddressWrong: Consequence(mends_itself=True),

@@ -19,11 +19,17 @@ def port_of(link: str) -> str:
     return one_spelling(_INTERFACE.sub("", link))
 
 
+def place_meant(path: str) -> str:
+    """The port that a person means who wrote a link's name, or its whole path, in either spelling."""
+    name = path.strip().rpartition("/")[2]
+    return port_of(name) if _LINK.search(name) else one_spelling(name)
+
+
 def mistake_in(path: str) -> str | None:
     """Why no board can ever stand at a port of this name, with the name that was probably meant; None if one can."""
     name = path.strip().rpartition("/")[2]
     link = _LINK.search(name)
-    meant = f'; did you mean "{port_of(name) if link else one_spelling(name)}"?'
+    meant = f'; did you mean "{place_meant(path)}"?'
     if "/by-id/" in path or re.match(r"usb-(?!\d)", name):
         return (
             f'found "{path}", the name of one probe, expected the name of a USB port, as `station ports` and /dev/serial/by-path '

@@ -12,6 +12,9 @@ from difflib import get_close_matches
 
 from station.factory_data.flat_tlv import FORMS, SECRET, FactoryData, Mistake, Number, Octets, Tag, Text, refuse
 
+SCHEMA = (
+    1  # `station factory-data show --json` writes it as `schema`; ST's tool passes over names that it does not know
+)
 _NUMBER = re.compile(r"[0-9]{1,19}|0[xX][0-9a-fA-F]{1,16}")
 _BYTE = re.compile(r"0[xX][0-9a-fA-F]{2}")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -168,6 +171,9 @@ def _read_members(text: str, reading: Reading, *, lenient: bool) -> None:
     for member in _members(text):
         if member.name in first_places:
             reading.mistakes.append(member.mistake(f"occurs twice; first at {first_places[member.name]}"))
+        elif member.name == "schema":
+            if member.value != SCHEMA:
+                reading.mistakes.append(member.mistake(f"{SCHEMA} is expected, the only version that there is"))
         elif member.name not in Tag.__members__:
             (reading.warnings if lenient else reading.mistakes).append(member.mistake(_unknown(member.name)))
         else:

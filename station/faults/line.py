@@ -130,6 +130,15 @@ class PKIUnavailable(LineFault):
 
 
 @dataclass(eq=False)
+class PKIAnswersLost(LineFault):
+    """The PKI's answers for several boards in a row were lost: have the PKI looked at. The line resumes when the request of one board is answered."""
+
+    code = "pki.answers_lost"
+    url: str
+    boards: int
+
+
+@dataclass(eq=False)
 class PKIRefusedStation(LineFault):
     """The PKI does not accept this station: check the station's client certificate, and its secret if the PKI asks for one."""
 
@@ -213,6 +222,7 @@ class CredentialsInvalid(LineFault):
 # The faults of the PKI, which pause the line.
 PKI_FAULTS = (
     PKIUnavailable,
+    PKIAnswersLost,
     PKIRefusedStation,
     PKIForbidden,
     PKIAddressWrong,

@@ -76,7 +76,7 @@ class Batch:
             scratch = stack.enter_context(SecretFiles.opened(STATION))
             installation = Installation(cli, loader, scratch, locks, Deadlines())
             transcripts = Transcripts(state / "transcripts")
-            yield cls(Equipment(recipe, ledger, secrets, clock, installation, transcripts, BoardSection()))
+            yield cls(Equipment(recipe, ledger, secrets, clock, installation, transcripts, BoardSection, Deadlines))
 
     async def judge(
         self, arrivals: Sequence[BoardArrived], hotplug: Hotplug, report: Callable[[Outcome], None]

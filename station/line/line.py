@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from station.domain.intervention import Intervention
 from station.domain.policy import Judged, Suspicion, consequence, line_suspected, slot_suspected
 from station.faults import LineFault
 from station.faults.line import LineSuspected
@@ -20,28 +21,42 @@ REMEMBERED = 500  # verdicts; enough for the last boards of every slot
 class Line:
     """Open, or paused by a fault that no slot can mend."""
 
-    def __init__(self, suspicion: Suspicion, check: Callable[[], None] = lambda: None) -> None:
-        """`check` must be cheap: it runs before every attempt and raises the fault that then pauses the line."""
+    def __init__(
+        self,
+        suspicion: Suspicion,
+        check: Callable[[], None] = lambda: None,
+        stopping: tuple[type[LineFault], ...] = (),
+    ) -> None:
+        """`check` must be cheap: it runs before every attempt and raises the fault that then pauses the line.
+
+        Faults that are `stopping` need a person, although they could mend themselves.
+        """
         self.paused_by: LineFault | None = None
         self._check = check
+        self._stopping = stopping
         self.units = PresentUnits(self.pause)
-        self._suspicion = suspicion
+        self.suspicion = suspicion  # read at each verdict
         self._history: deque[Judged] = deque(maxlen=REMEMBERED)
         self._open = asyncio.Event()
         self._open.set()
         self._paused = asyncio.Event()
         self.draining = False
 
-    def drain(self) -> None:
+    @property
+    def stopped_by(self) -> str | None:
+        """The code of the fault by which the line is paused."""
+        return self.paused_by.code if self.paused_by else None
+
+    def drain(self, by: Intervention) -> None:
         """Begins no further attempt; those that run go on to their verdicts."""
-        log.info("line.draining")
+        log.info("line.draining", reason=by.reason or None, who=by.who)
         self.draining = True
         self._open.clear()
 
     def pause(self, fault: LineFault) -> None:
         """Pauses the line. A fault that needs a person is not replaced by a later one that mends itself."""
         before = self.paused_by
-        if before is not None and not consequence(before).mends_itself:
+        if before is not None and not self._mends_itself(before):
             return
         if before is None or before.code != fault.code:
             log.error("line.paused", fault=fault.code, reason=str(fault))
@@ -58,8 +73,9 @@ class Line:
         if not self.draining:
             self._open.set()
 
-    def release(self, cause: LineFault | None = None) -> None:
+    def release(self, by: Intervention, cause: LineFault | None = None) -> None:
         """Forgets the remembered verdicts after a person has looked, and reopens the line unless a `cause` stays."""
+        log.info("line.released", fault=self.stopped_by, reason=by.reason or None, who=by.who)
         self._history.clear()
         if cause is None:
             self.resume()
@@ -84,12 +100,12 @@ class Line:
     def remember(self, judged: Judged) -> None:
         """Remembers a verdict, and pauses the line if the same fault has ended attempts in too many slots."""
         self._history.append(judged)
-        if cause := line_suspected(list(self._history), self._suspicion):
+        if cause := line_suspected(list(self._history), self.suspicion):
             self.pause(LineSuspected(cause))
 
     def suspects(self, slot: str) -> bool:
         """Whether the last boards in this slot all ended with the same fault."""
-        return slot_suspected(list(self._history), slot, self._suspicion)
+        return slot_suspected(list(self._history), slot, self.suspicion)
 
     def forget(self, slot: str) -> None:
         """Forgets this slot's verdicts, because a person has looked at it."""
@@ -101,7 +117,7 @@ class Line:
         while True:
             await self._paused.wait()
             await asyncio.sleep(every)
-            if self.paused_by is None or not consequence(self.paused_by).mends_itself:
+            if self.paused_by is None or not self._mends_itself(self.paused_by):
                 continue
             try:
                 await check()
@@ -109,3 +125,6 @@ class Line:
                 self.pause(fault)
             else:
                 self.resume()
+
+    def _mends_itself(self, fault: LineFault) -> bool:
+        return consequence(fault).mends_itself and not isinstance(fault, self._stopping)

@@ -2,11 +2,13 @@
 """The daemon's status as models: slots, phases, faults, PKI and ledger. It is derived on request, never stored."""
 
 import time
+from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
 
 from station.domain.attempt import VERDICTS, Attempt, Phase
+from station.domain.intervention import Intervention
 from station.faults import Fault, SlotFault
 from station.line.line import Line
 from station.line.loop_lag import LoopLagStatus
@@ -73,6 +75,18 @@ class LogStatus(_Model):
     fault: str | None
 
 
+class HoldStatus(_Model):
+    """The person who holds a slot, the moment in UTC, and the reason, which may be empty."""
+
+    who: str
+    at: datetime
+    reason: str
+
+    @field_serializer("at")
+    def _as_in_the_ledger(self, at: datetime) -> str:
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class SlotStatus(_Model):
     """One slot, under the keys that the log uses."""
 
@@ -89,6 +103,8 @@ class SlotStatus(_Model):
     uid: str | None
     fault: str | None
     reason: str | None
+    held: HoldStatus | None
+    """None unless a person holds the slot."""
     seconds: float
     steps: dict[str, float]
 
@@ -111,6 +127,7 @@ class SlotStatus(_Model):
             uid=str(attempt.uid) if attempt and attempt.uid else None,
             fault=fault.code if fault else None,
             reason=str(fault) if fault else None,
+            held=_hold(slot.service),
             seconds=round(seen.seconds, 1),
             steps={phase.value: round(seconds, 3) for phase, seconds in attempt.seconds.items()} if attempt else {},
         )
@@ -148,6 +165,14 @@ def _service(service: Service) -> tuple[str, SlotFault | None]:
             return "trial", fault
         case OutOfService(fault):
             return "out", fault
+
+
+def _hold(service: Service) -> HoldStatus | None:
+    match service:
+        case OutOfService(_, Intervention() as by):
+            return HoldStatus(who=by.who, at=by.at, reason=by.reason)
+        case _:
+            return None
 
 
 class Status(_Model):

@@ -24,7 +24,8 @@ SYSTEMS = pytest.mark.parametrize(
 def test_udev_is_the_source_on_linux() -> None:
     """The shipped configuration names it, and so does a configuration that says nothing."""
     assert HotplugSection().source == "udev"
-    assert line.load(ROOT / "config" / "line.toml", {}).hotplug.source == "udev"
+    shipped = ROOT / "config" / "line.toml"
+    assert line.hotplug_of(shipped, line.read_toml(shipped), {}).source == "udev"
 
 
 def test_a_folder_of_links_belongs_to_links() -> None:

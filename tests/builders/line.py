@@ -19,9 +19,11 @@ from pathlib import Path
 
 from station.daemon import control
 from station.line.status import Status
+from tests.builders.log_words import checked
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "config" / "recipes" / "lighting.toml"
+LOG = Path("logs", "station.jsonl")  # as config/demo.toml says
 READY_WITHIN = 300.0
 STOP_WITHIN = 120.0
 ANSWERED_WITHIN = 300.0
@@ -52,7 +54,10 @@ class Line:
         seed: int = 1,
         bench_options: Sequence[str] = (),
     ) -> Iterator["Line"]:
-        """Starts bench, PKI and daemon, and stops them when the block ends. Raises `LineFailed`."""
+        """Starts bench, PKI and daemon, and stops them when the block ends; then checks the words of the daemon's log.
+
+        Raises `LineFailed` or `WordsUnlisted`.
+        """
         (folder / "logs").mkdir(parents=True)
         line = cls(folder.resolve(), recipe.resolve())
         options = [f"--probes={boards}", f"--seed={seed}", f"--time-scale={time_scale}", *bench_options]
@@ -65,6 +70,8 @@ class Line:
             yield line
         finally:
             line.stop()
+        if (log := line.folder / LOG).exists():  # some tests give the daemon another one
+            checked(log)
 
     def start_pki(self, port: int = 0, *others: str) -> None:
         """Starts the PKI; again at the same port if it has ended, perhaps with other options."""

@@ -95,7 +95,14 @@ def _default(field: FieldInfo) -> str:  # noqa: PLR0911  a case a type
 def _unit(name: str) -> str:
     if SECONDS.search(name):
         return "s"
-    return {"baudrate": "baud", "keep_alive": "s", "size": "units", "within_boards": "boards"}.get(name, "")
+    return {
+        "baudrate": "baud",
+        "keep_alive": "s",
+        "size": "units",
+        "within_boards": "boards",
+        "transcript_days": "days",
+        "transcripts_mib": "MiB",
+    }.get(name, "")
 
 
 def page() -> str:

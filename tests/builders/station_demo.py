@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.builders.log_words import checked
+
 ROOT = Path(__file__).parents[2]
 
 # Healthy boards share two slow cores with the other tests: a deadline that expires for them makes a fault of the load.
@@ -58,7 +60,7 @@ class Demonstration:
 def demonstrate(
     folder: Path, *options: str, within: float = 600, deadlines: Mapping[str, str] = SHORT_DEADLINES
 ) -> Demonstration:
-    """`station demo` with time scale 0 and these options, in `folder`/line."""
+    """`station demo` with time scale 0 and these options, in `folder`/line; then checks the words of the daemon's log."""
     place = folder / "line"
     command = [sys.executable, "-m", "station", "demo", "--time-scale", "0", "--dir", str(place)]
     with subprocess.Popen(
@@ -77,4 +79,6 @@ def demonstrate(
             process.send_signal(signal.SIGINT)
             process.wait()
             raise
+    if (log := place / "logs" / "station.jsonl").exists():
+        checked(log)
     return Demonstration(process.returncode, output, place)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,11 @@ from station.cli import main
 from station.daemon import control
 from station.domain.attempt import Failed, Phase, UnitIdentified
 from station.faults import Fault
+from station.interfaces import RefusedAnswer
 from station.line.loop_lag import LoopLagStatus
-from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+from station.line.status import HoldStatus, LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 from tests.builders.bench import Secrets, begun, recognised, target
+from tests.builders.deeds import AT
 from tests.builders.fault_catalogue import catalogue
 
 # Text that rich or terminals obey: markup, emoji codes, escape sequences, C0, DEL and C1, line ends of every kind, bidi
@@ -72,6 +74,7 @@ def status(text: str) -> Status:
             uid=text,
             fault=fault.code,
             reason=str(fault),
+            held=HoldStatus(who=text, at=AT, reason=text),
             seconds=1.0,
             steps={},
         )
@@ -105,7 +108,9 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        refused = dict.fromkeys(("hold", "release", "fresh", "drain"), refuse)
+        refused = dict.fromkeys(
+            ("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"), refuse
+        )
         async with control.serving(socket, {"status": answer, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
@@ -135,14 +140,21 @@ async def fill(path: Path) -> None:
                     await journal.record(UnitIdentified(uid, device, supply, TEXT, TEXT))
             await journal.finish(Failed(fault.code, fault.evidence))
         await ledger.submitted(TEXT, b"CSR", target(1).uid)
+        await ledger.record_refused(TEXT, RefusedAnswer(TEXT, TEXT.encode(), (TEXT.encode(),)))
+        await ledger.submitted(TEXT, b"CSR", target(1).uid)
     columns = {
         "attempt": ("station", "slot", "probe", "tty", "recipe", "lot", "fault"),
+        "spare_certificate": ("serial_number",),
         "identity": ("lot", "serial_number", "manufacturing_date"),
     }
     with closing(sqlite3.connect(path)) as connection, connection:
         for table, names in columns.items():
             changes = ", ".join(f"{name} = ?" for name in names)
             connection.execute(f"UPDATE {table} SET {changes}", [TEXT] * len(names))  # noqa: S608  our own names
+        connection.execute(
+            "INSERT INTO intervention (station, at, who, deed, slot, fault, reason) VALUES (?, ?, ?, 'hold', ?, ?, ?)",
+            [TEXT, "2026-11-23T08:15:30.250Z", *[TEXT] * 4],
+        )
 
 
 @dataclass(frozen=True)
@@ -151,6 +163,8 @@ class Desk:
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
+    documents: list[str] = field(default_factory=list)
+    """What the commands with `--json` printed."""
 
     @property
     def config(self) -> Path:
@@ -167,7 +181,10 @@ class Desk:
         return path
 
     def station(self, *arguments: str | Path) -> str:
-        return typed(self.monkeypatch, *arguments)
+        output = typed(self.monkeypatch, *arguments)
+        if "--json" in arguments:
+            self.documents.append(output)
+        return output
 
 
 def configuration(name: str = "line") -> str:

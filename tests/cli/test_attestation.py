@@ -31,8 +31,9 @@ def judged(*options: str | Path) -> dict[str, dict[str, object]]:
     result = station("attestation", "check", "--vectors", VECTORS, *UPSTREAM, "--json", *options)
     assert result.exit_code == 1  # some are refused
     said = json.loads(result.stdout)
-    assert isinstance(said, dict)
-    return said
+    assert list(said) == ["schema", "vectors"]
+    verdicts: dict[str, dict[str, object]] = said["vectors"]
+    return verdicts
 
 
 def test_every_vector_gets_the_strict_verdict() -> None:
@@ -93,9 +94,10 @@ def question(unit: Path, **changed: str | Path) -> list[str | Path]:
 
 
 def test_a_good_unit_is_accepted(unit: Path) -> None:
-    """The verdict is one line, or JSON with four members."""
+    """The verdict is one line, or JSON with four members and its schema."""
     assert station(*question(unit)).stdout == "accepted: a commissioner accepts this attestation\n"
     assert answer(*question(unit)) == {
+        "schema": 1,
         "accept": True,
         "fault": None,
         "rule": None,

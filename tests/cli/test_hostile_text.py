@@ -2,9 +2,9 @@
 """Every command shows text of boards, partners, programmers, PKIs and people so that no terminal obeys it."""
 
 import ast
-import asyncio
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,13 @@ from station.adapters.system.shown import LONGEST, shown
 from station.cli import app
 from station.cli.consoles import Screen, coloured, styled
 from station.cli.demo.line import DemoLine
-from station.cli.demo.report import Expected, Report, report_table, watch
+from station.cli.demo.report import Expected, Report, explanations, report_table
+from station.cli.demo.watch import watch
 from station.cli.judge import verdicts
 from station.cli.line.status import slot_table
 from station.faults import LONGEST_EVIDENCE
-from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
-from tests.builders.forge_declaration import SIGNER, Declaration
+from tests.builders.forge import COMMON_NAME, DAC, PAI, ForgedRequest, name
+from tests.builders.forge_declaration import Declaration
 from tests.builders.forge_declaration import text as declared
 from tests.builders.forge_unit import flash, unit
 from tests.cli.hostile import (
@@ -34,32 +35,11 @@ from tests.cli.hostile import (
     Desk,
     check_harmless,
     configuration,
-    daemon,
     faults,
-    fill,
     status,
 )
 
 CLI = Path(__file__).parents[2] / "station" / "cli"
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("hostile") / "ledger.sqlite"
-    asyncio.run(fill(path))
-    return path
-
-
-@pytest.fixture
-def desk(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    made = Desk(tmp_path, monkeypatch)
-    made.file("line.toml", configuration())
-    made.file("state/ledger.sqlite", ledger.read_bytes())
-    made.file("state/ledger.sqlite.key", (ledger.parent / "ledger.sqlite.key").read_bytes())
-    made.file("paa/root.der", PAA.der)
-    made.file("signers/signer.der", SIGNER.der)
-    with daemon(tmp_path / "state" / "station.sock", status(HOSTILE)):
-        yield made
 
 
 def both(desk: Desk, *arguments: str | Path) -> str:
@@ -83,6 +63,31 @@ def ports(desk: Desk) -> str:
         place.mkdir(parents=True)
         (place / link).symlink_to(desk.folder / "gone")
     return both(desk, "ports", "--devices", desk.folder / "serial")
+
+
+def learn(desk: Desk) -> str:
+    """Runs `station slots learn` while a board comes and goes at a place of that name."""
+    serial, gone = desk.folder / "learn" / "serial", desk.folder / "gone"
+    place = serial / "by-path" / f"pci-{TEXT.replace('/', '')}"
+    for folder in (serial / "by-id", serial / "by-path"):
+        folder.mkdir(parents=True)
+    (serial / "by-id" / "usb-STMicroelectronics_STLink_066DFF01-if02").symlink_to(gone)
+    (serial / "by-path" / f"pci-2{TEXT.replace('/', '')}").symlink_to(gone.with_name("other"))
+    file = desk.file(f"learn/{TEXT.replace('/', '')}", f'[hotplug]\nsource = "links"\ndirectory = "{serial}"\n')
+    learned = threading.Event()
+
+    def come_and_go() -> None:
+        while not learned.wait(0.05):
+            place.unlink() if place.is_symlink() else place.symlink_to(gone)
+
+    person = threading.Thread(target=come_and_go)
+    person.start()
+    try:
+        told = desk.station("slots", "learn", "--config", file, "--count", "1", "--dry-run")
+        return told + desk.station("slots", "learn", "--config", file, "--count", "1")
+    finally:
+        learned.set()
+        person.join()
 
 
 def run(desk: Desk) -> str:
@@ -159,6 +164,7 @@ def decode(desk: Desk) -> str:
 def spake2p(desk: Desk) -> str:
     passcode = desk.file("passcode", TEXT)
     given = ("--salt", "00" * 16, "--iterations")
+    both(desk, "spake2p", "verifier", "--passcode-file", desk.file("good", "20202021"), *given, "1000")
     return desk.station("spake2p", "verifier", "--passcode-file", passcode, *given, "1000") + desk.station(
         "spake2p", "verifier", "--passcode-file", passcode, *given, TEXT
     )
@@ -177,7 +183,7 @@ def gen_factory_data(desk: Desk) -> str:
 def config_check(desk: Desk) -> str:
     """Settings with such values; every one is complained of."""
     desk.file("mistaken.toml", configuration().replace('cli = "c"', f"cli = {json.dumps(TEXT)}\nbaudrate = 1"))
-    return desk.station("config", "check", "--config", desk.folder / "mistaken.toml")
+    return both(desk, "config", "check", "--config", desk.folder / "mistaken.toml")
 
 
 def doctor(desk: Desk) -> str:
@@ -193,11 +199,18 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "config check": config_check,
     "doctor": doctor,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
-    "drain": lambda desk: desk.station("drain", "--config", desk.config),
-    "install": lambda desk: desk.station("install", "--prefix", desk.folder / TEXT, "--dry-run"),
-    "slots list": lambda desk: desk.station("slots", "list", "--config", desk.config),
-    "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--config", desk.config),
-    "slots release": lambda desk: desk.station("slots", "release", TEXT, "--config", desk.config),
+    "drain": lambda desk: desk.station("drain", "--reason", TEXT, "--config", desk.config),
+    "install": lambda desk: desk.station(
+        "install", "--prefix", desk.folder / TEXT, "--program", "/opt/station", "--dry-run"
+    ),
+    "slots list": lambda desk: both(desk, "slots", "list", "--config", desk.config),
+    "slots hold": lambda desk: desk.station("slots", "hold", TEXT, "--reason", TEXT, "--config", desk.config),
+    "slots learn": learn,
+    "slots release": lambda desk: desk.station("slots", "release", TEXT, "--reason", TEXT, "--config", desk.config),
+    "slots history": lambda desk: (
+        both(desk, "slots", "history", "--ledger", desk.ledger)
+        + both(desk, "slots", "history", "--slot", TEXT, "--ledger", desk.ledger)
+    ),
     "factory-data build": factory_data_build,
     "factory-data show": factory_data_show,
     "numbers": lambda desk: (
@@ -217,7 +230,14 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
-    "units orphans": lambda desk: both(desk, "units", "orphans", "--ledger", desk.ledger),
+    "pki orphans": lambda desk: both(desk, "pki", "orphans", "--ledger", desk.ledger),
+    "pki again": lambda desk: desk.station("pki", "again", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "pki close": lambda desk: desk.station("pki", "close", TEXT, "--reason", TEXT, "--config", desk.config),
+    "pki reconcile": lambda desk: desk.station("pki", "reconcile", TEXT, "--ledger", desk.ledger),
+    "pki export-revocations": lambda desk: (
+        desk.station("pki", "export-revocations", "--ledger", desk.ledger).replace("\r\n", "\n")
+        + desk.station("pki", "export-revocations", "--jsonl", "--ledger", desk.ledger)
+    ),
     "ledger backup": lambda desk: (
         desk.station("ledger", "backup", desk.folder / TEXT.replace("/", ""), "--ledger", desk.ledger)
         + desk.station("ledger", "backup", desk.folder / "copy", "--ledger", TEXT)
@@ -309,20 +329,27 @@ def test_evidence_is_bounded_where_it_is_kept_and_where_it_is_shown(fault: objec
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
-def test_the_demonstrations_table_and_report_show_it(desk: Desk, terminal: bool) -> None:  # noqa: FBT001
-    """The demonstration's live table and its report show the text."""
+def test_the_demonstrations_picture_and_report_show_it(
+    desk: Desk,
+    terminal: bool,  # noqa: FBT001
+) -> None:
+    """The demonstration's live picture, its sentences from the log, and its report show the text."""
     (desk.folder / "station.sock").symlink_to(desk.folder / "state" / "station.sock")
     (desk.folder / "ledger.sqlite").symlink_to(desk.ledger)
+    keys = {"event": "attempt.finished", "slot": TEXT, "verdict": TEXT, "fault": TEXT, "reason": TEXT, "step": TEXT}
+    log = [json.dumps({**keys, "attempt": attempt, "seconds": 1.0}) for attempt in range(1, len(faults(TEXT)) + 1)]
+    desk.file("logs/station.jsonl", "".join(f"{line}\n" for line in log))
     output = io.StringIO()
     screen = Screen(file=output, force_terminal=terminal, width=400, height=400, color_system=None)
-    found = watch(screen, DemoLine(desk.folder, Path()), 1)
-    attempts = {"1": replace(next(iter(found.values())), slot="1")}
-    report = Report.of(attempts)
+    found, endings = watch(screen, DemoLine(desk.folder, Path()), 1)
+    report = Report.of({"1": replace(next(iter(found.values())), slot="1")})
     screen.print(report_table(report))
+    for explanation in explanations(report, endings, desk.folder):
+        screen.print(explanation, soft_wrap=True)
     for surprise in report.surprises({TEXT: Expected(), "1": Expected("pass", TEXT)}):
         screen.print(styled((surprise, "red")))
     text = output.getvalue()
-    for own in ("\x1b[?25l", "\x1b[?25h", "\x1b[1A", "\x1b[2K", "\r"):  # a live table's own
+    for own in ("\x1b[?1049h", "\x1b[?1049l", "\x1b[H", "\x1b[?25l", "\x1b[?25h", "\r"):  # the live picture's own
         text = text.replace(own, "") if terminal else text
     check_harmless(text)
     assert SEEN in text

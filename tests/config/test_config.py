@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The line's configuration: every mistake is reported at once, each with its place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -119,9 +120,14 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
     assert "cannot be read: No such file or directory" in mistakes(tmp_path / "none.toml")[0]
 
 
-def test_the_shipped_configuration_is_good() -> None:
-    """The README tells people to copy this file."""
-    assert len(line.load(ROOT / "config" / "line.toml", {}).slot) == 2
+def test_the_shipped_configuration_is_good_but_for_its_slots(tmp_path: Path) -> None:
+    """The README tells people to copy this file, and how the slots are learned; their example is good, too."""
+    shipped = ROOT / "config" / "line.toml"
+    (told,) = mistakes(shipped)
+    assert told == "slot: there is no [[slot]], expected one for each place: `station slots learn` writes them"
+    example = re.sub(r"^# (?=\[\[slot|name = |path = )", "", shipped.read_text(), flags=re.MULTILINE)
+    (tmp_path / "line.toml").write_text(example)
+    assert [slot.name for slot in line.load(tmp_path / "line.toml", {}).slot] == ["1"]
 
 
 def test_a_witness_cannot_be_in_the_state_folder(file: Path) -> None:

@@ -96,6 +96,26 @@ def test_a_running_line_is_not_disturbed(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("synchronised", "sign", "state"),
+    [
+        (True, False, State.GOOD),
+        (False, True, State.ADVICE),
+        (None, True, State.GOOD),
+        (None, False, State.ADVICE),
+    ],
+)
+def test_the_kernels_word_counts_more_than_a_service(
+    tmp_path: Path, state: State, *, synchronised: bool | None, sign: bool
+) -> None:
+    """A service that reaches no time server keeps no clock; without systemd its sign is all there is."""
+    if sign:
+        (tmp_path / "run" / "chrony").mkdir(parents=True)
+        (tmp_path / "run" / "chrony" / "chronyd.pid").touch()
+    found = machine.findings(None, "line-1", 1, runs=False, synchronised=synchronised, root=tmp_path)
+    assert of(list(found), "clock").state is state
+
+
 def test_who_holds_a_port_is_named(tmp_path: Path) -> None:
     """The port's holder is found among the descriptors of all processes; nothing is opened."""
     by_id, by_path = (tmp_path / "dev" / "serial" / name for name in ("by-id", "by-path"))

@@ -400,7 +400,7 @@ def test_the_shipped_configuration_tells_what_must_be_filled_in(tmp_path: Path) 
     with pytest.raises(ConfigurationInvalid) as invalid:
         asyncio.run(configuration.checked(ROOT / "config" / "line.toml", {}, tmp_path))
     places = {problem.place for problem in invalid.value.problems}
-    assert {"programmer.cli", "programmer.external_loader"} <= places
+    assert {"programmer.cli", "programmer.external_loader", "slot"} <= places
     assert {f"pki.{name}" for name in ("url", "ca", "certificate", "key", "pai", "paa")} <= places
 
 

@@ -189,8 +189,8 @@ def test_the_source_hears_on_after_an_overflow() -> None:
 def test_the_list_of_ports_asks_the_source_of_the_configuration(tmp_path: Path) -> None:
     """It names places as slots do, and a port that cannot be opened."""
     config = tmp_path / "line.toml"
-    text = (ROOT / "config" / "line.toml").read_text().replace("0000:00:14.0-usb-0:1.1", "0000:00:14.0-usb-0:1.7")
-    config.write_text(text)
+    text = (ROOT / "config" / "line.toml").read_text()
+    config.write_text(f'{text}[[slot]]\nname = "1"\npath = "{port(7)}"\n')
     (tmp_path / "control").touch()
     with MockedHost.started("none", ("plug", 7, "066A"), ("forbid", 7)) as host:
         environment = {

@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger
+from station.adapters.ledger.interventions import history
 from station.adapters.ledger.reader import AttemptStory, LedgerReader, Totals
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.restoration import restore
 from station.domain.attempt import VERDICTS
+from station.domain.intervention import Deed
 from station.domain.transitions import replay
 from tests.builders.bench import Secrets, begun, passed, recognised, rows, target
 from tests.builders.commands import station
+from tests.builders.deeds import by_anna
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "ledgers"
 STATION = "demo-line"
@@ -106,6 +109,15 @@ def test_units_are_listed_shown_and_exported(old: Path, name: str) -> None:
         assert unit["serial_number"] in station("units", "show", unit["uid"], "--ledger", old).stdout
         story = json.loads(station("units", "show", unit["serial_number"], "--json", "--ledger", old).stdout)
         assert unit["uid"] in json.dumps(story)
+
+
+async def test_what_people_do_is_recorded_from_now_on(old: Path) -> None:
+    assert list(history(old)) == []
+    async with Ledger.open(old, station=STATION) as ledger:
+        await ledger.record_interventions([by_anna(Deed.HOLD, "4")])
+    assert [(each.who, each.deed, each.slot, each.reason) for each in history(old)] == [
+        ("anna", "hold", "4", "pins are dirty")
+    ]
 
 
 async def test_a_known_board_keeps_its_identity(old: Path) -> None:

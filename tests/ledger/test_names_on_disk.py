@@ -9,6 +9,7 @@ import pytest
 from station.adapters.ledger import events
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureName
 from station.domain.identity import IdentityState
+from station.domain.intervention import Deed
 from station.domain.product import KeyStorage
 from station.procedure.names import NAMES
 from tests.builders.fault_catalogue import catalogue
@@ -39,7 +40,7 @@ EVENTS = {
     "Failed": '{"fault": "flash.mismatch", "evidence": {"address": "0x08001000"}}',
     "Voided": '{"fault": "board.removed", "evidence": {}}',
 }
-PROCEDURES = {"provision", "redeliver", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
+PROCEDURES = {"provision", "redeliver", "resume", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
 PHASES = {
     "started",
     "recognise",
@@ -57,7 +58,12 @@ PHASES = {
     "void",
 }
 STATES = {"reserved", "on_board", "certified", "confirmed", "passed", "burned", "released"}
+DEEDS = {"hold", "release", "drain"}
 FAULTS = {
+    "pki.answer_lost",
+    "pki.answers_lost",
+    "pki.pending",
+    "pki.parked",
     "station.stopped",  # not a fault, but written where a fault's code is
     "target.not_found",
     "target.wrong_part",
@@ -199,6 +205,10 @@ def test_phases_and_verdicts_have_the_names_that_they_always_had() -> None:
 def test_identities_and_keys_have_the_states_and_places_that_they_always_had() -> None:
     assert {state.value for state in IdentityState} == STATES, FROZEN
     assert {place.value for place in KeyStorage} == {"flash", "secure"}, FROZEN
+
+
+def test_deeds_have_the_names_that_they_always_had() -> None:
+    assert {deed.value for deed in Deed} == DEEDS, FROZEN
 
 
 def test_faults_have_the_codes_that_they_always_had() -> None:

@@ -71,7 +71,11 @@ async def test_a_ledger_of_a_later_version_is_refused(path: Path) -> None:
     async with Ledger.open(path, station="line-1"):
         pass
     execute(path, "UPDATE alembic_version SET version_num = '9999'")
-    await refused(path, match="9999")
+    before = path.read_bytes()
+    await refused(
+        path, match=r"a later version of the station wrote it: .*9999.*put the backup from before the upgrade back"
+    )
+    assert path.read_bytes() == before
 
 
 async def test_what_is_no_database_is_refused(path: Path) -> None:

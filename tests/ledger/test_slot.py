@@ -5,10 +5,12 @@ import errno
 import os
 from collections.abc import Callable
 
+import pytest
+
 from station.adapters.ledger import Ledger
 from station.daemon.absent_pki import WithoutPKI
+from station.domain.intervention import Deed
 from station.domain.policy import Suspicion
-from station.faults.slot import SlotHeld
 from station.faults.unit import BoardSilent
 from station.interfaces import AttemptJournal, Bench, BoardArrived
 from station.line.line import Line
@@ -17,6 +19,7 @@ from station.line.states import InService, Outcome, OutOfService, SlotState
 from station.line.status import SlotStatus
 from station.line.visits import Visit
 from tests.builders.bench import RECIPE, Secrets, begun
+from tests.builders.deeds import by_anna
 
 ARRIVAL = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0")
 
@@ -61,7 +64,7 @@ async def test_a_slot_that_is_held_during_an_attempt_stays_out_of_service(ledger
     """The verdict on the board that was in the slot does not undo the hold."""
 
     def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
-        slot.take_out(SlotHeld())
+        slot.hold(by_anna(Deed.HOLD, "1"))
         raise BoardSilent("HELLO", 2.0)
 
     slot = slot_with(ledger, secrets, Line(Suspicion()), equipment)
@@ -69,6 +72,18 @@ async def test_a_slot_that_is_held_during_an_attempt_stays_out_of_service(ledger
     assert outcome.verdict == "fail"
     assert isinstance(slot.service, OutOfService)
     assert slot.shown is SlotState.OUT_OF_SERVICE
+    held = SlotStatus.of(slot, "usb-1").held
+    assert held is not None
+    assert held.model_dump(mode="json") == {"who": "anna", "at": "2026-11-23T08:15:30.250Z", "reason": "pins are dirty"}
+
+
+async def test_a_slot_that_was_released_is_held_by_nobody(ledger: Ledger, secrets: Secrets) -> None:
+    """The trial shows the fault of the hold, and no person."""
+    slot = slot_with(ledger, secrets, Line(Suspicion()), lambda *_: pytest.fail("no attempt begins"))
+    slot.hold(by_anna(Deed.HOLD, "1"))
+    slot.release(by_anna(Deed.RELEASE, "1"))
+    seen = SlotStatus.of(slot, "usb-1")
+    assert (seen.service, seen.fault, seen.held) == ("trial", "slot.held", None)
 
 
 async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: Ledger, secrets: Secrets) -> None:

@@ -58,6 +58,7 @@ def test_a_demonstration_that_is_told_to_end_leaves_nothing_running(
         assert any("being stopped" in line for line in process.stdout)  # reads no further than that line
         for number in signals[1:]:
             process.send_signal(number)
-        process.communicate()
+        told, _ = process.communicate()
     assert process.returncode == 130
+    assert f"Kept: {place}" in told
     assert running(place) == []

@@ -18,6 +18,8 @@ def test_a_running_line_is_examined_and_goes_on(tmp_path: Path, monkeypatch: pyt
         url = json.loads((line.folder / "pki" / "ready.json").read_text())["url"]
         monkeypatch.setenv("STATION__PKI__URL", url)
         assert line.command("config", "check").returncode == 0
+        checked = json.loads(line.command("config", "check", "--json").stdout)
+        assert (checked["schema"], checked["slots"], checked["problems"]) == (1, len(line.status().slots), [])
         found = json.loads(line.command("doctor", "--json").stdout)["findings"]
         states = {each["check"]: each["state"] for each in found}
         good = ("configuration", "recipe", "loader", "programmer", "PKI", "PAI", "ledger", "descriptors", "/dev/shm")

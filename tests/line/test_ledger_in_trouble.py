@@ -4,13 +4,16 @@
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from station.adapters.ledger.interventions import history
 from tests.builders.damage import spoil
 from tests.builders.line import Line, LineFailed
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
@@ -65,6 +68,20 @@ def test_a_line_pauses_while_its_ledger_is_away(standing: Standing) -> None:
     assert standing.slot(1).attempt is None
     (standing.line.folder / "away").rename(ledger)
     assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"
+
+
+def test_a_person_can_hold_a_slot_while_the_ledger_waits(standing: Standing) -> None:
+    """The command says that the record is missing, and the ledger has it once another program has let go of the file."""
+    ledger = standing.line.folder / "ledger.sqlite"
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = standing.line.command("slots", "hold", "1", "--reason", "smells of smoke")
+        assert (done.returncode, done.stdout) == (0, "slot 1 is out of service\n")
+        assert "the ledger will record it" in done.stderr
+        assert standing.slot(1).service == "out"
+        assert list(history(ledger)) == []
+        other.execute("ROLLBACK")
+    standing.until(lambda: [each.reason for each in history(ledger)] == ["smells of smoke"])
 
 
 def test_a_board_finds_the_ledger_gone_before_it_gets_an_identity(standing: Standing) -> None:

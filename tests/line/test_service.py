@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from station.adapters.ledger.interventions import history
 from station.adapters.ledger.reader import LedgerReader
 from station.daemon import control
+from tests.builders.commands import station
 from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.line.standing_line import Standing
@@ -84,13 +86,16 @@ def test_a_stop_names_the_attempt_that_it_interrupts(standing: Standing) -> None
 def test_a_drained_line_finishes_its_boards_and_takes_no_other(standing: Standing) -> None:
     standing.bench("plug", "1")
     standing.wait(1, lambda slot: slot.step == "flash_operational", within=120)
-    draining = standing.line.command("drain")
+    draining = standing.line.command("drain", "--reason", "end of shift")
     assert (draining.returncode, draining.stdout.splitlines()) == (
         0,
         ["draining; at work: slot 1", "the daemon has ended"],
     )
     assert ended(standing) == 0
     assert verdicts(standing) == ["pass"]
+    (drained,) = history(standing.line.folder / "ledger.sqlite")
+    assert (drained.deed, drained.slot, drained.reason) == ("drain", None, "end of shift")
+    assert drained.who
 
 
 def test_a_board_that_comes_while_the_line_drains_is_not_judged(standing: Standing) -> None:
@@ -100,6 +105,9 @@ def test_a_board_that_comes_while_the_line_drains_is_not_judged(standing: Standi
     standing.bench("plug", "2")
     standing.wait(2, lambda slot: slot.state == "waiting", within=120)
     assert standing.line.status().line.state == "draining"
-    assert "  line draining" in standing.station("status").splitlines()[0]
+    shown = station(
+        "status", "--config", standing.line.folder / "line.toml"
+    ).stdout  # no process: the board is soon done
+    assert "  line draining" in shown.splitlines()[0]
     assert ended(standing) == 0
     assert verdicts(standing) == ["pass"]

@@ -76,6 +76,55 @@ def test_a_board_that_was_pulled_passes_when_it_comes_back(standing: Standing) -
     assert standing.wait(1, lambda slot: slot.verdict is not None).state == "pass"
 
 
+def test_the_ledger_has_who_held_and_released_a_slot_and_why(standing: Standing) -> None:
+    """The slots show it while the slot is held, and the log has it."""
+    standing.station("slots", "hold", "2", "--reason", "pogo pins are dirty")
+    held = standing.slot(2).held
+    assert held is not None
+    assert held.reason == "pogo pins are dirty"
+    for shown in (standing.station("slots", "list"), standing.station("status")):
+        assert f"{held.who}, " in shown
+        assert "pogo pins are dirty" in shown
+    listed = json.loads(standing.station("slots", "list", "--json"))["slots"]
+    assert [slot["held"] and slot["held"]["reason"] for slot in listed] == [None, "pogo pins are dirty", None, None]
+    standing.station("slots", "release", "2")
+    assert standing.slot(2).held is None
+    standing.station("slots", "release", "--all", "--reason", "cleaned")
+    standing.until(lambda: len(interventions(standing)) == 4)  # a slow disk delays a record
+    assert [(each["deed"], each["slot"], each["fault"], each["reason"]) for each in interventions(standing)] == [
+        ("hold", "2", None, "pogo pins are dirty"),
+        ("release", "2", "slot.held", ""),
+        ("release", None, None, "cleaned"),
+        ("release", "2", "slot.held", "cleaned"),  # still on trial
+    ]
+    assert {each["who"] for each in interventions(standing)} == {held.who}
+    log = (standing.line.folder / "logs" / "station.jsonl").read_text().splitlines()
+    told = [event for event in map(json.loads, log) if "who" in event]
+    assert [(event["event"], event.get("reason"), event["who"]) for event in told] == [
+        ("slot.taken_out", "pogo pins are dirty", held.who),
+        ("slot.released", None, held.who),
+        ("line.released", "cleaned", held.who),
+        ("slot.released", "cleaned", held.who),
+    ]
+
+
+@pytest.mark.parametrize("reason", ["two\nlines", "\x1b[2J", "x" * 501], ids=["lines", "escape", "long"])
+def test_a_reason_that_is_no_line_is_refused(standing: Standing, reason: str) -> None:
+    """Nothing is done and nothing recorded."""
+    for command in (("slots", "hold", "2"), ("slots", "release", "--all"), ("drain",)):
+        done = standing.line.command(*command, "--reason", reason)
+        assert (done.returncode, "one line of at most 500 characters" in done.stderr) == (1, True)
+    assert standing.slot(2).service == "in"
+    assert standing.line.status().line.state == "open"
+    assert interventions(standing) == []
+
+
+def interventions(standing: Standing) -> list[dict[str, object]]:
+    """What the ledger has of people's deeds."""
+    found: list[dict[str, object]] = json.loads(standing.station("slots", "history", "--json"))["interventions"]
+    return found
+
+
 def test_the_command_shows_what_the_daemon_says(standing: Standing) -> None:
     """The command shows the status as a table, and as JSON for scripts."""
     standing.bench("plug", "2")

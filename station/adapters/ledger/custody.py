@@ -186,7 +186,10 @@ class Custody:
         return result
 
     async def do_anyhow(self, work: UnitOfWork[T]) -> T:
-        """`Writer.do` even if the files have moved, for an attempt's beginning and verdict, without which a slot cannot go on."""
+        """`Writer.do` even if the files have moved.
+
+        For an attempt's beginning and verdict, without which a slot cannot go on, and for a person's deeds.
+        """
         return await self.writer.do(work)
 
     def _looked_after(self, work: UnitOfWork[T], connection: Connection) -> T:

@@ -5,15 +5,17 @@ import os
 from pathlib import Path
 
 
-def write(file: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Replaces the file, and returns when the content is on the disk.
+def write(file: Path, content: bytes, *, mode: int = 0o600, new: Path | None = None) -> None:
+    """Replaces the file, and returns when the content is on the disk. `new` is the name until then.
 
     After a power cut the name may still be the old file's.
     """
-    new = file.with_name(f"{file.name}.new")
+    new = new or file.with_name(f"{file.name}.new")
     descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
-        os.write(descriptor, content)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

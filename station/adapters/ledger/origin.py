@@ -8,10 +8,9 @@ from sqlalchemy import Connection, insert, select
 from station.adapters.ledger import tables
 from station.domain.attempt import Phase, StepStarted
 from station.domain.identity import IdentityState
+from station.domain.intervention import LONGEST_ACCOUNT, LONGEST_REASON, is_one_line
 from station.domain.past import Past
 from station.domain.target import UID
-
-LONGEST_REASON, LONGEST_ACCOUNT = 500, 64
 
 _attempt, _event, _identity, _release = tables.attempt, tables.event, tables.identity, tables.unit_release
 _INCARNATION = select(tables.ledger.c.incarnation).where(tables.ledger.c.one == 1)
@@ -34,7 +33,7 @@ def past(connection: Connection, uid: UID) -> Past:
 def release(connection: Connection, uid: UID, account: str, reason: str, at: datetime) -> None:
     """Releases the board in spite of its key; raises `ReleaseRefused`, also if the board needs no release."""
     for name, text, longest in (("reason", reason, LONGEST_REASON), ("account", account, LONGEST_ACCOUNT)):
-        if not text.strip() or not text.isprintable() or len(text) > longest:
+        if not text.strip() or not is_one_line(text, longest):
             raise ReleaseRefused(f"the {name} must be one line of at most {longest} characters")
     if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
         raise ReleaseRefused(f"no board with UID {uid} has been in a slot")

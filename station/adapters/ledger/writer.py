@@ -85,7 +85,8 @@ class Writer:
         self._path = path
         self._patience = patience
         self._loop = asyncio.get_running_loop()
-        # Not bounded: every task waits for the unit that it has queued, so there is at most one for each task.
+        # Not bounded: every task waits for the unit that it has queued, so there is at most one for each task, and one for
+        # each deed of a person whose command did not wait any longer.
         self._queue = SimpleQueue[_Waiting | None]()
         self._closing = threading.Event()
 

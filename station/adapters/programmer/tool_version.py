@@ -29,12 +29,25 @@ def environment_of(cli: Path) -> dict[str, str]:
 
 async def version_of(cli: Path) -> str:
     """The version that `--version` prints; raises `NotTheProgrammer`."""
+    said, status = await answer_of(cli, "--version")
+    if found := _VERSION.search("\n".join(said)):
+        return found["number"]
+    words = next((line for line in said if line.strip()), "")
+    raise NotTheProgrammer(
+        f'printed "{words[:80]}" and ended with status {status}'
+        if words
+        else f"printed nothing, with exit status {status}"
+    )
+
+
+async def answer_of(cli: Path, *arguments: str) -> tuple[list[str], int]:
+    """The lines that the executable prints, and its exit status; raises `NotTheProgrammer` where it gives no answer."""
     said: list[str] = []
     try:
         async with (
             asyncio.timeout(ANSWERED_WITHIN),
             Child.started(
-                [str(cli), "--version"],
+                [str(cli), *arguments],
                 environment=environment_of(cli),
                 gone=asyncio.Event(),
                 patience=Patience(),
@@ -44,19 +57,12 @@ async def version_of(cli: Path) -> str:
             said = [line async for line in child.lines()]
             status = await child.ended()
     except TimeoutError as exc:
-        raise NotTheProgrammer(f"gave no version within {ANSWERED_WITHIN:g} s") from exc
+        raise NotTheProgrammer(f"gave no answer within {ANSWERED_WITHIN:g} s") from exc
     except OverBudget as exc:
-        raise NotTheProgrammer(f"printed {exc} instead of its version") from exc
+        raise NotTheProgrammer(f"printed {exc} instead of an answer") from exc
     except OSError as exc:
         raise NotTheProgrammer(f"cannot be started: {exc.strerror}") from exc
-    if found := _VERSION.search("\n".join(said)):
-        return found["number"]
-    words = next((line for line in said if line.strip()), "")
-    raise NotTheProgrammer(
-        f'printed "{words[:80]}" and ended with status {status}'
-        if words
-        else f"printed nothing, with exit status {status}"
-    )
+    return said, status
 
 
 def is_tested(version: str) -> bool:

@@ -4,7 +4,6 @@
 Logs are for people and may be lost; the ledger is the truth. Secrets never enter: their types do not print.
 """
 
-import io
 import json
 import logging
 import os
@@ -15,13 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import structlog
-from structlog.typing import EventDict, ExcInfo, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
+from station.adapters.system import log_console
 from station.adapters.system.log_sinks import Sink, SinkStatus, end
-from station.adapters.system.shown import shown, shown_lines
+from station.adapters.system.shown import shown
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 WRITTEN_WITHIN = 2.0  # seconds at the end, for the lines that are still queued
@@ -47,6 +47,10 @@ class Log:
         for sink in self.sinks:
             sink.reopen()
         structlog.get_logger().info("log.reopened")
+
+    def set_level(self, level: str) -> None:
+        """From now on writes no line of less importance."""
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
 
 
 @contextmanager
@@ -171,31 +175,7 @@ def _bounded(value: object) -> object:
 
 
 def _console(event: EventDict) -> bytes:
-    told = {key: value if key == "exc_info" else _fit_to_be_shown(value) for key, value in event.items()}
-    return f"{_RENDERER(None, '', told)}\n".encode()
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Words:
-    """An object's text for the console, which the renderer does not quote."""
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def _fit_to_be_shown(value: object) -> str | _Words:
-    return shown(value, LONGEST_VALUE) if isinstance(value, str) else _Words(shown(repr(value), LONGEST_VALUE))
-
-
-def _traceback(out: TextIO, exc_info: ExcInfo) -> None:
-    raw = io.StringIO()
-    structlog.dev.plain_traceback(raw, exc_info)
-    out.write(shown_lines(raw.getvalue()))
-
-
-_RENDERER = structlog.dev.ConsoleRenderer(exception_formatter=_traceback)
+    return log_console.told(event).encode()
 
 
 class _Bridge(logging.Handler):

@@ -11,6 +11,11 @@ log = structlog.get_logger()
 ATTEMPTS_A_FOLDER = 1000
 
 
+def place_of(attempt: int) -> Path:
+    """The place of an attempt's transcript below the folder of all transcripts."""
+    return Path(f"{attempt // ATTEMPTS_A_FOLDER:04d}") / f"{attempt:07d}.txt"
+
+
 class Transcripts:
     """The folder of all transcripts; `lost` counts the runs whose text could not be written, or not whole."""
 
@@ -21,7 +26,7 @@ class Transcripts:
 
     def recorder(self, attempt: int) -> Callable[[str], None]:
         """Takes the text of each run of this attempt; the file appears with the first."""
-        path = self._folder / f"{attempt // ATTEMPTS_A_FOLDER:04d}" / f"{attempt:07d}.txt"
+        path = self._folder / place_of(attempt)
 
         def record(text: str) -> None:
             try:

@@ -2,6 +2,7 @@
 """`station demo`: the main job on the virtual bench, with bench, development PKI and daemon as processes of their own."""
 
 import json
+import shutil
 import signal
 import tempfile
 from contextlib import ExitStack
@@ -9,13 +10,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from station.cli.consoles import styled, wide_console
-from station.cli.demo.line import DemoFailed, DemoLine
-from station.cli.demo.report import Report, expectations, report_table, watch
+from station.cli.consoles import document, styled, wide_console
+from station.cli.demo.line import DemoFailed, DemoLine, FolderTaken
+from station.cli.demo.report import Report, expectations, explanations, report_table
+from station.cli.demo.watch import watch
 from station.cli.exit_codes import ENVIRONMENT, FAILED, INTERRUPTED
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a supervisor, a closed terminal
+FILES = {
+    "logs/station.jsonl": "the station's log: verdicts in attempt.finished",
+    "logs/daemon.out": "what the daemon printed",
+    "transcripts": "the programmer's output, a file an attempt",
+    "bench.jsonl": "what the bench did, and its faults",
+    "ledger.sqlite": "for `station units list --ledger FILE` and `units show`",
+}
 
 
 def demo(
@@ -59,37 +69,63 @@ def demo(
     bench_options += [f"--programmer-version={programmer_version}"] if programmer_version else []
     expected = expectations(faults, boards)
     _end_in_order()
+    place = folder or Path(tempfile.mkdtemp(prefix="station-demo-"))
     with ExitStack() as stack:
-        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-demo-")))
         try:
+            console.print(f"Files: {place}", soft_wrap=True)
             line = stack.enter_context(
-                DemoLine.standing(place, boards, seed, faults, time_scale, recipe, bench_options)
+                DemoLine.standing(place, boards, seed, faults, time_scale, recipe, bench_options, say=console.print)
             )
             if every:
                 line.plug_in_turn(every)
             else:
                 line.plug_all()
-            found = watch(console, line, boards)
+            found, endings = watch(console, line, boards)
         except DemoFailed as exc:
-            first, *others = str(exc).split("\n")
-            console.print(styled(("The demonstration could not run:", "red"), f" {first}"), soft_wrap=True)
-            for other in others:
-                console.print(other, soft_wrap=True)
+            _say_why_it_failed(console, exc, place)
             raise typer.Exit(ENVIRONMENT) from exc
         except KeyboardInterrupt:
             console.print("Interrupted: bench, PKI and daemon are being stopped.")
+            _say_kept(console, place)
             raise typer.Exit(INTERRUPTED) from None
-        result = Report.of(found)
+        _ignore_endings()  # the processes are stopped next
+    result = Report.of(found)
     console.print(report_table(result))
+    for explanation in explanations(result, endings, place):
+        console.print(explanation, soft_wrap=not console.is_terminal)
     if report is not None:
-        report.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+        report.write_text(json.dumps(document(result.as_json()), indent=2) + "\n", encoding="utf-8")
     surprises = result.surprises(expected)
     for surprise in surprises:
         console.print(styled((surprise, "red")))
-    if folder is not None:
-        console.print(f"Boards, ledger, logs and PKI are in {folder}", soft_wrap=True)
+    _keep_or_remove(console, place, unneeded=folder is None and result.count("pass") == boards)
     if surprises:
         raise typer.Exit(FAILED)
+
+
+def _say_why_it_failed(console: Console, failure: DemoFailed, folder: Path) -> None:
+    first, *others = str(failure).split("\n")
+    console.print(styled(("The demonstration could not run:", "red"), f" {first}"), soft_wrap=True)
+    for other in others:
+        console.print(other, soft_wrap=True)
+    if not isinstance(failure, FolderTaken):
+        _say_kept(console, folder)
+
+
+def _keep_or_remove(console: Console, folder: Path, *, unneeded: bool) -> None:
+    if unneeded:
+        shutil.rmtree(folder)
+        console.print(f"Every board passed: {folder} is removed; --dir keeps it.", soft_wrap=True)
+    else:
+        _say_kept(console, folder)
+
+
+def _say_kept(console: Console, folder: Path) -> None:
+    """Says where the demonstration's files are, and which of them tells what."""
+    console.print(f"Kept: {folder}", soft_wrap=True)
+    for name, tells in FILES.items():
+        if (folder / name).exists():
+            console.print(styled(f"    {name:<20} ", (tells, "dim")), soft_wrap=True)
 
 
 def _end_in_order() -> None:
@@ -99,9 +135,13 @@ def _end_in_order() -> None:
     """
 
     def interrupt(*_: object) -> None:
-        for each in _ENDINGS:
-            signal.signal(each, signal.SIG_IGN)
+        _ignore_endings()
         raise KeyboardInterrupt
 
     for each in _ENDINGS:
         signal.signal(each, interrupt)
+
+
+def _ignore_endings() -> None:
+    for each in _ENDINGS:
+        signal.signal(each, signal.SIG_IGN)

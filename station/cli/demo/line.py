@@ -25,6 +25,10 @@ class DemoFailed(Exception):
     """One of the demonstration's processes failed."""
 
 
+class FolderTaken(DemoFailed):
+    """The demonstration's folder holds something else."""
+
+
 @dataclass
 class DemoLine:
     """A running demonstration line: its folder and its processes."""
@@ -44,17 +48,23 @@ class DemoLine:
         time_scale: float,
         recipe: Path | None,
         bench_options: Sequence[str] = (),
+        *,
+        say: Callable[[str], None],
     ) -> Iterator["DemoLine"]:
-        """Bench, PKI and daemon, all ready; all stopped when the block ends. Raises `DemoFailed`."""
+        """Bench, PKI and daemon, all ready; all stopped when the block ends. Says before each start. Raises `DemoFailed`."""
         folder = folder.resolve()
         if folder.exists() and any(folder.iterdir()):
-            raise DemoFailed(f"{folder} is not empty: give a new folder, or remove it first")
+            raise FolderTaken(f"{folder} is not empty: give a new folder, or remove it first")
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         line = cls(folder, (recipe or shipped.RECIPE_OF_DEMONSTRATION).resolve())
         try:
+            say(f"[1/4] Starting the virtual bench: programmer, hub and {boards} boards")
             line._start_bench(boards, seed, faults, time_scale, bench_options)
+            say("[2/4] Starting the development PKI: it makes PAA, PAI and the keys for TLS")
             line.start_pki()
+            say("[3/4] Starting the daemon: it checks recipe, images, programmer, PKI and ledger")
             line.start_daemon()
+            say(f"[4/4] Plugging in {boards} boards")
             yield line
         finally:
             line._stop()

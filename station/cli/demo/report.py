@@ -1,37 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A demonstration's live display, and its report at the end."""
+"""A demonstration's report at the end, for people and as JSON, and the verdicts that its fault file expects."""
 
-import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
-from station.adapters.ledger.reader import AttemptSummary, LedgerReader
+from station.adapters.ledger.reader import AttemptSummary
+from station.adapters.system import transcripts
 from station.cli.consoles import coloured, styled
-from station.cli.demo.line import DemoFailed, DemoLine
+from station.cli.demo.picture import note, to_do
+from station.cli.demo.view import Ending
 from station.config.problems import ConfigurationInvalid, Problem
-from station.domain.attempt import Phase
-from station.line.status import SlotStatus
-
-STUCK_AFTER = 180.0  # seconds without any change
-LOOK_EVERY = 0.2
-SPOKEN_PHASES = 16  # boards; a log of more boards' phases is too long to read
-STEPS = (
-    Phase.RECOGNISE,
-    Phase.FLASH_DATA,
-    Phase.FLASH_PROVISIONER,
-    Phase.AWAIT_CSR,
-    Phase.RELAY_TO_PKI,
-    Phase.DELIVER,
-    Phase.FLASH_OPERATIONAL,
-    Phase.CONFIRM,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,90 +49,6 @@ def expectations(faults: Path | None, boards: int) -> dict[str, Expected]:
     if problems:
         raise ConfigurationInvalid(problems)
     return expected
-
-
-def watch(console: Console, line: DemoLine, boards: int) -> Mapping[str, AttemptSummary]:
-    """Shows the line until every board has its verdict; returns each slot's last attempt. Raises `DemoFailed`."""
-    screen = _Screen(console, boards)
-    changed, before = time.monotonic(), ""
-    with screen:
-        while True:
-            slots = line.status().slots
-            screen.show(slots)
-            now = " ".join(f"{slot.state}{slot.step}{slot.attempt}" for slot in slots)
-            if now != before:
-                changed, before = time.monotonic(), now
-            if not any(slot.state in {"running", "waiting"} for slot in slots):
-                ended = _last_attempts(line)
-                if len(ended) == boards:
-                    return ended
-            if time.monotonic() - changed > STUCK_AFTER:
-                raise DemoFailed(
-                    f"nothing has happened for {STUCK_AFTER:.0f} s; the daemon's log is in {line.folder}/logs"
-                )
-            time.sleep(LOOK_EVERY)
-
-
-def _last_attempts(line: DemoLine) -> dict[str, AttemptSummary]:
-    attempts = LedgerReader(line.folder / "ledger.sqlite").attempts()
-    return {attempt.slot: attempt for attempt in attempts if attempt.verdict is not None}
-
-
-class _Screen:
-    """A live table on a terminal; elsewhere a line for every change."""
-
-    def __init__(self, console: Console, boards: int) -> None:
-        self._console = console
-        self._boards = boards
-        self._began = time.monotonic()
-        self._said: dict[str, str] = {}
-        self._live = Live(console=console, refresh_per_second=5) if console.is_terminal else None
-
-    def __enter__(self) -> None:
-        if self._live is not None:
-            self._live.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def show(self, slots: list[SlotStatus]) -> None:
-        for slot in slots:
-            self._remember(slot)
-        if self._live is not None:
-            self._live.update(self._table(slots))
-
-    def _remember(self, slot: SlotStatus) -> None:
-        name, now = slot.slot, self._words(slot)
-        if now == self._said.get(name):
-            return
-        self._said[name] = now
-        ended = slot.state in {"pass", "fail", "void", "out of service"}
-        if self._live is None and (ended or (slot.step and self._boards <= SPOKEN_PHASES)):
-            self._console.print(f"{time.monotonic() - self._began:7.1f} s  slot {name:>3}  {now}", soft_wrap=True)
-
-    @staticmethod
-    def _words(slot: SlotStatus) -> str:
-        if slot.step:
-            return slot.step.replace("_", " ")
-        return f"{slot.state}: {slot.fault}" if slot.fault else slot.state
-
-    def _table(self, slots: list[SlotStatus]) -> Group:
-        table = Table("slot", "board", "state", "phase", "progress", "seconds", "why", box=None, header_style="bold")
-        for slot in slots:
-            table.add_row(
-                slot.slot,
-                slot.uid or slot.probe or "",
-                coloured(slot.state),
-                (slot.step or "").replace("_", " "),
-                ProgressBar(total=len(STEPS), completed=len(slot.steps), width=24),
-                f"{slot.seconds:.1f}" if slot.attempt else "",
-                slot.fault or "",
-            )
-        running = sum(slot.state == "running" for slot in slots)
-        passed = sum(slot.state == "pass" for slot in slots)
-        summary = f"{running} running, {passed} passed, {time.monotonic() - self._began:.0f} s"
-        return Group(table, styled((summary, "bold")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +109,9 @@ def _words(verdict: Expected) -> str:
 
 
 def report_table(report: Report) -> Group:
-    """The report for people."""
-    table = Table("slot", "uid", "verdict", "seconds", "serial number", "DAC", "fault", box=None, header_style="bold")
+    """The report for people, 80 columns wide."""
+    columns = ("slot", "uid", "verdict", "seconds", "serial number", "fault")
+    table = Table(*columns, box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     for board in report.boards:
         table.add_row(
             board.slot,
@@ -218,8 +119,26 @@ def report_table(report: Report) -> Group:
             coloured(board.verdict or ""),
             f"{board.seconds:.1f}",
             board.serial_number or "",
-            (board.dac_serial_number or "")[:16],
             board.fault or "",
         )
     counts = f"{len(report.boards)} boards: {report.count('pass')} pass, {report.count('fail')} fail, {report.count('void')} void"
-    return Group("", table, styled((f"{counts} in {report.seconds:.1f} s", "bold")))
+    an_hour = f", {len(report.boards) / report.seconds * 3600:.0f} boards an hour" if report.seconds > 0 else ""
+    return Group("", table, styled((f"{counts} in {report.seconds:.1f} s{an_hour}", "bold")))
+
+
+def explanations(report: Report, endings: Sequence[Ending], folder: Path) -> Iterator[Text]:
+    """For every board that did not pass: its fault's sentence, and the file with the programmer's output."""
+    told = {ending.attempt: ending for ending in endings}
+    bad = [
+        told.get(board.number)
+        or Ending(board.number, board.slot, board.verdict or "", board.seconds, board.fault)  # the log lost its line
+        for board in report.boards
+        if board.verdict != "pass"
+    ]
+    for ending in bad:
+        yield note(ending)
+        file = Path("transcripts") / transcripts.place_of(ending.attempt)
+        if (folder / file).exists():
+            yield styled((f"    what the programmer said: {file}", "dim"))
+    if bad:
+        yield styled((to_do(bad), "bold"))

@@ -81,7 +81,7 @@ def _judged(
 
 def _conclude_all(faults: Mapping[str, Fault | None], *, json_wanted: bool) -> None:
     if json_wanted:
-        say_json({name: verdicts.as_json(fault, ACCEPTED) for name, fault in faults.items()})
+        say_json({"vectors": {name: verdicts.as_json(fault, ACCEPTED) for name, fault in faults.items()}})
     else:
         for name, fault in faults.items():
             say(f"{name}: {verdicts.line(fault, ACCEPTED)}")

@@ -9,7 +9,7 @@ from rich.table import Table
 from station.adapters.ledger.selection import Group, Numbers, Selection, numbers
 from station.adapters.ledger.tables import iso
 from station.cli.consoles import say_json, wide_console
-from station.cli.ledger.questions import SCHEMA, LotOption, SinceOption, UntilOption, local, period
+from station.cli.ledger.questions import LotOption, SinceOption, UntilOption, local, period
 from station.cli.ledger.units import JsonOption, LedgerOption
 from station.cli.places import ConfigOption, ledger_path
 
@@ -36,9 +36,7 @@ def show_numbers(
     verdicts = _verdicts(found)
     if json_wanted:
         asked = {"since": begin and iso(begin), "until": end and iso(end), "lot": lot}
-        say_json(
-            {"schema": SCHEMA, **asked, **_totals(found, verdicts), "by": {name: _rows(found, name) for name in _BY}}
-        )
+        say_json({**asked, **_totals(found, verdicts), "by": {name: _rows(found, name) for name in _BY}})
         return
     console = wide_console()
     if begin or end:

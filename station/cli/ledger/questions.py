@@ -10,7 +10,6 @@ import typer
 
 from station.domain.attempt import VERDICTS, Phase
 
-SCHEMA = 1  # of the JSON that the questions answer with; it grows when a key changes its meaning or goes
 STEPS = [phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED]
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

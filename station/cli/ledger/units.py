@@ -17,7 +17,7 @@ import typer
 from rich.table import Table
 
 from station.adapters.ledger import Ledger, ReleaseRefused
-from station.adapters.ledger.reader import LedgerReader, Orphan, Totals, UnitSummary
+from station.adapters.ledger.reader import LedgerReader, Totals, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
@@ -25,7 +25,6 @@ from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.questions import (
-    SCHEMA,
     FaultOption,
     LotOption,
     SinceOption,
@@ -129,7 +128,7 @@ def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
     reader = LedgerReader(path)
     units = reader.units(newest=newest)
     if json_wanted:
-        say_json({"schema": SCHEMA, "units": [_values(unit) for unit in units], "totals": asdict(reader.totals())})
+        say_json({"units": [_values(unit) for unit in units], "totals": asdict(reader.totals())})
         return
     table = Table(
         "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
@@ -158,7 +157,7 @@ def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json
     if newest is not None:
         found = found[newest - 1 :: -1]
     if json_wanted:
-        say_json({"schema": SCHEMA, "attempts": [_values(attempt) for attempt in found], "more": more})
+        say_json({"attempts": [_values(attempt) for attempt in found], "more": more})
         return
     table = Table(
         "began", "serial number", "uid", "slot", "verdict", "step", "fault", "seconds", box=None, header_style="bold"
@@ -185,7 +184,7 @@ def show(
     unit: Annotated[str, typer.Argument(metavar="UID-OR-SERIAL", help="24 hexadecimal digits, or a serial number.")],
     ledger: LedgerOption = None,
     config: ConfigOption = None,
-    json_wanted: Annotated[bool, typer.Option("--json", help="The same as one JSON object.")] = False,
+    json_wanted: JsonOption = False,
 ) -> None:
     """Show one unit's whole story: identity, certificates, and every attempt step by step.
 
@@ -239,26 +238,6 @@ def export(
 
 
 @app.command()
-def orphans(
-    ledger: LedgerOption = None,
-    config: ConfigOption = None,
-    json_wanted: Annotated[bool, typer.Option("--json", help="The same as a JSON array.")] = False,
-) -> None:
-    """List requests to the PKI without an answer. Each may have bought a certificate that no board has: revoke it."""
-    found = LedgerReader(ledger_path(config, ledger)).orphans()
-    if json_wanted:
-        say_json([_values(orphan) for orphan in found])
-        return
-    table = Table("submitted", "uid", "key", "DAC that the key has", box=None, header_style="bold")
-    for orphan in found:
-        table.add_row(
-            f"{orphan.submitted_at:%Y-%m-%d %H:%M:%SZ}", orphan.uid, orphan.key, orphan.dac_serial_number or ""
-        )
-    console = wide_console()
-    console.print(table if found else "No request is without an answer.")
-
-
-@app.command()
 def fresh(
     unit: Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits, from the void attempt's fault.")],
     reason: Annotated[
@@ -305,7 +284,7 @@ def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str
         writer.writerow({key: shown(value) if isinstance(value, str) else value for key, value in _values(row).items()})
 
 
-def _values(row: UnitSummary | AttemptRecord | Orphan) -> dict[str, object]:
+def _values(row: UnitSummary | AttemptRecord) -> dict[str, object]:
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(row).items()}
 
 

@@ -13,7 +13,6 @@ from station.cli.places import ConfigOption, config_path
 from station.doctor import doctor as checks
 from station.doctor.finding import State, worst
 
-SCHEMA = 1
 EXIT = {State.GOOD: DONE, State.BAD: FAILED, State.UNKNOWN: ENVIRONMENT}
 
 
@@ -28,9 +27,7 @@ def doctor(
     """
     found = asyncio.run(checks.examined(config_path(config)))
     if as_json:
-        say_json(
-            {"schema": SCHEMA, "state": worst(found).value, "findings": [asdict(each) for each in found]}, indent=1
-        )
+        say_json({"state": worst(found).value, "findings": [asdict(each) for each in found]}, indent=1)
     else:
         for each in found:
             remedy = f" Remedy: {each.remedy}" if each.remedy else ""

@@ -3,24 +3,30 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import station
+from station.adapters.ledger import durable
 from station.cli.consoles import say
+from station.cli.exit_codes import USAGE
 from station.config import shipped
 
 UNITS = ("matter-station.service", "matter-station-backup.service", "matter-station-backup.timer")
 PROGRAM = "@STATION@"
 READABLE = 0o022  # the service's account reads the files, whatever the umask of the account that installs them
+# What the unit's ProtectHome= and PrivateTmp= hide from the service (systemd.exec(5)).
+HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108  nothing is written there
 NEXT = """
 Next, as root:
   systemd-sysusers && systemd-tmpfiles --create
   udevadm control --reload && udevadm trigger --subsystem-match=usb --subsystem-match=tty
-  edit {config}: programmer, PKI, slots; then a recipe beside it
+  edit {config}: programmer, PKI; then a recipe beside it
+  station slots learn --config {config}   # plug a board into each place in turn
   station run --config {config}   # names every mistake; end it with Ctrl-C
   systemctl daemon-reload && systemctl enable --now matter-station.service matter-station-backup.timer
   systemctl status matter-station.service; tail -f /var/log/station/station.jsonl"""
@@ -39,21 +45,53 @@ def install(
     prefix: Annotated[
         Path, typer.Option("--prefix", metavar="DIR", help="The root of the file system that gets the files.")
     ] = Path("/"),
+    program: Annotated[
+        Path | None,
+        typer.Option(
+            "--program",
+            metavar="FILE",
+            help="The program that the units start; by default the one that runs this command.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
 ) -> None:
     """Install systemd units, udev rules, account, log rotation, and a configuration to fill in; then say what to do next.
 
-    A file that people edit (below /etc/station) is never written over, nor a symbolic link (a masked unit is one). The units start the program that runs this command.
+    A file that people edit (below /etc/station) is never written over, nor a symbolic link (a masked unit is one). The program must lie where systemd lets the service read it: not below /home, /root or /tmp.
     """
+    started = program or Path(sys.executable).parent / "station"
+    if told := list(hidden([started] if program else _needed(started))):
+        say(*told, err=True)
+        raise typer.Exit(USAGE)
     before = os.umask(READABLE)
     try:
-        for file in files(Path(sys.executable).parent / "station"):
+        for file in files(started):
             place = prefix / file.place
             done = _done(place, file, dry_run=dry_run)
             say(f"{done:9} {place}")
     finally:
         os.umask(before)
     say(*NEXT.format(config=prefix / "etc" / "station" / "line.toml").splitlines())
+
+
+def _needed(program: Path) -> list[Path]:
+    """The files that the service reads to run this program: the program, its interpreter and its modules."""
+    return [program, Path(sys.executable), Path(sys.base_prefix), Path(station.__file__).parent]
+
+
+def hidden(needed: Iterable[Path]) -> Iterator[str]:
+    """A sentence and a remedy for each folder of the hidden ones that holds any of these files, or what they link to."""
+    told: set[Path] = set()
+    for path in needed:
+        for place in (path.absolute(), path.resolve()):
+            folder = next((folder for folder in HIDDEN if place.is_relative_to(folder)), None)
+            if folder is not None and folder not in told:
+                told.add(folder)
+                yield (
+                    f"{place} lies below {folder}, which systemd hides from the service: make the virtual environment"
+                    " elsewhere, as in `python3 -m venv /opt/matter-station`, from a Python and a wheel outside of"
+                    " /home, /root and /tmp, and run its `station install`"
+                )
 
 
 def files(program: Path) -> Iterator[_File]:
@@ -91,5 +129,16 @@ def _done(place: Path, file: _File, *, dry_run: bool) -> str:
             return "kept"
     if not dry_run:
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(file.content)
+        _write(place, file.content)
     return "would be" if dry_run else "written"
+
+
+def _write(place: Path, content: bytes) -> None:
+    """Writes the file whole or not at all, even if the power fails."""
+    # A name that logrotate and systemd pass over, should it be left behind, and that no editor uses.
+    new = place.with_name(f".{place.name}.new~")
+    try:
+        durable.write(place, content, mode=0o644, new=new)
+    finally:
+        new.unlink(missing_ok=True)
+    durable.settle(place.parent)

@@ -2,6 +2,7 @@
 """`station ports`: the probes and serial ports that are plugged in, without touching a target."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
-from station.config.line import Config, HotplugSection
+from station.config.environment import overridden
+from station.config.line import HotplugSection
+from station.config.slot_tables import slot_tables
 from station.daemon import control
 from station.faults.slot import TTYUnavailable
 from station.interfaces import BoardArrived
@@ -59,14 +62,14 @@ def ports(
     The daemon ignores boards at ports that are no slot. Ports that a running daemon serves are not opened. Exits 1 if one
     cannot be used.
     """
-    loaded = _configuration(config, devices)
+    line = _line(config, devices)
     links = HotplugSection(source="links", directory=devices.absolute() if devices else None)
-    source = loaded.hotplug if loaded and not devices else links
+    source = line.hotplug if line and not devices else links
     if source is not links:
         sources.check(source, config_path(config))
     folder, boards = source.links, sources.boards_now(source)
-    slots = {slot.path: slot.name for slot in loaded.slot} if loaded else {}
-    served = set(slots) if loaded and _is_served(loaded) else set[str]()
+    slots = line.slots if line else {}
+    served = set(slots) if line and _is_served(line.socket) else set[str]()
     found = asyncio.run(_looked_at(folder, boards, slots, served))
     if as_json:
         say_json({"ports": [asdict(port) for port in found]}, indent=1)
@@ -79,17 +82,33 @@ def ports(
         raise typer.Exit(FAILED)
 
 
-def _configuration(given: Path | None, devices: Path | None) -> Config | None:
-    """The line's configuration, which names the slots; None if there is none."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What a line's file says of ports. All else may still be missing: whoever writes it looks here for the slots."""
+
+    hotplug: HotplugSection
+    slots: Mapping[str, str]
+    socket: Path | None
+
+
+def _line(given: Path | None, devices: Path | None) -> _Line | None:
+    """None if there is no configuration."""
     path = config_path(given)
     if given is None and (devices is not None or not path.exists()):
         return None
-    return configuration.load(path)
+    text, values = configuration.read_text(path), overridden(configuration.read_toml(path), os.environ)
+    return _Line(
+        configuration.hotplug_of(path, values, os.environ),
+        {slot.place: slot.name for slot in slot_tables(path, text)},
+        configuration.control_socket_of(path, values),
+    )
 
 
-def _is_served(config: Config) -> bool:
+def _is_served(socket: Path | None) -> bool:
+    if socket is None:
+        return False
     try:
-        control.ask(config.control_socket, "status")
+        control.ask(socket, "status")
     except (control.DaemonAbsent, control.CommandRefused):
         return False
     return True

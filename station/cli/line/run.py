@@ -2,6 +2,7 @@
 """`station run`: the daemon in the foreground, for systemd or a terminal."""
 
 import asyncio
+from functools import partial
 
 import uvloop
 
@@ -15,15 +16,17 @@ def run(config: ConfigOption = None) -> None:
     """Serve the line until SIGTERM or Ctrl-C.
 
     Each board that is plugged in gets one attempt and one verdict. The log goes to standard output (JSON lines, or a console
-    form on a terminal) and to the configuration's log file, which SIGHUP reopens.
+    form on a terminal) and to the configuration's log file. SIGHUP reopens that file and reads the configuration again:
+    the log says which changed settings are applied, and which need a restart.
     """
     from station.daemon import station
 
-    loaded, recipe = asyncio.run(configuration.checked(config_path(config)))
+    checked = partial(configuration.checked, config_path(config))
+    loaded, recipe = asyncio.run(checked())
     keep_private()  # files that the programmer writes hold factory data
     loaded.station.state.mkdir(parents=True, exist_ok=True)
     try:
         with logs.configured(loaded.log.level, loaded.log.file) as log:
-            uvloop.run(station.run(loaded, recipe, log))
+            uvloop.run(station.run(loaded, recipe, log, checked))
     finally:
         log_sinks.spare_the_end(logs.WRITTEN_WITHIN)

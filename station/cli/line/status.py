@@ -7,10 +7,11 @@ import typer
 from rich.table import Table
 
 from station.cli.consoles import coloured, say_json, styled, wide_console
+from station.cli.ledger.questions import local
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
-from station.line.status import Status
+from station.line.status import SlotStatus, Status
 
 
 def status(
@@ -52,6 +53,15 @@ def slot_table(answer: Status) -> Table:
             str(slot.attempt or ""),
             slot.uid or "",
             slot.probe or "",
-            f"{slot.fault}: {slot.reason}" if slot.fault else "",
+            _why(slot),
         )
     return table
+
+
+def _why(slot: SlotStatus) -> str:
+    """The slot's fault; for a slot that a person holds, the person, the time and the reason."""
+    if slot.fault is None:
+        return ""
+    held = slot.held
+    by = [held.who, local(held.at), *([held.reason] if held.reason else [])] if held else []
+    return f"{slot.fault}: {slot.reason}" + (f" ({', '.join(by)})" if by else "")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError as Refused
 from sqlalchemy import Connection
 
@@ -16,4 +18,15 @@ def upgrade(connection: Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     with connection.begin():
+        _check_known(connection, ScriptDirectory.from_config(config))
         command.upgrade(config, "head")
+
+
+def _check_known(connection: Connection, scripts: ScriptDirectory) -> None:
+    """Raises `Refused` for a ledger whose tables this version does not know."""
+    found, newest = MigrationContext.configure(connection).get_current_revision(), scripts.get_current_head()
+    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+        raise Refused(
+            f"a later version of the station wrote it: its tables are of version {found}, and this station knows those up"
+            f" to {newest}. Start the later version again, or put the backup from before the upgrade back"
+        )

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person's deed on a slot or on the line: who did what, when, and why. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+LONGEST_REASON, LONGEST_ACCOUNT = 500, 64
+
+
+class Deed(StrEnum):
+    HOLD = "hold"
+    RELEASE = "release"
+    DRAIN = "drain"
+
+
+def is_one_line(text: str, longest: int) -> bool:
+    """Whether a journal takes the text: printable, without line ends and controls, and not longer than that."""
+    return text.isprintable() and len(text) <= longest
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One deed. `slot` is None for the line; `fault` is the code of the fault that had stopped the slot or the line."""
+
+    at: datetime
+    who: str
+    deed: Deed
+    slot: str | None
+    fault: str | None
+    reason: str
+    """Empty if the person gave none."""
+
+    def __post_init__(self) -> None:
+        if not self.who or not is_one_line(self.who, LONGEST_ACCOUNT) or not is_one_line(self.reason, LONGEST_REASON):
+            raise ValueError("account and reason are one line each")
