@@ -26,6 +26,11 @@ SOCKET = "station.sock"  # in the state folder
 
 Seconds = Annotated[float, Field(gt=0)]
 
+_MEDIA_TYPE = r"^[A-Za-z0-9.+*/;= -]+$"
+# A token of RFC 9110; the excluded names belong to the connection and to the request's body.
+_HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+_OWN_HEADERS = ("host", "connection", "content-", "transfer-encoding", "expect", "accept-encoding", "cookie")
+
 
 def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]) -> Path:
     """A relative path starts at the folder of its configuration file."""
@@ -139,6 +144,34 @@ class PKISection(Table):
     """Seconds between two checks of a paused line whether the PKI answers again."""
     outage: Literal["hold", "park", "stop"] = "hold"
     """While the PKI cannot be reached: `hold` pauses the line, which resumes by itself; `park` sets each board aside and goes on; `stop` pauses the line until a person releases it."""
+    at_once: int = Field(default=8, ge=1, le=64)
+    """Requests at the PKI at the same time; 1 for a server that serves one connection after the other."""
+    keep_alive: float = Field(default=4, ge=0, le=600)
+    """Seconds that an idle connection is kept, fewer than the PKI keeps it; 0 closes it after each request."""
+    tls_floor: Literal["1.2", "1.3"] = "1.2"
+    """The lowest version of TLS that the station speaks."""
+    request: Literal["base64", "single-line", "pem", "der"] = "base64"
+    """Form of a request to an EST server; `base64` is in lines, as RFC 7030 has it, and suits nearly all."""
+    content_type: str = Field(default="application/pkcs10", min_length=3, max_length=100, pattern=_MEDIA_TYPE)
+    """What a request calls its form; some providers want text/plain."""
+    authorities: Literal["cacerts", "pinned"] = "cacerts"
+    """Whether the PKI's own list of authorities must have the PAI; `pinned` for servers whose list lacks it."""
+    basic_file: FilePath | None = None
+    """File with the one line that HTTP's Basic authentication sends: user:password, or a provider's code."""
+    header: str | None = Field(default=None, max_length=64, pattern=_HEADER)
+    """Name of a header in which the PKI wants a secret, such as X-API-Key."""
+    header_file: FilePath | None = None
+    """File with that header's value, one line; only the station's account may read it, as with every secret."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "PKISection":
+        if (self.header is None) != (self.header_file is None):
+            raise ValueError("header and header_file belong together: one names the header, the other has its value")
+        if (self.header or "").lower().startswith(_OWN_HEADERS):
+            raise ValueError(f"header is {self.header}, which the station fills itself")
+        if self.basic_file is not None and (self.header or "").lower() == "authorization":
+            raise ValueError("basic_file already fills the header Authorization")
+        return self
 
 
 class PolicySection(Table):

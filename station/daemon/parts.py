@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from station.adapters.ledger import Ledger
-from station.adapters.pki.est import ESTClient
+from station.adapters.pki import providers
 from station.adapters.pki.relay import Relay
 from station.adapters.pki.waits import Limits
 from station.adapters.programmer import probe_lock
@@ -21,7 +21,7 @@ from station.adapters.system.child import Patience
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool
-from station.config.line import Config, PKISection
+from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
 from station.daemon.reloading import Settings
@@ -92,9 +92,12 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         if recipe.new_secrets is not None:
             secrets = await enter(VerifierPool(recipe.new_secrets, size=2 * len(config.slot)))
         if recipe.own_pki is not None and config.pki is not None:
-            pki = await enter(_pki_client(config.pki))
+            pki = await enter(providers.opened(config.pki))
+            pki.look()
             clock = WallClock(last_entry, pki.time)
-            limits = Limits(answer_within=config.pki.answer_within, reply_within=config.pki.reply_within)
+            limits = Limits(
+                answer_within=config.pki.answer_within, reply_within=config.pki.reply_within, at_once=config.pki.at_once
+            )
             parks = config.pki.outage == "park"
             check = partial(_check_now, recipe)
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
@@ -132,15 +135,4 @@ def _deadlines(config: Config) -> Deadlines:
         idle_within=programmer.idle_within,
         upgrade_within=programmer.upgrade_within,
         patience=Patience(programmer.stop_within, programmer.stop_within),
-    )
-
-
-def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:
-    return ESTClient.opened(
-        pki.url,
-        ca=pki.ca,
-        certificate=pki.certificate,
-        key=pki.key,
-        connect_within=pki.connect_within,
-        reply_within=pki.reply_within,
     )

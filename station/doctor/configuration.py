@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from station.adapters.hotplug import sources
 from station.adapters.pki import tls
+from station.adapters.pki.secret_header import SecretHeader
 from station.adapters.programmer import tool_version
 from station.config import line as line_file
 from station.config.environment import at_their_variables, overridden
@@ -139,12 +140,32 @@ def _pki(settings: Settings) -> Iterator[Problem]:
         except PKIFileUnusable as fault:
             name = next((name for name, path in paths.items() if str(path) == fault.file), "certificate")
             yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {EXPECTED[name]}")
+    yield from _secrets(settings)
+
+
+def _secrets(settings: Settings) -> Iterator[Problem]:
+    for name, what in SECRETS.items():
+        path = settings.path("pki", name)
+        if path is None:
+            continue
+        if mistake := file_mistake(path, what):
+            yield Problem(settings.file, f"pki.{name}", mistake)
+            continue
+        try:
+            SecretHeader(path).read()
+        except PKIFileUnusable as fault:
+            yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {what}")
 
 
 EXPECTED = {
     "ca": "the certificate of the PKI server's authority, in PEM",
     "certificate": "this station's certificate, in PEM",
     "key": "the key of this station's certificate, in PEM",
+}
+
+SECRETS = {
+    "basic_file": "one line with user:password, or with a provider's code",
+    "header_file": "one line with the header's value",
 }
 
 

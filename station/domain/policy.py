@@ -9,8 +9,12 @@ from station.faults.line import (
     ClockContradicted,
     LedgerLost,
     LedgerUnavailable,
+    PKIAddressWrong,
     PKIAnswersLost,
     PKIAuthorityWrong,
+    PKIFileUnusable,
+    PKIForbidden,
+    PKIProtocolWrong,
     PKIRefusedStation,
     PKIUnavailable,
     PKIUntrusted,
@@ -111,6 +115,10 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PKIUnavailable: Consequence(mends_itself=True),
     PKIAnswersLost: Consequence(mends_itself=True),  # by the request of one board
     PKIRefusedStation: Consequence(mends_itself=True),
+    PKIForbidden: Consequence(mends_itself=True),
+    PKIAddressWrong: Consequence(mends_itself=True),
+    PKIProtocolWrong: Consequence(mends_itself=True),
+    PKIFileUnusable: Consequence(mends_itself=True),  # a replaced file is taken up
     PKIUntrusted: Consequence(mends_itself=True),
     PKIAuthorityWrong: Consequence(mends_itself=True),
     LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends

@@ -125,8 +125,21 @@ def file(name: str, content: bytes = b"x") -> Spoiler:
     return spoil
 
 
+def readable(name: str) -> Spoiler:
+    return lambda files: (files.folder / name).chmod(0o640)
+
+
 def gone(name: str) -> Spoiler:
     return lambda files: (files.folder / name).unlink()
+
+
+def secret(mode: int, content: bytes, setting: str = "basic_file") -> Spoiler:
+    def spoil(files: Files) -> None:
+        put("[pki]", f'[pki]\n{setting} = "secret"')(files)
+        file("secret", content)(files)
+        (files.folder / "secret").chmod(mode)
+
+    return spoil
 
 
 def lock(text: str) -> Spoiler:
@@ -230,6 +243,28 @@ MISTAKES: list[tuple[Spoiler, str, str]] = [
         "line.toml: pki.certificate: pki/tls/server.pem is not a cert",
         "for clients",
     ),
+    (
+        put('pai = "pki/pai.pem"\npaa = "pki/paa.pem"', 'pai = "pki/paa.pem"\npaa = "pki/pai.pem"'),
+        "line.toml: pki.pai and pki.paa: found the PAA as pai and the PAI as paa",
+        "exchange the two",
+    ),
+    (
+        readable("pki/tls/station-key.pem"),
+        "line.toml: pki.key: pki/tls/station-key.pem can be used by other",
+        "chmod 600",
+    ),
+    (
+        file("pki/tls/station-key.pem", b"\x30\x82"),
+        "line.toml: pki.key: pki/tls/station-key.pem is DER",
+        "[pki] key needs",
+    ),
+    (put("[pki]", '[pki]\nheader = "X-Key"'), "line.toml: pki: header and header_file belong together", ""),
+    (secret(0o600, b"x", 'header = "Host"\nheader_file'), "line.toml: pki: header is Host", "fills itself"),
+    (secret(0o600, b"two\nlines\n"), "line.toml: pki.basic_file: secret is not a secret: one line", "user:password"),
+    (secret(0o644, b"user:password"), "line.toml: pki.basic_file: secret can be used by other accounts", "chmod 600"),
+    (put("[pki]", '[pki]\nbasic_file = "secret"'), "line.toml: pki.basic_file: there is no file secret", "one line"),
+    (put("[pki]", '[pki]\ntls_floor = "1.1"'), 'line.toml: pki.tls_floor: found "1.1"', ""),
+    (put("[pki]", "[pki]\nat_once = 0"), "line.toml: pki.at_once: ", ""),
     (gone("pki/pai.pem"), "line.toml: pki.pai: pki/pai.pem cannot be read", "No such file"),
     (file("pki/paa.pem"), "line.toml: pki.paa: pki/paa.pem is not a certificate", "neither PEM nor DER"),
     (variable("STATION_PKI_URL", "https://x"), "environment: STATION_PKI_URL: ", "did you mean STATION__PKI__URL?"),

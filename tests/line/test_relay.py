@@ -17,7 +17,6 @@ from development_pki.authority import issued_by, opened
 from development_pki.faults import Faults
 from development_pki.server import ESTServer, serving, tls_context
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
-from station.adapters.pki.est import ESTClient
 from station.adapters.pki.relay import Relay
 from station.adapters.pki.waits import Limits
 from station.domain.credentials import csr_key
@@ -33,6 +32,7 @@ from station.faults.line import (
 )
 from station.faults.slot import PKIAnswerLost, PKIPending
 from station.faults.unit import CSRRejected, KeyShared
+from tests.line.pki_bench import client
 from tests.line.relay_bench import (
     LOST,
     NOTHING,
@@ -338,14 +338,11 @@ async def test_every_certificate_of_a_real_pki_is_accounted_for(journal: Journal
     """The PKI is busy, then loses an answer: of its two certificates one is delivered and one is an orphan."""
     directory, faults = tmp_path / "pki", Faults()
     with opened(directory, PRODUCT) as pki:
-        files = directory / "tls"
         pai = pki.pai.certificate.public_bytes(Encoding.DER)
         faults.set({"busy": 1, "pending": 1, "drop_after_issue": 1})
         async with (
             serving(ESTServer(pki, faults, retry_after=0), tls_context(directory), "127.0.0.1", 0) as url,
-            ESTClient.opened(
-                url, ca=files / "ca.pem", certificate=files / "station.pem", key=files / "station-key.pem"
-            ) as est,
+            client(directory, url) as est,
             Relay.opened(est, pai, journal, PROMPT, check=accept) as authority,
         ):
             await authority.check()

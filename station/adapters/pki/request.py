@@ -17,7 +17,7 @@ from station.adapters.pki.enroller import AnswerUnusable, Enroller, NotNow, Outc
 from station.adapters.pki.waits import Limits, Waits, in_seconds, seconds_until
 from station.domain.issuance import MOST_UNANSWERED, Asked
 from station.domain.target import UID
-from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted, ResourcesExhausted
+from station.faults.line import NOTHING_ISSUED, PKIUnavailable
 from station.faults.slot import PKIAnswerLost, PKIPending
 from station.faults.unit import CSRRejected
 from station.interfaces import IssuanceJournal, RefusedAnswer
@@ -107,7 +107,7 @@ class Requests:
             certificate = await self._enroller.enroll(board.csr)
         except NotNow:
             raise
-        except (CSRRejected, PKIRefusedStation, PKIUntrusted, ResourcesExhausted) as fault:
+        except (CSRRejected, *NOTHING_ISSUED) as fault:
             async with _untimed(scope):
                 await self._journal.record_rejected(board.key, str(fault))
             if isinstance(fault, CSRRejected):

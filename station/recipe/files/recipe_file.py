@@ -90,6 +90,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
         found = _anchors(pai, paa, line)
         production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
         with _said_at(line, "pki.pai and pki.paa"):
+            _check_not_exchanged(found)
             _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
         return found
 
@@ -161,6 +162,14 @@ def _anchors(pai: Path, paa: Path, line: Path | str) -> TrustAnchors:
     if problems:
         raise ConfigurationInvalid(problems)
     return TrustAnchors(*found)
+
+
+def _check_not_exchanged(anchors: TrustAnchors) -> None:
+    try:
+        check_issuer(pai=anchors.paa, paa=anchors.pai)
+    except RuleBroken:
+        return
+    raise ValueError("found the PAA as pai and the PAI as paa: exchange the two")
 
 
 def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
