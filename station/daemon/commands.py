@@ -160,6 +160,7 @@ class Commands:
     async def _status(self, _question: object) -> control.Answer:
         paused_by, pki = self._line.paused_by, self._parts.config.pki
         answered = self._preflight.pki_answered_seconds_ago
+        relay, provider = self._parts.relay, self._parts.pki
         return Status(
             station=self._parts.config.station.name,
             pid=os.getpid(),
@@ -170,6 +171,9 @@ class Commands:
                 url=pki.url if pki else "none",
                 answered_seconds_ago=None if answered is None else round(answered, 1),
                 fault=paused_by.code if isinstance(paused_by, PKI_FAULTS) else None,
+                outage=pki.outage if pki else None,
+                waits_seconds=round(relay.waits_seconds, 1) if isinstance(relay, Relay) else 0.0,
+                certificate_days=provider.certificate_days if provider else None,
             ),
             ledger=LedgerStatus.model_validate(self._parts.ledger.status),
             transcripts_lost=self._parts.transcripts.lost,

@@ -12,6 +12,7 @@ import structlog
 
 from station.adapters.ledger import Ledger
 from station.adapters.pki import providers
+from station.adapters.pki.providers import Provider
 from station.adapters.pki.relay import Relay
 from station.adapters.pki.waits import Limits
 from station.adapters.programmer import probe_lock
@@ -48,6 +49,7 @@ class Parts:
     ledger: Ledger
     secrets: SecretSource
     relay: Relay | WithoutPKI
+    pki: Provider | None
     clock: WallClock
     claims: Claims
     installation: Installation
@@ -89,11 +91,11 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         clock = WallClock(last_entry, lambda: None)
         secrets: SecretSource = WithoutPKI()
         relay: Relay | WithoutPKI = WithoutPKI()
+        pki: Provider | None = None
         if recipe.new_secrets is not None:
             secrets = await enter(VerifierPool(recipe.new_secrets, size=2 * len(config.slot)))
         if recipe.own_pki is not None and config.pki is not None:
             pki = await enter(providers.opened(config.pki))
-            pki.look()
             clock = WallClock(last_entry, pki.time)
             limits = Limits(
                 answer_within=config.pki.answer_within, reply_within=config.pki.reply_within, at_once=config.pki.at_once
@@ -103,7 +105,9 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
-        yield Parts(config, Settings(config), recipe, ledger, secrets, relay, clock, claims, installation, transcripts)
+        yield Parts(
+            config, Settings(config), recipe, ledger, secrets, relay, pki, clock, claims, installation, transcripts
+        )
 
 
 def _check_now(recipe: Recipe | Laboratory, csr: bytes, credentials: Credentials) -> None:

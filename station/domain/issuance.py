@@ -9,6 +9,7 @@ from enum import StrEnum
 
 # Requests for one key whose answers were lost, over all attempts and restarts. Each may have bought a certificate.
 MOST_UNANSWERED = 2
+EXPIRES_SOON = 30  # days that the station's own certificate is valid, below which the station warns
 
 
 @dataclass(frozen=True, slots=True)

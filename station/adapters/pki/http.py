@@ -18,6 +18,7 @@ from station.adapters.pki.answers import readable_in
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import FIRST_REFUSAL, MAX_ANSWER, MOVED, Answer, expanded, one_line
 from station.adapters.pki.identity import IdentityFiles, Watched
+from station.domain.issuance import EXPIRES_SOON
 from station.faults import Fault, LineFault
 from station.faults.line import (
     PKIAddressWrong,
@@ -31,7 +32,6 @@ from station.faults.resources import exhausted
 
 # Shorter than servers keep an idle connection (5 s and more): a request must not meet the server's close.
 KEPT_ALIVE = 4.0
-EXPIRES_SOON = 30  # days
 
 MOST_MOVES = 2
 

@@ -23,11 +23,10 @@ from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
 from station.faults import Fault
 from station.faults.line import (
+    NOTHING_ISSUED,
     CredentialsInvalid,
     PKIAuthorityWrong,
-    PKIRefusedStation,
     PKIUnavailable,
-    PKIUntrusted,
 )
 from station.faults.slot import PKIAnswerLost, PKIParked, PKIPending
 from station.faults.unit import KeyChanged, KeyShared
@@ -123,6 +122,11 @@ class Relay:
         if self._doubt.needs_a_request:
             await self._try_one()
 
+    @property
+    def waits_seconds(self) -> float:
+        """For how long the PKI has asked not to be asked; 0 if it may be."""
+        return self._waits.left_as_known
+
     def forgive(self) -> None:
         """A person has looked at the PKI: the next request decides whether it works."""
         self._doubt.forgive()
@@ -200,7 +204,7 @@ class Relay:
             return recovered
         try:
             certificate = await self._requests.certificate(key, csr, uid, asked)
-        except (PKIUnavailable, PKIRefusedStation, PKIUntrusted) as fault:
+        except (PKIUnavailable, *NOTHING_ISSUED) as fault:
             if not self._parks:  # a line that parks boards is not paused, so nothing would end the doubt
                 self._doubt.failed(fault, key, Asker(csr, uid))
             raise

@@ -56,6 +56,11 @@ class Waits:
             self._until, self._known = await self._journal.waiting_until(self._endpoint), True
         return seconds_until(self._until)
 
+    @property
+    def left_as_known(self) -> float:
+        """Seconds to wait, as far as they are known without the journal."""
+        return seconds_until(self._until)
+
     async def ask(self, seconds: float) -> None:
         """The endpoint has asked for a pause."""
         self._until, self._known = in_seconds(seconds), True
