@@ -21,7 +21,8 @@ Next, as root:
   systemd-sysusers && systemd-tmpfiles --create
   udevadm control --reload && udevadm trigger --subsystem-match=usb --subsystem-match=tty
   edit {config}: programmer, PKI, slots; then a recipe beside it
-  station run --config {config}   # names every mistake; end it with Ctrl-C
+  runuser -u matter-station -- {station} config check --config {config}   # names every mistake
+  runuser -u matter-station -- {station} doctor --config {config}
   systemctl daemon-reload && systemctl enable --now matter-station.service matter-station-backup.timer
   systemctl status matter-station.service; tail -f /var/log/station/station.jsonl"""
 
@@ -46,14 +47,15 @@ def install(
     A file that people edit (below /etc/station) is never written over, nor a symbolic link (a masked unit is one). The units start the program that runs this command.
     """
     before = os.umask(READABLE)
+    program = Path(sys.executable).parent / "station"
     try:
-        for file in files(Path(sys.executable).parent / "station"):
+        for file in files(program):
             place = prefix / file.place
             done = _done(place, file, dry_run=dry_run)
             say(f"{done:9} {place}")
     finally:
         os.umask(before)
-    say(*NEXT.format(config=prefix / "etc" / "station" / "line.toml").splitlines())
+    say(*NEXT.format(config=prefix / "etc" / "station" / "line.toml", station=program).splitlines())
 
 
 def files(program: Path) -> Iterator[_File]:

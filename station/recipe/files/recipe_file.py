@@ -23,6 +23,7 @@ from station.domain.serial_number import EXAMPLE, SerialNumberPattern
 from station.factory_data.device_information import mistakes_in
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault
+from station.faults.line import CredentialsInvalid
 from station.matter.certificates.attestation import check_authority, check_certified, check_declaration
 from station.matter.certificates.chain import check_issuer
 from station.matter.certificates.names import Identifiers
@@ -89,8 +90,8 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
             return None
         found = _anchors(pai, paa, line)
         production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
-        with _said_at(line, "pki.pai and pki.paa"):
-            _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
+        with _refused_at(line, "pki.pai and pki.paa"):
+            check_authority(found.pai, found.paa, product.certified, trust, production=production)
         return found
 
     @cache
@@ -141,12 +142,13 @@ def _own_pki(line: Path | str, file: RecipeFile, anchors: TrustAnchors | None, c
 
 
 @contextmanager
-def _said_at(file: Path | str, place: str) -> Iterator[None]:
-    """A mistake in the block is one of this place, and not of the recipe."""
+def _refused_at(file: Path | str, place: str) -> Iterator[None]:
+    """A commissioner's refusal in the block is a mistake of this place, and not of the recipe."""
     try:
         yield
-    except ValueError as exc:
-        raise ConfigurationInvalid([Problem(file, place, str(exc))]) from exc
+    except CredentialsInvalid as fault:
+        text = f"a commissioner would refuse them: {fault.reason} (rule {fault.rule})"
+        raise ConfigurationInvalid([Problem(file, place, text)]) from fault
 
 
 def _anchors(pai: Path, paa: Path, line: Path | str) -> TrustAnchors:
@@ -155,12 +157,30 @@ def _anchors(pai: Path, paa: Path, line: Path | str) -> TrustAnchors:
         try:
             found.append(_certificate(path))
         except OSError as exc:
-            problems.append(Problem(line, place, f"{path} cannot be read: {exc.strerror}"))
+            problems.append(Problem(line, place, f"{path} cannot be read: {exc.strerror}{plain_files.meant(path)}"))
         except ValueError as exc:
             problems.append(Problem(line, place, str(exc)))
+    if not problems:
+        is_root = [_is_root(der) for der in found]
+        if is_root == [True, False]:
+            text = (
+                f"{pai} is a root and {paa} is not, expected the PAI at pki.pai and the PAA at pki.paa: exchange them"
+            )
+            problems.append(Problem(line, "pki.pai and pki.paa", text))
+        elif is_root == [True, True]:
+            problems.append(
+                Problem(line, "pki.pai", f"{pai} is a root (PAA), expected the intermediate below it (PAI)")
+            )
+        elif not any(is_root):
+            problems.append(Problem(line, "pki.paa", f"{paa} is no root, expected the PAA, which signs itself"))
     if problems:
         raise ConfigurationInvalid(problems)
     return TrustAnchors(*found)
+
+
+def _is_root(der: bytes) -> bool:
+    certificate = x509.load_der_x509_certificate(der)
+    return certificate.subject == certificate.issuer
 
 
 def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
@@ -226,7 +246,8 @@ def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
         except ValueError as exc:
             problems.extend(Problem(file, place, text) for text in map(str, exc.args))
         except OSError as exc:
-            problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}"))
+            near = plain_files.meant(Path(exc.filename))
+            problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}{near}"))
         except ConfigurationInvalid as exc:
             problems.extend(exc.problems)
     if problems:
