@@ -81,7 +81,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
     def stack() -> WirelessStack | None:
         if file.coprocessor is None:
             return None
-        others = {image.name: image.region for image in _good(provisioning, operational)}
+        others = {image.name: image.region for image in good(provisioning, operational)}
         return image_files.wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
 
     @cache
@@ -98,7 +98,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
     def delivery() -> Delivery | None:
         return _delivery(file, image_files.named(manifest, images.operational).answers)
 
-    _check_all(
+    check_all(
         path,
         {
             "trust_store": commissioner,
@@ -195,13 +195,13 @@ def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
     if partner.script is not None and not partner.script.is_file():
         raise ValueError(f"there is no script {partner.script}")
     production = True if file.trust is Trust.PRODUCTION else None
-    trust = _accepted(lambda: trust_folder.load(file.trust_store))
+    trust = accepted(lambda: trust_folder.load(file.trust_store))
     return Delivery(partner.script, partner.within, Commissioner(trust, production))
 
 
 def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
     """The commissioner with the recipe's trust store; in development, it also trusts the line's own PAA."""
-    trust = _accepted(lambda: trust_folder.load(file.trust_store))
+    trust = accepted(lambda: trust_folder.load(file.trust_store))
     if paa is not None and file.trust is Trust.DEVELOPMENT:
         with suppress(OSError, ValueError, RuleBroken):  # reported at the line's certificates
             trust = trust.with_root(_certificate(paa))
@@ -212,10 +212,10 @@ def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Pat
     """The certification declaration, valid for this product and, if the line's PAI is readable, for that PAI."""
     product, production = file.product.certified, file.trust is Trust.PRODUCTION
     content = _bytes(file.product.certification_declaration)
-    _accepted(lambda: check_certified(content, product, trust, production=production))
+    accepted(lambda: check_certified(content, product, trust, production=production))
     if (issuers := _issuers(pai, paa)) is not None:
         made = Identifiers(product.vendor_id, product.product_id)
-        _accepted(lambda: check_declaration(content, product, made, *issuers, trust, production=production))
+        accepted(lambda: check_declaration(content, product, made, *issuers, trust, production=production))
     return content
 
 
@@ -229,7 +229,7 @@ def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certifica
         return None
 
 
-def _accepted(check: Callable[[], Checked]) -> Checked:
+def accepted(check: Callable[[], Checked]) -> Checked:
     """Returns the check's result; turns a refusal into a mistake of the file."""
     try:
         return check()
@@ -237,7 +237,7 @@ def _accepted(check: Callable[[], Checked]) -> Checked:
         raise ValueError(str(fault)) from fault
 
 
-def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
+def check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
     """Builds every part once, and collects all mistakes on the way."""
     problems: list[Problem] = []
     for place, make in makers.items():
@@ -331,7 +331,7 @@ def _check_pattern(lot: LotTable) -> None:
         ) from exc
 
 
-def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
+def good(*makers: Callable[[], Checked]) -> Iterator[Checked]:
     for make in makers:
         with suppress(ConfigurationInvalid):  # reported at the image's own setting
             yield make()
