@@ -28,6 +28,11 @@ EXPECTED = {
 }
 
 
+PINNED = {
+    "pai": "the certificate of the PAI under which the PKI issues",
+    "paa": "the certificate of the PAA above it",
+}
+
 SECRETS = {
     "basic_file": "one line with user:password, or with a provider's code",
     "header_file": "one line with the header's value",
@@ -47,12 +52,20 @@ def mistakes(settings: Settings) -> Iterator[Problem]:
         except PKIFileUnusable as fault:
             name = next((name for name, path in paths.items() if str(path) == fault.file), "certificate")
             yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {EXPECTED[name]}")
-    now = datetime.now(UTC)
-    for name in ("pai", "paa"):
-        path = settings.path("pki", name)
-        if path and (text := authority_files.mistake_in_time(path, now)):
-            yield Problem(settings.file, f"pki.{name}", f"{path} {text}")
+    yield from _pinned(settings)
     yield from _secrets(settings)
+
+
+def _pinned(settings: Settings) -> Iterator[Problem]:
+    """Told here, too, since a line whose recipe cannot be read still needs both files; a place is told once."""
+    for name, what in PINNED.items():
+        path = settings.path("pki", name)
+        if path is None:
+            continue
+        if mistake := file_mistake(path, what):
+            yield Problem(settings.file, f"pki.{name}", mistake)
+        elif text := authority_files.mistake_in_time(path, datetime.now(UTC)):
+            yield Problem(settings.file, f"pki.{name}", f"{path} {text}")
 
 
 def _secrets(settings: Settings) -> Iterator[Problem]:

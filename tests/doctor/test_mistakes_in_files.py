@@ -243,6 +243,13 @@ def test_a_byte_order_mark_is_passed_over(files: Files) -> None:
     assert asyncio.run(configuration.checked(path, {}, files.pci))
 
 
+def test_a_line_whose_recipe_is_missing_is_told_its_missing_authorities_too(files: Files) -> None:
+    """A copy of the shipped file needs both."""
+    for spoil in (gone("config/recipes/lighting.toml"), gone("pki/pai.pem"), gone("pki/paa.pem")):
+        spoil(files)
+    assert [text.split(": ")[1] for text in files.told()] == ["recipe", "pki.pai", "pki.paa"]
+
+
 def test_mistakes_of_all_files_are_told_at_once(files: Files) -> None:
     """A mistake in the line's file does not hide those of recipe, manifest, environment and machine."""
     for spoil in (
