@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from station.adapters.ledger import Decision, DecisionRefused, Ledger, orphans
 from station.adapters.ledger.reader import LedgerReader
+from station.cli.ledger import pki
 from station.domain import target as board
 from station.domain.credentials import Credentials
 from station.domain.issuance import Asked, Listed, OrphanKind, Reconciled
@@ -151,6 +152,22 @@ async def test_a_refused_answer_is_kept_and_its_key_may_be_asked_for_again(ledge
         ("C1", OrphanKind.REFUSED, "01", "02"),
         ("C2", OrphanKind.REFUSED, None, "02"),
     ]
+
+
+async def test_a_units_serial_number_is_never_given_out_for_revocation(
+    ledger: Ledger, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A PKI that repeats a number has made two certificates with it, and revoking the refused one would revoke the unit's."""
+    unit, twin, other = credentials(0xAB), credentials(0xAB), credentials(0xCD)
+    await issued(ledger, unit)
+    for refused in (twin, other):
+        await ledger.submitted(refused.key, b"CSR", OTHER_UID)
+        await ledger.record_refused(refused.key, RefusedAnswer("refused", b"", (refused.dac,)))
+    assert [(each.serial_number, each.also_live) for each in orphans.listed(path)] == [("AB", True), ("CD", False)]
+    pki.export_revocations(ledger=path)
+    told = capsys.readouterr()
+    assert [line.split(",")[0] for line in told.out.splitlines()] == ["serial_number", "CD"]
+    assert "1 are left out" in told.err
 
 
 async def test_a_pending_request_is_no_orphan_and_one_request(ledger: Ledger, path: Path) -> None:

@@ -65,6 +65,9 @@ class Orphan:
     live_serial_number: str | None
     """The certificate that the key's unit has."""
     reason: str | None
+    also_live: bool = False
+    """Whether a unit has a certificate with the same serial number, which a PKI that repeats numbers has made: revoking
+    this one would revoke that unit's."""
 
 
 def listed(path: Path) -> tuple[Orphan, ...]:
@@ -75,10 +78,12 @@ def listed(path: Path) -> tuple[Orphan, ...]:
         .where(*_OPEN_REQUEST)
         .order_by(_request.c.id)
     )
+    namesake = _certificate.alias("namesake")
     spares = (
-        select(_spare, _request.c.uid, _certificate.c.dac_serial_number)
+        select(_spare, _request.c.uid, _certificate.c.dac_serial_number, namesake.c.key.label("namesake"))
         .join_from(_spare, _request, _request.c.id == _spare.c.request_id, isouter=True)
         .join(_certificate, _certificate.c.key == _spare.c.key, isouter=True)
+        .join(namesake, namesake.c.dac_serial_number == _spare.c.serial_number, isouter=True)
         .where(~_spare.c.closed)
         .order_by(_spare.c.id)
     )
@@ -97,6 +102,7 @@ def listed(path: Path) -> tuple[Orphan, ...]:
                 row.serial_number or None,
                 row.dac_serial_number,
                 row.reason,
+                row.namesake is not None,
             )
             for row in connection.execute(spares)
         ]

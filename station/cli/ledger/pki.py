@@ -75,7 +75,7 @@ def list_orphans(
             orphan.kind.value,
             local(orphan.since),
             orphan.uid or "",
-            orphan.serial_number or "",
+            f"{orphan.serial_number} (also a unit's)" if orphan.also_live else orphan.serial_number or "",
             orphan.live_serial_number or "",
             orphan.key[:16],
             shown(orphan.reason or ""),
@@ -174,9 +174,12 @@ def export_revocations(
     ledger: LedgerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the serial numbers of all open orphans, for the PKI to revoke. `close` takes them off the list afterwards."""
+    """Write the serial numbers of all open orphans, for the PKI to revoke. `close` takes them off the list afterwards.
+
+    A number that a unit's certificate has, too, is left out: revoking it would revoke that unit.
+    """
     found = orphans.listed(ledger_path(config, ledger))
-    known = [orphan for orphan in found if orphan.serial_number]
+    known = [orphan for orphan in found if orphan.serial_number and not orphan.also_live]
     file = sys.stdout if output is None else output.open("w", encoding="utf-8", newline="")
     try:
         rows = [_revocation(orphan) for orphan in known]
@@ -190,7 +193,12 @@ def export_revocations(
     finally:
         if output is not None:
             file.close()
-    if unknown := len(found) - len(known):
+    if also_live := sum(orphan.also_live for orphan in found):
+        say(
+            f"{also_live} are left out, since a unit's certificate has the same serial number: have the PKI look",
+            err=True,
+        )
+    if unknown := len(found) - len(known) - also_live:
         say(f"{unknown} more have no known serial number: station pki reconcile FILE", err=True)
 
 
