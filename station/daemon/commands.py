@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 
 import structlog
 
-from station.adapters.ledger import ReleaseRefused
 from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
-from station.domain.intervention import LONGEST_REASON, Deed, Intervention, is_one_line
+from station.domain.intervention import LONGEST_REASON, DecisionRefused, Deed, Intervention, is_one_line
 from station.domain.policy import consequence
 from station.domain.target import UID
 from station.faults import LineFault
@@ -139,12 +138,9 @@ class Commands:
         """Lets a board with a key from elsewhere be provisioned as a new one, unless another obstacle remains."""
         text, account, reason = (str(question.get(name, "")) for name in ("uid", "account", "reason"))
         try:
-            uid = UID(bytes.fromhex(text))
-        except ValueError as exc:
-            raise control.CommandRefused("a UID has 24 hexadecimal digits") from exc
-        try:
+            uid = UID.parse(text)
             await self._parts.ledger.release_unit(uid, account=account, reason=reason)
-        except ReleaseRefused as exc:
+        except (ValueError, DecisionRefused) as exc:
             raise control.CommandRefused(str(exc)) from exc
         log.info("unit.released", uid=str(uid), account=account, reason=reason)
         return {"released": str(uid)}

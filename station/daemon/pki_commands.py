@@ -9,10 +9,10 @@ from typing import TypeVar
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from station.adapters.ledger import Decision, DecisionRefused
 from station.adapters.pki.relay import Relay
 from station.daemon import control
 from station.daemon.parts import Parts
+from station.domain.intervention import Decision, DecisionRefused
 from station.domain.issuance import Listed
 from station.domain.target import UID
 
@@ -63,12 +63,9 @@ class PKICommands:
         """Allows the PKI to be asked for this board again."""
         asked = _parsed(_Again, question)
         try:
-            uid = UID(bytes.fromhex(asked.uid))
-        except ValueError as exc:
-            raise control.CommandRefused("a UID has 24 hexadecimal digits") from exc
-        try:
+            uid = UID.parse(asked.uid)
             orphans = await self._parts.ledger.excuse(uid, asked.decision)
-        except DecisionRefused as exc:
+        except (ValueError, DecisionRefused) as exc:
             raise control.CommandRefused(str(exc)) from exc
         log.info("pki.again", uid=str(uid), who=asked.who, reason=asked.reason)
         if isinstance(self._parts.relay, Relay):

@@ -19,6 +19,27 @@ def is_one_line(text: str, longest: int) -> bool:
     return text.isprintable() and len(text) <= longest
 
 
+class DecisionRefused(Exception):
+    """A person's decision is refused; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decides about a unit or its certificates, and why; the ledger keeps both."""
+
+    account: str
+    reason: str
+
+    def check(self) -> None:
+        """Raises `DecisionRefused` unless both are one line."""
+        for name, text, longest in (
+            ("reason", self.reason, LONGEST_REASON),
+            ("account", self.account, LONGEST_ACCOUNT),
+        ):
+            if not text.strip() or not is_one_line(text, longest):
+                raise DecisionRefused(f"the {name} must be one line of at most {longest} characters")
+
+
 @dataclass(frozen=True, slots=True)
 class Intervention:
     """One deed. `slot` is None for the line; `fault` is the code of the fault that had stopped the slot or the line."""

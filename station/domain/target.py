@@ -19,6 +19,14 @@ class UID:
             msg = f"a UID has {UID_SIZE} bytes, not {len(self.raw)}"
             raise ValueError(msg)
 
+    @classmethod
+    def parse(cls, text: str) -> "UID":
+        """Reads it as a person types it; ValueError if it is none."""
+        try:
+            return cls(bytes.fromhex(text))
+        except ValueError as exc:
+            raise ValueError(f"a UID has {2 * UID_SIZE} hexadecimal digits") from exc
+
     def __str__(self) -> str:
         return self.raw.hex()
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from station.adapters.ledger import Decision, DecisionRefused, Ledger, orphans
+from station.adapters.ledger import Ledger, orphans
 from station.adapters.ledger.reader import LedgerReader
 from station.cli.ledger import pki
 from station.domain import target as board
 from station.domain.credentials import Credentials
+from station.domain.intervention import Decision, DecisionRefused
 from station.domain.issuance import Asked, Listed, OrphanKind, Reconciled
 from station.faults.line import CredentialsInvalid
 from station.faults.slot import PKIAnswerLost

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from station.adapters.ledger import Ledger, ReleaseRefused
+from station.adapters.ledger import Ledger
 from station.adapters.ledger.journal import AttemptJournal
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.restoration import restore
 from station.cli.ledger import units
 from station.domain.attempt import FactoryDataWritten, LaboratoryUnit, Phase, UnitIdentified, Voided
+from station.domain.intervention import DecisionRefused
 from station.domain.target import Target
 from station.faults.slot import UnitElsewhere
 from station.procedure.identity import check_ours
@@ -123,16 +124,16 @@ async def test_a_release_does_not_hold_in_a_ledger_that_was_put_back(path: Path)
 
 async def test_nothing_is_released_that_is_not_elsewhere(ledger: Ledger) -> None:
     """The command refuses a mistyped UID, a unit of this ledger, and a reason without readable text."""
-    with pytest.raises(ReleaseRefused, match="has been in a slot"):
+    with pytest.raises(DecisionRefused, match="has been in a slot"):
         await ledger.release_unit(target(1).uid, account="ada", reason=REASON)
     await certified(await begun(ledger, Secrets()), board=2)
-    with pytest.raises(ReleaseRefused, match="this ledger's own"):
+    with pytest.raises(DecisionRefused, match="this ledger's own"):
         await ledger.release_unit(target(2).uid, account="ada", reason=REASON)
     assert await is_elsewhere(ledger, 3)
     for reason in ("", "  ", "two\nlines", "\x1b[2J", "x" * 501):
-        with pytest.raises(ReleaseRefused, match="one line"):
+        with pytest.raises(DecisionRefused, match="one line"):
             await ledger.release_unit(target(3).uid, account="ada", reason=reason)
-    with pytest.raises(ReleaseRefused, match="account"):
+    with pytest.raises(DecisionRefused, match="account"):
         await ledger.release_unit(target(3).uid, account="", reason=REASON)
 
 

@@ -22,14 +22,13 @@ from station.adapters.ledger import (
 )
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
-from station.adapters.ledger.orphans import Decision
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.writer import Writer
 from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
-from station.domain.intervention import Intervention
+from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Listed, Reconciled
 from station.domain.target import UID
 from station.faults import LineFault
@@ -150,9 +149,9 @@ class Ledger:
         return await self._custody.do(partial(identities.find, uid=uid))
 
     async def release_unit(self, uid: UID, *, account: str, reason: str) -> None:
-        """Lets a board with a key from elsewhere be provisioned as a new one; raises `ReleaseRefused`."""
+        """Lets a board with a key from elsewhere be provisioned as a new one; raises `DecisionRefused`."""
         at = datetime.now(UTC)
-        await self._custody.do(partial(origin.release, uid=uid, account=account, reason=reason, at=at))
+        await self._custody.do(partial(origin.release, uid=uid, decision=Decision(account, reason), at=at))
 
     async def record_interventions(self, done: Sequence[Intervention]) -> None:
         """Records a person's deeds, also while the files are not where they were: a person must always be able to hold a slot."""

@@ -8,16 +8,12 @@ from sqlalchemy import Connection, insert, select
 from station.adapters.ledger import tables
 from station.domain.attempt import Phase, StepStarted
 from station.domain.identity import IdentityState
-from station.domain.intervention import LONGEST_ACCOUNT, LONGEST_REASON, is_one_line
+from station.domain.intervention import Decision, DecisionRefused
 from station.domain.past import Past
 from station.domain.target import UID
 
 _attempt, _event, _identity, _release = tables.attempt, tables.event, tables.identity, tables.unit_release
 _INCARNATION = select(tables.ledger.c.incarnation).where(tables.ledger.c.one == 1)
-
-
-class ReleaseRefused(Exception):
-    """The release is refused; the text says why."""
 
 
 def past(connection: Connection, uid: UID) -> Past:
@@ -30,20 +26,18 @@ def past(connection: Connection, uid: UID) -> Past:
     )
 
 
-def release(connection: Connection, uid: UID, account: str, reason: str, at: datetime) -> None:
-    """Releases the board in spite of its key; raises `ReleaseRefused`, also if the board needs no release."""
-    for name, text, longest in (("reason", reason, LONGEST_REASON), ("account", account, LONGEST_ACCOUNT)):
-        if not text.strip() or not is_one_line(text, longest):
-            raise ReleaseRefused(f"the {name} must be one line of at most {longest} characters")
+def release(connection: Connection, uid: UID, decision: Decision, at: datetime) -> None:
+    """Releases the board in spite of its key; raises `DecisionRefused`, also if the board needs no release."""
+    decision.check()
     if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
-        raise ReleaseRefused(f"no board with UID {uid} has been in a slot")
+        raise DecisionRefused(f"no board with UID {uid} has been in a slot")
     if past(connection, uid).is_ours:
-        raise ReleaseRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
+        raise DecisionRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
     row = {
         "uid": str(uid),
         "at": at,
-        "account": account,
-        "reason": reason,
+        "account": decision.account,
+        "reason": decision.reason,
         "incarnation": connection.scalar(_INCARNATION),
     }
     connection.execute(insert(_release), row)

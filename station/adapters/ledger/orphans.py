@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 from station.adapters.ledger import issuance, sqlite, tables
 from station.adapters.ledger.issuance import Spare
 from station.domain.credentials import serial_number_text
-from station.domain.intervention import LONGEST_ACCOUNT, LONGEST_REASON, is_one_line
+from station.domain.intervention import Decision, DecisionRefused
 from station.domain.issuance import Known, Listed, OrphanKind, Reconciled, Request
 from station.domain.issuance import reconcile as compared
 from station.domain.target import UID
@@ -25,27 +25,6 @@ _OPEN_REQUEST = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_re
 LISTED = "the PKI's own list has it"
 NOT_LISTED = "the PKI's own list has no certificate for it"
 KEYS_AT_ONCE = 500  # in one statement
-
-
-class DecisionRefused(Exception):
-    """The decision is refused; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Who decides, and why."""
-
-    account: str
-    reason: str
-
-    def check(self) -> None:
-        """Raises `DecisionRefused` unless both are one line."""
-        for name, text, longest in (
-            ("reason", self.reason, LONGEST_REASON),
-            ("account", self.account, LONGEST_ACCOUNT),
-        ):
-            if not text.strip() or not is_one_line(text, longest):
-                raise DecisionRefused(f"the {name} must be one line of at most {longest} characters")
 
 
 @dataclass(frozen=True, slots=True)

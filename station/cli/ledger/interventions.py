@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station slots history`: who held, released or drained, when, and why; from the ledger, also while no daemon runs."""
 
-from dataclasses import asdict
 from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from station.adapters.ledger.interventions import InterventionRecord, history
-from station.adapters.ledger.tables import iso
+from station.adapters.ledger.interventions import history
 from station.cli.consoles import say_json, wide_console
-from station.cli.ledger.questions import local, period
+from station.cli.ledger.questions import local, period, values
 from station.cli.ledger.units import JsonOption, LedgerOption
 from station.cli.places import ConfigOption, ledger_path
 
@@ -53,7 +51,7 @@ def show_history(
     if newest is not None:
         found = list(islice(found, newest))[::-1]
     if json_wanted:
-        say_json({"interventions": [_values(each) for each in found], "more": more})
+        say_json({"interventions": [values(each) for each in found], "more": more})
         return
     table = Table("when", "who", "did", "to", "which had", "reason", box=None, header_style="bold")
     for each in found:
@@ -63,7 +61,3 @@ def show_history(
     console.print(table if found else "Nobody has held or released a slot.")
     if more:
         console.print(f"The newest {len(found)}; --all lists them all.")
-
-
-def _values(each: InterventionRecord) -> dict[str, object]:
-    return {**asdict(each), "at": iso(each.at)}

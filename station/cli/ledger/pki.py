@@ -5,9 +5,7 @@ import asyncio
 import csv
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +14,7 @@ import typer
 from pydantic import TypeAdapter
 from rich.table import Table
 
-from station.adapters.ledger import Decision, DecisionRefused, Ledger, orphans
+from station.adapters.ledger import orphans
 from station.adapters.ledger.orphans import Orphan
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
@@ -24,13 +22,14 @@ from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger import pki_list
-from station.cli.ledger.questions import local
+from station.cli.ledger.questions import local, values
+from station.cli.ledger.stopped import opened, uid_of
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.daemon import control
+from station.domain.intervention import Decision
 from station.domain.issuance import Listed, OrphanKind, Reconciled
 from station.domain.target import UID
-from station.faults.line import LedgerUnavailable
 
 REVOCATIONS = ("serial_number", "key_sha256", "kind", "uid", "since", "reason")
 
@@ -62,7 +61,7 @@ def list_orphans(
     """
     found = orphans.listed(ledger_path(config, ledger))
     if json_wanted:
-        say_json({"orphans": [_values(orphan) for orphan in found]})
+        say_json({"orphans": [values(orphan) for orphan in found]})
         return
     console = wide_console()
     if not found:
@@ -97,10 +96,7 @@ def again(
     Run it when the PKI works again. The board goes on in its slot; a request may cost one more certificate. The requests
     whose answers were lost stay orphans.
     """
-    try:
-        uid = UID(bytes.fromhex(unit))
-    except ValueError as exc:
-        raise typer.BadParameter("a UID has 24 hexadecimal digits") from exc
+    uid = uid_of(unit)
     decision = Decision(account_name(), reason)
     if ledger is not None:
         left = asyncio.run(_again(ledger, uid, decision))
@@ -227,37 +223,21 @@ def _tell(listed: int, foreign: int, result: Reconciled) -> None:
         )
 
 
-def _values(orphan: Orphan) -> dict[str, object]:
-    return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(orphan).items()}
-
-
 def _ask(config: Path | None, command: str, decision: Decision, **arguments: object) -> dict[str, object]:
     socket = configuration.load(config_path(config)).control_socket
     return control.ask(socket, command, reason=decision.reason, **arguments)
 
 
 async def _again(path: Path, uid: UID, decision: Decision) -> int:
-    async with _opened(path) as ledger:
+    async with opened(path) as ledger:
         return await ledger.excuse(uid, decision)
 
 
 async def _close(path: Path, orphan: str, decision: Decision) -> None:
-    async with _opened(path) as ledger:
+    async with opened(path) as ledger:
         await ledger.close_orphan(orphan, decision)
 
 
 async def _reconcile(path: Path, listed: Sequence[Listed], as_of: datetime, decision: Decision) -> Reconciled:
-    async with _opened(path) as ledger:
+    async with opened(path) as ledger:
         return await ledger.reconcile(listed, as_of, decision)
-
-
-@asynccontextmanager
-async def _opened(path: Path) -> AsyncIterator[Ledger]:
-    """A ledger that no daemon writes."""
-    if not path.is_file():
-        raise LedgerUnavailable(f"there is no ledger at {path}")
-    async with Ledger.open(path, station="-") as ledger:
-        try:
-            yield ledger
-        except DecisionRefused as exc:
-            raise control.CommandRefused(str(exc)) from exc

@@ -2,17 +2,25 @@
 """The options that select attempts, and their times: typed as local time or with a zone, shown in local time."""
 
 import re
+from dataclasses import Field, asdict
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar, Protocol
 
 import typer
 
+from station.adapters.ledger.tables import iso
 from station.domain.attempt import VERDICTS, Phase
 
 STEPS = [phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED]
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Record(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
 
 class VerdictName(StrEnum):
@@ -80,6 +88,11 @@ def period(since: str | None, until: str | None) -> tuple[datetime | None, datet
 def local(moment: datetime | None) -> str:
     """The moment in this computer's time zone, with the zone; empty for None."""
     return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def values(record: Record) -> dict[str, object]:
+    """A record as JSON and tables have it: its fields by name, times in the ledger's notation."""
+    return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(record).items()}
 
 
 def _moment(option: str, typed: str, now: datetime) -> datetime:

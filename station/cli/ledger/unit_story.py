@@ -2,7 +2,6 @@
 """One unit's story for people and as JSON: its events with their times, attempt by attempt."""
 
 import re
-from dataclasses import asdict
 from datetime import datetime
 
 from cryptography import x509
@@ -15,6 +14,7 @@ from station.adapters.ledger import events
 from station.adapters.ledger.reader import AttemptStory, AttemptSummary, CertificateRecord, JournalEntry, UnitStory
 from station.adapters.ledger.tables import iso
 from station.cli.consoles import coloured, styled
+from station.cli.ledger.questions import values
 from station.domain.attempt import Event, Failed, StepFinished, StepStarted, UnitIdentified, Voided
 
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -24,12 +24,11 @@ def as_json(story: UnitStory) -> dict[str, object]:
     """The whole story, with the certificates as PEM and the events by their names in the journal."""
     return {
         "uid": story.uid,
-        "unit": None if story.unit is None else _plain(asdict(story.unit)),
-        "releases": [_plain(asdict(each)) for each in story.releases],
-        "certificates": [_plain(asdict(each) | {"dac": _pem(each)}) for each in story.certificates],
+        "unit": None if story.unit is None else values(story.unit),
+        "releases": [values(each) for each in story.releases],
+        "certificates": [values(each) | {"dac": _pem(each)} for each in story.certificates],
         "attempts": [
-            _plain(asdict(each.summary)) | {"journal": [_entry(entry) for entry in each.journal]}
-            for each in story.attempts
+            values(each.summary) | {"journal": [_entry(entry) for entry in each.journal]} for each in story.attempts
         ],
     }
 
@@ -118,10 +117,6 @@ def _told(event: Event) -> str:
 
 def _entry(entry: JournalEntry) -> dict[str, object]:
     return {"at": iso(entry.at), "type": entry.event.on_disk.name, **events.body(entry.event)}
-
-
-def _plain(values: dict[str, object]) -> dict[str, object]:
-    return {key: iso(value) if isinstance(value, datetime) else value for key, value in values.items()}
 
 
 def _pem(certificate: CertificateRecord) -> str:

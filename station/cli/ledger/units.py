@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -16,10 +15,8 @@ from typing import Annotated, TextIO
 import typer
 from rich.table import Table
 
-from station.adapters.ledger import Ledger, ReleaseRefused
 from station.adapters.ledger.reader import LedgerReader, Totals, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
-from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, wide_console
@@ -34,13 +31,14 @@ from station.cli.ledger.questions import (
     VerdictOption,
     local,
     period,
+    values,
 )
+from station.cli.ledger.stopped import opened, uid_of
 from station.cli.ledger.unit_story import as_json, print_story
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.daemon import control
 from station.domain.target import UID
-from station.faults.line import LedgerUnavailable
 
 COLUMNS = {
     "uid": "the microcontroller's unique ID, 24 hexadecimal digits in memory order",
@@ -128,7 +126,7 @@ def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
     reader = LedgerReader(path)
     units = reader.units(newest=newest)
     if json_wanted:
-        say_json({"units": [_values(unit) for unit in units], "totals": asdict(reader.totals())})
+        say_json({"units": [values(unit) for unit in units], "totals": asdict(reader.totals())})
         return
     table = Table(
         "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
@@ -157,7 +155,7 @@ def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json
     if newest is not None:
         found = found[newest - 1 :: -1]
     if json_wanted:
-        say_json({"attempts": [_values(attempt) for attempt in found], "more": more})
+        say_json({"attempts": [values(attempt) for attempt in found], "more": more})
         return
     table = Table(
         "began", "serial number", "uid", "slot", "verdict", "step", "fault", "seconds", box=None, header_style="bold"
@@ -234,7 +232,7 @@ def export(
             _write_csv(rows, ATTEMPT_COLUMNS if attempts_wanted else COLUMNS, file)
         else:
             for row in rows:
-                file.write(json.dumps(_values(row)) + "\n")
+                file.write(json.dumps(values(row)) + "\n")
 
 
 @app.command()
@@ -254,10 +252,7 @@ def fresh(
     It gets a new identity and a new certificate. It loses those of the other station, where the unit must be written
     off.
     """
-    try:
-        uid = UID(bytes.fromhex(unit))
-    except ValueError as exc:
-        raise typer.BadParameter("a UID has 24 hexadecimal digits") from exc
+    uid = uid_of(unit)
     if ledger is not None:
         asyncio.run(_release(ledger, uid, account_name(), reason))
     else:
@@ -267,25 +262,15 @@ def fresh(
 
 
 async def _release(path: Path, uid: UID, account: str, reason: str) -> None:
-    """Releases the board in a ledger that no daemon writes."""
-    if not path.is_file():
-        raise LedgerUnavailable(f"there is no ledger at {path}")
-    async with Ledger.open(path, station="-") as ledger:
-        try:
-            await ledger.release_unit(uid, account=account, reason=reason)
-        except ReleaseRefused as exc:
-            raise control.CommandRefused(str(exc)) from exc
+    async with opened(path) as ledger:
+        await ledger.release_unit(uid, account=account, reason=reason)
 
 
 def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str, str], file: TextIO) -> None:
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: shown(value) if isinstance(value, str) else value for key, value in _values(row).items()})
-
-
-def _values(row: UnitSummary | AttemptRecord) -> dict[str, object]:
-    return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(row).items()}
+        writer.writerow({key: shown(value) if isinstance(value, str) else value for key, value in values(row).items()})
 
 
 @contextmanager
