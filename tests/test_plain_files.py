@@ -10,8 +10,8 @@ import pytest
 
 from station.adapters.pki import tls
 from station.config import plain_files
-from station.config.line import read_toml
 from station.config.problems import ConfigurationInvalid
+from station.config.toml_file import read_toml
 from station.faults.line import PKIFileUnusable, TrustUnreadable
 from station.recipe.files import trust_folder
 

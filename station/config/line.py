@@ -1,238 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line's configuration: TOML to frozen models, every mistake reported at once with its place.
+"""The line's configuration: its file and environment to one frozen model, every mistake reported at once with its place.
 
 Unknown keys are errors. The one home of environment variables: `STATION__SECTION__KEY` overrides a setting.
 """
 
 import os
 import re
-import sys
-import tomllib
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from station.config import path_mistakes, plain_files, toml_mistakes
 from station.config.environment import at_their_variables, misnamed, overridden
-from station.config.problems import ConfigurationInvalid, Problem, problems_of
+from station.config.file_path import FilePath
+from station.config.problems import ConfigurationInvalid, problems_of
+from station.config.sections import (
+    BoardSection,
+    HotplugSection,
+    LogSection,
+    PKISection,
+    PolicySection,
+    ProgrammerSection,
+    RetentionSection,
+    SlotSection,
+    StationSection,
+)
 from station.config.table import Table
-from station.domain.usb_port import mistake_in, one_spelling
+from station.config.toml_file import read_toml
 
 LOCKS = Path("/run/lock")
 SOCKET = "station.sock"  # in the state folder
 _OF_OTHER_SYSTEMS = re.compile(r"COM\d+|\d+-\d+(\.\d+)*")  # Windows' names, and the kernel's
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-_MEDIA_TYPE = r"^[A-Za-z0-9.+*/;= -]+$"
-# A token of RFC 9110; the excluded names belong to the connection and to the request's body.
-_HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
-_OWN_HEADERS = ("host", "connection", "content-", "transfer-encoding", "expect", "accept-encoding", "cookie")
-
-
-def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]) -> Path:
-    """A relative path starts at the folder of its configuration file."""
-    folder = info.context["folder"] if info.context else Path()
-    return Path(os.path.normpath(folder / path))
-
-
-def _as_the_system_names_it(value: object) -> object:
-    if isinstance(value, str) and (mistake := path_mistakes.mistake_in(value)):
-        raise ValueError(mistake)
-    return value
-
-
-FilePath = Annotated[Path, AfterValidator(_beside_the_file), BeforeValidator(_as_the_system_names_it)]
-
-
-def _one_port(path: str) -> str:
-    if mistake := mistake_in(path):
-        raise ValueError(mistake)
-    return one_spelling(path)
-
-
-class StationSection(Table):
-    """The station's name, and the folders for its lasting data."""
-
-    name: str = Field(min_length=1, max_length=64, pattern=r"\S")
-    """In the ledger and in the log; two stations need two names."""
-    state: FilePath
-    """Folder of the ledger, the control socket and the attempts' transcripts."""
-    witness: FilePath | None = None
-    """Folder of this machine's records of its ledgers, outside the state folder.
-
-    By default the machine's, or the user's.
-    """
-    locks: FilePath | None = None
-    """Folder of the locks on slots and probes, one for all stations at the same hub; by default the machine's."""
-
-
-class ProgrammerSection(Table):
-    """The programmer, and how long it may take."""
-
-    cli: FilePath
-    """STM32_Programmer_CLI, which is asked for its version before the line opens."""
-    external_loader: FilePath
-    """The loader of the QSPI flash; without it the tool may silently write nothing."""
-    connect_within: Seconds = 15
-    """How long a connection to a target may take, before it counts as none."""
-    idle_within: Seconds = 90
-    """Seconds without a line of output after which the programmer counts as stuck."""
-    upgrade_within: Seconds = 180
-    """Seconds that the upgrade of a wireless stack may take."""
-    stop_within: Seconds = 10
-    """Seconds that the programmer may take to end, after SIGINT and again after SIGTERM."""
-
-
-class HotplugSection(Table):
-    """The source that detects boards."""
-
-    source: Literal["udev", "links", "poll"] = "udev" if sys.platform == "linux" else "poll"
-    """`udev` on Linux; `links` in containers and on a virtual bench; `poll` on other systems."""
-    directory: FilePath | None = None
-    """Of `links`: the folder with by-path and by-id; /dev/serial by default."""
-    udev: FilePath = Path("/run/udev")
-    """Of `udev`: its own folder, where `control` shows that it runs."""
-
-    @model_validator(mode="after")
-    def _directory_is_of_links(self) -> "HotplugSection":
-        if self.directory is not None and self.source != "links":
-            raise ValueError(f'directory is a setting of source = "links", and the source is "{self.source}"')
-        return self
-
-    @property
-    def links(self) -> Path:
-        return self.directory or Path("/dev/serial")
-
-    @property
-    def is_of_this_machine(self) -> bool:
-        """A virtual bench's folder of links is a machine of its own."""
-        return self.links.is_relative_to("/dev")
-
-
-class BoardSection(Table):
-    """Deadlines of the conversation on the serial port."""
-
-    baudrate: int = Field(default=115200, ge=9600, le=3_000_000)
-    """Baud, as the firmware has it."""
-    port_free_within: Seconds = 25
-    """Seconds that another program may hold the serial port at first: ModemManager holds a new one for up to 20 s."""
-    boot_within: Seconds = 15
-    """Seconds from the reset until the provisioning firmware answers."""
-    reply_within: Seconds = 10
-    """Seconds until a question to the board counts as unanswered."""
-    repeat_every: Seconds = 3
-    """Seconds after which a question that may be repeated is asked again."""
-
-
-class PKISection(Table):
-    url: str = Field(pattern=r"^https://")
-    """The EST server of the PKI; without TLS nobody would know who answers."""
-    ca: FilePath
-    """Who may be the PKI's server: this authority, and no other."""
-    certificate: FilePath
-    """This station's certificate in PEM, by which the PKI knows it."""
-    key: FilePath
-    """The key of that certificate; only the station's account may read it."""
-    pai: FilePath
-    """The intermediate under which the PKI issues: pinned, never taken from an answer."""
-    paa: FilePath
-    """The root above the PAI."""
-    connect_within: Seconds = 5
-    """Seconds until the PKI counts as unreachable."""
-    reply_within: Seconds = 10
-    """Seconds for one answer; a lost one may cost a second certificate."""
-    answer_within: Seconds = 30
-    """Seconds for one board, over all tries."""
-    check_every: Seconds = 5
-    """Seconds between two checks of a paused line whether the PKI answers again."""
-    outage: Literal["hold", "park", "stop"] = "hold"
-    """While the PKI cannot be reached: `hold` pauses the line, which resumes by itself; `park` sets each board aside and goes on; `stop` pauses the line until a person releases it."""
-    at_once: int = Field(default=8, ge=1, le=64)
-    """Requests at the PKI at the same time; 1 for a server that serves one connection after the other."""
-    keep_alive: float = Field(default=4, ge=0, le=600)
-    """Seconds that an idle connection is kept, fewer than the PKI keeps it; 0 closes it after each request."""
-    tls_floor: Literal["1.2", "1.3"] = "1.2"
-    """The lowest version of TLS that the station speaks."""
-    request: Literal["base64", "single-line", "pem", "der"] = "base64"
-    """Form of a request to an EST server; `base64` is in lines, as RFC 7030 has it, and suits nearly all."""
-    content_type: str = Field(default="application/pkcs10", min_length=3, max_length=100, pattern=_MEDIA_TYPE)
-    """What a request calls its form; some providers want text/plain."""
-    authorities: Literal["cacerts", "pinned"] = "cacerts"
-    """Whether the PKI's own list of authorities must have the PAI; `pinned` for servers whose list lacks it."""
-    basic_file: FilePath | None = None
-    """File with the one line that HTTP's Basic authentication sends: user:password, or a provider's code."""
-    header: str | None = Field(default=None, max_length=64, pattern=_HEADER)
-    """Name of a header in which the PKI wants a secret, such as X-API-Key."""
-    header_file: FilePath | None = None
-    """File with that header's value, one line; only the station's account may read it, as with every secret."""
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> "PKISection":
-        if (self.header is None) != (self.header_file is None):
-            raise ValueError("header and header_file belong together: one names the header, the other has its value")
-        if (self.header or "").lower().startswith(_OWN_HEADERS):
-            raise ValueError(f"header is {self.header}, which the station fills itself")
-        if self.basic_file is not None and (self.header or "").lower() == "authorization":
-            raise ValueError("basic_file already fills the header Authorization")
-        return self
-
-    @field_validator("url")
-    @classmethod
-    def _names_a_server(cls, url: str) -> str:
-        if mistake := path_mistakes.mistake_in_address(url):
-            raise ValueError(mistake)
-        return url
-
-
-class PolicySection(Table):
-    """How many equal faults make the station suspect slot or line instead of the boards; 0 means never."""
-
-    boards_in_a_slot: int = Field(default=2, ge=0)
-    """So many boards in a row with one fault in one slot: the slot is suspected."""
-    slots: int = Field(default=3, ge=0)
-    """So many slots with one fault: the line is suspected."""
-    within_boards: int = Field(default=10, ge=1)
-    """Among so many boards of the line."""
-
-
-class LogSection(Table):
-    """Where the log goes besides stdout."""
-
-    file: FilePath | None = None
-    """A file that gets the same lines as standard output."""
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important lines that are written."""
-
-
-class RetentionSection(Table):
-    """How long the daemon keeps the attempts' transcripts, and how much of them; logrotate does the same for the log."""
-
-    transcript_days: int = Field(default=90, ge=0)
-    """Days after which a transcript is removed: by then a complaint about a unit has come; 0 means never."""
-    transcripts_mib: int = Field(default=4096, ge=0)
-    """MiB that all transcripts may take together, the oldest go first: a small disk keeps room for the ledger; 0 means no limit."""
-
-
-class SlotSection(Table):
-    """One place for a board."""
-
-    name: str = Field(min_length=1, max_length=32, pattern=r"\S")
-    """What operators call the place; it stands on the screen."""
-    path: Annotated[str, AfterValidator(_one_port)] = Field(min_length=1)
-    """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
 
 
 def _at_least_one(slots: tuple[SlotSection, ...]) -> tuple[SlotSection, ...]:
@@ -366,34 +166,3 @@ def control_socket_of(path: Path, values: Mapping[str, object]) -> Path | None:
 
 class _Hotplug(Table):
     hotplug: HotplugSection
-
-
-def read_toml(path: Path) -> dict[str, object]:
-    """The file's tables; raises `ConfigurationInvalid` for what is unreadable or is not TOML. A byte order mark is passed over."""
-    return tomllib.loads(read_text(path))
-
-
-def read_text(path: Path) -> str:
-    """The file's text, which is TOML; raises `ConfigurationInvalid`. Without the byte order mark."""
-    content = b""
-    try:
-        content = plain_files.read(path)
-        text = content.decode("utf-8-sig")
-        tomllib.loads(text)
-    except OSError as exc:
-        text = f"cannot be read: {exc.strerror}{plain_files.meant(path)}"
-        raise ConfigurationInvalid([Problem(path, "", text)]) from exc
-    except UnicodeDecodeError as exc:
-        if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-            text = "is not UTF-8, but UTF-16, by the byte order mark at its start: save it as UTF-8"
-            raise ConfigurationInvalid([Problem(path, "byte 0", text)]) from exc
-        if b"\0" in content:
-            raise ConfigurationInvalid([Problem(path, "", "is not a text, expected a file in TOML")]) from exc
-        line = content.count(b"\n", 0, exc.start) + 1
-        text = f"is not UTF-8: found the byte 0x{content[exc.start]:02X} in line {line}; save the file as UTF-8"
-        raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", text)]) from exc
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigurationInvalid(
-            [Problem(path, "", toml_mistakes.sentence(content.decode("utf-8-sig"), exc))]
-        ) from exc
-    return text

@@ -14,7 +14,7 @@ from station.adapters.programmer.driver import CubeProgrammer
 from station.adapters.programmer.run import Deadlines as ProgrammerDeadlines
 from station.adapters.programmer.run import Installation
 from station.adapters.system.transcripts import Transcripts
-from station.config.line import BoardSection
+from station.config.sections import BoardSection
 from station.domain.product import KeyStorage
 from station.interfaces import AttemptJournal, Board, BoardArrived, Partner, Programmer, SecretSource
 from station.line.visits import Visit

@@ -10,7 +10,7 @@ import structlog
 
 from station.adapters.system import retention
 from station.adapters.system.retention import Limits
-from station.config.line import RetentionSection
+from station.config.sections import RetentionSection
 from station.faults import LineFault
 
 log = structlog.get_logger()

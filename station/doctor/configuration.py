@@ -12,6 +12,7 @@ from pathlib import Path
 from station.adapters.hotplug import sources
 from station.adapters.programmer import tool_version
 from station.config import line as line_file
+from station.config import toml_file
 from station.config.environment import at_their_variables, overridden
 from station.config.line import Config
 from station.config.problems import ConfigurationInvalid, Problem
@@ -30,7 +31,7 @@ async def checked(
     path: Path, environment: Mapping[str, str] = os.environ, pci_devices: Path = PCI_DEVICES
 ) -> tuple[Config, Recipe | Laboratory]:
     """The configuration and its recipe; raises `ConfigurationInvalid` with every mistake that can be known now."""
-    values = overridden(line_file.read_toml(path), environment)
+    values = overridden(toml_file.read_toml(path), environment)
     settings = Settings(path, values)
     problems: list[Problem] = []
     config = recipe = None
@@ -92,7 +93,7 @@ def _recipe(settings: Settings) -> Recipe | Laboratory | None:
 
 def _of_another_kind(recipe: Path) -> str | None:
     """That this file is one of the station's other kinds; None if it is not, which says nothing else about it."""
-    tables = line_file.read_toml(recipe).keys()
+    tables = toml_file.read_toml(recipe).keys()
     if "procedure" in tables or "product" in tables:
         return None
     for table, kind in (("image", "a manifest of images"), ("programmer", "the configuration of a line")):

@@ -13,7 +13,8 @@ from station.adapters.ledger.register import Register, folder_for
 from station.adapters.pki import providers
 from station.adapters.programmer import probe_list, tool_version
 from station.config import plain_files
-from station.config.line import Config, PKISection
+from station.config.line import Config
+from station.config.sections import PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
 from station.faults import Fault
 from station.faults.line import PKIAddressWrong, PKIForbidden, PKIProtocolWrong, PKIRefusedStation, PKIUntrusted

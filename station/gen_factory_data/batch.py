@@ -13,7 +13,7 @@ from station.adapters.programmer.run import Deadlines, Installation
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool
-from station.config.line import BoardSection
+from station.config.sections import BoardSection
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
 from station.domain.attempt import STATION_STOPPED

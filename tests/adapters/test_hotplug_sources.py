@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from station.adapters.hotplug import sources
 from station.cli import app
 from station.config import line
-from station.config.line import HotplugSection
 from station.config.problems import ConfigurationInvalid
+from station.config.sections import HotplugSection
+from station.config.toml_file import read_toml
 from tests.builders.station_demo import ROOT
 
 SYSTEMS = pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_udev_is_the_source_on_linux() -> None:
     """The shipped configuration names it, and so does a configuration that says nothing."""
     assert HotplugSection().source == "udev"
     shipped = ROOT / "config" / "line.toml"
-    assert line.hotplug_of(shipped, line.read_toml(shipped), {}).source == "udev"
+    assert line.hotplug_of(shipped, read_toml(shipped), {}).source == "udev"
 
 
 def test_a_folder_of_links_belongs_to_links() -> None:

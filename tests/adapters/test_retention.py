@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from station.adapters.system.retention import Kept, Limits, kept, remove, surplus
 from station.adapters.system.transcripts import Transcripts, place_of
-from station.config.line import RetentionSection
+from station.config.sections import RetentionSection
 from station.daemon.tidying import DAY, Tidying
 from station.faults.line import ClockContradicted
 

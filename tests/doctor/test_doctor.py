@@ -10,7 +10,8 @@ import pytest
 
 from station.cli.line.doctor import EXIT
 from station.config import shipped
-from station.config.line import Config, HotplugSection, ProgrammerSection, SlotSection, StationSection
+from station.config.line import Config
+from station.config.sections import HotplugSection, ProgrammerSection, SlotSection, StationSection
 from station.doctor import machine, services, usb
 from station.doctor.finding import Finding, State, advice, bad, good, unknown, worst
 from tests.builders.commands import station

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from development_pki.directory import load_credential, open_or_make
-from station.config.line import PKISection
+from station.config.sections import PKISection
 from station.doctor import services
 from station.doctor.finding import Finding, State
 from tests.line.answer_forms import oid, tlv

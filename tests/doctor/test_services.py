@@ -19,7 +19,8 @@ from development_pki.server import ESTServer, serving, tls_context
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.register import Backup, Register
 from station.adapters.programmer.probe_list import ListedProbe, probes_in
-from station.config.line import Config, PKISection, ProgrammerSection
+from station.config.line import Config
+from station.config.sections import PKISection, ProgrammerSection
 from station.doctor import services
 from station.doctor.finding import Finding, State
 from tests.builders.transcripts import lines

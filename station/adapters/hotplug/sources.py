@@ -5,8 +5,8 @@ import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from station.config.line import HotplugSection
 from station.config.problems import ConfigurationInvalid, Problem
+from station.config.sections import HotplugSection
 from station.interfaces import BoardArrived, Hotplug
 
 _REMEDY = (

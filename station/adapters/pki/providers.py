@@ -16,7 +16,7 @@ from station.adapters.pki.http import Connection, Server
 from station.adapters.pki.identity import IdentityFiles
 from station.adapters.pki.secret_header import SecretHeader
 from station.config import plain_files
-from station.config.line import PKISection
+from station.config.sections import PKISection
 from station.faults.line import PKIFileUnusable
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 

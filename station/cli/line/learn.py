@@ -19,10 +19,10 @@ from station.cli.consoles import say
 from station.cli.exit_codes import FAILED
 from station.cli.line.drain import ended
 from station.cli.places import ConfigOption, config_path
-from station.config import edited_file, plain_files, slot_tables
+from station.config import edited_file, plain_files, slot_tables, toml_file
 from station.config import line as configuration
 from station.config.environment import overridden
-from station.config.line import HotplugSection
+from station.config.sections import HotplugSection
 from station.domain.usb_port import mistake_in
 from station.interfaces import BoardArrived
 
@@ -56,8 +56,8 @@ def learn(
     where the command ended before --count.
     """
     path = config_path(config)
-    text = configuration.read_text(path)
-    values = overridden(configuration.read_toml(path), os.environ)
+    text, tables = toml_file.read(path)
+    values = overridden(tables, os.environ)
     setting = configuration.hotplug_of(path, values, os.environ)
     if source is not None and source.value != setting.source:
         setting = HotplugSection(source=source.value)
@@ -109,7 +109,7 @@ class _Book:
     def read_again(self) -> None:
         """Takes over what somebody else has changed in the file meanwhile."""
         if not self._dry_run:
-            self._text = configuration.read_text(self._path)
+            self._text = toml_file.read(self._path).text
 
     def write(self, place: str) -> None:
         """Some slot has this place from now on."""

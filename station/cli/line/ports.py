@@ -18,8 +18,9 @@ from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
+from station.config import toml_file
 from station.config.environment import overridden
-from station.config.line import HotplugSection
+from station.config.sections import HotplugSection
 from station.config.slot_tables import slot_tables
 from station.daemon import control
 from station.faults.slot import TTYUnavailable
@@ -96,7 +97,8 @@ def _line(given: Path | None, devices: Path | None) -> _Line | None:
     path = config_path(given)
     if given is None and (devices is not None or not path.exists()):
         return None
-    text, values = configuration.read_text(path), overridden(configuration.read_toml(path), os.environ)
+    text, tables = toml_file.read(path)
+    values = overridden(tables, os.environ)
     return _Line(
         configuration.hotplug_of(path, values, os.environ),
         {slot.place: slot.name for slot in slot_tables(path, text)},

@@ -3,7 +3,8 @@
 
 from pathlib import Path
 
-from station.config.line import Config, read_toml
+from station.config.line import Config
+from station.config.toml_file import read_toml
 from station.recipe.files import laboratory_file, recipe_file
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe

@@ -13,8 +13,8 @@ from cryptography import x509
 from pydantic import BaseModel, ValidationError
 
 from station.config import plain_files
-from station.config.line import read_toml
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
+from station.config.toml_file import read_toml
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
 from station.domain.memory_map import AGENT_RECORD
