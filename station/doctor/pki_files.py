@@ -2,7 +2,7 @@
 """The address, certificates and key in `[pki]`: exchanged, expired, of another, or not there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -58,28 +58,33 @@ def mistakes(settings: Settings) -> Iterator[Problem]:
 
 def _pinned(settings: Settings) -> Iterator[Problem]:
     """Told here, too, since a line whose recipe cannot be read still needs both files; a place is told once."""
-    for name, what in PINNED.items():
-        path = settings.path("pki", name)
-        if path is None:
-            continue
-        if mistake := file_mistake(path, what):
-            yield Problem(settings.file, f"pki.{name}", mistake)
-        elif text := authority_files.mistake_in_time(path, datetime.now(UTC)):
-            yield Problem(settings.file, f"pki.{name}", f"{path} {text}")
+
+    def expired(path: Path, _: str) -> str | None:
+        text = authority_files.mistake_in_time(path, datetime.now(UTC))
+        return f"{path} {text}" if text else None
+
+    yield from _of_files(settings, PINNED, expired)
 
 
 def _secrets(settings: Settings) -> Iterator[Problem]:
-    for name, what in SECRETS.items():
-        path = settings.path("pki", name)
-        if path is None:
-            continue
-        if mistake := file_mistake(path, what):
-            yield Problem(settings.file, f"pki.{name}", mistake)
-            continue
+    def unusable(path: Path, what: str) -> str | None:
         try:
             SecretHeader(path).read()
         except PKIFileUnusable as fault:
-            yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {what}")
+            return f"{fault.file} {fault.reason}, expected {what}"
+        return None
+
+    yield from _of_files(settings, SECRETS, unusable)
+
+
+def _of_files(
+    settings: Settings, files: Mapping[str, str], further: Callable[[Path, str], str | None]
+) -> Iterator[Problem]:
+    """For each setting that names a file: that there is no such file, or what else is wrong with it."""
+    for name, what in files.items():
+        path = settings.path("pki", name)
+        if path is not None and (mistake := file_mistake(path, what) or further(path, what)):
+            yield Problem(settings.file, f"pki.{name}", mistake)
 
 
 def _address(settings: Settings) -> Iterator[Problem]:

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -21,23 +20,12 @@ from development_pki.answers import STATUSES
 from development_pki.faults import Fault, Place
 from development_pki.lists import issued_with_fates, requests_with_answers
 from development_pki.transport import WAYS
-from tests.development_pki.pki_client import Client, certificates, client_context, connected, csr, new_key
+from tests.development_pki.pki_client import Client, certificates, client_context, csr, new_key
 
 CUT = (aiohttp.ClientError, ConnectionResetError)
 HEADERS = {"Content-Type": "application/pkcs10"}
 # SignedData of version 1 without digest algorithms, content, certificates and signers (RFC 5652, 5.1).
 NO_CERTIFICATES = "302306092a864886f70d010702a01630140201013100300b06092a864886f70d0107013100"
-
-
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with connected(tmp_path / "pki") as client:
-        yield client
-
-
-@pytest.fixture
-def request_body() -> bytes:
-    return base64.encodebytes(csr(new_key()))
 
 
 async def answer(client: Client, body: bytes) -> tuple[aiohttp.ClientResponse, bytes]:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The development PKI from a station's view: over TLS, with every answer that it can give."""
 
-import base64
 import math
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,17 +20,6 @@ from development_pki.tls import TLSCredentials, station_template
 from tests.development_pki.pki_client import PRODUCT, Client, certificates, connected, csr, new_key
 
 CUT = (aiohttp.ClientError, ConnectionResetError)
-
-
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with connected(tmp_path / "pki") as client:
-        yield client
-
-
-@pytest.fixture
-def request_body() -> bytes:
-    return base64.encodebytes(csr(new_key()))
 
 
 @pytest.mark.parametrize("label", ["", "/line-7"])

@@ -8,6 +8,18 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from station.adapters.system.secret_files import SHARED_MEMORY
+from tests.line.relay_bench import Journal, new_csr
+
+
+@pytest.fixture
+def journal() -> Journal:
+    """The relay's, in memory."""
+    return Journal()
+
+
+@pytest.fixture
+def csr() -> bytes:
+    return new_csr()
 
 
 @pytest.fixture

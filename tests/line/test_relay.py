@@ -54,16 +54,6 @@ from tests.line.relay_bench import (
 )
 
 
-@pytest.fixture
-def journal() -> Journal:
-    return Journal()
-
-
-@pytest.fixture
-def csr() -> bytes:
-    return new_csr()
-
-
 async def test_the_request_is_written_down_before_it_leaves(journal: Journal, csr: bytes) -> None:
     """The order is journal entry, PKI, certificate; the board gets the pinned PAI with it."""
     async with relay(journal) as authority:

@@ -39,16 +39,6 @@ from tests.line.relay_bench import (
 HOUR = NotNow("not decided", Outcome.PENDING, after=3600.0)
 
 
-@pytest.fixture
-def journal() -> Journal:
-    return Journal()
-
-
-@pytest.fixture
-def csr() -> bytes:
-    return new_csr()
-
-
 # --- two unanswered requests a key ------------------------------------------------------------------------------------
 
 

@@ -39,9 +39,14 @@ def mistake_in_time(path: Path, now: datetime) -> str | None:
     return None
 
 
+def first_of(path: Path) -> x509.Certificate:
+    """The file's first certificate, PEM or DER; raises OSError, PEMInvalid or ValueError."""
+    return x509.load_der_x509_certificate(der_of(plain_files.read(path), *CERTIFICATE, first=True))
+
+
 def _first(path: Path) -> x509.Certificate | None:
     try:
-        return x509.load_der_x509_certificate(der_of(plain_files.read(path), *CERTIFICATE, first=True))
+        return first_of(path)
     except (OSError, PEMInvalid, ValueError):  # told at its own setting
         return None
 

@@ -75,6 +75,15 @@ class _Pool:
         self.in_flight = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent, wherever the server has it sent to."""
+
+    method: str
+    body: bytes | None
+    headers: Mapping[str, str] | None
+
+
 class Connection:
     """A server of the PKI, asked by this station alone."""
 
@@ -127,15 +136,15 @@ class Connection:
         A redirection within the server's origin is followed. Raises NotNow, AnswerUnusable for a success that is beyond
         every bound, and faults of NOTHING_ISSUED, after which the server has not handled the request.
         """
-        address = f"{self.url}/{path}"
+        request, address = _Request(method, body, headers), f"{self.url}/{path}"
         async with self._turn(), self._leased() as session:
-            answer = await self._sent(session, method, address, body, headers)
+            answer = await self._sent(session, request, address)
             for _ in range(MOST_MOVES):
                 moved = self._moved(address, answer)
                 if moved is None:
                     break
                 address = moved
-                answer = await self._sent(session, method, address, body, headers)
+                answer = await self._sent(session, request, address)
             return answer
 
     async def question(self, path: str, *, headers: Mapping[str, str] | None = None) -> Answer:
@@ -186,32 +195,20 @@ class Connection:
             if pool is not self._pool and not pool.in_flight:
                 await pool.session.close()
 
-    async def _sent(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        address: str,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-    ) -> Answer:
+    async def _sent(self, session: aiohttp.ClientSession, request: _Request, address: str) -> Answer:
         again = False
         while True:
             try:
-                return await self._answer(session, method, address, body, headers)
+                return await self._answer(session, request, address)
             except (aiohttp.ClientError, TimeoutError) as exc:
                 if again or not _nothing_was_sent(exc):
                     raise await self._meaning(exc) from exc
             again = True  # the server closed an idle connection at the moment when it was taken from the pool
 
-    async def _answer(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        address: str,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-    ) -> Answer:
-        async with session.request(method, address, data=body, headers=headers, allow_redirects=False) as response:
+    async def _answer(self, session: aiohttp.ClientSession, request: _Request, address: str) -> Answer:
+        async with session.request(
+            request.method, address, data=request.body, headers=request.headers, allow_redirects=False
+        ) as response:
             now = retry_after.moment(response.headers.get("Date"))
             if now is not None:
                 self._told = _TimeTold(now, time.monotonic())

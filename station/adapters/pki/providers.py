@@ -10,15 +10,15 @@ from typing import Protocol
 
 from cryptography import x509
 
+from station.adapters.pki import authority_files
 from station.adapters.pki.enroller import Enroller
 from station.adapters.pki.est import ESTClient, Manner
 from station.adapters.pki.http import Connection, Server
 from station.adapters.pki.identity import IdentityFiles
 from station.adapters.pki.secret_header import SecretHeader
-from station.config import plain_files
 from station.config.sections import PKISection
 from station.faults.line import PKIFileUnusable
-from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
+from station.matter.certificates.pem import PEMInvalid
 
 
 class Provider(Enroller, Protocol):
@@ -65,7 +65,7 @@ def _manner(pki: PKISection) -> Manner:
 def _certificate(path: Path) -> x509.Certificate:
     """Raises PKIFileUnusable; a line's own anchors have been checked before."""
     try:
-        return x509.load_der_x509_certificate(der_of(plain_files.read(path), *CERTIFICATE, first=True))
+        return authority_files.first_of(path)
     except OSError as exc:
         raise PKIFileUnusable(str(path), f"cannot be read: {exc.strerror}") from exc
     except (PEMInvalid, ValueError) as exc:

@@ -7,7 +7,7 @@ It records every request before sending it, every answer before using it, and ev
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -20,6 +20,7 @@ from station.adapters.pki.enroller import Enroller
 from station.adapters.pki.request import Requests
 from station.adapters.pki.waits import Limits, Waits, seconds_until
 from station.domain.credentials import Credentials, csr_key
+from station.domain.issuance import Asked
 from station.domain.target import UID
 from station.faults import Fault
 from station.faults.line import (
@@ -133,9 +134,7 @@ class Relay:
 
     async def check_askable(self, uid: UID) -> None:
         """Raises `PKIAnswerLost` or `PKIPending` if the PKI must not be asked for this board now."""
-        if any(flight.uid == uid for flight in self._flights.values()):
-            return  # the board joins its request
-        asked = await self._journal.asked(uid)
+        asked = await self._asked(uid)
         if asked.exhausted:
             raise PKIAnswerLost(str(uid), asked.unanswered)
         if asked.until is not None and seconds_until(asked.until) > 0:
@@ -143,21 +142,18 @@ class Relay:
 
     async def askable(self, uid: UID) -> None:
         """Waits until `check_askable` passes: until the PKI's time has come, or a person has allowed another request."""
-        while True:
-            async with self._news:
-                try:
-                    await self.check_askable(uid)
-                except PKIAnswerLost:
-                    left = None
-                except PKIPending:
-                    left = seconds_until((await self._journal.asked(uid)).until)
-                else:
-                    return
-                try:
+        async with self._news:
+            while (asked := await self._asked(uid)).exhausted or seconds_until(asked.until) > 0:
+                left = None if asked.exhausted else seconds_until(asked.until)
+                with suppress(TimeoutError):
                     async with asyncio.timeout(left):
                         await self._news.wait()
-                except TimeoutError:
-                    continue
+
+    async def _asked(self, uid: UID) -> Asked:
+        """What the PKI owes the board; nothing while a request is under way, which the board joins."""
+        if any(flight.uid == uid for flight in self._flights.values()):
+            return Asked()
+        return await self._journal.asked(uid)
 
     async def asked_again(self) -> None:
         """A person has allowed another request for some board: the boards that wait for that look again."""
