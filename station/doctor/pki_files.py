@@ -27,7 +27,6 @@ EXPECTED = {
     "key": "the key of this station's certificate, in PEM",
 }
 
-
 PINNED = {
     "pai": "the certificate of the PAI under which the PKI issues",
     "paa": "the certificate of the PAA above it",

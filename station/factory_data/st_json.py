@@ -12,9 +12,8 @@ from difflib import get_close_matches
 
 from station.factory_data.flat_tlv import FORMS, SECRET, FactoryData, Mistake, Number, Octets, Tag, Text, refuse
 
-SCHEMA = (
-    1  # `station factory-data show --json` writes it as `schema`; ST's tool passes over names that it does not know
-)
+# `station factory-data show --json` writes it as `schema`; ST's tool passes over names that it does not know.
+SCHEMA = 1
 _NUMBER = re.compile(r"[0-9]{1,19}|0[xX][0-9a-fA-F]{1,16}")
 _BYTE = re.compile(r"0[xX][0-9a-fA-F]{2}")
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -132,11 +132,8 @@ class Slot:
     def release(self, by: Intervention) -> None:
         """Puts the slot on trial: the next board decides whether it is in service again."""
         log.info("slot.released", slot=self.name, fault=self.stopped_by, reason=by.reason or None, who=by.who)
-        match self.service:
-            case OutOfService(fault) | OnTrial(fault):
-                self.service = OnTrial(fault)
-            case InService():
-                pass
+        if not isinstance(self.service, InService):
+            self.service = OnTrial(self.service.fault)
         self._line.forget(self.name)
         self._usable.set()
 
