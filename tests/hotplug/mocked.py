@@ -61,7 +61,7 @@ class MockedHost:
         return told
 
     def ends(self) -> Told:
-        """How many descriptors are open when the source has ended."""
+        """What is open when the source has ended, and was not before it began."""
         assert self._process.stdin
         self._process.stdin.close()
         while "left_open" not in (said := self._said()):

@@ -45,7 +45,7 @@ def test_the_source_closes_what_it_has_opened() -> None:
     """The socket has an owner, and it ends with the block."""
     with MockedHost.started("udev", ("plug", 1, "066A")) as host:
         host.tells(1)
-        assert host.ends() == {"left_open": "0"}
+        assert host.ends() == {"left_open": "[]"}
 
 
 @pytest.mark.parametrize("source", ["udev", "poll"])
