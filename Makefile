@@ -11,7 +11,7 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 BENCH_ARGS :=
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak burst fuzz fuzz-readers fuzz-agent firmware wheelhouse compilers umockdev clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak burst fuzz fuzz-readers fuzz-agent firmware wheelhouse bare-install compilers umockdev clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -91,6 +91,10 @@ wheelhouse: $(READY)
 	tools/locked-versions > build/constraints.txt
 	$(BIN)/pip download --quiet --disable-pip-version-check --dest build/wheelhouse --constraint build/constraints.txt build/wheelhouse/matter_provisioning_station-*.whl 'matter-provisioning-station[bench]' --find-links build/wheelhouse
 	@ls build/wheelhouse | wc -l | xargs printf 'build/wheelhouse: %s files\n'
+
+# The run book on a bare Debian without a network, under its own systemd, in a container: as root, on Debian; some minutes.
+bare-install: $(READY)
+	tools/bare-install
 
 fix: $(READY)
 	$(BIN)/ruff format $(SOURCES)

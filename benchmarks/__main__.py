@@ -23,12 +23,13 @@ from benchmarks.idle import Idle, idle
 from benchmarks.line_runs import ROOT, demonstrated
 from benchmarks.machine import Machine
 from benchmarks.recording import Recording, RunUnusable
+from benchmarks.relay import relay_costs
 from benchmarks.report import Report
 from benchmarks.results import CROWD, LINES
 from benchmarks.scale import Scale, scales
 from station.cli.consoles import wide_console
 
-PARTS = (*LINES, "idle", "ledger", "scale", "verifiers", "attestation", "factory-data", "frames")
+PARTS = (*LINES, "idle", "ledger", "scale", "verifiers", "attestation", "relay", "factory-data", "frames")
 SEEDS, RATE_ROUNDS = 5, 5
 SIZES, QUICK_SIZES = (200_000, 1_000_000), (200_000,)
 CACHE = ROOT / "build" / "ledgers"
@@ -72,6 +73,7 @@ class Findings:
     """The reasons why runs or parts gave no figures; such a run meets no goal."""
     rates: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     attestation: list[float] = field(default_factory=list)
+    relay: list[float] = field(default_factory=list)
     scales: list[Scale] = field(default_factory=list)
 
     def report(self, machine: Machine, command: str) -> Report:
@@ -88,6 +90,8 @@ class Findings:
             rows += results.scale_rows(self.scales)
         if self.attestation:
             rows.append(results.attestation_row(self.attestation))
+        if self.relay:
+            rows.append(results.relay_row(self.relay))
         cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
         runs = [run.as_json() for run in self.runs]
         return Report(machine, command, rows, results.steps(self.runs), cuts, runs, self.unusable)
@@ -207,6 +211,8 @@ def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int]
             found.rates[part] = {f"onboarding secrets of {rates.ITERATIONS:,} iterations": verifiers}
         case "attestation":
             found.attestation = attestation_costs(folder)
+        case "relay":
+            found.relay = relay_costs(_new(folder, "relay"))
         case "factory-data":
             found.rates[part] = _two("encoded", "decoded", [rates.factory_data_rates() for _ in range(RATE_ROUNDS)])
         case _:

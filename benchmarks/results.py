@@ -20,6 +20,7 @@ INVOCATIONS = 3
 CPU_MS = 40
 COMMITS_ALONE, COMMITS_GROUPED = 300, 1500
 ATTESTATION_MS = 5
+RELAY_MS = 2
 OVER_EMPTY = 1.3
 OPENING_S, LIST_S, SHOW_S = 1, 1, 0.5
 # Goals of the performance study, section 4.3: 8 (memory), 9 and 10 (lag), 10 and 11 (start of the programmer).
@@ -192,6 +193,11 @@ def idle_rows(found: Idle) -> list[Row]:
 def attestation_row(seconds: Sequence[float]) -> Row:
     sample = Sample(tuple(1000 * value for value in seconds))
     return Row("attestation", "check of one board's whole chain, CPU", "ms", sample, goal=Goal(ATTESTATION_MS))
+
+
+def relay_row(seconds: Sequence[float]) -> Row:
+    sample = Sample(tuple(1000 * value for value in seconds))
+    return Row("relay", "what the relay adds for one board, CPU", "ms", sample, goal=Goal(RELAY_MS))
 
 
 def scale_rows(found: Sequence[Scale]) -> list[Row]:

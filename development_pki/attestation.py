@@ -4,17 +4,19 @@
 Their profile is that of the Matter Core Specification, 6.2.2.3 (DAC), 6.2.2.4 (PAI) and 6.2.2.5 (PAA).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from development_pki.certificate import NO_EXPIRY, Credential, Template, key_usage, new_serial_number
 
 VENDOR_ID = x509.ObjectIdentifier("1.3.6.1.4.1.37244.2.1")
 PRODUCT_ID = x509.ObjectIdentifier("1.3.6.1.4.1.37244.2.2")
+PADDING = x509.ObjectIdentifier("2.25.1")  # an arc in which nobody has to register; nobody knows this one
 TEST_VENDOR_IDS = range(0xFFF1, 0xFFF5)
 
 # The DAC's validity begins earlier, since a commissioner's clock may be a little behind.
@@ -54,6 +56,10 @@ class Product:
         """Another product of the same vendor, for a DAC that is wrong on purpose."""
         return Product(self.vendor_id, f"{int(self.product_id, 16) ^ 1 or 2:04X}")
 
+    def of_other_vendor(self) -> "Product":
+        """The product of the same number of another test vendor."""
+        return Product("FFF2" if self.vendor_id == "FFF1" else "FFF1", self.product_id)
+
 
 def make_paa(product: Product) -> Credential:
     """Makes the root of the test PKI, bound to the vendor."""
@@ -80,22 +86,46 @@ def make_pai(paa: Credential, product: Product) -> Credential:
 
 
 def make_dac(
-    pai: Credential, product: Product, public_key: ec.EllipticCurvePublicKey, *, expired: bool = False
+    pai: Credential,
+    product: Product,
+    public_key: ec.EllipticCurvePublicKey,
+    *,
+    begins_in: timedelta = -BACKDATED,
+    ends_in: timedelta | None = None,
+    serial_number: int | None = None,
+    size: int | None = None,
 ) -> x509.Certificate:
-    """Signs the attestation certificate of one device: at every call a new one with a unique name."""
-    now, serial_number = datetime.now(UTC), new_serial_number()
-    subject = _name(f"TEST DAC {serial_number:X}", (VENDOR_ID, product.vendor_id), (PRODUCT_ID, product.product_id))
-    return pai.certify(
-        Template(
-            subject=subject,
-            constraints=x509.BasicConstraints(ca=False, path_length=None),
-            usage=key_usage(digital_signature=True),
-            valid_from=now - BACKDATED,
-            valid_until=now - BACKDATED / 2 if expired else NO_EXPIRY,
-            serial_number=serial_number,
-        ),
-        public_key,
+    """Signs the attestation certificate of one device: at every call a new one with a unique name.
+
+    Its validity begins and ends so long after now; `size` asks for exactly so many bytes of DER.
+    """
+    now, unique = datetime.now(UTC), new_serial_number()
+    template = Template(
+        subject=_name(f"TEST DAC {unique:X}", (VENDOR_ID, product.vendor_id), (PRODUCT_ID, product.product_id)),
+        constraints=x509.BasicConstraints(ca=False, path_length=None),
+        usage=key_usage(digital_signature=True),
+        valid_from=now + begins_in,
+        valid_until=NO_EXPIRY if ends_in is None else now + ends_in,
+        serial_number=unique if serial_number is None else serial_number,
     )
+    return pai.certify(template, public_key) if size is None else _sized(pai, template, public_key, size)
+
+
+def _sized(pai: Credential, template: Template, public_key: ec.EllipticCurvePublicKey, size: int) -> x509.Certificate:
+    """Fills an extension that nobody knows until the certificate has the size.
+
+    The loop ends, since the length of a signature in DER varies by chance from one to the next.
+    """
+    filling = 1
+    while True:
+        padding = x509.UnrecognizedExtension(PADDING, bytes(filling))
+        certificate = pai.certify(replace(template, more=(padding,)), public_key)
+        missing = size - len(certificate.public_bytes(Encoding.DER))
+        if missing == 0:
+            return certificate
+        if filling + missing < 1:
+            raise ValueError(f"no certificate has as few as {size} bytes")
+        filling += missing
 
 
 def _name(common_name: str, *identifiers: tuple[x509.ObjectIdentifier, str]) -> x509.Name:

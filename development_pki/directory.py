@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The authority's directory: made in one step at the first start, checked at every later one.
 
-Keys and certificates are PEM files of mode 0600 in a directory of mode 0700; `issued.jsonl` lists what was issued.
+Keys and certificates are PEM files of mode 0600 in a directory of mode 0700; `issued.jsonl` lists what was issued, `requests.jsonl` and
+`answers.jsonl` what was asked for and how each request ended; a directory that has never been served lacks these two.
 """
 
 import os
@@ -17,7 +18,7 @@ from development_pki.attestation import Product, make_paa, make_pai
 from development_pki.certificate import Credential
 from development_pki.tls import TLSCredentials
 
-ISSUED = "issued.jsonl"
+ISSUED, REQUESTS, ANSWERS = "issued.jsonl", "requests.jsonl", "answers.jsonl"
 READY = "ready.json"
 TLS_CA, TLS_SERVER, TLS_STATION = "tls/ca", "tls/server", "tls/station"
 FILES = (
@@ -41,7 +42,7 @@ def write_private(path: Path, data: bytes) -> None:
     Path(unfinished).replace(path)
 
 
-def open_or_make(directory: Path, product: Product) -> tuple[x509.Certificate, Credential]:
+def open_or_make(directory: Path, product: Product) -> tuple[Credential, Credential]:
     """Returns the PAA and the PAI of the directory; makes the directory if there is none yet.
 
     Raises DirectoryUnusable if files are missing or do not belong together, or serve another product.
@@ -54,12 +55,11 @@ def open_or_make(directory: Path, product: Product) -> tuple[x509.Certificate, C
             f"{directory} is half made, {', '.join(missing)} missing: restore what is missing, or delete the directory"
         )
     try:
-        paa = x509.load_pem_x509_certificate((directory / "paa.pem").read_bytes())
-        pai = load_credential(directory, "pai")
-        pai.certificate.verify_directly_issued_by(paa)
+        paa, pai = load_credential(directory, "paa"), load_credential(directory, "pai")
+        pai.certificate.verify_directly_issued_by(paa.certificate)
     except (ValueError, TypeError, InvalidSignature) as exc:
         raise DirectoryUnusable(
-            f"{directory}: paa.pem, pai.pem and pai-key.pem do not belong together ({exc})"
+            f"{directory}: the certificates and keys of PAA and PAI do not belong together ({exc})"
         ) from exc
     if (served := Product.named_in(pai.certificate.subject)) != product:
         raise DirectoryUnusable(f"{directory} serves vendor and product {served}, not {product}")

@@ -12,6 +12,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 
 from development_pki.attestation import Product
 
+DER_SEQUENCE = b"\x30\x81", b"\x30\x82"  # of a request's length
 # `cryptography` raises KeyError for a subject whose value is of an ASN.1 type that no name may have.
 UNREADABLE = (ValueError, KeyError, UnsupportedAlgorithm, x509.InvalidVersion)
 
@@ -20,13 +21,19 @@ class RequestRefused(Exception):
     """The authority makes no DAC from this request; the text gives the station the reason."""
 
 
-def key_to_certify(body: bytes, product: Product) -> ec.EllipticCurvePublicKey:
+def key_to_certify(body: bytes, product: Product, *, lenient: bool = False) -> ec.EllipticCurvePublicKey:
     """Returns the key for which an enrolment's body requests a DAC, or raises RequestRefused.
 
-    The body is base64, with whitespace anywhere (RFC 8951, 3.1), of a PKCS#10 request in DER.
+    The body is base64, with whitespace anywhere (RFC 8951, 3.1), of a PKCS#10 request in DER; a lenient reader takes
+    DER and PEM too.
     """
     try:
-        request = x509.load_der_x509_csr(base64.b64decode(b"".join(body.split()), validate=True))
+        if lenient and body.startswith(DER_SEQUENCE):
+            request = x509.load_der_x509_csr(body)
+        elif lenient and body.startswith(b"-----BEGIN"):
+            request = x509.load_pem_x509_csr(body)
+        else:
+            request = x509.load_der_x509_csr(base64.b64decode(b"".join(body.split()), validate=True))
         key, subject = request.public_key(), Product.named_in(request.subject)
     except binascii.Error as exc:
         raise RequestRefused("The body is not base64.") from exc

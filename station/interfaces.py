@@ -4,12 +4,14 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from station.domain.attempt import Attempt, Phase, Record, Verdict
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity, OnboardingSecrets
+from station.domain.issuance import Asked
 from station.domain.past import Past
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
@@ -149,8 +151,14 @@ class Bench(Protocol):
 class Authority(Protocol):
     """The PKI, behind a journal that prevents a second certificate for the same key."""
 
+    async def check_askable(self, uid: UID) -> None:
+        """Raises `PKIAnswerLost` or `PKIPending` if the PKI must not be asked for this board now."""
+
+    async def askable(self, uid: UID) -> None:
+        """Waits until `check_askable` passes."""
+
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
-        """Returns DAC and PAI for the key in the request (PKCS#10, DER); the same key gets the same DAC."""
+        """Returns DAC and PAI, checked, for the key in the request (PKCS#10, DER); the same key gets the same DAC."""
 
 
 class AttemptLedger(Protocol):
@@ -186,6 +194,15 @@ class AttemptJournal(AttemptLedger, Protocol):
     async def finish(self, verdict: Verdict) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedAnswer:
+    """An answer of the PKI that the station refused: the reason, its content, and every certificate in it, DER."""
+
+    reason: str
+    content: bytes
+    certificates: tuple[bytes, ...] = ()
+
+
 class IssuanceJournal(Protocol):
     """The relay's journal of requests to the PKI. `key` is the name of a key (`domain.credentials.key_name`)."""
 
@@ -197,13 +214,37 @@ class IssuanceJournal(Protocol):
         """The certificate issued for this key, if any; raises `KeyShared` if another board has it."""
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
-        """Records a request durably; call it before sending. Returns the number of earlier requests for this key without an answer."""
+        """Records a request durably; call it before sending. Returns the number of earlier requests for this key without an answer.
+
+        Raises `PKIAnswerLost` if that number allows no further request.
+        """
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
-        """Records the credentials durably, before anybody gets them."""
+        """Records the credentials durably, before anybody gets them. They have been checked, and are live from now on.
+
+        Raises `CredentialsInvalid` if the serial number is not new, and `KeyChanged` if the board has another key's.
+        """
 
     async def record_rejected(self, key: str, reason: str) -> None:
-        """Records that the PKI refused the last request for this key."""
+        """Records that the PKI issued nothing for the last request for this key."""
+
+    async def record_refused(self, key: str, answer: RefusedAnswer) -> None:
+        """Records an answer to the last request that the station refused."""
+
+    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> None:
+        """Records certificates for this key, DER, that the PKI's own list has and no unit gets."""
+
+    async def record_pending(self, key: str, due: datetime) -> None:
+        """Records that the PKI has the last request, and is not to be asked about it before `due`."""
+
+    async def record_wait(self, endpoint: str, until: datetime) -> None:
+        """Records that this endpoint is not to be asked before `until`."""
+
+    async def asked(self, uid: UID) -> Asked:
+        """What the PKI owes this board."""
+
+    async def waiting_until(self, endpoint: str) -> datetime | None:
+        """The time before which this endpoint is not to be asked."""
 
 
 class SecretSource(Protocol):

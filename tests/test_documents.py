@@ -6,6 +6,7 @@ from pathlib import Path
 
 from station.cli.ledger.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
+from tests.builders import switches
 from tests.builders.fault_catalogue import catalogue, kind_of
 from tests.builders.page import PAGE, page
 
@@ -34,6 +35,11 @@ def test_the_run_book_has_every_column_of_the_export() -> None:
 def test_the_page_on_the_programmer_is_that_of_the_catalogue() -> None:
     """`python -m tests.builders.page` writes the page."""
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_page_on_the_development_pki_has_every_switch() -> None:
+    """`python -m tests.builders.switches` writes the tables."""
+    assert switches.PAGE.read_text(encoding="utf-8") == switches.page()
 
 
 def test_no_two_faults_share_a_code() -> None:

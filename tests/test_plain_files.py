@@ -74,7 +74,7 @@ def test_a_file_that_is_too_large_is_refused(read: Callable[[Path, int], bytes],
 
 def test_what_is_no_file_is_refused_at_once(odd: Path) -> None:
     """Reading a pipe without a writer would wait for ever."""
-    with pytest.raises(OSError, match="is not a regular file") as caught:
+    with pytest.raises(OSError, match=r"is (not a regular file|a folder)") as caught:
         plain_files.read(odd)
     assert caught.value.filename == str(odd)
 
@@ -98,13 +98,13 @@ def test_a_device_does_not_fill_memory() -> None:
 
 def test_a_configuration_that_is_no_file_is_told(odd: Path) -> None:
     """Recipe and manifest are read the same way."""
-    with pytest.raises(ConfigurationInvalid, match="cannot be read: is not a regular file"):
+    with pytest.raises(ConfigurationInvalid, match=r"cannot be read: is (not a regular file|a folder)"):
         read_toml(odd)
 
 
 def test_a_certificate_of_the_line_that_is_no_file_is_told(odd: Path) -> None:
     """The daemon reads the certificate at its start, and OpenSSL would block."""
-    with pytest.raises(PKIFileUnusable, match="cannot be read: is not a regular file"):
+    with pytest.raises(PKIFileUnusable, match=r"cannot be read: is (not a regular file|a folder)"):
         tls.check_station_certificate(odd)
 
 
@@ -113,5 +113,5 @@ def test_a_trust_store_with_what_is_no_file_is_told(odd: Path) -> None:
     for name in ("paa", "cd-signers"):
         Path(name).mkdir()
     odd.rename(Path("paa") / odd)
-    with pytest.raises(TrustUnreadable, match=r"odd\.pem: is not a regular file"):
+    with pytest.raises(TrustUnreadable, match=r"odd\.pem: is (not a regular file|a folder)"):
         trust_folder.load(Path())

@@ -22,6 +22,7 @@ COLOURS = {
     "pass": "green",
     "fail": "red",
     "void": "yellow",
+    "pending": "blue",
     "out of service": "magenta",
 }
 

@@ -29,7 +29,7 @@ def overridden(values: Mapping[str, object], environment: Mapping[str, str]) -> 
     """`values` with `STATION__SECTION__KEY` of the environment in place of `[section] key`."""
     result = dict(values)
     for variable, value in environment.items():
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or not all(_keys(variable)):
             continue
         *sections, key = _keys(variable)
         table = result
@@ -45,6 +45,8 @@ def misnamed(environment: Mapping[str, str], model: type[BaseModel]) -> Iterator
     """The variables that nearly name a setting."""
     known = {name.replace("_", ""): name for name in _variables(model, PREFIX.rstrip("_"))}
     for variable in environment:
+        if variable.startswith(PREFIX) and not all(_keys(variable)):
+            yield Problem(ENVIRONMENT, variable, "names no setting, expected STATION__SECTION__KEY or STATION__KEY")
         if variable.startswith(PREFIX) or variable in OTHERS or not variable.upper().startswith("STATION"):
             continue
         meant = known.get(variable.upper().replace("_", ""))

@@ -5,6 +5,7 @@ Unknown keys are errors. The one home of environment variables: `STATION__SECTIO
 """
 
 import os
+import re
 import sys
 import tomllib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -13,9 +14,17 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from station.config import plain_files
+from station.config import path_mistakes, plain_files, toml_mistakes
 from station.config.environment import at_their_variables, misnamed, overridden
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
 from station.config.table import Table
@@ -23,8 +32,14 @@ from station.domain.usb_port import mistake_in, one_spelling
 
 LOCKS = Path("/run/lock")
 SOCKET = "station.sock"  # in the state folder
+_OF_OTHER_SYSTEMS = re.compile(r"COM\d+|\d+-\d+(\.\d+)*")  # Windows' names, and the kernel's
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+_MEDIA_TYPE = r"^[A-Za-z0-9.+*/;= -]+$"
+# A token of RFC 9110; the excluded names belong to the connection and to the request's body.
+_HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+_OWN_HEADERS = ("host", "connection", "content-", "transfer-encoding", "expect", "accept-encoding", "cookie")
 
 
 def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]) -> Path:
@@ -33,7 +48,13 @@ def _beside_the_file(path: Path, info: ValidationInfo[Mapping[str, Path] | None]
     return Path(os.path.normpath(folder / path))
 
 
-FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
+def _as_the_system_names_it(value: object) -> object:
+    if isinstance(value, str) and (mistake := path_mistakes.mistake_in(value)):
+        raise ValueError(mistake)
+    return value
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_the_file), BeforeValidator(_as_the_system_names_it)]
 
 
 def _one_port(path: str) -> str:
@@ -45,7 +66,7 @@ def _one_port(path: str) -> str:
 class StationSection(Table):
     """The station's name, and the folders for its lasting data."""
 
-    name: str = Field(min_length=1, max_length=64)
+    name: str = Field(min_length=1, max_length=64, pattern=r"\S")
     """In the ledger and in the log; two stations need two names."""
     state: FilePath
     """Folder of the ledger, the control socket and the attempts' transcripts."""
@@ -137,6 +158,43 @@ class PKISection(Table):
     """Seconds for one board, over all tries."""
     check_every: Seconds = 5
     """Seconds between two checks of a paused line whether the PKI answers again."""
+    outage: Literal["hold", "park", "stop"] = "hold"
+    """While the PKI cannot be reached: `hold` pauses the line, which resumes by itself; `park` sets each board aside and goes on; `stop` pauses the line until a person releases it."""
+    at_once: int = Field(default=8, ge=1, le=64)
+    """Requests at the PKI at the same time; 1 for a server that serves one connection after the other."""
+    keep_alive: float = Field(default=4, ge=0, le=600)
+    """Seconds that an idle connection is kept, fewer than the PKI keeps it; 0 closes it after each request."""
+    tls_floor: Literal["1.2", "1.3"] = "1.2"
+    """The lowest version of TLS that the station speaks."""
+    request: Literal["base64", "single-line", "pem", "der"] = "base64"
+    """Form of a request to an EST server; `base64` is in lines, as RFC 7030 has it, and suits nearly all."""
+    content_type: str = Field(default="application/pkcs10", min_length=3, max_length=100, pattern=_MEDIA_TYPE)
+    """What a request calls its form; some providers want text/plain."""
+    authorities: Literal["cacerts", "pinned"] = "cacerts"
+    """Whether the PKI's own list of authorities must have the PAI; `pinned` for servers whose list lacks it."""
+    basic_file: FilePath | None = None
+    """File with the one line that HTTP's Basic authentication sends: user:password, or a provider's code."""
+    header: str | None = Field(default=None, max_length=64, pattern=_HEADER)
+    """Name of a header in which the PKI wants a secret, such as X-API-Key."""
+    header_file: FilePath | None = None
+    """File with that header's value, one line; only the station's account may read it, as with every secret."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "PKISection":
+        if (self.header is None) != (self.header_file is None):
+            raise ValueError("header and header_file belong together: one names the header, the other has its value")
+        if (self.header or "").lower().startswith(_OWN_HEADERS):
+            raise ValueError(f"header is {self.header}, which the station fills itself")
+        if self.basic_file is not None and (self.header or "").lower() == "authorization":
+            raise ValueError("basic_file already fills the header Authorization")
+        return self
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_server(cls, url: str) -> str:
+        if mistake := path_mistakes.mistake_in_address(url):
+            raise ValueError(mistake)
+        return url
 
 
 class PolicySection(Table):
@@ -171,7 +229,7 @@ class RetentionSection(Table):
 class SlotSection(Table):
     """One place for a board."""
 
-    name: str = Field(min_length=1, max_length=32)
+    name: str = Field(min_length=1, max_length=32, pattern=r"\S")
     """What operators call the place; it stands on the screen."""
     path: Annotated[str, AfterValidator(_one_port)] = Field(min_length=1)
     """The USB port as /dev/serial/by-path names it, in either spelling, without the interface at its end."""
@@ -201,11 +259,32 @@ class Config(Table):
 
     @model_validator(mode="after")
     def _slots_differ(self) -> "Config":
+        mistakes = []
         for what in ("name", "path"):
             values = [getattr(slot, what) for slot in self.slot]
-            twice = sorted({value for value in values if values.count(value) > 1})
-            if twice:
-                raise ValueError(f"two slots have the {what} {', '.join(twice)}: each slot needs its own")
+            for twice in sorted({value for value in values if values.count(value) > 1}):
+                places = " and ".join(f"slot[{at}]" for at, value in enumerate(values, 1) if value == twice)
+                mistakes.append(f"two slots have the {what} {twice}, {places}: each slot needs its own")
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    @model_validator(mode="after")
+    def _ports_are_of_the_source(self) -> "Config":
+        for at, slot in enumerate(self.slot, 1):
+            if self.hotplug.source != "poll" and _OF_OTHER_SYSTEMS.fullmatch(slot.path):
+                raise ValueError(
+                    f'slot[{at}].path: found "{slot.path}", expected the name of a USB port, as `station ports` and '
+                    "/dev/serial/by-path show it"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _log_is_a_file_of_its_own(self) -> "Config":
+        if self.log.file is not None and self.log.file in {self.station.state, self.recipe, self.ledger}:
+            raise ValueError(
+                f"log.file: found {self.log.file}, which another setting names, expected a file for the log"
+            )
         return self
 
     @model_validator(mode="after")
@@ -302,14 +381,19 @@ def read_text(path: Path) -> str:
         text = content.decode("utf-8-sig")
         tomllib.loads(text)
     except OSError as exc:
-        raise ConfigurationInvalid([Problem(path, "", f"cannot be read: {exc.strerror}")]) from exc
+        text = f"cannot be read: {exc.strerror}{plain_files.meant(path)}"
+        raise ConfigurationInvalid([Problem(path, "", text)]) from exc
     except UnicodeDecodeError as exc:
         if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             text = "is not UTF-8, but UTF-16, by the byte order mark at its start: save it as UTF-8"
             raise ConfigurationInvalid([Problem(path, "byte 0", text)]) from exc
+        if b"\0" in content:
+            raise ConfigurationInvalid([Problem(path, "", "is not a text, expected a file in TOML")]) from exc
         line = content.count(b"\n", 0, exc.start) + 1
         text = f"is not UTF-8: found the byte 0x{content[exc.start]:02X} in line {line}; save the file as UTF-8"
         raise ConfigurationInvalid([Problem(path, f"byte {exc.start}", text)]) from exc
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigurationInvalid([Problem(path, "", f"is not TOML: {exc}")]) from exc
+        raise ConfigurationInvalid(
+            [Problem(path, "", toml_mistakes.sentence(content.decode("utf-8-sig"), exc))]
+        ) from exc
     return text

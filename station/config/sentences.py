@@ -27,7 +27,7 @@ _EXPECTED = {
     "finite_number": "a finite number",
     "bool_type": "true or false, without quotes",
     "bool_parsing": "true or false, without quotes",
-    "tuple_type": "an array of tables, each with a heading in double brackets",
+    "tuple_type": "an array of tables, each with a heading in double brackets in the file",
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -56,14 +56,17 @@ def sentence(detail: Detail, model: type[BaseModel]) -> str:  # noqa: C901, PLR0
             return unknown(str(detail.place[-1]), detail.place[:-1], model)
         case "literal_error" | "enum":
             expected = str(context["expected"]).replace("'", '"')
-            meant = _meant(detail.found, _QUOTED.findall(expected))
+            known = _QUOTED.findall(expected)
+            meant = _meant(detail.found, known) if len(known) > 1 else ""  # the only value is told already
             return f"found {found}, expected {expected}{meant}"
         case "greater_than":
-            return f"found {found}, expected more than {context['gt']}"
+            return f"found {found}, expected more than {_short(context['gt'])}"
         case "greater_than_equal":
             return f"found {found}, expected {context['ge']} or more"
         case "less_than_equal":
             return f"found {found}, expected {context['le']} or less"
+        case "string_too_short" if context["min_length"] == 1:
+            return f"found {found}, expected text that is not empty"
         case "string_too_short":
             return f"found {found}, expected {context['min_length']} characters or more"
         case "string_too_long":
@@ -153,10 +156,16 @@ def _meant(value: object, known: Sequence[str]) -> str:
     return f'; did you mean "{near}"?' if near else ""
 
 
+def _short(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 def _of_pattern(pattern: str) -> str:
     match pattern:
         case "^https://":
             return "an address that begins with https://"
+        case r"\S":
+            return "text that is not empty"
         case "^[0-9a-f]{64}$":
             return "a SHA-256, which has 64 digits 0 to 9 and a to f"
         case _:

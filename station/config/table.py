@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One table of a file that people write: unknown keys are mistakes, and so are numbers in quotes. Pure."""
 
+import re
 from enum import Enum
 from typing import get_args
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from station.config.environment import Text
 from station.config.sentences import shown
 
+_WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*[a-zA-Z%\u00b5]+\s*")
 WITHOUT_QUOTES = (int, float, bool)
 
 
@@ -24,7 +26,9 @@ class Table(BaseModel):
         wanted = set(_plain_types(cls.model_fields[info.field_name or ""].annotation))
         if isinstance(value, str) and not isinstance(value, Text) and not wanted & {str}:
             for kind in wanted & {*WITHOUT_QUOTES}:
-                raise ValueError(f"found {shown(value)} in quotes, expected {EXPECTED[kind]} without quotes")
+                raise ValueError(
+                    f"found {shown(value)} in quotes, expected {EXPECTED[kind]} without quotes{_unit_in(value)}"
+                )
         if isinstance(value, bool) and wanted & {int, float} and bool not in wanted:
             raise ValueError(f"found {shown(value)}, expected a number")
         if isinstance(value, int | float) and not isinstance(value, bool) and wanted == {bool}:
@@ -33,6 +37,11 @@ class Table(BaseModel):
 
 
 EXPECTED = {int: "a number", float: "a number", bool: "true or false"}
+
+
+def _unit_in(value: str) -> str:
+    number = _WITH_UNIT.fullmatch(value)
+    return f" and without a unit; did you mean {number[1]}?" if number else ""
 
 
 def _plain_types(annotation: object) -> list[type]:

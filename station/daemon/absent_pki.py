@@ -12,6 +12,12 @@ class WithoutPKI:
     async def check(self) -> None:
         """Raises nothing, since there is no PKI to be unavailable."""
 
+    async def check_askable(self, uid: UID) -> None:
+        """Raises nothing, since nobody is asked."""
+
+    async def askable(self, uid: UID) -> None:
+        """Waits for nothing."""
+
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:  # noqa: ARG002  the port's signature
         raise ValueError("this recipe has no PKI")
 

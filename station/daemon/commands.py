@@ -15,6 +15,7 @@ from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.parts import Parts
+from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
 from station.domain.intervention import LONGEST_REASON, Deed, Intervention, is_one_line
 from station.domain.policy import consequence
@@ -59,6 +60,7 @@ class Commands:
             "hold": self._hold,
             "release": self._release,
             "fresh": self._fresh,
+            **PKICommands(self._parts).by_name,
             "drain": self._drain,
         }
 
@@ -84,6 +86,8 @@ class Commands:
         deeds = {slot: _deed(question, Deed.RELEASE, slot.name, slot.stopped_by) for slot in slots}
         if whole is not None:
             self._accept_clock()
+            if isinstance(self._parts.relay, Relay):
+                self._parts.relay.forgive()
         recorded = await self._recorded(*([whole] if whole else []), *deeds.values())
         if whole is not None:
             self._line.release(whole, await self._remaining_cause())
@@ -156,6 +160,7 @@ class Commands:
     async def _status(self, _question: object) -> control.Answer:
         paused_by, pki = self._line.paused_by, self._parts.config.pki
         answered = self._preflight.pki_answered_seconds_ago
+        relay, provider = self._parts.relay, self._parts.pki
         return Status(
             station=self._parts.config.station.name,
             pid=os.getpid(),
@@ -166,6 +171,9 @@ class Commands:
                 url=pki.url if pki else "none",
                 answered_seconds_ago=None if answered is None else round(answered, 1),
                 fault=paused_by.code if isinstance(paused_by, PKI_FAULTS) else None,
+                outage=pki.outage if pki else None,
+                waits_seconds=round(relay.waits_seconds, 1) if isinstance(relay, Relay) else 0.0,
+                certificate_days=provider.certificate_days if provider else None,
             ),
             ledger=LedgerStatus.model_validate(self._parts.ledger.status),
             transcripts_lost=self._parts.transcripts.lost,

@@ -3,14 +3,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
 from station.adapters.ledger import Ledger
-from station.adapters.pki.est import ESTClient
-from station.adapters.pki.relay import Limits, Relay
+from station.adapters.pki import providers
+from station.adapters.pki.providers import Provider
+from station.adapters.pki.relay import Relay
+from station.adapters.pki.waits import Limits
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.probe_lock import Claims
 from station.adapters.programmer.run import Deadlines, Installation
@@ -18,13 +22,15 @@ from station.adapters.system.child import Patience
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool
-from station.config.line import Config, PKISection
+from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
 from station.daemon.reloading import Settings
 from station.domain.attempt import STATION_STOPPED
+from station.domain.credentials import Credentials
 from station.interfaces import SecretSource
 from station.line.wall_clock import WallClock
+from station.recipe import checks
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
@@ -43,6 +49,7 @@ class Parts:
     ledger: Ledger
     secrets: SecretSource
     relay: Relay | WithoutPKI
+    pki: Provider | None
     clock: WallClock
     claims: Claims
     installation: Installation
@@ -84,16 +91,29 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         clock = WallClock(last_entry, lambda: None)
         secrets: SecretSource = WithoutPKI()
         relay: Relay | WithoutPKI = WithoutPKI()
+        pki: Provider | None = None
         if recipe.new_secrets is not None:
             secrets = await enter(VerifierPool(recipe.new_secrets, size=2 * len(config.slot)))
         if recipe.own_pki is not None and config.pki is not None:
-            pki = await enter(_pki_client(config.pki))
+            pki = await enter(providers.opened(config.pki))
             clock = WallClock(last_entry, pki.time)
-            limits = Limits(answer_within=config.pki.answer_within)
-            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits))
+            limits = Limits(
+                answer_within=config.pki.answer_within, reply_within=config.pki.reply_within, at_once=config.pki.at_once
+            )
+            parks = config.pki.outage == "park"
+            check = partial(_check_now, recipe)
+            relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
-        yield Parts(config, Settings(config), recipe, ledger, secrets, relay, clock, claims, installation, transcripts)
+        yield Parts(
+            config, Settings(config), recipe, ledger, secrets, relay, pki, clock, claims, installation, transcripts
+        )
+
+
+def _check_now(recipe: Recipe | Laboratory, csr: bytes, credentials: Credentials) -> None:
+    """Checks a certificate that the PKI has just issued; raises `CredentialsInvalid`."""
+    if isinstance(recipe, Recipe):
+        checks.check_credentials(recipe, csr, credentials, datetime.now(UTC))
 
 
 async def _closed_attempts(ledger: Ledger) -> list[int]:
@@ -119,15 +139,4 @@ def _deadlines(config: Config) -> Deadlines:
         idle_within=programmer.idle_within,
         upgrade_within=programmer.upgrade_within,
         patience=Patience(programmer.stop_within, programmer.stop_within),
-    )
-
-
-def _pki_client(pki: PKISection) -> AbstractAsyncContextManager[ESTClient]:
-    return ESTClient.opened(
-        pki.url,
-        ca=pki.ca,
-        certificate=pki.certificate,
-        key=pki.key,
-        connect_within=pki.connect_within,
-        reply_within=pki.reply_within,
     )

@@ -20,7 +20,7 @@ from station.daemon.preflight import Preflight
 from station.daemon.reloading import Reloading, Reread
 from station.daemon.tidying import Tidying
 from station.faults import Fault, LineFault
-from station.faults.line import LedgerDamaged, LedgerUnavailable, ResourcesExhausted
+from station.faults.line import PKI_FAULTS, LedgerDamaged, LedgerUnavailable, ResourcesExhausted
 from station.interfaces import BoardArrived, Hotplug
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
@@ -31,6 +31,7 @@ from station.recipe.recipe import Recipe
 log = structlog.get_logger()
 
 CHECK_EVERY = 5.0
+CERTIFICATE_LOOKED_AT_EVERY = 3600.0
 LOOKED_FOR_IDLE_EVERY = 0.2
 LOOKED_AGAIN_AFTER = 1.0  # seconds until the next look, after boards could not be listed
 
@@ -76,7 +77,8 @@ class Station:
         config = parts.config
         self._manager = manager
         self._logs = logs
-        self.line = Line(parts.settings.suspicion, parts.look)
+        stops = config.pki is not None and config.pki.outage == "stop"
+        self.line = Line(parts.settings.suspicion, parts.look, PKI_FAULTS if stops else ())
         equipment = parts.equipment
         self.slots = {
             slot.path: Slot(slot.name, self.line, parts.recipe, parts.relay, equipment.begin, equipment.bench)
@@ -131,6 +133,7 @@ class Station:
             tasks.append(group.create_task(self.loop_lag.watch(), name="loop lag"))
             tasks.append(group.create_task(self._tell_slots(hotplug), name="hotplug"))
             tasks.append(group.create_task(self._watch_ledger(), name="ledger"))
+            tasks.append(group.create_task(self._watch_certificate(), name="PKI's certificate"))
             tasks.append(group.create_task(self._watch_ledger_files(), name="ledger's files"))
             tasks.append(group.create_task(self.line.watch(self._preflight.check, self._check_every), name="line"))
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
@@ -168,6 +171,12 @@ class Station:
             except LineFault as fault:
                 self.line.pause(fault)
                 raise
+
+    async def _watch_certificate(self) -> None:
+        """Warns while the station's certificate at the PKI expires soon: at the start, and then every hour."""
+        while self._parts.pki is not None:
+            self._parts.pki.look()
+            await asyncio.sleep(CERTIFICATE_LOOKED_AT_EVERY)
 
     @property
     def _check_every(self) -> float:

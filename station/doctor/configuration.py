@@ -7,46 +7,23 @@ All mistakes are told at once, each with its place, and one cause is told once.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from station.adapters.hotplug import sources
-from station.adapters.pki import tls
 from station.adapters.programmer import tool_version
 from station.config import line as line_file
 from station.config.environment import at_their_variables, overridden
 from station.config.line import Config
 from station.config.problems import ConfigurationInvalid, Problem
+from station.doctor import pki_files
 from station.doctor.paths import executable_mistake, file_mistake, folder_mistake, written_file_mistake
-from station.faults.line import PKIFileUnusable
+from station.doctor.settings import Settings
 from station.recipe.files import line_recipe
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
 PCI_DEVICES = Path("/sys/bus/pci/devices")
 _PCI = re.compile(r"pci-([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
-_OF_EXAMPLES = re.compile(r"(^|\.)example(\.(com|net|org))?$")  # RFC 2606
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """A line's file as it was read, whether it is good or not: a mistake in one place hides none in another."""
-
-    file: Path
-    values: Mapping[str, object]
-
-    def text(self, *keys: str) -> str | None:
-        """A setting that is text; None where there is none."""
-        value: object = self.values
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return value if isinstance(value, str) else None
-
-    def path(self, *keys: str) -> Path | None:
-        """A setting that is a path, from the file's folder on."""
-        text = self.text(*keys)
-        return Path(os.path.normpath(self.file.parent.resolve() / text)) if text else None
 
 
 async def checked(
@@ -65,7 +42,12 @@ async def checked(
         recipe = _recipe(settings)
     except ConfigurationInvalid as exc:
         problems += exc.problems
-    problems += await of_this_machine(settings, config, pci_devices)
+    told_places = {(problem.file, problem.place) for problem in problems}
+    problems += [
+        problem
+        for problem in await of_this_machine(settings, config, pci_devices)
+        if (problem.file, problem.place) not in told_places
+    ]
     told = list(_once(at_their_variables(path, problems, environment)))
     if told or config is None or recipe is None:
         raise ConfigurationInvalid(told)
@@ -76,7 +58,7 @@ async def of_this_machine(settings: Settings, config: Config | None, pci_devices
     """What the settings name and this machine does not have."""
     found = [
         *_programmer(settings),
-        *_pki(settings),
+        *pki_files.mistakes(settings),
         *_folders(settings),
         *_hotplug(settings),
         *(_controllers(settings.file, config, pci_devices) if config else ()),
@@ -92,7 +74,10 @@ def _recipe(settings: Settings) -> Recipe | Laboratory | None:
     recipe = settings.path("recipe")
     if recipe is None:
         return None
-    if mistake := file_mistake(recipe, "a recipe"):
+    mistake = file_mistake(recipe, "a recipe")
+    if mistake and not Path(settings.text("recipe") or "").is_absolute():
+        mistake += f"; a relative path starts at the folder of {settings.file.name}"
+    if mistake := mistake or _of_another_kind(recipe):
         raise ConfigurationInvalid([Problem(settings.file, "recipe", mistake)])
     pai, paa = (settings.path("pki", name) for name in ("pai", "paa"))
     try:
@@ -103,6 +88,17 @@ def _recipe(settings: Settings) -> Recipe | Laboratory | None:
         if exc.problems:
             raise
         return None
+
+
+def _of_another_kind(recipe: Path) -> str | None:
+    """That this file is one of the station's other kinds; None if it is not, which says nothing else about it."""
+    tables = line_file.read_toml(recipe).keys()
+    if "procedure" in tables or "product" in tables:
+        return None
+    for table, kind in (("image", "a manifest of images"), ("programmer", "the configuration of a line")):
+        if table in tables:
+            return f"{recipe} is {kind}, expected a recipe"
+    return None
 
 
 def _programmer(settings: Settings) -> Iterator[Problem]:
@@ -122,32 +118,6 @@ async def _of_cli(file: Path, cli: Path) -> list[Problem]:
     return []
 
 
-def _pki(settings: Settings) -> Iterator[Problem]:
-    url = settings.text("pki", "url")
-    if url and _OF_EXAMPLES.search(_host(url)):
-        yield Problem(
-            settings.file, "pki.url", f'found "{_host(url)}", the address of an example, expected that of your PKI'
-        )
-    names = ("ca", "certificate", "key")
-    paths = {name: path for name in names if (path := settings.path("pki", name))}
-    missing = {name: text for name, path in paths.items() if (text := file_mistake(path, EXPECTED[name]))}
-    for name, mistake in missing.items():
-        yield Problem(settings.file, f"pki.{name}", mistake)
-    if len(paths) == len(names) and not missing:
-        try:
-            tls.client_context(paths["ca"], paths["certificate"], paths["key"])
-        except PKIFileUnusable as fault:
-            name = next((name for name, path in paths.items() if str(path) == fault.file), "certificate")
-            yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {EXPECTED[name]}")
-
-
-EXPECTED = {
-    "ca": "the certificate of the PKI server's authority, in PEM",
-    "certificate": "this station's certificate, in PEM",
-    "key": "the key of this station's certificate, in PEM",
-}
-
-
 def _folders(settings: Settings) -> Iterator[Problem]:
     checks: tuple[tuple[tuple[str, str], str, Callable[[Path, str], str | None]], ...] = (
         (("station", "state"), "the ledger and the transcripts", folder_mistake),
@@ -159,6 +129,12 @@ def _folders(settings: Settings) -> Iterator[Problem]:
         path = settings.path(*keys)
         if path is not None and (mistake := mistake_of(path, what)):
             yield Problem(settings.file, ".".join(keys), mistake)
+    others = {settings.path("recipe"), settings.path("programmer", "cli"), settings.file.resolve()} - {None}
+    if settings.path("log", "file") in others:
+        text = (
+            f"found {settings.path('log', 'file')}, which is another file of the station, expected a file for the log"
+        )
+        yield Problem(settings.file, "log.file", text)
 
 
 def _hotplug(settings: Settings) -> Iterator[Problem]:
@@ -188,17 +164,12 @@ def _controllers(file: Path, config: Config, pci_devices: Path) -> Iterator[Prob
         yield Problem(file, ", ".join(places), text)
 
 
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
 def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Each cause once: a place, or a text, that was told already is not told again."""
-    texts: set[str] = set()
+    """Each cause once: a file that is told already is not told again at another setting."""
+    told: set[tuple[object, ...]] = set()
     for problem in problems:
-        if problem.text not in texts:
-            texts.add(problem.text)
+        names_its_cause = "/" in problem.text
+        key = (problem.text,) if names_its_cause else (problem.file, problem.place, problem.text)
+        if key not in told:
+            told.add(key)
             yield problem

@@ -19,6 +19,7 @@ ROOT = Path("/")
 RULES = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d")
 ST = "0483"  # the USB vendor of ST-LINK probes
 GROUPS = ("dialout", "plugdev")
+OWN_GROUP = "matter-station"  # config/deploy/sysusers.conf
 OTHER_DESCRIPTORS = 128  # ledger, log, PKI, sockets
 ROOM = 1 << 30  # bytes; a unit takes about 30 KB of ledger and transcripts
 SLOW_SYNC = 0.05  # seconds
@@ -78,11 +79,14 @@ def _groups() -> Finding:
             "groups", "This is the superuser, who may do everything.", "Run the station under an account of its own."
         )
     mine = {*os.getgroups(), os.getegid()}
+    if _number(OWN_GROUP) in mine:
+        return good(
+            "groups", f"This account is in {OWN_GROUP}, which owns ports and probes by the service's udev rules."
+        )
     absent, known = [], 0
     for name in GROUPS:
-        try:
-            number = grp.getgrnam(name).gr_gid
-        except KeyError:
+        number = _number(name)
+        if number is None:
             continue
         known += 1
         if number not in mine:
@@ -96,6 +100,13 @@ def _groups() -> Finding:
             f"usermod -aG {','.join(absent)} ACCOUNT, then log in again.",
         )
     return good("groups", "This account is in the groups that own ports and probes.")
+
+
+def _number(group: str) -> int | None:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        return None
 
 
 def _modem_manager(rules: str | None, root: Path) -> Finding:

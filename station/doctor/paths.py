@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paths of a configuration on this machine: what lies there instead of what the station needs, in one sentence."""
 
+import errno
 import os
 from pathlib import Path
+
+from station.config import plain_files
 
 
 def file_mistake(path: Path, what: str) -> str | None:
@@ -71,8 +74,10 @@ def _absence(path: Path, what: str) -> str | None:
             return f"{path} is a link to nothing, expected {what}"
         above = next((each for each in path.parents if each.exists()), Path("/"))
         return f"there is no file {path}, expected {what}" + (
-            f"; {above} is as far as the path exists" if above != path.parent else ""
+            f"; {above} is as far as the path exists" if above != path.parent else plain_files.meant(path)
         )
     except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            return f"{path} is a link that leads back to itself, expected {what}"
         return f"{path} cannot be looked at: {exc.strerror}, expected {what}"
     return None

@@ -10,12 +10,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.adapters.ledger import soundness, sqlite
 from station.adapters.ledger.register import Register, folder_for
-from station.adapters.pki.est import ESTClient
+from station.adapters.pki import providers
 from station.adapters.programmer import probe_list, tool_version
 from station.config import plain_files
 from station.config.line import Config, PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
 from station.faults import Fault
+from station.faults.line import PKIAddressWrong, PKIForbidden, PKIProtocolWrong, PKIRefusedStation, PKIUntrusted
 from station.line import wall_clock
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
@@ -68,22 +69,22 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
         return
     yield _time_left(section)
     try:
-        async with ESTClient.opened(
-            section.url,
-            ca=section.ca,
-            certificate=section.certificate,
-            key=section.key,
-            connect_within=section.connect_within,
-            reply_within=section.reply_within,
-        ) as client:
-            authorities = {each.public_bytes(Encoding.DER) for each in await client.authorities()}
-            moment = client.time()
+        async with providers.opened(section) as client:
+            answered = await client.authorities()
+            lacks, moment = client.lacks, client.time()
+        authorities = {each.public_bytes(Encoding.DER) for each in answered}
         pai = der_of(plain_files.read(section.pai), *CERTIFICATE, first=True)
     except (Fault, OSError, PEMInvalid) as exc:
-        yield bad("PKI", str(exc), "Check url, network, and the certificates in [pki].")
+        yield bad("PKI", str(exc), _remedy(exc))
         return
     yield good("PKI", f"{section.url} answers, and accepts the station's certificate.")
     yield _clock(moment)
+    if lacks:
+        text = f"The PKI wants something of requests that boards' requests do not have: {', '.join(lacks)}."
+        yield advice("requests", text, "If the PKI refuses requests, ask it for a profile without that.")
+    if section.authorities == "pinned":
+        yield good("PAI", f"The PAI of {section.pai} is pinned, and the PKI's list is not compared with it.")
+        return
     if pai in authorities:
         yield good("PAI", "The PKI names the pinned PAI among its authorities.")
     else:
@@ -92,6 +93,20 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
             f"The PKI does not name the PAI of {section.pai}.",
             "Ask the PKI under which PAI it issues, and pin that one.",
         )
+
+
+def _remedy(exc: Exception) -> str:
+    match exc:
+        case PKIAddressWrong():
+            return "Check [pki] url."
+        case PKIProtocolWrong():
+            return "Check [pki] url and tls_floor."
+        case PKIRefusedStation() | PKIForbidden():
+            return "Check the certificate and the secrets in [pki], and the rights that the PKI gives them."
+        case PKIUntrusted():
+            return "Check [pki] url and ca, and the server's certificate."
+        case _:
+            return "Check url, network, and the certificates in [pki]."
 
 
 def _clock(moment: datetime | None) -> Finding:

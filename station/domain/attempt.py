@@ -39,6 +39,7 @@ class ProcedureName(StrEnum):
 
     PROVISION = "provision"
     REDELIVER = "redeliver"
+    RESUME = "resume"
     RECONFIRM = "reconfirm"
     PROVISION_BY_PARTNER = "provision_by_partner"
     FINISH = "finish"

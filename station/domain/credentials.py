@@ -37,6 +37,11 @@ def csr_key(csr: bytes) -> str:
     return key_name(key)
 
 
+def serial_number_text(serial_number: int) -> str:
+    """A certificate's serial number as journal, log and lists have it: upper-case hexadecimal, an even number of digits."""
+    return serial_number.to_bytes((serial_number.bit_length() + 7) // 8 or 1, "big").hex().upper()
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """One unit's certificates, DER."""
@@ -47,8 +52,7 @@ class Credentials:
     @property
     def dac_serial_number(self) -> str:
         """Upper-case hexadecimal, an even number of digits."""
-        serial_number = x509.load_der_x509_certificate(self.dac).serial_number
-        return serial_number.to_bytes((serial_number.bit_length() + 7) // 8 or 1, "big").hex().upper()
+        return serial_number_text(x509.load_der_x509_certificate(self.dac).serial_number)
 
     @property
     def are_development(self) -> bool:

@@ -9,7 +9,12 @@ from station.faults.line import (
     ClockContradicted,
     LedgerLost,
     LedgerUnavailable,
+    PKIAddressWrong,
+    PKIAnswersLost,
     PKIAuthorityWrong,
+    PKIFileUnusable,
+    PKIForbidden,
+    PKIProtocolWrong,
     PKIRefusedStation,
     PKIUnavailable,
     PKIUntrusted,
@@ -22,6 +27,9 @@ from station.faults.slot import (
     BoardRemoved,
     BoardUnpowered,
     PartnerFailed,
+    PKIAnswerLost,
+    PKIParked,
+    PKIPending,
     ProbeBusy,
     ProbeMissing,
     ProbeWedged,
@@ -80,6 +88,9 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
+    PKIAnswerLost: Consequence(armed=True),
+    PKIPending: Consequence(armed=True),
+    PKIParked: Consequence(armed=True),
     TargetNotFound: Consequence(Retry(2, slower=True), departure=True),
     TargetRefused: Consequence(Retry(1, slower=True), departure=True),
     TargetNotReset: Consequence(departure=True),
@@ -102,7 +113,12 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     SlotTaken: Consequence(mends_itself=True),  # the other station has ended
     LedgerLost: Consequence(mends_itself=True),  # the same files are there again
     PKIUnavailable: Consequence(mends_itself=True),
+    PKIAnswersLost: Consequence(mends_itself=True),  # by the request of one board
     PKIRefusedStation: Consequence(mends_itself=True),
+    PKIForbidden: Consequence(mends_itself=True),
+    PKIAddressWrong: Consequence(mends_itself=True),
+    PKIProtocolWrong: Consequence(mends_itself=True),
+    PKIFileUnusable: Consequence(mends_itself=True),  # a replaced file is taken up
     PKIUntrusted: Consequence(mends_itself=True),
     PKIAuthorityWrong: Consequence(mends_itself=True),
     LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends

@@ -53,6 +53,7 @@ TRANSITIONS: Mapping[Phase, Row] = {
         Phase.COPROCESSOR,
         Phase.FLASH_DATA,
         Phase.FLASH_PROVISIONER,  # a board that holds its certificate is redelivered
+        Phase.AWAIT_CSR,  # one whose last attempt ended at the PKI is resumed
         Phase.FLASH_OPERATIONAL,  # one that a partner has provisioned is finished
         Phase.CONFIRM,  # a unit that has passed is reconfirmed
         records=[UnitIdentified, LaboratoryUnit, IdentityReserved, ProcedureChosen],

@@ -130,10 +130,46 @@ class PKIUnavailable(LineFault):
 
 
 @dataclass(eq=False)
+class PKIAnswersLost(LineFault):
+    """The PKI's answers for several boards in a row were lost: have the PKI looked at. The line resumes when the request of one board is answered."""
+
+    code = "pki.answers_lost"
+    url: str
+    boards: int
+
+
+@dataclass(eq=False)
 class PKIRefusedStation(LineFault):
-    """The PKI does not accept this station: check the station's client certificate."""
+    """The PKI does not accept this station: check the station's client certificate, and its secret if the PKI asks for one."""
 
     code = "pki.refused_station"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIForbidden(LineFault):
+    """The PKI knows this station, but does not allow it to enrol: ask the PKI for the right to enrol for other devices."""
+
+    code = "pki.forbidden"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIAddressWrong(LineFault):
+    """The PKI's server has no such service at this address: check the URL."""
+
+    code = "pki.address_wrong"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class PKIProtocolWrong(LineFault):
+    """Station and PKI do not understand one another: check the URL and the lowest TLS version."""
+
+    code = "pki.protocol_wrong"
     url: str
     reason: str
 
@@ -186,12 +222,27 @@ class CredentialsInvalid(LineFault):
 # The faults of the PKI, which pause the line.
 PKI_FAULTS = (
     PKIUnavailable,
+    PKIAnswersLost,
     PKIRefusedStation,
+    PKIForbidden,
+    PKIAddressWrong,
+    PKIProtocolWrong,
     PKIUntrusted,
     PKIAnswerInvalid,
     PKIFileUnusable,
     PKIAuthorityWrong,
     CredentialsInvalid,
+)
+
+# The faults of a request that provably brought no certificate: it was refused, or never sent.
+NOTHING_ISSUED = (
+    PKIRefusedStation,
+    PKIForbidden,
+    PKIAddressWrong,
+    PKIProtocolWrong,
+    PKIUntrusted,
+    PKIFileUnusable,
+    ResourcesExhausted,
 )
 
 

@@ -49,6 +49,32 @@ class UnitElsewhere(SlotFault):
 
 
 @dataclass(eq=False)
+class PKIAnswerLost(SlotFault):
+    """The PKI's answers for this board were lost, and each may have been a certificate: have the PKI looked at, then run `station pki again UID`."""
+
+    code = "pki.answer_lost"
+    uid: str
+    requests: int
+
+
+@dataclass(eq=False)
+class PKIPending(SlotFault):
+    """The PKI decides about this board later: leave the board in its slot, or plug it in again after this time."""
+
+    code = "pki.pending"
+    until: str
+
+
+@dataclass(eq=False)
+class PKIParked(SlotFault):
+    """The PKI cannot be reached: set this board aside, and plug it in again when the PKI answers."""
+
+    code = "pki.parked"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
 class ProbeWrong(SlotFault):
     """The programmer uses another probe than the requested one: have its installation checked."""
 

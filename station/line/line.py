@@ -21,10 +21,19 @@ REMEMBERED = 500  # verdicts; enough for the last boards of every slot
 class Line:
     """Open, or paused by a fault that no slot can mend."""
 
-    def __init__(self, suspicion: Suspicion, check: Callable[[], None] = lambda: None) -> None:
-        """`check` must be cheap: it runs before every attempt and raises the fault that then pauses the line."""
+    def __init__(
+        self,
+        suspicion: Suspicion,
+        check: Callable[[], None] = lambda: None,
+        stopping: tuple[type[LineFault], ...] = (),
+    ) -> None:
+        """`check` must be cheap: it runs before every attempt and raises the fault that then pauses the line.
+
+        Faults that are `stopping` need a person, although they could mend themselves.
+        """
         self.paused_by: LineFault | None = None
         self._check = check
+        self._stopping = stopping
         self.units = PresentUnits(self.pause)
         self.suspicion = suspicion  # read at each verdict
         self._history: deque[Judged] = deque(maxlen=REMEMBERED)
@@ -47,7 +56,7 @@ class Line:
     def pause(self, fault: LineFault) -> None:
         """Pauses the line. A fault that needs a person is not replaced by a later one that mends itself."""
         before = self.paused_by
-        if before is not None and not consequence(before).mends_itself:
+        if before is not None and not self._mends_itself(before):
             return
         if before is None or before.code != fault.code:
             log.error("line.paused", fault=fault.code, reason=str(fault))
@@ -108,7 +117,7 @@ class Line:
         while True:
             await self._paused.wait()
             await asyncio.sleep(every)
-            if self.paused_by is None or not consequence(self.paused_by).mends_itself:
+            if self.paused_by is None or not self._mends_itself(self.paused_by):
                 continue
             try:
                 await check()
@@ -116,3 +125,6 @@ class Line:
                 self.pause(fault)
             else:
                 self.resume()
+
+    def _mends_itself(self, fault: LineFault) -> bool:
+        return consequence(fault).mends_itself and not isinstance(fault, self._stopping)

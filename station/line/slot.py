@@ -17,7 +17,7 @@ from station.domain.policy import consequence, counts_against_equipment
 from station.domain.target import UID
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
-from station.faults.slot import BoardRemoved, SlotHeld, SlotSuspected, StationBug
+from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotHeld, SlotSuspected, StationBug
 from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived
 from station.line.canonical import finished
 from station.line.line import Line
@@ -34,6 +34,7 @@ from station.line.states import (
     Service,
     SlotState,
     State,
+    left_at_relay,
     shown,
     with_board,
 )
@@ -163,23 +164,32 @@ class Slot:
             await visit.gone.wait()
 
     async def _serve(self, visit: Visit) -> None:
-        """Judges the board; after a fault of the line, judges it again, as long as it stays in the slot."""
+        """Judges the board; after a fault of the line or of the PKI, judges it again, as long as it stays in the slot."""
         if visit.arrival.refused is not None:
             log.error(
                 "probe.refused", slot=self.name, fault=visit.arrival.refused.code, reason=str(visit.arrival.refused)
             )
             return
+        unit: UID | None = None  # of which the PKI decides later, or not before a person has looked
         while True:
             try:
                 async with visit.while_here():
+                    if unit is not None:
+                        await self._authority.askable(unit)
                     await self._usable.wait()
                     await self._line.opened()
             except BoardRemoved:
                 return
             except LineFault:  # another slot stopped this visit: the unit is in both
                 continue
-            if not isinstance((await self.judge(visit)).fault, LineFault):
-                return
+            outcome = await self.judge(visit)
+            match outcome.fault:
+                case LineFault():
+                    unit = None
+                case PKIPending() | PKIAnswerLost():
+                    unit = outcome.attempt.uid
+                case _:
+                    return
 
     async def judge(self, visit: Visit) -> Outcome:
         """Runs one attempt, from its first event to its verdict, and applies the consequences for slot and line.
@@ -206,6 +216,7 @@ class Slot:
             await journal.finish(_verdict(fault))
             outcome = Outcome(journal.number, visit.arrival, journal.attempt, fault, seconds)
             self._conclude(outcome)
+            visit.at_relay = left_at_relay(visit.at_relay, outcome, ended_in)
             self.state = with_board(Judged(visit, outcome), self.state.here)
             self._report(outcome, ended_in)
         return outcome
@@ -242,7 +253,7 @@ class Slot:
             case Laboratory() as laboratory:
                 await reconfigure(bench, laboratory, journal)
             case recipe:
-                job = Job(bench, recipe, self._authority, journal)
+                job = Job(bench, recipe, self._authority, journal, visit.at_relay)
                 unit = await recognise(job)
                 procedure = procedure_for(recipe, unit, datetime.now(UTC))
                 await journal.record(ProcedureChosen(NAMES[procedure]))

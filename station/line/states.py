@@ -4,9 +4,11 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from station.domain.attempt import VERDICTS, Attempt
+from station.domain.attempt import VERDICTS, Attempt, Phase
 from station.domain.intervention import Intervention
+from station.domain.target import UID
 from station.faults import Fault, LineFault, SlotFault
+from station.faults.slot import PKIAnswerLost, PKIParked, PKIPending
 from station.interfaces import AttemptJournal, BoardArrived
 from station.line.visits import Visit
 
@@ -20,6 +22,7 @@ class SlotState(StrEnum):
     PASS = "pass"  # noqa: S105  a verdict, not a password
     FAIL = "fail"
     VOID = "void"
+    PENDING = "pending"
     OUT_OF_SERVICE = "out of service"
 
 
@@ -153,13 +156,25 @@ def shown(state: State, service: Service, *, paused: bool) -> SlotState:
             return SlotState.RUNNING
         # A verdict is the board's, so a pause of the line hides none, and a held slot hides no pass.
         case Judged(_, outcome), _ if _verdict_stands(outcome, service):
-            return SlotState(outcome.verdict)
+            return SlotState.PENDING if isinstance(outcome.fault, PKIPending) else SlotState(outcome.verdict)
         case (_, OutOfService()) | (Refused(), _):
             return SlotState.OUT_OF_SERVICE
         case ((Empty() | Recording(here=None) | Abandoned(here=None)), _):
             return SlotState.EMPTY
         case _:  # a board voided by the line's fault will be judged again
             return SlotState.WAITING
+
+
+def left_at_relay(before: UID | None, outcome: Outcome, ended_in: Phase) -> UID | None:
+    """The board, if after this attempt it still runs the provisioning firmware and only lacks the PKI's answer; None otherwise.
+
+    `before` is the same of the attempt before. An attempt that ended before it flashed has changed nothing.
+    """
+    if not isinstance(outcome.fault, LineFault | PKIPending | PKIAnswerLost | PKIParked):
+        return None
+    if ended_in is Phase.RELAY_TO_PKI:
+        return outcome.attempt.uid
+    return before if ended_in in {Phase.STARTED, Phase.RECOGNISE, Phase.AWAIT_CSR} else None
 
 
 def _verdict_stands(outcome: Outcome, service: Service) -> bool:

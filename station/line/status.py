@@ -56,6 +56,12 @@ class PKIStatus(_Model):
     url: str
     answered_seconds_ago: float | None
     fault: str | None
+    outage: str | None = None
+    """The line's behaviour while the PKI cannot be reached: `hold`, `park` or `stop`; None without a PKI."""
+    waits_seconds: float = 0.0
+    """For how long the PKI has asked not to be asked."""
+    certificate_days: int | None = None
+    """Whole days until the station's certificate expires; negative afterwards."""
 
 
 class LedgerStatus(_Model):

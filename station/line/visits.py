@@ -22,6 +22,8 @@ class Visit:
     def __init__(self, arrival: BoardArrived) -> None:
         self.arrival = arrival
         self.gone = asyncio.Event()
+        self.at_relay: UID | None = None
+        """The board, if its last attempt here ended at the PKI and its provisioning firmware still runs."""
         self._scope: asyncio.Timeout | None = None
         self._stopped_by: LineFault | None = None
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from station.factory_data.flash import Locked, NotRead
 from station.procedure.job import Job, Recognised
-from station.procedure.provision import provision, reconfirm, redeliver
+from station.procedure.provision import provision, reconfirm, redeliver, resume
 from station.procedure.without_pki import finish, provision_by_partner
 from station.recipe import checks
 from station.recipe.recipe import Delivery, Recipe
@@ -19,6 +19,8 @@ def procedure_for(recipe: Recipe, unit: Recognised, at: datetime) -> Procedure:
 
     A unit that was confirmed as another product is reconfirmed and fails: provisioning it anew would destroy its only key.
     """
+    if unit.at_relay:
+        return resume
     identity, flash = unit.identity, unit.flash
     by_partner = isinstance(recipe.certification, Delivery)
     anew, further = (provision_by_partner, finish) if by_partner else (provision, redeliver)

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from station.domain.identity import Identity
-from station.domain.target import Target
+from station.domain.target import UID, Target
 from station.factory_data.flash import Flash
 from station.interfaces import AttemptLedger, Authority, Bench, Programmer
 from station.recipe.recipe import Recipe
@@ -17,16 +17,20 @@ class Recognised:
     target: Target
     identity: Identity
     flash: Flash
+    at_relay: bool = False
+    """Whether the board waits for its certificate since its last attempt, with its provisioning firmware running."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The slot's equipment, the recipe, the PKI and the attempt's journal."""
+    """The slot's equipment, the recipe, the PKI, the attempt's journal, and what the slot's last attempt has left."""
 
     bench: Bench
     recipe: Recipe
     authority: Authority
     ledger: AttemptLedger
+    at_relay: UID | None = None
+    """The board of this slot whose last attempt ended at the PKI: it has its factory data, and its provisioning firmware runs."""
 
     @property
     def programmer(self) -> Programmer:

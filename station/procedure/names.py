@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 from station.domain.attempt import ProcedureName
 from station.procedure.choice import Procedure
-from station.procedure.provision import provision, reconfirm, redeliver
+from station.procedure.provision import provision, reconfirm, redeliver, resume
 from station.procedure.without_pki import finish, provision_by_partner
 
 NAMES: Mapping[Procedure, ProcedureName] = {
     provision: ProcedureName.PROVISION,
     redeliver: ProcedureName.REDELIVER,
+    resume: ProcedureName.RESUME,
     reconfirm: ProcedureName.RECONFIRM,
     provision_by_partner: ProcedureName.PROVISION_BY_PARTNER,
     finish: ProcedureName.FINISH,

@@ -40,8 +40,10 @@ async def recognise(job: Job) -> Recognised:
         identity = await identity_of(target.uid, job.recipe, job.ledger)
         await job.ledger.record(IdentityReserved(identity.serial_number))
         checks.check_remembered(job.recipe, target, identity)
-        flash = await _flash(job, target, identity)
-    return Recognised(target, identity, flash)
+        await job.authority.check_askable(target.uid)
+        at_relay = job.at_relay == target.uid
+        flash = NotRead() if at_relay else await _flash(job, target, identity)
+    return Recognised(target, identity, flash, at_relay)
 
 
 async def provision(job: Job, unit: Recognised) -> None:
@@ -71,6 +73,13 @@ async def redeliver(job: Job, unit: Recognised) -> None:
         async with job.ledger.step(Phase.FLASH_PROVISIONER), job.programmer.invocation(provisioner) as programmer:
             await programmer.written(provisioner)
 
+        credentials = await _certify(job, unit, board)
+        await confirm(job, unit, board, credentials, await flash_operational(job, unit))
+
+
+async def resume(job: Job, unit: Recognised) -> None:
+    """Go on with a board whose last attempt ended at the PKI: it has not left its slot, and nothing is flashed twice."""
+    async with job.bench.board() as board:
         credentials = await _certify(job, unit, board)
         await confirm(job, unit, board, credentials, await flash_operational(job, unit))
 

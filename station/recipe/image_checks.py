@@ -14,6 +14,21 @@ WITHOUT_FACTORY_DATA = (
 )
 
 
+_OTHER_FORMATS = {
+    b"\x7fELF": "is an ELF file: make it with objcopy -O binary",
+    b":": "is in Intel's hexadecimal format: make it with objcopy -I ihex -O binary",
+    b"S0": "is in Motorola's hexadecimal format: make it with objcopy -I srec -O binary",
+    b"version https://git-lfs": "is Git's note of a large file: fetch it with git lfs pull",
+}
+
+
+def format_mistake(content: bytes) -> str | None:
+    """Why this is no image as it lies in flash; None if it may be one."""
+    if not content:
+        return "is empty"
+    return next((text for begins, text in _OTHER_FORMATS.items() if content.startswith(begins)), None)
+
+
 def vector_table_mistakes(name: str, content: bytes, region: Region) -> Iterator[str]:
     """The mistakes of an image that would not boot: built for another address, or without its vector table."""
     if region.address != APPLICATION.address:

@@ -11,7 +11,7 @@ from benchmarks.figures import Row, Verdict
 from benchmarks.filled import filled
 from benchmarks.processes import Watch
 from benchmarks.recording import Recording, RunUnusable, Usage, moments
-from benchmarks.results import attestation_row, line_rows, scale_rows
+from benchmarks.results import attestation_row, line_rows, relay_row, scale_rows
 from benchmarks.scale import ATTEMPTS, Scale, scales
 from station.adapters.ledger.reader import LedgerReader
 
@@ -153,6 +153,12 @@ def test_the_attestation_check_is_held_against_its_goal() -> None:
     """The goal is five milliseconds of CPU per board."""
     assert attestation_row([0.0006, 0.0005]).verdict is Verdict.MET
     assert attestation_row([0.006]).verdict is Verdict.MISSED
+
+
+def test_the_relay_is_held_against_its_goal() -> None:
+    """Two milliseconds of CPU a board."""
+    assert relay_row([0.0009, 0.0011]).verdict is Verdict.MET
+    assert relay_row([0.003]).verdict is Verdict.MISSED
 
 
 def test_a_ledger_of_many_units_is_compared_with_the_empty_one_of_its_own_round() -> None:

@@ -55,7 +55,11 @@ def options() -> frozenset[str]:
 
 def typed(document: str) -> list[str]:
     """The command lines in a document's fenced blocks."""
-    lines = [line.partition(" #")[0].strip(" &") for _, block in FENCE.findall(document) for line in block.splitlines()]
+    lines = [
+        re.split(r" #| && | 2?>", line)[0].strip(" &")
+        for _, block in FENCE.findall(document)
+        for line in block.splitlines()
+    ]
     shape = re.compile(rf"(?:\S*/bin/)?((?:{'|'.join(programs())}) [a-z-][^│]*)")
     return [re.split(r"\s{2,}", found[1])[0] for line in lines if (found := shape.fullmatch(line))]
 

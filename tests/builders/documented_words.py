@@ -76,9 +76,9 @@ def _unknown(table: str, content: Mapping[str, object]) -> Iterator[str]:
         yield from (f"[{table}] {key}: no such setting" for key in content if key not in settings()[table])
 
 
-def wrong_names(document: str) -> Iterator[str]:
-    """Names with a dot that are neither an event, nor a fault, nor a file."""
-    known = {*events(), STATION_STOPPED, *(fault.code for fault in catalogue())}
+def wrong_names(document: str, foreign: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names with a dot that are neither an event, nor a fault, nor a file; `foreign` ones are files that look like events."""
+    known = {*events(), *foreign, STATION_STOPPED, *(fault.code for fault in catalogue())}
     for code in _codes(document):
         if DOTTED.fullmatch(code) and code.rpartition(".")[2] not in FILE_ENDINGS and code not in known:
             yield f"{code}: neither an event nor a fault"

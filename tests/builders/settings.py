@@ -97,6 +97,7 @@ def _unit(name: str) -> str:
         return "s"
     return {
         "baudrate": "baud",
+        "keep_alive": "s",
         "size": "units",
         "within_boards": "boards",
         "transcript_days": "days",

@@ -19,6 +19,7 @@ from station.cli import main
 from station.daemon import control
 from station.domain.attempt import Failed, Phase, UnitIdentified
 from station.faults import Fault
+from station.interfaces import RefusedAnswer
 from station.line.loop_lag import LoopLagStatus
 from station.line.status import HoldStatus, LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
 from tests.builders.bench import Secrets, begun, recognised, target
@@ -107,7 +108,9 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        refused = dict.fromkeys(("hold", "release", "fresh", "drain"), refuse)
+        refused = dict.fromkeys(
+            ("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"), refuse
+        )
         async with control.serving(socket, {"status": answer, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
@@ -137,8 +140,11 @@ async def fill(path: Path) -> None:
                     await journal.record(UnitIdentified(uid, device, supply, TEXT, TEXT))
             await journal.finish(Failed(fault.code, fault.evidence))
         await ledger.submitted(TEXT, b"CSR", target(1).uid)
+        await ledger.record_refused(TEXT, RefusedAnswer(TEXT, TEXT.encode(), (TEXT.encode(),)))
+        await ledger.submitted(TEXT, b"CSR", target(1).uid)
     columns = {
         "attempt": ("station", "slot", "probe", "tty", "recipe", "lot", "fault"),
+        "spare_certificate": ("serial_number",),
         "identity": ("lot", "serial_number", "manufacturing_date"),
     }
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -230,7 +230,14 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
-    "units orphans": lambda desk: both(desk, "units", "orphans", "--ledger", desk.ledger),
+    "pki orphans": lambda desk: both(desk, "pki", "orphans", "--ledger", desk.ledger),
+    "pki again": lambda desk: desk.station("pki", "again", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "pki close": lambda desk: desk.station("pki", "close", TEXT, "--reason", TEXT, "--config", desk.config),
+    "pki reconcile": lambda desk: desk.station("pki", "reconcile", TEXT, "--ledger", desk.ledger),
+    "pki export-revocations": lambda desk: (
+        desk.station("pki", "export-revocations", "--ledger", desk.ledger).replace("\r\n", "\n")
+        + desk.station("pki", "export-revocations", "--jsonl", "--ledger", desk.ledger)
+    ),
     "ledger backup": lambda desk: (
         desk.station("ledger", "backup", desk.folder / TEXT.replace("/", ""), "--ledger", desk.ledger)
         + desk.station("ledger", "backup", desk.folder / "copy", "--ledger", TEXT)

@@ -155,3 +155,11 @@ def test_a_file_that_is_replaced_is_whole_at_any_moment(tmp_path: Path) -> None:
         assert old.read() == "old"
     assert unit.read_text() != "old"
     assert [path for path in installed(tmp_path) if path.name.endswith("~")] == []
+
+
+def test_rotated_logs_are_removed_by_age_and_size(tmp_path: Path) -> None:
+    """logrotate alone removes them; the daemon reopens its file."""
+    station("install", *PROGRAM, "--prefix", tmp_path)
+    words = (tmp_path / "etc" / "logrotate.d" / "matter-station").read_text()
+    assert {"maxage", "rotate", "maxsize"} <= {line.split()[0] for line in words.splitlines() if line.strip()}
+    assert "--signal=HUP" in words

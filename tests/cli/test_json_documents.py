@@ -77,12 +77,12 @@ def test_the_demonstrations_report_begins_with_its_schema(monkeypatch: pytest.Mo
     )
 
     @contextmanager
-    def standing(*_: object) -> Iterator[object]:
+    def standing(*_: object, **__: object) -> Iterator[object]:
         yield DemoLine(tmp_path, Path())
 
     monkeypatch.setattr(DemoLine, "standing", standing)
     monkeypatch.setattr(DemoLine, "plug_all", lambda _: None)
-    monkeypatch.setattr(demo, "watch", lambda *_: {"1": board})
+    monkeypatch.setattr(demo, "watch", lambda *_: ({"1": board}, []))
     monkeypatch.setattr(demo, "_end_in_order", lambda: None)
     report = tmp_path / "report.json"
     run("demo", "--json", report)

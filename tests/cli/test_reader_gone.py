@@ -26,7 +26,7 @@ COMMANDS = [
     "units show SN000001 --json --ledger ledger.sqlite",
     "units export --ledger ledger.sqlite",
     "units export --format jsonl --ledger ledger.sqlite",
-    "units orphans --ledger ledger.sqlite",
+    "pki orphans --ledger ledger.sqlite",
     "status --config line.toml",
     "status --json --config line.toml",
     "slots list --config line.toml",

@@ -2,6 +2,7 @@
 """The development PKI from a station's view: over TLS, with every answer that it can give."""
 
 import base64
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -233,7 +234,16 @@ async def test_the_authority_can_be_down_until_it_is_up(client: Client, request_
     assert len(client.issued) == 1
 
 
-@pytest.mark.parametrize("wrong", [{"no_such": 1}, {"busy": "1"}, {"busy": True}, {"busy": -2}, {"busy": None}, [], 5])
+WRONG: list[object] = [
+    *([], 5),
+    {"no_such": 1},
+    *({"busy": times} for times in ("1", True, -2, None, [1], 1.0, {"times": "1"})),
+    *({"busy": {"times": 1, **each}} for each in ({"days": 1}, {"form": "late"}, {"form": 1}, {"seconds": "1"})),
+    *({"busy": {"seconds": each}} for each in (-1, True, None, math.nan, math.inf)),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 async def test_a_wrong_fault_is_refused_whole(client: Client, wrong: object) -> None:
     """A table with one mistake changes nothing, and the answer names the mistake."""
     status, text = await client.set_faults(wrong | {"pending": 1} if isinstance(wrong, dict) else wrong)
@@ -242,9 +252,13 @@ async def test_a_wrong_fault_is_refused_whole(client: Client, wrong: object) -> 
     assert set(client.faults.left.values()) == {0}
 
 
-async def test_the_switches_can_be_read(client: Client) -> None:
-    """The PKI lists the number of times that each fault will still happen."""
-    await client.set_faults({"busy": 2, "down": -1})
+async def test_the_switches_can_be_read(client: Client, request_body: bytes) -> None:
+    """The PKI lists how often each fault will still happen, and how often it has; a table sets its parameters."""
+    await client.set_faults({"busy": {"times": 2, "seconds": 20}, "down": -1})
+    await client.set_faults({"down": 0})
+    await client.enrol(request_body)
     async with client.session.get(client.url.replace("/.well-known/est", "/fault")) as answer:
         shown = await answer.json()
-    assert shown == {fault.name.lower(): 0 for fault in Fault} | {"busy": 2, "down": -1}
+    assert {name: state["left"] for name, state in shown.items()} == {fault.label: 0 for fault in Fault} | {"busy": 1}
+    assert {name: state["fired"] for name, state in shown.items()} == {fault.label: 0 for fault in Fault} | {"busy": 1}
+    assert shown["busy"] == {"left": 1, "fired": 1, "seconds": 20, "form": "seconds"}

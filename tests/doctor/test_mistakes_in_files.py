@@ -4,149 +4,31 @@
 import asyncio
 import codecs
 import os
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from development_pki.directory import open_or_make
 from station.config.problems import ConfigurationInvalid
 from station.doctor import configuration
-from tests.line.pki_bench import PRODUCT
-
-ROOT = Path(__file__).parents[2]
-
-LINE = """
-recipe = "config/recipes/lighting.toml"
-[station]
-name = "line-1"
-state = "state"
-witness = "register"
-[programmer]
-cli = "cli"
-external_loader = "loader.stldr"
-[hotplug]
-source = "links"
-directory = "dev/serial"
-[pki]
-url = "https://pki.factory.test/.well-known/est"
-ca = "pki/tls/ca.pem"
-certificate = "pki/tls/station.pem"
-key = "pki/tls/station-key.pem"
-pai = "pki/pai.pem"
-paa = "pki/paa.pem"
-[board]
-baudrate = 115200
-[log]
-file = "logs/station.jsonl"
-[[slot]]
-name = "1"
-path = "pci-0000:00:14.0-usb-0:1.1"
-[[slot]]
-name = "2"
-path = "pci-0000:00:14.0-usb-0:1.2"
-"""
-PROGRAMMER = "#!/bin/sh\necho '      STM32CubeProgrammer v2.19.0'\necho 'STM32CubeProgrammer version: 2.19.0 '\n"
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A line's files without a mistake."""
-    folder = tmp_path_factory.mktemp("good")
-    shutil.copytree(ROOT / "config" / "recipes", folder / "config" / "recipes")
-    shutil.copytree(ROOT / "firmware_images", folder / "firmware_images")
-    open_or_make(folder / "pki", PRODUCT)
-    (folder / "line.toml").write_text(LINE)
-    (folder / "loader.stldr").write_bytes(b"\x7fELF")
-    (folder / "cli").write_text(PROGRAMMER)
-    (folder / "cli").chmod(0o755)
-    (folder / "dev" / "serial").mkdir(parents=True)
-    return folder
-
-
-@dataclass
-class Files:
-    """A copy of the files, for a test to spoil."""
-
-    folder: Path
-    environment: dict[str, str] = field(default_factory=dict)
-    pci: Path = Path("/nonexistent")
-
-    def told(self) -> list[str]:
-        """The messages, with paths from the folder on."""
-        with pytest.raises(ConfigurationInvalid) as invalid:
-            asyncio.run(configuration.checked(self.folder / "line.toml", self.environment, self.pci))
-        return [str(problem).replace(f"{self.folder.resolve()}/", "") for problem in invalid.value.problems]
-
-
-@pytest.fixture
-def files(tmp_path: Path, good: Path) -> Files:
-    shutil.copytree(good, tmp_path / "line", symlinks=True)
-    return Files(tmp_path / "line")
-
-
-Spoiler = Callable[[Files], object]
-
-
-def put(old: str, new: str, name: str = "line.toml") -> Spoiler:
-    """Writes one thing instead of another, which the file must have."""
-
-    def spoil(files: Files) -> None:
-        text = (files.folder / name).read_text()
-        assert old in text
-        (files.folder / name).write_text(text.replace(old, new, 1))
-
-    return spoil
-
-
-def recipe(old: str, new: str) -> Spoiler:
-    return put(old, new, "config/recipes/lighting.toml")
-
-
-def manifest(old: str, new: str) -> Spoiler:
-    return put(old, new, "firmware_images/manifest.toml")
-
-
-def variable(name: str, value: str) -> Spoiler:
-    return lambda files: files.environment.update({name: value})
-
-
-def folder(name: str) -> Spoiler:
-    return lambda files: (files.folder / name).mkdir(parents=True)
-
-
-def file(name: str, content: bytes = b"x") -> Spoiler:
-    def spoil(files: Files) -> None:
-        (files.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (files.folder / name).write_bytes(content)
-
-    return spoil
-
-
-def gone(name: str) -> Spoiler:
-    return lambda files: (files.folder / name).unlink()
-
-
-def lock(text: str) -> Spoiler:
-    return recipe("[images]", f"[lock]\n{text}\n[images]")
-
-
-def controllers(*names: str) -> Spoiler:
-    """The PCI devices of a machine with udev."""
-
-    def spoil(files: Files) -> None:
-        put('source = "links"\ndirectory = "dev/serial"', 'source = "udev"\nudev = "udev"')(files)
-        file("udev/control")(files)
-        files.pci = files.folder / "pci"
-        for name in names:
-            (files.pci / name).mkdir(parents=True)
-
-    return spoil
-
-
-RECIPE, MANIFEST = "config/recipes/lighting.toml", "firmware_images/manifest.toml"
+from tests.doctor.line_files import (
+    LINE,
+    MANIFEST,
+    RECIPE,
+    ROOT,
+    Files,
+    Spoiler,
+    controllers,
+    file,
+    folder,
+    gone,
+    lock,
+    manifest,
+    put,
+    readable,
+    recipe,
+    secret,
+    variable,
+)
 
 # What somebody did, the beginning of the one message, and other words that must be in it.
 MISTAKES: list[tuple[Spoiler, str, str]] = [
@@ -230,6 +112,28 @@ MISTAKES: list[tuple[Spoiler, str, str]] = [
         "line.toml: pki.certificate: pki/tls/server.pem is not a cert",
         "for clients",
     ),
+    (
+        put('pai = "pki/pai.pem"\npaa = "pki/paa.pem"', 'pai = "pki/paa.pem"\npaa = "pki/pai.pem"'),
+        "line.toml: pki.pai and pki.paa: pki/paa.pem is a root and pki/pai.pem is not",
+        "exchange them",
+    ),
+    (
+        readable("pki/tls/station-key.pem"),
+        "line.toml: pki.key: pki/tls/station-key.pem can be used by other",
+        "chmod 600",
+    ),
+    (
+        file("pki/tls/station-key.pem", b"\x30\x82"),
+        "line.toml: pki.key: pki/tls/station-key.pem is DER",
+        "[pki] key needs",
+    ),
+    (put("[pki]", '[pki]\nheader = "X-Key"'), "line.toml: pki: header and header_file belong together", ""),
+    (secret(0o600, b"x", 'header = "Host"\nheader_file'), "line.toml: pki: header is Host", "fills itself"),
+    (secret(0o600, b"two\nlines\n"), "line.toml: pki.basic_file: secret is not a secret: one line", "user:password"),
+    (secret(0o644, b"user:password"), "line.toml: pki.basic_file: secret can be used by other accounts", "chmod 600"),
+    (put("[pki]", '[pki]\nbasic_file = "secret"'), "line.toml: pki.basic_file: there is no file secret", "one line"),
+    (put("[pki]", '[pki]\ntls_floor = "1.1"'), 'line.toml: pki.tls_floor: found "1.1"', ""),
+    (put("[pki]", "[pki]\nat_once = 0"), "line.toml: pki.at_once: ", ""),
     (gone("pki/pai.pem"), "line.toml: pki.pai: pki/pai.pem cannot be read", "No such file"),
     (file("pki/paa.pem"), "line.toml: pki.paa: pki/paa.pem is not a certificate", "neither PEM nor DER"),
     (variable("STATION_PKI_URL", "https://x"), "environment: STATION_PKI_URL: ", "did you mean STATION__PKI__URL?"),
@@ -337,6 +241,13 @@ def test_a_byte_order_mark_is_passed_over(files: Files) -> None:
     path = files.folder / "line.toml"
     path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
     assert asyncio.run(configuration.checked(path, {}, files.pci))
+
+
+def test_a_line_whose_recipe_is_missing_is_told_its_missing_authorities_too(files: Files) -> None:
+    """A copy of the shipped file needs both."""
+    for spoil in (gone("config/recipes/lighting.toml"), gone("pki/pai.pem"), gone("pki/paa.pem")):
+        spoil(files)
+    assert [text.split(": ")[1] for text in files.told()] == ["recipe", "pki.pai", "pki.paa"]
 
 
 def test_mistakes_of_all_files_are_told_at_once(files: Files) -> None:

@@ -56,6 +56,7 @@ WAYS = {
     "finish a partner's unit": (Phase.RECOGNISE, Phase.FLASH_OPERATIONAL, Phase.CONFIRM),
     "redeliver": (Phase.RECOGNISE, *PROCEDURE[2:]),
     "reconfirm": (Phase.RECOGNISE, Phase.CONFIRM),
+    "resume": (Phase.RECOGNISE, *PROCEDURE[3:]),
 }
 """The steps of each procedure that there is: no other order may be journalled."""
 

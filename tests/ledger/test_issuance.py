@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to the PKI and its answers in the ledger."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from station.adapters.ledger import Ledger
-from station.adapters.ledger.reader import LedgerReader, Orphan
+from station.adapters.ledger import Decision, DecisionRefused, Ledger, orphans
+from station.adapters.ledger.reader import LedgerReader
 from station.domain import target as board
 from station.domain.credentials import Credentials
+from station.domain.issuance import Asked, Listed, OrphanKind, Reconciled
 from station.faults.line import CredentialsInvalid
+from station.faults.slot import PKIAnswerLost
 from station.faults.unit import KeyChanged, KeyShared
+from station.interfaces import RefusedAnswer
 from tests.builders.bench import Secrets, begun, credentials, recognised, rows, target
 
 UID, OTHER_UID = target(1).uid, target(2).uid
@@ -49,7 +53,7 @@ async def test_a_board_has_one_key(ledger: Ledger, path: Path) -> None:
     await ledger.record_issued(first.key, first)
     with pytest.raises(KeyChanged):
         await ledger.record_issued(second.key, second)
-    assert [orphan.key for orphan in LedgerReader(path).orphans()] == [second.key]
+    assert [orphan.key for orphan in orphans.listed(path)] == [second.key]
 
 
 async def test_a_request_is_durable_before_it_leaves(ledger: Ledger, path: Path) -> None:
@@ -59,10 +63,13 @@ async def test_a_request_is_durable_before_it_leaves(ledger: Ledger, path: Path)
 
 
 async def test_unanswered_requests_are_counted_by_key(ledger: Ledger) -> None:
-    """The relay warns if a further request may leave an orphan."""
-    counts = [await ledger.submitted("aa" * 32, b"CSR", UID) for _ in range(3)]
-    assert counts == [0, 1, 2]
+    """The relay warns if a further request may leave an orphan; a third one is not recorded, and so not made."""
+    assert [await ledger.submitted("aa" * 32, b"CSR", UID) for _ in range(2)] == [0, 1]
+    with pytest.raises(PKIAnswerLost):
+        await ledger.submitted("aa" * 32, b"CSR", UID)
     assert await ledger.submitted("bb" * 32, b"CSR", UID) == 0
+    assert (await ledger.asked(UID)).exhausted
+    assert not (await ledger.asked(OTHER_UID)).exhausted
 
 
 async def test_a_rejected_request_is_no_orphan(ledger: Ledger, path: Path) -> None:
@@ -82,12 +89,12 @@ async def test_requests_whose_answer_was_lost_are_listed(ledger: Ledger, path: P
     await ledger.submitted(answer.key, b"CSR", UID)
     await issued(ledger, answer)
     await ledger.submitted("bb" * 32, b"CSR", UID)
-    found = LedgerReader(path).orphans()
-    assert [(orphan.key, orphan.uid, orphan.dac_serial_number) for orphan in found] == [
-        (answer.key, str(UID), "AB"),
-        ("bb" * 32, str(UID), None),
+    assert [(orphan.id, orphan.key, orphan.uid, orphan.live_serial_number) for orphan in orphans.listed(path)] == [
+        ("R1", answer.key, str(UID), "AB"),
+        ("R3", "bb" * 32, str(UID), None),
     ]
-    assert all(isinstance(orphan, Orphan) for orphan in found)
+    assert not (await ledger.asked(OTHER_UID)).unanswered
+    assert (await ledger.asked(UID)).unanswered == 1  # the certified key's request counts no more
 
 
 async def test_a_key_has_one_certificate(ledger: Ledger, path: Path) -> None:
@@ -125,3 +132,104 @@ async def test_a_units_story_has_its_certificate(ledger: Ledger, path: Path) -> 
     assert [(each.key, each.dac_serial_number, each.dac) for each in story.certificates] == [
         (answer.key, "AB", answer.dac)
     ]
+
+
+# --- answers that were refused, pending requests, times to wait -----------------------------------------------------------
+
+
+async def test_a_refused_answer_is_kept_and_its_key_may_be_asked_for_again(ledger: Ledger, path: Path) -> None:
+    """Its certificate is listed with its serial number, beside the one that became live later."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    bad, good = credentials(1, key), credentials(2, key)
+    await ledger.submitted(bad.key, b"CSR", UID)
+    await ledger.record_refused(bad.key, RefusedAnswer("expired", b"whole answer", (bad.dac, b"no certificate")))
+    assert rows(path, "SELECT content FROM pki_answer") == [(b"whole answer",)]
+    assert await ledger.issued(bad.key, UID) is None
+    assert await ledger.asked(UID) == Asked()
+    await issued(ledger, good)
+    assert [(each.id, each.kind, each.serial_number, each.live_serial_number) for each in orphans.listed(path)] == [
+        ("C1", OrphanKind.REFUSED, "01", "02"),
+        ("C2", OrphanKind.REFUSED, None, "02"),
+    ]
+
+
+async def test_a_pending_request_is_no_orphan_and_one_request(ledger: Ledger, path: Path) -> None:
+    """Asked about again it counts as unanswered until its answer comes, since the PKI may have decided."""
+    due = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    answer = credentials(1)
+    await ledger.submitted(answer.key, b"CSR", UID)
+    await ledger.record_pending(answer.key, due)
+    assert orphans.listed(path) == ()
+    assert await ledger.asked(UID) == Asked(0, due)
+    assert await ledger.submitted(answer.key, b"CSR", UID) == 0
+    assert await ledger.asked(UID) == Asked(1, None)
+    await ledger.record_issued(answer.key, answer)
+    assert rows(path, "SELECT outcome, due_at FROM pki_request") == [("issued", None)]
+
+
+async def test_an_endpoints_wait_is_kept(ledger: Ledger) -> None:
+    """The latest one holds."""
+    assert await ledger.waiting_until("https://pki") is None
+    for year in (2031, 2030):
+        await ledger.record_wait("https://pki", datetime(year, 1, 1, tzinfo=UTC))
+    assert await ledger.waiting_until("https://pki") == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+# --- decisions of people ----------------------------------------------------------------------------------------------------
+
+WHY = Decision("anna", "the PKI's disk was full")
+
+
+async def test_a_person_allows_another_request(ledger: Ledger, path: Path) -> None:
+    """The unanswered ones stay orphans; the ledger keeps who and why."""
+    for _ in range(2):
+        await ledger.submitted("aa" * 32, b"CSR", UID)
+    assert await ledger.excuse(UID, WHY) == 2
+    assert await ledger.asked(UID) == Asked()
+    assert await ledger.submitted("aa" * 32, b"CSR", UID) == 0
+    assert len(orphans.listed(path)) == 3
+    assert rows(path, "SELECT account, action, subject, reason FROM pki_decision") == [
+        ("anna", "again", str(UID), WHY.reason)
+    ]
+    with pytest.raises(DecisionRefused, match="no request"):
+        await ledger.excuse(OTHER_UID, WHY)
+
+
+async def test_a_person_closes_an_orphan(ledger: Ledger, path: Path) -> None:
+    answer = credentials(1)
+    await ledger.submitted(answer.key, b"CSR", UID)
+    await ledger.record_refused(answer.key, RefusedAnswer("expired", b"", (answer.dac,)))
+    await ledger.submitted("aa" * 32, b"CSR", UID)
+    for name in ("R2", "c1"):
+        await ledger.close_orphan(name, WHY)
+    assert orphans.listed(path) == ()
+    for name in ("R2", "C9", "R1", "X1", ""):
+        with pytest.raises(DecisionRefused):
+            await ledger.close_orphan(name, WHY)
+
+
+@pytest.mark.parametrize("reason", ["", " ", "two\nlines", "x" * 501])
+async def test_a_reason_is_one_line(ledger: Ledger, reason: str) -> None:
+    await ledger.submitted("aa" * 32, b"CSR", UID)
+    with pytest.raises(DecisionRefused, match="one line"):
+        await ledger.excuse(UID, Decision("anna", reason))
+
+
+async def test_the_pkis_list_tells_what_lost_answers_have_bought(ledger: Ledger, path: Path) -> None:
+    """A request makes way for the certificate that it bought, or is known to have bought nothing."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    live = credentials(0xAB, key)
+    await ledger.submitted(live.key, b"CSR", UID)
+    await issued(ledger, live)
+    await ledger.submitted("bb" * 32, b"CSR", OTHER_UID)
+    listed = [Listed(0xAB, live.key), Listed(0xCD, live.key), Listed(1, "ff" * 32)]
+    told, foreign = orphans.news(path, listed)
+    assert (told, foreign) == ([Listed(0xAB, live.key), Listed(0xCD, live.key)], 1)
+    result = await ledger.reconcile(told, datetime.now(UTC) + timedelta(seconds=1), WHY)
+    assert (len(result.surplus), len(result.nothing_issued), result.not_listed) == (1, 1, ())
+    assert [(each.kind, each.serial_number, each.live_serial_number) for each in orphans.listed(path)] == [
+        (OrphanKind.SURPLUS, "CD", "AB")
+    ]
+    assert orphans.news(path, listed) == (told, 1)
+    assert await ledger.reconcile(told, datetime.now(UTC), WHY) == Reconciled()
+    assert len(orphans.listed(path)) == 1

@@ -40,7 +40,7 @@ EVENTS = {
     "Failed": '{"fault": "flash.mismatch", "evidence": {"address": "0x08001000"}}',
     "Voided": '{"fault": "board.removed", "evidence": {}}',
 }
-PROCEDURES = {"provision", "redeliver", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
+PROCEDURES = {"provision", "redeliver", "resume", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
 PHASES = {
     "started",
     "recognise",
@@ -60,6 +60,10 @@ PHASES = {
 STATES = {"reserved", "on_board", "certified", "confirmed", "passed", "burned", "released"}
 DEEDS = {"hold", "release", "drain"}
 FAULTS = {
+    "pki.answer_lost",
+    "pki.answers_lost",
+    "pki.pending",
+    "pki.parked",
     "station.stopped",  # not a fault, but written where a fault's code is
     "target.not_found",
     "target.wrong_part",
@@ -137,6 +141,9 @@ FAULTS = {
     "lot.overlap",
     "pki.unavailable",
     "pki.refused_station",
+    "pki.forbidden",
+    "pki.address_wrong",
+    "pki.protocol_wrong",
     "pki.untrusted",
     "pki.answer_invalid",
     "pki.file_unusable",

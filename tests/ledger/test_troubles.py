@@ -23,11 +23,11 @@ async def written(path: Path, secrets: Secrets) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["list", "show 00", "export", "orphans"])
+@pytest.mark.parametrize("command", ["units list", "units show 00", "units export", "pki orphans"])
 def test_a_reader_of_a_held_ledger_says_so(written: Path, command: str) -> None:
     """The command prints one sentence and exits with 3; in WAL mode only an exclusive lock keeps readers out."""
     path = written
-    whole = [sys.executable, "-m", "station", "units", *command.split(), "--ledger", str(path)]
+    whole = [sys.executable, "-m", "station", *command.split(), "--ledger", str(path)]
     with holding(path, "PRAGMA locking_mode = EXCLUSIVE") as holder:
         done = subprocess.run(whole, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 3

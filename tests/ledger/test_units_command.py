@@ -14,7 +14,7 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import UnitSummary
 from station.adapters.ledger.selection import AttemptRecord
 from station.cli import app
-from station.cli.ledger import units
+from station.cli.ledger import pki, units
 from station.cli.ledger.questions import period
 from station.domain.attempt import Failed, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.faults.line import LedgerUnavailable
@@ -41,6 +41,12 @@ async def filled(path: Path, secrets: Secrets) -> Path:
 def run(*arguments: str, ledger: Path, status: int = 0) -> str:
     result = CliRunner().invoke(units.app, [*arguments, "--ledger", str(ledger)])
     assert result.exit_code == status, result.output
+    return result.output
+
+
+def run_pki(*arguments: str, ledger: Path) -> str:
+    result = CliRunner().invoke(pki.app, [*arguments, "--ledger", str(ledger)])
+    assert result.exit_code == 0, result.output
     return result.output
 
 
@@ -241,9 +247,9 @@ def test_every_column_is_documented(path: Path) -> None:
 
 def test_orphans_are_listed(filled: Path) -> None:
     """The list has the unanswered request, and the certificate that its key got later."""
-    (orphan,) = json.loads(run("orphans", "--json", ledger=filled))["orphans"]
-    assert (orphan["uid"], orphan["dac_serial_number"]) == (str(target(2).uid), "A2")
-    assert str(target(2).uid) in run("orphans", ledger=filled)
+    (orphan,) = json.loads(run_pki("orphans", "--json", ledger=filled))["orphans"]
+    assert (orphan["uid"], orphan["live_serial_number"]) == (str(target(2).uid), "A2")
+    assert str(target(2).uid) in run_pki("orphans", ledger=filled)
 
 
 def test_a_missing_ledger_is_a_fault(path: Path) -> None:

@@ -2,7 +2,7 @@
 """For the tests of the connection to the PKI: the development PKI, other servers, and the station's client."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from development_pki.faults import Faults
 from development_pki.server import ESTServer, serving, tls_context
 from station.adapters.pki.enroller import AnswerUnusable, NotNow
 from station.adapters.pki.est import ESTClient
+from station.adapters.pki.http import Connection, Server
+from station.adapters.pki.identity import IdentityFiles
 from station.faults import Fault
 
 PRODUCT = Product.numbered(0xFFF1, 0x8004)
@@ -41,16 +43,20 @@ def saved(directory: Path, name: str, credential: Credential) -> None:
     (directory / "tls" / f"{name}-key.pem").write_bytes(key)
 
 
-def client(
+@asynccontextmanager
+async def client(
     directory: Path, url: str, connect_within: float = 200.0, reply_within: float = 200.0
-) -> AbstractAsyncContextManager[ESTClient]:
-    """The station's client, made from its configuration."""
+) -> AsyncIterator[ESTClient]:
+    """The station's client, made from its files."""
+    async with Connection.opened(server_at(directory, url, connect_within, reply_within)) as connection:
+        yield ESTClient(connection)
+
+
+def server_at(directory: Path, url: str, connect_within: float = 200.0, reply_within: float = 200.0) -> Server:
     files = directory / "tls"
-    return ESTClient.opened(
+    return Server(
         url,
-        ca=files / "ca.pem",
-        certificate=files / "station.pem",
-        key=files / "station-key.pem",
+        IdentityFiles(files / "ca.pem", files / "station.pem", files / "station-key.pem"),
         connect_within=connect_within,
         reply_within=reply_within,
     )

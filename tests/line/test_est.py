@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from development_pki.directory import load_credential, open_or_make
 from development_pki.tls import station_template
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
-from station.adapters.pki.est import MAX_ANSWER
-from station.faults.line import PKIRefusedStation
+from station.adapters.pki.http_answer import MAX_ANSWER
+from station.faults import LineFault
+from station.faults.line import NOTHING_ISSUED, PKIAddressWrong, PKIAnswerInvalid, PKIForbidden, PKIRefusedStation
 from station.faults.unit import CSRRejected
 from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, served, status
 
@@ -149,15 +150,24 @@ async def test_an_answer_without_a_readable_date_leaves_the_time_that_is_known(d
 async def test_another_answer_than_asked_for_stops_the_line(pki: Served, fault: str) -> None:
     """After a certificate for another key, or none, the station does not ask again."""
     pki.faults.set({fault: 1})
-    with pytest.raises(AnswerUnusable):
+    with pytest.raises(AnswerUnusable) as caught:
         await pki.est.enroll(new_csr()[0])
+    assert isinstance(caught.value.fault, PKIAnswerInvalid)
     assert len(pki.issued) == 1
 
 
-@pytest.mark.parametrize("number", [200, 204, 206, 302])
+@pytest.mark.parametrize("number", [200, 201, 203, 206])
 async def test_an_answer_that_is_no_enrolment_stops_the_line(directory: Path, number: int) -> None:
-    """An empty or partial answer is not a certificate, and the client follows no redirection."""
-    assert isinstance(await refused(directory, status(number, Location="/elsewhere")), AnswerUnusable)
+    """An empty or partial answer is not a certificate."""
+    assert isinstance(await refused(directory, status(number)), AnswerUnusable)
+
+
+@pytest.mark.parametrize("number", [204, 205])
+async def test_an_answer_that_announces_nothing_has_issued_nothing(directory: Path, number: int) -> None:
+    """The server has said that it has nothing to hand out."""
+    trouble = await refused(directory, status(number))
+    assert isinstance(trouble, NotNow)
+    assert trouble.outcome is Outcome.NOTHING_ISSUED
 
 
 async def test_an_endless_answer_is_not_read_to_its_end(directory: Path) -> None:
@@ -176,7 +186,7 @@ async def test_an_endless_answer_is_not_read_to_its_end(directory: Path) -> None
     assert len(fault.content) == MAX_ANSWER
 
 
-@pytest.mark.parametrize("number", [400, 403, 409, 413, 422])
+@pytest.mark.parametrize("number", [400, 409, 413, 422])
 async def test_a_refused_request_is_the_boards(directory: Path, number: int) -> None:
     """The PKI refused this request; the next board's may be accepted."""
     fault = await refused(directory, status(number, "the subject\n is\x00 wrong\n" + "x" * 1000))
@@ -185,10 +195,28 @@ async def test_a_refused_request_is_the_boards(directory: Path, number: int) -> 
     assert len(fault.reason) <= 200
 
 
-@pytest.mark.parametrize("number", [401, 404, 405, 418])
-async def test_a_refused_station_is_the_lines(directory: Path, number: int) -> None:
-    """A station without rights, or with a wrong address, can get no certificate for any board."""
-    assert isinstance(await refused(directory, status(number)), PKIRefusedStation)
+REFUSALS: dict[int, tuple[type[LineFault], str]] = {
+    401: (PKIRefusedStation, "check the station's client certificate, and its secret"),
+    403: (PKIForbidden, "ask the PKI for the right to enrol"),
+    404: (PKIAddressWrong, "check the URL"),
+    405: (PKIAddressWrong, "check the URL"),
+    410: (PKIAddressWrong, "check the URL"),
+    418: (PKIRefusedStation, "does not accept this station"),
+}
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+async def test_each_refusal_has_a_sentence_of_its_own(directory: Path, number: int) -> None:
+    """A station without rights, or with a wrong address, can get no certificate for any board; nothing was issued."""
+    kind, says = REFUSALS[number]
+    assert kind in NOTHING_ISSUED
+    async with answering(directory, status(number, "x" * 100_000)) as url, client(directory, url) as est:
+        for asked in (est.enroll(new_csr()[0]), est.authorities()):
+            with pytest.raises(kind) as caught:
+                await asked
+            assert type(caught.value) is kind
+            assert says in str(caught.value)
+            assert f"{number} xxx" in str(caught.value)
 
 
 @pytest.mark.parametrize("number", [408, 425, 429, 503])

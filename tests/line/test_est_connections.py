@@ -9,8 +9,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import connector as aiohttp_connector
 from aiohttp import web
-from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from development_pki.directory import load_credential, open_or_make
@@ -19,9 +19,11 @@ from development_pki.tls import TLSCredentials
 from station.adapters.pki import tls
 from station.adapters.pki.enroller import NotNow, Outcome
 from station.adapters.pki.est import ESTClient
+from station.adapters.pki.http import Connection
+from station.adapters.pki.identity import Watched
 from station.faults.line import PKIRefusedStation, PKIUnavailable, PKIUntrusted, ResourcesExhausted
 from tests.builders.scarcity import descriptors_left
-from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, status
+from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, saved, served, server_at, status
 
 
 @pytest.fixture
@@ -111,6 +113,27 @@ async def test_a_server_that_does_not_speak_is_not_connected(directory: Path) ->
     assert caught.value.outcome is Outcome.NOTHING_ISSUED
 
 
+def connection_over(session: aiohttp.ClientSession, directory: Path, url: str) -> Connection:
+    server = server_at(directory, url)
+    return Connection(server, Watched(server.files), session)
+
+
+async def test_a_reset_before_the_request_has_issued_nothing(directory: Path) -> None:
+    """The server cuts every connection as soon as it is there; the handshake was never done."""
+
+    async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with await asyncio.start_server(cut, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/est"
+        async with client(directory, url) as est:
+            with pytest.raises(NotNow) as caught:
+                await est.enroll(new_csr()[0])
+            with pytest.raises(PKIUnavailable):
+                await est.authorities()
+    assert caught.value.outcome is Outcome.NOTHING_ISSUED
+
+
 class ClosesWhatIsReused(aiohttp.TCPConnector):
     """Closes the connection chosen for the second request before the request is sent."""
 
@@ -121,7 +144,7 @@ class ClosesWhatIsReused(aiohttp.TCPConnector):
         req: aiohttp.ClientRequest,
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's signature
-    ) -> Connection:
+    ) -> aiohttp_connector.Connection:
         connection = await super().connect(req, traces, timeout)
         self.chosen += 1
         if self.chosen == 2:
@@ -147,7 +170,7 @@ async def test_an_idle_connection_that_closes_at_the_wrong_moment_costs_nothing(
     ):
         for _ in range(2):
             with pytest.raises(NotNow, match="503"):
-                await ESTClient(session, url).enroll(new_csr()[0])
+                await ESTClient(connection_over(session, directory, url)).enroll(new_csr()[0])
     assert len(asked) == 2
     assert connector.chosen == 3
 
@@ -181,7 +204,7 @@ async def test_a_station_without_certificate_is_told_so(directory: Path) -> None
     """The fault quotes the PKI's reason."""
     context = ssl.create_default_context(cafile=directory / "tls/ca.pem")
     async with served(directory) as pki, aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
-        est = ESTClient(session, pki.est.url)
+        est = ESTClient(connection_over(session, directory, pki.est.url))
         with pytest.raises(PKIRefusedStation, match="showed none"):
             await est.enroll(new_csr()[0])
         with pytest.raises(PKIRefusedStation, match="showed none"):

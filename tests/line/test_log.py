@@ -145,13 +145,19 @@ def test_the_next_line_that_gets_through_tells_how_many_were_lost(
         make_lines(bench, 2)
         assert stop(process) == 0
         reader.join()
-    told = [place for place, event in enumerate(read) if event["event"] == "log.lost"]
-    assert [(read[place]["lines"], read[place]["sink"], read[place]["level"]) for place in told] == [
-        (lost, "stdout", "warning")
-    ]
-    assert [event["event"] for event in read[told[0] + 1 :]] == ["slot.taken_out", "slot.released", "station.stopped"]
+    # A pipe that is nearly full may take one more line now and then, so the lines may be missing at several places.
     whole = events(tmp_path / "station.jsonl")
-    assert read[: told[0]] == whole[: told[0]]
+    place = missing = 0
+    for event in read:
+        if event["event"] == "log.lost":
+            assert (event["sink"], event["level"]) == ("stdout", "warning")
+            missing += int(str(event["lines"]))
+            place += int(str(event["lines"]))
+        else:
+            assert event == whole[place]
+            place += 1
+    assert (missing, place) == (lost, len(whole))
+    assert [event["event"] for event in read[-3:]] == ["slot.taken_out", "slot.released", "station.stopped"]
 
 
 def test_a_reader_of_stdout_that_goes_away_ends_nothing(

@@ -9,7 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from development_pki.directory import load_credential, open_or_make
 from development_pki.tls import server_template, station_template
@@ -72,13 +77,45 @@ def test_a_key_of_another_certificate_is_noticed(directory: Path) -> None:
     assert "KEY_VALUES_MISMATCH" in caught.value.reason
 
 
-def test_an_encrypted_key_does_not_ask_at_the_terminal(directory: Path) -> None:
-    """Nobody can type a password for a daemon."""
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_an_encrypted_key_does_not_ask_at_the_terminal(directory: Path, form: PrivateFormat) -> None:
+    """Nobody can type a password for a daemon; the sentence names the setting and the remedy."""
     key = load_credential(directory, "tls/station").key
-    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    encrypted = key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"secret"))
     (directory / "tls/station-key.pem").write_bytes(encrypted)
-    with unusable(directory, "station-key.pem"):
+    with unusable(directory, "station-key.pem") as caught:
         context_of(directory)
+    assert caught.value.reason.startswith("is encrypted")
+    assert "[pki] key needs a key without one" in caught.value.reason
+
+
+@pytest.mark.parametrize(("name", "setting"), [("ca", "ca"), ("station", "certificate")])
+def test_a_certificate_in_der_is_named_as_such(directory: Path, name: str, setting: str) -> None:
+    """The sentence names the setting and the command that converts the file."""
+    path = directory / f"tls/{name}.pem"
+    path.write_bytes(load_credential(directory, f"tls/{name}").certificate.public_bytes(Encoding.DER))
+    with unusable(directory, f"{name}.pem") as caught:
+        context_of(directory)
+    assert caught.value.reason.startswith(f"is DER, and [pki] {setting} needs PEM: openssl x509 -inform DER -in {path}")
+
+
+def test_a_key_in_der_is_named_as_such(directory: Path) -> None:
+    """OpenSSL's word for it would be "no start line"."""
+    key = load_credential(directory, "tls/station").key
+    path = directory / "tls/station-key.pem"
+    path.write_bytes(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    with unusable(directory, "station-key.pem") as caught:
+        context_of(directory)
+    assert caught.value.reason.startswith(f"is DER, and [pki] key needs PEM: openssl pkey -inform DER -in {path}")
+
+
+@pytest.mark.parametrize(("name", "other"), [("station-key", "station"), ("station", "station-key")])
+def test_certificate_and_key_exchanged_are_told(directory: Path, name: str, other: str) -> None:
+    """PEM says what it holds."""
+    (directory / f"tls/{name}.pem").write_bytes((directory / f"tls/{other}.pem").read_bytes())
+    with unusable(directory, f"{name}.pem") as caught:
+        context_of(directory)
+    assert "PEM with 'CERTIFICATE'" in caught.value.reason or "PRIVATE KEY" in caught.value.reason
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from station.adapters.ledger.orphans import listed
 from station.adapters.ledger.reader import LedgerReader
 from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
@@ -131,7 +132,7 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
         standing.bench("plug", *map(str, slots), "--new")
         awaited(standing, log, moment)
         ended(standing, signal.SIGKILL)
-        unanswered |= {orphan.key for orphan in LedgerReader(standing.line.folder / "ledger.sqlite").orphans()}
+        unanswered |= {orphan.key for orphan in listed(standing.line.folder / "ledger.sqlite")}
         standing.line.start_daemon()
         passed = [standing.wait(slot, lambda slot: slot.verdict is not None) for slot in slots]
         assert [(slot.state, slot.fault) for slot in passed] == [("pass", None)] * BOARDS, moment
@@ -144,7 +145,7 @@ def test_a_killed_daemon_loses_no_board_in_any_phase(standing: Standing) -> None
     assert len({uid for uid, _ in units}) == len({serial for _, serial in units}) == len(units) == BOARDS * len(KILLED)
     keys = Counter(json.loads(line)["key_sha256"] for line in issued(standing))
     bought_twice = {key for key, times in keys.items() if times > 1}
-    orphans = {orphan["key"] for orphan in json.loads(standing.station("units", "orphans", "--json"))["orphans"]}
+    orphans = {orphan["key"] for orphan in json.loads(standing.station("pki", "orphans", "--json"))["orphans"]}
     assert bought_twice <= orphans
     assert orphans == unanswered
 

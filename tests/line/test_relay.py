@@ -2,8 +2,7 @@
 """The relay to the PKI: its journal entries, the requests that it repeats, and those that it never repeats."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from structlog.testing import capture_logs
 
-from development_pki.attestation import PRODUCT_ID, VENDOR_ID, Product, make_dac, make_paa, make_pai
+from development_pki.attestation import make_pai
 from development_pki.authority import issued_by, opened
 from development_pki.faults import Faults
 from development_pki.server import ESTServer, serving, tls_context
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
-from station.adapters.pki.est import ESTClient
-from station.adapters.pki.relay import Limits, Relay
-from station.domain.credentials import Credentials, csr_key
-from station.domain.target import UID
+from station.adapters.pki.relay import Relay
+from station.adapters.pki.waits import Limits
+from station.domain.credentials import csr_key
 from station.faults import Fault
 from station.faults.line import (
     LedgerUnavailable,
@@ -32,95 +30,28 @@ from station.faults.line import (
     PKIUntrusted,
     ResourcesExhausted,
 )
+from station.faults.slot import PKIAnswerLost, PKIPending
 from station.faults.unit import CSRRejected, KeyShared
-
-PRODUCT = Product.numbered(0xFFF1, 0x8004)
-PAA = make_paa(PRODUCT)
-PAI = make_pai(PAA, PRODUCT)
-PINNED = PAI.certificate.public_bytes(Encoding.DER)
-URL = "https://pki.example/est"
-UID_1, UID_2 = UID(bytes(11) + b"\1"), UID(bytes(11) + b"\2")
-PROMPT = Limits(first_pause=0.0)
-
-NOTHING = NotNow("busy", Outcome.NOTHING_ISSUED)
-LOST = NotNow("the connection broke", Outcome.UNKNOWN)
-PENDING = NotNow("not decided", Outcome.PENDING, after=0.0)
-
-
-class Journal:
-    """Collects all entries of the journal in a list."""
-
-    def __init__(self) -> None:
-        self.trouble: LedgerUnavailable | None = None
-        self.writable = asyncio.Event()
-        self.writable.set()
-        self.lines: list[str] = []
-        self.known: dict[str, Credentials] = {}
-        self.unanswered: dict[str, int] = {}
-
-    async def issued(self, key: str, uid: UID) -> Credentials | None:  # noqa: ARG002  one board
-        return self.known.get(key)
-
-    async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
-        assert csr_key(csr) == key
-        assert uid in {UID_1, UID_2}
-        await self.writable.wait()
-        self.lines.append("submitted")
-        self.unanswered[key] = self.unanswered.get(key, 0) + 1
-        return self.unanswered[key] - 1
-
-    async def record_issued(self, key: str, credentials: Credentials) -> None:
-        self.lines.append("issued")
-        self.unanswered[key] -= 1
-        self.known[key] = credentials
-
-    async def record_rejected(self, key: str, reason: str) -> None:
-        assert reason
-        self.lines.append("rejected")
-        self.unanswered[key] -= 1
-
-
-class PKI:
-    """Answers by a script, then with certificates; notes in the journal's list when it was asked."""
-
-    url = URL
-
-    def __init__(self, journal: Journal, *script: Exception) -> None:
-        self.journal = journal
-        self.script: Iterator[Exception] = iter(script)
-        self.open = asyncio.Event()
-        self.open.set()
-        self.asked = asyncio.Event()
-        self.at_once = self.most_at_once = 0
-        self.serving: list[x509.Certificate] = [PAA.certificate, PAI.certificate]
-
-    async def enroll(self, csr: bytes) -> bytes:
-        self.journal.lines.append("asked")
-        self.asked.set()
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await self.open.wait()
-            await asyncio.sleep(0)  # lets others run, if the relay allows it
-        finally:
-            self.at_once -= 1
-        for trouble in self.script:
-            raise trouble
-        public_key = x509.load_der_x509_csr(csr).public_key()
-        assert isinstance(public_key, ec.EllipticCurvePublicKey)
-        return make_dac(PAI, PRODUCT, public_key).public_bytes(Encoding.DER)
-
-    async def issued_for(self, csr: bytes) -> None:
-        """This PKI shows its list to no station."""
-
-    async def authorities(self) -> list[x509.Certificate]:
-        return self.serving
-
-
-def new_csr() -> bytes:
-    subject = x509.Name([x509.NameAttribute(VENDOR_ID, "FFF1"), x509.NameAttribute(PRODUCT_ID, "8004")])
-    request = x509.CertificateSigningRequestBuilder(subject)
-    return request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.DER)
+from tests.line.pki_bench import client
+from tests.line.relay_bench import (
+    LOST,
+    NOTHING,
+    PAA,
+    PENDING,
+    PINNED,
+    PKI,
+    PRODUCT,
+    PROMPT,
+    UID_1,
+    UID_2,
+    URL,
+    Journal,
+    accept,
+    between,
+    board,
+    new_csr,
+    relay,
+)
 
 
 @pytest.fixture
@@ -131,10 +62,6 @@ def journal() -> Journal:
 @pytest.fixture
 def csr() -> bytes:
     return new_csr()
-
-
-def relay(journal: Journal, *script: Exception, limits: Limits = PROMPT) -> AbstractAsyncContextManager[Relay]:
-    return Relay.opened(PKI(journal, *script), PINNED, journal, limits)
 
 
 async def test_the_request_is_written_down_before_it_leaves(journal: Journal, csr: bytes) -> None:
@@ -230,7 +157,7 @@ async def test_a_certificate_is_not_lost_with_its_board(journal: Journal, csr: b
     """The relay awaits and records the answer for a pulled board; the next attempt gets it."""
     pki = PKI(journal)
     pki.open.clear()
-    async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
+    async with between(pki, journal) as authority:
         attempt = asyncio.create_task(authority.issue_dac(csr, UID_1))
         await pki.asked.wait()
         attempt.cancel()
@@ -247,7 +174,7 @@ async def test_an_error_after_the_board_has_left_disturbs_nobody(journal: Journa
     pki = PKI(journal, CSRRejected("400"))
     pki.open.clear()
     with capture_logs() as logs:
-        async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
+        async with between(pki, journal) as authority:
             attempt = asyncio.create_task(authority.issue_dac(csr, UID_1))
             await pki.asked.wait()
             attempt.cancel()
@@ -263,7 +190,7 @@ async def test_what_is_under_way_at_the_end_stays_unanswered(journal: Journal, c
     """At the daemon's end the journal has the request without an answer, for the next start."""
     pki = PKI(journal)
     pki.open.clear()
-    async with Relay.opened(pki, PINNED, journal, PROMPT) as authority:
+    async with between(pki, journal, Limits(reply_within=0.01)) as authority:
         attempt = asyncio.create_task(authority.issue_dac(csr, UID_1))
         await pki.asked.wait()
     with pytest.raises(asyncio.CancelledError):
@@ -302,9 +229,9 @@ async def test_a_lost_answer_is_asked_for_once_more(journal: Journal, csr: bytes
 
 
 async def test_answers_that_are_always_lost_do_not_buy_many_certificates(journal: Journal, csr: bytes) -> None:
-    """The line pauses after two requests without an answer."""
+    """The board's slot stops after two requests without an answer."""
     async with relay(journal, *[LOST] * 10) as authority:
-        with pytest.raises(PKIUnavailable, match="broke"):
+        with pytest.raises(PKIAnswerLost):
             await authority.issue_dac(csr, UID_1)
     assert journal.lines == ["submitted", "asked"] * 2
     assert journal.unanswered == {csr_key(csr): 2}
@@ -314,15 +241,24 @@ async def test_a_pending_request_is_one_request(journal: Journal, csr: bytes) ->
     """Polling for the PKI's decision is not a new request."""
     async with relay(journal, *[PENDING] * 9) as authority:
         await authority.issue_dac(csr, UID_1)
-    assert journal.lines == ["submitted"] + ["asked"] * 10 + ["issued"]
+    assert journal.lines == ["submitted", *["asked", "pending", "questioned"] * 9, "asked", "issued"]
     assert journal.unanswered == {csr_key(csr): 0}
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
-async def test_nobody_waits_for_what_will_come_too_late(journal: Journal, csr: bytes, outcome: Outcome) -> None:
-    """A PKI that asks for an hour counts as unavailable at once."""
+@pytest.mark.parametrize(
+    ("outcome", "fault"),
+    [
+        (Outcome.NOTHING_ISSUED, PKIUnavailable),
+        (Outcome.UNKNOWN, PKIUnavailable),
+        (Outcome.PENDING, PKIPending),
+    ],
+)
+async def test_nobody_waits_for_what_will_come_too_late(
+    journal: Journal, csr: bytes, outcome: Outcome, fault: type[Fault]
+) -> None:
+    """If the PKI asks for an hour, the attempt ends at once."""
     async with relay(journal, NotNow("come back later", outcome, after=3600.0)) as authority:
-        with pytest.raises(PKIUnavailable, match="come back later"):
+        with pytest.raises(fault):
             await authority.issue_dac(csr, UID_1)
     assert journal.lines.count("asked") == 1
 
@@ -339,12 +275,14 @@ async def test_a_refusal_is_final(journal: Journal, csr: bytes, fault: Fault) ->
 
 
 async def test_a_wrong_answer_stays_in_the_journal(journal: Journal, csr: bytes) -> None:
-    """An unusable certificate is an orphan, and a repeated request would make another."""
+    """The journal keeps an unusable answer, and the PKI is not asked again: the next certificate would be no better."""
     async with relay(journal, AnswerUnusable(PKIAnswerInvalid(URL, "another key"))) as authority:
         with pytest.raises(PKIAnswerInvalid):
             await authority.issue_dac(csr, UID_1)
-    assert journal.lines == ["submitted", "asked"]
-    assert journal.unanswered == {csr_key(csr): 1}
+        with pytest.raises(PKIAnswerInvalid):
+            await authority.issue_dac(new_csr(), UID_2)
+    assert journal.lines == ["submitted", "asked", "refused"]
+    assert journal.unanswered == {csr_key(csr): 0}
 
 
 async def test_after_a_failure_the_key_can_be_asked_for_again(journal: Journal, csr: bytes) -> None:
@@ -359,7 +297,7 @@ async def test_a_silent_pki_is_unavailable(journal: Journal, csr: bytes) -> None
     """The board's wait has a deadline, and the journal keeps the request without an answer."""
     pki = PKI(journal)
     pki.open.clear()
-    async with Relay.opened(pki, PINNED, journal, Limits(answer_within=0.02)) as authority:
+    async with between(pki, journal, Limits(answer_within=0.02)) as authority:
         with pytest.raises(PKIUnavailable, match="within"):
             await authority.issue_dac(csr, UID_1)
     assert journal.lines == ["submitted", "asked"]
@@ -376,8 +314,8 @@ async def test_who_does_not_get_a_turn_has_requested_nothing(journal: Journal, c
 async def test_only_so_many_are_at_the_pki_at_once(journal: Journal) -> None:
     """Sixty-four boards that are ready at the same time do not overload the PKI."""
     pki = PKI(journal)
-    async with Relay.opened(pki, PINNED, journal, Limits(at_once=3)) as authority:
-        issued = await asyncio.gather(*[authority.issue_dac(new_csr(), UID_1) for _ in range(64)])
+    async with between(pki, journal, Limits(at_once=3)) as authority:
+        issued = await asyncio.gather(*[authority.issue_dac(new_csr(), board(n)) for n in range(64)])
     assert len({each.dac_serial_number for each in issued}) == 64
     assert pki.most_at_once == 3
 
@@ -387,28 +325,25 @@ async def test_only_so_many_are_at_the_pki_at_once(journal: Journal) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "after", "least", "most"),
-    [(1, None, 0, 0.25), (3, None, 0, 1.0), (9, None, 0, 8.0), (1, 0.0, 0, 0), (5, 7.0, 7.0, 7.7)],
+    [(1, None, 0.1, 0.25), (3, None, 0.1, 1.0), (9, None, 0.1, 8.0), (1, 0.0, 0.1, 0.1), (5, 7.0, 7.0, 7.7)],
 )
 def test_pauses(asked: int, after: float | None, least: float, most: float) -> None:
-    """A pause is random up to a limit that doubles; a wish of the PKI is exceeded by at most a tenth."""
+    """A pause is random up to a limit that doubles; a wish of the PKI is exceeded by at most a tenth; none is too short."""
     pauses = [Limits().pause(asked, after) for _ in range(200)]
     assert all(least <= pause <= most for pause in pauses)
-    assert len(set(pauses)) > 1 or most == 0
+    assert len(set(pauses)) > 1 or most == least
 
 
 async def test_every_certificate_of_a_real_pki_is_accounted_for(journal: Journal, csr: bytes, tmp_path: Path) -> None:
     """The PKI is busy, then loses an answer: of its two certificates one is delivered and one is an orphan."""
     directory, faults = tmp_path / "pki", Faults()
     with opened(directory, PRODUCT) as pki:
-        files = directory / "tls"
         pai = pki.pai.certificate.public_bytes(Encoding.DER)
         faults.set({"busy": 1, "pending": 1, "drop_after_issue": 1})
         async with (
             serving(ESTServer(pki, faults, retry_after=0), tls_context(directory), "127.0.0.1", 0) as url,
-            ESTClient.opened(
-                url, ca=files / "ca.pem", certificate=files / "station.pem", key=files / "station-key.pem"
-            ) as est,
-            Relay.opened(est, pai, journal, PROMPT) as authority,
+            client(directory, url) as est,
+            Relay.opened(est, pai, journal, PROMPT, check=accept) as authority,
         ):
             await authority.check()
             credentials = await authority.issue_dac(csr, UID_1)
@@ -422,7 +357,7 @@ async def test_every_certificate_of_a_real_pki_is_accounted_for(journal: Journal
 async def test_the_pki_must_have_the_pinned_pai(journal: Journal, others: Sequence[x509.Certificate]) -> None:
     """The relay notices a PKI with another PAI before any board is provisioned; its certificates come in any order."""
     pki = PKI(journal)
-    async with Relay.opened(pki, PINNED, journal) as authority:
+    async with between(pki, journal) as authority:
         await authority.check()
         pki.serving = list(others)
         with pytest.raises(PKIAuthorityWrong, match="TEST PAI"):

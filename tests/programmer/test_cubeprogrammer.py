@@ -396,7 +396,7 @@ def test_a_deadline_grows_with_the_size() -> None:
     ("leaves", "missing"),
     [
         ("pipe", "is not a regular file"),
-        ("folder", "is not a regular file"),
+        ("folder", "is a folder"),
         ("link", "is not a regular file"),
         ("device", "is not a regular file"),
         ("much", "has more than 16384 bytes"),

@@ -24,7 +24,8 @@ from virtual_bench.server.control import READY, Control
 from virtual_bench.timing.clock import Clock
 from virtual_bench.timing.profile import DEFAULT_PROFILE, PROFILES, Profile
 
-SHORT = "/tmp"  # noqa: S108  a socket's path has some hundred bytes; the folder in it is private
+LONGEST = 60  # bytes of the folder of sockets: a socket's path has some hundred
+SHORT = "/tmp"  # noqa: S108  the folder in it is private
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
     directory.mkdir(parents=True, exist_ok=True)
     with (
         Journal(directory / "bench.jsonl") as journal,
-        tempfile.TemporaryDirectory(prefix="bench-", dir=SHORT) as sockets,
+        tempfile.TemporaryDirectory(prefix="bench-", dir=_place_of_sockets()) as sockets,
     ):
         _tidy(directory)  # a killed bench has left its files
         async with asyncio.TaskGroup() as tasks:
@@ -85,6 +86,12 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
             finally:
                 hub.close()
                 _tidy(directory)
+
+
+def _place_of_sockets() -> str:
+    """The folder of temporary files, if it is short enough. A service does not see this machine's /tmp: set TMPDIR for it."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= LONGEST else SHORT
 
 
 @asynccontextmanager

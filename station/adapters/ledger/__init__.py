@@ -3,5 +3,6 @@
 
 from station.adapters.ledger.ledger import Ledger
 from station.adapters.ledger.origin import ReleaseRefused
+from station.adapters.ledger.orphans import Decision, DecisionRefused
 
-__all__ = ["Ledger", "ReleaseRefused"]
+__all__ = ["Decision", "DecisionRefused", "Ledger", "ReleaseRefused"]

@@ -1,17 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to the PKI and their answers, in SQL: units of work for the writer."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography import x509
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from station.adapters.ledger import tables
-from station.domain.credentials import Credentials
+from station.domain.credentials import Credentials, serial_number_text
+from station.domain.issuance import MOST_UNANSWERED, Asked, OrphanKind
 from station.domain.target import UID
 from station.faults.line import CredentialsInvalid
+from station.faults.slot import PKIAnswerLost
 from station.faults.unit import KeyChanged, KeyShared
+from station.interfaces import RefusedAnswer
 
 _request, _certificate = tables.pki_request, tables.certificate
+_spare, _wait = tables.spare_certificate, tables.pki_wait
+
+# Conditions on requests: those that count for the budget of their key, and those that the PKI has and decides later.
+_UNANSWERED = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_request.c.excused)
+_PENDING = (_request.c.outcome.is_(None), _request.c.due_at.is_not(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A certificate that no unit has, DER; or only its serial number, from the PKI's list."""
+
+    kind: OrphanKind
+    key: str
+    reason: str
+    request: int | None
+    certificate: bytes | None
+    listed: str = ""
+
+    @property
+    def serial_number(self) -> str:
+        """Upper-case hexadecimal; empty for bytes that are no certificate."""
+        if self.certificate is None:
+            return self.listed
+        try:
+            return serial_number_text(x509.load_der_x509_certificate(self.certificate).serial_number)
+        except ValueError:
+            return ""
 
 
 def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
@@ -32,20 +64,38 @@ def of_board(connection: Connection, uid: UID) -> Credentials | None:
     return None if row is None else Credentials(row.dac, row.pai)
 
 
+def asked(connection: Connection, uid: UID) -> Asked:
+    """What the PKI owes this board: the count of its key with the most unanswered requests, and the latest time to wait for."""
+    certified = select(_certificate.c.key).where(_certificate.c.key == _request.c.key).exists()
+    of_board = (_request.c.uid == str(uid), _request.c.outcome.is_(None), ~certified)
+    columns = (func.count().filter(*_UNANSWERED), func.max(_request.c.due_at))
+    rows = connection.execute(select(*columns).where(*of_board).group_by(_request.c.key)).all()
+    dues = [due for _, due in rows if due is not None]
+    return Asked(max((unanswered for unanswered, _ in rows), default=0), max(dues, default=None))
+
+
 def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> int:
-    """Records one more request. Returns how many earlier requests for this key have no answer."""
-    unanswered = select(func.count()).where(_request.c.key == key, _request.c.outcome.is_(None))
-    count = connection.execute(unanswered).scalar_one()
-    connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": csr, "submitted_at": at})
+    """Records one more request, or that a pending one is asked about again. Returns how many earlier ones have no answer.
+
+    Raises `PKIAnswerLost` and records nothing if a further request could buy one certificate too many.
+    """
+    count: int = connection.execute(select(func.count()).where(_request.c.key == key, *_UNANSWERED)).scalar_one()
+    if count >= MOST_UNANSWERED:
+        raise PKIAnswerLost(str(uid), count)
+    pending = select(func.max(_request.c.id)).where(_request.c.key == key, *_PENDING)
+    if (there := connection.scalar(pending)) is not None:
+        # Until its answer comes, the question counts as unanswered: the PKI may have decided meanwhile.
+        connection.execute(update(_request).where(_request.c.id == there), {"due_at": None})
+    else:
+        connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": csr, "submitted_at": at})
     return count
 
 
 def issue(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
-    """Records the certificate that answers the last request.
+    """Records the certificate that answers the last request, and is live from now on.
 
     Raises `CredentialsInvalid` when its serial number is not new. Raises `KeyChanged` when the board has a certificate
-    for another key, as happens if two boards show one UID at once. The request then stays unanswered, and is listed as
-    an orphan.
+    for another key, as happens if two boards show one UID at once. The request then stays without an answer.
     """
     asked = select(func.max(_request.c.id)).where(_request.c.key == key, _request.c.outcome.is_(None)).scalar_subquery()
     uid = select(_request.c.uid).where(_request.c.id == asked).scalar_subquery()
@@ -93,12 +143,65 @@ def reject(connection: Connection, key: str, reason: str, at: datetime) -> None:
     _answer(connection, key, "rejected", reason, at)
 
 
+def refuse(connection: Connection, key: str, answer: RefusedAnswer, at: datetime) -> None:
+    """Records an answer that the station refused, and every certificate in it. None of them ever becomes live."""
+    request = _answer(connection, key, "rejected", answer.reason, at)
+    connection.execute(insert(tables.pki_answer), {"request_id": request, "at": at, "content": answer.content})
+    for certificate in answer.certificates:
+        keep(connection, Spare(OrphanKind.REFUSED, key, answer.reason, request, certificate), at)
+
+
+def keep(connection: Connection, spare: Spare, at: datetime) -> None:
+    """Records a certificate that no unit has, unless the ledger has it already."""
+    serial_number = spare.serial_number
+    live = select(_certificate.c.key).where(
+        _certificate.c.key == spare.key, _certificate.c.dac_serial_number == serial_number
+    )
+    there = select(_spare.c.key).where(_spare.c.key == spare.key, _spare.c.serial_number == serial_number)
+    if connection.execute(live).first() or connection.execute(there).first():
+        return
+    connection.execute(
+        insert(_spare),
+        {
+            "request_id": spare.request,
+            "key": spare.key,
+            "serial_number": serial_number,
+            "kind": spare.kind.value,
+            "found_at": at,
+            "reason": spare.reason,
+            "content": spare.certificate,
+        },
+    )
+
+
+def pend(connection: Connection, key: str, due: datetime) -> None:
+    """Records that the PKI has the last request, decides later, and is not to be asked before `due`."""
+    request = _last_open(connection, key)
+    connection.execute(update(_request).where(_request.c.id == request), {"due_at": due})
+
+
+def wait(connection: Connection, endpoint: str, until: datetime) -> None:
+    """Records that this endpoint is not to be asked before `until`."""
+    connection.execute(delete(_wait).where(_wait.c.endpoint == endpoint))
+    connection.execute(insert(_wait), {"endpoint": endpoint, "until": until})
+
+
+def waiting_until(connection: Connection, endpoint: str) -> datetime | None:
+    """The time before which this endpoint is not to be asked, past or future; None if it has named none."""
+    return connection.scalar(select(_wait.c.until).where(_wait.c.endpoint == endpoint))
+
+
 def _answer(connection: Connection, key: str, outcome: str, reason: str | None, at: datetime) -> int:
     """The number of the last unanswered request for the key, now answered; `ValueError` if there is none."""
+    request = _last_open(connection, key)
+    values = {"outcome": outcome, "reason": reason, "answered_at": at, "due_at": None}
+    connection.execute(update(_request).where(_request.c.id == request), values)
+    return request
+
+
+def _last_open(connection: Connection, key: str) -> int:
     last = select(func.max(_request.c.id)).where(_request.c.key == key, _request.c.outcome.is_(None))
     request = connection.execute(last).scalar_one()
     if request is None:
         raise ValueError("an answer without a request")
-    values = {"outcome": outcome, "reason": reason, "answered_at": at}
-    connection.execute(update(_request).where(_request.c.id == request), values)
     return int(request)

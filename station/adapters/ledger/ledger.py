@@ -10,9 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from station.adapters.ledger import attempts, identities, incarnations, interventions, issuance, origin, sqlite
+from station.adapters.ledger import (
+    attempts,
+    identities,
+    incarnations,
+    interventions,
+    issuance,
+    origin,
+    orphans,
+    sqlite,
+)
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
+from station.adapters.ledger.orphans import Decision
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.writer import Writer
@@ -20,9 +30,10 @@ from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
 from station.domain.intervention import Intervention
+from station.domain.issuance import Asked, Listed, Reconciled
 from station.domain.target import UID
 from station.faults import LineFault
-from station.interfaces import RecordedRecipe, SecretSource
+from station.interfaces import RecordedRecipe, RefusedAnswer, SecretSource
 
 
 class Ledger:
@@ -152,7 +163,10 @@ class Ledger:
         return await self._custody.do(partial(issuance.find, key=key, uid=uid))
 
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
-        """Records a request durably before it is sent. Returns how many earlier requests for this key had no answer."""
+        """Records a request durably before it is sent. Returns how many earlier requests for this key had no answer.
+
+        Raises `PKIAnswerLost` if they are too many.
+        """
         return await self._custody.do_once(partial(issuance.submit, key=key, csr=csr, uid=uid, at=datetime.now(UTC)))
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
@@ -165,3 +179,44 @@ class Ledger:
     async def record_rejected(self, key: str, reason: str) -> None:
         """Records that the PKI refused the last request, and issued no certificate."""
         await self._custody.do(partial(issuance.reject, key=key, reason=reason, at=datetime.now(UTC)))
+
+    async def record_refused(self, key: str, answer: RefusedAnswer) -> None:
+        """Records an answer that the station refused, with every certificate in it."""
+        await self._custody.do_once(partial(issuance.refuse, key=key, answer=answer, at=datetime.now(UTC)))
+
+    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> None:
+        """Records certificates that the PKI's own list has and no unit gets."""
+        work = partial(orphans.found, key=key, certificates=certificates, at=datetime.now(UTC))
+        await self._custody.do(work)
+
+    async def record_pending(self, key: str, due: datetime) -> None:
+        """Records that the PKI has the last request for this key, and is not to be asked about it before `due`."""
+        await self._custody.do(partial(issuance.pend, key=key, due=due))
+
+    async def record_wait(self, endpoint: str, until: datetime) -> None:
+        """Records that this endpoint is not to be asked before `until`."""
+        await self._custody.do(partial(issuance.wait, endpoint=endpoint, until=until))
+
+    async def asked(self, uid: UID) -> Asked:
+        """What the PKI owes this board."""
+        return await self._custody.do(partial(issuance.asked, uid=uid))
+
+    async def waiting_until(self, endpoint: str) -> datetime | None:
+        """The time before which this endpoint is not to be asked; None if it has named none."""
+        return await self._custody.do(partial(issuance.waiting_until, endpoint=endpoint))
+
+    async def excuse(self, uid: UID, decision: Decision) -> int:
+        """Allows the PKI to be asked for this board again. Returns how many requests stay without an answer.
+
+        Raises `DecisionRefused`.
+        """
+        return await self._custody.do(partial(orphans.excuse, uid=uid, decision=decision, at=datetime.now(UTC)))
+
+    async def close_orphan(self, name: str, decision: Decision) -> None:
+        """Takes an orphan off the list after a person has dealt with it; raises `DecisionRefused`."""
+        await self._custody.do(partial(orphans.close, name=name, decision=decision, at=datetime.now(UTC)))
+
+    async def reconcile(self, listed: Sequence[Listed], as_of: datetime, decision: Decision) -> Reconciled:
+        """Compares the requests and certificates with the PKI's own list, and records what it tells of the orphans."""
+        work = partial(orphans.reconcile, listed=listed, as_of=as_of, decision=decision, at=datetime.now(UTC))
+        return await self._custody.do(work)

@@ -107,20 +107,6 @@ class UnitStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Orphan:
-    """A request to the PKI without an answer, which may have bought a certificate that no board has.
-
-    `dac_serial_number` is that of a certificate from another request for the same key. A request under way is listed,
-    too, until its answer arrives.
-    """
-
-    key: str
-    uid: str
-    submitted_at: datetime
-    dac_serial_number: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """Attempts by verdict, and units: judged, and passed by their first judged attempt (first-pass yield)."""
 
@@ -172,17 +158,6 @@ class LedgerReader:
         with sqlite.reading(self._path) as connection:
             for row in connection.execute(query.order_by(_attempt.c.id)).mappings():
                 yield AttemptSummary(**row)
-
-    def orphans(self) -> tuple[Orphan, ...]:
-        """Requests whose certificates may have been issued and lost, for revocation."""
-        query = (
-            select(_request.c.key, _request.c.uid, _request.c.submitted_at, _certificate.c.dac_serial_number)
-            .join_from(_request, _certificate, _certificate.c.key == _request.c.key, isouter=True)
-            .where(_request.c.outcome.is_(None))
-            .order_by(_request.c.id)
-        )
-        with sqlite.reading(self._path) as connection:
-            return tuple(Orphan(*row) for row in connection.execute(query))
 
     def totals(self) -> Totals:
         columns = (tables.totals.c[name] for name in Totals.__slots__)

@@ -141,7 +141,8 @@ onboarding_secret = Table(  # a table of its own: it can be forgotten and the id
     Column("rotating_device_id", Text),
 )
 
-# one row for each request; a request without an outcome is an orphan: it may have bought a DAC that no board has
+# One row for each request. One without an outcome and without `due_at` has no answer: it may have bought a DAC that no
+# board has. `rejected` means that no live certificate came of it: `pki_answer` has the answer, if there was one.
 pki_request = Table(
     "pki_request",
     metadata,
@@ -153,6 +154,9 @@ pki_request = Table(
     Column("outcome", String(8)),
     Column("reason", Text),
     Column("answered_at", Instant),
+    Column("due_at", Instant),  # the PKI has the request, decides later, and is not to be asked before
+    Column("excused", Boolean, nullable=False, server_default=false()),  # a person allowed another request
+    Column("closed", Boolean, nullable=False, server_default=false()),  # a person has dealt with the orphan
     _few("ix_pki_request_unanswered", "id", where="outcome IS NULL"),
     CheckConstraint("outcome IN ('issued', 'rejected')", name="outcome"),
     CheckConstraint("(outcome IS NULL) = (answered_at IS NULL)", name="answered"),
@@ -168,6 +172,49 @@ certificate = Table(  # the one live certificate of each key
     Column("dac", LargeBinary, nullable=False),
     Column("pai", LargeBinary, nullable=False),
     Column("issued_at", Instant, nullable=False),
+)
+
+pki_answer = Table(  # the content of an answer that brought no live certificate
+    "pki_answer",
+    metadata,
+    Column("request_id", ForeignKey("pki_request.id"), primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # as much of it as was read
+)
+
+spare_certificate = Table(  # certificates that the PKI has issued and no unit has, for revocation
+    "spare_certificate",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("request_id", ForeignKey("pki_request.id")),  # none if it cannot be told which request bought it
+    Column("key", String(64), nullable=False, index=True),
+    Column("serial_number", String(40), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("content", LargeBinary),  # none if only the PKI's list has told of it
+    Column("closed", Boolean, nullable=False, server_default=false()),  # a person has dealt with it
+    CheckConstraint("kind IN ('refused', 'surplus')", name="kind"),
+    sqlite_autoincrement=True,
+)
+
+pki_wait = Table(  # times before which an endpoint does not want to be asked
+    "pki_wait",
+    metadata,
+    Column("endpoint", String(200), primary_key=True),
+    Column("until", Instant, nullable=False),
+)
+
+pki_decision = Table(  # what people have decided about requests and orphans: by which account, and why
+    "pki_decision",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 totals = Table(  # one row with counts of attempts and identities; written with them, and can be rebuilt

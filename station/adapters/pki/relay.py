@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The relay gets one DAC for one key, however often boards, operators and networks repeat the request.
 
-It records every request before sending it, and every certificate before handing it out.
+It records every request before sending it, every answer before using it, and every certificate before handing it out.
 """
 
 import asyncio
-import math
-import secrets
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -18,41 +15,27 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from station.adapters.pki.enroller import AnswerUnusable, Enroller, NotNow, Outcome
+from station.adapters.pki.doubt import Asker, Doubt
+from station.adapters.pki.enroller import Enroller
+from station.adapters.pki.request import Requests
+from station.adapters.pki.waits import Limits, Waits, seconds_until
 from station.domain.credentials import Credentials, csr_key
 from station.domain.target import UID
+from station.faults import Fault
 from station.faults.line import (
+    NOTHING_ISSUED,
+    CredentialsInvalid,
     PKIAuthorityWrong,
-    PKIRefusedStation,
     PKIUnavailable,
-    PKIUntrusted,
-    ResourcesExhausted,
 )
-from station.faults.unit import CSRRejected, KeyShared
-from station.interfaces import IssuanceJournal
+from station.faults.slot import PKIAnswerLost, PKIParked, PKIPending
+from station.faults.unit import KeyChanged, KeyShared
+from station.interfaces import IssuanceJournal, RefusedAnswer
 
-# How often one board may meet each outcome. After a lost answer, each further request may buy one more certificate.
-ENOUGH: Mapping[Outcome, int] = {Outcome.NOTHING_ISSUED: 6, Outcome.UNKNOWN: 2}
+Check = Callable[[bytes, Credentials], None]
+"""Raises `CredentialsInvalid` unless the credentials are for the request (PKCS#10, DER) and a commissioner accepts them."""
 
 log = structlog.get_logger()
-_random = secrets.SystemRandom()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds, and how many requests may be at the PKI at once."""
-
-    answer_within: float = 30.0
-    """One board's whole wait: for its turn at the PKI, for every request, and for the pauses between requests."""
-    first_pause: float = 0.25
-    longest_pause: float = 8.0
-    at_once: int = 8
-
-    def pause(self, asked: int, after: float | None) -> float:
-        """Seconds until the next try: as the PKI asked, else a random time up to a limit that doubles each time."""
-        if after is not None:
-            return after * _random.uniform(1.0, 1.1)
-        return _random.uniform(0.0, min(self.longest_pause, self.first_pause * 2.0 ** (asked - 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,49 +49,120 @@ class _Flight:
 class Relay:
     """The PKI as a slot sees it (`Authority`)."""
 
-    def __init__(self, enroller: Enroller, pai: bytes, journal: IssuanceJournal, limits: Limits) -> None:
+    def __init__(
+        self,
+        enroller: Enroller,
+        pai: bytes,
+        journal: IssuanceJournal,
+        limits: Limits,
+        check: Check,
+        *,
+        parks: bool = False,
+    ) -> None:
         self._enroller = enroller
         self._pai = pai
         self._journal = journal
         self._limits = limits
-        self._turns = asyncio.Semaphore(limits.at_once)
+        self._check = check
+        self._parks = parks
         self._flights: dict[str, _Flight] = {}
-        self.answered: float | None = None
-        """The monotonic time of the last certificate or list of authorities; None before the first."""
+        self._news = asyncio.Condition()
+        self._doubt = Doubt(enroller.url)
+        self._waits = Waits(journal, enroller.url)
+        self._requests = Requests(enroller, journal, limits, self._doubt, self._waits)
+        self._checked: float | None = None
 
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, enroller: Enroller, pai: bytes, journal: IssuanceJournal, limits: Limits | None = None
+        cls,
+        enroller: Enroller,
+        pai: bytes,
+        journal: IssuanceJournal,
+        limits: Limits | None = None,
+        *,
+        check: Check,
+        parks: bool = False,
     ) -> AsyncIterator[Self]:
         """A relay that hands out DACs with the pinned PAI, DER.
 
-        Requests still under way when the block ends are cancelled.
+        `parks`: while the PKI cannot be reached, the line goes on and boards are set aside. When the block ends, requests
+        that have been sent are awaited for `reply_within`, and their answers are kept; no other is sent.
         """
-        relay = cls(enroller, pai, journal, limits or Limits())
+        relay = cls(enroller, pai, journal, limits or Limits(), check, parks=parks)
         try:
             yield relay
         finally:
-            tasks = [flight.task for flight in relay._flights.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await relay._close()
 
-    async def _enrolled(self, csr: bytes) -> bytes:
-        issued = await self._enroller.enroll(csr)
-        self.answered = time.monotonic()
-        return issued
+    @property
+    def answered(self) -> float | None:
+        """The monotonic time of the PKI's last answer; None before the first."""
+        times = [at for at in (self._checked, self._requests.answered) if at is not None]
+        return max(times, default=None)
 
     async def check(self) -> None:
-        """Fetches the PKI's CA certificates, which changes nothing there.
+        """Asks the PKI for its CA certificates, which changes nothing there. Raises the fault that keeps the line from working.
 
-        Raises the fault that keeps the line from working.
+        If the PKI has failed a request, only the answer to one board's request proves that it works again; so one is made.
         """
-        authorities = await self._enroller.authorities()
-        self.answered = time.monotonic()
+        if (left := await self._waits.left()) > 0:
+            raise PKIUnavailable(self._enroller.url, f"it asked not to be asked for {left:.0f} s more")
+        try:
+            authorities = await self._enroller.authorities()
+        except PKIUnavailable as fault:
+            if not self._parks:
+                raise
+            log.warning("pki.absent", reason=str(fault))
+            return
+        self._checked = time.monotonic()
         if self._pai not in {each.public_bytes(Encoding.DER) for each in authorities}:
             expected = x509.load_der_x509_certificate(self._pai).subject.rfc4514_string()
             raise PKIAuthorityWrong(self._enroller.url, expected)
+        if self._doubt.needs_a_request:
+            await self._try_one()
+
+    @property
+    def waits_seconds(self) -> float:
+        """For how long the PKI has asked not to be asked; 0 if it may be."""
+        return self._waits.left_as_known
+
+    def forgive(self) -> None:
+        """A person has looked at the PKI: the next request decides whether it works."""
+        self._doubt.forgive()
+
+    async def check_askable(self, uid: UID) -> None:
+        """Raises `PKIAnswerLost` or `PKIPending` if the PKI must not be asked for this board now."""
+        if any(flight.uid == uid for flight in self._flights.values()):
+            return  # the board joins its request
+        asked = await self._journal.asked(uid)
+        if asked.exhausted:
+            raise PKIAnswerLost(str(uid), asked.unanswered)
+        if asked.until is not None and seconds_until(asked.until) > 0:
+            raise PKIPending(asked.until.isoformat(timespec="seconds"))
+
+    async def askable(self, uid: UID) -> None:
+        """Waits until `check_askable` passes: until the PKI's time has come, or a person has allowed another request."""
+        while True:
+            async with self._news:
+                try:
+                    await self.check_askable(uid)
+                except PKIAnswerLost:
+                    left = None
+                except PKIPending:
+                    left = seconds_until((await self._journal.asked(uid)).until)
+                else:
+                    return
+                try:
+                    async with asyncio.timeout(left):
+                        await self._news.wait()
+                except TimeoutError:
+                    continue
+
+    async def asked_again(self) -> None:
+        """A person has allowed another request for some board: the boards that wait for that look again."""
+        async with self._news:
+            self._news.notify_all()
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
         """DAC and PAI for the key in the request, which has been checked.
@@ -127,7 +181,12 @@ class Relay:
             flight = self._flights[key] = _Flight(uid, task)
         if flight.uid != uid:  # two boards with one key, such as a stuck random source makes
             raise KeyShared(key, str(flight.uid))
-        return await asyncio.shield(flight.task)
+        try:
+            return await asyncio.shield(flight.task)
+        except PKIUnavailable as fault:
+            if self._parks:
+                raise PKIParked(fault.url, fault.reason) from fault
+            raise
 
     def _landed(self, key: str, flight: asyncio.Task[Credentials]) -> None:
         del self._flights[key]
@@ -140,69 +199,77 @@ class Relay:
         if known is not None:
             log.info("dac.found", key=key, dac=known.dac_serial_number)
             return known
-        credentials = Credentials(await self._request_in_time(key, csr, uid), self._pai)
-        await self._journal.record_issued(key, credentials)
+        asked = await self._journal.asked(uid)
+        if asked.unanswered and (recovered := await self._recovered(key, csr)) is not None:
+            return recovered
+        try:
+            certificate = await self._requests.certificate(key, csr, uid, asked)
+        except (PKIUnavailable, *NOTHING_ISSUED) as fault:
+            if not self._parks:  # a line that parks boards is not paused, so nothing would end the doubt
+                self._doubt.failed(fault, key, Asker(csr, uid))
+            raise
+        return await self._accepted(key, csr, certificate)
+
+    async def _recovered(self, key: str, csr: bytes) -> Credentials | None:
+        """A certificate that an earlier, lost answer brought, from the PKI's own list; None if there is none."""
+        found = [Credentials(each, self._pai) for each in await self._enroller.issued_for(csr) or ()]
+        usable = next((each for each in found if self._is_usable(csr, each)), None)
+        if usable is not None:
+            await self._journal.record_issued(key, usable)
+            log.info("dac.recovered", key=key, dac=usable.dac_serial_number)
+        await self._journal.record_surplus(key, [each.dac for each in found if each is not usable])
+        return usable
+
+    def _is_usable(self, csr: bytes, credentials: Credentials) -> bool:
+        try:
+            self._check(csr, credentials)
+        except CredentialsInvalid:
+            return False
+        return True
+
+    async def _accepted(self, key: str, csr: bytes, certificate: bytes) -> Credentials:
+        """The credentials, checked and recorded as live; refused ones are recorded as refused, and stop all further requests."""
+        credentials = Credentials(certificate, self._pai)
+        try:
+            self._check(csr, credentials)
+            await self._journal.record_issued(key, credentials)
+        except (CredentialsInvalid, KeyChanged) as fault:
+            await self._journal.record_refused(key, RefusedAnswer(str(fault), certificate, (certificate,)))
+            if isinstance(fault, CredentialsInvalid):
+                self._doubt.wrong(fault)
+            raise
         log.info("dac.issued", key=key, dac=credentials.dac_serial_number)
         return credentials
 
-    async def _request_in_time(self, key: str, csr: bytes, uid: UID) -> bytes:
-        within = self._limits.answer_within
-        try:
-            async with asyncio.timeout(within) as scope, self._turns:
-                return await self._request(key, csr, uid, scope)
-        except TimeoutError as exc:
-            if (trouble := self._journal.trouble) is not None:
-                raise trouble from exc  # the requests before it used up the time
-            raise PKIUnavailable(self._enroller.url, f"no certificate within {within:g} s") from exc
-
-    async def _request(self, key: str, csr: bytes, uid: UID, scope: asyncio.Timeout) -> bytes:
-        """Asks until the PKI issues a certificate or a further try cannot help.
-
-        Writing to the ledger takes no time of `scope`.
-        """
-        outcomes = Counter[Outcome]()
-        outcome = Outcome.NOTHING_ISSUED
-        while True:
-            if outcome is not Outcome.PENDING:
-                async with _untimed(scope):
-                    await self._write_down(key, csr, uid)
+    async def _try_one(self) -> None:
+        """Makes one request for a board that was held back; raises the fault that is in doubt unless the PKI answers it."""
+        doubt = self._doubt
+        for key, asker in list(doubt.askers.items()):
+            if (await self._journal.asked(asker.uid)).exhausted:
+                del doubt.askers[key]
+                continue
+            doubt.trying = key
             try:
-                return await self._enrolled(csr)
-            except (CSRRejected, PKIRefusedStation, PKIUntrusted, ResourcesExhausted) as fault:
-                async with _untimed(scope):
-                    await self._journal.record_rejected(key, str(fault))
-                raise
-            except AnswerUnusable as exc:
-                raise exc.fault from exc
-            except NotNow as exc:
-                outcome = exc.outcome
-                outcomes[outcome] += 1
-                if outcome is Outcome.NOTHING_ISSUED:
-                    async with _untimed(scope):
-                        await self._journal.record_rejected(key, exc.reason)
-                pause = self._limits.pause(outcomes.total(), exc.after)
-                too_late = asyncio.get_running_loop().time() + pause >= (scope.when() or math.inf)
-                if too_late or outcomes[outcome] == ENOUGH.get(outcome):
-                    raise PKIUnavailable(self._enroller.url, exc.reason) from exc
-                log.warning("retry.scheduled", key=key, reason=exc.reason, seconds=round(pause, 3))
-            await asyncio.sleep(pause)
+                await self.issue_dac(asker.csr, asker.uid)
+            except Fault as fault:
+                log.info("pki.tried", key=key, reason=str(fault))
+                break
+            finally:
+                doubt.trying = None
+            doubt.askers.pop(key, None)  # it may have had its certificate already, which shows nothing
+            if doubt.fault is None:
+                break
+        doubt.unless_asked()
+        if (still := doubt.fault) is not None:
+            raise still
 
-    async def _write_down(self, key: str, csr: bytes, uid: UID) -> None:
-        unanswered = await self._journal.submitted(key, csr, uid)
-        if unanswered:
-            log.warning("dac.orphan_possible", key=key, requests=unanswered)
-
-
-@asynccontextmanager
-async def _untimed(scope: asyncio.Timeout) -> AsyncIterator[None]:
-    """Suspends the deadline while the ledger writes.
-
-    A request that was cut off before its record is durable would later count as lost.
-    """
-    loop, deadline = asyncio.get_running_loop(), scope.when()
-    began = loop.time()
-    scope.reschedule(None)
-    try:
-        yield
-    finally:
-        scope.reschedule(None if deadline is None else deadline + loop.time() - began)
+    async def _close(self) -> None:
+        """Awaits the answers to requests that have been sent; cancels what has not been sent, and at last what has."""
+        self._requests.close()
+        tasks = {flight.task for flight in self._flights.values()}
+        if tasks:
+            log.info("pki.awaited", requests=self._requests.sent)
+            await asyncio.wait(tasks, timeout=self._limits.reply_within)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -17,7 +17,7 @@ import typer
 from rich.table import Table
 
 from station.adapters.ledger import Ledger, ReleaseRefused
-from station.adapters.ledger.reader import LedgerReader, Orphan, Totals, UnitSummary
+from station.adapters.ledger.reader import LedgerReader, Totals, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
@@ -238,26 +238,6 @@ def export(
 
 
 @app.command()
-def orphans(
-    ledger: LedgerOption = None,
-    config: ConfigOption = None,
-    json_wanted: JsonOption = False,
-) -> None:
-    """List requests to the PKI without an answer. Each may have bought a certificate that no board has: revoke it."""
-    found = LedgerReader(ledger_path(config, ledger)).orphans()
-    if json_wanted:
-        say_json({"orphans": [_values(orphan) for orphan in found]})
-        return
-    table = Table("submitted", "uid", "key", "DAC that the key has", box=None, header_style="bold")
-    for orphan in found:
-        table.add_row(
-            f"{orphan.submitted_at:%Y-%m-%d %H:%M:%SZ}", orphan.uid, orphan.key, orphan.dac_serial_number or ""
-        )
-    console = wide_console()
-    console.print(table if found else "No request is without an answer.")
-
-
-@app.command()
 def fresh(
     unit: Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits, from the void attempt's fault.")],
     reason: Annotated[
@@ -304,7 +284,7 @@ def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str
         writer.writerow({key: shown(value) if isinstance(value, str) else value for key, value in _values(row).items()})
 
 
-def _values(row: UnitSummary | AttemptRecord | Orphan) -> dict[str, object]:
+def _values(row: UnitSummary | AttemptRecord) -> dict[str, object]:
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(row).items()}
 
 

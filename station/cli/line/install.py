@@ -26,8 +26,9 @@ Next, as root:
   systemd-sysusers && systemd-tmpfiles --create
   udevadm control --reload && udevadm trigger --subsystem-match=usb --subsystem-match=tty
   edit {config}: programmer, PKI; then a recipe beside it
-  station slots learn --config {config}   # plug a board into each place in turn
-  station run --config {config}   # names every mistake; end it with Ctrl-C
+  {station} slots learn --config {config}   # plug a board into each place in turn
+  runuser -u matter-station -- {station} config check --config {config}   # names every mistake
+  runuser -u matter-station -- {station} doctor --config {config}
   systemctl daemon-reload && systemctl enable --now matter-station.service matter-station-backup.timer
   systemctl status matter-station.service; tail -f /var/log/station/station.jsonl"""
 
@@ -71,7 +72,7 @@ def install(
             say(f"{done:9} {place}")
     finally:
         os.umask(before)
-    say(*NEXT.format(config=prefix / "etc" / "station" / "line.toml").splitlines())
+    say(*NEXT.format(config=prefix / "etc" / "station" / "line.toml", station=started).splitlines())
 
 
 def _needed(program: Path) -> list[Path]:

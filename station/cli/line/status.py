@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station status`: shows the running daemon's status."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,7 +12,8 @@ from station.cli.ledger.questions import local
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
-from station.line.status import SlotStatus, Status
+from station.domain.issuance import EXPIRES_SOON
+from station.line.status import PKIStatus, SlotStatus, Status
 
 
 def status(
@@ -30,7 +32,7 @@ def status(
     usable = line.state, "green" if line.state == "open" else "yellow"  # a draining line begins no attempt
     console.print(styled(*began, usable) if line.fault is None else styled(*began, *paused))
     answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
-    console.print(f"pki {pki.url}  answered {answered}  {pki.fault or ''}")
+    console.print(styled(f"pki {pki.url}  answered {answered}", *_warnings(pki)))
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
@@ -38,6 +40,17 @@ def status(
     for sink in answer.log:
         console.print(f"log {sink.sink} {sink.lost} lost, {sink.waiting} waiting  {sink.fault or ''}")
     console.print(slot_table(answer))
+
+
+def _warnings(pki: PKIStatus) -> Iterator[str | tuple[str, str]]:
+    """What a person should know of the PKI besides its last answer."""
+    if pki.fault is not None:
+        yield f"  {pki.fault} ([pki] outage = {pki.outage})"
+    if pki.waits_seconds:
+        yield f"  is not to be asked for {pki.waits_seconds:.0f} s"
+    if pki.certificate_days is not None and pki.certificate_days < EXPIRES_SOON:
+        yield "  "
+        yield f"this station's certificate expires in {pki.certificate_days} days", "yellow"
 
 
 def slot_table(answer: Status) -> Table:

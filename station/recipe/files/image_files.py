@@ -13,7 +13,7 @@ from station.domain.memory_map import APPLICATION
 from station.domain.product import Image, KeyStorage
 from station.domain.target import Region
 from station.recipe.files.tables import CoprocessorTable, ImageTable, Manifest
-from station.recipe.image_checks import application_mistakes, stack_mistakes, vector_table_mistakes
+from station.recipe.image_checks import application_mistakes, format_mistake, stack_mistakes, vector_table_mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def image(path: Path, manifest: Manifest, wanted: Wanted) -> Image:
     try:
         image = Image(name, plain_files.read(table.file), table.load_address, table.version)
     except OSError as exc:
-        text = f"{table.file} cannot be read: {exc.strerror}"
+        text = f"{table.file} cannot be read: {exc.strerror}{plain_files.meant(table.file)}"
         raise ConfigurationInvalid([*problems, Problem(path, f"{place}.file", text)]) from exc
     problems += [Problem(path, f"{place}.{key}", text) for key, text in _image_mistakes(image, table, wanted.kind)]
     if problems:
@@ -72,6 +72,9 @@ def _span(region: Region) -> str:
 def _image_mistakes(image: Image, table: ImageTable, kind: str) -> Iterator[tuple[str, str]]:
     """What is wrong with an image, and at which setting of the manifest."""
     name, region = image.name, image.region
+    if mistake := format_mistake(image.content):
+        yield "file", f"{table.file} {mistake}, expected the bytes of the flash"
+        return
     if image.sha256 != table.sha256:
         yield "sha256", f"{table.file} has SHA-256 {image.sha256}, the manifest says {table.sha256}"
     if not APPLICATION.holds(region):

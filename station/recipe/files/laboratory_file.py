@@ -3,6 +3,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Literal, Self
 
@@ -10,14 +12,12 @@ from pydantic import Field, model_validator
 
 from station.config import plain_files, shipped
 from station.config.line import FilePath
-from station.config.problems import ConfigurationInvalid, Problem
 from station.config.table import Table
 from station.domain.coprocessor import WirelessStack
 from station.domain.memory_map import FACTORY_DATA_REGION
 from station.domain.product import Image, KeyStorage
 from station.factory_data import sources
 from station.factory_data.flat_tlv import FactoryData
-from station.faults import Fault
 from station.recipe.commissioner import Commissioner
 from station.recipe.files import image_files, recipe_file, trust_folder
 from station.recipe.files.tables import CoprocessorTable, Manifest
@@ -63,21 +63,35 @@ class LaboratoryFile(Table):
 def load(path: Path) -> Laboratory:
     """The recipe in a TOML file; raises `ConfigurationInvalid`, also for factory data that a commissioner would refuse."""
     file = recipe_file.validated(path, LaboratoryFile)
-    try:
-        firmware = _images(path, file.images)
-        work = Laboratory(
-            name=file.name,
-            data=_data(file.factory_data),
-            address=FACTORY_DATA_REGION.address,
-            firmware=firmware,
-            commissioner=Commissioner(trust_folder.load(file.trust_store)),
-            wireless_stack=_stack(file.coprocessor, firmware),
-        )
-        work.check(datetime.now(UTC))
-    except (Fault, ValueError) as exc:
-        raise ConfigurationInvalid([Problem(path, "", str(exc))]) from exc
-    except OSError as exc:
-        raise ConfigurationInvalid([Problem(path, "", f"{exc.filename} cannot be read: {exc.strerror}")]) from exc
+
+    @cache
+    def firmware() -> tuple[Image, ...]:
+        return _images(path, file.images)
+
+    @cache
+    def data() -> FactoryData:
+        return recipe_file.accepted(lambda: _data(file.factory_data))
+
+    @cache
+    def commissioner() -> Commissioner:
+        return Commissioner(recipe_file.accepted(lambda: trust_folder.load(file.trust_store)))
+
+    @cache
+    def stack() -> WirelessStack | None:
+        return _stack(file.coprocessor, [*chain.from_iterable(recipe_file.good(firmware))])
+
+    recipe_file.check_all(
+        path, {"factory_data": data, "images": firmware, "trust_store": commissioner, "coprocessor": stack}
+    )
+    work = Laboratory(
+        name=file.name,
+        data=data(),
+        address=FACTORY_DATA_REGION.address,
+        firmware=firmware(),
+        commissioner=commissioner(),
+        wireless_stack=stack(),
+    )
+    recipe_file.check_all(path, {"factory_data": lambda: recipe_file.accepted(lambda: work.check(datetime.now(UTC)))})
     return work
 
 

@@ -23,6 +23,7 @@ from station.domain.serial_number import EXAMPLE, SerialNumberPattern
 from station.factory_data.device_information import mistakes_in
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault
+from station.faults.line import CredentialsInvalid
 from station.matter.certificates.attestation import check_authority, check_certified, check_declaration
 from station.matter.certificates.chain import check_issuer
 from station.matter.certificates.names import Identifiers
@@ -80,7 +81,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
     def stack() -> WirelessStack | None:
         if file.coprocessor is None:
             return None
-        others = {image.name: image.region for image in _good(provisioning, operational)}
+        others = {image.name: image.region for image in good(provisioning, operational)}
         return image_files.wireless_stack(file.coprocessor, {RECORD: AGENT_RECORD, **others})
 
     @cache
@@ -89,15 +90,15 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
             return None
         found = _anchors(pai, paa, line)
         production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
-        with _said_at(line, "pki.pai and pki.paa"):
-            _accepted(lambda: check_authority(found.pai, found.paa, product.certified, trust, production=production))
+        with _refused_at(line, "pki.pai and pki.paa"):
+            check_authority(found.pai, found.paa, product.certified, trust, production=production)
         return found
 
     @cache
     def delivery() -> Delivery | None:
         return _delivery(file, image_files.named(manifest, images.operational).answers)
 
-    _check_all(
+    check_all(
         path,
         {
             "trust_store": commissioner,
@@ -141,12 +142,13 @@ def _own_pki(line: Path | str, file: RecipeFile, anchors: TrustAnchors | None, c
 
 
 @contextmanager
-def _said_at(file: Path | str, place: str) -> Iterator[None]:
-    """A mistake in the block is one of this place, and not of the recipe."""
+def _refused_at(file: Path | str, place: str) -> Iterator[None]:
+    """A commissioner's refusal in the block is a mistake of this place, and not of the recipe."""
     try:
         yield
-    except ValueError as exc:
-        raise ConfigurationInvalid([Problem(file, place, str(exc))]) from exc
+    except CredentialsInvalid as fault:
+        text = f"a commissioner would refuse them: {fault.reason} (rule {fault.rule})"
+        raise ConfigurationInvalid([Problem(file, place, text)]) from fault
 
 
 def _anchors(pai: Path, paa: Path, line: Path | str) -> TrustAnchors:
@@ -155,12 +157,30 @@ def _anchors(pai: Path, paa: Path, line: Path | str) -> TrustAnchors:
         try:
             found.append(_certificate(path))
         except OSError as exc:
-            problems.append(Problem(line, place, f"{path} cannot be read: {exc.strerror}"))
+            problems.append(Problem(line, place, f"{path} cannot be read: {exc.strerror}{plain_files.meant(path)}"))
         except ValueError as exc:
             problems.append(Problem(line, place, str(exc)))
+    if not problems:
+        is_root = [_is_root(der) for der in found]
+        if is_root == [True, False]:
+            text = (
+                f"{pai} is a root and {paa} is not, expected the PAI at pki.pai and the PAA at pki.paa: exchange them"
+            )
+            problems.append(Problem(line, "pki.pai and pki.paa", text))
+        elif is_root == [True, True]:
+            problems.append(
+                Problem(line, "pki.pai", f"{pai} is a root (PAA), expected the intermediate below it (PAI)")
+            )
+        elif not any(is_root):
+            problems.append(Problem(line, "pki.paa", f"{paa} is no root, expected the PAA, which signs itself"))
     if problems:
         raise ConfigurationInvalid(problems)
     return TrustAnchors(*found)
+
+
+def _is_root(der: bytes) -> bool:
+    certificate = x509.load_der_x509_certificate(der)
+    return certificate.subject == certificate.issuer
 
 
 def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
@@ -175,13 +195,13 @@ def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
     if partner.script is not None and not partner.script.is_file():
         raise ValueError(f"there is no script {partner.script}")
     production = True if file.trust is Trust.PRODUCTION else None
-    trust = _accepted(lambda: trust_folder.load(file.trust_store))
+    trust = accepted(lambda: trust_folder.load(file.trust_store))
     return Delivery(partner.script, partner.within, Commissioner(trust, production))
 
 
 def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
     """The commissioner with the recipe's trust store; in development, it also trusts the line's own PAA."""
-    trust = _accepted(lambda: trust_folder.load(file.trust_store))
+    trust = accepted(lambda: trust_folder.load(file.trust_store))
     if paa is not None and file.trust is Trust.DEVELOPMENT:
         with suppress(OSError, ValueError, RuleBroken):  # reported at the line's certificates
             trust = trust.with_root(_certificate(paa))
@@ -192,10 +212,10 @@ def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Pat
     """The certification declaration, valid for this product and, if the line's PAI is readable, for that PAI."""
     product, production = file.product.certified, file.trust is Trust.PRODUCTION
     content = _bytes(file.product.certification_declaration)
-    _accepted(lambda: check_certified(content, product, trust, production=production))
+    accepted(lambda: check_certified(content, product, trust, production=production))
     if (issuers := _issuers(pai, paa)) is not None:
         made = Identifiers(product.vendor_id, product.product_id)
-        _accepted(lambda: check_declaration(content, product, made, *issuers, trust, production=production))
+        accepted(lambda: check_declaration(content, product, made, *issuers, trust, production=production))
     return content
 
 
@@ -209,7 +229,7 @@ def _issuers(pai: Path | None, paa: Path | None) -> tuple[Certificate, Certifica
         return None
 
 
-def _accepted(check: Callable[[], Checked]) -> Checked:
+def accepted(check: Callable[[], Checked]) -> Checked:
     """Returns the check's result; turns a refusal into a mistake of the file."""
     try:
         return check()
@@ -217,7 +237,7 @@ def _accepted(check: Callable[[], Checked]) -> Checked:
         raise ValueError(str(fault)) from fault
 
 
-def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
+def check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
     """Builds every part once, and collects all mistakes on the way."""
     problems: list[Problem] = []
     for place, make in makers.items():
@@ -226,7 +246,8 @@ def _check_all(file: Path, makers: Mapping[str, Callable[[], object]]) -> None:
         except ValueError as exc:
             problems.extend(Problem(file, place, text) for text in map(str, exc.args))
         except OSError as exc:
-            problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}"))
+            near = plain_files.meant(Path(exc.filename))
+            problems.append(Problem(file, place, f"{exc.filename} cannot be read: {exc.strerror}{near}"))
         except ConfigurationInvalid as exc:
             problems.extend(exc.problems)
     if problems:
@@ -310,7 +331,7 @@ def _check_pattern(lot: LotTable) -> None:
         ) from exc
 
 
-def _good(*makers: Callable[[], Image]) -> Iterator[Image]:
+def good(*makers: Callable[[], Checked]) -> Iterator[Checked]:
     for make in makers:
         with suppress(ConfigurationInvalid):  # reported at the image's own setting
             yield make()

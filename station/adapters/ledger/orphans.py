@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests without an answer and certificates that no unit has: the list, and what people decide about them, in SQL."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import zip_longest
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select, update
+
+from station.adapters.ledger import issuance, sqlite, tables
+from station.adapters.ledger.issuance import Spare
+from station.domain.credentials import serial_number_text
+from station.domain.intervention import LONGEST_ACCOUNT, LONGEST_REASON, is_one_line
+from station.domain.issuance import Known, Listed, OrphanKind, Reconciled, Request
+from station.domain.issuance import reconcile as compared
+from station.domain.target import UID
+
+_request, _certificate, _spare = tables.pki_request, tables.certificate, tables.spare_certificate
+_OPEN_REQUEST = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_request.c.closed)
+
+LISTED = "the PKI's own list has it"
+NOT_LISTED = "the PKI's own list has no certificate for it"
+KEYS_AT_ONCE = 500  # in one statement
+
+
+class DecisionRefused(Exception):
+    """The decision is refused; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decides, and why."""
+
+    account: str
+    reason: str
+
+    def check(self) -> None:
+        """Raises `DecisionRefused` unless both are one line."""
+        for name, text, longest in (
+            ("reason", self.reason, LONGEST_REASON),
+            ("account", self.account, LONGEST_ACCOUNT),
+        ):
+            if not text.strip() or not is_one_line(text, longest):
+                raise DecisionRefused(f"the {name} must be one line of at most {longest} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A certificate that no unit has, or a request that may have bought one.
+
+    `id` names it for `station pki close`: R and a number for a request, C and a number for a certificate. Serial numbers
+    are upper-case hexadecimal. A request under way is listed, too, until its answer arrives.
+    """
+
+    id: str
+    kind: OrphanKind
+    uid: str | None
+    key: str
+    since: datetime
+    serial_number: str | None
+    live_serial_number: str | None
+    """The certificate that the key's unit has."""
+    reason: str | None
+
+
+def listed(path: Path) -> tuple[Orphan, ...]:
+    """The orphans that no person has closed, requests first, the oldest first; raises `LedgerUnavailable`."""
+    requests = (
+        select(_request.c.id, _request.c.uid, _request.c.key, _request.c.submitted_at, _certificate.c.dac_serial_number)
+        .join_from(_request, _certificate, _certificate.c.key == _request.c.key, isouter=True)
+        .where(*_OPEN_REQUEST)
+        .order_by(_request.c.id)
+    )
+    spares = (
+        select(_spare, _request.c.uid, _certificate.c.dac_serial_number)
+        .join_from(_spare, _request, _request.c.id == _spare.c.request_id, isouter=True)
+        .join(_certificate, _certificate.c.key == _spare.c.key, isouter=True)
+        .where(~_spare.c.closed)
+        .order_by(_spare.c.id)
+    )
+    with sqlite.reading(path) as connection:
+        unknown = [
+            Orphan(f"R{row.id}", OrphanKind.UNKNOWN, row.uid, row.key, row.submitted_at, None, row[4], None)
+            for row in connection.execute(requests)
+        ]
+        found = [
+            Orphan(
+                f"C{row.id}",
+                OrphanKind(row.kind),
+                row.uid,
+                row.key,
+                row.found_at,
+                row.serial_number or None,
+                row.dac_serial_number,
+                row.reason,
+            )
+            for row in connection.execute(spares)
+        ]
+    return (*unknown, *found)
+
+
+def news(path: Path, listed: Sequence[Listed]) -> tuple[list[Listed], int]:
+    """The entries of the PKI's list that may tell something new, and the number of those for keys that the ledger does not know.
+
+    Left out are keys whose one certificate in the list is the live one, which is nearly all of them.
+    """
+    by_key = defaultdict[str, set[int]](set)
+    for entry in listed:
+        by_key[entry.key].add(entry.serial_number)
+    keys, live, known = sorted(by_key), dict[str, int](), set[str]()
+    with sqlite.reading(path) as connection:
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            some = keys[start : start + KEYS_AT_ONCE]
+            known |= set(connection.scalars(select(_request.c.key).where(_request.c.key.in_(some))))
+            live |= _live(connection, some)
+        waiting = set(connection.scalars(select(_request.c.key).where(*_OPEN_REQUEST)))
+    told = {key for key in known if key in waiting or by_key[key] != {live.get(key)}}
+    return (
+        [Listed(serial_number, key) for key in sorted(told) for serial_number in sorted(by_key[key])],
+        sum(len(serials) for key, serials in by_key.items() if key not in known),
+    )
+
+
+def _live(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    query = select(_certificate.c.key, _certificate.c.dac_serial_number).where(_certificate.c.key.in_(keys))
+    return {row.key: int(row.dac_serial_number, 16) for row in connection.execute(query)}
+
+
+def excuse(connection: Connection, uid: UID, decision: Decision, at: datetime) -> int:
+    """Takes the board's unanswered requests out of its budget. They stay orphans. Returns their number."""
+    decision.check()
+    counted = (*_OPEN_REQUEST[:2], ~_request.c.excused, _request.c.uid == str(uid))
+    done = connection.execute(update(_request).where(*counted), {"excused": True})
+    if not done.rowcount:
+        raise DecisionRefused(f"no request for the board {uid} waits for an answer")
+    _record(connection, decision, "again", str(uid), at)
+    return done.rowcount
+
+
+def close(connection: Connection, name: str, decision: Decision, at: datetime) -> None:
+    """Takes the orphan off the list."""
+    decision.check()
+    found = re.fullmatch(r"([RC])([0-9]{1,18})", name.strip().upper())
+    if found is None:
+        raise DecisionRefused(f"{name} is no orphan's id: `station pki orphans` lists them, such as R12 and C3")
+    number = int(found[2])
+    if found[1] == "R":
+        closed = update(_request).where(*_OPEN_REQUEST, _request.c.id == number)
+    else:
+        closed = update(_spare).where(~_spare.c.closed, _spare.c.id == number)
+    if not connection.execute(closed, {"closed": True}).rowcount:
+        raise DecisionRefused(f"there is no open orphan {name}")
+    _record(connection, decision, "close", name.strip().upper(), at)
+
+
+def reconcile(
+    connection: Connection, listed: Sequence[Listed], as_of: datetime, decision: Decision, at: datetime
+) -> Reconciled:
+    """Compares with the PKI's own list. Requests that bought a certificate make way for that certificate; others are answered."""
+    decision.check()
+    result = compared(_known(connection, listed), listed, as_of)
+    for surplus in result.surplus:
+        text = serial_number_text(surplus.serial_number)
+        issuance.keep(connection, Spare(OrphanKind.SURPLUS, surplus.key, LISTED, surplus.request, None, text), at)
+    bought = [surplus.request for surplus in result.surplus if surplus.request is not None]
+    for numbers, reason in ((bought, LISTED), (result.nothing_issued, NOT_LISTED)):
+        for number in numbers:
+            _answer(connection, number, reason, at)
+    _record(connection, decision, "reconcile", f"{len(listed)} certificates", at)
+    return result
+
+
+def found(connection: Connection, key: str, certificates: Sequence[bytes], at: datetime) -> None:
+    """Records certificates of this key that the PKI's own list has, each as the answer to one of the requests without an answer."""
+    waiting = connection.scalars(select(_request.c.id).where(*_OPEN_REQUEST, _request.c.key == key)).all()
+    for number, certificate in zip_longest(waiting, certificates):
+        if certificate is None:
+            break
+        issuance.keep(connection, Spare(OrphanKind.SURPLUS, key, LISTED, number, certificate), at)
+        _answer(connection, number, LISTED, at)
+
+
+def _answer(connection: Connection, number: int | None, reason: str, at: datetime) -> None:
+    values = {"outcome": "rejected", "reason": reason, "answered_at": at}
+    connection.execute(update(_request).where(_request.c.id == number), values)
+
+
+def _known(connection: Connection, listed: Sequence[Listed]) -> Known:
+    """What the ledger knows of the keys in the list, and of all keys with a request without an answer."""
+    unanswered = [
+        Request(row.id, row.key, row.submitted_at)
+        for row in connection.execute(select(_request).where(*_OPEN_REQUEST).order_by(_request.c.id))
+    ]
+    wanted = sorted({entry.key for entry in listed} | {request.key for request in unanswered})
+    live, keys = dict[str, int](), {request.key for request in unanswered}
+    others = dict[str, frozenset[int]]()
+    for start in range(0, len(wanted), KEYS_AT_ONCE):
+        some = wanted[start : start + KEYS_AT_ONCE]
+        keys |= set(connection.scalars(select(_request.c.key).where(_request.c.key.in_(some))))
+        live |= _live(connection, some)
+        spares = select(_spare.c.key, _spare.c.serial_number).where(
+            _spare.c.key.in_(some), _spare.c.serial_number != ""
+        )
+        for row in connection.execute(spares):
+            others[row.key] = others.get(row.key, frozenset()) | {int(row.serial_number, 16)}
+    return Known(unanswered, live, others, frozenset(keys))
+
+
+def _record(connection: Connection, decision: Decision, action: str, subject: str, at: datetime) -> None:
+    row = {"at": at, "account": decision.account, "action": action, "subject": subject, "reason": decision.reason}
+    connection.execute(insert(tables.pki_decision), row)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the station shows the PKI who it is: certificate, key and secret, taken up again whenever their files change."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from station.adapters.pki import tls
+from station.adapters.pki.secret_header import SecretHeader
+from station.faults.line import PKIFileUnusable
+
+log = structlog.get_logger()
+
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFiles:
+    """The files by which the PKI and the station know one another."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+    floor: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    secrets: tuple[SecretHeader, ...] = ()
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return (self.ca, self.certificate, self.key, *(secret.file for secret in self.secrets))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The content of the files, as it was taken up."""
+
+    context: ssl.SSLContext
+    valid_until: datetime
+    headers: Mapping[str, str] = field(repr=False)
+
+
+class Watched:
+    """The identity in use, and its files."""
+
+    def __init__(self, files: IdentityFiles) -> None:
+        """Raises PKIFileUnusable."""
+        self.files = files
+        self._stamp = _stamp(files)
+        self.current = _loaded(files)
+
+    def taken_up(self) -> bool:
+        """Takes up changed files; returns whether the identity is a new one.
+
+        Files that cannot be used, such as half of a pair, leave the old identity in use, with a warning.
+        """
+        stamp = _stamp(self.files)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            self.current = _loaded(self.files)
+        except PKIFileUnusable as fault:
+            log.warning("pki.files_refused", file=fault.file, reason=fault.reason)
+            return False
+        log.info("pki.files_taken_up", file=str(self.files.certificate), days=self.days)
+        return True
+
+    @property
+    def days(self) -> int:
+        """Whole days until the certificate in use expires; negative afterwards."""
+        return (self.current.valid_until - datetime.now(UTC)).days
+
+    def check(self) -> None:
+        """Raises PKIFileUnusable once the certificate in use has expired."""
+        if datetime.now(UTC) > self.current.valid_until:
+            raise tls.expired(self.files.certificate, self.current.valid_until)
+
+
+def _loaded(files: IdentityFiles) -> Identity:
+    context = tls.client_context(files.ca, files.certificate, files.key, files.floor)
+    headers = dict(secret.read() for secret in files.secrets)
+    return Identity(context, tls.valid_until(files.certificate), headers)
+
+
+def _stamp(files: IdentityFiles) -> _Stamp:
+    return tuple(_stamp_of(path) for path in files.all)
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`station pki`: requests without an answer, certificates that no unit has, and what people decide about them."""
+
+import asyncio
+import csv
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+from rich.table import Table
+
+from station.adapters.ledger import Decision, DecisionRefused, Ledger, orphans
+from station.adapters.ledger.orphans import Orphan
+from station.adapters.ledger.tables import iso
+from station.adapters.system.shown import shown
+from station.cli.accounts import account_name
+from station.cli.consoles import say, say_json, wide_console
+from station.cli.exit_codes import FAILED
+from station.cli.ledger import pki_list
+from station.cli.ledger.questions import local
+from station.cli.places import ConfigOption, config_path, ledger_path
+from station.config import line as configuration
+from station.daemon import control
+from station.domain.issuance import Listed, OrphanKind, Reconciled
+from station.domain.target import UID
+from station.faults.line import LedgerUnavailable
+
+REVOCATIONS = ("serial_number", "key_sha256", "kind", "uid", "since", "reason")
+
+app = typer.Typer(help="Requests to the PKI, and certificates that no unit has.", no_args_is_help=True)
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
+]
+StoppedLedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger's file, if no daemon is running.", show_default=False)
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
+]
+
+
+@app.command("orphans")
+def list_orphans(
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    json_wanted: Annotated[
+        bool, typer.Option("--json", help="The same as one JSON object, with times in UTC.")
+    ] = False,
+) -> None:
+    """List certificates that no unit has, and requests that may have bought one.
+
+    unknown: the answer was lost; `reconcile` finds out what was issued. refused: the station received the certificate
+    and refused it. surplus: a second certificate for a key. All are to be revoked.
+    """
+    found = orphans.listed(ledger_path(config, ledger))
+    if json_wanted:
+        say_json({"orphans": [_values(orphan) for orphan in found]})
+        return
+    console = wide_console()
+    if not found:
+        console.print("No certificate is without a unit, and no request without an answer.")
+        return
+    table = Table("id", "kind", "since", "uid", "serial number", "live DAC", "key", "reason", box=None)
+    for orphan in found:
+        table.add_row(
+            orphan.id,
+            orphan.kind.value,
+            local(orphan.since),
+            orphan.uid or "",
+            orphan.serial_number or "",
+            orphan.live_serial_number or "",
+            orphan.key[:16],
+            shown(orphan.reason or ""),
+        )
+    console.print(table)
+    counts = {kind: sum(orphan.kind is kind for orphan in found) for kind in OrphanKind}
+    console.print(", ".join(f"{number} {kind.value}" for kind, number in counts.items() if number))
+
+
+@app.command()
+def again(
+    unit: Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits, from the slot's fault.")],
+    reason: ReasonOption,
+    ledger: StoppedLedgerOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let the PKI be asked again for a board that was void as pki.answer_lost.
+
+    Run it when the PKI works again. The board goes on in its slot; a request may cost one more certificate. The requests
+    whose answers were lost stay orphans.
+    """
+    try:
+        uid = UID(bytes.fromhex(unit))
+    except ValueError as exc:
+        raise typer.BadParameter("a UID has 24 hexadecimal digits") from exc
+    decision = Decision(account_name(), reason)
+    if ledger is not None:
+        left = asyncio.run(_again(ledger, uid, decision))
+    else:
+        left = int(str(_ask(config, "pki_again", decision, uid=str(uid))["orphans"]))
+    say(f"the PKI may be asked for {uid} again; its {left} unanswered requests stay orphans: station pki orphans")
+
+
+@app.command()
+def close(
+    orphan: Annotated[str, typer.Argument(metavar="ID", help="As `station pki orphans` shows it: R12 or C3.")],
+    reason: ReasonOption,
+    ledger: StoppedLedgerOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take an orphan off the list after it was dealt with, for example revoked."""
+    decision = Decision(account_name(), reason)
+    if ledger is not None:
+        asyncio.run(_close(ledger, orphan, decision))
+    else:
+        _ask(config, "pki_close", decision, id=orphan)
+    say(f"{orphan} is closed")
+
+
+@app.command()
+def reconcile(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON, JSON lines, CSV, or certificates in PEM.")],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of", help="When the PKI made the list, local time (default: the file's time).", show_default=False
+        ),
+    ] = None,
+    reason: ReasonOption = "compared with the PKI's own list",
+    ledger: StoppedLedgerOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Compare the ledger with the PKI's own list of all certificates, which tells what lost answers have bought.
+
+    Each entry has serial_number in hexadecimal and key_sha256, the SHA-256 of the public key, or certificate in PEM.
+    Requests without an answer become surplus certificates with their serial numbers, or are known to have bought
+    nothing. Exits 1 if the list lacks a unit's certificate: then it proves of no request that it bought nothing.
+    """
+    path = ledger_path(config, ledger)
+    try:
+        listed = pki_list.read(file)
+        made = as_of.astimezone() if as_of is not None else datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError as exc:
+        raise typer.BadParameter(f"{file}: cannot be read: {exc.strerror}") from exc
+    except pki_list.ListInvalid as exc:
+        raise typer.BadParameter(str(exc)) from exc
+    news, foreign = orphans.news(path, listed)
+    decision = Decision(account_name(), reason)
+    if ledger is not None:
+        result = asyncio.run(_reconcile(ledger, news, made, decision))
+    else:
+        entries = [(f"{entry.serial_number:X}", entry.key) for entry in news]
+        answer = _ask(config, "pki_reconcile", decision, listed=entries, as_of=made.isoformat())
+        result = TypeAdapter(Reconciled).validate_python(answer)
+    _tell(len(listed), foreign, result)
+    if result.not_listed:
+        raise typer.Exit(FAILED)
+
+
+@app.command("export-revocations")
+def export_revocations(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write; else standard output.", show_default=False)
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line instead of CSV.")] = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write the serial numbers of all open orphans, for the PKI to revoke. `close` takes them off the list afterwards."""
+    found = orphans.listed(ledger_path(config, ledger))
+    known = [orphan for orphan in found if orphan.serial_number]
+    file = sys.stdout if output is None else output.open("w", encoding="utf-8", newline="")
+    try:
+        rows = [_revocation(orphan) for orphan in known]
+        if jsonl:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        else:
+            writer = csv.DictWriter(file, REVOCATIONS)
+            writer.writeheader()
+            writer.writerows({name: shown(value) for name, value in row.items()} for row in rows)
+        file.flush()
+    finally:
+        if output is not None:
+            file.close()
+    if unknown := len(found) - len(known):
+        say(f"{unknown} more have no known serial number: station pki reconcile FILE", err=True)
+
+
+def _revocation(orphan: Orphan) -> dict[str, str]:
+    return {
+        "serial_number": orphan.serial_number or "",
+        "key_sha256": orphan.key,
+        "kind": orphan.kind.value,
+        "uid": orphan.uid or "",
+        "since": iso(orphan.since),
+        "reason": orphan.reason or "",
+    }
+
+
+def _tell(listed: int, foreign: int, result: Reconciled) -> None:
+    say(f"{listed} certificates in the list, {foreign} of them for keys that this ledger does not know")
+    say(f"{len(result.surplus)} certificates that no unit has were found: station pki orphans")
+    say(f"{len(result.nothing_issued)} requests without an answer have bought nothing")
+    if result.too_new:
+        say(f"{len(result.too_new)} requests are newer than the list: make a new one, and compare again")
+    if result.not_listed:
+        say(
+            f"the list lacks the certificates of {len(result.not_listed)} units, so it is not whole, or another PKI's; "
+            f"the first such key is {result.not_listed[0]}",
+            err=True,
+        )
+
+
+def _values(orphan: Orphan) -> dict[str, object]:
+    return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(orphan).items()}
+
+
+def _ask(config: Path | None, command: str, decision: Decision, **arguments: object) -> dict[str, object]:
+    socket = configuration.load(config_path(config)).control_socket
+    return control.ask(socket, command, reason=decision.reason, **arguments)
+
+
+async def _again(path: Path, uid: UID, decision: Decision) -> int:
+    async with _opened(path) as ledger:
+        return await ledger.excuse(uid, decision)
+
+
+async def _close(path: Path, orphan: str, decision: Decision) -> None:
+    async with _opened(path) as ledger:
+        await ledger.close_orphan(orphan, decision)
+
+
+async def _reconcile(path: Path, listed: Sequence[Listed], as_of: datetime, decision: Decision) -> Reconciled:
+    async with _opened(path) as ledger:
+        return await ledger.reconcile(listed, as_of, decision)
+
+
+@asynccontextmanager
+async def _opened(path: Path) -> AsyncIterator[Ledger]:
+    """A ledger that no daemon writes."""
+    if not path.is_file():
+        raise LedgerUnavailable(f"there is no ledger at {path}")
+    async with Ledger.open(path, station="-") as ledger:
+        try:
+            yield ledger
+        except DecisionRefused as exc:
+            raise control.CommandRefused(str(exc)) from exc

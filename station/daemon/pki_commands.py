@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of the control socket about requests to the PKI and certificates that no unit has."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from station.adapters.ledger import Decision, DecisionRefused
+from station.adapters.pki.relay import Relay
+from station.daemon import control
+from station.daemon.parts import Parts
+from station.domain.issuance import Listed
+from station.domain.target import UID
+
+log = structlog.get_logger()
+
+Question = TypeVar("Question", bound=BaseModel)
+
+
+class _Deciding(BaseModel):
+    """A question of a person who decides: the account, which the control socket knows, and the reason go into the ledger."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    who: str
+    reason: str
+
+    @property
+    def decision(self) -> Decision:
+        return Decision(self.who, self.reason)
+
+
+class _Again(_Deciding):
+    uid: str
+
+
+class _Close(_Deciding):
+    id: str
+
+
+class _Reconcile(_Deciding):
+    """`listed`: serial number in hexadecimal, and the key's name; `as_of`: the time at which the PKI made its list."""
+
+    listed: list[tuple[str, str]]
+    as_of: datetime
+
+
+class PKICommands:
+    """Answers commands from the daemon's ledger and relay."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @property
+    def by_name(self) -> dict[str, control.Command]:
+        return {"pki_again": self._again, "pki_close": self._close, "pki_reconcile": self._reconcile}
+
+    async def _again(self, question: Mapping[str, object]) -> control.Answer:
+        """Allows the PKI to be asked for this board again."""
+        asked = _parsed(_Again, question)
+        try:
+            uid = UID(bytes.fromhex(asked.uid))
+        except ValueError as exc:
+            raise control.CommandRefused("a UID has 24 hexadecimal digits") from exc
+        try:
+            orphans = await self._parts.ledger.excuse(uid, asked.decision)
+        except DecisionRefused as exc:
+            raise control.CommandRefused(str(exc)) from exc
+        log.info("pki.again", uid=str(uid), who=asked.who, reason=asked.reason)
+        if isinstance(self._parts.relay, Relay):
+            await self._parts.relay.asked_again()
+        return {"again": str(uid), "orphans": orphans}
+
+    async def _close(self, question: Mapping[str, object]) -> control.Answer:
+        """Takes an orphan off the list."""
+        asked = _parsed(_Close, question)
+        try:
+            await self._parts.ledger.close_orphan(asked.id, asked.decision)
+        except DecisionRefused as exc:
+            raise control.CommandRefused(str(exc)) from exc
+        log.info("orphan.closed", orphan=asked.id, who=asked.who, reason=asked.reason)
+        return {"closed": asked.id}
+
+    async def _reconcile(self, question: Mapping[str, object]) -> control.Answer:
+        """Compares the ledger with the PKI's own list."""
+        asked = _parsed(_Reconcile, question)
+        try:
+            listed = [Listed(int(serial_number, 16), key) for serial_number, key in asked.listed]
+            result = await self._parts.ledger.reconcile(listed, asked.as_of, asked.decision)
+        except DecisionRefused as exc:
+            raise control.CommandRefused(str(exc)) from exc
+        except ValueError as exc:
+            raise control.CommandRefused("a serial number is not hexadecimal") from exc
+        if isinstance(self._parts.relay, Relay):
+            await self._parts.relay.asked_again()
+        log.info(
+            "orphans.reconciled",
+            listed=len(listed),
+            surplus=len(result.surplus),
+            nothing_issued=len(result.nothing_issued),
+            who=asked.who,
+            reason=asked.reason,
+        )
+        return asdict(result)
+
+
+def _parsed(model: type[Question], question: Mapping[str, object]) -> Question:
+    try:
+        return model.model_validate(question)
+    except ValidationError as exc:
+        raise control.CommandRefused("; ".join(error["msg"] for error in exc.errors(include_input=False))) from exc
