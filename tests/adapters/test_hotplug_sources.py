@@ -53,6 +53,26 @@ def test_links_need_a_folder_that_may_come_later(tmp_path: Path) -> None:
     assert "is no folder" in (sources.missing(setting) or "")
 
 
+@pytest.mark.parametrize(
+    ("directory", "sentence"),
+    [
+        (
+            "nowhere/serial",
+            "there is no folder {0}/nowhere for the directory serial: set the directory that holds by-path",
+        ),
+        (
+            "serial/by-path",
+            "{0}/serial/by-path is one of the two folders in the directory of the links; did you mean {0}/serial?",
+        ),
+        ("serial/by-id", "did you mean {0}/serial?"),
+    ],
+)
+def test_a_folder_that_never_has_links_is_told(tmp_path: Path, directory: str, sentence: str) -> None:
+    """No board would ever arrive there."""
+    found = sources.missing(HotplugSection(source="links", directory=tmp_path / directory))
+    assert sentence.format(tmp_path) in (found or "")
+
+
 @SYSTEMS
 def test_other_systems_are_told_to_poll(
     system: str, source: str, monkeypatch: pytest.MonkeyPatch, *, works: bool
