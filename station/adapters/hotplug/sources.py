@@ -35,8 +35,6 @@ def _never_has_links(directory: Path) -> str | None:
         return f"{directory} is no folder: {_DIRECTORY}"
     if directory.name in {"by-path", "by-id"}:
         return f"{directory} is one of the two folders in the directory of the links; did you mean {directory.parent}?"
-    if not directory.parent.is_dir():  # udev makes the directory with the first link, but not the folder above
-        return f"there is no folder {directory.parent} for the directory {directory.name}: {_DIRECTORY}"
     return None
 
 
