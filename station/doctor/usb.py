@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Probes and serial ports: which are there, who holds them, and how the USB tree is built. Nothing is opened."""
 
+import contextlib
 import os
 import re
 from collections import Counter
@@ -80,7 +81,7 @@ def _ports(config: Config, boards: Mapping[str, BoardArrived], proc: Path, *, ru
 
 def _holders(ttys: set[str], proc: Path) -> tuple[list[str], int]:
     """Who holds which port; and how many processes cannot be looked into."""
-    held, hidden = [], 0
+    held, hidden = list[str](), 0
     for process in proc.glob("[0-9]*"):
         try:
             descriptors = list((process / "fd").iterdir())
@@ -90,13 +91,11 @@ def _holders(ttys: set[str], proc: Path) -> tuple[list[str], int]:
             continue
         except OSError:  # the process has ended
             continue
+        open_files = set[str]()  # a terminal's program has its port three times
         for descriptor in descriptors:
-            try:
-                tty = str(descriptor.readlink())
-            except OSError:
-                continue
-            if tty in ttys:
-                held.append(f"{name} (process {process.name}) holds {tty}")
+            with contextlib.suppress(OSError):
+                open_files.add(str(descriptor.readlink()))
+        held += [f"{name} (process {process.name}) holds {tty}" for tty in sorted(ttys & open_files)]
     return held, hidden
 
 

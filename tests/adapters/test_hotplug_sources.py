@@ -54,6 +54,14 @@ def test_links_need_a_folder_that_may_come_later(tmp_path: Path) -> None:
     assert "is no folder" in (sources.missing(setting) or "")
 
 
+@pytest.mark.parametrize("name", ["by-path", "by-id"])
+def test_one_of_the_two_folders_is_not_their_directory(tmp_path: Path, name: str) -> None:
+    """No board would ever arrive there."""
+    found = sources.missing(HotplugSection(source="links", directory=tmp_path / "serial" / name))
+    assert found is not None
+    assert found.endswith(f"did you mean {tmp_path}/serial?")
+
+
 @SYSTEMS
 def test_other_systems_are_told_to_poll(
     system: str, source: str, monkeypatch: pytest.MonkeyPatch, *, works: bool

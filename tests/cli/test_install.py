@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli.exit_codes import USAGE
+from station.cli.exit_codes import ENVIRONMENT, USAGE
 from station.cli.line.install import hidden
 from station.config import line as configuration
 from tests.builders.commands import station
@@ -163,3 +163,16 @@ def test_rotated_logs_are_removed_by_age_and_size(tmp_path: Path) -> None:
     words = (tmp_path / "etc" / "logrotate.d" / "matter-station").read_text()
     assert {"maxage", "rotate", "maxsize"} <= {line.split()[0] for line in words.splitlines() if line.strip()}
     assert "--signal=HUP" in words
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A full disk, or something else in a folder's place; what was written before is whole, and the next run goes on."""
+    (tmp_path / "etc" / "logrotate.d").mkdir(parents=True)
+    (tmp_path / "etc" / "udev").touch()
+    done = station("install", *PROGRAM, "--prefix", tmp_path)
+    assert done.exit_code == ENVIRONMENT
+    assert f"{tmp_path}/etc/udev/rules.d/70-matter-station.rules cannot be written: Not a directory" in done.output
+    (tmp_path / "etc" / "udev").unlink()
+    again = station("install", *PROGRAM, "--prefix", tmp_path)
+    assert again.exit_code == 0
+    assert f"unchanged {tmp_path}/{UNITS}/matter-station.service" in again.output

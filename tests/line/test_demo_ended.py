@@ -62,3 +62,23 @@ def test_a_demonstration_that_is_told_to_end_leaves_nothing_running(
     assert process.returncode == 130
     assert f"Kept: {place}" in told
     assert running(place) == []
+
+
+@pytest.mark.parametrize("lines", [0, 1, 6])
+def test_a_demonstration_whose_output_is_closed_leaves_no_folder(tmp_path: Path, lines: int) -> None:
+    """Like `station demo | head -1`: nobody is told any more where its files are."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "station", "demo", "--boards", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(lines):
+            assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait() == 1
+    assert list(tmp_path.glob("station-demo-*")) == []
+    assert running(tmp_path) == []

@@ -12,6 +12,7 @@ from station.interfaces import BoardArrived, Hotplug
 _REMEDY = (
     'where boards are shown by links alone, as in a container, set source = "links" and the directory of the links'
 )
+_DIRECTORY = "set the directory that holds by-path and by-id, which is /dev/serial on most machines"
 
 
 def missing(setting: HotplugSection) -> str | None:
@@ -23,10 +24,18 @@ def missing(setting: HotplugSection) -> str | None:
             return f"udev does not run on this machine: there is no {control}. Start systemd-udevd; {_REMEDY}"
         case "links" if sys.platform != "linux":
             return 'links are watched on Linux alone: set source = "poll"'
-        case "links" if (directory := setting.links).exists() and not directory.is_dir():
-            return f"{directory} is no folder: set the directory that holds by-path and by-id, which is /dev/serial on most machines"
+        case "links":
+            return _never_has_links(setting.links)
         case _:
             return None
+
+
+def _never_has_links(directory: Path) -> str | None:
+    if directory.exists() and not directory.is_dir():
+        return f"{directory} is no folder: {_DIRECTORY}"
+    if directory.name in {"by-path", "by-id"}:
+        return f"{directory} is one of the two folders in the directory of the links; did you mean {directory.parent}?"
+    return None
 
 
 def check(setting: HotplugSection, file: Path) -> None:

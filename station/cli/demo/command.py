@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -71,6 +72,8 @@ def demo(
     _end_in_order()
     place = folder or Path(tempfile.mkdtemp(prefix="station-demo-"))
     with ExitStack() as stack:
+        if folder is None:
+            stack.push(partial(_remove_unseen, place))
         try:
             console.print(f"Files: {place}", soft_wrap=True)
             line = stack.enter_context(
@@ -126,6 +129,12 @@ def _say_kept(console: Console, folder: Path) -> None:
     for name, tells in FILES.items():
         if (folder / name).exists():
             console.print(styled(f"    {name:<20} ", (tells, "dim")), soft_wrap=True)
+
+
+def _remove_unseen(folder: Path, ending: type[BaseException] | None, *_: object) -> None:
+    """Removes the folder of a demonstration whose output was closed before its end: rich then raises SystemExit."""
+    if ending is not None and issubclass(ending, SystemExit):
+        shutil.rmtree(folder)
 
 
 def _end_in_order() -> None:

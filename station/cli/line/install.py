@@ -13,7 +13,7 @@ import typer
 import station
 from station.adapters.ledger import durable
 from station.cli.consoles import say
-from station.cli.exit_codes import USAGE
+from station.cli.exit_codes import ENVIRONMENT, USAGE
 from station.config import shipped
 
 UNITS = ("matter-station.service", "matter-station-backup.service", "matter-station-backup.timer")
@@ -68,7 +68,14 @@ def install(
     try:
         for file in files(started):
             place = prefix / file.place
-            done = _done(place, file, dry_run=dry_run)
+            try:
+                done = _done(place, file, dry_run=dry_run)
+            except OSError as exc:
+                say(
+                    f"{place} cannot be written: {exc.strerror}. What is listed above is in place; mend this, then install again.",
+                    err=True,
+                )
+                raise typer.Exit(ENVIRONMENT) from exc
             say(f"{done:9} {place}")
     finally:
         os.umask(before)
