@@ -25,6 +25,7 @@ PASSES = Slot("pass", "pass")
 LOST = Slot("void", "void", "pki.answer_lost")
 PENDING = Slot("pending", "void", "pki.pending")
 BEHIND = Slot("waiting")  # no attempt began
+UNTOUCHED = Slot("the station does not start")
 
 
 def stopped(fault: str) -> Slot:
@@ -33,7 +34,7 @@ def stopped(fault: str) -> Slot:
 
 
 class Trial(Enum):
-    """What is done besides plugging two boards in."""
+    """What is done besides plugging two boards in; EXPIRED and EXPIRES are about the station's certificate."""
 
     PLUG = "two boards are plugged in"
     RESTART = "the station is restarted before"
@@ -69,6 +70,8 @@ class Behaviour:
     """Whether a deadline of the station has to pass, so that short ones are set."""
     flashed: tuple[int, int] = (1, 1)
     """How often each board got its factory data, until it passed."""
+    says: str = ""
+    """Words that the operator reads."""
 
 
 def passes(name: str, bought: tuple[int, int] = (1, 1), **switches: Setting) -> Behaviour:
@@ -78,9 +81,7 @@ def passes(name: str, bought: tuple[int, int] = (1, 1), **switches: Setting) -> 
 
 def loses(name: str, *, bought: int, slow: bool = False, **switches: Setting) -> Behaviour:
     """Two requests a key, then the slot waits for a person; the line stays open."""
-    return Behaviour(
-        name, switches, (LOST, LOST), None, (bought, bought), Repair.AGAIN, together=slow, slow=slow
-    )
+    return Behaviour(name, switches, (LOST, LOST), None, (bought, bought), Repair.AGAIN, together=slow, slow=slow)
 
 
 def refused(name: str, fault: str, *, bought: int = 1, **switches: Setting) -> Behaviour:
@@ -88,16 +89,17 @@ def refused(name: str, fault: str, *, bought: int = 1, **switches: Setting) -> B
     return Behaviour(name, switches, (stopped(fault), BEHIND), fault, (bought, 0), Repair.RELEASE)
 
 
-def pauses(name: str, fault: str, *, slow: bool = False, **switches: Setting) -> Behaviour:
+def pauses(name: str, fault: str, says: str = "", *, slow: bool = False, **switches: Setting) -> Behaviour:
     """The line pauses, nothing is bought, and the line resumes as soon as the PKI answers a board's request."""
-    return Behaviour(name, switches, (stopped(fault), BEHIND), fault, (0, 0), Repair.ITSELF, slow=slow)
+    boards = (stopped(fault), BEHIND)
+    return Behaviour(name, switches, boards, fault, (0, 0), Repair.ITSELF, slow=slow, says=says)
 
 
 def waits(name: str, switch: str, form: str, **more: float) -> Behaviour:
     """The PKI asks for a longer pause than the station may wait: the line pauses, until the pause has passed or a person decides."""
-    fault = "pki.unavailable"
+    fault, says = "pki.unavailable", "asked not to be asked"
     set_ = {switch: {"times": ALWAYS, "form": form, **more}}
-    return Behaviour(name, set_, (stopped(fault), BEHIND), fault, (0, 0), Repair.RELEASE)
+    return Behaviour(name, set_, (stopped(fault), BEHIND), fault, (0, 0), Repair.RELEASE, says=says)
 
 
 def pends(name: str, **setting: float | str) -> Behaviour:
@@ -106,12 +108,31 @@ def pends(name: str, **setting: float | str) -> Behaviour:
     return Behaviour(name, set_, (PENDING, PENDING), None, (0, 0), Repair.AGAIN)
 
 
-def before(name: str, fault: str, trial: Trial, **switches: Setting) -> Behaviour:
+def before(name: str, fault: str, trial: Trial, repair: Repair = Repair.ITSELF, **switches: Setting) -> Behaviour:
     """The line is paused when the boards come."""
-    return Behaviour(name, switches, (BEHIND, BEHIND), fault, (0, 0), Repair.ITSELF, trial)
+    return Behaviour(name, switches, (BEHIND, BEHIND), fault, (0, 0), repair, trial)
 
 
 INVALID, UNUSABLE = "pki.credentials_invalid", "pki.answer_invalid"
+
+# One of each kind, for every run of the tests.
+REPRESENTATIVE = (
+    "202, Retry-After 1 s, then 200",
+    "bare certificate in PEM",
+    "DAC begins in 5 minutes",
+    "307 within the server",
+    "202, Retry-After 3600 s",
+    "503, Retry-After 3600 s",
+    "the first answer is dropped",
+    "500 after the issue",
+    "no answer, but issued",
+    "endless body",
+    "two certificates for the key",
+    "DAC with another PID",
+    "DAC with a serial number issued before",
+    "404",
+    "TLS 1.1 only",
+)
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
     # what an authority does every day
@@ -168,7 +189,12 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     loses("body of the answer drips", bought=2, slow=True, drip_body={"times": ALWAYS, "seconds": 1}),
     loses("no answer, nothing issued", bought=0, slow=True, hang=ALWAYS),
     loses("no answer, but issued", bought=2, slow=True, hang_after_issue=ALWAYS),
-    Behaviour("board pulled while its answer is awaited", {"late": {"times": 1, "seconds": 8}}, trial=Trial.PULL),
+    Behaviour(
+        "board pulled while its answer is awaited",
+        {"late": {"times": 1, "seconds": 8}},
+        trial=Trial.PULL,
+        flashed=(2, 1),
+    ),
     # answers and certificates that are of no use
     refused("garbage in place of a certificate", UNUSABLE, garbage=ALWAYS),
     refused("empty body", UNUSABLE, empty=ALWAYS),
@@ -188,22 +214,33 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     pauses("401", "pki.refused_station", status_401=ALWAYS),
     pauses("401, at cacerts too", "pki.refused_station", status_401={"times": ALWAYS, "at": "everywhere"}),
     pauses("403", "pki.forbidden", status_403=ALWAYS),
-    pauses("404", "pki.address_wrong", status_404=ALWAYS),
+    pauses("404", "pki.address_wrong", "check the URL", status_404=ALWAYS),
     pauses("204", "pki.unavailable", status_204=ALWAYS),
     pauses("301 to another server", "pki.address_wrong", status_301={"times": ALWAYS, "to": "other_origin"}),
     pauses("307 to plain HTTP", "pki.address_wrong", status_307={"times": ALWAYS, "to": "plain_http"}),
     pauses("307 to itself", "pki.address_wrong", status_307={"times": ALWAYS, "to": "itself"}),
     # connections
-    pauses("connections are cut", "pki.refused_station", down=ALWAYS),
-    pauses("plain HTTP", "pki.protocol_wrong", plain_http=ALWAYS),
+    loses("connections are cut after the request", bought=0, down=ALWAYS),
+    pauses("plain HTTP", "pki.protocol_wrong", "it answers plain HTTP", plain_http=ALWAYS),
     pauses("half-open: accepts, and says nothing", "pki.unavailable", slow=True, half_open=ALWAYS),
     pauses("connections are reset", "pki.unavailable", reset_connection=ALWAYS),
-    pauses("TLS 1.1 only", "pki.protocol_wrong", tls_1_1=ALWAYS),
-    pauses("server's certificate has expired", "pki.untrusted", server_expired=ALWAYS),
-    pauses("server's certificate names another host", "pki.untrusted", server_misnamed=ALWAYS),
+    pauses("TLS 1.1 only", "pki.protocol_wrong", "it speaks TLS 1.1 only", tls_1_1=ALWAYS),
+    pauses("server's certificate has expired", "pki.untrusted", "its certificate has expired", server_expired=ALWAYS),
+    pauses("server's certificate names another host", "pki.untrusted", "is for another", server_misnamed=ALWAYS),
     pauses("TLS alert 40, handshake failure", "pki.refused_station", tls_alert={"times": ALWAYS, "alert": 40}),
-    pauses("station's authority unknown to the server", "pki.refused_station", client_unknown=ALWAYS),
-    before("station started with an expired certificate", "pki.file_unusable", Trial.EXPIRED),
+    pauses(
+        "station's authority unknown to the server",
+        "pki.refused_station",
+        "does not know the authority",
+        client_unknown=ALWAYS,
+    ),
+    Behaviour(
+        "station started with an expired certificate",
+        boards=(UNTOUCHED, UNTOUCHED),
+        bought=(0, 0),
+        trial=Trial.EXPIRED,
+        says="expired at",
+    ),
     Behaviour(
         "station's certificate expires while it runs",
         boards=(stopped("pki.file_unusable"), BEHIND),
@@ -211,8 +248,10 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         bought=(0, 0),
         repair=Repair.ITSELF,
         trial=Trial.EXPIRES,
+        slow=True,
+        says="expired at",
     ),
     before("cacerts has another PAI", "pki.authority_wrong", Trial.RESTART, cacerts_other_pai=ALWAYS),
     before("cacerts lacks the PAI", "pki.authority_wrong", Trial.RESTART, cacerts_without_pai=ALWAYS),
-    before("cacerts is empty", "pki.authority_wrong", Trial.RESTART, cacerts_empty=ALWAYS),
+    before("cacerts is empty", UNUSABLE, Trial.RESTART, Repair.RELEASE, cacerts_empty=ALWAYS),
 )

@@ -7,7 +7,7 @@ import ssl
 import urllib.request
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from station.adapters.ledger import orphans as ledger_orphans
@@ -58,14 +58,14 @@ def bought(folder: Path) -> Counter[str]:
 
 def keys(folder: Path) -> dict[str, str]:
     """The key of each board for which a request was made, by UID."""
-    with closing(sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True)) as ledger:
+    with _ledger(folder) as ledger:
         return dict(ledger.execute("SELECT uid, key FROM pki_request"))
 
 
 def certified(folder: Path) -> dict[str, str]:
-    """The serial number of each unit's live certificate, by UID."""
-    units = LedgerReader(folder / "ledger.sqlite").units()
-    return {unit.uid: unit.dac_serial_number for unit in units if unit.dac_serial_number}
+    """The serial number of the live certificate for each key."""
+    with _ledger(folder) as ledger:
+        return dict(ledger.execute("SELECT key, dac_serial_number FROM certificate"))
 
 
 def flashed(folder: Path, uid: str) -> int:
@@ -84,12 +84,15 @@ def check_accounts(folder: Path) -> None:
     """Every certificate of the PKI's own list is a unit's or an orphan, by key and serial number, and nothing else is."""
     asked = {each["request"]: str(each["key_sha256"]) for each in requests(folder)}
     sold = Counter((asked[each["request"]], int(str(each["serial_number"]), 16)) for each in issued(folder))
-    by_uid = keys(folder)
-    live = Counter((by_uid[uid], int(serial_number, 16)) for uid, serial_number in certified(folder).items())
+    live = Counter((key, int(serial_number, 16)) for key, serial_number in certified(folder).items())
     lost = Counter(
         (each.key, int(each.serial_number, 16)) for each in orphans(folder) if each.serial_number is not None
     )
     assert live + lost == sold
+
+
+def _ledger(folder: Path) -> AbstractContextManager[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True))
 
 
 def _lines(path: Path) -> list[dict[str, object]]:
