@@ -63,9 +63,10 @@ soak: $(READY)
 	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16
 	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5
 
-# Every behaviour of a PKI at a whole line, which makes docs/pki-behaviours.md; three minutes.
+# Every behaviour of a PKI at a whole line, which makes docs/pki-behaviours.md, and long trials with many boards; ten minutes.
 pki-table: $(READY)
 	$(BIN)/python -m tests.line.pki_table
+	$(BIN)/python -X dev -m pytest tests/line/pki_trials.py
 
 # A full hub that comes up at once: 64 boards within 100 ms; two minutes, as root. Nothing else should run.
 burst: $(READY) umockdev

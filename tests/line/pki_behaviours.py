@@ -98,7 +98,7 @@ def pauses(name: str, fault: str, says: str = "", *, slow: bool = False, **switc
 def waits(name: str, switch: str, form: str, **more: float) -> Behaviour:
     """The PKI asks for a longer pause than the station may wait: the line pauses, until the pause has passed or a person decides."""
     fault, says = "pki.unavailable", "asked not to be asked"
-    set_ = {switch: {"times": ALWAYS, "form": form, **more}}
+    set_: dict[str, Setting] = {switch: {"times": ALWAYS, "form": form, **more}}
     return Behaviour(name, set_, (stopped(fault), BEHIND), fault, (0, 0), Repair.RELEASE, says=says)
 
 

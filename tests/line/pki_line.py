@@ -14,6 +14,8 @@ from station.adapters.ledger import orphans as ledger_orphans
 from station.adapters.ledger.orphans import Orphan
 from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Phase, StepStarted
+from station.domain.issuance import OrphanKind
+from tests.builders.line import Line
 from tests.line.pki_behaviours import Setting
 
 
@@ -89,6 +91,13 @@ def check_accounts(folder: Path) -> None:
         (each.key, int(each.serial_number, 16)) for each in orphans(folder) if each.serial_number is not None
     )
     assert live + lost == sold
+
+
+def reconciled(line: Line) -> Counter[OrphanKind]:
+    """Compares the ledger with the PKI's own list, as a person does; returns the kinds of the orphans that are left."""
+    done = line.command("pki", "reconcile", line.folder / "pki" / "issued.jsonl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Counter(orphan.kind for orphan in orphans(line.folder))
 
 
 def _ledger(folder: Path) -> AbstractContextManager[sqlite3.Connection]:

@@ -12,7 +12,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -26,8 +25,8 @@ import pytest
 
 from development_pki.directory import load_credential
 from development_pki.tls import station_template
-from station.adapters.ledger.orphans import OrphanKind
 from station.daemon import control
+from station.domain.issuance import OrphanKind
 from station.line.status import Status
 from tests.builders.line import Line, LineFailed
 from tests.builders.station_demo import SHORT_DEADLINES
@@ -245,9 +244,10 @@ class Table:
         self._stop()
         self.line.start_daemon()
 
-    def _bought(self) -> tuple[int, ...]:
+    def _bought(self) -> tuple[int, int]:
         counted, keys = pki_line.bought(self.line.folder), pki_line.keys(self.line.folder)
-        return tuple(counted[keys.get(slot.uid or "", "")] for slot in self._status.slots)
+        first, second = (counted[keys.get(slot.uid or "", "")] for slot in self._status.slots)
+        return first, second
 
     def _told(self) -> str:
         status = self._status
@@ -277,10 +277,7 @@ class Table:
 
     def check_accounts(self) -> None:
         """By the PKI's own list no request is left whose outcome nobody knows, and each certificate is a unit's or an orphan."""
-        listed = self.line.folder / "pki" / "issued.jsonl"
-        done = self.line.command("pki", "reconcile", listed)
-        assert done.returncode == 0, done.stdout + done.stderr
-        left = Counter(orphan.kind for orphan in pki_line.orphans(self.line.folder))
+        left = pki_line.reconciled(self.line)
         assert not left[OrphanKind.UNKNOWN], left
         pki_line.check_accounts(self.line.folder)
 
