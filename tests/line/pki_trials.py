@@ -132,7 +132,7 @@ def test_a_new_certificate_of_the_station_costs_none_of_a_hundred_enrolments(ope
             standing.bench("plug", str(number), "--new")
         come = len(slots)
         while len(pki_line.certified(standing.line.folder)) < boards:
-            if come == boards // 2:
+            if come == 7 * len(slots):
                 saved(pki, "station", ca.subordinate(station_template()))
             for number in slots:
                 slot = standing.wait(number, lambda slot: slot.state in {"pass", "fail"})
