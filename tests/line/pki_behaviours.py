@@ -50,6 +50,7 @@ class Repair(Enum):
     ITSELF = "the line resumes by itself"
     RELEASE = "`station slots release --all`"
     AGAIN = "`station pki again UID`"
+    START = "a good certificate, and `station run`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "station started with an expired certificate",
         boards=(UNTOUCHED, UNTOUCHED),
         bought=(0, 0),
+        repair=Repair.START,
         trial=Trial.EXPIRED,
         says="expired at",
     ),

@@ -202,8 +202,6 @@ class Table:
         """Sets the switches back, does what a person has to do, and waits until both boards have passed where they are."""
         if row.trial in {Trial.EXPIRED, Trial.EXPIRES}:
             saved(self.line.folder / "pki", "station", self._station)
-        if row.trial is Trial.EXPIRED:
-            self.line.start_daemon()
         self.switches.set(dict.fromkeys(row.switches, 0))
         match row.repair:
             case Repair.RELEASE:
@@ -211,6 +209,8 @@ class Table:
             case Repair.AGAIN:
                 for slot in self._status.slots:
                     control.ask(self.line.folder / "station.sock", "pki_again", uid=slot.uid, reason="the PKI works")
+            case Repair.START:
+                self.line.start_daemon()
             case Repair.NOTHING | Repair.ITSELF:
                 pass
         for number in (1, 2):
