@@ -11,7 +11,7 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 BENCH_ARGS :=
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak burst fuzz fuzz-readers fuzz-agent firmware wheelhouse bare-install compilers umockdev clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak pki-table burst fuzz fuzz-readers fuzz-agent firmware wheelhouse bare-install compilers umockdev clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -62,6 +62,11 @@ covered: $(READY)
 soak: $(READY)
 	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16
 	$(BIN)/python -m tests.line.soak --boards 1000 --slots 16 --pulls 0.5
+
+# Every behaviour of a PKI at a whole line, which makes docs/pki-behaviours.md, and long trials with many boards; ten minutes.
+pki-table: $(READY)
+	$(BIN)/python -m tests.line.pki_table
+	$(BIN)/python -X dev -m pytest tests/line/pki_trials.py
 
 # A full hub that comes up at once: 64 boards within 100 ms; two minutes, as root. Nothing else should run.
 burst: $(READY) umockdev

@@ -4,11 +4,14 @@
 import re
 from pathlib import Path
 
+from development_pki.faults import Fault as DevelopmentPKI
 from station.cli.ledger.units import COLUMNS
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from tests.builders import switches
 from tests.builders.fault_catalogue import catalogue, kind_of
 from tests.builders.page import PAGE, page
+from tests.line import pki_table
+from tests.line.pki_behaviours import BEHAVIOURS, REPRESENTATIVE
 
 ROOT = Path(__file__).parents[1]
 KINDS: dict[type[Fault], str] = {UnitFault: "unit", SlotFault: "slot", LineFault: "line"}
@@ -40,6 +43,19 @@ def test_the_page_on_the_programmer_is_that_of_the_catalogue() -> None:
 def test_the_page_on_the_development_pki_has_every_switch() -> None:
     """`python -m tests.builders.switches` writes the tables."""
     assert switches.PAGE.read_text(encoding="utf-8") == switches.page()
+
+
+def test_the_page_on_a_pkis_behaviours_has_every_row() -> None:
+    """`make pki-table` tries them and writes the page."""
+    rows = [row.name for row in BEHAVIOURS]
+    assert pki_table.names(pki_table.PAGE.read_text(encoding="utf-8")) == rows
+    assert len(set(rows)) == len(rows)
+    assert set(REPRESENTATIVE) <= set(rows)
+
+
+def test_every_switch_of_the_development_pki_is_tried_at_a_whole_line() -> None:
+    """So the page says for each what the line does."""
+    assert {name for row in BEHAVIOURS for name in row.switches} == {fault.label for fault in DevelopmentPKI}
 
 
 def test_no_two_faults_share_a_code() -> None:

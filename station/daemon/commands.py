@@ -85,8 +85,7 @@ class Commands:
         deeds = {slot: _deed(question, Deed.RELEASE, slot.name, slot.stopped_by) for slot in slots}
         if whole is not None:
             self._accept_clock()
-            if isinstance(self._parts.relay, Relay):
-                self._parts.relay.forgive()
+            await self._forgive_pki()
         recorded = await self._recorded(*([whole] if whole else []), *deeds.values())
         if whole is not None:
             self._line.release(whole, await self._remaining_cause())
@@ -94,6 +93,16 @@ class Commands:
             slot.release(by)
         line = LineStatus.of(self._line).model_dump()
         return {"released": [slot.name for slot in slots], "line": line, "recorded": recorded}
+
+    async def _forgive_pki(self) -> None:
+        """If the ledger cannot be written now, the pause for which the PKI has asked counts again after a restart."""
+        if not isinstance(self._parts.relay, Relay):
+            return
+        try:
+            async with asyncio.timeout(RECORDED_WITHIN):
+                await self._parts.relay.forgive()
+        except (TimeoutError, LineFault):
+            return
 
     @property
     def _out_of_service(self) -> list[Slot]:

@@ -170,6 +170,16 @@ def test_a_board_that_a_commissioner_refuses_is_refused() -> None:
     assert caught.value.rule == "K6"
 
 
+def test_a_certificate_that_begins_within_ten_minutes_is_good() -> None:
+    """An authority's clock may be fast; a certificate that begins later is refused."""
+    begins = x509.load_der_x509_certificate(DAC.der).not_valid_before_utc
+    flash, ahead = finished(PLAIN), timedelta(minutes=10)
+    checks.check_commissionable(PLAIN, IDENTITY, flash, begins - ahead)
+    with pytest.raises(ReadbackRefused) as caught:
+        checks.check_commissionable(PLAIN, IDENTITY, flash, begins - ahead - timedelta(seconds=1))
+    assert caught.value.rule == "K6"
+
+
 def test_only_a_locked_board_is_confirmed_without_its_flash() -> None:
     """An empty or damaged flash fails the board; flash that nobody has read is a mistake of the procedure."""
     checks.check_flash(PLAIN, IDENTITY, CREDENTIALS, Locked(), EXAMINATION.at)

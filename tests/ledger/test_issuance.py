@@ -213,6 +213,20 @@ async def test_a_person_allows_another_request(ledger: Ledger, path: Path) -> No
         await ledger.excuse(OTHER_UID, WHY)
 
 
+async def test_a_person_has_a_pending_request_asked_about_now(ledger: Ledger, path: Path) -> None:
+    """It is no orphan, and stays the same request."""
+    await ledger.submitted("aa" * 32, b"CSR", UID)
+    await ledger.record_pending("aa" * 32, datetime(2099, 1, 1, tzinfo=UTC))
+    assert await ledger.excuse(UID, WHY) == 0
+    asked = await ledger.asked(UID)
+    assert asked.until is not None
+    assert asked.until <= datetime.now(UTC)
+    with pytest.raises(DecisionRefused, match="no request"):
+        await ledger.excuse(UID, WHY)
+    assert await ledger.submitted("aa" * 32, b"CSR", UID) == 0
+    assert len(orphans.listed(path)) == 1
+
+
 async def test_a_person_closes_an_orphan(ledger: Ledger, path: Path) -> None:
     answer = credentials(1)
     await ledger.submitted(answer.key, b"CSR", UID)

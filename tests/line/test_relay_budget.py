@@ -141,7 +141,7 @@ async def test_without_a_board_to_ask_for_the_line_stays_paused(journal: Journal
             await fail(authority, new_csr(), number)
         with pytest.raises(PKIAnswersLost):
             await authority.check()
-        authority.forgive()
+        await authority.forgive()
         await authority.check()
         assert isinstance(await fail(authority, new_csr(), 8), PKIAnswersLost)
         assert journal.lines.count("asked") == 7
@@ -200,7 +200,7 @@ async def test_a_refused_dac_is_kept_and_never_live(journal: Journal, csr: bytes
             await authority.issue_dac(new_csr(), board(2))
         assert journal.lines == ["submitted", "asked", "refused"]
         good = True
-        authority.forgive()
+        await authority.forgive()
         credentials = await authority.issue_dac(csr, UID_1)
     assert journal.known == {csr_key(csr): credentials}
     assert [answer.certificates for answer in journal.refused] != [(credentials.dac,)]
@@ -268,6 +268,17 @@ async def test_an_endpoint_that_asks_for_a_pause_gets_it_after_a_restart_too(jou
             with pytest.raises(PKIUnavailable, match="asked not to be asked for"):
                 await asking
         assert journal.lines.count("asked") == 1
+
+
+async def test_a_person_ends_the_pause_that_an_endpoint_has_asked_for(journal: Journal, csr: bytes) -> None:
+    """The PKI may have been repaired long before the pause is over. The end holds after a restart, too."""
+    async with relay(journal, NotNow("503", Outcome.NOTHING_ISSUED, after=3600.0)) as authority:
+        with pytest.raises(PKIUnavailable):
+            await authority.issue_dac(csr, UID_1)
+        await authority.forgive()
+        await authority.check()
+    async with relay(journal) as authority:
+        await authority.issue_dac(csr, UID_1)
 
 
 @pytest.mark.parametrize("after", [0.0, None])

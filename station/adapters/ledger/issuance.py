@@ -21,7 +21,7 @@ _spare, _wait = tables.spare_certificate, tables.pki_wait
 
 # Conditions on requests: those that count for the budget of their key, and those that the PKI has and decides later.
 _UNANSWERED = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_request.c.excused)
-_PENDING = (_request.c.outcome.is_(None), _request.c.due_at.is_not(None))
+PENDING = (_request.c.outcome.is_(None), _request.c.due_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime)
     count: int = connection.execute(select(func.count()).where(_request.c.key == key, *_UNANSWERED)).scalar_one()
     if count >= MOST_UNANSWERED:
         raise PKIAnswerLost(str(uid), count)
-    pending = select(func.max(_request.c.id)).where(_request.c.key == key, *_PENDING)
+    pending = select(func.max(_request.c.id)).where(_request.c.key == key, *PENDING)
     if (there := connection.scalar(pending)) is not None:
         # Until its answer comes, the question counts as unanswered: the PKI may have decided meanwhile.
         connection.execute(update(_request).where(_request.c.id == there), {"due_at": None})

@@ -116,11 +116,16 @@ def _live(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
 
 
 def excuse(connection: Connection, uid: UID, decision: Decision, at: datetime) -> int:
-    """Takes the board's unanswered requests out of its budget. They stay orphans. Returns their number."""
+    """Takes the board's unanswered requests out of its budget; they stay orphans. A pending one may be asked about now.
+
+    Returns the number of those that stay orphans.
+    """
     decision.check()
+    waiting = (*issuance.PENDING, _request.c.due_at > at, _request.c.uid == str(uid))
+    pending = connection.execute(update(_request).where(*waiting), {"due_at": at})
     counted = (*_OPEN_REQUEST[:2], ~_request.c.excused, _request.c.uid == str(uid))
     done = connection.execute(update(_request).where(*counted), {"excused": True})
-    if not done.rowcount:
+    if not done.rowcount and not pending.rowcount:
         raise DecisionRefused(f"no request for the board {uid} waits for an answer")
     _record(connection, decision, "again", str(uid), at)
     return done.rowcount

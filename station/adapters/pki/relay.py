@@ -128,9 +128,10 @@ class Relay:
         """For how long the PKI has asked not to be asked; 0 if it may be."""
         return self._waits.left_as_known
 
-    def forgive(self) -> None:
-        """A person has looked at the PKI: the next request decides whether it works."""
+    async def forgive(self) -> None:
+        """A person has looked at the PKI: it may be asked now, and the next request decides whether it works."""
         self._doubt.forgive()
+        await self._waits.forgive()
 
     async def check_askable(self, uid: UID) -> None:
         """Raises `PKIAnswerLost` or `PKIPending` if the PKI must not be asked for this board now."""

@@ -66,6 +66,11 @@ class Waits:
         self._until, self._known = in_seconds(seconds), True
         await self._journal.record_wait(self._endpoint, self._until)
 
+    async def forgive(self) -> None:
+        """A person has looked at the PKI: it may be asked now."""
+        if await self.left() > 0:
+            await self.ask(0.0)
+
 
 def in_seconds(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)

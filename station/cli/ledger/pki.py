@@ -91,7 +91,7 @@ def again(
     ledger: StoppedLedgerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Let the PKI be asked again for a board that was void as pki.answer_lost.
+    """Let the PKI be asked again for a board that was void as pki.answer_lost, or now for one that is pending.
 
     Run it when the PKI works again. The board goes on in its slot; a request may cost one more certificate. The requests
     whose answers were lost stay orphans.

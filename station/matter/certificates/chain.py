@@ -2,7 +2,7 @@
 """The checks of a request before the PKI sees it, and of DAC, PAI and PAA as a commissioner makes them. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from station.faults.line import CredentialsInvalid
 from station.faults.unit import CSRInvalid
@@ -14,6 +14,9 @@ from station.matter.certificates.x509 import Certificate, is_ecdsa_with_sha256
 VENDOR_IDS = range(0x0001, 0xFFF5)
 TEST_VENDOR_IDS = range(0xFFF1, 0xFFF5)
 PRODUCT_IDS = range(0x0001, 0x10000)
+
+# An authority's clock may be fast, and no board reaches a commissioner so soon.
+AHEAD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,15 @@ def check_chain(chain: Chain, at: datetime) -> None:
             raise RuleBroken(Rule.K5, f"{profile.kind}: not valid at {begins:%Y-%m-%d %H:%M:%S}, when the DAC begins")
     if not chain.dac.is_valid_at(at):
         raise RuleBroken(Rule.K6, f"DAC: valid from {begins} to {chain.dac.valid_until}, and it is {at}")
+
+
+def from_its_beginning(dac: bytes, at: datetime) -> datetime:
+    """The time `at`; or the moment when this DAC's validity begins, if that is at most `AHEAD` later."""
+    try:
+        begins = Certificate.read(dac).valid_from
+    except RuleBroken:
+        return at
+    return begins if at < begins <= at + AHEAD else at
 
 
 def check_issuer(pai: bytes, paa: bytes) -> tuple[Certificate, Certificate]:
