@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The address, certificates and key in `[pki]`: exchanged, expired, of another, or not there."""
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -34,8 +35,14 @@ PINNED = {
 }
 
 SECRETS = {
-    "basic_file": "one line with user:password, or with a provider's code",
-    "header_file": "one line with the header's value",
+    ("basic_file",): "one line with user:password, or with a provider's code",
+    ("header_file",): "one line with the header's value",
+    ("openbao", "token_file"): "one line with a token",
+}
+
+PROGRAMS = {
+    "command": "the program that brings requests to the PKI",
+    "check": "the program that prints the authorities",
 }
 
 
@@ -54,6 +61,7 @@ def mistakes(settings: Settings) -> Iterator[Problem]:
             yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {EXPECTED[name]}")
     yield from _pinned(settings)
     yield from _secrets(settings)
+    yield from _programs(settings)
 
 
 def _pinned(settings: Settings) -> Iterator[Problem]:
@@ -69,17 +77,29 @@ def _pinned(settings: Settings) -> Iterator[Problem]:
 
 
 def _secrets(settings: Settings) -> Iterator[Problem]:
-    for name, what in SECRETS.items():
-        path = settings.path("pki", name)
+    for keys, what in SECRETS.items():
+        path, place = settings.path("pki", *keys), ".".join(("pki", *keys))
         if path is None:
             continue
         if mistake := file_mistake(path, what):
-            yield Problem(settings.file, f"pki.{name}", mistake)
+            yield Problem(settings.file, place, mistake)
             continue
         try:
             SecretHeader(path).read()
         except PKIFileUnusable as fault:
-            yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {what}")
+            yield Problem(settings.file, place, f"{fault.file} {fault.reason}, expected {what}")
+
+
+def _programs(settings: Settings) -> Iterator[Problem]:
+    for name, what in PROGRAMS.items():
+        path = settings.program("pki", "exec", name)
+        if path is None:
+            continue
+        if mistake := file_mistake(path, what):
+            yield Problem(settings.file, f"pki.exec.{name}", mistake)
+        elif not os.access(path, os.X_OK):
+            text = f"{path} may not be executed by this account, expected {what}: chmod a+x {path}"
+            yield Problem(settings.file, f"pki.exec.{name}", text)
 
 
 def _address(settings: Settings) -> Iterator[Problem]:

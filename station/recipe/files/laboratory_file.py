@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from station.config import plain_files, shipped
-from station.config.line import FilePath
+from station.config.file_path import FilePath
 from station.config.table import Table
 from station.domain.coprocessor import WirelessStack
 from station.domain.memory_map import FACTORY_DATA_REGION

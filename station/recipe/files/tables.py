@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from station.config import shipped
-from station.config.line import FilePath, Seconds
+from station.config.file_path import FilePath
+from station.config.line import Seconds
 from station.config.sentences import shown
 from station.config.table import Table
 from station.domain.coprocessor import Version
