@@ -14,11 +14,13 @@ from station.adapters.pki.enroller import Enroller
 from station.adapters.pki.est import ESTClient, Manner
 from station.adapters.pki.http import Connection, Server
 from station.adapters.pki.identity import IdentityFiles
+from station.adapters.pki.openbao import OpenBao, Place
+from station.adapters.pki.openbao_session import TOKEN, Login
 from station.adapters.pki.program import Program
 from station.adapters.pki.secret_header import SecretHeader
 from station.config import plain_files
 from station.config.line import PKISection
-from station.config.pki_kinds import Kind
+from station.config.pki_kinds import Kind, OpenBaoSection
 from station.faults.line import PKIFileUnusable
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
@@ -54,6 +56,19 @@ async def _est(pki: PKISection, stack: AsyncExitStack) -> Provider:
     return ESTClient(connection, Manner(pki.request, pki.content_type, pinned))
 
 
+async def _openbao(pki: PKISection, stack: AsyncExitStack) -> Provider:
+    section = pki.openbao or OpenBaoSection()
+    tokens = (SecretHeader(section.token_file, TOKEN),) if section.token_file else ()
+    connection = await stack.enter_async_context(Connection.opened(server(pki, *tokens)))
+    return OpenBao(
+        connection,
+        Place(section.mount, section.issuer, section.role, section.not_after),
+        login=None if section.token_file else Login(section.login, section.login_role),
+        namespace=section.namespace,
+        pinned=_certificate(pki.pai) if pki.authorities == "pinned" else None,
+    )
+
+
 async def _program(pki: PKISection, _stack: AsyncExitStack) -> Provider:
     if pki.exec is None:
         raise ValueError("kind exec without its table")
@@ -65,16 +80,17 @@ async def _program(pki: PKISection, _stack: AsyncExitStack) -> Provider:
 
 _OPENERS: Mapping[Kind, Callable[[PKISection, AsyncExitStack], Awaitable[Provider]]] = {
     "est": _est,
+    "openbao": _openbao,
     "exec": _program,
 }
 
 
-def server(pki: PKISection) -> Server:
-    """The server that the configuration names."""
+def server(pki: PKISection, *secrets: SecretHeader) -> Server:
+    """The server that the configuration names; `secrets` are sent to it besides those of the configuration."""
     if pki.url is None or pki.ca is None:
         raise ValueError(f"kind {pki.kind} without a server")
     floor = ssl.TLSVersion.TLSv1_3 if pki.tls_floor == "1.3" else ssl.TLSVersion.TLSv1_2
-    files = IdentityFiles(pki.ca, pki.certificate, pki.key, floor, _secrets(pki))
+    files = IdentityFiles(pki.ca, pki.certificate, pki.key, floor, secrets + _secrets(pki))
     return Server(
         pki.url,
         files,
