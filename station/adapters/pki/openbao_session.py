@@ -118,12 +118,11 @@ class Session:
         headers = {**self._headers, **secret, **({"Content-Type": "application/json"} if body else {})}
         try:
             answer = await self._connection.exchange(method, path, body=body, headers=headers)
-        except AnswerUnusable as exc:
-            exc.content = secret_header.hidden(exc.content, secret)
-            raise
+        except AnswerUnusable as exc:  # a new one, since the old one's text stays in it
+            raise AnswerUnusable(exc.fault, secret_header.hidden(exc.content, secret), exc.certificates) from None
         except NotNow as exc:
-            exc.reason = secret_header.hidden(exc.reason.encode(), secret).decode()
-            raise
+            reason = secret_header.hidden(exc.reason.encode(), secret).decode()
+            raise NotNow(reason, exc.outcome, exc.after) from exc.__cause__
         return replace(answer, body=secret_header.hidden(answer.body, secret))
 
 
