@@ -88,7 +88,7 @@ def test_the_readme_has_every_exit_code() -> None:
 def test_the_documents_commands_are_found() -> None:
     """The readers of documents do not overlook them."""
     assert "station units list --since 10:00 --slot 4 --verdict fail --fault board.silent" in typed(BOOK)
-    assert "station install --dry-run" in typed(BOOK)
+    assert "station install --prefix / --dry-run" in typed(BOOK)
     assert "virtual-bench plug --dir /tmp/bench 1" in typed(README)
     assert {"station slots hold", "station onboarding decode", "station csr check"} <= set(mentioned(README))
     assert "station ledger check [--full]" in mentioned(README)

@@ -118,6 +118,26 @@ def test_a_root_that_is_not_trusted_is_no_recipe(tmp_path: Path) -> None:
         laboratory_file.load(recipe)
 
 
+def test_a_laboratorys_mistakes_are_told_all_at_once(tmp_path: Path) -> None:
+    """Factory data, trust store, images and wireless stack: each mistake has its place, and hides no other."""
+    recipe = laboratory(tmp_path, HARDWARE_VERSION="65536")
+    (tmp_path / "stack.bin").write_bytes(b"signed by ST")
+    recipe.write_text(
+        f'trust_store = "nowhere"\n{recipe.read_text()}'
+        f'[images]\nmanifest = "{ROOT}/firmware_images/manifest.toml"\noperational = "operational-flahs"\n'
+        f'[coprocessor]\nfile = "stack.bin"\nsha256 = "{"0" * 64}"\nversion = "1.24.0.3"\naddress = 0x08094001\n'
+    )
+    with pytest.raises(ConfigurationInvalid) as caught:
+        laboratory_file.load(recipe)
+    assert [(problem.file, problem.place) for problem in caught.value.problems] == [
+        (recipe, "factory_data"),
+        (recipe, "images.operational"),
+        (recipe, "trust_store"),
+        (recipe, "coprocessor"),
+        (recipe, "coprocessor"),
+    ]
+
+
 def test_a_laboratorys_boards_may_get_a_wireless_stack(tmp_path: Path) -> None:
     """The `[coprocessor]` table and its checks are those of any other recipe."""
     (tmp_path / "stack.bin").write_bytes(b"signed by ST")
