@@ -67,7 +67,8 @@ class Watched:
         except PKIFileUnusable as fault:
             log.warning("pki.files_refused", file=fault.file, reason=fault.reason)
             return False
-        log.info("pki.files_taken_up", file=str(self.files.certificate or self.files.ca), days=self.days)
+        days = self.days if self.files.certificate is not None else None
+        log.info("pki.files_taken_up", file=str(self.files.certificate or self.files.ca), days=days)
         return True
 
     @property
