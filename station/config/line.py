@@ -23,14 +23,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from station.config import path_mistakes, pki_kinds, plain_files, toml_mistakes
 from station.config.environment import at_their_variables, misnamed, overridden
 from station.config.file_path import FilePath
 from station.config.pki_kinds import ExecSection, Kind, OpenBaoSection
 from station.config.problems import ConfigurationInvalid, Problem, problems_of
-from station.config.sentences import shown
+from station.config.sentences import MISSING, shown
 from station.config.table import Table
 from station.domain.usb_port import mistake_in, one_spelling
 
@@ -186,7 +185,7 @@ class PKISection(Table):
         if kind is None:  # which is a mistake of its own
             return value
         if value is None and name in pki_kinds.NEEDS[kind].required:
-            raise PydanticCustomError("missing", "Field required")
+            raise ValueError(MISSING)
         if value is not None and (mistake := pki_kinds.mistake_of_kind(name, kind)):
             raise ValueError(mistake)
         return value

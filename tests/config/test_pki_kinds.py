@@ -62,6 +62,10 @@ def test_openbao_needs_a_certificate_or_a_token(tmp_path: Path, table: str) -> N
     [
         ('kind = "est"\n' + ANCHORS, [f"pki.{name}: this setting is missing" for name in ("url", "ca", "certificate", "key")]),
         ('kind = "exec"\n' + ANCHORS, ["pki.exec: this setting is missing"]),
+        (
+            SERVER.replace("url", "urll") + IDENTITY + ANCHORS,
+            ['pki.urll: there is no such setting in [pki]; did you mean "url"?'],
+        ),
         ('kind = "openbao"\n' + ANCHORS, ["pki.url: this setting is missing", "pki.ca: this setting is missing"]),
         (
             'kind = "exec"\nkey = "key.pem"\nkeep_alive = 0\n' + ANCHORS + EXEC,
