@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from station.config.sentences import Detail, field_names, nearest, place_of, sentence
+from station.config.sentences import MISSING, Detail, field_names, nearest, place_of, sentence
 
 ENVIRONMENT = "environment"  # stands in a file's place where a variable is at fault; the variable is the place
 
@@ -42,10 +42,11 @@ def problems_of(file: Path, error: ValidationError, model: type[BaseModel]) -> l
         for each in error.errors(include_url=False)
     ]
     unknown = [detail.place for detail in details if detail.kind == "extra_forbidden"]
+    told = ((detail.place, sentence(detail, model)) for detail in details)
     return [
-        Problem(file, place_of(detail.place), sentence(detail, model))
-        for detail in details
-        if not (detail.kind == "missing" and _is_elsewhere(detail.place, unknown, field_names(model)))
+        Problem(file, place_of(place), text)
+        for place, text in told
+        if not (text == MISSING and _is_elsewhere(place, unknown, field_names(model)))
     ]
 
 

@@ -4,11 +4,14 @@
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from station.config import path_mistakes
+from station.config import path_mistakes, pki_kinds
 from station.config.file_path import FilePath
+from station.config.pki_kinds import ExecSection, Kind, OpenBaoSection
+from station.config.sentences import MISSING, shown
 from station.config.table import Table
 from station.domain.usb_port import mistake_in, one_spelling
 
@@ -101,13 +104,15 @@ class BoardSection(Table):
 
 
 class PKISection(Table):
-    url: str = Field(pattern=r"^https://")
-    """The EST server of the PKI; without TLS nobody would know who answers."""
-    ca: FilePath
-    """Who may be the PKI's server: this authority, and no other."""
-    certificate: FilePath
-    """This station's certificate in PEM, by which the PKI knows it."""
-    key: FilePath
+    kind: Kind = "est"
+    """How the PKI is asked: `est` by RFC 7030, `openbao` as OpenBao or Vault, `exec` through a program; docs/pki.md tells of each."""
+    url: str | None = Field(default=None, pattern=r"^https://", validate_default=True)
+    """The PKI's server, of `est` and `openbao`; without TLS nobody would know who answers."""
+    ca: FilePath | None = Field(default=None, validate_default=True)
+    """Who may be the PKI's server, of `est` and `openbao`: this authority, and no other."""
+    certificate: FilePath | None = Field(default=None, validate_default=True)
+    """This station's certificate in PEM, by which the PKI knows it: of `est`, and of `openbao` unless a token is enough."""
+    key: FilePath | None = Field(default=None, validate_default=True)
     """The key of that certificate; only the station's account may read it."""
     pai: FilePath
     """The intermediate under which the PKI issues: pinned, never taken from an answer."""
@@ -141,6 +146,27 @@ class PKISection(Table):
     """Name of a header in which the PKI wants a secret, such as X-API-Key."""
     header_file: FilePath | None = None
     """File with that header's value, one line; only the station's account may read it, as with every secret."""
+    openbao: OpenBaoSection | None = None
+    exec: ExecSection | None = Field(default=None, validate_default=True)
+
+    @property
+    def place(self) -> str:
+        """The name of the PKI in the ledger, the log and on the screen: its URL, or the program that asks it."""
+        if self.url is not None:
+            return self.url
+        return f"exec:{self.exec.command[0]}" if self.exec is not None else self.kind
+
+    @field_validator(*pki_kinds.OF_SOME_KINDS)
+    @classmethod
+    def _is_of_the_kind(cls, value: object, info: ValidationInfo[object]) -> object:
+        name, kind = info.field_name or "", info.data.get("kind")
+        if kind is None:  # which is a mistake of its own
+            return value
+        if value is None and name in pki_kinds.NEEDS[kind].required:
+            raise ValueError(MISSING)
+        if value is not None and (mistake := pki_kinds.mistake_of_kind(name, kind)):
+            raise ValueError(mistake)
+        return value
 
     @model_validator(mode="after")
     def _one_secret(self) -> "PKISection":
@@ -152,11 +178,28 @@ class PKISection(Table):
             raise ValueError("basic_file already fills the header Authorization")
         return self
 
+    @model_validator(mode="after")
+    def _has_an_identity(self) -> "PKISection":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together, and one of them is missing")
+        token = self.openbao is not None and self.openbao.token_file is not None
+        if self.kind == "openbao" and self.certificate is None and not token:
+            raise ValueError(
+                "OpenBao is logged in to by certificate and key, or by [pki.openbao] token_file: set either"
+            )
+        if self.kind == "openbao" and (self.header or "").lower().startswith("x-vault-"):
+            raise ValueError(f"header is {self.header}, which [pki.openbao] token_file and namespace fill")
+        return self
+
     @field_validator("url")
     @classmethod
-    def _names_a_server(cls, url: str) -> str:
-        if mistake := path_mistakes.mistake_in_address(url):
+    def _names_a_server(cls, url: str | None, info: ValidationInfo[object]) -> str | None:
+        if url is not None and (mistake := path_mistakes.mistake_in_address(url)):
             raise ValueError(mistake)
+        if url is not None and info.data.get("kind") == "openbao" and urlsplit(url).path.strip("/"):
+            raise ValueError(
+                f"found {shown(url)}, expected no path after the server: the station adds /v1 and the mount"
+            )
         return url
 
 

@@ -11,6 +11,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
+MISSING = "this setting is missing"
 LONGEST_SHOWN = 80  # characters of a mistaken value
 CLOSE = 0.6  # of 1: how much alike a mistaken and a known name must be
 
@@ -51,7 +52,7 @@ def sentence(detail: Detail, model: type[BaseModel]) -> str:  # noqa: C901, PLR0
     found, context = shown(detail.found), detail.context
     match detail.kind:
         case "missing":
-            return "this setting is missing"
+            return MISSING
         case "extra_forbidden":
             return unknown(str(detail.place[-1]), detail.place[:-1], model)
         case "literal_error" | "enum":

@@ -173,7 +173,7 @@ class Commands:
             recipe=self._parts.recipe.name,
             line=LineStatus.of(self._line),
             pki=PKIStatus(
-                url=pki.url if pki else "none",
+                url=pki.place if pki else "none",
                 answered_seconds_ago=None if answered is None else round(answered, 1),
                 fault=paused_by.code if isinstance(paused_by, PKI_FAULTS) else None,
                 outage=pki.outage if pki else None,

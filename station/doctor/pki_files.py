@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The address, certificates and key in `[pki]`: exchanged, expired, of another, or not there."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -35,6 +36,12 @@ PINNED = {
 SECRETS = {
     "basic_file": "one line with user:password, or with a provider's code",
     "header_file": "one line with the header's value",
+    "openbao.token_file": "one line with a token",
+}
+
+PROGRAMS = {
+    "command": "the program that brings requests to the PKI",
+    "check": "the program that prints the authorities",
 }
 
 
@@ -53,6 +60,7 @@ def mistakes(settings: Settings) -> Iterator[Problem]:
             yield Problem(settings.file, f"pki.{name}", f"{fault.file} {fault.reason}, expected {EXPECTED[name]}")
     yield from _pinned(settings)
     yield from _secrets(settings)
+    yield from _programs(settings)
 
 
 def _pinned(settings: Settings) -> Iterator[Problem]:
@@ -76,12 +84,24 @@ def _secrets(settings: Settings) -> Iterator[Problem]:
     yield from _of_files(settings, SECRETS, unusable)
 
 
+def _programs(settings: Settings) -> Iterator[Problem]:
+    for name, what in PROGRAMS.items():
+        path, place = settings.program("pki", "exec", name), f"pki.exec.{name}"
+        if path is None:
+            continue
+        if mistake := file_mistake(path, what):
+            yield Problem(settings.file, place, mistake)
+        elif not os.access(path, os.X_OK):
+            text = f"{path} may not be executed by this account, expected {what}: chmod a+x {path}"
+            yield Problem(settings.file, place, text)
+
+
 def _of_files(
     settings: Settings, files: Mapping[str, str], further: Callable[[Path, str], str | None]
 ) -> Iterator[Problem]:
     """For each setting that names a file: that there is no such file, or what else is wrong with it."""
     for name, what in files.items():
-        path = settings.path("pki", name)
+        path = settings.path("pki", *name.split("."))
         if path is not None and (mistake := file_mistake(path, what) or further(path, what)):
             yield Problem(settings.file, f"pki.{name}", mistake)
 

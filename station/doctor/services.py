@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -68,7 +69,8 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
     if section is None:
         yield good("PKI", "This line needs no PKI.")
         return
-    yield _time_left(section)
+    if section.certificate is not None:
+        yield _time_left(section.certificate)
     try:
         async with providers.opened(section) as client:
             answered = await client.authorities()
@@ -78,8 +80,13 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
     except (Fault, OSError, PEMInvalid) as exc:
         yield bad("PKI", str(exc), _remedy(exc))
         return
-    yield good("PKI", f"{section.url} answers, and accepts the station's certificate.")
-    yield _clock(moment)
+    if section.exec is not None:
+        yield _program_answers(section)
+        if section.exec.check is None:
+            return
+    else:
+        yield good("PKI", f"{section.url} answers, and accepts the station{_by_what(section)}.")
+        yield _clock(moment)
     if lacks:
         text = f"The PKI wants something of requests that boards' requests do not have: {', '.join(lacks)}."
         yield advice("requests", text, "If the PKI refuses requests, ask it for a profile without that.")
@@ -94,6 +101,16 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
             f"The PKI does not name the PAI of {section.pai}.",
             "Ask the PKI under which PAI it issues, and pin that one.",
         )
+
+
+def _by_what(section: PKISection) -> str:
+    return "'s certificate" if section.certificate is not None else ""
+
+
+def _program_answers(section: PKISection) -> Finding:
+    if section.exec is not None and section.exec.check is not None:
+        return good("PKI", "The program of [pki.exec] check has named the authorities.")
+    return unknown("PKI", "Without [pki.exec] check nothing is asked before a board needs its DAC.")
 
 
 def _remedy(exc: Exception) -> str:
@@ -125,12 +142,12 @@ def _clock(moment: datetime | None) -> Finding:
     return good("clock offset", f"This computer's clock is within {CLOSE.seconds} s of the PKI's.")
 
 
-def _time_left(section: PKISection) -> Finding:
+def _time_left(certificate: Path) -> Finding:
     try:
-        der = der_of(plain_files.read(section.certificate), *CERTIFICATE, first=True)
+        der = der_of(plain_files.read(certificate), *CERTIFICATE, first=True)
         left = x509.load_der_x509_certificate(der).not_valid_after_utc - datetime.now(UTC)
     except (OSError, ValueError, PEMInvalid) as exc:
-        return bad("station's certificate", f"{section.certificate} cannot be read: {exc}.", "Set [pki] certificate.")
+        return bad("station's certificate", f"{certificate} cannot be read: {exc}.", "Set [pki] certificate.")
     text = f"The station's certificate is valid for {left.days} more days."
     remedy = "Ask your PKI for a new one."
     if left < timedelta(0):

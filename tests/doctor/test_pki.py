@@ -106,3 +106,32 @@ async def test_the_settings_reach_the_server(directory: Path, tmp_path: Path) ->
     for headers in seen:
         assert headers["Authorization"] == "Basic dXNlcjpwYXNzd29yZA=="
         assert headers["X-Key"] == "key-of-line-1"
+
+
+def program(folder: Path, name: str, body: str) -> str:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def of_programs(directory: Path, **programs: list[str]) -> PKISection:
+    anchors = {"pai": directory / "pai.pem", "paa": directory / "paa.pem"}
+    return PKISection.model_validate({"kind": "exec", **anchors, "exec": programs})
+
+
+async def test_without_a_check_nothing_is_known_of_a_programs_pki(directory: Path) -> None:
+    """It would have to enrol to find out; a program that is not there is told all the same."""
+    enrol = program(directory, "enrol", "exit 11")
+    findings = await found(of_programs(directory, command=[enrol]))
+    assert {name: finding.state for name, finding in findings.items()} == {"PKI": State.UNKNOWN}
+    Path(enrol).unlink()
+    assert (await found(of_programs(directory, command=[enrol])))["PKI"].state is State.BAD
+
+
+@pytest.mark.parametrize(("file", "state"), [("pai.pem", State.GOOD), ("paa.pem", State.BAD)])
+async def test_a_programs_check_is_compared_with_the_pinned_pai(directory: Path, file: str, state: State) -> None:
+    """As a server's own list is."""
+    enrol, check = program(directory, "enrol", "exit 11"), program(directory, "check", f"cat '{directory / file}'")
+    findings = await found(of_programs(directory, command=[enrol], check=[check]))
+    assert (findings["PKI"].state, findings["PAI"].state) == (State.GOOD, state)

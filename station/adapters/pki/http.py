@@ -117,6 +117,11 @@ class Connection:
         return None if self._told is None else self._told.now()
 
     @property
+    def has_certificate(self) -> bool:
+        """Whether the station shows the server a certificate; where it does not, only a secret lets it in."""
+        return self._server.files.certificate is not None
+
+    @property
     def certificate_days(self) -> int:
         """Whole days until the station's certificate in use expires; negative afterwards."""
         return self._watched.days

@@ -23,14 +23,16 @@ class IdentityFiles:
     """The files by which the PKI and the station know one another."""
 
     ca: Path
-    certificate: Path
-    key: Path
+    certificate: Path | None
+    """None, as the key, where the station shows no certificate but a secret only."""
+    key: Path | None
     floor: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
     secrets: tuple[SecretHeader, ...] = ()
 
     @property
     def all(self) -> tuple[Path, ...]:
-        return (self.ca, self.certificate, self.key, *(secret.file for secret in self.secrets))
+        files = (self.ca, self.certificate, self.key, *(secret.file for secret in self.secrets))
+        return tuple(file for file in files if file is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Watched:
         except PKIFileUnusable as fault:
             log.warning("pki.files_refused", file=fault.file, reason=fault.reason)
             return False
-        log.info("pki.files_taken_up", file=str(self.files.certificate), days=self.days)
+        days = self.days if self.files.certificate is not None else None
+        log.info("pki.files_taken_up", file=str(self.files.certificate or self.files.ca), days=days)
         return True
 
     @property
@@ -75,14 +78,27 @@ class Watched:
 
     def check(self) -> None:
         """Raises PKIFileUnusable once the certificate in use has expired."""
-        if datetime.now(UTC) > self.current.valid_until:
+        if self.files.certificate is not None and datetime.now(UTC) > self.current.valid_until:
             raise tls.expired(self.files.certificate, self.current.valid_until)
 
 
 def _loaded(files: IdentityFiles) -> Identity:
-    context = tls.client_context(files.ca, files.certificate, files.key, files.floor)
     headers = dict(secret.read() for secret in files.secrets)
+    if files.certificate is None or files.key is None:
+        return Identity(_without_certificate(files), datetime.max.replace(tzinfo=UTC), headers)
+    context = tls.client_context(files.ca, files.certificate, files.key, files.floor)
     return Identity(context, tls.valid_until(files.certificate), headers)
+
+
+def _without_certificate(files: IdentityFiles) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=files.ca)
+    except ssl.SSLError as exc:
+        raise PKIFileUnusable(str(files.ca), f"holds no certificate authority ({exc.reason})") from exc
+    except OSError as exc:
+        raise PKIFileUnusable(str(files.ca), f"cannot be read: {exc.strerror}") from exc
+    context.minimum_version = files.floor
+    return context
 
 
 def _stamp(files: IdentityFiles) -> _Stamp:

@@ -100,7 +100,7 @@ def _text(raw: bytes) -> str:
 
 
 class Child:
-    """A running process in a group of its own, its standard output and error as one stream of lines.
+    """A running process in a group of its own, its standard output and by default its standard error as one stream of lines.
 
     It owns two descriptors, and closes them when the loop no longer watches them.
     """
@@ -128,16 +128,19 @@ class Child:
         patience: Patience,
         inherited: Sequence[int] = (),
         budget: Budget = Budget(),
+        reads: int = subprocess.DEVNULL,
+        complains: int = subprocess.STDOUT,
     ) -> AsyncIterator[Self]:
         """Runs the command for the block; raises `OSError` where it cannot be started.
 
-        It gets the descriptors `inherited`. A process that still runs at the block's end is interrupted, then
+        It gets the descriptors `inherited`, and has `reads` as its standard input and `complains` as its standard error;
+        the caller keeps and closes them all. A process that still runs at the block's end is interrupted, then
         terminated, then killed. Once `gone` is set, it is killed at once: the board is pulled, so a kill can harm
         nothing.
         """
         async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SPAWNING_AT_ONCE)):
             await asyncio.sleep(0)  # the last point where a cancellation leaves no process behind
-            child = cls(*_spawn(command, environment, inherited), budget)
+            child = cls(*_spawn(command, environment, inherited, reads, complains), budget)
         try:
             yield child
         finally:
@@ -239,7 +242,7 @@ class Child:
 
 
 def _spawn(
-    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int]
+    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int], reads: int, complains: int
 ) -> tuple[subprocess.Popen[bytes], int, int, str]:
     """Starts the process.
 
@@ -256,9 +259,9 @@ def _spawn(
             process = subprocess.Popen(
                 command,
                 env={**environment, orphans.MARK: mark} if mark else environment,
-                stdin=subprocess.DEVNULL,
+                stdin=reads,
                 stdout=printing,
-                stderr=subprocess.STDOUT,
+                stderr=complains,
                 start_new_session=True,
                 restore_signals=False,  # SIGPIPE stays ignored, so that a transfer which outlives the daemon completes
                 pass_fds=tuple(inherited),
