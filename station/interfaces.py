@@ -219,6 +219,9 @@ class IssuanceJournal(Protocol):
         Raises `PKIAnswerLost` if that number allows no further request.
         """
 
+    async def is_unanswered(self, key: str) -> bool:
+        """Whether the answer to a request for this key was lost, even if its board has been excused for it."""
+
     async def record_issued(self, key: str, credentials: Credentials) -> None:
         """Records the credentials durably, before anybody gets them. They have been checked, and are live from now on.
 

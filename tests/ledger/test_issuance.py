@@ -74,6 +74,21 @@ async def test_unanswered_requests_are_counted_by_key(ledger: Ledger) -> None:
     assert not (await ledger.asked(OTHER_UID)).exhausted
 
 
+async def test_a_lost_answer_stays_lost_when_a_person_allows_another_request(ledger: Ledger) -> None:
+    """The PKI's own list is looked into before that request, too; a pending or answered one is not lost."""
+    key, decision = "aa" * 32, Decision("anna", "the PKI is well again")
+    assert not await ledger.is_unanswered(key)
+    await ledger.submitted(key, b"CSR", UID)
+    await ledger.excuse(UID, decision)
+    assert await ledger.is_unanswered(key)
+    assert not await ledger.is_unanswered("bb" * 32)
+    await ledger.record_pending(key, datetime.now(UTC) + timedelta(hours=1))
+    assert not await ledger.is_unanswered(key)
+    await ledger.submitted(key, b"CSR", UID)
+    await ledger.record_rejected(key, "busy")
+    assert not await ledger.is_unanswered(key)
+
+
 async def test_a_rejected_request_is_no_orphan(ledger: Ledger, path: Path) -> None:
     """The PKI issued nothing for a rejected request."""
     await ledger.submitted("aa" * 32, b"CSR", UID)

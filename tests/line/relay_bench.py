@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from development_pki.attestation import PRODUCT_ID, VENDOR_ID, Product, make_dac, make_paa, make_pai
 from station.adapters.pki.enroller import NotNow, Outcome
-from station.adapters.pki.relay import Check, Relay
+from station.adapters.pki.recovery import Check
+from station.adapters.pki.relay import Relay
 from station.adapters.pki.waits import Limits
 from station.domain.credentials import Credentials, csr_key
 from station.domain.issuance import MOST_UNANSWERED, Asked
 from station.domain.target import UID
+from station.faults import LineFault
 from station.faults.line import LedgerUnavailable
 from station.faults.slot import PKIAnswerLost
 from station.interfaces import RefusedAnswer
@@ -73,6 +75,9 @@ class Journal:
     async def waiting_until(self, endpoint: str) -> datetime | None:
         return self.waits.get(endpoint)
 
+    async def is_unanswered(self, key: str) -> bool:
+        return self.unanswered.get(key, 0) > 0
+
     async def submitted(self, key: str, csr: bytes, uid: UID) -> int:
         assert csr_key(csr) == key
         self.boards[key] = uid
@@ -125,6 +130,7 @@ class PKI:
         self.at_once = self.most_at_once = 0
         self.list: list[bytes] | None = None
         """Its own list of the certificates for the key, if it shows one."""
+        self.list_fault: LineFault | None = None
         self.serving: list[x509.Certificate] = [PAA.certificate, PAI.certificate]
 
     async def enroll(self, csr: bytes) -> bytes:
@@ -144,6 +150,8 @@ class PKI:
         return make_dac(PAI, PRODUCT, public_key).public_bytes(Encoding.DER)
 
     async def issued_for(self, csr: bytes) -> list[bytes] | None:  # noqa: ARG002  one key a list
+        if self.list_fault is not None:
+            raise self.list_fault
         return self.list
 
     async def authorities(self) -> list[x509.Certificate]:

@@ -227,6 +227,42 @@ async def test_a_lost_certificate_is_found_in_the_pkis_own_list(journal: Journal
     assert journal.lines.count("asked") == 1
 
 
+async def test_a_lost_answer_is_looked_for_before_the_key_is_asked_for_again(journal: Journal, csr: bytes) -> None:
+    """Within one attempt, too: what the list has costs no second request."""
+    pki = PKI(journal, LOST)
+    pki.list = [dac_for(csr)]
+    async with between(pki, journal) as authority:
+        credentials = await authority.issue_dac(csr, UID_1)
+    assert credentials == Credentials(pki.list[0], PINNED)
+    assert journal.lines == ["submitted", "asked", "issued"]
+
+
+async def test_a_list_that_fails_after_a_lost_answer_sends_nothing(journal: Journal, csr: bytes) -> None:
+    """The PKI may have the certificate all the same."""
+    pki = PKI(journal, LOST)
+    pki.list_fault = PKIUnavailable(URL, "no leader")
+    async with between(pki, journal) as authority:
+        with pytest.raises(PKIUnavailable, match="no leader"):
+            await authority.issue_dac(csr, UID_1)
+        assert journal.lines == ["submitted", "asked"]
+        pki.list_fault, pki.list = None, [dac_for(csr)]
+        await authority.check()
+        assert (await authority.issue_dac(csr, UID_1)).dac == pki.list[0]
+    assert journal.lines == ["submitted", "asked", "issued"]
+
+
+async def test_another_key_of_the_board_is_not_looked_for(journal: Journal, csr: bytes) -> None:
+    """An erased board makes a new key, for which nobody has asked."""
+    pki = PKI(journal, LOST, LOST)
+    with pytest.raises(PKIAnswerLost):
+        async with between(pki, journal) as authority:
+            await authority.issue_dac(csr, UID_1)
+    pki.list = [dac_for(csr)]
+    other = new_csr()
+    async with between(pki, journal) as authority:
+        assert (await authority.issue_dac(other, UID_1)).key == csr_key(other)
+
+
 # --- times to wait --------------------------------------------------------------------------------------------------------
 
 

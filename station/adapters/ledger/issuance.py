@@ -19,8 +19,10 @@ from station.interfaces import RefusedAnswer
 _request, _certificate = tables.pki_request, tables.certificate
 _spare, _wait = tables.spare_certificate, tables.pki_wait
 
-# Conditions on requests: those that count for the budget of their key, and those that the PKI has and decides later.
-_UNANSWERED = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_request.c.excused)
+# Conditions on requests: those without an answer, those of them that count for the budget of their key, and those that the
+# PKI has and decides later.
+_LOST = (_request.c.outcome.is_(None), _request.c.due_at.is_(None))
+_UNANSWERED = (*_LOST, ~_request.c.excused)
 PENDING = (_request.c.outcome.is_(None), _request.c.due_at.is_not(None))
 
 
@@ -72,6 +74,12 @@ def asked(connection: Connection, uid: UID) -> Asked:
     rows = connection.execute(select(*columns).where(*of_board).group_by(_request.c.key)).all()
     dues = [due for _, due in rows if due is not None]
     return Asked(max((unanswered for unanswered, _ in rows), default=0), max(dues, default=None))
+
+
+def is_unanswered(connection: Connection, key: str) -> bool:
+    """Whether a request for this key has no answer, even if its board has been excused for it."""
+    lost = select(_request.c.id).where(_request.c.key == key, *_LOST).limit(1)
+    return connection.execute(lost).first() is not None
 
 
 def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> int:

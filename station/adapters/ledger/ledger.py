@@ -196,6 +196,10 @@ class Ledger:
         """Records that this endpoint is not to be asked before `until`."""
         await self._custody.do(partial(issuance.wait, endpoint=endpoint, until=until))
 
+    async def is_unanswered(self, key: str) -> bool:
+        """Whether the answer to a request for this key was lost, even if its board has been excused for it."""
+        return await self._custody.do(partial(issuance.is_unanswered, key=key))
+
     async def asked(self, uid: UID) -> Asked:
         """What the PKI owes this board."""
         return await self._custody.do(partial(issuance.asked, uid=uid))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenBao, and HashiCorp's Vault: `sign-verbatim` of the engine for certificates, which leaves the request's subject as it is."""
 
-import asyncio
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,8 +67,6 @@ class OpenBao:
         self._session = Session(connection, login, namespace)
         self._list = CertificateList(self._session, place.mount)
         self._place = place
-        self._lost: set[str] = set()
-        """Keys whose last answer was lost, so that the server may have a certificate for them."""
         self._pinned = pinned
 
     def time(self) -> datetime | None:
@@ -86,31 +83,7 @@ class OpenBao:
         return self._connection.look() if self._connection.has_certificate else None
 
     async def enroll(self, csr: bytes) -> bytes:
-        """See `Enroller`. After a lost answer the server's own list is asked first, which buys nothing."""
-        key = csr_key(csr)
-        certificate = await self._found(key) if key in self._lost else None
-        if certificate is None:
-            try:
-                certificate = await self._signed(csr)
-            except NotNow as exc:
-                if exc.outcome is Outcome.UNKNOWN:
-                    self._lost.add(key)
-                raise
-            except asyncio.CancelledError:  # the time is up or the station ends: the server may still issue
-                self._lost.add(key)
-                raise
-        self._lost.discard(key)
-        return certificate
-
-    async def _found(self, key: str) -> bytes | None:
-        """The newest certificate for the key in the server's list; raises NotNow where it cannot be read."""
-        try:
-            found = await self._list.certificates_for(key)
-        except LineFault as fault:
-            raise NotNow(f"after a lost answer: {fault}", Outcome.NOTHING_ISSUED) from fault
-        return found[0] if found else None
-
-    async def _signed(self, csr: bytes) -> bytes:
+        """See `Enroller`."""
         lines = base64.encodebytes(csr).decode()
         wanted: Mapping[str, object] = {
             "csr": f"-----BEGIN CERTIFICATE REQUEST-----\n{lines}-----END CERTIFICATE REQUEST-----\n",

@@ -57,7 +57,10 @@ class CertificateList:
                 )
                 return None
             newest = sorted(entries, key=lambda entry: entry.begins, reverse=True)[:MOST_READ]
-            self._read = {entry.serial_number: await self._certificate(entry.serial_number) for entry in newest}
+            for entry in newest:
+                if entry.serial_number not in self._read:
+                    self._read[entry.serial_number] = await self._certificate(entry.serial_number)
+            self._read = {entry.serial_number: self._read[entry.serial_number] for entry in newest}
         found = [each for each in self._read.values() if each and answers.key_of(each) == key]
         return found if found or len(entries) <= MOST_READ else None
 
@@ -93,8 +96,6 @@ class CertificateList:
 
     async def _certificate(self, serial_number: str) -> bytes:
         """DER; empty where there is none any more."""
-        if serial_number in self._read:
-            return self._read[serial_number]
         try:
             answer = await self._session.question(f"v1/{self._mount}/cert/{serial_number}")
         except AnswerUnusable:

@@ -6,7 +6,7 @@ It records every request before sending it, every answer before using it, and ev
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.adapters.pki.doubt import Asker, Doubt
 from station.adapters.pki.enroller import Enroller
+from station.adapters.pki.recovery import Check, Recovery
 from station.adapters.pki.request import Requests
 from station.adapters.pki.waits import Limits, Waits, seconds_until
 from station.domain.credentials import Credentials, csr_key
@@ -32,9 +33,6 @@ from station.faults.line import (
 from station.faults.slot import PKIAnswerLost, PKIParked, PKIPending
 from station.faults.unit import KeyChanged, KeyShared
 from station.interfaces import IssuanceJournal, RefusedAnswer
-
-Check = Callable[[bytes, Credentials], None]
-"""Raises `CredentialsInvalid` unless the credentials are for the request (PKCS#10, DER) and a commissioner accepts them."""
 
 log = structlog.get_logger()
 
@@ -70,7 +68,8 @@ class Relay:
         self._news = asyncio.Condition()
         self._doubt = Doubt(enroller.url)
         self._waits = Waits(journal, enroller.url)
-        self._requests = Requests(enroller, journal, limits, self._doubt, self._waits)
+        recovery = Recovery(enroller, pai, journal, check)
+        self._requests = Requests(enroller, journal, limits, self._doubt, self._waits, recovery)
         self._checked: float | None = None
 
     @classmethod
@@ -197,32 +196,13 @@ class Relay:
             log.info("dac.found", key=key, dac=known.dac_serial_number)
             return known
         asked = await self._journal.asked(uid)
-        if asked.unanswered and (recovered := await self._recovered(key, csr)) is not None:
-            return recovered
         try:
-            certificate = await self._requests.certificate(key, csr, uid, asked)
+            answer = await self._requests.answer(key, csr, uid, asked)
         except (PKIUnavailable, *NOTHING_ISSUED) as fault:
             if not self._parks:  # a line that parks boards is not paused, so nothing would end the doubt
                 self._doubt.failed(fault, key, Asker(csr, uid))
             raise
-        return await self._accepted(key, csr, certificate)
-
-    async def _recovered(self, key: str, csr: bytes) -> Credentials | None:
-        """A certificate that an earlier, lost answer brought, from the PKI's own list; None if there is none."""
-        found = [Credentials(each, self._pai) for each in await self._enroller.issued_for(csr) or ()]
-        usable = next((each for each in found if self._is_usable(csr, each)), None)
-        if usable is not None:
-            await self._journal.record_issued(key, usable)
-            log.info("dac.recovered", key=key, dac=usable.dac_serial_number)
-        await self._journal.record_surplus(key, [each.dac for each in found if each is not usable])
-        return usable
-
-    def _is_usable(self, csr: bytes, credentials: Credentials) -> bool:
-        try:
-            self._check(csr, credentials)
-        except CredentialsInvalid:
-            return False
-        return True
+        return answer if isinstance(answer, Credentials) else await self._accepted(key, csr, answer)
 
     async def _accepted(self, key: str, csr: bytes, certificate: bytes) -> Credentials:
         """The credentials, checked and recorded as live; refused ones are recorded as refused, and stop all further requests."""

@@ -14,7 +14,9 @@ import structlog
 
 from station.adapters.pki.doubt import Doubt
 from station.adapters.pki.enroller import AnswerUnusable, Enroller, NotNow, Outcome
+from station.adapters.pki.recovery import Recovery
 from station.adapters.pki.waits import Limits, Waits, in_seconds, seconds_until
+from station.domain.credentials import Credentials
 from station.domain.issuance import MOST_UNANSWERED, Asked
 from station.domain.target import UID
 from station.faults.line import NOTHING_ISSUED, PKIUnavailable
@@ -43,13 +45,20 @@ class Requests:
     """Makes the requests of all boards, a limited number at once."""
 
     def __init__(
-        self, enroller: Enroller, journal: IssuanceJournal, limits: Limits, doubt: Doubt, waits: Waits
+        self,
+        enroller: Enroller,
+        journal: IssuanceJournal,
+        limits: Limits,
+        doubt: Doubt,
+        waits: Waits,
+        recovery: Recovery,
     ) -> None:
         self._enroller = enroller
         self._journal = journal
         self._limits = limits
         self._doubt = doubt
         self._waits = waits
+        self._recovery = recovery
         self._turns = asyncio.Semaphore(limits.at_once)
         self._closing = asyncio.Event()
         self.sent = 0
@@ -61,8 +70,11 @@ class Requests:
         """Sends no further request; those that have been sent are not affected."""
         self._closing.set()
 
-    async def certificate(self, key: str, csr: bytes, uid: UID, asked: Asked) -> bytes:
-        """Asks until the PKI issues a certificate, DER, or a further try cannot help. `asked`: what the PKI owes the board."""
+    async def answer(self, key: str, csr: bytes, uid: UID, asked: Asked) -> bytes | Credentials:
+        """Asks until the PKI issues a certificate or a further try cannot help. `asked`: what the PKI owes the board.
+
+        Returns a new certificate, DER, which nobody has checked; or the recorded credentials that a lost answer had brought.
+        """
         board, within = _Board(key, csr, uid, asked.until), self._limits.answer_within
         try:
             async with asyncio.timeout(within) as scope, self._turns:
@@ -72,11 +84,14 @@ class Requests:
                 raise trouble from exc  # the requests before it used up the time
             raise PKIUnavailable(self._enroller.url, f"no certificate within {within:g} s") from exc
 
-    async def _asked(self, board: _Board, scope: asyncio.Timeout) -> bytes:
-        """The certificate. Writing to the ledger takes no time of `scope`."""
+    async def _asked(self, board: _Board, scope: asyncio.Timeout) -> bytes | Credentials:
+        """See `answer`. The ledger and the search for a lost answer take no time of `scope`."""
         outcomes = Counter[Outcome]()
         while True:
             await self._await_turn(board, scope)
+            async with _untimed(scope):
+                if (recovered := await self._recovery.credentials(board.key, board.csr)) is not None:
+                    return recovered
             self._doubt.check(board.key, board.csr, board.uid)
             async with _untimed(scope):
                 unanswered = await self._journal.submitted(board.key, board.csr, board.uid)
@@ -179,7 +194,7 @@ def _too_late(scope: asyncio.Timeout, pause: float) -> bool:
 
 @asynccontextmanager
 async def _untimed(scope: asyncio.Timeout) -> AsyncIterator[None]:
-    """Suspends the deadline while the ledger writes.
+    """Suspends the deadline while the ledger writes, or a lost answer is looked for, whose questions have their own.
 
     A request that was cut off before its record is durable would later count as lost.
     """
