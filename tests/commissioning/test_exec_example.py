@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example programs of `[pki] kind = "exec"` against the development PKI."""
+"""The example programs of `[pki] kind = "exec"` against the development PKI, alone and as a whole line's way to its PKI."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +16,12 @@ from station.config.pki_kinds import ExecSection
 from station.config.sections import PKISection
 from station.domain.credentials import csr_key
 from station.faults.line import PKIRefusedStation
+from tests.builders.line import Line, configuration
 from tests.commissioning.test_est_clients import ROOT, served
+from tests.line import pki_line
 from tests.line.pki_bench import new_csr
+from tests.line.pki_line import Switches
+from tests.line.standing_line import Standing
 
 pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(900)]
 
@@ -65,3 +71,54 @@ async def test_the_example_tells_each_outcome(url: str, folder: Path) -> None:
     )
     assert answers.key_of(dac) == csr_key(csr)
     assert x509.load_der_x509_certificate(dac).public_bytes(Encoding.DER) == dac
+
+
+class ExecLine(Line):
+    """`Line` whose PKI is asked through the example programs."""
+
+    def start_daemon(self) -> None:
+        """Starts the daemon; the address is the programs' business."""
+        probes = json.loads((self.folder / "bench.json").read_text())["probes"]
+        url = json.loads((self.folder / "pki" / "ready.json").read_text())["url"]
+        before, _, rest = configuration(self.recipe, probes).partition("[pki]\n")
+        log = rest[rest.index("[log]") :]
+        arguments = json.dumps([url, str(self.folder / "pki" / "tls")])[1:-1]
+        pki = f"""[pki]
+kind = "exec"
+pai = "pki/pai.pem"
+paa = "pki/paa.pem"
+reply_within = 300
+answer_within = 900
+check_every = 0.2
+
+[pki.exec]
+command = [{json.dumps(str(EXAMPLES / "enrol-by-curl"))}, {arguments}]
+check = [{json.dumps(str(EXAMPLES / "authorities-by-curl"))}, {arguments}]
+
+"""
+        config = self.folder / "line.toml"
+        config.write_text(before + pki + log)
+        self.start("daemon", "station", "run", "--config", str(config))
+        self.wait_for("daemon", self._daemon_answers)
+
+
+def test_a_line_asks_its_pki_through_the_programs(tmp_path: Path) -> None:
+    """Four boards pass at the price of one certificate each, through a busy PKI, one that decides later, and one that loses an answer."""
+    boards = 4
+    with ExecLine.standing(tmp_path / "line", boards, time_scale=0.02) as line:
+        standing, switches = Standing(line), Switches(line.folder)
+        switches.set({"busy": 1, "pending": 1})
+        standing.bench("plug", "--all")
+        for number in range(1, boards + 1):
+            assert standing.wait(number, lambda slot: slot.state in {"pass", "fail"}).state == "pass"
+        assert switches.fired("busy") == switches.fired("pending") == 1
+        assert sorted(pki_line.bought(line.folder).values()) == [1] * boards
+        assert pki_line.orphans(line.folder) == ()
+
+        switches.set({"drop_after_issue": 1})
+        standing.bench("unplug", "1")
+        standing.wait(1, lambda slot: slot.probe is None)
+        standing.bench("plug", "1", "--new")
+        assert standing.wait(1, lambda slot: slot.state in {"pass", "fail"}).state == "pass"
+        assert Counter(pki_line.bought(line.folder).values()) == {1: boards, 2: 1}
+        assert len(pki_line.orphans(line.folder)) == 1

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that are at the PKI when the station is stopped, and a PKI that serves one connection after the other."""
+"""Requests that are at the PKI when the station is stopped, a PKI that serves one connection after the other, and every form of a request."""
 
 import json
 import signal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from station.adapters.pki.est import Form
 from tests.builders.line import LOG, Line
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line import pki_line
@@ -64,3 +66,20 @@ def test_a_pki_that_serves_one_connection_at_a_time_is_never_asked_twice(
         assert len(pki_line.requests(folder)) == boards
         told = [json.loads(text)["event"] for text in (folder / LOG).read_text().splitlines()]
         assert "retry.scheduled" not in told
+
+
+def test_every_form_of_a_request_brings_one_certificate(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the configuration has it, from one start of the station to the next."""
+    forms = get_args(Form)
+    with Line.standing(folder, 1, time_scale=0.02) as line:
+        standing, switches = Standing(line), Switches(folder)
+        switches.set({"lenient": ALWAYS})
+        for form in forms:
+            monkeypatch.setenv("STATION__PKI__REQUEST", form)
+            daemon = line.processes["daemon"]
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(300) == 0
+            line.start_daemon()
+            assert standing.next_board(1).state == "pass"
+        assert switches.fired("lenient") == len(forms)
+        assert sorted(pki_line.bought(folder).values()) == [1] * len(forms)
