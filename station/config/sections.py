@@ -213,6 +213,14 @@ class PolicySection(Table):
     within_boards: int = Field(default=10, ge=1)
     """Among so many boards of the line."""
 
+    @model_validator(mode="after")
+    def _can_suspect_the_line(self) -> "PolicySection":
+        if self.slots > self.within_boards:
+            raise ValueError(
+                f"slots is {self.slots} and within_boards {self.within_boards}: among so few boards there are never so many slots"
+            )
+        return self
+
 
 class LogSection(Table):
     """Where the log goes besides stdout."""

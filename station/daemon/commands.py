@@ -145,9 +145,9 @@ class Commands:
 
     async def _fresh(self, question: Mapping[str, object]) -> control.Answer:
         """Lets a board with a key from elsewhere be provisioned as a new one, unless another obstacle remains."""
-        text, account, reason = (str(question.get(name, "")) for name in ("uid", "account", "reason"))
+        account, reason = str(question["who"]), str(question.get("reason", ""))
         try:
-            uid = UID.parse(text)
+            uid = UID.parse(str(question.get("uid", "")))
             await self._parts.ledger.release_unit(uid, account=account, reason=reason)
         except (ValueError, DecisionRefused) as exc:
             raise control.CommandRefused(str(exc)) from exc

@@ -504,6 +504,10 @@ MISTAKES: dict[str, tuple[Spoiler, list[str]]] = {
         put("[log]", "[policy]\nslots = -1\n[log]"),
         ["line.toml: policy.slots: found -1, expected 0 or more"],
     ),
+    "policy never": (
+        put("[log]", "[policy]\nslots = 4\nwithin_boards = 3\n[log]"),
+        ["line.toml: policy: slots is 4 and within_boards 3: among so few boards there are never so many slots"],
+    ),
     "policy off": (
         put("[log]", '[policy]\nslots = "off"\n[log]'),
         ['line.toml: policy.slots: found "off" in quotes, expected a number without quotes'],

@@ -257,7 +257,7 @@ def fresh(
         asyncio.run(_release(ledger, uid, account_name(), reason))
     else:
         socket = configuration.load(config_path(config)).control_socket
-        control.ask(socket, "fresh", uid=str(uid), account=account_name(), reason=reason)
+        control.ask(socket, "fresh", uid=str(uid), reason=reason)
     say(f"{uid} is a new board from now on: plug it in again")
 
 
