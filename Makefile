@@ -24,9 +24,9 @@ test: compilers umockdev lint types contracts covered
 	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile
 	$(MAKE) test-commissioning
 
-# One fixture does all the work, on both cores: more workers would do it again.
+# The fixtures of a file do most of the work: a second worker for its tests would do it again.
 test-commissioning: $(READY) $(COMMISSIONERS)
-	$(BIN)/python -X dev -m pytest -m commissioning $(COMMISSIONING)
+	$(BIN)/python -X dev -m pytest -m commissioning -n 2 --dist loadfile $(COMMISSIONING)
 
 check: lint types contracts fast
 
