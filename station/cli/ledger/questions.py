@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar, Protocol
 
 import typer
 
-from station.adapters.ledger.tables import iso
 from station.domain.attempt import VERDICTS, Phase
 
 STEPS = [phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED]
@@ -92,6 +91,8 @@ def local(moment: datetime | None) -> str:
 
 def values(record: Record) -> dict[str, object]:
     """A record as JSON and tables have it: its fields by name, times in the ledger's notation."""
+    from station.adapters.ledger.tables import iso  # `station status` shows moments without a ledger
+
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(record).items()}
 
 
