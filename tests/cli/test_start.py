@@ -26,6 +26,7 @@ print(json.dumps(list(sys.modules)))
         ("certificate", set()),
         ("drain", set()),
         ("status", set()),
+        ("slots", {"tomlkit"}),
         ("units", {"sqlalchemy"}),
         ("run", {"aiohttp", "sqlalchemy"}),
     ],

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options that select attempts, and their times: typed as local time or with a zone, shown in local time."""
+"""The options of questions to the ledger, and their times: typed as local time or with a zone, shown in local time."""
 
 import re
 from dataclasses import Field, asdict
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, ClassVar, Protocol
 
 import typer
@@ -14,6 +15,11 @@ from station.domain.attempt import VERDICTS, Phase
 STEPS = [phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED]
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="The same as one JSON object, with times in UTC.")]
 
 
 class Record(Protocol):
