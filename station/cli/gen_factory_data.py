@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+import typer
 import uvloop
 
 from station.adapters.hotplug import links
@@ -46,6 +47,11 @@ class NoBoards(Exception):
 def main() -> NoReturn:
     """The console script."""
     sys.exit(run(sys.argv[1:]))
+
+
+def command(context: typer.Context) -> None:
+    """ST's genFactoryData.py, built from the station's parts: `station gen-factory-data --help` lists its options and ours."""
+    raise typer.Exit(run(context.args))
 
 
 def run(given: Sequence[str]) -> int:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the command line in this process, as a user types it."""
+"""Runs the command lines in this process, as a user types them; a new process would take longer than the command itself."""
 
 import json
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+import virtual_bench.cli
 from station.cli import app
 
 
@@ -15,6 +16,13 @@ def station(*arguments: str | Path, stdin: str | None = None) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def bench(*arguments: str | Path) -> str:
+    """Runs `virtual-bench …`, which must succeed. Returns its output."""
+    done = CliRunner().invoke(virtual_bench.cli.app, [str(each) for each in arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def answer(*arguments: str | Path) -> dict[str, object]:

@@ -37,11 +37,11 @@ def own_driver(folder: Path) -> Path:
     return compiled(folder / "fuzz", [PROGRAM, *PARSERS])
 
 
-def run_own_driver(program: Path, seed: int, seconds: int) -> int:
-    """Runs the driver; returns the number of inputs. Raises CalledProcessError if an input crashed it."""
+def run_own_driver(program: Path, seed: int, *, seconds: int = 0, inputs: int = 0) -> int:
+    """Runs the driver for that many inputs, and until the seconds are over; returns the number of inputs. Raises CalledProcessError if an input crashed it."""
     lines = "".join(sample.hex() + "\n" for sample in samples())
     ended = subprocess.run(
-        [program, str(seed), str(seconds)], input=lines, stdout=subprocess.PIPE, text=True, check=True
+        [program, str(seed), str(seconds), str(inputs)], input=lines, stdout=subprocess.PIPE, text=True, check=True
     )
     return int(ended.stdout.split()[0])
 
@@ -71,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        count = run_own_driver(own_driver(folder), options.seed, options.seconds)
+        count = run_own_driver(own_driver(folder), options.seed, seconds=options.seconds)
         sys.stdout.write(f"{count} inputs by our own driver\n")
         clang = shutil.which("clang") or shutil.which("clang-14")
         if clang is None:

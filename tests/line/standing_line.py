@@ -5,12 +5,10 @@ import json
 import time
 from collections.abc import Callable
 
-from typer.testing import CliRunner
-
-import virtual_bench.cli
 from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import ProcedureChosen
 from station.line.status import SlotStatus
+from tests.builders.commands import bench
 from tests.builders.line import Line
 
 
@@ -22,9 +20,7 @@ class Standing:
         self.boards = 0
 
     def bench(self, *arguments: str) -> None:
-        """Runs `virtual-bench …` in this process, since a new process would take longer than the command itself."""
-        done = CliRunner().invoke(virtual_bench.cli.app, [*arguments, "--dir", str(self.line.folder)])
-        assert done.exit_code == 0, done.output
+        bench(*arguments, "--dir", self.line.folder)
 
     def station(self, *arguments: str) -> str:
         """Runs `station …` as a process. Returns its output."""
@@ -52,8 +48,7 @@ class Standing:
         self.wait(number, lambda slot: slot.state == "empty")
 
     def _plugged(self, number: int) -> bool:
-        asked = ["status", "--json", "--dir", str(self.line.folder)]
-        told = json.loads(CliRunner().invoke(virtual_bench.cli.app, asked).stdout)["ports"]
+        told = json.loads(bench("status", "--json", "--dir", self.line.folder))["ports"]
         return bool(next(port["plugged"] for port in told if port["port"] == number))
 
     def slot(self, number: int) -> SlotStatus:

@@ -21,6 +21,7 @@ from station.domain.coprocessor import Version, WirelessStack
 from station.domain.memory_map import READBACK_REGION
 from station.domain.product import Verify, Write
 from station.faults import Fault
+from tests.builders.commands import bench
 from tests.builders.station_demo import ROOT
 
 pytestmark = pytest.mark.line
@@ -85,18 +86,13 @@ class Line:
             Write(kind, 0x08000000, (ROOT / f"firmware_images/{kind}.bin").read_bytes(), Verify.FULL, external=False)
             for kind in ("provisioning-flash", "operational-flash")
         ]
-        ports = json.loads(bench(folder, "status", "--json"))["ports"]
+        ports = json.loads(bench("status", "--json", "--dir", folder))["ports"]
         self.probes: dict[int, str] = {port["port"]: port["probe"] for port in ports}
         self.records: list[str] = []
 
     def programmer(self, port: int, deadlines: Deadlines = HASTY) -> CubeProgrammer:
         installation = replace(self.installation, deadlines=deadlines)
         return CubeProgrammer(installation, self.probes[port], asyncio.Event(), self.records.append)
-
-
-def bench(folder: Path | None, *arguments: str) -> bytes:
-    command = [sys.executable, "-m", "virtual_bench", *arguments, *(["--dir", str(folder)] if folder else [])]
-    return subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout
 
 
 @contextmanager
@@ -107,7 +103,7 @@ def standing(folder: Path, boards: int, *options: str) -> Iterator[Line]:
         assert server.stdout is not None
         try:
             assert server.stdout.readline()  # it is ready
-            bench(folder, "plug", "--all")
+            bench("plug", "--all", "--dir", folder)
             with SecretFiles.opened("test-line", {}) as scratch:
                 yield Line(folder, scratch)
         finally:
@@ -195,7 +191,7 @@ async def test_every_version_is_understood_on_every_host(tmp_path: Path, version
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_version_upgrades_a_coprocessor(tmp_path: Path, version: str, host: list[str]) -> None:
     """One run suffices, without a retry, and prints every required sentence."""
-    bench(None, "stack-image", "--size", "20000", str(tmp_path / "stack.bin"))
+    bench("stack-image", "--size", "20000", tmp_path / "stack.bin")
     stack = WirelessStack("stack.bin", (tmp_path / "stack.bin").read_bytes(), 0x08094000, Version(1, 24, 0, 3))
     options = ["--programmer-version", version, "--stack-version", "1.23.0.3", *host]
     with standing(tmp_path / "bench", 1, *options) as line:
@@ -228,7 +224,7 @@ async def test_a_gentle_end_keeps_the_probe_from_wedging(tmp_path: Path, deaf_to
     """A programmer that ends on an interrupt is not killed; killing one that does not wedges its probe."""
     with standing(tmp_path / "bench", 1) as line:
         for fault in (["hang", "--set", f"deaf_to={deaf_to}"], ["wedge_on_kill", "--set", "by=kill"]):
-            bench(line.folder, "fault", "--board", "1", "--at", "recognise", "--what", *fault)
+            bench("fault", "--dir", line.folder, "--board", "1", "--at", "recognise", "--what", *fault)
         hanging = asyncio.ensure_future(line.programmer(1, GENTLE if deaf_to == "nothing" else HASTY).identify())
         async with asyncio.timeout(300):
             while '"what": "hang"' not in (line.folder / "bench.jsonl").read_text():

@@ -20,7 +20,7 @@ import pytest
 
 from station.factory_data import flat_tlv, st_json
 from station.factory_data.flat_tlv import Tag
-from tests.builders.commands import station
+from tests.builders.commands import bench, station
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "st"
@@ -87,16 +87,13 @@ class Desk:
 def desk_with(folder: Path, boards: int) -> Iterator[Desk]:
     for name in ("Full_FactoryData.json", "Provisioning_FactoryData.json"):
         shutil.copy(VECTORS / name, folder)
-    bench = [sys.executable, "-m", "virtual_bench"]
-    directory = ["--dir", str(folder / "bench")]
+    command = [sys.executable, "-m", "virtual_bench", "serve", "--dir", str(folder / "bench")]
     options = ["--probes", str(boards), "--time-scale", "0.02"]
-    with subprocess.Popen(
-        [*bench, "serve", *directory, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as serving:
+    with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:
         try:
             assert serving.stdout is not None
             assert "ready" in serving.stdout.readline()
-            subprocess.run([*bench, "plug", "--all", *directory], cwd=ROOT, check=True, capture_output=True)
+            bench("plug", "--all", "--dir", folder / "bench")
             yield Desk(folder)
         finally:
             serving.terminate()
@@ -127,8 +124,7 @@ OLDER = (
 
 def stack_in(folder: Path, *options: str, version: str = "1.25.0.1") -> Path:
     """A wireless stack that the bench's coprocessors accept, of ST's size."""
-    made = [sys.executable, "-m", "virtual_bench", "stack-image", "--version", version, *options, "stack.bin"]
-    subprocess.run(made, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+    bench("stack-image", "--version", version, *options, folder / "stack.bin")
     return folder / "stack.bin"
 
 
@@ -173,14 +169,8 @@ def test_a_wireless_stack_comes_before_the_application_of_a_reconfigured_board(d
 
 def test_a_programmer_that_works_with_another_probe_makes_no_board_good(desk: Desk) -> None:
     """Otherwise both boards would pass, and one of them would be empty."""
-    spoil = ["fault", "--dir", "bench", "--board", "2", "--at", "recognise", "--what", "other_probe"]
-    subprocess.run(
-        [sys.executable, "-m", "virtual_bench", *spoil, "--set", "answering=1"],
-        cwd=desk.folder,
-        env=desk.environment,
-        check=True,
-        capture_output=True,
-    )
+    spoil = ["--board", "2", "--at", "recognise", "--what", "other_probe", "--set", "answering=1"]
+    bench("fault", "--dir", desk.folder / "bench", *spoil)
     done = desk.run("--provisioning 0 --json Full_FactoryData.json --flashAddr 0x901C0000")
     assert done.returncode == 1
     assert "2 boards: 1 good, 1 not" in done.stdout
@@ -193,14 +183,8 @@ def test_a_programmer_that_works_with_another_probe_makes_no_board_good(desk: De
 def test_an_upgrade_that_is_not_said_to_have_worked_is_no_pass(desk: Desk) -> None:
     """The upgrade has worked, but without a stated version that cannot be verified; it is not repeated."""
     stack_in(desk.folder)
-    spoil = ["fault", "--dir", "bench", "--board", "1", "--at", "coprocessor", "--what", "fwupgrade_fails_but_did"]
-    subprocess.run(
-        [sys.executable, "-m", "virtual_bench", *spoil],
-        cwd=desk.folder,
-        env=desk.environment,
-        check=True,
-        capture_output=True,
-    )
+    spoil = ["--board", "1", "--at", "coprocessor", "--what", "fwupgrade_fails_but_did"]
+    bench("fault", "--dir", desk.folder / "bench", *spoil)
     done = desk.run(f"{OLDER} --m0 stack.bin")
     assert done.returncode == 1
     assert "2 boards: 1 good, 1 not" in done.stdout
@@ -401,8 +385,7 @@ def test_a_board_that_is_pulled_is_void_and_the_others_go_on(desk: Desk) -> None
         while not (desk.folder / "waiting").exists():
             assert running.poll() is None
             time.sleep(0.05)
-        unplug = [sys.executable, "-m", "virtual_bench", "unplug", "1", "--dir", str(desk.folder / "bench")]
-        subprocess.run(unplug, cwd=ROOT, check=True, capture_output=True)
+        bench("unplug", "1", "--dir", desk.folder / "bench")
         said, _ = running.communicate(timeout=250)
     assert running.returncode == 1
     assert re.search(r"ttyACM0/\.\.\w{4}: VOID, [0-9.]+ s: board\.removed", said)

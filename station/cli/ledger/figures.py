@@ -9,8 +9,7 @@ from rich.table import Table
 from station.adapters.ledger.selection import Group, Numbers, Selection, numbers
 from station.adapters.ledger.tables import iso
 from station.cli.consoles import say_json, wide_console
-from station.cli.ledger.questions import LotOption, SinceOption, UntilOption, local, period
-from station.cli.ledger.units import JsonOption, LedgerOption
+from station.cli.ledger.questions import JsonOption, LedgerOption, LotOption, SinceOption, UntilOption, local, period
 from station.cli.places import ConfigOption, ledger_path
 
 _BY = ("fault", "slot", "probe", "step")

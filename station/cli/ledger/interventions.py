@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from station.adapters.ledger.interventions import history
 from station.cli.consoles import say_json, wide_console
-from station.cli.ledger.questions import local, period, values
-from station.cli.ledger.units import JsonOption, LedgerOption
+from station.cli.ledger.questions import JsonOption, LedgerOption, local, period, values
 from station.cli.places import ConfigOption, ledger_path
 
 
@@ -41,6 +39,8 @@ def show_history(
 
     Example: station slots history --slot 4 --since 06:00
     """
+    from station.adapters.ledger.interventions import history
+
     begin, end = period(since, until)
     newest = None if all_wanted else limit
     asked = history(

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options that select attempts, and their times: typed as local time or with a zone, shown in local time."""
+"""The options of questions to the ledger, and their times: typed as local time or with a zone, shown in local time."""
 
 import re
 from dataclasses import Field, asdict
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, ClassVar, Protocol
 
 import typer
 
-from station.adapters.ledger.tables import iso
 from station.domain.attempt import VERDICTS, Phase
 
 STEPS = [phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED]
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="The same as one JSON object, with times in UTC.")]
 
 
 class Record(Protocol):
@@ -92,6 +97,8 @@ def local(moment: datetime | None) -> str:
 
 def values(record: Record) -> dict[str, object]:
     """A record as JSON and tables have it: its fields by name, times in the ledger's notation."""
+    from station.adapters.ledger.tables import iso  # `station status` shows moments without a ledger
+
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(record).items()}
 
 

@@ -23,6 +23,8 @@ from station.cli.consoles import coloured, say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.questions import (
     FaultOption,
+    JsonOption,
+    LedgerOption,
     LotOption,
     SinceOption,
     SlotOption,
@@ -79,11 +81,6 @@ ATTEMPT_COLUMNS = {
 }
 
 app = typer.Typer(help="Units and their stories, from the ledger.", no_args_is_help=True)
-
-LedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="The same as one JSON object, with times in UTC.")]
 
 
 class Format(StrEnum):

@@ -9,6 +9,7 @@ import uvloop
 from station.adapters.system import log_sinks, logs
 from station.cli.places import ConfigOption, config_path
 from station.cli.privacy import keep_private
+from station.daemon import station
 from station.doctor import configuration
 
 
@@ -19,8 +20,6 @@ def run(config: ConfigOption = None) -> None:
     form on a terminal) and to the configuration's log file. SIGHUP reopens that file and reads the configuration again:
     the log says which changed settings are applied, and which need a restart.
     """
-    from station.daemon import station
-
     checked = partial(configuration.checked, config_path(config))
     loaded, recipe = asyncio.run(checked())
     keep_private()  # files that the programmer writes hold factory data

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hands spoiled input to the agent's parsers: `fuzz SEED SECONDS`. With -DLIBFUZZER the input comes from clang's engine instead.
+/* Hands spoiled input to the agent's parsers: `fuzz SEED SECONDS INPUTS` tries so many, and more until the
+   seconds are over. With -DLIBFUZZER the input comes from clang's engine instead.
 
    The first byte of an input chooses the parser: frames from the UART, the factory data's list, a certificate. */
 
@@ -165,16 +166,17 @@ static size_t spoil(uint8_t *input, size_t size)
 int main(int arguments, char *argument[])
 {
     static uint8_t input[SAMPLE];
-    unsigned long done = 0;
+    unsigned long done = 0, inputs;
     time_t ends;
 
-    if (arguments != 3)
+    if (arguments != 4)
         return 2;
     state = strtoul(argument[1], NULL, 10) + 88172645463325252u;
     ends = time(NULL) + atoi(argument[2]);
+    inputs = strtoul(argument[3], NULL, 10);
     read_samples();
     assert(count > 0);
-    while (done % 1000 != 0 || time(NULL) < ends) {
+    while (done < inputs || done % 1000 != 0 || time(NULL) < ends) {
         unsigned sample = chance(count);
 
         memcpy(input, samples[sample], sizes[sample]);
