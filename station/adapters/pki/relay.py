@@ -101,6 +101,11 @@ class Relay:
         times = [at for at in (self._checked, self._requests.answered) if at is not None]
         return max(times, default=None)
 
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """The keys for which a certificate is being got."""
+        return frozenset(self._flights)
+
     async def check(self) -> None:
         """Asks the PKI for its CA certificates, which changes nothing there. Raises the fault that keeps the line from working.
 
