@@ -3,12 +3,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import TypeVar
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from station.adapters.ledger.orphans import Told
 from station.adapters.pki.relay import Relay
 from station.daemon import control
 from station.daemon.parts import Parts
@@ -43,10 +43,14 @@ class _Close(_Deciding):
 
 
 class _Reconcile(_Deciding):
-    """`listed`: serial number in hexadecimal, and the key's name; `as_of`: the time at which the PKI made its list."""
+    """`listed`: serial number in hexadecimal, and the key's name; `as_of`: the time at which the PKI made its list.
+
+    `missing`: some of the keys whose certificate the list should have, and has not.
+    """
 
     listed: list[tuple[str, str]]
-    as_of: datetime
+    as_of: AwareDatetime
+    missing: list[str] = []
 
 
 class PKICommands:
@@ -58,6 +62,11 @@ class PKICommands:
     @property
     def by_name(self) -> dict[str, control.Command]:
         return {"pki_again": self._again, "pki_close": self._close, "pki_reconcile": self._reconcile}
+
+    @property
+    def _in_flight(self) -> frozenset[str]:
+        relay = self._parts.relay
+        return relay.in_flight if isinstance(relay, Relay) else frozenset()
 
     async def _again(self, question: Mapping[str, object]) -> control.Answer:
         """Allows the PKI to be asked for this board again."""
@@ -87,7 +96,8 @@ class PKICommands:
         asked = _parsed(_Reconcile, question)
         try:
             listed = [Listed(int(serial_number, 16), key) for serial_number, key in asked.listed]
-            result = await self._parts.ledger.reconcile(listed, asked.as_of, asked.decision)
+            told = Told(listed, asked.as_of, asked.missing, self._in_flight)
+            result = await self._parts.ledger.reconcile(told, asked.decision)
         except DecisionRefused as exc:
             raise control.CommandRefused(str(exc)) from exc
         except ValueError as exc:

@@ -12,13 +12,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.adapters.ledger import soundness, sqlite
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.pki import providers
+from station.adapters.pki.enroller import NotNow
 from station.adapters.programmer import probe_list, tool_version
 from station.config import plain_files
 from station.config.line import Config
 from station.config.sections import PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
 from station.faults import Fault
-from station.faults.line import PKIAddressWrong, PKIForbidden, PKIProtocolWrong, PKIRefusedStation, PKIUntrusted
+from station.faults.line import (
+    PKIAddressWrong,
+    PKIAuthoritiesInvalid,
+    PKIForbidden,
+    PKIProtocolWrong,
+    PKIRefusedStation,
+    PKIUntrusted,
+)
 from station.line import wall_clock
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
@@ -77,8 +85,11 @@ async def pki(section: PKISection | None) -> AsyncIterator[Finding]:
             lacks, moment = client.lacks, client.time()
         authorities = {each.public_bytes(Encoding.DER) for each in answered}
         pai = der_of(plain_files.read(section.pai), *CERTIFICATE, first=True)
+    except NotNow as exc:
+        yield bad("PKI", f"{section.place} asks to wait {exc.after or 0:.0f} s: {exc.reason}", "Wait, and ask again.")
+        return
     except (Fault, OSError, PEMInvalid) as exc:
-        yield bad("PKI", str(exc), _remedy(exc))
+        yield bad("PKI", str(exc), _remedy(exc) if section.exec is None else "Check the programs of [pki.exec].")
         return
     if section.exec is not None:
         yield _program_answers(section)
@@ -115,7 +126,7 @@ def _program_answers(section: PKISection) -> Finding:
 
 def _remedy(exc: Exception) -> str:
     match exc:
-        case PKIAddressWrong():
+        case PKIAddressWrong() | PKIAuthoritiesInvalid():
             return "Check [pki] url."
         case PKIProtocolWrong():
             return "Check [pki] url and tls_floor."

@@ -61,6 +61,10 @@ class Known:
     live: Mapping[str, int]
     others: Mapping[str, frozenset[int]]
     keys: frozenset[str]
+    expected: frozenset[str]
+    """Keys whose live certificate is older than the list, so that a whole list has it."""
+    in_flight: frozenset[str] = frozenset()
+    """Keys with a request at the PKI now, whose answer will tell more than the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Reconciled:
     surplus: tuple[Surplus, ...] = ()
     nothing_issued: tuple[int, ...] = ()
     too_new: tuple[int, ...] = ()
-    """Requests without an answer from after the list was made: it cannot tell of them."""
+    """Requests without an answer from after the list was made, or at the PKI now: it cannot tell of them."""
     not_listed: tuple[str, ...] = ()
     """Keys whose live certificate the list does not have: the list is not whole, or of another PKI."""
     foreign: int = 0
@@ -101,13 +105,16 @@ def reconcile(known: Known, listed: Iterable[Listed], as_of: datetime) -> Reconc
     by_key = defaultdict[str, set[int]](set)
     for entry in listed:
         by_key[entry.key].add(entry.serial_number)
-    not_listed = tuple(sorted(key for key, serial in known.live.items() if serial not in by_key[key]))
+    not_listed = tuple(sorted(key for key in known.expected if known.live[key] not in by_key[key]))
     requests = defaultdict[str, list[Request]](list)
     for request in known.unanswered:
         requests[request.key].append(request)
 
     result = _Sorted()
     for key in sorted(known.keys):
+        if key in known.in_flight:
+            result.too_new += [request.number for request in requests[key]]
+            continue
         accounted = known.others.get(key, frozenset()) | ({known.live[key]} if key in known.live else set())
         _sort(result, key, sorted(by_key[key] - accounted), requests[key], as_of)
     if not_listed:

@@ -11,6 +11,7 @@ from station.faults.line import (
     LedgerUnavailable,
     PKIAddressWrong,
     PKIAnswersLost,
+    PKIAuthoritiesInvalid,
     PKIAuthorityWrong,
     PKIFileUnusable,
     PKIForbidden,
@@ -121,6 +122,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PKIFileUnusable: Consequence(mends_itself=True),  # a replaced file is taken up
     PKIUntrusted: Consequence(mends_itself=True),
     PKIAuthorityWrong: Consequence(mends_itself=True),
+    PKIAuthoritiesInvalid: Consequence(mends_itself=True),
     LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends
     ResourcesExhausted: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),

@@ -211,6 +211,15 @@ class PKIAuthorityWrong(LineFault):
 
 
 @dataclass(eq=False)
+class PKIAuthoritiesInvalid(LineFault):
+    """The PKI shows no list of its authorities that can be read: check the URL, or the program that asks the PKI, and have the PKI looked at."""
+
+    code = "pki.authorities_invalid"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
 class CredentialsInvalid(LineFault):
     """The PKI issued a certificate that a commissioner would refuse."""
 
@@ -231,6 +240,7 @@ PKI_FAULTS = (
     PKIAnswerInvalid,
     PKIFileUnusable,
     PKIAuthorityWrong,
+    PKIAuthoritiesInvalid,
     CredentialsInvalid,
 )
 

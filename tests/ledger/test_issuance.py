@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from station.adapters.ledger import Ledger, orphans
+from station.adapters.ledger.orphans import News, Told
 from station.adapters.ledger.reader import LedgerReader
 from station.cli.ledger import pki
 from station.domain import target as board
@@ -270,13 +271,63 @@ async def test_the_pkis_list_tells_what_lost_answers_have_bought(ledger: Ledger,
     await issued(ledger, live)
     await ledger.submitted("bb" * 32, b"CSR", OTHER_UID)
     listed = [Listed(0xAB, live.key), Listed(0xCD, live.key), Listed(1, "ff" * 32)]
-    told, foreign = orphans.news(path, listed)
-    assert (told, foreign) == ([Listed(0xAB, live.key), Listed(0xCD, live.key)], 1)
-    result = await ledger.reconcile(told, datetime.now(UTC) + timedelta(seconds=1), WHY)
+    news = orphans.news(path, listed, datetime.now(UTC))
+    assert news == News((Listed(0xAB, live.key), Listed(0xCD, live.key)), 1, 0, ())
+    result = await ledger.reconcile(Told(news.listed, datetime.now(UTC)), WHY)
     assert (len(result.surplus), len(result.nothing_issued), result.not_listed) == (1, 1, ())
     assert [(each.kind, each.serial_number, each.live_serial_number) for each in orphans.listed(path)] == [
         (OrphanKind.SURPLUS, "CD", "AB")
     ]
-    assert orphans.news(path, listed) == (told, 1)
-    assert await ledger.reconcile(told, datetime.now(UTC), WHY) == Reconciled()
+    assert orphans.news(path, listed, datetime.now(UTC)) == news
+    assert await ledger.reconcile(Told(news.listed, datetime.now(UTC)), WHY) == Reconciled()
     assert len(orphans.listed(path)) == 1
+
+
+@pytest.mark.parametrize("serial_numbers", [[], [0x99], [2]], ids=["empty", "another PKI's", "cut off"])
+async def test_a_list_that_lacks_a_units_certificate_proves_nothing(
+    ledger: Ledger, path: Path, serial_numbers: list[int]
+) -> None:
+    """A lost certificate must not vanish from the orphans because somebody compared with the wrong file."""
+    live = [credentials(1), credentials(2)]
+    for number, answer in enumerate(live, 1):
+        await issued(ledger, answer, target(number).uid)
+    await ledger.submitted("bb" * 32, b"CSR", target(3).uid)
+    keys = {2: live[1].key}
+    listed = [Listed(serial_number, keys.get(serial_number, "ff" * 32)) for serial_number in serial_numbers]
+    news = orphans.news(path, listed, datetime.now(UTC))
+    result = await ledger.reconcile(Told(news.listed, datetime.now(UTC), news.first_missing), WHY)
+    assert (news.missing, result.nothing_issued) == (2 - len(keys.keys() & set(serial_numbers)), ())
+    assert set(result.not_listed) <= {answer.key for answer in live}
+    assert [orphan.kind for orphan in orphans.listed(path)] == [OrphanKind.UNKNOWN]
+
+
+async def test_a_certificate_that_is_newer_than_the_list_is_not_missing(ledger: Ledger, path: Path) -> None:
+    await ledger.submitted("bb" * 32, b"CSR", OTHER_UID)
+    made = datetime.now(UTC)
+    await issued(ledger, credentials(1))
+    news = orphans.news(path, [], made)
+    assert news == News((), 0, 0, ())
+    result = await ledger.reconcile(Told((), made), WHY)
+    assert (result.not_listed, len(result.nothing_issued)) == ((), 1)
+
+
+async def test_a_list_is_not_asked_for_what_another_pki_has_issued(ledger: Ledger, path: Path) -> None:
+    """A line that has changed its PKI compares with the list of the one or of the other."""
+    old, new = credentials(1), credentials(2)
+    new = Credentials(new.dac, b"another PAI")
+    await issued(ledger, old)
+    await issued(ledger, new, OTHER_UID)
+    for serial_number, answer in ((1, old), (2, new)):
+        assert orphans.news(path, [Listed(serial_number, answer.key)], datetime.now(UTC)).missing == 0
+    assert orphans.news(path, [], datetime.now(UTC)).first_missing == (new.key,)
+
+
+async def test_a_list_tells_nothing_of_a_request_that_is_at_the_pki(ledger: Ledger, path: Path) -> None:
+    """Its certificate may be in the list already, and become the unit's a moment later."""
+    answer = credentials(1)
+    await ledger.submitted(answer.key, b"CSR", UID)
+    for listed in ([Listed(1, answer.key)], []):
+        told = Told(listed, datetime.now(UTC), in_flight={answer.key})
+        assert await ledger.reconcile(told, WHY) == Reconciled(too_new=(1,))
+    await ledger.record_issued(answer.key, answer)
+    assert orphans.listed(path) == ()

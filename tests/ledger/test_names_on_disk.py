@@ -147,6 +147,7 @@ FAULTS = {
     "pki.untrusted",
     "pki.answer_invalid",
     "pki.file_unusable",
+    "pki.authorities_invalid",
     "pki.authority_wrong",
     "pki.credentials_invalid",
     "cd.invalid",

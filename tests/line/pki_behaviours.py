@@ -255,5 +255,5 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     before("cacerts has another PAI", "pki.authority_wrong", Trial.RESTART, cacerts_other_pai=ALWAYS),
     before("cacerts lacks the PAI", "pki.authority_wrong", Trial.RESTART, cacerts_without_pai=ALWAYS),
-    before("cacerts is empty", UNUSABLE, Trial.RESTART, Repair.RELEASE, cacerts_empty=ALWAYS),
+    before("cacerts is empty", "pki.authorities_invalid", Trial.RESTART, cacerts_empty=ALWAYS),
 )

@@ -131,6 +131,9 @@ class PKI:
         self.list: list[bytes] | None = None
         """Its own list of the certificates for the key, if it shows one."""
         self.list_fault: LineFault | None = None
+        self.away: LineFault | None = None
+        self.not_now: NotNow | None = None
+        """Why it does not show its authorities."""
         self.serving: list[x509.Certificate] = [PAA.certificate, PAI.certificate]
 
     async def enroll(self, csr: bytes) -> bytes:
@@ -155,6 +158,9 @@ class PKI:
         return self.list
 
     async def authorities(self) -> list[x509.Certificate]:
+        for trouble in (self.away, self.not_now):
+            if trouble is not None:
+                raise trouble
         return self.serving
 
 

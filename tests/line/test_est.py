@@ -17,10 +17,19 @@ from development_pki.directory import load_credential, open_or_make
 from development_pki.tls import station_template
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import MAX_ANSWER
+from station.domain.policy import consequence
 from station.faults import LineFault
-from station.faults.line import NOTHING_ISSUED, PKIAddressWrong, PKIAnswerInvalid, PKIForbidden, PKIRefusedStation
+from station.faults.line import (
+    NOTHING_ISSUED,
+    PKIAddressWrong,
+    PKIAnswerInvalid,
+    PKIAuthoritiesInvalid,
+    PKIForbidden,
+    PKIRefusedStation,
+    PKIUnavailable,
+)
 from station.faults.unit import CSRRejected
-from tests.line.pki_bench import PRODUCT, Served, answering, client, new_csr, refused, served, status
+from tests.line.pki_bench import PRODUCT, Handler, Served, answering, client, new_csr, refused, served, status
 
 
 @pytest.fixture
@@ -203,6 +212,42 @@ REFUSALS: dict[int, tuple[type[LineFault], str]] = {
     410: (PKIAddressWrong, "check the URL"),
     418: (PKIRefusedStation, "does not accept this station"),
 }
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (status(200), "nothing"),
+        (status(200, "<html>"), "HTML"),
+        (status(200, "MCMGCSqGSIb3DQEHAqAWMBQCAQExADALBgkqhkiG9w0BBwExAA=="), "CMS without certificates"),
+        (status(200, "x" * 100_000), "more than 65536 bytes"),
+    ],
+    ids=["empty", "HTML", "without certificates", "endless"],
+)
+async def test_authorities_that_cannot_be_read_have_a_fault_of_their_own(
+    directory: Path, answer: Handler, found: str
+) -> None:
+    """Nobody has requested a certificate, and the line goes on as soon as the list can be read."""
+    async with answering(directory, answer) as url, client(directory, url) as est:
+        with pytest.raises(PKIAuthoritiesInvalid, match=found) as caught:
+            await est.authorities()
+    assert consequence(caught.value).mends_itself
+
+
+@pytest.mark.parametrize("number", [408, 425, 429])
+async def test_a_server_that_is_busy_has_not_refused_the_station(directory: Path, number: int) -> None:
+    """The operator is not sent to look at the station's certificate."""
+    async with answering(directory, status(number)) as url, client(directory, url) as est:
+        with pytest.raises(PKIUnavailable, match=str(number)):
+            await est.authorities()
+
+
+@pytest.mark.parametrize("number", [429, 503])
+async def test_authorities_may_be_asked_for_later(directory: Path, number: int) -> None:
+    async with answering(directory, status(number, Retry_After="77")) as url, client(directory, url) as est:
+        with pytest.raises(NotNow) as caught:
+            await est.authorities()
+    assert (caught.value.after, caught.value.outcome) == (77, Outcome.NOTHING_ISSUED)
 
 
 @pytest.mark.parametrize("number", REFUSALS)

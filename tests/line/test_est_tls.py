@@ -3,6 +3,7 @@
 
 import asyncio
 import ssl
+import time
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -292,6 +293,42 @@ async def test_a_certificate_that_expires_while_the_line_runs_is_shown_no_more(d
         await asked(est)
         assert len(registry.seen) == 1
         await connection.close()
+
+
+async def test_the_mode_that_the_warning_asks_for_is_noticed(directory: Path) -> None:
+    """The content is the same as before; an expired certificate does not hide what is wrong with its successor."""
+    registry, new, key = Registry(), new_station(directory), directory / "tls/station-key.pem"
+    async with answering(directory, registry.answer) as url:
+        server = server_at(directory, url)
+        watched = Watched(server.files)
+        connection = Connection(server, watched)
+        est = ESTClient(connection)
+        saved(directory, "station", new)
+        key.chmod(0o644)
+        await asked(est)
+        watched.current = replace(watched.current, valid_until=datetime.now(UTC) - timedelta(days=1))
+        fault = await told(est)
+        assert isinstance(fault, PKIFileUnusable)
+        assert (fault.file, fault.reason) == (
+            str(key),
+            f"can be used by other accounts (its mode is 0644): chmod 600 {key}",
+        )
+        key.chmod(0o600)
+        await asked(est)
+        await connection.close()
+    assert registry.seen[-1] == new.certificate.serial_number
+
+
+def test_a_certificate_for_later_is_taken_up_when_its_time_has_come(directory: Path) -> None:
+    """Nothing changes on the disk at that moment."""
+    watched = Watched(server_at(directory, "https://127.0.0.1/est").files)
+    template = replace(station_template(), valid_from=datetime.now(UTC) + timedelta(seconds=3))
+    saved(directory, "station", load_credential(directory, "tls/ca").subordinate(template))
+    with capture_logs() as log:
+        while not watched.taken_up():
+            time.sleep(0.01)
+    assert [each["event"] for each in log][-1] == "pki.files_taken_up"
+    assert len(log) <= 2
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])

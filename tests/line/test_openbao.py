@@ -22,7 +22,13 @@ from station.config.pki_kinds import OpenBaoSection
 from station.config.sections import PKISection
 from station.domain.credentials import Credentials
 from station.faults import Fault
-from station.faults.line import PKIAnswerInvalid, PKIFileUnusable, PKIForbidden, PKIRefusedStation, PKIUnavailable
+from station.faults.line import (
+    PKIAuthoritiesInvalid,
+    PKIFileUnusable,
+    PKIForbidden,
+    PKIRefusedStation,
+    PKIUnavailable,
+)
 from tests.line.pki_bench import PRODUCT, answering
 from tests.line.relay_bench import dac_for, new_csr
 
@@ -304,5 +310,5 @@ async def test_authorities_that_make_no_sense_are_told(server: Server) -> None:
 
     server.chain = 7
     async with opened(server) as client:
-        with pytest.raises(PKIAnswerInvalid, match="expected the issuer's ca_chain"):
+        with pytest.raises(PKIAuthoritiesInvalid, match="expected the issuer's ca_chain"):
             await client.authorities()

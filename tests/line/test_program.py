@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.program import Program, Status
 from station.faults import Fault
-from station.faults.line import PKIFileUnusable, PKIRefusedStation, PKIUnavailable
+from station.faults.line import PKIAuthoritiesInvalid, PKIFileUnusable, PKIRefusedStation, PKIUnavailable
 from station.faults.unit import CSRRejected
 from tests.line.relay_bench import PAA, PAI, dac_for, new_csr
 
@@ -202,7 +202,10 @@ async def test_the_authorities_are_those_that_check_prints(scripts: Scripts) -> 
     assert await scripts.program("true").authorities() == [PAI.certificate]
 
 
-@pytest.mark.parametrize(("check", "fault"), [("exit 1", PKIUnavailable), ("exit 13", PKIRefusedStation)])
+@pytest.mark.parametrize(
+    ("check", "fault"),
+    [("exit 1", PKIUnavailable), ("exit 13", PKIRefusedStation), ("echo '<html>'", PKIAuthoritiesInvalid)],
+)
 async def test_a_check_may_fail(scripts: Scripts, check: str, fault: type[Fault]) -> None:
     """The line waits until it succeeds."""
     assert isinstance(await refusal(scripts.program("true", check=f"echo away >&2; {check}").authorities()), fault)

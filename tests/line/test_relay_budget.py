@@ -343,6 +343,49 @@ def test_a_clock_set_back_holds_nothing_up_for_ever() -> None:
 # --- parked boards, and the end ---------------------------------------------------------------------------------------------
 
 
+async def test_a_pause_that_is_asked_for_with_the_authorities_is_kept(journal: Journal, csr: bytes) -> None:
+    """Neither the authorities nor a certificate is asked for before that time, after a restart either."""
+    pki = PKI(journal)
+    pki.not_now = NotNow("429", Outcome.NOTHING_ISSUED, after=3600.0)
+    async with between(pki, journal) as authority:
+        with pytest.raises(PKIUnavailable, match="429"):
+            await authority.check()
+    pki.not_now = None
+    async with between(pki, journal, Limits(answer_within=5.0)) as authority:
+        with pytest.raises(PKIUnavailable, match="not to be asked"):
+            await authority.check()
+        with pytest.raises(PKIUnavailable, match="not to be asked"):
+            await authority.issue_dac(csr, UID_1)
+        assert journal.lines == []
+        await authority.forgive()
+        await authority.check()
+
+
+async def test_a_line_that_parks_boards_does_not_stand_still_for_a_pause(journal: Journal, csr: bytes) -> None:
+    """It begins its work although the PKI has asked not to be asked, and sets boards aside."""
+    await journal.record_wait(URL, datetime.now(UTC) + timedelta(hours=1))
+    async with between(PKI(journal), journal, Limits(answer_within=5.0), parks=True) as authority:
+        await authority.check()
+        with pytest.raises(PKIParked):
+            await authority.issue_dac(csr, UID_1)
+
+
+async def test_a_line_that_parks_boards_does_not_resume_after_lost_answers_because_its_pki_is_away(
+    journal: Journal,
+) -> None:
+    """Only the answer to one board's request reopens it, as on any line."""
+    pki = PKI(journal, *[LOST] * 6)
+    async with between(pki, journal, parks=True) as authority:
+        for number in range(3):
+            await fail(authority, new_csr(), number)
+        pki.away = PKIUnavailable(URL, "refused")
+        with pytest.raises(PKIUnavailable):
+            await authority.check()
+        pki.away = None
+        with pytest.raises(PKIAnswersLost):
+            await authority.check()
+
+
 async def test_a_line_that_parks_boards_goes_on_without_its_pki(journal: Journal, csr: bytes) -> None:
     async with between(PKI(journal, *[NOTHING] * 6), journal, parks=True) as authority:
         with pytest.raises(PKIParked):

@@ -29,7 +29,7 @@ from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
-from station.domain.issuance import Asked, Listed, Reconciled
+from station.domain.issuance import Asked, Reconciled
 from station.domain.target import UID
 from station.faults import LineFault
 from station.interfaces import RecordedRecipe, RefusedAnswer, SecretSource
@@ -219,7 +219,7 @@ class Ledger:
         """Takes an orphan off the list after a person has dealt with it; raises `DecisionRefused`."""
         await self._custody.do(partial(orphans.close, name=name, decision=decision, at=datetime.now(UTC)))
 
-    async def reconcile(self, listed: Sequence[Listed], as_of: datetime, decision: Decision) -> Reconciled:
+    async def reconcile(self, told: orphans.Told, decision: Decision) -> Reconciled:
         """Compares the requests and certificates with the PKI's own list, and records what it tells of the orphans."""
-        work = partial(orphans.reconcile, listed=listed, as_of=as_of, decision=decision, at=datetime.now(UTC))
+        work = partial(orphans.reconcile, told=told, decision=decision, at=datetime.now(UTC))
         return await self._custody.do(work)

@@ -3,7 +3,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -25,6 +25,7 @@ _OPEN_REQUEST = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_re
 LISTED = "the PKI's own list has it"
 NOT_LISTED = "the PKI's own list has no certificate for it"
 KEYS_AT_ONCE = 500  # in one statement
+MOST_MISSING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,22 @@ def listed(path: Path) -> tuple[Orphan, ...]:
     return (*unknown, *found)
 
 
-def news(path: Path, listed: Sequence[Listed]) -> tuple[list[Listed], int]:
-    """The entries of the PKI's list that may tell something new, and the number of those for keys that the ledger does not know.
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the PKI's list may tell: nearly all of its entries tell nothing."""
 
-    Left out are keys whose one certificate in the list is the live one, which is nearly all of them.
-    """
+    listed: tuple[Listed, ...]
+    """Left out are keys whose one certificate in the list is the live one."""
+    foreign: int
+    """Entries for keys that the ledger does not know."""
+    missing: int
+    """Units whose certificate the list should have, and has not."""
+    first_missing: tuple[str, ...]
+    """The keys of some of them."""
+
+
+def news(path: Path, listed: Sequence[Listed], as_of: datetime) -> News:
+    """What the PKI's list of the time `as_of` may tell; raises `LedgerUnavailable`."""
     by_key = defaultdict[str, set[int]](set)
     for entry in listed:
         by_key[entry.key].add(entry.serial_number)
@@ -103,16 +115,51 @@ def news(path: Path, listed: Sequence[Listed]) -> tuple[list[Listed], int]:
             known |= set(connection.scalars(select(_request.c.key).where(_request.c.key.in_(some))))
             live |= _live(connection, some)
         waiting = set(connection.scalars(select(_request.c.key).where(*_OPEN_REQUEST)))
+        missing = _missing(connection, by_key, as_of)
     told = {key for key in known if key in waiting or by_key[key] != {live.get(key)}}
-    return (
-        [Listed(serial_number, key) for key in sorted(told) for serial_number in sorted(by_key[key])],
+    return News(
+        tuple(Listed(serial_number, key) for key in sorted(told) for serial_number in sorted(by_key[key])),
         sum(len(serials) for key, serials in by_key.items() if key not in known),
+        len(missing),
+        tuple(missing[:MOST_MISSING]),
     )
+
+
+def _missing(connection: Connection, listed: Mapping[str, set[int]], as_of: datetime) -> list[str]:
+    """The keys of units whose certificates the list should have, and has not.
+
+    A line may have had several PKIs one after the other: the list should have all certificates under each PAI of which
+    it has one. If it has none at all, it should have those under the PAI of the last.
+    """
+    issued = (
+        select(_certificate.c.key, _certificate.c.dac_serial_number, _certificate.c.pai)
+        .join_from(_certificate, _request)
+        .where(_request.c.csr != b"", _certificate.c.issued_at < as_of)  # a partner's certificate has no request
+        .order_by(_request.c.id)
+    )
+    missing, last, of_the_list = defaultdict[bytes, list[str]](list), b"", set[bytes]()
+    for key, serial_number, last in connection.execute(issued):
+        if int(serial_number, 16) in listed.get(key, ()):
+            of_the_list.add(last)
+        else:
+            missing[last].append(key)
+    return [key for pai in of_the_list or {last} for key in missing[pai]]
 
 
 def _live(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
     query = select(_certificate.c.key, _certificate.c.dac_serial_number).where(_certificate.c.key.in_(keys))
     return {row.key: int(row.dac_serial_number, 16) for row in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A PKI's list as it is compared: the entries that may tell something, and the keys whose certificate it should have, and has not."""
+
+    listed: Sequence[Listed]
+    as_of: datetime
+    missing: Collection[str] = ()
+    in_flight: Collection[str] = ()
+    """Keys with a request at the PKI now: the list tells nothing of them."""
 
 
 def excuse(connection: Connection, uid: UID, decision: Decision, at: datetime) -> int:
@@ -147,12 +194,11 @@ def close(connection: Connection, name: str, decision: Decision, at: datetime) -
     _record(connection, decision, "close", name.strip().upper(), at)
 
 
-def reconcile(
-    connection: Connection, listed: Sequence[Listed], as_of: datetime, decision: Decision, at: datetime
-) -> Reconciled:
+def reconcile(connection: Connection, told: Told, decision: Decision, at: datetime) -> Reconciled:
     """Compares with the PKI's own list. Requests that bought a certificate make way for that certificate; others are answered."""
     decision.check()
-    result = compared(_known(connection, listed), listed, as_of)
+    listed = told.listed
+    result = compared(_known(connection, told), listed, min(told.as_of, at))
     for surplus in result.surplus:
         text = serial_number_text(surplus.serial_number)
         issuance.keep(connection, Spare(OrphanKind.SURPLUS, surplus.key, LISTED, surplus.request, None, text), at)
@@ -179,25 +225,28 @@ def _answer(connection: Connection, number: int | None, reason: str, at: datetim
     connection.execute(update(_request).where(_request.c.id == number), values)
 
 
-def _known(connection: Connection, listed: Sequence[Listed]) -> Known:
-    """What the ledger knows of the keys in the list, and of all keys with a request without an answer."""
+def _known(connection: Connection, told: Told) -> Known:
+    """What the ledger knows of the keys in the list, of those that it lacks, and of all keys with a request without an answer."""
     unanswered = [
         Request(row.id, row.key, row.submitted_at)
         for row in connection.execute(select(_request).where(*_OPEN_REQUEST).order_by(_request.c.id))
     ]
-    wanted = sorted({entry.key for entry in listed} | {request.key for request in unanswered})
+    wanted = sorted({entry.key for entry in told.listed} | {request.key for request in unanswered} | set(told.missing))
     live, keys = dict[str, int](), {request.key for request in unanswered}
+    expected = set[str]()
     others = dict[str, frozenset[int]]()
     for start in range(0, len(wanted), KEYS_AT_ONCE):
         some = wanted[start : start + KEYS_AT_ONCE]
         keys |= set(connection.scalars(select(_request.c.key).where(_request.c.key.in_(some))))
         live |= _live(connection, some)
+        older = select(_certificate.c.key).where(_certificate.c.key.in_(some), _certificate.c.issued_at < told.as_of)
+        expected |= set(connection.scalars(older))
         spares = select(_spare.c.key, _spare.c.serial_number).where(
             _spare.c.key.in_(some), _spare.c.serial_number != ""
         )
         for row in connection.execute(spares):
             others[row.key] = others.get(row.key, frozenset()) | {int(row.serial_number, 16)}
-    return Known(unanswered, live, others, frozenset(keys))
+    return Known(unanswered, live, others, frozenset(keys), frozenset(expected), frozenset(told.in_flight))
 
 
 def _record(connection: Connection, decision: Decision, action: str, subject: str, at: datetime) -> None:

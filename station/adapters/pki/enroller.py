@@ -63,5 +63,5 @@ class Enroller(Protocol):
     async def authorities(self) -> list[x509.Certificate]:
         """The CA certificates under which the authority issues.
 
-        Changes nothing at the PKI; raises faults of the line only.
+        Changes nothing at the PKI; raises faults of the line, and NotNow if the PKI asks not to be asked for some time.
         """

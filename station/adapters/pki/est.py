@@ -20,7 +20,7 @@ from station.adapters.pki.http import Connection
 from station.adapters.pki.http_answer import FIRST_REFUSAL, Answer, refusal_of_station, refused_question
 from station.domain.credentials import csr_key
 from station.faults import LineFault
-from station.faults.line import PKIAnswerInvalid
+from station.faults.line import PKIAnswerInvalid, PKIAuthoritiesInvalid
 from station.faults.unit import CSRRejected
 
 OK = HTTPStatus.OK
@@ -106,6 +106,8 @@ class ESTClient:
         """See `Enroller`: `cacerts` of RFC 7030, 4.1, in no particular order."""
         answer = await self._connection.question("cacerts")
         if answer.status not in ISSUED:
+            if answer.status in NOT_PROCESSED and answer.after is not None:
+                raise NotNow(answer.told, Outcome.NOTHING_ISSUED, answer.after)
             raise refused_question(self.url, answer)
         if self.lacks is None:
             self.lacks = await self._lacking()
@@ -114,7 +116,7 @@ class ESTClient:
         try:
             return list(_loaded(answers.certificates_in(answer.body)))
         except NoCertificates as exc:
-            raise self._instead(answer, str(exc)) from exc
+            raise PKIAuthoritiesInvalid(self.url, _instead(answer, str(exc))) from exc
 
     async def _lacking(self) -> tuple[str, ...]:
         """Asks once for `csrattrs` of RFC 7030, 4.5, and warns of what boards' requests lack.
@@ -143,7 +145,7 @@ class ESTClient:
         if fault := refusal_of_station(self.url, answer):
             return fault
         if answer.status < FIRST_REFUSAL:
-            unusable = self._instead(answer, answers.found(answer.body))
+            unusable = PKIAnswerInvalid(self.url, _instead(answer, answers.found(answer.body)))
             return AnswerUnusable(unusable, answer.body, answers.readable_in(answer.body))
         # A server may fail after it has issued: libest answers 500 to any failure of its CA, and a proxy cannot know
         # what the server behind it did before the connection broke (502) or became too slow (504). Only 503 says that
@@ -154,7 +156,7 @@ class ESTClient:
         try:
             certificates = answers.certificates_in(answer.body)
         except NoCertificates as exc:
-            fault = self._instead(answer, str(exc))
+            fault = PKIAnswerInvalid(self.url, _instead(answer, str(exc)))
             raise AnswerUnusable(fault, answer.body, answers.readable_in(answer.body)) from exc
         # By key, never by place: the certificates are a set, and some servers send their own along.
         key = csr_key(csr)
@@ -164,8 +166,9 @@ class ESTClient:
         what = f"found {_counted(certificates, carrying)}, expected one for the key {key}"
         raise AnswerUnusable(PKIAnswerInvalid(self.url, what), answer.body, tuple(certificates))
 
-    def _instead(self, answer: Answer, found: str) -> PKIAnswerInvalid:
-        return PKIAnswerInvalid(self.url, f"found {found}, expected certificates: {answer.told}")
+
+def _instead(answer: Answer, found: str) -> str:
+    return f"found {found}, expected certificates: {answer.told}"
 
 
 def _counted(certificates: list[bytes], carrying: list[bytes]) -> str:

@@ -23,6 +23,7 @@ from station.faults import Fault, LineFault
 from station.faults.line import (
     PKIAddressWrong,
     PKIAnswerInvalid,
+    PKIAuthoritiesInvalid,
     PKIProtocolWrong,
     PKIRefusedStation,
     PKIUnavailable,
@@ -153,11 +154,11 @@ class Connection:
             return answer
 
     async def question(self, path: str, *, headers: Mapping[str, str] | None = None) -> Answer:
-        """Sends a request that changes nothing at the PKI, and returns its answer; raises faults of the line only."""
+        """Asks for the authorities or what the PKI wants, which changes nothing there; raises faults of the line only."""
         try:
             return await self.exchange("GET", path, headers=headers)
         except AnswerUnusable as exc:
-            raise exc.fault from exc
+            raise PKIAuthoritiesInvalid(self.url, exc.fault.reason) from exc
         except NotNow as exc:
             cut = isinstance(exc.__cause__, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
             # a server that refuses the client without a TLS alert closes the connection

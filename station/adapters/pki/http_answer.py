@@ -17,6 +17,8 @@ MOVED = frozenset({301, 302, 307, 308})
 """
 WRONG_ADDRESS = frozenset({404, 405, 410, 421})
 FORBIDDEN = 403
+BUSY = frozenset({408, 412, 425, 429})
+"""Statuses below 500 that invite a repetition; 412 is that of an OpenBao server behind its cluster."""
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
 _ANY_HEADER = 32  # zlib: finds out which header the data has
 
@@ -56,6 +58,8 @@ def refusal_of_station(url: str, answer: Answer) -> LineFault | None:
 
 def refused_question(url: str, answer: Answer) -> LineFault:
     """The fault of any status but success, in answer to a question."""
+    if answer.status in BUSY:
+        return PKIUnavailable(url, answer.told)
     return refusal_of_station(url, answer) or PKIUnavailable(url, answer.told)
 
 

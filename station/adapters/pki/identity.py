@@ -15,7 +15,7 @@ from station.faults.line import PKIFileUnusable
 
 log = structlog.get_logger()
 
-_Stamp = tuple[tuple[int, int, int] | None, ...]
+_Stamp = tuple[tuple[int, int, int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,26 @@ class Watched:
         self.files = files
         self._stamp = _stamp(files)
         self.current = _loaded(files)
+        self._refused: PKIFileUnusable | None = None
+        """The mistake in the newest files; None if they are in use."""
 
     def taken_up(self) -> bool:
         """Takes up changed files; returns whether the identity is a new one.
 
-        Files that cannot be used, such as half of a pair, leave the old identity in use, with a warning.
+        Files that cannot be used, such as half of a pair, leave the old identity in use, with a warning. They are read
+        again each time, since a certificate may become valid without a change of its file.
         """
         stamp = _stamp(self.files)
-        if stamp == self._stamp:
+        if stamp == self._stamp and self._refused is None:
             return False
+        before, self._refused = self._refused if stamp == self._stamp else None, None
         self._stamp = stamp
         try:
             self.current = _loaded(self.files)
         except PKIFileUnusable as fault:
-            log.warning("pki.files_refused", file=fault.file, reason=fault.reason)
+            self._refused = fault
+            if before is None or before.evidence != fault.evidence:
+                log.warning("pki.files_refused", file=fault.file, reason=fault.reason)
             return False
         days = self.days if self.files.certificate is not None else None
         log.info("pki.files_taken_up", file=str(self.files.certificate or self.files.ca), days=days)
@@ -77,8 +83,10 @@ class Watched:
         return (self.current.valid_until - datetime.now(UTC)).days
 
     def check(self) -> None:
-        """Raises PKIFileUnusable once the certificate in use has expired."""
+        """Raises PKIFileUnusable once the certificate in use has expired: the mistake in its successor, if there is one."""
         if self.files.certificate is not None and datetime.now(UTC) > self.current.valid_until:
+            if self._refused is not None:
+                raise PKIFileUnusable(self._refused.file, self._refused.reason)
             raise tls.expired(self.files.certificate, self.current.valid_until)
 
 
@@ -105,9 +113,9 @@ def _stamp(files: IdentityFiles) -> _Stamp:
     return tuple(_stamp_of(path) for path in files.all)
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+def _stamp_of(path: Path) -> tuple[int, int, int, int] | None:
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode

@@ -27,7 +27,7 @@ from station.adapters.pki.openbao_session import (
 )
 from station.domain.credentials import csr_key
 from station.faults import LineFault
-from station.faults.line import PKIAddressWrong, PKIAnswerInvalid, PKIForbidden
+from station.faults.line import PKIAddressWrong, PKIAnswerInvalid, PKIAuthoritiesInvalid, PKIForbidden
 from station.faults.unit import CSRRejected
 
 
@@ -111,11 +111,13 @@ class OpenBao:
             answer = await self._session.question(
                 f"v1/{self._place.mount}/issuer/{self._place.issuer or 'default'}/json"
             )
+            if answer.status in NOT_HANDLED and answer.after is not None:
+                raise NotNow(told(answer), Outcome.NOTHING_ISSUED, answer.after)
             if answer.status != OK:
                 raise refused_question(self.url, in_words(answer))
             await self._check_role()
         except AnswerUnusable as exc:
-            raise exc.fault from exc
+            raise PKIAuthoritiesInvalid(self.url, exc.fault.reason) from exc
         if self._pinned is not None:
             return [self._pinned]
         chain = data(answer).get("ca_chain")
@@ -123,7 +125,8 @@ class OpenBao:
         try:
             return [x509.load_der_x509_certificate(each) for each in answers.certificates_in("".join(texts).encode())]
         except (NoCertificates, ValueError) as exc:
-            raise PKIAnswerInvalid(self.url, f"found {one_line(str(exc))}, expected the issuer's ca_chain") from exc
+            reason = f"found {one_line(str(exc))}, expected the issuer's ca_chain"
+            raise PKIAuthoritiesInvalid(self.url, reason) from exc
 
     async def _check_role(self) -> None:
         """A role that is not there is refused like a bad request, for which a board would pay."""

@@ -23,7 +23,13 @@ from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import MAX_ANSWER, one_line
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.domain.credentials import csr_key
-from station.faults.line import PKIAnswerInvalid, PKIFileUnusable, PKIRefusedStation, PKIUnavailable
+from station.faults.line import (
+    PKIAnswerInvalid,
+    PKIAuthoritiesInvalid,
+    PKIFileUnusable,
+    PKIRefusedStation,
+    PKIUnavailable,
+)
 from station.faults.resources import named, no_process
 from station.faults.unit import CSRRejected
 
@@ -124,7 +130,7 @@ class Program:
         try:
             return [x509.load_der_x509_certificate(each) for each in answers.certificates_in(ended.printed)]
         except (NoCertificates, ValueError) as exc:
-            raise PKIAnswerInvalid(self.url, f"check: {one_line(str(exc))}") from exc
+            raise PKIAuthoritiesInvalid(self.url, f"check printed {one_line(str(exc))}") from exc
 
     def _refusal(self, ended: _Ended) -> Exception:
         match ended.status:

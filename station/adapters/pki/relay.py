@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.adapters.pki.doubt import Asker, Doubt
-from station.adapters.pki.enroller import Enroller
+from station.adapters.pki.enroller import Enroller, NotNow
 from station.adapters.pki.recovery import Check, Recovery
 from station.adapters.pki.request import Requests
 from station.adapters.pki.waits import Limits, Waits, seconds_until
@@ -101,17 +101,21 @@ class Relay:
         times = [at for at in (self._checked, self._requests.answered) if at is not None]
         return max(times, default=None)
 
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """The keys for which a certificate is being got."""
+        return frozenset(self._flights)
+
     async def check(self) -> None:
         """Asks the PKI for its CA certificates, which changes nothing there. Raises the fault that keeps the line from working.
 
         If the PKI has failed a request, only the answer to one board's request proves that it works again; so one is made.
         """
-        if (left := await self._waits.left()) > 0:
-            raise PKIUnavailable(self._enroller.url, f"it asked not to be asked for {left:.0f} s more")
         try:
-            authorities = await self._enroller.authorities()
+            authorities = await self._authorities()
         except PKIUnavailable as fault:
-            if not self._parks:
+            # A line that parks boards goes on without the PKI, unless it is the PKI's lost answers that pause it.
+            if not self._parks or self._doubt.needs_a_request:
                 raise
             log.warning("pki.absent", reason=str(fault))
             return
@@ -121,6 +125,17 @@ class Relay:
             raise PKIAuthorityWrong(self._enroller.url, expected)
         if self._doubt.needs_a_request:
             await self._try_one()
+
+    async def _authorities(self) -> list[x509.Certificate]:
+        """The PKI's authorities. Raises `PKIUnavailable` without a question as long as the PKI has asked not to be asked."""
+        if (left := await self._waits.left()) > 0:
+            raise PKIUnavailable(self._enroller.url, f"it asked not to be asked for {left:.0f} s more")
+        try:
+            return await self._enroller.authorities()
+        except NotNow as exc:
+            if exc.after is not None:
+                await self._waits.ask(self._limits.pause(1, exc.after))
+            raise PKIUnavailable(self._enroller.url, exc.reason) from exc
 
     @property
     def waits_seconds(self) -> float:

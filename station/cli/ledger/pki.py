@@ -5,7 +5,6 @@ import asyncio
 import csv
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,7 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from station.adapters.ledger import orphans
-from station.adapters.ledger.orphans import Orphan
+from station.adapters.ledger.orphans import News, Orphan, Told
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
@@ -28,7 +27,7 @@ from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.daemon import control
 from station.domain.intervention import Decision
-from station.domain.issuance import Listed, OrphanKind, Reconciled
+from station.domain.issuance import OrphanKind, Reconciled
 from station.domain.target import UID
 
 REVOCATIONS = ("serial_number", "key_sha256", "kind", "uid", "since", "reason")
@@ -138,7 +137,8 @@ def reconcile(
 
     Each entry has serial_number in hexadecimal and key_sha256, the SHA-256 of the public key, or certificate in PEM.
     Requests without an answer become surplus certificates with their serial numbers, or are known to have bought
-    nothing. Exits 1 if the list lacks a unit's certificate: then it proves of no request that it bought nothing.
+    nothing. Exits 1 if the list lacks a unit's certificate: then it proves of no request that it bought nothing. Make the
+    list when the PKI has been idle for some minutes, since it may issue after the station has ceased to wait.
     """
     path = ledger_path(config, ledger)
     try:
@@ -148,15 +148,16 @@ def reconcile(
         raise typer.BadParameter(f"{file}: cannot be read: {exc.strerror}") from exc
     except pki_list.ListInvalid as exc:
         raise typer.BadParameter(str(exc)) from exc
-    news, foreign = orphans.news(path, listed)
+    news = orphans.news(path, listed, made)
     decision = Decision(account_name(), reason)
     if ledger is not None:
-        result = asyncio.run(_reconcile(ledger, news, made, decision))
+        told = Told(news.listed, made, news.first_missing)
+        result = asyncio.run(_reconcile(ledger, told, decision))
     else:
-        entries = [(f"{entry.serial_number:X}", entry.key) for entry in news]
-        answer = _ask(config, "pki_reconcile", decision, listed=entries, as_of=made.isoformat())
-        result = TypeAdapter(Reconciled).validate_python(answer)
-    _tell(len(listed), foreign, result)
+        entries = [(f"{entry.serial_number:X}", entry.key) for entry in news.listed]
+        about = {"listed": entries, "as_of": made.isoformat(), "missing": news.first_missing}
+        result = TypeAdapter(Reconciled).validate_python(_ask(config, "pki_reconcile", decision, **about))
+    _tell(len(listed), news, result)
     if result.not_listed:
         raise typer.Exit(FAILED)
 
@@ -209,16 +210,18 @@ def _revocation(orphan: Orphan) -> dict[str, str]:
     }
 
 
-def _tell(listed: int, foreign: int, result: Reconciled) -> None:
-    say(f"{listed} certificates in the list, {foreign} of them for keys that this ledger does not know")
+def _tell(listed: int, news: News, result: Reconciled) -> None:
+    say(f"{listed} certificates in the list, {news.foreign} of them for keys that this ledger does not know")
     say(f"{len(result.surplus)} certificates that no unit has were found: station pki orphans")
     say(f"{len(result.nothing_issued)} requests without an answer have bought nothing")
     if result.too_new:
-        say(f"{len(result.too_new)} requests are newer than the list: make a new one, and compare again")
+        say(
+            f"{len(result.too_new)} requests are newer than the list, or at the PKI now: make a new list, and compare again"
+        )
     if result.not_listed:
         say(
-            f"the list lacks the certificates of {len(result.not_listed)} units, so it is not whole, or another PKI's; "
-            f"the first such key is {result.not_listed[0]}",
+            f"the list lacks the certificates of {max(news.missing, len(result.not_listed))} units, so it is not whole, or "
+            f"another PKI's, and no request counts as having bought nothing; the first such key is {result.not_listed[0]}",
             err=True,
         )
 
@@ -238,6 +241,6 @@ async def _close(path: Path, orphan: str, decision: Decision) -> None:
         await ledger.close_orphan(orphan, decision)
 
 
-async def _reconcile(path: Path, listed: Sequence[Listed], as_of: datetime, decision: Decision) -> Reconciled:
+async def _reconcile(path: Path, told: Told, decision: Decision) -> Reconciled:
     async with opened(path) as ledger:
-        return await ledger.reconcile(listed, as_of, decision)
+        return await ledger.reconcile(told, decision)
