@@ -31,7 +31,8 @@ def u32(tag: int, value: int) -> bytes:
 
 
 def text(tag: int, value: str) -> bytes:
-    return bytes([0x2C, tag, len(value)]) + value.encode()
+    content = value.encode()
+    return bytes([0x2C, tag, len(content)]) + content
 
 
 def array(tag: int, *items: bytes) -> bytes:

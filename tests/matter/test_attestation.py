@@ -60,6 +60,11 @@ UPSTREAM = TrustStore.of(
     {path.name: path.read_bytes() for path in (FOLDER / "paa").iterdir()},
     {path.name: path.read_bytes() for path in (FOLDER / "cd-signers").glob("*.der")},
 )
+MUTATED = json.loads((FOLDER / "chip_refuses.json").read_text())
+MUTATED_TRUST = TrustStore.of(
+    {name: bytes.fromhex(root) for name, root in MUTATED["paa"].items()},
+    {path.name: path.read_bytes() for path in (FOLDER / "cd-signers").glob("*.der")},
+)
 TRUST = TrustStore.of({"paa": PAA.der}, {"signer": SIGNER.der})
 PRODUCT_MADE = Product(0xFFF1, 0x8004, 0x1234, "ZIG20141ZB330001-24", 0x9876)
 GOOD = Declaration()
@@ -103,6 +108,34 @@ def test_the_strict_verdict_is_reached(vector: str) -> None:
 def test_a_production_line_refuses_every_test_vector(vector: str) -> None:
     """A production line accepts no test vendor, test root or test key."""
     assert upstream(vector, production=True) != "accepted"
+
+
+# The rules that say in the station's words what each of the SDK's verdicts says, and the part that they are about.
+CHIPS_VERDICTS = {
+    "CdInvalidFormat": ("cd.invalid", {"D7"}, ""),
+    "DacFormatInvalid": ("pki.credentials_invalid", {"C10", "C14", "V3", "V5"}, "DAC:"),
+    "PaiFormatInvalid": ("pki.credentials_invalid", {"C10", "C14", "V3", "V5"}, "PAI:"),
+    "DacVendorIdMismatch": ("pki.credentials_invalid", {"T3"}, "DAC:"),
+    "DacProductIdMismatch": ("pki.credentials_invalid", {"T4"}, "DAC:"),
+    "DacSignatureInvalid": ("pki.credentials_invalid", {"C14", "T6", "K3"}, ""),  # of the chain: any part of it
+}
+
+
+@pytest.mark.parametrize("vector", MUTATED["vectors"])
+def test_a_mutation_that_the_sdk_refuses_is_refused_for_the_same_reason(vector: str) -> None:
+    """The rule and the certificate that it names are those of the SDK's verdict."""
+    mutated = MUTATED["vectors"][vector]
+    parts = (bytes.fromhex(mutated[part]) for part in ("dac_cert", "pai_cert", "certification_declaration"))
+    product = Product(0xFFF1, mutated["basic_info_pid"])
+    fault: CredentialsInvalid | DeclarationInvalid | None = None
+    try:
+        check_attestation(Attestation(*parts), product, MUTATED_TRUST, at=NOW, production=False)
+    except (CredentialsInvalid, DeclarationInvalid) as exc:
+        fault = exc
+    code, rules, part = CHIPS_VERDICTS[mutated["chip"]]
+    assert fault is not None
+    assert (fault.code, fault.rule in rules) == (code, True), fault
+    assert fault.reason.startswith(part)
 
 
 def test_a_good_unit_is_accepted() -> None:
@@ -152,6 +185,8 @@ DECLARATIONS: list[tuple[str, str, Declaration]] = [
     ("D7", "products that are no array", GOOD.having(u16(2, 0x8004))),
     ("D7", "a device type of 32 bits", GOOD.having(u32(3, 1 << 31))),
     ("D7", "a certificate id of 18 characters", GOOD.having(text(4, "ZIG20141ZB330001-2"))),
+    ("D7", "a certificate id of 19 characters in 20 bytes", GOOD.having(text(4, "ZIG20141ZB330001-\u00e94"))),
+    ("D7", "a certificate id with a NUL", GOOD.having(text(4, "ZIG20141ZB330001-2\0"))),
     ("D7", "a certificate id in numbers", GOOD.having(u8(4, 1))),
     ("D7", "a security level of 16 bits", GOOD.having(u16(5, 0x100))),
     ("D7", "kind 3", GOOD.having(u8(8, 3))),
@@ -205,6 +240,11 @@ def test_a_dac_of_a_product_that_is_not_covered_is_refused() -> None:
 def test_what_nobody_asks_is_not_checked() -> None:
     """A recipe need not give certificate id, device type and version."""
     assert judged(GOOD.having(u16(3, 1), u16(7, 1)), product=Product(0xFFF1, 0x8004)) == "accepted"
+
+
+def test_a_certificate_id_may_have_fewer_characters_than_bytes() -> None:
+    """Its size is 19 bytes."""
+    assert judged(GOOD.having(text(4, "ZIG20141ZB330001-\u00e9")), product=Product(0xFFF1, 0x8004)) == "accepted"
 
 
 def test_a_declaration_is_checked_before_there_is_a_dac() -> None:

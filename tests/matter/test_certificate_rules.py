@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A commissioner's rules for DAC, PAI and PAA: a good chain keeps all, and each case breaks one."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from station.faults.line import CredentialsInvalid
 from station.matter.certificates import chain
 from station.matter.certificates.chain import check_credentials, read_certificate
+from station.matter.certificates.der import Reader
 from station.matter.certificates.names import Identifiers
 from station.matter.certificates.rules import Rule, RuleBroken
 from tests.builders.forge import (
@@ -110,6 +112,94 @@ P384 = ec.derive_private_key(5, ec.SECP384R1())
 COMPRESSED = public_key(PAI_KEY)[:26].replace(b"\x03\x42\x00", b"\x03\x22\x00") + b"\x02" + public_key(PAI_KEY)[27:59]
 EXPLICIT_FALSE = sequence(bytes.fromhex(SKI), tlv(0x01, b"\0"), tlv(0x04, tlv(0x04, DAC_ID)))
 
+ALTERNATIVE_NAME, NAME_CONSTRAINTS, DISTRIBUTION_POINTS = "0603551d11", "0603551d1e", "0603551d1f"
+POLICIES, POLICY_MAPPINGS, POLICY_CONSTRAINTS = "0603551d20", "0603551d21", "0603551d24"
+EXTENDED_USAGE, INHIBIT_ANY_POLICY = "0603551d25", "0603551d36"
+CLIENT_AUTH, ONE_POLICY, ANY_POLICY = (
+    bytes.fromhex(oid) for oid in ("06082b06010505070302", "06032a0304", "0604551d2000")
+)
+URI = tlv(0x86, b"http://x")
+# An extension, a well-formed value, and malformed ones of its own kind besides those that are malformed for all.
+WELL_FORMED = {
+    "alternative name": (
+        ALTERNATIVE_NAME,
+        sequence(URI, tlv(0xA0, CLIENT_AUTH, tlv(0xA0, b"\x05\0")), tlv(0x88, b"\x2a")),
+    ),
+    "name constraints": (NAME_CONSTRAINTS, sequence(tlv(0xA0, sequence(tlv(0xA4, DAC_NAME), tlv(0x80, b"\0"))))),
+    "distribution points": (DISTRIBUTION_POINTS, sequence(sequence(tlv(0xA0, tlv(0xA0, URI)), tlv(0x81, b"\x01\x06")))),
+    "relative distribution point": (
+        DISTRIBUTION_POINTS,
+        sequence(sequence(tlv(0xA0, tlv(0xA1, sequence(bytes.fromhex(COMMON_NAME), tlv(0x0C, b"x")))), tlv(0xA2, URI))),
+    ),
+    "policies": (
+        POLICIES,
+        sequence(
+            sequence(ONE_POLICY, sequence(sequence(bytes.fromhex("06082b06010505070201"), tlv(0x16, b"http://x")))),
+            sequence(
+                ANY_POLICY,
+                sequence(
+                    sequence(
+                        bytes.fromhex("06082b06010505070202"),
+                        sequence(sequence(tlv(0x0C, b"x"), sequence(tlv(0x02, b"\1"))), tlv(0x1A, b"x")),
+                    )
+                ),
+            ),
+        ),
+    ),
+    "policy mappings": (POLICY_MAPPINGS, sequence(sequence(ONE_POLICY, CLIENT_AUTH))),
+    "policy constraints": (POLICY_CONSTRAINTS, sequence(tlv(0x80, b"\1"), tlv(0x81, b"\0"))),
+    "extended key usage": (EXTENDED_USAGE, sequence(CLIENT_AUTH)),
+    "inhibited policies": (INHIBIT_ANY_POLICY, tlv(0x02, b"\0")),
+}
+MALFORMED: list[tuple[str, str, str, bytes]] = [
+    *(
+        (what, oid, why, changed)
+        for what, (oid, value) in WELL_FORMED.items()
+        for why, changed in {
+            "empty": b"",
+            "another type": tlv(0x05),
+            "garbage": b"\xff\xff",
+            "a byte behind": value + b"\0",
+            "cut off": value[:-1],
+        }.items()
+    ),
+    *(
+        (what, WELL_FORMED[what][0], "garbage inside", sequence(b"\x05\0"))
+        for what in WELL_FORMED
+        if what != "inhibited policies"
+    ),
+    ("alternative name", ALTERNATIVE_NAME, "two names in one", sequence(tlv(0xA4, b"\x30\0\x30\0"))),
+    ("name constraints", NAME_CONSTRAINTS, "a third list", sequence(tlv(0xA2))),
+    ("distribution points", DISTRIBUTION_POINTS, "bits beyond the last", sequence(sequence(tlv(0x81, b"\x01\x01")))),
+    ("policies", POLICIES, "none", sequence()),
+    ("policies", POLICIES, "twice the same", sequence(sequence(ONE_POLICY), sequence(ONE_POLICY))),
+    (
+        "policies",
+        POLICIES,
+        "a notice of another type",
+        sequence(
+            sequence(ONE_POLICY, sequence(sequence(bytes.fromhex("06082b06010505070202"), sequence(tlv(0x02, b"\1")))))
+        ),
+    ),
+    ("policy mappings", POLICY_MAPPINGS, "none", sequence()),
+    ("policy mappings", POLICY_MAPPINGS, "any policy", sequence(sequence(ONE_POLICY, ANY_POLICY))),
+    ("policy constraints", POLICY_CONSTRAINTS, "none", sequence()),
+    ("policy constraints", POLICY_CONSTRAINTS, "a negative number", sequence(tlv(0x80, b"\xff"))),
+    ("inhibited policies", INHIBIT_ANY_POLICY, "a negative number", tlv(0x02, b"\xff")),
+]
+
+
+def joined(name_: bytes) -> bytes:
+    """The name with all its attributes in one set."""
+    return sequence(tlv(0x31, *(item.content(0x31) for item in sets(name_))))
+
+
+def sets(name_: bytes) -> Iterator[Reader]:
+    reader = Reader(name_).inside(0x30)
+    while reader.next_tag is not None:
+        yield Reader(reader.raw(0x31))
+
+
 BROKEN: list[tuple[str, str, Forged]] = [
     ("C1", "version 1", replace(DAC, version=b"")),
     ("C1", "version 2", replace(DAC, version=tlv(0xA0, tlv(0x02, b"\x01")))),
@@ -140,6 +230,15 @@ BROKEN: list[tuple[str, str, Forged]] = [
     ("C10", "SKI that spells out its default", DAC.with_extension(SKI, EXPLICIT_FALSE)),
     ("C10", "empty AKI", aki(DAC, b"")),
     ("C10", "AKI without key id", aki(DAC, sequence(tlv(0x82, PAI_ID)))),
+    ("C10", "AKI with a second key id", aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0x80, PAI_ID)))),
+    ("C10", "AKI with an empty serial number", aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0x82)))),
+    ("C10", "AKI with two serial numbers", aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0x82, b"\1"), tlv(0x82, b"\1")))),
+    ("C10", "AKI out of order", aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0x82, b"\1"), tlv(0xA1)))),
+    ("C10", "AKI with a name of no kind", aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0xA1, b"\x05\0")))),
+    ("C10", "AKI with something else", aki(DAC, sequence(tlv(0x80, PAI_ID), b"\x05\0"))),
+    ("K3", "AKI with another issuer", aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0xA1, tlv(0xA4, PAI_NAME))))),
+    ("K3", "AKI with another serial number", aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0x82, b"\x01")))),
+    *(("C14", f"{what}: {why}", DAC.and_extension(extension(oid, value))) for what, oid, why, value in MALFORMED),
     ("C11", "a second SKI", DAC.and_extension(extension(SKI, tlv(0x04, DAC_ID)))),
     ("C11", "unknown and critical", DAC.and_extension(extension("0603551d63", b"x", critical=True))),
     ("C12", "a byte behind", replace(DAC, behind=b"\0")),
@@ -173,8 +272,21 @@ BROKEN: list[tuple[str, str, Forged]] = [
     ("V3", "an empty product", common("ACME Matter Devel DAC 5CDA9899 Mpid: Mvid:FFF1")),
     ("V3", "a vendor beyond 64 characters", common("x" * 57 + "Mpid:8004Mvid:FFF1")),
     ("V3", "two common names", subject((COMMON_NAME, "Mvid:FFF1"), (COMMON_NAME, "Mvid:FFF1 Mpid:8004"))),
+    ("V3", "a short vendor, beside attributes", subject((COMMON_NAME, "Mvid:x"), (VENDOR, "FFF1"), (PRODUCT, "8004"))),
+    ("V3", "a vendor cut off by byte 64", common("\u00e9" * 22 + "Mpid:8004" + "xxx" + "Mvid:FFF1")),
+    ("T3", "a vendor beyond 64 bytes", common("\u00e9" * 27 + "x" + "Mpid:8004" + "Mvid:FFF1")),
+    ("T4", "a product in a second common name", subject((COMMON_NAME, "Mvid:FFF1"), (COMMON_NAME, "Mpid:8004"))),
+    ("T3", "a vendor in a second common name", subject((COMMON_NAME, "Mpid:8004"), (COMMON_NAME, "Mvid:FFF1"))),
+    ("V5", "empty", subject((COMMON_NAME, ""), (VENDOR, "FFF1"), (PRODUCT, "8004"))),
+    (
+        "V5",
+        "a second, empty one",
+        subject((COMMON_NAME, "DAC"), (VENDOR, "FFF1"), (PRODUCT, "8004"), (COMMON_NAME, "")),
+    ),
     ("T5", "another issuer", replace(DAC, issuer=PAA_NAME)),
-    ("T5", "the same issuer, in another type", replace(DAC, issuer=name((COMMON_NAME, "TEST PAI"), kind=PRINTABLE))),
+    ("T5", "the issuer's common name alone", replace(DAC, issuer=name((COMMON_NAME, "TEST PAI"), kind=PRINTABLE))),
+    ("T5", "two attributes in one", replace(DAC, issuer=joined(PAI_NAME))),
+    ("T6", "a policy from itself on", DAC.and_extension(extension(POLICY_CONSTRAINTS, bytes.fromhex("3003800100")))),
     ("K3", "another key signed", replace(DAC, signer=OTHER_KEY)),
     (
         "K3",
@@ -188,6 +300,8 @@ BROKEN: list[tuple[str, str, Forged]] = [
     ("K4", "another vendor", subject((VENDOR, "FFF2"), (PRODUCT, "8004"))),
     ("K4", "another product", subject((VENDOR, "FFF1"), (PRODUCT, "8005"))),
     ("K5", "begins before the PAI", replace(DAC, valid_from=utc("241231235959Z"))),
+    ("K5", "ends as it begins", replace(DAC, valid_until=utc("250101000000Z"))),
+    ("C13", "before 1970", replace(DAC, valid_from=utc("691231235959Z"))),
     ("K6", "begins tomorrow", replace(DAC, valid_from=utc("261123120000Z"))),
     ("K6", "ended yesterday", replace(DAC, valid_until=utc("261121120000Z"))),
     ("P1", "the key of another board", replace(DAC, key=public_key(OTHER_KEY))),
@@ -206,6 +320,16 @@ def test_a_dac_that_breaks_a_rule_is_refused_by_that_rule(rule: str, what: str, 
 
 
 BOUND = replace(PAI, subject=name((COMMON_NAME, "TEST PAI"), (VENDOR, "FFF1")))
+PAIS_ISSUER = tlv(0xA1, tlv(0xA4, PAA_NAME))
+PAIS_SERIAL_NUMBER = tlv(0x82, b"\x11" * 8)
+PAI_IDS = ((VENDOR, "FFF1"), (PRODUCT, "8004"))
+
+
+def retyped(name_: bytes) -> bytes:
+    """The name with all its strings as PrintableString."""
+    return name_.replace(b"\x0c\x08", b"\x13\x08").replace(b"\x0c\x04", b"\x13\x04")
+
+
 ACCEPTED = {
     "a PrintableString": subject((VENDOR, "FFF1"), (PRODUCT, "8004"), kind=PRINTABLE),
     "vendor and product in the common name": common("ACME Matter Devel DAC 5CDA9899 Mvid:FFF1 Mpid:8004"),
@@ -213,10 +337,17 @@ ACCEPTED = {
     "without separators": common("ACME Matter Devel DAC 5CDA9899 Mvid:FFF1Mpid:8004"),
     "a fifth digit": common("MpidMvid:FFF10 Matter Test Mpid:8004"),
     "a malformed one in front": common("Mpid:Mvid:FFF1 Mpid:12cd Matter Test Mpid:8004"),
-    "a common name that is not read": subject((COMMON_NAME, "Mvid:x"), (VENDOR, "FFF1"), (PRODUCT, "8004")),
-    "an extended key usage": DAC.and_extension(extension("0603551d25", b"x", critical=True)),
+    "a common name that does not count": subject((COMMON_NAME, "Mvid:FFF2"), (VENDOR, "FFF1"), (PRODUCT, "8004")),
+    "a second common name without either": subject((COMMON_NAME, "Mvid:FFF1 Mpid:8004"), (COMMON_NAME, "DAC")),
+    "the last of 64 bytes": common("\u00e9" * 22 + "Mpid:8004" + "xx" + "Mvid:FFF1"),
+    "an extended key usage": DAC.and_extension(extension(EXTENDED_USAGE, sequence(CLIENT_AUTH), critical=True)),
     "an unknown extension": DAC.and_extension(extension("0603551d63", b"x")),
-    "an issuer beside the authority key id": aki(DAC, sequence(tlv(0x80, PAI_ID), tlv(0x82, b"\x01"))),
+    "an issuer beside the authority key id": aki(DAC, sequence(tlv(0x80, PAI_ID), PAIS_ISSUER)),
+    "a serial number beside the authority key id": aki(DAC, sequence(tlv(0x80, PAI_ID), PAIS_SERIAL_NUMBER)),
+    "both beside the authority key id": aki(DAC, sequence(tlv(0x80, PAI_ID), PAIS_ISSUER, PAIS_SERIAL_NUMBER)),
+    "the same issuer, in another type": replace(DAC, issuer=retyped(PAI_NAME)),
+    "the same issuer, in another case": replace(DAC, issuer=name((COMMON_NAME, " test  PAI"), *PAI_IDS)),
+    **{f"well-formed {what}": DAC.and_extension(extension(oid, value)) for what, (oid, value) in WELL_FORMED.items()},
     "a serial number of 20 bytes": replace(DAC, serial_number=tlv(0x02, b"\x11" * 20)),
     "an end in UTCTime": replace(DAC, valid_until=utc("491231235959Z")),
     "a beginning with the PAI": replace(DAC, valid_from=utc("250101000000Z")),
@@ -241,6 +372,11 @@ PAI_BROKEN: list[tuple[str, str, Forged]] = [
     ("K3", "another key signed", replace(PAI, signer=OTHER_KEY)),
     ("T5", "another issuer", replace(PAI, issuer=DAC_NAME)),
     ("K5", "begins after the DAC", replace(PAI, valid_from=utc("250101000001Z"))),
+    ("T6", "name constraints", PAI.and_extension(extension(*WELL_FORMED["name constraints"]))),
+    ("T6", "policy constraints", PAI.and_extension(extension(*WELL_FORMED["policy constraints"]))),
+    ("V5", "an empty common name", replace(PAI, subject=name((COMMON_NAME, ""), (VENDOR, "FFF1")))),
+    ("K3", "an issuer that is not the PAA's", aki(PAI, sequence(tlv(0x80, PAA_ID), tlv(0xA1, tlv(0xA4, PAI_NAME))))),
+    ("K5", "ends as the DAC begins", replace(PAI, valid_until=utc("250101000000Z"))),
     ("K5", "ended before the DAC", replace(PAI, valid_from=utc("230101000000Z"), valid_until=utc("241231235959Z"))),
 ]
 
@@ -263,11 +399,12 @@ def test_a_pai_that_may_sign_data_is_accepted() -> None:
 
 def test_a_pai_that_has_ended_since_is_accepted() -> None:
     """The PAI must be valid at the moment when the DAC's validity begins."""
-    assert judged(pai=replace(PAI, valid_until=utc("250101000000Z"))) == "accepted"
+    assert judged(pai=replace(PAI, valid_until=utc("250101000001Z"))) == "accepted"
 
 
 OTHER_VENDOR = name((COMMON_NAME, "TEST PAA"), (VENDOR, "FFF2"))
 WITH_PRODUCT = name((COMMON_NAME, "TEST PAA"), (VENDOR, "FFF1"), (PRODUCT, "8004"))
+EMPTY_NAME = name((COMMON_NAME, ""), (VENDOR, "FFF1"))
 PAA_BROKEN: list[tuple[str, str, Forged]] = [
     ("T1", "path length 0", basic(PAA, "30060101ff020100")),
     ("T2", "may sign data only", usage(PAA, "03020780")),
@@ -276,6 +413,10 @@ PAA_BROKEN: list[tuple[str, str, Forged]] = [
     ("K3", "not signed by itself", replace(PAA, signer=OTHER_KEY)),
     ("K3", "another authority key id", aki(PAA, sequence(tlv(0x80, PAI_ID)))),
     ("T5", "another name", replace(PAA, subject=OTHER_VENDOR, issuer=OTHER_VENDOR)),
+    ("T6", "name constraints", PAA.and_extension(extension(*WELL_FORMED["name constraints"]))),
+    ("V5", "an empty common name", replace(PAA, subject=EMPTY_NAME, issuer=EMPTY_NAME)),
+    ("K3", "another serial number of its own", aki(PAA, sequence(tlv(0x80, PAA_ID), tlv(0x82, b"\x01")))),
+    ("K5", "ends as the DAC begins", replace(PAA, valid_until=utc("250101000000Z"))),
     ("K5", "begins after the DAC", replace(PAA, valid_from=utc("250101000001Z"))),
 ]
 

@@ -182,8 +182,8 @@ def _product_ids(members: Mapping[int, Member]) -> tuple[int, ...]:
 
 def _certificate_id(members: Mapping[int, Member]) -> str:
     value = members[4]
-    if not isinstance(value, str) or len(value) != CERTIFICATE_ID_SIZE:
-        raise RuleBroken(Rule.D7, "member 4 is no certificate id of 19 characters")
+    if not isinstance(value, str) or len(value.encode()) != CERTIFICATE_ID_SIZE or "\0" in value:
+        raise RuleBroken(Rule.D7, "member 4 is no certificate id of 19 bytes without a NUL")
     return value
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from station.faults.line import CredentialsInvalid
 from station.faults.unit import CSRInvalid
 from station.matter.certificates.csr import Request, read_request
+from station.matter.certificates.extensions import Extensions
 from station.matter.certificates.names import Identifiers
 from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.x509 import Certificate, is_ecdsa_with_sha256
@@ -79,7 +80,7 @@ def check_chain(chain: Chain, at: datetime) -> None:
     _check_agree("product", DAC, dac.product_id, PAI, pai.product_id)
     _check_agree("vendor", PAI, pai.vendor_id, PAA, paa.vendor_id)
     begins = chain.dac.valid_from
-    for profile, certificate in ((PAI, chain.pai), (PAA, chain.paa)):
+    for profile, certificate in ((DAC, chain.dac), (PAI, chain.pai), (PAA, chain.paa)):
         if not certificate.is_valid_at(begins):
             raise RuleBroken(Rule.K5, f"{profile.kind}: not valid at {begins:%Y-%m-%d %H:%M:%S}, when the DAC begins")
     if not chain.dac.is_valid_at(at):
@@ -182,6 +183,7 @@ def _check_profile(profile: Profile, certificate: Certificate) -> None:
         raise RuleBroken(Rule.T3, f"the subject is for {named}")
     if (named.product_id is not None) not in profile.products:
         raise RuleBroken(Rule.T4, f"the subject is for {named}")
+    _check_constraints(profile, extensions)
     if profile is PAA:
         _check_root(certificate)
     elif extensions.authority_key_id is None:
@@ -190,11 +192,21 @@ def _check_profile(profile: Profile, certificate: Certificate) -> None:
         raise RuleBroken(Rule.C2, "the algorithm has parameters")
 
 
+def _check_constraints(profile: Profile, extensions: Extensions) -> None:
+    if profile is not DAC and extensions.constrains_names:
+        raise RuleBroken(Rule.T6, "it constrains names")
+    if profile is PAI and extensions.constrains_policies:
+        raise RuleBroken(Rule.T6, "it constrains policies")
+    if profile is DAC and extensions.demands_policy:
+        raise RuleBroken(Rule.T6, "it demands a policy")
+
+
 def _check_root(paa: Certificate) -> None:
-    if paa.issuer.raw != paa.subject.raw:
+    if not paa.issuer.is_same_as(paa.subject):
         raise RuleBroken(Rule.T5, "issuer and subject differ")
     if paa.extensions.authority_key_id not in {None, paa.extensions.subject_key_id}:
         raise RuleBroken(Rule.K3, "its authority key identifier is not its own")
+    _check_authority(PAA, paa, PAA, paa)
     if not paa.is_signed_by(paa.public_key):
         raise RuleBroken(Rule.K3, "it does not verify under its own key")
 
@@ -203,10 +215,26 @@ def _check_link(lower: Profile, certificate: Certificate, upper: Profile, issuer
     if certificate.extensions.authority_key_id != issuer.extensions.subject_key_id:
         rule = Rule.K2 if upper is PAA else Rule.K3
         raise RuleBroken(rule, f"{lower.kind}: its authority key identifier names another key than the {upper.kind}'s")
-    if certificate.issuer.raw != issuer.subject.raw:
+    if not certificate.issuer.is_same_as(issuer.subject):
         raise RuleBroken(Rule.T5, f"{lower.kind}: its issuer is not the {upper.kind}'s subject")
+    _check_authority(lower, certificate, upper, issuer)
     if not certificate.is_signed_by(issuer.public_key):
         raise RuleBroken(Rule.K3, f"{lower.kind}: it does not verify under the {upper.kind}'s key")
+
+
+def _check_authority(lower: Profile, certificate: Certificate, upper: Profile, issuer: Certificate) -> None:
+    """Issuer and serial number in the authority key identifier, of which commissioners read the first directory name."""
+    key = certificate.extensions.authority_key
+    if key is None:
+        return
+    if key.issuers and not key.issuers[0].is_same_as(issuer.issuer):
+        raise RuleBroken(
+            Rule.K3, f"{lower.kind}: its authority key identifier has another issuer than the {upper.kind}'s"
+        )
+    if key.serial_number not in {None, issuer.serial_number}:
+        raise RuleBroken(
+            Rule.K3, f"{lower.kind}: its authority key identifier has another serial number than the {upper.kind}'s"
+        )
 
 
 def _check_agree(what: str, lower: Profile, said: int | None, upper: Profile, bound: int | None) -> None:

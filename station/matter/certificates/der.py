@@ -5,7 +5,7 @@ from typing import Self
 
 INTEGER, BIT_STRING, OCTET_STRING, OID = 0x02, 0x03, 0x04, 0x06
 BOOLEAN, UTF8_STRING, PRINTABLE_STRING = 0x01, 0x0C, 0x13
-TELETEX_STRING, IA5_STRING = 0x14, 0x16
+TELETEX_STRING, IA5_STRING, VISIBLE_STRING, BMP_STRING = 0x14, 0x16, 0x1A, 0x1E
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 _LONG_FORM = 0x80
@@ -67,21 +67,29 @@ class Reader:
         """A reader of what the next element contains."""
         return type(self)(self.content(tag))
 
-    def oid(self) -> bytes:
+    def oid(self, tag: int = OID) -> bytes:
         """The content of an OBJECT IDENTIFIER; each arc must be whole and in its shortest form."""
-        content = self.content(OID)
+        content = self.content(tag)
         starts = (0, *(i + 1 for i, byte in enumerate(content) if byte < _LONG_FORM))
         if len(content) == 0 or starts[-1] != len(content) or any(content[i] == _LONG_FORM for i in starts[:-1]):
             raise DERInvalid("an invalid OBJECT IDENTIFIER")
         return content
 
-    def integer(self) -> int:
+    def integer(self, tag: int = INTEGER) -> int:
         """An INTEGER, in its shortest form."""
-        content = self.content(INTEGER)
+        content = self.content(tag)
         redundant = len(content) > 1 and content[0] in {0x00, 0xFF} and (content[0] ^ content[1]) < _LONG_FORM
         if not content or redundant:
             raise DERInvalid("an INTEGER is empty or longer than it need be")
         return int.from_bytes(content, "big", signed=True)
+
+    def bits(self, tag: int = BIT_STRING) -> bytes:
+        """A BIT STRING: the number of unused bits, then the bytes, whose unused bits are 0."""
+        content = self.content(tag)
+        unused = content[0] if content else 8
+        if unused > min(7, 8 * len(content) - 8) or content[-1] & ((1 << unused) - 1):
+            raise DERInvalid("an invalid BIT STRING")
+        return content
 
     def end(self) -> None:
         """Raises unless all elements have been taken."""

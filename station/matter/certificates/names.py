@@ -5,7 +5,9 @@ Matter Core Specification 6.2.2.2: in attributes of their own or, for old certif
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
+from itertools import chain
 
 from station.matter.certificates import der
 from station.matter.certificates.der import DERInvalid, Reader
@@ -14,9 +16,10 @@ from station.matter.certificates.rules import Rule, RuleBroken
 COMMON_NAME = der.oid("2.5.4.3")
 VENDOR_ID = der.oid("1.3.6.1.4.1.37244.2.1")
 PRODUCT_ID = der.oid("1.3.6.1.4.1.37244.2.2")
-_COMMON_NAME_SIZE = 64  # a commissioner reads only so many attributes
+_COMMON_NAME_SIZE = 64  # a commissioner searches only so many bytes, whatever characters they are
 _PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*")
 _FOUR_DIGITS = "[0-9A-F]{4}"
+_BLANKS = re.compile("[ \\t\\n\\v\\f\\r]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +27,49 @@ class Attribute:
     oid: bytes
     kind: int
     text: str
+    octets: bytes
+
+    def folded(self) -> tuple[bytes, str]:
+        """The attribute without the differences that a comparison of names overlooks: string type, case of ASCII, blanks."""
+        words = _BLANKS.sub(" ", self.text).strip(" ")
+        return self.oid, "".join(letter.lower() if letter.isascii() else letter for letter in words)
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A distinguished name; names are compared by their `raw` bytes."""
+    """A distinguished name."""
 
     raw: bytes
-    attributes: tuple[Attribute, ...]
+    relatives: tuple[tuple[Attribute, ...], ...]
 
     @classmethod
     def read(cls, raw: bytes) -> "Name":
         """Reads a Name in DER; raises `DERInvalid`."""
         name = Reader(raw).inside(der.SEQUENCE)
-        attributes: list[Attribute] = []
+        relatives: list[tuple[Attribute, ...]] = []
         while name.next_tag is not None:
-            relative = name.inside(der.SET)
-            while relative.next_tag is not None:
-                attributes.append(_attribute(relative.inside(der.SEQUENCE)))
-        return cls(raw, tuple(attributes))
+            relatives.append(cls.read_relative(name.inside(der.SET)))
+        return cls(raw, tuple(relatives))
+
+    @staticmethod
+    def read_relative(reader: Reader) -> tuple[Attribute, ...]:
+        """Reads the attributes of one RelativeDistinguishedName, without its tag; raises `DERInvalid`."""
+        attributes: list[Attribute] = []
+        while reader.next_tag is not None:
+            attributes.append(_attribute(reader.inside(der.SEQUENCE)))
+        return tuple(attributes)
+
+    @property
+    def attributes(self) -> Iterator[Attribute]:
+        return chain.from_iterable(self.relatives)
+
+    def is_same_as(self, other: "Name") -> bool:
+        """Whether both name the same, even if a certificate authority wrote one in strings of another type (RFC 5280, 7.1)."""
+        return self.folded() == other.folded()
+
+    def folded(self) -> list[list[tuple[bytes, str]]]:
+        """The name without the differences that a comparison overlooks."""
+        return [sorted(attribute.folded() for attribute in relative) for relative in self.relatives]
 
     def named(self, oid: bytes) -> list[Attribute]:
         return [attribute for attribute in self.attributes if attribute.oid == oid]
@@ -61,12 +88,15 @@ class Identifiers:
 
     @classmethod
     def of(cls, name: Name) -> "Identifiers":
-        """Raises `RuleBroken` if the name breaks V1 or V3."""
+        """Raises `RuleBroken` if the name breaks V1, V3 or V5."""
+        common_names = name.named(COMMON_NAME)
+        if not all(attribute.octets for attribute in common_names):
+            raise RuleBroken(Rule.V5, "the subject has an empty common name")
+        in_common_name = _in_common_names([attribute.octets[:_COMMON_NAME_SIZE] for attribute in common_names])
         vendors, products = name.named(VENDOR_ID), name.named(PRODUCT_ID)
-        if vendors or products:  # rule V2: with such attributes the common name is not read
+        if vendors or products:  # rule V2: with such attributes the common name does not count
             return cls(_own(vendors, "vendor"), _own(products, "product"))
-        common = [attribute.text[:_COMMON_NAME_SIZE] for attribute in name.named(COMMON_NAME)]
-        return cls(_in_common_name(common, "Mvid:"), _in_common_name(common, "Mpid:"))
+        return cls(*in_common_name)
 
 
 def _attribute(reader: Reader) -> Attribute:
@@ -74,7 +104,7 @@ def _attribute(reader: Reader) -> Attribute:
     kind, value = reader.element()
     reader.end()
     try:
-        return Attribute(oid, kind, _text(kind, value))
+        return Attribute(oid, kind, _text(kind, value), value)
     except UnicodeDecodeError as exc:
         raise DERInvalid("a string that does not fit its type") from exc
 
@@ -104,12 +134,24 @@ def _own(attributes: list[Attribute], what: str) -> int | None:
     return int(attribute.text, 16)
 
 
-def _in_common_name(common_names: list[str], prefix: str) -> int | None:
-    found = [text for text in common_names if prefix in text]
-    if not found:
-        return None
+def _in_common_names(common_names: list[bytes]) -> tuple[int | None, int | None]:
+    """Vendor and product of the first common name that has either; a later one must not have them again."""
+    found = [numbers for text in common_names if (numbers := _in_common_name(text)) != (None, None)]
+    first = found[0] if found else (None, None)
+    if any(first[i] is not None and later[i] is not None for later in found[1:] for i in range(2)):
+        raise RuleBroken(Rule.V3, "two common names have a vendor or a product")
+    return first
+
+
+def _in_common_name(text: bytes) -> tuple[int | None, int | None]:
+    vendor_id, product_id = (_after(prefix, text) for prefix in (b"Mvid:", b"Mpid:"))
+    return vendor_id, product_id
+
+
+def _after(prefix: bytes, text: bytes) -> int | None:
     # The first complete one counts, even behind one that is malformed.
-    match = re.search(f"{prefix}({_FOUR_DIGITS})", found[0])
-    if len(found) > 1 or not match:
-        raise RuleBroken(Rule.V3, f"{found[0]!a} has {prefix} without four upper-case hexadecimal digits, or twice")
-    return int(match[1], 16)
+    match = re.search(prefix + b"(" + _FOUR_DIGITS.encode() + b")", text)
+    if prefix in text and not match:
+        shown = text.decode("latin-1")
+        raise RuleBroken(Rule.V3, f"{shown!a} has {prefix.decode()} without four upper-case hexadecimal digits")
+    return int(match[1], 16) if match else None

@@ -58,7 +58,8 @@ class Certificate:
         return is_signature(self.signature, self.signed, key)
 
     def is_valid_at(self, moment: datetime) -> bool:
-        return self.valid_from <= moment <= self.valid_until
+        """A commissioner counts a certificate as expired from the very second in which it ends."""
+        return self.valid_from <= moment < self.valid_until
 
 
 def read_public_key(raw: bytes) -> ec.EllipticCurvePublicKey:
@@ -154,6 +155,8 @@ def _moment(validity: Reader) -> datetime:
         text = ("19" if text >= "50" else "20") + text  # RFC 5280, 4.1.2.5.1
     elif kind != der.GENERALIZED_TIME or not re.fullmatch("[0-9]{14}Z", text) or "1950" <= text < "2050":
         raise RuleBroken(Rule.C13, f"{text!a} is another form")
+    if text < "1970":
+        raise RuleBroken(Rule.C13, f"{text} is before 1970")
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as exc:
