@@ -212,7 +212,7 @@ class PKIAuthorityWrong(LineFault):
 
 @dataclass(eq=False)
 class CredentialsInvalid(LineFault):
-    """The PKI issued a certificate that a commissioner would refuse."""
+    """The PKI issued a certificate that a commissioner or the recipe refuses."""
 
     code = "pki.credentials_invalid"
     rule: str
