@@ -221,7 +221,7 @@ class PKIAuthoritiesInvalid(LineFault):
 
 @dataclass(eq=False)
 class CredentialsInvalid(LineFault):
-    """The PKI issued a certificate that a commissioner would refuse."""
+    """The PKI issued a certificate that a commissioner or the recipe refuses."""
 
     code = "pki.credentials_invalid"
     rule: str

@@ -2,7 +2,7 @@
 """Checks of a board against its recipe and its identity; each raises the fault that it finds. Pure."""
 
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from station.domain.credentials import Credentials, csr_key
 from station.domain.identity import Identity
@@ -29,6 +29,7 @@ from station.faults.unit import (
     TargetWrong,
 )
 from station.matter.certificates import chain
+from station.matter.certificates.x509 import Certificate
 from station.recipe import unit_builder
 from station.recipe.recipe import Delivered, Delivery, OwnPKI, Recipe
 
@@ -93,9 +94,10 @@ def check_csr(recipe: Recipe, csr: bytes) -> None:
 def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:
     """Checks DAC and PAI as a commissioner does at the time `at`, and against this line's pinned PAI and PAA.
 
-    A DAC whose validity begins within minutes is good already.
+    A DAC whose validity begins within minutes is good already. Both must last as long as the recipe asks.
     """
-    anchors = _own_pki(recipe).anchors
+    pki = _own_pki(recipe)
+    anchors = pki.anchors
     chain.check_credentials(
         csr=csr,
         dac=credentials.dac,
@@ -107,6 +109,17 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
         at=chain.from_its_beginning(credentials.dac, at),
         allow_test_vendor=recipe.trust is Trust.DEVELOPMENT,
     )
+    for kind, certificate in (("DAC", credentials.dac), ("PAI", credentials.pai)):
+        check_lasts(kind, certificate, pki.minimum_days, at)
+
+
+def check_lasts(kind: str, certificate: bytes, minimum_days: int, at: datetime) -> None:
+    """Refuses with `CredentialsInvalid` a certificate, DER, that expires sooner than so many days after `at`; 0 accepts all."""
+    expires = Certificate.read(certificate).valid_until
+    left = expires - at
+    if minimum_days and left < timedelta(days=minimum_days):
+        found = f"found {max(left.days, 0)} days until it expires at {expires:%Y-%m-%d %H:%M:%S}"
+        raise CredentialsInvalid("minimum_days", f"{kind}: {found}, expected at least {minimum_days} days")
 
 
 def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: datetime) -> None:

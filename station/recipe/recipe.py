@@ -27,10 +27,14 @@ from station.recipe.commissioner import Commissioner
 
 @dataclass(frozen=True, slots=True)
 class OwnPKI:
-    """This line's PKI certifies the boards, under pinned anchors; `commissioner` checks the finished boards."""
+    """This line's PKI certifies the boards, under pinned anchors; `commissioner` checks the finished boards.
+
+    DAC and PAI must be valid for `minimum_days` more; 0 accepts any end.
+    """
 
     anchors: TrustAnchors
     commissioner: Commissioner
+    minimum_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,16 @@ def station_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def recipe_with(folder: Path, more: str) -> Path:
+    """A copy of the shipped recipe with further tables behind it."""
+    text = RECIPE.read_text().replace('"../../', f'"{ROOT}/')
+    text = text.replace('"certification-declaration.der"', f'"{RECIPE.parent}/certification-declaration.der"')
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.toml"
+    path.write_text(f"{text}\n{more}\n", encoding="utf-8")
+    return path
+
+
 def configuration(recipe: Path, probes: list[Mapping[str, object]]) -> str:
     """`config/demo.toml`, with this recipe and one slot for each probe."""
     text = (ROOT / "config" / "demo.toml").read_text()

@@ -35,6 +35,7 @@ def test_sts_firmware_needs_neither_pki_nor_script(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
+        ("[images]", "[attestation]\nminimum_days = 5\n[images]", "[attestation] belongs to"),
         ('"st-monitor"', '"partner-script"', "[partner] script belongs to"),
         ("[images]", '[partner]\nscript = "x.py"\n[images]', "[partner] script belongs to"),
         ("[images]", "[partner]\nwithin = 0\n[images]", "found 0, expected more than 0"),

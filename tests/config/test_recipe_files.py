@@ -4,6 +4,8 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from station.domain.product import Strings
 from station.domain.target import Region
 from station.recipe.files import recipe_file
 from station.recipe.recipe import Recipe
-from tests.builders.forge import PAA, PAI
+from tests.builders.forge import PAA, PAI, utc
 
 ROOT = Path(__file__).parents[2]
 
@@ -236,6 +238,39 @@ def test_a_lot_whose_last_number_has_no_room_is_refused(tree: Path, first: str) 
     spoil(tree / "config" / "recipes" / "lighting.toml", "first = 1\n", f"first = {first}\n")
     (mistake,) = mistakes(tree)
     assert "the last serial number would have more than 32 characters" in mistake
+
+
+def test_certificates_may_be_asked_to_last(tree: Path) -> None:
+    """Without the setting any end is accepted."""
+    recipe = tree / "config" / "recipes" / "lighting.toml"
+    assert asked_days(loaded(tree)) == 0
+    recipe.write_text(f"{recipe.read_text()}\n[attestation]\nminimum_days = 365\n")
+    assert asked_days(loaded(tree)) == 365
+
+
+def asked_days(recipe: Recipe) -> int:
+    assert recipe.own_pki is not None
+    return recipe.own_pki.minimum_days
+
+
+def test_a_pai_that_ends_too_soon_is_refused_before_the_line_opens(tree: Path) -> None:
+    """Every DAC under it would be bought and refused."""
+    soon = utc(f"{datetime.now(UTC) + timedelta(days=10, hours=1):%y%m%d%H%M%SZ}")
+    (tree / "pai.pem").write_bytes(replace(PAI, valid_until=soon).der)
+    assert asked_days(loaded(tree)) == 0
+    spoil(tree / "config" / "recipes" / "lighting.toml", "[lot]", "[attestation]\nminimum_days = 30\n\n[lot]")
+    (mistake,) = mistakes(tree)
+    assert mistake.startswith("pki.pai: the recipe's attestation.minimum_days would refuse every DAC under it: PAI: ")
+    assert "found 10 days until it expires at " in mistake
+    assert mistake.endswith(", expected at least 30 days")
+
+
+@pytest.mark.parametrize("days", ["-1", "1.5", "true", "36501"])
+def test_days_that_make_no_sense_are_refused(tree: Path, days: str) -> None:
+    """The mistake is told at the setting."""
+    spoil(tree / "config" / "recipes" / "lighting.toml", "[lot]", f"[attestation]\nminimum_days = {days}\n\n[lot]")
+    (mistake,) = mistakes(tree)
+    assert mistake.startswith("attestation.minimum_days: ")
 
 
 LOCKS = {

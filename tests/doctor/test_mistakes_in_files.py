@@ -202,7 +202,7 @@ MISTAKES: list[tuple[Spoiler, str, str]] = [
     (manifest("bf156da6", "bf156da7"), f"{MANIFEST}: image[1].sha256: ", "the manifest says bf156da7"),
     (manifest("bf156da6", "BF156DA6"), f"{MANIFEST}: image[1].sha256: found", "0 to 9 and a to f"),
     (gone("firmware_images/provisioning-flash.bin"), f"{MANIFEST}: image[1].file: ", "cannot be read"),
-    (manifest('version = "1.0.0"', "version = 1.0"), f"{MANIFEST}: image[1].version: found 1.0, expected text", ""),
+    (manifest('version = "1.1.0"', "version = 1.0"), f"{MANIFEST}: image[1].version: found 1.0, expected text", ""),
     (
         lambda f: (f.folder / "line.toml").write_bytes(codecs.BOM_UTF16_LE + LINE.encode("utf-16-le")),
         "line.toml: byte 0: is not UTF-8, but UTF-16",

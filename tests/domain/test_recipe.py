@@ -19,7 +19,7 @@ from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, UID, Target
 from station.factory_data import flat_tlv
 from station.factory_data.flash import Locked, NotRead, read_back
 from station.factory_data.flat_tlv import FactoryData, Tag
-from station.faults.line import KeyStorageWrong
+from station.faults.line import CredentialsInvalid, KeyStorageWrong
 from station.faults.unit import (
     CertificateUnfit,
     KeyChanged,
@@ -36,7 +36,7 @@ from station.recipe import checks, unit_builder
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import Delivery, OwnPKI, Recipe
 from tests.builders.bench import RECIPE
-from tests.builders.forge import DAC, DAC_KEY, PAA, PAI
+from tests.builders.forge import DAC, DAC_KEY, PAA, PAI, Forged, ForgedRequest, utc
 from tests.builders.forge_unit import EXAMINATION, RECORDS
 
 READ_AS_STRINGS = (Tag.VENDOR_NAME, Tag.PRODUCT_NAME, Tag.SERIAL_NUMBER)
@@ -247,6 +247,40 @@ def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
     with pytest.raises(CertificateUnfit) as caught:
         checks.check_known_certificate(replace(ours, product_id=0x8005), IDENTITY, signed, EXAMINATION.at)
     assert caught.value.rule == "P3"
+
+
+def test_certificates_must_last_as_long_as_the_recipe_asks() -> None:
+    """Found and expected days are named; DAC and PAI are both counted from now, and a recipe may ask for nothing."""
+    request, at = ForgedRequest().der, EXAMINATION.at
+    pki = OwnPKI(TrustAnchors(PAI.der, PAA.der), COMMISSIONER, minimum_days=90)
+    soon = utc(f"{at + timedelta(days=90):%y%m%d%H%M%SZ}")
+    sooner = utc(f"{at + timedelta(days=90) - timedelta(seconds=1):%y%m%d%H%M%SZ}")
+
+    def judged(dac: Forged, pai: Forged = PAI, minimum_days: int = 90) -> str:
+        anchors = TrustAnchors(pai.der, PAA.der)
+        recipe = replace(PLAIN, certification=replace(pki, anchors=anchors, minimum_days=minimum_days))
+        try:
+            checks.check_credentials(recipe, request, Credentials(dac.der, pai.der), at)
+        except CredentialsInvalid as fault:
+            return f"{fault.rule} {fault.reason}"
+        return "accepted"
+
+    expires = f"{at + timedelta(days=90) - timedelta(seconds=1):%Y-%m-%d %H:%M:%S}"
+    told = f"found 89 days until it expires at {expires}, expected at least 90 days"
+    assert judged(DAC) == "accepted"
+    assert judged(replace(DAC, valid_until=soon)) == "accepted"
+    assert judged(replace(DAC, valid_until=sooner)) == f"minimum_days DAC: {told}"
+    assert judged(DAC, replace(PAI, valid_until=sooner)) == f"minimum_days PAI: {told}"
+    assert judged(replace(DAC, valid_until=sooner), minimum_days=0) == "accepted"
+
+
+def test_a_board_whose_certificate_ends_too_soon_fails_alone() -> None:
+    """The PKI gave it for an earlier recipe, or long ago, and the line goes on."""
+    ours = replace(PLAIN, certification=OwnPKI(TrustAnchors(PAI.der, PAA.der), COMMISSIONER, minimum_days=90))
+    dac = replace(DAC, valid_until=utc(f"{EXAMINATION.at + timedelta(days=89):%y%m%d%H%M%SZ}"))
+    identity = replace(IDENTITY, credentials=Credentials(dac.der, PAI.der))
+    with pytest.raises(CertificateUnfit, match="found 89 days until it expires at"):
+        checks.check_known_certificate(ours, identity, ForgedRequest().der, EXAMINATION.at)
 
 
 def test_a_firmware_that_keeps_its_key_elsewhere_stops_the_line() -> None:

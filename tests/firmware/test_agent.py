@@ -68,16 +68,61 @@ def test_openssl_accepts_the_request(board: HostBoard) -> None:
     assert b"1.3.6.1.4.1.37244.2.1 = FFF1, 1.3.6.1.4.1.37244.2.2 = 8004" in verified.stdout
 
 
-def test_the_request_is_the_one_that_cryptography_would_write(board: HostBoard) -> None:
-    """Except for the signature, the request equals the library's byte for byte."""
+@pytest.mark.parametrize("payload", [b"", b"\0", b"\1"])
+def test_the_request_is_the_one_that_cryptography_would_write(board: HostBoard, payload: bytes) -> None:
+    """Except for the signature, the request equals the library's byte for byte, with a common name and without."""
     with board:
-        csr = board.ask(MAKE_CSR)
+        csr = board.ask(MAKE_CSR, payload)
     own = x509.load_der_x509_csr(csr)
     builder = x509.CertificateSigningRequestBuilder(own.subject)
     other = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     assert own.tbs_certrequest_bytes.replace(point(key_in(csr)), b"") == other.tbs_certrequest_bytes.replace(
         point(key_in(other.public_bytes(Encoding.DER))), b""
     )
+
+
+SERIAL_NUMBERS = {b"SN 0001": "SN 0001", b"SN 0001\0": "SN 0001", b"S": "S", b"S" * 32 + b"\0": "S" * 32}
+
+
+@pytest.mark.parametrize("value", SERIAL_NUMBERS)
+def test_the_serial_number_is_the_common_name_where_the_station_asks_for_it(board: HostBoard, value: bytes) -> None:
+    """It is a UTF8String, the subject's first name, and has no NUL; the key is the same either way."""
+    board.put_factory_data(PRODUCT | {25: value})
+    with board:
+        named, plain, asked = (x509.load_der_x509_csr(board.ask(MAKE_CSR, asked)) for asked in (b"\1", b"\0", b""))
+    assert [attribute.value for attribute in named.subject] == [SERIAL_NUMBERS[value], "FFF1", "8004"]
+    name = SERIAL_NUMBERS[value].encode()
+    assert b"\x06\x03\x55\x04\x03\x0c" + bytes([len(name)]) + name in named.tbs_certrequest_bytes
+    assert [attribute.value for attribute in plain.subject] == ["FFF1", "8004"]
+    assert plain.subject == asked.subject
+    assert named.is_signature_valid
+    assert named.public_key() == plain.public_key() == asked.public_key()
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({25: b"S" * 33}, Status.PARAMETER),
+        ({25: b"S" * 34}, Status.PARAMETER),
+        ({25: b"\0"}, Status.PARAMETER),
+        ({25: b"S" * 602}, Status.PARAMETER),
+        ({}, Status.NO_FACTORY_DATA),
+    ],
+    ids=["33", "34", "only a NUL", "602", "none"],
+)
+def test_a_serial_number_that_is_no_name_is_refused(board: HostBoard, values: dict[int, bytes], status: Status) -> None:
+    """Matter's longest serial number has 32 characters. A request without it is still made."""
+    board.put_factory_data({tag: PRODUCT[tag] for tag in (22, 24)} | values)
+    with board:
+        assert board.refusal(MAKE_CSR, b"\1") == status
+        assert board.ask(MAKE_CSR)
+
+
+@pytest.mark.parametrize("payload", [b"\2", b"\xff", b"\0\0", b"\1\1"])
+def test_a_form_of_request_that_the_agent_does_not_know_is_refused(board: HostBoard, payload: bytes) -> None:
+    """A later station is told so, instead of getting another request than it asked for."""
+    with board:
+        assert board.refusal(MAKE_CSR, payload) == Status.PARAMETER
 
 
 def test_the_key_is_made_once(board: HostBoard) -> None:

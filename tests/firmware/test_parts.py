@@ -147,14 +147,16 @@ def test_other_keys_and_algorithms_are_no_dacs(codec: Codec) -> None:
     assert codec("certificate", certificate(p256, algorithm=hashes.SHA384()))[0].split()[2] == "-"
 
 
+@pytest.mark.parametrize("size", range(33))
 @pytest.mark.parametrize(
     "half", [b"\0" * 31 + b"\x01", b"\x7f" + bytes(31), b"\x80" + bytes(31), b"\xff" * 32, b"\0\x80" + bytes(30)]
 )
-def test_signatures_of_every_shape_fit_into_the_request(codec: Codec, half: bytes) -> None:
-    """The numbers have the shortest and the longest encodings in DER."""
-    key = point(ec.generate_private_key(ec.SECP256R1()).public_key())
-    csr = x509.load_der_x509_csr(bytes.fromhex(codec("csr", key + half + half)[0]))
+def test_signatures_and_names_of_every_shape_fit_into_the_request(codec: Codec, half: bytes, size: int) -> None:
+    """The numbers have the shortest and the longest encodings in DER, and the common name every length."""
+    key, text = point(ec.generate_private_key(ec.SECP256R1()).public_key()), "LIGHT-0123456789-0123456789-2026"[:size]
+    csr = x509.load_der_x509_csr(bytes.fromhex(codec("csr", key + half + half + text.encode())[0]))
     assert decode_dss_signature(csr.signature) == (int.from_bytes(half), int.from_bytes(half))
+    assert [attribute.value for attribute in csr.subject] == [*([text] if text else []), "FFF1", "8004"]
 
 
 def test_secret_numbers_are_in_range(tmp_path: Path) -> None:

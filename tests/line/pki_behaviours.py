@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 ALWAYS = -1
+MINIMUM_DAYS = 60  # of the recipe
 Setting = int | Mapping[str, int | float | str]
 
 
@@ -130,6 +131,8 @@ REPRESENTATIVE = (
     "endless body",
     "two certificates for the key",
     "DAC with another PID",
+    "DAC of 90 days",
+    "DAC of 30 days",
     "DAC with a serial number issued before",
     "404",
     "TLS 1.1 only",
@@ -209,6 +212,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     refused("DAC of another PAI", INVALID, wrong_pai=ALWAYS),
     refused("DAC has expired", INVALID, expired=ALWAYS),
     refused("DAC begins tomorrow", INVALID, begins_tomorrow=ALWAYS),
+    refused("DAC of 30 days", INVALID, short_lived={"times": ALWAYS, "days": 30}),
     refused("DAC of 768 bytes", INVALID, large={"times": ALWAYS, "bytes": 768}),
     refused("DAC with a serial number issued before", INVALID, repeated_serial=ALWAYS),
     # refusals

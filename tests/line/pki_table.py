@@ -28,10 +28,10 @@ from development_pki.tls import station_template
 from station.daemon import control
 from station.domain.issuance import OrphanKind
 from station.line.status import Status
-from tests.builders.line import Line, LineFailed
+from tests.builders.line import Line, LineFailed, recipe_with
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line import pki_line
-from tests.line.pki_behaviours import BEHAVIOURS, PASSES, Behaviour, Repair, Slot, Trial
+from tests.line.pki_behaviours import BEHAVIOURS, MINIMUM_DAYS, PASSES, Behaviour, Repair, Slot, Trial
 from tests.line.pki_bench import saved
 from virtual_bench.server import control as bench
 
@@ -50,7 +50,7 @@ unknown, and every certificate in the PKI's own list is a unit's or an orphan, b
 
 Two boards are plugged in. If their slots differ, the first is named first. *void, waiting* is a board that the line's pause has voided, and that goes on
 where it was when the line resumes; *waiting, not begun* is a board of which the station has done nothing yet. *Bought* counts the certificates in the
-PKI's own list for the first and the second board, *flashed* how often each got factory data.
+PKI's own list for the first and the second board, *flashed* how often each got factory data. The recipe asks for certificates of {MINIMUM_DAYS} days.
 
 {TABLE}"""
 
@@ -94,7 +94,8 @@ class Row:
 @contextmanager
 def standing(folder: Path, deadlines: dict[str, str]) -> Iterator["Table"]:
     """A line with two slots, as a process, and its PKI."""
-    with patch.dict(os.environ, deadlines), Line.standing(folder, 2) as line:
+    recipe = recipe_with(folder, f"[attestation]\nminimum_days = {MINIMUM_DAYS}")
+    with patch.dict(os.environ, deadlines), Line.standing(folder, 2, recipe=recipe) as line:
         table = Table(line)
         yield table
         try:

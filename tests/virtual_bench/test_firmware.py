@@ -43,7 +43,7 @@ async def test_a_board_says_hello_unasked_after_a_reset(tmp_path: Path) -> None:
         async with bench.line(board) as line:
             await bench.provisioner(board)
             body = await line.body()
-    assert body == bytes([HELLO | 0x80, 0, 1, 0, 0]) + board.nameplate.uid + b"1.0.0"
+    assert body == bytes([HELLO | 0x80, 0, 1, 0, 0]) + board.nameplate.uid + b"1.1.0"
 
 
 async def test_an_unasked_board_repeats_its_hello(tmp_path: Path) -> None:
@@ -64,6 +64,17 @@ async def test_the_request_names_the_product_and_is_signed_by_its_key(tmp_path: 
             request = x509.load_der_x509_csr(await line.ask(MAKE_CSR))
     assert request.is_signature_valid
     assert [attribute.value for attribute in request.subject] == ["FFF1", "8004"]
+
+
+async def test_the_request_has_the_serial_number_where_it_is_asked_for(tmp_path: Path) -> None:
+    """The board reads it from its own factory data."""
+    async with station(tmp_path) as bench:
+        board = bench.hub.plug(1)
+        await bench.provisioner(board)
+        async with bench.line(board) as line:
+            request = x509.load_der_x509_csr(await line.ask(MAKE_CSR, b"\1"))
+    assert request.is_signature_valid
+    assert [attribute.value for attribute in request.subject] == ["SN 0001", "FFF1", "8004"]
 
 
 @pytest.mark.parametrize("storage", ["flash", "secure"])

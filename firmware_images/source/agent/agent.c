@@ -26,6 +26,8 @@
 
 enum question { HELLO = 1, MAKE_CSR = 2, STORE = 3, PROVE = 4 };
 
+enum subject { WITHOUT_NAME = 0, SERIAL_NUMBER = 1 }; /* the request's common name */
+
 enum unasked { NOTHING, SAY_HELLO, SAY_FINISH };
 
 /* Builds an answer's payload, without type and number. */
@@ -88,26 +90,52 @@ static uint16_t id(struct agent_item item)
     return agent_get16(bytes);
 }
 
-static enum agent_status answer_make_csr(struct payload *answer)
+/* Reads the serial number, without the NUL that some recipes put behind it. */
+static enum agent_status read_name(struct agent_item item, uint8_t name[AGENT_CSR_NAME_MAX + 1], size_t *length)
+{
+    if (item.length == 0)
+        return AGENT_NO_FACTORY_DATA;
+    if (item.length > AGENT_CSR_NAME_MAX + 1)
+        return AGENT_PARAMETER;
+    agent_data_value(item, name);
+    *length = item.length;
+    if (name[*length - 1] == 0)
+        --*length;
+    return *length == 0 || *length > AGENT_CSR_NAME_MAX ? AGENT_PARAMETER : AGENT_OK;
+}
+
+static enum agent_status answer_make_csr(const uint8_t *payload, size_t length, struct payload *answer)
 {
     struct agent_data data;
-    uint8_t public_key[65], body[AGENT_CSR_BODY], signature[64];
+    struct agent_csr_subject subject = {.name_length = 0};
+    uint8_t public_key[65], name[AGENT_CSR_NAME_MAX + 1], body[AGENT_CSR_BODY_MAX], signature[64];
+    size_t size;
     enum agent_status status = agent_data_read(&data);
 
+    if (length > 1 || (length == 1 && payload[0] > SERIAL_NUMBER))
+        return AGENT_PARAMETER;
     if (status != AGENT_OK)
         return status;
     if (data.vendor_id.length == 0 || data.product_id.length == 0)
         return AGENT_NO_FACTORY_DATA;
     if (data.vendor_id.length != 2 || data.product_id.length != 2)
         return AGENT_PARAMETER;
+    if (length == 1 && payload[0] == SERIAL_NUMBER) {
+        subject.common_name = name;
+        status = read_name(data.serial_number, name, &subject.name_length);
+        if (status != AGENT_OK)
+            return status;
+    }
     status = agent_key_make(&data, public_key);
     if (status != AGENT_OK)
         return status;
-    agent_csr_body(body, id(data.vendor_id), id(data.product_id), public_key);
-    status = agent_key_sign(&data, body, sizeof body, signature);
+    subject.vendor_id = id(data.vendor_id);
+    subject.product_id = id(data.product_id);
+    size = agent_csr_body(body, &subject, public_key);
+    status = agent_key_sign(&data, body, size, signature);
     if (status != AGENT_OK)
         return status;
-    answer->length += agent_csr(answer->bytes + answer->length, body, signature);
+    answer->length += agent_csr(answer->bytes + answer->length, body, size, signature);
     return AGENT_OK;
 }
 
@@ -235,7 +263,7 @@ static enum agent_status answer_to(unsigned question, const uint8_t *payload, si
     case HELLO:
         return answer_hello(answer);
     case MAKE_CSR:
-        return answer_make_csr(answer);
+        return answer_make_csr(payload, length, answer);
     case STORE:
         agent.finish = store(payload, length);
         put8(answer, AGENT_OK);

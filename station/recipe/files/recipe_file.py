@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -31,9 +32,11 @@ from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.trust import TrustStore
 from station.matter.certificates.x509 import Certificate
+from station.recipe import checks
 from station.recipe.commissioner import Commissioner
 from station.recipe.files import image_files, trust_folder
 from station.recipe.files.tables import (
+    AttestationTable,
     LotTable,
     Manifest,
     PartnerTable,
@@ -58,6 +61,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
     """
     file, manifest = _files(path)
     product, images = file.product, file.images
+    attestation = file.attestation or AttestationTable()
 
     @cache
     def commissioner() -> Commissioner:
@@ -92,6 +96,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
         production, trust = file.trust is Trust.PRODUCTION, commissioner().trust
         with _refused_at(line, "pki.pai and pki.paa"):
             check_authority(found.pai, found.paa, product.certified, trust, production=production)
+        _check_lasts(found.pai, attestation.minimum_days, line)
         return found
 
     @cache
@@ -138,7 +143,8 @@ def _own_pki(line: Path | str, file: RecipeFile, anchors: TrustAnchors | None, c
     if anchors is None:
         text = f'there is no [pki], and the recipe {file.name} with procedure = "{file.procedure}" needs one'
         raise ConfigurationInvalid([Problem(line, "pki", text)])
-    return OwnPKI(anchors, commissioner)
+    attestation = file.attestation or AttestationTable()
+    return OwnPKI(anchors, commissioner, attestation.minimum_days)
 
 
 @contextmanager
@@ -149,6 +155,15 @@ def _refused_at(file: Path | str, place: str) -> Iterator[None]:
     except CredentialsInvalid as fault:
         text = f"a commissioner would refuse them: {fault.reason} (rule {fault.rule})"
         raise ConfigurationInvalid([Problem(file, place, text)]) from fault
+
+
+def _check_lasts(pai: bytes, minimum_days: int, line: Path | str) -> None:
+    """A PAI that expires too soon is refused before the line opens; every DAC under it would be refused after it was bought."""
+    try:
+        checks.check_lasts("PAI", pai, minimum_days, datetime.now(UTC))
+    except CredentialsInvalid as fault:
+        text = f"the recipe's attestation.minimum_days would refuse every DAC under it: {fault.reason}"
+        raise ConfigurationInvalid([Problem(line, "pki.pai", text)]) from fault
 
 
 def _anchors(pai: Path, paa: Path, line: Path | str) -> TrustAnchors:

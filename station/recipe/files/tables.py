@@ -157,6 +157,14 @@ class CoprocessorTable(Table):
     """The oldest FUS that can install it."""
 
 
+class AttestationTable(Table):
+    """What this product asks of the line's PKI, beyond Matter's rules; of the procedure `provisioning-link` only."""
+
+    minimum_days: int = Field(default=0, ge=0, le=36_500)
+    """DAC and PAI must be valid for so many days from now, else the line pauses; 0 asks for nothing. Choose less than the PKI
+    gives, since a DAC is some time old when it is checked."""
+
+
 class PartnerTable(Table):
     """The partner that puts certificates on the boards instead of this line's PKI."""
 
@@ -182,9 +190,16 @@ class RecipeFile(Table):
     spake2: Spake2Table = Spake2Table()
     factory_data: FactoryDataTable = FactoryDataTable()
     images: ImagesTable
+    attestation: AttestationTable | None = None
     lock: LockTable | None = None
     coprocessor: CoprocessorTable | None = None
     partner: PartnerTable | None = None
+
+    @model_validator(mode="after")
+    def _the_pki_is_asked(self) -> Self:
+        if self.attestation is not None and self.procedure != "provisioning-link":
+            raise ValueError('[attestation] belongs to procedure = "provisioning-link", and to no other')
+        return self
 
     @model_validator(mode="after")
     def _the_partner_fits(self) -> Self:

@@ -74,13 +74,14 @@ static void read_certificate(const uint8_t *der, size_t length)
     free(exact);
 }
 
-/* A request for VID FFF1 and PID 8004 over public key and signature (65 + 64). */
-static void write_csr(const uint8_t *parts)
+/* A request for VID FFF1 and PID 8004 over public key and signature (65 + 64), and the common name behind them. */
+static void write_csr(const uint8_t *parts, size_t count)
 {
-    uint8_t body[AGENT_CSR_BODY], csr[AGENT_CSR_MAX];
+    struct agent_csr_subject subject = {parts + 129, count - 129, 0xFFF1, 0x8004};
+    uint8_t body[AGENT_CSR_BODY_MAX], csr[AGENT_CSR_MAX];
+    size_t size = agent_csr_body(body, &subject, parts);
 
-    agent_csr_body(body, 0xFFF1, 0x8004, parts);
-    print(csr, agent_csr(csr, body, parts + 65));
+    print(csr, agent_csr(csr, body, size, parts + 65));
 }
 
 int main(void)
@@ -108,7 +109,7 @@ int main(void)
         } else if (strcmp(line, "certificate") == 0) {
             read_certificate(bytes, count);
         } else if (strcmp(line, "csr") == 0) {
-            write_csr(bytes);
+            write_csr(bytes, count);
         } else {
             return EXIT_FAILURE;
         }
