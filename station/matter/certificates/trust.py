@@ -14,12 +14,6 @@ from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.x509 import Certificate
 
 TEST_CD_KEY_ID = bytes.fromhex("62FA823359ACFAA9963E1CFA140ADDF504F37160")
-TEST_PAA_KEY_IDS = frozenset(
-    {
-        bytes.fromhex("6AFD22771F511FECBF1641976710DCDC31A1717E"),  # the CHIP SDK's test PAA of 0xFFF1
-        bytes.fromhex("785CE705B86B8F4E6FC793AA60CB43EA696882D5"),  # and the one that is bound to no vendor
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
