@@ -29,7 +29,7 @@ from station.faults.unit import (
     TargetWrong,
 )
 from station.matter.certificates import chain
-from station.recipe import unit_builder
+from station.recipe import revocation, unit_builder
 from station.recipe.recipe import Delivered, Delivery, OwnPKI, Recipe
 
 
@@ -92,6 +92,7 @@ def check_csr(recipe: Recipe, csr: bytes) -> None:
 
 def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:
     """Checks DAC and PAI as a commissioner does at the time `at`, and against this line's pinned PAI and PAA."""
+    revocation.check_pai(recipe)
     anchors = _own_pki(recipe).anchors
     chain.check_credentials(
         csr=csr,
@@ -104,6 +105,7 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
         at=at,
         allow_test_vendor=recipe.trust is Trust.DEVELOPMENT,
     )
+    revocation.check_dac(credentials.dac, recipe.revoked)
 
 
 def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: datetime) -> None:
@@ -172,6 +174,7 @@ def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
 def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) -> Delivered:
     """The certificates that a partner put behind this unit's factory data; raises the fault that a commissioner would find."""
     found = found_in(flash)
+    revocation.check_pai_of(found, recipe.revoked)
     credentials = recipe.certification.commissioner.check(found, at)
     check_readback(recipe, identity, credentials, found)
     in_flash = Tag.DEVICE_ATTESTATION_PRIV_KEY in found.records
@@ -220,6 +223,7 @@ def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, 
     """A commissioner must accept the board at the time `at`, with its label's codes: the verifier is recomputed."""
     check_label(unit_builder.onboarding_payload(recipe, identity), data)
     if isinstance(recipe.certification, OwnPKI):
+        revocation.check_pai(recipe)
         in_flash = recipe.key_storage is KeyStorage.FLASH
         recipe.certification.commissioner.check(data, at, passcode=identity.secrets.passcode, key_in_flash=in_flash)
 

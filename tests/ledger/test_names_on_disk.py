@@ -149,6 +149,7 @@ FAULTS = {
     "pki.file_unusable",
     "pki.authority_wrong",
     "pki.credentials_invalid",
+    "trust.pai_revoked",
     "cd.invalid",
     "label.code_invalid",
     "trust.unreadable",

@@ -18,7 +18,7 @@ from station.matter.certificates.chain import (
 )
 from station.matter.certificates.names import Identifiers
 from station.matter.certificates.published_roots import publisher
-from station.matter.certificates.revocation import Revoked
+from station.matter.certificates.revocation import check_unrevoked
 from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
 from station.matter.certificates.x509 import Certificate
@@ -104,6 +104,7 @@ def check_authority(
         issuer, root = check_issuer(pai, paa)
         _check_issues_for(issuer, product)
         check_root(root, trust, production=production)
+        check_unrevoked(PAI.kind, issuer, trust.revoked)
         check_assignable(Identifiers(product.vendor_id, product.product_id), allow_test_vendor=not production)
     except RuleBroken as broken:
         raise CredentialsInvalid(broken.rule.name, broken.reason) from broken
@@ -137,8 +138,7 @@ def _chain(attestation: Attestation, trust: TrustStore) -> Chain:
 
 def _check_trusted(chain: Chain, trust: TrustStore, *, production: bool) -> None:
     for profile, certificate in ((DAC, chain.dac), (PAI, chain.pai)):
-        if Revoked.would_be(certificate) in trust.revoked:
-            raise RuleBroken(Rule.K7, f"{profile.kind}: {certificate.serial_number:X} is revoked")
+        check_unrevoked(profile.kind, certificate, trust.revoked)
     check_assignable(chain.dac.identifiers, allow_test_vendor=not production)
     check_root(chain.paa, trust, production=production)
 
