@@ -26,6 +26,7 @@ from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
 from station.daemon.reloading import Settings
+from station.daemon.revocations import Revocations
 from station.domain.attempt import STATION_STOPPED
 from station.domain.credentials import Credentials
 from station.interfaces import SecretSource
@@ -54,6 +55,7 @@ class Parts:
     claims: Claims
     installation: Installation
     transcripts: Transcripts
+    revocations: Revocations
 
     @property
     def equipment(self) -> Equipment:
@@ -72,6 +74,7 @@ class Parts:
         """The cheap checks before every attempt; raises the fault that prevents work."""
         self.clock.check()
         self.claims.check()
+        self.revocations.check()
 
 
 @asynccontextmanager
@@ -106,7 +109,18 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
         yield Parts(
-            config, Settings(config), recipe, ledger, secrets, relay, pki, clock, claims, installation, transcripts
+            config,
+            Settings(config),
+            recipe,
+            ledger,
+            secrets,
+            relay,
+            pki,
+            clock,
+            claims,
+            installation,
+            transcripts,
+            Revocations(recipe),
         )
 
 

@@ -30,6 +30,7 @@ class Preflight:
         """Raises the fault that prevents the line from working."""
         parts = self._parts
         parts.claims.check()
+        parts.revocations.check()
         await parts.ledger.check()
         await resources.check(self._slots)
         # A laboratory may flash no image.

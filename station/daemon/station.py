@@ -135,6 +135,7 @@ class Station:
             tasks.append(group.create_task(self._watch_ledger(), name="ledger"))
             tasks.append(group.create_task(self._watch_certificate(), name="PKI's certificate"))
             tasks.append(group.create_task(self._watch_ledger_files(), name="ledger's files"))
+            tasks.append(group.create_task(self._watch_revocations(), name="revocations"))
             tasks.append(group.create_task(self.line.watch(self._preflight.check, self._check_every), name="line"))
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
             tasks.append(group.create_task(self._tidying.run(), name="transcripts"))
@@ -190,6 +191,15 @@ class Station:
             await asyncio.sleep(CHECK_EVERY)
             try:
                 await self._parts.ledger.check()
+            except LineFault as fault:
+                self.line.pause(fault)
+
+    async def _watch_revocations(self) -> None:
+        """Pauses the line when its PAI is revoked, or the set cannot be read, even while no attempt would notice."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            try:
+                self._parts.revocations.check()
             except LineFault as fault:
                 self.line.pause(fault)
 

@@ -9,7 +9,7 @@ from station.adapters.system import ntp
 from station.config import line as line_file
 from station.config.problems import ConfigurationInvalid
 from station.daemon import control
-from station.doctor import configuration, machine, services, usb
+from station.doctor import configuration, machine, revocations, services, usb
 from station.doctor.finding import Finding, bad, good, unknown
 
 
@@ -44,6 +44,7 @@ async def _files(path: Path, environment: Mapping[str, str]) -> list[Finding]:
         good("configuration", f"{path} has no mistake; it has {len(config.slot)} slots."),
         good("recipe", f"The recipe {recipe.name} is good; its images are {images}."),
         good("loader", f"The external loader is {config.programmer.external_loader}."),
+        revocations.revocations(recipe),
     ]
 
 

@@ -22,6 +22,7 @@ from station.faults.line import (
     ResourcesExhausted,
     SecretFilesUnavailable,
     SlotTaken,
+    TrustUnreadable,
 )
 from station.faults.slot import (
     BoardExchanged,
@@ -126,6 +127,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends
     ResourcesExhausted: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),
+    TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
 }
 
 

@@ -282,6 +282,14 @@ class TrustUnreadable(LineFault):
 
 
 @dataclass(eq=False)
+class PAIRevoked(LineFault):
+    """The PAI is revoked, so commissioners refuse every unit under it: have the PKI issue under another PAI, put that into the configuration and restart."""
+
+    code = "trust.pai_revoked"
+    serial_number: str
+
+
+@dataclass(eq=False)
 class SlotTaken(LineFault):
     """Another station on this machine uses this slot: stop it, or remove the slot from one of the configurations."""
 

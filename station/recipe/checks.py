@@ -30,7 +30,7 @@ from station.faults.unit import (
 )
 from station.matter.certificates import chain
 from station.matter.certificates.x509 import Certificate
-from station.recipe import unit_builder
+from station.recipe import revocation, unit_builder
 from station.recipe.recipe import Delivered, Delivery, OwnPKI, Recipe
 
 
@@ -96,6 +96,7 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
 
     A DAC whose validity begins within minutes is good already. Both must last as long as the recipe asks.
     """
+    revocation.check_pai(recipe)
     pki = _own_pki(recipe)
     anchors = pki.anchors
     chain.check_credentials(
@@ -109,6 +110,7 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
         at=chain.from_its_beginning(credentials.dac, at),
         allow_test_vendor=recipe.trust is Trust.DEVELOPMENT,
     )
+    revocation.check_dac(credentials.dac, recipe.revoked)
     for kind, certificate in (("DAC", credentials.dac), ("PAI", credentials.pai)):
         check_lasts(kind, certificate, pki.minimum_days, at)
 
@@ -188,6 +190,7 @@ def firmware_stands(recipe: Recipe, identity: Identity) -> bool:
 def delivered(recipe: Recipe, identity: Identity, flash: Flash, at: datetime) -> Delivered:
     """The certificates that a partner put behind this unit's factory data; raises the fault that a commissioner would find."""
     found = found_in(flash)
+    revocation.check_pai_of(found, recipe.revoked)
     credentials = recipe.certification.commissioner.check(found, at)
     check_readback(recipe, identity, credentials, found)
     in_flash = Tag.DEVICE_ATTESTATION_PRIV_KEY in found.records
@@ -236,6 +239,7 @@ def check_commissionable(recipe: Recipe, identity: Identity, data: FactoryData, 
     """A commissioner must accept the board at the time `at`, with its label's codes: the verifier is recomputed."""
     check_label(unit_builder.onboarding_payload(recipe, identity), data)
     if isinstance(recipe.certification, OwnPKI):
+        revocation.check_pai(recipe)
         in_flash = recipe.key_storage is KeyStorage.FLASH
         at = chain.from_its_beginning(data.records.get(Tag.DEVICE_ATTESTATION_CERTIFICATE, b""), at)
         recipe.certification.commissioner.check(data, at, passcode=identity.secrets.passcode, key_in_flash=in_flash)

@@ -3,7 +3,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -16,6 +16,7 @@ from station.factory_data import flat_tlv
 from station.factory_data.flash import ReadBack, found_in
 from station.factory_data.flat_tlv import FactoryData
 from station.faults.unit import ReadbackDiffers, TargetLocked, TargetWrong
+from station.matter.certificates.revocation import Revoked
 from station.recipe.commissioner import Commissioner
 
 
@@ -50,6 +51,11 @@ class Laboratory:
         """A digest of names, address and images. It leaves the factory data out, so nobody can guess a passcode from it."""
         names = (self.name, f"{self.address:X}", *(image.sha256 for image in self.images))
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+    @property
+    def revoked(self) -> Container[Revoked]:
+        """The certificates that are revoked now."""
+        return self.commissioner.trust.revoked
 
     @property
     def trust_left_out(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@
 `files/recipe_file.py` builds it, complete and checked, before the line opens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from station.domain.product import (
     Verify,
 )
 from station.factory_data.flat_tlv import Tag
+from station.matter.certificates.revocation import Revoked
 from station.recipe.commissioner import Commissioner
 
 
@@ -108,6 +109,11 @@ class Recipe:
     def delivery(self) -> Delivery | None:
         """The partner that certifies the boards; None if this line's PKI does."""
         return self.certification if isinstance(self.certification, Delivery) else None
+
+    @property
+    def revoked(self) -> Container[Revoked]:
+        """The certificates that are revoked now."""
+        return self.certification.commissioner.trust.revoked
 
     @property
     def trust_left_out(self) -> tuple[str, ...]:

@@ -136,6 +136,10 @@ def test_a_revoked_dac_is_refused(unit: Path) -> None:
     }
     (unit / "revoked.json").write_text(json.dumps([entry]))
     assert answer(*question(unit, revocation_set=unit / "revoked.json"))["rule"] == "K7"
+    (unit / "revoked.json").rename(unit / "revocation-set.json")
+    assert answer(*question(unit))["rule"] == "K7"  # as a recipe's trust store has it
+    (unit / "none.json").write_text("[]")
+    assert station(*question(unit, revocation_set=unit / "none.json")).exit_code == 0
 
 
 def test_a_file_of_the_store_that_cannot_be_read_is_named_and_left_out(unit: Path) -> None:

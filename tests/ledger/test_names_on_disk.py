@@ -150,6 +150,7 @@ FAULTS = {
     "pki.authorities_invalid",
     "pki.authority_wrong",
     "pki.credentials_invalid",
+    "trust.pai_revoked",
     "cd.invalid",
     "label.code_invalid",
     "trust.unreadable",

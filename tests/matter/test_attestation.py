@@ -12,9 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.faults.line import CredentialsInvalid, DeclarationInvalid
-from station.matter.certificates.attestation import Attestation, Product, check_attestation, check_declaration
+from station.matter.certificates.attestation import (
+    Attestation,
+    Product,
+    check_attestation,
+    check_declaration,
+    check_root,
+)
 from station.matter.certificates.certification_declaration import CertificationDeclaration
 from station.matter.certificates.names import Identifiers
+from station.matter.certificates.published_roots import PUBLISHED_ROOTS
 from station.matter.certificates.revocation import Revoked
 from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
@@ -310,6 +317,27 @@ def test_a_test_root_is_refused_on_a_production_line() -> None:
     declaration = GOOD.having(u16(1, 0x1234), u8(8, 2))
     found = judged(declaration, dac=REAL_DAC, pai=pai, product=REAL_PRODUCT, trust=trust, production=True)
     assert found == "pki.credentials_invalid K2"
+
+
+PUBLISHED = sorted([*(FOLDER / "paa").glob("Chip-*.der"), *(FOLDER / "published-paa").glob("*.der")])
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_a_root_whose_key_is_published_is_refused_on_a_production_line(path: Path) -> None:
+    """The refusal names the file with the private key. Whoever has the key may choose another key identifier."""
+    paa = Certificate.read(path.read_bytes())
+    for root in (paa, replace(paa, extensions=replace(paa.extensions, subject_key_id=PAA_ID))):
+        trust = TrustStore({root.extensions.subject_key_id: root}, {})
+        check_root(root, trust, production=False)
+        with pytest.raises(RuleBroken, match=r"its private key is published in github\.com/.*-Key\.pem") as caught:
+            check_root(root, trust, production=True)
+        assert caught.value.rule is Rule.K2
+
+
+def test_every_published_root_is_a_vector() -> None:
+    """Each identifier of the list is that of a root above, so that none is mistyped."""
+    found = {Certificate.read(path.read_bytes()).extensions.subject_key_id for path in PUBLISHED}
+    assert found == set(PUBLISHED_ROOTS)
 
 
 def test_a_paa_that_is_not_in_the_store_is_not_trusted() -> None:

@@ -23,6 +23,7 @@ from station.matter.certificates.revocation import Revoked, read_revocation_set
 from station.matter.certificates.trust import TrustStore
 from station.matter.certificates.x509 import Certificate
 from station.matter.onboarding.passcode import Passcode
+from station.recipe.files import revocation_file
 
 CERTIFICATE, REQUEST, DECLARATION = (
     pem.CERTIFICATE,
@@ -66,8 +67,14 @@ def read_passcode(path: Path) -> Passcode:
 
 
 def read_trust(paa_dir: Path, cd_signers: Path, revocation_set: Path | None = None) -> TrustStore:
-    """The store of two folders; prints the files that were left out on standard error."""
+    """The store of two folders; prints the files that were left out on standard error.
+
+    Without a revocation set of its own it has the one of the trust store whose roots these are, if there is one.
+    """
     paas, signers = _certificates(paa_dir), _certificates(cd_signers)
+    beside = paa_dir.resolve().with_name(revocation_file.NAME)
+    if revocation_set is None and beside.exists():
+        revocation_set = beside
     store = TrustStore.of(paas, signers, frozenset() if revocation_set is None else _revoked(revocation_set))
     for left_out in store.unreadable:
         say(f"left out of the trust store: {left_out}", err=True)
@@ -136,7 +143,8 @@ def within(text: str, limit: int) -> int:
 PAADirOption = Annotated[Path, typer.Option("--paa-dir", help="Folder of the trusted PAAs, DER or PEM.")]
 CDSignersOption = Annotated[Path, typer.Option("--cd-signers", help="Folder of certificates that sign declarations.")]
 RevocationOption = Annotated[
-    Path | None, typer.Option("--revocation-set", help="Revocation set in JSON, as from the DCL.", show_default=False)
+    Path | None,
+    typer.Option("--revocation-set", help="Revocation set in JSON (default: the trust store's).", show_default=False),
 ]
 VendorOption = Annotated[
     int | None, typer.Option("--vid", parser=uint16, metavar="VID", help="Vendor, such as 0xFFF1.", show_default=False)

@@ -17,9 +17,10 @@ from station.matter.certificates.chain import (
     read_certificate,
 )
 from station.matter.certificates.names import Identifiers
-from station.matter.certificates.revocation import Revoked
+from station.matter.certificates.published_roots import publisher
+from station.matter.certificates.revocation import check_unrevoked
 from station.matter.certificates.rules import Rule, RuleBroken
-from station.matter.certificates.trust import TEST_CD_KEY_ID, TEST_PAA_KEY_IDS, TrustStore
+from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
 from station.matter.certificates.x509 import Certificate
 
 
@@ -102,19 +103,21 @@ def check_authority(
     try:
         issuer, root = check_issuer(pai, paa)
         _check_issues_for(issuer, product)
-        _check_root(root, trust, production=production)
+        check_root(root, trust, production=production)
+        check_unrevoked(PAI.kind, issuer, trust.revoked)
         check_assignable(Identifiers(product.vendor_id, product.product_id), allow_test_vendor=not production)
     except RuleBroken as broken:
         raise CredentialsInvalid(broken.rule.name, broken.reason) from broken
     return issuer, root
 
 
-def _check_root(root: Certificate, trust: TrustStore, *, production: bool) -> None:
+def check_root(root: Certificate, trust: TrustStore, *, production: bool) -> None:
+    """Raises `RuleBroken` for a root that the trust store lacks, or that no production line may trust."""
     known = trust.paas.get(root.extensions.subject_key_id)
     if known is None or known.der != root.der:
         raise RuleBroken(Rule.K2, "PAA: it is not in the trust store")
-    if production and root.extensions.subject_key_id in TEST_PAA_KEY_IDS:
-        raise RuleBroken(Rule.K2, "PAA: a test root, on a production line")
+    if production and (file := publisher(root)) is not None:
+        raise RuleBroken(Rule.K2, f"PAA: a test root, on a production line; its private key is published in {file}")
 
 
 def _check_issues_for(issuer: Certificate, product: Product) -> None:
@@ -135,10 +138,9 @@ def _chain(attestation: Attestation, trust: TrustStore) -> Chain:
 
 def _check_trusted(chain: Chain, trust: TrustStore, *, production: bool) -> None:
     for profile, certificate in ((DAC, chain.dac), (PAI, chain.pai)):
-        if Revoked.would_be(certificate) in trust.revoked:
-            raise RuleBroken(Rule.K7, f"{profile.kind}: {certificate.serial_number:X} is revoked")
+        check_unrevoked(profile.kind, certificate, trust.revoked)
     check_assignable(chain.dac.identifiers, allow_test_vendor=not production)
-    _check_root(chain.paa, trust, production=production)
+    check_root(chain.paa, trust, production=production)
 
 
 def _check_signer(declaration: CertificationDeclaration, trust: TrustStore, *, production: bool) -> None:

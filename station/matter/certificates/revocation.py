@@ -4,9 +4,11 @@
 import base64
 import binascii
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 
 from station.faults.line import TrustUnreadable
+from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.x509 import Certificate
 
 
@@ -22,6 +24,12 @@ class Revoked:
     def would_be(cls, certificate: Certificate) -> "Revoked":
         """The entry for this certificate, if it were revoked."""
         return cls(certificate.issuer.raw, certificate.extensions.authority_key_id, certificate.serial_number)
+
+
+def check_unrevoked(kind: str, certificate: Certificate, revoked: Container[Revoked]) -> None:
+    """Raises `RuleBroken` for a DAC or a PAI that is revoked."""
+    if Revoked.would_be(certificate) in revoked:
+        raise RuleBroken(Rule.K7, f"{kind}: {certificate.serial_number:X} is revoked")
 
 
 def read_revocation_set(content: bytes) -> frozenset[Revoked]:

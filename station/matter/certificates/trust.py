@@ -4,8 +4,8 @@
 A file without a usable certificate is left out of the store and named; the other files stay.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 
 from station.matter.certificates.chain import PAA, Profile, read_certificate
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
@@ -14,26 +14,23 @@ from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.x509 import Certificate
 
 TEST_CD_KEY_ID = bytes.fromhex("62FA823359ACFAA9963E1CFA140ADDF504F37160")
-TEST_PAA_KEY_IDS = frozenset(
-    {
-        bytes.fromhex("6AFD22771F511FECBF1641976710DCDC31A1717E"),  # the CHIP SDK's test PAA of 0xFFF1
-        bytes.fromhex("785CE705B86B8F4E6FC793AA60CB43EA696882D5"),  # and the one that is bound to no vendor
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """PAAs and signers of declarations by subject key identifier; `unreadable` names the files that were left out, and why."""
+    """PAAs and signers of declarations by subject key identifier; `unreadable` names the files that were left out, and why.
+
+    The revocations may change while a line runs; two stores that differ in nothing else are equal.
+    """
 
     paas: Mapping[bytes, Certificate]
     cd_signers: Mapping[bytes, Certificate]
-    revoked: frozenset[Revoked] = frozenset()
+    revoked: Container[Revoked] = field(default=frozenset(), compare=False)
     unreadable: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, paas: Mapping[str, bytes], cd_signers: Mapping[str, bytes], revoked: frozenset[Revoked] = frozenset()
+        cls, paas: Mapping[str, bytes], cd_signers: Mapping[str, bytes], revoked: Container[Revoked] = frozenset()
     ) -> "TrustStore":
         """The store made of these files, DER or PEM; the keys are the files' names."""
         unreadable: list[str] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a trust store from a folder with `paa/` and `cd-signers/`, certificates in DER or PEM.
+"""Reads a trust store from a folder with `paa/` and `cd-signers/`, certificates in DER or PEM, and perhaps a revocation set.
 
 A file that cannot be read, such as a dangling link, is left out and reported, like a file without a certificate.
 """
@@ -11,15 +11,17 @@ from station.config import plain_files
 from station.faults.line import TrustUnreadable
 from station.faults.resources import exhausted
 from station.matter.certificates.trust import TrustStore
+from station.recipe.files import revocation_file
+from station.recipe.files.revocation_file import RevocationFile
 
 ENDINGS = frozenset({".der", ".pem", ".cer", ".crt"})
 
 
 def load(folder: Path) -> TrustStore:
-    """Reads the store; raises `TrustUnreadable` if it has no usable root, or no usable declaration signer."""
+    """Reads the store; raises `TrustUnreadable` if it has no usable root, no usable declaration signer, or an unusable revocation set."""
     left_out: list[str] = []
     paas, signers = (_files(folder / name, left_out) for name in ("paa", "cd-signers"))
-    store = TrustStore.of(paas, signers)
+    store = TrustStore.of(paas, signers, RevocationFile(folder / revocation_file.NAME))
     unreadable = (*left_out, *store.unreadable)
     if not store.paas or not store.cd_signers:
         found = f"{folder} has {len(store.paas)} roots in paa/, {len(store.cd_signers)} in cd-signers/"
