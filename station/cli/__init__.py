@@ -16,7 +16,7 @@ from station.cli.judge import attestation, board, cd, certificate, csr, factory_
 from station.cli.ledger import figures, file, pki, units
 from station.cli.line import config, doctor, drain, install, ports, run, slots, status
 from station.config.problems import ConfigurationInvalid
-from station.daemon.control import CommandRefused, DaemonAbsent
+from station.daemon.control import CommandRefused, DaemonAbsent, SubjectUnknown
 from station.faults import Fault
 from station.faults.line import PKIFileUnusable
 
@@ -91,7 +91,10 @@ def main() -> NoReturn:
     except ConfigurationInvalid as exc:
         say(*exc.problems, err=True)
         sys.exit(USAGE)
-    except PKIFileUnusable as exc:  # a file that the configuration names
+    except (
+        PKIFileUnusable,
+        SubjectUnknown,
+    ) as exc:  # a file that the configuration names; a slot that the daemon has not
         say(exc, err=True)
         sys.exit(USAGE)
     except (*MISSING, OSError) as exc:
