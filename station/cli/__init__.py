@@ -13,7 +13,7 @@ from station.cli.commands import PLACES, Commands, imported
 from station.cli.consoles import say
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, MISSING, USAGE
 from station.config.problems import ConfigurationInvalid
-from station.daemon.control import CommandRefused, DaemonAbsent
+from station.daemon.control import CommandRefused, DaemonAbsent, SubjectUnknown
 from station.faults import Fault
 from station.faults.line import PKIFileUnusable
 
@@ -65,7 +65,10 @@ def main() -> NoReturn:
     except ConfigurationInvalid as exc:
         say(*exc.problems, err=True)
         sys.exit(USAGE)
-    except PKIFileUnusable as exc:  # a file that the configuration names
+    except (
+        PKIFileUnusable,
+        SubjectUnknown,
+    ) as exc:  # a file that the configuration names; a slot that the daemon has not
         say(exc, err=True)
         sys.exit(USAGE)
     except (*MISSING, OSError) as exc:

@@ -4,9 +4,11 @@
 Each state has one colour, the same on every screen.
 """
 
+import errno
 import json
+import sys
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TextIO
 
 import typer
 from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod
@@ -69,6 +71,13 @@ def say(*lines: object, err: bool = False) -> None:
     """Prints each value on one line of standard output or standard error, unwrapped, so that paths stay whole."""
     for line in lines:
         typer.echo(shown(line, LONGEST_LINE), err=err)
+
+
+def standard_output() -> TextIO:
+    """Standard output, for rows; raises `OSError` if the caller has closed it (`>&-`), where Python has None instead."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    return sys.stdout
 
 
 def document(members: Mapping[str, object], schema: int = 1) -> dict[str, object]:

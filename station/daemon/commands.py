@@ -158,7 +158,7 @@ class Commands:
         for slot in self._slots.values():
             if slot.name == name:
                 return slot
-        raise control.CommandRefused(
+        raise control.SubjectUnknown(
             f"there is no slot {name}; there are {', '.join(s.name for s in self._slots.values())}"
         )
 

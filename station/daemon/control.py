@@ -48,6 +48,10 @@ class CommandRefused(Exception):
     """The daemon refuses the command; the text gives the reason."""
 
 
+class SubjectUnknown(CommandRefused):
+    """The daemon has nothing of the name that the command gives: wrong usage, and nothing was done."""
+
+
 @asynccontextmanager
 async def serving(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
     """Serves commands at `path` for the block, to this account only."""
@@ -85,11 +89,11 @@ async def _answer(line: bytes, who: str, commands: Mapping[str, Command]) -> Ans
     try:
         return await command(question)
     except CommandRefused as exc:
-        return {"error": str(exc)}
+        return {"error": str(exc), "unknown": isinstance(exc, SubjectUnknown)}
 
 
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
-    """Sends one command and returns the daemon's answer; raises `DaemonAbsent` or `CommandRefused`."""
+    """Sends one command and returns the daemon's answer; raises `DaemonAbsent`, `CommandRefused` or `SubjectUnknown`."""
     try:
         with socket.socket(socket.AF_UNIX) as connection, _short(path) as address:
             connection.settimeout(ANSWERED_WITHIN)
@@ -98,7 +102,7 @@ def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
     except (OSError, ValueError) as exc:
         raise DaemonAbsent(path) from exc
     if "error" in answer:
-        raise CommandRefused(str(answer["error"]))
+        raise (SubjectUnknown if answer.get("unknown") else CommandRefused)(str(answer["error"]))
     return dict(answer)
 
 

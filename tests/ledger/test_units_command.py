@@ -3,6 +3,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from station.cli.ledger import pki, units
 from station.cli.ledger.questions import period
 from station.domain.attempt import Failed, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.faults.line import LedgerUnavailable
-from tests.builders.bench import RECIPE, Secrets, begun, credentials, passed, recognised, target
+from tests.builders.bench import RECIPE, Secrets, begun, credentials, execute, passed, recognised, target
 
 
 @pytest.fixture
@@ -36,6 +38,27 @@ async def filled(path: Path, secrets: Secrets) -> Path:
         await ledger.record_issued(answer.key, answer)
         await passed(await begun(ledger, secrets), board=2, dac_serial_number="A2")
     return path
+
+
+SMALL_LINE = """
+recipe = "recipe.toml"
+[station]
+name = "line-1"
+state = "."
+[programmer]
+cli = "cli"
+external_loader = "loader"
+[hotplug]
+source = "poll"
+[[slot]]
+name = "17"
+path = "pci-0000:00:14.0-usb-0:1.1"
+"""
+WITHIN = """
+[within]
+flash_data = 5
+confirm = 0.5
+"""
 
 
 def run(*arguments: str, ledger: Path, status: int = 0) -> str:
@@ -123,9 +146,9 @@ def test_attempts_are_listed_by_period_slot_verdict_fault_lot_and_step(filled: P
     assert failed["started_at"].endswith("Z")
     text = run("list", *asked, ledger=filled)
     assert f"{datetime.fromisoformat(failed['started_at']).astimezone():%Y-%m-%d %H:%M:%S %Z}" in text
-    assert "1 attempts" in text
+    assert text.endswith("\n1 attempt\n")
     for other in (
-        ["--slot", "8"],
+        ["--slot", "1"],
         ["--lot", "none"],
         ["--since", TOMORROW],
         ["--until", YESTERDAY],
@@ -158,11 +181,63 @@ def test_units_are_listed_as_json(filled: Path) -> None:
         ["--since", "2026-11-23", "--until", "2026-11-22"],
         ["--step", "solder"],
         ["--verdict", "broken"],
+        ["--slot", "8"],
+        ["--fault", "board.silentt"],
     ],
 )
 def test_an_unreadable_question_has_exit_code_2(filled: Path, wrong: list[str]) -> None:
     """Nothing is listed for a condition that was misunderstood."""
     run("list", *wrong, ledger=filled, status=2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--fault", "board.silentt"], "there is no fault 'board.silentt'; did you mean \"board.silent\"?"),
+        (["--slot", "11"], "there is no slot '11'; did you mean \"1\"?"),
+        (["--slot", "left"], "there is no slot 'left'; there are 1, 9"),
+    ],
+)
+def test_a_misspelt_slot_or_fault_is_refused(filled: Path, asked: list[str], told: str) -> None:
+    """An empty list would look as if nothing had failed there."""
+    assert told in _unwrapped(run("list", *asked, ledger=filled, status=2))
+
+
+def test_a_fault_of_an_older_catalogue_may_be_asked_for(filled: Path) -> None:
+    """What the ledger has is known, and so is a fault that no attempt has had yet."""
+    execute(filled, "UPDATE attempt SET fault = 'flash.of_old' WHERE fault = 'flash.mismatch'")
+    assert "1 attempt" in run("list", "--fault", "flash.of_old", ledger=filled)
+    assert run("list", "--fault", "station.bug", ledger=filled) == "0 attempts\n"
+
+
+def test_the_slots_of_the_line_are_known(filled: Path) -> None:
+    """A slot of the configuration that has had no board yet has no attempts, and is no mistake."""
+    config = filled.with_name("line.toml")
+    config.write_text(SMALL_LINE)
+    config.with_name("recipe.toml").write_text(WITHIN)
+    answer = CliRunner().invoke(app, ["numbers", "--slot", "17", "--config", str(config), "--json"])
+    assert answer.exit_code == 0, answer.output
+    assert CliRunner().invoke(app, ["numbers", "--slot", "18", "--config", str(config)]).exit_code == 2
+
+
+def test_limits_are_those_of_the_recipe(filled: Path) -> None:
+    """The rest of the recipe is not read; a recipe that cannot be read takes the limits away, and not the figures."""
+    config, recipe = filled.with_name("line.toml"), filled.with_name("recipe.toml")
+    config.write_text(SMALL_LINE)
+    recipe.write_text(WITHIN)
+    asked = ["numbers", "--config", str(config), "--json"]
+    steps = json.loads(CliRunner().invoke(app, asked).stdout)["steps"]
+    assert {name: each["limit"] for name, each in steps.items() if each["limit"]} == {"flash_data": 5, "confirm": 0.5}
+    recipe.write_text("[within]\nconfirn = 0.5\n")
+    answer = CliRunner().invoke(app, asked)
+    assert answer.exit_code == 0
+    assert 'did you mean "confirm"?' in answer.stderr
+    assert json.loads(answer.stdout)["steps"]["confirm"]["limit"] is None
+
+
+def _unwrapped(message: str) -> str:
+    """The text in the frame that typer draws around it."""
+    return " ".join(message.replace("\u2502", " ").split())
 
 
 def test_a_time_of_day_is_its_latest_occurrence_and_until_follows_since() -> None:
@@ -186,9 +261,10 @@ def test_numbers_count_the_first_judged_attempts(filled: Path) -> None:
     arguments = ["numbers", "--since", YESTERDAY, "--ledger", str(filled)]
     answer = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)
     assert (answer["schema"], answer["judged"], answer["passed_first"], answer["first_pass_yield"]) == (1, 2, 1, 0.5)
-    assert answer["by"]["slot"] == [{"slot": "9", "fail": 1, "void": 0}]
-    assert answer["by"]["fault"] == [{"fault": "flash.mismatch", "fail": 1, "void": 0}]
-    assert answer["by"]["step"] == [{"step": "flash_data", "fail": 1, "void": 0}]
+    one = {"fail": 1, "void": 0, "of_all_fails": 1.0, "cumulative": 1.0}
+    assert answer["by"]["slot"] == [{"slot": "9", **one, "judged": 1, "not_chance": False}]
+    assert answer["by"]["fault"] == [{"fault": "flash.mismatch", **one}]
+    assert answer["by"]["step"] == [{"step": "flash_data", **one}]
     assert "first-pass yield 1 of 2 boards (50.0%)" in CliRunner().invoke(app, arguments).output
 
 
@@ -206,7 +282,9 @@ async def test_voids_and_laboratory_attempts_are_not_in_the_yield(path: Path, se
     answer = json.loads(CliRunner().invoke(app, ["numbers", "--ledger", str(path), "--json"]).output)
     assert (answer["judged"], answer["first_pass_yield"], answer["laboratory"]) == (0, None, 1)
     assert (answer["attempts"], answer["void"], answer["fail"]) == (1, 1, 0)
-    assert answer["by"]["fault"] == [{"fault": "board.removed", "fail": 0, "void": 1}]
+    assert answer["by"]["fault"] == [
+        {"fault": "board.removed", "fail": 0, "void": 1, "of_all_fails": 0.0, "cumulative": 0.0}
+    ]
 
 
 def test_export_writes_all_attempts(filled: Path) -> None:
@@ -256,6 +334,14 @@ def test_a_missing_ledger_is_a_fault(path: Path) -> None:
     """`main` prints the fault as a sentence and exits with 3."""
     result = CliRunner().invoke(units.app, ["list", "--ledger", str(path)])
     assert isinstance(result.exception, LedgerUnavailable)
+
+
+@pytest.mark.parametrize("command", [["units", "export"], ["pki", "export-revocations"]])
+def test_an_export_to_a_closed_output_says_so(filled: Path, command: list[str]) -> None:
+    """The shell's `>&-` closes it before the command begins."""
+    asked = [sys.executable, "-m", "station", *command, "--ledger", str(filled)]
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *asked], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (3, "[Errno 9] standard output is closed\n")
 
 
 def test_wrong_usage_has_exit_code_2(path: Path) -> None:

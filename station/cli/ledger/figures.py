@@ -1,92 +1,175 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station numbers`: first-pass yield, and failed and void attempts by fault, slot, probe and step."""
+"""`station numbers`: first-pass yield, what failed where, seconds by step, and units an hour."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 
 from rich.table import Table
 
-from station.adapters.ledger.selection import Group, Numbers, Selection, numbers
+from station.adapters.ledger.selection import Selection, numbers
 from station.adapters.ledger.tables import iso
-from station.cli.consoles import say_json, wide_console
-from station.cli.ledger.questions import JsonOption, LedgerOption, LotOption, SinceOption, UntilOption, local, period
-from station.cli.places import ConfigOption, ledger_path
+from station.cli.consoles import Screen, say, say_json, wide_console
+from station.cli.ledger.questions import (
+    JsonOption,
+    LedgerOption,
+    LotOption,
+    SinceOption,
+    SlotOption,
+    UntilOption,
+    counted,
+    local,
+    period,
+)
+from station.cli.ledger.selected import ledger_of
+from station.cli.places import ConfigOption, config_path
+from station.config import line as configuration
+from station.config.problems import ConfigurationInvalid
+from station.domain.numbers import Bar, Hour, Numbers, Seconds
+from station.recipe.files.limits import step_limits
 
-_BY = ("fault", "slot", "probe", "step")
+_PLACES = ("slot", "probe")
 
 
 def show_numbers(
     since: SinceOption = None,
     until: UntilOption = None,
     lot: LotOption = None,
+    slot: SlotOption = None,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Show first-pass yield, and failed and void attempts by fault, slot, probe and step.
+    """Show first-pass yield, failed and void attempts by fault, slot, probe and step, seconds by step, and units an hour.
 
     Void attempts and those of the laboratory never count in the yield. A board counts when its first judged attempt is
-    in the period.
+    in the period. The limits of the steps are those of the recipe that the configuration names; with --ledger they are
+    used only with --config.
 
     Examples: station numbers --since 06:00; station numbers --lot LOT-7 --json
     """
     begin, end = period(since, until)
-    found = numbers(ledger_path(config, ledger), Selection(since=begin, until=end, lot=lot))
-    verdicts = _verdicts(found)
+    selection = Selection(since=begin, until=end, lot=lot, slot=slot)
+    path = ledger_of(config, ledger, selection)
+    found = numbers(path, selection, {} if ledger and not config else _limits(config_path(config)))
     if json_wanted:
-        asked = {"since": begin and iso(begin), "until": end and iso(end), "lot": lot}
-        say_json({**asked, **_totals(found, verdicts), "by": {name: _rows(found, name) for name in _BY}})
+        asked = {"since": begin and iso(begin), "until": end and iso(end), "lot": lot, "slot": slot}
+        say_json({**asked, **_document(found)})
         return
     console = wide_console()
+    _print_summary(console, found, begin, end)
+    tables = [_bar_table(name, bars, found) for name, bars in _bars(found).items() if bars]
+    if found.whole is not None:
+        tables.append(_seconds_table({**found.steps, "whole attempt": found.whole}))
+    if found.hours:
+        tables.append(_hour_table(found.hours))
+    for table in tables:
+        console.print()
+        console.print(table)
+
+
+def _limits(config: Path) -> Mapping[str, float]:
+    """The recipe's limits; none, with the reason on standard error, if the recipe cannot be read."""
+    try:
+        return step_limits(configuration.load(config).recipe)
+    except ConfigurationInvalid as exc:
+        say(*exc.problems, "the steps have no limits here", err=True)
+        return {}
+
+
+def _bars(found: Numbers) -> dict[str, tuple[Bar, ...]]:
+    return {"fault": found.by_fault, "slot": found.by_slot, "probe": found.by_probe, "step": found.by_step}
+
+
+def _document(found: Numbers) -> dict[str, object]:
+    return {
+        "judged": found.first_pass.of,
+        "passed_first": found.first_pass.hits,
+        "first_pass_yield": found.first_pass.share,
+        "first_pass_interval": found.first_pass.interval,
+        "attempts": found.attempts,
+        "pass": found.passed,
+        "fail": found.failed,
+        "void": found.void,
+        "laboratory": found.laboratory,
+        "by": {name: [_row(name, bar) for bar in bars] for name, bars in _bars(found).items()},
+        "steps": {name: asdict(seconds) for name, seconds in found.steps.items()},
+        "whole_attempt": None if found.whole is None else asdict(found.whole),
+        "hours": [_hour(hour) for hour in found.hours],
+        "units": found.units,
+        "units_an_hour": found.units_an_hour,
+        "worked_seconds": found.worked,
+    }
+
+
+def _row(name: str, bar: Bar) -> dict[str, object]:
+    row: dict[str, object] = {name: bar.name, "fail": bar.fails.hits, "void": bar.void}
+    row |= {"of_all_fails": bar.share, "cumulative": bar.cumulative}
+    if name in _PLACES:
+        row |= {"judged": bar.fails.of, "not_chance": bar.not_chance}
+    return row
+
+
+def _hour(hour: Hour) -> dict[str, object]:
+    return {
+        "begin": iso(hour.begin),
+        "pass": hour.passed,
+        "fail": hour.failed,
+        "void": hour.void,
+        "units": hour.units,
+    }
+
+
+def _print_summary(console: Screen, found: Numbers, begin: datetime | None, end: datetime | None) -> None:
     if begin or end:
         console.print(
             " ".join(word for word in (begin and f"since {local(begin)}", end and f"until {local(end)}") if word)
         )
-    share = f" ({found.passed_first / found.judged:.1%})" if found.judged else ""
-    console.print(f"first-pass yield {found.passed_first} of {found.judged} boards{share}")
+    first = found.first_pass
+    low, high = first.interval
+    share = "" if first.share is None else f" ({first.share:.1%}), 95 % interval {low:.1%} to {high:.1%}"
+    console.print(f"first-pass yield {first.hits} of {counted(first.of, 'board')}{share}")
     console.print(
-        f"{verdicts.total()} attempts: {verdicts['pass']} pass, {verdicts['fail']} fail, {verdicts['void']} void, "
-        f"{verdicts[None]} running; {found.laboratory} more of the laboratory"
+        f"{counted(found.attempts, 'attempt')}: {found.passed} pass, {found.failed} fail, {found.void} void, "
+        f"{found.running} running; {found.laboratory} more of the laboratory"
     )
-    for name in _BY:
-        if rows := _rows(found, name):
-            table = Table(name, "fail", "of all fails", "void", box=None, header_style="bold")
-            for row in rows:
-                fails = int(str(row["fail"]))
-                part = f"{fails / verdicts['fail']:.0%}" if verdicts["fail"] else ""
-                table.add_row(str(row[name] or "none"), str(fails), part, str(row["void"]))
-            console.print()
-            console.print(table)
+    if found.units_an_hour is not None:
+        console.print(
+            f"{counted(found.units, 'unit')} passed: {found.units_an_hour:.1f} an hour, "
+            f"in {found.worked / 3600:.2f} hours without breaks"
+        )
 
 
-def _verdicts(found: Numbers) -> Counter[str | None]:
-    verdicts: Counter[str | None] = Counter()
-    for group in found.groups:
-        verdicts[group.verdict] += group.attempts
-    return verdicts
+def _bar_table(name: str, bars: Iterable[Bar], found: Numbers) -> Table:
+    table = Table(name, "fail", "of all fails", "void", box=None, header_style="bold")
+    if name in _PLACES:
+        table.add_column("of judged here")
+        table.add_column("")
+    for bar in bars:
+        cells = [bar.name or "none", str(bar.fails.hits), f"{bar.share:.0%}" if found.failed else "", str(bar.void)]
+        if name in _PLACES:
+            cells += ["" if bar.fails.share is None else f"{bar.fails.share:.1%} of {bar.fails.of}"]
+            cells += ["not chance" if bar.not_chance else ""]
+        table.add_row(*cells)
+    return table
 
 
-def _totals(found: Numbers, verdicts: Mapping[str | None, int]) -> dict[str, object]:
-    return {
-        "judged": found.judged,
-        "passed_first": found.passed_first,
-        "first_pass_yield": found.passed_first / found.judged if found.judged else None,
-        "attempts": sum(verdicts.values()),
-        **{name: verdicts[name] for name in ("pass", "fail", "void")},
-        "laboratory": found.laboratory,
-    }
+def _seconds_table(rows: Mapping[str, Seconds]) -> Table:
+    heads = ("seconds of passed attempts", "count", "median", "95 %", "limit", "over", "Cpk", "Ppk")
+    table = Table(*heads, box=None, header_style="bold")
+    for name, row in rows.items():
+        limited = [_two(row.limit), str(row.over) if row.limit is not None else "", _two(row.cpk), _two(row.ppk)]
+        table.add_row(name, str(row.count), _two(row.median), _two(row.late), *limited)
+    return table
 
 
-def _rows(found: Numbers, name: str) -> list[dict[str, object]]:
-    """The failed and void attempts by one property, the most frequent fail first."""
-    counts: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
-    for group in found.groups:
-        if group.verdict in {"fail", "void"}:
-            counts[_value(group, name)][group.verdict] += group.attempts
-    ordered = sorted(counts.items(), key=lambda item: (-item[1]["fail"], -item[1]["void"], item[0] or ""))
-    return [{name: value, "fail": count["fail"], "void": count["void"]} for value, count in ordered]
+def _hour_table(hours: Iterable[Hour]) -> Table:
+    table = Table("hour", "pass", "fail", "void", "units", box=None, header_style="bold")
+    for hour in hours:
+        table.add_row(local(hour.begin), str(hour.passed), str(hour.failed), str(hour.void), str(hour.units))
+    return table
 
 
-def _value(group: Group, name: str) -> str | None:
-    values = {"fault": group.fault, "slot": group.slot, "probe": group.probe, "step": group.step}
-    return values[name]
+def _two(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

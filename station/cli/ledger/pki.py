@@ -5,6 +5,7 @@ import asyncio
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from station.adapters.ledger.orphans import News, Orphan, Told
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
-from station.cli.consoles import say, say_json, wide_console
+from station.cli.consoles import say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger import pki_list
 from station.cli.ledger.questions import local, values
@@ -177,7 +178,7 @@ def export_revocations(
     """
     found = orphans.listed(ledger_path(config, ledger))
     known = [orphan for orphan in found if orphan.serial_number and not orphan.also_live]
-    file = sys.stdout if output is None else output.open("w", encoding="utf-8", newline="")
+    file = standard_output() if output is None else output.open("w", encoding="utf-8", newline="")
     try:
         rows = [_revocation(orphan) for orphan in known]
         if jsonl:

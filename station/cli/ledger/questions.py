@@ -95,6 +95,11 @@ def local(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 attempt`, `2 attempts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def values(record: Record) -> dict[str, object]:
     """A record as JSON and tables have it: its fields by name, times in the ledger's notation."""
     from station.adapters.ledger.tables import iso  # `station status` shows moments without a ledger

@@ -4,7 +4,6 @@
 import asyncio
 import csv
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from station.adapters.ledger.reader import LedgerReader, Totals, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
-from station.cli.consoles import coloured, say, say_json, wide_console
+from station.cli.consoles import coloured, say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.questions import (
     FaultOption,
@@ -31,10 +30,12 @@ from station.cli.ledger.questions import (
     StepOption,
     UntilOption,
     VerdictOption,
+    counted,
     local,
     period,
     values,
 )
+from station.cli.ledger.selected import ledger_of
 from station.cli.ledger.stopped import opened, uid_of
 from station.cli.ledger.unit_story import as_json, print_story
 from station.cli.places import ConfigOption, config_path, ledger_path
@@ -112,7 +113,7 @@ def list_units(
     """
     begin, end = period(since, until)
     selection = Selection(begin, end, slot, None if verdict is None else verdict.value, fault, lot, step)
-    path, newest = ledger_path(config, ledger), None if all_wanted else limit
+    path, newest = ledger_of(config, ledger, selection), None if all_wanted else limit
     if selection == Selection():
         _list_units(path, newest, json_wanted=json_wanted)
     else:
@@ -142,7 +143,7 @@ def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
     console, totals = wide_console(), reader.totals()
     console.print(table)
     if table.row_count < totals.units:
-        console.print(f"The newest {table.row_count} of {totals.units} units; --all lists them all.")
+        console.print(f"The newest {table.row_count} of {counted(totals.units, 'unit')}; --all lists them all.")
     console.print(_sentence(totals))
 
 
@@ -171,7 +172,11 @@ def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json
     console = wide_console()
     if found:
         console.print(table)
-    console.print(f"The newest {len(found)} attempts; --all lists them all." if more else f"{len(found)} attempts")
+    console.print(
+        f"The newest {counted(len(found), 'attempt')}; --all lists them all."
+        if more
+        else counted(len(found), "attempt")
+    )
 
 
 @app.command()
@@ -273,8 +278,9 @@ def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
-        yield sys.stdout
-        sys.stdout.flush()  # flush here, where a closed pipe ends the command in order
+        file = standard_output()
+        yield file
+        file.flush()  # flush here, where a closed pipe ends the command in order
         return
     with output.open("w", encoding="utf-8", newline="") as file:
         yield file
@@ -282,6 +288,6 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
 
 def _sentence(totals: Totals) -> str:
     judged = f", {totals.passed_first} of {totals.judged} judged passed first time" if totals.judged else ""
-    attempts = f"{totals.attempts} attempts: {totals.passed} pass, {totals.failed} fail, {totals.void} void"
+    attempts = f"{counted(totals.attempts, 'attempt')}: {totals.passed} pass, {totals.failed} fail, {totals.void} void"
     laboratory = f"; {totals.laboratory} of them for the laboratory" if totals.laboratory else ""
-    return f"{totals.units} units{judged}; {attempts}{laboratory}"
+    return f"{counted(totals.units, 'unit')}{judged}; {attempts}{laboratory}"

@@ -174,6 +174,31 @@ class PartnerTable(Table):
     """Seconds that one board may take."""
 
 
+class WithinTable(Table):
+    """The longest seconds of each step of a good board. Nothing stops at them: `station numbers` compares with them."""
+
+    recognise: Seconds | None = None
+    """Limit of `recognise`."""
+    coprocessor: Seconds | None = None
+    """Limit of `coprocessor`."""
+    flash_data: Seconds | None = None
+    """Limit of `flash_data`."""
+    flash_provisioner: Seconds | None = None
+    """Limit of `flash_provisioner`."""
+    await_csr: Seconds | None = None
+    """Limit of `await_csr`."""
+    relay_to_pki: Seconds | None = None
+    """Limit of `relay_to_pki`."""
+    deliver: Seconds | None = None
+    """Limit of `deliver`."""
+    flash_operational: Seconds | None = None
+    """Limit of `flash_operational`."""
+    confirm: Seconds | None = None
+    """Limit of `confirm`."""
+    lock: Seconds | None = None
+    """Limit of `lock`."""
+
+
 class RecipeFile(Table):
     name: str = Field(min_length=1, max_length=64)
     """In the ledger and in the log."""
@@ -194,6 +219,7 @@ class RecipeFile(Table):
     lock: LockTable | None = None
     coprocessor: CoprocessorTable | None = None
     partner: PartnerTable | None = None
+    within: WithinTable = WithinTable()
 
     @model_validator(mode="after")
     def _the_pki_is_asked(self) -> Self:

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A slot that the daemon does not have is a mistake in the command, and not a failure of the work."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from station.config.line import SOCKET
+from station.daemon import control
+
+LINE = """
+recipe = "recipe.toml"
+[station]
+name = "line-1"
+state = "."
+[programmer]
+cli = "cli"
+external_loader = "loader"
+[hotplug]
+source = "poll"
+[[slot]]
+name = "1"
+path = "pci-0000:00:14.0-usb-0:1.1"
+"""
+NO_SLOT = "there is no slot 44; there are 1, 2"
+
+
+@pytest.mark.parametrize("command", ["hold", "release"])
+@pytest.mark.parametrize(("refusal", "status"), [(control.SubjectUnknown, 2), (control.CommandRefused, 1)])
+async def test_an_unknown_slot_is_wrong_usage(
+    tmp_path: Path, command: str, refusal: type[control.CommandRefused], status: int
+) -> None:
+    """The exit code is 2; a command that the daemon refuses for another reason has 1."""
+    config = tmp_path / "line.toml"
+    config.write_text(LINE)
+
+    async def refuse(_question: Mapping[str, object]) -> control.Answer:
+        raise refusal(NO_SLOT)
+
+    async with control.serving(tmp_path / SOCKET, {command: refuse}):
+        asked = [sys.executable, "-m", "station", "slots", command, "44", "--config", str(config)]
+        done = await asyncio.to_thread(subprocess.run, asked, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, f"{NO_SLOT}\n")
