@@ -4,8 +4,6 @@
 import asyncio
 import csv
 import json
-import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
