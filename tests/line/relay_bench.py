@@ -20,7 +20,7 @@ from station.domain.credentials import Credentials, csr_key
 from station.domain.issuance import MOST_UNANSWERED, Asked
 from station.domain.target import UID
 from station.faults import LineFault
-from station.faults.line import LedgerUnavailable
+from station.faults.line import CredentialsInvalid, LedgerUnavailable
 from station.faults.slot import PKIAnswerLost
 from station.interfaces import RefusedAnswer
 
@@ -58,6 +58,8 @@ class Journal:
         self.unanswered: dict[str, int] = {}
         self.pending: dict[str, datetime] = {}
         self.refused: list[RefusedAnswer] = []
+        self.taken: set[str] = set()
+        """Serial numbers of other units' certificates."""
         self.surplus: list[bytes] = []
         self.waits: dict[str, datetime] = {}
         self.boards: dict[str, UID] = {}
@@ -89,6 +91,8 @@ class Journal:
         return self.unanswered[key] - 1
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
+        if credentials.dac_serial_number in self.taken:
+            raise CredentialsInvalid("RFC 5280 4.1.2.2", "issued before")
         self.lines.append("issued")
         self.unanswered[key] -= 1
         self.known[key] = credentials

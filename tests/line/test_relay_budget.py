@@ -227,6 +227,20 @@ async def test_a_lost_certificate_is_found_in_the_pkis_own_list(journal: Journal
     assert journal.lines.count("asked") == 1
 
 
+async def test_a_lost_certificate_with_another_units_serial_number_holds_nothing_up(
+    journal: Journal, csr: bytes
+) -> None:
+    """It is surplus; its board is asked for again, and the line goes on."""
+    pki = PKI(journal, LOST)
+    pki.list = [dac_for(csr)]
+    journal.taken = {Credentials(pki.list[0], PINNED).dac_serial_number}
+    async with between(pki, journal) as authority:
+        credentials = await authority.issue_dac(csr, UID_1)
+    assert credentials.dac not in pki.list
+    assert journal.surplus == pki.list
+    assert journal.lines.count("asked") == 2
+
+
 async def test_a_lost_answer_is_looked_for_before_the_key_is_asked_for_again(journal: Journal, csr: bytes) -> None:
     """Within one attempt, too: what the list has costs no second request."""
     pki = PKI(journal, LOST)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recovery of a lost answer: the PKI's own list is asked before the key is asked for again, which buys nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -33,16 +33,19 @@ class Recovery:
         if not await self._journal.is_unanswered(key):
             return None
         found = [Credentials(each, self._pai) for each in await self._enroller.issued_for(csr) or ()]
-        usable = next((each for each in found if self._is_usable(csr, each)), None)
+        usable = await self._first_recorded(key, csr, found)
         if usable is not None:
-            await self._journal.record_issued(key, usable)
             log.info("dac.recovered", key=key, dac=usable.dac_serial_number)
         await self._journal.record_surplus(key, [each.dac for each in found if each is not usable])
         return usable
 
-    def _is_usable(self, csr: bytes, credentials: Credentials) -> bool:
-        try:
-            self._check(csr, credentials)
-        except CredentialsInvalid:
-            return False
-        return True
+    async def _first_recorded(self, key: str, csr: bytes, found: Sequence[Credentials]) -> Credentials | None:
+        """Records the first that is usable as live. One that is not, such as one with another unit's serial number, is passed over."""
+        for credentials in found:
+            try:
+                self._check(csr, credentials)
+                await self._journal.record_issued(key, credentials)
+            except CredentialsInvalid:
+                continue
+            return credentials
+        return None
