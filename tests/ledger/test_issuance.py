@@ -331,3 +331,16 @@ async def test_a_list_tells_nothing_of_a_request_that_is_at_the_pki(ledger: Ledg
         assert await ledger.reconcile(told, WHY) == Reconciled(too_new=(1,))
     await ledger.record_issued(answer.key, answer)
     assert orphans.listed(path) == ()
+
+
+async def test_a_certificate_that_the_ledger_has_answers_no_other_request(ledger: Ledger, path: Path) -> None:
+    """The PKI's list still has the one that was refused before, and the lost answer may have brought another."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    refused, lost = credentials(1, key), credentials(2, key)
+    await ledger.submitted(refused.key, b"CSR", UID)
+    await ledger.record_refused(refused.key, RefusedAnswer("expired", b"", (refused.dac,)))
+    await ledger.submitted(refused.key, b"CSR", UID)
+    assert await ledger.record_surplus(refused.key, [refused.dac]) == 0
+    assert await ledger.is_unanswered(refused.key)
+    assert await ledger.record_surplus(refused.key, [refused.dac, lost.dac]) == 1
+    assert [orphan.serial_number for orphan in orphans.listed(path)] == ["01", "02"]

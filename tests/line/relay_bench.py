@@ -107,9 +107,11 @@ class Journal:
         self.unanswered[key] -= 1
         self.refused.append(answer)
 
-    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> None:
-        assert key in self.unanswered
-        self.surplus += certificates
+    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> int:
+        new = [each for each in certificates if each not in self.surplus]
+        self.unanswered[key] = max(0, self.unanswered[key] - len(new))
+        self.surplus += new
+        return len(new)
 
     async def record_pending(self, key: str, due: datetime) -> None:
         self.lines.append("pending")

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
@@ -210,14 +209,20 @@ def reconcile(connection: Connection, told: Told, decision: Decision, at: dateti
     return result
 
 
-def found(connection: Connection, key: str, certificates: Sequence[bytes], at: datetime) -> None:
-    """Records certificates of this key that the PKI's own list has, each as the answer to one of the requests without an answer."""
-    waiting = connection.scalars(select(_request.c.id).where(*_OPEN_REQUEST, _request.c.key == key)).all()
-    for number, certificate in zip_longest(waiting, certificates):
-        if certificate is None:
-            break
-        issuance.keep(connection, Spare(OrphanKind.SURPLUS, key, LISTED, number, certificate), at)
-        _answer(connection, number, LISTED, at)
+def found(connection: Connection, key: str, certificates: Sequence[bytes], at: datetime) -> int:
+    """Records certificates of this key that the PKI's own list has, each new one as the answer to a request without an answer.
+
+    Returns how many are new.
+    """
+    waiting = list(connection.scalars(select(_request.c.id).where(*_OPEN_REQUEST, _request.c.key == key)))
+    new = 0
+    for certificate in certificates:
+        number = waiting[0] if waiting else None
+        if issuance.keep(connection, Spare(OrphanKind.SURPLUS, key, LISTED, number, certificate), at):
+            new += 1
+            _answer(connection, number, LISTED, at)
+            del waiting[:1]
+    return new
 
 
 def _answer(connection: Connection, number: int | None, reason: str, at: datetime) -> None:

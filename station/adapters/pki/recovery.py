@@ -28,24 +28,31 @@ class Recovery:
     async def credentials(self, key: str, csr: bytes) -> Credentials | None:
         """The credentials for this key, recorded as live; None if no answer was lost, or the PKI's list has none for it.
 
-        Further certificates for the key are recorded as surplus. Raises faults of the line.
+        Further certificates for the key are recorded as surplus. Raises `CredentialsInvalid` if a new one is among them and
+        none is usable, and faults of the line.
         """
         if not await self._journal.is_unanswered(key):
             return None
         found = [Credentials(each, self._pai) for each in await self._enroller.issued_for(csr) or ()]
-        usable = await self._first_recorded(key, csr, found)
+        usable, refusal = await self._first_usable(key, csr, found)
         if usable is not None:
             log.info("dac.recovered", key=key, dac=usable.dac_serial_number)
-        await self._journal.record_surplus(key, [each.dac for each in found if each is not usable])
+        new = await self._journal.record_surplus(key, [each.dac for each in found if each is not usable])
+        if usable is None and new and refusal is not None:
+            raise refusal
         return usable
 
-    async def _first_recorded(self, key: str, csr: bytes, found: Sequence[Credentials]) -> Credentials | None:
-        """Records the first that is usable as live. One that is not, such as one with another unit's serial number, is passed over."""
+    async def _first_usable(
+        self, key: str, csr: bytes, found: Sequence[Credentials]
+    ) -> tuple[Credentials | None, CredentialsInvalid | None]:
+        """The first that is usable, recorded as live; and why the one before it is none, such as for another unit's serial number."""
+        refusal = None
         for credentials in found:
             try:
                 self._check(csr, credentials)
                 await self._journal.record_issued(key, credentials)
-            except CredentialsInvalid:
+            except CredentialsInvalid as fault:
+                refusal = fault
                 continue
-            return credentials
-        return None
+            return credentials, refusal
+        return None, refusal
