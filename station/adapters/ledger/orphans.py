@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from station.adapters.ledger import issuance, sqlite, tables
 from station.adapters.ledger.issuance import Spare
@@ -57,9 +57,15 @@ def listed(path: Path) -> tuple[Orphan, ...]:
         .where(*_OPEN_REQUEST)
         .order_by(_request.c.id)
     )
-    namesake = _certificate.alias("namesake")
+    namesake, any_request = _certificate.alias("namesake"), _request.alias("any_request")
+    of_key = select(func.min(any_request.c.uid)).where(any_request.c.key == _spare.c.key).scalar_subquery()
     spares = (
-        select(_spare, _request.c.uid, _certificate.c.dac_serial_number, namesake.c.key.label("namesake"))
+        select(
+            _spare,
+            func.coalesce(_request.c.uid, of_key).label("uid"),
+            _certificate.c.dac_serial_number,
+            namesake.c.key.label("namesake"),
+        )
         .join_from(_spare, _request, _request.c.id == _spare.c.request_id, isouter=True)
         .join(_certificate, _certificate.c.key == _spare.c.key, isouter=True)
         .join(namesake, namesake.c.dac_serial_number == _spare.c.serial_number, isouter=True)
@@ -100,6 +106,8 @@ class News:
     """Units whose certificate the list should have, and has not."""
     first_missing: tuple[str, ...]
     """The keys of some of them."""
+    ours: bool
+    """Whether the ledger knows any key of the list."""
 
 
 def news(path: Path, listed: Sequence[Listed], as_of: datetime) -> News:
@@ -121,6 +129,7 @@ def news(path: Path, listed: Sequence[Listed], as_of: datetime) -> News:
         sum(len(serials) for key, serials in by_key.items() if key not in known),
         len(missing),
         tuple(missing[:MOST_MISSING]),
+        bool(known),
     )
 
 
@@ -157,6 +166,8 @@ class Told:
     listed: Sequence[Listed]
     as_of: datetime
     missing: Collection[str] = ()
+    ours: bool = True
+    """Whether the whole list has a key that the ledger knows."""
     in_flight: Collection[str] = ()
     """Keys with a request at the PKI now: the list tells nothing of them."""
 
@@ -251,7 +262,7 @@ def _known(connection: Connection, told: Told) -> Known:
         )
         for row in connection.execute(spares):
             others[row.key] = others.get(row.key, frozenset()) | {int(row.serial_number, 16)}
-    return Known(unanswered, live, others, frozenset(keys), frozenset(expected), frozenset(told.in_flight))
+    return Known(unanswered, live, others, frozenset(keys), frozenset(expected), told.ours, frozenset(told.in_flight))
 
 
 def _record(connection: Connection, decision: Decision, action: str, subject: str, at: datetime) -> None:
