@@ -234,8 +234,8 @@ class IssuanceJournal(Protocol):
     async def record_refused(self, key: str, answer: RefusedAnswer) -> None:
         """Records an answer to the last request that the station refused."""
 
-    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> None:
-        """Records certificates for this key, DER, that the PKI's own list has and no unit gets."""
+    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> int:
+        """Records certificates for this key, DER, that the PKI's own list has and no unit gets. Returns how many are new."""
 
     async def record_pending(self, key: str, due: datetime) -> None:
         """Records that the PKI has the last request, and is not to be asked about it before `due`."""

@@ -45,12 +45,13 @@ class _Close(_Deciding):
 class _Reconcile(_Deciding):
     """`listed`: serial number in hexadecimal, and the key's name; `as_of`: the time at which the PKI made its list.
 
-    `missing`: some of the keys whose certificate the list should have, and has not.
+    `missing`: some of the keys whose certificate the list should have, and has not; `ours`: whether it has any of this ledger's.
     """
 
     listed: list[tuple[str, str]]
     as_of: AwareDatetime
-    missing: list[str] = []
+    missing: list[str]
+    ours: bool
 
 
 class PKICommands:
@@ -96,7 +97,7 @@ class PKICommands:
         asked = _parsed(_Reconcile, question)
         try:
             listed = [Listed(int(serial_number, 16), key) for serial_number, key in asked.listed]
-            told = Told(listed, asked.as_of, asked.missing, self._in_flight)
+            told = Told(listed, asked.as_of, asked.missing, asked.ours, self._in_flight)
             result = await self._parts.ledger.reconcile(told, asked.decision)
         except DecisionRefused as exc:
             raise control.CommandRefused(str(exc)) from exc

@@ -63,6 +63,8 @@ class Known:
     keys: frozenset[str]
     expected: frozenset[str]
     """Keys whose live certificate is older than the list, so that a whole list has it."""
+    ours: bool = True
+    """Whether the list has any certificate for a key that the ledger knows."""
     in_flight: frozenset[str] = frozenset()
     """Keys with a request at the PKI now, whose answer will tell more than the list."""
 
@@ -86,6 +88,8 @@ class Reconciled:
     """Requests without an answer from after the list was made, or at the PKI now: it cannot tell of them."""
     not_listed: tuple[str, ...] = ()
     """Keys whose live certificate the list does not have: the list is not whole, or of another PKI."""
+    unproven: tuple[int, ...] = ()
+    """Requests for which the list has no certificate, and which may have bought one, since it is not whole or of another PKI."""
     foreign: int = 0
     """Certificates in the list for keys that the ledger does not know."""
 
@@ -100,7 +104,8 @@ class _Sorted:
 def reconcile(known: Known, listed: Iterable[Listed], as_of: datetime) -> Reconciled:
     """Compares the ledger with the PKI's whole list, as it was at `as_of`.
 
-    A list that lacks a live certificate is not whole, so it proves of no request that nothing was issued.
+    A list that lacks a live certificate is not whole, and one without any certificate that the ledger knows may be another
+    PKI's: neither proves of a request that nothing was issued.
     """
     by_key = defaultdict[str, set[int]](set)
     for entry in listed:
@@ -117,10 +122,13 @@ def reconcile(known: Known, listed: Iterable[Listed], as_of: datetime) -> Reconc
             continue
         accounted = known.others.get(key, frozenset()) | ({known.live[key]} if key in known.live else set())
         _sort(result, key, sorted(by_key[key] - accounted), requests[key], as_of)
-    if not_listed:
-        result.nothing.clear()
+    nothing, unproven = result.nothing, list[int]()
+    if not_listed or not known.ours:
+        nothing, unproven = unproven, nothing
     foreign = sum(len(serials) for key, serials in by_key.items() if key not in known.keys)
-    return Reconciled(tuple(result.surplus), tuple(result.nothing), tuple(result.too_new), not_listed, foreign)
+    return Reconciled(
+        tuple(result.surplus), tuple(nothing), tuple(result.too_new), not_listed, tuple(unproven), foreign
+    )
 
 
 def _sort(result: _Sorted, key: str, new: Sequence[int], requests: Sequence[Request], as_of: datetime) -> None:

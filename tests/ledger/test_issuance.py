@@ -272,7 +272,7 @@ async def test_the_pkis_list_tells_what_lost_answers_have_bought(ledger: Ledger,
     await ledger.submitted("bb" * 32, b"CSR", OTHER_UID)
     listed = [Listed(0xAB, live.key), Listed(0xCD, live.key), Listed(1, "ff" * 32)]
     news = orphans.news(path, listed, datetime.now(UTC))
-    assert news == News((Listed(0xAB, live.key), Listed(0xCD, live.key)), 1, 0, ())
+    assert news == News((Listed(0xAB, live.key), Listed(0xCD, live.key)), 1, 0, (), ours=True)
     result = await ledger.reconcile(Told(news.listed, datetime.now(UTC)), WHY)
     assert (len(result.surplus), len(result.nothing_issued), result.not_listed) == (1, 1, ())
     assert [(each.kind, each.serial_number, each.live_serial_number) for each in orphans.listed(path)] == [
@@ -295,7 +295,8 @@ async def test_a_list_that_lacks_a_units_certificate_proves_nothing(
     keys = {2: live[1].key}
     listed = [Listed(serial_number, keys.get(serial_number, "ff" * 32)) for serial_number in serial_numbers]
     news = orphans.news(path, listed, datetime.now(UTC))
-    result = await ledger.reconcile(Told(news.listed, datetime.now(UTC), news.first_missing), WHY)
+    result = await ledger.reconcile(Told(news.listed, datetime.now(UTC), news.first_missing, news.ours), WHY)
+    assert result.unproven == (3,)
     assert (news.missing, result.nothing_issued) == (2 - len(keys.keys() & set(serial_numbers)), ())
     assert set(result.not_listed) <= {answer.key for answer in live}
     assert [orphan.kind for orphan in orphans.listed(path)] == [OrphanKind.UNKNOWN]
@@ -306,9 +307,27 @@ async def test_a_certificate_that_is_newer_than_the_list_is_not_missing(ledger: 
     made = datetime.now(UTC)
     await issued(ledger, credentials(1))
     news = orphans.news(path, [], made)
-    assert news == News((), 0, 0, ())
+    assert news == News((), 0, 0, (), ours=False)
     result = await ledger.reconcile(Told((), made), WHY)
     assert (result.not_listed, len(result.nothing_issued)) == ((), 1)
+
+
+async def test_a_list_without_a_key_of_the_ledger_proves_nothing(ledger: Ledger, path: Path) -> None:
+    """An empty one, or another PKI's: it does not let a board whose answers were lost ask again."""
+    for _ in range(2):
+        await ledger.submitted("bb" * 32, b"CSR", UID)
+    news = orphans.news(path, [Listed(1, "ff" * 32)], datetime.now(UTC))
+    result = await ledger.reconcile(Told(news.listed, datetime.now(UTC), ours=news.ours), WHY)
+    assert result == Reconciled(unproven=(1, 2))
+    assert (await ledger.asked(UID)).exhausted
+    assert len(orphans.listed(path)) == 2
+
+
+async def test_a_surplus_certificate_without_a_request_has_its_board(ledger: Ledger, path: Path) -> None:
+    live = credentials(1)
+    await issued(ledger, live)
+    await ledger.reconcile(Told([Listed(1, live.key), Listed(2, live.key)], datetime.now(UTC)), WHY)
+    assert [orphan.uid for orphan in orphans.listed(path)] == [str(UID)]
 
 
 async def test_a_list_is_not_asked_for_what_another_pki_has_issued(ledger: Ledger, path: Path) -> None:
@@ -331,3 +350,16 @@ async def test_a_list_tells_nothing_of_a_request_that_is_at_the_pki(ledger: Ledg
         assert await ledger.reconcile(told, WHY) == Reconciled(too_new=(1,))
     await ledger.record_issued(answer.key, answer)
     assert orphans.listed(path) == ()
+
+
+async def test_a_certificate_that_the_ledger_has_answers_no_other_request(ledger: Ledger, path: Path) -> None:
+    """The PKI's list still has the one that was refused before, and the lost answer may have brought another."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    refused, lost = credentials(1, key), credentials(2, key)
+    await ledger.submitted(refused.key, b"CSR", UID)
+    await ledger.record_refused(refused.key, RefusedAnswer("expired", b"", (refused.dac,)))
+    await ledger.submitted(refused.key, b"CSR", UID)
+    assert await ledger.record_surplus(refused.key, [refused.dac]) == 0
+    assert await ledger.is_unanswered(refused.key)
+    assert await ledger.record_surplus(refused.key, [refused.dac, lost.dac]) == 1
+    assert [orphan.serial_number for orphan in orphans.listed(path)] == ["01", "02"]

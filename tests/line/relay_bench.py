@@ -20,7 +20,7 @@ from station.domain.credentials import Credentials, csr_key
 from station.domain.issuance import MOST_UNANSWERED, Asked
 from station.domain.target import UID
 from station.faults import LineFault
-from station.faults.line import LedgerUnavailable
+from station.faults.line import CredentialsInvalid, LedgerUnavailable
 from station.faults.slot import PKIAnswerLost
 from station.interfaces import RefusedAnswer
 
@@ -58,6 +58,8 @@ class Journal:
         self.unanswered: dict[str, int] = {}
         self.pending: dict[str, datetime] = {}
         self.refused: list[RefusedAnswer] = []
+        self.taken: set[str] = set()
+        """Serial numbers of other units' certificates."""
         self.surplus: list[bytes] = []
         self.waits: dict[str, datetime] = {}
         self.boards: dict[str, UID] = {}
@@ -89,6 +91,8 @@ class Journal:
         return self.unanswered[key] - 1
 
     async def record_issued(self, key: str, credentials: Credentials) -> None:
+        if credentials.dac_serial_number in self.taken:
+            raise CredentialsInvalid("RFC 5280 4.1.2.2", "issued before")
         self.lines.append("issued")
         self.unanswered[key] -= 1
         self.known[key] = credentials
@@ -103,9 +107,11 @@ class Journal:
         self.unanswered[key] -= 1
         self.refused.append(answer)
 
-    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> None:
-        assert key in self.unanswered
-        self.surplus += certificates
+    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> int:
+        new = [each for each in certificates if each not in self.surplus]
+        self.unanswered[key] = max(0, self.unanswered[key] - len(new))
+        self.surplus += new
+        return len(new)
 
     async def record_pending(self, key: str, due: datetime) -> None:
         self.lines.append("pending")

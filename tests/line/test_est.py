@@ -294,6 +294,7 @@ async def test_a_server_that_speaks_no_http_is_quoted_in_one_short_line(director
     assert trouble.outcome is Outcome.UNKNOWN
     assert trouble.reason.isprintable()
     assert len(trouble.reason) <= 200
+    assert "400" not in trouble.reason  # a status that the server has not sent
 
 
 async def test_a_decision_can_be_put_off(pki: Served) -> None:

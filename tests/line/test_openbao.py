@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a server in OpenBao's place may answer, and the real one cannot be made to; tests/commissioning has the real one."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from development_pki.directory import open_or_make
 from station.adapters.pki import providers
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
-from station.adapters.pki.http_answer import MAX_ANSWER
+from station.adapters.pki.http_answer import MAX_ANSWER, Answer
+from station.adapters.pki.openbao_list import CertificateList
+from station.adapters.pki.openbao_session import Session
 from station.adapters.pki.providers import Provider
 from station.config.pki_kinds import OpenBaoSection
 from station.config.sections import PKISection
@@ -195,6 +198,31 @@ async def test_a_list_that_cannot_be_read_is_none(server: Server, body: str | No
     async with opened(server, token_file=token_file(server)) as client:
         await client.enroll(csr)
         assert await client.issued_for(csr) is None
+
+
+async def test_a_search_has_an_end(server: Server) -> None:
+    """A server that answers each question late cannot hold a slot for hours."""
+
+    class Slow(Session):
+        def __init__(self) -> None:
+            self.url = "https://bao.example"
+
+        async def question(self, path: str) -> Answer:
+            await asyncio.Event().wait()
+            raise AssertionError(path)
+
+    with pytest.raises(PKIUnavailable, match=r"not searched within 0\.1 s"):
+        await CertificateList(Slow(), "pki", within=0.1).certificates_for("aa")
+
+
+async def test_a_wrapped_answer_is_named_and_its_token_is_not(server: Server) -> None:
+    """The token would give the certificate to whoever reads the log."""
+    server.script = [web.json_response({"data": None, "wrap_info": {"token": "s.wrapping", "ttl": 60}})]
+    async with opened(server) as client:
+        unusable = await refusal(client)
+    assert isinstance(unusable, AnswerUnusable)
+    assert "a wrapped answer" in unusable.fault.reason
+    assert "s.wrapping" not in str(unusable.fault)
 
 
 async def test_names_of_the_list_become_no_path(server: Server) -> None:

@@ -2,12 +2,13 @@
 """A PKI that a program asks: its exit statuses, its output, its deadline, and its end."""
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.program import Program, Status
@@ -142,6 +143,57 @@ async def test_an_unusable_answer_is_kept(scripts: Scripts, body: str, words: st
     if body.startswith("cat"):
         assert unusable.certificates
         assert b"CERTIFICATE" in unusable.content
+
+
+CHATTER = "head -c 70000 /dev/zero | tr '\\0' x"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (f"cat good; {CHATTER}", "more than 65536 bytes"),
+        ("cat good; echo oops >&2; exit 1", "but: exit status 1: oops"),
+        ("cat good; exit 11", "but: exit status 11"),
+        ("cat good; kill -9 $$", "but: signal 9"),
+    ],
+)
+async def test_a_certificate_is_kept_whatever_the_program_says_after_it(
+    scripts: Scripts, body: str, words: str
+) -> None:
+    """It was issued, so it must be in the list of orphans."""
+    csr = new_csr()
+    good = dac_for(csr)
+    scripts.write("good", pem(good))
+    unusable = await refusal(scripts.program(body).enroll(csr))
+    assert isinstance(unusable, AnswerUnusable)
+    assert words in str(unusable.fault)
+    assert unusable.certificates == (good,)
+    assert 0 < len(unusable.content) <= 65536
+
+
+async def test_a_certificate_of_a_program_that_then_hangs_is_kept(scripts: Scripts) -> None:
+    csr = new_csr()
+    scripts.write("good", pem(dac_for(csr)))
+    unusable = await refusal(scripts.program("cat good; sleep 100000", within=12.0).enroll(csr))
+    assert isinstance(unusable, AnswerUnusable)
+    assert "but: the program did not end within 12 s" in str(unusable.fault)
+
+
+async def test_a_certificate_may_be_in_one_long_line(scripts: Scripts) -> None:
+    """Some tools do not wrap base64, and some write the whole chain into one PKCS#7."""
+    csr = new_csr()
+    good = dac_for(csr)
+    loaded = [x509.load_der_x509_certificate(good), *[PAI.certificate, PAA.certificate] * 4]
+    whole = base64.b64encode(pkcs7.serialize_certificates(loaded, Encoding.DER)).decode()
+    assert len(whole) > 4096
+    scripts.write("p7", f"-----BEGIN PKCS7-----\n{whole}\n-----END PKCS7-----\n")
+    assert await scripts.program("cat p7").enroll(csr) == good
+
+
+async def test_a_program_may_leave_its_input_unread(scripts: Scripts) -> None:
+    csr = new_csr()
+    scripts.write("good", pem(dac_for(csr)))
+    assert await scripts.program("exec <&-; cat good").enroll(csr)
 
 
 async def test_a_killed_program_may_have_issued(scripts: Scripts) -> None:

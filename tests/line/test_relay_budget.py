@@ -227,6 +227,23 @@ async def test_a_lost_certificate_is_found_in_the_pkis_own_list(journal: Journal
     assert journal.lines.count("asked") == 1
 
 
+async def test_a_lost_certificate_that_is_refused_stops_the_line_as_any_other(journal: Journal, csr: bytes) -> None:
+    """A PKI with a wrong profile that loses its answers sells no second one; later the same certificate stands in no way."""
+    pki = PKI(journal, LOST)
+    pki.list = [dac_for(csr)]
+    journal.taken = {Credentials(pki.list[0], PINNED).dac_serial_number}
+    async with between(pki, journal) as authority:
+        for asking in (csr, new_csr()):
+            with pytest.raises(CredentialsInvalid):
+                await authority.issue_dac(asking, UID_1)
+        assert (journal.surplus, journal.lines.count("asked")) == (pki.list, 1)
+        await authority.forgive()
+        pki.script = iter([LOST])
+        credentials = await authority.issue_dac(csr, UID_1)
+    assert credentials.dac not in pki.list
+    assert journal.surplus == pki.list
+
+
 async def test_a_lost_answer_is_looked_for_before_the_key_is_asked_for_again(journal: Journal, csr: bytes) -> None:
     """Within one attempt, too: what the list has costs no second request."""
     pki = PKI(journal, LOST)

@@ -159,15 +159,15 @@ def refuse(connection: Connection, key: str, answer: RefusedAnswer, at: datetime
         keep(connection, Spare(OrphanKind.REFUSED, key, answer.reason, request, certificate), at)
 
 
-def keep(connection: Connection, spare: Spare, at: datetime) -> None:
-    """Records a certificate that no unit has, unless the ledger has it already."""
+def keep(connection: Connection, spare: Spare, at: datetime) -> bool:
+    """Records a certificate that no unit has, unless the ledger has it already. Returns whether it is new."""
     serial_number = spare.serial_number
     live = select(_certificate.c.key).where(
         _certificate.c.key == spare.key, _certificate.c.dac_serial_number == serial_number
     )
     there = select(_spare.c.key).where(_spare.c.key == spare.key, _spare.c.serial_number == serial_number)
     if connection.execute(live).first() or connection.execute(there).first():
-        return
+        return False
     connection.execute(
         insert(_spare),
         {
@@ -180,6 +180,7 @@ def keep(connection: Connection, spare: Spare, at: datetime) -> None:
             "content": spare.certificate,
         },
     )
+    return True
 
 
 def pend(connection: Connection, key: str, due: datetime) -> None:

@@ -183,10 +183,10 @@ class Ledger:
         """Records an answer that the station refused, with every certificate in it."""
         await self._custody.do_once(partial(issuance.refuse, key=key, answer=answer, at=datetime.now(UTC)))
 
-    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> None:
-        """Records certificates that the PKI's own list has and no unit gets."""
+    async def record_surplus(self, key: str, certificates: Sequence[bytes]) -> int:
+        """Records certificates that the PKI's own list has and no unit gets. Returns how many are new."""
         work = partial(orphans.found, key=key, certificates=certificates, at=datetime.now(UTC))
-        await self._custody.do(work)
+        return await self._custody.do(work)
 
     async def record_pending(self, key: str, due: datetime) -> None:
         """Records that the PKI has the last request for this key, and is not to be asked about it before `due`."""

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from station.adapters.ledger import issuance, sqlite, tables
 from station.adapters.ledger.issuance import Spare
@@ -58,9 +57,15 @@ def listed(path: Path) -> tuple[Orphan, ...]:
         .where(*_OPEN_REQUEST)
         .order_by(_request.c.id)
     )
-    namesake = _certificate.alias("namesake")
+    namesake, any_request = _certificate.alias("namesake"), _request.alias("any_request")
+    of_key = select(func.min(any_request.c.uid)).where(any_request.c.key == _spare.c.key).scalar_subquery()
     spares = (
-        select(_spare, _request.c.uid, _certificate.c.dac_serial_number, namesake.c.key.label("namesake"))
+        select(
+            _spare,
+            func.coalesce(_request.c.uid, of_key).label("uid"),
+            _certificate.c.dac_serial_number,
+            namesake.c.key.label("namesake"),
+        )
         .join_from(_spare, _request, _request.c.id == _spare.c.request_id, isouter=True)
         .join(_certificate, _certificate.c.key == _spare.c.key, isouter=True)
         .join(namesake, namesake.c.dac_serial_number == _spare.c.serial_number, isouter=True)
@@ -101,6 +106,8 @@ class News:
     """Units whose certificate the list should have, and has not."""
     first_missing: tuple[str, ...]
     """The keys of some of them."""
+    ours: bool
+    """Whether the ledger knows any key of the list."""
 
 
 def news(path: Path, listed: Sequence[Listed], as_of: datetime) -> News:
@@ -122,6 +129,7 @@ def news(path: Path, listed: Sequence[Listed], as_of: datetime) -> News:
         sum(len(serials) for key, serials in by_key.items() if key not in known),
         len(missing),
         tuple(missing[:MOST_MISSING]),
+        bool(known),
     )
 
 
@@ -158,6 +166,8 @@ class Told:
     listed: Sequence[Listed]
     as_of: datetime
     missing: Collection[str] = ()
+    ours: bool = True
+    """Whether the whole list has a key that the ledger knows."""
     in_flight: Collection[str] = ()
     """Keys with a request at the PKI now: the list tells nothing of them."""
 
@@ -210,14 +220,20 @@ def reconcile(connection: Connection, told: Told, decision: Decision, at: dateti
     return result
 
 
-def found(connection: Connection, key: str, certificates: Sequence[bytes], at: datetime) -> None:
-    """Records certificates of this key that the PKI's own list has, each as the answer to one of the requests without an answer."""
-    waiting = connection.scalars(select(_request.c.id).where(*_OPEN_REQUEST, _request.c.key == key)).all()
-    for number, certificate in zip_longest(waiting, certificates):
-        if certificate is None:
-            break
-        issuance.keep(connection, Spare(OrphanKind.SURPLUS, key, LISTED, number, certificate), at)
-        _answer(connection, number, LISTED, at)
+def found(connection: Connection, key: str, certificates: Sequence[bytes], at: datetime) -> int:
+    """Records certificates of this key that the PKI's own list has, each new one as the answer to a request without an answer.
+
+    Returns how many are new.
+    """
+    waiting = list(connection.scalars(select(_request.c.id).where(*_OPEN_REQUEST, _request.c.key == key)))
+    new = 0
+    for certificate in certificates:
+        number = waiting[0] if waiting else None
+        if issuance.keep(connection, Spare(OrphanKind.SURPLUS, key, LISTED, number, certificate), at):
+            new += 1
+            _answer(connection, number, LISTED, at)
+            del waiting[:1]
+    return new
 
 
 def _answer(connection: Connection, number: int | None, reason: str, at: datetime) -> None:
@@ -246,7 +262,7 @@ def _known(connection: Connection, told: Told) -> Known:
         )
         for row in connection.execute(spares):
             others[row.key] = others.get(row.key, frozenset()) | {int(row.serial_number, 16)}
-    return Known(unanswered, live, others, frozenset(keys), frozenset(expected), frozenset(told.in_flight))
+    return Known(unanswered, live, others, frozenset(keys), frozenset(expected), told.ours, frozenset(told.in_flight))
 
 
 def _record(connection: Connection, decision: Decision, action: str, subject: str, at: datetime) -> None:

@@ -251,7 +251,10 @@ class Connection:
         if fault := exhausted(f"connect to {self.url}", exc):
             return fault
         # the library's message may repeat text that the server has sent
-        reason = one_line(self._hidden(str(exc).encode(errors="replace")).decode()) or type(exc).__name__
+        text = (
+            exc.message if isinstance(exc, aiohttp.ClientResponseError) else str(exc)
+        )  # else "400, …", a status of its own
+        reason = one_line(self._hidden(text.encode(errors="replace")).decode(errors="replace")) or type(exc).__name__
         if certain := await self._of_address_or_tls(exc, reason):
             return certain
         unsent = isinstance(exc, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)) or _nothing_was_sent(

@@ -23,7 +23,9 @@ from station.adapters.pki.openbao_session import (
     Session,
     data,
     in_words,
+    table,
     told,
+    values,
 )
 from station.domain.credentials import csr_key
 from station.faults import LineFault
@@ -142,7 +144,7 @@ class OpenBao:
         try:
             certificates = answers.certificates_in(content)
         except NoCertificates as exc:
-            fault = PKIAnswerInvalid(self.url, f"found {exc}, expected data.certificate: {answer.told}")
+            fault = PKIAnswerInvalid(self.url, f"found {_instead(answer, str(exc))}, expected data.certificate")
             raise AnswerUnusable(fault, answer.body, answers.readable_in(content)) from exc
         key = csr_key(csr)
         if [answers.key_of(each) for each in certificates] == [key]:
@@ -172,3 +174,10 @@ class OpenBao:
         except AnswerUnusable as exc:
             return exc.fault
         return PKIForbidden(self.url, f"{told(answer)}: the token gives no right to {self._place.signing}")
+
+
+def _instead(answer: Answer, found: str) -> str:
+    """What a success without a certificate is; never with the token that opens a wrapped answer."""
+    if table(values(answer)).get("wrap_info"):
+        return "a wrapped answer, which the station does not unwrap: have the proxy or server in between wrap nothing"
+    return f"{found} in {answer.told}"

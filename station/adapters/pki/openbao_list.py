@@ -16,10 +16,12 @@ from station.adapters.pki.answers import NoCertificates
 from station.adapters.pki.enroller import AnswerUnusable
 from station.adapters.pki.http_answer import Answer, refused_question
 from station.adapters.pki.openbao_session import FORBIDDEN, OK, Session, data, in_words, table, values
+from station.faults.line import PKIUnavailable
 
 PAGE = 60  # entries in one answer, which may have 64 KiB
 MOST_PAGES = 400
 MOST_READ = 400  # certificates
+SEARCHED_WITHIN = 120.0  # seconds for one search; the next one goes on with what this one has read
 NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 
 log = structlog.get_logger()
@@ -37,7 +39,8 @@ class Entry:
 class CertificateList:
     """The list of one mount."""
 
-    def __init__(self, session: Session, mount: str) -> None:
+    def __init__(self, session: Session, mount: str, within: float = SEARCHED_WITHIN) -> None:
+        self._within = within
         self._session = session
         self._mount = mount
         self._read: dict[str, bytes] = {}
@@ -47,8 +50,16 @@ class CertificateList:
     async def certificates_for(self, key: str) -> list[bytes] | None:
         """All certificates for the key, the newest first; None if the station may not see the list, or it is too long.
 
-        Raises faults of the line.
+        Raises faults of the line, also if a slow server makes the search too long.
         """
+        try:
+            async with asyncio.timeout(self._within):
+                return await self._searched(key)
+        except TimeoutError as exc:
+            reason = f"its list of certificates was not searched within {self._within:g} s"
+            raise PKIUnavailable(self._session.url, reason) from exc
+
+    async def _searched(self, key: str) -> list[bytes] | None:
         async with self._reading:  # several boards ask at once after a restart, and all need the same certificates
             entries = await self._entries("certs/detailed") or await self._entries("certs")
             if entries is None:

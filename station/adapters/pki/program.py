@@ -63,8 +63,20 @@ class _Ended:
     after: float | None
 
 
-class _Late(Exception):
-    """The program did not end in time, and was killed."""
+@dataclass(eq=False)
+class _Cut(Exception):
+    """The program was killed, since it did not end in time or printed too much."""
+
+    reason: str
+    printed: bytes
+
+
+class _Late(_Cut):
+    """It did not end in time."""
+
+
+class _Flood(_Cut):
+    """It printed too much."""
 
 
 class Program:
@@ -94,10 +106,13 @@ class Program:
         try:
             ended = await self._run(self._command, _pem(csr))
         except _Late as exc:
-            raise NotNow(str(exc), Outcome.UNKNOWN) from exc
-        except OverBudget as exc:
-            raise AnswerUnusable(PKIAnswerInvalid(self.url, str(exc))) from exc
+            self._check_nothing_came(csr, exc.reason, exc.printed)
+            raise NotNow(exc.reason, Outcome.UNKNOWN) from exc
+        except _Flood as exc:
+            kept = exc.printed[:MAX_ANSWER]
+            raise AnswerUnusable(PKIAnswerInvalid(self.url, exc.reason), kept, answers.readable_in(kept)) from exc
         if ended.status != Status.ISSUED:
+            self._check_nothing_came(csr, _told(ended), ended.printed)
             raise self._refusal(ended)
         try:
             certificates = answers.certificates_in(ended.printed)
@@ -111,6 +126,13 @@ class Program:
             raise AnswerUnusable(PKIAnswerInvalid(self.url, what), ended.printed, tuple(certificates))
         return carrying[0]
 
+    def _check_nothing_came(self, csr: bytes, ending: str, printed: bytes) -> None:
+        """Raises AnswerUnusable for a certificate that a program prints and then does not stand by: it was issued, and is kept."""
+        certificates = answers.readable_in(printed)
+        if csr_key(csr) in map(answers.key_of, certificates):
+            fault = PKIAnswerInvalid(self.url, f"the program printed a certificate for the key, but: {ending}")
+            raise AnswerUnusable(fault, printed, certificates)
+
     async def issued_for(self, csr: bytes) -> None:
         """See `Enroller`: a program shows no list."""
 
@@ -121,8 +143,8 @@ class Program:
             return [self._pinned]
         try:
             ended = await self._run(self._check, b"")
-        except (_Late, OverBudget) as exc:
-            raise PKIUnavailable(self.url, f"check: {exc}") from exc
+        except _Cut as exc:
+            raise PKIUnavailable(self.url, f"check: {exc.reason}") from exc
         if ended.status == Status.STATION_REFUSED:
             raise PKIRefusedStation(self.url, ended.complaint)
         if ended.status != Status.ISSUED:
@@ -146,9 +168,10 @@ class Program:
                 return NotNow(_told(ended), Outcome.UNKNOWN, ended.after)
 
     async def _run(self, command: Sequence[str], given: bytes) -> _Ended:
-        """Raises `_Late`, `OverBudget`, and faults after which nothing was issued. However it ends, the program's group is dead."""
+        """Raises `_Late`, `_Flood`, and faults after which nothing was issued. However it ends, the program's group is dead."""
         gone = asyncio.Event()
         gone.set()  # a kill leaves nothing behind that a slower end would clean up
+        printed = bytearray()
         with _pipes(given) as (reads, complains, complaints):
             try:
                 async with (
@@ -163,16 +186,19 @@ class Program:
                         complains=complains,
                     ) as child,
                 ):
-                    lines = [line async for line in child.lines()]
+                    async for data in child.raw():
+                        printed += data
                     status = await child.ended()
             except TimeoutError as exc:
-                raise _Late(_late(self._within, _all_of(complaints))) from exc
+                raise _Late(_late(self._within, _all_of(complaints)), bytes(printed)) from exc
+            except OverBudget as exc:
+                raise _Flood(f"it printed more than {MAX_ANSWER} bytes", bytes(printed)) from exc
             except OSError as exc:
                 if fault := no_process(f"start {command[0]}", exc):
                     raise fault from exc
                 raise PKIFileUnusable(command[0], f"cannot be started: {exc.strerror}") from exc
             told = _all_of(complaints).decode(errors="replace").splitlines()
-        return _Ended(status, "\n".join(lines).encode(), _last(told), _asked_to_wait(told))
+        return _Ended(status, bytes(printed), _last(told), _asked_to_wait(told))
 
 
 @contextmanager

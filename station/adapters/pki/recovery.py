@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recovery of a lost answer: the PKI's own list is asked before the key is asked for again, which buys nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -28,21 +28,31 @@ class Recovery:
     async def credentials(self, key: str, csr: bytes) -> Credentials | None:
         """The credentials for this key, recorded as live; None if no answer was lost, or the PKI's list has none for it.
 
-        Further certificates for the key are recorded as surplus. Raises faults of the line.
+        Further certificates for the key are recorded as surplus. Raises `CredentialsInvalid` if a new one is among them and
+        none is usable, and faults of the line.
         """
         if not await self._journal.is_unanswered(key):
             return None
         found = [Credentials(each, self._pai) for each in await self._enroller.issued_for(csr) or ()]
-        usable = next((each for each in found if self._is_usable(csr, each)), None)
+        usable, refusal = await self._first_usable(key, csr, found)
         if usable is not None:
-            await self._journal.record_issued(key, usable)
             log.info("dac.recovered", key=key, dac=usable.dac_serial_number)
-        await self._journal.record_surplus(key, [each.dac for each in found if each is not usable])
+        new = await self._journal.record_surplus(key, [each.dac for each in found if each is not usable])
+        if usable is None and new and refusal is not None:
+            raise refusal
         return usable
 
-    def _is_usable(self, csr: bytes, credentials: Credentials) -> bool:
-        try:
-            self._check(csr, credentials)
-        except CredentialsInvalid:
-            return False
-        return True
+    async def _first_usable(
+        self, key: str, csr: bytes, found: Sequence[Credentials]
+    ) -> tuple[Credentials | None, CredentialsInvalid | None]:
+        """The first that is usable, recorded as live; and why the one before it is none, such as for another unit's serial number."""
+        refusal = None
+        for credentials in found:
+            try:
+                self._check(csr, credentials)
+                await self._journal.record_issued(key, credentials)
+            except CredentialsInvalid as fault:
+                refusal = fault
+                continue
+            return credentials, refusal
+        return None, refusal

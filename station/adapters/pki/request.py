@@ -19,7 +19,7 @@ from station.adapters.pki.waits import Limits, Waits, in_seconds, seconds_until
 from station.domain.credentials import Credentials
 from station.domain.issuance import MOST_UNANSWERED, Asked
 from station.domain.target import UID
-from station.faults.line import NOTHING_ISSUED, PKIUnavailable
+from station.faults.line import NOTHING_ISSUED, CredentialsInvalid, PKIUnavailable
 from station.faults.slot import PKIAnswerLost, PKIPending
 from station.faults.unit import CSRRejected
 from station.interfaces import IssuanceJournal, RefusedAnswer
@@ -89,9 +89,8 @@ class Requests:
         outcomes = Counter[Outcome]()
         while True:
             await self._await_turn(board, scope)
-            async with _untimed(scope):
-                if (recovered := await self._recovery.credentials(board.key, board.csr)) is not None:
-                    return recovered
+            if (recovered := await self._recovered(board, scope)) is not None:
+                return recovered
             self._doubt.check(board.key, board.csr, board.uid)
             async with _untimed(scope):
                 unanswered = await self._journal.submitted(board.key, board.csr, board.uid)
@@ -104,6 +103,15 @@ class Requests:
                 pause = await self._consequence(board, exc, outcomes, unanswered + 1, scope)
                 log.warning("retry.scheduled", key=board.key, reason=exc.reason, seconds=round(pause, 3))
             await self._pause(pause)
+
+    async def _recovered(self, board: _Board, scope: asyncio.Timeout) -> Credentials | None:
+        """What a lost answer had brought; one that is refused stops all further requests, as one that has arrived does."""
+        try:
+            async with _untimed(scope):
+                return await self._recovery.credentials(board.key, board.csr)
+        except CredentialsInvalid as fault:
+            self._doubt.wrong(fault)
+            raise
 
     async def _await_turn(self, board: _Board, scope: asyncio.Timeout) -> None:
         """Waits until the endpoint may be asked, and asked about this board; raises if that takes longer than the board may wait."""

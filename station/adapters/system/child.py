@@ -177,6 +177,14 @@ class Child:
             raise OverBudget(self._budget)
         return self._lines.popleft()
 
+    async def raw(self) -> AsyncIterator[bytes]:
+        """The output as it comes, for programs whose output is no text in lines. Raises `OverBudget` after the last piece within it."""
+        while data := await _read(self._output, READ_AT_ONCE):
+            self._heard_size += len(data)
+            yield data
+            if self._heard_size > self._budget.size:
+                raise OverBudget(self._budget)
+
     async def lines(self) -> AsyncIterator[str]:
         while (line := await self.line()) is not None:
             yield line

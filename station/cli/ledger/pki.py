@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter
-from rich.table import Table
+from rich.table import Column, Table
 
 from station.adapters.ledger import orphans
 from station.adapters.ledger.orphans import News, Orphan, Told
@@ -65,7 +65,8 @@ def list_orphans(
     if not found:
         console.print("No certificate is without a unit, and no request without an answer.")
         return
-    table = Table("id", "kind", "since", "uid", "serial number", "live DAC", "key", "reason", box=None)
+    columns = ("id", "kind", "since", "uid", "serial number", "live DAC", "key", "reason")
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)  # a shortened number names nothing
     for orphan in found:
         table.add_row(
             orphan.id,
@@ -136,7 +137,8 @@ def reconcile(
 
     Each entry has serial_number in hexadecimal and key_sha256, the SHA-256 of the public key, or certificate in PEM.
     Requests without an answer become surplus certificates with their serial numbers, or are known to have bought
-    nothing. Exits 1 if the list lacks a unit's certificate: then it proves of no request that it bought nothing. Make the
+    nothing. Exits 1 if the list lacks a unit's certificate, or has none for a key of this ledger: then it proves of no
+    request that it bought nothing. Make the
     list when the PKI has been idle for some minutes, since it may issue after the station has ceased to wait.
     """
     path = ledger_path(config, ledger)
@@ -150,14 +152,14 @@ def reconcile(
     news = orphans.news(path, listed, made)
     decision = Decision(account_name(), reason)
     if ledger is not None:
-        told = Told(news.listed, made, news.first_missing)
+        told = Told(news.listed, made, news.first_missing, news.ours)
         result = asyncio.run(_reconcile(ledger, told, decision))
     else:
         entries = [(f"{entry.serial_number:X}", entry.key) for entry in news.listed]
-        about = {"listed": entries, "as_of": made.isoformat(), "missing": news.first_missing}
+        about = {"listed": entries, "as_of": made.isoformat(), "missing": news.first_missing, "ours": news.ours}
         result = TypeAdapter(Reconciled).validate_python(_ask(config, "pki_reconcile", decision, **about))
     _tell(len(listed), news, result)
-    if result.not_listed:
+    if result.not_listed or result.unproven:
         raise typer.Exit(FAILED)
 
 
@@ -217,10 +219,19 @@ def _tell(listed: int, news: News, result: Reconciled) -> None:
         say(
             f"{len(result.too_new)} requests are newer than the list, or at the PKI now: make a new list, and compare again"
         )
+    if result.unproven:
+        say(
+            f"{len(result.unproven)} requests stay without an answer: this list does not prove that they bought nothing",
+            err=True,
+        )
+        if not news.ours:
+            say(
+                "the list has no certificate for any key of this ledger: is it of this line's PKI, and whole?", err=True
+            )
     if result.not_listed:
         say(
             f"the list lacks the certificates of {max(news.missing, len(result.not_listed))} units, so it is not whole, or "
-            f"another PKI's, and no request counts as having bought nothing; the first such key is {result.not_listed[0]}",
+            f"another PKI's; the first such key is {result.not_listed[0]}",
             err=True,
         )
 
