@@ -34,6 +34,7 @@ def payload(
     flow: int = 0,
     capabilities: int = 2,
     serial_number: str | int | None = None,
+    *,
     vendor_data: Mapping[int, int | str] | None = None,
 ) -> OnboardingPayload:
     return OnboardingPayload(
@@ -84,7 +85,7 @@ UPSTREAM = {
     "MT:M5L90MP500K64J0A33P0A43P0X-T80O0": payload(12, 1, 128, 2048, 0, 1, 123456789),
     "MT:Y.K9042C00KA064IJ3P0IXZB0384G1-0LJ1-0LJ1.A40": payload(serial_number="SN-0000001"),
     "MT:M5L90MP500K64J0A33P0SET70.QT52B.E23-WZE0WISA0DK5N1K8SQ1RYCU1O0": payload(
-        12, 1, 128, 2048, 0, 1, "123456789", {0x82: "myData", 0x83: 12}
+        12, 1, 128, 2048, 0, 1, "123456789", vendor_data={0x82: "myData", 0x83: 12}
     ),
 }
 
@@ -380,6 +381,6 @@ def test_what_is_made_is_read(  # one argument a field of the payload
     vendor_data: Mapping[int, int | str],
 ) -> None:
     """Every payload that can be built reads back equal."""
-    made = payload(vendor_id, product_id, discriminator, passcode, flow, capabilities, serial, vendor_data)
+    made = payload(vendor_id, product_id, discriminator, passcode, flow, capabilities, serial, vendor_data=vendor_data)
     assert parse_qr_code(qr_code(made)) == (made,)
     assert parse_manual_code(manual_code(made)).passcode == made.passcode
