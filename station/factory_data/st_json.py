@@ -17,7 +17,7 @@ from station.factory_data.flat_tlv import FORMS, SECRET, FactoryData, Mistake, N
 SCHEMA = 1
 _BLANKS = " \t\n\r\f\v"
 _LONGEST_NUMBER = 24  # characters, without blanks around it
-_NUMBER = re.compile(r"\+?[0-9]+(_[0-9]+)*|0[xX](_?[0-9a-fA-F]+)+")
+_NUMBER = re.compile(r"\+?[0-9]+(_[0-9]+)*|0[xX]_?[0-9a-fA-F]+(_[0-9a-fA-F]+)*")
 _BYTE = re.compile(r"(0[xX])?[0-9a-fA-F]{1,2}")
 _SPACE = re.compile(r"[ \t\r\n]*")
 # JSON numbers are refused everywhere. They are read as floats, since an integer may have any number of digits.

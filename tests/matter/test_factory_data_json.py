@@ -80,6 +80,8 @@ WRONG = {
     '{"VENDOR_ID": "1_"}': "a number in quotes",
     '{"VENDOR_ID": "\u00a01"}': "a number in quotes",
     '{"VENDOR_ID": "0b1"}': "a number in quotes",
+    '{"VENDOR_ID": "0x__1"}': "a number in quotes",
+    '{"VENDOR_ID": "0x1_"}': "a number in quotes",
     f'{{"VENDOR_ID": "{"1" * 5_000}"}}': "a number in quotes",
     '{"VENDOR_ID": "\u0661"}': "a number in quotes",
     '{"VENDOR_ID": ""}': "a number in quotes",
