@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ST's JSON for factory data: one flat object of names and values, read with every mistake and its place. Pure.
 
-Numbers are strings, decimal or hexadecimal; bytes are arrays of strings like "0x30"; strings are strings.
+Numbers are strings, decimal or hexadecimal; bytes are arrays of strings like "0x30"; strings are strings. Numbers and bytes
+may be written in the ways that ST's tool takes; docs/st-migration.md lists the ones that are refused.
 """
 
 import json
@@ -14,8 +15,10 @@ from station.factory_data.flat_tlv import FORMS, SECRET, FactoryData, Mistake, N
 
 # `station factory-data show --json` writes it as `schema`; ST's tool passes over names that it does not know.
 SCHEMA = 1
-_NUMBER = re.compile(r"[0-9]{1,19}|0[xX][0-9a-fA-F]{1,16}")
-_BYTE = re.compile(r"0[xX][0-9a-fA-F]{2}")
+_BLANKS = " \t\n\r\f\v"
+_LONGEST_NUMBER = 24  # characters, without blanks around it
+_NUMBER = re.compile(r"\+?[0-9]+(_[0-9]+)*|0[xX]_?[0-9a-fA-F]+(_[0-9a-fA-F]+)*")
+_BYTE = re.compile(r"(0[xX])?[0-9a-fA-F]{1,2}")
 _SPACE = re.compile(r"[ \t\r\n]*")
 # JSON numbers are refused everywhere. They are read as floats, since an integer may have any number of digits.
 _DECODER = json.JSONDecoder(parse_int=float)
@@ -192,8 +195,7 @@ def _unknown(name: str) -> str:
 def _encoded(member: _Member, form: Number | Octets | Text) -> bytes | list[Mistake]:
     """The record's value, or its mistake."""
     match form, member.value:
-        case Number(), str() as digits if _NUMBER.fullmatch(digits):
-            number = int(digits, 16 if digits[:2] in {"0x", "0X"} else 10)
+        case Number(), str() as text if (number := _number(text)) is not None:
             problem = form.problem_with(number)
             return [member.mistake(problem)] if problem else number.to_bytes(form.size, "little")
         case Number(), _:
@@ -208,15 +210,23 @@ def _encoded(member: _Member, form: Number | Octets | Text) -> bytes | list[Mist
             return [member.mistake('an array of bytes is expected: ["0x30", "0x82"]')]
 
 
+def _number(text: str) -> int | None:
+    """The number; None for text that is none. Blanks around it, a plus sign and single underscores between digits are allowed."""
+    digits = text.strip(_BLANKS)
+    if len(digits) > _LONGEST_NUMBER or not _NUMBER.fullmatch(digits):
+        return None
+    return int(digits, 16 if digits[:2] in {"0x", "0X"} else 10)
+
+
 def _octets(member: _Member, form: Octets) -> bytes | list[Mistake]:
     octets = bytearray()
     mistakes: list[Mistake] = []
     for number, (at, element) in enumerate(member.elements(), 1):
-        if isinstance(element, str) and _BYTE.fullmatch(element):
-            octets.append(int(element, 16))
+        if isinstance(element, str) and _BYTE.fullmatch(digits := element.strip(_BLANKS)):
+            octets.append(int(digits, 16))
         else:
             place = f"{_place(member.text, at)}, {member.name}, byte {number}"
-            mistakes.append(Mistake(place, 'two hexadecimal digits are expected: "0x30"'))
+            mistakes.append(Mistake(place, 'one or two hexadecimal digits are expected: "0x30"'))
     return mistakes or _checked(member, form, bytes(octets))
 
 

@@ -55,6 +55,7 @@ class Typed(argparse.Namespace):
     keep: bool
     verbose: bool
     same_identity: bool
+    verify: str
     dry_run: bool
     devices: Path
     state: Path | None
@@ -146,6 +147,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep", "-k", action="store_true", help="Keep the block beside the input. It holds secrets.")
     parser.add_argument("--verbose", "-v", action="store_true", help="List what was recognised in the input.")
+    # These abbreviations of --verbose would be ambiguous beside --verify, which ST's script lacks.
+    parser.add_argument("--v", "--ve", "--ver", dest="verbose", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_newer(group: "argparse._ArgumentGroup") -> None:
@@ -193,6 +196,13 @@ def _add_ours(group: "argparse._ArgumentGroup") -> None:
         "--same-identity",
         action="store_true",
         help="With --provisioning 1: all boards get the input's identity. Laboratory only.",
+    )
+    group.add_argument(
+        "--verify",
+        choices=("fast", "full"),
+        default="fast",
+        help="With --provisioning 1: how the programmer verifies an application above 64 KiB. fast: by sector; full: by "
+        "byte, as in ST's script. Everything else is verified in full (default: %(default)s).",
     )
     group.add_argument("--dry-run", action="store_true", help="Check everything, print the plan, and stop.")
     group.add_argument(

@@ -17,7 +17,7 @@ from station.domain.memory_map import (
     INTERNAL_FLASH,
     SECTOR,
 )
-from station.domain.product import KeyStorage
+from station.domain.product import KeyStorage, Verify
 from station.domain.target import Region
 from station.gen_factory_data.arguments import Spelling, Typed, UsageInvalid, spelling
 
@@ -62,6 +62,7 @@ class Plan:
     script: Path | None
     key_storage: KeyStorage | None
     identity: IdentityRule
+    verify: Verify
 
     @property
     def block(self) -> Path:
@@ -88,7 +89,10 @@ class Plan:
         if self.script:
             yield f"certificates: from {self.script}"
         if self.application:
-            yield str(self.application)
+            fast = (
+                "; above 64 KiB it is verified by sector (--verify full: by byte)" if self.verify is Verify.FAST else ""
+            )
+            yield f"{self.application}{fast}"
         yield f"identity: {self.identity}"
         if self.provisioning:
             yield f"key: in {_STORAGE[self.key_storage]}"
@@ -130,6 +134,7 @@ def plan(typed: Typed) -> Plan:
         script=typed.provisioning_script if typed.provisioning else None,
         key_storage=MODES[typed.mode] if typed.mode else None,
         identity=_identity(typed),
+        verify=Verify(typed.verify) if typed.provisioning else Verify.FULL,
     )
 
 

@@ -7,7 +7,7 @@ from station.config import plain_files
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import GivenIdentity, Lot
 from station.domain.memory_map import FACTORY_DATA_REGION
-from station.domain.product import Image, Trust, Verify
+from station.domain.product import Image, Trust
 from station.factory_data import device_information
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.factory_data.sources import CERTIFIED, ONBOARDING, check_whole
@@ -69,7 +69,7 @@ def recipe(plan: Plan, data: FactoryData, commissioner: Commissioner, script_wit
         provisioning_image=provisioner,
         operational_image=application,
         operational_answers=frozenset(),  # its answers are unknown
-        verify=Verify.FAST,
+        verify=plan.verify,
         certification=Delivery(plan.script, script_within, commissioner),
         given=GivenIdentity(data) if plan.identity is IdentityRule.SAME else None,
         wireless_stack=stack,

@@ -65,6 +65,43 @@ def test_a_serial_number_goes_into_the_qr_code(passcode: Path) -> None:
     assert onboarding("decode", str(said["qr_code"]))["serial_number"] == "SN-0000001"
 
 
+def test_members_of_a_vendor_go_into_the_qr_code(passcode: Path) -> None:
+    """They are read back from the QR code with their tags."""
+    vendor = ("--vendor-number", "0x83=12", "--vendor-number", "0x84=-1", "--vendor-text", "0x82=a=b")
+    said = onboarding("encode", *LABEL, "--passcode-file", passcode, *vendor)
+    assert onboarding("decode", str(said["qr_code"]))["vendor_data"] == {"0x82": "a=b", "0x83": 12, "0x84": -1}
+    shown = station("onboarding", "decode", str(said["qr_code"])).stdout
+    assert "vendor data                0x82=a=b, 0x83=12, 0x84=-1\n" in shown
+
+
+def test_a_code_that_a_known_commissioner_cannot_read_is_accepted_with_a_warning(passcode: Path) -> None:
+    """The code is valid: a release of that commissioner may read it."""
+    result = station("onboarding", "encode", *LABEL, "--passcode-file", passcode, "--serial", "AB")
+    assert "warning: matter.js (0.17.9) cannot read this code: without MT: it has 30 characters" in result.stdout
+    assert result.exit_code == 0
+    code = result.stdout.splitlines()[0].split()[-1]
+    said = answer("onboarding", "decode", code)
+    assert said["accept"]
+    assert "matter.js" in str(said["warnings"])
+    assert answer("onboarding", "decode", "MT:Y.K9042C00KA0648G00")["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("mt:Y.K9042C00KA0648G00", "this one with mt:"),
+        (" MT:Y.K9042C00KA0648G00", "this one with a blank"),
+        ("\ufeffMT:Y.K9042C00KA0648G00", "this one with a byte order mark"),
+        ("\ufeff mt:Y.K9042C00KA0648G00", "this one with a byte order mark"),
+    ],
+)
+def test_a_qr_code_with_a_wrong_beginning_is_not_taken_for_a_manual_code(code: str, words: str) -> None:
+    """The sentence says what stands in front."""
+    said = answer("onboarding", "decode", code)
+    assert said["fault"] == "label.code_invalid"
+    assert f"a QR code begins with MT:, and {words}" in str(said["text"])
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [("ble", ["ble"]), ("on-network,ble", ["ble", "on-network"]), ("2", ["ble"]), ("0x6", ["ble", "on-network"])],
@@ -113,6 +150,9 @@ def test_a_label_that_matter_does_not_allow_is_refused(passcode: Path, changed: 
         ("--capabilities", "blue"),
         ("--flow", "3"),
         ("--vid", "FFF1"),
+        ("--vendor-number", "0x80"),
+        ("--vendor-number", "0x80=text"),
+        ("--vendor-text", "eighty=text"),
         ("--passcode-file", "no"),
     ],
 )

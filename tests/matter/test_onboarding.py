@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.faults.line import OnboardingCodeInvalid
-from station.matter.onboarding import base38, verhoeff
+from station.matter.onboarding import base38, commissioners, verhoeff
 from station.matter.onboarding.codes import (
     Capabilities,
     Flow,
@@ -34,6 +34,8 @@ def payload(
     flow: int = 0,
     capabilities: int = 2,
     serial_number: str | int | None = None,
+    *,
+    vendor_data: Mapping[int, int | str] | None = None,
 ) -> OnboardingPayload:
     return OnboardingPayload(
         vendor_id,
@@ -43,6 +45,7 @@ def payload(
         Flow(flow),
         Capabilities(capabilities),
         serial_number,
+        vendor_data or {},
     )
 
 
@@ -81,12 +84,15 @@ UPSTREAM = {
     "MT:M5L90MP500K64J0A33P0WISA0DK5N1K8SQ1RYCU1O0": payload(12, 1, 128, 2048, 0, 1, "123456789"),
     "MT:M5L90MP500K64J0A33P0A43P0X-T80O0": payload(12, 1, 128, 2048, 0, 1, 123456789),
     "MT:Y.K9042C00KA064IJ3P0IXZB0384G1-0LJ1-0LJ1.A40": payload(serial_number="SN-0000001"),
+    "MT:M5L90MP500K64J0A33P0SET70.QT52B.E23-WZE0WISA0DK5N1K8SQ1RYCU1O0": payload(
+        12, 1, 128, 2048, 0, 1, "123456789", vendor_data={0x82: "myData", 0x83: 12}
+    ),
 }
 
 
 @pytest.mark.parametrize("text", UPSTREAM)
 def test_upstream_qr_codes_are_made_and_read(text: str) -> None:
-    """Some have a serial number after the payload, some have none."""
+    """Some have a serial number after the payload, one has members of a vendor, some have nothing."""
     assert qr_code(UPSTREAM[text]) == text
     assert parse_qr_code(text) == (UPSTREAM[text],)
 
@@ -108,9 +114,44 @@ def test_more_upstream_qr_codes_survive_a_round_trip(text: str) -> None:
     assert qr_code(read) == text
 
 
-def test_members_of_a_vendor_are_passed_over() -> None:
-    """Only the vendor knows their meaning."""
-    assert parse_qr_code(packed(tlv="15 24 80 01 2c 00 01 41 18")) == (payload(serial_number="A"),)
+@pytest.mark.parametrize(
+    ("tlv", "number"),
+    [
+        ("24 80 01", 1),
+        ("20 80 01", 1),
+        ("25 80 ff00", 255),
+        ("21 80 ff00", 255),
+        ("20 80 ff", -1),
+        ("22 80 00000080", -(1 << 31)),
+        ("26 80 00000080", 1 << 31),
+        ("23 80 0100000000000000", 1),
+        ("27 80 0100000000000000", 1),
+    ],
+)
+def test_numbers_of_a_vendor_are_read_with_and_without_a_sign(tlv: str, number: int) -> None:
+    """The element's type does not matter, only the value."""
+    assert parse_qr_code(packed(tlv=f"15 {tlv} 2c 00 01 41 18")) == (
+        payload(serial_number="A", vendor_data={0x80: number}),
+    )
+
+
+def test_numbers_of_a_vendor_are_written_with_a_sign() -> None:
+    """The CHIP SDK refuses a code with a vendor's number in an unsigned element."""
+    assert qr_code(payload(vendor_data={0x81: -1, 0x80: 255})) == packed(tlv="15 21 80 ff00 20 81 ff 18")
+
+
+def test_other_members_of_a_vendor_are_passed_over() -> None:
+    """Only the vendor knows what bytes and arrays mean."""
+    tlv = "15 30 80 01 41 36 81 04 01 18 18"
+    assert parse_qr_code(packed(tlv=tlv)) == (payload(),)
+
+
+def test_a_serial_number_above_32_bits_is_text() -> None:
+    """The CHIP SDK refuses a longer number."""
+    assert payload(serial_number=1 << 32) == payload(serial_number="4294967296")
+    assert qr_code(payload(serial_number=(1 << 32) - 1)) == packed(tlv="15 26 00 ffffffff 18")
+    assert qr_code(payload(serial_number=1 << 32)) == packed(tlv="15 2c 00 0a 34323934393637323936 18")
+    assert parse_qr_code(packed(tlv="15 27 00 0000000001000000 18")) == (payload(serial_number="4294967296"),)
 
 
 def test_several_payloads_may_be_joined() -> None:
@@ -119,7 +160,51 @@ def test_several_payloads_may_be_joined() -> None:
     assert [read.vendor_id for read in parse_qr_code(text)] == [12] * 4
 
 
+# Tried with home-assistant-chip-core 2025.7.0 and @matter/types 0.17.9.
+UNREADABLE = {
+    "the vendor's member 0x80 is a number of an unsigned type": packed(tlv="15 24 80 01 18"),
+    "the vendor's member 0x80 is a number of more than 32 bits": packed(tlv="15 23 80 0000008000000000 18"),
+    "its serial number is a number of more than 32 bits": packed(tlv="15 27 00 0000000001000000 18"),
+    "it has member 3, a number": packed(tlv="15 24 03 01 18"),
+    "it has an empty structure": packed(tlv="15 18"),
+    "it has 30 characters, a multiple of 5": qr_code(payload(serial_number="AB")),
+    "payload 2: matter.js": "MT:Y.K9042C00KA0648G00*" + qr_code(payload(serial_number="AB"))[3:],
+}
+
+
+@pytest.mark.parametrize("reason", UNREADABLE)
+def test_a_code_that_a_known_commissioner_cannot_read_is_known(reason: str) -> None:
+    """The code itself is valid."""
+    assert parse_qr_code(UNREADABLE[reason])
+    (said,) = commissioners.unable(UNREADABLE[reason])
+    assert reason in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *UPSTREAM,
+        packed(tlv="15 22 80 00000080 18"),
+        packed(tlv="15 23 80 0100000000000000 18"),
+        packed(tlv="15 27 00 0100000000000000 18"),
+        packed(tlv="15 30 80 01 41 18"),
+    ],
+)
+def test_a_code_that_all_known_commissioners_read_needs_no_warning(text: str) -> None:
+    """Width does not matter to them, only type and value."""
+    assert not commissioners.unable(text)
+
+
+@pytest.mark.parametrize("length", range(1, 33))
+def test_serial_numbers_of_a_third_of_all_lengths_cannot_be_read_by_matter_js(length: int) -> None:
+    """It refuses a Base38 text without an incomplete group."""
+    assert bool(commissioners.unable(qr_code(payload(serial_number="x" * length)))) == (length % 3 == 2)
+
+
 QR_REFUSED = {
+    "this one with mt:": "mt:Y.K9042C00KA0648G00",
+    "this one with a blank": " MT:Y.K9042C00KA0648G00",
+    "this one with a byte order mark": "\ufeffMT:Y.K9042C00KA0648G00",
     "trivial": "MT:M5L90MP500W-GT68D20",
     "begins with MT:": "Y.K9042C00KA0648G00",
     "at most 255": "MT:" + "0" * 260,
@@ -138,6 +223,8 @@ QR_REFUSED = {
     "1 to 32 bytes": packed(tlv="15 2c 00 21 " + "41" * 33 + " 18"),
     "bytes too many": packed(tlv="15 18 00"),
     "element 0x15 is expected": packed(tlv="16 18"),
+    "an element 0x00 that has no place here": packed(tlv="15 20 00 01 18"),
+    "64 bits with a sign": packed(tlv="15 27 80 ffffffffffffffff 18"),
 }
 
 
@@ -235,6 +322,19 @@ def test_a_payload_that_no_label_may_carry_cannot_be_built(
         payload(vendor_id, product_id, serial_number=serial_number)
 
 
+@pytest.mark.parametrize("vendor_data", [{0x7F: 1}, {0x100: 1}, {0x80: 1 << 63}, {0x80: "x" * 136}])
+def test_vendor_data_that_no_label_may_carry_cannot_be_built(vendor_data: dict[int, int | str]) -> None:
+    """A wrong tag, a number without a place, or too much text for a payload."""
+    with pytest.raises(ValueError, match=r"the vendor's|vendor's number|140 bytes"):
+        payload(vendor_data=vendor_data)
+
+
+def test_the_longest_vendor_data_fits_into_a_payload() -> None:
+    """A payload has at most 255 characters, its prefix included."""
+    longest = payload(vendor_data={0x80: "x" * 135})
+    assert parse_qr_code(qr_code(longest)) == (longest,)
+
+
 def test_a_payload_does_not_show_its_passcode() -> None:
     """The repr of a value that contains the payload does not show it either."""
     assert "20202021" not in repr(payload())
@@ -264,6 +364,11 @@ def test_garbage_is_refused_by_name(text: str, prefix: str) -> None:
     st.integers(0, 2),
     st.integers(0, 63),
     st.one_of(st.none(), st.integers(0, (1 << 64) - 1), st.text(alphabet="aé1", min_size=1, max_size=16)),
+    st.dictionaries(
+        st.integers(0x80, 0xFF),
+        st.one_of(st.integers(-(1 << 63), (1 << 63) - 1), st.text("aé", max_size=16)),
+        max_size=2,
+    ),
 )
 def test_what_is_made_is_read(  # one argument a field of the payload
     vendor_id: int,
@@ -273,8 +378,9 @@ def test_what_is_made_is_read(  # one argument a field of the payload
     flow: int,
     capabilities: int,
     serial: str | int | None,
+    vendor_data: Mapping[int, int | str],
 ) -> None:
     """Every payload that can be built reads back equal."""
-    made = payload(vendor_id, product_id, discriminator, passcode, flow, capabilities, serial)
+    made = payload(vendor_id, product_id, discriminator, passcode, flow, capabilities, serial, vendor_data=vendor_data)
     assert parse_qr_code(qr_code(made)) == (made,)
     assert parse_manual_code(manual_code(made)).passcode == made.passcode

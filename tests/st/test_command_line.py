@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from station.domain.product import KeyStorage
+from station.domain.product import KeyStorage, Verify
 from station.gen_factory_data.arguments import Spelling, UsageInvalid, parse
 from station.gen_factory_data.plan import IdentityRule, Placed, Plan, plan
 
@@ -55,6 +55,7 @@ def test_sts_example_in_the_newer_spelling() -> None:
         script=Path("script.py"),
         key_storage=KeyStorage.SECURE,
         identity=IdentityRule.OWN,
+        verify=Verify.FAST,
     )
 
 
@@ -134,7 +135,9 @@ def test_every_name_of_the_external_loader(option: str) -> None:
     assert parse(["--provisioning", "0", option, "MX25LM51245G"]).external_loader == "MX25LM51245G"
 
 
-@pytest.mark.parametrize(("options", "name"), [("-v --verbose", "verbose"), ("-k --keep", "keep")])
+@pytest.mark.parametrize(
+    ("options", "name"), [("-v --verbose --v --ve --ver --verb", "verbose"), ("-k --keep", "keep")]
+)
 def test_switches_are_off_unless_they_are_given(options: str, name: str) -> None:
     assert getattr(parse(["--provisioning", "0"]), name) is False
     assert all(getattr(parse(["--provisioning", "0", option]), name) is True for option in options.split())
@@ -172,6 +175,15 @@ def test_the_laboratorys_switch_gives_all_boards_one_identity() -> None:
     assert "--same-identity" in refused("--provisioning 0 --json data.json --same-identity")
 
 
+def test_an_application_is_verified_by_byte_if_that_is_asked_for() -> None:
+    """ST's script always does this; with --provisioning 0 so does this command."""
+    fast, full = planned(OLDER), planned(f"{OLDER} --verify full")
+    assert (fast.verify, full.verify) == (Verify.FAST, Verify.FULL)
+    assert any("--verify full" in line for line in fast.said())
+    assert not any("--verify full" in line for line in full.said())
+    assert planned("--provisioning 0 --json data.json").verify is Verify.FULL
+
+
 @pytest.mark.parametrize(
     ("line", "mistake"),
     [
@@ -196,6 +208,7 @@ def test_the_laboratorys_switch_gives_all_boards_one_identity() -> None:
         (f"{OLDER} -0a 0x080FFFFF", "wireless stack stack.bin, 7 bytes at 0x080FFFFF"),
         (f"{OLDER} --mode test", "--m0, --m4_provisioning, --m4_matter is of the older, --mode of the newer"),
         (f"{NEWER} --m0 stack.bin", "two spellings are mixed"),
+        (f"{OLDER} --verify slow", "invalid choice: 'slow'"),
         (f"{OLDER} --unheard-of", "unrecognized arguments: --unheard-of"),
     ],
 )

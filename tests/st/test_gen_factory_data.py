@@ -204,6 +204,37 @@ def test_a_wireless_stack_in_a_wrong_place_stops_before_the_first_board(desk: De
     assert words in done.stderr
 
 
+@pytest.mark.parametrize("verify", ["fast", "full"])
+def test_a_faulty_byte_of_an_application_is_found_by_either_verification(tmp_path: Path, verify: str) -> None:
+    """The first or the last byte keeps its old value; the sound board passes."""
+    size = (IMAGES / "operational-flash.bin").stat().st_size
+    with desk_with(tmp_path, 3) as desk:
+        for board, address in ((1, 0x08000000), (2, 0x08000000 + size - 1)):
+            spoil = ["fault", "--dir", "bench", "--board", str(board), "--at", "flash_operational"]
+            subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "virtual_bench",
+                    *spoil,
+                    "--what",
+                    "verify_mismatch",
+                    "--set",
+                    f"address={address}",
+                ],
+                cwd=desk.folder,
+                env=desk.environment,
+                check=True,
+                capture_output=True,
+            )
+        done = desk.run(newer(), "--verify", verify)
+        writes = [line for line in desk.bench_log.splitlines() if '"argv"' in line and "operational-flash" in line]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "3 boards: 1 good, 2 not" in done.stdout
+    assert done.stdout.count("flash.mismatch") == 2
+    assert [('"fast"' in line) for line in writes] == [verify == "fast"] * 3
+
+
 def test_the_laboratorys_switch_flashes_sts_bytes(desk: Desk) -> None:
     """With --same-identity the first records equal those of ST's tool byte for byte."""
     done = desk.run(newer(), "--same-identity")
@@ -224,6 +255,19 @@ def test_without_provisioning_the_input_is_flashed_as_it_is(desk: Desk) -> None:
     image = desk.folder / "bench" / "boards" / desk.probes[0] / "qspi.bin"
     page = station("board", "inspect", image, *stores, "--key-storage", "flash")
     assert page.exit_code == 0, page.stdout
+
+
+def test_an_input_in_any_spelling_of_sts_tool_gives_the_same_flash(desk: Desk) -> None:
+    """Bytes have one digit where they can, no 0x, or blanks; numbers have blanks, a plus sign, and underscores."""
+    given = json.loads((VECTORS / "Full_FactoryData.json").read_text())
+    for value in given.values():
+        if isinstance(value, list):
+            value[:] = [(f"{int(b, 16):x}", hex(int(b, 16)), f" {b}\n")[n % 3] for n, b in enumerate(value)]
+    spelled = {"SPAKE2_ITERATION_COUNT": "1_000", "SPAKE2_SETUP_PASSCODE": "+20202021", "HARDWARE_VERSION": " 1 "}
+    (desk.folder / "spelled.json").write_text(json.dumps(given | spelled))
+    done = desk.run("--provisioning 0 --json spelled.json -fa 0x901C0000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [desk.flash(probe, len(FULL)) for probe in desk.probes] == [FULL, FULL]
 
 
 def test_boards_are_worked_on_when_nobody_reads_any_more(desk: Desk) -> None:

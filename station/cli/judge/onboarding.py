@@ -14,7 +14,7 @@ from station.cli.judge import verdicts
 from station.cli.judge.certificate import hexadecimal
 from station.cli.judge.inputs import JSONOption, PasscodeOption, read_passcode, uint16, within
 from station.faults.line import OnboardingCodeInvalid
-from station.matter.onboarding import codes
+from station.matter.onboarding import codes, commissioners
 from station.matter.onboarding.codes import Capabilities, Flow, ManualCode, OnboardingPayload
 from station.matter.onboarding.passcode import Discriminator
 
@@ -42,6 +42,21 @@ def capabilities(text: str) -> Capabilities:
         raise typer.BadParameter(f"one of {names} is expected, or a number", param_hint="--capabilities") from exc
 
 
+def vendor_data(numbers: list[str], texts: list[str]) -> dict[int, int | str]:
+    """Reads the members of a vendor, each as TAG=VALUE."""
+    members: dict[int, int | str] = {}
+    for given, option in [
+        *((each, "--vendor-number") for each in numbers),
+        *((each, "--vendor-text") for each in texts),
+    ]:
+        try:
+            tag, value = given.split("=", 1)
+            members[int(tag, 0)] = int(value, 0) if option == "--vendor-number" else value
+        except ValueError as exc:
+            raise typer.BadParameter("a tag and a value are expected, such as 0x80=12", param_hint=option) from exc
+    return members
+
+
 @app.command()
 def encode(
     passcode_file: PasscodeOption,
@@ -57,19 +72,30 @@ def encode(
     serial: Annotated[
         str | None, typer.Option("--serial", help="Serial number in the QR code.", show_default=False)
     ] = None,
+    numbers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vendor-number", metavar="TAG=N", help="A vendor's number in the QR code; tags are 0x80 to 0xFF."
+        ),
+    ] = None,
+    texts: Annotated[
+        list[str] | None, typer.Option("--vendor-text", metavar="TAG=TEXT", help="A vendor's text in the QR code.")
+    ] = None,
     json_wanted: JSONOption = False,
 ) -> None:
     """Make QR code and manual pairing code. The output holds the passcode, as a label does."""
-    found, passcode = capabilities(discovery), read_passcode(passcode_file)
+    found, vendors = capabilities(discovery), vendor_data(numbers or [], texts or [])
+    passcode = read_passcode(passcode_file)
     try:
-        payload = OnboardingPayload(vid, pid, Discriminator(discriminator), passcode, flow.flow, found, serial)
+        payload = OnboardingPayload(vid, pid, Discriminator(discriminator), passcode, flow.flow, found, serial, vendors)
     except ValueError as exc:
         verdicts.conclude(OnboardingCodeInvalid(str(exc)), "", json_wanted=json_wanted)
         return
     made = {"qr_code": codes.qr_code(payload), "manual_code": codes.manual_code(payload)}
     codes.check_codes(payload, made["qr_code"], made["manual_code"])
-    said = {"onboarding": made}
-    verdicts.conclude(None, "both codes read back as the values given", json_wanted=json_wanted, shown=said)
+    said, warnings = {"onboarding": made}, commissioners.unable(made["qr_code"])
+    accepted = "both codes read back as the values given"
+    verdicts.conclude(None, accepted, json_wanted=json_wanted, shown=said, warnings=warnings)
 
 
 @app.command()
@@ -79,9 +105,11 @@ def decode(
 ) -> None:
     """Read a QR code's text or a manual pairing code. The output holds the passcode, as the code does."""
     text = sys.stdin.readline().strip() if code == "-" else code
+    warnings: tuple[str, ...] = ()
     try:
-        if text.startswith(codes.PREFIX):
+        if codes.is_meant_as_qr_code(text):
             payloads = [_payload(payload) for payload in codes.parse_qr_code(text)]
+            warnings = commissioners.unable(text)
         else:
             payloads = [_manual(codes.parse_manual_code(text))]
     except OnboardingCodeInvalid as fault:
@@ -91,7 +119,8 @@ def decode(
         said = {"onboarding": payloads[0]}
     else:
         said = {f"onboarding_{place}": payload for place, payload in enumerate(payloads, 1)}
-    verdicts.conclude(None, "a commissioner can read this code", json_wanted=json_wanted, shown=said)
+    accepted = "a commissioner can read this code" if not warnings else "the code is valid, but see the warnings"
+    verdicts.conclude(None, accepted, json_wanted=json_wanted, shown=said, warnings=warnings)
 
 
 def _payload(payload: OnboardingPayload) -> dict[str, object]:
@@ -103,6 +132,7 @@ def _payload(payload: OnboardingPayload) -> dict[str, object]:
         "flow": FlowName[payload.flow.name].value,
         "capabilities": _names(payload.capabilities),
         "serial_number": payload.serial_number,
+        "vendor_data": {f"0x{tag:02X}": value for tag, value in payload.vendor_data.items()} or None,
     }
 
 

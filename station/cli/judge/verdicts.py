@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the verdict of the judging commands, in words or as one JSON object; exit code 0 means accepted, 1 refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import typer
 
@@ -33,14 +33,25 @@ def line(fault: Fault | None, accepted: str) -> str:
 
 
 def conclude(
-    fault: Fault | None, accepted: str, *, json_wanted: bool, shown: Mapping[str, Mapping[str, object]] | None = None
+    fault: Fault | None,
+    accepted: str,
+    *,
+    json_wanted: bool,
+    shown: Mapping[str, Mapping[str, object]] | None = None,
+    warnings: Sequence[str] | None = None,
 ) -> None:
-    """Prints `shown`, section by section, and the verdict, and ends the command with its exit code."""
+    """Prints `shown`, section by section, and the verdict, and ends the command with its exit code.
+
+    A command without `warnings` cannot warn; they leave verdict and exit code as they are.
+    """
     if json_wanted:
-        say_json({**as_json(fault, accepted), **(shown or {})})
+        warned = {} if warnings is None else {"warnings": list(warnings)}
+        say_json({**as_json(fault, accepted), **(shown or {}), **warned})
     else:
         for members in (shown or {}).values():
             print_members(members)
+        for warning in warnings or ():
+            say(f"warning: {warning}")
         say(line(fault, accepted))
     raise typer.Exit(DONE if fault is None else FAILED)
 
@@ -53,6 +64,8 @@ def print_members(members: Mapping[str, object]) -> None:
 
 
 def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={member}" for name, member in value.items())
     if not isinstance(value, list):
         return str(value)
     more = f" and {len(value) - _SHOWN_ITEMS} more" if len(value) > _SHOWN_ITEMS else ""

@@ -129,7 +129,10 @@ def _own(attributes: list[Attribute], what: str) -> int | None:
     if len(attributes) > 1:
         raise RuleBroken(Rule.V1, f"the {what} occurs {len(attributes)} times in one name")
     (attribute,) = attributes
-    if attribute.kind not in {der.UTF8_STRING, der.PRINTABLE_STRING} or not re.fullmatch(_FOUR_DIGITS, attribute.text):
+    if attribute.kind not in {der.UTF8_STRING, der.PRINTABLE_STRING}:
+        kind = "an IA5String" if attribute.kind == der.IA5_STRING else "a TeletexString"
+        raise RuleBroken(Rule.V1, f"the {what} is {kind}, where UTF8String or PrintableString is required")
+    if not re.fullmatch(_FOUR_DIGITS, attribute.text):
         raise RuleBroken(Rule.V1, f"the {what} {attribute.text!a} is not four upper-case hexadecimal digits")
     return int(attribute.text, 16)
 
