@@ -13,6 +13,9 @@ from pytest_asyncio.plugin import LoopFactory
 # If a script starts the tests in the background, they ignore SIGINT, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Images of containers set this. Each of the thousand processes that the tests start would compile all its modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
     return {"uvloop": uvloop.new_event_loop}

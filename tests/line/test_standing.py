@@ -53,6 +53,13 @@ def standing(
         yield Standing(line)
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    """An empty line for the tests that change nothing on it."""
+    with Line.standing(tmp_path_factory.mktemp("untouched") / "line", 4) as line:
+        yield Standing(line)
+
+
 def test_boards_come_and_go_in_every_phase(standing: Standing) -> None:
     """Each pulled board is void, its slot is empty at once, and the next board on the slot passes."""
     assert standing.slot(1).state == "empty"
@@ -109,14 +116,14 @@ def test_the_ledger_has_who_held_and_released_a_slot_and_why(standing: Standing)
 
 
 @pytest.mark.parametrize("reason", ["two\nlines", "\x1b[2J", "x" * 501], ids=["lines", "escape", "long"])
-def test_a_reason_that_is_no_line_is_refused(standing: Standing, reason: str) -> None:
+def test_a_reason_that_is_no_line_is_refused(untouched: Standing, reason: str) -> None:
     """Nothing is done and nothing recorded."""
     for command in (("slots", "hold", "2"), ("slots", "release", "--all"), ("drain",)):
-        done = standing.line.command(*command, "--reason", reason)
+        done = untouched.line.command(*command, "--reason", reason)
         assert (done.returncode, "one line of at most 500 characters" in done.stderr) == (1, True)
-    assert standing.slot(2).service == "in"
-    assert standing.line.status().line.state == "open"
-    assert interventions(standing) == []
+    assert untouched.slot(2).service == "in"
+    assert untouched.line.status().line.state == "open"
+    assert interventions(untouched) == []
 
 
 def interventions(standing: Standing) -> list[dict[str, object]]:
@@ -150,9 +157,9 @@ def test_sigterm_leaves_nothing_running(standing: Standing) -> None:
     assert programmers.returncode == 1
 
 
-def test_a_crash_would_write_no_memory_to_a_disk(standing: Standing) -> None:
+def test_a_crash_would_write_no_memory_to_a_disk(untouched: Standing) -> None:
     """The daemon's memory holds passcodes and the key to the PKI."""
-    limits = Path(f"/proc/{standing.line.processes['daemon'].pid}/limits").read_text()
+    limits = Path(f"/proc/{untouched.line.processes['daemon'].pid}/limits").read_text()
     assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
 
 
