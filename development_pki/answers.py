@@ -118,6 +118,12 @@ def refusal(fault: Fault, faults: Faults, retry_after: float, path: str) -> Answ
             return Answer(f"{status}: so the switch {fault.label} asks for.\n".encode(), status)
 
 
+def subject_taken(subject: str, faults: Faults) -> Answer:
+    """Refuses a request in the words of `openssl ca`."""
+    status = int(faults.number(Fault.UNIQUE_SUBJECT, "status"))
+    return Answer(f"There is already a certificate for {subject}\n".encode(), status)
+
+
 def _retry_after(form: str, seconds: float, now: datetime) -> str | None:
     then = now + timedelta(seconds=min(seconds, 10**9))
     return {

@@ -61,6 +61,12 @@ class Product:
         return Product("FFF2" if self.vendor_id == "FFF1" else "FFF1", self.product_id)
 
 
+def common_name_in(name: x509.Name | None) -> str | None:
+    """The one common name of a subject; None unless there is exactly one."""
+    found = [] if name is None else name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if len(found) == 1 else None
+
+
 def make_paa(product: Product) -> Credential:
     """Makes the root of the test PKI, bound to the vendor."""
     return Credential.root(
@@ -94,14 +100,17 @@ def make_dac(
     ends_in: timedelta | None = None,
     serial_number: int | None = None,
     size: int | None = None,
+    common_name: str | None = None,
 ) -> x509.Certificate:
-    """Signs the attestation certificate of one device: at every call a new one with a unique name.
+    """Signs the attestation certificate of one device: at every call a new one, whose name is unique if none is given.
 
     Its validity begins and ends so long after now; `size` asks for exactly so many bytes of DER.
     """
     now, unique = datetime.now(UTC), new_serial_number()
     template = Template(
-        subject=_name(f"TEST DAC {unique:X}", (VENDOR_ID, product.vendor_id), (PRODUCT_ID, product.product_id)),
+        subject=_name(
+            common_name or f"TEST DAC {unique:X}", (VENDOR_ID, product.vendor_id), (PRODUCT_ID, product.product_id)
+        ),
         constraints=x509.BasicConstraints(ca=False, path_length=None),
         usage=key_usage(digital_signature=True),
         valid_from=now + begins_in,

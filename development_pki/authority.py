@@ -10,11 +10,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from development_pki.attestation import BACKDATED, Product, make_dac, make_pai
+from development_pki.attestation import BACKDATED, Product, common_name_in, make_dac, make_pai
 from development_pki.certificate import Credential, new_key
 from development_pki.directory import open_or_make
 from development_pki.faults import Fault, Faults
-from development_pki.lists import Issued, Lists, issued_by, key_sha256, opened_lists
+from development_pki.lists import Issued, Lists, issued_by, key_sha256, opened_lists, text_of
 
 __all__ = ["Authority", "Issued", "issued_by", "key_sha256", "opened"]
 
@@ -32,9 +32,14 @@ class Authority:
     lists: Lists
 
     def issue(
-        self, public_key: ec.EllipticCurvePublicKey, station: str, faults: Faults, request: int = 0
+        self,
+        public_key: ec.EllipticCurvePublicKey,
+        station: str,
+        faults: Faults,
+        request: int = 0,
+        subject: x509.Name | None = None,
     ) -> x509.Certificate:
-        """Makes a DAC, writes it to the disk, and returns it.
+        """Makes a DAC, writes it to the disk, and returns it. It has the common name of the request's subject, if there is one.
 
         The call blocks the event loop, so that no other request runs between issuing and writing.
         """
@@ -49,8 +54,9 @@ class Authority:
             ends_in=ends_in,
             serial_number=last if last is not None and faults.strikes(Fault.REPEATED_SERIAL) else None,
             size=int(faults.number(Fault.LARGE, "bytes")) if faults.strikes(Fault.LARGE) else None,
+            common_name=common_name_in(subject),
         )
-        self.lists.certificate_issued(dac, station, request)
+        self.lists.certificate_issued(dac, station, request, None if subject is None else text_of(subject))
         return dac
 
 

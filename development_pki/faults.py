@@ -39,6 +39,7 @@ class Place(Enum):
     AUTHORITIES = "Of cacerts; the first that is set strikes"
     REQUEST = "Of the request of an enrolment, when it is read"
     REFUSAL = "Of an enrolment, before anything is issued; the first that is set strikes"
+    SUBJECT = "Of the request's subject, before the certificate is issued"
     CERTIFICATE = "Of the certificate; all that are set strike"
     FORM = "Of the form of the answer; the first that is set strikes"
     HEAD = "Of the head of the answer; all that are set strike"
@@ -83,6 +84,12 @@ class Fault(Enum):
     STATUS_502 = Place.REFUSAL, "a proxy answers with 502, since it does not reach the server", REACH
     HANG = Place.REFUSAL, "the server reads the request, and neither issues nor answers"
     RESET = Place.REFUSAL, "the server reads the request, issues nothing, and resets the connection"
+
+    UNIQUE_SUBJECT = (
+        Place.SUBJECT,
+        "an enrolment is refused with this status if its subject has a certificate, as OpenSSL's `unique_subject = yes` does",
+        {"status": 400},
+    )
 
     WRONG_KEY = Place.CERTIFICATE, "the certificate carries another key than the request"
     WRONG_PRODUCT = Place.CERTIFICATE, "the certificate carries another product id"

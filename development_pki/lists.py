@@ -41,7 +41,10 @@ class Fate(StrEnum):
 
 
 class Issued(TypedDict):
-    """One line of `issued.jsonl`; the time is in seconds since 1970, the certificate is PEM."""
+    """One line of `issued.jsonl`; the time is in seconds since 1970, the certificate is PEM.
+
+    The request's subject is None where there was no request.
+    """
 
     time: float
     serial_number: str
@@ -50,6 +53,7 @@ class Issued(TypedDict):
     station: str
     certificate: str
     request: int
+    requested_subject: str | None
 
 
 class Request(TypedDict):
@@ -94,6 +98,8 @@ class Lists:
     answers: BinaryIO
     last_request: int
     last_serial_number: int | None
+    requested_subjects: set[str]
+    """Those for which a certificate was issued."""
 
     def request_came(self, moment: float, station: x509.Certificate, name: str, key: str | None) -> int:
         """Writes down that an enrolment came, and returns its number."""
@@ -108,19 +114,22 @@ class Lists:
         _write(self.requests, line)
         return self.last_request
 
-    def certificate_issued(self, dac: x509.Certificate, station: str, request: int) -> None:
+    def certificate_issued(self, dac: x509.Certificate, station: str, request: int, subject: str | None) -> None:
         """Writes down a certificate, and returns when it is on the disk."""
         entry: Issued = {
             "time": round(time.time(), 3),
             "serial_number": f"{dac.serial_number:X}",
             "key_sha256": key_sha256(dac.public_key()),
-            "subject": dac.subject.rfc4514_string({VENDOR_ID: "VID", PRODUCT_ID: "PID"}),
+            "subject": text_of(dac.subject),
             "station": station,
             "certificate": dac.public_bytes(Encoding.PEM).decode(),
             "request": request,
+            "requested_subject": subject,
         }
         _write(self.issued, entry)
         os.fsync(self.issued.fileno())
+        if subject is not None:
+            self.requested_subjects.add(subject)
         self.last_serial_number = dac.serial_number
 
     def request_ended(self, request: int, status: int | None, fate: Fate) -> None:
@@ -154,6 +163,7 @@ def opened_lists(directory: Path) -> Iterator[Lists]:
             answers,
             last_request=asked[-1]["request"] if asked else 0,
             last_serial_number=int(before[-1]["serial_number"], 16) if before else None,
+            requested_subjects={each for entry in before if (each := entry.get("requested_subject"))},
         )
 
 
@@ -189,6 +199,11 @@ def requests_with_answers(directory: Path) -> list[RequestWithAnswer]:
         }
         for asked in requests_of(directory)
     ]
+
+
+def text_of(subject: x509.Name) -> str:
+    """A subject as the lists have it."""
+    return subject.rfc4514_string({VENDOR_ID: "VID", PRODUCT_ID: "PID"})
 
 
 def key_sha256(key: object) -> str:

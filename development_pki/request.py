@@ -3,6 +3,7 @@
 
 import base64
 import binascii
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,8 +22,16 @@ class RequestRefused(Exception):
     """The authority makes no DAC from this request; the text gives the station the reason."""
 
 
-def key_to_certify(body: bytes, product: Product, *, lenient: bool = False) -> ec.EllipticCurvePublicKey:
-    """Returns the key for which an enrolment's body requests a DAC, or raises RequestRefused.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request asks for."""
+
+    key: ec.EllipticCurvePublicKey
+    subject: x509.Name
+
+
+def wanted(body: bytes, product: Product, *, lenient: bool = False) -> Wanted:
+    """Returns key and subject for which an enrolment's body requests a DAC, or raises RequestRefused.
 
     The body is base64, with whitespace anywhere (RFC 8951, 3.1), of a PKCS#10 request in DER; a lenient reader takes
     DER and PEM too.
@@ -34,7 +43,7 @@ def key_to_certify(body: bytes, product: Product, *, lenient: bool = False) -> e
             request = x509.load_pem_x509_csr(body)
         else:
             request = x509.load_der_x509_csr(base64.b64decode(b"".join(body.split()), validate=True))
-        key, subject = request.public_key(), Product.named_in(request.subject)
+        key, named = request.public_key(), Product.named_in(request.subject)
     except binascii.Error as exc:
         raise RequestRefused("The body is not base64.") from exc
     except UNREADABLE as exc:
@@ -49,6 +58,6 @@ def key_to_certify(body: bytes, product: Product, *, lenient: bool = False) -> e
         raise RequestRefused("The request is not signed with ecdsa-with-SHA256.")
     if not request.is_signature_valid:
         raise RequestRefused("The request's signature does not verify under the key in it.")
-    if subject != product:
-        raise RequestRefused(f"The subject names {subject or 'no vendor and product'}; DACs here are for {product}.")
-    return key
+    if named != product:
+        raise RequestRefused(f"The subject names {named or 'no vendor and product'}; DACs here are for {product}.")
+    return Wanted(key, request.subject)

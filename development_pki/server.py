@@ -18,12 +18,20 @@ from aiohttp.typedefs import Handler
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from development_pki.answers import Answer, Made, certs_only, refusal, with_certificates, with_head
+from development_pki.answers import (
+    Answer,
+    Made,
+    certs_only,
+    refusal,
+    subject_taken,
+    with_certificates,
+    with_head,
+)
 from development_pki.authority import Authority, key_sha256
 from development_pki.connections import Door, listening, server_context
 from development_pki.faults import REACH, Fault, Faults, Place
-from development_pki.lists import Fate
-from development_pki.request import RequestRefused, key_to_certify
+from development_pki.lists import Fate, text_of
+from development_pki.request import RequestRefused, wanted
 from development_pki.transport import Delivered, deliver, hang, reset, send
 
 EST = "/.well-known/est"
@@ -157,18 +165,21 @@ class ESTServer:
         if request.content_type != "application/pkcs10" and not lenient:
             raise web.HTTPBadRequest(text="The content type is not application/pkcs10.\n")
         try:
-            public_key = key_to_certify(await request.read(), self.authority.product, lenient=lenient)
+            asked = wanted(await request.read(), self.authority.product, lenient=lenient)
         except RequestRefused as exc:
             log.warning("refused a request of %s: %s", enrolment.name, exc)
             raise web.HTTPBadRequest(text=f"{exc}\n") from exc
-        key = key_sha256(public_key)
+        key = key_sha256(asked.key)
         enrolment.number = self._came(enrolment, key)
         if refused := self.faults.first(Place.REFUSAL):
             return await self._refused(request, refused)
+        subject = text_of(asked.subject)
+        if subject in self.authority.lists.requested_subjects and self.faults.strikes(Fault.UNIQUE_SUBJECT):
+            return await send(request, subject_taken(subject, self.faults))
 
         form, dacs = self.faults.first(Place.FORM), []
         for _ in range(2 if form is Fault.TWO_CERTIFICATES else 1):
-            dac = self.authority.issue(public_key, enrolment.name, self.faults, enrolment.number)
+            dac = self.authority.issue(asked.key, enrolment.name, self.faults, enrolment.number, asked.subject)
             enrolment.issued = True
             dacs.append(dac)
             log.info("issued %X to %s for the key %s", dac.serial_number, enrolment.name, key)

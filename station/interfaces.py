@@ -113,8 +113,8 @@ class Board(Protocol):
 
     async def hello(self) -> Hello: ...
 
-    async def make_csr(self) -> bytes:
-        """Returns the board's PKCS#10 request, DER. A board requests for the same key every time."""
+    async def make_csr(self, *, named: bool) -> bytes:
+        """Returns the board's PKCS#10 request, DER, for the same key every time; `named`: its common name is the serial number."""
 
     async def store(self, credentials: Credentials) -> None: ...
 

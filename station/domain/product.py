@@ -30,6 +30,13 @@ class Trust(StrEnum):
     PRODUCTION = "production"
 
 
+class CommonName(StrEnum):
+    """The common name in a board's certificate request: none, or its serial number."""
+
+    NONE = "none"
+    SERIAL_NUMBER = "serial-number"
+
+
 class Strings(StrEnum):
     """Whether vendor name, product name and serial number end with NUL in flash: ST's tool writes none, newer firmware needs it."""
 

@@ -15,6 +15,7 @@ UNASKED = 0  # the sequence number of the HELLO that a board sends at boot
 NONCE_SIZE = 32
 SIGNATURE_SIZE = 64
 _UID_SIZE = 12
+_NAMED = 1
 
 
 class Question(IntEnum):
@@ -125,6 +126,11 @@ def hello(payload: bytes) -> Hello:
         uid=payload[3 : 3 + _UID_SIZE],
         version=payload[3 + _UID_SIZE :].decode("utf-8", errors="replace"),
     )
+
+
+def make_csr_payload(*, named: bool) -> bytes:
+    """The form of the request's subject: with the serial number as common name, or as every agent knows it."""
+    return bytes([_NAMED]) if named else b""
 
 
 def csr(payload: bytes) -> bytes:

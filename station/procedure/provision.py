@@ -95,8 +95,8 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
     async with job.ledger.step(Phase.AWAIT_CSR):
         hello = await board.hello()
         checks.check_same_board(job.recipe, unit.target, hello.uid, hello.key_storage)
-        csr = await board.make_csr()
-        checks.check_csr(job.recipe, csr)
+        csr = await board.make_csr(named=job.recipe.names_requests)
+        checks.check_csr(job.recipe, unit.identity, csr)
         checks.check_known_certificate(job.recipe, unit.identity, csr, datetime.now(UTC))
         await job.ledger.record(CSRReceived.of(csr))
 

@@ -86,9 +86,10 @@ def check_same_board(recipe: Recipe, target: Target, uid: bytes, key_storage: st
         raise KeyStorageWrong(recipe.key_storage, key_storage)
 
 
-def check_csr(recipe: Recipe, csr: bytes) -> None:
+def check_csr(recipe: Recipe, identity: Identity, csr: bytes) -> None:
     """Refuses a request (PKCS#10, DER) that the PKI must not see, with `CSRInvalid`."""
-    chain.check_csr(csr, vendor_id=recipe.vendor_id, product_id=recipe.product_id)
+    common_name = identity.serial_number if recipe.names_requests else None
+    chain.check_csr(csr, vendor_id=recipe.vendor_id, product_id=recipe.product_id, common_name=common_name)
 
 
 def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:

@@ -12,6 +12,7 @@ from station.domain.coprocessor import WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import GivenIdentity, Lot
 from station.domain.product import (
+    CommonName,
     Flashable,
     Image,
     KeyStorage,
@@ -36,6 +37,7 @@ class OwnPKI:
     anchors: TrustAnchors
     commissioner: Commissioner
     minimum_days: int = 0
+    common_name: CommonName = CommonName.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ class Recipe:
     def own_pki(self) -> OwnPKI | None:
         """This line's PKI; None if a partner certifies the boards."""
         return self.certification if isinstance(self.certification, OwnPKI) else None
+
+    @property
+    def names_requests(self) -> bool:
+        """Whether a board puts its serial number into its certificate request, as the common name."""
+        return self.own_pki is not None and self.own_pki.common_name is CommonName.SERIAL_NUMBER
 
     @property
     def delivery(self) -> Delivery | None:

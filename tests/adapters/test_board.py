@@ -71,6 +71,14 @@ async def test_a_lost_question_is_repeated_with_its_number(wire: Wire, asker: Se
     assert wire.asked[0] == wire.asked[1]
 
 
+async def test_the_request_is_asked_for_with_a_name_or_without(wire: Wire, asker: SerialBoard) -> None:
+    """The payload is the form of the subject; the question without a name has none."""
+    wire.reply = lambda question: [answer(question, b"csr")]
+    await asker.make_csr()
+    await asker.make_csr(named=True)
+    assert [question[2:] for question in wire.asked] == [b"", b"\x01"]
+
+
 async def test_a_late_reply_is_not_the_next_answer(wire: Wire, asker: SerialBoard) -> None:
     """A reply that arrives after its deadline never answers the following request."""
     asking = asyncio.ensure_future(asker.make_csr())

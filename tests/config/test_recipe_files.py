@@ -253,6 +253,32 @@ def asked_days(recipe: Recipe) -> int:
     return recipe.own_pki.minimum_days
 
 
+def test_a_request_is_named_only_if_the_recipe_asks_for_it(tree: Path) -> None:
+    """The shipped provisioning images can do it."""
+    recipe = tree / "config" / "recipes" / "lighting.toml"
+    assert not loaded(tree).names_requests
+    recipe.write_text(f'{recipe.read_text()}\n[attestation]\ncommon_name = "serial-number"\n')
+    assert loaded(tree).names_requests
+
+
+def test_an_image_that_cannot_name_the_serial_number_is_refused_before_the_line_opens(tree: Path) -> None:
+    """An older agent would send every board's request without its name. A recipe that asks for none may have it."""
+    spoil(tree / "firmware_images" / "manifest.toml", 'answers = ["common-name"]\n', "")
+    assert not loaded(tree).names_requests
+    asks = '[attestation]\ncommon_name = "serial-number"\n\n[lot]'
+    spoil(tree / "config" / "recipes" / "lighting.toml", "[lot]", asks)
+    (mistake,) = mistakes(tree)
+    assert mistake.startswith("images.provisioning: provisioning-flash cannot put the serial number into its request")
+    assert mistake.endswith('"common-name" is not among its answers in the manifest')
+
+
+def test_no_operational_image_answers_with_a_name(tree: Path) -> None:
+    """It would count as one that can say who it is."""
+    spoil(tree / "firmware_images" / "manifest.toml", 'answers = ["identity", "proof"]', 'answers = ["common-name"]')
+    (mistake,) = mistakes(tree)
+    assert mistake.startswith('images.operational: operational-flash has "common-name" among its answers')
+
+
 def test_a_pai_that_ends_too_soon_is_refused_before_the_line_opens(tree: Path) -> None:
     """Every DAC under it would be bought and refused."""
     soon = utc(f"{datetime.now(UTC) + timedelta(days=10, hours=1):%y%m%d%H%M%SZ}")

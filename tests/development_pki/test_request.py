@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from development_pki.attestation import PRODUCT_ID, VENDOR_ID
-from development_pki.request import RequestRefused, key_to_certify
+from development_pki.request import RequestRefused, wanted
 from tests.development_pki.pki_client import PRODUCT, csr, new_key
 
 REQUEST_CONFIGURATION = """\
@@ -30,7 +30,7 @@ pid = 8004
 
 
 def judged(der: bytes) -> ec.EllipticCurvePublicKey:
-    return key_to_certify(base64.b64encode(der), PRODUCT)
+    return wanted(base64.b64encode(der), PRODUCT).key
 
 
 def openssl_csr(folder: Path, *key_form: str) -> bytes:
@@ -52,7 +52,7 @@ def test_whitespace_in_base64_is_ignored(whitespace: bytes, columns: int) -> Non
     key = new_key()
     text = base64.b64encode(csr(key))
     lines = [text[start : start + columns] for start in range(0, len(text), columns)]
-    assert key_to_certify(whitespace + whitespace.join(lines) + whitespace, PRODUCT) == key.public_key()
+    assert wanted(whitespace + whitespace.join(lines) + whitespace, PRODUCT).key == key.public_key()
 
 
 def test_a_request_of_openssl_is_accepted(tmp_path: Path) -> None:
@@ -142,4 +142,4 @@ def test_bytes_after_the_request_are_refused() -> None:
 def test_what_is_not_base64_is_refused(body: bytes) -> None:
     """EST transports base64, neither PEM nor binary data."""
     with pytest.raises(RequestRefused, match="base64"):
-        key_to_certify(body, PRODUCT)
+        wanted(body, PRODUCT)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The development PKI from a station's view: over TLS, with every answer that it can give."""
 
+import base64
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,14 @@ import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from development_pki.authority import key_sha256
 from development_pki.certificate import Credential
 from development_pki.directory import TLS_CA, TLS_SERVER, load_credential, open_or_make
 from development_pki.faults import Fault
 from development_pki.tls import TLSCredentials, station_template
-from tests.development_pki.pki_client import PRODUCT, Client, certificates, connected, csr, new_key
+from tests.development_pki.pki_client import PRODUCT, SUBJECT, Client, certificates, connected, csr, new_key
 
 CUT = (aiohttp.ClientError, ConnectionResetError)
 
@@ -219,6 +221,24 @@ async def test_the_authority_can_be_down_until_it_is_up(client: Client, request_
     await client.set_faults({"down": 0})
     assert (await client.enrol(request_body))[0] == 200
     assert len(client.issued) == 1
+
+
+async def test_subjects_can_be_unique(client: Client) -> None:
+    """A second request for a subject is refused, whoever's key it has, and so is a repeated one; another subject is served."""
+    await client.set_faults({"unique_subject": {"times": -1, "status": 409}})
+    first, second, named = (
+        base64.encodebytes(each)
+        for each in (csr(new_key()), csr(new_key()), csr(new_key(), (NameOID.COMMON_NAME, "LT01"), *SUBJECT))
+    )
+    assert (await client.enrol(first))[0] == 200
+    for again in (first, second):
+        assert await client.enrol(again) == (409, "There is already a certificate for PID=8004,VID=FFF1\n")
+    assert (await client.enrol(named))[0] == 200
+    assert [each["requested_subject"] for each in client.issued] == ["PID=8004,VID=FFF1", "PID=8004,VID=FFF1,CN=LT01"]
+    assert client.issued[1]["subject"] == "PID=8004,VID=FFF1,CN=LT01"
+    assert client.faults.fired["unique_subject"] == 2
+    await client.set_faults({"unique_subject": 0})
+    assert (await client.enrol(second))[0] == 200
 
 
 WRONG: list[object] = [

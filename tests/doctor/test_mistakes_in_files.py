@@ -199,8 +199,8 @@ MISTAKES: list[tuple[Spoiler, str, str]] = [
         f'{MANIFEST}: image[1].load_address: found "0x08000000" in quotes',
         "without quotes",
     ),
-    (manifest("bf156da6", "bf156da7"), f"{MANIFEST}: image[1].sha256: ", "the manifest says bf156da7"),
-    (manifest("bf156da6", "BF156DA6"), f"{MANIFEST}: image[1].sha256: found", "0 to 9 and a to f"),
+    (manifest("ee0a2feb", "ee0a2fec"), f"{MANIFEST}: image[1].sha256: ", "the manifest says ee0a2fec"),
+    (manifest("ee0a2feb", "EE0A2FEB"), f"{MANIFEST}: image[1].sha256: found", "0 to 9 and a to f"),
     (gone("firmware_images/provisioning-flash.bin"), f"{MANIFEST}: image[1].file: ", "cannot be read"),
     (manifest('version = "1.1.0"', "version = 1.0"), f"{MANIFEST}: image[1].version: found 1.0, expected text", ""),
     (

@@ -346,9 +346,9 @@ MISTAKES: dict[str, tuple[Spoiler, list[str]]] = {
         ],
     ),
     "sha of 63": (
-        manifest("bf156da62", "f156da62"),
+        manifest("ee0a2febd", "e0a2febd"),
         [
-            'firmware_images/manifest.toml: image[1].sha256: found "f156da62cbbbd684bb024cef426283870642aad4879e26b73ad8c670f663d3f", expected a SHA-256, which has 64 digits 0 to 9 and a to f'
+            'firmware_images/manifest.toml: image[1].sha256: found "e0a2febde8608e6f320fbcc6333624abf05aead5a5a2edf8d4ea0de4cbd3bec", expected a SHA-256, which has 64 digits 0 to 9 and a to f'
         ],
     ),
     "manifest no images": (
@@ -362,13 +362,13 @@ MISTAKES: dict[str, tuple[Spoiler, list[str]]] = {
     "manifest single": (
         manifest('[[image]]\nname = "provisioning-flash"', '[image]\nname = "provisioning-flash"'),
         [
-            'firmware_images/manifest.toml: is not TOML: line 16, column 8: found "[[image]]"; this table stands above already: join the two; several tables of one name each have a heading in double brackets'
+            'firmware_images/manifest.toml: is not TOML: line 17, column 8: found "[[image]]"; this table stands above already: join the two; several tables of one name each have a heading in double brackets'
         ],
     ),
     "answers typo": (
         manifest('answers = ["identity", "proof"]', 'answers = ["identity", "proofs"]'),
         [
-            'firmware_images/manifest.toml: image[3].answers[2]: found "proofs", expected "identity" or "proof"; did you mean "proof"?'
+            'firmware_images/manifest.toml: image[3].answers[2]: found "proofs", expected "identity", "proof" or "common-name"; did you mean "proof"?'
         ],
     ),
     "answers text": (

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity, IdentityState, OnboardingSecrets
-from station.domain.product import KeyStorage, Strings, TrustAnchors
+from station.domain.product import CommonName, KeyStorage, Strings, TrustAnchors
 from station.domain.target import RDP_LEVEL_0, RDP_LEVEL_1, UID, Target
 from station.factory_data import flat_tlv
 from station.factory_data.flash import Locked, NotRead, read_back
@@ -22,6 +22,7 @@ from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import CredentialsInvalid, KeyStorageWrong
 from station.faults.unit import (
     CertificateUnfit,
+    CSRInvalid,
     KeyChanged,
     OperationalIdentityWrong,
     ReadbackDiffers,
@@ -36,7 +37,8 @@ from station.recipe import checks, unit_builder
 from station.recipe.commissioner import Commissioner
 from station.recipe.recipe import Delivery, OwnPKI, Recipe
 from tests.builders.bench import RECIPE
-from tests.builders.forge import DAC, DAC_KEY, PAA, PAI, Forged, ForgedRequest, utc
+from tests.builders.forge import COMMON_NAME, DAC, DAC_KEY, PAA, PAI, VENDOR, Forged, ForgedRequest, name, utc
+from tests.builders.forge import PRODUCT as PRODUCT_ID
 from tests.builders.forge_unit import EXAMINATION, RECORDS
 
 READ_AS_STRINGS = (Tag.VENDOR_NAME, Tag.PRODUCT_NAME, Tag.SERIAL_NUMBER)
@@ -247,6 +249,26 @@ def test_a_board_that_was_certified_as_another_product_fails_alone() -> None:
     with pytest.raises(CertificateUnfit) as caught:
         checks.check_known_certificate(replace(ours, product_id=0x8005), IDENTITY, signed, EXAMINATION.at)
     assert caught.value.rule == "P3"
+
+
+def test_a_request_must_have_the_serial_number_where_the_recipe_asks_for_it() -> None:
+    """The label's serial number, without the NUL of some recipes' factory data; elsewhere any common name will do."""
+    asks = replace(
+        PLAIN,
+        strings=Strings.TERMINATED,
+        certification=OwnPKI(TrustAnchors(PAI.der, PAA.der), COMMISSIONER, common_name=CommonName.SERIAL_NUMBER),
+    )
+    own = ForgedRequest(subject=name((COMMON_NAME, "LT2600000001"), (VENDOR, "FFF1"), (PRODUCT_ID, "8004"))).der
+    plain = ForgedRequest(subject=name((VENDOR, "FFF1"), (PRODUCT_ID, "8004"))).der
+    assert (asks.names_requests, PLAIN.names_requests) == (True, False)
+    assert not replace(PLAIN, certification=Delivery(None, 1.0, COMMISSIONER)).names_requests
+    checks.check_csr(asks, IDENTITY, own)
+    checks.check_csr(PLAIN, IDENTITY, own)
+    checks.check_csr(PLAIN, IDENTITY, plain)
+    with pytest.raises(CSRInvalid, match="found 0 common names in 2 names, expected 'LT2600000001'"):
+        checks.check_csr(asks, IDENTITY, plain)
+    with pytest.raises(CSRInvalid, match="found common name 'LT2600000001' in 3 names, expected 'LT2600000002'"):
+        checks.check_csr(asks, replace(IDENTITY, serial_number="LT2600000002"), own)
 
 
 def test_certificates_must_last_as_long_as_the_recipe_asks() -> None:

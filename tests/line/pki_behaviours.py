@@ -51,6 +51,7 @@ class Repair(Enum):
     ITSELF = "the line resumes by itself"
     RELEASE = "`station slots release --all`"
     AGAIN = "`station pki again UID`"
+    REPLUG = "the board is plugged in again"
     START = "a good certificate, and `station run`"
 
 
@@ -135,6 +136,7 @@ REPRESENTATIVE = (
     "DAC of 30 days",
     "DAC with a serial number issued before",
     "404",
+    "unique subjects, and the first answer is dropped",
     "TLS 1.1 only",
 )
 
@@ -216,6 +218,14 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     refused("DAC of 768 bytes", INVALID, large={"times": ALWAYS, "bytes": 768}),
     refused("DAC with a serial number issued before", INVALID, repeated_serial=ALWAYS),
     # refusals
+    Behaviour(
+        "unique subjects, and the first answer is dropped",
+        {"unique_subject": ALWAYS, "drop_after_issue": 1},
+        boards=(Slot("fail", "fail", "pki.csr_rejected"), PASSES),
+        repair=Repair.REPLUG,
+        flashed=(2, 1),
+        says="There is already a certificate for",
+    ),
     pauses("401", "pki.refused_station", status_401=ALWAYS),
     pauses("401, at cacerts too", "pki.refused_station", status_401={"times": ALWAYS, "at": "everywhere"}),
     pauses("403", "pki.forbidden", status_403=ALWAYS),

@@ -50,7 +50,8 @@ unknown, and every certificate in the PKI's own list is a unit's or an orphan, b
 
 Two boards are plugged in. If their slots differ, the first is named first. *void, waiting* is a board that the line's pause has voided, and that goes on
 where it was when the line resumes; *waiting, not begun* is a board of which the station has done nothing yet. *Bought* counts the certificates in the
-PKI's own list for the first and the second board, *flashed* how often each got factory data. The recipe asks for certificates of {MINIMUM_DAYS} days.
+PKI's own list for the first and the second board, *flashed* how often each got factory data. The recipe asks for certificates of {MINIMUM_DAYS} days,
+and for serial numbers in requests.
 
 {TABLE}"""
 
@@ -67,6 +68,7 @@ HIDDEN = (
     (r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.+]+( UTC)?", "TIME"),
     (r"\b[0-9a-f]{16,64}\b", "HEX"),
     (r"serial number [0-9A-F]+", "serial number HEX"),
+    (r"CN=LT[0-9]+", "CN=SERIAL"),
     (r"for [0-9]+ s more", "for N s more"),
 )
 LIFETIMES = (
@@ -94,7 +96,7 @@ class Row:
 @contextmanager
 def standing(folder: Path, deadlines: dict[str, str]) -> Iterator["Table"]:
     """A line with two slots, as a process, and its PKI."""
-    recipe = recipe_with(folder, f"[attestation]\nminimum_days = {MINIMUM_DAYS}")
+    recipe = recipe_with(folder, f'[attestation]\nminimum_days = {MINIMUM_DAYS}\ncommon_name = "serial-number"')
     with patch.dict(os.environ, deadlines), Line.standing(folder, 2, recipe=recipe) as line:
         table = Table(line)
         yield table
@@ -210,6 +212,8 @@ class Table:
             case Repair.AGAIN:
                 for slot in self._status.slots:
                     control.ask(self.line.folder / "station.sock", "pki_again", uid=slot.uid, reason="the PKI works")
+            case Repair.REPLUG:
+                self._plug_in_again(*(number for number, slot in enumerate(row.boards, start=1) if slot != PASSES))
             case Repair.START:
                 self.line.start_daemon()
             case Repair.NOTHING | Repair.ITSELF:
@@ -217,6 +221,11 @@ class Table:
         for number in (1, 2):
             self._settled(number, PASSES)
         assert self._status.line.state == "open"
+
+    def _plug_in_again(self, *numbers: int) -> None:
+        bench.ask(self.line.folder, "unplug", ports=list(numbers))
+        self._until("they are out", lambda: all(self._status.slots[number - 1].state == "empty" for number in numbers))
+        bench.ask(self.line.folder, "plug", ports=list(numbers), new=False, radio={})
 
     def _plug(self, number: int) -> None:
         (board,) = bench.ask(self.line.folder, "plug", ports=[number], new=True, radio={})

@@ -55,6 +55,12 @@ def test_only_number_zero_is_unasked() -> None:
     assert not messages.is_boot_hello(b"\x81\x01\x01")
 
 
+def test_the_plain_request_is_asked_for_as_every_agent_knows_it() -> None:
+    """Agents before 1.1.0 know no payload."""
+    assert messages.make_csr_payload(named=False) == b""
+    assert messages.make_csr_payload(named=True) == b"\x01"
+
+
 def test_store_carries_both_certificates_with_their_lengths() -> None:
     """The DAC comes first; lengths are little-endian."""
     assert messages.store_payload(b"dac", b"pa") == b"\x03\x00dac\x02\x00pa"

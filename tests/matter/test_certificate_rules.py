@@ -535,6 +535,7 @@ def test_every_rule_about_chains_has_a_test_here() -> None:
     elsewhere = {
         "V2",
         "P2",
+        "P4",
         "K7",
         "K8",
     }  # tested elsewhere: T3 above, requests, attestation, and the ledger, which has all boards

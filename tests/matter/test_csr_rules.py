@@ -114,3 +114,47 @@ def test_any_change_is_refused_by_name(patch: bytes, at: int, removed: int) -> N
     """Every change is refused by a rule; no other error is raised."""
     changed = GOOD.der[:at] + patch + GOOD.der[at + removed :]
     assert (judged(changed) == "accepted") == (changed == GOOD.der)
+
+
+OWN_NAME = ((COMMON_NAME, "LT2600000001"), (VENDOR, "FFF1"), (PRODUCT, "8004"))
+OTHER_NAMES = {
+    "none": OWN_NAME[1:],
+    "of another unit": ((COMMON_NAME, "LT2600000002"), *OWN_NAME[1:]),
+    "cut off": ((COMMON_NAME, "LT260000000"), *OWN_NAME[1:]),
+    "with its NUL": ((COMMON_NAME, "LT2600000001\0"), *OWN_NAME[1:]),
+    "twice": (OWN_NAME[0], *OWN_NAME),
+    "at the end": (*OWN_NAME[1:], OWN_NAME[0]),
+    "and more": (*OWN_NAME, ("060355040a", "an organization")),
+}
+
+
+def test_a_request_with_the_common_name_that_was_asked_for_is_accepted() -> None:
+    """Only such a request is, and without the wish any common name."""
+    own = replace(GOOD, subject=name(*OWN_NAME)).der
+    check_csr(own, vendor_id=0xFFF1, product_id=0x8004, common_name="LT2600000001")
+    check_csr(own, vendor_id=0xFFF1, product_id=0x8004)
+    longest = ((COMMON_NAME, "S" * 32), *OWN_NAME[1:])
+    check_csr(replace(GOOD, subject=name(*longest)).der, vendor_id=0xFFF1, product_id=0x8004, common_name="S" * 32)
+
+
+@pytest.mark.parametrize("subject", OTHER_NAMES)
+def test_another_subject_than_was_asked_for_is_refused(subject: str) -> None:
+    """An authority with unique subjects would refuse the board, or another one for this."""
+    request = replace(GOOD, subject=name(*OTHER_NAMES[subject])).der
+    with pytest.raises(CSRInvalid, match="expected 'LT2600000001', vendor and product") as caught:
+        check_csr(request, vendor_id=0xFFF1, product_id=0x8004, common_name="LT2600000001")
+    assert caught.value.rule == "P4"
+
+
+def test_the_subject_has_the_types_that_were_asked_for() -> None:
+    """An authority may take a PrintableString for another name."""
+    request = replace(GOOD, subject=name(*OWN_NAME, kind=0x13)).der
+    with pytest.raises(CSRInvalid, match="P4"):
+        check_csr(request, vendor_id=0xFFF1, product_id=0x8004, common_name="LT2600000001")
+
+
+def test_another_product_is_told_before_another_name() -> None:
+    """The board is of another product, and nothing is wrong with its name."""
+    request = replace(GOOD, subject=name(OWN_NAME[0], (VENDOR, "FFF1"), (PRODUCT, "8005"))).der
+    with pytest.raises(CSRInvalid, match="P3"):
+        check_csr(request, vendor_id=0xFFF1, product_id=0x8004, common_name="LT2600000001")

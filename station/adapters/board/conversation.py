@@ -52,8 +52,8 @@ class SerialBoard:
         payload = await self._ask(Question.HELLO, within=self._deadlines.boot_within)
         return _understood(Question.HELLO, messages.hello, payload)
 
-    async def make_csr(self) -> bytes:
-        payload = await self._ask(Question.MAKE_CSR)
+    async def make_csr(self, *, named: bool = False) -> bytes:
+        payload = await self._ask(Question.MAKE_CSR, messages.make_csr_payload(named=named))
         return _understood(Question.MAKE_CSR, messages.csr, payload)
 
     async def store(self, credentials: Credentials) -> None:

@@ -8,7 +8,7 @@ from station.faults.line import CredentialsInvalid
 from station.faults.unit import CSRInvalid
 from station.matter.certificates.csr import Request, read_request
 from station.matter.certificates.extensions import Extensions
-from station.matter.certificates.names import Identifiers
+from station.matter.certificates.names import COMMON_NAME, Identifiers, Name, named_subject
 from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.x509 import Certificate, is_ecdsa_with_sha256
 
@@ -112,15 +112,19 @@ def check_assignable(named: Identifiers, *, allow_test_vendor: bool) -> None:
         raise RuleBroken(Rule.V4, f"{named} is a test vendor's")
 
 
-def check_csr(data: bytes, *, vendor_id: int | None = None, product_id: int | None = None) -> None:
+def check_csr(
+    data: bytes, *, vendor_id: int | None = None, product_id: int | None = None, common_name: str | None = None
+) -> None:
     """Refuses with `CSRInvalid` a request that the PKI must not see.
 
-    Where vendor or product are given, the request's subject must name them.
+    Where vendor or product are given, the request's subject must name them; with a common name, it has these three alone.
     """
     try:
-        named = read_request(data).identifiers
-        _check_named("vendor", vendor_id, named.vendor_id)
-        _check_named("product", product_id, named.product_id)
+        request = read_request(data)
+        _check_named("vendor", vendor_id, request.identifiers.vendor_id)
+        _check_named("product", product_id, request.identifiers.product_id)
+        if common_name is not None:
+            _check_subject(request.subject, common_name, request.identifiers)
     except RuleBroken as broken:
         raise CSRInvalid(broken.rule.name, broken.reason) from broken
 
@@ -161,6 +165,16 @@ def _check_named(what: str, asked: int | None, said: int | None) -> None:
     if asked is not None and asked != said:
         found = "none" if said is None else f"0x{said:04X}"
         raise RuleBroken(Rule.P3, f"the request names {what} {found}, and 0x{asked:04X} is made")
+
+
+def _check_subject(subject: Name, common_name: str, named: Identifiers) -> None:
+    """`named` are the request's own vendor and product, which have been compared already."""
+    if subject.raw != named_subject(common_name, named.vendor_id or 0, named.product_id or 0):
+        names = [attribute.text for attribute in subject.named(COMMON_NAME)]
+        found = f"common name {names[0]!a}" if len(names) == 1 else f"{len(names)} common names"
+        raise RuleBroken(
+            Rule.P4, f"found {found} in {len(subject.attributes)} names, expected {common_name!a}, vendor and product"
+        )
 
 
 def _check_made(said: Identifiers, made: Identifiers) -> None:

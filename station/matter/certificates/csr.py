@@ -17,6 +17,7 @@ class Request:
     """A request's content; its signature proves that its maker holds the key."""
 
     public_key: ec.EllipticCurvePublicKey
+    subject: Name
     identifiers: Identifiers
 
 
@@ -48,7 +49,7 @@ def _read(data: bytes) -> Request:
         raise RuleBroken(Rule.P2, "not signed with ecdsa-with-SHA256")
     if not is_signature(signature, signed, public_key):
         raise RuleBroken(Rule.P2, "its signature does not verify under the key in it")
-    return Request(public_key, Identifiers.of(subject))
+    return Request(public_key, subject, Identifiers.of(subject))
 
 
 def _pass_attributes(attributes: Reader) -> None:

@@ -99,6 +99,22 @@ class Identifiers:
         return cls(*in_common_name)
 
 
+def named_subject(common_name: str, vendor_id: int, product_id: int) -> bytes:
+    """The Name in DER with these three, each a UTF8String; the common name has at most 32 bytes."""
+    texts = ((COMMON_NAME, common_name), (VENDOR_ID, f"{vendor_id:04X}"), (PRODUCT_ID, f"{product_id:04X}"))
+    return _short(der.SEQUENCE, *(_relative(oid, text.encode()) for oid, text in texts))
+
+
+def _relative(oid: bytes, text: bytes) -> bytes:
+    return _short(der.SET, _short(der.SEQUENCE, _short(der.OID, oid), _short(der.UTF8_STRING, text)))
+
+
+def _short(tag: int, *contents: bytes) -> bytes:
+    """An element of fewer than 128 bytes."""
+    content = b"".join(contents)
+    return bytes([tag, len(content)]) + content
+
+
 def _attribute(reader: Reader) -> Attribute:
     oid = reader.oid()
     kind, value = reader.element()

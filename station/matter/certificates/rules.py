@@ -57,6 +57,7 @@ class Rule(Enum):
     P1 = "The DAC carries the board's key."
     P2 = "The request is PKCS#10 version 1, in DER, for a P-256 key, signed by that key with ecdsa-with-SHA256."
     P3 = "Vendor and product are those of the recipe: in the request, and in the DAC whatever the request has."
+    P4 = "A request with a common name, where the recipe asks for one: the serial number, vendor and product, no more."
 
     # The certification declaration: 6.3.1.
     D1 = "Members 0 to 8 are present and in order, both of the origin's or neither; members above 11 may follow, and are not read."

@@ -25,6 +25,8 @@ class Wanted:
     name: str
     kind: str
     key_storage: KeyStorage
+    names_requests: bool = False
+    """Whether it must be able to put the serial number into its certificate request."""
 
 
 def named(manifest: Manifest, name: str) -> ImageTable:
@@ -63,6 +65,13 @@ def _unwanted(table: ImageTable, wanted: Wanted) -> Iterator[str]:
         yield f"{wanted.name} is of kind {table.kind}, {wanted.kind} is needed"
     if table.key_storage is not wanted.key_storage:
         yield f"{wanted.name} keeps the key in {table.key_storage}, the recipe asks for {wanted.key_storage}"
+    if wanted.kind == table.kind == "operational" and "common-name" in table.answers:
+        yield f'{wanted.name} has "common-name" among its answers in the manifest, which only a provisioning image can have'
+    if wanted.names_requests and "common-name" not in table.answers:
+        yield (
+            f'{wanted.name} cannot put the serial number into its request, which attestation.common_name = "serial-number" '
+            'needs: "common-name" is not among its answers in the manifest'
+        )
 
 
 def _span(region: Region) -> str:

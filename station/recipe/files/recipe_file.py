@@ -19,7 +19,7 @@ from station.config.toml_file import read_toml
 from station.domain.coprocessor import WirelessStack
 from station.domain.identity import Lot
 from station.domain.memory_map import AGENT_RECORD
-from station.domain.product import Image, KeyStorage, Trust, TrustAnchors
+from station.domain.product import CommonName, Image, KeyStorage, Trust, TrustAnchors
 from station.domain.serial_number import EXAMPLE, SerialNumberPattern
 from station.factory_data.device_information import mistakes_in
 from station.factory_data.flat_tlv import FactoryData, Tag
@@ -73,7 +73,14 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
 
     @cache
     def provisioning() -> Image:
-        wanted = image_files.Wanted(path, "images.provisioning", images.provisioning, "provisioning", file.key_storage)
+        wanted = image_files.Wanted(
+            path,
+            "images.provisioning",
+            images.provisioning,
+            "provisioning",
+            file.key_storage,
+            names_requests=attestation.common_name is CommonName.SERIAL_NUMBER,
+        )
         return image_files.image(images.manifest, manifest, wanted)
 
     @cache
@@ -144,7 +151,7 @@ def _own_pki(line: Path | str, file: RecipeFile, anchors: TrustAnchors | None, c
         text = f'there is no [pki], and the recipe {file.name} with procedure = "{file.procedure}" needs one'
         raise ConfigurationInvalid([Problem(line, "pki", text)])
     attestation = file.attestation or AttestationTable()
-    return OwnPKI(anchors, commissioner, attestation.minimum_days)
+    return OwnPKI(anchors, commissioner, attestation.minimum_days, attestation.common_name)
 
 
 @contextmanager

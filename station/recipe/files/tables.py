@@ -12,7 +12,7 @@ from station.config.sentences import shown
 from station.config.table import Table
 from station.domain.coprocessor import Version
 from station.domain.option_bytes import mistake_in
-from station.domain.product import KeyStorage, Lock, Strings, Trust, Verify
+from station.domain.product import CommonName, KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
 from station.matter.certificates.attestation import Product
 
@@ -163,6 +163,9 @@ class AttestationTable(Table):
     minimum_days: int = Field(default=0, ge=0, le=36_500)
     """DAC and PAI must be valid for so many days from now, else the line pauses; 0 asks for nothing. Choose less than the PKI
     gives, since a DAC is some time old when it is checked."""
+    common_name: CommonName = CommonName.NONE
+    """Whether a board's request names its serial number: an authority that wants unique subjects, as OpenSSL's does by default,
+    refuses every second board else. The provisioning image must have "common-name" among its answers."""
 
 
 class PartnerTable(Table):
@@ -256,8 +259,8 @@ class ImageTable(Table):
     """Where this build keeps the key; it must be that of the recipe."""
     target: Literal["STM32WB55"]
     """The part that it was built for."""
-    answers: frozenset[Literal["identity", "proof"]] = frozenset()
-    """The questions of docs/link-protocol.md that it answers."""
+    answers: frozenset[Literal["identity", "proof", "common-name"]] = frozenset()
+    """The questions of docs/link-protocol.md that it answers; `common-name` is a provisioning image's, the others an operational's."""
 
 
 class Manifest(Table):
