@@ -16,6 +16,7 @@ from station.domain.attempt import Voided
 WAVE = 64
 PULLED = 2  # boards of a wave that are pulled once before they pass
 ATTEMPTS, PERIOD = WAVE + PULLED, 1 << 32
+SPACING = 150  # seconds between waves, as on a line of 16 slots: 38,000 attempts a day
 
 # A copy's first eight digits are its wave's number, scattered, so that index accesses are random as on a line.
 _SCATTERED = f"(k * 2654435761) % {PERIOD}"
@@ -23,7 +24,7 @@ _SCATTERED = f"(k * 2654435761) % {PERIOD}"
 
 def filled(folder: Path, units: int) -> Path:
     """The path of a ledger with at least that many units in this folder; the first call makes it."""
-    place = folder / str(units)
+    place = folder / f"{units}-spread"  # another name than that of the ledgers whose units were made in one moment
     ledger, complete = place / "ledger.sqlite", place / "complete"
     if not complete.exists():
         shutil.rmtree(place, ignore_errors=True)
@@ -62,7 +63,7 @@ def _copy(connection: sqlite3.Connection, copies: int) -> None:
     connection.execute("BEGIN")
     connection.execute("CREATE TEMP TABLE copies (k INTEGER PRIMARY KEY)")
     connection.executemany("INSERT INTO copies VALUES (?)", ((k,) for k in range(1, copies + 1)))
-    for name, changed in _changed(events).items():
+    for name, changed in _changed(events, copies).items():
         columns = [column.name for column in tables.metadata.tables[name].columns]
         values = ", ".join(changed.get(column, column) for column in columns)
         connection.execute(f"CREATE TEMP TABLE wave_{name} AS SELECT * FROM {name} ORDER BY 1")  # noqa: S608  our names
@@ -73,17 +74,20 @@ def _copy(connection: sqlite3.Connection, copies: int) -> None:
     connection.execute("COMMIT")
 
 
-def _changed(events: int) -> Mapping[str, Mapping[str, str]]:
+def _changed(events: int, copies: int) -> Mapping[str, Mapping[str, str]]:
     """The columns that differ from copy to copy, by table, referenced tables first."""
     return {
         "attempt": {
             "id": f"id + k * {ATTEMPTS}",
+            "started_at": _earlier("started_at", copies),
+            "ended_at": _earlier("ended_at", copies),
             "uid": _own("uid"),
             "dac_serial_number": _own("dac_serial_number", capitals=True),
         },
         "event": {
             "id": f"id + k * {events}",
             "attempt_id": f"attempt_id + k * {ATTEMPTS}",
+            "at": _earlier("at", copies),
             "body": _body(),
         },
         "identity": {
@@ -120,6 +124,11 @@ def _body() -> str:
         WHEN 'CredentialsChosen' THEN json_set(body, '$.key', {key}, '$.dac_serial_number', {dac})
         WHEN 'CredentialsDelivered' THEN json_set(body, '$.dac_serial_number', {dac})
         ELSE body END"""
+
+
+def _earlier(moment: str, copies: int) -> str:
+    """The copies follow one another, and the last of them comes before the wave that was copied."""
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {moment}, ((k - {copies + 1}) * {SPACING}) || ' seconds')"
 
 
 def _own(digits: str, *, capitals: bool = False) -> str:

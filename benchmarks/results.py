@@ -22,7 +22,7 @@ COMMITS_ALONE, COMMITS_GROUPED = 300, 1500
 ATTESTATION_MS = 5
 RELAY_MS = 2
 OVER_EMPTY = 1.3
-OPENING_S, LIST_S, SHOW_S = 1, 1, 0.5
+OPENING_S, LIST_S, SHOW_S, NUMBERS_S = 1, 1, 0.5, 1
 # Goals of the performance study, section 4.3: 8 (memory), 9 and 10 (lag), 10 and 11 (start of the programmer).
 MEMORY_MB = 90
 LAG_P99_MS, LAG_MAX_MS = 5, 40
@@ -230,6 +230,7 @@ def scale_rows(found: Sequence[Scale]) -> list[Row]:
             row(f"`units list` {among}", "s", each.listing, LIST_S),
             row("  of it above start-up", "s", above_start_up(each.listing)),
             row(f"`units show` {among}, above start-up", "s", above_start_up(each.showing), SHOW_S),
+            row(f"the numbers of a day {among}, above start-up", "s", each.numbers, NUMBERS_S),
         ]
     return rows
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.filled import filled
@@ -15,6 +16,7 @@ from benchmarks.rates import Units
 from benchmarks.recording import RunUnusable
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.ledger.selection import Selection, numbers
 from station.adapters.system import logs
 
 ATTEMPTS = 10
@@ -40,6 +42,8 @@ class Scale:
     listing: list[float] = field(default_factory=list)
     """The whole command."""
     showing: list[float] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+    """The figures of one day, without the start-up of a command."""
 
 
 def scales(folder: Path, cache: Path, sizes: Sequence[int], rounds: int) -> list[Scale]:
@@ -54,6 +58,7 @@ def scales(folder: Path, cache: Path, sizes: Sequence[int], rounds: int) -> list
                 found[units].opening.append(asyncio.run(_opening(path)))
                 found[units].listing.append(_command("list", "--ledger", str(path)))
                 found[units].showing.append(_command("show", FIRST_SERIAL_NUMBER, "--ledger", str(path)))
+                found[units].numbers.append(_figures_of_a_day(path))
     return list(found.values())
 
 
@@ -87,6 +92,14 @@ async def _opening(path: Path) -> float:
     async with Ledger.open(path, station="benchmark", register=path.parent) as ledger:
         await ledger.close_open_attempts("station.stopped")
         return time.perf_counter() - began
+
+
+def _figures_of_a_day(path: Path) -> float:
+    """The last day before the wave that was made first, whose copies come before it."""
+    end = next(LedgerReader(path).attempts()).started_at
+    began = time.perf_counter()
+    numbers(path, Selection(since=end - timedelta(days=1), until=end))
+    return time.perf_counter() - began
 
 
 def _command(*arguments: str) -> float:

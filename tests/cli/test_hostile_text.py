@@ -214,12 +214,15 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "factory-data build": factory_data_build,
     "factory-data show": factory_data_show,
     "numbers": lambda desk: (
-        both(desk, "numbers", "--lot", TEXT, "--ledger", desk.ledger) + both(desk, "numbers", "--ledger", desk.ledger)
+        both(desk, "numbers", "--lot", TEXT, "--ledger", desk.ledger)
+        + both(desk, "numbers", "--ledger", desk.ledger)
+        + desk.station("numbers", "--slot", "no " + TEXT, "--ledger", desk.ledger)
     ),
     "units list": lambda desk: (
         both(desk, "units", "list", "--ledger", desk.ledger)
         + both(desk, "units", "list", "--since", "2020-01-01", "--ledger", desk.ledger)
         + desk.station("units", "list", "--since", TEXT, "--ledger", desk.ledger)
+        + desk.station("units", "list", "--fault", "no " + TEXT, "--ledger", desk.ledger)
     ),
     "units show": lambda desk: (
         both(desk, "units", "show", TEXT, "--ledger", desk.ledger)
