@@ -157,7 +157,7 @@ class ESTServer:
         if request.content_type != "application/pkcs10" and not lenient:
             raise web.HTTPBadRequest(text="The content type is not application/pkcs10.\n")
         try:
-            public_key = key_to_certify(await request.read(), self.authority.product, lenient=lenient)
+            public_key = key_to_certify(await request.read(), self.authority.asked, lenient=lenient)
         except RequestRefused as exc:
             log.warning("refused a request of %s: %s", enrolment.name, exc)
             raise web.HTTPBadRequest(text=f"{exc}\n") from exc
