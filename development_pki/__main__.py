@@ -64,6 +64,12 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 0,
     vendor_id: Annotated[str, typer.Option(metavar="HEX", help="0xFFF1 to 0xFFF4.")] = "0xFFF1",
     product_id: Annotated[str, typer.Option(metavar="HEX", help="Any but 0.")] = "0x8004",
+    dac_vendor_id: Annotated[
+        str | None, typer.Option(metavar="HEX", help="The vendor of PAI and DACs, if requests name another.")
+    ] = None,
+    dac_product_id: Annotated[
+        str | None, typer.Option(metavar="HEX", help="The product of PAI and DACs, if requests name another.")
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,13 +87,14 @@ def serve(
     """
     faults = Faults()
     try:
-        product = Product.numbered(int(vendor_id, 16), int(product_id, 16))
+        asked = Product.numbered(int(vendor_id, 16), int(product_id, 16))
+        product = Product.numbered(int(dac_vendor_id or vendor_id, 16), int(dac_product_id or product_id, 16))
         faults.set(dict(change_from(text) for text in fault or ()))
     except ValueError as exc:
         raise typer.BadParameter(str(exc)) from exc
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        with opened(directory, product) as authority:
+        with opened(directory, product, asked) as authority:
             _run(
                 _serve(ESTServer(authority, faults, retry_after, timedelta(seconds=date_offset)), directory, host, port)
             )

@@ -29,6 +29,8 @@ class Authority:
     other_pai: Credential
     """Another of the same PAA, which the station does not expect."""
     product: Product
+    asked: Product
+    """The product that requests name; white-label products ask for DACs of another."""
     lists: Lists
 
     def issue(
@@ -61,11 +63,11 @@ class Authority:
 
 
 @contextmanager
-def opened(directory: Path, product: Product) -> Iterator[Authority]:
+def opened(directory: Path, product: Product, asked: Product | None = None) -> Iterator[Authority]:
     """Opens the directory, or makes it, and keeps it locked for the block; raises DirectoryUnusable."""
     paa, pai = open_or_make(directory, product)
     with opened_lists(directory) as lists:
-        yield Authority(directory, paa.certificate, pai, make_pai(paa, product), product, lists)
+        yield Authority(directory, paa.certificate, pai, make_pai(paa, product), product, asked or product, lists)
 
 
 def _validity(faults: Faults) -> tuple[timedelta, timedelta | None]:

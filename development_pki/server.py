@@ -165,7 +165,7 @@ class ESTServer:
         if request.content_type != "application/pkcs10" and not lenient:
             raise web.HTTPBadRequest(text="The content type is not application/pkcs10.\n")
         try:
-            asked = wanted(await request.read(), self.authority.product, lenient=lenient)
+            asked = wanted(await request.read(), self.authority.asked, lenient=lenient)
         except RequestRefused as exc:
             log.warning("refused a request of %s: %s", enrolment.name, exc)
             raise web.HTTPBadRequest(text=f"{exc}\n") from exc

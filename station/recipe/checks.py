@@ -21,6 +21,7 @@ from station.faults.line import CredentialsInvalid, KeyStorageWrong
 from station.faults.slot import BoardSwapped
 from station.faults.unit import (
     CertificateUnfit,
+    CSRInvalid,
     KeyChanged,
     OperationalIdentityWrong,
     PrivateKeyExposed,
@@ -87,9 +88,23 @@ def check_same_board(recipe: Recipe, target: Target, uid: bytes, key_storage: st
 
 
 def check_csr(recipe: Recipe, identity: Identity, csr: bytes) -> None:
-    """Refuses a request (PKCS#10, DER) that the PKI must not see, with `CSRInvalid`."""
+    """Refuses a request (PKCS#10, DER) that the PKI must not see, with `CSRInvalid`.
+
+    A firmware knows its own vendor and product only; one that was made for a white-label product may name those of the DAC.
+    """
     common_name = identity.serial_number if recipe.names_requests else None
+    own = recipe.vendor_id, recipe.product_id
+    if recipe.dac_names != own and _names(csr, *recipe.dac_names, common_name):
+        return
     chain.check_csr(csr, vendor_id=recipe.vendor_id, product_id=recipe.product_id, common_name=common_name)
+
+
+def _names(csr: bytes, vendor_id: int, product_id: int, common_name: str | None) -> bool:
+    try:
+        chain.check_csr(csr, vendor_id=vendor_id, product_id=product_id, common_name=common_name)
+    except CSRInvalid:
+        return False
+    return True
 
 
 def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: datetime) -> None:
@@ -100,14 +115,15 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
     revocation.check_pai(recipe)
     pki = _own_pki(recipe)
     anchors = pki.anchors
+    vendor_id, product_id = recipe.dac_names
     chain.check_credentials(
         csr=csr,
         dac=credentials.dac,
         pai=credentials.pai,
         pinned_pai=anchors.pai,
         paa=anchors.paa,
-        vendor_id=recipe.vendor_id,
-        product_id=recipe.product_id,
+        vendor_id=vendor_id,
+        product_id=product_id,
         at=chain.from_its_beginning(credentials.dac, at),
         allow_test_vendor=recipe.trust is Trust.DEVELOPMENT,
     )

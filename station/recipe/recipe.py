@@ -87,6 +87,14 @@ class Recipe:
     passcode_in_flash: bool = True
     given: GivenIdentity | None = None
     wireless_stack: WirelessStack | None = None
+    dac_vendor_id: int | None = None
+    dac_product_id: int | None = None
+
+    @property
+    def dac_names(self) -> tuple[int, int]:
+        """The vendor and product that the DACs name: the product's own, unless it is a white-label product."""
+        vendor_id = self.vendor_id if self.dac_vendor_id is None else self.dac_vendor_id
+        return vendor_id, self.product_id if self.dac_product_id is None else self.dac_product_id
 
     @property
     def images(self) -> Sequence[Flashable]:

@@ -78,7 +78,7 @@ class Line:
         product = tomllib.loads(self.recipe.read_text()).get("product", {})
         options = [
             f"--{name.replace('_', '-')}={product[name]:#06X}"
-            for name in ("vendor_id", "product_id")
+            for name in ("vendor_id", "product_id", "dac_vendor_id", "dac_product_id")
             if name in product
         ]
         folder = self.folder / "pki"

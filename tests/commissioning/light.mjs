@@ -2,10 +2,21 @@
 // A virtual Matter light. Each line of JSON on standard input has the data of a board's flash, from which the light is made; it prints
 // {"up": true} when commissioners can find it. A line of null removes the light: {"up": false}. Ends when standard input closes.
 
-import { Environment, Logger, ServerNode, VendorId } from "@matter/main";
+import { Crypto, Environment, Logger, ServerNode, VendorId } from "@matter/main";
+import { OperationalCredentialsServer } from "@matter/main/behaviors/operational-credentials";
 import { OnOffLightDevice } from "@matter/main/devices/on-off-light";
-import { PaseServer } from "@matter/protocol";
+import { DeviceCertification, PaseServer } from "@matter/protocol";
 import { bytes, requests, say, temporaryStorage } from "./lines.mjs";
+
+// matter.js refuses to be a light whose DAC names another vendor or product than the light, as that of a white-label product does. A real
+// light shows what is in its flash, and the commissioner judges it.
+class ShownAsItIs extends OperationalCredentialsServer {
+    async getCertification() {
+        this.internal.certification ??= new DeviceCertification(this.env.get(Crypto), this.state.certification);
+        await this.internal.certification.construction;
+        return this.internal.certification;
+    }
+}
 
 const NEVER_USED = 99999998; // matter.js requires a passcode; like a real light, this one uses only the verifier
 
@@ -30,7 +41,7 @@ async function light(flash) {
             iterations: flash.iterations,
             salt: bytes(flash.salt),
         });
-    const created = await ServerNode.create({
+    const created = await ServerNode.create(ServerNode.RootEndpoint.with(ShownAsItIs), {
         id: `light-${process.hrtime.bigint()}`,
         network: { port: 5540, ble: false },
         commissioning: { passcode: NEVER_USED, discriminator: flash.discriminator },

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.builders.forge import tlv
 from tests.builders.forge_declaration import Declaration
-from tests.builders.station_demo import ROOT, demonstrate
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES, demonstrate
+from tests.builders.white_label import CD_SIGNERS, TEST_CD_KEY_ID
+from tests.commissioning import white_label
 from tests.commissioning.flash import Flash, Tag
 from tests.commissioning.room import PYTHON, Answer, chip_room, matterjs_room
+from tests.commissioning.white_label import LABELS
 
 pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(1800)]
 
 ATTESTATION = ROOT / "tests" / "vectors" / "attestation"
-CD_SIGNERS = ATTESTATION / "cd-signers"
-TEST_CD_KEY_ID = bytes.fromhex("62fa823359acfaa9963e1cfa140addf504f37160")
 COMMISSIONERS = ("chip", "matter.js")
 
 
@@ -113,9 +115,10 @@ LONG, SHORT = 30.0, 6.0  # seconds of matter.js's search, for a light that it mu
 
 @dataclass(frozen=True, slots=True)
 class Meetings:
-    """The two boards, and each commissioner's outcome in each case."""
+    """The two boards, units of products with other declarations, and each commissioner's outcome in each case."""
 
     boards: tuple[Flash, Flash]
+    others: Mapping[str, Flash]
     answers: Mapping[tuple[str, str], Answer]
 
 
@@ -124,7 +127,12 @@ def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
     """Provisions two boards, then runs every case with both commissioners, in separate rooms at the same time."""
     assert PYTHON.exists(), "the commissioners are not installed: run `make test-commissioning`, which does it"
     folder = tmp_path_factory.mktemp("commissioning")
-    done = demonstrate(folder, "--boards", "2", "--recipe", str(recipe(folder)))
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        for name, value in SHORT_DEADLINES.items():
+            patch.setenv(name, value)
+        running = pool.submit(white_label.made, folder / "other-lines")
+        done = demonstrate(folder, "--boards", "2", "--recipe", str(recipe(folder)))
+        lines = running.result()
     assert done.exit_status == 0, done.output
     first, second = (
         Flash.of((done.folder / "boards" / str(board["probe"]) / "qspi.bin").read_bytes())
@@ -132,10 +140,19 @@ def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
     )
     ours = folder / "paa"
     ours.mkdir()
-    root = x509.load_pem_x509_certificate((done.folder / "pki" / "paa.pem").read_bytes())
-    (ours / "paa.der").write_bytes(root.public_bytes(serialization.Encoding.DER))
-    answers = asyncio.run(commission(folder, ours, (first, second)))
-    return Meetings((first, second), answers)
+    for number, line in enumerate([done.folder, *(place for place, _ in lines.values())]):
+        root = x509.load_pem_x509_certificate((line / "pki" / "paa.pem").read_bytes())
+        (ours / f"paa{number}.der").write_bytes(root.public_bytes(serialization.Encoding.DER))
+    others = {
+        of_others(title, number): flash for title, (_, units) in lines.items() for number, flash in enumerate(units)
+    }
+    answers = asyncio.run(commission(folder, ours, (first, second), others))
+    return Meetings((first, second), others, answers)
+
+
+def of_others(title: str, number: int) -> str:
+    """The title of one unit's case."""
+    return f"{title}, unit {number}"
 
 
 def recipe(folder: Path) -> Path:
@@ -157,10 +174,13 @@ def recipe(folder: Path) -> Path:
     return path
 
 
-async def commission(folder: Path, ours: Path, boards: tuple[Flash, Flash]) -> Mapping[tuple[str, str], Answer]:
+async def commission(
+    folder: Path, ours: Path, boards: tuple[Flash, Flash], more: Mapping[str, Flash]
+) -> Mapping[tuple[str, str], Answer]:
     """Outcomes by commissioner and case. A PAA of CHIP's stands for all roots that are not the station's."""
     others = ATTESTATION / "paa"
     answers: dict[tuple[str, str], Answer] = {}
+    labelled = {title: Case(_always(flash), _label_of(flash)) for title, flash in more.items()}
 
     async def visit(
         commissioner: str, name: str, paas: Path, cases: Mapping[str, Case], patience: float = LONG
@@ -176,12 +196,22 @@ async def commission(folder: Path, ours: Path, boards: tuple[Flash, Flash]) -> M
 
     async with asyncio.TaskGroup() as group:
         group.create_task(visit("chip", "chip", ours, GOOD | UNATTESTED | UNPAIRED))
+        group.create_task(visit("chip", "chip-labelled", ours, labelled))
+        group.create_task(visit("matter.js", "matterjs-labelled", ours, labelled))
         group.create_task(visit("chip", "chip-unfound", ours, UNFOUND))  # CHIP searches for half a minute
         group.create_task(visit("chip", "chip-untrusted", others, UNTRUSTED))
         group.create_task(visit("matter.js", "matterjs", ours, GOOD | UNATTESTED))
         group.create_task(visit("matter.js", "matterjs-unpaired", ours, UNPAIRED | UNFOUND, SHORT))
         group.create_task(visit("matter.js", "matterjs-untrusted", others, UNTRUSTED))
     return answers
+
+
+def _always(flash: Flash) -> Callable[[Flash, Flash], Flash]:
+    return lambda _first, _second: flash
+
+
+def _label_of(flash: Flash) -> Callable[[Flash, Flash], str]:
+    return lambda _first, _second: flash.label()
 
 
 def test_the_station_makes_the_same_label(meetings: Meetings, tmp_path: Path) -> None:
@@ -208,6 +238,30 @@ def test_a_provisioned_board_is_commissioned(meetings: Meetings, commissioner: s
     assert isinstance(identity, dict)
     assert identity == {name: light[name] for name in identity}
     assert {"serial_number", "vendor_id", "product_id", "dac", "pai"} <= identity.keys()
+
+
+@pytest.mark.parametrize("title", [of_others(label, n) for label in LABELS for n in range(white_label.UNITS)])
+@pytest.mark.parametrize("commissioner", COMMISSIONERS)
+def test_a_unit_with_another_declaration_is_commissioned(meetings: Meetings, commissioner: str, title: str) -> None:
+    """By its own label, which names the product and not the maker of its DAC."""
+    answer = meetings.answers[commissioner, title]
+    assert answer["commissioned"], answer
+    light = meetings.others[title].light()
+    identity = answer["identity"]
+    assert isinstance(identity, dict)
+    assert identity == {name: light[name] for name in identity}
+    assert (identity["vendor_id"], identity["product_id"]) == white_label.OWN
+
+
+def test_the_units_with_other_declarations_are_enough(meetings: Meetings) -> None:
+    """Eight have an origin, and eight a list of PAAs; the certificates name another product than the unit does."""
+    origins = [title for title in meetings.others if "origin" in title]
+    lists = [title for title in meetings.others if "list of PAAs" in title]
+    assert (len(origins), len(lists)) == (8, 8)
+    for title, flash in meetings.others.items():
+        subject = x509.load_der_x509_certificate(flash.records[Tag.DAC]).subject
+        named = tuple(int(str(each.value), 16) for each in list(subject)[-2:])
+        assert named == LABELS[title.rpartition(", unit")[0]].dac != white_label.OWN
 
 
 @pytest.mark.parametrize("case", REFUSED)

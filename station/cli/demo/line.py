@@ -96,7 +96,9 @@ class DemoLine:
         """Starts the PKI; also again after its end, at the same port, or with other options."""
         product = tomllib.loads(self.recipe.read_text(encoding="utf-8")).get("product", {})
         options = [
-            f"--{key.replace('_', '-')}={product[key]:#06X}" for key in ("vendor_id", "product_id") if key in product
+            f"--{key.replace('_', '-')}={product[key]:#06X}"
+            for key in ("vendor_id", "product_id", "dac_vendor_id", "dac_product_id")
+            if key in product
         ]
         options += [f"--port={port}", *others]
         self._start("pki", "development_pki", "serve", "--dir", str(self.folder / "pki"), *options)

@@ -35,13 +35,33 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """The product being made. A None field accepts any value in the declaration."""
+    """The product being made. A None field accepts any value in the declaration.
+
+    Units may show DACs of another vendor or product, as white-label products do; without them the DACs are the product's own.
+    """
 
     vendor_id: int
     product_id: int
     device_type: int | None = None
     certificate_id: str | None = None
     version_number: int | None = None
+    dac_vendor_id: int | None = None
+    dac_product_id: int | None = None
+
+    @property
+    def own(self) -> Identifiers:
+        """The vendor and product that the unit and its label name."""
+        return Identifiers(self.vendor_id, self.product_id)
+
+    @property
+    def dac(self) -> Identifiers:
+        """The vendor and product that the unit's DAC names."""
+        vendor_id = self.vendor_id if self.dac_vendor_id is None else self.dac_vendor_id
+        return Identifiers(vendor_id, self.product_id if self.dac_product_id is None else self.dac_product_id)
+
+    @property
+    def borrows_dacs(self) -> bool:
+        return self.dac != self.own
 
 
 def check_attestation(
@@ -55,6 +75,7 @@ def check_attestation(
         chain = _chain(attestation, trust)
         check_chain(chain, at)
         _check_trusted(chain, trust, production=production)
+        _check_borrowed(chain, product)
     except RuleBroken as broken:
         raise CredentialsInvalid(broken.rule.name, broken.reason) from broken
     declaration = attestation.certification_declaration
@@ -105,7 +126,8 @@ def check_authority(
         _check_issues_for(issuer, product)
         check_root(root, trust, production=production)
         check_unrevoked(PAI.kind, issuer, trust.revoked)
-        check_assignable(Identifiers(product.vendor_id, product.product_id), allow_test_vendor=not production)
+        for named in (product.own, product.dac):
+            check_assignable(named, allow_test_vendor=not production)
     except RuleBroken as broken:
         raise CredentialsInvalid(broken.rule.name, broken.reason) from broken
     return issuer, root
@@ -122,9 +144,11 @@ def check_root(root: Certificate, trust: TrustStore, *, production: bool) -> Non
 
 def _check_issues_for(issuer: Certificate, product: Product) -> None:
     named = issuer.identifiers
-    if named.vendor_id != product.vendor_id or named.product_id not in {None, product.product_id}:
-        made = Identifiers(product.vendor_id, product.product_id)
-        raise RuleBroken(Rule.K4, f"PAI: it issues for {named}, and {made} is made")
+    made = product.dac
+    if named.vendor_id != made.vendor_id or named.product_id not in {None, made.product_id}:
+        raise RuleBroken(
+            Rule.K4, f"PAI: it issues for {named}, and {made} is {'expected' if product.borrows_dacs else 'made'}"
+        )
 
 
 def _chain(attestation: Attestation, trust: TrustStore) -> Chain:
@@ -141,6 +165,11 @@ def _check_trusted(chain: Chain, trust: TrustStore, *, production: bool) -> None
         check_unrevoked(profile.kind, certificate, trust.revoked)
     check_assignable(chain.dac.identifiers, allow_test_vendor=not production)
     check_root(chain.paa, trust, production=production)
+
+
+def _check_borrowed(chain: Chain, product: Product) -> None:
+    if product.borrows_dacs and chain.dac.identifiers != product.dac:
+        raise RuleBroken(Rule.K4, f"DAC: for {chain.dac.identifiers}, and {product.dac} is expected")
 
 
 def _check_signer(declaration: CertificationDeclaration, trust: TrustStore, *, production: bool) -> None:

@@ -27,7 +27,6 @@ from station.faults import Fault
 from station.faults.line import CredentialsInvalid
 from station.matter.certificates.attestation import check_authority, check_certified, check_declaration
 from station.matter.certificates.chain import check_issuer
-from station.matter.certificates.names import Identifiers
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.trust import TrustStore
@@ -143,6 +142,8 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
         strings=file.factory_data.strings,
         passcode_in_flash=file.factory_data.passcode,
         wireless_stack=stack(),
+        dac_vendor_id=product.dac_vendor_id,
+        dac_product_id=product.dac_product_id,
     )
 
 
@@ -218,7 +219,8 @@ def _delivery(file: RecipeFile, answers: frozenset[str]) -> Delivery | None:
         raise ValueError(f"there is no script {partner.script}")
     production = True if file.trust is Trust.PRODUCTION else None
     trust = accepted(lambda: trust_folder.load(file.trust_store))
-    return Delivery(partner.script, partner.within, Commissioner(trust, production))
+    borrowed = file.product.certified if file.product.certified.borrows_dacs else None
+    return Delivery(partner.script, partner.within, Commissioner(trust, production, borrowed))
 
 
 def _commissioner(file: RecipeFile, paa: Path | None) -> Commissioner:
@@ -236,8 +238,7 @@ def _declaration(file: RecipeFile, trust: TrustStore, pai: Path | None, paa: Pat
     content = _bytes(file.product.certification_declaration)
     accepted(lambda: check_certified(content, product, trust, production=production))
     if (issuers := _issuers(pai, paa)) is not None:
-        made = Identifiers(product.vendor_id, product.product_id)
-        accepted(lambda: check_declaration(content, product, made, *issuers, trust, production=production))
+        accepted(lambda: check_declaration(content, product, product.dac, *issuers, trust, production=production))
     return content
 
 

@@ -46,10 +46,22 @@ class ProductTable(Table):
     certification_version: UInt16 | None = None
     """What the declaration must say; unset, it may say anything."""
 
+    # A white-label product: its DACs are those of its maker, whom the declaration names as their origin.
+    dac_vendor_id: UInt16 | None = None
+    """The vendor that the DACs name; unset, the product's own."""
+    dac_product_id: UInt16 | None = None
+    """The product that the DACs name; unset, the product's own."""
+
     @property
     def certified(self) -> Product:
         return Product(
-            self.vendor_id, self.product_id, self.device_type, self.certificate_id, self.certification_version
+            self.vendor_id,
+            self.product_id,
+            self.device_type,
+            self.certificate_id,
+            self.certification_version,
+            self.dac_vendor_id,
+            self.dac_product_id,
         )
 
 
