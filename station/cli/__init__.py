@@ -15,6 +15,7 @@ from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, MISSING, USAGE
 from station.cli.judge import attestation, board, cd, certificate, csr, factory_data, onboarding, spake2p
 from station.cli.ledger import figures, file, pki, units
 from station.cli.line import config, doctor, drain, install, ports, run, slots, status
+from station.cli.trust import dcl, update
 from station.config.problems import ConfigurationInvalid
 from station.daemon.control import CommandRefused, DaemonAbsent
 from station.faults import Fault
@@ -47,6 +48,8 @@ app.add_typer(factory_data.app, name="factory-data")
 app.add_typer(units.app, name="units")
 app.add_typer(file.app, name="ledger")
 app.add_typer(pki.app, name="pki")
+app.add_typer(update.app, name="trust")
+app.add_typer(dcl.app, name="dcl")
 app.add_typer(attestation.app, name="attestation")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(csr.app, name="csr")
