@@ -111,6 +111,7 @@ class Ledger:
     revoked: tuple[int, ...] = (0x1F,)
     crl_key: ec.EllipticCurvePrivateKey = PAA_KEY
     product_name: str = "Light"
+    label: str = "TEST PAA"
     url: str = "https://node.example"
     crl: bytes | None = None
 
@@ -175,7 +176,7 @@ class Ledger:
     def _point(self) -> dict[str, object]:
         return {
             "vid": 0xFFF1,
-            "label": "TEST PAA",
+            "label": self.label,
             "issuerSubjectKeyID": PAA_ID.hex().upper(),
             "pid": 0,
             "isPAA": True,
