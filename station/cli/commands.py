@@ -26,6 +26,8 @@ PLACES = {
     "units": "ledger.units:app",
     "ledger": "ledger.file:app",
     "pki": "ledger.pki:app",
+    "trust": "trust.update:app",
+    "dcl": "trust.dcl:app",
     "attestation": "judge.attestation:app",
     "certificate": "judge.certificate:app",
     "csr": "judge.csr:app",

@@ -11,7 +11,7 @@ from station.recipe.recipe import Recipe
 
 CHECK = "revocations"
 OLD = timedelta(days=30)
-REMEDY = "Have a new set made from the DCL, and move it there."
+REMEDY = "Run `station trust update`, which makes a new set from the DCL."
 
 
 def revocations(recipe: Recipe | Laboratory, now: datetime | None = None) -> Finding:

@@ -23,7 +23,8 @@ from station.cli.demo.watch import watch
 from station.cli.judge import verdicts
 from station.cli.line.status import slot_table
 from station.faults import LONGEST_EVIDENCE
-from tests.builders.forge import COMMON_NAME, DAC, PAI, ForgedRequest, name
+from tests.builders.dcl_stub import NEW_PAA, OLD_SIGNER, Ledger
+from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
 from tests.builders.forge_declaration import Declaration
 from tests.builders.forge_declaration import text as declared
 from tests.builders.forge_unit import flash, unit
@@ -122,6 +123,31 @@ def attestation(desk: Desk) -> str:
     return both(desk, "attestation", "check", *trust(desk), "--vectors", good) + desk.station(
         "attestation", "check", *trust(desk), "--vectors", bad
     )
+
+
+def trust_store(desk: Desk) -> tuple[Path, Path]:
+    """A trust store, and a folder with a node's answers that have the text in a root's subject, a label and a model."""
+    store, answers = desk.folder / "store", desk.folder / "answers"
+    for folder, der in (("paa", PAA.der), ("cd-signers", OLD_SIGNER.der)):
+        (store / folder).mkdir(parents=True, exist_ok=True)
+        (store / folder / "one.der").write_bytes(der)
+    named = name((COMMON_NAME, TEXT[:60]))
+    ledger = Ledger(roots=[replace(NEW_PAA, issuer=named, subject=named)], label=TEXT, product_name=TEXT)
+    answers.mkdir(exist_ok=True)
+    for number, content in enumerate(ledger.answers().values()):
+        (answers / f"{number}.json").write_bytes(content)
+    return store, answers
+
+
+def trust_update(desk: Desk) -> str:
+    store, answers = trust_store(desk)
+    return both(desk, "trust", "update", store, answers) + desk.station("trust", "update", store, "--node", TEXT)
+
+
+def dcl_fetch(desk: Desk) -> str:
+    store, answers = trust_store(desk)
+    bad = desk.file("bad.json", json.dumps({TEXT: 1}))
+    return both(desk, "dcl", "fetch", answers, "--store", store) + desk.station("dcl", "fetch", bad, TEXT)
 
 
 def certificate(desk: Desk) -> str:
@@ -247,6 +273,8 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     ),
     "ledger check": lambda desk: desk.station("ledger", "check", "--ledger", TEXT),
     "ledger restored": lambda desk: desk.station("ledger", "restored", "--skip", "1", "--ledger", TEXT),
+    "trust update": trust_update,
+    "dcl fetch": dcl_fetch,
     "attestation check": attestation,
     "certificate show": certificate,
     "csr check": csr,

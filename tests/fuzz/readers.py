@@ -21,18 +21,21 @@ from station.faults import Fault
 from station.matter.certificates import chain
 from station.matter.certificates.attestation import Attestation, Product, check_attestation
 from station.matter.certificates.certification_declaration import CertificationDeclaration
+from station.matter.certificates.dcl_answers import AnswerInvalid, Answers
+from station.matter.certificates.dcl_trust import verified
 from station.matter.certificates.pem import PEMInvalid, der_of
 from station.matter.certificates.revocation import read_revocation_set
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding import codes
+from tests.builders.dcl_stub import NEW_PAA, NEW_SIGNER, OLD_SIGNER, Ledger
 from tests.builders.forge import DAC, PAA, PAI, ForgedRequest
 from tests.builders.forge_declaration import Declaration
 from tests.builders.forge_unit import EXAMINATION, NOW, PRODUCT, RECORDS, TRUST, unit
 from tests.fuzz.mutations import mutated
 
 VECTORS = Path(__file__).parents[1] / "vectors"
-REFUSALS = (Fault, RuleBroken, PEMInvalid)
+REFUSALS = (Fault, RuleBroken, PEMInvalid, AnswerInvalid)
 FITTING = (*REQUIRED[:4], Tag.DEVICE_ATTESTATION_PRIV_KEY)  # records whose every bit the certificates determine
 KNOWN = (Tag.SPAKE2_ITERATION_COUNT, Tag.SPAKE2_SALT, Tag.SPAKE2_VERIFIER, Tag.SPAKE2_SETUP_PASSCODE)
 
@@ -67,6 +70,7 @@ def targets() -> Iterator[Target]:
     yield Target("manual code", tuple(_codes("chip_manual")), _judge_manual_code)
     yield Target("JSON of ST", ((VECTORS / "st" / "Full_FactoryData.json").read_bytes(),), _judge_json)
     yield Target("PEM", (PEM,), lambda _, data: _discard(der_of(data, "CERTIFICATE")))
+    yield Target("answer of the CSA's ledger", LEDGER, _judge_answer)
     yield Target("revocation set", (REVOCATIONS,), lambda _, data: _discard(read_revocation_set(data)))
 
 
@@ -107,6 +111,21 @@ def _attestation_target(part: str, good: Mapping[bytes, tuple[Attestation, Produ
         _refuse_unless(data in good, "a signature that does not fit what it stands under")
 
     return Target(f"attestation, {part}", tuple(good), judge)
+
+
+def _judge_answer(_seed: bytes, data: bytes) -> None:
+    answers = Answers()
+    for content in LEDGER if data not in LEDGER else ():
+        answers.add("good", content)
+    answers.add("spoiled", data)
+    found = verified(answers, TrustStore.of({"paa": PAA.der}, {"signer": OLD_SIGNER.der}))
+    known = {PAA.der, NEW_PAA.der, OLD_SIGNER.der, NEW_SIGNER.der}
+    _refuse_unless({each.der for each in (*found.paas.values(), *found.signers.values())} <= known, "a certificate")
+    revoked = {number for each in found.revoked for number in each.serial_numbers}
+    _refuse_unless(revoked <= {0x1F}, "a revocation that the authority has not signed")
+
+
+LEDGER = tuple(Ledger().answers().values())
 
 
 def _judge_paa(seed: bytes, data: bytes) -> None:
@@ -183,12 +202,14 @@ def run_case(everything: tuple[Target, ...], number: int) -> tuple[str, str]:
     return target.name, "accepted"
 
 
-def _name(refusal: Fault | RuleBroken | PEMInvalid) -> str:
+def _name(refusal: Fault | RuleBroken | PEMInvalid | AnswerInvalid) -> str:
     match refusal:
         case RuleBroken():
             return refusal.rule.name
         case Fault():
             return refusal.evidence.get("rule", refusal.code)
+        case AnswerInvalid():
+            return "no answer"
         case _:
             return "PEM"
 

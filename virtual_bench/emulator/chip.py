@@ -86,7 +86,7 @@ class Chip:
         for _ in range(STEPS):
             self._take_interrupt()
             handled = self.cpu.run(SLICE)
-            self.flash.settle()
+            self.flash.settle_whole()
             if handled:
                 self.cpu.leave_exception()
                 self._in_handler = False

@@ -11,7 +11,7 @@ ACR, KEYR, SR, CR = 0x00, 0x08, 0x10, 0x14
 KEYS = (0x45670123, 0xCDEF89AB)
 PROGRAM, ERASE_PAGE, START, LOCK = 1 << 0, 1 << 1, 1 << 16, 1 << 31
 ENDED, PROGRAM_ERROR, SEQUENCE_ERROR, BUSY = 1 << 0, 1 << 3, 1 << 7, 1 << 16
-DOUBLE_WORD = 8
+WORD, DOUBLE_WORD = 4, 8
 ERASED = b"\xff"
 
 
@@ -68,10 +68,15 @@ class FlashController(Peripheral):
             self._errors |= SEQUENCE_ERROR
             return
         for address in sorted(address for address in stored if address % DOUBLE_WORD == 0):
-            halves = stored.pop(address)[1], stored.pop(address + 4, (b"", b""))[1]
+            halves = stored.pop(address)[1], stored.pop(address + WORD, (b"", b""))[1]
             self._program(address, b"".join(halves))
         if stored:
             self._errors |= SEQUENCE_ERROR
+
+    def settle_whole(self) -> None:
+        """Programs what is stored, unless one word of a double word is yet to come: a slice of instructions may end between the two."""
+        if all(address ^ WORD in self._stored for address in self._stored):
+            self.settle()
 
     def _program(self, address: int, data: bytes) -> None:
         stands = self._flash.read(address, DOUBLE_WORD)

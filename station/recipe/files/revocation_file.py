@@ -30,6 +30,10 @@ class RevocationFile(Container[Revoked]):
     def __contains__(self, revoked: object) -> bool:
         return revoked in self._revoked
 
+    @property
+    def entries(self) -> frozenset[Revoked]:
+        return self._revoked
+
     def __len__(self) -> int:
         return len(self._revoked)
 
