@@ -272,6 +272,23 @@ def test_internal_flash_takes_double_words_where_it_is_erased(internal: Flash) -
     assert internal.read(0x08001000, 8) == bytes(8)
 
 
+@pytest.mark.parametrize(
+    ("between", "then"),
+    [("settle_whole", b"\1\0\0\0\2\0\0\0"), ("settle", b"\xff" * 8)],
+    ids=["the end of a slice", "a register"],
+)
+def test_only_an_act_of_the_program_comes_between_two_words(internal: Flash, between: str, then: bytes) -> None:
+    """The emulator runs the core in slices, whose ends may fall anywhere."""
+    controller = unlocked(internal, 1)
+    for number, value in enumerate((1, 2)):
+        address = 0x08001000 + 4 * number
+        assert controller.stored(address, 4, value)
+        internal.restore(address, value.to_bytes(4, "little"))
+        getattr(controller, between)()
+    controller.settle()
+    assert internal.read(0x08001000, 8) == then
+
+
 @pytest.mark.parametrize("values", [(1,), (1, 2)], ids=["half a double word", "locked"])
 def test_internal_flash_refuses_what_is_out_of_sequence(internal: Flash, values: tuple[int, ...]) -> None:
     """The flash keeps its content."""

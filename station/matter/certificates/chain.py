@@ -173,7 +173,8 @@ def _check_subject(subject: Name, common_name: str, named: Identifiers) -> None:
         names = [attribute.text for attribute in subject.named(COMMON_NAME)]
         found = f"common name {names[0]!a}" if len(names) == 1 else f"{len(names)} common names"
         raise RuleBroken(
-            Rule.P4, f"found {found} in {len(list(subject.attributes))} names, expected {common_name!a}, vendor and product"
+            Rule.P4,
+            f"found {found} in {len(list(subject.attributes))} names, expected {common_name!a}, vendor and product",
         )
 
 
