@@ -18,6 +18,7 @@ VENDOR_ID = der.oid("1.3.6.1.4.1.37244.2.1")
 PRODUCT_ID = der.oid("1.3.6.1.4.1.37244.2.2")
 _COMMON_NAME_SIZE = 64  # a commissioner searches only so many bytes, whatever characters they are
 _PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*")
+_PREFIXES = (b"Mvid:", b"Mpid:")
 _FOUR_DIGITS = "[0-9A-F]{4}"
 _BLANKS = re.compile("[ \\t\\n\\v\\f\\r]+")
 
@@ -135,16 +136,20 @@ def _own(attributes: list[Attribute], what: str) -> int | None:
 
 
 def _in_common_names(common_names: list[bytes]) -> tuple[int | None, int | None]:
-    """Vendor and product of the first common name that has either; a later one must not have them again."""
-    found = [numbers for text in common_names if (numbers := _in_common_name(text)) != (None, None)]
-    first = found[0] if found else (None, None)
-    if any(first[i] is not None and later[i] is not None for later in found[1:] for i in range(2)):
-        raise RuleBroken(Rule.V3, "two common names have a vendor or a product")
-    return first
+    """Vendor and product of the first common name that has either; a later one must not have the same again."""
+    for at, text in enumerate(common_names):
+        numbers = _in_common_name(text)
+        if numbers == (None, None):
+            continue
+        given = [prefix for prefix, number in zip(_PREFIXES, numbers, strict=True) if number is not None]
+        if any(prefix in later for later in common_names[at + 1 :] for prefix in given):
+            raise RuleBroken(Rule.V3, "two common names have a vendor or a product")
+        return numbers
+    return None, None
 
 
 def _in_common_name(text: bytes) -> tuple[int | None, int | None]:
-    vendor_id, product_id = (_after(prefix, text) for prefix in (b"Mvid:", b"Mpid:"))
+    vendor_id, product_id = (_after(prefix, text) for prefix in _PREFIXES)
     return vendor_id, product_id
 
 
