@@ -7,7 +7,7 @@ from tests.commissioning.differential import Tally, compared, listed
 
 pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(1800)]
 
-SEED, CASES = "test", 2500
+SEED, CASES = "test", 4000
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ Matter Core Specification 6.2.2.2: in attributes of their own or, for old certif
 import re
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from itertools import chain
 
 from station.matter.certificates import der
 from station.matter.certificates.der import DERInvalid, Reader
@@ -62,7 +61,7 @@ class Name:
 
     @property
     def attributes(self) -> Iterator[Attribute]:
-        return chain.from_iterable(self.relatives)
+        return (attribute for relative in self.relatives for attribute in relative)
 
     def is_same_as(self, other: "Name") -> bool:
         """Whether both name the same, even if a certificate authority wrote one in strings of another type (RFC 5280, 7.1)."""
