@@ -14,7 +14,7 @@ BENCH_ARGS :=
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak pki-table burst fuzz fuzz-readers fuzz-agent firmware wheelhouse bare-install compilers umockdev clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -75,7 +75,7 @@ pki-table: $(READY)
 burst: $(READY) umockdev
 	tests/hotplug/roomy_network.sh $(BIN)/python -m tests.hotplug.burst
 
-fuzz: fuzz-readers fuzz-agent
+fuzz: fuzz-readers fuzz-agent fuzz-attestation
 
 # A million spoiled inputs for every reader of input from boards, authorities and people; some minutes.
 fuzz-readers: $(READY)
@@ -85,6 +85,10 @@ fuzz-readers: $(READY)
 fuzz-agent: $(READY)
 	tools/compilers
 	$(BIN)/python -m tests.firmware.fuzz --seconds 60
+
+# An hour of mutated attestations, each judged by the CHIP SDK's verifier and by the station's.
+fuzz-attestation: $(READY) $(COMMISSIONERS)
+	$(BIN)/python -m tests.commissioning.differential --seconds 3600
 
 # Rebuilds the images, byte for byte if the compiler is the one that the manifest names; prints the agent's size.
 firmware:

@@ -2,7 +2,7 @@
 """Matter TLV (Matter Core Specification, appendix A), as far as certification declarations and QR payloads need it.
 
 Pure. That is one anonymous structure whose members have context tags, and are numbers, strings, bytes or arrays of
-these.
+these. Members that a later version of Matter adds may be anything.
 """
 
 from collections.abc import Container, Mapping
@@ -13,6 +13,16 @@ Member = Scalar | tuple[Scalar, ...]
 _SIGNED, _UNSIGNED, _TEXT, _OCTETS, _ARRAY, _STRUCTURE, _END = 0x00, 0x04, 0x0C, 0x10, 0x16, 0x15, 0x18
 _CONTEXT_TAG = 0x20
 _SIZES = (1, 2, 4, 8)
+_LIST = 0x17
+_FIXED_SIZES = {
+    **dict(enumerate(_SIZES * 2)),
+    0x08: 0,
+    0x09: 0,
+    0x0A: 4,
+    0x0B: 8,
+    0x14: 0,
+}  # numbers, truth values, null
+_TAG_SIZES = {0: 0, 1: 1, 2: 2, 3: 4, 6: 6, 7: 8}  # by tag control; 4 and 5 need a profile that nobody has agreed on
 
 
 class TLVInvalid(Exception):
@@ -23,8 +33,11 @@ class Signed(int):
     """A number in an element of a signed type. It equals any other number of its value."""
 
 
-def read_structure(data: bytes, *, signed: Container[int] = ()) -> dict[int, Member]:
-    """The members by context tag, in their order; raises `TLVInvalid`. Only the tags in `signed` may have signed numbers."""
+def read_structure(data: bytes, *, signed: Container[int] = (), last_tag: int = 0xFF) -> dict[int, Member]:
+    """The members by context tag, in their order; raises `TLVInvalid`. Only the tags in `signed` may have signed numbers.
+
+    Members with tags above `last_tag` may be of any type and occur more than once; their values are not read.
+    """
     reader = _Reader(data)
     reader.expect(_STRUCTURE)
     members: dict[int, Member] = {}
@@ -32,9 +45,13 @@ def read_structure(data: bytes, *, signed: Container[int] = ()) -> dict[int, Mem
         if control & 0xE0 != _CONTEXT_TAG:
             raise TLVInvalid(f"a member without a context tag: 0x{control:02X}")
         tag = reader.byte()
+        kind = control ^ _CONTEXT_TAG
+        if tag > last_tag:
+            reader.skip(kind)
+            members.setdefault(tag, b"")
+            continue
         if tag in members:
             raise TLVInvalid(f"member {tag} occurs twice")
-        kind = control ^ _CONTEXT_TAG
         if kind in range(_SIGNED, _SIGNED + 4) and tag in signed:
             members[tag] = reader.signed(kind)
         else:
@@ -98,6 +115,34 @@ class _Reader:
             return content.decode()
         except UnicodeDecodeError as exc:
             raise TLVInvalid("a string that is not UTF-8") from exc
+
+    def skip(self, kind: int) -> None:
+        """Takes the value of an element of any type, with all that a container contains."""
+        containers = self._skip_one(kind, [])
+        while containers:
+            control = self.byte()
+            if control == _END:
+                containers.pop()
+                continue
+            anonymous, array = not control & 0xE0, containers[-1] == _ARRAY
+            if (array and not anonymous) or (containers[-1] == _STRUCTURE and anonymous):
+                raise TLVInvalid(f"an element 0x{control:02X} whose tag does not fit its container")
+            size = _TAG_SIZES.get(control >> 5)
+            if size is None:
+                raise TLVInvalid("a tag of an implicit profile")
+            self.take(size)
+            containers = self._skip_one(control & 0x1F, containers)
+
+    def _skip_one(self, kind: int, containers: list[int]) -> list[int]:
+        if kind in {_STRUCTURE, _ARRAY, _LIST}:
+            return [*containers, kind]
+        if kind in range(_TEXT, _OCTETS + 4):
+            self.take(int.from_bytes(self.take(_SIZES[kind & 3]), "little"))
+        elif kind in _FIXED_SIZES:
+            self.take(_FIXED_SIZES[kind])
+        else:
+            raise TLVInvalid(f"there is no element 0x{kind:02X}")
+        return containers
 
     def array(self) -> tuple[Scalar, ...]:
         items: list[Scalar] = []

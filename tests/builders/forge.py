@@ -79,8 +79,8 @@ class Forged:
     signature: bytes | None = None
 
     @cached_property
-    def der(self) -> bytes:
-        signed = sequence(
+    def signed(self) -> bytes:
+        return sequence(
             self.version,
             self.serial_number,
             self.inside,
@@ -90,6 +90,13 @@ class Forged:
             self.key,
             tlv(0xA3, sequence(*self.extensions)),
         )
+
+    @cached_property
+    def der(self) -> bytes:
+        return self.around(self.signed)
+
+    def around(self, signed: bytes) -> bytes:
+        """The certificate with another signed part, signed by the same key."""
         return sequence(signed, self.outside, self.signature or sign(signed, self.signer)) + self.behind
 
     def with_extension(self, oid: str, changed: bytes) -> "Forged":

@@ -76,8 +76,15 @@ class Declaration:
     behind: bytes = b""
 
     @cached_property
+    def signed(self) -> bytes:
+        return b"\x15" + b"".join(self.members) + self.tail
+
+    @cached_property
     def der(self) -> bytes:
-        signed = b"\x15" + b"".join(self.members) + self.tail
+        return self.around(self.signed)
+
+    def around(self, signed: bytes) -> bytes:
+        """The declaration with another signed part, signed by the same key."""
         signature = tlv(0x04, self.signer.sign(signed, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
         signer = sequence(self.signer_version, self.key_id, self.signer_digest, self.algorithm, signature)
         content = sequence(self.inner_type, tlv(0xA0, tlv(0x04, signed)))

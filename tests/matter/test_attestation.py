@@ -152,10 +152,28 @@ def test_a_good_unit_is_accepted() -> None:
 
 ORIGIN = (u16(9, 0xFFF1), u16(10, 0x8004))
 UNSIGNED_ATTRIBUTES = tlv(0xA1, sequence())
+MALFORMED = {
+    "of no type": b"\x39\x0c",
+    "a text that is cut off": b"\x2c\x0c\x20",
+    "a structure without an end": b"\x35\x0c\x24\x00\x01",
+    "a structure with an element without a tag": b"\x35\x0c\x04\x01\x18",
+    "an array with an element that has a tag": b"\x36\x0c\x24\x00\x01\x18",
+    "a list with a tag of an unknown profile": b"\x37\x0c\x84\0\0\x01\x18",
+}
+LATER = {
+    "a number": u8(12, 0),
+    "a signed number": b"\x23\x0c" + bytes(8),
+    "a truth value": b"\x29\x0c",
+    "nothing": b"\x34\x0c",
+    "a broken number": b"\x2b\x0c" + bytes(8),
+    "a text that is not UTF-8": b"\x2c\x0c\x01\xff",
+    "containers in containers": b"\x35\x0c\x36\x01\x04\x01\x17\x04\x02\x24\x03\x01\x18\x18\xc4\1\0\2\0\3\0\4\x18",
+}
 DECLARATIONS: list[tuple[str, str, Declaration]] = [
     *(("D1", f"no member {tag}", GOOD.without(tag)) for tag in range(9)),
     ("D1", "out of order", replace(GOOD, members=GOOD.members[::-1])),
-    ("D1", "a member 12", GOOD.having(u8(12, 0))),
+    ("D1", "the origin behind a member 12", GOOD.having(u8(12, 0), *ORIGIN)),
+    *(("D7", f"a member 12 that is {what}", GOOD.having(element)) for what, element in MALFORMED.items()),
     ("D1", "an origin without product", GOOD.having(ORIGIN[0])),
     ("D1", "an origin without vendor", GOOD.having(ORIGIN[1])),
     ("D3", "an origin of another vendor", GOOD.having(u16(9, 0xFFF2), u16(10, 0x8004))),
@@ -224,6 +242,8 @@ ACCEPTED = {
     "a provisional declaration": GOOD.having(u8(8, 1)),
     "an official declaration": GOOD.having(u8(8, 2)),
     "a number in more bytes than it needs": GOOD.having(u32(3, 0x1234)),
+    **{f"a member of a later version: {what}": GOOD.having(*ORIGIN, element) for what, element in LATER.items()},
+    "several members of a later version": replace(GOOD, members=(*GOOD.members, u8(200, 1), u8(12, 1), u8(200, 2))),
 }
 
 

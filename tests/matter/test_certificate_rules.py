@@ -118,12 +118,13 @@ EXTENDED_USAGE, INHIBIT_ANY_POLICY = "0603551d25", "0603551d36"
 CLIENT_AUTH, ONE_POLICY, ANY_POLICY = (
     bytes.fromhex(oid) for oid in ("06082b06010505070302", "06032a0304", "0604551d2000")
 )
+PARTY = tlv(0xA5, tlv(0xA0, tlv(0x13, b"x")), tlv(0xA1, tlv(0x0C, b"x")))
 URI = tlv(0x86, b"http://x")
 # An extension, a well-formed value, and malformed ones of its own kind besides those that are malformed for all.
 WELL_FORMED = {
     "alternative name": (
         ALTERNATIVE_NAME,
-        sequence(URI, tlv(0xA0, CLIENT_AUTH, tlv(0xA0, b"\x05\0")), tlv(0x88, b"\x2a")),
+        sequence(URI, tlv(0xA0, CLIENT_AUTH, tlv(0xA0, b"\x05\0")), tlv(0x88, b"\x2a"), PARTY),
     ),
     "name constraints": (NAME_CONSTRAINTS, sequence(tlv(0xA0, sequence(tlv(0xA4, DAC_NAME), tlv(0x80, b"\0"))))),
     "distribution points": (DISTRIBUTION_POINTS, sequence(sequence(tlv(0xA0, tlv(0xA0, URI)), tlv(0x81, b"\x01\x06")))),
@@ -169,6 +170,9 @@ MALFORMED: list[tuple[str, str, str, bytes]] = [
         if what != "inhibited policies"
     ),
     ("alternative name", ALTERNATIVE_NAME, "two names in one", sequence(tlv(0xA4, b"\x30\0\x30\0"))),
+    ("alternative name", ALTERNATIVE_NAME, "two values", sequence(tlv(0xA0, CLIENT_AUTH, tlv(0xA0, b"\5\0\5\0")))),
+    ("alternative name", ALTERNATIVE_NAME, "a party without a name", sequence(tlv(0xA5, tlv(0xA0, tlv(0x0C, b"x"))))),
+    ("alternative name", ALTERNATIVE_NAME, "a party that is a number", sequence(tlv(0xA5, tlv(0xA1, tlv(0x02, b"x"))))),
     ("name constraints", NAME_CONSTRAINTS, "a third list", sequence(tlv(0xA2))),
     ("distribution points", DISTRIBUTION_POINTS, "bits beyond the last", sequence(sequence(tlv(0x81, b"\x01\x01")))),
     ("policies", POLICIES, "none", sequence()),
@@ -202,6 +206,7 @@ def sets(name_: bytes) -> Iterator[Reader]:
 
 BROKEN: list[tuple[str, str, Forged]] = [
     ("C1", "version 1", replace(DAC, version=b"")),
+    ("C12", "two versions", replace(DAC, version=tlv(0xA0, tlv(0x02, b"\x02"), tlv(0x02, b"\x02")))),
     ("C1", "version 2", replace(DAC, version=tlv(0xA0, tlv(0x02, b"\x01")))),
     ("C2", "SHA-384", replace(DAC, inside=ECDSA_SHA384, outside=ECDSA_SHA384)),
     ("C2", "SHA-384 outside only", replace(DAC, outside=ECDSA_SHA384)),

@@ -16,6 +16,7 @@ POLICY_CONSTRAINTS, EXTENDED_KEY_USAGE, INHIBIT_ANY_POLICY = (der.oid(f"2.5.29.{
 _ANY_POLICY = der.oid("2.5.29.32.0")
 _PRACTICE_STATEMENT, _USER_NOTICE = der.oid("1.3.6.1.5.5.7.2.1"), der.oid("1.3.6.1.5.5.7.2.2")
 _DISPLAY_TEXT = (der.IA5_STRING, der.VISIBLE_STRING, der.BMP_STRING, der.UTF8_STRING)
+_DIRECTORY_STRING = (der.PRINTABLE_STRING, der.TELETEX_STRING, der.UNIVERSAL_STRING, der.UTF8_STRING, der.BMP_STRING)
 _DIRECTORY_NAME = 4
 
 
@@ -48,7 +49,9 @@ def _general_name(reader: Reader) -> Name | None:
         case 0xA0:  # otherName
             other = reader.inside(der.context(0))
             other.oid()
-            other.inside(der.context(0)).element()
+            value = other.inside(der.context(0))
+            value.element()
+            value.end()
             other.end()
         case 0x81 | 0x82 | 0x86 | 0x87 | 0xA3:  # strings, an address, and an X.400 address
             reader.element()
@@ -57,13 +60,23 @@ def _general_name(reader: Reader) -> Name | None:
             name = Name.read(explicit.raw(der.SEQUENCE))
             explicit.end()
             return name
-        case 0xA5:  # ediPartyName
-            _all(reader.inside(der.context(5)), Reader.element)
+        case 0xA5:
+            _edi_party_name(reader.inside(der.context(5)))
         case 0x88:
             reader.oid(der.context(8, constructed=False))
         case tag:
             raise DERInvalid(f"an element {tag and hex(tag)} among general names")
     return None
+
+
+def _edi_party_name(reader: Reader) -> None:
+    for tag in (0xA0, 0xA1):
+        if tag in {reader.next_tag, 0xA1}:  # the first may be absent
+            explicit = reader.inside(tag)
+            if explicit.element()[0] not in _DIRECTORY_STRING:
+                raise DERInvalid("a text of another type")
+            explicit.end()
+    reader.end()
 
 
 def _general_names(reader: Reader) -> None:

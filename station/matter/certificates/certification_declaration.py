@@ -68,7 +68,7 @@ class CertificationDeclaration:
         except DERInvalid as exc:
             raise RuleBroken(Rule.D6, str(exc)) from exc
         try:
-            members = read_structure(signed)
+            members = read_structure(signed, _MEMBERS[-1])
         except TLVInvalid as exc:
             raise RuleBroken(Rule.D7, str(exc)) from exc
         return _declared(members, signer_key_id, signed, signature)
@@ -154,11 +154,11 @@ def _declared(
 
 
 def _check_order(members: Mapping[int, Member]) -> None:
-    tags = list(members)
+    tags = [tag for tag in members if tag in _MEMBERS]
     if missing := [tag for tag in _MANDATORY if tag not in members]:
         raise RuleBroken(Rule.D1, f"member {missing[0]} is missing")
-    if tags != sorted(tags) or tags[-1] not in _MEMBERS:
-        raise RuleBroken(Rule.D1, f"members {tags}; 0 to 11 are expected, in order")
+    if list(members)[: len(tags)] != sorted(tags):
+        raise RuleBroken(Rule.D1, f"members {list(members)}; 0 to 11 are expected first, in order")
     if (9 in members) != (10 in members):
         raise RuleBroken(Rule.D1, "one member of the origin without the other")
 

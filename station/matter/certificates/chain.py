@@ -2,7 +2,7 @@
 """The checks of a request before the PKI sees it, and of DAC, PAI and PAA as a commissioner makes them. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from station.faults.line import CredentialsInvalid
 from station.faults.unit import CSRInvalid
@@ -15,6 +15,7 @@ from station.matter.certificates.x509 import Certificate, is_ecdsa_with_sha256
 VENDOR_IDS = range(0x0001, 0xFFF5)
 TEST_VENDOR_IDS = range(0xFFF1, 0xFFF5)
 PRODUCT_IDS = range(0x0001, 0x10000)
+EARLIEST_DAC = datetime(1970, 1, 1, tzinfo=UTC)  # a commissioner counts its seconds from here, without a sign
 
 # An authority's clock may be fast, and no board reaches a commissioner so soon.
 AHEAD = timedelta(minutes=10)
@@ -198,6 +199,8 @@ def _check_profile(profile: Profile, certificate: Certificate) -> None:
         raise RuleBroken(Rule.T3, f"the subject is for {named}")
     if (named.product_id is not None) not in profile.products:
         raise RuleBroken(Rule.T4, f"the subject is for {named}")
+    if profile is DAC and certificate.valid_from < EARLIEST_DAC:
+        raise RuleBroken(Rule.C13, f"it begins at {certificate.valid_from}")
     _check_constraints(profile, extensions)
     if profile is PAA:
         _check_root(certificate)

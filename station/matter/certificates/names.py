@@ -7,7 +7,6 @@ Matter Core Specification 6.2.2.2: in attributes of their own or, for old certif
 import re
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from itertools import chain
 
 from station.matter.certificates import der
 from station.matter.certificates.der import DERInvalid, Reader
@@ -18,6 +17,7 @@ VENDOR_ID = der.oid("1.3.6.1.4.1.37244.2.1")
 PRODUCT_ID = der.oid("1.3.6.1.4.1.37244.2.2")
 _COMMON_NAME_SIZE = 64  # a commissioner searches only so many bytes, whatever characters they are
 _PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*")
+_PREFIXES = (b"Mvid:", b"Mpid:")
 _FOUR_DIGITS = "[0-9A-F]{4}"
 _BLANKS = re.compile("[ \\t\\n\\v\\f\\r]+")
 
@@ -61,7 +61,7 @@ class Name:
 
     @property
     def attributes(self) -> Iterator[Attribute]:
-        return chain.from_iterable(self.relatives)
+        return (attribute for relative in self.relatives for attribute in relative)
 
     def is_same_as(self, other: "Name") -> bool:
         """Whether both name the same, even if a certificate authority wrote one in strings of another type (RFC 5280, 7.1)."""
@@ -154,16 +154,20 @@ def _own(attributes: list[Attribute], what: str) -> int | None:
 
 
 def _in_common_names(common_names: list[bytes]) -> tuple[int | None, int | None]:
-    """Vendor and product of the first common name that has either; a later one must not have them again."""
-    found = [numbers for text in common_names if (numbers := _in_common_name(text)) != (None, None)]
-    first = found[0] if found else (None, None)
-    if any(first[i] is not None and later[i] is not None for later in found[1:] for i in range(2)):
-        raise RuleBroken(Rule.V3, "two common names have a vendor or a product")
-    return first
+    """Vendor and product of the first common name that has either; a later one must not have the same again."""
+    for at, text in enumerate(common_names):
+        numbers = _in_common_name(text)
+        if numbers == (None, None):
+            continue
+        given = [prefix for prefix, number in zip(_PREFIXES, numbers, strict=True) if number is not None]
+        if any(prefix in later for later in common_names[at + 1 :] for prefix in given):
+            raise RuleBroken(Rule.V3, "two common names have a vendor or a product")
+        return numbers
+    return None, None
 
 
 def _in_common_name(text: bytes) -> tuple[int | None, int | None]:
-    vendor_id, product_id = (_after(prefix, text) for prefix in (b"Mvid:", b"Mpid:"))
+    vendor_id, product_id = (_after(prefix, text) for prefix in _PREFIXES)
     return vendor_id, product_id
 
 

@@ -23,7 +23,7 @@ class Rule(Enum):
     C10 = "Key identifiers are well formed; behind its key an authority key identifier may have issuer and serial number, each once."
     C11 = "No extension occurs twice, and no unknown one is critical."
     C12 = "It is DER, with nothing missing and nothing left over."
-    C13 = "Its validity is written as UTCTime up to 2049 and as GeneralizedTime from 2050, in UTC, to the second, from 1970."
+    C13 = "Its validity is written as UTCTime up to 2049 and as GeneralizedTime from 2050, in UTC, to the second; a DAC begins in 1970 or later."
     C14 = "Other extensions that commissioners read are well formed: names, revocation lists, extended usage, constraints, policies."
 
     # Each kind of certificate: 6.2.2.3 (DAC), 6.2.2.4 (PAI), 6.2.2.5 (PAA).

@@ -130,7 +130,11 @@ def _read(data: bytes) -> Certificate:
 
 
 def _check_version(said: Reader) -> None:
-    version = said.inside(der.context(0)).integer() if said.next_tag == der.context(0) else 0
+    version = 0
+    if said.next_tag == der.context(0):
+        explicit = said.inside(der.context(0))
+        version = explicit.integer()
+        explicit.end()
     if version != _V3:
         raise RuleBroken(Rule.C1, f"version {version + 1}")
 
@@ -155,8 +159,6 @@ def _moment(validity: Reader) -> datetime:
         text = ("19" if text >= "50" else "20") + text  # RFC 5280, 4.1.2.5.1
     elif kind != der.GENERALIZED_TIME or not re.fullmatch("[0-9]{14}Z", text) or "1950" <= text < "2050":
         raise RuleBroken(Rule.C13, f"{text!a} is another form")
-    if text < "1970":
-        raise RuleBroken(Rule.C13, f"{text} is before 1970")
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as exc:
