@@ -68,7 +68,7 @@ class CertificationDeclaration:
         except DERInvalid as exc:
             raise RuleBroken(Rule.D6, str(exc)) from exc
         try:
-            members = read_structure(signed, _MEMBERS[-1])
+            members = read_structure(signed, last_tag=_MEMBERS[-1])
         except TLVInvalid as exc:
             raise RuleBroken(Rule.D7, str(exc)) from exc
         return _declared(members, signer_key_id, signed, signature)
