@@ -11,7 +11,7 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 BENCH_ARGS :=
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak burst fuzz fuzz-readers fuzz-agent firmware wheelhouse bare-install compilers umockdev clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak burst fuzz fuzz-readers fuzz-agent firmware wheelhouse bare-install compilers umockdev chromium clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -20,7 +20,7 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-test: compilers umockdev lint types contracts covered
+test: compilers umockdev chromium lint types contracts covered
 	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile
 	$(MAKE) test-commissioning
 
@@ -37,6 +37,10 @@ compilers:
 # The tests of hotplug pretend a USB host.
 umockdev:
 	tools/umockdev
+
+# The tests of the operator's page look at it in a browser; their screenshots are in build/screenshots.
+chromium:
+	tools/chromium
 
 lint: $(READY)
 	$(BIN)/ruff format --check $(SOURCES)

@@ -41,8 +41,9 @@ class Site:
             try:
                 await self._serve()
             except OSError as exc:
+                if str(exc) != self.reason:  # once, not every few seconds
+                    log.warning("web.unavailable", reason=str(exc))
                 self.reason = str(exc)
-                log.warning("web.unavailable", reason=self.reason)
             except Exception as exc:  # the line's tasks stand in the same group, and the line works on without its page
                 self.reason = type(exc).__name__
                 log.exception("web.failed")

@@ -32,10 +32,11 @@ export function face(slot, board, live, now) {
   if (!live) return { state: "unknown", act: null, fault: null, taken: null, trial: false };
   const named = slot.state === "out of service" ? "out" : slot.state;
   const state = STATES.includes(named) ? named : "unknown";
-  const open = board.line.state === "open";
+  const { state: line, act: ofLine } = board.line;
+  const held = { open: null, paused: ofLine ?? "wait" }[line] ?? ""; // a line that ends wants nothing of an idle slot
   const since = (slot.taken?.seconds ?? 0) + (now - slot.at) / 1000;
   const faulty = ["fail", "void", "out", "pending"].includes(state);
-  const act = { empty: open ? "plug" : "wait", waiting: "wait", running: "leave", pass: "take" }[state]
+  const act = { empty: held ?? "plug", waiting: held ?? "wait", running: "leave", pass: "take" }[state]
     ?? slot.act ?? (state === "void" ? "again" : "engineer");
   return {
     state,

@@ -4,6 +4,7 @@
 import { face, progress } from "./board.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const LONG = 80; // characters of a sentence that wants smaller letters
 const GAP = 10; // between two arcs, of the 1000 that a whole ring has
 
 function drawn(name, attributes) {
@@ -77,6 +78,7 @@ export class Tile {
     this.element.style.setProperty("--breadth", breadth(word));
     this.word.textContent = word;
     this.why.textContent = sentence;
+    this.why.classList.toggle("long", sentence.length > LONG);
     this.say.textContent = say;
     this.tag.textContent = trial ? texts.trial : "";
     if (state !== "running") this.place(shape(state));
