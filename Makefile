@@ -14,7 +14,7 @@ BENCH_ARGS :=
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium clean
 
 demo: $(READY)
 	$(BIN)/station demo
@@ -23,7 +23,7 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-test: compilers umockdev lint types contracts covered
+test: compilers umockdev chromium lint types contracts covered
 	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile
 	$(MAKE) test-commissioning
 
@@ -40,6 +40,10 @@ compilers:
 # The tests of hotplug pretend a USB host.
 umockdev:
 	tools/umockdev
+
+# The tests of the operator's page look at it in a browser; their screenshots are in build/screenshots.
+chromium:
+	tools/chromium
 
 lint: $(READY)
 	$(BIN)/ruff format --check $(SOURCES)

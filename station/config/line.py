@@ -26,6 +26,7 @@ from station.config.sections import (
     RetentionSection,
     SlotSection,
     StationSection,
+    WebSection,
 )
 from station.config.table import Table
 from station.config.toml_file import read_toml
@@ -55,14 +56,15 @@ class Config(Table):
     policy: PolicySection = PolicySection()
     log: LogSection = LogSection()
     retention: RetentionSection = RetentionSection()
+    web: WebSection = WebSection()
     slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)
 
     @model_validator(mode="after")
     def _slots_differ(self) -> "Config":
         mistakes = []
-        for what in ("name", "path"):
+        for what in ("name", "path", "place"):
             values = [getattr(slot, what) for slot in self.slot]
-            for twice in sorted({value for value in values if values.count(value) > 1}):
+            for twice in sorted({value for value in values if value is not None and values.count(value) > 1}):
                 places = " and ".join(f"slot[{at}]" for at, value in enumerate(values, 1) if value == twice)
                 mistakes.append(f"two slots have the {what} {twice}, {places}: each slot needs its own")
         if mistakes:

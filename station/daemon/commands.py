@@ -25,7 +25,8 @@ from station.line.line import Line
 from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
 from station.line.states import InService
-from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+from station.line.status import LedgerStatus, LineStatus, LogStatus, PageStatus, PKIStatus, SlotStatus, Status
+from station.web.site import Site
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ class Commands:
         preflight: Preflight,
         loop_lag: LoopLag,
         logs: Log,
+        site: Site | None,
     ) -> None:
         self._parts = parts
         self._line = line
@@ -50,6 +52,7 @@ class Commands:
         self._preflight = preflight
         self._loop_lag = loop_lag
         self._logs = logs
+        self._site = site
         self._began = time.monotonic()
 
     @property
@@ -162,6 +165,11 @@ class Commands:
             f"there is no slot {name}; there are {', '.join(s.name for s in self._slots.values())}"
         )
 
+    @property
+    def _page(self) -> PageStatus | None:
+        site = self._site
+        return None if site is None else PageStatus(url=site.url, listeners=site.hub.listeners, reason=site.reason)
+
     async def _status(self, _question: object) -> control.Answer:
         paused_by, pki = self._line.paused_by, self._parts.config.pki
         answered = self._preflight.pki_answered_seconds_ago
@@ -184,6 +192,7 @@ class Commands:
             transcripts_lost=self._parts.transcripts.lost,
             log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self._loop_lag.status,
+            page=self._page,
             slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],
         )
 

@@ -15,6 +15,7 @@ from station.adapters.system.service_manager import ServiceManager
 from station.config.line import Config
 from station.daemon import control, parts
 from station.daemon.commands import Commands
+from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
 from station.daemon.reloading import Reloading, Reread
@@ -27,6 +28,7 @@ from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
+from station.web.site import Site
 
 log = structlog.get_logger()
 
@@ -92,7 +94,9 @@ class Station:
             config.transcripts, lambda: settings.config.retention, self._attempts_at_work, parts.clock.check
         )
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
-        self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs)
+        web = config.web
+        self._site = Site(PageDoor(parts, self.line, self.slots, self._preflight), web.listen) if web.on else None
+        self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site)
 
     def _attempts_at_work(self) -> set[int]:
         return {attempt for slot in self.slots.values() if (attempt := slot.attempt_at_work) is not None}
@@ -140,6 +144,8 @@ class Station:
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
             tasks.append(group.create_task(self._tidying.run(), name="transcripts"))
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
+            if self._site is not None:
+                tasks.append(group.create_task(self._site.run(), name="page"))
             tasks.append(group.create_task(self._manager.feed_watchdog(), name="watchdog"))
             self._manager.ready(f"{len(self.slots)} slots")
             await stop.wait()

@@ -245,6 +245,8 @@ class Attempt:
     fault: str | None = None
     seconds: Mapping[Phase, float] = field(default_factory=dict)
     laboratory: bool = False
+    procedure: ProcedureName | None = None
+    """None until the slot has chosen, and in a laboratory's attempts."""
 
     @property
     def ended(self) -> bool:

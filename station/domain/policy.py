@@ -3,8 +3,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from station.faults import Fault, LineFault
+from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.line import (
     ClockContradicted,
     LedgerLost,
@@ -37,6 +38,7 @@ from station.faults.slot import (
     ProbeWedged,
     ProgrammerFailed,
     ProgrammerUnproven,
+    StationBug,
     TargetNotReset,
     TTYLost,
     TTYUnavailable,
@@ -129,6 +131,39 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     SecretFilesUnavailable: Consequence(mends_itself=True),
     TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
 }
+
+
+class Act(StrEnum):
+    """The act that a fault asks for: of the operator, of a technician, of an engineer, or of nobody."""
+
+    REJECT = "reject"  # the board goes into the reject bin
+    AGAIN = "again"  # the operator plugs the board in again
+    ASIDE = "aside"  # the operator sets the board aside until a person or the PKI has decided about it
+    TECHNICIAN = "technician"  # the operator uses another slot, and calls the technician
+    ENGINEER = "engineer"
+    WAIT = "wait"  # it mends itself
+
+
+# Where the act does not follow from the fault's kind and its consequences.
+ACTS: Mapping[type[Fault], Act] = {
+    UnitElsewhere: Act.ASIDE,
+    PKIAnswerLost: Act.ASIDE,
+    PKIParked: Act.ASIDE,
+    PKIPending: Act.WAIT,
+    StationBug: Act.ENGINEER,
+}
+
+
+def act_of(fault: type[Fault]) -> Act:
+    """Who does what about a fault of this class."""
+    follows = CONSEQUENCES.get(fault, _NOTHING)
+    if fault in ACTS:
+        return ACTS[fault]
+    if issubclass(fault, UnitFault):
+        return Act.REJECT
+    if issubclass(fault, SlotFault):
+        return Act.AGAIN if follows.armed else Act.TECHNICIAN
+    return Act.WAIT if follows.mends_itself else Act.ENGINEER
 
 
 def consequence(fault: Fault) -> Consequence:

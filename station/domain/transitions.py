@@ -94,6 +94,8 @@ def after(attempt: Attempt, event: Event) -> Attempt:  # noqa: C901, PLR0911  a 
             return replace(attempt, laboratory=True)
         case IdentityReserved(serial_number) if IdentityReserved in row.records:
             return replace(attempt, serial_number=serial_number)
+        case ProcedureChosen(procedure) if ProcedureChosen in row.records:
+            return replace(attempt, procedure=procedure)
         case CredentialsChosen(_, dac_serial_number) if CredentialsChosen in row.records:
             return replace(attempt, dac_serial_number=dac_serial_number)
         case CredentialsFound(_, dac_serial_number, key_storage) if CredentialsFound in row.records:

@@ -47,6 +47,11 @@ class Line:
         """The code of the fault by which the line is paused."""
         return self.paused_by.code if self.paused_by else None
 
+    @property
+    def goes_on_by_itself(self) -> bool:
+        """Whether the fault that pauses the line needs no person."""
+        return self.paused_by is not None and self._mends_itself(self.paused_by)
+
     def drain(self, by: Intervention) -> None:
         """Begins no further attempt; those that run go on to their verdicts."""
         log.info("line.draining", reason=by.reason or None, who=by.who)

@@ -34,6 +34,7 @@ from station.line.states import (
     Service,
     SlotState,
     State,
+    Taken,
     left_at_relay,
     shown,
     with_board,
@@ -70,6 +71,9 @@ class Slot:
         self.name = name
         self.state: State = Empty()
         self.service: Service = InService()
+        self.last: Outcome | None = None
+        """The outcome of the newest attempt, whether or not its board is still here."""
+        self._left: tuple[BoardArrived, float] | None = None  # the board that left last, and when
         self._line = line
         self._recipe = recipe
         self._authority = authority
@@ -103,6 +107,15 @@ class Slot:
     def shown(self) -> SlotState:
         return shown(self.state, self.service, paused=self._line.paused_by is not None)
 
+    @property
+    def taken(self) -> Taken | None:
+        """The verdict of the board that was pulled last, as long as no board has followed it."""
+        match self.state, self.last, self._left:
+            case Empty(), Outcome() as last, (arrival, at) if last.arrival is arrival:
+                return Taken(last, time.monotonic() - at)
+            case _:
+                return None
+
     def board_arrived(self, arrival: BoardArrived) -> Visit:
         log.info("board.arrived", slot=self.name, probe=arrival.probe, tty=arrival.tty)
         visit = Visit(arrival)
@@ -114,6 +127,7 @@ class Slot:
         log.info("board.left", slot=self.name)
         if self.state.here is not None:
             self.state.here.leave()
+            self._left = self.state.here.arrival, time.monotonic()
         self.state = with_board(self.state, None)
 
     def take_out(self, fault: SlotFault) -> None:
@@ -211,7 +225,7 @@ class Slot:
             ended_in = journal.attempt.phase
             # Outside every except: it waits while the ledger cannot be written, and raises only if the daemon must end.
             await journal.finish(_verdict(fault))
-            outcome = Outcome(journal.number, visit.arrival, journal.attempt, fault, seconds)
+            outcome = self.last = Outcome(journal.number, visit.arrival, journal.attempt, fault, seconds)
             self._conclude(outcome)
             visit.at_relay = left_at_relay(visit.at_relay, outcome, ended_in)
             self.state = with_board(Judged(visit, outcome), self.state.here)
@@ -240,7 +254,7 @@ class Slot:
                 await journal.finish(Voided(STATION_STOPPED, {"step": ended_in.value}))
         except (TimeoutError, LineFault):
             return
-        outcome = Outcome(journal.number, visit.arrival, journal.attempt, None, seconds)
+        outcome = self.last = Outcome(journal.number, visit.arrival, journal.attempt, None, seconds)
         self.state = with_board(Judged(visit, outcome), self.state.here)
         self._report(outcome, ended_in)
 

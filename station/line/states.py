@@ -43,6 +43,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """The outcome of a board that has left its slot, and the seconds since then."""
+
+    outcome: Outcome
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Empty:
     """No board is in the slot. `last` is the outcome of the newest attempt, here and below."""
 

@@ -81,6 +81,14 @@ class LogStatus(_Model):
     fault: str | None
 
 
+class PageStatus(_Model):
+    """The operator's page: its address, or the reason why it is not served; and how many browsers show it."""
+
+    url: str | None
+    listeners: int
+    reason: str | None
+
+
 class HoldStatus(_Model):
     """The person who holds a slot, the moment in UTC, and the reason, which may be empty."""
 
@@ -194,4 +202,6 @@ class Status(_Model):
     transcripts_lost: int
     log: list[LogStatus]
     loop_lag: LoopLagStatus
+    page: PageStatus | None = None
+    """None where the configuration turns it off."""
     slots: list[SlotStatus]

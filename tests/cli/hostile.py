@@ -21,7 +21,16 @@ from station.domain.attempt import Failed, Phase, UnitIdentified
 from station.faults import Fault
 from station.interfaces import RefusedAnswer
 from station.line.loop_lag import LoopLagStatus
-from station.line.status import HoldStatus, LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+from station.line.status import (
+    HoldStatus,
+    LedgerStatus,
+    LineStatus,
+    LogStatus,
+    PageStatus,
+    PKIStatus,
+    SlotStatus,
+    Status,
+)
 from tests.builders.bench import Secrets, begun, recognised, target
 from tests.builders.deeds import AT
 from tests.builders.fault_catalogue import catalogue
@@ -90,6 +99,7 @@ def status(text: str) -> Status:
         ledger=LedgerStatus(state=text, path=text, commits=1, reason=text),
         transcripts_lost=1,
         log=[LogStatus(sink=text, lost=1, waiting=0, fault=text)],
+        page=PageStatus(url=text, listeners=1, reason=text),
         loop_lag=LoopLagStatus.of([]),
         slots=slots,
     )

@@ -137,3 +137,49 @@ def test_a_witness_cannot_be_in_the_state_folder(file: Path) -> None:
     assert "witness is inside state" in mistakes(file)[0]
     file.write_text(inside + '\n[hotplug]\nsource = "links"\ndirectory = "dev/serial"\n')
     assert line.load(file, {}).station.witness == file.parent / "state" / "witness"
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        "0.0.0.0:8470",
+        "192.168.1.4:8470",
+        "[::]:8470",
+        "line-1:8470",
+        "localhost:8470",
+        "127.0.0.1",
+        "8470",
+        "a@127.0.0.1:1",
+        "127.0.0.1:99999",
+        "",
+    ],
+)
+def test_the_page_is_for_this_pc_alone(file: Path, listen: str) -> None:
+    """Whoever can reach the page can read it, so no other PC can, until it has TLS and people."""
+    file.write_text(GOOD + f'[web]\nlisten = "{listen}"\n')
+    [mistake] = mistakes(file)
+    assert mistake.startswith(f'web.listen: found "{listen}", expected an address of this PC alone with a port')
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8470", "127.0.0.2:80", "[::1]:8470", "127.0.0.1:0"])
+def test_the_page_may_have_any_port_of_this_pc(file: Path, listen: str) -> None:
+    file.write_text(GOOD + f'[web]\nlisten = "{listen}"\nlanguage = "zh"\ncolumns = 4\n')
+    web = line.load(file, {}).web
+    assert (web.on, web.listen, web.language, web.columns) == (True, listen, "zh", 4)
+
+
+def test_the_page_is_on_unless_somebody_turns_it_off(file: Path) -> None:
+    assert line.load(file, {}).web.on
+    assert line.load(file, {}).web.listen == "127.0.0.1:8470"
+    assert not line.load(file, {"STATION__WEB__ON": "false"}).web.on
+
+
+def test_a_slot_may_have_its_place_on_the_page(file: Path) -> None:
+    file.write_text(GOOD + "place = [2, 3]\n")
+    assert line.load(file, {}).slot[0].place == (2, 3)
+
+
+def test_two_slots_have_two_places(file: Path) -> None:
+    other = '[[slot]]\nname = "2"\npath = "pci-0000:00:14.0-usb-0:1.2"\nplace = [1, 1]\n'
+    file.write_text(GOOD + "place = [1, 1]\n" + other)
+    assert any("two slots have the place" in mistake for mistake in mistakes(file))

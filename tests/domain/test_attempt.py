@@ -199,6 +199,7 @@ def test_a_whole_attempt_adds_up() -> None:
         serial_number="SN000007",
         dac_serial_number="0A",
         seconds={step: float(number) for number, step in enumerate(PROCEDURE)},
+        procedure=ProcedureName.PROVISION,
     )
 
 

@@ -4,6 +4,7 @@
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from station.adapters.ledger import Ledger
 from station.daemon.absent_pki import WithoutPKI
 from station.domain.intervention import Deed
 from station.domain.policy import Suspicion
+from station.faults.slot import BoardRemoved
 from station.faults.unit import BoardSilent
 from station.interfaces import AttemptJournal, Bench, BoardArrived
 from station.line.line import Line
@@ -99,3 +101,40 @@ async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: 
     slot.board_left()
     empty = SlotStatus.of(slot, "usb-1")
     assert (empty.state, empty.fault, empty.verdict, empty.attempt) == ("empty", "board.silent", None, None)
+
+
+def left_behind(slot: Slot) -> tuple[str, str | None] | None:
+    """Verdict and fault of the board that was pulled last, if the slot still shows them."""
+    taken = slot.taken
+    return None if taken is None else (taken.outcome.verdict, taken.outcome.attempt.fault)
+
+
+async def test_a_verdict_outlives_a_pulled_board(ledger: Ledger, secrets: Secrets) -> None:
+    """Until another board comes, the slot says what became of the last one, and does not take it for the next one's."""
+
+    def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
+        raise BoardSilent("HELLO", 2.0)
+
+    slot = slot_with(ledger, secrets, Line(Suspicion()), equipment)
+    assert (slot.last, left_behind(slot)) == (None, None)
+    outcome = await slot.judge(slot.board_arrived(ARRIVAL))
+    assert (slot.last, left_behind(slot)) == (outcome, None)
+    slot.board_left()
+    assert (slot.last, left_behind(slot)) == (outcome, ("fail", "board.silent"))
+    slot.board_arrived(replace(ARRIVAL))  # another board in the same place
+    assert (slot.last, left_behind(slot)) == (outcome, None)
+    slot.board_left()  # before it was judged
+    assert (slot.last, left_behind(slot)) == (outcome, None)
+
+
+async def test_a_board_pulled_during_its_attempt_leaves_a_void_behind(ledger: Ledger, secrets: Secrets) -> None:
+    during: list[tuple[str, str | None] | None] = []
+
+    def equipment(_slot: str, _visit: Visit, _attempt: int) -> Bench:
+        slot.board_left()
+        during.append(left_behind(slot))
+        raise BoardRemoved
+
+    slot = slot_with(ledger, secrets, Line(Suspicion()), equipment)
+    await slot.judge(slot.board_arrived(ARRIVAL))
+    assert (during, left_behind(slot)) == ([None], ("void", "board.removed"))

@@ -34,6 +34,8 @@ def status(
     answered = "not yet" if pki.answered_seconds_ago is None else f"{pki.answered_seconds_ago:.0f} s ago"
     console.print(styled(f"pki {pki.url}  answered {answered}", *_warnings(pki)))
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
+    if (page := answer.page) is not None:
+        console.print(f"page {page.url or 'is not served'}  shown {page.listeners} times  {page.reason or ''}")
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
         console.print(styled(lost, ": they could not be written"))

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon, as the operator's page sees it."""
+
+import asyncio
+from collections.abc import Mapping
+
+from station.adapters.ledger.board_reader import BoardReader
+from station.daemon.parts import Parts
+from station.daemon.preflight import Preflight
+from station.domain.policy import Act
+from station.factory_data.flat_tlv import Tag
+from station.faults.line import PKI_FAULTS
+from station.line.line import Line
+from station.line.slot import Slot
+from station.line.states import Judged, Recording, Running
+from station.line.status import LineStatus, SlotStatus
+from station.recipe.recipe import Recipe
+from station.web import models
+from station.web.catalogue import ENTRIES
+from station.web.door import About
+
+
+class PageDoor:
+    """The page's way to line, slots and ledger (`web.door.Door`)."""
+
+    def __init__(self, parts: Parts, line: Line, slots: Mapping[str, Slot], preflight: Preflight) -> None:
+        self._parts = parts
+        self._line = line
+        self._slots = {slot.name: (slot, path) for path, slot in slots.items()}
+        self._places = {slot.name: slot.place for slot in parts.config.slot}
+        self._preflight = preflight
+        recipe = parts.recipe
+        product = recipe.product.get(Tag.PRODUCT_NAME) if isinstance(recipe, Recipe) else None
+        self._lot = recipe.lot_name if isinstance(recipe, Recipe) else None
+        self._reader = BoardReader(parts.config.ledger, self._lot)
+        self.about = About(
+            station=parts.config.station.name,
+            recipe=recipe.name,
+            product=product.decode(errors="replace") if product else None,
+            language=parts.config.web.language,
+            columns=parts.config.web.columns,
+        )
+
+    def line(self) -> models.Line:
+        status = LineStatus.of(self._line)
+        entry = ENTRIES[status.fault] if status.fault else None
+        act = None if entry is None else Act.WAIT if self._line.goes_on_by_itself else Act.ENGINEER
+        return models.Line(
+            state=status.state,
+            fault=status.fault,
+            reason=status.reason,
+            act=act.value if act else None,
+            sentence=entry.sentence if entry else None,
+        )
+
+    def marks(self) -> Mapping[str, object]:
+        return {name: _mark(slot) for name, (slot, _) in self._slots.items()}
+
+    def slot(self, name: str) -> models.Slot:
+        slot, path = self._slots[name]
+        status, taken = SlotStatus.of(slot, path), slot.taken
+        entry = ENTRIES[status.fault] if status.fault else None
+        attempt = slot.state.journal.attempt if isinstance(slot.state, Running | Recording) else None
+        procedure = attempt.procedure.value if attempt is not None and attempt.procedure is not None else None
+        return models.Slot(
+            **{field: getattr(status, field) for field in SlotStatus.model_fields},
+            procedure=procedure,
+            step_seconds=max(0.0, round(status.seconds - sum(status.steps.values()), 1)) if status.step else 0.0,
+            act=entry.act.value if entry else None,
+            sentence=entry.sentence if entry else None,
+            taken=None
+            if taken is None
+            else models.Taken(
+                verdict=taken.outcome.verdict,
+                fault=taken.outcome.attempt.fault,
+                attempt=taken.outcome.number,
+                uid=str(taken.outcome.attempt.uid) if taken.outcome.attempt.uid else None,
+                seconds=round(taken.seconds, 1),
+            ),
+            place=self._places[name],
+        )
+
+    def ready(self) -> models.Health:
+        line, ledger = self.line(), self._parts.ledger.trouble
+        pki = "ok"
+        if self._parts.pki is not None and self._preflight.pki_answered_seconds_ago is None:
+            pki = "has not answered yet"
+        if isinstance(self._line.paused_by, PKI_FAULTS):
+            pki = self._line.paused_by.code
+        checks = {
+            "line": "ok" if line.state == "open" else line.fault or line.state,
+            "ledger": "ok" if ledger is None else ledger.code,
+            "pki": pki,
+        }
+        return models.Health(ok=set(checks.values()) == {"ok"}, checks=checks)
+
+    async def lot(self) -> models.Lot | None:
+        counts = await asyncio.to_thread(self._reader.lot)
+        if counts is None or self._lot is None:
+            return None
+        return models.Lot(name=self._lot, work_order=None, planned=None, passed=counts.passed, failed=counts.failed)
+
+    async def plans(self) -> models.Plans:
+        read = await asyncio.to_thread(self._reader.plans)
+        return {
+            procedure: [models.Planned(step=step, seconds=seconds) for step, seconds in steps.items()]
+            for procedure, steps in read.items()
+        }
+
+
+def _mark(slot: Slot) -> object:
+    """Differs once the slot shows something else. Its states are values, replaced whenever they change."""
+    state = slot.state
+    attempt = state.journal.attempt if isinstance(state, Running | Recording) else None
+    at = (attempt.phase, attempt.uid, attempt.procedure, len(attempt.seconds)) if attempt else ()
+    number = slot.last.number if slot.last else None
+    judged = state.outcome.number if isinstance(state, Judged) else None
+    arrival = slot.arrival
+    return (
+        type(state),
+        slot.shown,
+        slot.attempt_at_work,
+        at,
+        number,
+        judged,
+        slot.service,
+        arrival,
+        slot.taken is None,
+    )

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every answer: the names this station goes by, no other site's questions, and the headers of a page that trusts only itself."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from station.web.models import Problem
+
+HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+HEADERS = {
+    "Server": "station",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_OURS = frozenset({"none", "same-origin"})
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def problem(status: int, detail: str) -> web.Response:
+    """An error as RFC 9457 has it."""
+    title = web.Response(status=status).reason or ""
+    text = Problem(title=title, status=status, detail=detail).model_dump_json()
+    return web.Response(status=status, text=text, content_type="application/problem+json")
+
+
+@web.middleware
+async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses foreign names, against DNS rebinding, and questions that another site's page asks."""
+    if _name(request.host) not in HOSTS:
+        return problem(421, "this station does not go by that name")
+    follows_a_link = request.headers.get("Sec-Fetch-Mode") == "navigate"
+    if request.headers.get("Sec-Fetch-Site", "none") not in _OURS and not follows_a_link:
+        return problem(403, "another site's page may not ask this station")
+    try:
+        return await handler(request)
+    except web.HTTPException as exc:
+        answer = problem(exc.status, exc.reason)
+        if "Allow" in exc.headers:
+            answer.headers["Allow"] = exc.headers["Allow"]
+        return answer
+
+
+async def with_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Adds the headers to an answer that is about to be sent."""
+    response.headers.update(HEADERS)
+
+
+def _name(host: str) -> str:
+    """The host without its port."""
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP server: its routes, and how it comes up, stays up and goes down without ever stopping the line."""
+
+import asyncio
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel
+
+from station.web import assets
+from station.web.assets import Asset
+from station.web.door import Door
+from station.web.guard import guarded, problem, with_headers
+from station.web.hub import Hub
+from station.web.models import Health
+
+log = structlog.get_logger()
+
+LARGEST_BODY = 64 * 1024
+CLOSED_WITHIN = 1.0
+AGAIN_AFTER = 5.0  # seconds, where the address is taken or the server has failed
+
+
+class Site:
+    """Serves the page at `listen`, an address with a port."""
+
+    def __init__(self, door: Door, listen: str) -> None:
+        self._door = door
+        host, _, port = listen.rpartition(":")
+        self._address = host.strip("[]"), int(port)
+        self._assets = assets.load(door.about.language)
+        self.hub = Hub(door, self._assets.version)
+        self.url: str | None = None
+        """Where the page is; None while it is not served."""
+        self.reason: str | None = None
+        """Why it is not served."""
+
+    async def run(self) -> None:
+        """Serves until it is cancelled. A taken address or a bug of ours costs the page, never the line: it comes back by itself."""
+        while True:
+            try:
+                await self._serve()
+            except OSError as exc:
+                if str(exc) != self.reason:  # once, not every few seconds
+                    log.warning("web.unavailable", reason=str(exc))
+                self.reason = str(exc)
+            except Exception as exc:  # the line's tasks stand in the same group, and the line works on without its page
+                self.reason = type(exc).__name__
+                log.exception("web.failed")
+            await asyncio.sleep(AGAIN_AFTER)
+
+    async def _serve(self) -> None:
+        self.hub = Hub(self._door, self._assets.version)
+        runner = web.AppRunner(
+            self.application(), handle_signals=False, access_log=None, shutdown_timeout=CLOSED_WITHIN
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, *self._address).start()
+            host, port = runner.addresses[0][:2]
+            self.url, self.reason = f"http://{f'[{host}]' if ':' in host else host}:{port}/", None
+            log.info("web.opened", url=self.url)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.hub.watch(), name="page")
+                group.create_task(self.hub.read_lot(), name="page's lot")
+                group.create_task(self.hub.read_plans(), name="page's plans")
+        finally:
+            self.url = None
+            self.hub.close()
+            await runner.cleanup()
+
+    def application(self) -> web.Application:
+        """The routes."""
+        app = web.Application(middlewares=[guarded], client_max_size=LARGEST_BODY)
+        app.on_response_prepare.append(with_headers)
+        app.router.add_get("/", self._page)
+        app.router.add_get("/assets/{name:.+}", self._asset)
+        app.router.add_get("/api/v1/stream", self._stream)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        return app
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return _answered(request, self._assets.page)
+
+    async def _asset(self, request: web.Request) -> web.StreamResponse:
+        asset = self._assets.files.get(request.match_info["name"])
+        return problem(404, "the page has no such file") if asset is None else _answered(request, asset)
+
+    async def _healthz(self, _request: web.Request) -> web.StreamResponse:
+        return _as_json(Health(ok=True, checks={"loop": "ok"}))  # an answer is the proof: the loop turns
+
+    async def _readyz(self, _request: web.Request) -> web.StreamResponse:
+        health = self._door.ready()
+        return _as_json(health, 200 if health.ok else 503)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """The line's events, until the listener goes away or does not keep up."""
+        if self.hub.full:
+            return problem(503, "too many pages are open")
+        known = request.query.get("after") or request.headers.get("Last-Event-ID")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        with self.hub.listening(known, lambda: _cut(request)) as listener:
+            try:
+                while (frames := await listener.next()) is not None:
+                    await response.write(frames)
+            except ConnectionError:  # the browser has gone, or was dropped
+                pass
+        return response
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _answered(request: web.Request, asset: Asset) -> web.Response:
+    """The file, or word that the browser's copy is still right."""
+    etag = f'"{asset.etag}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=asset.content, content_type=asset.media_type, charset="utf-8", headers=headers)
+
+
+def _as_json(model: BaseModel, status: int = 200) -> web.Response:
+    text = model.model_dump_json()
+    return web.Response(
+        text=text, status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A daemon that is only its door: a line in any state that a test asks for."""
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+from station.domain.attempt import Phase
+from station.faults.line import LedgerUnavailable
+from station.web.catalogue import ENTRIES
+from station.web.door import About
+from station.web.hub import FIRST_PLAN
+from station.web.models import Health, Line, Lot, Plans, Slot, Taken
+
+OPEN = Line(state="open", fault=None, reason=None, act=None, sentence=None)
+UID = "d89235c45151353434393536"
+
+
+def slot(
+    name: str,
+    state: str = "empty",
+    fault: str | None = None,
+    *,
+    service: str = "in",
+    step: str | None = None,
+    seconds: float = 0.0,
+    attempt: int | None = None,
+    taken: Taken | None = None,
+    place: tuple[int, int] | None = None,
+) -> Slot:
+    """A slot as the door shows it."""
+    entry = ENTRIES[fault] if fault else None
+    verdict = state if state in {"pass", "fail", "void"} else None
+    return Slot(
+        slot=name,
+        state=state,
+        service=service,
+        path=f"usb-0:1.{name}",
+        probe=None if state == "empty" else "0662BC803B62B77B674346AD",
+        tty=None,
+        attempt=attempt,
+        step=step,
+        verdict=verdict,
+        uid=None if state == "empty" else UID,
+        fault=fault,
+        reason=entry.sentence if entry else None,
+        held=None,
+        seconds=seconds,
+        steps={},
+        procedure="provision" if step else None,
+        step_seconds=seconds,
+        act=entry.act.value if entry else None,
+        sentence=entry.sentence if entry else None,
+        taken=taken,
+        place=place,
+    )
+
+
+def running(name: str, step: Phase = Phase.FLASH_OPERATIONAL, seconds: float = 3.0) -> Slot:
+    return slot(name, "running", step=step.value, seconds=seconds, attempt=40)
+
+
+def pulled(name: str, verdict: str, fault: str | None = None) -> Slot:
+    """An empty slot whose last board was pulled out just now."""
+    return slot(name, taken=Taken(verdict=verdict, fault=fault, attempt=7, uid=UID, seconds=1.0))
+
+
+def paused(fault: str) -> Line:
+    entry = ENTRIES[fault]
+    return Line(state="paused", fault=fault, reason=entry.sentence, act=entry.act.value, sentence=entry.sentence)
+
+
+class FakeDoor:
+    """`web.door.Door`, whose line a test changes by hand."""
+
+    def __init__(self, slots: Sequence[Slot] = (), *, language: str = "en", columns: int | None = None) -> None:
+        self.about = About(
+            station="line-1", recipe="lighting", product="STM32WB Demo App", language=language, columns=columns
+        )
+        self.state = OPEN
+        self.counts: Lot | None = Lot(name="LIGHTING-2026", work_order=None, planned=None, passed=1009, failed=23)
+        self.learned: Plans = {}
+        self.ledger_is_lost = False
+        self.broken = False
+        self.looks = 0
+        self._numbers = count(1)
+        self._slots: dict[str, tuple[int, Slot]] = {}
+        for each in slots:
+            self.put(each)
+
+    def put(self, slot: Slot) -> None:
+        """From now on the slot is like this."""
+        self._slots[slot.slot] = next(self._numbers), slot
+
+    def line(self) -> Line:
+        if self.broken:
+            raise ZeroDivisionError("a bug, for once on purpose")
+        return self.state
+
+    def marks(self) -> Mapping[str, object]:
+        self.looks += 1
+        return {name: number for name, (number, _) in self._slots.items()}
+
+    def slot(self, name: str) -> Slot:
+        return self._slots[name][1]
+
+    def ready(self) -> Health:
+        return Health(ok=self.state == OPEN, checks={"line": self.state.fault or "ok"})
+
+    async def lot(self) -> Lot | None:
+        if self.ledger_is_lost:
+            raise LedgerUnavailable("the disk is full")
+        return self.counts
+
+    async def plans(self) -> Plans:
+        if self.ledger_is_lost:
+            raise LedgerUnavailable("the disk is full")
+        return self.learned or FIRST_PLAN
+
+
+FAULTS = {
+    "fail": ("board.silent", "readback.verifier", "flash.mismatch", "target.not_found"),
+    "void": ("board.unpowered", "board.removed", "tty.lost"),
+    "out of service": ("slot.held", "probe.wedged", "slot.suspected"),
+    "pending": ("pki.pending",),
+}
+MIXED = (
+    "running",
+    "pass",
+    "running",
+    "fail",
+    "waiting",
+    "running",
+    "void",
+    "empty",
+    "out of service",
+    "pass",
+    "taken",
+    "pending",
+)
+
+
+def mixed(number: int) -> list[Slot]:
+    """So many slots, in all states."""
+    return [_nth(at, name=str(at + 1)) for at in range(number)]
+
+
+def _nth(at: int, name: str) -> Slot:
+    state = MIXED[at % len(MIXED)]
+    if state == "running":
+        steps = [each.step for each in FIRST_PLAN["provision"]]
+        return running(name, Phase(steps[(at * 3) % len(steps)]), 0.5)
+    if state == "taken":
+        return pulled(name, ("pass", "fail", "void")[at // len(MIXED) % 3])
+    faults = FAULTS.get(state)
+    fault = faults[at % len(faults)] if faults else None
+    service = "out" if state == "out of service" else "trial" if state == "waiting" else "in"
+    return slot(name, state, fault, service=service, attempt=at)

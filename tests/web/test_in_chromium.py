@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's page in a real browser: what it shows, and that it never looks green when nobody vouches for it."""
+
+import base64
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from station.faults import LineFault
+from station.web.models import Line, Slot
+from tests.builders.fault_catalogue import catalogue
+from tests.web import chromium
+from tests.web.chromium import GREEN, Browser, Tab
+from tests.web.fake_door import OPEN, paused, pulled, running, slot
+
+pytestmark = pytest.mark.line
+
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "build" / "screenshots"
+LIVE = "document.body?.dataset.line === 'open'"
+LOST = "document.body?.dataset.line === 'unknown'"
+ALL_UNKNOWN = "[...document.querySelectorAll('.tile')].every((tile) => tile.dataset.state === 'unknown')"
+WORDS = "[...document.querySelectorAll('.word')].map((word) => word.textContent)"
+DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))"
+
+# Whatever does not fit: text that leaves its tile, number and shape or word that touch, and a page larger than the screen.
+MISFITS = """(() => {
+  const found = [], box = (element) => element.getBoundingClientRect();
+  const seen = (element) => element && element.textContent !== '' && getComputedStyle(element).display !== 'none' && getComputedStyle(element).visibility !== 'hidden';
+  const apart = (a, b) => a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+  for (const tile of document.querySelectorAll('.tile')) {
+    const all = box(tile), [number, word, shape] = ['.number', '.word', '.shape'].map((kind) => tile.querySelector(kind));
+    for (const part of tile.querySelectorAll('.number, .word, .why, .say, .tag, .shape')) {
+      const at = box(part);
+      if ((part === shape || seen(part)) && (at.left < all.left || at.right > all.right + 1 || at.top < all.top - 1 || at.bottom > all.bottom + 1)) found.push([part.className.baseVal ?? part.className, tile.textContent]);
+    }
+    const text = (element) => { const range = document.createRange(); range.selectNodeContents(element); return range.getBoundingClientRect(); };
+    if (!apart(text(number), box(shape))) found.push(['number on shape', tile.textContent]);
+    if (seen(word) && text(word).top < box(number).top) found.push(['word above number', tile.textContent]);
+    if (seen(word) && text(word).width > all.width) found.push(['word too wide', tile.textContent]);
+    const say = tile.querySelector('.say');
+    if (seen(say) && say.scrollHeight > say.clientHeight + 1) found.push(['act cut off', say.textContent]);
+  }
+  const [line, lot, tools] = ['line', 'lot', 'tools'].map((name) => box(document.getElementById(name)));
+  if (lot.width && line.right > lot.left + 1 || (lot.width ? lot.right : line.right) > tools.left + 1) found.push(['header', innerWidth]);
+  const heading = document.querySelector('h1');
+  if (heading.scrollWidth > heading.parentElement.clientWidth + 1) found.push(['heading', heading.textContent]);
+  if (document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight) found.push(['page', innerWidth]);
+  return found;
+})()"""
+
+
+class Played:
+    """A page with a line that a test changes, in a process of its own."""
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
+        self._listen = "127.0.0.1:0"
+        self.url = ""
+        self.start()
+
+    def start(self, *others: str) -> None:
+        """Starts the process; again at the same port after its end, perhaps with other options."""
+        command = [sys.executable, "-m", "tests.web.scripted_line", f"--listen={self._listen}", *self._options, *others]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("http://"):
+                self.url = line.strip()
+                break
+        self._listen = self.url.removeprefix("http://").rstrip("/")
+
+    def tell(self, *changes: Slot | Line) -> None:
+        assert self.process.stdin is not None
+        for each in changes:
+            self.process.stdin.write(f"{each.model_dump_json()}\n")
+        self.process.stdin.flush()
+
+    def end(self, how: signal.Signals) -> None:
+        self.process.send_signal(how)
+        self.process.communicate()
+
+    def close(self) -> None:
+        self.end(signal.SIGKILL)
+
+
+@contextmanager
+def played(*options: str) -> Iterator[Played]:
+    line = Played(*options)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with chromium.started() as address:
+        yield address
+
+
+@pytest.fixture
+async def browser(address: str) -> AsyncIterator[Browser]:
+    async with chromium.connected(address) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def tab(browser: Browser) -> AsyncIterator[Tab]:
+    tab = await browser.tab()
+    yield tab
+    assert tab.complaints() == []
+    assert {url.split("/")[2] for url in tab.asked() if not url.startswith(("data:", "about:"))} <= {
+        url.split("/")[2] for url in tab.asked()[:1]
+    }
+
+
+async def shown(tab: Tab, url: str) -> None:
+    """Opens the page and waits until it is live and its tiles are drawn."""
+    await tab.open(url)
+    await tab.until(f"{LIVE} && document.querySelector('.tile') !== null")
+    await tab.value(DRAWN)
+
+
+async def green(tab: Tab, picture: str | None = None) -> float:
+    """How much of a picture, or of what the tab shows, is the green of a pass."""
+    blank = await tab._browser.tab()  # noqa: SLF001  a page whose policy lets it read a picture
+    share = await blank.value(f"{GREEN}({json.dumps(picture or await tab.picture())})")
+    assert isinstance(share, int | float)
+    return share
+
+
+async def speak(tab: Tab, language: str) -> None:
+    while await tab.value("document.documentElement.lang") != language:
+        before = await tab.value("document.documentElement.lang")
+        await tab.value("document.getElementById('language').click()")
+        await tab.until(f"document.documentElement.lang !== {json.dumps(before)}")
+
+
+@pytest.mark.parametrize("slots", [8, 16, 64])
+async def test_every_state_fits_in_every_language_theme_and_size(tab: Tab, slots: int) -> None:
+    with played(f"--slots={slots}") as line:
+        await shown(tab, line.url)
+        for language in ("en", "de", "zh"):
+            await speak(tab, language)
+            for theme in ("dark", "light"):
+                await tab.value(f"document.documentElement.dataset.theme = '{theme}'")
+                for width, height in ((1920, 1080), (1280, 800)):
+                    await tab.size(width, height)
+                    await tab.value(DRAWN)
+                    assert await tab.value(MISFITS) == [], (language, theme, width)
+                    if width == 1920 or (language, theme) == ("de", "light"):
+                        await tab.save(SHOTS / f"{slots}-{language}-{theme}-{width}.png")
+
+
+async def test_a_line_that_is_not_open_says_so_before_all_else(tab: Tab) -> None:
+    with played("--slots=16") as line:
+        await shown(tab, line.url)
+        for language in ("en", "de", "zh"):
+            await speak(tab, language)
+            for name, state in (
+                ("paused", paused("pki.unavailable")),
+                ("paused-for-engineer", paused("lot.exhausted")),
+                ("draining", OPEN.model_copy(update={"state": "draining"})),
+            ):
+                line.tell(state)
+                said = "document.getElementById('line-say').textContent"
+                before = await tab.value(said)
+                await tab.until(f"document.body.dataset.line === '{state.state}' && {said} !== {json.dumps(before)}")
+                for width, height in ((1920, 1080), (1280, 800)):
+                    await tab.size(width, height)
+                    await tab.value(DRAWN)
+                    assert await tab.value(MISFITS) == [], (language, name, width)
+                await tab.save(SHOTS / f"16-{name}-{language}.png")
+            line.tell(OPEN)
+            await tab.until(LIVE)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_station_that_ends_takes_every_colour_with_it(tab: Tab, how: signal.Signals) -> None:
+    """And it brings them back when it is up again."""
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        assert await green(tab) > 0.05
+        line.end(how)
+        await tab.until(f"{LOST} && {ALL_UNKNOWN}")
+        await tab.value(DRAWN)
+        assert await green(tab) == 0
+        assert await tab.value(MISFITS) == []
+        await tab.save(SHOTS / f"8-not-connected-{how.name}.png")
+        line.start()
+        await tab.until(f"{LIVE} && !({ALL_UNKNOWN})")
+
+
+async def test_a_station_that_stands_still_is_not_connected(tab: Tab) -> None:
+    """Its sockets stay open; only the beats are missing."""
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        line.process.send_signal(signal.SIGSTOP)
+        try:
+            await tab.until(f"{LOST} && {ALL_UNKNOWN}")
+            await tab.value(DRAWN)
+            assert await green(tab) == 0
+        finally:
+            line.process.send_signal(signal.SIGCONT)
+        await tab.until(f"{LIVE} && !({ALL_UNKNOWN})")
+
+
+async def test_a_page_whose_scripts_hang_is_covered(tab: Tab) -> None:
+    """The browser's compositor draws the veil, although the line is alive and its beats arrive."""
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        await tab.call("Page.startScreencast", format="png", everyNthFrame=1)
+        await tab.begin("Runtime.evaluate", expression="for (;;);")
+        covered = ""
+        while not covered:
+            frame = await tab.event("Page.screencastFrame")
+            await tab.begin("Page.screencastFrameAck", sessionId=frame["sessionId"])
+            picture = str(frame["data"])
+            if await green(tab, picture) == 0:
+                covered = picture
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        (SHOTS / "8-scripts-hang.png").write_bytes(base64.b64decode(covered))
+        await tab.call("Runtime.terminateExecution")
+        await tab.call("Page.stopScreencast")
+        await tab.until(LIVE)
+
+
+async def test_without_scripts_nothing_is_green(tab: Tab) -> None:
+    with played("--slots=8") as line:
+        await tab.call("Emulation.setScriptExecutionDisabled", value=True)
+        await tab.open(line.url)
+        await tab.event("Page.loadEventFired")
+        assert await green(tab) == 0
+        await tab.save(SHOTS / "without-scripts.png")
+
+
+async def test_a_new_station_brings_its_own_page(tab: Tab) -> None:
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        version = "document.querySelector('meta[name=page-version]').content"
+        before = await tab.value(version)
+        line.end(signal.SIGTERM)
+        line.start("--language=zh")
+        await tab.until(f"{LIVE} && {version} !== {json.dumps(before)}")
+        assert await tab.value("document.documentElement.lang") == "zh"
+
+
+async def test_a_page_that_has_the_right_version_is_not_loaded_again(tab: Tab) -> None:
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        await tab.value("window.here = true")
+        line.end(signal.SIGKILL)
+        await tab.until(LOST)
+        line.start()
+        await tab.until(LIVE)
+        assert await tab.value("window.here")
+
+
+async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
+    with played("--slots=8", "--idle") as line:
+        await shown(tab, line.url)
+        assert set(await tab.value(WORDS) or []) == {"EMPTY"}  # type: ignore[call-overload]  # a list of texts
+        line.tell(running("3"))
+        await tab.until(f"{WORDS}[2] === 'RUNNING'")
+        assert await tab.value("document.querySelectorAll('.tile')[2].querySelectorAll('.fill').length") == 8
+        line.tell(slot("3", "fail", "readback.verifier", attempt=41))
+        await tab.until(f"{WORDS}[2] === 'FAIL'")
+        await tab.until("document.getElementById('last').textContent.startsWith('3 fail')")
+        assert await tab.value("document.getElementById('last').textContent.endsWith('→ Put it into the reject bin')")
+        assert await tab.value("document.querySelector('#hands [data-state=fail]').textContent") == "1"
+        label = str(await tab.value("document.querySelectorAll('.tile')[2].getAttribute('aria-label')"))
+        assert label.startswith("Slot 3: FAIL. The board would refuse the label's passcode")
+        line.tell(pulled("3", "fail", "readback.verifier"))
+        await tab.until(f"{WORDS}[2] === 'EMPTY'")
+        assert await tab.value("document.querySelectorAll('.say')[2].textContent") == "Taken out: fail"
+        line.tell(slot("3", "waiting", service="trial"))
+        await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
+
+
+async def test_a_text_from_outside_is_never_markup(tab: Tab) -> None:
+    evil = "<img src=x onerror=document.title='owned'>"
+    with played("--slots=8", "--idle") as line:
+        await shown(tab, line.url)
+        line.tell(slot(evil, "fail", "board.silent", attempt=1))
+        await tab.until("document.querySelectorAll('.tile').length === 9")
+        assert await tab.value("document.querySelectorAll('.tile img, footer img').length") == 0
+        assert await tab.value("[...document.querySelectorAll('.number')].at(-1).textContent") == evil
+
+
+async def test_fingers_in_gloves_hit_every_button(tab: Tab) -> None:
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        smallest = "Math.min(...[...document.querySelectorAll('button')].flatMap((button) => [button.offsetWidth, button.offsetHeight]))"
+        for width, height in ((1920, 1080), (1280, 800)):
+            await tab.size(width, height)
+            least = await tab.value(smallest)
+            assert isinstance(least, int)
+            assert least >= 71
+        await tab.value("document.getElementById('sound').click()")
+        assert await tab.value("document.getElementById('sound').getAttribute('aria-pressed')") == "true"
+
+
+async def test_every_sentence_fits_on_a_tile_of_eight_slots(tab: Tab) -> None:
+    cut = """(async () => {
+      const tile = document.querySelector('.tile[data-state=fail]'), why = tile.querySelector('.why'), found = [], codes = CODES;
+      for (const language of ['en', 'de', 'zh']) {
+        const words = await (await fetch(`/assets/strings/${language}.json`)).json();
+        for (const [code, sentence] of Object.entries(words.fault)) {
+          if (!codes.includes(code)) continue;
+          why.textContent = sentence;
+          why.classList.toggle('long', sentence.length > 80);
+          if (why.scrollHeight > why.clientHeight + 1) found.push(`${language} ${code}`);
+        }
+      }
+      return found;
+    })()"""
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        codes = [
+            fault.code for fault in catalogue() if not issubclass(fault, LineFault)
+        ]  # a line's fault is on its banner
+        assert await tab.value(cut.replace("CODES", json.dumps(codes))) == []
+
+
+PURE = {
+    "a slot is unknown without a living connection": (
+        "b.face({slot: '1', state: 'pass', at: 0, taken: null}, board, false, 0).state",
+        "unknown",
+    ),
+    "a state that the page does not know is unknown": (
+        "b.face({slot: '1', state: 'levitating', at: 0, taken: null}, board, true, 0).state",
+        "unknown",
+    ),
+    "a board that was pulled is remembered for twenty seconds": (
+        "[0, 18999, 19001].map((now) => b.face({state: 'empty', at: 0, taken: {verdict: 'fail', seconds: 1}}, board, true, now).taken)",
+        ["fail", "fail", None],
+    ),
+    "nobody plugs in a board while the line is paused": (
+        "['wait', 'engineer'].map((act) => b.face({state: 'empty', at: 0, taken: null}, {line: {state: 'paused', act}}, true, 0).act)",
+        ["wait", "engineer"],
+    ),
+    "an idle slot of a line that ends wants nothing": (
+        "['empty', 'waiting'].map((state) => b.face({state, at: 0, taken: null}, {line: {state: 'draining'}}, true, 0).act)",
+        ["", ""],
+    ),
+    "a step is never drawn full before the line says so": (
+        "b.progress({procedure: null, step: 'x', step_seconds: 99, at: 0}, plans, 0).arcs[0].filled",
+        0.97,
+    ),
+    "what is left is the rest of the plan": (
+        "b.progress({procedure: null, step: 'x', step_seconds: 1, at: 0}, plans, 1000).left",
+        6,
+    ),
+    "a step that takes long is slow": (
+        "[6.9, 7.1].map((spent) => b.progress({procedure: null, step: 'x', step_seconds: spent, at: 0}, {provision: [{step: 'x', seconds: 2}]}, 0).slow)",
+        [False, True],
+    ),
+    "a step outside the plan has no time": (
+        "b.progress({procedure: 'redeliver', step: 'x', step_seconds: 1, at: 0}, plans, 0)",
+        {"arcs": [], "left": None, "slow": False},
+    ),
+    "eight, sixteen and sixty-four slots on a wide screen": (
+        "[8, 16, 64].map((n) => b.grid({slots: new Map([...Array(n).keys()].map((k) => [k, {}]))}, 1900, 900).columns)",
+        [4, 4, 8],
+    ),
+    "places are those of the configuration": (
+        "b.grid({slots: new Map([[1, {place: [1, 5]}], [2, {place: [2, 1]}]])}, 1900, 900)",
+        {"columns": 5, "placed": True},
+    ),
+    "an event before the board is nothing to add to": ("b.after(null, 'slot', {slot: '1'}, 0)", None),
+    "a pause that is told again has lasted since the first time": (
+        "b.after({line: {state: 'paused', fault: 'x', at: 5}}, 'line', {state: 'paused', fault: 'x'}, 9).line.at",
+        5,
+    ),
+    "only a new fail or a slot that goes out is worth a sound": (
+        "[['running', 'fail'], ['fail', 'fail'], ['pass', 'out'], ['unknown', 'fail'], ['running', 'void']].map(([x, y]) => b.alarm({state: x}, {state: y}))",
+        ["fail", None, "out", None, None],
+    ),
+    "minutes": ("[0, 61000, 3600000, -5].map(b.minutes)", ["0:00", "1:01", "60:00", "0:00"]),
+}
+
+
+async def test_the_pure_part_of_the_page(tab: Tab) -> None:
+    setting = """const board = {line: {state: 'open'}}, plans = {provision: [{step: 'x', seconds: 4}, {step: 'y', seconds: 4}]};"""
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        for fact, (expression, expected) in PURE.items():
+            found = await tab.value(
+                f"(async () => {{ const b = await import('/assets/board.js'); {setting} return {expression}; }})()"
+            )
+            assert found == expected, fact

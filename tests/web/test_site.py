@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP server: its answers, whom it refuses, and how it comes up and goes down."""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, closing
+
+import aiohttp
+import pytest
+
+from station.web import site as sites
+from station.web.hub import LISTENERS, Hub
+from station.web.site import Site
+from tests.web.fake_door import FakeDoor, paused, running, slot
+
+WITHIN = 60.0
+
+
+@asynccontextmanager
+async def served(door: FakeDoor, listen: str = "127.0.0.1:0") -> AsyncIterator[tuple[Site, str]]:
+    site = Site(door, listen)
+    serving = asyncio.create_task(site.run())
+    try:
+        yield site, await address(site)
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
+async def address(site: Site) -> str:
+    async with asyncio.timeout(WITHIN):
+        while site.url is None:
+            await asyncio.sleep(0.01)
+    return site.url.rstrip("/")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WITHIN)) as session:
+        yield session
+
+
+@pytest.fixture
+def door() -> FakeDoor:
+    return FakeDoor([slot("1"), running("2")], language="de")
+
+
+async def test_the_page_and_all_that_it_names_come_from_the_station(
+    door: FakeDoor, browser: aiohttp.ClientSession
+) -> None:
+    async with served(door) as (_, url):
+        async with browser.get(url) as answer:
+            page = await answer.text()
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert '<html lang="de">' in page
+        assert "{{" not in page
+        named = set(re.findall(r'(?:href|src)="(/[^"]+)"', page)) | {
+            f"/assets/strings/{each}.json" for each in ("en", "de", "zh")
+        }
+        assert "http" not in re.sub(r"http-equiv|http://www.w3.org", "", page)
+        for path in named:
+            async with browser.get(url + path) as answer:
+                assert answer.status == 200, path
+                etag = answer.headers["ETag"]
+            async with browser.get(url + path, headers={"If-None-Match": etag}) as answer:
+                assert answer.status == 304
+
+
+async def test_the_stream_tells_the_board_and_what_changes(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    async with served(door) as (_, url), browser.get(f"{url}/api/v1/stream") as answer:
+        assert answer.content_type == "text/event-stream"
+        head = await answer.content.readuntil(b"\n\n")
+        snapshot = json.loads(head.split(b"data: ", 1)[1])
+        assert {each["slot"]: each["state"] for each in snapshot["slots"]} == {"1": "empty", "2": "running"}
+        assert await answer.content.readuntil(b"\n\n") == b"event: beat\ndata: {}\n\n"
+        door.put(slot("2", "pass", attempt=40))
+        while b"event: slot" not in (frame := await answer.content.readuntil(b"\n\n")):
+            pass
+        assert json.loads(frame.split(b"data: ", 1)[1])["state"] == "pass"
+
+
+async def test_a_stream_that_was_cut_goes_on_where_it_ended(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    async with served(door) as (_, url):
+        async with browser.get(f"{url}/api/v1/stream") as answer:
+            known = (await answer.content.readuntil(b"\n\n")).split(b"\n", 1)[0].removeprefix(b"id: ").decode()
+        door.put(slot("2", "fail", "flash.mismatch", attempt=40))
+        for query, headers in ((f"?after={known}", {}), ("", {"Last-Event-ID": known})):
+            async with browser.get(f"{url}/api/v1/stream{query}", headers=headers) as answer:
+                head = await answer.content.readuntil(b"event: beat\ndata: {}\n\n")
+            assert b"event: slot" in head
+            assert b"flash.mismatch" in head
+            assert b"snapshot" not in head
+
+
+async def test_a_listener_that_does_not_read_loses_its_connection(door: FakeDoor) -> None:
+    """However much happens, it takes no more memory than its queue and the kernel's buffers."""
+    async with served(door) as (site, url):
+        host, port = url.removeprefix("http://").split(":")
+        with closing(socket.create_connection((host, int(port)))) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(f"GET /api/v1/stream HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            async with asyncio.timeout(WITHIN):
+                while not site.hub.listeners:
+                    await asyncio.sleep(0.01)
+                big = slot("2", "fail", "board.silent").model_copy(update={"reason": "x" * 20_000})
+                while site.hub.listeners:
+                    door.put(big)
+                    site.hub.look()
+                    await asyncio.sleep(0)
+
+
+async def test_no_more_pages_than_it_can_serve(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    async with served(door) as (site, url):
+        with ExitStack() as stack:
+            for _ in range(LISTENERS):
+                stack.enter_context(site.hub.listening(None, lambda: None))
+            async with browser.get(f"{url}/api/v1/stream") as answer:
+                assert answer.status == 503
+                assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "evil.example:8470"}, 421),
+        ({"Host": "127.0.0.1.evil.example"}, 421),
+        ({"Host": "localhost:8470"}, 200),
+        ({"Host": "[::1]:8470"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, 200),
+    ],
+)
+async def test_foreign_names_and_foreign_pages_are_refused(
+    door: FakeDoor, browser: aiohttp.ClientSession, headers: dict[str, str], status: int
+) -> None:
+    async with served(door) as (_, url), browser.get(f"{url}/healthz", headers=headers) as answer:
+        assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    "path", ["/none", "/assets/../site.py", "/assets/page.html", "/assets/strings/fr.json", "/assets/%2e%2e/site.py"]
+)
+async def test_an_unknown_page_is_a_problem(door: FakeDoor, browser: aiohttp.ClientSession, path: str) -> None:
+    async with served(door) as (_, url), browser.get(url + path) as answer:
+        assert answer.status == 404
+        assert (await answer.json(content_type="application/problem+json"))["status"] == 404
+
+
+async def test_a_page_takes_no_orders(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    async with served(door) as (_, url), browser.post(url, json={}) as answer:
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET,HEAD"
+
+
+async def test_healthz_and_readyz(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    async with served(door) as (_, url):
+        async with browser.get(f"{url}/healthz") as answer:
+            assert await answer.json() == {"ok": True, "checks": {"loop": "ok"}}
+        async with browser.get(f"{url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["ok"]) == (200, True)
+        door.state = paused("pki.unavailable")
+        async with browser.get(f"{url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["checks"]["line"]) == (503, "pki.unavailable")
+
+
+async def test_a_taken_address_costs_the_page_until_it_is_free(door: FakeDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line works on; the page comes up once the other program has ended."""
+    monkeypatch.setattr(sites, "AGAIN_AFTER", 0.05)
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        site = Site(door, f"127.0.0.1:{port}")
+        serving = asyncio.create_task(site.run())
+        async with asyncio.timeout(WITHIN):
+            while (reason := site.reason) is None:
+                await asyncio.sleep(0.01)
+        assert "address already in use" in reason
+    assert await address(site) == f"http://127.0.0.1:{port}"
+    serving.cancel()
+    await asyncio.wait([serving])
+
+
+async def test_a_bug_of_ours_costs_the_page_and_not_the_line(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    """Its streams end, so that no page shows what nobody looks after, and it comes up again."""
+    faulty = FakeDoor([slot("1")])
+    async with served(faulty) as (site, url), browser.get(f"{url}/api/v1/stream") as answer:
+        await answer.content.readuntil(b"event: beat\ndata: {}\n\n")
+        faulty.broken = True
+        assert (await answer.content.read()).endswith(b"event: bye\ndata: {}\n\n")
+        async with asyncio.timeout(WITHIN):
+            while site.url is not None:
+                await asyncio.sleep(0.01)
+
+
+async def test_at_the_end_the_streams_say_goodbye(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    site = Site(door, "127.0.0.1:0")
+    serving = asyncio.create_task(site.run())
+    async with browser.get(f"{await address(site)}/api/v1/stream") as answer:
+        await answer.content.readuntil(b"event: beat\ndata: {}\n\n")
+        serving.cancel()
+        await asyncio.wait([serving])
+        assert (await answer.content.read()).endswith(b"event: bye\ndata: {}\n\n")
+    assert site.url is None
+
+
+def test_the_first_board_belongs_to_the_page(door: FakeDoor) -> None:
+    """A page of another version than the daemon's loads itself anew."""
+    site = Site(door, "127.0.0.1:0")
+    assert re.fullmatch(r"[0-9a-f]{12}", site.hub.board().version)
+    assert site.hub.board().version != Hub(door, "v1").board().version
