@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Device attestation: checks a unit's certificates and declaration as a commissioner does, and more strictly. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from station.faults.line import CredentialsInvalid, DeclarationInvalid
@@ -134,8 +134,10 @@ def _chain(attestation: Attestation, trust: TrustStore) -> Chain:
 
 
 def _check_trusted(chain: Chain, trust: TrustStore, *, production: bool) -> None:
-    for profile, certificate in ((DAC, chain.dac), (PAI, chain.pai)):
-        if Revoked.would_be(certificate) in trust.revoked:
+    for profile, certificate, issuer in ((DAC, chain.dac, chain.pai), (PAI, chain.pai, chain.paa)):
+        entry = Revoked.would_be(certificate)
+        # A set names the issuer in the bytes of its subject, which need not be those in the certificate.
+        if not trust.revoked.isdisjoint({entry, replace(entry, issuer=issuer.subject.raw)}):
             raise RuleBroken(Rule.K7, f"{profile.kind}: {certificate.serial_number:X} is revoked")
     check_assignable(chain.dac.identifiers, allow_test_vendor=not production)
     _check_root(chain.paa, trust, production=production)
