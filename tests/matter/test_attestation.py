@@ -372,6 +372,16 @@ def test_a_revoked_certificate_is_refused(revoked: Forged) -> None:
     assert judged(trust=trust) == "pki.credentials_invalid K7"
 
 
+def test_a_revoked_certificate_with_its_issuer_in_another_string_type_is_refused() -> None:
+    """The set names the issuer in the bytes of the issuer's own certificate."""
+    trust = replace(TRUST, revoked=frozenset({Revoked.would_be(Certificate.read(DAC.der))}))
+    assert judged(dac=replace(DAC, issuer=DAC.issuer.replace(b"\x0c\x08", b"\x13\x08")), trust=TRUST) == "accepted"
+    assert (
+        judged(dac=replace(DAC, issuer=DAC.issuer.replace(b"\x0c\x08", b"\x13\x08")), trust=trust)
+        == "pki.credentials_invalid K7"
+    )
+
+
 def test_a_flipped_bit_in_a_declaration_is_refused() -> None:
     """Every bit of a declaration is signed or has a fixed value."""
     good = GOOD.der
