@@ -5,7 +5,7 @@ import base64
 import binascii
 import json
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from station.faults.line import TrustUnreadable
 from station.matter.certificates.rules import Rule, RuleBroken
@@ -14,9 +14,12 @@ from station.matter.certificates.x509 import Certificate
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """A certificate, by its issuer's name and key and by its serial number."""
+    """A certificate, by its issuer's name and key and by its serial number.
 
-    issuer: bytes
+    The key alone tells issuers apart: a certificate authority may write its name in strings of another type.
+    """
+
+    issuer: bytes = field(compare=False)
     issuer_key_id: bytes | None
     serial_number: int
 

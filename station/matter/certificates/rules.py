@@ -40,9 +40,7 @@ class Rule(Enum):
 
     # The chain: 6.2.3.1.
     K1 = "The chain is DAC, PAI and PAA, and the PAI is the pinned one."
-    K2 = (
-        "The PAA is a trusted one, found by the PAI's authority key identifier; on a production line its key is secret."
-    )
+    K2 = "The PAA is a trusted one, found by the PAI's authority key identifier."
     K3 = "Signatures verify, and each authority key identifier is the subject key identifier above."
     K4 = "Vendor and product agree along the chain and with the product that is made."
     K5 = "PAI and PAA are valid at the moment when the DAC begins."
