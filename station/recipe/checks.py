@@ -127,7 +127,7 @@ def check_credentials(recipe: Recipe, csr: bytes, credentials: Credentials, at: 
         at=chain.from_its_beginning(credentials.dac, at),
         allow_test_vendor=recipe.trust is Trust.DEVELOPMENT,
     )
-    revocation.check_dac(credentials.dac, credentials.pai, recipe.revoked)
+    revocation.check_dac(credentials.dac, recipe.revoked)
     for kind, certificate in (("DAC", credentials.dac), ("PAI", credentials.pai)):
         check_lasts(kind, certificate, pki.minimum_days, at)
 

@@ -6,7 +6,7 @@ from collections.abc import Container
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults.line import CredentialsInvalid, PAIRevoked
 from station.matter.certificates.chain import DAC
-from station.matter.certificates.revocation import Revoked, check_unrevoked, is_revoked
+from station.matter.certificates.revocation import Revoked, check_unrevoked
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.x509 import Certificate
 from station.recipe.laboratory import Laboratory
@@ -19,7 +19,7 @@ def check_pai(recipe: Recipe | Laboratory) -> None:
         case Laboratory(data=data):
             check_pai_of(data, recipe.revoked)
         case Recipe(certification=OwnPKI(anchors)):
-            _check(anchors.pai, recipe.revoked, anchors.paa)
+            _check(anchors.pai, recipe.revoked)
         case _:
             pass
 
@@ -30,18 +30,18 @@ def check_pai_of(data: FactoryData, revoked: Container[Revoked]) -> None:
         _check(pai, revoked)
 
 
-def check_dac(dac: bytes, pai: bytes, revoked: Container[Revoked]) -> None:
+def check_dac(dac: bytes, revoked: Container[Revoked]) -> None:
     """Raises `CredentialsInvalid` for a revoked DAC, which is well formed."""
     try:
-        check_unrevoked(DAC.kind, Certificate.read(dac), revoked, Certificate.read(pai))
+        check_unrevoked(DAC.kind, Certificate.read(dac), revoked)
     except RuleBroken as broken:
         raise CredentialsInvalid(broken.rule.name, broken.reason) from broken
 
 
-def _check(pai: bytes, revoked: Container[Revoked], paa: bytes | None = None) -> None:
+def _check(pai: bytes, revoked: Container[Revoked]) -> None:
     try:
-        certificate, issuer = Certificate.read(pai), None if paa is None else Certificate.read(paa)
+        certificate = Certificate.read(pai)
     except RuleBroken:  # the examination of the unit says it
         return
-    if is_revoked(certificate, revoked, issuer):
+    if Revoked.would_be(certificate) in revoked:
         raise PAIRevoked(f"{certificate.serial_number:X}")

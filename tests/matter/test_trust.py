@@ -82,6 +82,14 @@ def test_a_revocation_set_names_certificates() -> None:
     assert len(revoked) == 2
 
 
+def test_the_issuers_name_may_be_written_otherwise() -> None:
+    """An authority may write its name in strings of another type; another key is another authority's."""
+    other = ENTRY | {"issuer_name": base64.b64encode(PAA.subject).decode()}
+    named = Revoked.would_be(Certificate.read(DAC.der))
+    assert named in read_revocation_set(json.dumps([other]).encode())
+    assert replace(named, issuer_key_id=bytes(20)) not in read_revocation_set(json.dumps([other]).encode())
+
+
 @pytest.mark.parametrize(
     "content",
     [

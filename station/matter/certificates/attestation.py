@@ -161,8 +161,8 @@ def _chain(attestation: Attestation, trust: TrustStore) -> Chain:
 
 
 def _check_trusted(chain: Chain, trust: TrustStore, *, production: bool) -> None:
-    for profile, certificate, issuer in ((DAC, chain.dac, chain.pai), (PAI, chain.pai, chain.paa)):
-        check_unrevoked(profile.kind, certificate, trust.revoked, issuer)
+    for profile, certificate in ((DAC, chain.dac), (PAI, chain.pai)):
+        check_unrevoked(profile.kind, certificate, trust.revoked)
     check_assignable(chain.dac.identifiers, allow_test_vendor=not production)
     check_root(chain.paa, trust, production=production)
 

@@ -5,7 +5,7 @@ import base64
 import binascii
 import json
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from station.faults.line import TrustUnreadable
 from station.matter.certificates.rules import Rule, RuleBroken
@@ -14,9 +14,12 @@ from station.matter.certificates.x509 import Certificate
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """A certificate, by its issuer's name and key and by its serial number."""
+    """A certificate, by its issuer's name and key and by its serial number.
 
-    issuer: bytes
+    The key alone tells issuers apart: a certificate authority may write its name in strings of another type.
+    """
+
+    issuer: bytes = field(compare=False)
     issuer_key_id: bytes | None
     serial_number: int
 
@@ -26,20 +29,9 @@ class Revoked:
         return cls(certificate.issuer.raw, certificate.extensions.authority_key_id, certificate.serial_number)
 
 
-def is_revoked(certificate: Certificate, revoked: Container[Revoked], issuer: Certificate | None = None) -> bool:
-    """Whether a DAC or a PAI is revoked.
-
-    A set names the issuer in the bytes of its subject, which need not be those in the certificate: so `issuer`, if it is known.
-    """
-    entry = Revoked.would_be(certificate)
-    return entry in revoked or (issuer is not None and replace(entry, issuer=issuer.subject.raw) in revoked)
-
-
-def check_unrevoked(
-    kind: str, certificate: Certificate, revoked: Container[Revoked], issuer: Certificate | None = None
-) -> None:
-    """Raises `RuleBroken` for a DAC or a PAI that is revoked; see `is_revoked`."""
-    if is_revoked(certificate, revoked, issuer):
+def check_unrevoked(kind: str, certificate: Certificate, revoked: Container[Revoked]) -> None:
+    """Raises `RuleBroken` for a DAC or a PAI that is revoked."""
+    if Revoked.would_be(certificate) in revoked:
         raise RuleBroken(Rule.K7, f"{kind}: {certificate.serial_number:X} is revoked")
 
 

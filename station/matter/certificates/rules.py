@@ -43,9 +43,7 @@ class Rule(Enum):
 
     # The chain: 6.2.3.1.
     K1 = "The chain is DAC, PAI and PAA, and the PAI is the pinned one."
-    K2 = (
-        "The PAA is a trusted one, found by the PAI's authority key identifier; on a production line its key is secret."
-    )
+    K2 = "The PAA is a trusted one, found by the PAI's authority key identifier."
     K3 = "Signatures verify; each authority key identifier has key, issuer and serial number of the certificate above, as far as given."
     K4 = "Vendor and product agree along the chain and with the product that is made."
     K5 = "PAI and PAA are valid at the moment when the DAC begins, and end later."
