@@ -22,6 +22,7 @@ PLACES = {
     "gen-factory-data": "gen_factory_data:command",
     "config": "line.config:app",
     "slots": "line.slots:app",
+    "people": "line.people:app",
     "factory-data": "judge.factory_data:app",
     "units": "ledger.units:app",
     "ledger": "ledger.file:app",

@@ -108,6 +108,11 @@ class Config(Table):
         return self.station.state / SOCKET
 
     @property
+    def people_file(self) -> Path:
+        """The file of `station people`."""
+        return self.station.state / "people.json"
+
+    @property
     def locks(self) -> Path:
         return self.station.locks or locks_beside(self.hotplug.links)
 

@@ -22,6 +22,7 @@ from station.cli.demo.report import Expected, Report, explanations, report_table
 from station.cli.demo.watch import watch
 from station.cli.judge import verdicts
 from station.cli.line.status import slot_table
+from station.config import line
 from station.faults import LONGEST_EVIDENCE
 from tests.builders.dcl_stub import NEW_PAA, OLD_SIGNER, Ledger
 from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
@@ -48,6 +49,15 @@ def both(desk: Desk, *arguments: str | Path) -> str:
     as_json = desk.station(*arguments, "--json")
     json.loads(as_json)
     return desk.station(*arguments) + as_json
+
+
+def people(desk: Desk) -> str:
+    """Lists people whose file somebody has edited."""
+    entry = {"name": TEXT, "role": "operator", "token": "00" * 32, "since": "2026-01-01T00:00:00Z"}
+    file = line.load(desk.config, {}).people_file
+    file.touch(0o600)
+    file.write_text(json.dumps({"schema_version": 1, "salt": "00" * 16, "people": [entry]}))
+    return both(desk, "people", "list", "--config", desk.config)
 
 
 def trust(desk: Desk) -> tuple[str | Path, ...]:
@@ -259,6 +269,10 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "people add": lambda desk: desk.station("people", "add", TEXT, "--config", desk.config),
+    "people token": lambda desk: desk.station("people", "token", TEXT, "--config", desk.config),
+    "people remove": lambda desk: desk.station("people", "remove", TEXT, "--config", desk.config),
+    "people list": people,
     "pki orphans": lambda desk: both(desk, "pki", "orphans", "--ledger", desk.ledger),
     "pki again": lambda desk: desk.station("pki", "again", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "pki close": lambda desk: desk.station("pki", "close", TEXT, "--reason", TEXT, "--config", desk.config),
