@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from station.cli.consoles import say_json, wide_console
-from station.cli.ledger.questions import JsonOption, LedgerOption, local, period, values
+from station.cli.ledger.questions import JsonOption, LedgerOption, local, period
 from station.cli.places import ConfigOption, ledger_path
 
 
@@ -39,6 +39,7 @@ def show_history(
 
     Example: station slots history --slot 4 --since 06:00
     """
+    from station.adapters.ledger import records
     from station.adapters.ledger.interventions import history
 
     begin, end = period(since, until)
@@ -51,7 +52,7 @@ def show_history(
     if newest is not None:
         found = list(islice(found, newest))[::-1]
     if json_wanted:
-        say_json({"interventions": [values(each) for each in found], "more": more})
+        say_json({"interventions": [records.values(each) for each in found], "more": more})
         return
     table = Table("when", "who", "did", "to", "which had", "reason", box=None, header_style="bold")
     for each in found:

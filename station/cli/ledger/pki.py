@@ -12,7 +12,7 @@ import typer
 from pydantic import TypeAdapter
 from rich.table import Column, Table
 
-from station.adapters.ledger import orphans
+from station.adapters.ledger import orphans, records
 from station.adapters.ledger.orphans import News, Orphan, Told
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import shown
@@ -20,7 +20,7 @@ from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger import pki_list
-from station.cli.ledger.questions import local, values
+from station.cli.ledger.questions import local
 from station.cli.ledger.stopped import opened, uid_of
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
@@ -59,7 +59,7 @@ def list_orphans(
     """
     found = orphans.listed(ledger_path(config, ledger))
     if json_wanted:
-        say_json({"orphans": [values(orphan) for orphan in found]})
+        say_json({"orphans": [records.values(orphan) for orphan in found]})
         return
     console = wide_console()
     if not found:

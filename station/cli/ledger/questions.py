@@ -2,11 +2,10 @@
 """The options of questions to the ledger, and their times: typed as local time or with a zone, shown in local time."""
 
 import re
-from dataclasses import Field, asdict
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated
 
 import typer
 
@@ -20,12 +19,6 @@ LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as one JSON object, with times in UTC.")]
-
-
-class Record(Protocol):
-    """Any dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
 
 class VerdictName(StrEnum):
@@ -98,13 +91,6 @@ def local(moment: datetime | None) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 attempt`, `2 attempts`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def values(record: Record) -> dict[str, object]:
-    """A record as JSON and tables have it: its fields by name, times in the ledger's notation."""
-    from station.adapters.ledger.tables import iso  # `station status` shows moments without a ledger
-
-    return {key: iso(value) if isinstance(value, datetime) else value for key, value in asdict(record).items()}
 
 
 def _moment(option: str, typed: str, now: datetime) -> datetime:

@@ -1,36 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One unit's story for people and as JSON: its events with their times, attempt by attempt."""
+"""One unit's story for people: its events with their times, attempt by attempt."""
 
 import re
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
 from station.adapters.ledger import events
 from station.adapters.ledger.reader import AttemptStory, AttemptSummary, CertificateRecord, JournalEntry, UnitStory
-from station.adapters.ledger.tables import iso
 from station.cli.consoles import coloured, styled
-from station.cli.ledger.questions import values
 from station.domain.attempt import Event, Failed, StepFinished, StepStarted, UnitIdentified, Voided
 
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-def as_json(story: UnitStory) -> dict[str, object]:
-    """The whole story, with the certificates as PEM and the events by their names in the journal."""
-    return {
-        "uid": story.uid,
-        "unit": None if story.unit is None else values(story.unit),
-        "releases": [values(each) for each in story.releases],
-        "certificates": [values(each) | {"dac": _pem(each)} for each in story.certificates],
-        "attempts": [
-            values(each.summary) | {"journal": [_entry(entry) for entry in each.journal]} for each in story.attempts
-        ],
-    }
 
 
 def print_story(console: Console, story: UnitStory) -> None:
@@ -113,14 +97,6 @@ def _told(event: Event) -> str:
     return ": ".join(
         [name, ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in said.items())] if said else [name]
     )
-
-
-def _entry(entry: JournalEntry) -> dict[str, object]:
-    return {"at": iso(entry.at), "type": entry.event.on_disk.name, **events.body(entry.event)}
-
-
-def _pem(certificate: CertificateRecord) -> str:
-    return x509.load_der_x509_certificate(certificate.dac).public_bytes(Encoding.PEM).decode()
 
 
 def _subject(certificate: CertificateRecord) -> str:

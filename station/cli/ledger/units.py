@@ -14,6 +14,7 @@ from typing import Annotated, TextIO
 import typer
 from rich.table import Table
 
+from station.adapters.ledger import records
 from station.adapters.ledger.reader import LedgerReader, Totals, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
 from station.adapters.system.shown import shown
@@ -33,11 +34,10 @@ from station.cli.ledger.questions import (
     counted,
     local,
     period,
-    values,
 )
 from station.cli.ledger.selected import ledger_of
 from station.cli.ledger.stopped import opened, uid_of
-from station.cli.ledger.unit_story import as_json, print_story
+from station.cli.ledger.unit_story import print_story
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.daemon import control
@@ -124,7 +124,7 @@ def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
     reader = LedgerReader(path)
     units = reader.units(newest=newest)
     if json_wanted:
-        say_json({"units": [values(unit) for unit in units], "totals": asdict(reader.totals())})
+        say_json({"units": [records.values(unit) for unit in units], "totals": asdict(reader.totals())})
         return
     table = Table(
         "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
@@ -153,7 +153,7 @@ def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json
     if newest is not None:
         found = found[newest - 1 :: -1]
     if json_wanted:
-        say_json({"attempts": [values(attempt) for attempt in found], "more": more})
+        say_json({"attempts": [records.values(attempt) for attempt in found], "more": more})
         return
     table = Table(
         "began", "serial number", "uid", "slot", "verdict", "step", "fault", "seconds", box=None, header_style="bold"
@@ -196,7 +196,7 @@ def show(
         say(f"{path} knows no unit {unit}", err=True)
         raise typer.Exit(FAILED)
     if json_wanted:
-        say_json(as_json(story))
+        say_json(records.story(story))
     else:
         print_story(wide_console(), story)
 
@@ -234,7 +234,7 @@ def export(
             _write_csv(rows, ATTEMPT_COLUMNS if attempts_wanted else COLUMNS, file)
         else:
             for row in rows:
-                file.write(json.dumps(values(row)) + "\n")
+                file.write(json.dumps(records.values(row)) + "\n")
 
 
 @app.command()
@@ -272,7 +272,9 @@ def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: shown(value) if isinstance(value, str) else value for key, value in values(row).items()})
+        writer.writerow(
+            {key: shown(value) if isinstance(value, str) else value for key, value in records.values(row).items()}
+        )
 
 
 @contextmanager
