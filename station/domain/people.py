@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SHORTEST_PIN, LONGEST_PIN = 6, 12  # digits
-LONGEST_NAME = 64
+LONGEST_NAME = 40
 _NAME = re.compile(r"[^\W_](?:[\w .'@+-]*[\w.])?")
 _EASY = "01234567890123456789"
 

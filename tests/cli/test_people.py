@@ -53,7 +53,7 @@ def test_a_person_is_added_shown_and_removed(config: Path, tmp_path: Path) -> No
     [
         (("add", "Anna"), "123456\n", "the first that anybody tries"),
         (("add", "Anna"), "", "6 to 12 digits"),
-        (("add", "An\nna"), f"{PIN}\n", "expected at most 64 letters"),
+        (("add", "An\nna"), f"{PIN}\n", "expected at most 40 letters"),
         (("remove", "Anna"), "", "nobody is called Anna"),
         (("add", "Anna", "--role", "king"), f"{PIN}\n", "king"),
     ],

@@ -71,6 +71,18 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One event of an attempt, as the journal has it. No event has a secret."""
+
+    number: int
+    attempt: int
+    slot: str
+    at: datetime
+    type: str
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptStory:
     summary: AttemptSummary
     journal: tuple[JournalEntry, ...]
@@ -125,7 +137,7 @@ class LedgerReader:
     """Reads the ledger at `path`, also while a daemon writes it. Every method raises `LedgerUnavailable`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def units(self, *, newest: int | None = None) -> Iterator[UnitSummary]:
         """All units, or the `newest` ones, in the order in which they got their identities."""
@@ -133,13 +145,20 @@ class LedgerReader:
         if newest is not None:
             last = _identity.alias("newest")
             query = query.where(_identity.c.id.in_(select(last.c.id).order_by(last.c.id.desc()).limit(newest)))
-        with sqlite.reading(self._path) as connection:
+        with sqlite.reading(self.path) as connection:
             for row in connection.execute(query).mappings():
                 yield _unit(row)
 
+    def units_after(self, number: int, most: int) -> list[tuple[int, UnitSummary]]:
+        """The units that got their identities after the one of this number, each with its own number."""
+        query = _units().add_columns(_identity.c.id.label("number")).where(_identity.c.id > number)
+        with sqlite.reading(self.path) as connection:
+            rows = connection.execute(query.order_by(_identity.c.id).limit(most)).mappings()
+            return [(row["number"], _unit(row)) for row in rows]
+
     def unit(self, uid_or_serial: str) -> UnitStory | None:
         """One board's whole story, by UID or serial number; None when it is not known."""
-        with sqlite.reading(self._path) as connection:
+        with sqlite.reading(self.path) as connection:
             uid = uid_or_serial.lower()
             named = or_(_identity.c.uid == uid, _identity.c.serial_number == uid_or_serial)
             row = connection.execute(_units().where(named)).mappings().first()
@@ -155,13 +174,20 @@ class LedgerReader:
     def attempts(self, *, uid: str | None = None) -> Iterator[AttemptSummary]:
         """All attempts, or those on one board, in the order in which they began."""
         query = _attempts() if uid is None else _attempts().where(_attempt.c.uid == uid)
-        with sqlite.reading(self._path) as connection:
+        with sqlite.reading(self.path) as connection:
             for row in connection.execute(query.order_by(_attempt.c.id)).mappings():
                 yield AttemptSummary(**row)
 
+    def events_after(self, number: int, most: int) -> list[EventRecord]:
+        """The events of all attempts after the one of this number."""
+        columns = (_event.c.id, _event.c.attempt_id, _attempt.c.slot, _event.c.at, _event.c.type, _event.c.body)
+        query = select(*columns).join_from(_event, _attempt).where(_event.c.id > number)
+        with sqlite.reading(self.path) as connection:
+            return [EventRecord(*row) for row in connection.execute(query.order_by(_event.c.id).limit(most))]
+
     def totals(self) -> Totals:
         columns = (tables.totals.c[name] for name in Totals.__slots__)
-        with sqlite.reading(self._path) as connection:
+        with sqlite.reading(self.path) as connection:
             return Totals(*connection.execute(select(*columns)).one())
 
 
@@ -218,7 +244,8 @@ def _attempts() -> Select[*tuple[object, ...]]:
 
 
 def _unit(row: RowMapping) -> UnitSummary:
-    return UnitSummary(**{**row, "state": IdentityState(row["state"])})
+    columns = {name: row[name] for name in UnitSummary.__slots__}
+    return UnitSummary(**{**columns, "state": IdentityState(row["state"])})
 
 
 def _journal(connection: Connection, number: int) -> tuple[JournalEntry, ...]:

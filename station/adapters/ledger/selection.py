@@ -81,14 +81,16 @@ class AttemptRecord:
     laboratory: bool
 
 
+def attempts_after(path: Path, selection: Selection, number: int, most: int) -> list[AttemptRecord]:
+    """The selected attempts after the one of this number, in the order of their numbers."""
+    query = _records(selection).where(_attempt.c.id > number).order_by(_attempt.c.id).limit(most)
+    with sqlite.reading(path) as connection:
+        return [AttemptRecord(**row) for row in connection.execute(query).mappings()]
+
+
 def attempts(path: Path, selection: Selection, *, newest: int | None = None) -> Iterator[AttemptRecord]:
     """The selected attempts in the order in which they began; with `newest` only the last ones, the newest first."""
-    columns = (_attempt.c[name] for name in AttemptRecord.__slots__ if name not in {"number", "serial_number", "step"})
-    query = (
-        select(_attempt.c.id.label("number"), _identity.c.serial_number, _STEP.label("step"), *columns)
-        .join_from(_attempt, _identity, _identity.c.uid == _attempt.c.uid, isouter=True)
-        .where(*selection.conditions)
-    )
+    query = _records(selection)
     if newest is None:
         query = query.order_by(_attempt.c.started_at, _attempt.c.id)
     else:
@@ -102,6 +104,16 @@ def names_of(path: Path, column: Literal["slot", "fault"]) -> set[str]:
     """All slots or faults that the ledger's attempts have; reads every attempt."""
     with sqlite.reading(path) as connection:
         return set(connection.scalars(select(_attempt.c[column]).distinct().where(_attempt.c[column].is_not(None))))
+
+
+def _records(selection: Selection) -> Select[*tuple[object, ...]]:
+    """Selects the attempts with the columns of an `AttemptRecord`."""
+    columns = (_attempt.c[name] for name in AttemptRecord.__slots__ if name not in {"number", "serial_number", "step"})
+    return (
+        select(_attempt.c.id.label("number"), _identity.c.serial_number, _STEP.label("step"), *columns)
+        .join_from(_attempt, _identity, _identity.c.uid == _attempt.c.uid, isouter=True)
+        .where(*selection.conditions)
+    )
 
 
 def numbers(path: Path, selection: Selection, limits: Mapping[str, float] | None = None) -> Numbers:

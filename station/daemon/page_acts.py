@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people do at the page and through the API, done by the daemon's own commands."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from station.daemon.control import Command, CommandRefused
+from station.web.api import ActRefused
+
+
+class PageActs:
+    """`web.api.Acts` by the commands of the control socket."""
+
+    def __init__(self, commands: Mapping[str, Command]) -> None:
+        self._commands = commands
+
+    async def hold(self, slot: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return await self._done("hold", slot=slot, who=who, reason=reason)
+
+    async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]:
+        named = {} if slot is None else {"slot": slot}
+        return await self._done("release", **named, who=who, reason=reason)
+
+    async def _done(self, name: str, **question: str) -> Mapping[str, object]:
+        try:
+            answer = await self._commands[name](question)
+        except CommandRefused as exc:
+            raise ActRefused(str(exc)) from exc
+        return answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer

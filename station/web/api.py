@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API, `/api/v1`: what it answers, who may change what, and each route's place in its description."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel
+
+from station.adapters.ledger import records, selection
+from station.adapters.ledger.reader import LedgerReader
+from station.adapters.system.people_file import PeopleFile, PeopleUnusable
+from station.domain.intervention import LONGEST_ACCOUNT
+from station.domain.people import Person, Role
+from station.faults.line import LedgerUnavailable
+from station.web.answers import as_json
+from station.web.door import Door
+from station.web.guard import problem
+from station.web.hub import Hub
+from station.web.openapi import Schema, described, listed, named, table
+from station.web.questions import PIN, AttemptPage, Mistaken, Nothing, Page, Reason, body_of, query_of
+from station.web.sessions import SECONDS, Delayed, Sessions
+
+log = structlog.get_logger()
+
+PREFIX = "/api/v1"
+PERSON = web.RequestKey("person", Person)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ActRefused(Exception):
+    """The daemon refuses what a person wants to do; the text gives the reason."""
+
+
+class Acts(Protocol):
+    """What people may do, as the daemon does it. `who` goes into the ledger. Raises `ActRefused`."""
+
+    async def hold(self, slot: str, *, who: str, reason: str) -> Mapping[str, object]: ...
+
+    async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. Without a role everybody who may read may ask; `asked` is the query of a GET and the body of a POST."""
+
+    method: str
+    path: str
+    handler: Handler
+    what: str
+    answers: Schema
+    role: Role | None = None
+    asked: type[BaseModel] = Nothing
+
+
+class Api:
+    """Answers for one daemon."""
+
+    def __init__(
+        self, door: Door, hub: Callable[[], Hub], ledger: LedgerReader, people: PeopleFile, acts: Acts
+    ) -> None:
+        self._door = door
+        self._hub = hub
+        self._ledger = ledger
+        self._people = people
+        self._acts = acts
+        self._sessions = Sessions()
+        self._pins = asyncio.Lock()
+
+    def add_to(self, app: web.Application) -> None:
+        """Adds every route, and their description at `openapi.json`."""
+        for route in self.routes:
+            app.router.add_route(route.method, route.path, self.answering(route))
+        description = described(self.routes)
+
+        async def describe(request: web.Request) -> web.StreamResponse:
+            return as_json(request, description)
+
+        app.router.add_get(f"{PREFIX}/openapi.json", describe)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        slot = f"{PREFIX}/slots/{{slot}}"
+        return (
+            Route("GET", f"{PREFIX}/board", self._board, "All that the operator's page shows.", named("Board")),
+            Route("GET", f"{PREFIX}/line", self._line, "Whether the line takes boards.", named("Line")),
+            Route(
+                "GET",
+                f"{PREFIX}/slots",
+                self._slots,
+                "All slots, in their order.",
+                table(slots={"type": "array", "items": named("Slot")}),
+            ),
+            Route("GET", slot, self._slot, "One slot.", named("Slot")),
+            Route(
+                "GET",
+                f"{PREFIX}/units",
+                self._units,
+                "Units, in the order of their identities.",
+                listed("units", "Unit"),
+                asked=Page,
+            ),
+            Route(
+                "GET",
+                f"{PREFIX}/units/{{unit}}",
+                self._unit,
+                "One unit's whole story, by UID or serial number.",
+                named("Story"),
+            ),
+            Route(
+                "GET",
+                f"{PREFIX}/attempts",
+                self._attempts,
+                "Attempts, in their order.",
+                listed("attempts", "Attempt"),
+                asked=AttemptPage,
+            ),
+            Route(
+                "GET",
+                f"{PREFIX}/events",
+                self._events,
+                "The events of all attempts, in their order.",
+                listed("events", "Event"),
+                asked=Page,
+            ),
+            Route(
+                "POST",
+                f"{PREFIX}/sessions",
+                self._open_session,
+                "A PIN buys a token for two minutes.",
+                named("Session"),
+                asked=PIN,
+            ),
+            Route(
+                "POST", f"{slot}/hold", self._hold, "Takes a slot out of service.", named("Held"), Role.OPERATOR, Reason
+            ),
+            Route(
+                "POST",
+                f"{slot}/release",
+                self._release_slot,
+                "Puts a slot on trial.",
+                named("Released"),
+                Role.ENGINEER,
+                Reason,
+            ),
+            Route(
+                "POST",
+                f"{PREFIX}/line/release",
+                self._release_line,
+                "Releases the line, and every slot that is out of service.",
+                named("Released"),
+                Role.ENGINEER,
+                Reason,
+            ),
+        )
+
+    def answering(self, route: Route) -> Handler:
+        """The handler, behind what holds for every route: the right to change, and mistakes told as RFC 9457 has it."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                if route.role is not None:
+                    request[PERSON] = await self._allowed(request, route.role)
+                return await route.handler(request)
+            except Mistaken as exc:
+                return problem(400, str(exc))
+            except _Denied as exc:
+                return exc.answer
+            except ActRefused as exc:
+                return problem(409, str(exc))
+            except (LedgerUnavailable, PeopleUnusable) as exc:
+                return problem(503, str(exc))
+
+        return answer
+
+    # --- questions ------------------------------------------------------------------------------------------------------
+
+    async def _board(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
+        return as_json(request, self._hub().board())
+
+    async def _line(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
+        return as_json(request, self._door.line())
+
+    async def _slots(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
+        slots = [self._door.slot(name).model_dump(mode="json") for name in self._door.marks()]
+        return as_json(request, {"slots": slots})
+
+    async def _slot(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
+        return as_json(request, self._door.slot(self._named(request)))
+
+    async def _units(self, request: web.Request) -> web.StreamResponse:
+        page = query_of(request, Page)
+        found = await asyncio.to_thread(self._ledger.units_after, page.after, page.limit)
+        entries = [{"number": number, **records.values(unit)} for number, unit in found]
+        return as_json(request, _listed("units", entries, page))
+
+    async def _unit(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
+        story = await asyncio.to_thread(self._ledger.unit, request.match_info["unit"])
+        return (
+            problem(404, "the ledger knows no such unit") if story is None else as_json(request, records.story(story))
+        )
+
+    async def _attempts(self, request: web.Request) -> web.StreamResponse:
+        page = query_of(request, AttemptPage)
+        found = await asyncio.to_thread(
+            selection.attempts_after, self._ledger.path, page.selection, page.after, page.limit
+        )
+        return as_json(request, _listed("attempts", [records.values(each) for each in found], page))
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        page = query_of(request, Page)
+        found = await asyncio.to_thread(self._ledger.events_after, page.after, page.limit)
+        return as_json(request, _listed("events", [records.values(each) for each in found], page))
+
+    # --- people and what they do ----------------------------------------------------------------------------------------
+
+    async def _open_session(self, request: web.Request) -> web.StreamResponse:
+        asked = await body_of(request, PIN)
+        address = request.remote or ""
+        try:
+            self._sessions.begin_try(address)
+        except Delayed as exc:
+            return _later(exc.seconds)
+        async with self._pins:  # each takes memory and a core for a moment
+            person = await asyncio.to_thread(self._people.by_pin, asked.pin)
+        if person is None:
+            log.warning("web.pin_wrong", address=address)
+            return problem(403, "nobody has this PIN; `station people add` gives one")
+        token = self._sessions.open(person, address)
+        log.info("web.session_opened", who=person.name, role=person.role.value, address=address)
+        content = {"token": token, "name": person.name, "role": person.role.value, "seconds": SECONDS}
+        return web.json_response(content, headers={"Cache-Control": "no-store"})
+
+    async def _allowed(self, request: web.Request, needed: Role) -> Person:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        person = None
+        if scheme.lower() == "bearer" and token:
+            person = self._sessions.person(token) or await asyncio.to_thread(self._people.by_token, token)
+        if person is None:
+            denied = problem(
+                401, f"POST {PREFIX}/sessions with a PIN gives a token, to be sent as Authorization: Bearer"
+            )
+            denied.headers["WWW-Authenticate"] = "Bearer"
+            raise _Denied(denied)
+        if not person.role.may(needed):
+            raise _Denied(problem(403, f"{person.name} is an {person.role.value}, and this is for an {needed.value}"))
+        return person
+
+    async def _hold(self, request: web.Request) -> web.StreamResponse:
+        slot, asked = self._named(request), await body_of(request, Reason)
+        return web.json_response(await self._acts.hold(slot, who=_who(request), reason=asked.reason))
+
+    async def _release_slot(self, request: web.Request) -> web.StreamResponse:
+        slot, asked = self._named(request), await body_of(request, Reason)
+        return web.json_response(await self._acts.release(slot, who=_who(request), reason=asked.reason))
+
+    async def _release_line(self, request: web.Request) -> web.StreamResponse:
+        asked = await body_of(request, Reason)
+        return web.json_response(await self._acts.release(None, who=_who(request), reason=asked.reason))
+
+    def _named(self, request: web.Request) -> str:
+        name = request.match_info["slot"]
+        if name not in self._door.marks():
+            raise _Denied(problem(404, "the line has no such slot"))
+        return name
+
+
+class _Denied(Exception):
+    """Another answer than the one that was asked for."""
+
+    def __init__(self, answer: web.Response) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def _listed(name: str, entries: list[dict[str, object]], page: Page) -> dict[str, object]:
+    """A page of a list; `next` is null on the last one."""
+    return {name: entries, "next": entries[-1]["number"] if len(entries) == page.limit else None}
+
+
+def _later(seconds: float) -> web.Response:
+    answer = problem(429, f"after a wrong PIN this address waits: {seconds:.0f} s more")
+    answer.headers["Retry-After"] = str(int(seconds) + 1)
+    return answer
+
+
+def _who(request: web.Request) -> str:
+    """The person and the place, as the ledger keeps it, which has room for the longest name and most of an address."""
+    return f"{request[PERSON].name} at {request.remote}"[:LONGEST_ACCOUNT]

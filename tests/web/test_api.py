@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API over HTTP, with a line that is made up, a real ledger and a real file of people."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import LedgerReader
+from station.adapters.system.people_file import PeopleFile
+from station.domain.attempt import Voided
+from station.domain.people import Role
+from station.web import api
+from station.web.api import ActRefused, Api
+from station.web.door import About
+from station.web.guard import guarded
+from station.web.hub import Hub
+from station.web.models import Health, Line, Lot, Plans, Slot
+from tests.builders.bench import Secrets, begun, passed
+from tests.web.test_metrics import slot as status_of
+
+PIN, OTHER = "739154", "280461"
+SLOTS = {"1": "running", "slot 2/ä": "empty"}
+
+
+class MadeUpDoor:
+    """Two slots that never change."""
+
+    about = About(station="line-1", recipe="lighting", product=None, language="en", columns=None)
+
+    def line(self) -> Line:
+        return Line(state="open", fault=None, reason=None, act=None, sentence=None)
+
+    def marks(self) -> Mapping[str, str]:
+        return SLOTS
+
+    def slot(self, name: str) -> Slot:
+        status = status_of(name, SLOTS[name])
+        fields = {field: getattr(status, field) for field in type(status).model_fields}
+        return Slot(**fields, procedure=None, step_seconds=0.0, act=None, sentence=None, taken=None, place=None)
+
+    def ready(self) -> Health:
+        return Health(ok=True, checks={})
+
+    async def lot(self) -> Lot | None:
+        return None
+
+    async def plans(self) -> Plans:
+        return {}
+
+
+@dataclass
+class Acts:
+    """Writes down what was done."""
+
+    done: list[tuple[str, str | None, str, str]] = field(default_factory=list)
+    refusal: str | None = None
+
+    async def hold(self, slot: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return self._did("hold", slot, who, reason, {"held": slot, "recorded": True})
+
+    async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]:
+        line = {"state": "open", "fault": None, "reason": None}
+        return self._did("release", slot, who, reason, {"released": [], "line": line, "recorded": True})
+
+    def _did(
+        self, what: str, slot: str | None, who: str, reason: str, answer: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        if self.refusal:
+            raise ActRefused(self.refusal)
+        self.done.append((what, slot, who, reason))
+        return answer
+
+
+@dataclass
+class Desk:
+    """A client of the API, and what stands behind it."""
+
+    client: TestClient[web.Request, web.Application]
+    acts: Acts
+    people: PeopleFile
+    ledger: Ledger
+
+    async def get(self, path: str, **headers: str) -> tuple[int, dict[str, object]]:
+        async with self.client.get(api.PREFIX + path, headers=headers) as answer:
+            text = await answer.text()
+            return answer.status, json.loads(text) if text else {}
+
+    async def post(self, path: str, body: object = None, token: str | None = None) -> tuple[int, dict[str, object]]:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        async with self.client.post(api.PREFIX + path, json=body, headers=headers) as answer:
+            content: dict[str, object] = await answer.json(content_type=None)
+            return answer.status, content
+
+    async def token(self, pin: str) -> str:
+        status, answer = await self.post("/sessions", {"pin": pin})
+        assert status == 200, answer
+        return str(answer["token"])
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "machine"))
+    path = tmp_path / "state" / "ledger.sqlite"
+    path.parent.mkdir()
+    people, acts, door = PeopleFile(tmp_path / "people.json"), Acts(), MadeUpDoor()
+    people.add("Anna", Role.ENGINEER, PIN)
+    people.add("Ben", Role.OPERATOR, OTHER)
+    async with Ledger.open(path, station="line-1") as ledger:
+        hub = Hub(door, "1")
+        app = web.Application(middlewares=[guarded])
+        Api(door, lambda: hub, LedgerReader(path), people, acts).add_to(app)
+        async with TestClient(TestServer(app)) as client:
+            yield Desk(client, acts, people, ledger)
+
+
+async def test_line_and_slots_are_told(desk: Desk) -> None:
+    """A slot is named as the configuration names it."""
+    status, board = await desk.get("/board")
+    assert (status, board["station"]) == (200, "line-1")
+    _, slots = await desk.get("/slots")
+    assert [(each["slot"], each["state"]) for each in slots["slots"]] == list(SLOTS.items())  # type: ignore[attr-defined]
+    assert (await desk.get("/slots/slot%202%2F%C3%A4"))[1]["state"] == "empty"
+    assert (await desk.get("/slots/3"))[0] == 404
+    assert (await desk.get("/line"))[1]["state"] == "open"
+
+
+async def test_units_attempts_and_events_come_page_by_page(desk: Desk) -> None:
+    """Each once, in their order; the last page has no next one. No answer has a passcode or a verifier."""
+    secrets = Secrets()
+    for board in (1, 2, 3):
+        await passed(await begun(desk.ledger, secrets, slot=str(board)), board, f"0{board}")
+    void = await begun(desk.ledger, secrets, slot="1")
+    await void.finish(Voided("tty.lost", {}))
+    seen: dict[str, list[dict[str, object]]] = {}
+    text = ""
+    for name in ("units", "attempts", "events"):
+        after: object = 0
+        while after is not None:
+            status, page = await desk.get(f"/{name}?after={after}&limit=2")
+            assert status == 200
+            entries = page[name]
+            assert isinstance(entries, list)
+            assert len(entries) <= 2
+            seen.setdefault(name, []).extend(entries)
+            text += json.dumps(page)
+            after = page["next"]
+    assert [unit["serial_number"] for unit in seen["units"]] == ["SN000001", "SN000002", "SN000003"]
+    assert [(each["slot"], each["verdict"]) for each in seen["attempts"]] == [
+        ("1", "pass"),
+        ("2", "pass"),
+        ("3", "pass"),
+        ("1", "void"),
+    ]
+    numbers = [event["number"] for event in seen["events"]]
+    assert numbers == sorted(set(numbers), key=lambda number: int(str(number)))
+    assert {str(event["attempt"]) for event in seen["events"]} == {"1", "2", "3", "4"}
+    status, story = await desk.get("/units/SN000002")
+    assert (status, story["uid"]) == (200, seen["units"][1]["uid"])
+    assert (await desk.get("/units/SN000009"))[0] == 404
+    text += json.dumps(story)
+    assert "canary" not in text
+    assert "2020202" not in text
+
+
+async def test_attempts_are_selected_by_every_condition(desk: Desk) -> None:
+    """So "why did slot 1 fail since then" is one question."""
+    secrets = Secrets()
+    await passed(await begun(desk.ledger, secrets, slot="1"), 1)
+    await (await begun(desk.ledger, secrets, slot="1")).finish(Voided("tty.lost", {}))
+    await (await begun(desk.ledger, secrets, slot="2")).finish(Voided("tty.lost", {}))
+    now = datetime.now(UTC)
+    begin, end = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (now - timedelta(hours=1), now + timedelta(hours=1)))
+
+    async def numbers(query: str) -> list[object]:
+        status, page = await desk.get(f"/attempts?{query}")
+        assert status == 200, page
+        attempts = page["attempts"]
+        assert isinstance(attempts, list)
+        return [each["number"] for each in attempts]
+
+    assert await numbers(f"slot=1&fault=tty.lost&since={begin}&until={end}") == [2]
+    assert await numbers("verdict=void") == [2, 3]
+    assert await numbers("step=confirm") == [1]
+    assert await numbers(f"until={begin}") == []
+    assert await numbers("lot=LOT-1&verdict=pass") == [1]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/line?x=1", "x is not known here"),
+        ("/units?limit=0", "limit"),
+        ("/units?limit=1001", "limit"),
+        ("/units?after=-1", "after"),
+        ("/units?after=9223372036854775808", "after"),
+        ("/units?after=1&after=2", "more than once: after"),
+        ("/attempts?since=yesterday", "since"),
+        ("/attempts?since=2026-11-26T10:00:00", "since"),
+        ("/attempts?verdict=good", "verdict"),
+        ("/attempts?step=", "step"),
+        ("/attempts?sl0t=4", "there are: after, limit, since"),
+    ],
+)
+async def test_a_mistake_in_the_query_is_told(desk: Desk, path: str, told: str) -> None:
+    """As RFC 9457 has it."""
+    status, answer = await desk.get(path)
+    assert (status, answer["status"], answer["title"]) == (400, 400, "Bad Request")
+    assert told in str(answer["detail"])
+
+
+async def test_an_answer_that_has_not_changed_is_not_sent_again(desk: Desk) -> None:
+    async with desk.client.get(f"{api.PREFIX}/line") as first:
+        etag = first.headers["ETag"]
+    async with desk.client.get(f"{api.PREFIX}/line", headers={"If-None-Match": f'"x", {etag}'}) as again:
+        assert (again.status, await again.text()) == (304, "")
+    assert (await desk.get("/line", **{"If-None-Match": '"other"'}))[0] == 200
+
+
+async def test_only_people_change_something(desk: Desk) -> None:
+    """An operator holds, an engineer releases; the act has name, address and reason."""
+    for token in (None, "", "x", "x y"):
+        assert (await desk.post("/slots/1/hold", {}, token))[0] == 401
+    ben, anna = await desk.token(OTHER), await desk.token(PIN)
+    assert (await desk.post("/slots/1/hold", {"reason": "bent pin"}, ben))[0] == 200
+    assert (await desk.post("/slots/1/release", {}, ben))[0] == 403
+    assert (await desk.post("/slots/1/release", {}, anna))[0] == 200
+    assert (await desk.post("/line/release", None, anna))[0] == 200
+    assert (await desk.post("/slots/9/hold", {}, anna))[0] == 404
+    assert desk.acts.done == [
+        ("hold", "1", "Ben at 127.0.0.1", "bent pin"),
+        ("release", "1", "Anna at 127.0.0.1", ""),
+        ("release", None, "Anna at 127.0.0.1", ""),
+    ]
+    program = desk.people.add_token("MES", Role.OPERATOR)
+    assert (await desk.post("/slots/1/hold", {}, program))[0] == 200
+    desk.people.remove("MES")
+    assert (await desk.post("/slots/1/hold", {}, program))[0] == 401
+    desk.acts.refusal = "the reason must be one line"
+    status, answer = await desk.post("/slots/1/hold", {"reason": "a\nb"}, anna)
+    assert (status, answer["detail"]) == (409, "the reason must be one line")
+
+
+async def test_wrong_pins_delay_their_address_and_are_repeated_nowhere(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even the right one is looked at before the time has come."""
+    status, answer = await desk.post("/sessions", {"pin": "739155"})
+    assert status == 403
+    async with desk.client.post(f"{api.PREFIX}/sessions", json={"pin": PIN}) as again:
+        assert again.status == 429
+        assert int(again.headers["Retry-After"]) in {1, 2}
+        told = await again.text()
+    assert not [text for text in (str(answer), told, caplog.text) if "739155" in text or PIN in text]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("{", "not JSON"),
+        ("[" * 20000, "not JSON"),
+        ("7", "valid dictionary"),
+        ('{"pin": 739154}', "pin"),
+        ('{"pin": "739154", "x": 1}', "x is not known here; there are: pin"),
+        ("", "pin"),
+    ],
+)
+async def test_a_mistake_in_the_body_is_told(desk: Desk, body: str, told: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with desk.client.post(f"{api.PREFIX}/sessions", data=body, headers=headers) as answer:
+        content = await answer.json(content_type=None)
+        assert answer.status == 400
+    assert told in content["detail"]
+    assert PIN not in str(content)
+
+
+async def test_a_form_of_another_site_is_no_body(desk: Desk) -> None:
+    """A browser sends forms without asking, and JSON not."""
+    async with desk.client.post(f"{api.PREFIX}/sessions", data={"pin": PIN}) as answer:
+        assert answer.status == 400
+
+
+async def test_a_damaged_file_of_people_lets_nobody_in_and_is_told(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "people.json").write_text("{")
+    status, answer = await desk.post("/sessions", {"pin": PIN})
+    assert status == 503
+    assert "people.json" in str(answer["detail"])
+
+
+async def test_the_description_has_every_route(desk: Desk) -> None:
+    """And every reference in it leads somewhere."""
+    status, described = await desk.get("/openapi.json")
+    assert status == 200
+    paths = described["paths"]
+    assert isinstance(paths, dict)
+    assert len(paths) == 12
+    components = described["components"]
+    assert isinstance(components, dict)
+    references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}
+    assert references <= set(components["schemas"])
