@@ -171,6 +171,10 @@ class Commands:
         return None if site is None else PageStatus(url=site.url, listeners=site.hub.listeners, reason=site.reason)
 
     async def _status(self, _question: object) -> control.Answer:
+        return await self.status()
+
+    async def status(self) -> Status:
+        """All that the daemon says about itself and the line."""
         paused_by, pki = self._line.paused_by, self._parts.config.pki
         answered = self._preflight.pki_answered_seconds_ago
         relay, provider = self._parts.relay, self._parts.pki

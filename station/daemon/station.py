@@ -15,6 +15,7 @@ from station.adapters.system.service_manager import ServiceManager
 from station.config.line import Config
 from station.daemon import control, parts
 from station.daemon.commands import Commands
+from station.daemon.further_routes import further_routes
 from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
@@ -94,9 +95,11 @@ class Station:
             config.transcripts, lambda: settings.config.retention, self._attempts_at_work, parts.clock.check
         )
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
-        web = config.web
-        self._site = Site(PageDoor(parts, self.line, self.slots, self._preflight), web.listen) if web.on else None
+        door = PageDoor(parts, self.line, self.slots, self._preflight)
+        self._site = Site(door, config.web.listen) if config.web.on else None
         self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site)
+        if self._site is not None:
+            self._site.further += further_routes(config, door, self._site, self._commands)
 
     def _attempts_at_work(self) -> set[int]:
         return {attempt for slot in self.slots.values() if (attempt := slot.attempt_at_work) is not None}

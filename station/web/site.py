@@ -2,6 +2,7 @@
 """The HTTP server: its routes, and how it comes up, stays up and goes down without ever stopping the line."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 from aiohttp import web
@@ -20,6 +21,9 @@ LARGEST_BODY = 64 * 1024
 CLOSED_WITHIN = 1.0
 AGAIN_AFTER = 5.0  # seconds, where the address is taken or the server has failed
 
+Routes = Callable[[web.Application], None]
+"""Adds routes to the page's application."""
+
 
 class Site:
     """Serves the page at `listen`, an address with a port."""
@@ -34,6 +38,7 @@ class Site:
         """Where the page is; None while it is not served."""
         self.reason: str | None = None
         """Why it is not served."""
+        self.further: list[Routes] = []
 
     async def run(self) -> None:
         """Serves until it is cancelled. A taken address or a bug of ours costs the page, never the line: it comes back by itself."""
@@ -78,6 +83,8 @@ class Site:
         app.router.add_get("/api/v1/stream", self._stream)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        for add in self.further:
+            add(app)
         return app
 
     async def _page(self, request: web.Request) -> web.StreamResponse:

@@ -18,41 +18,13 @@ from station.domain.attempt import Voided
 from station.domain.people import Role
 from station.web import api
 from station.web.api import ActRefused, Api
-from station.web.door import About
 from station.web.guard import guarded
 from station.web.hub import Hub
-from station.web.models import Health, Line, Lot, Plans, Slot
 from tests.builders.bench import Secrets, begun, passed
-from tests.web.test_metrics import slot as status_of
+from tests.web.fake_door import FakeDoor, running, slot
 
 PIN, OTHER = "739154", "280461"
 SLOTS = {"1": "running", "slot 2/ä": "empty"}
-
-
-class MadeUpDoor:
-    """Two slots that never change."""
-
-    about = About(station="line-1", recipe="lighting", product=None, language="en", columns=None)
-
-    def line(self) -> Line:
-        return Line(state="open", fault=None, reason=None, act=None, sentence=None)
-
-    def marks(self) -> Mapping[str, str]:
-        return SLOTS
-
-    def slot(self, name: str) -> Slot:
-        status = status_of(name, SLOTS[name])
-        fields = {field: getattr(status, field) for field in type(status).model_fields}
-        return Slot(**fields, procedure=None, step_seconds=0.0, act=None, sentence=None, taken=None, place=None)
-
-    def ready(self) -> Health:
-        return Health(ok=True, checks={})
-
-    async def lot(self) -> Lot | None:
-        return None
-
-    async def plans(self) -> Plans:
-        return {}
 
 
 @dataclass
@@ -109,7 +81,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "machine"))
     path = tmp_path / "state" / "ledger.sqlite"
     path.parent.mkdir()
-    people, acts, door = PeopleFile(tmp_path / "people.json"), Acts(), MadeUpDoor()
+    people, acts, door = PeopleFile(tmp_path / "people.json"), Acts(), FakeDoor([running("1"), slot("slot 2/ä")])
     people.add("Anna", Role.ENGINEER, PIN)
     people.add("Ben", Role.OPERATOR, OTHER)
     async with Ledger.open(path, station="line-1") as ledger:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`/metrics`: counts what has ended since the last look into the ledger, and shows it with the daemon's status of the moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from aiohttp import web
+
+from station.adapters.ledger.news_reader import NewsReader
+from station.faults.line import LedgerUnavailable
+from station.line.status import Status
+from station.web.metrics import CONTENT_TYPE, Metrics
+
+
+class MetricsRoute:
+    """Answers every scrape; one after the other, since each counts on from the one before."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        ledger: NewsReader,
+        status: Callable[[], Awaitable[Status]],
+        stream_clients: Callable[[], int],
+    ) -> None:
+        self._metrics = metrics
+        self._ledger = ledger
+        self._status = status
+        self._stream_clients = stream_clients
+        self._turn = asyncio.Lock()
+        with suppress(LedgerUnavailable):
+            ledger.look()  # counts begin with the daemon, not with the first scrape
+
+    def add_to(self, app: web.Application) -> None:
+        app.router.add_get("/metrics", self._answer)
+
+    async def _answer(self, _request: web.Request) -> web.StreamResponse:
+        async with self._turn:
+            with suppress(LedgerUnavailable):  # the status says it, and the next look counts what this one missed
+                self._metrics.count(await asyncio.to_thread(self._ledger.look))
+            text = self._metrics.shown(await self._status(), stream_clients=self._stream_clients())
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
