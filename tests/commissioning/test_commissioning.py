@@ -6,25 +6,24 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.builders.forge import tlv
-from tests.builders.forge_declaration import Declaration
+from tests.builders import forge
+from tests.builders.forge_declaration import u8
 from tests.builders.station_demo import ROOT, demonstrate
 from tests.commissioning.flash import Flash, Tag
+from tests.commissioning.mutant import DECLARATION
 from tests.commissioning.room import PYTHON, Answer, chip_room, matterjs_room
 
 pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(1800)]
 
 ATTESTATION = ROOT / "tests" / "vectors" / "attestation"
 CD_SIGNERS = ATTESTATION / "cd-signers"
-TEST_CD_KEY_ID = bytes.fromhex("62fa823359acfaa9963e1cfa140addf504f37160")
 COMMISSIONERS = ("chip", "matter.js")
 
 
@@ -41,9 +40,24 @@ class Case:
         return self.reasons[COMMISSIONERS.index(commissioner)]
 
 
+def with_later_member(board: Flash) -> Flash:
+    """The board with a declaration that has a member of a later version of Matter."""
+    declaration = DECLARATION.having(u8(12, 1))
+    return board.having(Tag.CERTIFICATION_DECLARATION, declaration.der)
+
+
+def with_rewritten_issuer(board: Flash) -> Flash:
+    """The board with a DAC that names its issuer in a string of another type and case."""
+    dac = replace(forge.DAC, issuer=forge.PAI_NAME.replace(b"\x0c\x08TEST", b"\x13\x08Test"))
+    key = forge.DAC_KEY.private_numbers().private_value.to_bytes(32, "big")
+    return board.having(Tag.DAC, dac.der).having(Tag.PAI, forge.PAI.der).having(Tag.DAC_PRIVATE_KEY, key)
+
+
 GOOD = {
     "the first board": Case(lambda first, _: first),
     "the second board": Case(lambda _, second: second, lambda _, second: second.label()),
+    "a declaration with a later member": Case(lambda first, _: with_later_member(first)),
+    "an issuer's name in another string type": Case(lambda first, _: with_rewritten_issuer(first)),
 }
 WRONG_PASSCODE = ("Failed to verify peer's MAC", "incorrect key confirmation")
 WRONG_KEY = (r"err 500 ", "^AttestationSignatureInvalid$")
@@ -134,16 +148,14 @@ def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
     ours.mkdir()
     root = x509.load_pem_x509_certificate((done.folder / "pki" / "paa.pem").read_bytes())
     (ours / "paa.der").write_bytes(root.public_bytes(serialization.Encoding.DER))
+    (ours / "forged.der").write_bytes(forge.PAA.der)
     answers = asyncio.run(commission(folder, ours, (first, second)))
     return Meetings((first, second), answers)
 
 
 def recipe(folder: Path) -> Path:
     """The demonstration's recipe, with a declaration that is signed by the public test key."""
-    pem = (CD_SIGNERS / "Chip-Test-CD-Signing-Key.pem").read_bytes()
-    key = serialization.load_pem_private_key(pem, password=None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    (folder / "declaration.der").write_bytes(Declaration(signer=key, key_id=tlv(0x80, TEST_CD_KEY_ID)).der)
+    (folder / "declaration.der").write_bytes(DECLARATION.der)
     text = (ROOT / "config" / "recipes" / "lighting.toml").read_text(encoding="utf-8")
     manifest = ROOT / "firmware_images" / "manifest.toml"
     for was, becomes in (
