@@ -7,20 +7,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.builders.forge import tlv
-from tests.builders.forge_declaration import Declaration
+from tests.builders import forge
+from tests.builders.forge_declaration import u8
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES, demonstrate
-from tests.builders.white_label import CD_SIGNERS, TEST_CD_KEY_ID
+from tests.builders.white_label import CD_SIGNERS
 from tests.commissioning import white_label
 from tests.commissioning.flash import Flash, Tag
+from tests.commissioning.mutant import DECLARATION
 from tests.commissioning.room import PYTHON, Answer, chip_room, matterjs_room
 from tests.commissioning.white_label import LABELS
 
@@ -43,9 +43,24 @@ class Case:
         return self.reasons[COMMISSIONERS.index(commissioner)]
 
 
+def with_later_member(board: Flash) -> Flash:
+    """The board with a declaration that has a member of a later version of Matter."""
+    declaration = DECLARATION.having(u8(12, 1))
+    return board.having(Tag.CERTIFICATION_DECLARATION, declaration.der)
+
+
+def with_rewritten_issuer(board: Flash) -> Flash:
+    """The board with a DAC that names its issuer in a string of another type and case."""
+    dac = replace(forge.DAC, issuer=forge.PAI_NAME.replace(b"\x0c\x08TEST", b"\x13\x08Test"))
+    key = forge.DAC_KEY.private_numbers().private_value.to_bytes(32, "big")
+    return board.having(Tag.DAC, dac.der).having(Tag.PAI, forge.PAI.der).having(Tag.DAC_PRIVATE_KEY, key)
+
+
 GOOD = {
     "the first board": Case(lambda first, _: first),
     "the second board": Case(lambda _, second: second, lambda _, second: second.label()),
+    "a declaration with a later member": Case(lambda first, _: with_later_member(first)),
+    "an issuer's name in another string type": Case(lambda first, _: with_rewritten_issuer(first)),
 }
 WRONG_PASSCODE = ("Failed to verify peer's MAC", "incorrect key confirmation")
 WRONG_KEY = (r"err 500 ", "^AttestationSignatureInvalid$")
@@ -143,6 +158,7 @@ def meetings(tmp_path_factory: pytest.TempPathFactory) -> Meetings:
     for number, line in enumerate([done.folder, *(place for place, _ in lines.values())]):
         root = x509.load_pem_x509_certificate((line / "pki" / "paa.pem").read_bytes())
         (ours / f"paa{number}.der").write_bytes(root.public_bytes(serialization.Encoding.DER))
+    (ours / "forged.der").write_bytes(forge.PAA.der)
     others = {
         of_others(title, number): flash for title, (_, units) in lines.items() for number, flash in enumerate(units)
     }
@@ -157,10 +173,7 @@ def of_others(title: str, number: int) -> str:
 
 def recipe(folder: Path) -> Path:
     """The demonstration's recipe, with a declaration that is signed by the public test key."""
-    pem = (CD_SIGNERS / "Chip-Test-CD-Signing-Key.pem").read_bytes()
-    key = serialization.load_pem_private_key(pem, password=None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    (folder / "declaration.der").write_bytes(Declaration(signer=key, key_id=tlv(0x80, TEST_CD_KEY_ID)).der)
+    (folder / "declaration.der").write_bytes(DECLARATION.der)
     text = (ROOT / "config" / "recipes" / "lighting.toml").read_text(encoding="utf-8")
     manifest = ROOT / "firmware_images" / "manifest.toml"
     for was, becomes in (
