@@ -29,9 +29,16 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-port=0",
 )
-LISTENS = "DevTools listening on "
 
 Message = Mapping[str, object]
+
+STOPPED = ("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED")  # a test has stopped the line
+NAVIGATED = ("Inspected target navigated", "Cannot find context", "Execution context was destroyed")
+
+
+class PageLeft(Exception):
+    """The page was left, for another one or for itself anew, before it answered."""
+
 
 # How much of a picture is the green of a pass, as the browser itself decodes the picture.
 GREEN = """(async (picture) => {
@@ -54,17 +61,21 @@ def started() -> Iterator[str]:
     # The profile is in use until every one of its processes has ended.
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
-                assert process.stderr is not None
-                for line in process.stderr:
-                    if line.startswith(LISTENS):
-                        yield line.removeprefix(LISTENS).strip()
-                        break
-                else:
-                    pytest.fail("chromium did not start")
+                yield _address(process, Path(profile, "DevToolsActivePort"))
             finally:
                 process.kill()
+
+
+def _address(process: subprocess.Popen[bytes], file: Path) -> str:
+    """What the browser writes once it listens: its port, and the path of its protocol."""
+    deadline = time.monotonic() + WITHIN
+    while not file.exists() or len(lines := file.read_text().split()) < 2:
+        assert process.poll() is None, "chromium has ended"
+        assert time.monotonic() < deadline, "chromium did not start"
+        time.sleep(0.02)
+    return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
 
 
 class Tab:
@@ -112,9 +123,15 @@ class Tab:
     async def until(self, expression: str) -> None:
         """Waits until the expression is true."""
         deadline = time.monotonic() + WITHIN
-        while not await self.value(expression):
+        while not await self._is_true(expression):
             assert time.monotonic() < deadline, expression
             await asyncio.sleep(0.02)
+
+    async def _is_true(self, expression: str) -> bool:
+        try:
+            return bool(await self.value(expression))
+        except PageLeft:
+            return False
 
     async def picture(self) -> str:
         """What the tab shows, as PNG in base64."""
@@ -130,7 +147,7 @@ class Tab:
         found = [json.dumps(each) for each in told["Runtime.exceptionThrown"]]
         for each in [*told["Runtime.consoleAPICalled"], *told["Log.entryAdded"]]:
             text = json.dumps(each)
-            if "ERR_CONNECTION_REFUSED" not in text and "ERR_INCOMPLETE_CHUNKED" not in text:  # a test stopped the line
+            if not any(error in text for error in STOPPED):
                 found.append(text)
         return found
 
@@ -166,6 +183,8 @@ class Browser:
             while number not in self._answers:
                 await self._receive()
         answer = self._answers.pop(number)
+        if any(text in str(answer.get("error")) for text in NAVIGATED):
+            raise PageLeft
         assert "error" not in answer, (method, answer)
         result = answer["result"]
         assert isinstance(result, dict)
