@@ -37,7 +37,7 @@ def distributions() -> set[str]:
     third_party = set(imported()) - sys.stdlib_module_names - {*PACKAGES} - GIVEN_BY_SCRIPTS
     providers = metadata.packages_distributions()
     assert third_party - providers.keys() == set()
-    return {distribution.lower() for name in third_party for distribution in providers[name]}
+    return {distribution.lower().replace("_", "-") for name in third_party for distribution in providers[name]}
 
 
 def test_every_declared_dependency_is_imported(distributions: set[str]) -> None:

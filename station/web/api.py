@@ -29,7 +29,7 @@ log = structlog.get_logger()
 PREFIX = "/api/v1"
 PERSON = web.RequestKey("person", Person)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[["Api", web.Request], Awaitable[web.StreamResponse]]
 
 
 class ActRefused(Exception):
@@ -73,99 +73,23 @@ class Api:
 
     def add_to(self, app: web.Application) -> None:
         """Adds every route, and their description at `openapi.json`."""
-        for route in self.routes:
+        for route in ROUTES:
             app.router.add_route(route.method, route.path, self.answering(route))
-        description = described(self.routes)
+        description = described_routes()
 
         async def describe(request: web.Request) -> web.StreamResponse:
             return as_json(request, description)
 
         app.router.add_get(f"{PREFIX}/openapi.json", describe)
 
-    @property
-    def routes(self) -> tuple[Route, ...]:
-        slot = f"{PREFIX}/slots/{{slot}}"
-        return (
-            Route("GET", f"{PREFIX}/board", self._board, "All that the operator's page shows.", named("Board")),
-            Route("GET", f"{PREFIX}/line", self._line, "Whether the line takes boards.", named("Line")),
-            Route(
-                "GET",
-                f"{PREFIX}/slots",
-                self._slots,
-                "All slots, in their order.",
-                table(slots={"type": "array", "items": named("Slot")}),
-            ),
-            Route("GET", slot, self._slot, "One slot.", named("Slot")),
-            Route(
-                "GET",
-                f"{PREFIX}/units",
-                self._units,
-                "Units, in the order of their identities.",
-                listed("units", "Unit"),
-                asked=Page,
-            ),
-            Route(
-                "GET",
-                f"{PREFIX}/units/{{unit}}",
-                self._unit,
-                "One unit's whole story, by UID or serial number.",
-                named("Story"),
-            ),
-            Route(
-                "GET",
-                f"{PREFIX}/attempts",
-                self._attempts,
-                "Attempts, in their order.",
-                listed("attempts", "Attempt"),
-                asked=AttemptPage,
-            ),
-            Route(
-                "GET",
-                f"{PREFIX}/events",
-                self._events,
-                "The events of all attempts, in their order.",
-                listed("events", "Event"),
-                asked=Page,
-            ),
-            Route(
-                "POST",
-                f"{PREFIX}/sessions",
-                self._open_session,
-                "A PIN buys a token for two minutes.",
-                named("Session"),
-                asked=PIN,
-            ),
-            Route(
-                "POST", f"{slot}/hold", self._hold, "Takes a slot out of service.", named("Held"), Role.OPERATOR, Reason
-            ),
-            Route(
-                "POST",
-                f"{slot}/release",
-                self._release_slot,
-                "Puts a slot on trial.",
-                named("Released"),
-                Role.ENGINEER,
-                Reason,
-            ),
-            Route(
-                "POST",
-                f"{PREFIX}/line/release",
-                self._release_line,
-                "Releases the line, and every slot that is out of service.",
-                named("Released"),
-                Role.ENGINEER,
-                Reason,
-            ),
-        )
-
-    def answering(self, route: Route) -> Handler:
+    def answering(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The handler, behind what holds for every route: the right to change, and mistakes told as RFC 9457 has it."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 if route.role is not None:
                     request[PERSON] = await self._allowed(request, route.role)
-                return await route.handler(request)
+                return await route.handler(self, request)
             except Mistaken as exc:
                 return problem(400, str(exc))
             except _Denied as exc:
@@ -179,51 +103,60 @@ class Api:
 
     # --- questions ------------------------------------------------------------------------------------------------------
 
-    async def _board(self, request: web.Request) -> web.StreamResponse:
+    async def board(self, request: web.Request) -> web.StreamResponse:
+        """All that the operator's page shows."""
         query_of(request, Nothing)
         return as_json(request, self._hub().board())
 
-    async def _line(self, request: web.Request) -> web.StreamResponse:
+    async def line(self, request: web.Request) -> web.StreamResponse:
+        """The line."""
         query_of(request, Nothing)
         return as_json(request, self._door.line())
 
-    async def _slots(self, request: web.Request) -> web.StreamResponse:
+    async def slots(self, request: web.Request) -> web.StreamResponse:
+        """All slots."""
         query_of(request, Nothing)
         slots = [self._door.slot(name).model_dump(mode="json") for name in self._door.marks()]
         return as_json(request, {"slots": slots})
 
-    async def _slot(self, request: web.Request) -> web.StreamResponse:
+    async def slot(self, request: web.Request) -> web.StreamResponse:
+        """One slot."""
         query_of(request, Nothing)
         return as_json(request, self._door.slot(self._named(request)))
 
-    async def _units(self, request: web.Request) -> web.StreamResponse:
+    async def units(self, request: web.Request) -> web.StreamResponse:
+        """A page of units."""
         page = query_of(request, Page)
         found = await asyncio.to_thread(self._ledger.units_after, page.after, page.limit)
         entries = [{"number": number, **records.values(unit)} for number, unit in found]
         return as_json(request, _listed("units", entries, page))
 
-    async def _unit(self, request: web.Request) -> web.StreamResponse:
+    async def unit(self, request: web.Request) -> web.StreamResponse:
+        """One unit's story."""
         query_of(request, Nothing)
         story = await asyncio.to_thread(self._ledger.unit, request.match_info["unit"])
         return (
             problem(404, "the ledger knows no such unit") if story is None else as_json(request, records.story(story))
         )
 
-    async def _attempts(self, request: web.Request) -> web.StreamResponse:
+    async def attempts(self, request: web.Request) -> web.StreamResponse:
+        """A page of attempts."""
         page = query_of(request, AttemptPage)
         found = await asyncio.to_thread(
             selection.attempts_after, self._ledger.path, page.selection, page.after, page.limit
         )
         return as_json(request, _listed("attempts", [records.values(each) for each in found], page))
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """A page of events."""
         page = query_of(request, Page)
         found = await asyncio.to_thread(self._ledger.events_after, page.after, page.limit)
         return as_json(request, _listed("events", [records.values(each) for each in found], page))
 
     # --- people and what they do ----------------------------------------------------------------------------------------
 
-    async def _open_session(self, request: web.Request) -> web.StreamResponse:
+    async def open_session(self, request: web.Request) -> web.StreamResponse:
+        """A token for a PIN."""
         asked = await body_of(request, PIN)
         address = request.remote or ""
         try:
@@ -255,15 +188,18 @@ class Api:
             raise _Denied(problem(403, f"{person.name} is an {person.role.value}, and this is for an {needed.value}"))
         return person
 
-    async def _hold(self, request: web.Request) -> web.StreamResponse:
+    async def hold(self, request: web.Request) -> web.StreamResponse:
+        """Takes a slot out of service."""
         slot, asked = self._named(request), await body_of(request, Reason)
         return web.json_response(await self._acts.hold(slot, who=_who(request), reason=asked.reason))
 
-    async def _release_slot(self, request: web.Request) -> web.StreamResponse:
+    async def release_slot(self, request: web.Request) -> web.StreamResponse:
+        """Puts a slot on trial."""
         slot, asked = self._named(request), await body_of(request, Reason)
         return web.json_response(await self._acts.release(slot, who=_who(request), reason=asked.reason))
 
-    async def _release_line(self, request: web.Request) -> web.StreamResponse:
+    async def release_line(self, request: web.Request) -> web.StreamResponse:
+        """Releases line and slots."""
         asked = await body_of(request, Reason)
         return web.json_response(await self._acts.release(None, who=_who(request), reason=asked.reason))
 
@@ -296,3 +232,81 @@ def _later(seconds: float) -> web.Response:
 def _who(request: web.Request) -> str:
     """The person and the place, as the ledger keeps it, which has room for the longest name and most of an address."""
     return f"{request[PERSON].name} at {request.remote}"[:LONGEST_ACCOUNT]
+
+
+_SLOT = f"{PREFIX}/slots/{{slot}}"
+ROUTES = (
+    Route("GET", f"{PREFIX}/board", Api.board, "All that the operator's page shows.", named("Board")),
+    Route("GET", f"{PREFIX}/line", Api.line, "Whether the line takes boards.", named("Line")),
+    Route(
+        "GET",
+        f"{PREFIX}/slots",
+        Api.slots,
+        "All slots, in their order.",
+        table(slots={"type": "array", "items": named("Slot")}),
+    ),
+    Route("GET", _SLOT, Api.slot, "One slot.", named("Slot")),
+    Route(
+        "GET",
+        f"{PREFIX}/units",
+        Api.units,
+        "Units, in the order of their identities.",
+        listed("units", "Unit"),
+        asked=Page,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/units/{{unit}}",
+        Api.unit,
+        "One unit's whole story, by UID or serial number.",
+        named("Story"),
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/attempts",
+        Api.attempts,
+        "Attempts, in their order.",
+        listed("attempts", "Attempt"),
+        asked=AttemptPage,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/events",
+        Api.events,
+        "The events of all attempts, in their order.",
+        listed("events", "Event"),
+        asked=Page,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/sessions",
+        Api.open_session,
+        "A PIN buys a token for two minutes.",
+        named("Session"),
+        asked=PIN,
+    ),
+    Route("POST", f"{_SLOT}/hold", Api.hold, "Takes a slot out of service.", named("Held"), Role.OPERATOR, Reason),
+    Route(
+        "POST",
+        f"{_SLOT}/release",
+        Api.release_slot,
+        "Puts a slot on trial.",
+        named("Released"),
+        Role.ENGINEER,
+        Reason,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/line/release",
+        Api.release_line,
+        "Releases the line, and every slot that is out of service.",
+        named("Released"),
+        Role.ENGINEER,
+        Reason,
+    ),
+)
+
+
+def described_routes() -> dict[str, object]:
+    """The API in OpenAPI 3.1."""
+    return described(ROUTES)
