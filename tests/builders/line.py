@@ -139,11 +139,12 @@ class Line:
                 process.wait()
 
     def _daemon_answers(self) -> bool:
+        """Also when its page is there, so that what the log says of the page stands before all that a test does."""
         try:
-            self.status()
+            page = self.status().page
         except LineFailed:
             return False
-        return True
+        return page is None or page.url is not None
 
     def _last_words(self, name: str) -> str:
         output = (self.folder / "logs" / f"{name}.out").read_text(errors="replace")
