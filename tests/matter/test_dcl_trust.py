@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -13,7 +14,19 @@ from station.matter.certificates.dcl_trust import Verified, verified
 from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
 from station.matter.certificates.x509 import Certificate
 from tests.builders.dcl_stub import NEW_SIGNER, NEW_SIGNER_ID, OLD_SIGNER, Ledger, pem, revocation_list, with_ids
-from tests.builders.forge import DAC, DAC_KEY, ECDSA_SHA256, KEY_USAGE, PAA, PAA_KEY, PAI, PAI_ID, extension
+from tests.builders.forge import (
+    DAC,
+    DAC_KEY,
+    ECDSA_SHA256,
+    KEY_USAGE,
+    PAA,
+    PAA_KEY,
+    PAI,
+    PAI_ID,
+    extension,
+    sequence,
+    sign,
+)
 
 ROOT = Path(__file__).parents[2]
 TEST_SIGNER = (ROOT / "config" / "trust" / "cd-signers" / "chip-test-cd-signing.der").read_bytes()
@@ -87,3 +100,11 @@ def test_a_last_page_that_is_missing_takes_nothing_away() -> None:
     found = verified(answers, TrustStore.of({"paa": PAA.der}, {"key-001": OLD_SIGNER.der}))
     assert not found.has_every_list
     assert found.left_out == ("revocation points: the last page is not among the answers",)
+
+
+def test_a_negative_serial_number_is_no_certificates() -> None:
+    """A library reads it, and the station has no certificate with it: rule C5."""
+    signed = x509.load_der_x509_crl(revocation_list(PAA, PAA_KEY, 0x1F, 0x20)).tbs_certlist_bytes
+    signed = signed.replace(b"\x02\x01\x1f", b"\x02\x01\x9f")
+    (revoked,) = of_points(sequence(signed, ECDSA_SHA256, sign(signed, PAA_KEY))).revoked
+    assert revoked.entry["revoked_serial_numbers"] == ["20"]

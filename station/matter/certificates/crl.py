@@ -117,5 +117,7 @@ def _serial_numbers(crl: x509.CertificateRevocationList, authority: Certificate)
             names = issuer.get_values_for_type(x509.DirectoryName)
         except (ValueError, x509.ExtensionNotFound):
             names = []
+        if revoked.serial_number <= 0:  # no certificate of Matter's: rule C5
+            continue
         if not names or authority.subject.raw in {name.public_bytes() for name in names}:
             yield revoked.serial_number
