@@ -245,3 +245,16 @@ def test_the_newest_list_counts(store: Path, tmp_path: Path) -> None:
     (folder / "older.crl").write_bytes(revocation_list(PAA, PAA_KEY, 0x99, at=datetime(2026, 10, 1, tzinfo=UTC)))
     sentences = accepted(store, folder)
     assert [text for text in sentences if text.startswith("revoked by")] == [f"revoked by {PAA_ID.hex().upper()}: 1F"]
+
+
+def test_answers_of_the_same_name_are_both_kept(store: Path, tmp_path: Path) -> None:
+    """Folders of two nodes may have files of the same names; what is kept is all that was read."""
+    folder = written(tmp_path, Ledger())
+    for name, number in (("a", 0x21), ("b", 0x22)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.json").write_bytes(revocation_list(PAA, PAA_KEY, number))
+    said("dcl", "fetch", folder, tmp_path / "a", tmp_path / "b", "--store", store, "--to", tmp_path / "kept")
+    contents = {path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    assert contents == {
+        path.read_bytes() for each in (folder, tmp_path / "a", tmp_path / "b") for path in each.iterdir()
+    }
