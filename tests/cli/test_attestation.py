@@ -142,6 +142,28 @@ def test_a_revoked_dac_is_refused(unit: Path) -> None:
     assert station(*question(unit, revocation_set=unit / "none.json")).exit_code == 0
 
 
+def test_the_set_of_a_store_counts_however_its_roots_are_named(unit: Path, tmp_path: Path) -> None:
+    """The roots may be a link to a folder elsewhere; a line reads the set beside the link. A set that has gone is not none."""
+    entry = {
+        "type": "revocation_set",
+        "issuer_subject_key_id": (b"\x02" * 20).hex().upper(),
+        "issuer_name": base64.b64encode(DAC.issuer).decode(),
+        "revoked_serial_numbers": ["1111111111111111"],
+    }
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / "paa").symlink_to(unit / "paa")
+    (store / "revocation-set.json").write_text(json.dumps([entry]))
+    assert answer(*question(unit, paa_dir=store / "paa"))["rule"] == "K7"
+    assert answer(*question(unit, paa_dir=store / "paa" / ".." / "paa"))["rule"] == "K7"
+    (store / "revocation-set.json").rename(unit / "revocation-set.json")
+    assert answer(*question(unit, paa_dir=store / "paa"))["rule"] == "K7"
+    (unit / "revocation-set.json").unlink()
+    (store / "revocation-set.json").symlink_to(tmp_path / "gone.json")
+    result = station(*question(unit, paa_dir=store / "paa"))
+    assert (result.exit_code, f"{store / 'revocation-set.json'}: cannot be read" in result.stderr) == (2, True)
+
+
 def test_a_file_of_the_store_that_cannot_be_read_is_named_and_left_out(unit: Path) -> None:
     """The other files of the store still count."""
     (unit / "paa" / "broken.pem").write_text("nonsense")

@@ -111,6 +111,18 @@ def test_a_digest_accepts_no_other_changes(store: Path, tmp_path: Path) -> None:
     assert not (store / "revocation-set.json").exists()
 
 
+def test_a_digest_accepts_no_revocation_to_be_taken_back_that_was_not_listed(store: Path, tmp_path: Path) -> None:
+    """Between the look and the acceptance the store may change, too: the files to be written stay the same, and the list does not."""
+    answers = written(tmp_path, Ledger())
+    digest = str(changes(store, answers)["digest"])
+    accepted(store, written(tmp_path, Ledger(revoked=(0x1F, 0x20), roots=[PAA, AUTHORITY], signers=[OLD_SIGNER])))
+    (store / "dcl-models.json").unlink()
+    told = changes(store, answers, "--accept", digest)
+    assert f"no longer revoked by {PAA_ID.hex().upper()}: 20" in str(told["changes"])
+    assert told["written"] is False
+    assert Revoked(PAA.subject, PAA_ID, 0x20) in trust_folder.load(store).revoked
+
+
 def test_what_the_ledger_no_longer_has_goes(store: Path, tmp_path: Path) -> None:
     """Certificates that people put there stay, and so do all others where the answers have no list."""
     accepted(store, written(tmp_path, Ledger()))
@@ -233,3 +245,16 @@ def test_the_newest_list_counts(store: Path, tmp_path: Path) -> None:
     (folder / "older.crl").write_bytes(revocation_list(PAA, PAA_KEY, 0x99, at=datetime(2026, 10, 1, tzinfo=UTC)))
     sentences = accepted(store, folder)
     assert [text for text in sentences if text.startswith("revoked by")] == [f"revoked by {PAA_ID.hex().upper()}: 1F"]
+
+
+def test_answers_of_the_same_name_are_both_kept(store: Path, tmp_path: Path) -> None:
+    """Folders of two nodes may have files of the same names; what is kept is all that was read."""
+    folder = written(tmp_path, Ledger())
+    for name, number in (("a", 0x21), ("b", 0x22)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.json").write_bytes(revocation_list(PAA, PAA_KEY, number))
+    said("dcl", "fetch", folder, tmp_path / "a", tmp_path / "b", "--store", store, "--to", tmp_path / "kept")
+    contents = {path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    assert contents == {
+        path.read_bytes() for each in (folder, tmp_path / "a", tmp_path / "b") for path in each.iterdir()
+    }

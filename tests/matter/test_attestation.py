@@ -339,7 +339,10 @@ def test_a_test_root_is_refused_on_a_production_line() -> None:
     assert found == "pki.credentials_invalid K2"
 
 
-PUBLISHED = sorted([*(FOLDER / "paa").glob("Chip-*.der"), *(FOLDER / "published-paa").glob("*.der")])
+TEST_CD_SIGNER = Path(__file__).parents[2] / "config" / "trust" / "cd-signers" / "chip-test-cd-signing.der"
+PUBLISHED = sorted(
+    [*(FOLDER / "paa").glob("Chip-*.der"), *(FOLDER / "published-paa").glob("*.der"), TEST_CD_SIGNER],
+)
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)

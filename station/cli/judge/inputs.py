@@ -4,6 +4,7 @@
 A file that cannot be used ends the command with exit code 2, and a message with its name, the place and the remedy.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -72,9 +73,8 @@ def read_trust(paa_dir: Path, cd_signers: Path, revocation_set: Path | None = No
     Without a revocation set of its own it has the one of the trust store whose roots these are, if there is one.
     """
     paas, signers = _certificates(paa_dir), _certificates(cd_signers)
-    beside = paa_dir.resolve().with_name(revocation_file.NAME)
-    if revocation_set is None and beside.exists():
-        revocation_set = beside
+    if revocation_set is None:
+        revocation_set = _beside(paa_dir)
     store = TrustStore.of(paas, signers, frozenset() if revocation_set is None else _revoked(revocation_set))
     for left_out in store.unreadable:
         say(f"left out of the trust store: {left_out}", err=True)
@@ -82,6 +82,15 @@ def read_trust(paa_dir: Path, cd_signers: Path, revocation_set: Path | None = No
         if not found:
             raise unusable(folder, "", "no certificate in this folder can be used. Put the trusted ones there.")
     return store
+
+
+def _beside(paa_dir: Path) -> Path | None:
+    """The set beside the folder as it is named, which a line reads, or else as it is; a link to a set that is gone counts."""
+    for folder in (Path(os.path.abspath(paa_dir)), paa_dir.resolve()):  # noqa: PTH100  resolve() follows links
+        beside = folder.with_name(revocation_file.NAME)
+        if beside.exists() or beside.is_symlink():
+            return beside
+    return None
 
 
 def read_signers(folder: Path) -> Mapping[bytes, Certificate]:

@@ -50,11 +50,12 @@ def read(
 
 
 def _of_files(files: Sequence[Path]) -> tuple[Answers, dict[str, bytes]]:
-    answers, kept = Answers(), {}
+    answers, kept = Answers(), dict[str, bytes]()
     for path in [each for given in files for each in (sorted(given.iterdir()) if given.is_dir() else [given])]:
-        kept[path.name] = read_file(path)
+        content = read_file(path)
+        kept[f"{len(kept)}-{path.name}" if path.name in kept else path.name] = content
         try:
-            answers.add(str(path), kept[path.name])
+            answers.add(str(path), content)
         except AnswerInvalid as exc:
             raise unusable(path, "", str(exc).removeprefix(f"{path}: ")) from exc
     return answers, kept

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 
 from station.matter.certificates.dcl_answers import RevocationPoint
 from station.matter.certificates.names import Identifiers
 from station.matter.certificates.rules import RuleBroken
 from station.matter.certificates.x509 import Certificate
+
+_SIGNS_LISTS = 0x02  # cRLSign, in the fourth byte of a key usage in DER
 
 
 class ListUnproven(Exception):
@@ -63,6 +65,8 @@ def revoked_by(point: RevocationPoint, crls: Iterable[bytes], paas: Mapping[byte
     named = Identifiers.of(authority.subject).vendor_id
     if named is not None and named != point.vendor_id:
         raise ListUnproven(f"its signer is of vendor 0x{named:04X}, and the point of vendor 0x{point.vendor_id:04X}")
+    if not int.from_bytes(signer.extensions.key_usage[3:4]) & _SIGNS_LISTS:
+        raise ListUnproven("its signer's certificate is for other purposes than lists")
     crl = _signed_by(signer, crls)
     return RevokedOf(authority.subject.raw, point.issuer_key_id, frozenset(_serial_numbers(crl, authority)))
 
@@ -97,7 +101,7 @@ def _signed_by(signer: Certificate, crls: Iterable[bytes]) -> x509.CertificateRe
             if crl.issuer.public_bytes() != signer.subject.raw or algorithm is None:
                 continue
             signer.public_key.verify(crl.signature, crl.tbs_certlist_bytes, ECDSA(algorithm))
-        except (ValueError, InvalidSignature):
+        except (ValueError, InvalidSignature, UnsupportedAlgorithm):
             continue
         found.append(crl)
     if not found:
@@ -113,5 +117,7 @@ def _serial_numbers(crl: x509.CertificateRevocationList, authority: Certificate)
             names = issuer.get_values_for_type(x509.DirectoryName)
         except (ValueError, x509.ExtensionNotFound):
             names = []
+        if revoked.serial_number <= 0:  # no certificate of Matter's: rule C5
+            continue
         if not names or authority.subject.raw in {name.public_bytes() for name in names}:
             yield revoked.serial_number

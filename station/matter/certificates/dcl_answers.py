@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
 CRL_LABEL = "X509 CRL"
+ROOTS, CHILDREN, POINTS = "approvedRootCertificates", "childCertificates", "PkiRevocationDistributionPoint"
 _CRL_TYPE = 1  # Matter Core Specification 11.23.9: RFC 5280 certificate revocation lists
 
 
@@ -68,6 +69,12 @@ class Answers:
     points: list[RevocationPoint] | None = None
     crls: list[bytes] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
+    _continued: set[str] = field(default_factory=set)
+    _ended: set[str] = field(default_factory=set)
+
+    def lacks_its_last_page(self, member: str) -> bool:
+        """Whether a list, by the name of its member, has pages here, and no last one."""
+        return member in self._continued - self._ended
 
     def add(self, name: str, content: bytes) -> str | None:
         """Takes one answer, JSON or a revocation list in DER or PEM; raises `AnswerInvalid`. Returns the key of the next page, if any."""
@@ -109,8 +116,10 @@ class Answers:
                 raise KeyError("that it knows")
         match answer.get("pagination"):
             case {"next_key": str(key)} if key:
+                self._continued.update(answer)
                 return key
             case _:
+                self._ended.update(answer)
                 return None
 
 

@@ -6,18 +6,28 @@ from dataclasses import dataclass, replace
 
 from station.matter.certificates.chain import PAA, read_certificate
 from station.matter.certificates.crl import ListUnproven, RevokedOf, revoked_by
-from station.matter.certificates.dcl_answers import Answers, Identifier, ListedCertificate, Model
+from station.matter.certificates.dcl_answers import (
+    CHILDREN,
+    POINTS,
+    ROOTS,
+    Answers,
+    Identifier,
+    ListedCertificate,
+    Model,
+)
 from station.matter.certificates.published_roots import publisher
 from station.matter.certificates.rules import RuleBroken
-from station.matter.certificates.trust import TrustStore
+from station.matter.certificates.trust import TEST_CD_KEY_ID, TrustStore
 from station.matter.certificates.x509 import Certificate
+
+_LISTS = {ROOTS: "roots", CHILDREN: "signers", POINTS: "revocation points"}
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """Certificates by subject key identifier. `left_out` names what cannot be used, and why.
 
-    `has_every_list`: the revocation list of every authority in the ledger was there and proven. `roots_known` and `signers_known` are the key identifiers that the ledger lists; None if it was not asked.
+    `has_every_list`: the revocation list of every authority in the ledger was there and proven. `roots_known` and `signers_known` are the key identifiers that the ledger lists; None if it was not asked, or its last page is missing.
     """
 
     paas: Mapping[bytes, Certificate]
@@ -36,6 +46,10 @@ def verified(answers: Answers, store: TrustStore) -> Verified:
     paas = dict(_roots(answers, store, left_out))
     signers = dict(_signers(answers, store, left_out))
     known = {**store.paas, **paas}
+    lacking = {member for member in _LISTS if answers.lacks_its_last_page(member)}
+    left_out += (
+        f"{what}: the last page is not among the answers" for member, what in _LISTS.items() if member in lacking
+    )
     revoked, unproven = [], set[bytes]()
     for point in answers.points or ():
         try:
@@ -44,15 +58,16 @@ def verified(answers: Answers, store: TrustStore) -> Verified:
             unproven.add(point.issuer_key_id)
             why = exc.reason if isinstance(exc, RuleBroken) else exc
             left_out.append(f"revocations of {_shown(point.issuer_key_id)} ({point.label}): {why}")
-    whole = [replace(each, is_whole=each.issuer_key_id not in unproven) for each in revoked]
+    has_points = answers.points is not None and POINTS not in lacking
+    whole = [replace(each, is_whole=has_points and each.issuer_key_id not in unproven) for each in revoked]
     return Verified(
         paas=paas,
         signers=signers,
         revoked=tuple(whole),
         models=tuple(answers.models),
-        roots_known=_ids(answers.roots),
-        signers_known=_ids(answers.children),
-        has_every_list=answers.points is not None and not unproven,
+        roots_known=None if ROOTS in lacking else _ids(answers.roots),
+        signers_known=None if CHILDREN in lacking else _ids(answers.children),
+        has_every_list=has_points and not unproven,
         left_out=tuple(left_out),
     )
 
@@ -100,11 +115,15 @@ def _signers(answers: Answers, store: TrustStore, left_out: list[str]) -> Iterat
 
 
 def _vouched(authority: Certificate, store: TrustStore) -> bool:
-    """Whether a signer that the store trusts already was signed by this authority."""
+    """Whether a signer that the store trusts already was signed by this authority.
+
+    The test key has signed itself and is published: whoever signs with it would get past rule D5 under another identifier.
+    """
     return any(
         signer.extensions.authority_key_id == authority.extensions.subject_key_id
         and signer.is_signed_by(authority.public_key)
-        for signer in store.cd_signers.values()
+        for key_id, signer in store.cd_signers.items()
+        if key_id != TEST_CD_KEY_ID
     )
 
 

@@ -38,6 +38,11 @@ PUBLISHED_ROOTS: Mapping[bytes, str] = {
             "1821B32228D1AD34B0A36590FEF3691F05C60E28",
             "scripts/tools/nxp/demo_generated_certs/paa/Chip-PAA-NXP-Key.pem",
         ),
+        # "Matter Test CD Signing Authority": made for declarations, yet its certificate has the form of a PAA.
+        (
+            "62FA823359ACFAA9963E1CFA140ADDF504F37160",
+            "credentials/test/certification-declaration/Chip-Test-CD-Signing-Key.pem",
+        ),
     )
 }
 

@@ -4,10 +4,12 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Container
 from dataclasses import dataclass, field
 
 from station.faults.line import TrustUnreadable
+from station.matter.certificates.extensions import KEY_ID_SIZE
 from station.matter.certificates.rules import Rule, RuleBroken
 from station.matter.certificates.x509 import Certificate
 
@@ -58,9 +60,24 @@ def _entry(entry: object, number: int) -> list[Revoked]:
             "revoked_serial_numbers": list(serial_numbers),
         }:
             try:
-                issuer, issuer_key_id = base64.b64decode(name, validate=True), bytes.fromhex(key_id)
-                return [Revoked(issuer, issuer_key_id, int(str(serial), 16)) for serial in serial_numbers]
+                issuer, issuer_key_id = base64.b64decode(name, validate=True), _key_id(key_id)
+                return [Revoked(issuer, issuer_key_id, _serial_number(serial)) for serial in serial_numbers]
             except (ValueError, binascii.Error) as exc:
                 raise TrustUnreadable(f"entry {number} of the revocation set has a field that cannot be read") from exc
         case _:
             raise TrustUnreadable(f"entry {number} of the revocation set lacks a field")
+
+
+def _key_id(text: str) -> bytes:
+    """One of another length would be no certificate's, and its entry without effect."""
+    key_id = bytes.fromhex(text)
+    if len(key_id) != KEY_ID_SIZE:
+        raise ValueError(text)
+    return key_id
+
+
+def _serial_number(serial: object) -> int:
+    """A number would be read as if its digits were hexadecimal: another certificate's."""
+    if not isinstance(serial, str) or not re.fullmatch("[0-9A-Fa-f]+", serial):
+        raise ValueError(serial)
+    return int(serial, 16)

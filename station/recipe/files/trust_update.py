@@ -42,10 +42,12 @@ class Update:
 
     @property
     def digest(self) -> str:
-        """Names exactly these changes: to accept it accepts nothing that was not shown."""
+        """Names exactly these changes and sentences: to accept it accepts nothing that was not shown."""
         digest = hashlib.sha256()
         for change in self.changes:
-            for part in (change.file.as_posix().encode(), b"" if change.content is None else change.content):
+            content = b"-" if change.content is None else b"+" + change.content
+            sentences = json.dumps(change.sentences).encode()  # what a file takes back depends on what was there before
+            for part in (change.file.as_posix().encode(), content, sentences):
                 digest.update(len(part).to_bytes(8, "big") + part)
         return digest.hexdigest()[:16]
 
