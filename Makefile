@@ -24,7 +24,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 test: compilers umockdev chromium lint types contracts covered
-	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile
+	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 	$(MAKE) test-commissioning
 
 # The fixtures of a file do most of the work: a second worker for its tests would do it again.

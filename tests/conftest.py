@@ -16,6 +16,26 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Images of containers set this. Each of the thousand processes that the tests start would compile all its modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Files with a few tests that take long. They begin first: else one worker would still be at them when the others have ended.
+LONG = frozenset(
+    {
+        "test_bad_day",
+        "test_in_chromium",
+        "test_installation",
+        "test_lost_answers",
+        "test_pki_behaviours",
+        "test_pki_in_flight",
+        "test_soak",
+        "test_unique_subjects",
+        "test_wheel",
+        "test_white_label",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
     return {"uvloop": uvloop.new_event_loop}
