@@ -19,8 +19,7 @@ from station.adapters.system import logs, orphans, version
 from station.cli.consoles import say
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, INTERRUPTED, MISSING, USAGE
 from station.cli.privacy import keep_private
-from station.cli.private_file import write_private
-from station.config import plain_files, shipped
+from station.config import plain_files, shipped, whole_file
 from station.config.line import locks_beside
 from station.factory_data import flat_tlv, sources
 from station.factory_data.flat_tlv import FactoryData, Tag
@@ -146,7 +145,7 @@ def _written(planned: Plan, data: FactoryData, commissioner: Commissioner) -> in
     except Fault as exc:
         raise UsageInvalid([f"{planned.json or planned.binary}: {exc}"]) from exc
     path, block = planned.block, flat_tlv.encode(data)
-    write_private(path, block)
+    whole_file.write(path, block)
     _say(f"{path}: {len(data.records)} records, {len(block)} bytes; it holds secrets, readable by you alone")
     return DONE
 
@@ -238,7 +237,7 @@ def _keep(planned: Plan, blocks: Sequence[tuple[BoardArrived, bytes]]) -> None:
         if block:
             own = planned.identity is IdentityRule.OWN
             path = source.with_name(f"{source.stem}_{Path(arrival.tty).name}.bin") if own else planned.block
-            write_private(path, block)
+            whole_file.write(path, block)
             _say(f"kept: {path}. It holds secrets: delete it after use.")
             if not own:
                 return

@@ -11,21 +11,8 @@ import pytest
 
 from station.config.line import SOCKET
 from station.daemon import control
+from tests.builders.small_line import small_line
 
-LINE = """
-recipe = "recipe.toml"
-[station]
-name = "line-1"
-state = "."
-[programmer]
-cli = "cli"
-external_loader = "loader"
-[hotplug]
-source = "poll"
-[[slot]]
-name = "1"
-path = "pci-0000:00:14.0-usb-0:1.1"
-"""
 NO_SLOT = "there is no slot 44; there are 1, 2"
 
 
@@ -36,7 +23,7 @@ async def test_an_unknown_slot_is_wrong_usage(
 ) -> None:
     """The exit code is 2; a command that the daemon refuses for another reason has 1."""
     config = tmp_path / "line.toml"
-    config.write_text(LINE)
+    config.write_text(small_line("1"))
 
     async def refuse(_question: Mapping[str, object]) -> control.Answer:
         raise refusal(NO_SLOT)

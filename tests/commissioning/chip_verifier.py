@@ -49,7 +49,7 @@ class Outcome(ctypes.Structure):
 class Verifier:
     """The class of one loaded library. Its objects stay in memory while this lives."""
 
-    library: ctypes.CDLL
+    sdk: ctypes.CDLL
 
     def verdict(
         self, elements: bytes, signature: bytes, chain: tuple[bytes, bytes, bytes], ids: tuple[int, int]
@@ -74,7 +74,7 @@ class Verifier:
         return result
 
     def _function(self, symbol: str) -> "ctypes._NamedFuncPointer":
-        function = self.library[symbol]
+        function = self.sdk[symbol]
         function.restype = None
         return function
 
@@ -87,7 +87,7 @@ class Verifier:
 
     @cached_property
     def _is_paa(self) -> "ctypes._NamedFuncPointer":
-        function = self.library[
+        function = self.sdk[
             "_ZN4chip6Crypto34VerifyAttestationCertificateFormatERKNS_4SpanIKhEENS0_19AttestationCertTypeE"
         ]
         function.restype = Outcome

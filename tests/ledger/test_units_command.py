@@ -21,6 +21,7 @@ from station.cli.ledger.questions import period
 from station.domain.attempt import Failed, LaboratoryUnit, Phase, UnitIdentified, Voided
 from station.faults.line import LedgerUnavailable
 from tests.builders.bench import RECIPE, Secrets, begun, credentials, execute, passed, recognised, target
+from tests.builders.small_line import small_line
 
 
 @pytest.fixture
@@ -40,20 +41,6 @@ async def filled(path: Path, secrets: Secrets) -> Path:
     return path
 
 
-SMALL_LINE = """
-recipe = "recipe.toml"
-[station]
-name = "line-1"
-state = "."
-[programmer]
-cli = "cli"
-external_loader = "loader"
-[hotplug]
-source = "poll"
-[[slot]]
-name = "17"
-path = "pci-0000:00:14.0-usb-0:1.1"
-"""
 WITHIN = """
 [within]
 flash_data = 5
@@ -213,7 +200,7 @@ def test_a_fault_of_an_older_catalogue_may_be_asked_for(filled: Path) -> None:
 def test_the_slots_of_the_line_are_known(filled: Path) -> None:
     """A slot of the configuration that has had no board yet has no attempts, and is no mistake."""
     config = filled.with_name("line.toml")
-    config.write_text(SMALL_LINE)
+    config.write_text(small_line("17"))
     config.with_name("recipe.toml").write_text(WITHIN)
     answer = CliRunner().invoke(app, ["numbers", "--slot", "17", "--config", str(config), "--json"])
     assert answer.exit_code == 0, answer.output
@@ -223,7 +210,7 @@ def test_the_slots_of_the_line_are_known(filled: Path) -> None:
 def test_limits_are_those_of_the_recipe(filled: Path) -> None:
     """The rest of the recipe is not read; a recipe that cannot be read takes the limits away, and not the figures."""
     config, recipe = filled.with_name("line.toml"), filled.with_name("recipe.toml")
-    config.write_text(SMALL_LINE)
+    config.write_text(small_line("17"))
     recipe.write_text(WITHIN)
     asked = ["numbers", "--config", str(config), "--json"]
     steps = json.loads(CliRunner().invoke(app, asked).stdout)["steps"]

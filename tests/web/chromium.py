@@ -57,6 +57,7 @@ def started() -> Iterator[str]:
     """A browser for many tests; gives the address of its protocol."""
     program = shutil.which("chromium")
     if program is None:
+        # `make test` installs it, and in CI a skipped test has failed (tests/conftest.py).
         pytest.skip("there is no chromium: `tools/chromium` installs it")
     # The profile is in use until every one of its processes has ended.
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:

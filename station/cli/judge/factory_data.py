@@ -10,7 +10,7 @@ import typer
 from station.cli.consoles import say, say_json_rows
 from station.cli.exit_codes import FAILED, USAGE
 from station.cli.judge.inputs import read_file
-from station.cli.private_file import write_private
+from station.config import whole_file
 from station.factory_data import device_information, flat_tlv, st_json
 from station.factory_data.flat_tlv import FORMS, SECRET, FactoryData, Number, Octets, Tag, Text
 from station.faults.line import FactoryDataInvalid
@@ -41,7 +41,7 @@ def build(
         say(f"{source}: {mistake}; built as it is, but Matter does not allow it", err=True)
     block = flat_tlv.encode(reading.factory_data)
     try:
-        write_private(output, block)
+        whole_file.write(output, block)
     except OSError as exc:
         say(f"{output}: cannot be written: {exc.strerror}", err=True)
         raise typer.Exit(FAILED) from exc

@@ -7,12 +7,11 @@ The ledger's certificates are the files `dcl-…`; all others are a person's, an
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.config import plain_files
+from station.config import plain_files, whole_file
 from station.faults.line import TrustUnreadable
 from station.matter.certificates.crl import RevokedOf
 from station.matter.certificates.dcl_answers import Model
@@ -21,7 +20,6 @@ from station.matter.certificates.x509 import Certificate
 from station.recipe.files import revocation_file
 
 MODELS = "dcl-models.json"
-_MODE = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,8 @@ class Update:
             if change.content is None:
                 change.file.unlink()
             else:
-                _replace(change.file, change.content)
+                # certificates and lists are public, and the daemon has its own account
+                whole_file.write(change.file, change.content, whole_file.PUBLIC)
         if self.confirmed is not None:
             os.utime(self.confirmed)
 
@@ -146,17 +145,3 @@ def _models(file: Path, found: tuple[Model, ...]) -> Iterator[Change]:
             after[name] = row
     if sentences:
         yield Change(file, json.dumps(after, indent=1, sort_keys=True).encode() + b"\n", tuple(sentences))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), _MODE)  # certificates and lists are public, and the daemon has its own account
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
