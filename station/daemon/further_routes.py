@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's routes besides the operator's page: the API and the metrics."""
+"""The daemon's routes besides the operator's page: the API, the metrics and the engineer's pages."""
 
 from station.adapters.ledger.news_reader import NewsReader
 from station.adapters.ledger.reader import LedgerReader
@@ -12,18 +12,19 @@ from station.daemon.page_door import PageDoor
 from station.web.api import Api
 from station.web.metrics import Metrics
 from station.web.metrics_route import MetricsRoute
+from station.web.pages import Pages
 from station.web.site import Routes, Site
 
 
 def further_routes(config: Config, door: PageDoor, site: Site, commands: Commands) -> list[Routes]:
     """What adds them to the page's application."""
-    api = Api(
-        door, lambda: site.hub, LedgerReader(config.ledger), PeopleFile(config.people_file), PageActs(commands.by_name)
-    )
+    ledger = LedgerReader(config.ledger)
+    api = Api(door, lambda: site.hub, ledger, PeopleFile(config.people_file), PageActs(commands.by_name))
+    pages = Pages(door, ledger, config.recipe)
     metrics = MetricsRoute(
         Metrics(version=str(version.running()), slots=[slot.name for slot in config.slot]),
         NewsReader(config.ledger),
         commands.status,
         lambda: site.hub.listeners,
     )
-    return [api.add_to, metrics.add_to]
+    return [api.add_to, metrics.add_to, pages.add_to]

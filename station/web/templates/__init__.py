@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engineer's pages as Jinja2 templates, the one home of jinja2. A name that a template does not have is an error; all text is escaped."""
+
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def local(moment: datetime | None) -> str:
+    """The moment in this computer's time zone, with the zone; empty for None."""
+    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 as per cent; "none" for that of nothing."""
+    return "none" if share is None else f"{100 * share:.1f} %"
+
+
+_ENVIRONMENT.filters |= {"local": local, "percent": percent}
+
+
+def rendered(name: str, **values: object) -> str:
+    """The page of this template."""
+    return _ENVIRONMENT.get_template(f"{name}.html").render(values)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engineer's pages over HTTP: rendered on the daemon's side, from a real ledger, for a line that is made up."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import LedgerReader
+from station.domain.attempt import Voided
+from station.web.guard import guarded
+from station.web.pages import Pages
+from tests.builders.bench import Secrets, begun, passed
+from tests.web.fake_door import FakeDoor, running, slot
+
+ODD = "slot <4>/ä"
+
+
+class Read(HTMLParser):
+    """A page's text and links; fails for an element that is closed wrongly."""
+
+    VOID = frozenset({"meta", "link", "input", "rect"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.links, self._open = "", list[str](), list[str]()
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert not [name for name, _ in attrs if name == "style" or name.startswith("on")]  # which the policy forbids
+        self.links += [value or "" for name, value in attrs if name == "href"]
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@dataclass
+class Desk:
+    client: TestClient[web.Request, web.Application]
+    ledger: Ledger
+    secrets: Secrets
+
+    async def page(self, path: str) -> Read:
+        async with self.client.get(path) as answer:
+            assert answer.status == 200, await answer.text()
+            assert answer.content_type == "text/html"
+            return Read(await answer.text())
+
+    async def status(self, path: str) -> int:
+        async with self.client.get(path, allow_redirects=False) as answer:
+            return answer.status
+
+    async def void(self, slot: str) -> None:
+        await (await begun(self.ledger, self.secrets, slot=slot)).finish(Voided("tty.lost", {}))
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "machine"))
+    monkeypatch.setattr("station.web.pages.FRESH_FOR", -1.0)
+    path, recipe = tmp_path / "state" / "ledger.sqlite", tmp_path / "recipe.toml"
+    path.parent.mkdir()
+    recipe.write_text("[within]\nconfirm = 30\n")
+    async with Ledger.open(path, station="line-1") as ledger:
+        app = web.Application(middlewares=[guarded])
+        Pages(FakeDoor([running("1"), slot(ODD)]), LedgerReader(path), recipe).add_to(app)
+        async with TestClient(TestServer(app)) as client:
+            yield Desk(client, ledger, Secrets())
+
+
+async def test_an_empty_ledger_has_pages_too(desk: Desk) -> None:
+    for path in ("/numbers", "/attempts", "/units", "/slots/1"):
+        assert "line-1" in (await desk.page(path)).text
+
+
+async def test_why_a_slot_fails_is_two_clicks_away(desk: Desk) -> None:
+    """The numbers name the slot and the fault, each with its attempts behind it."""
+    await passed(await begun(desk.ledger, desk.secrets, slot="1"), 1)
+    for _ in range(3):
+        await desk.void(ODD)
+    numbers = await desk.page("/numbers")
+    assert "100.0 % of 1 units" in numbers.text
+    assert "1 passed, 0 failed, 3 void" in numbers.text
+    assert "/slots/slot%20%3C4%3E/%C3%A4" in numbers.links or "/slots/slot%20%3C4%3E%2F%C3%A4" in numbers.links
+    fault = next(link for link in numbers.links if "tty.lost" in link)
+    attempts = await desk.page(fault)
+    assert attempts.text.count("tty.lost") >= 3
+    here = await desk.page("/slots/slot%20%3C4%3E%2F%C3%A4")
+    assert f"Slot {ODD}" in here.text
+    assert here.text.count("tty.lost") == 3
+    assert "30" in numbers.text  # the recipe's limit
+
+
+async def test_a_units_story_is_found_by_uid_and_by_serial_number(desk: Desk) -> None:
+    """Every event of its attempts is there, and no secret."""
+    await passed(await begun(desk.ledger, desk.secrets), 1)
+    async with desk.client.get("/units?find=SN000001") as answer:
+        assert str(answer.url).endswith("/units/SN000001")
+        story = Read(await answer.text())
+    assert "Confirmed" in story.text
+    assert "canary" not in story.text
+    assert "2020202" not in story.text
+    units = await desk.page("/units")
+    assert "SN000001" in units.text
+    by_uid = next(link for link in units.links if re.fullmatch(r"/units/[0-9a-f]{24}", link))
+    assert (await desk.page(by_uid)).text == story.text
+    assert await desk.status("/units/SN000009") == 404
+    assert await desk.status("/slots/9") == 404
+
+
+async def test_a_form_with_empty_fields_asks_for_everything(desk: Desk) -> None:
+    """As a browser sends it; a wrong value is told."""
+    await desk.void("1")
+    page = await desk.page("/attempts?since=&until=&slot=1&verdict=&fault=&lot=&step=")
+    assert "tty.lost" in page.text
+    assert await desk.status("/attempts?verdict=good") == 400
+    assert await desk.status("/numbers?since=yesterday") == 400
+    assert await desk.status("/numbers?s1ot=4") == 400
