@@ -13,13 +13,15 @@ from station.web.api import Api
 from station.web.metrics import Metrics
 from station.web.metrics_route import MetricsRoute
 from station.web.pages import Pages
+from station.web.pins import PINs
 from station.web.site import Routes, Site
 
 
 def further_routes(config: Config, door: PageDoor, site: Site, commands: Commands) -> list[Routes]:
     """What adds them to the page's application."""
     ledger = LedgerReader(config.ledger)
-    api = Api(door, lambda: site.hub, ledger, PeopleFile(config.people_file), PageActs(commands.by_name))
+    pins = PINs(PeopleFile(config.people_file))
+    api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name))
     pages = Pages(door, ledger, config.recipe)
     metrics = MetricsRoute(
         Metrics(version=str(version.running()), slots=[slot.name for slot in config.slot]),
