@@ -2,6 +2,8 @@
 """PINs that people type, whatever for: one look-up at a time, and one delay for an address that types wrong ones."""
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import structlog
 
@@ -15,9 +17,10 @@ log = structlog.get_logger()
 class PINs:
     """Whose PIN it is. `sessions` has the tokens of those who change something, and the delays."""
 
-    def __init__(self, people: PeopleFile) -> None:
+    def __init__(self, people: PeopleFile, clock: Callable[[], float] = time.monotonic) -> None:
         self.people = people
-        self.sessions = Sessions()
+        self.clock = clock
+        self.sessions = Sessions(clock)
         self._turn = asyncio.Lock()
 
     async def owner(self, pin: str, address: str) -> Person | None:

@@ -89,8 +89,13 @@ def test_names_of_people_are_names(name: str) -> None:
     assert mistake_in_name(name) is None
 
 
-def test_an_engineer_may_do_what_an_operator_may() -> None:
-    assert [role.may(needed) for role in Role for needed in Role] == [True, False, True, True]
+def test_each_role_may_do_what_the_ones_before_it_may() -> None:
+    assert list(Role) == [Role.READER, Role.OPERATOR, Role.ENGINEER]
+    assert [role.may(needed) for role in Role for needed in Role] == [
+        *(True, False, False),
+        *(True, True, False),
+        *(True, True, True),
+    ]
 
 
 @pytest.mark.parametrize(
