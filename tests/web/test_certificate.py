@@ -2,7 +2,9 @@
 """The page over TLS: its versions, its certificate, and what becomes of it when the files change."""
 
 import asyncio
+import shlex
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from tests.builders.page_certificate import FOR_CLIENTS, written
 from tests.web.abroad import Abroad, served
 from tests.web.fake_door import FakeDoor
 from tests.web.test_site import WITHIN, address
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -170,3 +174,15 @@ def _trusting() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
+
+
+def test_the_run_books_commands_make_a_pair_that_is_good(tmp_path: Path) -> None:
+    """As they stand there, in a folder of their own."""
+    book = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    commands = [line.strip() for line in book.splitlines() if line.startswith("   openssl ")]
+    assert len(commands) == 3
+    for command in commands:
+        subprocess.run(shlex.split(command), cwd=tmp_path, check=True, capture_output=True)
+    read = loaded(tmp_path / "page.pem", tmp_path / "page-key.pem")
+    assert uncovered(read.names, ["line1.factory.example", "192.168.1.20"]) == []
+    assert read.days > 360
