@@ -20,7 +20,7 @@ SECONDS = 120.0
 LONGEST_DELAY = 60.0
 MOST_SESSIONS = 256
 MOST_ADDRESSES = 4096
-_OF_ONE_PC = 64  # bits: within its network a PC chooses its IPv6 addresses itself, a new one for each try if it likes
+_OF_ONE_PC = 64  # bits
 
 Holder = TypeVar("Holder")
 
@@ -91,7 +91,7 @@ class Sessions:
 
         Raises `Delayed`.
         """
-        now, place = self._clock(), _place(address)
+        now, place = self._clock(), place_of(address)
         guesses = self._guesses.pop(place, None) or _Guesses()
         self._guesses[place] = guesses
         if len(self._guesses) > MOST_ADDRESSES:
@@ -103,7 +103,7 @@ class Sessions:
 
     def forgive(self, address: str) -> None:
         """The PIN was right: the address waits no longer."""
-        self._guesses.pop(_place(address), None)
+        self._guesses.pop(place_of(address), None)
 
     def open(self, person: Person, address: str) -> str:
         """The token of a person whose PIN was right."""
@@ -115,8 +115,8 @@ class Sessions:
         return self._tokens.holder(token)
 
 
-def _place(address: str) -> str:
-    """What counts as one address."""
+def place_of(address: str) -> str:
+    """What counts as one address: in IPv6 the network, in which a PC chooses its addresses itself."""
     try:
         parsed = ip_address(address)
     except ValueError:

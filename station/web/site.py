@@ -3,13 +3,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
+from station.config.web_section import as_host
 from station.domain.issuance import EXPIRES_SOON
 from station.web import assets
+from station.web.acceptor import Acceptor, bound
 from station.web.assets import Asset
 from station.web.certificate import Certificate
 from station.web.door import Door
@@ -85,17 +88,25 @@ class Site:
         tls = None if self.certificate is None else self.certificate.context
         await runner.setup()
         try:
-            await web.TCPSite(runner, *self._address, ssl_context=tls).start()
-            host, port = runner.addresses[0][:2]
-            scheme = "http" if tls is None else "https"
-            self.url, self.reason = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/", None
-            log.info("web.opened", url=self.url)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.hub.watch(), name="page")
-                group.create_task(self.hub.read_lot(), name="page's lot")
-                group.create_task(self.hub.read_plans(), name="page's plans")
-                if self.certificate is not None:
-                    group.create_task(_look_after(self.certificate), name="page's certificate")
+            with ExitStack() as stack:
+                listening = None
+                if self._reading is None:
+                    await web.TCPSite(runner, *self._address, ssl_context=tls).start()
+                    host, port = runner.addresses[0][:2]
+                else:
+                    listening = stack.enter_context(bound(*self._address))
+                    host, port = listening.getsockname()[:2]
+                self.url, self.reason = f"{'https' if tls else 'http'}://{as_host(host)}:{port}/", None
+                log.info("web.opened", url=self.url)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self.hub.watch(), name="page")
+                    group.create_task(self.hub.read_lot(), name="page's lot")
+                    group.create_task(self.hub.read_plans(), name="page's plans")
+                    if self.certificate is not None:
+                        group.create_task(_look_after(self.certificate), name="page's certificate")
+                    if listening is not None and runner.server is not None:
+                        accepting = Acceptor(runner.server, tls).run(listening)
+                        group.create_task(accepting, name="page's connections")
         finally:
             self.url = None
             self.hub.close()
