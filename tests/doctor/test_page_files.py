@@ -63,7 +63,7 @@ def only_a_program(files: Files) -> None:
         ),
         (
             lambda files: (files.folder / "page.pem").unlink(),
-            "line.toml: web.tls.certificate: there is no file page.pem, expected the page's certificate, in PEM; did you mean \"page-key.pem\"?",
+            'line.toml: web.tls.certificate: there is no file page.pem, expected the page\'s certificate, in PEM; did you mean "page-key.pem"?',
         ),
         (
             lambda files: (files.folder / "page-key.pem").chmod(0o644),
