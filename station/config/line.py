@@ -26,10 +26,10 @@ from station.config.sections import (
     RetentionSection,
     SlotSection,
     StationSection,
-    WebSection,
 )
 from station.config.table import Table
 from station.config.toml_file import read_toml
+from station.config.web_section import WebSection
 
 LOCKS = Path("/run/lock")
 SOCKET = "station.sock"  # in the state folder

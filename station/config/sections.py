@@ -2,7 +2,6 @@
 """The sections of the line's configuration: each setting with its unit, default and reason, and what makes one wrong by itself."""
 
 import sys
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -239,35 +238,6 @@ class RetentionSection(Table):
     """Days after which a transcript is removed: by then a complaint about a unit has come; 0 means never."""
     transcripts_mib: int = Field(default=4096, ge=0)
     """MiB that all transcripts may take together, the oldest go first: a small disk keeps room for the ledger; 0 means no limit."""
-
-
-def _this_pc_alone(listen: str) -> str:
-    """Refuses addresses that other PCs can reach: the page has neither TLS nor people yet."""
-    try:
-        address = urlsplit(f"//{listen}")
-        host, port = address.hostname or "", address.port
-        here = ip_address(host).is_loopback and address.netloc == listen and address.username is None
-    except ValueError:
-        port, here = None, False
-    if not here or port is None:
-        raise ValueError(
-            f"found {shown(listen)}, expected an address of this PC alone with a port, such as 127.0.0.1:8470: for other "
-            "PCs the page would need TLS and people with PINs, which this version does not have"
-        )
-    return listen
-
-
-class WebSection(Table):
-    """The operator's page, which a browser on this PC shows."""
-
-    on: bool = True
-    """Whether the daemon serves the page."""
-    listen: Annotated[str, AfterValidator(_this_pc_alone)] = "127.0.0.1:8470"
-    """Address and port, of this PC alone; port 0 means any free one, which `station status` tells."""
-    language: Literal["en", "de", "zh"] = "en"
-    """The language in which the page begins; a button on it changes the language."""
-    columns: int | None = Field(default=None, ge=1, le=64)
-    """Columns of the grid of slots; by default as many as leave the tiles as large as possible."""
 
 
 class SlotSection(Table):

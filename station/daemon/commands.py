@@ -168,7 +168,10 @@ class Commands:
     @property
     def _page(self) -> PageStatus | None:
         site = self._site
-        return None if site is None else PageStatus(url=site.url, listeners=site.hub.listeners, reason=site.reason)
+        if site is None:
+            return None
+        days = None if site.certificate is None else site.certificate.days
+        return PageStatus(url=site.url, listeners=site.hub.listeners, reason=site.reason, certificate_days=days)
 
     async def _status(self, _question: object) -> control.Answer:
         return await self.status()

@@ -1,25 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's routes besides the operator's page: the API, the metrics and the engineer's pages."""
+"""The page as the configuration wants it: its address, who may read, and the routes besides the operator's page."""
 
 from station.adapters.ledger.news_reader import NewsReader
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system import version
-from station.adapters.system.people_file import PeopleFile
 from station.config.line import Config
+from station.config.web_section import WebSection
 from station.daemon.commands import Commands
 from station.daemon.page_acts import PageActs
 from station.daemon.page_door import PageDoor
 from station.web.api import Api
+from station.web.certificate import Certificate
 from station.web.metrics import Metrics
 from station.web.metrics_route import MetricsRoute
 from station.web.pages import Pages
+from station.web.pins import PINs
+from station.web.reading import Reading
 from station.web.site import Routes, Site
 
 
-def further_routes(config: Config, door: PageDoor, site: Site, commands: Commands) -> list[Routes]:
-    """What adds them to the page's application."""
+def site_of(web: WebSection, door: PageDoor, pins: PINs) -> Site:
+    """The page, at an address of this PC alone or of other PCs, too."""
+    tls = web.tls
+    return Site(
+        door,
+        web.listen,
+        web.hosts,
+        certificate=None if tls is None else lambda: Certificate(tls.certificate, tls.key),
+        reading=Reading(pins, web.signed_in_hours) if web.needs_people else None,
+        hsts_days=0 if tls is None else tls.hsts_days,
+    )
+
+
+def further_routes(config: Config, door: PageDoor, site: Site, commands: Commands, pins: PINs) -> list[Routes]:
+    """What adds API, metrics and the engineer's pages to the page's application."""
     ledger = LedgerReader(config.ledger)
-    api = Api(door, lambda: site.hub, ledger, PeopleFile(config.people_file), PageActs(commands.by_name))
+    api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name))
     pages = Pages(door, ledger, config.recipe)
     metrics = MetricsRoute(
         Metrics(version=str(version.running()), slots=[slot.name for slot in config.slot]),

@@ -39,6 +39,7 @@ class PageDoor:
             product=product.decode(errors="replace") if product else None,
             language=parts.config.web.language,
             columns=parts.config.web.columns,
+            signs_in=parts.config.web.needs_people,
         )
 
     def line(self) -> models.Line:

@@ -11,11 +11,12 @@ import structlog
 from station.adapters.hotplug import sources
 from station.adapters.system import orphans, version
 from station.adapters.system.logs import LOG_SCHEMA, Log
+from station.adapters.system.people_file import PeopleFile
 from station.adapters.system.service_manager import ServiceManager
 from station.config.line import Config
 from station.daemon import control, parts
 from station.daemon.commands import Commands
-from station.daemon.further_routes import further_routes
+from station.daemon.further_routes import further_routes, site_of
 from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
@@ -29,7 +30,7 @@ from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
-from station.web.site import Site
+from station.web.pins import PINs
 
 log = structlog.get_logger()
 
@@ -96,10 +97,11 @@ class Station:
         )
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
         door = PageDoor(parts, self.line, self.slots, self._preflight)
-        self._site = Site(door, config.web.listen) if config.web.on else None
+        pins = PINs(PeopleFile(config.people_file))
+        self._site = site_of(config.web, door, pins) if config.web.on else None
         self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site)
         if self._site is not None:
-            self._site.further += further_routes(config, door, self._site, self._commands)
+            self._site.further += further_routes(config, door, self._site, self._commands, pins)
 
     def _attempts_at_work(self) -> set[int]:
         return {attempt for slot in self.slots.values() if (attempt := slot.attempt_at_work) is not None}

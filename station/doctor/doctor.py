@@ -9,7 +9,7 @@ from station.adapters.system import ntp
 from station.config import line as line_file
 from station.config.problems import ConfigurationInvalid
 from station.daemon import control
-from station.doctor import configuration, machine, revocations, services, usb
+from station.doctor import configuration, machine, page_files, revocations, services, usb
 from station.doctor.finding import Finding, bad, good, unknown
 
 
@@ -30,6 +30,7 @@ async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> l
     found.append(await services.probes(config, runs=runs))
     found += [finding async for finding in services.pki(config.pki)]
     found += services.ledger(config)
+    found += page_files.findings(config)
     return found
 
 

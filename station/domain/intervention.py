@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-LONGEST_REASON, LONGEST_ACCOUNT = 500, 64
+LONGEST_REASON, LONGEST_ACCOUNT = 500, 100  # a person's name with an address of IPv6 and its interface
 
 
 class Deed(StrEnum):

@@ -14,10 +14,17 @@ _EASY = "01234567890123456789"
 class Role(StrEnum):
     """What somebody may do; each role may do what the ones before it may."""
 
+    READER = "reader"
+    """Reads the page where other PCs reach it, and changes nothing: a screen on the wall, Prometheus, a MES."""
     OPERATOR = "operator"
     """Takes slots out of service."""
     ENGINEER = "engineer"
     """Also releases slots and the line."""
+
+    @property
+    def named(self) -> str:
+        """The role in a sentence."""
+        return f"{'an' if self.value[0] in 'aeiou' else 'a'} {self.value}"
 
     def may(self, needed: "Role") -> bool:
         """Whether somebody of this role may do what needs `needed`."""

@@ -87,6 +87,8 @@ class PageStatus(_Model):
     url: str | None
     listeners: int
     reason: str | None
+    certificate_days: int | None = None
+    """Whole days until the page's certificate expires; None without TLS."""
 
 
 class HoldStatus(_Model):

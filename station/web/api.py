@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from station.adapters.ledger import records, selection
 from station.adapters.ledger.reader import LedgerReader
-from station.adapters.system.people_file import PeopleFile, PeopleUnusable
+from station.adapters.system.people_file import PeopleUnusable
 from station.domain.intervention import LONGEST_ACCOUNT
 from station.domain.people import Person, Role
 from station.faults.line import LedgerUnavailable
@@ -21,8 +21,9 @@ from station.web.door import Door
 from station.web.guard import problem
 from station.web.hub import Hub
 from station.web.openapi import Schema, described, listed, named, table
+from station.web.pins import PINs
 from station.web.questions import PIN, AttemptPage, Mistaken, Nothing, Page, Reason, body_of, query_of
-from station.web.sessions import SECONDS, Delayed, Sessions
+from station.web.sessions import SECONDS, Delayed
 
 log = structlog.get_logger()
 
@@ -60,16 +61,12 @@ class Route:
 class Api:
     """Answers for one daemon."""
 
-    def __init__(
-        self, door: Door, hub: Callable[[], Hub], ledger: LedgerReader, people: PeopleFile, acts: Acts
-    ) -> None:
+    def __init__(self, door: Door, hub: Callable[[], Hub], ledger: LedgerReader, pins: PINs, acts: Acts) -> None:
         self._door = door
         self._hub = hub
         self._ledger = ledger
-        self._people = people
+        self._pins = pins
         self._acts = acts
-        self._sessions = Sessions()
-        self._pins = asyncio.Lock()
 
     def add_to(self, app: web.Application) -> None:
         """Adds every route, and their description at `openapi.json`."""
@@ -160,24 +157,18 @@ class Api:
         asked = await body_of(request, PIN)
         address = request.remote or ""
         try:
-            self._sessions.begin_try(address)
+            person = await self._pins.owner(asked.pin, address)
         except Delayed as exc:
             return _later(exc.seconds)
-        async with self._pins:  # each takes memory and a core for a moment
-            person = await asyncio.to_thread(self._people.by_pin, asked.pin)
         if person is None:
-            log.warning("web.pin_wrong", address=address)
             return problem(403, "nobody has this PIN; `station people add` gives one")
-        token = self._sessions.open(person, address)
+        token = self._pins.sessions.open(person, address)
         log.info("web.session_opened", who=person.name, role=person.role.value, address=address)
         content = {"token": token, "name": person.name, "role": person.role.value, "seconds": SECONDS}
         return web.json_response(content, headers={"Cache-Control": "no-store"})
 
     async def _allowed(self, request: web.Request, needed: Role) -> Person:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        person = None
-        if scheme.lower() == "bearer" and token:
-            person = self._sessions.person(token) or await asyncio.to_thread(self._people.by_token, token)
+        person = await self._pins.bearer(request.headers.get("Authorization", ""))
         if person is None:
             denied = problem(
                 401, f"POST {PREFIX}/sessions with a PIN gives a token, to be sent as Authorization: Bearer"
@@ -185,7 +176,7 @@ class Api:
             denied.headers["WWW-Authenticate"] = "Bearer"
             raise _Denied(denied)
         if not person.role.may(needed):
-            raise _Denied(problem(403, f"{person.name} is an {person.role.value}, and this is for an {needed.value}"))
+            raise _Denied(problem(403, f"{person.name} is {person.role.named}, and this is for {needed.named}"))
         return person
 
     async def hold(self, request: web.Request) -> web.StreamResponse:

@@ -17,6 +17,8 @@ class About:
     product: str | None
     language: str
     columns: int | None
+    signs_in: bool = False
+    """Whether people sign in to read."""
 
 
 class Door(Protocol):

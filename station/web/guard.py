@@ -4,10 +4,11 @@
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from station.web.models import Problem
 
-HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HEADERS = {
     "Server": "station",
     "Content-Security-Policy": (
@@ -21,6 +22,8 @@ HEADERS = {
 }
 _OURS = frozenset({"none", "same-origin"})
 
+READS = frozenset({"GET", "HEAD"})
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -31,21 +34,28 @@ def problem(status: int, detail: str) -> web.Response:
     return web.Response(status=status, text=text, content_type="application/problem+json")
 
 
-@web.middleware
-async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses foreign names, against DNS rebinding, and questions that another site's page asks."""
-    if _name(request.host) not in HOSTS:
-        return problem(421, "this station does not go by that name")
-    follows_a_link = request.headers.get("Sec-Fetch-Mode") == "navigate"
-    if request.headers.get("Sec-Fetch-Site", "none") not in _OURS and not follows_a_link:
-        return problem(403, "another site's page may not ask this station")
-    try:
-        return await handler(request)
-    except web.HTTPException as exc:
-        answer = problem(exc.status, exc.reason)
-        if "Allow" in exc.headers:
-            answer.headers["Allow"] = exc.headers["Allow"]
-        return answer
+def guarding(hosts: frozenset[str] = LOOPBACK) -> Middleware:
+    """Refuses foreign names, against DNS rebinding, and what another site's page asks or sends."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _name(request.host).lower() not in hosts:
+            return problem(421, "this station does not go by that name")
+        follows_a_link = request.method in READS and request.headers.get("Sec-Fetch-Mode") == "navigate"
+        if request.headers.get("Sec-Fetch-Site", "none") not in _OURS and not follows_a_link:
+            return problem(403, "another site's page may not ask this station")
+        try:
+            return await handler(request)
+        except web.HTTPException as exc:
+            answer = problem(exc.status, exc.reason)
+            if "Allow" in exc.headers:
+                answer.headers["Allow"] = exc.headers["Allow"]
+            return answer
+
+    return guarded
+
+
+guarded = guarding()
 
 
 async def with_headers(_request: web.Request, response: web.StreamResponse) -> None:

@@ -112,7 +112,7 @@ def _operation(route: Described) -> dict[str, object]:
         said["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     if route.role is not None:
         said["security"] = [{"token": []}]
-        said["description"] = f"For an {route.role.value}, or somebody who may do more."
+        said["description"] = f"For {route.role.named}, or somebody who may do more."
     return said
 
 

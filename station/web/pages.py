@@ -120,7 +120,8 @@ class Pages:
         return await asyncio.to_thread(lambda: list(selection.attempts(self._ledger.path, wanted, newest=most)))
 
     def _page(self, name: str, here: str, **values: object) -> web.Response:
-        text = rendered(name, here=here, station=self._door.about.station, sentence=_sentence, **values)
+        about = self._door.about
+        text = rendered(name, here=here, station=about.station, signs_in=about.signs_in, sentence=_sentence, **values)
         return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 

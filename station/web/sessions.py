@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A PIN buys a token for two minutes, with which a person may change something. Pure but for the clock and chance.
+"""Tokens that are good for a while, and the delay after a wrong PIN. Pure but for the clock and chance.
 
-Wrong PINs delay the address that they come from, each twice as long as the one before, and never anybody else.
+A PIN buys a token for two minutes, with which a person may change something. Wrong PINs delay the address that they
+come from, each twice as long as the one before, and never anybody else.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Generic, TypeVar
 
 from station.domain.people import Person
 
@@ -17,6 +20,9 @@ SECONDS = 120.0
 LONGEST_DELAY = 60.0
 MOST_SESSIONS = 256
 MOST_ADDRESSES = 4096
+_OF_ONE_PC = 64  # bits
+
+Holder = TypeVar("Holder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +40,60 @@ class _Guesses:
     until: float = 0.0
 
 
+class Tokens(Generic[Holder]):
+    """Tokens that are good for `seconds`, at most `most` of them: the oldest goes. `clock` counts seconds, steadily."""
+
+    def __init__(self, seconds: float, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._most = most
+        self._clock = clock
+        self._held: OrderedDict[bytes, tuple[Holder, float]] = OrderedDict()
+
+    def open(self, holder: Holder) -> str:
+        """A new token."""
+        token = secrets.token_urlsafe(32)
+        self._held[_name(token)] = holder, self._clock() + self.seconds
+        if len(self._held) > self._most:
+            self._held.popitem(last=False)
+        return token
+
+    def holder(self, token: str) -> Holder | None:
+        """Whose token this is, as long as it is good."""
+        found = self._held.get(_name(token))
+        if found is None:
+            return None
+        holder, until = found
+        if until > self._clock():
+            return holder
+        del self._held[_name(token)]
+        return None
+
+    def left(self, token: str) -> float:
+        """Seconds for which the token is still good."""
+        found = self._held.get(_name(token))
+        return 0.0 if found is None else max(0.0, found[1] - self._clock())
+
+    def close(self, token: str) -> None:
+        """Ends the token, if it is one."""
+        self._held.pop(_name(token), None)
+
+
 class Sessions:
-    """The tokens that are good now, and the addresses that have to wait. `clock` counts seconds, steadily."""
+    """The tokens of people who change something, and the addresses that have to wait."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._sessions: OrderedDict[bytes, tuple[Person, float]] = OrderedDict()
+        self._tokens: Tokens[Person] = Tokens(SECONDS, MOST_SESSIONS, clock)
         self._guesses: OrderedDict[str, _Guesses] = OrderedDict()
 
     def begin_try(self, address: str) -> None:
-        """Called before a PIN is looked up, which counts as wrong until `open`, so that tries at once gain nothing.
+        """Called before a PIN is looked up, which counts as wrong until `forgive`, so that tries at once gain nothing.
 
         Raises `Delayed`.
         """
-        now = self._clock()
-        guesses = self._guesses.pop(address, None) or _Guesses()
-        self._guesses[address] = guesses
+        now, place = self._clock(), place_of(address)
+        guesses = self._guesses.pop(place, None) or _Guesses()
+        self._guesses[place] = guesses
         if len(self._guesses) > MOST_ADDRESSES:
             self._guesses.popitem(last=False)
         if guesses.until > now:
@@ -57,25 +101,31 @@ class Sessions:
         guesses.wrong += 1
         guesses.until = now + min(2.0 ** (guesses.wrong - 1), LONGEST_DELAY)
 
+    def forgive(self, address: str) -> None:
+        """The PIN was right: the address waits no longer."""
+        self._guesses.pop(place_of(address), None)
+
     def open(self, person: Person, address: str) -> str:
         """The token of a person whose PIN was right."""
-        self._guesses.pop(address, None)
-        token = secrets.token_urlsafe(32)
-        self._sessions[_name(token)] = person, self._clock() + SECONDS
-        if len(self._sessions) > MOST_SESSIONS:
-            self._sessions.popitem(last=False)
-        return token
+        self.forgive(address)
+        return self._tokens.open(person)
 
     def person(self, token: str) -> Person | None:
         """Whose token this is, as long as it is good."""
-        found = self._sessions.get(_name(token))
-        if found is None:
-            return None
-        person, until = found
-        if until > self._clock():
-            return person
-        del self._sessions[_name(token)]
-        return None
+        return self._tokens.holder(token)
+
+
+def place_of(address: str) -> str:
+    """What counts as one address: in IPv6 the network, in which a PC chooses its addresses itself."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return address if parsed.is_loopback else str(IPv6Network((parsed.packed, _OF_ONE_PC), strict=False))
 
 
 def _name(token: str) -> bytes:

@@ -2,23 +2,31 @@
 """The HTTP server: its routes, and how it comes up, stays up and goes down without ever stopping the line."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
+from station.config.web_section import as_host
+from station.domain.issuance import EXPIRES_SOON
 from station.web import assets
+from station.web.acceptor import Acceptor, bound
 from station.web.assets import Asset
+from station.web.certificate import Certificate
 from station.web.door import Door
-from station.web.guard import guarded, problem, with_headers
+from station.web.guard import LOOPBACK, guarding, problem, with_headers
 from station.web.hub import Hub
 from station.web.models import Health
+from station.web.reading import ADMISSION, Reading
+from station.web.sign_in import SignIn
 
 log = structlog.get_logger()
 
 LARGEST_BODY = 64 * 1024
 CLOSED_WITHIN = 1.0
+LOOK_EVERY = 60.0  # seconds between two looks at the files of the certificate, besides those at each connection
 AGAIN_AFTER = 5.0  # seconds, where the address is taken or the server has failed
 
 Routes = Callable[[web.Application], None]
@@ -26,12 +34,29 @@ Routes = Callable[[web.Application], None]
 
 
 class Site:
-    """Serves the page at `listen`, an address with a port."""
+    """Serves the page at `listen`, an address with a port, under the names in `hosts` besides this PC's own.
 
-    def __init__(self, door: Door, listen: str) -> None:
+    With a certificate it speaks TLS; with `reading` it answers only those who may read.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        listen: str,
+        hosts: Iterable[str] = (),
+        certificate: Callable[[], Certificate] | None = None,
+        reading: Reading | None = None,
+        hsts_days: int = 0,
+    ) -> None:
         self._door = door
         host, _, port = listen.rpartition(":")
         self._address = host.strip("[]"), int(port)
+        self._hosts = LOOPBACK | {host, *hosts}
+        self._open_certificate = certificate
+        self._reading = reading
+        self._hsts_days = hsts_days
+        self.certificate: Certificate | None = None
+        """The page's own, while it is served over TLS."""
         self._assets = assets.load(door.about.language)
         self.hub = Hub(door, self._assets.version)
         self.url: str | None = None
@@ -59,16 +84,29 @@ class Site:
         runner = web.AppRunner(
             self.application(), handle_signals=False, access_log=None, shutdown_timeout=CLOSED_WITHIN
         )
+        self.certificate = None if self._open_certificate is None else self._open_certificate()
+        tls = None if self.certificate is None else self.certificate.context
         await runner.setup()
         try:
-            await web.TCPSite(runner, *self._address).start()
-            host, port = runner.addresses[0][:2]
-            self.url, self.reason = f"http://{f'[{host}]' if ':' in host else host}:{port}/", None
-            log.info("web.opened", url=self.url)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.hub.watch(), name="page")
-                group.create_task(self.hub.read_lot(), name="page's lot")
-                group.create_task(self.hub.read_plans(), name="page's plans")
+            with ExitStack() as stack:
+                listening = None
+                if self._reading is None:
+                    await web.TCPSite(runner, *self._address, ssl_context=tls).start()
+                    host, port = runner.addresses[0][:2]
+                else:
+                    listening = stack.enter_context(bound(*self._address))
+                    host, port = listening.getsockname()[:2]
+                self.url, self.reason = f"{'https' if tls else 'http'}://{as_host(host)}:{port}/", None
+                log.info("web.opened", url=self.url)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self.hub.watch(), name="page")
+                    group.create_task(self.hub.read_lot(), name="page's lot")
+                    group.create_task(self.hub.read_plans(), name="page's plans")
+                    if self.certificate is not None:
+                        group.create_task(_look_after(self.certificate), name="page's certificate")
+                    if listening is not None and runner.server is not None:
+                        accepting = Acceptor(runner.server, tls).run(listening)
+                        group.create_task(accepting, name="page's connections")
         finally:
             self.url = None
             self.hub.close()
@@ -76,8 +114,13 @@ class Site:
 
     def application(self) -> web.Application:
         """The routes."""
-        app = web.Application(middlewares=[guarded], client_max_size=LARGEST_BODY)
+        admitted = [] if self._reading is None else [self._reading.admitted]
+        app = web.Application(middlewares=[guarding(self._hosts), *admitted], client_max_size=LARGEST_BODY)
         app.on_response_prepare.append(with_headers)
+        if self._hsts_days:
+            app.on_response_prepare.append(self._with_hsts)
+        if self._reading is not None:
+            SignIn(self._reading, self._door.about).add_to(app)
         app.router.add_get("/", self._page)
         app.router.add_get("/assets/{name:.+}", self._asset)
         app.router.add_get("/api/v1/stream", self._stream)
@@ -86,6 +129,9 @@ class Site:
         for add in self.further:
             add(app)
         return app
+
+    async def _with_hsts(self, _request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Strict-Transport-Security"] = f"max-age={self._hsts_days * 86_400}"
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         return _answered(request, self._assets.page)
@@ -99,22 +145,34 @@ class Site:
 
     async def _readyz(self, _request: web.Request) -> web.StreamResponse:
         health = self._door.ready()
+        if self.certificate is not None:  # told, and no reason against the line
+            days = self.certificate.days
+            text = "ok" if days >= EXPIRES_SOON else f"expires in {days} days" if days >= 0 else "has expired"
+            health = health.model_copy(update={"checks": {**health.checks, "page's certificate": text}})
         return _as_json(health, 200 if health.ok else 503)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """The line's events, until the listener goes away or does not keep up."""
         if self.hub.full:
             return problem(503, "too many pages are open")
+        admission = request.get(ADMISSION)
         known = request.query.get("after") or request.headers.get("Last-Event-ID")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         with self.hub.listening(known, lambda: _cut(request)) as listener:
             try:
-                while (frames := await listener.next()) is not None:
+                while (frames := await listener.next()) is not None and (admission is None or admission.still()):
                     await response.write(frames)
             except ConnectionError:  # the browser has gone, or was dropped
                 pass
         return response
+
+
+async def _look_after(certificate: Certificate) -> None:
+    """Takes up changed files and warns of an old certificate, also while nobody opens the page."""
+    while True:
+        certificate.look()
+        await asyncio.sleep(LOOK_EVERY)
 
 
 def _cut(request: web.Request) -> None:

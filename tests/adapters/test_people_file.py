@@ -89,8 +89,13 @@ def test_names_of_people_are_names(name: str) -> None:
     assert mistake_in_name(name) is None
 
 
-def test_an_engineer_may_do_what_an_operator_may() -> None:
-    assert [role.may(needed) for role in Role for needed in Role] == [True, False, True, True]
+def test_each_role_may_do_what_the_ones_before_it_may() -> None:
+    assert list(Role) == [Role.READER, Role.OPERATOR, Role.ENGINEER]
+    assert [role.may(needed) for role in Role for needed in Role] == [
+        *(True, False, False),
+        *(True, True, False),
+        *(True, True, True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -142,3 +147,18 @@ def test_the_file_has_a_bound(file: PeopleFile, tmp_path: Path) -> None:
     path.write_text(json.dumps({"salt": "00" * 16, "people": [{"name": f"P{n}", **entry} for n in range(MOST_PEOPLE)]}))
     with pytest.raises(Refused, match="all that it may have"):
         file.add_token("one more", Role.OPERATOR)
+
+
+def test_when_each_was_added_is_known_without_reading_again(file: PeopleFile, tmp_path: Path) -> None:
+    """A person who is removed, or added again, is another one at the next look."""
+    assert file.since() == {}
+    file.add("Anna", Role.READER, "739154")
+    [(anna, first)] = file.since().items()
+    assert (anna.name, anna.role.named) == ("Anna", "a reader")
+    assert file.since() is file.since()
+    file.remove("Anna")
+    assert file.since() == {}
+    (tmp_path / "people.json").chmod(0o644)
+    with pytest.raises(PeopleUnusable, match="chmod 600"):
+        file.since()
+    assert first.tzinfo is not None

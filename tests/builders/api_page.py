@@ -20,6 +20,8 @@ OpenAPI 3.1; `python -m tests.builders.api_page` makes this page from it. Versio
 - Lists come in pages: `limit` entries after the entry `after`. `next` is the next page's `after`, and null on the last one.
 - Whoever changes something needs a token. `station people add NAME --role engineer` gives a person a PIN, which buys a token for two minutes;
   `station people token NAME` gives a program a token that lasts until `station people remove NAME`. The ledger keeps each act with the name and the address.
+- Where other PCs reach the page (`https://`), reading needs a token, too: `station people token NAME --role reader` gives one that changes nothing. Browsers
+  read by the cookie of `/sign-in`, which no change accepts. Only `/healthz` is open there.
 - Wrong PINs delay their own address, twice as long each time and up to a minute (429, `Retry-After`), and nobody else.
 
 ```console

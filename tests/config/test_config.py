@@ -11,6 +11,10 @@ from station.config.problems import ConfigurationInvalid
 
 ROOT = Path(__file__).parents[2]
 
+TLS = """[web.tls]
+certificate = "page.pem"
+key = "page-key.pem"
+"""
 GOOD = """
 recipe = "recipe.toml"
 [station]
@@ -140,25 +144,53 @@ def test_a_witness_cannot_be_in_the_state_folder(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "listen",
-    [
-        "0.0.0.0:8470",
-        "192.168.1.4:8470",
-        "[::]:8470",
-        "line-1:8470",
-        "localhost:8470",
-        "127.0.0.1",
-        "8470",
-        "a@127.0.0.1:1",
-        "127.0.0.1:99999",
-        "",
-    ],
+    "listen", ["line-1:8470", "localhost:8470", "127.0.0.1", "8470", "a@127.0.0.1:1", "127.0.0.1:99999", "[::1", ""]
 )
-def test_the_page_is_for_this_pc_alone(file: Path, listen: str) -> None:
-    """Whoever can reach the page can read it, so no other PC can, until it has TLS and people."""
+def test_the_page_has_an_address_and_a_port(file: Path, listen: str) -> None:
     file.write_text(GOOD + f'[web]\nlisten = "{listen}"\n')
+    assert mistakes(file)[0].startswith(f'web.listen: found "{listen}", expected an address with a port')
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8470", "192.168.1.4:8470", "[::]:8470", "[fd00::4]:8470"])
+def test_an_address_that_other_pcs_reach_needs_tls(file: Path, listen: str) -> None:
+    """Whoever can reach the page could read it; but a page that is off is read by nobody."""
+    file.write_text(GOOD + f'[web]\nlisten = "{listen}"\nhosts = ["line-1"]\n')
     [mistake] = mistakes(file)
-    assert mistake.startswith(f'web.listen: found "{listen}", expected an address of this PC alone with a port')
+    assert mistake.startswith(f"web.tls: there is no [web.tls], and other PCs reach {listen}: name certificate and key")
+    assert not line.load(file, {"STATION__WEB__ON": "false"}).web.needs_people
+    file.write_text(GOOD + f'[web]\nlisten = "{listen}"\nhosts = ["Line-1."]\n{TLS}')
+    web = line.load(file, {}).web
+    assert web.needs_people
+    assert web.hosts == ("line-1",)
+    assert web.tls is not None
+    assert web.tls.key == file.parent / "page-key.pem"
+
+
+@pytest.mark.parametrize("missing", ["certificate", "key"])
+def test_certificate_and_key_of_the_page_belong_together(file: Path, missing: str) -> None:
+    lines = [each for each in TLS.splitlines() if not each.startswith(missing)]
+    file.write_text(GOOD + "\n".join(['[web]\nlisten = "192.168.1.4:8470"', *lines]))
+    assert mistakes(file) == [f"web.tls.{missing}: this setting is missing"]
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8470", "[::]:8470"])
+def test_a_page_at_every_address_needs_a_name(file: Path, listen: str) -> None:
+    """Nobody calls the PC by 0.0.0.0, and a name that is not listed is refused."""
+    file.write_text(GOOD + f'[web]\nlisten = "{listen}"\n{TLS}')
+    [mistake] = mistakes(file)
+    assert mistake.startswith(f"web.hosts: there is none, and {listen} is every address of this PC")
+
+
+@pytest.mark.parametrize("host", ["https://line-1", "line-1:8470", "line 1", "-line", "a..b", "*", ""])
+def test_a_host_is_a_name_alone(file: Path, host: str) -> None:
+    file.write_text(GOOD + f'[web]\nhosts = ["{host}"]\n')
+    [mistake] = mistakes(file)
+    assert mistake.startswith(f'web.hosts[1]: found "{host}", expected a name or an address as browsers show it')
+
+
+def test_hosts_are_compared_as_browsers_send_them(file: Path) -> None:
+    file.write_text(GOOD + '[web]\nhosts = ["LINE-1.Factory.example", "192.168.1.4", "FD00::4", "[fd00::5]"]\n')
+    assert line.load(file, {}).web.hosts == ("line-1.factory.example", "192.168.1.4", "[fd00::4]", "[fd00::5]")
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8470", "127.0.0.2:80", "[::1]:8470", "127.0.0.1:0"])

@@ -20,6 +20,7 @@ from station.web import api
 from station.web.api import ActRefused, Api
 from station.web.guard import guarded
 from station.web.hub import Hub
+from station.web.pins import PINs
 from tests.builders.bench import Secrets, begun, passed
 from tests.web.fake_door import FakeDoor, running, slot
 
@@ -87,7 +88,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     async with Ledger.open(path, station="line-1") as ledger:
         hub = Hub(door, "1")
         app = web.Application(middlewares=[guarded])
-        Api(door, lambda: hub, LedgerReader(path), people, acts).add_to(app)
+        Api(door, lambda: hub, LedgerReader(path), PINs(people), acts).add_to(app)
         async with TestClient(TestServer(app)) as client:
             yield Desk(client, acts, people, ledger)
 

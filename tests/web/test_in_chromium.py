@@ -71,10 +71,10 @@ class Played:
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line.startswith("http://"):
+            if line.startswith("http"):
                 self.url = line.strip()
                 break
-        self._listen = self.url.removeprefix("http://").rstrip("/")
+        self._listen = self.url.partition("://")[2].rstrip("/")
 
     def tell(self, *changes: Slot | Line) -> None:
         assert self.process.stdin is not None

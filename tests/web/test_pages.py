@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class Desk:
     client: TestClient[web.Request, web.Application]
     ledger: Ledger
     secrets: Secrets
+    door: FakeDoor
 
     async def page(self, path: str) -> Read:
         async with self.client.get(path) as answer:
@@ -76,14 +77,21 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     recipe.write_text("[within]\nconfirm = 30\n")
     async with Ledger.open(path, station="line-1") as ledger:
         app = web.Application(middlewares=[guarded])
-        Pages(FakeDoor([running("1"), slot(ODD)]), LedgerReader(path), recipe).add_to(app)
+        door = FakeDoor([running("1"), slot(ODD)])
+        Pages(door, LedgerReader(path), recipe).add_to(app)
         async with TestClient(TestServer(app)) as client:
-            yield Desk(client, ledger, Secrets())
+            yield Desk(client, ledger, Secrets(), door)
 
 
 async def test_an_empty_ledger_has_pages_too(desk: Desk) -> None:
     for path in ("/numbers", "/attempts", "/units", "/slots/1"):
         assert "line-1" in (await desk.page(path)).text
+
+
+async def test_whoever_has_signed_in_finds_the_way_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "/sign-in" not in (await desk.page("/units")).links
+    monkeypatch.setattr(desk.door, "about", replace(desk.door.about, signs_in=True))
+    assert "/sign-in" in (await desk.page("/units")).links
 
 
 async def test_why_a_slot_fails_is_two_clicks_away(desk: Desk) -> None:

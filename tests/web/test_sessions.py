@@ -4,7 +4,7 @@
 import pytest
 
 from station.domain.people import Person, Role
-from station.web.sessions import LONGEST_DELAY, MOST_ADDRESSES, MOST_SESSIONS, SECONDS, Delayed, Sessions
+from station.web.sessions import LONGEST_DELAY, MOST_ADDRESSES, MOST_SESSIONS, SECONDS, Delayed, Sessions, Tokens
 
 ANNA = Person("Anna", Role.ENGINEER)
 
@@ -84,3 +84,29 @@ def test_neither_tokens_nor_addresses_grow_without_bound(sessions: Sessions) -> 
         sessions.begin_try(str(number))
     assert delay(sessions, "0") == 0.0
     assert delay(sessions, str(MOST_ADDRESSES)) > 0.0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "one"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),  # a PC chooses the rest of its address itself
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("::1", "::2", False),
+        ("not an address", "neither", False),
+    ],
+)
+def test_a_pc_with_many_addresses_is_one(sessions: Sessions, first: str, second: str, *, one: bool) -> None:
+    """It gains no tries by taking another address of its own network, which IPv6 lets everybody do."""
+    assert delay(sessions, first) == 0.0
+    assert (delay(sessions, second) > 0.0) is one
+
+
+def test_a_token_that_was_closed_is_none(clock: Clock) -> None:
+    tokens: Tokens[Person] = Tokens(60.0, 2, clock)
+    first, second = tokens.open(ANNA), tokens.open(ANNA)
+    tokens.close(first)
+    tokens.close("none")
+    assert (tokens.holder(first), tokens.holder(second)) == (None, ANNA)
+    assert (tokens.left(first), tokens.left(second)) == (0.0, 60.0)

@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,9 @@ MOST_PEOPLE = 1000
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 1  # 16 MiB and some 50 ms a PIN
 _MEMORY = 64 << 20
 _TOKEN = 32  # bytes of a token's randomness
+
+
+_Stamp = tuple[int, int, int, int]
 
 
 class PeopleUnusable(OSError):
@@ -56,7 +60,9 @@ class PeopleFile:
     """The file at `path`, which need not be there yet. It is read at every question, so a change needs no restart."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+        self._stamp: _Stamp | None = None
+        self._since: Mapping[Person, datetime] = {}
 
     def people(self) -> list[Person]:
         """Everybody, in the order of the file; raises `PeopleUnusable`."""
@@ -65,6 +71,17 @@ class PeopleFile:
     def tokens(self) -> set[str]:
         """The names that belong to programs."""
         return {each.name for each in self._read().people if each.token is not None}
+
+    def since(self) -> Mapping[Person, datetime]:
+        """Everybody, and the moment at which each was added. Cheap: the file is read only once it has changed.
+
+        Raises `PeopleUnusable`.
+        """
+        stamp = self._stamped()
+        if stamp is None or stamp != self._stamp:
+            self._since = {Person(each.name, each.role): each.since for each in self._read().people}
+            self._stamp = stamp
+        return self._since
 
     def by_pin(self, pin: str) -> Person | None:
         """Whose PIN this is; takes some 50 ms of a thread. Raises `PeopleUnusable`."""
@@ -110,16 +127,23 @@ class PeopleFile:
             raise Refused(f"the file has {MOST_PEOPLE} people, which is all that it may have")
         self._write(content.model_copy(update={"people": (*content.people, entry)}))
 
+    def _stamped(self) -> _Stamp | None:
+        try:
+            found = self.path.stat()
+        except OSError:  # reading tells why
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
+
     def _read(self) -> _People:
         try:
-            mode = self._path.stat().st_mode
-            text = plain_files.read(self._path, LARGEST)
+            mode = self.path.stat().st_mode
+            text = plain_files.read(self.path, LARGEST)
         except FileNotFoundError:
             return _People(salt=secrets.token_hex(16))
         except OSError as exc:
-            raise PeopleUnusable(f"{self._path} cannot be read: {exc.strerror or exc}") from exc
+            raise PeopleUnusable(f"{self.path} cannot be read: {exc.strerror or exc}") from exc
         if stat.S_IMODE(mode) & 0o077:
-            raise PeopleUnusable(f"{self._path} can be read by others: chmod 600 {self._path}")
+            raise PeopleUnusable(f"{self.path} can be read by others: chmod 600 {self.path}")
         if not text:  # made, and the computer stopped before it was written
             return _People(salt=secrets.token_hex(16))
         try:
@@ -127,21 +151,21 @@ class PeopleFile:
         except ValidationError as exc:
             first = exc.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"])) or "the file"
-            raise PeopleUnusable(f"{self._path} is no file of `station people`: {place}: {first['msg']}") from None
+            raise PeopleUnusable(f"{self.path} is no file of `station people`: {place}: {first['msg']}") from None
 
     def _write(self, content: _People) -> None:
         try:
-            if not self._path.exists():
+            if not self.path.exists():
                 self._make()
-            edited_file.replace(self._path, content.model_dump_json(indent=1).encode() + b"\n")
+            edited_file.replace(self.path, content.model_dump_json(indent=1).encode() + b"\n")
         except OSError as exc:
-            raise PeopleUnusable(f"{self._path} cannot be written: {exc.strerror or exc}") from exc
+            raise PeopleUnusable(f"{self.path} cannot be written: {exc.strerror or exc}") from exc
 
     def _make(self) -> None:
         """An empty file that only its folder's owner can read, who is the daemon's account whoever makes it."""
-        descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
-            folder = self._path.parent.stat()
+            folder = self.path.parent.stat()
             if os.geteuid() == 0:
                 os.fchown(descriptor, folder.st_uid, folder.st_gid)
         finally:

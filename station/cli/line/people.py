@@ -21,7 +21,10 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that the ledger's records will have.")]
 RoleOption = Annotated[
     Role,
-    typer.Option("--role", help="An operator takes slots out of service; an engineer also releases slots and line."),
+    typer.Option(
+        "--role",
+        help="A reader reads where other PCs reach the page; an operator also takes slots out of service; an engineer also releases slots and line.",
+    ),
 ]
 
 
@@ -35,7 +38,7 @@ def add(name: Name, role: RoleOption = Role.OPERATOR, config: ConfigOption = Non
         file.add(name, role, _pin())
     except Refused as exc:
         raise typer.BadParameter(str(exc)) from exc
-    say(f"{name} is an {role.value} now")
+    say(f"{name} is {role.named} now")
 
 
 @app.command()
@@ -45,7 +48,7 @@ def token(name: Name, role: RoleOption = Role.OPERATOR, config: ConfigOption = N
         made = _file(config).add_token(name, role)
     except Refused as exc:
         raise typer.BadParameter(str(exc)) from exc
-    say(f"{name} is an {role.value} now, by this token, which is shown only once:", err=True)
+    say(f"{name} is {role.named} now, by this token, which is shown only once:", err=True)
     say(made)
 
 

@@ -35,7 +35,8 @@ def status(
     console.print(styled(f"pki {pki.url}  answered {answered}", *_warnings(pki)))
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
     if (page := answer.page) is not None:
-        console.print(f"page {page.url or 'is not served'}  shown {page.listeners} times  {page.reason or ''}")
+        shown = f"page {page.url or 'is not served'}  shown {page.listeners} times  {page.reason or ''}"
+        console.print(styled(shown, *_expiring(page.certificate_days, "its")))
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
         console.print(styled(lost, ": they could not be written"))
@@ -50,9 +51,13 @@ def _warnings(pki: PKIStatus) -> Iterator[str | tuple[str, str]]:
         yield f"  {pki.fault} ([pki] outage = {pki.outage})"
     if pki.waits_seconds:
         yield f"  is not to be asked for {pki.waits_seconds:.0f} s"
-    if pki.certificate_days is not None and pki.certificate_days < EXPIRES_SOON:
+    yield from _expiring(pki.certificate_days, "this station's")
+
+
+def _expiring(days: int | None, whose: str) -> Iterator[str | tuple[str, str]]:
+    if days is not None and days < EXPIRES_SOON:
         yield "  "
-        yield f"this station's certificate expires in {pki.certificate_days} days", "yellow"
+        yield f"{whose} certificate expires in {days} days", "yellow"
 
 
 def slot_table(answer: Status) -> Table:

@@ -17,6 +17,7 @@ let texts = null;
 let live = false;
 let lostAt = performance.now();
 let odd = false;
+let asking = false;
 
 /** Fetches the words of a language, and draws the page in it. */
 async function speak(language) {
@@ -174,9 +175,21 @@ function beat() {
   draw();
 }
 
+/** Leads to where somebody signs in, if that is why nobody answers; it happens only where the page needs it. */
+async function signIn() {
+  if (location.protocol !== "https:" || asking) return;
+  asking = true;
+  const answer = await fetch("/api/v1/line", { cache: "no-store", signal: AbortSignal.timeout(3000) }).catch(() => null);
+  asking = false;
+  if (answer?.status !== 401) return;
+  const next = location.pathname + location.search;
+  location.replace(`/sign-in?${new URLSearchParams({ lang: document.documentElement.lang, next })}`);
+}
+
 function lost() {
   if (live) lostAt = performance.now();
   live = false;
+  signIn();
   if (!texts) return; // the veil still covers all
   draw();
   id("veil").className = "told";
