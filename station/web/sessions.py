@@ -57,6 +57,11 @@ class Sessions:
         guesses.wrong += 1
         guesses.until = now + min(2.0 ** (guesses.wrong - 1), LONGEST_DELAY)
 
+    def delay(self, address: str) -> float:
+        """For how many seconds the address has to wait now."""
+        guesses = self._guesses.get(address) or _Guesses()
+        return max(0.0, guesses.until - self._clock())
+
     def open(self, person: Person, address: str) -> str:
         """The token of a person whose PIN was right."""
         self._guesses.pop(address, None)

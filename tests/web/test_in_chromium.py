@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from station.faults import LineFault
+from station.web.catalogue import ENTRIES
 from station.web.models import Line, Slot
 from tests.builders.fault_catalogue import catalogue
 from tests.web import chromium
@@ -297,7 +298,7 @@ async def test_a_text_from_outside_is_never_markup(tab: Tab) -> None:
 async def test_fingers_in_gloves_hit_every_button(tab: Tab) -> None:
     with played("--slots=8") as line:
         await shown(tab, line.url)
-        smallest = "Math.min(...[...document.querySelectorAll('button')].flatMap((button) => [button.offsetWidth, button.offsetHeight]))"
+        smallest = "Math.min(...[...document.querySelectorAll('button:not([hidden])')].flatMap((button) => [button.offsetWidth, button.offsetHeight]))"
         for width, height in ((1920, 1080), (1280, 800)):
             await tab.size(width, height)
             least = await tab.value(smallest)
@@ -312,8 +313,8 @@ async def test_every_sentence_fits_on_a_tile_of_eight_slots(tab: Tab) -> None:
       const tile = document.querySelector('.tile[data-state=fail]'), why = tile.querySelector('.why'), found = [], codes = CODES;
       for (const language of ['en', 'de', 'zh']) {
         const words = await (await fetch(`/assets/strings/${language}.json`)).json();
-        for (const [code, sentence] of Object.entries(words.fault)) {
-          if (!codes.includes(code)) continue;
+        for (const [code, english] of Object.entries(codes)) {
+          const sentence = words.fault[code] ?? english;
           why.textContent = sentence;
           why.classList.toggle('long', sentence.length > 80);
           if (why.scrollHeight > why.clientHeight + 1) found.push(`${language} ${code}`);
@@ -323,9 +324,9 @@ async def test_every_sentence_fits_on_a_tile_of_eight_slots(tab: Tab) -> None:
     })()"""
     with played("--slots=8") as line:
         await shown(tab, line.url)
-        codes = [
-            fault.code for fault in catalogue() if not issubclass(fault, LineFault)
-        ]  # a line's fault is on its banner
+        codes = {  # a line's fault is on its banner
+            fault.code: ENTRIES[fault.code].sentence for fault in catalogue() if not issubclass(fault, LineFault)
+        }
         assert await tab.value(cut.replace("CODES", json.dumps(codes))) == []
 
 
@@ -341,6 +342,10 @@ PURE = {
     "a board that was pulled is remembered for twenty seconds": (
         "[0, 18999, 19001].map((now) => b.face({state: 'empty', at: 0, taken: {verdict: 'fail', seconds: 1}}, board, true, now).taken)",
         ["fail", "fail", None],
+    ),
+    "an empty slot of an open line wants a board": (
+        "['empty', 'waiting'].map((state) => b.face({state, at: 0, taken: null}, board, true, 0).act)",
+        ["plug", "wait"],
     ),
     "nobody plugs in a board while the line is paused": (
         "['wait', 'engineer'].map((act) => b.face({state: 'empty', at: 0, taken: null}, {line: {state: 'paused', act}}, true, 0).act)",
@@ -383,12 +388,37 @@ PURE = {
         "[['running', 'fail'], ['fail', 'fail'], ['pass', 'out'], ['unknown', 'fail'], ['running', 'void']].map(([x, y]) => b.alarm({state: x}, {state: y}))",
         ["fail", None, "out", None, None],
     ),
+    "a sheet has the steps that are over, the one that runs, and those to come": (
+        "b.stages({procedure: null, steps: {x: 1.5}, step: 'y', step_seconds: 2, at: 0}, {provision: ['x', 'y', 'z'].map((step) => ({step}))}, 500)",
+        [
+            {"step": "x", "seconds": 1.5, "when": "over"},
+            {"step": "y", "seconds": 2.5, "when": "now"},
+            {"step": "z", "seconds": None, "when": "later"},
+        ],
+    ),
+    "evidence is the reason without its sentence": (
+        "[['Bad.', 'Bad. (place 0x10, was (7))'], ['Bad.', 'Bad.'], ['Bad.', 'Worse.'], [null, null]].map(([sentence, reason]) => b.evidence({sentence, reason}))",
+        ["place 0x10, was (7)", None, "Worse.", None],
+    ),
+    "a scanned UID is that of a board in a slot, not of one that was there": (
+        "['AB12 ', '', 'cd'].map((uid) => b.slotOf({slots: new Map([['1', {slot: '1', uid: null}], ['2', {slot: '2', uid: 'ab12'}]])}, uid)?.slot ?? null)",
+        ["2", None, None],
+    ),
+    "a scanner is six keys at least, each within 60 milliseconds, and Enter": (
+        "[[60, '123456'], [61, '123456'], [5, '12345'], [5, 'MT:-A+7']].map(([step, text]) => scan([...text, 'Enter'].map((key, at) => [key, at * step])))",
+        ["123456", None, None, "MT:-A+7"],
+    ),
+    "what was typed by hand before is no part of a scan": (
+        "scan([['9', 0], ['9', 300], ...[...'ABCDEF'].flatMap((key, at) => [['Shift', 600 + at * 20], [key, 605 + at * 20]]), ['Enter', 720]])",
+        "ABCDEF",
+    ),
     "minutes": ("[0, 61000, 3600000, -5].map(b.minutes)", ["0:00", "1:01", "60:00", "0:00"]),
 }
 
 
 async def test_the_pure_part_of_the_page(tab: Tab) -> None:
-    setting = """const board = {line: {state: 'open'}}, plans = {provision: [{step: 'x', seconds: 4}, {step: 'y', seconds: 4}]};"""
+    setting = """const board = {line: {state: 'open'}}, plans = {provision: [{step: 'x', seconds: 4}, {step: 'y', seconds: 4}]};
+      const { Scanner } = await import('/assets/scanner.js'), scan = (keys) => { const scanner = new Scanner(); return keys.map(([key, at]) => scanner.key(key, at)).at(-1); };"""
     with played("--slots=8") as line:
         await shown(tab, line.url)
         for fact, (expression, expected) in PURE.items():
