@@ -2,6 +2,7 @@
 """A page without a station behind it, as a process that tests start, stop, freeze and kill: `python -m tests.web.scripted_line`.
 
 Prints the page's address. Each line on its standard input is a slot as JSON, or a line if it has no slot's name.
+With a folder it has people, a ledger with some attempts, the API and the engineer's pages.
 """
 
 import argparse
@@ -10,14 +11,79 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
 
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import LedgerReader
+from station.adapters.system.people_file import PeopleFile
+from station.domain.attempt import Voided
+from station.domain.people import Role
+from station.line.status import HoldStatus
+from station.web.api import Api
 from station.web.models import Line, Slot
+from station.web.pages import Pages
 from station.web.site import Site
-from tests.web.fake_door import FakeDoor, mixed, slot
+from tests.builders.bench import Secrets, begun, passed
+from tests.web.fake_door import OPEN, FakeDoor, mixed, slot
+
+OPERATOR, ENGINEER = "280461", "739154"
+"""The PINs of Ben and Anna."""
 
 
-async def serve(door: FakeDoor, listen: str) -> None:
-    site = Site(door, listen)
+class Acts:
+    """`web.api.Acts`: what people do shows on the line."""
+
+    def __init__(self, door: FakeDoor) -> None:
+        self._door = door
+
+    async def hold(self, name: str, *, who: str, reason: str) -> Mapping[str, object]:
+        held = HoldStatus(who=who, at=datetime(2026, 11, 26, 8, 30, tzinfo=UTC), reason=reason)
+        self._door.put(slot(name, "out of service", "slot.held", service="out").model_copy(update={"held": held}))
+        return {"held": name, "recorded": True}
+
+    async def release(self, name: str | None, *, who: str, reason: str) -> Mapping[str, object]:
+        if name is None:
+            self._door.state = OPEN
+        else:
+            self._door.put(slot(name, "waiting", service="trial", uid=None))
+        return {"released": [name], "who": who, "reason": reason}
+
+
+async def furnish(site: Site, door: FakeDoor, folder: Path, path: Path, ledger: Ledger) -> None:
+    """Gives the site its people, its ledger and its further pages."""
+    people = PeopleFile(folder / "people.json")
+    if not people.people():
+        people.add("Anna", Role.ENGINEER, ENGINEER)
+        people.add("Ben", Role.OPERATOR, OPERATOR)
+        secrets = Secrets()
+        for board in (1, 2):
+            await passed(await begun(ledger, secrets, slot=str(board)), board, f"0{board}")
+        for _ in range(3):
+            await (await begun(ledger, secrets, slot="4")).finish(Voided("tty.lost", {}))
+    recipe = folder / "recipe.toml"
+    recipe.write_text("[within]\nconfirm = 30\n")
+    reader = LedgerReader(path)
+    site.further += [
+        Api(door, lambda: site.hub, reader, people, Acts(door)).add_to,
+        Pages(door, reader, recipe).add_to,
+    ]
+
+
+async def serve(door: FakeDoor, listen: str, folder: Path | None) -> None:
+    async with AsyncExitStack() as stack:
+        site = Site(door, listen)
+        if folder is not None:
+            path = folder / "state" / "ledger.sqlite"
+            path.parent.mkdir(exist_ok=True)
+            ledger = await stack.enter_async_context(Ledger.open(path, station="line-1"))
+            await furnish(site, door, folder, path, ledger)
+        await until_ended(site, door)
+
+
+async def until_ended(site: Site, door: FakeDoor) -> None:
     serving = asyncio.create_task(site.run())
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, serving.cancel)
@@ -54,10 +120,11 @@ def main() -> None:
     parser.add_argument("--listen", default="127.0.0.1:0")
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--language", default="en")
+    parser.add_argument("--folder", type=Path, help="has people and a ledger, made where there are none")
     parser.add_argument("--idle", action="store_true", help="all slots are empty")
     options = parser.parse_args()
     slots = [slot(str(at + 1)) for at in range(options.slots)] if options.idle else mixed(options.slots)
-    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen))
+    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen, options.folder))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ export class Sheet {
   open(view) {
     this.view = view;
     this.pad = null;
-    this.key = this.acts = "";
+    this.key = this.acts = null;
     this.title = make("h2");
     this.body = make("div", "body");
     this.row = make("div", "row");
@@ -37,6 +37,7 @@ export class Sheet {
     this.dialog.replaceChildren(this.title, this.body, this.row);
     if (!this.dialog.open) {
       // The sheet is no modal dialog of the browser's, which would lie above the veil; but nothing behind it can be reached either.
+      this.from = document.activeElement;
       this.dialog.show();
       for (const each of this.behind) each.inert = true;
     }
@@ -47,7 +48,8 @@ export class Sheet {
     clearTimeout(this.timer); // and the pad with what was typed is forgotten
     this.pad = this.view = null;
     for (const each of this.behind) each.inert = false;
-    this.dialog.close(); // the focus goes back to where it came from
+    this.dialog.close();
+    this.from?.focus();
     this.dialog.replaceChildren();
   }
 
