@@ -62,8 +62,11 @@ async def test_a_station_that_ends_takes_every_colour_with_it(tab: Tab, how: sig
     with played("--slots=8") as line:
         await shown(tab, line.url)
         assert await green(tab) > 0.05
+        await tab.value("document.querySelectorAll('.tile')[1].click()")
+        assert await tab.value("document.querySelector('dialog').open")
         line.end(how)
         await tab.until(f"{LOST} && {ALL_UNKNOWN}")
+        assert not await tab.value("document.querySelector('dialog').open")
         await tab.value(DRAWN)
         assert await green(tab) == 0
         assert await tab.value(MISFITS) == []
@@ -87,9 +90,12 @@ async def test_a_station_that_stands_still_is_not_connected(tab: Tab) -> None:
 
 
 async def test_a_page_whose_scripts_hang_is_covered(tab: Tab) -> None:
-    """The browser's compositor draws the veil, although the line is alive and its beats arrive."""
+    """The browser's compositor draws the veil, although the line is alive and its beats arrive. It covers an open sheet, too."""
     with played("--slots=8") as line:
         await shown(tab, line.url)
+        await tab.value("document.querySelectorAll('.tile')[1].click()")
+        await tab.value(DRAWN)
+        assert await green(tab) > 0
         await tab.call("Page.startScreencast", format="png", everyNthFrame=1)
         await tab.begin("Runtime.evaluate", expression="for (;;);")
         covered = ""

@@ -137,7 +137,7 @@ async def test_a_pin_takes_a_slot_out_of_service_and_an_engineers_releases_it(pa
     held = str(await page.value(f"{SHEET}.innerText"))
     assert "Held by\nBen at 127.0.0.1" in held
     assert "· cable" in held
-    await page.save(SHOTS / "8-sheet-held-en-dark.png")
+    await page.save(SHOTS / "8-sheet-held-en-light.png")
     await tap_act(page)
     await tap_pin(page, OPERATOR)
     await page.until(f"{TOLD} === 'This needs an engineer\\'s PIN.'")
@@ -153,7 +153,7 @@ async def test_a_wrong_pin_shows_how_long_it_has_to_wait(page: Tab) -> None:
     await tap_act(page)
     await tap_pin(page, "111111")
     await page.until(f"{TOLD}.startsWith('Wrong PIN. Again in ')")
-    await page.save(SHOTS / "8-sheet-wrong-pin-en-dark.png")
+    await page.save(SHOTS / "8-sheet-wrong-pin-en-light.png")
     assert await page.value(f"{ENTER}.disabled")
     await typed(page, OPERATOR, 200)
     assert await page.value("document.querySelectorAll('.tile')[1].dataset.state") == "pass"
@@ -211,7 +211,7 @@ async def test_a_scanned_unit_opens_the_sheet_of_its_slot(page: Tab, line: Playe
         await typed(page, text, 10)
         await page.until(f"{TITLE} === 'Slot 3 PASS'")
         assert await page.value("document.querySelectorAll('.tile')[2].classList.contains('found')")
-        await page.save(SHOTS / "8-scanned-en-dark.png")
+        await page.save(SHOTS / "8-scanned-en-light.png")
         await page.press("Escape")
 
 
@@ -219,7 +219,7 @@ async def test_a_scanned_unit_that_is_in_no_slot_leads_to_its_story(page: Tab) -
     await page.value("document.querySelectorAll('.tile')[3].focus()")
     await typed(page, "SN000002", 10)  # its Enter opens no sheet of the tile that has the focus
     await page.until(f"{TITLE} === 'Scanned'")
-    await page.save(SHOTS / "8-scanned-elsewhere-en-dark.png")
+    await page.save(SHOTS / "8-scanned-elsewhere-en-light.png")
     await tap_act(page)
     await page.until("document.title.includes('SN000002') || location.pathname.startsWith('/units/')")
 
