@@ -3,7 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+READY := $(VENV)/ready-$(shell cksum requirements.lock tests/web/requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 PACKAGES := station virtual_bench development_pki
 SOURCES := $(PACKAGES) benchmarks tests firmware_images docs/examples tools
 COMMISSIONING := tests/commissioning
@@ -116,7 +116,7 @@ fix: $(READY)
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-$(READY): requirements.lock pyproject.toml tools/setup firmware_images/padding.py
+$(READY): requirements.lock tests/web/requirements.lock pyproject.toml tools/setup firmware_images/padding.py
 	tools/setup $(VENV)
 	rm -f $(VENV)/ready-*
 	touch $@

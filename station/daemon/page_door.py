@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Mapping
 
 from station.adapters.ledger.board_reader import BoardReader
+from station.config.problems import ConfigurationInvalid
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
 from station.domain.policy import Act
@@ -14,10 +15,12 @@ from station.line.line import Line
 from station.line.slot import Slot
 from station.line.states import Judged, Recording, Running
 from station.line.status import LineStatus, SlotStatus
+from station.recipe.files.limits import step_limits
 from station.recipe.recipe import Recipe
 from station.web import models
 from station.web.catalogue import ENTRIES
 from station.web.door import About
+from station.web.hub import planned_by
 
 
 class PageDoor:
@@ -103,10 +106,18 @@ class PageDoor:
 
     async def plans(self) -> models.Plans:
         read = await asyncio.to_thread(self._reader.plans)
-        return {
+        learned = {
             procedure: [models.Planned(step=step, seconds=seconds) for step, seconds in steps.items()]
             for procedure, steps in read.items()
         }
+        return planned_by(await asyncio.to_thread(self._limits)) | learned
+
+    def _limits(self) -> Mapping[str, float]:
+        """The recipe's limits, as the file has them now."""
+        try:
+            return step_limits(self._parts.config.recipe)
+        except (ConfigurationInvalid, OSError):  # the line runs with the recipe that it has read
+            return {}
 
 
 def _mark(slot: Slot) -> object:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from station.adapters.system import ntp
+from station.adapters.system import fonts, ntp
 from station.config import line as line_file
 from station.config.problems import ConfigurationInvalid
 from station.daemon import control
@@ -25,6 +25,8 @@ async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> l
     runs = _runs(config)
     station, slots = config.station, len(config.slot)
     found += machine.findings(station.state, station.name, slots, runs=runs, synchronised=synchronised)
+    if config.web.on and config.web.language == "zh":
+        found.append(machine.chinese_font(found=await fonts.chinese()))
     found.append(await services.programmer(config))
     found += usb.findings(config, runs=runs)
     found.append(await services.probes(config, runs=runs))

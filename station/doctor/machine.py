@@ -48,6 +48,20 @@ def findings(
     yield _descriptors(slots)
 
 
+def chinese_font(*, found: bool | None) -> Finding:
+    """Whether the page's words can be drawn where it begins in Chinese; `found` is None if nobody can tell."""
+    check, remedy = "page font", "apt-get install fonts-noto-cjk"
+    if found:
+        return good(check, "There is a font with Chinese characters for the operator's page.")
+    if found is None:
+        return advice(
+            check,
+            "Whether there is a font with Chinese characters cannot be seen without fc-list.",
+            f"{remedy} fontconfig",
+        )
+    return advice(check, "There is no font with Chinese characters, and the operator's page begins in Chinese.", remedy)
+
+
 def _rules(root: Path) -> str | None:
     """The text of all udev rules; None where there is no folder of them."""
     folders = [root / name for name in RULES if (root / name).is_dir()]

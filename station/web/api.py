@@ -161,7 +161,7 @@ class Api:
         except Delayed as exc:
             return _later(exc.seconds)
         if person is None:
-            return problem(403, "nobody has this PIN; `station people add` gives one")
+            return _wrong(self._pins.sessions.delay(address))
         token = self._pins.sessions.open(person, address)
         log.info("web.session_opened", who=person.name, role=person.role.value, address=address)
         content = {"token": token, "name": person.name, "role": person.role.value, "seconds": SECONDS}
@@ -215,7 +215,15 @@ def _listed(name: str, entries: list[dict[str, object]], page: Page) -> dict[str
 
 
 def _later(seconds: float) -> web.Response:
-    answer = problem(429, f"after a wrong PIN this address waits: {seconds:.0f} s more")
+    return _retried(problem(429, f"after a wrong PIN this address waits: {seconds:.0f} s more"), seconds)
+
+
+def _wrong(seconds: float) -> web.Response:
+    return _retried(problem(403, "nobody has this PIN; `station people add` gives one"), seconds)
+
+
+def _retried(answer: web.Response, seconds: float) -> web.Response:
+    """The answer, with the seconds after which another try is looked at."""
     answer.headers["Retry-After"] = str(int(seconds) + 1)
     return answer
 

@@ -53,7 +53,10 @@ def load(language: str) -> Assets:
         path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES and path.name != PAGE
     }
     for each in LANGUAGES:
-        text = json.dumps(strings(each), ensure_ascii=False, separators=(",", ":"))
+        words = strings(each)
+        if each == "en":
+            words["fault"] = {}  # the events bring each fault's English sentence
+        text = json.dumps(words, ensure_ascii=False, separators=(",", ":"))
         contents[f"strings/{each}.json"] = text.encode()
     markup = (FOLDER / PAGE).read_text(encoding="utf-8").replace("{{language}}", language)
     version = hashlib.sha256(b"\0".join([markup.encode(), *contents.values()])).hexdigest()[:12]

@@ -44,6 +44,14 @@ FIRST_PLAN: Plans = {
 }
 
 
+def planned_by(limits: Mapping[str, float]) -> Plans:
+    """The first plan with the recipe's limits, by step, instead of our guesses, and with the further steps that it limits."""
+    guesses = {each.step: each.seconds for each in FIRST_PLAN[ProcedureName.PROVISION.value]}
+    seconds = guesses | dict(limits)
+    steps = [Planned(step=phase.value, seconds=seconds[phase.value]) for phase in Phase if phase.value in seconds]
+    return {ProcedureName.PROVISION.value: steps}
+
+
 class Listener:
     """One open stream: the events that wait for it. `cut` ends its connection at once."""
 

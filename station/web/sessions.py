@@ -105,6 +105,11 @@ class Sessions:
         """The PIN was right: the address waits no longer."""
         self._guesses.pop(place_of(address), None)
 
+    def delay(self, address: str) -> float:
+        """For how many seconds the address has to wait now."""
+        guesses = self._guesses.get(place_of(address)) or _Guesses()
+        return max(0.0, guesses.until - self._clock())
+
     def open(self, person: Person, address: str) -> str:
         """The token of a person whose PIN was right."""
         self.forgive(address)

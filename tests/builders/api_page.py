@@ -22,7 +22,8 @@ OpenAPI 3.1; `python -m tests.builders.api_page` makes this page from it. Versio
   `station people token NAME` gives a program a token that lasts until `station people remove NAME`. The ledger keeps each act with the name and the address.
 - Where other PCs reach the page (`https://`), reading needs a token, too: `station people token NAME --role reader` gives one that changes nothing. Browsers
   read by the cookie of `/sign-in`, which no change accepts. Only `/healthz` is open there.
-- Wrong PINs delay their own address, twice as long each time and up to a minute (429, `Retry-After`), and nobody else.
+- Wrong PINs delay their own address, twice as long each time and up to a minute, and nobody else. `Retry-After` has the seconds: of the 403 for a wrong PIN, and
+  of the 429 for one that came too early.
 
 ```console
 $ curl --silent "http://127.0.0.1:8470{PREFIX}/attempts?slot=4&verdict=fail&since=2026-11-26T09:00:00Z"

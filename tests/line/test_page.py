@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.builders.line import Line
+from tests.builders.line import Line, recipe_with
 from tests.line.standing_line import Standing
 
 pytestmark = pytest.mark.line
@@ -77,7 +77,8 @@ def answer(url: str, path: str) -> tuple[int, Data]:
 
 def test_the_page_follows_the_line(tmp_path: Path) -> None:
     """From a board that is plugged in to the verdict that outlives it, a hold, and the goodbye of a daemon that stops."""
-    with Line.standing(tmp_path / "line", boards=2) as line:
+    recipe = recipe_with(tmp_path, "[within]\nconfirm = 7.5")
+    with Line.standing(tmp_path / "line", boards=2, recipe=recipe) as line:
         standing = Standing(line)
         page = line.status().page
         assert page is not None
@@ -93,6 +94,8 @@ def test_the_page_follows_the_line(tmp_path: Path) -> None:
                 "STM32WB Demo App",
             )
             assert {slot["state"] for slot in seen.slots.values()} == {"empty"}
+            plans = seen.told["plans"] if "plans" in seen.told else seen.until("plans")
+            assert {"step": "confirm", "seconds": 7.5} in plans["provision"]  # type: ignore[operator]  # no pass to learn from: the recipe's limit
             standing.bench("plug", "1", "--new")
             first = seen.until_slot("1", "running")
             assert first["step"] is not None

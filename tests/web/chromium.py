@@ -85,6 +85,8 @@ class Tab:
     def __init__(self, browser: "Browser", session: str) -> None:
         self._browser = browser
         self._session = session
+        self.refused: set[int] = set()
+        """Statuses of HTTP that the test asks for on purpose."""
 
     async def call(self, method: str, **parameters: object) -> dict[str, object]:
         """Asks the browser about this tab, and waits for its answer."""
@@ -107,6 +109,20 @@ class Tab:
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
+
+    async def press(self, *keys: str) -> None:
+        """Presses keys of a real keyboard, one after another."""
+        for key in keys:
+            code = {"Enter": 13, "Tab": 9, "Escape": 27}[key]
+            text = {"text": "\r"} if key == "Enter" else {}
+            for kind in ("keyDown", "keyUp"):
+                await self.call(
+                    "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text
+                )
+
+    async def before(self, script: str) -> None:
+        """Runs a script before those of every page that is opened from now on."""
+        await self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     async def open(self, url: str) -> None:
         await self.call("Page.navigate", url=url)
@@ -148,7 +164,8 @@ class Tab:
         found = [json.dumps(each) for each in told["Runtime.exceptionThrown"]]
         for each in [*told["Runtime.consoleAPICalled"], *told["Log.entryAdded"]]:
             text = json.dumps(each)
-            if not any(error in text for error in STOPPED):
+            expected = (*STOPPED, *(f"responded with a status of {status} " for status in self.refused))
+            if not any(error in text for error in expected):
                 found.append(text)
         return found
 

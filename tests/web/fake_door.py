@@ -26,6 +26,9 @@ def slot(
     attempt: int | None = None,
     taken: Taken | None = None,
     place: tuple[int, int] | None = None,
+    uid: str | None = UID,
+    steps: Mapping[str, float] | None = None,
+    evidence: str | None = None,
 ) -> Slot:
     """A slot as the door shows it."""
     entry = ENTRIES[fault] if fault else None
@@ -40,12 +43,12 @@ def slot(
         attempt=attempt,
         step=step,
         verdict=verdict,
-        uid=None if state == "empty" else UID,
+        uid=None if state == "empty" else uid,
         fault=fault,
-        reason=entry.sentence if entry else None,
+        reason=(f"{entry.sentence} ({evidence})" if evidence else entry.sentence) if entry else None,
         held=None,
         seconds=seconds,
-        steps={},
+        steps=dict(steps or {}),
         procedure="provision" if step else None,
         step_seconds=seconds,
         act=entry.act.value if entry else None,
@@ -55,8 +58,15 @@ def slot(
     )
 
 
-def running(name: str, step: Phase = Phase.FLASH_OPERATIONAL, seconds: float = 3.0) -> Slot:
-    return slot(name, "running", step=step.value, seconds=seconds, attempt=40)
+def running(name: str, step: Phase = Phase.FLASH_OPERATIONAL, seconds: float = 3.0, uid: str = UID) -> Slot:
+    return slot(name, "running", step=step.value, seconds=seconds, attempt=40, uid=uid, steps=before(step))
+
+
+def before(step: Phase | None) -> Mapping[str, float]:
+    """The steps of a whole attempt, or those before a step, with the seconds that each has taken."""
+    plan = FIRST_PLAN["provision"]
+    names = [each.step for each in plan]
+    return {each.step: each.seconds for each in plan[: names.index(step) if step else None]}
 
 
 def pulled(name: str, verdict: str, fault: str | None = None) -> Slot:
@@ -145,13 +155,15 @@ def mixed(number: int) -> list[Slot]:
 
 
 def _nth(at: int, name: str) -> Slot:
-    state = MIXED[at % len(MIXED)]
+    state, uid = MIXED[at % len(MIXED)], f"{UID[:-2]}{at:02x}"
     if state == "running":
         steps = [each.step for each in FIRST_PLAN["provision"]]
-        return running(name, Phase(steps[(at * 3) % len(steps)]), 0.5)
+        return running(name, Phase(steps[(at * 3) % len(steps)]), 0.5, uid)
     if state == "taken":
         return pulled(name, ("pass", "fail", "void")[at // len(MIXED) % 3])
     faults = FAULTS.get(state)
     fault = faults[at % len(faults)] if faults else None
     service = "out" if state == "out of service" else "trial" if state == "waiting" else "in"
-    return slot(name, state, fault, service=service, attempt=at)
+    steps = {"pass": before(None), "fail": before(Phase.DELIVER)}.get(state)
+    evidence = "opcode 7, after 3.0 s" if state == "fail" else None
+    return slot(name, state, fault, service=service, attempt=at, uid=uid, steps=steps, evidence=evidence)

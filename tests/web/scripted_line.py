@@ -2,6 +2,7 @@
 """A page without a station behind it, as a process that tests start, stop, freeze and kill: `python -m tests.web.scripted_line`.
 
 Prints the page's address. Each line on its standard input is a slot as JSON, or a line if it has no slot's name.
+With a folder it has people, a ledger with some attempts, the API and the engineer's pages.
 """
 
 import argparse
@@ -10,28 +11,91 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
+from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
+from station.domain.attempt import Voided
+from station.domain.people import Role
+from station.line.status import HoldStatus
 from station.web.api import Api
 from station.web.certificate import Certificate
 from station.web.models import Line, Slot
+from station.web.pages import Pages
 from station.web.pins import PINs
 from station.web.reading import Reading
 from station.web.site import Site
-from tests.web.fake_door import FakeDoor, mixed, slot
-from tests.web.test_api import Acts
+from tests.builders.bench import Secrets, begun, passed
+from tests.web.fake_door import OPEN, FakeDoor, mixed, slot
+
+OPERATOR, ENGINEER = "280461", "739154"
+"""The PINs of Ben and Anna."""
 
 
-async def serve(door: FakeDoor, listen: str, abroad: Path | None = None) -> None:
-    """With a folder as `tests.web.abroad` has it, the page is as other PCs see it."""
-    site = Site(door, listen)
-    if abroad is not None:
-        pins = PINs(PeopleFile(abroad / "people.json"))
-        pair = abroad / "page.pem", abroad / "page-key.pem"
-        site = Site(door, listen, certificate=lambda: Certificate(*pair), reading=Reading(pins, hours=8))
-        site.further.append(Api(door, lambda: site.hub, LedgerReader(abroad / "none"), pins, Acts()).add_to)
+class Acts:
+    """`web.api.Acts`: what people do shows on the line."""
+
+    def __init__(self, door: FakeDoor) -> None:
+        self._door = door
+
+    async def hold(self, name: str, *, who: str, reason: str) -> Mapping[str, object]:
+        held = HoldStatus(who=who, at=datetime(2026, 11, 26, 8, 30, tzinfo=UTC), reason=reason)
+        self._door.put(slot(name, "out of service", "slot.held", service="out").model_copy(update={"held": held}))
+        return {"held": name, "recorded": True}
+
+    async def release(self, name: str | None, *, who: str, reason: str) -> Mapping[str, object]:
+        if name is None:
+            self._door.state = OPEN
+        else:
+            self._door.put(slot(name, "waiting", service="trial", uid=None))
+        return {"released": [name], "who": who, "reason": reason}
+
+
+async def furnish(site: Site, door: FakeDoor, folder: Path, path: Path, ledger: Ledger) -> None:
+    """Gives the site its people, its ledger and its further pages."""
+    people = PeopleFile(folder / "people.json")
+    if not people.people():
+        people.add("Anna", Role.ENGINEER, ENGINEER)
+        people.add("Ben", Role.OPERATOR, OPERATOR)
+        secrets = Secrets()
+        for board in (1, 2):
+            await passed(await begun(ledger, secrets, slot=str(board)), board, f"0{board}")
+        for _ in range(3):
+            await (await begun(ledger, secrets, slot="4")).finish(Voided("tty.lost", {}))
+    recipe = folder / "recipe.toml"
+    recipe.write_text("[within]\nconfirm = 30\n")
+    reader = LedgerReader(path)
+    site.further += [
+        Api(door, lambda: site.hub, reader, PINs(people), Acts(door)).add_to,
+        Pages(door, reader, recipe).add_to,
+    ]
+
+
+def seen_abroad(door: FakeDoor, listen: str, folder: Path) -> Site:
+    """The page as other PCs see it; the folder is as `tests.web.abroad` has it."""
+    pins = PINs(PeopleFile(folder / "people.json"))
+    pair = folder / "page.pem", folder / "page-key.pem"
+    site = Site(door, listen, certificate=lambda: Certificate(*pair), reading=Reading(pins, hours=8))
+    site.further.append(Api(door, lambda: site.hub, LedgerReader(folder / "none"), pins, Acts(door)).add_to)
+    return site
+
+
+async def serve(door: FakeDoor, listen: str, folder: Path | None, abroad: Path | None) -> None:
+    async with AsyncExitStack() as stack:
+        site = Site(door, listen) if abroad is None else seen_abroad(door, listen, abroad)
+        if folder is not None:
+            path = folder / "state" / "ledger.sqlite"
+            path.parent.mkdir(exist_ok=True)
+            ledger = await stack.enter_async_context(Ledger.open(path, station="line-1"))
+            await furnish(site, door, folder, path, ledger)
+        await until_ended(site, door)
+
+
+async def until_ended(site: Site, door: FakeDoor) -> None:
     serving = asyncio.create_task(site.run())
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, serving.cancel)
@@ -68,11 +132,12 @@ def main() -> None:
     parser.add_argument("--listen", default="127.0.0.1:0")
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--language", default="en")
+    parser.add_argument("--folder", type=Path, help="has people and a ledger, made where there are none")
     parser.add_argument("--idle", action="store_true", help="all slots are empty")
     parser.add_argument("--abroad", type=Path, help="a folder with certificate, key and people")
     options = parser.parse_args()
     slots = [slot(str(at + 1)) for at in range(options.slots)] if options.idle else mixed(options.slots)
-    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen, options.abroad))
+    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen, options.folder, options.abroad))
 
 
 if __name__ == "__main__":

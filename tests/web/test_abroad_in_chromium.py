@@ -14,7 +14,7 @@ from tests.builders.page_certificate import written
 from tests.web import chromium
 from tests.web.abroad import CANARY, PIN
 from tests.web.chromium import Browser, Tab
-from tests.web.test_in_chromium import ALL_UNKNOWN, DRAWN, LIVE, LOST, SHOTS, Played, green, played
+from tests.web.played import ALL_UNKNOWN, DRAWN, LIVE, LOST, SHOTS, Played, green, played
 
 pytestmark = pytest.mark.line
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
-from station.web.hub import LISTENERS, QUEUE, Hub, Listener
+from station.web.hub import FIRST_PLAN, LISTENERS, QUEUE, Hub, Listener, planned_by
 from station.web.models import Lot, Planned
 from tests.web.fake_door import FakeDoor, paused, pulled, running, slot
 
@@ -225,3 +225,16 @@ async def test_so_many_may_listen_and_no_more(door: FakeDoor) -> None:
             stack.enter_context(hub.listening(None, never))
         assert (set(full), hub.full) == ({False}, True)
     assert (hub.full, hub.listeners) == (False, 0)
+
+
+def test_a_recipe_limits_the_plan_before_there_are_passes_to_learn_from() -> None:
+    """Each limit takes the place of a guess, and a step that only some recipes have comes at its place."""
+    plan = planned_by({"confirm": 7.5, "coprocessor": 40.0})["provision"]
+    steps = [each.step for each in plan]
+    assert steps[:3] == ["recognise", "coprocessor", "flash_data"]
+    assert {each.step: each.seconds for each in plan} == {
+        **{each.step: each.seconds for each in FIRST_PLAN["provision"]},
+        "confirm": 7.5,
+        "coprocessor": 40.0,
+    }
+    assert planned_by({}) == FIRST_PLAN

@@ -4,143 +4,17 @@
 import base64
 import json
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from station.faults import LineFault
-from station.web.models import Line, Slot
+from station.web.catalogue import ENTRIES
 from tests.builders.fault_catalogue import catalogue
-from tests.web import chromium
-from tests.web.chromium import GREEN, Browser, Tab
+from tests.web.chromium import Tab
 from tests.web.fake_door import OPEN, paused, pulled, running, slot
+from tests.web.played import ALL_UNKNOWN, DRAWN, LIVE, LOST, MISFITS, SHOTS, WORDS, green, played, shown, speak
 
 pytestmark = pytest.mark.line
-
-ROOT = Path(__file__).parents[2]
-SHOTS = ROOT / "build" / "screenshots"
-LIVE = "document.body?.dataset.line === 'open'"
-LOST = "document.body?.dataset.line === 'unknown'"
-ALL_UNKNOWN = "[...document.querySelectorAll('.tile')].every((tile) => tile.dataset.state === 'unknown')"
-WORDS = "[...document.querySelectorAll('.word')].map((word) => word.textContent)"
-DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))"
-
-# Whatever does not fit: text that leaves its tile, number and shape or word that touch, and a page larger than the screen.
-MISFITS = """(() => {
-  const found = [], box = (element) => element.getBoundingClientRect();
-  const seen = (element) => element && element.textContent !== '' && getComputedStyle(element).display !== 'none' && getComputedStyle(element).visibility !== 'hidden';
-  const apart = (a, b) => a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
-  for (const tile of document.querySelectorAll('.tile')) {
-    const all = box(tile), [number, word, shape] = ['.number', '.word', '.shape'].map((kind) => tile.querySelector(kind));
-    for (const part of tile.querySelectorAll('.number, .word, .why, .say, .tag, .shape')) {
-      const at = box(part);
-      if ((part === shape || seen(part)) && (at.left < all.left || at.right > all.right + 1 || at.top < all.top - 1 || at.bottom > all.bottom + 1)) found.push([part.className.baseVal ?? part.className, tile.textContent]);
-    }
-    const text = (element) => { const range = document.createRange(); range.selectNodeContents(element); return range.getBoundingClientRect(); };
-    if (!apart(text(number), box(shape))) found.push(['number on shape', tile.textContent]);
-    if (seen(word) && text(word).top < box(number).top) found.push(['word above number', tile.textContent]);
-    if (seen(word) && text(word).width > all.width) found.push(['word too wide', tile.textContent]);
-    const say = tile.querySelector('.say');
-    if (seen(say) && say.scrollHeight > say.clientHeight + 1) found.push(['act cut off', say.textContent]);
-  }
-  const [line, lot, tools] = ['line', 'lot', 'tools'].map((name) => box(document.getElementById(name)));
-  if (lot.width && line.right > lot.left + 1 || (lot.width ? lot.right : line.right) > tools.left + 1) found.push(['header', innerWidth]);
-  const heading = document.querySelector('h1');
-  if (heading.scrollWidth > heading.parentElement.clientWidth + 1) found.push(['heading', heading.textContent]);
-  if (document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight) found.push(['page', innerWidth]);
-  return found;
-})()"""
-
-
-class Played:
-    """A page with a line that a test changes, in a process of its own."""
-
-    def __init__(self, *options: str) -> None:
-        self._options = options
-        self._listen = "127.0.0.1:0"
-        self.url = ""
-        self.start()
-
-    def start(self, *others: str) -> None:
-        """Starts the process; again at the same port after its end, perhaps with other options."""
-        command = [sys.executable, "-m", "tests.web.scripted_line", f"--listen={self._listen}", *self._options, *others]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith("http"):
-                self.url = line.strip()
-                break
-        self._listen = self.url.partition("://")[2].rstrip("/")
-
-    def tell(self, *changes: Slot | Line) -> None:
-        assert self.process.stdin is not None
-        for each in changes:
-            self.process.stdin.write(f"{each.model_dump_json()}\n")
-        self.process.stdin.flush()
-
-    def end(self, how: signal.Signals) -> None:
-        self.process.send_signal(how)
-        self.process.communicate()
-
-    def close(self) -> None:
-        self.end(signal.SIGKILL)
-
-
-@contextmanager
-def played(*options: str) -> Iterator[Played]:
-    line = Played(*options)
-    try:
-        yield line
-    finally:
-        line.close()
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with chromium.started() as address:
-        yield address
-
-
-@pytest.fixture
-async def browser(address: str) -> AsyncIterator[Browser]:
-    async with chromium.connected(address) as browser:
-        yield browser
-
-
-@pytest.fixture
-async def tab(browser: Browser) -> AsyncIterator[Tab]:
-    tab = await browser.tab()
-    yield tab
-    assert tab.complaints() == []
-    assert {url.split("/")[2] for url in tab.asked() if not url.startswith(("data:", "about:"))} <= {
-        url.split("/")[2] for url in tab.asked()[:1]
-    }
-
-
-async def shown(tab: Tab, url: str) -> None:
-    """Opens the page and waits until it is live and its tiles are drawn."""
-    await tab.open(url)
-    await tab.until(f"{LIVE} && document.querySelector('.tile') !== null")
-    await tab.value(DRAWN)
-
-
-async def green(tab: Tab, picture: str | None = None) -> float:
-    """How much of a picture, or of what the tab shows, is the green of a pass."""
-    blank = await tab._browser.tab()  # noqa: SLF001  a page whose policy lets it read a picture
-    share = await blank.value(f"{GREEN}({json.dumps(picture or await tab.picture())})")
-    assert isinstance(share, int | float)
-    return share
-
-
-async def speak(tab: Tab, language: str) -> None:
-    while await tab.value("document.documentElement.lang") != language:
-        before = await tab.value("document.documentElement.lang")
-        await tab.value("document.getElementById('language').click()")
-        await tab.until(f"document.documentElement.lang !== {json.dumps(before)}")
 
 
 @pytest.mark.parametrize("slots", [8, 16, 64])
@@ -188,8 +62,11 @@ async def test_a_station_that_ends_takes_every_colour_with_it(tab: Tab, how: sig
     with played("--slots=8") as line:
         await shown(tab, line.url)
         assert await green(tab) > 0.05
+        await tab.value("document.querySelectorAll('.tile')[1].click()")
+        assert await tab.value("document.querySelector('dialog').open")
         line.end(how)
         await tab.until(f"{LOST} && {ALL_UNKNOWN}")
+        assert not await tab.value("document.querySelector('dialog').open")
         await tab.value(DRAWN)
         assert await green(tab) == 0
         assert await tab.value(MISFITS) == []
@@ -213,9 +90,12 @@ async def test_a_station_that_stands_still_is_not_connected(tab: Tab) -> None:
 
 
 async def test_a_page_whose_scripts_hang_is_covered(tab: Tab) -> None:
-    """The browser's compositor draws the veil, although the line is alive and its beats arrive."""
+    """The browser's compositor draws the veil, although the line is alive and its beats arrive. It covers an open sheet, too."""
     with played("--slots=8") as line:
         await shown(tab, line.url)
+        await tab.value("document.querySelectorAll('.tile')[1].click()")
+        await tab.value(DRAWN)
+        assert await green(tab) > 0
         await tab.call("Page.startScreencast", format="png", everyNthFrame=1)
         await tab.begin("Runtime.evaluate", expression="for (;;);")
         covered = ""
@@ -297,7 +177,7 @@ async def test_a_text_from_outside_is_never_markup(tab: Tab) -> None:
 async def test_fingers_in_gloves_hit_every_button(tab: Tab) -> None:
     with played("--slots=8") as line:
         await shown(tab, line.url)
-        smallest = "Math.min(...[...document.querySelectorAll('button')].flatMap((button) => [button.offsetWidth, button.offsetHeight]))"
+        smallest = "Math.min(...[...document.querySelectorAll('button:not([hidden])')].flatMap((button) => [button.offsetWidth, button.offsetHeight]))"
         for width, height in ((1920, 1080), (1280, 800)):
             await tab.size(width, height)
             least = await tab.value(smallest)
@@ -312,8 +192,8 @@ async def test_every_sentence_fits_on_a_tile_of_eight_slots(tab: Tab) -> None:
       const tile = document.querySelector('.tile[data-state=fail]'), why = tile.querySelector('.why'), found = [], codes = CODES;
       for (const language of ['en', 'de', 'zh']) {
         const words = await (await fetch(`/assets/strings/${language}.json`)).json();
-        for (const [code, sentence] of Object.entries(words.fault)) {
-          if (!codes.includes(code)) continue;
+        for (const [code, english] of Object.entries(codes)) {
+          const sentence = words.fault[code] ?? english;
           why.textContent = sentence;
           why.classList.toggle('long', sentence.length > 80);
           if (why.scrollHeight > why.clientHeight + 1) found.push(`${language} ${code}`);
@@ -323,9 +203,9 @@ async def test_every_sentence_fits_on_a_tile_of_eight_slots(tab: Tab) -> None:
     })()"""
     with played("--slots=8") as line:
         await shown(tab, line.url)
-        codes = [
-            fault.code for fault in catalogue() if not issubclass(fault, LineFault)
-        ]  # a line's fault is on its banner
+        codes = {  # a line's fault is on its banner
+            fault.code: ENTRIES[fault.code].sentence for fault in catalogue() if not issubclass(fault, LineFault)
+        }
         assert await tab.value(cut.replace("CODES", json.dumps(codes))) == []
 
 
@@ -341,6 +221,10 @@ PURE = {
     "a board that was pulled is remembered for twenty seconds": (
         "[0, 18999, 19001].map((now) => b.face({state: 'empty', at: 0, taken: {verdict: 'fail', seconds: 1}}, board, true, now).taken)",
         ["fail", "fail", None],
+    ),
+    "an empty slot of an open line wants a board": (
+        "['empty', 'waiting'].map((state) => b.face({state, at: 0, taken: null}, board, true, 0).act)",
+        ["plug", "wait"],
     ),
     "nobody plugs in a board while the line is paused": (
         "['wait', 'engineer'].map((act) => b.face({state: 'empty', at: 0, taken: null}, {line: {state: 'paused', act}}, true, 0).act)",
@@ -383,12 +267,37 @@ PURE = {
         "[['running', 'fail'], ['fail', 'fail'], ['pass', 'out'], ['unknown', 'fail'], ['running', 'void']].map(([x, y]) => b.alarm({state: x}, {state: y}))",
         ["fail", None, "out", None, None],
     ),
+    "a sheet has the steps that are over, the one that runs, and those to come": (
+        "b.stages({procedure: null, steps: {x: 1.5}, step: 'y', step_seconds: 2, at: 0}, {provision: ['x', 'y', 'z'].map((step) => ({step}))}, 500)",
+        [
+            {"step": "x", "seconds": 1.5, "when": "over"},
+            {"step": "y", "seconds": 2.5, "when": "now"},
+            {"step": "z", "seconds": None, "when": "later"},
+        ],
+    ),
+    "evidence is the reason without its sentence": (
+        "[['Bad.', 'Bad. (place 0x10, was (7))'], ['Bad.', 'Bad.'], ['Bad.', 'Worse.'], [null, null]].map(([sentence, reason]) => b.evidence({sentence, reason}))",
+        ["place 0x10, was (7)", None, "Worse.", None],
+    ),
+    "a scanned UID is that of a board in a slot, not of one that was there": (
+        "['AB12 ', '', 'cd'].map((uid) => b.slotOf({slots: new Map([['1', {slot: '1', uid: null}], ['2', {slot: '2', uid: 'ab12'}]])}, uid)?.slot ?? null)",
+        ["2", None, None],
+    ),
+    "a scanner is six keys at least, each within 60 milliseconds, and Enter": (
+        "[[60, '123456'], [61, '123456'], [5, '12345'], [5, 'MT:-A+7']].map(([step, text]) => scan([...text, 'Enter'].map((key, at) => [key, at * step])))",
+        ["123456", None, None, "MT:-A+7"],
+    ),
+    "what was typed by hand before is no part of a scan": (
+        "scan([['9', 0], ['9', 300], ...[...'ABCDEF'].flatMap((key, at) => [['Shift', 600 + at * 20], [key, 605 + at * 20]]), ['Enter', 720]])",
+        "ABCDEF",
+    ),
     "minutes": ("[0, 61000, 3600000, -5].map(b.minutes)", ["0:00", "1:01", "60:00", "0:00"]),
 }
 
 
 async def test_the_pure_part_of_the_page(tab: Tab) -> None:
-    setting = """const board = {line: {state: 'open'}}, plans = {provision: [{step: 'x', seconds: 4}, {step: 'y', seconds: 4}]};"""
+    setting = """const board = {line: {state: 'open'}}, plans = {provision: [{step: 'x', seconds: 4}, {step: 'y', seconds: 4}]};
+      const { Scanner } = await import('/assets/scanner.js'), scan = (keys) => { const scanner = new Scanner(); return keys.map(([key, at]) => scanner.key(key, at)).at(-1); };"""
     with played("--slots=8") as line:
         await shown(tab, line.url)
         for fact, (expression, expected) in PURE.items():

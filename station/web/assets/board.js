@@ -33,7 +33,7 @@ export function face(slot, board, live, now) {
   const named = slot.state === "out of service" ? "out" : slot.state;
   const state = STATES.includes(named) ? named : "unknown";
   const { state: line, act: ofLine } = board.line;
-  const held = { open: null, paused: ofLine ?? "wait" }[line] ?? ""; // a line that ends wants nothing of an idle slot
+  const held = line === "open" ? null : line === "paused" ? ofLine ?? "wait" : ""; // a line that ends wants nothing of an idle slot
   const since = (slot.taken?.seconds ?? 0) + (now - slot.at) / 1000;
   const faulty = ["fail", "void", "out", "pending"].includes(state);
   const act = { empty: held ?? "plug", waiting: held ?? "wait", running: "leave", pass: "take" }[state]
@@ -65,6 +65,33 @@ export function progress(slot, plans, now) {
   const rest = plan.slice(here + 1).reduce((sum, { seconds }) => sum + seconds, 0);
   const left = Math.max(1, Math.ceil(rest + Math.max(0, plan[here].seconds - spent)));
   return { arcs, left, slow: spent > SLOW.times * plan[here].seconds + SLOW.seconds };
+}
+
+/** The steps of an attempt with their seconds: those that are over, the one that runs, and those to come, which have none. */
+export function stages(slot, plans, now) {
+  const over = Object.entries(slot.steps ?? {}).map(([step, seconds]) => ({ step, seconds, when: "over" }));
+  if (!slot.step) return over;
+  const spent = slot.step_seconds + (now - slot.at) / 1000;
+  const plan = plans[slot.procedure ?? "provision"] ?? [];
+  const later = plan.slice(plan.findIndex(({ step }) => step === slot.step) + 1).filter(({ step }) => !(step in slot.steps));
+  return [...over, { step: slot.step, seconds: spent, when: "now" }, ...later.map(({ step }) => ({ step, seconds: null, when: "later" }))];
+}
+
+/** What a fault was seen by: the reason without the sentence that it begins with. */
+export function evidence({ reason, sentence }) {
+  if (!reason) return null;
+  const rest = sentence && reason.startsWith(sentence) ? reason.slice(sentence.length).trim() : reason;
+  return rest.replace(/^\((.*)\)$/s, "$1") || null;
+}
+
+/** Who does what an act asks for. */
+export function doer(act) {
+  return { technician: "technician", engineer: "engineer", wait: "nobody", leave: "nobody" }[act] ?? "operator";
+}
+
+/** The slot with the board of this UID, if one has it. */
+export function slotOf(board, uid) {
+  return [...board.slots.values()].find((slot) => slot.uid && slot.uid === uid.trim().toLowerCase()) ?? null;
 }
 
 /** How many slots want somebody's hands, by state. */

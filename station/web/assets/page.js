@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operator's page: one tile for each slot, fed by the line's events.
 
-import { after, alarm, face, grid, hands, minutes } from "./board.js";
+import { after, alarm, face, grid, hands, minutes, slotOf } from "./board.js";
+import { Scanner, unitOf } from "./scanner.js";
+import { lineView, noteView, Sheet, slotView } from "./sheet.js";
 import { Sound } from "./sound.js";
 import { Stream } from "./stream.js";
-import { shape, Tile } from "./tile.js";
+import { make, shape, Tile } from "./tile.js";
 
 const LANGUAGES = ["en", "de", "zh"];
 const VERSION = document.querySelector("meta[name=page-version]").content;
@@ -12,6 +14,8 @@ const id = (name) => document.getElementById(name);
 const write = (name, text) => { if (id(name).textContent !== text) id(name).textContent = text; };
 const tiles = new Map();
 const sound = new Sound();
+const sheet = new Sheet(id("sheet"));
+const scanner = new Scanner();
 let board = null;
 let texts = null;
 let live = false;
@@ -30,6 +34,7 @@ async function speak(language) {
   id("language").setAttribute("aria-label", `${texts.language}: ${next}`);
   id("sound").setAttribute("aria-label", texts.sound);
   id("slots").setAttribute("aria-label", texts.slots);
+  write("release", texts.reopen);
   draw();
 }
 
@@ -43,12 +48,13 @@ function draw() {
   drawLine();
   drawLot();
   drawFooter(now);
+  sheet.follow();
 }
 
 function build() {
   tiles.clear();
-  for (const name of board.slots.keys()) tiles.set(name, new Tile(name));
-  id("slots").replaceChildren(...[...tiles.values()].map((tile) => tile.element));
+  for (const name of board.slots.keys()) tiles.set(name, new Tile(name, openSlot));
+  id("slots").replaceChildren(...[...tiles.values()].map((tile) => tile.item));
   arrange();
 }
 
@@ -73,6 +79,7 @@ function drawLine() {
     paused: `${sentence} ${texts.act[line?.act] ?? ""}`,
     draining: texts.line.drains,
   }[state] ?? `${board.product ?? board.recipe} · ${board.station}`);
+  id("release").hidden = state !== "paused";
   id("line").querySelector("use").setAttribute("href", `#s-${state}`);
   const title = `${texts.line[state] ?? state} · ${board?.station ?? ""}`;
   if (document.title !== title) document.title = title;
@@ -121,12 +128,11 @@ function drawFooter(now) {
 }
 
 function sentences(last) {
-  const part = (name, kind, text) => Object.assign(document.createElement(name), { className: kind, textContent: text });
   return [
     shape(last.verdict),
-    part("b", "where", `${last.slot} ${texts.word[last.verdict]}`),
-    part("span", "sentence", texts.fault[last.fault] ?? last.sentence),
-    part("b", "act", `→ ${texts.act[last.act]}`),
+    make("b", "where", `${last.slot} ${texts.word[last.verdict]}`),
+    make("span", "sentence", texts.fault[last.fault] ?? last.sentence),
+    make("b", "act", `→ ${texts.act[last.act]}`),
   ];
 }
 
@@ -162,8 +168,26 @@ function paint(name) {
     const now = performance.now();
     for (const each of names) tiles.get(each).show(board.slots.get(each), board, live, texts, now);
     drawFooter(now);
+    sheet.follow();
   });
   due.add(name);
+}
+
+function openSlot(name) {
+  if (!live || !texts) return;
+  sheet.open(() => slotView(board.slots.get(name), board, live, texts, performance.now(), (command) => sheet.ask(texts, command, name)));
+}
+
+/** Shows where a scanned unit is: the slot that has it, or else its story. */
+async function scanned(text) {
+  if (!live || !texts) return;
+  if (sheet.pad) return sheet.pad.clear(); // a scanner is no hand: the digits of a label are no PIN
+  const found = slotOf(board, text) ? { uid: text } : await unitOf(text);
+  if (!live) return;
+  const slot = found.uid ? slotOf(board, found.uid) : null;
+  if (!slot) return sheet.open(() => noteView(texts, found));
+  tiles.get(slot.slot).element.classList.add("found");
+  openSlot(slot.slot);
 }
 
 function beat() {
@@ -190,6 +214,7 @@ function lost() {
   if (live) lostAt = performance.now();
   live = false;
   signIn();
+  if (sheet.dialog.open) sheet.close(); // nobody vouches for what it shows
   if (!texts) return; // the veil still covers all
   draw();
   id("veil").className = "told";
@@ -203,7 +228,20 @@ setInterval(() => {
   write("since", since === null ? "" : minutes(now - since));
   if (!live || document.hidden) return;
   for (const slot of board.slots.values()) tiles.get(slot.slot)?.show(slot, board, live, texts, now);
+  sheet.follow();
 }, 500);
+
+id("release").addEventListener("click", () => {
+  sheet.open(() => lineView(board.line, texts, () => sheet.ask(texts, "release", null)));
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.repeat) return;
+  const text = scanner.key(event.key, event.timeStamp);
+  if (text === null) return sheet.press(event);
+  event.preventDefault(); // its Enter presses no button
+  scanned(text);
+});
 
 id("language").addEventListener("click", () => {
   const next = LANGUAGES[(LANGUAGES.indexOf(texts?.lang) + 1) % LANGUAGES.length];

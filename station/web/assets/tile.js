@@ -20,9 +20,11 @@ export function shape(state, kind = "shape") {
   return element;
 }
 
-function span(kind) {
-  const element = document.createElement("span");
-  element.className = kind;
+/** An element with a class and a text, which is never markup. */
+export function make(name, kind = "", text = "") {
+  const element = document.createElement(name);
+  if (kind) element.className = kind;
+  element.textContent = text;
   return element;
 }
 
@@ -39,17 +41,21 @@ function breadth(word) {
 }
 
 export class Tile {
-  constructor(name) {
+  /** `tapped(name)` is called when somebody wants to know more. */
+  constructor(name, tapped) {
     this.name = name;
-    this.element = document.createElement("li");
-    this.element.className = "tile";
-    [this.number, this.word, this.why, this.say, this.tag] = ["number", "word", "why", "say", "tag"].map(span);
+    this.item = make("li");
+    this.element = make("button", "tile");
+    this.element.type = "button";
+    this.element.addEventListener("click", () => tapped(name));
+    this.item.append(this.element);
+    [this.number, this.word, this.why, this.say, this.tag] = ["number", "word", "why", "say", "tag"].map((kind) => make("span", kind));
     this.number.textContent = name;
     this.element.style.setProperty("--number-breadth", breadth(name));
     this.shape = shape("unknown");
     this.taken = shape("unknown", "taken");
     this.element.append(this.number, this.shape, this.taken, this.word, this.why, this.say, this.tag);
-    this.element.addEventListener("animationend", () => this.element.classList.remove("changed"));
+    this.element.addEventListener("animationend", ({ animationName }) => this.element.classList.remove(animationName));
     this.face = null;
   }
 
