@@ -194,18 +194,18 @@ def _tile(known: Known, pen: Pen, now: float, name: str, width: int, tall: int) 
     if not name:
         return [Text(" " * width)] * tall
     seen = face(known, name, now)
-    style = _tinted(known, now, seen.state)
-    edge = pen.mark("▌", "|")
-    slot = known.slots[name]
-    lines = [f"{edge}{_titled(known, pen, now, name, seen)}", f"{edge} {_said(pen, known, name, seen)}"]
+    style, edge = _tinted(known, now, seen.state), pen.mark("▌", "|")
+    lines = [
+        f"{_titled(known, pen, now, name, seen)}  {_left(known, pen, now, name, seen)}",
+        f" {_said(pen, known, name, seen)}",
+    ]
     if seen.state == "running":
-        lines.append(f"{edge} {_bar(known, pen, now, name, width - 4)}")
-    sentence = pen.words.fault(seen.fault, slot.sentence) if seen.fault else ""
-    lines += [f"{edge} {part.plain}" for part in _wrapped(Text(shown(sentence)), width - 3)] if sentence else []
+        lines.append(f" {_bar(known, pen, now, name, width - 4)}")
+    lines += [f" {part}" for part in _sentence(known, pen, name, seen, width - 3, tall - len(lines))]
     if seen.state == "out":
-        lines += [edge + pen.mark("╲", "/") * (width - 1)] * (tall - len(lines))  # striped, as on the page
-    padded = [*lines, *[edge] * tall][:tall]
-    return [_padded(Text(shown(line), style), width) for line in padded]
+        lines += [pen.mark("╲", "/") * (width - 1)] * (tall - len(lines))  # striped, as on the page
+    padded = [*lines, *[""] * tall][:tall]
+    return [_padded(Text(shown(edge + line), style), width) for line in padded]
 
 
 def _cell(known: Known, pen: Pen, now: float, name: str, width: int) -> Text:
@@ -213,9 +213,12 @@ def _cell(known: Known, pen: Pen, now: float, name: str, width: int) -> Text:
     if not name:
         return Text(" " * width)
     seen = face(known, name, now)
+    left = _left(known, pen, now, name, seen)
     line = _titled(known, pen, now, name, seen)
     if width >= NAMED_CELL * 2:
-        line = f"{_filled(line, NAMED_CELL)} {_said(pen, known, name, seen)}"
+        line = f"{_filled(line, NAMED_CELL)} {f'{left}  ' if left else ''}{_said(pen, known, name, seen)}"
+    elif left:  # shape and colour say that it runs
+        line = f"{name:>3} {pen.shape('running', progress(known, name, now).done)} {left}"
     return _padded(Text(shown(line), _tinted(known, now, seen.state)), width)
 
 
@@ -224,14 +227,18 @@ def _filled(text: str, width: int) -> str:
 
 
 def _titled(known: Known, pen: Pen, now: float, name: str, seen: Face) -> str:
-    """Name, shape and word, and the seconds that are left."""
-    word = pen.words.word(seen.state).upper()
+    """Name, shape and word."""
+    done = progress(known, name, now).done if seen.state == "running" else 0.0
     trial = f" ({pen.words.one('trial')})" if seen.trial else ""
+    return f"{name:>3} {pen.shape(seen.state, done)} {pen.words.word(seen.state).upper()}{trial}"
+
+
+def _left(known: Known, pen: Pen, now: float, name: str, seen: Face) -> str:
+    """The seconds that a running board still needs."""
     if seen.state != "running":
-        return f"{name:>3} {pen.shape(seen.state)} {word}{trial}"
+        return ""
     how = progress(known, name, now)
-    left = pen.words.one("slow") if how.slow else "" if how.left is None else f"{how.left} s"
-    return f"{name:>3} {pen.shape('running', how.done)} {left or word}{trial}"
+    return pen.words.one("slow") if how.slow else "" if how.left is None else f"{how.left} s"
 
 
 def _said(pen: Pen, known: Known, name: str, seen: Face) -> str:
@@ -239,6 +246,15 @@ def _said(pen: Pen, known: Known, name: str, seen: Face) -> str:
     if seen.taken:
         return f"{pen.words.one('taken')}: {pen.words.word(seen.taken)}"
     return pen.words.step(known.slots[name].step) if seen.state == "running" else pen.words.act(seen.act)
+
+
+def _sentence(known: Known, pen: Pen, name: str, seen: Face, width: int, room: int) -> list[str]:
+    """The fault's sentence in so many lines, of which the last is cut."""
+    sentence = pen.words.fault(seen.fault, known.slots[name].sentence) if seen.fault else ""
+    lines = [line.plain for line in _wrapped(Text(shown(sentence)), width)] if sentence else []
+    if len(lines) <= room or room < 1:
+        return lines[: max(room, 0)]
+    return [*lines[: room - 1], _cut(Text(" ".join(lines[room - 1 :])), width).plain]
 
 
 def _bar(known: Known, pen: Pen, now: float, name: str, width: int) -> str:

@@ -46,14 +46,22 @@ def _names_a_page(url: str) -> bool:
 
 
 def of_line(config: Config) -> Address:
-    """The address that the line's daemon tells; the configured one while the daemon is not there."""
+    """The address that the line's daemon tells; the configured one while the daemon is not there.
+
+    It raises `ConnectionError` where neither is one.
+    """
 
     def asked() -> str:
+        absent = "[web] on = false"
         try:
             page = Status.model_validate(control.ask(config.control_socket, "status")).page
-        except (control.DaemonAbsent, control.CommandRefused, ValueError):
-            page = None
-        return page.url if page is not None and page.url else f"http://{config.web.listen}/"
+        except (control.DaemonAbsent, control.CommandRefused, ValueError) as exc:
+            page, absent = None, str(exc)
+        if page is not None and page.url:
+            return page.url
+        if not config.web.on or config.web.listen.endswith(":0"):
+            raise ConnectionError(page.reason if page is not None and page.reason else absent)
+        return f"http://{config.web.listen}/"
 
     async def address() -> str:
         return await asyncio.to_thread(asked)

@@ -52,7 +52,7 @@ class Words:
 SHAPES: Mapping[str, str] = {
     "empty": "□",
     "waiting": "‖",
-    "pending": "⧖",
+    "pending": "…",
     "running": "○◔◑◕",  # a quarter more at a time
     "pass": "✓",
     "fail": "✗",
