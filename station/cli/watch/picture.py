@@ -22,6 +22,7 @@ CELL = 7  # columns of a slot where only its name and shape have room
 NAMED_CELL = 14  # those with its word
 GAP = 1
 LONGEST_SENTENCE = 3  # lines
+_SIGNS = str.maketrans("…·→", ".->")
 _WRAPPER = Console(width=80, color_system=None)  # `Text.wrap` needs one; it prints nothing
 
 
@@ -53,7 +54,8 @@ def picture(known: Known, pen: Pen, now: float, width: int, height: int, *, full
     room = height - len(head) - len(foot)
     slots = _slots(known, pen, now, width, room)
     lines = [*head, *slots, *[Text()] * (room - len(slots) if full else 0), *foot]
-    return [_cut(line, width) for line in lines[:height]]
+    cut = [_cut(line, width) for line in lines[:height]]
+    return cut if pen.unicode else [_in_letters(line) for line in cut]
 
 
 def _tinted(known: Known, now: float, state: str) -> str:
@@ -94,7 +96,7 @@ def _head(known: Known, pen: Pen, now: float, width: int) -> list[Text]:
     address = Text(shown(pen.address), "dim")
     if state == "open":
         return [first, _sides(_lot(known, pen), address, width), Text()]
-    said = _wrapped(Text(shown(_plain(sentence, pen)), "bold"), width)[:LONGEST_SENTENCE]
+    said = _wrapped(Text(shown(sentence), "bold"), width)[:LONGEST_SENTENCE]
     return [first, *said, Text()]
 
 
@@ -121,7 +123,7 @@ def _foot(known: Known, pen: Pen, now: float, width: int) -> list[Text]:
     if live and last is not None and last.verdict in STYLES:
         where = f" {pen.shape(last.verdict)} {last.slot} {pen.words.word(last.verdict)} "
         said = f" {pen.words.fault(last.fault, last.sentence)} {to_do(pen.words, last.act)}"
-        told = Text.assemble((shown(where), _tinted(known, now, last.verdict)), shown(_plain(said, pen)))
+        told = Text.assemble((shown(where), _tinted(known, now, last.verdict)), shown(said))
         lines += _wrapped(told, width)[:LONGEST_SENTENCE]
     counts = hands(known, now)
     parts = [
@@ -195,13 +197,12 @@ def _tile(known: Known, pen: Pen, now: float, name: str, width: int, tall: int) 
         return [Text(" " * width)] * tall
     seen = face(known, name, now)
     style, edge = _tinted(known, now, seen.state), pen.mark("▌", "|")
-    lines = [
-        f"{_titled(known, pen, now, name, seen)}  {_left(known, pen, now, name, seen)}",
-        f" {_said(pen, known, name, seen)}",
-    ]
+    lines = [f"{_titled(known, pen, now, name, seen)}  {_left(known, pen, now, name, seen)}"]
+    lines += [f" {part}" for part in _fitted(_said(pen, known, name, seen), width - 3, tall - 1)]
     if seen.state == "running":
         lines.append(f" {_bar(known, pen, now, name, width - 4)}")
-    lines += [f" {part}" for part in _sentence(known, pen, name, seen, width - 3, tall - len(lines))]
+    sentence = pen.words.fault(seen.fault, known.slots[name].sentence)
+    lines += [f" {part}" for part in _fitted(sentence, width - 3, tall - len(lines))]
     if seen.state == "out":
         lines += [pen.mark("╲", "/") * (width - 1)] * (tall - len(lines))  # striped, as on the page
     padded = [*lines, *[""] * tall][:tall]
@@ -248,10 +249,9 @@ def _said(pen: Pen, known: Known, name: str, seen: Face) -> str:
     return pen.words.step(known.slots[name].step) if seen.state == "running" else pen.words.act(seen.act)
 
 
-def _sentence(known: Known, pen: Pen, name: str, seen: Face, width: int, room: int) -> list[str]:
-    """The fault's sentence in so many lines, of which the last is cut."""
-    sentence = pen.words.fault(seen.fault, known.slots[name].sentence) if seen.fault else ""
-    lines = [line.plain for line in _wrapped(Text(shown(sentence)), width)] if sentence else []
+def _fitted(sentence: str, width: int, room: int) -> list[str]:
+    """A sentence in at most so many lines, of which the last is cut."""
+    lines = [line.plain.rstrip() for line in _wrapped(Text(shown(sentence)), width)] if sentence else []
     if len(lines) <= room or room < 1:
         return lines[: max(room, 0)]
     return [*lines[: room - 1], _cut(Text(" ".join(lines[room - 1 :])), width).plain]
@@ -269,8 +269,10 @@ def _rest(known: Known, pen: Pen, now: float, names: Sequence[str]) -> Text:
     return Text(f"+ {len(states)}: {counts}", "dim")
 
 
-def _plain(text: str, pen: Pen) -> str:
-    return text if pen.unicode else text.replace("→", "->").replace("·", "-")
+def _in_letters(line: Text) -> Text:
+    """The line for a terminal that has no more than ASCII of the signs that are used here."""
+    line.plain = line.plain.translate(_SIGNS)  # one for one, so that the colours stay where they are
+    return line
 
 
 def _sides(left: Text, right: Text, width: int) -> Text:
