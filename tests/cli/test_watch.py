@@ -18,9 +18,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from typer import BadParameter
 
 from station.cli.watch import source
 from station.config.line import validated
+from tests.builders.forge import PAA
 from tests.builders.small_line import small_line
 from tests.cli.hostile import TEXT, check_harmless, daemon, status
 from tests.web.fake_door import FakeDoor, mixed, paused, slot
@@ -91,36 +95,62 @@ def test_the_words_are_those_of_the_language() -> None:
     ],
 )
 def test_what_is_no_address_is_wrong_usage(url: str) -> None:
-    done = watch("--once", "--url", url)
-    assert (done.returncode, done.stdout) == (2, "")
+    with pytest.raises(BadParameter, match="expected the page's address"):
+        source.at(url)
+
+
+async def test_an_address_may_end_with_a_stroke() -> None:
+    assert await source.at("https://line1:8470")() == await source.at("https://line1:8470/")() == "https://line1:8470/"
 
 
 @pytest.mark.parametrize(
-    ("content", "mode", "url", "words"),
+    ("content", "mode", "words"),
     [
-        ("hunter2", 0o644, "http://127.0.0.1:1", "chmod"),
-        ("two words", 0o600, "http://127.0.0.1:1", "holds no token"),
-        ("", 0o600, "http://127.0.0.1:1", "holds no token"),
-        ("hunter2", 0o600, "http://192.0.2.1:8470", "https"),
-        (None, 0o600, "http://127.0.0.1:1", "No such file"),
+        ("hunter2", 0o644, "chmod 600"),
+        ("hunter 2", 0o600, "no token"),
+        ("", 0o600, "no token"),
+        (None, 0, "No such file"),
     ],
 )
-def test_a_token_is_kept_secret(tmp_path: Path, content: str | None, mode: int, url: str, words: str) -> None:
-    """It is neither read from a file of others, nor sent where others listen, nor shown."""
+def test_a_token_is_read_from_a_file_of_ones_own(tmp_path: Path, content: str | None, mode: int, words: str) -> None:
+    """The complaint does not show it."""
     file = tmp_path / "token"
     if content is not None:
         file.write_text(content)
         file.chmod(mode)
-    done = watch("--once", "--url", url, "--token-file", file)
-    assert done.returncode == 2
-    assert words in " ".join(done.stderr.replace("│", " ").split())
-    assert not content or content not in done.stderr
+    with pytest.raises(BadParameter, match=words) as refused:
+        source.bearer(file)
+    assert "hunter" not in str(refused.value)
+    file.write_text("hunter2\n")
+    file.chmod(0o600)
+    assert source.bearer(file) == {"Authorization": "Bearer hunter2"}
+    assert source.bearer(None) == {}
+
+
+@pytest.mark.parametrize("url", ["https://line1/", "http://127.0.0.1:8470/", "http://[::1]:8470/", "http://localhost/"])
+def test_a_token_goes_where_nobody_listens(url: str) -> None:
+    source.check_safe(url)
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1:8470/", "http://line1/", "http://localhost.example/"])
+def test_a_token_does_not_go_where_others_listen(url: str) -> None:
+    with pytest.raises(BadParameter, match="https only"):
+        source.check_safe(url)
 
 
 def test_a_private_ca_must_be_one(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
+    assert source.trusting(None) is None
+    with pytest.raises(BadParameter):
+        source.trusting(file)
     file.write_text("nothing")
-    assert watch("--once", "--url", "https://127.0.0.1:1", "--ca", file).returncode == 2
+    with pytest.raises(BadParameter, match=r"ca\.pem"):
+        source.trusting(file)
+    certificate = x509.load_der_x509_certificate(PAA.der)
+    file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    context = source.trusting(file)
+    assert context is not None
+    assert len(context.get_ca_certs()) == 1
 
 
 async def test_the_line_tells_where_its_page_is(tmp_path: Path) -> None:
@@ -194,15 +224,23 @@ class Terminal:
     def resize(self, lines: int, columns: int) -> None:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    def read(self) -> None:
+        self.written += os.read(self._ours, 1 << 16)
+
     def until(self, words: str) -> None:
         """Reads until these words were written, styles apart."""
         while words not in STYLES.sub("", self.written.decode(errors="replace")):
-            self.written += os.read(self._ours, 1 << 16)
+            self.read()
 
     def until_screens(self, count: int) -> None:
         """Reads until the program has taken the whole terminal so many times."""
         while self.written.count(ALTERNATE_SCREEN.encode()) < count:
-            self.written += os.read(self._ours, 1 << 16)
+            self.read()
+
+    def frames(self) -> list[str]:
+        """The pictures so far, without their colours; the last may not be whole, and is left out."""
+        pictures = self.written.decode(errors="replace").split(HOME)[1:-1]
+        return [STYLES.sub("", each).replace("\r", "").strip("\n") for each in pictures]
 
     def rest(self) -> str:
         """Reads to the end."""
@@ -216,8 +254,7 @@ class Terminal:
         return self.written.decode()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_terminal_is_left_as_it_was(how: signal.Signals) -> None:
+def test_a_terminal_is_left_as_it_was() -> None:
     """It shows the board, takes every colour when the station is killed, and ends with the shells' code."""
     terminal = Terminal(24, 80)
     with scripted(8) as (process, url):
@@ -226,7 +263,7 @@ def test_a_terminal_is_left_as_it_was(how: signal.Signals) -> None:
             process.kill()
             terminal.until("Not connected")
             terminal.until("Connection refused")
-            watching.send_signal(how)
+            watching.send_signal(signal.SIGINT)
             assert watching.wait() == 130
         output = terminal.rest()
     before, live = output.split(ALTERNATE_SCREEN)
@@ -241,27 +278,31 @@ def test_a_terminal_is_left_as_it_was(how: signal.Signals) -> None:
 
 
 def test_a_terminal_may_change_its_size() -> None:
-    """Each picture is as large as the terminal."""
+    """Each picture is as large as the terminal. A supervisor ends it."""
     terminal = Terminal(45, 120)
     with scripted(64) as (_, url):
         with started("--url", url, output=terminal.theirs, TERM="xterm-256color") as watching:
             terminal.until("64 ✗ FAIL")
+            seen = len(terminal.frames())
+            while len(terminal.frames()) == seen:
+                terminal.read()
+            assert size(terminal.frames()[-1]) == (45, 120)
             terminal.resize(24, 80)
-            terminal.written = b""
-            while True:
-                terminal.until("64 ✗ FAIL")
-                frame = STYLES.sub("", terminal.written.decode(errors="replace").split(HOME)[-2]).replace("\r", "")
-                if len(frame.rstrip("\n").split("\n")) <= 24:
-                    break
-                terminal.written = terminal.written[-1:]
-            watching.send_signal(signal.SIGINT)
+            while size(terminal.frames()[-1]) != (24, 80):
+                terminal.read()
+            assert "64 ✗ FAIL" in terminal.frames()[-1]
+            watching.send_signal(signal.SIGTERM)
             assert watching.wait() == 130
         terminal.rest()
-    assert max(map(len, frame.split("\n"))) <= 80
+
+
+def size(frame: str) -> tuple[int, int]:
+    lines = frame.split("\n")
+    return len(lines), max(map(len, lines))
 
 
 def test_another_version_starts_the_program_anew() -> None:
-    """The station was upgraded beneath it. Its process stays the same."""
+    """The station was upgraded beneath it. Its process stays the same. A closed terminal ends it."""
     with scripted(2) as (process, url):
         listen = url.removeprefix("http://").rstrip("/")
         terminal = Terminal(24, 80)
@@ -281,7 +322,7 @@ def test_another_version_starts_the_program_anew() -> None:
                 try:
                     terminal.until("3 ◔ RUNNING")
                     terminal.until_screens(2)
-                    watching.send_signal(signal.SIGINT)
+                    watching.send_signal(signal.SIGHUP)
                     assert watching.wait() == 130
                 finally:
                     newer.kill()
