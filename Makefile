@@ -9,6 +9,7 @@ SOURCES := $(PACKAGES) benchmarks tests firmware_images docs/examples tools
 COMMISSIONING := tests/commissioning
 COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requirements.lock $(COMMISSIONING)/package-lock.json | cksum | cut -d' ' -f1)
 
+DEMO_ARGS :=
 BENCH_ARGS :=
 
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
@@ -16,8 +17,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium clean
 
+# `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
-	$(BIN)/station demo
+	$(BIN)/station demo $(DEMO_ARGS)
 
 # Measures the station in real time, some minutes: `make bench BENCH_ARGS=--quick`, or `--help`. Nothing else should run.
 bench: $(READY)

@@ -19,6 +19,7 @@ PLACES = {
     "ports": "line.ports:ports",
     "run": "line.run:run",
     "status": "line.status:status",
+    "watch": "watch.command:watch",
     "gen-factory-data": "gen_factory_data:command",
     "config": "line.config:app",
     "slots": "line.slots:app",

@@ -40,6 +40,8 @@ from tests.cli.hostile import (
     faults,
     status,
 )
+from tests.web.fake_door import FakeDoor, slot
+from tests.web.in_a_thread import served_in_a_thread
 
 CLI = Path(__file__).parents[2] / "station" / "cli"
 
@@ -113,6 +115,17 @@ def demo(desk: Desk) -> str:
     taken = desk.folder / TEXT.replace("/", "")
     (taken / "something").mkdir(parents=True)
     return desk.station("demo", "--faults", file) + desk.station("demo", "--dir", taken)
+
+
+def watched(desk: Desk) -> str:
+    """Runs `station watch` with the text in every option."""
+    token = desk.file("token", "t")
+    token.chmod(0o600)
+    options = (("--url", TEXT), ("--token-file", TEXT), ("--ca", TEXT), ("--config", TEXT), ("--language", TEXT))
+    line = ("--config", desk.config)
+    return "".join(desk.station("watch", "--once", *line, option, value) for option, value in options) + desk.station(
+        "watch", "--url", f"http://{TEXT}", "--token-file", token
+    )
 
 
 def factory_data_build(desk: Desk) -> str:
@@ -235,6 +248,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "config check": config_check,
     "doctor": doctor,
     "status": lambda desk: both(desk, "status", "--config", desk.config),
+    "watch": watched,
     "drain": lambda desk: desk.station("drain", "--reason", TEXT, "--config", desk.config),
     "install": lambda desk: desk.station(
         "install", "--prefix", desk.folder / TEXT, "--program", "/opt/station", "--dry-run"
@@ -379,14 +393,14 @@ def test_the_demonstrations_picture_and_report_show_it(
     terminal: bool,  # noqa: FBT001
 ) -> None:
     """The demonstration's live picture, its sentences from the log, and its report show the text."""
-    (desk.folder / "station.sock").symlink_to(desk.folder / "state" / "station.sock")
     (desk.folder / "ledger.sqlite").symlink_to(desk.ledger)
     keys = {"event": "attempt.finished", "slot": TEXT, "verdict": TEXT, "fault": TEXT, "reason": TEXT, "step": TEXT}
     log = [json.dumps({**keys, "attempt": attempt, "seconds": 1.0}) for attempt in range(1, len(faults(TEXT)) + 1)]
     desk.file("logs/station.jsonl", "".join(f"{line}\n" for line in log))
     output = io.StringIO()
     screen = Screen(file=output, force_terminal=terminal, width=400, height=400, color_system=None)
-    found, endings = watch(screen, DemoLine(desk.folder, Path()), 1)
+    with served_in_a_thread(FakeDoor([slot(TEXT, "fail", "flash.mismatch")])) as url:
+        found, endings = watch(screen, DemoLine(desk.folder, Path(), page=url), 1)
     report = Report.of({"1": replace(next(iter(found.values())), slot="1")})
     screen.print(report_table(report))
     for explanation in explanations(report, endings, desk.folder):

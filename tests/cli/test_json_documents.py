@@ -83,7 +83,8 @@ def test_the_demonstrations_report_begins_with_its_schema(monkeypatch: pytest.Mo
     monkeypatch.setattr(DemoLine, "standing", standing)
     monkeypatch.setattr(DemoLine, "plug_all", lambda _: None)
     monkeypatch.setattr(demo, "watch", lambda *_: ({"1": board}, []))
-    monkeypatch.setattr(demo, "_end_in_order", lambda: None)
+    monkeypatch.setattr(demo, "end_in_order", lambda: None)
+    monkeypatch.setattr(demo, "ignore_endings", lambda: None)
     report = tmp_path / "report.json"
     run("demo", "--json", report)
     assert schema(report.read_text()) == 1

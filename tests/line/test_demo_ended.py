@@ -3,14 +3,18 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
-from tests.builders.station_demo import ROOT
+from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -62,6 +66,64 @@ def test_a_demonstration_that_is_told_to_end_leaves_nothing_running(
     assert process.returncode == 130
     assert f"Kept: {place}" in told
     assert running(place) == []
+
+
+UNEXPECTED = """
+[[fault]]
+board = 1
+at = "flash_data"
+what = "verify_mismatch"
+expect = { verdict = "pass" }
+"""
+
+
+@pytest.mark.parametrize(("faults", "code"), [("", 0), (UNEXPECTED, 1)], ids=["as expected", "a surprise"])
+def test_a_demonstration_stays_until_ctrl_c_and_ends_with_its_verdicts(tmp_path: Path, faults: str, code: int) -> None:
+    """Its page is at a port of its own, since another program has the usual one."""
+    place, file = tmp_path / "line", tmp_path / "faults.toml"
+    file.write_text(faults)
+    options = ("--boards", "1", "--time-scale", "0", "--stay", "--dir", str(place), "--faults", str(file))
+    with (
+        usual_port_taken(),
+        subprocess.Popen(
+            [*AS_IN_A_SCRIPT, sys.executable, "-m", "station", "demo", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **SHORT_DEADLINES},
+            start_new_session=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        told = []
+        try:
+            for line in process.stdout:
+                told.append(line.rstrip("\n"))
+                if line.startswith("The page stays up until Ctrl-C: "):
+                    break
+            url = told[-1].split(": ", 1)[1]
+            assert f"      The operator's page: {url} (port 8470 is taken)" in told
+            assert any(line.startswith("1 boards: ") for line in told)
+            with urlopen(url, timeout=60) as page:  # noqa: S310  our own page
+                assert b"<title>" in page.read()
+        finally:
+            process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate()
+    assert process.returncode == code, rest
+    assert "being stopped" in rest
+    assert ("board 1 ended as fail (flash.mismatch), expected pass" in rest) == bool(code)
+    assert running(place) == []
+
+
+@contextmanager
+def usual_port_taken() -> Iterator[None]:
+    """Takes the port of a line's page, unless some other program has it already."""
+    with closing(socket.socket()) as taken:
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", 8470))
+            taken.listen()
+        yield
 
 
 @pytest.mark.parametrize("lines", [0, 1, 6])

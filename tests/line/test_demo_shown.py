@@ -65,9 +65,10 @@ def test_a_board_that_ended_badly_is_explained_and_its_files_are_kept(tmp_path: 
     assert done.returncode == 0, done.stdout
     (folder,) = (tmp_path / "tmp").glob("station-demo-*")
     before, after = done.stdout.split("serial number", 1)  # the head of the report's table
-    for part in (before, after):
-        assert "slot 1 void board.removed in flash data: The board was pulled before its verdict: plug it in" in part
-        assert "slot 2 fail flash.mismatch in flash data: " in part
+    assert "Slot 1 void board.removed: The board was pulled before its verdict: plug it in" in before
+    assert "Slot 2 fail flash.mismatch: " in before
+    assert "slot 1 void board.removed in flash data: The board was pulled before its verdict: plug it in" in after
+    assert "slot 2 fail flash.mismatch in flash data: " in after
     assert f"Kept: {folder}" in after
     named = re.findall(r"what the programmer said: (\S+)", after) + re.findall(r"^    (\S+)  ", after, re.MULTILINE)
     assert len(named) == 7
@@ -86,9 +87,10 @@ def test_a_demonstration_says_what_it_starts_before_that_is_up(tmp_path: Path) -
 
 
 def test_each_start_is_told_in_its_order(tmp_path: Path) -> None:
-    """Bench, PKI, daemon, boards, and only then the first step of a board."""
+    """Bench, PKI, daemon, page, boards, and only then the first step of a board."""
     told = piped(tmp_path, "--boards", "1").stdout
-    places = [told.index(words) for words in ("[1/4]", "[2/4]", "[3/4]", "[4/4]", "slot 1 ")]
+    page = "The operator's page: http://127.0.0.1:"
+    places = [told.index(words) for words in ("[1/4]", "[2/4]", "[3/4]", page, "[4/4]", "Slot 1 running")]
     assert places == sorted(places)
 
 
@@ -106,8 +108,10 @@ def test_forty_boards_fit_a_terminal_of_24_lines_and_a_smaller_one(tmp_path: Pat
     sizes = [(len(frame), max(map(len, frame))) for frame in frames]
     assert all(lines <= 24 and columns <= 80 for lines, columns in sizes)
     assert (sizes[0], sizes[-1]) == ((24, 80), (12, 60))
-    assert any("slot 1 void board.removed in flash data: The board was pulled" in " ".join(frame) for frame in frames)
-    assert any("of 40 boards" in frame[0] for frame in frames if len(frame) == 12)
+    assert any(
+        "1 void  The board was pulled before its verdict: plug it in again." in " ".join(frame) for frame in frames
+    )
+    assert any("Line open  demo-line" in frame[0] for frame in frames if len(frame) == 12)
 
 
 def terminal_output(command: list[str]) -> str:
@@ -125,7 +129,7 @@ def terminal_output(command: list[str]) -> str:
         try:
             while more := read(ours):
                 output += more
-                if b"board.removed" in output:
+                if b"The board was pulled" in output:
                     resize(ours, 12, 60)
         finally:
             if process.poll() is None:

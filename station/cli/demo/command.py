@@ -3,8 +3,9 @@
 
 import json
 import shutil
-import signal
 import tempfile
+import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,14 @@ import typer
 from rich.console import Console
 
 from station.cli.consoles import document, styled, wide_console
+from station.cli.demo.endings import Ending
 from station.cli.demo.line import DemoFailed, DemoLine, FolderTaken
 from station.cli.demo.report import Report, expectations, explanations, report_table
 from station.cli.demo.watch import watch
 from station.cli.exit_codes import ENVIRONMENT, FAILED, INTERRUPTED
+from station.cli.watch.following import end_in_order, ignore_endings
 
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a supervisor, a closed terminal
+LOOK_EVERY = 0.5
 FILES = {
     "logs/station.jsonl": "the station's log: verdicts in attempt.finished",
     "logs/daemon.out": "what the daemon printed",
@@ -57,6 +60,9 @@ def demo(
     noise: Annotated[
         bool, typer.Option("--noise", help="Vary the bench's durations at random, by seed and board.")
     ] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Leave bench, PKI, daemon and page up afterwards, until Ctrl-C.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option("--json", help="Write the report to this file.", show_default=False)
     ] = None,
@@ -69,7 +75,7 @@ def demo(
     bench_options = [f"--hub={hub}"] + ["--noise"] * noise
     bench_options += [f"--programmer-version={programmer_version}"] if programmer_version else []
     expected = expectations(faults, boards)
-    _end_in_order()
+    end_in_order()
     place = folder or Path(tempfile.mkdtemp(prefix="station-demo-"))
     with ExitStack() as stack:
         if folder is None:
@@ -84,6 +90,10 @@ def demo(
             else:
                 line.plug_all()
             found, endings = watch(console, line, boards)
+            result = Report.of(found)
+            if stay:
+                _tell(console, result, endings, place, report)
+                _stay(console, line)
         except DemoFailed as exc:
             _say_why_it_failed(console, exc, place)
             raise typer.Exit(ENVIRONMENT) from exc
@@ -91,19 +101,36 @@ def demo(
             console.print("Interrupted: bench, PKI and daemon are being stopped.")
             _say_kept(console, place)
             raise typer.Exit(INTERRUPTED) from None
-        _ignore_endings()  # the processes are stopped next
-    result = Report.of(found)
-    console.print(report_table(result))
-    for explanation in explanations(result, endings, place):
-        console.print(explanation, soft_wrap=not console.is_terminal)
-    if report is not None:
-        report.write_text(json.dumps(document(result.as_json()), indent=2) + "\n", encoding="utf-8")
+        ignore_endings()  # the processes are stopped next
+    if not stay:
+        _tell(console, result, endings, place, report)
     surprises = result.surprises(expected)
     for surprise in surprises:
         console.print(styled((surprise, "red")))
     _keep_or_remove(console, place, unneeded=folder is None and result.count("pass") == boards)
     if surprises:
         raise typer.Exit(FAILED)
+
+
+def _tell(console: Console, result: Report, endings: Sequence[Ending], folder: Path, report: Path | None) -> None:
+    """Prints the report, and writes it to its file."""
+    console.print(report_table(result))
+    for explanation in explanations(result, endings, folder):
+        console.print(explanation, soft_wrap=not console.is_terminal)
+    if report is not None:
+        report.write_text(json.dumps(document(result.as_json()), indent=2) + "\n", encoding="utf-8")
+
+
+def _stay(console: Console, line: DemoLine) -> None:
+    """Returns after Ctrl-C. Raises `DemoFailed` if one of the processes ends."""
+    console.print(f"The page stays up until Ctrl-C: {line.page}", soft_wrap=True)
+    try:
+        while (trouble := line.trouble()) is None:
+            time.sleep(LOOK_EVERY)
+    except KeyboardInterrupt:
+        console.print("Bench, PKI and daemon are being stopped.")
+        return
+    raise trouble
 
 
 def _say_why_it_failed(console: Console, failure: DemoFailed, folder: Path) -> None:
@@ -135,22 +162,3 @@ def _remove_unseen(folder: Path, ending: type[BaseException] | None, *_: object)
     """Removes the folder of a demonstration whose output was closed before its end: rich then raises SystemExit."""
     if ending is not None and issubclass(ending, SystemExit):
         shutil.rmtree(folder)
-
-
-def _end_in_order() -> None:
-    """Makes the first of these signals raise KeyboardInterrupt, even if the shell has set it to be ignored. Ignores the rest.
-
-    A demonstration that is killed, or interrupted while it stops its processes, would leave them running.
-    """
-
-    def interrupt(*_: object) -> None:
-        _ignore_endings()
-        raise KeyboardInterrupt
-
-    for each in _ENDINGS:
-        signal.signal(each, interrupt)
-
-
-def _ignore_endings() -> None:
-    for each in _ENDINGS:
-        signal.signal(each, signal.SIG_IGN)

@@ -4,19 +4,22 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.config import shipped
 from station.daemon import control
-from station.line.status import Status
+from station.line.status import PageStatus, Status
 
+PORT = 8470  # of the page, as on a line
+LOOK_EVERY = 0.02
 READY_WITHIN = 30.0
 STOP_WITHIN = 30.0
 
@@ -36,6 +39,8 @@ class DemoLine:
     folder: Path
     recipe: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    page: str = ""
+    """The address of the operator's page."""
 
     @classmethod
     @contextmanager
@@ -63,7 +68,7 @@ class DemoLine:
             say("[2/4] Starting the development PKI: it makes PAA, PAI and the keys for TLS")
             line.start_pki()
             say("[3/4] Starting the daemon: it checks recipe, images, programmer, PKI and ledger")
-            line.start_daemon()
+            line.open_page(say)
             say(f"[4/4] Plugging in {boards} boards")
             yield line
         finally:
@@ -82,6 +87,14 @@ class DemoLine:
             return Status.model_validate(control.ask(self.folder / "station.sock", "status"))
         except control.DaemonAbsent as exc:
             raise DemoFailed(f"the daemon has stopped; {self._last_words('daemon')}") from exc
+
+    def trouble(self) -> DemoFailed | None:
+        """The end of one of the processes that ought to run."""
+        for name in ("daemon", "pki", "bench"):
+            process = self.processes.get(name)
+            if process is not None and process.poll() is not None:
+                return DemoFailed(f"the {name} has stopped; {self._last_words(name)}")
+        return None
 
     def _start_bench(
         self, boards: int, seed: int, faults: Path | None, time_scale: float, others: Sequence[str]
@@ -104,13 +117,38 @@ class DemoLine:
         self._start("pki", "development_pki", "serve", "--dir", str(self.folder / "pki"), *options)
         self._wait_for("pki", (self.folder / "pki" / "ready.json").exists)
 
-    def start_daemon(self) -> None:
-        """Starts the daemon; also again after its end."""
+    def open_page(self, say: Callable[[str], None]) -> None:
+        """Starts the daemon with its page at the usual port, or at a free one if that is taken: a demonstration may run beside a line."""
+        wanted = PORT if _is_free(PORT) else 0
+        self.start_daemon(wanted)
+        page = self._served()
+        if page.url is None and wanted:  # taken by another program since
+            wanted = 0
+            self._end("daemon")
+            self.start_daemon(wanted)
+            page = self._served()
+        if page.url is None:
+            raise DemoFailed(f"the operator's page is not served: {page.reason}")
+        self.page = page.url
+        say(f"      The operator's page: {self.page}" + ("" if wanted else f" (port {PORT} is taken)"))
+
+    def _served(self) -> PageStatus:
+        """The page, once it is up, or once the daemon tells why not."""
+        deadline = time.monotonic() + READY_WITHIN
+        page: PageStatus | None = PageStatus(url=None, listeners=0, reason=None)
+        while page is not None and page.url is None and page.reason is None and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY)
+            page = self.status().page
+        return page or PageStatus(url=None, listeners=0, reason="[web] on = false")
+
+    def start_daemon(self, port: int) -> None:
+        """Starts the daemon, with its page at this port; also again after its end."""
         bench = json.loads((self.folder / "bench.json").read_text(encoding="utf-8"))
         url = json.loads((self.folder / "pki" / "ready.json").read_text(encoding="utf-8"))["url"]
         config = self.folder / "line.toml"
         config.write_text(line_configuration(self.recipe, bench["probes"]), encoding="utf-8")
-        self._start("daemon", "station", "run", "--config", str(config), STATION__PKI__URL=url)
+        settings = {"STATION__PKI__URL": url, "STATION__WEB__LISTEN": f"127.0.0.1:{port}"}
+        self._start("daemon", "station", "run", "--config", str(config), **settings)
         self._wait_for("daemon", self._daemon_answers)
 
     def _daemon_answers(self) -> bool:
@@ -136,7 +174,7 @@ class DemoLine:
         while not ready():
             if self.processes[name].poll() is not None or time.monotonic() > deadline:
                 raise DemoFailed(f"the {name} did not start; {self._last_words(name)}")
-            time.sleep(0.02)
+            time.sleep(LOOK_EVERY)
 
     def _bench(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "virtual_bench", *arguments, "--dir", str(self.folder)]
@@ -151,15 +189,29 @@ class DemoLine:
     def _stop(self) -> None:
         """Stops the daemon first, so that it does not see its bench vanish."""
         for name in ("operator", "daemon", "pki", "bench"):
-            process = self.processes.get(name)
-            if process is None or process.poll() is not None:
-                continue
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_WITHIN)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            self._end(name)
+
+    def _end(self, name: str) -> None:
+        process = self.processes.get(name)
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _is_free(port: int) -> bool:
+    """Whether a server can have this port."""
+    with closing(socket.socket()) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def line_configuration(recipe: Path, probes: list[Mapping[str, object]]) -> str:

@@ -13,8 +13,7 @@ from rich.text import Text
 from station.adapters.ledger.reader import AttemptSummary
 from station.adapters.system import transcripts
 from station.cli.consoles import coloured, styled
-from station.cli.demo.picture import note, to_do
-from station.cli.demo.view import Ending
+from station.cli.demo.endings import Ending, note, to_do
 from station.config.problems import ConfigurationInvalid, Problem
 
 

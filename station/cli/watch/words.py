@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page's words for the terminal, and each state's shape and colours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from station.web.assets import strings
+
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The texts of one language, those of `assets/strings`; a word that a newer station sends stands for itself."""
+
+    texts: Mapping[str, object]
+
+    @classmethod
+    def of(cls, language: str) -> "Words":
+        return cls(strings(language))
+
+    def one(self, name: str) -> str:
+        return str(self.texts.get(name, name))
+
+    def word(self, state: str) -> str:
+        return self._in("word", state)
+
+    def act(self, act: str | None) -> str:
+        return self._in("act", act) if act else ""
+
+    def line(self, name: str) -> str:
+        return self._in("line", name)
+
+    def lot(self, name: str) -> str:
+        return self._in("lot", name)
+
+    def step(self, step: str | None) -> str:
+        return self._in("step", step) if step else ""
+
+    def fault(self, code: str | None, sentence: str | None = None) -> str:
+        """The fault's sentence; a fault that these words do not know says it by itself."""
+        return self._table("fault").get(code, sentence or code) if code else ""
+
+    def _in(self, table: str, name: str) -> str:
+        return self._table(table).get(name, name)
+
+    def _table(self, name: str) -> Texts:
+        found = self.texts.get(name, {})
+        return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+
+
+SHAPES: Mapping[str, str] = {
+    "empty": "□",
+    "waiting": "‖",
+    "pending": "…",
+    "running": "○◔◑◕",  # a quarter more at a time
+    "pass": "✓",
+    "fail": "✗",
+    "void": "↻",
+    "out": "⊘",
+    "unknown": "?",
+    "open": "▶",
+    "paused": "‖",
+    "draining": "■",
+}
+ASCII_SHAPES: Mapping[str, str] = {
+    "empty": "_",
+    "waiting": "=",
+    "pending": "~",
+    "running": "o",
+    "pass": "+",
+    "fail": "X",
+    "void": "@",
+    "out": "#",
+    "unknown": "?",
+    "open": ">",
+    "paused": "=",
+    "draining": "-",
+}
+
+# Filled where somebody's hands are wanted; else letters in the colour that the page's outline has. The colours are the
+# page's, and green is pass and nothing else.
+STYLES: Mapping[str, str] = {
+    "empty": "#7b8794",
+    "waiting": "bold",
+    "pending": "bold",
+    "running": "#4aa8ff",
+    "pass": "bold #04140b on #27c780",
+    "fail": "bold #ffffff on #d0203a",
+    "void": "bold #1a1400 on #ffcc1a",
+    "out": "bold #ffffff on #8a3fb0",
+    "unknown": "dim",
+}
