@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from station.config import path_mistakes, pki_kinds
 from station.config.file_path import FilePath
-from station.config.pki_kinds import ExecSection, Kind, OpenBaoSection
+from station.config.pki_kinds import Command, ExecSection, Kind, OpenBaoSection
 from station.config.sentences import MISSING, shown
 from station.config.table import Table
 from station.domain.usb_port import mistake_in, one_spelling
@@ -268,6 +268,13 @@ class WebSection(Table):
     """The language in which the page begins; a button on it changes the language."""
     columns: int | None = Field(default=None, ge=1, le=64)
     """Columns of the grid of slots; by default as many as leave the tiles as large as possible."""
+
+
+class AndonSection(Table):
+    """A program that shows the line's state on a lamp."""
+
+    command: Command
+    """The program and its arguments. It gets the states as lines of JSON on its standard input, and a beat each second without which the lamp must go dark."""
 
 
 class SlotSection(Table):

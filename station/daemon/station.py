@@ -14,6 +14,7 @@ from station.adapters.system.logs import LOG_SCHEMA, Log
 from station.adapters.system.service_manager import ServiceManager
 from station.config.line import Config
 from station.daemon import control, parts
+from station.daemon.andon import Andon
 from station.daemon.commands import Commands
 from station.daemon.further_routes import further_routes
 from station.daemon.page_door import PageDoor
@@ -97,7 +98,10 @@ class Station:
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
         door = PageDoor(parts, self.line, self.slots, self._preflight)
         self._site = Site(door, config.web.listen) if config.web.on else None
-        self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site)
+        self._andon = Andon(door, config.andon.command) if config.andon is not None else None
+        self._commands = Commands(
+            parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site, self._andon
+        )
         if self._site is not None:
             self._site.further += further_routes(config, door, self._site, self._commands)
 
@@ -149,6 +153,8 @@ class Station:
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
             if self._site is not None:
                 tasks.append(group.create_task(self._site.run(), name="page"))
+            if self._andon is not None:
+                tasks.append(group.create_task(self._andon.run(), name="andon"))
             tasks.append(group.create_task(self._manager.feed_watchdog(), name="watchdog"))
             self._manager.ready(f"{len(self.slots)} slots")
             await stop.wait()

@@ -11,23 +11,26 @@ import os
 import signal
 import sys
 
+from station.daemon.andon import Andon
 from station.web.models import Line, Slot
 from station.web.site import Site
 from tests.web.fake_door import FakeDoor, mixed, slot
 
 
-async def serve(door: FakeDoor, listen: str) -> None:
+async def serve(door: FakeDoor, listen: str, andon: list[str]) -> None:
     site = Site(door, listen)
-    serving = asyncio.create_task(site.run())
+    tasks = [asyncio.create_task(site.run())]
+    if andon:
+        tasks.append(asyncio.create_task(Andon(door, andon).run()))
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, serving.cancel)
+    loop.add_signal_handler(signal.SIGTERM, lambda: [task.cancel() for task in tasks])
     orders = _Orders(door)
     loop.add_reader(sys.stdin, orders.read)
     while site.url is None:
         await asyncio.sleep(0.01)
     sys.stdout.write(f"{site.url}\n")
     sys.stdout.flush()
-    await asyncio.wait([serving])
+    await asyncio.wait(tasks)
 
 
 class _Orders:
@@ -55,9 +58,10 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--language", default="en")
     parser.add_argument("--idle", action="store_true", help="all slots are empty")
+    parser.add_argument("--andon", nargs="*", default=[], help="a program that gets the states, with its arguments")
     options = parser.parse_args()
     slots = [slot(str(at + 1)) for at in range(options.slots)] if options.idle else mixed(options.slots)
-    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen))
+    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen, options.andon))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,10 @@ def status(
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
     if (page := answer.page) is not None:
         console.print(f"page {page.url or 'is not served'}  shown {page.listeners} times  {page.reason or ''}")
+    if (andon := answer.andon) is not None:
+        console.print(
+            styled("andon ", ("shown", "green") if andon.up else ("dark", "yellow"), f"  {andon.reason or ''}")
+        )
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
         console.print(styled(lost, ": they could not be written"))
