@@ -31,12 +31,15 @@ class Light:
         self._port = os.open(path, os.O_WRONLY | os.O_NOCTTY)
         if os.isatty(self._port):
             _make_raw(self._port)
-        self._shown: Colours | None = None
-        self.show(DARK)
+        self._shown = DARK
+        self.switch(DARK)
 
     def show(self, colours: Colours) -> None:
-        if colours == self._shown:
-            return
+        if colours != self._shown:
+            self.switch(colours)
+
+    def switch(self, colours: Colours) -> None:
+        """Tells the tower, whatever it shows: a signal may have come between an earlier telling and its note."""
         switched = [on if name in colours else off for name, (on, off) in SWITCHES.items()]
         os.write(self._port, b"".join([*switched, BUZZER_OFF]))
         self._shown = colours
@@ -85,14 +88,20 @@ def follow(light: Light) -> None:
         light.show(DARK if beat is None else colours)
 
 
+def end(*_: object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second one must not keep the lamp from going dark
+    sys.exit()
+
+
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit())
+        signal.signal(number, end)
     light = Light(sys.argv[1])
     try:
         follow(light)
     finally:
-        light.show(DARK)
+        light.switch(DARK)
 
 
 if __name__ == "__main__":

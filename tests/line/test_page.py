@@ -105,6 +105,7 @@ def test_the_page_follows_the_line(tmp_path: Path) -> None:
             assert first["step"] is not None
             passed = seen.until_slot("1", "pass")
             assert passed["fault"] is None
+            standing.until(lambda: '"slots":{"1":"pass","2":"empty"}' in lamp.read_text())
             standing.bench("unplug", "1")
             taken = seen.until_slot("1", "empty")["taken"]
             assert isinstance(taken, dict)
@@ -126,7 +127,6 @@ def test_the_page_follows_the_line(tmp_path: Path) -> None:
         states = [state for state in map(json.loads, told) if state["event"] == "state"]
         assert end == "dark"
         assert states[0]["slots"] == {"1": "empty", "2": "empty"}
-        assert {"1": "pass", "2": "empty"} in [state["slots"] for state in states]
         assert states[-1]["slots"] == {"1": "empty", "2": "out of service"}
         assert states[-1]["hands"] == {"pass": 0, "fail": 0, "void": 0, "out of service": 1}
 
