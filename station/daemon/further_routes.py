@@ -1,29 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's routes besides the operator's page: the API, the metrics and the engineer's pages."""
 
+from station.adapters.ledger.board_reader import BoardReader
 from station.adapters.ledger.news_reader import NewsReader
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system import version
 from station.adapters.system.people_file import PeopleFile
-from station.config.line import Config
 from station.daemon.commands import Commands
 from station.daemon.page_acts import PageActs
 from station.daemon.page_door import PageDoor
+from station.daemon.parts import Parts
+from station.recipe.recipe import Recipe
 from station.web.api import Api
 from station.web.metrics import Metrics
-from station.web.metrics_route import MetricsRoute
+from station.web.metrics_route import Lot, MetricsRoute
 from station.web.pages import Pages
 from station.web.site import Routes, Site
 
 
-def further_routes(config: Config, door: PageDoor, site: Site, commands: Commands) -> list[Routes]:
+def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands) -> list[Routes]:
     """What adds them to the page's application."""
+    config, recipe = parts.config, parts.recipe
     ledger = LedgerReader(config.ledger)
     api = Api(door, lambda: site.hub, ledger, PeopleFile(config.people_file), PageActs(commands.by_name))
     pages = Pages(door, ledger, config.recipe)
     metrics = MetricsRoute(
-        Metrics(version=str(version.running()), slots=[slot.name for slot in config.slot]),
+        Metrics(
+            version=str(version.running()),
+            slots=[slot.name for slot in config.slot],
+            commits=parts.ledger.commit_times,
+        ),
         NewsReader(config.ledger),
+        Lot(recipe.lot_name, BoardReader(config.ledger, recipe.lot_name)) if isinstance(recipe, Recipe) else None,
         commands.status,
         lambda: site.hub.listeners,
     )

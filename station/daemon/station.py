@@ -103,7 +103,7 @@ class Station:
             parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site, self._andon
         )
         if self._site is not None:
-            self._site.further += further_routes(config, door, self._site, self._commands)
+            self._site.further += further_routes(parts, door, self._site, self._commands)
 
     def _attempts_at_work(self) -> set[int]:
         return {attempt for slot in self.slots.values() if (attempt := slot.attempt_at_work) is not None}

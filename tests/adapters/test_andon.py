@@ -4,6 +4,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,6 +16,8 @@ from structlog.testing import capture_logs
 
 from station.adapters.andon.lamp import UNREAD_FOR, Lamp, LampLost
 from station.daemon.andon import Andon
+from station.web import assets
+from station.web.signals import HANDS
 from tests.web.fake_door import FakeDoor, paused, running, slot
 
 WITHIN = 120.0
@@ -197,3 +200,9 @@ async def test_a_program_that_prints_without_end_is_lost() -> None:
     async with Lamp.lit([sys.executable, "-c", "while True: print('x' * 99)"]) as lamp:
         with pytest.raises(LampLost, match="it printed more than"):
             await lamp.listen(WITHIN)
+
+
+def test_the_lamp_counts_the_hands_that_the_page_counts() -> None:
+    page = (assets.FOLDER / "board.js").read_text()
+    (listed,) = re.findall(r"export const HANDS = (\[.*?\]);", page)
+    assert json.loads(listed) == ["out" if state == "out of service" else state for state in HANDS]
