@@ -17,6 +17,7 @@ from station.config.environment import at_their_variables, misnamed, overridden
 from station.config.file_path import FilePath
 from station.config.problems import ConfigurationInvalid, problems_of
 from station.config.sections import (
+    AndonSection,
     BoardSection,
     HotplugSection,
     LogSection,
@@ -57,6 +58,8 @@ class Config(Table):
     log: LogSection = LogSection()
     retention: RetentionSection = RetentionSection()
     web: WebSection = WebSection()
+    andon: AndonSection | None = None
+    """Needed where a lamp shows the line's state."""
     slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from station.config import path_mistakes, pki_kinds
 from station.config.file_path import FilePath
-from station.config.pki_kinds import ExecSection, Kind, OpenBaoSection
+from station.config.pki_kinds import Command, ExecSection, Kind, OpenBaoSection
 from station.config.sentences import MISSING, shown
 from station.config.table import Table
 from station.domain.usb_port import mistake_in, one_spelling
@@ -238,6 +238,13 @@ class RetentionSection(Table):
     """Days after which a transcript is removed: by then a complaint about a unit has come; 0 means never."""
     transcripts_mib: int = Field(default=4096, ge=0)
     """MiB that all transcripts may take together, the oldest go first: a small disk keeps room for the ledger; 0 means no limit."""
+
+
+class AndonSection(Table):
+    """A program that shows the line's state on a lamp."""
+
+    command: Command
+    """The program and its arguments. It gets the states as lines of JSON on its standard input, and a beat each second without which the lamp must go dark."""
 
 
 class SlotSection(Table):

@@ -13,6 +13,7 @@ import structlog
 from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
+from station.daemon.andon import Andon
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
@@ -45,6 +46,7 @@ class Commands:
         loop_lag: LoopLag,
         logs: Log,
         site: Site | None,
+        andon: Andon | None,
     ) -> None:
         self._parts = parts
         self._line = line
@@ -53,6 +55,7 @@ class Commands:
         self._loop_lag = loop_lag
         self._logs = logs
         self._site = site
+        self._andon = andon
         self._began = time.monotonic()
 
     @property
@@ -200,6 +203,7 @@ class Commands:
             log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self._loop_lag.status,
             page=self._page,
+            andon=self._andon.status if self._andon is not None else None,
             slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],
         )
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page as the configuration wants it: its address, who may read, and the routes besides the operator's page."""
 
+from station.adapters.ledger.board_reader import BoardReader
 from station.adapters.ledger.news_reader import NewsReader
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system import version
-from station.config.line import Config
 from station.config.web_section import WebSection
 from station.daemon.commands import Commands
 from station.daemon.page_acts import PageActs
 from station.daemon.page_door import PageDoor
+from station.daemon.parts import Parts
+from station.recipe.recipe import Recipe
 from station.web.api import Api
 from station.web.certificate import Certificate
 from station.web.metrics import Metrics
-from station.web.metrics_route import MetricsRoute
+from station.web.metrics_route import Lot, MetricsRoute
 from station.web.pages import Pages
 from station.web.pins import PINs
 from station.web.reading import Reading
@@ -32,14 +34,20 @@ def site_of(web: WebSection, door: PageDoor, pins: PINs) -> Site:
     )
 
 
-def further_routes(config: Config, door: PageDoor, site: Site, commands: Commands, pins: PINs) -> list[Routes]:
+def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands, pins: PINs) -> list[Routes]:
     """What adds API, metrics and the engineer's pages to the page's application."""
+    config, recipe = parts.config, parts.recipe
     ledger = LedgerReader(config.ledger)
     api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name))
     pages = Pages(door, ledger, config.recipe)
     metrics = MetricsRoute(
-        Metrics(version=str(version.running()), slots=[slot.name for slot in config.slot]),
+        Metrics(
+            version=str(version.running()),
+            slots=[slot.name for slot in config.slot],
+            commits=parts.ledger.commit_times,
+        ),
         NewsReader(config.ledger),
+        Lot(recipe.lot_name, BoardReader(config.ledger, recipe.lot_name)) if isinstance(recipe, Recipe) else None,
         commands.status,
         lambda: site.hub.listeners,
     )

@@ -15,6 +15,7 @@ from station.adapters.system.people_file import PeopleFile
 from station.adapters.system.service_manager import ServiceManager
 from station.config.line import Config
 from station.daemon import control, parts
+from station.daemon.andon import Andon
 from station.daemon.commands import Commands
 from station.daemon.further_routes import further_routes, site_of
 from station.daemon.page_door import PageDoor
@@ -99,9 +100,12 @@ class Station:
         door = PageDoor(parts, self.line, self.slots, self._preflight)
         pins = PINs(PeopleFile(config.people_file))
         self._site = site_of(config.web, door, pins) if config.web.on else None
-        self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site)
+        self._andon = Andon(door, config.andon.command) if config.andon is not None else None
+        self._commands = Commands(
+            parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site, self._andon
+        )
         if self._site is not None:
-            self._site.further += further_routes(config, door, self._site, self._commands, pins)
+            self._site.further += further_routes(parts, door, self._site, self._commands, pins)
 
     def _attempts_at_work(self) -> set[int]:
         return {attempt for slot in self.slots.values() if (attempt := slot.attempt_at_work) is not None}
@@ -151,6 +155,8 @@ class Station:
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
             if self._site is not None:
                 tasks.append(group.create_task(self._site.run(), name="page"))
+            if self._andon is not None:
+                tasks.append(group.create_task(self._andon.run(), name="andon"))
             tasks.append(group.create_task(self._manager.feed_watchdog(), name="watchdog"))
             self._manager.ready(f"{len(self.slots)} slots")
             await stop.wait()

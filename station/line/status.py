@@ -91,6 +91,13 @@ class PageStatus(_Model):
     """Whole days until the page's certificate expires; None without TLS."""
 
 
+class AndonStatus(_Model):
+    """The lamp: whether its program runs, and why it was lost last."""
+
+    up: bool
+    reason: str | None
+
+
 class HoldStatus(_Model):
     """The person who holds a slot, the moment in UTC, and the reason, which may be empty."""
 
@@ -206,4 +213,6 @@ class Status(_Model):
     loop_lag: LoopLagStatus
     page: PageStatus | None = None
     """None where the configuration turns it off."""
+    andon: AndonStatus | None = None
+    """None where the configuration has none."""
     slots: list[SlotStatus]

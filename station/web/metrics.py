@@ -4,11 +4,16 @@
 No label is a UID or a serial number: their number would grow with production. The one home of prometheus-client.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
+from station.adapters.ledger.board_reader import LotCounts
+from station.adapters.ledger.commit_times import BUCKETS, CommitTimes
 from station.adapters.ledger.news_reader import News
 from station.domain.attempt import VERDICTS
 from station.domain.issuance import EXPIRES_SOON
@@ -25,7 +30,7 @@ _PKI_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300, 3600)
 class Metrics:
     """All metrics of one daemon, in a registry of their own."""
 
-    def __init__(self, *, version: str, slots: Sequence[str]) -> None:
+    def __init__(self, *, version: str, slots: Sequence[str], commits: CommitTimes) -> None:
         self._registry = registry = CollectorRegistry()
         build = Gauge("station_build_info", "1; the version is a label.", ["version"], registry=registry)
         build.labels(version).set(1)
@@ -92,6 +97,13 @@ class Metrics:
         self._ledger_commits = Gauge(
             "station_ledger_commits", "Commits to the ledger since the start.", registry=registry
         )
+        registry.register(_Commits(commits))
+        self._lot_units = Gauge(
+            "station_lot_units",
+            "Units of the lot that have passed, and attempts on its boards that failed.",
+            ["lot", "what"],
+            registry=registry,
+        )
         self._lost_lines = Gauge(
             "station_log_lost_lines", "Lines that a sink of the log has lost.", ["sink"], registry=registry
         )
@@ -99,6 +111,11 @@ class Metrics:
             "station_loop_lag_seconds", "Lag of the event loop in the last minute.", ["quantile"], registry=registry
         )
         self._clients = Gauge("station_stream_clients", "Open streams of the page.", registry=registry)
+        self._andon_up = Gauge(
+            "station_andon_up",
+            "Whether the lamp's program runs; 1 where the configuration has none.",
+            registry=registry,
+        )
         for slot in slots:  # so that a rate is known from the first attempt on
             for verdict in VERDICTS.values():
                 self._attempts.labels(slot, verdict)
@@ -119,6 +136,11 @@ class Metrics:
             self._requests.labels(request.outcome).inc()
             self._request_seconds.observe(request.seconds)
         self._unanswered.set(news.unanswered)
+
+    def count_lot(self, name: str, counts: LotCounts) -> None:
+        """What the lot has come to."""
+        self._lot_units.labels(name, "passed").set(counts.passed)
+        self._lot_units.labels(name, "failed").set(counts.failed)
 
     def shown(self, status: Status, *, stream_clients: int) -> bytes:
         """The metrics as text, with the daemon's status of this moment."""
@@ -144,4 +166,21 @@ class Metrics:
         ):
             self._lag.labels(quantile).set(seconds)
         self._clients.set(stream_clients)
+        self._andon_up.set(status.andon is None or status.andon.up)
         return generate_latest(self._registry)
+
+
+class _Commits(Collector):
+    """The ledger's own counts, as they are at each scrape."""
+
+    def __init__(self, times: CommitTimes) -> None:
+        self._times = times
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        bounds = [*map(str, BUCKETS), "+Inf"]
+        yield HistogramMetricFamily(
+            "station_ledger_commit_seconds",
+            "Seconds until a group of units of work was durable, with its repetitions.",
+            buckets=list(zip(bounds, accumulate(self._times.counts), strict=True)),
+            sum_value=self._times.seconds,
+        )

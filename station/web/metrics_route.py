@@ -4,13 +4,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from station.adapters.ledger.board_reader import BoardReader
 from station.adapters.ledger.news_reader import NewsReader
 from station.faults.line import LedgerUnavailable
 from station.line.status import Status
 from station.web.metrics import CONTENT_TYPE, Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """The lot that the line makes, and a reader for the route alone."""
+
+    name: str
+    ledger: BoardReader
 
 
 class MetricsRoute:
@@ -20,11 +30,13 @@ class MetricsRoute:
         self,
         metrics: Metrics,
         ledger: NewsReader,
+        lot: Lot | None,
         status: Callable[[], Awaitable[Status]],
         stream_clients: Callable[[], int],
     ) -> None:
         self._metrics = metrics
         self._ledger = ledger
+        self._lot = lot
         self._status = status
         self._stream_clients = stream_clients
         self._turn = asyncio.Lock()
@@ -38,5 +50,11 @@ class MetricsRoute:
         async with self._turn:
             with suppress(LedgerUnavailable):  # the status says it, and the next look counts what this one missed
                 self._metrics.count(await asyncio.to_thread(self._ledger.look))
+                if self._lot is not None:
+                    await self._count(self._lot)
             text = self._metrics.shown(await self._status(), stream_clients=self._stream_clients())
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+    async def _count(self, lot: Lot) -> None:
+        if (counts := await asyncio.to_thread(lot.ledger.lot)) is not None:
+            self._metrics.count_lot(lot.name, counts)

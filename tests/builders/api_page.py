@@ -43,8 +43,8 @@ off.
 
 ## Metrics and health
 
-`GET /metrics` is for Prometheus: slots, attempts, faults, seconds by step, the PKI, the ledger, the log and the event loop; counters begin at zero with the
-daemon. `GET /healthz` answers as long as the daemon works, `GET /readyz` with 200 only if the line could judge a board now, else 503 with the reasons.
+`GET /metrics` is for Prometheus: slots, attempts, faults, seconds by step, the PKI, the ledger, the lot, the log, the lamp and the event loop; counters begin at zero with
+the daemon. `GET /healthz` answers as long as the daemon works, `GET /readyz` with 200 only if the line could judge a board now, else 503 with the reasons.
 """
 
 

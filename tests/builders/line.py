@@ -40,6 +40,8 @@ class Line:
     folder: Path
     recipe: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    further: str = ""
+    """Further tables of the configuration."""
 
     @classmethod
     @contextmanager
@@ -53,13 +55,14 @@ class Line:
         faults: Path | None = None,
         seed: int = 1,
         bench_options: Sequence[str] = (),
+        further: str = "",
     ) -> Iterator["Line"]:
         """Starts bench, PKI and daemon, and stops them when the block ends; then checks the words of the daemon's log.
 
         Raises `LineFailed` or `WordsUnlisted`.
         """
         (folder / "logs").mkdir(parents=True)
-        line = cls(folder.resolve(), recipe.resolve())
+        line = cls(folder.resolve(), recipe.resolve(), further=further)
         options = [f"--probes={boards}", f"--seed={seed}", f"--time-scale={time_scale}", *bench_options]
         options += [f"--faults={faults}"] * (faults is not None)
         try:
@@ -91,7 +94,7 @@ class Line:
         probes = json.loads((self.folder / "bench.json").read_text())["probes"]
         url = json.loads((self.folder / "pki" / "ready.json").read_text())["url"]
         config = self.folder / "line.toml"
-        config.write_text(configuration(self.recipe, probes))
+        config.write_text(configuration(self.recipe, probes) + self.further)
         self.start("daemon", "station", "run", "--config", str(config), STATION__PKI__URL=url)
         self.wait_for("daemon", self._daemon_answers)
 

@@ -2,6 +2,7 @@
 """The operator's page tells what happens on a real line."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from station.line.status import AndonStatus
 from tests.builders.line import Line, recipe_with
 from tests.line.standing_line import Standing
 
@@ -76,9 +78,15 @@ def answer(url: str, path: str) -> tuple[int, Data]:
 
 
 def test_the_page_follows_the_line(tmp_path: Path) -> None:
-    """From a board that is plugged in to the verdict that outlives it, a hold, and the goodbye of a daemon that stops."""
+    """From a board that is plugged in to the verdict that outlives it, a hold, and the goodbye of a daemon that stops.
+
+    The lamp shows the same, and its program ends before the daemon.
+    """
     recipe = recipe_with(tmp_path, "[within]\nconfirm = 7.5")
-    with Line.standing(tmp_path / "line", boards=2, recipe=recipe) as line:
+    lamp = tmp_path / "lamp"
+    command = ["/bin/sh", "-c", f"cat >> {shlex.quote(str(lamp))}; echo dark >> {shlex.quote(str(lamp))}"]
+    andon = f"[andon]\ncommand = {json.dumps(command)}\n"
+    with Line.standing(tmp_path / "line", boards=2, recipe=recipe, further=andon) as line:
         standing = Standing(line)
         page = line.status().page
         assert page is not None
@@ -101,6 +109,7 @@ def test_the_page_follows_the_line(tmp_path: Path) -> None:
             assert first["step"] is not None
             passed = seen.until_slot("1", "pass")
             assert passed["fault"] is None
+            standing.until(lambda: '"slots":{"1":"pass","2":"empty"}' in lamp.read_text())
             standing.bench("unplug", "1")
             taken = seen.until_slot("1", "empty")["taken"]
             assert isinstance(taken, dict)
@@ -111,11 +120,19 @@ def test_the_page_follows_the_line(tmp_path: Path) -> None:
             held = seen.until_slot("2", "out of service")
             assert (held["fault"], held["act"]) == ("slot.held", "technician")
             assert seen.until("last")["verdict"] == "out"
-            page_now = line.status().page
+            status = line.status()
+            page_now = status.page
+            assert status.andon == AndonStatus(up=True, reason=None)
             assert page_now is not None
             assert page_now.listeners == 1
             line.stop()
             seen.until("bye")
+        *told, end = lamp.read_text().splitlines()
+        states = [state for state in map(json.loads, told) if state["event"] == "state"]
+        assert end == "dark"
+        assert states[0]["slots"] == {"1": "empty", "2": "empty"}
+        assert states[-1]["slots"] == {"1": "empty", "2": "out of service"}
+        assert states[-1]["hands"] == {"pass": 0, "fail": 0, "void": 0, "out of service": 1}
 
 
 def test_a_boards_fault_and_the_lines_pause_are_told_with_who_acts(tmp_path: Path) -> None:

@@ -157,8 +157,8 @@ def mixed(number: int) -> list[Slot]:
 def _nth(at: int, name: str) -> Slot:
     state, uid = MIXED[at % len(MIXED)], f"{UID[:-2]}{at:02x}"
     if state == "running":
-        steps = [each.step for each in FIRST_PLAN["provision"]]
-        return running(name, Phase(steps[(at * 3) % len(steps)]), 0.5, uid)
+        planned = [each.step for each in FIRST_PLAN["provision"]]
+        return running(name, Phase(planned[(at * 3) % len(planned)]), 0.5, uid)
     if state == "taken":
         return pulled(name, ("pass", "fail", "void")[at // len(MIXED) % 3])
     faults = FAULTS.get(state)

@@ -19,6 +19,7 @@ from pathlib import Path
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
+from station.daemon.andon import Andon
 from station.domain.attempt import Voided
 from station.domain.people import Role
 from station.line.status import HoldStatus
@@ -84,7 +85,7 @@ def seen_abroad(door: FakeDoor, listen: str, folder: Path) -> Site:
     return site
 
 
-async def serve(door: FakeDoor, listen: str, folder: Path | None, abroad: Path | None) -> None:
+async def serve(door: FakeDoor, listen: str, folder: Path | None, abroad: Path | None, andon: list[str]) -> None:
     async with AsyncExitStack() as stack:
         site = Site(door, listen) if abroad is None else seen_abroad(door, listen, abroad)
         if folder is not None:
@@ -92,20 +93,22 @@ async def serve(door: FakeDoor, listen: str, folder: Path | None, abroad: Path |
             path.parent.mkdir(exist_ok=True)
             ledger = await stack.enter_async_context(Ledger.open(path, station="line-1"))
             await furnish(site, door, folder, path, ledger)
-        await until_ended(site, door)
+        await until_ended(site, door, andon)
 
 
-async def until_ended(site: Site, door: FakeDoor) -> None:
-    serving = asyncio.create_task(site.run())
+async def until_ended(site: Site, door: FakeDoor, andon: list[str]) -> None:
+    tasks = [asyncio.create_task(site.run())]
+    if andon:
+        tasks.append(asyncio.create_task(Andon(door, andon).run()))
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, serving.cancel)
+    loop.add_signal_handler(signal.SIGTERM, lambda: [task.cancel() for task in tasks])
     orders = _Orders(door)
     loop.add_reader(sys.stdin, orders.read)
     while site.url is None:
         await asyncio.sleep(0.01)
     sys.stdout.write(f"{site.url}\n")
     sys.stdout.flush()
-    await asyncio.wait([serving])
+    await asyncio.wait(tasks)
 
 
 class _Orders:
@@ -135,9 +138,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="has people and a ledger, made where there are none")
     parser.add_argument("--idle", action="store_true", help="all slots are empty")
     parser.add_argument("--abroad", type=Path, help="a folder with certificate, key and people")
+    parser.add_argument("--andon", nargs="*", default=[], help="a program that gets the states, with its arguments")
     options = parser.parse_args()
     slots = [slot(str(at + 1)) for at in range(options.slots)] if options.idle else mixed(options.slots)
-    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen, options.folder, options.abroad))
+    door = FakeDoor(slots, language=options.language)
+    asyncio.run(serve(door, options.listen, options.folder, options.abroad, options.andon))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from station.adapters.ledger.board_reader import LotCounts
+from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.news_reader import EndedAttempt, EndedRequest, News
 from station.line.loop_lag import LoopLagStatus
 from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
@@ -62,7 +64,7 @@ def attempt(slot: str, verdict: str, fault: str | None = None, *, laboratory: bo
 
 def test_attempts_and_requests_are_counted() -> None:
     """The laboratory's are not, and steps are timed in attempts that passed."""
-    metrics = Metrics(version="1.0", slots=["1", ODD])
+    metrics = Metrics(version="1.0", slots=["1", ODD], commits=CommitTimes())
     before = read(metrics.shown(status(), stream_clients=0))
     assert before["station_attempts_total"][("slot", ODD), ("verdict", "fail")] == 0
     for _ in range(2):
@@ -100,7 +102,7 @@ def test_attempts_and_requests_are_counted() -> None:
 
 def test_gauges_show_the_status_of_the_moment() -> None:
     """A pause that has ended leaves no series behind, and no label is a UID."""
-    metrics = Metrics(version="1.0", slots=["1", "2"])
+    metrics = Metrics(version="1.0", slots=["1", "2"], commits=CommitTimes())
     text = metrics.shown(
         status(slot("1", "running"), slot("2", "empty"), fault="pki.unavailable", days=-3), stream_clients=2
     )
@@ -123,3 +125,35 @@ def test_gauges_show_the_status_of_the_moment() -> None:
     assert samples["station_line_open"][()] == 1
     assert samples["station_slot_state"][(("slot", "1"), ("state", "pass"))] == 1
     assert samples["station_slot_state"][(("slot", "1"), ("state", "running"))] == 0
+
+
+LABELS = {"slot", "state", "fault", "verdict", "step", "outcome", "sink", "lot", "what", "quantile", "version", "le"}
+
+
+def everything() -> bytes:
+    """The metrics of a line on which everything has happened once."""
+    commits = CommitTimes()
+    commits.add(0.004)
+    metrics = Metrics(version="1.0", slots=["1"], commits=commits)
+    news = (attempt("1", "pass"), attempt("1", "fail", "board.silent"))
+    metrics.count(News(news, (EndedRequest("issued", 0.3),), unanswered=1))
+    metrics.count_lot("LOT-7", LotCounts(passed=4, failed=1))
+    return metrics.shown(status(slot("1", "pass"), fault="pki.unavailable", days=9), stream_clients=1)
+
+
+def test_no_label_names_a_unit() -> None:
+    """Their number would grow with production: each label has as many values as the line has slots, faults and steps."""
+    labels = {label for samples in read(everything()).values() for labels in samples for label, _ in labels}
+    assert labels == LABELS
+
+
+def test_a_commit_is_counted_in_every_bucket_that_it_fits_in() -> None:
+    samples = read(everything())
+    buckets = {dict(labels)["le"]: count for labels, count in samples["station_ledger_commit_seconds_bucket"].items()}
+    assert (buckets["0.0025"], buckets["0.005"], buckets["60.0"], buckets["+Inf"]) == (0, 1, 1, 1)
+    assert samples["station_ledger_commit_seconds_count"][()] == 1
+    assert samples["station_ledger_commit_seconds_sum"][()] == 0.004
+    assert samples["station_lot_units"] == {
+        (("lot", "LOT-7"), ("what", "failed")): 1,
+        (("lot", "LOT-7"), ("what", "passed")): 4,
+    }

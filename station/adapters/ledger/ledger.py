@@ -20,6 +20,7 @@ from station.adapters.ledger import (
     orphans,
     sqlite,
 )
+from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.pairing import PairingKey
@@ -87,6 +88,10 @@ class Ledger:
             "commits": self._writer.commits,
             "reason": told.evidence["reason"] if told else None,
         }
+
+    @property
+    def commit_times(self) -> CommitTimes:
+        return self._writer.commit_times
 
     async def check(self) -> None:
         """Raises the `LineFault` that keeps the ledger from giving out identities."""

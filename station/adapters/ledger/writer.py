@@ -20,6 +20,7 @@ from typing import Generic, Protocol, Self, TypeVar
 from sqlalchemy import Connection, Transaction
 
 from station.adapters.ledger import soundness
+from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.troubles import mends_itself, unavailable
 from station.faults import LineFault
 from station.faults.line import LedgerUnavailable
@@ -75,6 +76,8 @@ class Writer:
 
     def __init__(self, connection: Connection, path: Path, patience: float) -> None:
         self.commits = 0
+        self.commit_times = CommitTimes()
+        """From the first try until the group is durable."""
         self.trouble: LineFault | None = None
         """The reason why the present group is not committed yet."""
         self.failure: LineFault | None = None
@@ -154,6 +157,7 @@ class Writer:
                     self._closing.wait(TRIED_EVERY)
             else:
                 self.commits += 1
+                self.commit_times.add(time.monotonic() - began)
                 self._tell(None, hopeless=False)
                 return
 

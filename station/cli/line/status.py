@@ -37,6 +37,10 @@ def status(
     if (page := answer.page) is not None:
         shown = f"page {page.url or 'is not served'}  shown {page.listeners} times  {page.reason or ''}"
         console.print(styled(shown, *_expiring(page.certificate_days, "its")))
+    if (andon := answer.andon) is not None:
+        console.print(
+            styled("andon ", ("shown", "green") if andon.up else ("dark", "yellow"), f"  {andon.reason or ''}")
+        )
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
         console.print(styled(lost, ": they could not be written"))

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program that shows the line's state on a lamp."""
