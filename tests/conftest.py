@@ -19,6 +19,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Files with a few tests that take long. They begin first: else one worker would still be at them when the others have ended.
 LONG = frozenset(
     {
+        "test_abroad_in_chromium",
         "test_bad_day",
         "test_in_chromium",
         "test_installation",

@@ -4,12 +4,13 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from ipaddress import ip_address
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from station.config.web_section import as_host
+from station.config.web_section import as_host, parted
 from station.domain.issuance import EXPIRES_SOON
 from station.web import assets
 from station.web.acceptor import Acceptor, bound
@@ -49,9 +50,12 @@ class Site:
         hsts_days: int = 0,
     ) -> None:
         self._door = door
-        host, _, port = listen.rpartition(":")
-        self._address = host.strip("[]"), int(port)
-        self._hosts = LOOPBACK | {host, *hosts}
+        self._address = parted(listen)
+        here = ip_address(self._address[0])
+        names = (
+            {*hosts} if here.is_unspecified else {as_host(str(here)), *hosts}
+        )  # no browser calls a PC by "every address"
+        self._hosts = LOOPBACK | names
         self._open_certificate = certificate
         self._reading = reading
         self._hsts_days = hsts_days

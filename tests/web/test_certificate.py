@@ -18,7 +18,7 @@ from station.web.certificate import Certificate, CertificateUnusable, loaded, un
 from station.web.site import Site
 from tests.builders.page_certificate import FOR_CLIENTS, written
 from tests.web.abroad import Abroad, served
-from tests.web.fake_door import FakeDoor
+from tests.web.fake_door import FakeDoor, slot
 from tests.web.test_site import WITHIN, address
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +49,30 @@ async def test_nothing_is_told_without_tls(abroad: Abroad) -> None:
         assert spoken.version() == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[version.name]
         writer.close()
         await writer.wait_closed()
+
+
+async def test_over_tls_too_a_listener_that_does_not_read_loses_its_connection(abroad: Abroad) -> None:
+    host, port = abroad.url.removeprefix("https://").split(":")
+    token = abroad.people.add_token("MES", Role.READER)
+    _, writer = await asyncio.open_connection(host, int(port), ssl=_trusting(), limit=1)
+    writer.write(f"GET /api/v1/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+    async with asyncio.timeout(WITHIN):
+        while not abroad.site.hub.listeners:
+            await asyncio.sleep(0.01)
+        big = slot("2", "fail", "board.silent").model_copy(update={"reason": "x" * 20_000})
+        while abroad.site.hub.listeners:
+            abroad.door.put(big)
+            abroad.site.hub.look()
+            await asyncio.sleep(0)
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "127.0.0.2:0"])
+def test_the_address_that_it_listens_at_is_a_name(listen: str) -> None:
+    """But no PC is called by the address that stands for all."""
+    site = Site(FakeDoor(), listen, ["line1.example"])
+    hosts = {"localhost", "127.0.0.1", "[::1]", "line1.example"}
+    assert site._hosts == (hosts | {"127.0.0.2"} if listen == "127.0.0.2:0" else hosts)  # noqa: SLF001
 
 
 async def test_hsts_is_for_those_who_want_it(tmp_path: Path, abroad: Abroad) -> None:

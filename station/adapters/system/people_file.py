@@ -79,7 +79,8 @@ class PeopleFile:
         """
         stamp = self._stamped()
         if stamp is None or stamp != self._stamp:
-            self._since = {Person(each.name, each.role): each.since for each in self._read().people}
+            # In a zone of Python's own: one of pydantic's that lives as long as the process crashes its end.
+            self._since = {Person(each.name, each.role): each.since.astimezone(UTC) for each in self._read().people}
             self._stamp = stamp
         return self._since
 
