@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The board in a terminal fits every size, says what the page says, and has colours only while somebody vouches for it."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from station.cli.watch.known import STATES, Known, after, without
 from station.cli.watch.picture import Pen, picture
 from station.cli.watch.sayings import Sayings
-from station.cli.watch.words import STYLES, Words
+from station.cli.watch.words import SHAPES, STYLES, Words
 from station.web.assets import LANGUAGES
 from station.web.catalogue import ENTRIES
 from station.web.event_reader import Event
@@ -19,6 +21,7 @@ from tests.builders.watched import BEAT, PEN, board, colours, drawn, known
 from tests.cli.hostile import SEEN, TEXT, check_harmless
 from tests.web.fake_door import FakeDoor, mixed, paused, pulled, running, slot
 
+README = (Path(__file__).parents[2] / "README.md").read_text()
 PLANNED = Lot(name="L", work_order="WO-17", planned=2000, passed=1009, failed=23)
 SIZES = [(80, 24), (80, 5), (80, 1), (30, 24), (7, 3), (1, 1), (200, 60), (79, 23), (120, 40)]
 
@@ -234,3 +237,26 @@ def test_each_change_is_one_line_of_text() -> None:
     assert lost.endswith("(no beat for 3 s)")
     assert list(sayings.new(what, 9.0)) == []
     assert list(sayings.new(after(what, BEAT, 9.0), 9.0)) == ["Line open"]
+
+
+def test_the_readmes_picture_is_this_one() -> None:
+    """Each of its slots has the present shape and word, and stands where it is drawn now."""
+    block = README.split("```\n$ station demo ", 1)[1].split("```", 1)[0].splitlines()[1:]
+    title = re.compile(r" +(\d+) (\S) ([A-Z]+)")
+    there = {found[1]: (found[2], found[3], found.start()) for line in block for found in title.finditer(line)}
+    words = PEN.words
+    states = {words.word(state).upper(): state for state in STATES}
+    slots = []
+    for name, (_, word, _) in there.items():
+        state = states[word]
+        fault = "probe.wedged" if state == "out" else "flash.mismatch" if state == "fail" else None
+        slots.append(
+            running(name) if state == "running" else slot(name, "out of service" if state == "out" else state, fault)
+        )
+    assert len(slots) == 12
+    now = drawn(known(*slots)).splitlines()
+    here = {found[1]: (found[2], found[3], found.start()) for line in now for found in title.finditer(line)}
+    for name, (shape, word, column) in there.items():
+        assert here[name][1:] == (word, column)
+        assert here[name][0] == shape or (word == "RUNNING" and shape in SHAPES["running"])
+    assert all(len(line) <= 80 for line in block)
