@@ -3,6 +3,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from tests.web.fake_door import FakeDoor, mixed, paused, pulled, running, slot
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 PLANNED = Lot(name="L", work_order="WO-17", planned=2000, passed=1009, failed=23)
+WORDS = {language: Words.of(language) for language in LANGUAGES}
+EIGHT = known(*[slot(str(name)) for name in range(1, 9)])
 SIZES = [(80, 24), (80, 5), (80, 1), (30, 24), (7, 3), (1, 1), (200, 60), (79, 23), (120, 40)]
 
 
@@ -31,6 +34,7 @@ def last(fault: str, verdict: str = "fail", where: str = "1") -> Last:
     return Last(slot=where, verdict=verdict, attempt=1, fault=fault, act=entry.act.value, sentence=entry.sentence)
 
 
+@cache
 def boards(number: int) -> list[Known]:
     """A line's board at all times."""
     stopped = FakeDoor(mixed(number))
@@ -52,9 +56,9 @@ def boards(number: int) -> list[Known]:
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_picture_fits_its_terminal(number: int, width: int, height: int) -> None:
     """No line is wrapped and none scrolls away, at any size and in any language."""
-    for language in LANGUAGES:
+    for words in WORDS.values():
         for what in boards(number):
-            lines = picture(what, replace(PEN, words=Words.of(language)), 0.0, width, height)
+            lines = picture(what, replace(PEN, words=words), 0.0, width, height)
             assert len(lines) == height
             assert all(line.cell_len <= width and "\n" not in line.plain for line in lines)
 
@@ -159,8 +163,9 @@ def test_a_line_that_is_not_open_says_why_and_since_when() -> None:
 def test_every_faults_sentence_has_room(fault: type, language: str) -> None:
     """With eight boards on 24 lines the foot has the whole sentence and who does what."""
     code = str(getattr(fault, "code", ""))
-    words = Words.of(language)
-    what = known(*[slot(str(name)) for name in range(1, 9)], last=last(code, where="8"))
+    words, what = WORDS[language], EIGHT
+    assert what.board is not None
+    what = replace(what, board=what.board.model_copy(update={"last": last(code, where="8")}))
     text = drawn(what, pen=replace(PEN, words=words))
     assert f"8 {words.word('fail')}" in text
     assert "".join(f"{words.fault(code)}→{words.act(ENTRIES[code].act.value)}".split()) in "".join(text.split())
