@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from typer import BadParameter
 
 from station.cli.watch import source
-from station.config.line import validated
+from station.config.line import Config, validated
 from tests.builders.forge import PAA
 from tests.builders.small_line import small_line
 from tests.cli.hostile import TEXT, check_harmless, daemon, status
@@ -169,7 +169,7 @@ async def test_the_line_tells_where_its_page_is(tmp_path: Path) -> None:
         await source.of_line(configured(tmp_path, "[web]\non = false\n"))()
 
 
-def configured(folder: Path, more: str) -> source.Config:
+def configured(folder: Path, more: str) -> Config:
     text = small_line("1") + more
     return validated(folder / "line.toml", tomllib.loads(text), {})
 

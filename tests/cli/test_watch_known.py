@@ -13,6 +13,7 @@ from station.line.states import SlotState
 from station.web import follower
 from station.web.assets import FOLDER
 from station.web.event_reader import Event
+from station.web.models import Line, Slot
 from tests.builders.watched import BEAT, known, snapshot
 from tests.web.fake_door import OPEN, FakeDoor, mixed, paused, pulled, running, slot
 
@@ -36,7 +37,7 @@ DRAINING = OPEN.model_copy(update={"state": "draining"})
     ],
     ids=lambda value: value.state,
 )
-def test_every_state_has_its_face(told: rules.Slot, seen: Face) -> None:
+def test_every_state_has_its_face(told: Slot, seen: Face) -> None:
     assert face(known(told), "1", 0.0) == seen
 
 
@@ -50,7 +51,7 @@ def test_a_state_of_a_newer_station_is_not_known() -> None:
     [(OPEN, "plug"), (paused("pki.unavailable"), "wait"), (paused("lot.exhausted"), "engineer"), (DRAINING, None)],
     ids=str,
 )
-def test_an_idle_slot_wants_what_the_line_allows(line: rules.Line, act: str | None) -> None:
+def test_an_idle_slot_wants_what_the_line_allows(line: Line, act: str | None) -> None:
     door = FakeDoor([slot("1")])
     door.state = line
     assert face(known(door=door), "1", 0.0).act == act

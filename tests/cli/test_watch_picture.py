@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The board in a terminal fits every size, says what the page says, and has colours only while somebody vouches for it."""
 
+import re
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from station.cli.watch.known import STATES, Known, after, without
 from station.cli.watch.picture import Pen, picture
 from station.cli.watch.sayings import Sayings
-from station.cli.watch.words import STYLES, Words
+from station.cli.watch.words import SHAPES, STYLES, Words
 from station.web.assets import LANGUAGES
 from station.web.catalogue import ENTRIES
 from station.web.event_reader import Event
@@ -19,7 +22,10 @@ from tests.builders.watched import BEAT, PEN, board, colours, drawn, known
 from tests.cli.hostile import SEEN, TEXT, check_harmless
 from tests.web.fake_door import FakeDoor, mixed, paused, pulled, running, slot
 
+README = (Path(__file__).parents[2] / "README.md").read_text()
 PLANNED = Lot(name="L", work_order="WO-17", planned=2000, passed=1009, failed=23)
+WORDS = {language: Words.of(language) for language in LANGUAGES}
+EIGHT = known(*[slot(str(name)) for name in range(1, 9)])
 SIZES = [(80, 24), (80, 5), (80, 1), (30, 24), (7, 3), (1, 1), (200, 60), (79, 23), (120, 40)]
 
 
@@ -28,6 +34,7 @@ def last(fault: str, verdict: str = "fail", where: str = "1") -> Last:
     return Last(slot=where, verdict=verdict, attempt=1, fault=fault, act=entry.act.value, sentence=entry.sentence)
 
 
+@cache
 def boards(number: int) -> list[Known]:
     """A line's board at all times."""
     stopped = FakeDoor(mixed(number))
@@ -49,9 +56,9 @@ def boards(number: int) -> list[Known]:
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_picture_fits_its_terminal(number: int, width: int, height: int) -> None:
     """No line is wrapped and none scrolls away, at any size and in any language."""
-    for language in LANGUAGES:
+    for words in WORDS.values():
         for what in boards(number):
-            lines = picture(what, replace(PEN, words=Words.of(language)), 0.0, width, height)
+            lines = picture(what, replace(PEN, words=words), 0.0, width, height)
             assert len(lines) == height
             assert all(line.cell_len <= width and "\n" not in line.plain for line in lines)
 
@@ -156,8 +163,9 @@ def test_a_line_that_is_not_open_says_why_and_since_when() -> None:
 def test_every_faults_sentence_has_room(fault: type, language: str) -> None:
     """With eight boards on 24 lines the foot has the whole sentence and who does what."""
     code = str(getattr(fault, "code", ""))
-    words = Words.of(language)
-    what = known(*[slot(str(name)) for name in range(1, 9)], last=last(code, where="8"))
+    words, what = WORDS[language], EIGHT
+    assert what.board is not None
+    what = replace(what, board=what.board.model_copy(update={"last": last(code, where="8")}))
     text = drawn(what, pen=replace(PEN, words=words))
     assert f"8 {words.word('fail')}" in text
     assert "".join(f"{words.fault(code)}→{words.act(ENTRIES[code].act.value)}".split()) in "".join(text.split())
@@ -234,3 +242,26 @@ def test_each_change_is_one_line_of_text() -> None:
     assert lost.endswith("(no beat for 3 s)")
     assert list(sayings.new(what, 9.0)) == []
     assert list(sayings.new(after(what, BEAT, 9.0), 9.0)) == ["Line open"]
+
+
+def test_the_readmes_picture_is_this_one() -> None:
+    """Each of its slots has the present shape and word, and stands where it is drawn now."""
+    block = README.split("```\n$ station demo ", 1)[1].split("```", 1)[0].splitlines()[1:]
+    title = re.compile(r" +(\d+) (\S) ([A-Z]+)")
+    there = {found[1]: (found[2], found[3], found.start()) for line in block for found in title.finditer(line)}
+    words = PEN.words
+    states = {words.word(state).upper(): state for state in STATES}
+    slots = []
+    for name, (_, word, _) in there.items():
+        state = states[word]
+        fault = "probe.wedged" if state == "out" else "flash.mismatch" if state == "fail" else None
+        slots.append(
+            running(name) if state == "running" else slot(name, "out of service" if state == "out" else state, fault)
+        )
+    assert len(slots) == 12
+    now = drawn(known(*slots)).splitlines()
+    here = {found[1]: (found[2], found[3], found.start()) for line in now for found in title.finditer(line)}
+    for name, (shape, word, column) in there.items():
+        assert here[name][1:] == (word, column)
+        assert here[name][0] == shape or (word == "RUNNING" and shape in SHAPES["running"])
+    assert all(len(line) <= 80 for line in block)

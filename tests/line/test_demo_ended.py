@@ -91,7 +91,7 @@ def test_a_demonstration_stays_until_ctrl_c_and_ends_with_its_verdicts(tmp_path:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=ROOT,
-            env={**os.environ, **SHORT_DEADLINES},
+            env={**os.environ, **SHORT_DEADLINES, "STATION__WEB__LISTEN": ""},
             start_new_session=True,
         ) as process,
     ):
@@ -118,11 +118,15 @@ def test_a_demonstration_stays_until_ctrl_c_and_ends_with_its_verdicts(tmp_path:
 
 @contextmanager
 def usual_port_taken() -> Iterator[None]:
-    """Takes the port of a line's page, unless some other program has it already."""
+    """Takes the port of a line's page, once no other demonstration has it."""
     with closing(socket.socket()) as taken:
-        with suppress(OSError):
-            taken.bind(("127.0.0.1", 8470))
-            taken.listen()
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        while True:
+            with suppress(OSError):
+                taken.bind(("127.0.0.1", 8470))
+                break
+            time.sleep(0.1)
+        taken.listen()
         yield
 
 

@@ -19,6 +19,7 @@ from station.daemon import control
 from station.line.status import PageStatus, Status
 
 PORT = 8470  # of the page, as on a line
+ANY_PORT = "127.0.0.1:0"
 LOOK_EVERY = 0.02
 READY_WITHIN = 30.0
 STOP_WITHIN = 30.0
@@ -119,18 +120,20 @@ class DemoLine:
 
     def open_page(self, say: Callable[[str], None]) -> None:
         """Starts the daemon with its page at the usual port, or at a free one if that is taken: a demonstration may run beside a line."""
-        wanted = PORT if _is_free(PORT) else 0
-        self.start_daemon(wanted)
+        chosen = os.environ.get("STATION__WEB__LISTEN")
+        listen = chosen or (f"127.0.0.1:{PORT}" if _is_free(PORT) else ANY_PORT)
+        self.start_daemon(listen)
         page = self._served()
-        if page.url is None and wanted:  # taken by another program since
-            wanted = 0
+        if page.url is None and not chosen:  # another program has taken the port since
+            listen = ANY_PORT
             self._end("daemon")
-            self.start_daemon(wanted)
+            self.start_daemon(listen)
             page = self._served()
         if page.url is None:
             raise DemoFailed(f"the operator's page is not served: {page.reason}")
         self.page = page.url
-        say(f"      The operator's page: {self.page}" + ("" if wanted else f" (port {PORT} is taken)"))
+        taken = f" (port {PORT} is taken)" if listen == ANY_PORT and not chosen else ""
+        say(f"      The operator's page: {self.page}{taken}")
 
     def _served(self) -> PageStatus:
         """The page, once it is up, or once the daemon tells why not."""
@@ -141,13 +144,13 @@ class DemoLine:
             page = self.status().page
         return page or PageStatus(url=None, listeners=0, reason="[web] on = false")
 
-    def start_daemon(self, port: int) -> None:
-        """Starts the daemon, with its page at this port; also again after its end."""
+    def start_daemon(self, listen: str) -> None:
+        """Starts the daemon, with its page at this address; also again after its end."""
         bench = json.loads((self.folder / "bench.json").read_text(encoding="utf-8"))
         url = json.loads((self.folder / "pki" / "ready.json").read_text(encoding="utf-8"))["url"]
         config = self.folder / "line.toml"
         config.write_text(line_configuration(self.recipe, bench["probes"]), encoding="utf-8")
-        settings = {"STATION__PKI__URL": url, "STATION__WEB__LISTEN": f"127.0.0.1:{port}"}
+        settings = {"STATION__PKI__URL": url, "STATION__WEB__LISTEN": listen}
         self._start("daemon", "station", "run", "--config", str(config), **settings)
         self._wait_for("daemon", self._daemon_answers)
 

@@ -220,6 +220,8 @@ def _cell(known: Known, pen: Pen, now: float, name: str, width: int) -> Text:
         line = f"{_filled(line, NAMED_CELL)} {f'{left}  ' if left else ''}{_said(pen, known, name, seen)}"
     elif left:  # shape and colour say that it runs
         line = f"{name:>3} {pen.shape('running', progress(known, name, now).done)} {left}"
+    elif seen.taken and seen.taken in STYLES:
+        line += f" {pen.shape(seen.taken)}"  # of the board that was pulled out
     return _padded(Text(shown(line), _tinted(known, now, seen.state)), width)
 
 

@@ -6,21 +6,26 @@ from dataclasses import dataclass
 
 from station.web.assets import strings
 
-Texts = Mapping[str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Words:
     """The texts of one language, those of `assets/strings`; a word that a newer station sends stands for itself."""
 
-    texts: Mapping[str, object]
+    single: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def of(cls, language: str) -> "Words":
-        return cls(strings(language))
+        texts = strings(language)
+        tables = {
+            name: {str(key): str(text) for key, text in table.items()}
+            for name, table in texts.items()
+            if isinstance(table, Mapping)
+        }
+        return cls({name: text for name, text in texts.items() if isinstance(text, str)}, tables)
 
     def one(self, name: str) -> str:
-        return str(self.texts.get(name, name))
+        return self.single.get(name, name)
 
     def word(self, state: str) -> str:
         return self._in("word", state)
@@ -39,14 +44,10 @@ class Words:
 
     def fault(self, code: str | None, sentence: str | None = None) -> str:
         """The fault's sentence; a fault that these words do not know says it by itself."""
-        return self._table("fault").get(code, sentence or code) if code else ""
+        return self.tables["fault"].get(code, sentence or code) if code else ""
 
     def _in(self, table: str, name: str) -> str:
-        return self._table(table).get(name, name)
-
-    def _table(self, name: str) -> Texts:
-        found = self.texts.get(name, {})
-        return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+        return self.tables[table].get(name, name)
 
 
 SHAPES: Mapping[str, str] = {
