@@ -23,7 +23,7 @@ from station.domain.attempt import Voided
 from station.domain.people import Role
 from station.line.status import HoldStatus
 from station.web.api import Api
-from station.web.models import Line, Slot
+from station.web.models import Line, Lot, Slot
 from station.web.pages import Pages
 from station.web.site import Site
 from tests.builders.bench import Secrets, begun, passed
@@ -124,7 +124,9 @@ def main() -> None:
     parser.add_argument("--idle", action="store_true", help="all slots are empty")
     options = parser.parse_args()
     slots = [slot(str(at + 1)) for at in range(options.slots)] if options.idle else mixed(options.slots)
-    asyncio.run(serve(FakeDoor(slots, language=options.language), options.listen, options.folder))
+    door = FakeDoor(slots, language=options.language)
+    door.counts = Lot(name="LIGHTING-2026", work_order="WO 4711-03", planned=1200, passed=1009, failed=23)
+    asyncio.run(serve(door, options.listen, options.folder))
 
 
 if __name__ == "__main__":
