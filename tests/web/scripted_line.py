@@ -25,7 +25,7 @@ from station.domain.people import Role
 from station.line.status import HoldStatus
 from station.web.api import Api
 from station.web.certificate import Certificate
-from station.web.models import Line, Slot
+from station.web.models import Line, Lot, Slot
 from station.web.pages import Pages
 from station.web.pins import PINs
 from station.web.reading import Reading
@@ -142,6 +142,7 @@ def main() -> None:
     options = parser.parse_args()
     slots = [slot(str(at + 1)) for at in range(options.slots)] if options.idle else mixed(options.slots)
     door = FakeDoor(slots, language=options.language)
+    door.counts = Lot(name="LIGHTING-2026", work_order="WO 4711-03", planned=1200, passed=1009, failed=23)
     asyncio.run(serve(door, options.listen, options.folder, options.abroad, options.andon))
 
 

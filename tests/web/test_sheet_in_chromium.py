@@ -96,6 +96,7 @@ async def test_a_tap_opens_the_sheet_of_a_slot_and_much_closes_it(page: Tab) -> 
         "writes factory data\n1.5 s",
     ):
         assert said in text
+    await page.save(SHOTS / "8-sheet-en-light.png")
     for _ in range(5):
         await page.press("Tab")
         assert await page.value(f"{focus} === document.body || {SHEET}.contains({focus})")

@@ -220,7 +220,7 @@ function lost() {
   id("veil").className = "told";
 }
 
-setInterval(() => {
+function tick() {
   write("clock", new Date().toLocaleTimeString("en-GB"));
   if (!texts) return;
   const now = performance.now();
@@ -229,7 +229,9 @@ setInterval(() => {
   if (!live || document.hidden) return;
   for (const slot of board.slots.values()) tiles.get(slot.slot)?.show(slot, board, live, texts, now);
   sheet.follow();
-}, 500);
+}
+setInterval(tick, 500);
+tick();
 
 id("release").addEventListener("click", () => {
   sheet.open(() => lineView(board.line, texts, () => sheet.ask(texts, "release", null)));
