@@ -41,13 +41,14 @@ class Scripted:
                 return
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             place, turn = number % SLOTS, number // SLOTS
-            change = _change(str(place + 1), (turn + place) % CHANGES)
+            shown = change(str(place + 1), (turn + place) % CHANGES)
             now = time.time_ns() // 1000
-            self._orders.write(change.model_copy(update={"attempt": now}).model_dump_json() + "\n")
+            self._orders.write(shown.model_copy(update={"attempt": now}).model_dump_json() + "\n")
             self._orders.flush()
 
 
-def _change(name: str, at: int) -> Slot:
+def change(name: str, at: int) -> Slot:
+    """What the slot shows at this point of a board's visit."""
     if at < len(STEPS):
         return slot(name, "running", step=STEPS[at], seconds=0.0)
     if at == len(STEPS):
