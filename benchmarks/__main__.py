@@ -21,7 +21,10 @@ from benchmarks.attestation import attestation_costs
 from benchmarks.figures import Row
 from benchmarks.idle import Idle, idle
 from benchmarks.line_runs import ROOT, demonstrated
+from benchmarks.listeners import PAGES
 from benchmarks.machine import Machine
+from benchmarks.page import Page, page
+from benchmarks.page_rows import Pair, page_rows, pair_rows
 from benchmarks.recording import Recording, RunUnusable
 from benchmarks.relay import relay_costs
 from benchmarks.report import Report
@@ -29,7 +32,7 @@ from benchmarks.results import CROWD, LINES
 from benchmarks.scale import Scale, scales
 from station.cli.consoles import wide_console
 
-PARTS = (*LINES, "idle", "ledger", "scale", "verifiers", "attestation", "relay", "factory-data", "frames")
+PARTS = (*LINES, "idle", "ledger", "scale", "verifiers", "attestation", "relay", "factory-data", "frames", "page")
 SEEDS, RATE_ROUNDS = 5, 5
 SIZES, QUICK_SIZES = (200_000, 1_000_000), (200_000,)
 CACHE = ROOT / "build" / "ledgers"
@@ -75,6 +78,9 @@ class Findings:
     attestation: list[float] = field(default_factory=list)
     relay: list[float] = field(default_factory=list)
     scales: list[Scale] = field(default_factory=list)
+    page: Page | None = None
+    beside_pages: dict[str, list[Pair]] = field(default_factory=dict)
+    """Runs of a line with and without open pages."""
 
     def report(self, machine: Machine, command: str) -> Report:
         rows: list[Row] = []
@@ -92,11 +98,16 @@ class Findings:
             rows.append(results.attestation_row(self.attestation))
         if self.relay:
             rows.append(results.relay_row(self.relay))
+        if self.page is not None:
+            rows += page_rows(self.page)
+        for name, pairs in self.beside_pages.items():
+            rows += pair_rows(name, pairs)
         cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
         runs = [run.as_json() for run in self.runs]
         return Report(machine, command, rows, results.steps(self.runs), cuts, runs, self.unusable)
 
 
+BESIDE_PAGES = ("eight", "in-turn")
 ALONE, GROUPED = "durable commits, one by one", "durable units of work from 64 tasks, in groups"
 GOALS = {ALONE: results.COMMITS_ALONE, GROUPED: results.COMMITS_GROUPED}
 
@@ -176,16 +187,29 @@ def _measure(
         if name in parts
     ]
     others = [part for part in parts if part not in LINES]
-    said = Said(console, len(plan) + len(others))
+    pairs = [(name, seed) for seed in range(1, seeds + 1) for name in BESIDE_PAGES if "page" in parts]
+    said = Said(console, len(plan) + len(others) + len(pairs))
     with said.shown():
         for name, seed in plan:
             boards = LINES[name].boards
             what = f"{name}: {boards} board{'s' * (boards > 1)} in real time, seed {seed} of {seeds}"
             with said.doing(what), _noting(found, f"{name}, seed {seed}"):
                 found.runs.append(demonstrated(_new(folder, f"{name.replace(' ', '-')}-{seed}"), name, seed))
+        for name, seed in pairs:
+            what = f"{name} with {PAGES} open pages and without, seed {seed} of {seeds}"
+            with said.doing(what), _noting(found, f"{name} beside pages, seed {seed}"):
+                found.beside_pages.setdefault(name, []).append(_pair(folder, name, seed))
         for part in others:
             with said.doing(part), _noting(found, part):
                 _measure_part(part, found, folder, sizes)
+
+
+def _pair(folder: Path, name: str, seed: int) -> Pair:
+    """Both runs, in an order that changes with the seed, so that neither always meets the warmer machine."""
+    runs = {}
+    for pages in (0, PAGES) if seed % 2 else (PAGES, 0):
+        runs[pages] = demonstrated(_new(folder, f"{name}-{pages}-pages-{seed}"), name, seed, pages)
+    return Pair(runs[0], runs[PAGES])
 
 
 @contextmanager
@@ -213,6 +237,8 @@ def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int]
             found.attestation = attestation_costs(folder)
         case "relay":
             found.relay = relay_costs(_new(folder, "relay"))
+        case "page":
+            found.page = page(folder)
         case "factory-data":
             found.rates[part] = _two("encoded", "decoded", [rates.factory_data_rates() for _ in range(RATE_ROUNDS)])
         case _:

@@ -5,21 +5,27 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import processes
 from benchmarks.bound import Sizes
+from benchmarks.listeners import listening
 from benchmarks.processes import Watch
 from benchmarks.recording import REPORT, Recording, RunUnusable, Usage, moments
 from benchmarks.results import LINES
+from station.config.line import SOCKET
+from station.daemon import control
 from station.factory_data import flat_tlv
 from station.factory_data.flat_tlv import FactoryData, Tag
+from station.line.status import Status
 from station.recipe.files import recipe_file
 
 ROOT = Path(__file__).resolve().parents[1]
 STOPPED_WITHIN = 60.0
+ASKED_EVERY = 0.05
 ADDED_BY_THE_BOARD = frozenset(
     {
         Tag.DEVICE_ATTESTATION_CERTIFICATE,
@@ -30,8 +36,8 @@ ADDED_BY_THE_BOARD = frozenset(
 )
 
 
-def demonstrated(folder: Path, name: str, seed: int) -> Recording:
-    """Runs that line once in real time. Raises `RunUnusable`."""
+def demonstrated(folder: Path, name: str, seed: int, pages: int = 0) -> Recording:
+    """Runs that line once in real time, with so many open pages. Raises `RunUnusable`."""
     line, way = folder / "line", LINES[name]
     options = ["--boards", str(way.boards), "--every", str(way.every), "--seed", str(seed), "--time-scale", "1"]
     command = [sys.executable, "-m", "station", "demo", *options, "--dir", str(line), "--json", str(folder / REPORT)]
@@ -40,6 +46,7 @@ def demonstrated(folder: Path, name: str, seed: int) -> Recording:
         processes.watched(line) as watches,
         (folder / "demo.out").open("wb") as output,
         _started(command, output.fileno()) as demo,
+        _open_pages(line, pages),
     ):
         status = demo.wait()
     if status:
@@ -66,6 +73,35 @@ def _started(command: list[str], output: int) -> Iterator[subprocess.Popen[bytes
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def _open_pages(line: Path, pages: int) -> Iterator[None]:
+    """Opens the pages as soon as the daemon answers, and keeps them open for the block. Raises `RunUnusable`."""
+    over, opened = threading.Event(), threading.Event()
+    thread = threading.Thread(target=_keep_open, args=(line, pages, opened, over), name="pages")
+    if pages:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if pages:
+            thread.join()
+    if pages and not opened.is_set():
+        raise RunUnusable("the daemon served no page")
+
+
+def _keep_open(line: Path, pages: int, opened: threading.Event, over: threading.Event) -> None:
+    while not over.wait(ASKED_EVERY):
+        try:
+            page = Status.model_validate(control.ask(line / SOCKET, "status")).page
+        except (control.DaemonAbsent, OSError):
+            continue
+        if page is not None and page.url is not None:
+            with listening(page.url, pages):
+                opened.set()
+                over.wait()
 
 
 def _usage(watches: Mapping[str, Watch], start: float, end: float) -> dict[str, Usage]:
