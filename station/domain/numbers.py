@@ -11,11 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import accumulate, pairwise
-from math import exp, fsum, lgamma, log, log1p, sqrt
-from operator import mul, sub
-from statistics import fmean, median
+from itertools import accumulate, compress, islice, pairwise
+from math import exp, fsum, inf, lgamma, log, log1p, sqrt
+from operator import sub
 from typing import NamedTuple
+
+from station.domain.step_seconds import ORDER, unpacked
 
 Z = 1.959963984540054  # of the normal distribution, for 95 %
 ENOUGH = 30  # seconds of a step, before Cpk and Ppk are computed
@@ -25,12 +26,16 @@ MEAN_RANGE = 1.128  # of two normal values, in standard deviations (d2 of contro
 BINS = 36
 BREAK = 300.0  # seconds without a board in any slot, from which on they are no working time
 HOUR = 3600
+HOUR_MS = 1000 * HOUR
+ENDS = ("pass", "fail", "void")
+AT_ONCE = 100_000  # attempts in memory at a time
 
 
 class Attempted(NamedTuple):
-    """One attempt in production. A tuple and no dataclass, since a period may have 100,000 of them."""
+    """One attempt in production. A tuple of plain values and no dataclass, since a period may have 100,000 of them."""
 
-    started_at: datetime
+    began: int
+    """Milliseconds since 1970."""
     seconds: float
     """To its last event."""
     slot: str
@@ -42,8 +47,8 @@ class Attempted(NamedTuple):
     """The step that began last, of a failed or void attempt."""
     first: bool
     """Whether this is the board's first judged attempt of all."""
-    steps: Mapping[str, float]
-    """The seconds of each finished step."""
+    steps: bytes
+    """The seconds of each finished step, as `step_seconds` packs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class Numbers:
     whole: Seconds | None
     """Of the whole attempt; None if none passed."""
     steps: Mapping[str, Seconds]
-    """In the order of the first attempt that had them."""
+    """In the order of a procedure."""
     hours: tuple[Hour, ...]
 
     @property
@@ -161,8 +166,9 @@ def numbers(
     attempts: Iterable[Attempted], limits: Mapping[str, float] | None = None, *, laboratory: int = 0
 ) -> Numbers:
     """The figures of the attempts, which come in the order in which they began. `limits` are the steps' longest seconds."""
-    tally = _Tally()
-    tally.count(attempts)
+    tally, remaining = _Tally(), iter(attempts)
+    while some := list(islice(remaining, AT_ONCE)):
+        tally.count(some)
     return tally.numbers(limits or {}, laboratory)
 
 
@@ -201,37 +207,47 @@ def tail(hits: int, of: int, chance: float) -> float:
 
 def seconds_of(values: Sequence[float], limit: float | None = None) -> Seconds:
     """The figures of some seconds, which come in the order of time. There must be at least one."""
-    ordered, count = sorted(values), len(values)
-    largest = 1.05 * max(limit or 0.0, _quantile(ordered, 995)) or 1.0
+    counts = Counter(values)  # milliseconds, so that many are equal
+    ordered = sorted(counts)
+    up_to = list(accumulate(map(counts.__getitem__, ordered)))
+    count = len(values)
+    largest = 1.05 * max(limit or 0.0, _value(ordered, up_to, -(-995 * count // 1000))) or 1.0
     width = largest / BINS
-    edges = [0, *(bisect_left(ordered, width * number) for number in range(1, BINS)), count]
-    cpk, ppk = (None, None) if limit is None or count < ENOUGH else _capability(values, limit)
+    below = [0, *(_below(up_to, bisect_left(ordered, width * number)) for number in range(1, BINS)), count]
+    cpk, ppk = (None, None) if limit is None or count < ENOUGH else _capability(values, counts, limit)
     return Seconds(
         count=count,
-        median=median(ordered),
-        late=_quantile(ordered, 950),
+        median=(_value(ordered, up_to, (count + 1) // 2) + _value(ordered, up_to, count // 2 + 1)) / 2,
+        late=_value(ordered, up_to, -(-950 * count // 1000)),
         limit=limit,
-        over=0 if limit is None else count - bisect_right(ordered, limit),
+        over=0 if limit is None else count - _below(up_to, bisect_right(ordered, limit)),
         cpk=cpk,
         ppk=ppk,
         bin_width=width,
-        histogram=tuple(after - before for before, after in pairwise(edges)),
+        histogram=tuple(after - before for before, after in pairwise(below)),
     )
 
 
-def _quantile(ordered: Sequence[float], thousandths: int) -> float:
-    """The smallest value that has at least so many thousandths of the values at or below it (nearest rank)."""
-    return ordered[-(-thousandths * len(ordered) // 1000) - 1]
+def _value(ordered: Sequence[float], up_to: Sequence[int], rank: int) -> float:
+    """The value of this rank, counted from 1; `up_to` counts the values up to each of the ordered ones."""
+    return ordered[bisect_left(up_to, rank)]
 
 
-def _capability(values: Sequence[float], limit: float) -> tuple[float | None, float | None]:
+def _below(up_to: Sequence[int], place: int) -> int:
+    """How many values come before this place among the different ones."""
+    return up_to[place - 1] if place else 0
+
+
+def _capability(
+    values: Sequence[float], counts: Mapping[float, int], limit: float
+) -> tuple[float | None, float | None]:
     """Cpk and Ppk against an upper limit; None where the values do not differ."""
-    if min(values) == max(values):  # their computed mean may be rounded, and their spread then not 0
+    if len(counts) == 1:  # their computed mean may be rounded, and their spread then not 0
         return None, None
-    mean, gaps = fmean(values), len(values) - 1
-    near = fsum(map(abs, map(sub, values[1:], values))) / gaps / MEAN_RANGE
-    off = [value - mean for value in values]
-    overall = sqrt(fsum(map(mul, off, off)) / gaps)
+    gaps = len(values) - 1
+    mean = fsum(value * count for value, count in counts.items()) / len(values)
+    near = fsum(map(abs, map(sub, islice(values, 1, None), values))) / gaps / MEAN_RANGE
+    overall = sqrt(fsum(count * (value - mean) ** 2 for value, count in counts.items()) / gaps)
     return (limit - mean) / (3 * near), (limit - mean) / (3 * overall)
 
 
@@ -281,45 +297,46 @@ class _Tally:
 
     first: Counter[str | None] = field(default_factory=Counter)
     fates: Counter[_Fate] = field(default_factory=Counter)
-    hours: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    units: set[str] = field(default_factory=set)
+    hours: Counter[tuple[int, str | None]] = field(default_factory=Counter)
+    units: dict[str | None, int] = field(default_factory=dict)
+    """The boards that passed, each with the hour of the first time."""
     whole: "array[float]" = field(default_factory=lambda: array("d"))
     steps: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(lambda: array("d")))
     worked: float = 0.0
-    busy_until: float | None = None
+    busy_until: float = -inf
 
-    def count(self, attempts: Iterable[Attempted]) -> None:
-        units, hours, steps_of, work = self.units, self.hours, self.steps, self._work
-        for started_at, seconds, slot, probe, uid, verdict, fault, step, first, steps in attempts:
-            self.fates[verdict, fault, slot, probe, step] += 1
-            began = started_at.timestamp()
-            work(began, began + seconds)
-            if first:
-                self.first[verdict] += 1
-            if verdict is None:
-                continue
-            hour = hours[int(began // HOUR)]
-            hour[verdict] += 1
-            if verdict != "pass":
-                continue
-            if uid is not None and uid not in units:
-                units.add(uid)
-                hour["units"] += 1
-            self.whole.append(seconds)
-            for name, value in steps.items():
-                steps_of[name].append(value)
+    def count(self, attempts: Sequence[Attempted]) -> None:
+        """Counts column by column, which takes a quarter of the time of row by row."""
+        began, seconds, slots, probes, uids, verdicts, faults, last, first, steps = zip(*attempts, strict=True)
+        self.fates.update(zip(verdicts, faults, slots, probes, last, strict=True))
+        self.first.update(compress(verdicts, first))
+        self._work(began, seconds)
+        hours = [moment // HOUR_MS for moment in began]
+        self.hours.update(zip(hours, verdicts, strict=True))
+        passed = [verdict == "pass" for verdict in verdicts]
+        of_passed = list(compress(zip(uids, hours, strict=True), passed))
+        self.units = dict(reversed(of_passed)) | self.units  # of equal names the last, which is the earliest, stays
+        self.whole.extend(compress(seconds, passed))
+        for name, values in unpacked(list(compress(steps, passed))).items():
+            self.steps[name].extend(values)
 
-    def _work(self, began: float, ended: float) -> None:
-        """Adds the attempt's time, and the pause before it unless that was a break. Attempts of other slots overlap."""
-        if self.busy_until is None or began - self.busy_until >= BREAK:
-            self.worked += ended - began
-            self.busy_until = ended
-        elif ended > self.busy_until:
-            self.worked += ended - self.busy_until
-            self.busy_until = ended
+    def _work(self, began: Iterable[int], seconds: Iterable[float]) -> None:
+        """Adds each attempt's time, and the pause before it unless that was a break. Attempts of other slots overlap."""
+        worked, busy_until = self.worked, self.busy_until
+        for milliseconds, duration in zip(began, seconds, strict=True):
+            begin = milliseconds / 1000
+            end = begin + duration
+            if begin - busy_until >= BREAK:
+                worked += duration
+                busy_until = end
+            elif end > busy_until:
+                worked += end - busy_until
+                busy_until = end
+        self.worked, self.busy_until = worked, busy_until
 
     def numbers(self, limits: Mapping[str, float], laboratory: int) -> Numbers:
-        units, verdicts = len(self.units), Counter[str | None]()
+        new = Counter(hour for uid, hour in self.units.items() if uid is not None)
+        units, verdicts = new.total(), Counter[str | None]()
         for fate, count in self.fates.items():
             verdicts[fate[0]] += count
         return Numbers(
@@ -337,9 +354,13 @@ class _Tally:
             by_probe=_bars(self.fates, "probe"),
             by_step=_bars(self.fates, "step"),
             whole=seconds_of(self.whole) if self.whole else None,
-            steps={name: seconds_of(values, limits.get(name)) for name, values in self.steps.items()},
+            steps={
+                phase.value: seconds_of(self.steps[phase.value], limits.get(phase.value))
+                for phase in ORDER
+                if phase.value in self.steps
+            },
             hours=tuple(
-                Hour(datetime.fromtimestamp(hour * HOUR, UTC), each["pass"], each["fail"], each["void"], each["units"])
-                for hour, each in sorted(self.hours.items())
+                Hour(datetime.fromtimestamp(hour * HOUR, UTC), *(self.hours[hour, each] for each in ENDS), new[hour])
+                for hour in sorted({hour for hour, verdict in self.hours if verdict is not None})
             ),
         )
