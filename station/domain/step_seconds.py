@@ -2,6 +2,8 @@
 """The seconds of an attempt's steps as bytes of one length, since a hundred thousand attempts must be read at once. Pure."""
 
 import struct
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 
 from station.domain.attempt import Phase
@@ -28,17 +30,18 @@ def packed(seconds: Mapping[str, float]) -> bytes:
     return _PACKED.pack(*(seconds.get(phase.value, _NONE) for phase in ORDER))
 
 
-def unpacked(attempts: Sequence[bytes]) -> dict[str, list[float]]:
+def unpacked(attempts: Sequence[bytes]) -> "dict[str, array[float]]":
     """The seconds of each step that any of the attempts has finished, attempt by attempt."""
     short = min(map(len, attempts), default=_PACKED.size) < _PACKED.size  # written before the newest step was known
-    padding = struct.pack("<d", _NONE) * len(ORDER)
-    whole = [each + padding[len(each) :] for each in attempts] if short else attempts
-    values = struct.unpack(f"<{len(ORDER) * len(attempts)}d", b"".join(whole))
+    nothing = packed({})
+    values = array("d", b"".join([each + nothing[len(each) :] for each in attempts] if short else attempts))
+    if sys.byteorder == "big":
+        values.byteswap()
     found = {}
     for at, phase in enumerate(ORDER):
-        column = list(values[at :: len(ORDER)])
+        column = values[at :: len(ORDER)]
         if _NONE in column:
-            column = [value for value in column if value != _NONE]
+            column = array("d", [value for value in column if value != _NONE])
         if column:
             found[phase.value] = column
     return found

@@ -4,7 +4,6 @@
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     RowMapping,
     and_,
     case,
@@ -33,14 +32,13 @@ STEP = (
 """The step that an attempt began last."""
 
 
-def _judges(attempt: FromClause) -> ColumnElement[bool]:
-    columns = attempt.c
-    return and_(columns.verdict.in_(["pass", "fail"]), columns.uid.is_not(None), ~columns.laboratory)
+_JUDGES = and_(_attempt.c.verdict.in_(["pass", "fail"]), _attempt.c.uid.is_not(None), ~_attempt.c.laboratory)
+_OTHER_JUDGES = and_(_other.c.verdict.in_(["pass", "fail"]), ~_other.c.laboratory)
 
 
 def _judged(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether another attempt that fulfils the conditions has judged the same board."""
-    others = select(literal(1)).where(_other.c.uid == _attempt.c.uid, _judges(_other), *conditions)
+    others = select(literal(1)).where(_other.c.uid == _attempt.c.uid, _OTHER_JUDGES, *conditions)
     return others.correlate(_attempt).exists()
 
 
@@ -51,10 +49,10 @@ _ENDED = select(
     case((_attempt.c.verdict != "pass", STEP)).label(
         "step"
     ),  # a pass has no step that matters, and is most of the rows
-    and_(_judges(_attempt), ~_judged(_other.c.id < _attempt.c.id)).label("first"),
+    and_(_JUDGES, ~_judged(_other.c.id < _attempt.c.id)).label("first"),
 ).where(_attempt.c.verdict.is_not(None))
 _NEW = insert(_figure)
-_LATER = select(_other.c.id, _other.c.started_at).where(_judges(_other))
+_LATER = select(_other.c.id, _other.c.started_at).where(_OTHER_JUDGES)
 
 
 def add(connection: Connection, number: int) -> None:

@@ -2,17 +2,18 @@
 """Reads attempts that an engineer asks for by period, place and outcome, and counts them. Never returns a secret."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Row, RowMapping, Select, Text, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Select, Text, func, select, type_coerce
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from station.adapters.ledger import figures, sqlite, tables
 from station.domain import numbers as domain
-from station.domain.numbers import Attempted, Numbers
+from station.domain.numbers import Attempted, AttemptedRow, Numbers
 from station.domain.step_seconds import packed
 
 _attempt, _identity, _figure = tables.attempt, tables.identity, tables.figure
@@ -33,7 +34,7 @@ class Selection:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        found = self._equal(_attempt)
+        found = [_attempt.c[name] == value for name, value in self._equal.items()]
         if self.since is not None:
             found.append(_attempt.c.started_at >= self.since)
         if self.until is not None:
@@ -45,7 +46,7 @@ class Selection:
     @property
     def of_figures(self) -> list[ColumnElement[bool]]:
         """The same for the table of figures, whose passes have no step."""
-        found = self._equal(_figure)
+        found = [_figure.c[name] == value for name, value in self._equal.items()]
         if self.since is not None:
             found.append(_figure.c.began >= tables.milliseconds(self.since))
         if self.until is not None:
@@ -54,9 +55,10 @@ class Selection:
             found.append(_figure.c.step == self.step)
         return found
 
-    def _equal(self, table: FromClause) -> list[ColumnElement[bool]]:
+    @property
+    def _equal(self) -> Mapping[str, str]:
         equal = {"slot": self.slot, "verdict": self.verdict, "fault": self.fault, "lot": self.lot}
-        return [table.c[name] == value for name, value in equal.items() if value is not None]
+        return {name: value for name, value in equal.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,9 @@ def numbers(path: Path, selection: Selection, limits: Mapping[str, float] | None
     """
     laboratory = select(func.count()).select_from(_figure).where(*selection.of_figures, _figure.c.laboratory)
     with sqlite.reading(path) as connection, connection.begin():
-        running = connection.execute(_running(selection)).mappings().all()
-        found = connection.execute(_ended(selection), execution_options={"yield_per": AT_ONCE})
-        attempted = _merged(found.partitions(), [_at_work(row) for row in running if not row["laboratory"]])
+        running = _running(connection, selection)
+        cursor = connection.execute(_ended(selection)).cursor
+        attempted = _merged(_parts(cursor), [_at_work(row) for row in running if not row["laboratory"]])
         laboratory_runs = sum(row["laboratory"] for row in running)
         return domain.numbers(attempted, limits, laboratory=laboratory_runs + (connection.scalar(laboratory) or 0))
 
@@ -140,13 +142,17 @@ def _ended(selection: Selection) -> Select[*tuple[object, ...]]:
     return select(*columns).where(*selection.of_figures, ~_figure.c.laboratory).order_by(_figure.c.began, _figure.c.id)
 
 
-def _running(selection: Selection) -> Select[*tuple[object, ...]]:
+def _running(connection: Connection, selection: Selection) -> list[RowMapping]:
+    """All that run are few, and the database finds them at once if it is not asked for their times, too."""
     columns = ("started_at", "seconds", "slot", "probe", "uid", "laboratory")
-    return (
-        select(*(_attempt.c[name] for name in columns))
-        .where(_attempt.c.verdict.is_(None), *selection.conditions)
-        .order_by(_attempt.c.started_at, _attempt.c.id)
+    timeless = replace(selection, since=None, until=None)
+    query = select(*(_attempt.c[name] for name in columns)).where(_attempt.c.verdict.is_(None), *timeless.conditions)
+    since, until = (
+        selection.since or datetime.min.replace(tzinfo=UTC),
+        selection.until or datetime.max.replace(tzinfo=UTC),
     )
+    rows = connection.execute(query.order_by(_attempt.c.id)).mappings()
+    return sorted((row for row in rows if since <= row["started_at"] < until), key=itemgetter("started_at"))
 
 
 def _at_work(row: RowMapping) -> Attempted:
@@ -156,10 +162,16 @@ def _at_work(row: RowMapping) -> Attempted:
     )
 
 
-def _merged(parts: Iterable[Sequence[Row[*tuple[object, ...]]]], running: Sequence[Attempted]) -> Iterator[Attempted]:
+def _parts(cursor: DBAPICursor) -> Iterator[Sequence[AttemptedRow]]:
+    """The rows as the database's module gives them, since SQLAlchemy's take as long again."""
+    while part := cursor.fetchmany(AT_ONCE):
+        yield part
+
+
+def _merged(parts: Iterable[Sequence[AttemptedRow]], running: Sequence[AttemptedRow]) -> Iterator[AttemptedRow]:
     """The ended attempts and those that run, which are few, in the order in which they began."""
     for part in parts:
-        earlier = [each for each in running if each.began <= part[-1][0]]
+        earlier = [each for each in running if each[0] <= part[-1][0]]
         yield from sorted([*part, *earlier], key=itemgetter(0)) if earlier else part
         running = running[len(earlier) :]
     yield from running
