@@ -10,6 +10,7 @@ from station.daemon.commands import Commands
 from station.daemon.page_acts import PageActs
 from station.daemon.page_door import PageDoor
 from station.web.api import Api
+from station.web.counted import Counted
 from station.web.metrics import Metrics
 from station.web.metrics_route import MetricsRoute
 from station.web.pages import Pages
@@ -18,9 +19,9 @@ from station.web.site import Routes, Site
 
 def further_routes(config: Config, door: PageDoor, site: Site, commands: Commands) -> list[Routes]:
     """What adds them to the page's application."""
-    ledger = LedgerReader(config.ledger)
-    api = Api(door, lambda: site.hub, ledger, PeopleFile(config.people_file), PageActs(commands.by_name))
-    pages = Pages(door, ledger, config.recipe)
+    ledger, counted = LedgerReader(config.ledger), Counted(config.ledger, config.recipe)
+    api = Api(door, lambda: site.hub, ledger, PeopleFile(config.people_file), PageActs(commands.by_name), counted)
+    pages = Pages(door, ledger, counted)
     metrics = MetricsRoute(
         Metrics(version=str(version.running()), slots=[slot.name for slot in config.slot]),
         NewsReader(config.ledger),

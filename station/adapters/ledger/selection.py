@@ -31,6 +31,8 @@ class Selection:
     fault: str | None = None
     lot: str | None = None
     step: str | None = None
+    other_than: str | None = None
+    """A slot, whose attempts are left out."""
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -41,6 +43,8 @@ class Selection:
             found.append(_attempt.c.started_at < self.until)
         if self.step is not None:
             found.append(figures.STEP.in_([self.step]))
+        if self.other_than is not None:
+            found.append(_attempt.c.slot != self.other_than)
         return found
 
     @property
@@ -53,6 +57,8 @@ class Selection:
             found.append(_figure.c.began < tables.milliseconds(self.until))
         if self.step is not None:
             found.append(_figure.c.step == self.step)
+        if self.other_than is not None:
+            found.append(_figure.c.slot != self.other_than)
         return found
 
     @property
