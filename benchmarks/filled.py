@@ -24,7 +24,7 @@ _SCATTERED = f"(k * 2654435761) % {PERIOD}"
 
 def filled(folder: Path, units: int) -> Path:
     """The path of a ledger with at least that many units in this folder; the first call makes it."""
-    place = folder / f"{units}-spread"  # another name than that of the ledgers whose units were made in one moment
+    place = folder / f"{units}-figures"  # another name than that of ledgers that were made without this table
     ledger, complete = place / "ledger.sqlite", place / "complete"
     if not complete.exists():
         shutil.rmtree(place, ignore_errors=True)
@@ -83,6 +83,11 @@ def _changed(events: int, copies: int) -> Mapping[str, Mapping[str, str]]:
             "ended_at": _earlier("ended_at", copies),
             "uid": _own("uid"),
             "dac_serial_number": _own("dac_serial_number", capitals=True),
+        },
+        "figure": {
+            "began": f"began + (k - {copies + 1}) * {SPACING * 1000}",
+            "id": f"id + k * {ATTEMPTS}",
+            "uid": _own("uid"),
         },
         "event": {
             "id": f"id + k * {events}",

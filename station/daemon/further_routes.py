@@ -13,6 +13,7 @@ from station.daemon.parts import Parts
 from station.recipe.recipe import Recipe
 from station.web.api import Api
 from station.web.certificate import Certificate
+from station.web.counted import Counted
 from station.web.metrics import Metrics
 from station.web.metrics_route import Lot, MetricsRoute
 from station.web.pages import Pages
@@ -37,9 +38,9 @@ def site_of(web: WebSection, door: PageDoor, pins: PINs) -> Site:
 def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands, pins: PINs) -> list[Routes]:
     """What adds API, metrics and the engineer's pages to the page's application."""
     config, recipe = parts.config, parts.recipe
-    ledger = LedgerReader(config.ledger)
-    api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name))
-    pages = Pages(door, ledger, config.recipe)
+    ledger, counted = LedgerReader(config.ledger), Counted(config.ledger, config.recipe)
+    api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name), counted)
+    pages = Pages(door, ledger, counted)
     metrics = MetricsRoute(
         Metrics(
             version=str(version.running()),

@@ -7,15 +7,16 @@
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import accumulate, pairwise
-from math import exp, fsum, lgamma, log, log1p, sqrt
-from operator import mul, sub
-from statistics import fmean, median
+from itertools import accumulate, compress, islice, pairwise
+from math import exp, fsum, inf, lgamma, log, log1p, sqrt
+from operator import sub
 from typing import NamedTuple
+
+from station.domain.step_seconds import ORDER, unpacked
 
 Z = 1.959963984540054  # of the normal distribution, for 95 %
 ENOUGH = 30  # seconds of a step, before Cpk and Ppk are computed
@@ -25,12 +26,16 @@ MEAN_RANGE = 1.128  # of two normal values, in standard deviations (d2 of contro
 BINS = 36
 BREAK = 300.0  # seconds without a board in any slot, from which on they are no working time
 HOUR = 3600
+HOUR_MS = 1000 * HOUR
+ENDS = ("pass", "fail", "void")
+AT_ONCE = 10_000  # attempts in memory at a time
 
 
 class Attempted(NamedTuple):
-    """One attempt in production. A tuple and no dataclass, since a period may have 100,000 of them."""
+    """One attempt in production. A tuple of plain values and no dataclass, since a period may have 100,000 of them."""
 
-    started_at: datetime
+    began: int
+    """Milliseconds since 1970."""
     seconds: float
     """To its last event."""
     slot: str
@@ -42,8 +47,12 @@ class Attempted(NamedTuple):
     """The step that began last, of a failed or void attempt."""
     first: bool
     """Whether this is the board's first judged attempt of all."""
-    steps: Mapping[str, float]
-    """The seconds of each finished step."""
+    steps: bytes
+    """The seconds of each finished step, as `step_seconds` packs them."""
+
+
+AttemptedRow = tuple[int, float, str, str, str | None, str | None, str | None, str | None, bool, bytes]
+"""The same, as a database has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,7 @@ class Numbers:
     whole: Seconds | None
     """Of the whole attempt; None if none passed."""
     steps: Mapping[str, Seconds]
-    """In the order of the first attempt that had them."""
+    """In the order of a procedure."""
     hours: tuple[Hour, ...]
 
     @property
@@ -158,11 +167,12 @@ class Numbers:
 
 
 def numbers(
-    attempts: Iterable[Attempted], limits: Mapping[str, float] | None = None, *, laboratory: int = 0
+    attempts: Iterable[AttemptedRow], limits: Mapping[str, float] | None = None, *, laboratory: int = 0
 ) -> Numbers:
     """The figures of the attempts, which come in the order in which they began. `limits` are the steps' longest seconds."""
-    tally = _Tally()
-    tally.count(attempts)
+    tally, remaining = _Tally(), iter(attempts)
+    while some := list(islice(remaining, AT_ONCE)):
+        tally.count(some)
     return tally.numbers(limits or {}, laboratory)
 
 
@@ -201,41 +211,52 @@ def tail(hits: int, of: int, chance: float) -> float:
 
 def seconds_of(values: Sequence[float], limit: float | None = None) -> Seconds:
     """The figures of some seconds, which come in the order of time. There must be at least one."""
-    ordered, count = sorted(values), len(values)
-    largest = 1.05 * max(limit or 0.0, _quantile(ordered, 995)) or 1.0
+    counts = Counter(values)  # milliseconds, so that many are equal
+    ordered = sorted(counts)
+    up_to = list(accumulate(map(counts.__getitem__, ordered)))
+    count = len(values)
+    largest = 1.05 * max(limit or 0.0, _value(ordered, up_to, -(-995 * count // 1000))) or 1.0
     width = largest / BINS
-    edges = [0, *(bisect_left(ordered, width * number) for number in range(1, BINS)), count]
-    cpk, ppk = (None, None) if limit is None or count < ENOUGH else _capability(values, limit)
+    below = [0, *(_below(up_to, bisect_left(ordered, width * number)) for number in range(1, BINS)), count]
+    cpk, ppk = (None, None) if limit is None or count < ENOUGH else _capability(values, counts, limit)
     return Seconds(
         count=count,
-        median=median(ordered),
-        late=_quantile(ordered, 950),
+        median=(_value(ordered, up_to, (count + 1) // 2) + _value(ordered, up_to, count // 2 + 1)) / 2,
+        late=_value(ordered, up_to, -(-950 * count // 1000)),
         limit=limit,
-        over=0 if limit is None else count - bisect_right(ordered, limit),
+        over=0 if limit is None else count - _below(up_to, bisect_right(ordered, limit)),
         cpk=cpk,
         ppk=ppk,
         bin_width=width,
-        histogram=tuple(after - before for before, after in pairwise(edges)),
+        histogram=tuple(after - before for before, after in pairwise(below)),
     )
 
 
-def _quantile(ordered: Sequence[float], thousandths: int) -> float:
-    """The smallest value that has at least so many thousandths of the values at or below it (nearest rank)."""
-    return ordered[-(-thousandths * len(ordered) // 1000) - 1]
+def _value(ordered: Sequence[float], up_to: Sequence[int], rank: int) -> float:
+    """The value of this rank, counted from 1; `up_to` counts the values up to each of the ordered ones."""
+    return ordered[bisect_left(up_to, rank)]
 
 
-def _capability(values: Sequence[float], limit: float) -> tuple[float | None, float | None]:
+def _below(up_to: Sequence[int], place: int) -> int:
+    """How many values come before this place among the different ones."""
+    return up_to[place - 1] if place else 0
+
+
+def _capability(
+    values: Sequence[float], counts: Mapping[float, int], limit: float
+) -> tuple[float | None, float | None]:
     """Cpk and Ppk against an upper limit; None where the values do not differ."""
-    if min(values) == max(values):  # their computed mean may be rounded, and their spread then not 0
+    if len(counts) == 1:  # their computed mean may be rounded, and their spread then not 0
         return None, None
-    mean, gaps = fmean(values), len(values) - 1
-    near = fsum(map(abs, map(sub, values[1:], values))) / gaps / MEAN_RANGE
-    off = [value - mean for value in values]
-    overall = sqrt(fsum(map(mul, off, off)) / gaps)
+    gaps = len(values) - 1
+    mean = fsum(value * count for value, count in counts.items()) / len(values)
+    near = fsum(map(abs, map(sub, islice(values, 1, None), values))) / gaps / MEAN_RANGE
+    overall = sqrt(fsum(count * (value - mean) ** 2 for value, count in counts.items()) / gaps)
     return (limit - mean) / (3 * near), (limit - mean) / (3 * overall)
 
 
 _Fate = tuple[str | None, str | None, str, str, str | None]  # verdict, fault, slot, probe, step
+_FATE = (5, 6, 2, 3, 7)  # their places in an attempt
 _PLACES = {"fault": 1, "slot": 2, "probe": 3, "step": 4}
 
 
@@ -281,45 +302,51 @@ class _Tally:
 
     first: Counter[str | None] = field(default_factory=Counter)
     fates: Counter[_Fate] = field(default_factory=Counter)
-    hours: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    units: set[str] = field(default_factory=set)
+    hours: Counter[tuple[int, str | None]] = field(default_factory=Counter)
+    units: dict[str | None, int] = field(default_factory=dict)
+    """The boards that passed, each with the hour of the first time."""
     whole: "array[float]" = field(default_factory=lambda: array("d"))
     steps: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(lambda: array("d")))
     worked: float = 0.0
-    busy_until: float | None = None
+    busy_until: float = -inf
 
-    def count(self, attempts: Iterable[Attempted]) -> None:
-        units, hours, steps_of, work = self.units, self.hours, self.steps, self._work
-        for started_at, seconds, slot, probe, uid, verdict, fault, step, first, steps in attempts:
-            self.fates[verdict, fault, slot, probe, step] += 1
-            began = started_at.timestamp()
-            work(began, began + seconds)
-            if first:
-                self.first[verdict] += 1
-            if verdict is None:
-                continue
-            hour = hours[int(began // HOUR)]
-            hour[verdict] += 1
-            if verdict != "pass":
-                continue
-            if uid is not None and uid not in units:
-                units.add(uid)
-                hour["units"] += 1
-            self.whole.append(seconds)
-            for name, value in steps.items():
-                steps_of[name].append(value)
+    def count(self, attempts: Sequence[AttemptedRow]) -> None:
+        """Counts column by column, which takes a quarter of the time of row by row."""
+        began, seconds = [each[0] for each in attempts], [each[1] for each in attempts]
+        verdicts, uids = [each[5] for each in attempts], [each[4] for each in attempts]
+        fates = ([each[at] for each in attempts] for at in _FATE)
+        self.fates.update(zip(*fates, strict=True))
+        self.first.update([each[5] for each in attempts if each[8]])
+        self._work(began, seconds)
+        hours = [moment // HOUR_MS for moment in began]
+        self.hours.update(zip(hours, verdicts, strict=True))
+        passed = [verdict == "pass" for verdict in verdicts]
+        deque(map(self.units.setdefault, compress(uids, passed), compress(hours, passed)), maxlen=0)
+        self.whole.extend(compress(seconds, passed))
+        for name, values in unpacked(list(compress([each[9] for each in attempts], passed))).items():
+            self.steps[name].extend(values)
 
-    def _work(self, began: float, ended: float) -> None:
-        """Adds the attempt's time, and the pause before it unless that was a break. Attempts of other slots overlap."""
-        if self.busy_until is None or began - self.busy_until >= BREAK:
-            self.worked += ended - began
-            self.busy_until = ended
-        elif ended > self.busy_until:
-            self.worked += ended - self.busy_until
-            self.busy_until = ended
+    def _work(self, began: Iterable[int], seconds: Iterable[float]) -> None:
+        """Adds each attempt's time, and the pause before it unless that was a break. Attempts of other slots overlap."""
+        worked, busy_until = self.worked, self.busy_until
+        for milliseconds, duration in zip(began, seconds, strict=True):
+            begin = milliseconds / 1000
+            end = begin + duration
+            if begin - busy_until >= BREAK:
+                worked += duration
+                busy_until = end
+            elif end > busy_until:
+                worked += end - busy_until
+                busy_until = end
+        self.worked, self.busy_until = worked, busy_until
+
+    def _hour(self, hour: int, units: int) -> Hour:
+        passed, failed, void = (self.hours[hour, verdict] for verdict in ENDS)
+        return Hour(datetime.fromtimestamp(hour * HOUR, UTC), passed, failed, void, units)
 
     def numbers(self, limits: Mapping[str, float], laboratory: int) -> Numbers:
-        units, verdicts = len(self.units), Counter[str | None]()
+        new = Counter(hour for uid, hour in self.units.items() if uid is not None)
+        units, verdicts = new.total(), Counter[str | None]()
         for fate, count in self.fates.items():
             verdicts[fate[0]] += count
         return Numbers(
@@ -337,9 +364,13 @@ class _Tally:
             by_probe=_bars(self.fates, "probe"),
             by_step=_bars(self.fates, "step"),
             whole=seconds_of(self.whole) if self.whole else None,
-            steps={name: seconds_of(values, limits.get(name)) for name, values in self.steps.items()},
+            steps={
+                phase.value: seconds_of(self.steps[phase.value], limits.get(phase.value))
+                for phase in ORDER
+                if phase.value in self.steps
+            },
             hours=tuple(
-                Hour(datetime.fromtimestamp(hour * HOUR, UTC), each["pass"], each["fail"], each["void"], each["units"])
-                for hour, each in sorted(self.hours.items())
+                self._hour(hour, new[hour])
+                for hour in sorted({hour for hour, verdict in self.hours if verdict is not None})
             ),
         )

@@ -12,17 +12,31 @@ from pydantic import BaseModel
 
 from station.adapters.ledger import records, selection
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.ledger.tables import iso
 from station.adapters.system.people_file import PeopleUnusable
 from station.domain.intervention import LONGEST_ACCOUNT
 from station.domain.people import Person, Role
 from station.faults.line import LedgerUnavailable
 from station.web.answers import as_json
+from station.web.attempt_stream import streamed
+from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
 from station.web.hub import Hub
 from station.web.openapi import Schema, described, listed, named, table
 from station.web.pins import PINs
-from station.web.questions import PIN, AttemptPage, Mistaken, Nothing, Page, Reason, body_of, query_of
+from station.web.questions import (
+    PIN,
+    AskedNumbers,
+    AttemptList,
+    EventPage,
+    Mistaken,
+    Nothing,
+    Page,
+    Reason,
+    body_of,
+    query_of,
+)
 from station.web.sessions import SECONDS, Delayed
 
 log = structlog.get_logger()
@@ -56,16 +70,21 @@ class Route:
     answers: Schema
     role: Role | None = None
     asked: type[BaseModel] = Nothing
+    also: tuple[str, ...] = ()
+    """Media types in which it answers besides JSON."""
 
 
 class Api:
     """Answers for one daemon."""
 
-    def __init__(self, door: Door, hub: Callable[[], Hub], ledger: LedgerReader, pins: PINs, acts: Acts) -> None:
+    def __init__(
+        self, door: Door, hub: Callable[[], Hub], ledger: LedgerReader, pins: PINs, acts: Acts, counted: Counted
+    ) -> None:
         self._door = door
         self._hub = hub
         self._ledger = ledger
         self._pins = pins
+        self._counted = counted
         self._acts = acts
 
     def add_to(self, app: web.Application) -> None:
@@ -137,8 +156,11 @@ class Api:
         )
 
     async def attempts(self, request: web.Request) -> web.StreamResponse:
-        """A page of attempts."""
-        page = query_of(request, AttemptPage)
+        """A page of attempts, or all of them in a stream."""
+        page = query_of(request, AttemptList)
+        if page.format != "json":
+            most = page.limit if "limit" in page.model_fields_set else None
+            return await streamed(request, self._ledger.path, page, page.format, most)
         found = await asyncio.to_thread(
             selection.attempts_after, self._ledger.path, page.selection, page.after, page.limit
         )
@@ -146,9 +168,32 @@ class Api:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """A page of events."""
-        page = query_of(request, Page)
-        found = await asyncio.to_thread(self._ledger.events_after, page.after, page.limit)
+        page = query_of(request, EventPage)
+        found = await asyncio.to_thread(self._ledger.events_after, page.after, page.limit, page.filter)
         return as_json(request, _listed("events", [records.values(each) for each in found], page))
+
+    async def numbers(self, request: web.Request) -> web.StreamResponse:
+        """The figures of a period."""
+        asked = query_of(request, AskedNumbers)
+        found = await self._counted.numbers(asked.selection)
+        period = {"since": asked.since and iso(asked.since), "until": asked.until and iso(asked.until)}
+        return as_json(request, {**period, "lot": asked.lot, "slot": asked.slot, **records.numbers(found)})
+
+    async def lots(self, request: web.Request) -> web.StreamResponse:
+        """All lots."""
+        query_of(request, Nothing)
+        return as_json(request, {"lots": [records.values(each) for each in await self._counted.lots()]})
+
+    async def lot(self, request: web.Request) -> web.StreamResponse:
+        """One lot."""
+        query_of(request, Nothing)
+        name = request.match_info["lot"]
+        found = [each for each in await self._counted.lots() if each.name == name]
+        return (
+            as_json(request, records.values(found[0]))
+            if found
+            else problem(404, "neither ledger nor recipe has such a lot")
+        )
 
     # --- people and what they do ----------------------------------------------------------------------------------------
 
@@ -266,7 +311,8 @@ ROUTES = (
         Api.attempts,
         "Attempts, in their order.",
         listed("attempts", "Attempt"),
-        asked=AttemptPage,
+        asked=AttemptList,
+        also=("application/jsonl", "text/csv"),
     ),
     Route(
         "GET",
@@ -274,8 +320,24 @@ ROUTES = (
         Api.events,
         "The events of all attempts, in their order.",
         listed("events", "Event"),
-        asked=Page,
+        asked=EventPage,
     ),
+    Route(
+        "GET",
+        f"{PREFIX}/numbers",
+        Api.numbers,
+        "First-pass yield, what failed where, seconds by step, units an hour: the figures of `station numbers`.",
+        named("Numbers"),
+        asked=AskedNumbers,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/lots",
+        Api.lots,
+        "What became of the identities of each lot.",
+        table(lots={"type": "array", "items": named("LotCounts")}),
+    ),
+    Route("GET", f"{PREFIX}/lots/{{lot}}", Api.lot, "The same of one lot.", named("LotCounts")),
     Route(
         "POST",
         f"{PREFIX}/sessions",

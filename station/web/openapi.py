@@ -6,8 +6,11 @@ from typing import Protocol
 
 from pydantic import BaseModel, TypeAdapter
 
+from station.adapters.ledger.lot_counts import LotCounts
 from station.adapters.ledger.reader import EventRecord, UnitSummary
+from station.adapters.ledger.records import PLACES
 from station.adapters.ledger.selection import AttemptRecord
+from station.domain.numbers import ENDS, Seconds
 from station.domain.people import Role
 from station.line.status import LineStatus
 from station.web.models import Board, Line, Problem, Slot
@@ -21,6 +24,8 @@ _ADAPTERS: Mapping[str, TypeAdapter[object]] = {
     "Unit": TypeAdapter(UnitSummary),
     "Attempt": TypeAdapter(AttemptRecord),
     "Event": TypeAdapter(EventRecord),
+    "Seconds": TypeAdapter(Seconds),
+    "LotCounts": TypeAdapter(LotCounts),
     "LineStatus": TypeAdapter(LineStatus),
     "Problem": TypeAdapter(Problem),
 }
@@ -55,6 +60,8 @@ class Described(Protocol):
     def role(self) -> Role | None: ...
     @property
     def asked(self) -> type[BaseModel]: ...
+    @property
+    def also(self) -> tuple[str, ...]: ...
 
 
 def named(component: str) -> Schema:
@@ -101,7 +108,11 @@ def _operation(route: Described) -> dict[str, object]:
         .replace("}", ""),
         "parameters": [*_in_path(route.path), *(_in_query(route.asked) if route.method == "GET" else ())],
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": route.answers}}},
+            "200": {
+                "description": "Done.",
+                "content": {"application/json": {"schema": route.answers}}
+                | {media_type: {"schema": {"type": "string"}} for media_type in route.also},
+            },
             **{str(status): _problem(text) for status, text in _PROBLEMS.items()},
         },
     }
@@ -143,7 +154,40 @@ def _components() -> dict[str, object]:
     story = table(uid=text, unit=unit, releases=entries, certificates=entries, attempts=entries)
     return components | {
         "Story": story,
+        "Numbers": _numbers(),
         "Session": table(token=text, name=text, role=text, seconds=number),
         "Held": table(held=text, recorded=flag),
         "Released": table(released={"type": "array", "items": text}, line=named("LineStatus"), recorded=flag),
     }
+
+
+def _numbers() -> Schema:
+    count, number = {"type": "integer"}, {"type": "number"}
+    text, share = {"type": ["string", "null"]}, {"type": ["number", "null"]}
+    bar = {"fail": count, "void": count, "of_all_fails": number, "cumulative": number}
+    place = bar | {"judged": count, "not_chance": {"type": "boolean"}}
+    bars: dict[str, Schema] = {
+        name: {"type": "array", "items": table(**{name: text}, **(place if name in PLACES else bar))}
+        for name in ("fault", "slot", "probe", "step")
+    }
+    hour = table(begin={"type": "string"}, units=count, **dict.fromkeys(ENDS, count))
+    return table(
+        since=text,
+        until=text,
+        lot=text,
+        slot=text,
+        judged=count,
+        passed_first=count,
+        first_pass_yield=share,
+        first_pass_interval={"type": "array", "items": number, "minItems": 2, "maxItems": 2},
+        attempts=count,
+        laboratory=count,
+        **dict.fromkeys(ENDS, count),
+        by=table(**bars),
+        steps={"type": "object", "additionalProperties": named("Seconds")},
+        whole_attempt={"anyOf": [named("Seconds"), {"type": "null"}]},
+        hours={"type": "array", "items": hour},
+        units=count,
+        units_an_hour=share,
+        worked_seconds=number,
+    )

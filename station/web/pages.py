@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engineer's pages: numbers, attempts, units and slots, rendered here, so that they work without scripts and can be printed."""
+"""The engineer's pages: numbers, attempts, units, slots, lots and events, rendered here, so that they work without scripts and can be printed."""
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from pathlib import Path
+from datetime import datetime, timedelta
+from itertools import accumulate
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
@@ -15,25 +14,25 @@ from pydantic import Field
 from station.adapters.ledger import events, selection
 from station.adapters.ledger.reader import JournalEntry, LedgerReader
 from station.adapters.ledger.selection import Selection
-from station.config.problems import ConfigurationInvalid
-from station.domain.numbers import Numbers
-from station.faults.line import LedgerUnavailable
-from station.recipe.files.limits import step_limits
+from station.domain.numbers import Numbers, Rate, improbable
+from station.faults.line import LedgerUnavailable, OnboardingCodeInvalid
+from station.matter.onboarding.codes import LONGEST_QR_CODE, is_meant_as_qr_code, parse_qr_code
 from station.web.catalogue import ENTRIES
+from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
-from station.web.questions import AttemptPage, Mistaken, Nothing, Word, query_of
+from station.web.questions import AttemptPage, EventPage, Mistaken, Nothing, Page, Word, query_of
 from station.web.templates import rendered
 
 NEWEST = 100  # rows of a list
 BOARDS = 80  # of a slot
-FRESH_FOR = 5.0  # seconds, in which the same numbers are not counted again
+COMPARED = timedelta(days=1)  # unless somebody asks for another time
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class AskedNumbers(Nothing):
-    """Which attempts are counted."""
+class AskedPeriod(Nothing):
+    """Which attempts are counted. A time without a zone is this computer's."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -41,21 +40,25 @@ class AskedNumbers(Nothing):
     slot: Word | None = None
 
 
-class AskedUnits(Nothing):
-    """The UID or serial number that somebody looks for."""
+class AskedSlot(Nothing):
+    """Since when a slot is compared with the others."""
 
-    find: str = Field(default="", max_length=64)
+    since: datetime | None = None
+
+
+class AskedUnits(Nothing):
+    """The UID or serial number that somebody looks for, or the text of a label that was scanned."""
+
+    find: str = Field(default="", max_length=LONGEST_QR_CODE)
 
 
 class Pages:
     """The pages of one daemon, for whoever may read."""
 
-    def __init__(self, door: Door, ledger: LedgerReader, recipe: Path) -> None:
+    def __init__(self, door: Door, ledger: LedgerReader, counted: Counted) -> None:
         self._door = door
         self._ledger = ledger
-        self._recipe = recipe
-        self._counted: dict[Selection, tuple[float, Numbers]] = {}
-        self._counting = asyncio.Lock()
+        self._counted = counted
 
     def add_to(self, app: web.Application) -> None:
         """Adds every page."""
@@ -65,56 +68,87 @@ class Pages:
             ("/units", self._units),
             ("/units/{unit}", self._unit),
             ("/slots/{slot}", self._slot),
+            ("/lots", self._lots),
+            ("/events", self._events),
         ):
             app.router.add_get(path, _answering(handler))
 
     async def _numbers(self, request: web.Request) -> web.StreamResponse:
-        asked = query_of(_without_blanks(request), AskedNumbers)
+        asked = query_of(_without_blanks(request), AskedPeriod)
         wanted = Selection(since=_zoned(asked.since), until=_zoned(asked.until), lot=asked.lot, slot=asked.slot)
-        found = await self._figures(wanted)
+        found = await self._counted.numbers(wanted)
         query = urlencode({name: text for name, text in _texts(asked).items() if text})
         most = max((hour.units for hour in found.hours), default=0) or 1
         return self._page("numbers", "/numbers", found=found, asked=_texts(asked), query=query, most=most)
 
-    async def _figures(self, wanted: Selection) -> Numbers:
-        """Counted once for all who ask within some seconds: a period may have a hundred thousand attempts."""
-        async with self._counting:
-            at, found = self._counted.get(wanted, (-FRESH_FOR, None))
-            if found is None or time.monotonic() - at > FRESH_FOR:
-                found = await asyncio.to_thread(selection.numbers, self._ledger.path, wanted, self._limits())
-                self._counted = {wanted: (time.monotonic(), found)}
-            return found
+    async def _lots(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
+        return self._page("lots", "/lots", rows=await self._counted.lots())
 
-    def _limits(self) -> Mapping[str, float]:
-        try:
-            return step_limits(self._recipe)
-        except (ConfigurationInvalid, OSError):  # the line runs with the recipe that it has read
-            return {}
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        asked = query_of(_without_blanks(request), EventPage)
+        rows, last = await asyncio.to_thread(self._ledger.newest_events, NEWEST, asked.filter)
+        chosen = {name: text for name, text in _texts(asked).items() if name in {"slot", "type", "attempt"}}
+        query = urlencode({name: text for name, text in chosen.items() if text})
+        return self._page("events", "/events", rows=rows, last=last, asked=chosen, query=query, said=_said)
 
     async def _attempts(self, request: web.Request) -> web.StreamResponse:
         asked = query_of(_without_blanks(request), AttemptPage)
         rows = await self._newest(asked.selection, NEWEST)
-        return self._page("attempts", "/attempts", rows=rows, asked=_texts(asked))
+        texts = _texts(asked)
+        query = urlencode({name: text for name, text in texts.items() if text and name not in Page.model_fields})
+        return self._page("attempts", "/attempts", rows=rows, asked=texts, query=query)
 
     async def _units(self, request: web.Request) -> web.StreamResponse:
         asked = query_of(request, AskedUnits)
-        if name := asked.find.strip():
-            return web.Response(status=303, headers={"Location": f"/units/{quote(name, safe='')}"})
+        text = asked.find.strip()
+        if is_meant_as_qr_code(text):
+            return await self._scanned(text)
+        if text:
+            return web.Response(status=303, headers={"Location": f"/units/{quote(text, safe='')}"})
         rows = await asyncio.to_thread(lambda: list(self._ledger.units(newest=NEWEST))[::-1])
-        return self._page("units", "/units", rows=rows)
+        return self._page("units", "/units", rows=rows, scanned=None)
+
+    async def _scanned(self, text: str) -> web.StreamResponse:
+        """The units of a label. No answer repeats its text, which has the passcode; the ledger is asked for the rest of it."""
+        try:
+            (payload,) = parse_qr_code(text)
+        except (OnboardingCodeInvalid, ValueError):
+            return problem(400, "the scanned text is no onboarding code of one unit")
+        if isinstance(payload.serial_number, str):
+            return web.Response(status=303, headers={"Location": f"/units/{quote(payload.serial_number, safe='')}"})
+        number = payload.discriminator.value
+        rows = await asyncio.to_thread(self._ledger.units_with, number, NEWEST)
+        return self._page("units", "/units", rows=rows, scanned=number)
 
     async def _unit(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
         story = await asyncio.to_thread(self._ledger.unit, request.match_info["unit"])
         if story is None:
             return problem(404, "the ledger knows no such unit")
-        return self._page("unit", "/units", story=story, type=_type, body=_body)
+        longest = max((each.summary.seconds for each in story.attempts), default=0.0) or 1.0
+        return self._page("unit", "/units", story=story, type=_type, body=_body, parts=_parts, longest=longest)
 
     async def _slot(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["slot"]
+        name, asked = request.match_info["slot"], query_of(_without_blanks(request), AskedSlot)
         if name not in self._door.marks():
             return problem(404, "the line has no such slot")
+        since = _zoned(asked.since) or datetime.now().astimezone().replace(second=0, microsecond=0) - COMPARED
+        here = await self._counted.numbers(Selection(since=since, slot=name))
+        elsewhere = await self._counted.numbers(Selection(since=since, other_than=name))
         rows = await self._newest(Selection(slot=name), BOARDS)
-        return self._page("slot", "/slots", rows=rows, slot=self._door.slot(name))
+        return self._page(
+            "slot",
+            "",
+            rows=rows,
+            slot=self._door.slot(name),
+            names=list(self._door.marks()),
+            since=since,
+            local=here,
+            elsewhere=elsewhere,
+            not_chance=improbable(_judged(here), _judged(elsewhere)),
+            faults=_faults(here, elsewhere),
+        )
 
     async def _newest(self, wanted: Selection, most: int) -> list[selection.AttemptRecord]:
         return await asyncio.to_thread(lambda: list(selection.attempts(self._ledger.path, wanted, newest=most)))
@@ -157,9 +191,36 @@ def _sentence(code: str | None) -> str:
     return entry.sentence if entry else ""
 
 
+def _judged(found: Numbers) -> Rate:
+    return Rate(found.failed, found.passed + found.failed)
+
+
+def _faults(here: Numbers, elsewhere: Numbers) -> list[tuple[str, int, int, int, int]]:
+    """Each fault with its fails and voids here and elsewhere, in the order of those here."""
+    counts = [{bar.name: (bar.fails.hits, bar.void) for bar in each.by_fault} for each in (here, elsewhere)]
+    names = [name for name in dict.fromkeys([*counts[0], *counts[1]]) if name is not None]
+    return [(name, *counts[0].get(name, (0, 0)), *counts[1].get(name, (0, 0))) for name in names]
+
+
+def _parts(steps: Mapping[str, float], longest: float) -> list[tuple[str, float, float, float]]:
+    """For a bar of the steps: name and seconds of each, and where it begins and how long it is, in per cent of the longest attempt."""
+    ends = list(accumulate(steps.values(), initial=0.0))
+    return [
+        (name, seconds, round(100 * begin / longest, 2), round(100 * seconds / longest, 2))
+        for (name, seconds), begin in zip(steps.items(), ends, strict=False)
+    ]
+
+
 def _type(entry: JournalEntry) -> str:
     return entry.event.on_disk.name
 
 
 def _body(entry: JournalEntry) -> str:
-    return ", ".join(f"{name} {json.dumps(value)}" for name, value in events.body(entry.event).items())
+    return _said(events.body(entry.event))
+
+
+def _said(body: Mapping[str, object]) -> str:
+    """As `events.js` writes it, too."""
+    return ", ".join(
+        f"{name} {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}" for name, value in body.items()
+    )

@@ -2,12 +2,12 @@
 """What a request asks for: its query and its body as models. Whatever they do not know is a mistake that is told."""
 
 import json
-from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from station.adapters.ledger.reader import EventFilter
 from station.adapters.ledger.selection import Selection
 from station.domain.attempt import VERDICTS, Phase
 from station.domain.intervention import LONGEST_REASON
@@ -40,6 +40,19 @@ class Page(Nothing):
     """So many entries at most."""
 
 
+class EventPage(Page):
+    """Which events, and which part of them."""
+
+    slot: Word | None = None
+    type: Word | None = None
+    """The event's name in the ledger, such as `Failed`."""
+    attempt: int | None = Field(default=None, ge=1, le=LARGEST_NUMBER)
+
+    @property
+    def filter(self) -> EventFilter:
+        return EventFilter(slot=self.slot, type=self.type, attempt=self.attempt)
+
+
 class AttemptPage(Page):
     """Which attempts, and which part of them. All conditions hold for each."""
 
@@ -56,10 +69,37 @@ class AttemptPage(Page):
 
     @property
     def selection(self) -> Selection:
-        moments: dict[str, datetime | None] = {"since": self.since, "until": self.until}
         return Selection(
-            **moments, slot=self.slot, verdict=self.verdict, fault=self.fault, lot=self.lot, step=self.step
+            since=self.since,
+            until=self.until,
+            slot=self.slot,
+            verdict=self.verdict,
+            fault=self.fault,
+            lot=self.lot,
+            step=self.step,
         )
+
+
+class AttemptList(AttemptPage):
+    """The same as a document of its own kind: lines of JSON and CSV have all attempts unless `limit` is given."""
+
+    format: Literal["json", "jsonl", "csv"] = "json"
+    """`jsonl` and `csv` are streamed, with every selected attempt unless `limit` is given."""
+
+
+class AskedNumbers(Nothing):
+    """Which attempts are counted."""
+
+    since: AwareDatetime | None = None
+    """Attempts that began then or later."""
+    until: AwareDatetime | None = None
+    """Attempts that began before."""
+    lot: Word | None = None
+    slot: Word | None = None
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(since=self.since, until=self.until, lot=self.lot, slot=self.slot)
 
 
 class PIN(Nothing):

@@ -9,6 +9,7 @@ from math import comb
 import pytest
 
 from station.domain.numbers import BREAK, Attempted, Bar, Numbers, Rate, improbable, natural, numbers, seconds_of, tail
+from station.domain.step_seconds import packed
 
 SIX = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
@@ -26,8 +27,8 @@ def attempted(
     steps: dict[str, float] | None = None,
     first: bool = False,
 ) -> Attempted:
-    began = SIX + timedelta(seconds=at)
-    return Attempted(began, seconds, slot, probe or f"P{slot}", board, verdict, fault, step, first, steps or {})
+    began = (SIX + timedelta(seconds=at) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return Attempted(began, seconds, slot, probe or f"P{slot}", board, verdict, fault, step, first, packed(steps or {}))
 
 
 def a_shift() -> Numbers:

@@ -31,7 +31,7 @@ TOTALS = {
     "0004-demo": Totals(12, passed=2, failed=5, void=5, units=12, judged=7, passed_first=2, laboratory=0),
     "0004-coprocessor": Totals(2, passed=2, failed=0, void=0, units=2, judged=2, passed_first=2, laboratory=0),
 }
-SUMS = ("attempt", "identity", "totals")
+SUMS = ("attempt", "identity", "totals", "figure")
 
 
 @pytest.fixture(params=TOTALS)

@@ -13,7 +13,7 @@ from statistics import median
 import pytest
 from typer.testing import CliRunner
 
-from station.adapters.ledger import Ledger
+from station.adapters.ledger import Ledger, figures, sqlite
 from station.adapters.ledger.selection import Selection, numbers
 from station.cli import app
 from station.domain.numbers import Rate
@@ -37,6 +37,8 @@ async def three_days(path: Path) -> Path:
         for number in range(1, 3001):
             began = MONDAY + timedelta(seconds=86.4 * number)
             _write(connection, dice, number, began)
+    with sqlite.writing(path) as written, written.begin():
+        figures.rebuild(written)
     return path
 
 

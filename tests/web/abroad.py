@@ -17,6 +17,7 @@ from station.adapters.system.people_file import PeopleFile
 from station.domain.people import Role
 from station.web.api import Api
 from station.web.certificate import Certificate
+from station.web.counted import Counted
 from station.web.pins import PINs
 from station.web.reading import COOKIE, Reading
 from station.web.site import Site
@@ -94,7 +95,9 @@ async def served(tmp_path: Path, *, hsts_days: int = 0, days: int = 90) -> Async
         reading=reading,
         hsts_days=hsts_days,
     )
-    site.further.append(Api(door, lambda: site.hub, LedgerReader(tmp_path / "none"), pins, acts).add_to)
+    none = tmp_path / "none"
+    counted = Counted(none, tmp_path / "recipe.toml")
+    site.further.append(Api(door, lambda: site.hub, LedgerReader(none), pins, acts, counted).add_to)
     serving = asyncio.create_task(site.run())
     tls = ssl.create_default_context(cafile=certificate)
     connector, jar = aiohttp.TCPConnector(ssl=tls), aiohttp.DummyCookieJar()

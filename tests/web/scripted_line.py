@@ -25,6 +25,7 @@ from station.domain.people import Role
 from station.line.status import HoldStatus
 from station.web.api import Api
 from station.web.certificate import Certificate
+from station.web.counted import Counted
 from station.web.models import Line, Lot, Slot
 from station.web.pages import Pages
 from station.web.pins import PINs
@@ -69,10 +70,10 @@ async def furnish(site: Site, door: FakeDoor, folder: Path, path: Path, ledger: 
             await (await begun(ledger, secrets, slot="4")).finish(Voided("tty.lost", {}))
     recipe = folder / "recipe.toml"
     recipe.write_text("[within]\nconfirm = 30\n")
-    reader = LedgerReader(path)
+    reader, counted = LedgerReader(path), Counted(path, recipe)
     site.further += [
-        Api(door, lambda: site.hub, reader, PINs(people), Acts(door)).add_to,
-        Pages(door, reader, recipe).add_to,
+        Api(door, lambda: site.hub, reader, PINs(people), Acts(door), counted).add_to,
+        Pages(door, reader, counted).add_to,
     ]
 
 
@@ -81,7 +82,9 @@ def seen_abroad(door: FakeDoor, listen: str, folder: Path) -> Site:
     pins = PINs(PeopleFile(folder / "people.json"))
     pair = folder / "page.pem", folder / "page-key.pem"
     site = Site(door, listen, certificate=lambda: Certificate(*pair), reading=Reading(pins, hours=8))
-    site.further.append(Api(door, lambda: site.hub, LedgerReader(folder / "none"), pins, Acts(door)).add_to)
+    none = folder / "none"
+    counted = Counted(none, folder / "recipe.toml")
+    site.further.append(Api(door, lambda: site.hub, LedgerReader(none), pins, Acts(door), counted).add_to)
     return site
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API over HTTP, with a line that is made up, a real ledger and a real file of people."""
 
+import csv
+import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -10,14 +12,17 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from typer.testing import CliRunner
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
+from station.cli import app
 from station.domain.attempt import Voided
 from station.domain.people import Role
 from station.web import api
 from station.web.api import ActRefused, Api
+from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.hub import Hub
 from station.web.pins import PINs
@@ -59,6 +64,7 @@ class Desk:
     acts: Acts
     people: PeopleFile
     ledger: Ledger
+    ledger_path: Path
 
     async def get(self, path: str, **headers: str) -> tuple[int, dict[str, object]]:
         async with self.client.get(api.PREFIX + path, headers=headers) as answer:
@@ -80,17 +86,19 @@ class Desk:
 @pytest.fixture
 async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "machine"))
-    path = tmp_path / "state" / "ledger.sqlite"
+    monkeypatch.setattr("station.web.counted.FRESH_FOR", -1.0)
+    path, recipe = tmp_path / "state" / "ledger.sqlite", tmp_path / "recipe.toml"
     path.parent.mkdir()
+    recipe.write_text('[within]\nconfirm = 30\n[lot]\nname = "LOT-1"\nserial_number = "SN{:06d}"\nsize = 500\n')
     people, acts, door = PeopleFile(tmp_path / "people.json"), Acts(), FakeDoor([running("1"), slot("slot 2/ä")])
     people.add("Anna", Role.ENGINEER, PIN)
     people.add("Ben", Role.OPERATOR, OTHER)
     async with Ledger.open(path, station="line-1") as ledger:
         hub = Hub(door, "1")
-        app = web.Application(middlewares=[guarded])
-        Api(door, lambda: hub, LedgerReader(path), PINs(people), acts).add_to(app)
-        async with TestClient(TestServer(app)) as client:
-            yield Desk(client, acts, people, ledger)
+        server = web.Application(middlewares=[guarded])
+        Api(door, lambda: hub, LedgerReader(path), PINs(people), acts, Counted(path, recipe)).add_to(server)
+        async with TestClient(TestServer(server)) as client:
+            yield Desk(client, acts, people, ledger, path)
 
 
 async def test_line_and_slots_are_told(desk: Desk) -> None:
@@ -163,6 +171,73 @@ async def test_attempts_are_selected_by_every_condition(desk: Desk) -> None:
     assert await numbers("step=confirm") == [1]
     assert await numbers(f"until={begin}") == []
     assert await numbers("lot=LOT-1&verdict=pass") == [1]
+
+
+async def test_attempts_come_as_lines_and_as_a_table(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, however many pieces they are read in, unless somebody asks for fewer."""
+    monkeypatch.setattr("station.web.attempt_stream.AT_ONCE", 2)
+    for slot_name in ("1", "=2", "1", "1", "1"):
+        await (await begun(desk.ledger, Secrets(), slot=slot_name)).finish(Voided("tty.lost", {}))
+
+    async def text(query: str) -> str:
+        async with desk.client.get(f"{api.PREFIX}/attempts?{query}") as answer:
+            assert answer.status == 200
+            return await answer.text()
+
+    lines = [json.loads(line) for line in (await text("format=jsonl")).splitlines()]
+    assert [line["number"] for line in lines] == [1, 2, 3, 4, 5]
+    assert lines == (await desk.get("/attempts"))[1]["attempts"]
+    assert len((await text("format=jsonl&slot=1&limit=3")).splitlines()) == 3
+    assert await text("format=jsonl&after=5") == ""
+    rows = list(csv.DictReader(io.StringIO(await text("format=csv&after=1"))))
+    assert [(row["number"], row["slot"]) for row in rows] == [("2", "=2"), ("3", "1"), ("4", "1"), ("5", "1")]
+    assert list(rows[0]) == list(lines[0])
+    assert (await desk.get("/attempts?format=xml"))[0] == 400
+
+
+async def test_events_are_selected_too(desk: Desk) -> None:
+    for slot_name in ("1", "2"):
+        await (await begun(desk.ledger, Secrets(), slot=slot_name)).finish(Voided("tty.lost", {}))
+    for query, wanted in (("slot=2", [("2", 2)]), ("type=Voided", [("1", 1), ("2", 2)]), ("attempt=1", [("1", 1)])):
+        status, page = await desk.get(f"/events?{query}")
+        events = page["events"]
+        assert isinstance(events, list)
+        assert (status, [(each["slot"], each["attempt"]) for each in events if each["type"] == "Voided"]) == (
+            200,
+            wanted,
+        )
+    assert (await desk.get("/events?type=Passed"))[1] == {"events": [], "next": None}
+
+
+async def test_the_numbers_are_those_of_the_command(desk: Desk) -> None:
+    await passed(await begun(desk.ledger, Secrets(), slot="1"), 1)
+    await (await begun(desk.ledger, Secrets(), slot="2")).finish(Voided("tty.lost", {}))
+    told = CliRunner().invoke(app, ["numbers", "--ledger", str(desk.ledger_path), "--json"])
+    status, found = await desk.get("/numbers")
+    assert status == 200
+    limits = found["steps"]["confirm"]  # type: ignore[index]
+    assert limits["limit"] == 30
+    command = json.loads(told.output)
+    assert command.pop("schema") == 1
+    command["steps"]["confirm"]["limit"] = 30.0  # the command has no recipe here
+    command["steps"]["confirm"]["histogram"], command["steps"]["confirm"]["bin_width"] = (
+        limits["histogram"],
+        limits["bin_width"],
+    )
+    assert found == command
+    assert (await desk.get("/numbers?slot=2"))[1]["void"] == 1
+    assert (await desk.get("/numbers?since=2026-11-26"))[0] == 400
+
+
+async def test_the_lots_add_up(desk: Desk) -> None:
+    """The recipe's, of which the plan is known, and others."""
+    await passed(await begun(desk.ledger, Secrets(), slot="1"), 1)
+    status, lot = await desk.get("/lots/LOT-1")
+    wanted = {"name": "LOT-1", "planned": 500, "identities": 1, "passed": 1, "burned": 0, "failed": 0, "left": 499}
+    assert status == 200
+    assert {name: lot[name] for name in wanted} == wanted
+    assert (await desk.get("/lots"))[1] == {"lots": [lot]}
+    assert (await desk.get("/lots/LOT-2"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -274,7 +349,7 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert status == 200
     paths = described["paths"]
     assert isinstance(paths, dict)
-    assert len(paths) == 12
+    assert len(paths) == 15
     components = described["components"]
     assert isinstance(components, dict)
     references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}

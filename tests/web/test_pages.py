@@ -4,6 +4,7 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,11 +15,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
 from station.domain.attempt import Voided
+from station.line.status import HoldStatus
+from station.matter.onboarding.codes import OnboardingPayload, qr_code
+from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.pages import Pages
 from tests.builders.bench import Secrets, begun, passed
 from tests.web.fake_door import FakeDoor, running, slot
 
+CANARY = Passcode(73914)
 ODD = "slot <4>/ä"
 
 
@@ -53,6 +59,7 @@ class Desk:
     ledger: Ledger
     secrets: Secrets
     door: FakeDoor
+    path: Path
 
     async def page(self, path: str) -> Read:
         async with self.client.get(path) as answer:
@@ -71,20 +78,20 @@ class Desk:
 @pytest.fixture
 async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "machine"))
-    monkeypatch.setattr("station.web.pages.FRESH_FOR", -1.0)
+    monkeypatch.setattr("station.web.counted.FRESH_FOR", -1.0)
     path, recipe = tmp_path / "state" / "ledger.sqlite", tmp_path / "recipe.toml"
     path.parent.mkdir()
-    recipe.write_text("[within]\nconfirm = 30\n")
+    recipe.write_text('[within]\nconfirm = 30\n[lot]\nname = "LOT-1"\nserial_number = "SN{:06d}"\nsize = 500\n')
     async with Ledger.open(path, station="line-1") as ledger:
         app = web.Application(middlewares=[guarded])
         door = FakeDoor([running("1"), slot(ODD)])
-        Pages(door, LedgerReader(path), recipe).add_to(app)
+        Pages(door, LedgerReader(path), Counted(path, recipe)).add_to(app)
         async with TestClient(TestServer(app)) as client:
-            yield Desk(client, ledger, Secrets(), door)
+            yield Desk(client, ledger, Secrets(), door, path)
 
 
 async def test_an_empty_ledger_has_pages_too(desk: Desk) -> None:
-    for path in ("/numbers", "/attempts", "/units", "/slots/1"):
+    for path in ("/numbers", "/attempts", "/units", "/slots/1", "/lots", "/events"):
         assert "line-1" in (await desk.page(path)).text
 
 
@@ -108,7 +115,7 @@ async def test_why_a_slot_fails_is_two_clicks_away(desk: Desk) -> None:
     assert attempts.text.count("tty.lost") >= 3
     here = await desk.page("/slots/slot%20%3C4%3E%2F%C3%A4")
     assert f"Slot {ODD}" in here.text
-    assert here.text.count("tty.lost") == 3
+    assert here.text.count("tty.lost") == 4  # each attempt, and the comparison with elsewhere
     assert "30" in numbers.text  # the recipe's limit
 
 
@@ -127,6 +134,57 @@ async def test_a_units_story_is_found_by_uid_and_by_serial_number(desk: Desk) ->
     assert (await desk.page(by_uid)).text == story.text
     assert await desk.status("/units/SN000009") == 404
     assert await desk.status("/slots/9") == 404
+
+
+async def test_a_scanned_label_leads_to_its_unit(desk: Desk) -> None:
+    """By its serial number, or else by its discriminator. The label's text has the passcode, so no answer repeats it."""
+    await passed(await begun(desk.ledger, desk.secrets), 1)
+    (unit,) = LedgerReader(desk.path).units()
+    named = OnboardingPayload(0xFFF1, 0x8000, Discriminator(1), CANARY, serial_number=unit.serial_number)
+    nameless = OnboardingPayload(0xFFF1, 0x8000, Discriminator(unit.discriminator), CANARY)
+    for payload, found in ((named, f"/units/{unit.serial_number}"), (nameless, "/units")):
+        text = qr_code(payload)
+        async with desk.client.get("/units", params={"find": text}, allow_redirects=False) as answer:
+            said = await answer.text() + str(answer.headers)
+            assert answer.headers.get("Location", "/units") == found
+        assert unit.serial_number in said
+        assert text not in said
+        assert str(CANARY.value) not in said
+    for wrong in ("MT:", "MT:-24J0AFN00KA0648G0", "mt:"):
+        async with desk.client.get("/units", params={"find": wrong}) as answer:
+            assert answer.status == 400
+            assert wrong not in await answer.text()
+
+
+async def test_a_slot_is_compared_with_the_others(desk: Desk) -> None:
+    """And its page says how it is taken out of service, and who has done so."""
+    for number in (1, 2, 3):
+        await passed(await begun(desk.ledger, desk.secrets, slot="1"), number, f"0{number}")
+    for _ in range(2):
+        await desk.void(ODD)
+    page = await desk.page("/slots/slot%20%3C4%3E%2F%C3%A4")
+    assert "judged03" in page.text
+    assert "void20" in page.text
+    assert "tty.lost0200" in page.text
+    assert "whole attempt" in page.text
+    assert "station slots hold 'slot <4>/ä' --reason" in page.text
+    held = slot("1", "out of service", "slot.held", service="out")
+    desk.door.put(held.model_copy(update={"held": HoldStatus(who="Anna", at=datetime.now(UTC), reason="bent pin")}))
+    page = await desk.page("/slots/1")
+    assert "by Anna since" in page.text
+    assert "station slots release 1" in page.text
+    assert await desk.status("/slots/1?since=2026-11-26T09:00Z") == 200
+
+
+async def test_lots_and_events_are_listed(desk: Desk) -> None:
+    await passed(await begun(desk.ledger, desk.secrets), 1)
+    await desk.void(ODD)
+    lots = await desk.page("/lots")
+    assert re.search(r"LOT-1\s+500\s+1\s+0\s+1\s+0\s+0\s+499", lots.text)
+    events = await desk.page("/events?type=Voided&slot=&attempt=")
+    assert "tty.lost" in events.text
+    assert "Confirmed" not in events.text
+    assert await desk.status("/events?attempt=0") == 400
 
 
 async def test_a_form_with_empty_fields_asks_for_everything(desk: Desk) -> None:

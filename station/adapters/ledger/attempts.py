@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import events, identities, tables, totals
+from station.adapters.ledger import events, figures, identities, tables, totals
 from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided
 from station.domain.identity import moves
@@ -79,13 +79,15 @@ def begin(
 
 
 def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
-    """Appends an event, and updates the attempt's columns, its identity's state and the totals."""
+    """Appends an event, and updates the attempt's columns, its identity's state, the totals and the figures."""
     connection.execute(
         _NEW_EVENT,
         {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
     )
     totals.follow(connection, number, event, now.attempt)
     connection.execute(_SUMMED_UP, now.columns | {"number": number})
+    if now.attempt.ended:
+        figures.add(connection, number)
     if moves(now.attempt, event):
         identities.advance(connection, now.attempt.uid, event)
 
@@ -118,6 +120,7 @@ def rebuild(connection: Connection) -> None:
         connection.execute(update(_attempt).where(_attempt.c.id == number), columns)
     identities.rebuild(connection)
     totals.rebuild(connection)
+    figures.rebuild(connection)
 
 
 def _replayed(connection: Connection, number: int) -> Sum:

@@ -16,6 +16,8 @@ _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
 _request, _certificate, _release = tables.pki_request, tables.certificate, tables.unit_release
 _of_board = _attempt.alias("of_board")  # the columns of one identity
 
+RECENT = 100_000  # events
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptSummary:
@@ -80,6 +82,15 @@ class EventRecord:
     at: datetime
     type: str
     body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Conditions that an event fulfils; None asks for nothing."""
+
+    slot: str | None = None
+    type: str | None = None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,12 @@ class LedgerReader:
             rows = connection.execute(query.order_by(_identity.c.id).limit(most)).mappings()
             return [(row["number"], _unit(row)) for row in rows]
 
+    def units_with(self, discriminator: int, most: int) -> list[UnitSummary]:
+        """Some units with this discriminator, the newest first; reads every identity."""
+        query = _units().where(_identity.c.discriminator == discriminator).order_by(_identity.c.id.desc()).limit(most)
+        with sqlite.reading(self.path) as connection:
+            return [_unit(row) for row in connection.execute(query).mappings()]
+
     def unit(self, uid_or_serial: str) -> UnitStory | None:
         """One board's whole story, by UID or serial number; None when it is not known."""
         with sqlite.reading(self.path) as connection:
@@ -178,17 +195,36 @@ class LedgerReader:
             for row in connection.execute(query.order_by(_attempt.c.id)).mappings():
                 yield AttemptSummary(**row)
 
-    def events_after(self, number: int, most: int) -> list[EventRecord]:
+    def events_after(self, number: int, most: int, wanted: EventFilter | None = None) -> list[EventRecord]:
         """The events of all attempts after the one of this number."""
-        columns = (_event.c.id, _event.c.attempt_id, _attempt.c.slot, _event.c.at, _event.c.type, _event.c.body)
-        query = select(*columns).join_from(_event, _attempt).where(_event.c.id > number)
+        query = _events(wanted).where(_event.c.id > number).order_by(_event.c.id).limit(most)
         with sqlite.reading(self.path) as connection:
-            return [EventRecord(*row) for row in connection.execute(query.order_by(_event.c.id).limit(most))]
+            return [EventRecord(**row) for row in connection.execute(query).mappings()]
+
+    def newest_events(self, most: int, wanted: EventFilter | None = None) -> tuple[list[EventRecord], int]:
+        """The last events, the newest first, and the number of the last of all. Looks at the last hundred thousand."""
+        with sqlite.reading(self.path) as connection, connection.begin():
+            last = connection.scalar(select(func.max(_event.c.id))) or 0
+            query = _events(wanted).where(_event.c.id > last - RECENT).order_by(_event.c.id.desc()).limit(most)
+            return [EventRecord(**row) for row in connection.execute(query).mappings()], last
 
     def totals(self) -> Totals:
         columns = (tables.totals.c[name] for name in Totals.__slots__)
         with sqlite.reading(self.path) as connection:
             return Totals(*connection.execute(select(*columns)).one())
+
+
+def _events(wanted: EventFilter | None) -> Select[*tuple[object, ...]]:
+    numbers = _event.c.id.label("number"), _event.c.attempt_id.label("attempt")
+    query = select(*numbers, _attempt.c.slot, _event.c.at, _event.c.type, _event.c.body).join_from(_event, _attempt)
+    if wanted is not None:
+        if wanted.slot is not None:
+            query = query.where(_attempt.c.slot == wanted.slot)
+        if wanted.type is not None:
+            query = query.where(_event.c.type == wanted.type)
+        if wanted.attempt is not None:
+            query = query.where(_event.c.attempt_id == wanted.attempt)
+    return query
 
 
 def _units() -> Select[*tuple[object, ...]]:

@@ -1,33 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads attempts that an engineer asks for by period, place and outcome, and counts them. Never returns a secret."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, case, func, literal, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Select, Text, func, select, type_coerce
+from sqlalchemy.engine.interfaces import DBAPICursor
 
-from station.adapters.ledger import sqlite, tables
-from station.domain.attempt import StepStarted
-from station.domain.numbers import Attempted, Numbers
-from station.domain.numbers import numbers as figures
+from station.adapters.ledger import figures, sqlite, tables
+from station.domain import numbers as domain
+from station.domain.numbers import Attempted, AttemptedRow, Numbers
+from station.domain.step_seconds import packed
 
-_attempt, _event, _identity = tables.attempt, tables.event, tables.identity
-_earlier = _attempt.alias("earlier")
+_attempt, _identity, _figure = tables.attempt, tables.identity, tables.figure
 AT_ONCE = 10_000  # rows in memory at a time
-_BAD = _attempt.c.verdict.in_(["fail", "void"])
-_STEP = (
-    select(_event.c.body["step"].as_string())
-    .where(_event.c.attempt_id == _attempt.c.id, _event.c.type == StepStarted.on_disk.name)
-    .order_by(_event.c.id.desc())
-    .limit(1)
-    .correlate(_attempt)
-    .scalar_subquery()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +31,40 @@ class Selection:
     fault: str | None = None
     lot: str | None = None
     step: str | None = None
+    other_than: str | None = None
+    """A slot, whose attempts are left out."""
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
+        found = [_attempt.c[name] == value for name, value in self._equal.items()]
         if self.since is not None:
             found.append(_attempt.c.started_at >= self.since)
         if self.until is not None:
             found.append(_attempt.c.started_at < self.until)
-        equal = {"slot": self.slot, "verdict": self.verdict, "fault": self.fault, "lot": self.lot}
-        found.extend(_attempt.c[name] == value for name, value in equal.items() if value is not None)
         if self.step is not None:
-            found.append(_STEP.in_([self.step]))
+            found.append(figures.STEP.in_([self.step]))
+        if self.other_than is not None:
+            found.append(_attempt.c.slot != self.other_than)
         return found
+
+    @property
+    def of_figures(self) -> list[ColumnElement[bool]]:
+        """The same for the table of figures, whose passes have no step."""
+        found = [_figure.c[name] == value for name, value in self._equal.items()]
+        if self.since is not None:
+            found.append(_figure.c.began >= tables.milliseconds(self.since))
+        if self.until is not None:
+            found.append(_figure.c.began < tables.milliseconds(self.until))
+        if self.step is not None:
+            found.append(_figure.c.step == self.step)
+        if self.other_than is not None:
+            found.append(_figure.c.slot != self.other_than)
+        return found
+
+    @property
+    def _equal(self) -> Mapping[str, str]:
+        equal = {"slot": self.slot, "verdict": self.verdict, "fault": self.fault, "lot": self.lot}
+        return {name: value for name, value in equal.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ def _records(selection: Selection) -> Select[*tuple[object, ...]]:
     """Selects the attempts with the columns of an `AttemptRecord`."""
     columns = (_attempt.c[name] for name in AttemptRecord.__slots__ if name not in {"number", "serial_number", "step"})
     return (
-        select(_attempt.c.id.label("number"), _identity.c.serial_number, _STEP.label("step"), *columns)
+        select(_attempt.c.id.label("number"), _identity.c.serial_number, figures.STEP.label("step"), *columns)
         .join_from(_attempt, _identity, _identity.c.uid == _attempt.c.uid, isouter=True)
         .where(*selection.conditions)
     )
@@ -121,36 +132,52 @@ def numbers(path: Path, selection: Selection, limits: Mapping[str, float] | None
 
     A board counts in the yield where its first judged attempt of all is selected. `limits` are the steps' longest seconds.
     """
-    laboratory = select(func.count()).select_from(_attempt).where(*selection.conditions, _attempt.c.laboratory)
+    laboratory = select(func.count()).select_from(_figure).where(*selection.of_figures, _figure.c.laboratory)
     with sqlite.reading(path) as connection, connection.begin():
-        found = connection.execute(_counted(selection), execution_options={"yield_per": AT_ONCE})
-        attempted = chain.from_iterable(map(_attempted, found.partitions()))
-        return figures(attempted, limits, laboratory=connection.scalar(laboratory) or 0)
+        running = _running(connection, selection)
+        cursor = connection.execute(_ended(selection)).cursor
+        attempted = _merged(_parts(cursor), [_at_work(row) for row in running if not row["laboratory"]])
+        laboratory_runs = sum(row["laboratory"] for row in running)
+        return domain.numbers(attempted, limits, laboratory=laboratory_runs + (connection.scalar(laboratory) or 0))
 
 
-def _attempted(found: Sequence[Row[*tuple[object, ...]]]) -> Iterator[Attempted]:
-    """Reads the seconds by step of all the rows as one document: one by one would cost twice as much."""
-    steps = json.loads(f"[{','.join(row.steps for row in found)}]")
-    for row, seconds in zip(found, steps, strict=True):
-        yield Attempted._make((*row[:-1], seconds))
+def _ended(selection: Selection) -> Select[*tuple[object, ...]]:
+    """Selects the columns of `Attempted`, as SQLite has them: to convert a hundred thousand values takes longer than to read them."""
+    plain = {"steps": Text, "first": Integer}
+    columns = (type_coerce(_figure.c[name], plain.get(name, _figure.c[name].type)) for name in Attempted._fields)
+    return select(*columns).where(*selection.of_figures, ~_figure.c.laboratory).order_by(_figure.c.began, _figure.c.id)
 
 
-def _counted(selection: Selection) -> Select[*tuple[object, ...]]:
-    """Selects the columns of `Attempted`, with the seconds by step as text."""
-    before = select(literal(1)).where(
-        _earlier.c.uid == _attempt.c.uid,
-        _earlier.c.id < _attempt.c.id,
-        _earlier.c.verdict.in_(["pass", "fail"]),
-        ~_earlier.c.laboratory,
+def _running(connection: Connection, selection: Selection) -> list[RowMapping]:
+    """All that run are few, and the database finds them at once if it is not asked for their times, too."""
+    columns = ("started_at", "seconds", "slot", "probe", "uid", "laboratory")
+    timeless = replace(selection, since=None, until=None)
+    query = select(*(_attempt.c[name] for name in columns)).where(_attempt.c.verdict.is_(None), *timeless.conditions)
+    since, until = (
+        selection.since or datetime.min.replace(tzinfo=UTC),
+        selection.until or datetime.max.replace(tzinfo=UTC),
     )
-    first = and_(
-        _attempt.c.verdict.in_(["pass", "fail"]), _attempt.c.uid.is_not(None), ~before.correlate(_attempt).exists()
+    rows = connection.execute(query.order_by(_attempt.c.id)).mappings()
+    return sorted((row for row in rows if since <= row["started_at"] < until), key=itemgetter("started_at"))
+
+
+def _at_work(row: RowMapping) -> Attempted:
+    began = tables.milliseconds(row["started_at"])
+    return Attempted(
+        began, row["seconds"], row["slot"], row["probe"], row["uid"], None, None, None, first=False, steps=packed({})
     )
-    columns = (_attempt.c[name] for name in ("started_at", "seconds", "slot", "probe", "uid", "verdict", "fault"))
-    step = case((_BAD, _STEP))  # a pass has no step that matters, and is most of the rows
-    steps = type_coerce(_attempt.c.steps, Text).label("steps")
-    return (
-        select(*columns, step, first, steps)
-        .where(*selection.conditions, ~_attempt.c.laboratory)
-        .order_by(_attempt.c.started_at, _attempt.c.id)
-    )
+
+
+def _parts(cursor: DBAPICursor) -> Iterator[Sequence[AttemptedRow]]:
+    """The rows as the database's module gives them, since SQLAlchemy's take as long again."""
+    while part := cursor.fetchmany(AT_ONCE):
+        yield part
+
+
+def _merged(parts: Iterable[Sequence[AttemptedRow]], running: Sequence[AttemptedRow]) -> Iterator[AttemptedRow]:
+    """The ended attempts and those that run, which are few, in the order in which they began."""
+    for part in parts:
+        earlier = [each for each in running if each[0] <= part[-1][0]]
+        yield from sorted([*part, *earlier], key=itemgetter(0)) if earlier else part
+        running = running[len(earlier) :]
+    yield from running

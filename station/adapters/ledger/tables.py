@@ -5,7 +5,7 @@
 UTC, ISO 8601 with milliseconds, as text; a UID is 24 hexadecimal digits in memory order. One SQL for all dialects.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     JSON,
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -39,6 +40,7 @@ metadata = MetaData(
     }
 )
 
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER primary keys only
 
 
@@ -58,6 +60,11 @@ class Instant(TypeDecorator[datetime]):
 def _few(name: str, *columns: str, where: str) -> Index:
     """An index of the rows that fulfil the condition; a query must repeat the condition word for word to use it."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def milliseconds(moment: datetime) -> int:
+    """The moment as the ledger has it, since 1970."""
+    return (moment - _BEGINNING) // timedelta(milliseconds=1)
 
 
 def iso(moment: datetime) -> str:
@@ -230,6 +237,26 @@ totals = Table(  # one row with counts of attempts and identities; written with 
     Column("passed_first", BigInteger, nullable=False),  # boards, by their first judged attempt
     Column("laboratory", BigInteger, nullable=False),  # attempts
     CheckConstraint("id = 1", name="one_row"),
+)
+
+figure = Table(  # what `numbers` reads of each ended attempt: few bytes, in the order of time; can be rebuilt
+    "figure",
+    metadata,
+    Column("began", BigInteger, nullable=False),  # milliseconds since 1970
+    Column("id", ForeignKey("attempt.id"), nullable=False),
+    Column("slot", String(32), nullable=False),
+    Column("probe", String(64), nullable=False),
+    Column("lot", String(32), nullable=False),
+    Column("uid", String(24)),
+    Column("verdict", String(4), nullable=False),
+    Column("fault", String(64)),
+    Column("step", String(32)),  # that began last
+    Column("seconds", Float, nullable=False),
+    Column("steps", LargeBinary, nullable=False),  # domain.step_seconds
+    Column("laboratory", Boolean, nullable=False),
+    Column("first", Boolean, nullable=False),  # whether it is the board's first judged attempt
+    PrimaryKeyConstraint("began", "id"),
+    sqlite_with_rowid=False,
 )
 
 # releases of boards with a key from elsewhere, to be provisioned as new ones: by which account, and why

@@ -2,12 +2,12 @@
 """`station numbers`: first-pass yield, what failed where, seconds by step, and units an hour."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from rich.table import Table
 
+from station.adapters.ledger import records
 from station.adapters.ledger.selection import Selection, numbers
 from station.adapters.ledger.tables import iso
 from station.cli.consoles import Screen, say, say_json, wide_console
@@ -28,8 +28,6 @@ from station.config import line as configuration
 from station.config.problems import ConfigurationInvalid
 from station.domain.numbers import Bar, Hour, Numbers, Seconds
 from station.recipe.files.limits import step_limits
-
-_PLACES = ("slot", "probe")
 
 
 def show_numbers(
@@ -55,11 +53,11 @@ def show_numbers(
     found = numbers(path, selection, {} if ledger and not config else _limits(config_path(config)))
     if json_wanted:
         asked = {"since": begin and iso(begin), "until": end and iso(end), "lot": lot, "slot": slot}
-        say_json({**asked, **_document(found)})
+        say_json({**asked, **records.numbers(found)})
         return
     console = wide_console()
     _print_summary(console, found, begin, end)
-    tables = [_bar_table(name, bars, found) for name, bars in _bars(found).items() if bars]
+    tables = [_bar_table(name, bars, found) for name, bars in records.bars(found).items() if bars]
     if found.whole is not None:
         tables.append(_seconds_table({**found.steps, "whole attempt": found.whole}))
     if found.hours:
@@ -76,49 +74,6 @@ def _limits(config: Path) -> Mapping[str, float]:
     except ConfigurationInvalid as exc:
         say(*exc.problems, "the steps have no limits here", err=True)
         return {}
-
-
-def _bars(found: Numbers) -> dict[str, tuple[Bar, ...]]:
-    return {"fault": found.by_fault, "slot": found.by_slot, "probe": found.by_probe, "step": found.by_step}
-
-
-def _document(found: Numbers) -> dict[str, object]:
-    return {
-        "judged": found.first_pass.of,
-        "passed_first": found.first_pass.hits,
-        "first_pass_yield": found.first_pass.share,
-        "first_pass_interval": found.first_pass.interval,
-        "attempts": found.attempts,
-        "pass": found.passed,
-        "fail": found.failed,
-        "void": found.void,
-        "laboratory": found.laboratory,
-        "by": {name: [_row(name, bar) for bar in bars] for name, bars in _bars(found).items()},
-        "steps": {name: asdict(seconds) for name, seconds in found.steps.items()},
-        "whole_attempt": None if found.whole is None else asdict(found.whole),
-        "hours": [_hour(hour) for hour in found.hours],
-        "units": found.units,
-        "units_an_hour": found.units_an_hour,
-        "worked_seconds": found.worked,
-    }
-
-
-def _row(name: str, bar: Bar) -> dict[str, object]:
-    row: dict[str, object] = {name: bar.name, "fail": bar.fails.hits, "void": bar.void}
-    row |= {"of_all_fails": bar.share, "cumulative": bar.cumulative}
-    if name in _PLACES:
-        row |= {"judged": bar.fails.of, "not_chance": bar.not_chance}
-    return row
-
-
-def _hour(hour: Hour) -> dict[str, object]:
-    return {
-        "begin": iso(hour.begin),
-        "pass": hour.passed,
-        "fail": hour.failed,
-        "void": hour.void,
-        "units": hour.units,
-    }
 
 
 def _print_summary(console: Screen, found: Numbers, begin: datetime | None, end: datetime | None) -> None:
@@ -143,12 +98,12 @@ def _print_summary(console: Screen, found: Numbers, begin: datetime | None, end:
 
 def _bar_table(name: str, bars: Iterable[Bar], found: Numbers) -> Table:
     table = Table(name, "fail", "of all fails", "void", box=None, header_style="bold")
-    if name in _PLACES:
+    if name in records.PLACES:
         table.add_column("of judged here")
         table.add_column("")
     for bar in bars:
         cells = [bar.name or "none", str(bar.fails.hits), f"{bar.share:.0%}" if found.failed else "", str(bar.void)]
-        if name in _PLACES:
+        if name in records.PLACES:
             cells += ["" if bar.fails.share is None else f"{bar.fails.share:.1%} of {bar.fails.of}"]
             cells += ["not chance" if bar.not_chance else ""]
         table.add_row(*cells)

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engineer's pages as Jinja2 templates, the one home of jinja2. A name that a template does not have is an error; all text is escaped."""
 
+import shlex
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from station.adapters.ledger.tables import iso
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -25,7 +29,18 @@ def percent(share: float | None) -> str:
     return "none" if share is None else f"{100 * share:.1f} %"
 
 
-_ENVIRONMENT.filters |= {"local": local, "percent": percent}
+def segment(name: str) -> str:
+    """A name as one segment of a path, which `urlencode` would cut at a slash."""
+    return quote(name, safe="")
+
+
+_ENVIRONMENT.filters |= {
+    "local": local,
+    "percent": percent,
+    "segment": segment,
+    "shell": shlex.quote,
+    "iso": iso,
+}
 
 
 def rendered(name: str, **values: object) -> str:
