@@ -20,7 +20,7 @@ class Idle:
     slots: int
     quiet: float
     watched: float
-    """The same while it is asked for its status as often as the demonstration asks."""
+    """The same while it is asked for its status five times a second."""
     load: float
 
     def as_json(self) -> dict[str, object]:

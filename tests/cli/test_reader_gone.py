@@ -30,6 +30,8 @@ COMMANDS = [
     "status --config line.toml",
     "status --json --config line.toml",
     "slots list --config line.toml",
+    "watch --once --config line.toml",
+    "watch --plain --config line.toml",
     "ports --devices nothing",
     "certificate show dac.der",
     "factory-data show qspi.bin",

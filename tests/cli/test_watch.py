@@ -277,7 +277,7 @@ def test_a_terminal_is_left_as_it_was() -> None:
     assert any("48;2;39;199;128" in frame for frame in frames)
 
 
-def test_a_terminal_may_change_its_size() -> None:
+def test_a_terminal_may_change_its_size_and_is_given_back_for_ctrl_z() -> None:
     """Each picture is as large as the terminal. A supervisor ends it."""
     terminal = Terminal(45, 120)
     with scripted(64) as (_, url):
@@ -291,6 +291,11 @@ def test_a_terminal_may_change_its_size() -> None:
             while size(terminal.frames()[-1]) != (24, 80):
                 terminal.read()
             assert "64 ✗ FAIL" in terminal.frames()[-1]
+            watching.send_signal(signal.SIGTSTP)
+            while ORIGINAL_SCREEN.encode() not in terminal.written:
+                terminal.read()
+            watching.send_signal(signal.SIGCONT)
+            terminal.until_screens(2)
             watching.send_signal(signal.SIGTERM)
             assert watching.wait() == 130
         terminal.rest()

@@ -54,6 +54,7 @@ class Display:
         self._sayings = Sayings(pen.words)
         drawn = shows == "picture" and console.is_terminal and not console.is_dumb_terminal
         self._live = Live(self, console=console, screen=True, refresh_per_second=DRAWN_A_SECOND) if drawn else None
+        self._lines: list[str] = []
         self._says = shows != "nothing" and not drawn
 
     def __enter__(self) -> None:
@@ -85,16 +86,20 @@ class Display:
     def hear(self, event: Event) -> None:
         """Takes an event of the stream; raises `ValueError` for one that no station sends."""
         self.known = after(self.known, event, self._clock())
-        self.look()
+        self._note()
 
     def lose(self, reason: str) -> None:
         """The stream has ended."""
         self.known = without(self.known, reason, self._clock())
-        self.look()
+        self._note()
 
     def look(self) -> None:
-        """Says what has changed, where there is no picture. To be called now and then, since nobody tells of a beat that does not come."""
-        if not self._says:
-            return
-        for line in self._sayings.new(self.known, self._clock()):
-            self._console.print(f"{self._day()}  {line}", soft_wrap=True)  # no colour: nobody can take it back
+        """Prints what has changed, where there is no picture. To be called now and then: nobody tells of a beat that does not come."""
+        self._note()
+        lines, self._lines = self._lines, []
+        for line in lines:
+            self._console.print(line, soft_wrap=True)  # no colour: nobody can take it back
+
+    def _note(self) -> None:
+        if self._says:
+            self._lines += [f"{self._day()}  {line}" for line in self._sayings.new(self.known, self._clock())]

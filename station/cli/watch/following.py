@@ -14,12 +14,22 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a supervisor
 
 
 def follow(display: Display, follower: Follower, until: Callable[[], bool]) -> None:
-    """Shows the stream until this is so, or until KeyboardInterrupt."""
-    with display:
-        asyncio.run(_follow(display, follower, until))
+    """Shows the stream until this is so; raises KeyboardInterrupt after one of the signals, and ignores those that follow it."""
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in ENDINGS}
+    try:
+        with display:
+            asyncio.run(_follow(display, follower, lambda: bool(came) or until()))
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if came:
+        ignore_endings()
+        raise KeyboardInterrupt
 
 
 async def _follow(display: Display, follower: Follower, until: Callable[[], bool]) -> None:
+    """A signal that raised an error by itself would strike any task, and leave its complaint on the screen."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, _stop, display)
     async with asyncio.TaskGroup() as group:
         following = group.create_task(follower.run(), name="stream")
@@ -27,6 +37,7 @@ async def _follow(display: Display, follower: Follower, until: Callable[[], bool
             display.look()
             await asyncio.sleep(LOOK_EVERY)
         following.cancel()
+    display.look()
 
 
 def _stop(display: Display) -> None:
