@@ -164,6 +164,6 @@ def _nth(at: int, name: str) -> Slot:
     faults = FAULTS.get(state)
     fault = faults[at % len(faults)] if faults else None
     service = "out" if state == "out of service" else "trial" if state == "waiting" else "in"
-    steps = {"pass": before(None), "fail": before(Phase.DELIVER)}.get(state)
+    over = {"pass": before(None), "fail": before(Phase.DELIVER)}.get(state)
     evidence = "question make_csr, within 10.0" if state == "fail" else None
-    return slot(name, state, fault, service=service, attempt=at, uid=uid, steps=steps, evidence=evidence)
+    return slot(name, state, fault, service=service, attempt=at, uid=uid, steps=over, evidence=evidence)
