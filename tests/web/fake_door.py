@@ -128,7 +128,7 @@ class FakeDoor:
 
 
 FAULTS = {
-    "fail": ("board.silent", "readback.verifier", "flash.mismatch", "target.not_found"),
+    "fail": ("target.not_found", "readback.verifier", "flash.mismatch", "board.silent"),
     "void": ("board.unpowered", "board.removed", "tty.lost"),
     "out of service": ("slot.held", "probe.wedged", "slot.suspected"),
     "pending": ("pki.pending",),
@@ -164,6 +164,6 @@ def _nth(at: int, name: str) -> Slot:
     faults = FAULTS.get(state)
     fault = faults[at % len(faults)] if faults else None
     service = "out" if state == "out of service" else "trial" if state == "waiting" else "in"
-    steps = {"pass": before(None), "fail": before(Phase.DELIVER)}.get(state)
-    evidence = "opcode 7, after 3.0 s" if state == "fail" else None
-    return slot(name, state, fault, service=service, attempt=at, uid=uid, steps=steps, evidence=evidence)
+    over = {"pass": before(None), "fail": before(Phase.DELIVER)}.get(state)
+    evidence = "question make_csr, within 10.0" if state == "fail" else None
+    return slot(name, state, fault, service=service, attempt=at, uid=uid, steps=over, evidence=evidence)
