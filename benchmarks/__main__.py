@@ -198,7 +198,8 @@ def _measure(
         for name, seed in pairs:
             what = f"{name} with {PAGES} open pages and without, seed {seed} of {seeds}"
             with said.doing(what), _noting(found, f"{name} beside pages, seed {seed}"):
-                found.beside_pages.setdefault(name, []).append(_pair(folder, name, seed))
+                pair = _pair(folder, name, seed)
+                found.beside_pages.setdefault(name, []).append(pair)
         for part in others:
             with said.doing(part), _noting(found, part):
                 _measure_part(part, found, folder, sizes)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.finished_line import finished_line
 from benchmarks.listeners import listening
 from benchmarks.recording import RunUnusable
 from benchmarks.scripted import REAL, SLOTS, Scripted, scripted
 from station.web import assets
+from tests.builders.line import Line, LineFailed
 from tests.web import chromium
 from tests.web.chromium import GREEN, Browser, Tab
 
@@ -172,12 +172,15 @@ def _browsers() -> dict[int, float]:
 
 
 def _quiet(folder: Path) -> float:
-    with finished_line(folder / "page", SLOTS) as line:
-        status = line.status().page
-        if status is None or status.url is None:
-            raise RunUnusable("the daemon serves no page")
-        pid = line.processes["daemon"].pid
-        return _spent_beside(pid, status.url, lambda: time.sleep(WATCHED_FOR))
+    try:
+        with Line.standing(folder / "page", SLOTS) as line:
+            status = line.status().page
+            if status is None or status.url is None:
+                raise RunUnusable("the daemon serves no page")
+            pid = line.processes["daemon"].pid
+            return _spent_beside(pid, status.url, lambda: time.sleep(WATCHED_FOR))
+    except LineFailed as exc:
+        raise RunUnusable(str(exc)) from exc
 
 
 def _spent_beside(pid: int, url: str, during: Callable[[], object]) -> float:
