@@ -36,7 +36,7 @@ def main() -> None:
             suppress_health_check=list(HealthCheck),
             phases=[Phase.explicit, Phase.generate],
         )
-        def ask(case: Case) -> None:
+        def ask(case: Case) -> None:  # type: ignore[type-arg]  # of any kind
             nonlocal asked
             asked += 1
             case.call_and_validate(headers=headers)

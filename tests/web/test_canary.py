@@ -45,7 +45,7 @@ async def client(
         await passed(await begun(ledger, secrets), 1)
         failed = await begun(ledger, secrets)
         await recognised(failed, 2)
-        await failed.finish(Failed("board.silent", {"opcode": 1}))
+        await failed.finish(Failed("board.silent", {"opcode": "1"}))
         door = FakeDoor([running("1"), slot("2", "fail", "board.silent", attempt=2)])
         site, reader, counted = Site(door, "127.0.0.1:0"), LedgerReader(path), Counted(path, recipe)
         api = Api(door, lambda: site.hub, reader, PeopleFile(tmp_path / "people.json"), Acts(), counted)
