@@ -120,7 +120,10 @@ def _operation(route: Described) -> dict[str, object]:
         said["responses"] |= {"304": {"description": "The asker's copy is still right."}}  # type: ignore[operator]
     else:
         schema = route.asked.model_json_schema(ref_template=_REFERENCE)
-        said["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+        said["requestBody"] = {
+            "required": "required" in schema,
+            "content": {"application/json": {"schema": schema}},
+        }
     if route.role is not None:
         said["security"] = [{"token": []}]
         said["description"] = f"For {route.role.named}, or somebody who may do more."

@@ -64,6 +64,7 @@ class AttemptPage(Page):
     verdict: Literal["pass", "fail", "void"] | None = None
     fault: Word | None = None
     lot: Word | None = None
+    probe: Word | None = None
     step: Literal[STEPS] | None = None  # type: ignore[valid-type]  # the names are those of the domain
     """The step that began last."""
 
@@ -76,6 +77,7 @@ class AttemptPage(Page):
             verdict=self.verdict,
             fault=self.fault,
             lot=self.lot,
+            probe=self.probe,
             step=self.step,
         )
 

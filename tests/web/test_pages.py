@@ -110,6 +110,9 @@ async def test_why_a_slot_fails_is_two_clicks_away(desk: Desk) -> None:
     assert "100.0 % of 1 units" in numbers.text
     assert "1 passed, 0 failed, 3 void" in numbers.text
     assert "/slots/slot%20%3C4%3E/%C3%A4" in numbers.links or "/slots/slot%20%3C4%3E%2F%C3%A4" in numbers.links
+    assert "/attempts?probe=066AFF&" in numbers.links
+    assert (await desk.page("/attempts?probe=066AFF&")).text.count("tty.lost") == 3
+    assert "tty.lost" not in (await desk.page("/attempts?probe=066A00")).text
     fault = next(link for link in numbers.links if "tty.lost" in link)
     attempts = await desk.page(fault)
     assert attempts.text.count("tty.lost") >= 3

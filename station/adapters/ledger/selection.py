@@ -31,6 +31,7 @@ class Selection:
     fault: str | None = None
     lot: str | None = None
     step: str | None = None
+    probe: str | None = None
     other_than: str | None = None
     """A slot, whose attempts are left out."""
 
@@ -63,7 +64,7 @@ class Selection:
 
     @property
     def _equal(self) -> Mapping[str, str]:
-        equal = {"slot": self.slot, "verdict": self.verdict, "fault": self.fault, "lot": self.lot}
+        equal = {"slot": self.slot, "verdict": self.verdict, "fault": self.fault, "lot": self.lot, "probe": self.probe}
         return {name: value for name, value in equal.items() if value is not None}
 
 
