@@ -20,6 +20,7 @@ from station.web.counted import Counted
 from station.web.metrics import Metrics
 from station.web.metrics_route import MetricsRoute
 from station.web.pages import Pages
+from station.web.pins import PINs
 from station.web.site import Site
 from tests.builders.bench import Secrets, begun, onboarding, passed, recognised, rows
 from tests.web.fake_door import FakeDoor, running, slot
@@ -48,8 +49,9 @@ async def client(
         await failed.finish(Failed("board.silent", {"opcode": "1"}))
         door = FakeDoor([running("1"), slot("2", "fail", "board.silent", attempt=2)])
         site, reader, counted = Site(door, "127.0.0.1:0"), LedgerReader(path), Counted(path, recipe)
-        api = Api(door, lambda: site.hub, reader, PeopleFile(tmp_path / "people.json"), Acts(), counted)
-        metrics = MetricsRoute(Metrics(version="1", slots=["1", "2"]), NewsReader(path), of_the_moment, lambda: 0)
+        api = Api(door, lambda: site.hub, reader, PINs(PeopleFile(tmp_path / "people.json")), Acts(), counted)
+        told = Metrics(version="1", slots=["1", "2"], commits=ledger.commit_times)
+        metrics = MetricsRoute(told, NewsReader(path), None, of_the_moment, lambda: 0)
         site.further = [api.add_to, metrics.add_to, Pages(door, reader, counted).add_to]
         async with TestClient(TestServer(site.application())) as found:
             yield found

@@ -15,6 +15,7 @@ from station.domain.attempt import Voided
 from station.web.api import Api
 from station.web.counted import Counted
 from station.web.pages import Pages
+from station.web.pins import PINs
 from station.web.site import Site
 from tests.builders.bench import Secrets, begun, passed
 from tests.web import chromium
@@ -66,7 +67,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             await passed(await begun(ledger, secrets, slot="4"), board, f"0{board}")
         door, reader, counted = FakeDoor(mixed(16)), LedgerReader(path), Counted(path, recipe)
         site = Site(door, "127.0.0.1:0")
-        api = Api(door, lambda: site.hub, reader, PeopleFile(tmp_path / "people.json"), Acts(), counted)
+        api = Api(door, lambda: site.hub, reader, PINs(PeopleFile(tmp_path / "people.json")), Acts(), counted)
         site.further = [api.add_to, Pages(door, reader, counted).add_to]
         serving = asyncio.create_task(site.run())
         try:
@@ -114,7 +115,9 @@ async def test_events_go_on_by_themselves_unless_they_are_held(browser: str, des
         await desk.void()
         await tab.until(f"{ROWS} === 2")
         cells = "[...document.querySelector('tbody').rows].map((row) => [...row.cells].slice(2).map((cell) => cell.innerHTML))"
-        new, old = await tab.value(cells)  # type: ignore[misc]  # two rows
+        rows = await tab.value(cells)
+        assert isinstance(rows, list)
+        new, old = rows
         assert [text.replace("attempt=5", "attempt=4").replace(">5<", ">4<") for text in new] == old
         await tab.value("document.getElementById('hold').click()")
         await desk.void()

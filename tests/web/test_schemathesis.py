@@ -21,6 +21,7 @@ from station.web.api import Api
 from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.hub import Hub
+from station.web.pins import PINs
 from tests.builders.bench import Secrets, begun, passed, recognised
 from tests.web.fake_door import FakeDoor, running, slot
 from tests.web.test_api import Acts
@@ -42,7 +43,7 @@ async def test_every_answer_is_as_described(
     async with Ledger.open(path, station="line-1") as ledger:
         await _fill(ledger)
         hub, app = Hub(door, "1"), web.Application(middlewares=[guarded])
-        Api(door, lambda: hub, LedgerReader(path), people, Acts(), Counted(path, recipe)).add_to(app)
+        Api(door, lambda: hub, LedgerReader(path), PINs(people), Acts(), Counted(path, recipe)).add_to(app)
         async with TestServer(app) as server:
             found = await _asked(str(server.make_url("/")).rstrip("/"), *([token] if with_token else []))
     assert found.keys() == {f"{route.method} {route.path}" for route in api.ROUTES}
