@@ -21,6 +21,7 @@ LONG = frozenset(
     {
         "test_bad_day",
         "test_in_chromium",
+        "test_sheet_in_chromium",
         "test_installation",
         "test_lost_answers",
         "test_pki_behaviours",
