@@ -22,6 +22,7 @@ LONG = frozenset(
         "test_abroad_in_chromium",
         "test_bad_day",
         "test_in_chromium",
+        "test_sheet_in_chromium",
         "test_installation",
         "test_lost_answers",
         "test_pki_behaviours",
