@@ -10,7 +10,6 @@ from math import comb
 import pytest
 
 from station.domain.attempt import VERDICTS, Phase
-
 from station.domain.numbers import BREAK, Attempted, Bar, Numbers, Rate, improbable, natural, numbers, seconds_of, tail
 from station.domain.step_seconds import ORDER, packed, unpacked
 
