@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The seconds of an attempt's steps as bytes of one length, since a hundred thousand attempts must be read at once. Pure."""
 
-import struct
-import sys
 from array import array
 from collections.abc import Mapping, Sequence
 
@@ -22,21 +20,23 @@ ORDER = (
     Phase.LOCK,
 )
 _NONE = -1.0
-_PACKED = struct.Struct(f"<{len(ORDER)}d")
+_SIZE = 8 * len(ORDER)
+_SWAPPED = (
+    array("H", [1]).tobytes() == b"\0\1"
+)  # the machine's order of bytes is not the ledger's, which has the lowest first
 
 
 def packed(seconds: Mapping[str, float]) -> bytes:
     """The seconds of the finished steps."""
-    return _PACKED.pack(*(seconds.get(phase.value, _NONE) for phase in ORDER))
+    return _in_order(array("d", (seconds.get(phase.value, _NONE) for phase in ORDER))).tobytes()
 
 
 def unpacked(attempts: Sequence[bytes]) -> "dict[str, array[float]]":
     """The seconds of each step that any of the attempts has finished, attempt by attempt."""
-    short = min(map(len, attempts), default=_PACKED.size) < _PACKED.size  # written before the newest step was known
+    short = min(map(len, attempts), default=_SIZE) < _SIZE  # written before the newest step was known
     nothing = packed({})
-    values = array("d", b"".join([each + nothing[len(each) :] for each in attempts] if short else attempts))
-    if sys.byteorder == "big":
-        values.byteswap()
+    whole = [each + nothing[len(each) :] for each in attempts] if short else attempts
+    values = _in_order(array("d", b"".join(whole)))
     found = {}
     for at, phase in enumerate(ORDER):
         column = values[at :: len(ORDER)]
@@ -45,3 +45,9 @@ def unpacked(attempts: Sequence[bytes]) -> "dict[str, array[float]]":
         if column:
             found[phase.value] = column
     return found
+
+
+def _in_order(values: "array[float]") -> "array[float]":
+    if _SWAPPED:
+        values.byteswap()
+    return values

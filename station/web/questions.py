@@ -2,10 +2,11 @@
 """What a request asks for: its query and its body as models. Whatever they do not know is a mistake that is told."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from station.adapters.ledger.reader import EventFilter
 from station.adapters.ledger.selection import Selection
@@ -15,6 +16,16 @@ from station.domain.intervention import LONGEST_REASON
 LARGEST_NUMBER = (1 << 63) - 1  # what the ledger's engine can count to
 LONGEST_WORD = 64
 
+
+def _in_utc(moment: datetime) -> datetime:
+    """The moment in a zone of Python's own: one of pydantic's that is kept, in a cache, crashes the interpreter's end."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("is no moment of the years 1 to 9999 in UTC") from exc
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
 STEPS = tuple(phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED)
 
@@ -56,9 +67,9 @@ class EventPage(Page):
 class AttemptPage(Page):
     """Which attempts, and which part of them. All conditions hold for each."""
 
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     """Attempts that began then or later."""
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     """Attempts that began before."""
     slot: Word | None = None
     verdict: Literal["pass", "fail", "void"] | None = None
@@ -92,9 +103,9 @@ class AttemptList(AttemptPage):
 class AskedNumbers(Nothing):
     """Which attempts are counted."""
 
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     """Attempts that began then or later."""
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     """Attempts that began before."""
     lot: Word | None = None
     slot: Word | None = None

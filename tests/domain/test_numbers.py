@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of attempts, against values computed by hand or by exact arithmetic."""
 
+import struct
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import count
@@ -8,8 +9,9 @@ from math import comb
 
 import pytest
 
+from station.domain.attempt import VERDICTS, Phase
 from station.domain.numbers import BREAK, Attempted, Bar, Numbers, Rate, improbable, natural, numbers, seconds_of, tail
-from station.domain.step_seconds import packed
+from station.domain.step_seconds import ORDER, packed, unpacked
 
 SIX = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
@@ -236,3 +238,18 @@ def test_units_an_hour_are_without_breaks() -> None:
     )
     assert (found.worked, found.units) == (180, 4)
     assert found.units_an_hour == pytest.approx(4 * 3600 / 180)
+
+
+def test_the_seconds_of_steps_are_these_bytes() -> None:
+    """The ledger keeps them. An attempt of before the newest step has fewer, and a newer step is none of its."""
+    first = packed({"recognise": 1.0, "lock": 0.25})
+    assert first == struct.pack("<10d", 1, *[-1] * 8, 0.25)
+    second = packed({"recognise": 2.0, "confirm": 3.0})[:-8]
+    found = unpacked([first, second])
+    assert {name: list(values) for name, values in found.items()} == {
+        "recognise": [1.0, 2.0],
+        "confirm": [3.0],
+        "lock": [0.25],
+    }
+    assert unpacked([]) == {}
+    assert {phase for phase in Phase if phase not in VERDICTS} - {Phase.STARTED} == set(ORDER)

@@ -1,26 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks an API what schemathesis makes up from its description: `python -m tests.web.schemathesis_asks URL [TOKEN]`.
+"""Asks an API what schemathesis makes up from its description: `python -m tests.web.schemathesis_asks FOLDER [--token]`.
 
-A program of its own, since it waits for each answer of a server that runs in the test. Prints JSON: for each operation
-how many requests were made, and the failure.
+Serves the API in a thread, over a ledger in the folder. Writes found.json there: for each operation the number of requests, and
+the failure. A program of its own, which ends without the interpreter's clean-up: after some hundred such requests the
+last garbage collection of Python 3.11.7 crashes in the server's process.
 """
 
+import asyncio
 import json
+import os
 import sys
+import threading
+from pathlib import Path
+from queue import Queue
 
 import schemathesis
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case
 from schemathesis.core.failures import FailureGroup
 
+from station.adapters.ledger import Ledger
+from station.adapters.ledger.reader import LedgerReader
+from station.adapters.system.people_file import PeopleFile
+from station.domain.attempt import Failed, Voided
+from station.domain.people import Role
 from station.web import api
+from station.web.api import Api
+from station.web.counted import Counted
+from station.web.guard import guarded
+from station.web.hub import Hub
+from station.web.pins import PINs
+from tests.builders.bench import Secrets, begun, passed, recognised
+from tests.web.fake_door import FakeDoor, running, slot
+from tests.web.test_api import Acts
 
 EXAMPLES = 12
 
 
 def main() -> None:
-    url, *token = sys.argv[1:]
-    headers = {"Authorization": f"Bearer {token[0]}"} if token else {}
+    served: Queue[tuple[str, str]] = Queue()
+    threading.Thread(target=lambda: asyncio.run(_serve(Path(sys.argv[1]), served)), daemon=True).start()
+    url, token = served.get(timeout=120)
+    headers = {"Authorization": f"Bearer {token}"} if "--token" in sys.argv else {}
     schema = schemathesis.openapi.from_dict(api.described_routes())
     schema.config.update(base_url=url)
     found = {}
@@ -47,7 +70,32 @@ def main() -> None:
         except FailureGroup as exc:
             failure = str(exc)
         found[f"{route.method} {route.path}"] = [asked, failure]
-    sys.stdout.write(json.dumps(found))
+    Path(sys.argv[1], "found.json").write_text(json.dumps(found))
+    os._exit(0)
+
+
+async def _serve(folder: Path, served: "Queue[tuple[str, str]]") -> None:
+    path, recipe = folder / "state" / "ledger.sqlite", folder / "recipe.toml"
+    path.parent.mkdir()
+    recipe.write_text('[lot]\nname = "LOT-1"\nserial_number = "SN{:06d}"\nsize = 500\n')
+    people, door = PeopleFile(folder / "people.json"), FakeDoor([running("1"), slot("2")])
+    token = people.add_token("MES", Role.ENGINEER)
+    async with Ledger.open(path, station="line-1") as ledger:
+        await _fill(ledger)
+        hub, app = Hub(door, "1"), web.Application(middlewares=[guarded])
+        Api(door, lambda: hub, LedgerReader(path), PINs(people), Acts(), Counted(path, recipe)).add_to(app)
+        async with TestServer(app) as server:
+            served.put((str(server.make_url("/")).rstrip("/"), token))
+            await asyncio.Event().wait()
+
+
+async def _fill(ledger: Ledger) -> None:
+    secrets = Secrets()
+    await passed(await begun(ledger, secrets, slot="1"), 1)
+    failed = await begun(ledger, secrets, slot="2")
+    await recognised(failed, 2)
+    await failed.finish(Failed("board.silent", {}))
+    await (await begun(ledger, secrets, slot="2")).finish(Voided("tty.lost", {}))
 
 
 if __name__ == "__main__":
