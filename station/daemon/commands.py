@@ -196,6 +196,7 @@ class Commands:
             transcripts_lost=self._parts.transcripts.lost,
             log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self._loop_lag.status,
+            mes=self._parts.mes.status,
             page=self._page,
             slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],
         )

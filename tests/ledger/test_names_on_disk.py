@@ -26,6 +26,7 @@ EVENTS = {
     "ClockAccepted": '{"clock": "2026-01-01T00:00:00Z", "last_entry": "2027-01-01T00:00:00Z", "pki": "2026-01-01T00:00:01Z"}',
     "UnitIdentified": '{"uid": "000102030405060708090a0b", "device_id": 1173, "supply_mv": 3300, "probe_firmware": "V3J15M6",'
     ' "programmer_version": "2.19.0"}',
+    "RouteChecked": '{"checked": true, "reason": "next: provisioning"}',
     "LaboratoryUnit": "{}",
     "IdentityReserved": '{"serial_number": "SN000001"}',
     "ProcedureChosen": '{"procedure": "provision"}',
