@@ -124,7 +124,7 @@ class Pump:
                 self._answered()
                 self.died += 1
                 log.error(
-                    "outbox.dead", sink=self.sink, message=message.id, event=message.event_id, reason=shown(reason)
+                    "outbox.dead", sink=self.sink, message=message.id, name=message.event_id, reason=shown(reason)
                 )
                 await self._outbox.died(message.id, _error(reason), now)
             case Refused(reason):
