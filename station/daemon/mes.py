@@ -189,6 +189,11 @@ class MES:
                 log.info("outbox.unpruned", reason=str(fault))
             await self._clock.wait(never, PRUNED_EVERY)
 
+    def soon(self) -> None:
+        """Tries again now, since a person wants it."""
+        for pump in self.pumps:
+            pump.soon()
+
     # --- what the line asks ---------------------------------------------------------------------------------------------
 
     def check(self) -> None:

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from station.adapters.ledger import records, selection
+from station.adapters.ledger import outbox, records, selection
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile, PeopleUnusable
 from station.domain.intervention import LONGEST_ACCOUNT
@@ -153,6 +153,12 @@ class Api:
         found = await asyncio.to_thread(self._ledger.events_after, page.after, page.limit)
         return as_json(request, _listed("events", [records.values(each) for each in found], page))
 
+    async def outbox(self, request: web.Request) -> web.StreamResponse:
+        """A page of messages that no receiver has confirmed."""
+        page = query_of(request, Page)
+        found = await asyncio.to_thread(outbox.listed, self._ledger.path, page.after, page.limit)
+        return as_json(request, _listed("messages", [records.values(each) for each in found], page))
+
     # --- people and what they do ----------------------------------------------------------------------------------------
 
     async def open_session(self, request: web.Request) -> web.StreamResponse:
@@ -275,6 +281,14 @@ ROUTES = (
         Api.events,
         "The events of all attempts, in their order.",
         listed("events", "Event"),
+        asked=Page,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/outbox",
+        Api.outbox,
+        "Messages that the MES has not confirmed: pending, or given up, which have `dead_at`.",
+        listed("messages", "Message"),
         asked=Page,
     ),
     Route(

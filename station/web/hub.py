@@ -92,6 +92,7 @@ class Hub:
         self._marks: Mapping[str, object] = {}
         self._line: Line | None = None
         self._lot: Lot | None = None
+        self._mes: int | None = None
         self._last: Last | None = None
         self._told: dict[str, Last] = {}
         self._plans = FIRST_PLAN
@@ -119,6 +120,7 @@ class Hub:
             lot=self._lot,
             last=self._last,
             plans=self._plans,
+            mes=self._mes,
             slots=[self._door.slot(name) for name in self._marks],
         )
 
@@ -143,6 +145,10 @@ class Hub:
         if line != self._line:
             self._line = line
             self._tell("line", line)
+        mes = self._door.mes()
+        if mes != self._mes:
+            self._mes = mes
+            self._tell("mes", {"late": mes})
         marks = self._door.marks()
         changed = [name for name, mark in marks.items() if self._marks.get(name) != mark]
         self._marks = marks

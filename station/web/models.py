@@ -89,6 +89,8 @@ class Board(_Model):
     lot: Lot | None
     last: Last | None
     plans: Plans
+    mes: int | None = None
+    """Messages that the MES does not get, given up or pending for a quarter of an hour; None without an MES."""
     slots: list[Slot]
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, TypeAdapter
 
+from station.adapters.ledger.outbox import Entry
 from station.adapters.ledger.reader import EventRecord, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord
 from station.domain.people import Role
@@ -21,6 +22,7 @@ _ADAPTERS: Mapping[str, TypeAdapter[object]] = {
     "Unit": TypeAdapter(UnitSummary),
     "Attempt": TypeAdapter(AttemptRecord),
     "Event": TypeAdapter(EventRecord),
+    "Message": TypeAdapter(Entry),
     "LineStatus": TypeAdapter(LineStatus),
     "Problem": TypeAdapter(Problem),
 }

@@ -61,6 +61,9 @@ PHASES = {
 STATES = {"reserved", "on_board", "certified", "confirmed", "passed", "burned", "released"}
 DEEDS = {"hold", "release", "drain"}
 FAULTS = {
+    "mes.not_routed",
+    "mes.unavailable",
+    "mes.backlog",
     "pki.answer_lost",
     "pki.answers_lost",
     "pki.pending",

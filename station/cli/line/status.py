@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from station.cli.consoles import coloured, say_json, styled, wide_console
 from station.cli.ledger.questions import local
@@ -13,7 +14,7 @@ from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
 from station.domain.issuance import EXPIRES_SOON
-from station.line.status import PKIStatus, SlotStatus, Status
+from station.line.status import MESStatus, PKIStatus, SlotStatus, Status
 
 
 def status(
@@ -36,6 +37,8 @@ def status(
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
     if (page := answer.page) is not None:
         console.print(f"page {page.url or 'is not served'}  shown {page.listeners} times  {page.reason or ''}")
+    if answer.mes is not None:
+        console.print(*_mes(answer.mes))
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
         console.print(styled(lost, ": they could not be written"))
@@ -53,6 +56,16 @@ def _warnings(pki: PKIStatus) -> Iterator[str | tuple[str, str]]:
     if pki.certificate_days is not None and pki.certificate_days < EXPIRES_SOON:
         yield "  "
         yield f"this station's certificate expires in {pki.certificate_days} days", "yellow"
+
+
+def _mes(mes: MESStatus) -> Iterator[Text]:
+    """The MES: who answers, and what waits for it."""
+    words: list[str | tuple[str, str]] = ["mes ", "answers" if mes.up else ("does not answer", "yellow")]
+    for sink in mes.sinks:
+        words.append(f"  {sink.sink} {sink.pending} pending for {sink.oldest_seconds:.0f} s")
+        if sink.dead:
+            words.append((f", {sink.dead} dead", "red"))
+    yield styled(*words)
 
 
 def slot_table(answer: Status) -> Table:
