@@ -74,7 +74,7 @@ def line_messages(
     fault = None
     if now is not None:
         fault = {
-            "Cause": "MechanicalFailure" if now.startswith(("probe.", "slot.")) else "SoftwareFailure",
+            "Cause": "MechanicalFailure",  # CFX has no word for a PKI or a ledger; the code says what it is
             "Severity": "Error",
             "FaultCode": now,
             "FaultOccurrenceId": str(_occurrence(station, now, at)),

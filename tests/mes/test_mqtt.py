@@ -83,7 +83,7 @@ async def test_the_state_is_kept_for_half_a_minute(tmp_path: Path) -> None:
                 message = late.of(f"station/line-1/{name}")[0]
                 assert json.loads(bytes(message.payload)) == state
                 assert message.retain
-                        assert 0 < int(str(told(message)["MessageExpiryInterval"])) <= 30
+                assert 0 < int(str(told(message)["MessageExpiryInterval"])) <= 30
             states["slot/1"] = {"state": "running"}
             await late.until(lambda _: any(b"running" in bytes(m.payload) for m in late.messages))
 

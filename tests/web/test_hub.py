@@ -225,3 +225,17 @@ async def test_so_many_may_listen_and_no_more(door: FakeDoor) -> None:
             stack.enter_context(hub.listening(None, never))
         assert (set(full), hub.full) == ({False}, True)
     assert (hub.full, hub.listeners) == (False, 0)
+
+
+async def test_messages_that_the_mes_does_not_get_are_told(door: FakeDoor) -> None:
+    """Their number when it changes, and in each snapshot."""
+    hub = Hub(door, "1")
+    assert hub.board().mes is None
+    async with watching(hub):
+        with hub.listening(None, never) as listener:
+            door.late = 12
+            assert await until(listener, "mes") == {"late": 12}
+            door.late = 0
+            assert await until(listener, "mes") == {"late": 0}
+    door.late = 3
+    assert hub.board().mes == 3
