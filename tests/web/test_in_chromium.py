@@ -77,9 +77,15 @@ class Played:
         self._listen = self.url.removeprefix("http://").rstrip("/")
 
     def tell(self, *changes: Slot | Line) -> None:
+        self._write(*(each.model_dump_json() for each in changes))
+
+    def tell_late(self, messages: int) -> None:
+        """So many messages do not reach the MES."""
+        self._write(json.dumps({"mes": messages}))
+
+    def _write(self, *lines: str) -> None:
         assert self.process.stdin is not None
-        for each in changes:
-            self.process.stdin.write(f"{each.model_dump_json()}\n")
+        self.process.stdin.writelines(f"{line}\n" for line in lines)
         self.process.stdin.flush()
 
     def end(self, how: signal.Signals) -> None:
@@ -282,6 +288,17 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         assert await tab.value("document.querySelectorAll('.say')[2].textContent") == "Taken out: fail"
         line.tell(slot("3", "waiting", service="trial"))
         await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
+
+
+async def test_messages_that_the_mes_does_not_get_are_in_the_footer(tab: Tab) -> None:
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        assert await tab.value("document.getElementById('mes').hidden")
+        line.tell_late(12)
+        await tab.until("!document.getElementById('mes').hidden")
+        assert await tab.value("document.getElementById('mes').textContent") == "MES 12"
+        line.tell_late(0)
+        await tab.until("document.getElementById('mes').hidden")
 
 
 async def test_a_text_from_outside_is_never_markup(tab: Tab) -> None:

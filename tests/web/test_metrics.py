@@ -139,7 +139,9 @@ def test_the_outbox_is_shown_by_receiver_and_its_dead_are_counted() -> None:
     metrics = Metrics(version="1.0", slots=["1"])
     assert read(metrics.shown(status(), stream_clients=0))["station_mes_up"][()] == 1
     for pending, dead, died in ((3, 2, 2), (0, 0, 2), (1, 1, 3)):
-        sink = SinkStatus(sink="webhook", up=False, pending=pending, oldest_seconds=pending * 60.0, dead=dead, died=died)
+        sink = SinkStatus(
+            sink="webhook", up=False, pending=pending, oldest_seconds=pending * 60.0, dead=dead, died=died
+        )
         mes = MESStatus(up=False, route_up=None, late=dead, sinks=[sink])
         samples = read(metrics.shown(status().model_copy(update={"mes": mes}), stream_clients=0))
         of_webhook = (("sink", "webhook"),)
