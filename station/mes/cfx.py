@@ -60,7 +60,7 @@ def messages(facts: Facts, sink: str) -> list[Message]:
             told = [_tested(facts), _completed(facts)]
         case _:
             told = []
-    return [Message(sink, facts.key, name, json.dumps(body, ensure_ascii=False)) for name, body in told]
+    return [Message(sink, facts.key, name, json.dumps(body)) for name, body in told]
 
 
 def line_messages(

@@ -41,4 +41,4 @@ def messages(facts: Facts, sink: str) -> list[Message]:
             "laboratory": facts.laboratory,
         },
     }
-    return [Message(sink, facts.key, ATTEMPT_FINISHED, json.dumps(event, ensure_ascii=False))]
+    return [Message(sink, facts.key, ATTEMPT_FINISHED, json.dumps(event))]

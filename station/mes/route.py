@@ -29,7 +29,7 @@ class Question:
             "uid": self.uid,
             "serial_number": self.serial_number,
         }
-        return json.dumps({name: value for name, value in asked.items() if value is not None}, ensure_ascii=False)
+        return json.dumps({name: value for name, value in asked.items() if value is not None})
 
     def as_cfx(self, at: datetime) -> str:
         """As a ValidateUnitsRequest, whose primary identifier is the UID."""
@@ -41,7 +41,7 @@ class Question:
             "Lane": None,
         }
         request = cfx.envelope(self.station, cfx.VALIDATE_REQUEST, body, at, f"{self.station}/{self.uid}/{at}")
-        return json.dumps(request | {"RequestID": request["UniqueID"]}, ensure_ascii=False)
+        return json.dumps(request | {"RequestID": request["UniqueID"]})
 
 
 @dataclass(frozen=True, slots=True)

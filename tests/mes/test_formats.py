@@ -204,5 +204,11 @@ def test_strange_names_stay_json(event: Event) -> None:
             json.loads(message.body)
 
 
+def test_half_a_character_in_the_evidence_stays_json() -> None:
+    """Text from outside may hold what UTF-8 cannot."""
+    for message in cfx.messages(replace(FAILED, event=Failed("x.y", {"text": "\ud800"})), "mqtt"):
+        json.loads(message.body.encode())
+
+
 def test_a_name_is_one_level_of_a_topic() -> None:
     assert level("a/b+c#d%e Süd") == "a%2Fb%2Bc%23d%25e Süd"

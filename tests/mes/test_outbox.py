@@ -11,7 +11,8 @@ from station.adapters.ledger import Ledger, outbox
 from station.adapters.outbox.reports import LineReports
 from station.domain.attempt import Failed, Phase
 from station.domain.intervention import Decision, DecisionRefused
-from tests.builders.bench import Secrets, begun, passed, recognised, rows, target
+from station.mes.message import Facts, Message
+from tests.builders.bench import Secrets, begun, execute, passed, recognised, rows, target
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 BECAUSE = Decision("mara", "the MES was repaired")
@@ -33,6 +34,30 @@ async def test_a_verdict_and_its_message_are_one_transaction(ledger: Ledger, pat
     assert (sink, key, kind) == ("webhook", str(target(7).uid), "attempt.finished.v1")
     assert json.loads(str(body))["id"] == f"line-1/{journal.number}"
     assert rows(path, "SELECT verdict FROM attempt") == [("fail",)]
+
+
+async def test_without_its_message_there_is_no_verdict(path: Path, secrets: Secrets) -> None:
+    """A message that cannot be written takes the verdict's whole transaction with it."""
+
+    class Broken(LineReports):
+        def of(self, facts: Facts) -> list[Message]:
+            raise ValueError(facts.id)
+
+    async with Ledger.open(path, station="line-1", reports=Broken(["webhook"])) as ledger:
+        journal = await begun(ledger, secrets)
+        await recognised(journal, 7)
+        with pytest.raises(ValueError, match="line-1/1"):
+            await journal.finish(Failed("flash.mismatch"))
+        assert rows(path, "SELECT verdict FROM attempt") == [(None,)]
+        assert rows(path, "SELECT count(*) FROM event WHERE type = 'Failed'") == [(0,)]
+
+
+async def test_a_row_that_somebody_has_edited_stops_nothing(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    await failed(ledger, secrets, 1)
+    for body in ("nonsense", "[]", "{}", '{"id": 7}'):
+        execute(path, "UPDATE outbox SET body = ?", body)
+        [waiting] = await ledger.outbox.due("webhook", NOW, 10)
+        assert (waiting.event_id, waiting.body) == ("1", body)
 
 
 async def test_an_attempt_that_a_crash_left_open_is_told_when_it_is_closed(path: Path, secrets: Secrets) -> None:

@@ -16,8 +16,8 @@ from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.attempt import Voided
 from station.domain.people import Role
-from station.web import api
 from station.mes.message import Message
+from station.web import api
 from station.web.api import ActRefused, Api
 from station.web.guard import guarded
 from station.web.hub import Hub

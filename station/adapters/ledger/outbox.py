@@ -22,6 +22,7 @@ _table, _decision = tables.outbox, tables.outbox_decision
 _attempt, _identity, _ledger = tables.attempt, tables.identity, tables.ledger
 # Word for word as the indexes have it, without which SQLite does not use them.
 _PENDING, _DEAD = text("sent_at IS NULL AND dead_at IS NULL"), text("dead_at IS NOT NULL")
+_UNSENT = text("sent_at IS NULL")
 _NEW = insert(_table)
 
 LONGEST_WAIT = timedelta(days=1, minutes=10)  # a message that waits longer was postponed by a wrong clock
@@ -154,7 +155,7 @@ def drop(connection: Connection, numbers: Sequence[int], decision: Decision, at:
 def listed(path: Path, after: int = 0, most: int | None = None, sink: str | None = None) -> list[Entry]:
     """The messages that are pending or dead, in the order in which they were written; raises `LedgerUnavailable`."""
     columns = [_table.c.id.label("number"), *(_table.c[name] for name in Entry.__slots__ if name != "number")]
-    query = select(*columns).where(or_(_PENDING, _DEAD), _table.c.id > after)
+    query = select(*columns).where(_UNSENT, _table.c.id > after)
     if sink is not None:
         query = query.where(_table.c.sink == sink)
     with sqlite.reading(path) as connection:
@@ -183,9 +184,20 @@ def _due(path: Path, sink: str, now: datetime, most: int) -> list[Waiting]:
 
 
 def _waiting(row: RowMapping) -> Waiting:
-    body = json.loads(row["body"])
-    event_id = body["id"] if "id" in body else body["UniqueID"]
+    event_id = _event_id(row["body"]) or str(row["id"])
     return Waiting(row["id"], event_id, row["type"], row["body"], row["tries"], row["refusals"])
+
+
+def _event_id(body: str) -> str | None:
+    """The id by which receivers know a repetition: a CloudEvent's, or a CFX envelope's."""
+    try:
+        event: object = json.loads(body)
+    except ValueError:  # somebody has edited the row: the receiver may say what it thinks of it
+        return None
+    match event:
+        case {"id": str(found)} | {"UniqueID": str(found)}:
+            return found
+    return None
 
 
 def _next_due(path: Path, sink: str) -> datetime | None:
@@ -196,11 +208,14 @@ def _next_due(path: Path, sink: str) -> datetime | None:
 
 
 def _counts(path: Path, sink: str) -> Counts:
-    pending = select(func.count(), func.min(_table.c.created_at)).where(_table.c.sink == sink, _PENDING)
+    pending = select(func.count()).where(_table.c.sink == sink, _PENDING)
+    # The concatenation keeps SQLite from an index by sink, after which it would sort all that is pending.
+    of_sink = _table.c.sink.concat("") == sink
+    first = select(_table.c.created_at).where(of_sink, _UNSENT, _table.c.dead_at.is_(None))
     dead = select(func.count()).where(_table.c.sink == sink, _DEAD)
     with sqlite.reading(path) as connection:
-        number, oldest = connection.execute(pending).one()
-        return Counts(number, oldest, connection.scalar(dead) or 0)
+        oldest: datetime | None = connection.scalar(first.order_by(_table.c.id).limit(1))
+        return Counts(connection.scalar(pending) or 0, oldest, connection.scalar(dead) or 0)
 
 
 def _end(connection: Connection, number: int, values: dict[str, object]) -> None:

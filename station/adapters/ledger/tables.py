@@ -303,6 +303,7 @@ outbox = Table(
     _few("ix_outbox_due", "sink", "tries", "id", where=_PENDING),
     _few("ix_outbox_key", "sink", "key", "id", where=_PENDING),
     _few("ix_outbox_next", "sink", "next_at", where=_PENDING),
+    _few("ix_outbox_unsent", "id", where="sent_at IS NULL"),
     _few("ix_outbox_dead", "sink", "id", where="dead_at IS NOT NULL"),
     _few("ix_outbox_sent", "sent_at", where="sent_at IS NOT NULL"),
     sqlite_autoincrement=True,

@@ -149,7 +149,7 @@ class MQTT:
         told: dict[str, tuple[str, float]] = {}
         while True:
             for name, state in self._states().items():
-                text = json.dumps(state, ensure_ascii=False)
+                text = json.dumps(state)
                 before, at = told.get(name, ("", 0.0))
                 if text == before and loop.time() - at < STATE_REPEATED:
                     continue

@@ -34,6 +34,7 @@ def upgrade() -> None:
         ("ix_outbox_due", ["sink", "tries", "id"], PENDING),
         ("ix_outbox_key", ["sink", "key", "id"], PENDING),
         ("ix_outbox_next", ["sink", "next_at"], PENDING),
+        ("ix_outbox_unsent", ["id"], "sent_at IS NULL"),
         ("ix_outbox_dead", ["sink", "id"], "dead_at IS NOT NULL"),
         ("ix_outbox_sent", ["sent_at"], "sent_at IS NOT NULL"),
     ):
