@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -92,17 +93,17 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(receiver: Receiver, port: int = 0) -> AsyncIterator[Receiver]:
+async def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     """The receiver at a port of this PC."""
     app = web.Application()
     app.router.add_post("/", receiver.answer)
     app.router.add_route("*", "/elsewhere", receiver.answer_elsewhere)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     host, bound = runner.addresses[0][:2]
-    receiver.url = f"http://{host}:{bound}"
+    receiver.url = f"{'https' if tls else 'http'}://{host}:{bound}"
     try:
         yield receiver
     finally:
