@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from station.domain.attempt import Attempt, Phase, Record, Verdict
+from station.domain.attempt import Attempt, Event, Phase, Record, RouteChecked, Verdict
 from station.domain.coprocessor import CoprocessorVersions, WirelessStack
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity, OnboardingSecrets
@@ -18,6 +18,7 @@ from station.domain.target import UID, Region, Target
 from station.faults import Fault, LineFault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
+from station.mes.message import Counts, Facts, Message, Waiting
 from station.recipe.recipe import Recipe
 
 
@@ -159,6 +160,45 @@ class Authority(Protocol):
 
     async def issue_dac(self, csr: bytes, uid: UID) -> Credentials:
         """Returns DAC and PAI, checked, for the key in the request (PKCS#10, DER); the same key gets the same DAC."""
+
+
+class Route(Protocol):
+    """The MES, asked whether a board belongs to this station now."""
+
+    async def check(self, uid: UID, serial_number: str | None) -> RouteChecked:
+        """Returns what is to be journalled; raises `NotRouted`, and `MESUnavailable` if the line is to wait for the MES."""
+
+
+class Reports(Protocol):
+    """Makes the messages about attempts that the receivers of this line want."""
+
+    @property
+    def wanted(self) -> frozenset[type[Event]]:
+        """The events that make messages."""
+
+    def of(self, facts: Facts) -> Sequence[Message]:
+        """The messages of one event, one or more for each receiver."""
+
+    def written(self) -> None:
+        """Called once messages are durable."""
+
+
+class Outbox(Protocol):
+    """The messages that wait for their delivery, durable. A method raises `LineFault` while the ledger cannot be used."""
+
+    async def due(self, sink: str, now: datetime, most: int) -> Sequence[Waiting]:
+        """The messages that may be tried now, the least tried first; of each key only the first that is pending."""
+
+    async def next_due(self, sink: str) -> datetime | None:
+        """When the first of the postponed messages is due."""
+
+    async def counts(self, sink: str) -> Counts: ...
+
+    async def delivered(self, number: int, at: datetime) -> None: ...
+
+    async def postponed(self, number: int, error: str, until: datetime, *, refused: bool) -> None: ...
+
+    async def died(self, number: int, error: str, at: datetime) -> None: ...
 
 
 class AttemptLedger(Protocol):

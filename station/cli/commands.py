@@ -28,6 +28,7 @@ PLACES = {
     "units": "ledger.units:app",
     "ledger": "ledger.file:app",
     "pki": "ledger.pki:app",
+    "outbox": "ledger.outbox:app",
     "trust": "trust.update:app",
     "dcl": "trust.dcl:app",
     "attestation": "judge.attestation:app",

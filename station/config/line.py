@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from station.config.environment import at_their_variables, misnamed, overridden
 from station.config.file_path import FilePath
+from station.config.mes import MESSection
 from station.config.problems import ConfigurationInvalid, problems_of
 from station.config.sections import (
     AndonSection,
@@ -60,6 +61,7 @@ class Config(Table):
     web: WebSection = WebSection()
     andon: AndonSection | None = None
     """Needed where a lamp shows the line's state."""
+    mes: MESSection = MESSection()
     slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.andon import Andon
+from station.daemon.outbox_commands import OutboxCommands
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
@@ -66,6 +67,7 @@ class Commands:
             "release": self._release,
             "fresh": self._fresh,
             **PKICommands(self._parts).by_name,
+            **OutboxCommands(self._parts).by_name,
             "drain": self._drain,
         }
 
@@ -202,6 +204,7 @@ class Commands:
             transcripts_lost=self._parts.transcripts.lost,
             log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self._loop_lag.status,
+            mes=self._parts.mes.status,
             page=self._page,
             andon=self._andon.status if self._andon is not None else None,
             slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],

@@ -84,6 +84,9 @@ class PageDoor:
             place=self._places[name],
         )
 
+    def mes(self) -> int | None:
+        return self._parts.mes.late
+
     def ready(self) -> models.Health:
         line, ledger = self.line(), self._parts.ledger.trouble
         pki = "ok"

@@ -25,6 +25,7 @@ from station.adapters.system.verifiers import VerifierPool
 from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
+from station.daemon.mes import MES, reports_of
 from station.daemon.reloading import Settings
 from station.daemon.revocations import Revocations
 from station.domain.attempt import STATION_STOPPED
@@ -56,6 +57,7 @@ class Parts:
     installation: Installation
     transcripts: Transcripts
     revocations: Revocations
+    mes: MES
 
     @property
     def equipment(self) -> Equipment:
@@ -75,6 +77,7 @@ class Parts:
         self.clock.check()
         self.claims.check()
         self.revocations.check()
+        self.mes.check()
 
 
 @asynccontextmanager
@@ -82,8 +85,8 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
     """Opens the parts, and closes the attempts that an earlier run left open."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        section = config.station
-        opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True)
+        section, reports, settings = config.station, reports_of(config.mes), Settings(config)
+        opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True, reports=reports)
         ledger = await enter(opening)
         claims = stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
         for attempt in await _closed_attempts(ledger):
@@ -106,11 +109,12 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             parks = config.pki.outage == "park"
             check = partial(_check_now, recipe)
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
+        mes = await enter(MES.opened(settings, recipe, ledger, reports, clock.check))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
         yield Parts(
             config,
-            Settings(config),
+            settings,
             recipe,
             ledger,
             secrets,
@@ -121,6 +125,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             installation,
             transcripts,
             Revocations(recipe),
+            mes,
         )
 
 

@@ -31,6 +31,8 @@ class Preflight:
         parts = self._parts
         parts.claims.check()
         parts.revocations.check()
+        parts.mes.check()
+        await parts.mes.check_up()
         await parts.ledger.check()
         await resources.check(self._slots)
         # A laboratory may flash no image.

@@ -86,7 +86,9 @@ class Station:
         self.line = Line(parts.settings.suspicion, parts.look, PKI_FAULTS if stops else ())
         equipment = parts.equipment
         self.slots = {
-            slot.path: Slot(slot.name, self.line, parts.recipe, parts.relay, equipment.begin, equipment.bench)
+            slot.path: Slot(
+                slot.name, self.line, parts.recipe, parts.relay, equipment.begin, equipment.bench, parts.mes.route
+            )
             for slot in config.slot
         }
         self.loop_lag = LoopLag()
@@ -153,6 +155,8 @@ class Station:
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
             tasks.append(group.create_task(self._tidying.run(), name="transcripts"))
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
+            for name, work in self._parts.mes.tasks(self.line, self.slots).items():
+                tasks.append(group.create_task(work, name=name))
             if self._site is not None:
                 tasks.append(group.create_task(self._site.run(), name="page"))
             if self._andon is not None:

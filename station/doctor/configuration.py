@@ -16,7 +16,7 @@ from station.config import toml_file
 from station.config.environment import at_their_variables, overridden
 from station.config.line import Config
 from station.config.problems import ConfigurationInvalid, Problem
-from station.doctor import page_files, pki_files
+from station.doctor import mes_files, page_files, pki_files
 from station.doctor.paths import executable_mistake, file_mistake, folder_mistake, written_file_mistake
 from station.doctor.settings import Settings
 from station.recipe.files import line_recipe
@@ -64,6 +64,7 @@ async def of_this_machine(settings: Settings, config: Config | None, pci_devices
         *page_files.mistakes(settings, config),
         *_hotplug(settings),
         *(_controllers(settings.file, config, pci_devices) if config else ()),
+        *(mes_files.mistakes(settings.file, config.mes) if config else ()),
     ]
     cli = settings.path("programmer", "cli")
     if cli is not None and executable_mistake(cli) is None:

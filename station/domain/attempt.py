@@ -106,6 +106,15 @@ class UnitIdentified:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteChecked:
+    """The MES was asked whether the board belongs here: it allowed it, or it was down and the board went on unchecked."""
+
+    on_disk: ClassVar[OnDisk] = OnDisk("RouteChecked", ("checked", "reason"))
+    checked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LaboratoryUnit:
     """The attempt makes a laboratory unit: later events do not change an identity's state, and its verdict is not counted."""
 
@@ -217,6 +226,7 @@ class Voided:
 Record = (
     ClockAccepted
     | UnitIdentified
+    | RouteChecked
     | LaboratoryUnit
     | IdentityReserved
     | ProcedureChosen

@@ -10,6 +10,8 @@ from station.faults.line import (
     ClockContradicted,
     LedgerLost,
     LedgerUnavailable,
+    MESBacklog,
+    MESUnavailable,
     PKIAddressWrong,
     PKIAnswersLost,
     PKIAuthoritiesInvalid,
@@ -29,6 +31,7 @@ from station.faults.slot import (
     BoardExchanged,
     BoardRemoved,
     BoardUnpowered,
+    NotRouted,
     PartnerFailed,
     PKIAnswerLost,
     PKIParked,
@@ -92,6 +95,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
+    NotRouted: Consequence(armed=True),
     PKIAnswerLost: Consequence(armed=True),
     PKIPending: Consequence(armed=True),
     PKIParked: Consequence(armed=True),
@@ -127,6 +131,8 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PKIAuthorityWrong: Consequence(mends_itself=True),
     PKIAuthoritiesInvalid: Consequence(mends_itself=True),
     LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends
+    MESUnavailable: Consequence(mends_itself=True),
+    MESBacklog: Consequence(mends_itself=True),
     ResourcesExhausted: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),
     TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
@@ -147,6 +153,7 @@ class Act(StrEnum):
 # Where the act does not follow from the fault's kind and its consequences.
 ACTS: Mapping[type[Fault], Act] = {
     UnitElsewhere: Act.ASIDE,
+    NotRouted: Act.ASIDE,
     PKIAnswerLost: Act.ASIDE,
     PKIParked: Act.ASIDE,
     PKIPending: Act.WAIT,

@@ -24,6 +24,7 @@ from station.domain.attempt import (
     Phase,
     ProcedureChosen,
     Record,
+    RouteChecked,
     StepFinished,
     StepStarted,
     UnitIdentified,
@@ -56,7 +57,7 @@ TRANSITIONS: Mapping[Phase, Row] = {
         Phase.AWAIT_CSR,  # one whose last attempt ended at the PKI is resumed
         Phase.FLASH_OPERATIONAL,  # one that a partner has provisioned is finished
         Phase.CONFIRM,  # a unit that has passed is reconfirmed
-        records=[UnitIdentified, LaboratoryUnit, IdentityReserved, ProcedureChosen],
+        records=[UnitIdentified, RouteChecked, LaboratoryUnit, IdentityReserved, ProcedureChosen],
     ),
     Phase.COPROCESSOR: _row(Phase.FLASH_DATA, records=[CoprocessorReady]),
     Phase.FLASH_DATA: _row(

@@ -330,3 +330,21 @@ class LedgerDamaged(LineFault):
     code = "ledger.damaged"
     file: str
     reason: str
+
+
+@dataclass(eq=False)
+class MESUnavailable(LineFault):
+    """The MES does not say whether boards belong here, and this line waits for it: have the MES and the network looked at."""
+
+    code = "mes.unavailable"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class MESBacklog(LineFault):
+    """Too many messages wait for the MES, and this line is to stop for that: have the MES and the network looked at."""
+
+    code = "mes.backlog"
+    pending: int
+    limit: int

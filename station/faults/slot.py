@@ -49,6 +49,15 @@ class UnitElsewhere(SlotFault):
 
 
 @dataclass(eq=False)
+class NotRouted(SlotFault):
+    """The MES says that this board does not belong at this station now: take it where the MES wants it. Nothing was written to it."""
+
+    code = "mes.not_routed"
+    uid: str
+    reason: str
+
+
+@dataclass(eq=False)
 class PKIAnswerLost(SlotFault):
     """The PKI's answers for this board were lost, and each may have been a certificate: have the PKI looked at, then run `station pki again UID`."""
 

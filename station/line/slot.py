@@ -18,7 +18,7 @@ from station.domain.target import UID
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
 from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotHeld, SlotSuspected, StationBug
-from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived
+from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived, Route
 from station.line.canonical import finished
 from station.line.line import Line
 from station.line.states import (
@@ -67,6 +67,7 @@ class Slot:
         authority: Authority,
         begin: Callable[[str, BoardArrived], Awaitable[AttemptJournal]],
         bench: Callable[[str, Visit, int], Bench],
+        route: Route | None = None,
     ) -> None:
         self.name = name
         self.state: State = Empty()
@@ -80,6 +81,7 @@ class Slot:
         self._begin = begin
         self._beginning = False
         self._bench = bench
+        self._route = route
         self._news = asyncio.Event()
         self._usable = asyncio.Event()  # set unless the slot is out of service
         self._usable.set()
@@ -264,7 +266,7 @@ class Slot:
             case Laboratory() as laboratory:
                 await reconfigure(bench, laboratory, journal)
             case recipe:
-                job = Job(bench, recipe, self._authority, journal, visit.at_relay)
+                job = Job(bench, recipe, self._authority, journal, visit.at_relay, self._route)
                 unit = await recognise(job)
                 procedure = procedure_for(recipe, unit, datetime.now(UTC))
                 await journal.record(ProcedureChosen(NAMES[procedure]))

@@ -81,6 +81,32 @@ class LogStatus(_Model):
     fault: str | None
 
 
+class SinkStatus(_Model):
+    """One receiver of the MES, and its outbox."""
+
+    sink: str
+    up: bool
+    """Whether it answered at the last try."""
+    pending: int
+    oldest_seconds: float
+    """For how long the oldest pending message has waited; 0 if none is pending."""
+    dead: int
+    """Messages that were given up and that nobody has decided about."""
+    died: int
+    """Messages that were given up since the daemon's start."""
+
+
+class MESStatus(_Model):
+    """The MES: whether all of it answers, and the messages that wait for it."""
+
+    up: bool
+    route_up: bool | None
+    """Whether the last question before a board was answered; None where the line does not ask."""
+    late: int
+    """Messages that were given up, or wait for a quarter of an hour."""
+    sinks: list[SinkStatus]
+
+
 class PageStatus(_Model):
     """The operator's page: its address, or the reason why it is not served; and how many browsers show it."""
 
@@ -211,6 +237,8 @@ class Status(_Model):
     transcripts_lost: int
     log: list[LogStatus]
     loop_lag: LoopLagStatus
+    mes: MESStatus | None = None
+    """None where the configuration names none."""
     page: PageStatus | None = None
     """None where the configuration turns it off."""
     andon: AndonStatus | None = None

@@ -8,7 +8,7 @@ from station.domain.attempt import CredentialsFound, LaboratoryUnit
 from station.domain.identity import Identity, NewIdentity, OnboardingSecrets
 from station.domain.target import UID, Target
 from station.factory_data.device_information import ROTATING_DEVICE_ID_SIZE
-from station.interfaces import AttemptLedger
+from station.interfaces import AttemptLedger, Route
 from station.recipe.recipe import Delivered, Recipe
 
 
@@ -16,6 +16,13 @@ async def check_ours(target: Target, ledger: AttemptLedger) -> None:
     """Raises `UnitElsewhere` if the board has a key that this ledger cannot have given it and nobody has released the board."""
     if target.agent_key is not None:
         (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
+
+
+async def check_routed(uid: UID, route: Route | None, ledger: AttemptLedger) -> None:
+    """Asks the MES whether this board belongs here now. Raises `NotRouted`, or `MESUnavailable` if the line waits for the MES."""
+    if route is not None:
+        identity = await ledger.find_identity(uid)
+        await ledger.record(await route.check(uid, identity.serial_number if identity else None))
 
 
 async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identity:

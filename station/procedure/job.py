@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from station.domain.identity import Identity
 from station.domain.target import UID, Target
 from station.factory_data.flash import Flash
-from station.interfaces import AttemptLedger, Authority, Bench, Programmer
+from station.interfaces import AttemptLedger, Authority, Bench, Programmer, Route
 from station.recipe.recipe import Recipe
 
 
@@ -31,6 +31,8 @@ class Job:
     ledger: AttemptLedger
     at_relay: UID | None = None
     """The board of this slot whose last attempt ended at the PKI: it has its factory data, and its provisioning firmware runs."""
+    route: Route | None = None
+    """The MES, where it decides which boards belong here."""
 
     @property
     def programmer(self) -> Programmer:

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from station.adapters.ledger import records, selection
+from station.adapters.ledger import outbox, records, selection
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.ledger.tables import iso
 from station.adapters.system.people_file import PeopleUnusable
@@ -195,6 +195,12 @@ class Api:
             else problem(404, "neither ledger nor recipe has such a lot")
         )
 
+    async def outbox(self, request: web.Request) -> web.StreamResponse:
+        """A page of messages that no receiver has confirmed."""
+        page = query_of(request, Page)
+        found = await asyncio.to_thread(outbox.listed, self._ledger.path, page.after, page.limit)
+        return as_json(request, _listed("messages", [records.values(each) for each in found], page))
+
     # --- people and what they do ----------------------------------------------------------------------------------------
 
     async def open_session(self, request: web.Request) -> web.StreamResponse:
@@ -338,6 +344,14 @@ ROUTES = (
         table(lots={"type": "array", "items": named("LotCounts")}),
     ),
     Route("GET", f"{PREFIX}/lots/{{lot}}", Api.lot, "The same of one lot.", named("LotCounts")),
+    Route(
+        "GET",
+        f"{PREFIX}/outbox",
+        Api.outbox,
+        "Messages that the MES has not confirmed: pending, or given up, which have `dead_at`.",
+        listed("messages", "Message"),
+        asked=Page,
+    ),
     Route(
         "POST",
         f"{PREFIX}/sessions",

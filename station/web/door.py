@@ -37,6 +37,10 @@ class Door(Protocol):
         """One slot as it is now."""
         ...
 
+    def mes(self) -> int | None:
+        """Messages that the MES does not get; None without an MES."""
+        ...
+
     def ready(self) -> Health:
         """Whether the line could judge a board now."""
         ...

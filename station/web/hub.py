@@ -17,7 +17,7 @@ from station.faults import LineFault
 from station.line.states import SlotState
 from station.web.catalogue import ENTRIES
 from station.web.door import Door
-from station.web.models import Board, Last, Line, Lot, Planned, Plans, Slot
+from station.web.models import Board, Last, Late, Line, Lot, Planned, Plans, Slot
 from station.web.stream import Kept, framed
 
 log = structlog.get_logger()
@@ -100,6 +100,7 @@ class Hub:
         self._marks: Mapping[str, object] = {}
         self._line: Line | None = None
         self._lot: Lot | None = None
+        self._mes: int | None = None
         self._last: Last | None = None
         self._told: dict[str, Last] = {}
         self._plans = FIRST_PLAN
@@ -127,6 +128,7 @@ class Hub:
             lot=self._lot,
             last=self._last,
             plans=self._plans,
+            mes=self._mes,
             slots=[self._door.slot(name) for name in self._marks],
         )
 
@@ -151,6 +153,10 @@ class Hub:
         if line != self._line:
             self._line = line
             self._tell("line", line)
+        mes = self._door.mes()
+        if mes != self._mes:
+            self._mes = mes
+            self._tell("mes", Late(late=mes))
         marks = self._door.marks()
         changed = [name for name, mark in marks.items() if self._marks.get(name) != mark]
         self._marks = marks

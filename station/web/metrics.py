@@ -18,7 +18,7 @@ from station.adapters.ledger.news_reader import News
 from station.domain.attempt import VERDICTS
 from station.domain.issuance import EXPIRES_SOON
 from station.line.states import SlotState
-from station.line.status import Status
+from station.line.status import MESStatus, Status
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -116,6 +116,20 @@ class Metrics:
             "Whether the lamp's program runs; 1 where the configuration has none.",
             registry=registry,
         )
+        self._pending = Gauge("station_outbox_pending", "Messages that wait for the MES.", ["sink"], registry=registry)
+        self._oldest = Gauge(
+            "station_outbox_oldest_seconds",
+            "For how long the oldest waiting message has waited; 0 if none waits.",
+            ["sink"],
+            registry=registry,
+        )
+        self._died = Counter(
+            "station_outbox_dead", "Messages that were given up since the start.", ["sink"], registry=registry
+        )
+        self._counted_dead: dict[str, int] = {}
+        self._mes_up = Gauge(
+            "station_mes_up", "Whether all of the MES answered last; 1 without an MES.", registry=registry
+        )
         for slot in slots:  # so that a rate is known from the first attempt on
             for verdict in VERDICTS.values():
                 self._attempts.labels(slot, verdict)
@@ -167,7 +181,16 @@ class Metrics:
             self._lag.labels(quantile).set(seconds)
         self._clients.set(stream_clients)
         self._andon_up.set(status.andon is None or status.andon.up)
+        self._show_mes(status.mes)
         return generate_latest(self._registry)
+
+    def _show_mes(self, mes: MESStatus | None) -> None:
+        self._mes_up.set(mes is None or mes.up)
+        for sink in mes.sinks if mes else ():
+            self._pending.labels(sink.sink).set(sink.pending)
+            self._oldest.labels(sink.sink).set(sink.oldest_seconds)
+            self._died.labels(sink.sink).inc(sink.died - self._counted_dead.get(sink.sink, 0))
+            self._counted_dead[sink.sink] = sink.died
 
 
 class _Commits(Collector):

@@ -76,6 +76,12 @@ Plans = dict[str, list[Planned]]
 """The steps of each procedure, in order."""
 
 
+class Late(_Model):
+    """How many messages the MES does not get."""
+
+    late: int | None
+
+
 class Board(_Model):
     """All that the operator's page shows."""
 
@@ -89,6 +95,8 @@ class Board(_Model):
     lot: Lot | None
     last: Last | None
     plans: Plans
+    mes: int | None = None
+    """Messages that the MES does not get, given up or pending for a quarter of an hour; None without an MES."""
     slots: list[Slot]
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from pydantic import BaseModel, TypeAdapter
 
 from station.adapters.ledger.lot_counts import LotCounts
+from station.adapters.ledger.outbox import Entry
 from station.adapters.ledger.reader import EventRecord, UnitSummary
 from station.adapters.ledger.records import PLACES
 from station.adapters.ledger.selection import AttemptRecord
@@ -26,6 +27,7 @@ _ADAPTERS: Mapping[str, TypeAdapter[object]] = {
     "Event": TypeAdapter(EventRecord),
     "Seconds": TypeAdapter(Seconds),
     "LotCounts": TypeAdapter(LotCounts),
+    "Message": TypeAdapter(Entry),
     "LineStatus": TypeAdapter(LineStatus),
     "Problem": TypeAdapter(Problem),
 }

@@ -26,8 +26,10 @@ from station.line.status import (
     LedgerStatus,
     LineStatus,
     LogStatus,
+    MESStatus,
     PageStatus,
     PKIStatus,
+    SinkStatus,
     SlotStatus,
     Status,
 )
@@ -99,6 +101,12 @@ def status(text: str) -> Status:
         ledger=LedgerStatus(state=text, path=text, commits=1, reason=text),
         transcripts_lost=1,
         log=[LogStatus(sink=text, lost=1, waiting=0, fault=text)],
+        mes=MESStatus(
+            up=False,
+            route_up=False,
+            late=1,
+            sinks=[SinkStatus(sink=text, up=False, pending=1, oldest_seconds=1, dead=1, died=1)],
+        ),
         page=PageStatus(url=text, listeners=1, reason=text),
         loop_lag=LoopLagStatus.of([]),
         slots=slots,
@@ -119,7 +127,18 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def serve() -> None:
         stop = asyncio.Event()
         refused = dict.fromkeys(
-            ("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"), refuse
+            (
+                "hold",
+                "release",
+                "fresh",
+                "drain",
+                "pki_again",
+                "pki_close",
+                "pki_reconcile",
+                "outbox_retry",
+                "outbox_drop",
+            ),
+            refuse,
         )
         async with control.serving(socket, {"status": answer, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
@@ -164,6 +183,10 @@ async def fill(path: Path) -> None:
         connection.execute(
             "INSERT INTO intervention (station, at, who, deed, slot, fault, reason) VALUES (?, ?, ?, 'hold', ?, ?, ?)",
             [TEXT, "2026-11-23T08:15:30.250Z", *[TEXT] * 4],
+        )
+        connection.execute(
+            "INSERT INTO outbox (sink, key, type, body, created_at, error) VALUES (?, ?, ?, ?, ?, ?)",
+            [*[TEXT] * 4, "2026-11-23T08:15:30.250Z", TEXT],
         )
 
 

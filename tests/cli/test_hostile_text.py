@@ -295,6 +295,9 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.station("pki", "export-revocations", "--ledger", desk.ledger).replace("\r\n", "\n")
         + desk.station("pki", "export-revocations", "--jsonl", "--ledger", desk.ledger)
     ),
+    "outbox list": lambda desk: both(desk, "outbox", "list", "--ledger", desk.ledger),
+    "outbox retry": lambda desk: desk.station("outbox", "retry", "1", "--reason", TEXT, "--config", desk.config),
+    "outbox drop": lambda desk: desk.station("outbox", "drop", "1", "--reason", TEXT, "--config", desk.config),
     "ledger backup": lambda desk: (
         desk.station("ledger", "backup", desk.folder / TEXT.replace("/", ""), "--ledger", desk.ledger)
         + desk.station("ledger", "backup", desk.folder / "copy", "--ledger", TEXT)

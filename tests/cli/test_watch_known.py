@@ -113,10 +113,13 @@ def test_events_change_what_they_tell_of() -> None:
     assert what.board is not None
     assert (what.board.line.fault, what.line_at, what.board.lot) == ("pki.unavailable", 1.0, door.counts)
     assert what.board.plans["provision"][0].seconds == 1.5
+    what = after(what, Event("mes", '{"late": 12}', "b-4"), 1.0)
+    assert what.board is not None
+    assert what.board.mes == 12
     assert after(what, Event("lot", "{}", "b-4"), 1.0).board != what.board
 
 
-@pytest.mark.parametrize("name", ["snapshot", "slot", "line", "lot", "last", "plans"])
+@pytest.mark.parametrize("name", ["snapshot", "slot", "line", "lot", "last", "plans", "mes"])
 @pytest.mark.parametrize("data", ["", "[1]", '{"slot": 1}', "nonsense"])
 def test_what_no_station_sends_is_refused(name: str, data: str) -> None:
     with pytest.raises(ValueError, match=r"."):

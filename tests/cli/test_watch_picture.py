@@ -40,7 +40,7 @@ def boards(number: int) -> list[Known]:
     stopped = FakeDoor(mixed(number))
     stopped.state = paused("pki.unavailable")
     placed = [each.model_copy(update={"place": (at // 4 + 1, at % 4 + 1)}) for at, each in enumerate(mixed(number))]
-    full = known(*mixed(number), lot=PLANNED, last=last("flash.mismatch"))
+    full = known(*mixed(number), lot=PLANNED, last=last("flash.mismatch"), mes=1200)
     return [
         Known(),
         known(),
@@ -146,6 +146,11 @@ def test_the_head_has_line_lot_and_address() -> None:
     assert text.startswith("▶ Line open line-1 · STM32WB Demo App 12:31:05 Work order WO-17 pass 1009 of 2000 ")
     assert "fail 23 To do 991 http://127.0.0.1:8470/" in text
     assert " Lot LIGHTING-2026   pass 1009   fail 23" in drawn(known(slot("1")))
+
+
+def test_messages_that_the_mes_does_not_get_are_counted_in_the_foot() -> None:
+    assert " MES 12" in drawn(known(running("1"), mes=12)).splitlines()[-1]
+    assert "MES" not in drawn(known(running("1"), mes=0))
 
 
 def test_a_line_that_is_not_open_says_why_and_since_when() -> None:

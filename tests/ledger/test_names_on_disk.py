@@ -26,6 +26,7 @@ EVENTS = {
     "ClockAccepted": '{"clock": "2026-01-01T00:00:00Z", "last_entry": "2027-01-01T00:00:00Z", "pki": "2026-01-01T00:00:01Z"}',
     "UnitIdentified": '{"uid": "000102030405060708090a0b", "device_id": 1173, "supply_mv": 3300, "probe_firmware": "V3J15M6",'
     ' "programmer_version": "2.19.0"}',
+    "RouteChecked": '{"checked": true, "reason": "next: provisioning"}',
     "LaboratoryUnit": "{}",
     "IdentityReserved": '{"serial_number": "SN000001"}',
     "ProcedureChosen": '{"procedure": "provision"}',
@@ -60,6 +61,9 @@ PHASES = {
 STATES = {"reserved", "on_board", "certified", "confirmed", "passed", "burned", "released"}
 DEEDS = {"hold", "release", "drain"}
 FAULTS = {
+    "mes.not_routed",
+    "mes.unavailable",
+    "mes.backlog",
     "pki.answer_lost",
     "pki.answers_lost",
     "pki.pending",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.adapters.pki import retry_after
-from station.adapters.pki.retry_after import LONGEST
+from station.adapters.system import retry_after
+from station.adapters.system.retry_after import LONGEST
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 

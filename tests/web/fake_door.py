@@ -89,6 +89,7 @@ class FakeDoor:
         self.state = OPEN
         self.counts: Lot | None = Lot(name="LIGHTING-2026", work_order=None, planned=None, passed=1009, failed=23)
         self.learned: Plans = {}
+        self.late: int | None = None
         self.ledger_is_lost = False
         self.broken = False
         self.looks = 0
@@ -112,6 +113,9 @@ class FakeDoor:
 
     def slot(self, name: str) -> Slot:
         return self._slots[name][1]
+
+    def mes(self) -> int | None:
+        return self.late
 
     def ready(self) -> Health:
         return Health(ok=self.state == OPEN, checks={"line": self.state.fault or "ok"})

@@ -82,9 +82,15 @@ class Played:
         self._listen = self.url.partition("://")[2].rstrip("/")
 
     def tell(self, *changes: Slot | Line) -> None:
+        self._write(*(each.model_dump_json() for each in changes))
+
+    def tell_late(self, messages: int) -> None:
+        """So many messages do not reach the MES."""
+        self._write(json.dumps({"mes": messages}))
+
+    def _write(self, *lines: str) -> None:
         assert self.process.stdin is not None
-        for each in changes:
-            self.process.stdin.write(f"{each.model_dump_json()}\n")
+        self.process.stdin.writelines(f"{line}\n" for line in lines)
         self.process.stdin.flush()
 
     def end(self, how: signal.Signals) -> None:

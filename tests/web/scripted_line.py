@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A page without a station behind it, as a process that tests start, stop, freeze and kill: `python -m tests.web.scripted_line`.
 
-Prints the page's address. Each line on its standard input is a slot as JSON, or a line if it has no slot's name.
+Prints the page's address. Each line on its standard input is a slot as JSON, or a line if it has no slot's name, or the number of messages in `mes`.
 With a folder it has people, a ledger with some attempts, the API and the engineer's pages.
 """
 
@@ -127,7 +127,9 @@ class _Orders:
         *lines, self._partial = (self._partial + read).split(b"\n")
         for line in lines:
             values = json.loads(line)
-            if "slot" in values:
+            if "mes" in values:
+                self._door.late = values["mes"]
+            elif "slot" in values:
                 self._door.put(Slot.model_validate(values))
             else:
                 self._door.state = Line.model_validate(values)

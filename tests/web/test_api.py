@@ -20,6 +20,7 @@ from station.adapters.system.people_file import PeopleFile
 from station.cli import app
 from station.domain.attempt import Voided
 from station.domain.people import Role
+from station.mes.message import Message
 from station.web import api
 from station.web.api import ActRefused, Api
 from station.web.counted import Counted
@@ -148,6 +149,22 @@ async def test_units_attempts_and_events_come_page_by_page(desk: Desk) -> None:
     text += json.dumps(story)
     assert "canary" not in text
     assert "2020202" not in text
+
+
+async def test_messages_that_the_mes_has_not_confirmed_come_page_by_page(desk: Desk) -> None:
+    """Delivered ones are none of them, and no answer has a message's body."""
+    messages = [Message("webhook", f"board {board}", "attempt.finished.v1", '{"id": "x"}') for board in (1, 2, 3)]
+    await desk.ledger.outbox.put(messages, datetime.now(UTC))
+    await desk.ledger.outbox.died(1, "HTTP 400", datetime.now(UTC))
+    await desk.ledger.outbox.delivered(2, datetime.now(UTC))
+    _, first = await desk.get("/outbox?limit=1")
+    assert first["next"] == 1
+    _, second = await desk.get("/outbox?after=1")
+    assert isinstance(first["messages"], list)
+    assert isinstance(second["messages"], list)
+    told = [(each["number"], each["key"], each["dead_at"] is None) for each in first["messages"] + second["messages"]]
+    assert told == [(1, "board 1", False), (3, "board 3", True)]
+    assert "body" not in first["messages"][0]
 
 
 async def test_attempts_are_selected_by_every_condition(desk: Desk) -> None:
@@ -349,7 +366,7 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert status == 200
     paths = described["paths"]
     assert isinstance(paths, dict)
-    assert len(paths) == 15
+    assert len(paths) == 16
     components = described["components"]
     assert isinstance(components, dict)
     references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}

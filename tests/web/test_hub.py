@@ -238,3 +238,17 @@ def test_a_recipe_limits_the_plan_before_there_are_passes_to_learn_from() -> Non
         "coprocessor": 40.0,
     }
     assert planned_by({}) == FIRST_PLAN
+
+
+async def test_messages_that_the_mes_does_not_get_are_told(door: FakeDoor) -> None:
+    """Their number when it changes, and in each snapshot."""
+    hub = Hub(door, "1")
+    assert hub.board().mes is None
+    async with watching(hub):
+        with hub.listening(None, never) as listener:
+            door.late = 12
+            assert await until(listener, "mes") == {"late": 12}
+            door.late = 0
+            assert await until(listener, "mes") == {"late": 0}
+    door.late = 3
+    assert hub.board().mes == 3

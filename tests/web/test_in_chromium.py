@@ -164,6 +164,17 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
 
 
+async def test_messages_that_the_mes_does_not_get_are_in_the_footer(tab: Tab) -> None:
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        assert await tab.value("document.getElementById('mes').hidden")
+        line.tell_late(12)
+        await tab.until("!document.getElementById('mes').hidden")
+        assert await tab.value("document.getElementById('mes').textContent") == "MES 12"
+        line.tell_late(0)
+        await tab.until("document.getElementById('mes').hidden")
+
+
 async def test_a_text_from_outside_is_never_markup(tab: Tab) -> None:
     evil = "<img src=x onerror=document.title='owned'>"
     with played("--slots=8", "--idle") as line:

@@ -7,7 +7,16 @@ from station.adapters.ledger.board_reader import LotCounts
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.news_reader import EndedAttempt, EndedRequest, News
 from station.line.loop_lag import LoopLagStatus
-from station.line.status import LedgerStatus, LineStatus, LogStatus, PKIStatus, SlotStatus, Status
+from station.line.status import (
+    LedgerStatus,
+    LineStatus,
+    LogStatus,
+    MESStatus,
+    PKIStatus,
+    SinkStatus,
+    SlotStatus,
+    Status,
+)
 from station.web.metrics import Metrics
 
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
@@ -157,3 +166,20 @@ def test_a_commit_is_counted_in_every_bucket_that_it_fits_in() -> None:
         (("lot", "LOT-7"), ("what", "failed")): 1,
         (("lot", "LOT-7"), ("what", "passed")): 4,
     }
+
+
+def test_the_outbox_is_shown_by_receiver_and_its_dead_are_counted() -> None:
+    """What was given up before stays counted after somebody has dropped it."""
+    metrics = Metrics(version="1.0", slots=["1"], commits=CommitTimes())
+    assert read(metrics.shown(status(), stream_clients=0))["station_mes_up"][()] == 1
+    for pending, dead, died in ((3, 2, 2), (0, 0, 2), (1, 1, 3)):
+        sink = SinkStatus(
+            sink="webhook", up=False, pending=pending, oldest_seconds=pending * 60.0, dead=dead, died=died
+        )
+        mes = MESStatus(up=False, route_up=None, late=dead, sinks=[sink])
+        samples = read(metrics.shown(status().model_copy(update={"mes": mes}), stream_clients=0))
+        of_webhook = (("sink", "webhook"),)
+        assert samples["station_outbox_pending"] == {of_webhook: pending}
+        assert samples["station_outbox_oldest_seconds"] == {of_webhook: pending * 60}
+        assert samples["station_outbox_dead_total"] == {of_webhook: died}
+        assert samples["station_mes_up"][()] == 0

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import events, figures, identities, tables, totals
+from station.adapters.ledger import events, figures, identities, outbox, tables, totals
 from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided
 from station.domain.identity import moves
 from station.domain.transitions import after
-from station.interfaces import RecordedRecipe
+from station.interfaces import RecordedRecipe, Reports
 
 _attempt, _event = tables.attempt, tables.event
 # The statements are built once: building one costs more than executing it for a row.
@@ -78,8 +78,8 @@ def begin(
     return number
 
 
-def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
-    """Appends an event, and updates the attempt's columns, its identity's state, the totals and the figures."""
+def append(connection: Connection, number: int, event: Event, now: Sum, reports: Reports | None = None) -> None:
+    """Appends an event, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox."""
     connection.execute(
         _NEW_EVENT,
         {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
@@ -90,9 +90,10 @@ def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
         figures.add(connection, number)
     if moves(now.attempt, event):
         identities.advance(connection, now.attempt.uid, event)
+    outbox.report(connection, number, event, now.last_at, reports)
 
 
-def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:
+def close_open(connection: Connection, fault: str, at: datetime, reports: Reports | None = None) -> list[int]:
     """Voids every attempt without a verdict, as of its last event; returns their numbers."""
     numbers = connection.scalars(
         select(_attempt.c.id).where(_attempt.c.verdict.is_(None)).order_by(_attempt.c.id)
@@ -100,7 +101,7 @@ def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:
     for number in numbers:
         so_far = _replayed(connection, number)
         event = Voided(fault, {"step": so_far.attempt.phase.value, "found_at": tables.iso(at)})
-        append(connection, number, event, so_far.after(so_far.last_at, event))
+        append(connection, number, event, so_far.after(so_far.last_at, event), reports)
     return list(numbers)
 
 

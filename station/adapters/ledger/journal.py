@@ -26,7 +26,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity
 from station.domain.past import Past
 from station.domain.target import UID
-from station.interfaces import SecretSource
+from station.interfaces import Reports, SecretSource
 
 log = structlog.get_logger()
 
@@ -53,6 +53,7 @@ class AttemptJournal:
         custody: Custody,
         pairing: PairingKey,
         secrets: SecretSource,
+        reports: Reports | None = None,
     ) -> None:
         self._number = number
         self._clock = clock
@@ -60,6 +61,7 @@ class AttemptJournal:
         self._custody = custody
         self._pairing = pairing
         self._secrets = secrets
+        self._reports = reports
 
     @property
     def number(self) -> int:
@@ -111,8 +113,10 @@ class AttemptJournal:
         # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
         self._sum = now = before.after(self._clock.now(), event)
         try:
-            work = partial(attempts.append, number=self._number, event=event, now=now)
+            work = partial(attempts.append, number=self._number, event=event, now=now, reports=self._reports)
             await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
         except ValueError:
             self._sum = before  # the identity's table refused, and nothing was written
             raise
+        if self._reports is not None and type(event) in self._reports.wanted:
+            self._reports.written()

@@ -23,6 +23,7 @@ from station.adapters.ledger import (
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
+from station.adapters.ledger.outbox import Outbox
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.writer import Writer
@@ -33,7 +34,7 @@ from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Reconciled
 from station.domain.target import UID
 from station.faults import LineFault
-from station.interfaces import RecordedRecipe, RefusedAnswer, SecretSource
+from station.interfaces import RecordedRecipe, RefusedAnswer, Reports, SecretSource
 
 
 class Ledger:
@@ -42,12 +43,22 @@ class Ledger:
     A call waits while the file cannot be written, and raises `LedgerUnavailable` once no further try can help.
     """
 
-    def __init__(self, path: Path, station: str, writer: Writer, custody: Custody, pairing: PairingKey) -> None:
+    def __init__(
+        self,
+        path: Path,
+        station: str,
+        writer: Writer,
+        custody: Custody,
+        pairing: PairingKey,
+        reports: Reports | None = None,
+    ) -> None:
         self._path = path
         self._station = station
         self._writer = writer
         self._custody = custody
         self._pairing = pairing
+        self._reports = reports
+        self.outbox = Outbox(path, custody)
 
     @classmethod
     @asynccontextmanager
@@ -59,13 +70,14 @@ class Ledger:
         register: Path | None = None,
         only: bool = False,
         patience: float = math.inf,
+        reports: Reports | None = None,
     ) -> AsyncIterator[Self]:
         """The ledger at `path`, made or brought up to date.
 
         Raises `LedgerUnavailable`, also while another daemon has it. Raises `LedgerMoved` if the machine's `register`
         remembers another or a newer ledger here, and `LedgerDamaged`. `only`: a station of this name has one ledger on
         this machine. Opening blocks the loop, since the station can do nothing without a ledger. Later the ledger tries
-        a file that cannot be written again for `patience` seconds.
+        a file that cannot be written again for `patience` seconds. `reports` makes the messages that go into the outbox.
         """
         known = Register(folder_for(path, register))
         with sqlite.writing(path, Gate(path, station, known, only=only)) as connection:
@@ -74,7 +86,7 @@ class Ledger:
                     new = incarnations.standing(connection) is None
                 pairing = PairingKey.beside(path, connection, make=new)
             with Custody.taken(connection, path, station, known, patience) as custody:
-                yield cls(path, station, custody.writer, custody, pairing)
+                yield cls(path, station, custody.writer, custody, pairing, reports)
 
     @property
     def status(self) -> dict[str, object]:
@@ -132,14 +144,15 @@ class Ledger:
                 at=started_at,
             )
         )
-        return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets)
+        return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets, self._reports)
 
     async def close_open_attempts(self, fault: str) -> list[int]:
         """Voids the attempts that an earlier run left without a verdict, as of their last events.
 
         Returns their numbers.
         """
-        return await self._custody.do(partial(attempts.close_open, fault=fault, at=datetime.now(UTC)))
+        work = partial(attempts.close_open, fault=fault, at=datetime.now(UTC), reports=self._reports)
+        return await self._custody.do(work)
 
     async def last_entry(self) -> datetime | None:
         """The time of the newest entry, by the clock of that time; None for an empty ledger."""

@@ -308,3 +308,46 @@ lot_floor = Table(  # after a restoration the lot goes on with this serial numbe
     Column("lot", String(32), primary_key=True),
     Column("next_index", Integer, nullable=False),
 )
+
+# messages for the MES, one row a receiver ("sink"); pending until one of `sent_at` and `dead_at` is set
+_PENDING = "sent_at IS NULL AND dead_at IS NULL"
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("sink", String(16), nullable=False),
+    Column("key", String(96), nullable=False),  # messages with one key are delivered in their order
+    Column("type", String(64), nullable=False),
+    Column("body", Text, nullable=False),  # as it is sent, and no secret in it
+    Column("created_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("refusals", Integer, nullable=False, server_default="0"),  # tries that the receiver refused for good
+    Column("next_at", Instant),  # not to be tried before
+    Column("error", Text),  # of the last try
+    Column("sent_at", Instant),
+    Column("dead_at", Instant),  # given up, until a person decides
+    CheckConstraint("sent_at IS NULL OR dead_at IS NULL", name="one_end"),
+    _few("ix_outbox_due", "sink", "tries", "id", where=_PENDING),
+    _few("ix_outbox_key", "sink", "key", "id", where=_PENDING),
+    _few("ix_outbox_next", "sink", "next_at", where=_PENDING),
+    _few("ix_outbox_unsent", "id", where="sent_at IS NULL"),
+    _few("ix_outbox_dead", "sink", "id", where="dead_at IS NOT NULL"),
+    _few("ix_outbox_sent", "sent_at", where="sent_at IS NOT NULL"),
+    sqlite_autoincrement=True,
+)
+
+outbox_decision = Table(  # what people have decided about messages: by which account, and why; never edited
+    "outbox_decision",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("message", _Number, nullable=False),
+    Column("sink", String(16), nullable=False),
+    Column("key", String(96), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("action IN ('retry', 'drop')", name="action"),
+    sqlite_autoincrement=True,
+)

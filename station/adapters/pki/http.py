@@ -13,11 +13,12 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import aiohttp
 import structlog
 
-from station.adapters.pki import retry_after, secret_header, tls_words
+from station.adapters.pki import secret_header, tls_words
 from station.adapters.pki.answers import readable_in
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import FIRST_REFUSAL, MAX_ANSWER, MOVED, Answer, expanded, one_line
 from station.adapters.pki.identity import IdentityFiles, Watched
+from station.adapters.system import retry_after
 from station.domain.issuance import EXPIRES_SOON
 from station.faults import Fault, LineFault
 from station.faults.line import (

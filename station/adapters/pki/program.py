@@ -17,10 +17,11 @@ from pathlib import Path
 
 from cryptography import x509
 
-from station.adapters.pki import answers, retry_after
+from station.adapters.pki import answers
 from station.adapters.pki.answers import NoCertificates
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import MAX_ANSWER, one_line
+from station.adapters.system import retry_after
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.domain.credentials import csr_key
 from station.faults.line import (

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from station.cli.consoles import coloured, say_json, styled, wide_console
 from station.cli.ledger.questions import local
@@ -13,7 +14,7 @@ from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
 from station.domain.issuance import EXPIRES_SOON
-from station.line.status import PKIStatus, SlotStatus, Status
+from station.line.status import MESStatus, PKIStatus, SlotStatus, Status
 
 
 def status(
@@ -41,6 +42,8 @@ def status(
         console.print(
             styled("andon ", ("shown", "green") if andon.up else ("dark", "yellow"), f"  {andon.reason or ''}")
         )
+    if answer.mes is not None:
+        console.print(*_mes(answer.mes))
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
         console.print(styled(lost, ": they could not be written"))
@@ -62,6 +65,16 @@ def _expiring(days: int | None, whose: str) -> Iterator[str | tuple[str, str]]:
     if days is not None and days < EXPIRES_SOON:
         yield "  "
         yield f"{whose} certificate expires in {days} days", "yellow"
+
+
+def _mes(mes: MESStatus) -> Iterator[Text]:
+    """The MES: who answers, and what waits for it."""
+    words: list[str | tuple[str, str]] = ["mes ", "answers" if mes.up else ("does not answer", "yellow")]
+    for sink in mes.sinks:
+        words.append(f"  {sink.sink} {sink.pending} pending for {sink.oldest_seconds:.0f} s")
+        if sink.dead:
+            words.append((f", {sink.dead} dead", "red"))
+    yield styled(*words)
 
 
 def slot_table(answer: Status) -> Table:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import TypeAdapter
 
 from station.web.event_reader import Event
-from station.web.models import Board, Last, Line, Lot, Planned, Plans, Slot
+from station.web.models import Board, Last, Late, Line, Lot, Planned, Plans, Slot
 
 SILENT_AFTER = 3.0  # seconds without a beat
 STATES = ("empty", "waiting", "pending", "running", "pass", "fail", "void", "out")
@@ -95,6 +95,8 @@ def _changed(event: Event) -> dict[str, object]:
             return {"last": Last.model_validate_json(event.data)}
         case "plans":
             return {"plans": _PLANS.validate_json(event.data)}
+        case "mes":
+            return {"mes": Late.model_validate_json(event.data).late}
         case _:
             return {}
 

@@ -24,6 +24,7 @@ export function after(board, event, data, now) {
     return { ...board, line: { ...data, at: same ? board.line.at : now } };
   }
   if (["lot", "last", "plans"].includes(event)) return { ...board, [event]: data };
+  if (event === "mes") return { ...board, mes: data.late };
   return board;
 }
 

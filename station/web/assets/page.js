@@ -113,6 +113,12 @@ function drawFooter(now) {
     id("last").dataset.state = last?.verdict ?? "";
     id("last").replaceChildren(...(last ? sentences(last) : []));
   }
+  const late = live ? board?.mes ?? 0 : 0;
+  id("mes").hidden = late === 0;
+  if (late > 0) {
+    write("mes", `MES ${new Intl.NumberFormat(texts.lang).format(late)}`);
+    id("mes").title = texts.mes;
+  }
   const counts = hands(board, live, now);
   const counted = JSON.stringify([counts, texts.lang]);
   if (id("hands").dataset.key === counted) return;

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One POST to the MES, bounded in time and size; no redirect is followed."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+
+LONGEST_ANSWER = 1 << 16
+
+
+class NoAnswer(Exception):
+    """The MES has not answered; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, whatever its status."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def told(self) -> str:
+        """The status and what follows it, for people."""
+        text = self.body[:200].decode("utf-8", "replace").strip()
+        return f"HTTP {self.status} {self.reason}".strip() + (f": {text}" if text else "")
+
+
+class Post:
+    """Posts to one server."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, context: ssl.SSLContext) -> AsyncIterator[Self]:
+        """A pool of connections, without cookies, and without a proxy from the environment."""
+        connector = aiohttp.TCPConnector(ssl=context, limit=8, keepalive_timeout=4)
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=False) as session:
+            yield cls(session)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], within: float) -> Reply:
+        """Raises `NoAnswer`."""
+        try:
+            async with (
+                asyncio.timeout(within),
+                self._session.post(
+                    url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=None)
+                ) as answer,
+            ):
+                content = await answer.content.read(LONGEST_ANSWER)
+                return Reply(answer.status, answer.reason or "", answer.headers, content)
+        except TimeoutError as exc:
+            raise NoAnswer(f"no answer within {within:g} s") from exc
+        except (aiohttp.ClientError, OSError, ValueError) as exc:
+            raise NoAnswer(str(exc) or type(exc).__name__) from exc

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A receiver of webhooks as a factory may have it, with a switch for each of its bad habits."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+KEY = b"a key of the receiver's, 32 byte"
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+def verified(headers: dict[str, str], body: bytes, key: bytes) -> bool:
+    """Verifies a signature as the specification of Standard Webhooks says, without any code of the station."""
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    given = [each.partition(",")[2] for each in headers["webhook-signature"].split() if each.startswith("v1,")]
+    return any(hmac.compare_digest(wanted, each) for each in given)
+
+
+@dataclass
+class Receiver:
+    """`mode` is how it behaves: ok, down, slow, drop, redirect, or a status. `poison`: the subjects that get 400."""
+
+    mode: str = "ok"
+    poison: set[str] = field(default_factory=set)
+    retry_after: str | None = None
+    taken: list[dict[str, object]] = field(default_factory=list)
+    """The events that it has confirmed, or has taken without saying so."""
+    requests: int = 0
+    elsewhere: int = 0
+    keys: tuple[bytes, ...] = (KEY,)
+    seen: asyncio.Event = field(default_factory=asyncio.Event)
+    before_answer: Callable[[], None] = lambda: None
+    after_answer: Callable[[], None] = lambda: None
+    headers: list[dict[str, str]] = field(default_factory=list)
+    url: str = ""
+
+    @property
+    def ids(self) -> list[object]:
+        """The ids that it has taken, each once, as a receiver that knows repetitions has them."""
+        return list(dict.fromkeys(event.get("id", event.get("UniqueID")) for event in self.taken))
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        body = await request.read()
+        event = json.loads(body)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.headers.append(headers)
+        self.before_answer()
+        assert any(verified(headers, body, key) for key in self.keys), "the signature is wrong"
+        reply = await self._reply(event)
+        if reply is None:
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        await reply.prepare(request)
+        await reply.write_eof()
+        self.seen.set()
+        self.after_answer()
+        return reply
+
+    async def _reply(self, event: dict[str, object]) -> web.StreamResponse | None:
+        if event.get("subject") in self.poison:
+            return web.Response(status=400, text="I do not like this unit")
+        match self.mode:
+            case "ok":
+                self.taken.append(event)
+                return web.Response(status=204)
+            case "slow":
+                await asyncio.sleep(3600)
+            case "drop":
+                self.taken.append(event)
+            case "down":
+                pass
+            case "redirect":
+                return web.Response(status=307, headers={"Location": f"{self.url}/elsewhere"})
+            case status:
+                headers = {"Retry-After": self.retry_after} if self.retry_after else {}
+                return web.Response(status=int(status), headers=headers, text="\x1b[31mno")
+        return None
+
+    async def answer_elsewhere(self, _request: web.Request) -> web.StreamResponse:
+        self.elsewhere += 1
+        return web.Response(status=204)
+
+
+@asynccontextmanager
+async def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """The receiver at a port of this PC."""
+    app = web.Application()
+    app.router.add_post("/", receiver.answer)
+    app.router.add_route("*", "/elsewhere", receiver.answer_elsewhere)
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    host, bound = runner.addresses[0][:2]
+    receiver.url = f"{'https' if tls else 'http'}://{host}:{bound}"
+    try:
+        yield receiver
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A webhook over mutual TLS: the station shows its certificate, and trusts no other server than its authority's."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from station.adapters.outbox.http import Post
+from station.adapters.outbox.secret_file import SecretUnusable, tls_context
+from station.adapters.outbox.webhook import Webhook
+from station.mes.message import Delivered, Failed, Waiting
+from tests.mes.receiver import Receiver, receiving
+
+MESSAGE = Waiting(1, "line-1/1", "attempt.finished.v1", '{"id": "line-1/1"}', 0, 0)
+
+
+@dataclass(frozen=True)
+class Files:
+    """One party's certificate, key and authority."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+def party(folder: Path) -> Files:
+    """A party that is its own authority, at this PC's address."""
+    folder.mkdir()
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, folder.name)])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now - timedelta(hours=1), now + timedelta(days=1)
+    )
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+    )
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    certificate, private = folder / "certificate.pem", folder / "key.pem"
+    signed = builder.sign(key, hashes.SHA256())
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    private.chmod(0o600)
+    return Files(certificate, private, certificate)
+
+
+async def delivered(context: ssl.SSLContext, receiver: Receiver, secret: Path) -> Delivered | Failed:
+    async with Post.opened(context) as post:
+        webhook = Webhook(post, receiver.url, secret, "application/json", lambda: datetime.now(UTC), within=60)
+        answer = await webhook.deliver(MESSAGE)
+        assert isinstance(answer, Delivered | Failed)
+        return answer
+
+
+async def test_only_the_right_server_gets_messages_and_only_from_the_right_station(
+    tmp_path: Path, secret_file: Path
+) -> None:
+    server, station, stranger = (party(tmp_path / name) for name in ("server", "station", "stranger"))
+    of_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=station.ca)
+    of_server.load_cert_chain(server.certificate, server.key)
+    of_server.verify_mode = ssl.CERT_REQUIRED
+    async with receiving(Receiver(), tls=of_server) as receiver:
+        right = tls_context(server.ca, station.certificate, station.key)
+        assert await delivered(right, receiver, secret_file) == Delivered()
+        for wrong in (
+            tls_context(server.ca, None, None),
+            tls_context(server.ca, stranger.certificate, stranger.key),
+            tls_context(stranger.ca, station.certificate, station.key),
+        ):
+            assert isinstance(await delivered(wrong, receiver, secret_file), Failed)
+    assert receiver.ids == ["line-1/1"]
+    assert receiver.requests == 1
+
+
+def test_files_of_tls_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    one, two = party(tmp_path / "one"), party(tmp_path / "two")
+    with pytest.raises(SecretUnusable, match="no certificate and its key"):
+        tls_context(None, one.certificate, two.key)
+    one.key.chmod(0o640)
+    with pytest.raises(SecretUnusable, match="chmod 600"):
+        tls_context(None, one.certificate, one.key)
+    with pytest.raises(SecretUnusable, match="no certificate authority"):
+        tls_context(one.key, None, None)
