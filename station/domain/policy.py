@@ -43,6 +43,7 @@ from station.faults.slot import (
     TTYLost,
     TTYUnavailable,
     UnitElsewhere,
+    UnitForgotten,
 )
 from station.faults.unit import (
     BootNotRestored,
@@ -92,6 +93,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
+    UnitForgotten: Consequence(armed=True),
     PKIAnswerLost: Consequence(armed=True),
     PKIPending: Consequence(armed=True),
     PKIParked: Consequence(armed=True),
@@ -147,6 +149,7 @@ class Act(StrEnum):
 # Where the act does not follow from the fault's kind and its consequences.
 ACTS: Mapping[type[Fault], Act] = {
     UnitElsewhere: Act.ASIDE,
+    UnitForgotten: Act.ASIDE,
     PKIAnswerLost: Act.ASIDE,
     PKIParked: Act.ASIDE,
     PKIPending: Act.WAIT,

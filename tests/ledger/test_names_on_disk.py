@@ -109,6 +109,7 @@ FAULTS = {
     "board.swapped",
     "board.exchanged",
     "unit.elsewhere",
+    "unit.forgotten",
     "probe.wrong",
     "probe.missing",
     "probe.busy",
