@@ -26,6 +26,7 @@ PLACES = {
     "factory-data": "judge.factory_data:app",
     "units": "ledger.units:app",
     "ledger": "ledger.file:app",
+    "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",
     "trust": "trust.update:app",
     "dcl": "trust.dcl:app",

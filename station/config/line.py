@@ -19,11 +19,13 @@ from station.config.problems import ConfigurationInvalid, problems_of
 from station.config.sections import (
     BoardSection,
     HotplugSection,
+    LabelSection,
     LogSection,
     PKISection,
     PolicySection,
     ProgrammerSection,
     RetentionSection,
+    SecretsSection,
     SlotSection,
     StationSection,
     WebSection,
@@ -57,6 +59,8 @@ class Config(Table):
     log: LogSection = LogSection()
     retention: RetentionSection = RetentionSection()
     web: WebSection = WebSection()
+    secrets: SecretsSection = SecretsSection()
+    label: LabelSection = LabelSection()
     slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ import structlog
 from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
+from station.daemon.label_commands import LabelCommands
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
@@ -63,6 +64,7 @@ class Commands:
             "release": self._release,
             "fresh": self._fresh,
             **PKICommands(self._parts).by_name,
+            **LabelCommands(self._parts).by_name,
             "drain": self._drain,
         }
 

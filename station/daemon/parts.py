@@ -83,7 +83,8 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         section = config.station
-        opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True)
+        key = config.secrets.key
+        opening = Ledger.open(config.ledger, station=section.name, register=section.witness, key=key, only=True)
         ledger = await enter(opening)
         claims = stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
         for attempt in await _closed_attempts(ledger):

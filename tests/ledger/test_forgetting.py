@@ -8,18 +8,15 @@ import pytest
 
 from station.adapters.ledger import Ledger, secrets_deeds
 from station.adapters.ledger.pairing import PairingKey, key_file, mark_of
-from station.domain.intervention import Decision
 from station.faults.slot import UnitForgotten
 from station.matter.onboarding.passcode import Discriminator, Passcode
 from tests.builders.bench import Secrets, begun, onboarding, passed, recognised, rows, target
 from tests.ledger.test_secrets_at_rest import raw
 
-WHY = Decision("anna", "sold")
-
 
 async def test_a_forgotten_unit_that_comes_back_is_not_judged(ledger: Ledger) -> None:
     await passed(await begun(ledger, Secrets((1,))), board=1)
-    assert await ledger.forget(target(1).uid, WHY)
+    assert await ledger.forget(target(1).uid, who="anna", reason="sold")
     with pytest.raises(UnitForgotten):
         await recognised(await begun(ledger, Secrets()), board=1)
 
@@ -32,10 +29,10 @@ async def test_its_wrapped_key_leaves_every_file_at_once(ledger: Ledger, path: P
     assert isinstance(wrapped, bytes)
     assert isinstance(content, bytes)
     assert wrapped in raw(path)
-    assert await ledger.forget(target(17).uid, WHY)
+    assert await ledger.forget(target(17).uid, who="anna", reason="sold")
     assert wrapped not in raw(path)
     assert content not in raw(path)
-    assert not await ledger.forget(target(17).uid, WHY)
+    assert not await ledger.forget(target(17).uid, who="anna", reason="sold")
     assert [(each.who, each.deed, each.uid) for each in secrets_deeds.history(path)] == [
         ("anna", "forget", str(target(17).uid))
     ]
@@ -43,7 +40,7 @@ async def test_its_wrapped_key_leaves_every_file_at_once(ledger: Ledger, path: P
 
 async def test_its_pair_stays_taken(ledger: Ledger) -> None:
     await passed(await begun(ledger, Secrets((1,))), board=1)
-    await ledger.forget(target(1).uid, WHY)
+    await ledger.forget(target(1).uid, who="anna", reason="sold")
     secrets = Secrets((1, 2))
     identity = await recognised(await begun(ledger, secrets), board=2)
     assert secrets.taken == 2
@@ -53,7 +50,7 @@ async def test_its_pair_stays_taken(ledger: Ledger) -> None:
 async def test_with_every_key_its_passcode_is_one_of_thousands(ledger: Ledger, path: Path) -> None:
     """What the ledger keeps of the pair fits one passcode in 4,096, so that trying all of them finds none."""
     await passed(await begun(ledger, Secrets((1,))), board=1)
-    await ledger.forget(target(1).uid, WHY)
+    await ledger.forget(target(1).uid, who="anna", reason="sold")
     key = PairingKey(key_file(path).read_bytes())
     ((mark, discriminator),) = rows(path, "SELECT pairing_hash, discriminator FROM identity")
     assert isinstance(discriminator, int)

@@ -162,10 +162,19 @@ class Ledger:
         """The identity that belongs to this board, if it has one."""
         return await self._custody.do(partial(identities.find, uid=uid, vault=self._vault))
 
-    async def forget(self, uid: UID, by: Decision) -> bool:
+    async def record_secrets_deed(self, deed: SecretsDeed) -> None:
+        """Records durably what is about to be done with label data; raises `DecisionRefused`."""
+        deed.check()
+        await self._custody.do(partial(secrets_deeds.record, station=self._station, deed=deed))
+
+    async def made_by(self, uid: UID) -> str | None:
+        """The name of the recipe of the board's newest passed attempt in production."""
+        return await self._custody.do(partial(attempts.recipe_of_passed, uid=uid))
+
+    async def forget(self, uid: UID, *, who: str, reason: str) -> bool:
         """Shreds the unit's onboarding secrets. Returns whether there were any left; raises `DecisionRefused`."""
-        by.check()
-        deed = SecretsDeed(datetime.now(UTC), by, Act.FORGET, uid=uid)
+        deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET, uid=uid)
+        deed.check()
 
         def shred(connection: Connection) -> bool:
             forgotten = vault.forget_unit(connection, uid)
@@ -175,6 +184,11 @@ class Ledger:
 
         self._writer.log_to_empty = True
         return await self._custody.do(shred)
+
+    @property
+    def vault(self) -> Vault:
+        """Opens what readers of the ledger's file find sealed."""
+        return self._vault
 
     async def release_unit(self, uid: UID, *, account: str, reason: str) -> None:
         """Lets a board with a key from elsewhere be provisioned as a new one; raises `DecisionRefused`."""

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, literal, or_, select
 
-from station.adapters.ledger import events, sqlite, tables
+from station.adapters.ledger import events, secrets_deeds, sqlite, tables
+from station.adapters.ledger.secrets_deeds import DeedRecord
 from station.domain.attempt import CoprocessorReady, Event
 from station.domain.identity import IdentityState
+from station.domain.secrets_deed import Act
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
 _request, _certificate, _release = tables.pki_request, tables.certificate, tables.unit_release
@@ -116,6 +118,13 @@ class UnitStory:
     certificates: tuple[CertificateRecord, ...]
     attempts: tuple[AttemptStory, ...]
     releases: tuple[Release, ...]
+    secrets: tuple[DeedRecord, ...] = ()
+    """Who saw the unit's label data or forgot it."""
+
+    @property
+    def forgotten(self) -> DeedRecord | None:
+        """The deed by which the unit's passcode was forgotten; None while it is remembered."""
+        return next((deed for deed in self.secrets if deed.deed == Act.FORGET.value), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +178,8 @@ class LedgerReader:
             if unit is None and not attempts:
                 return None
             stories = tuple(AttemptStory(each, _journal(connection, each.number)) for each in attempts)
-            return UnitStory(uid, unit, _certificates(connection, uid), stories, _releases(connection, uid))
+            deeds = secrets_deeds.of_unit(connection, uid)
+            return UnitStory(uid, unit, _certificates(connection, uid), stories, _releases(connection, uid), deeds)
 
     def attempts(self, *, uid: str | None = None) -> Iterator[AttemptSummary]:
         """All attempts, or those on one board, in the order in which they began."""

@@ -36,13 +36,13 @@ def record(connection: Connection, station: str, deed: SecretsDeed) -> None:
         {
             "at": deed.at,
             "station": station,
-            "who": deed.by.account,
+            "who": deed.who,
             "deed": deed.act.value,
             "uid": None if deed.uid is None else str(deed.uid),
             "lot": deed.lot,
             "units": deed.units,
             "recipient": deed.recipient,
-            "reason": deed.by.reason,
+            "reason": deed.reason,
         },
     )
 

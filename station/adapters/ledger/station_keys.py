@@ -89,19 +89,20 @@ class StationKeys:
             new.rename(self._named(key_id))
             durable.settle(self.folder)
 
-    def only(self, key_id: str, *, without: str) -> None:
-        """Removes the key `without`, which nothing needs any more: overwritten, then gone. The key of `key_id` stays."""
-        kept = self.find(key_id)
-        place = self.place_of(without)
-        if place is None or self.handed is not None:
+    def remove(self, key_id: str, *, kept: str) -> None:
+        """Removes a key that nothing needs any more; its place on the disk is overwritten. The key `kept` must be there."""
+        lasting = self.find(kept)
+        place = self.file or self._named(key_id)
+        if not place.exists():
             return
-        with place.open("r+b") as file:  # a copy may be in the disk's spare blocks all the same: docs/operating.md
-            file.write(b"\0" * place.stat().st_size)
-            file.flush()
-            os.fsync(file.fileno())
-        if self.file is not None:
-            self._write(self.file, [kept])
-        else:
+        # The file's spare copies in the disk itself stay: docs/operating.md.
+        with place.open("r+b") as old:
+            if self.file is not None:
+                self._write(self.file, [lasting])
+            old.write(b"\0" * os.fstat(old.fileno()).st_size)
+            old.flush()
+            os.fsync(old.fileno())
+        if self.file is None:
             place.unlink()
             durable.settle(self.folder)
 

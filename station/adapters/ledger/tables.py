@@ -147,6 +147,7 @@ secrets_state = Table(  # one row
     metadata,
     Column("one", Integer, primary_key=True, autoincrement=False),
     Column("key_id", String(16), nullable=False),  # the station's key that wraps what is sealed from now on
+    Column("retiring_id", String(16)),  # of the key that a rotation replaces, until it has ended
     Column("pairing_id", String(16)),  # of the key of `pairing`; none until the key was found to fit
     Column("scrub", Boolean, nullable=False),  # whether the file may still hold secrets of an earlier version
     CheckConstraint("one = 1", name="one"),

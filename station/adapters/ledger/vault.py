@@ -29,7 +29,7 @@ class Vault:
     """Opens and seals with the station's keys. Used by one thread at a time."""
 
     def __init__(self, path: Path, keys: StationKeys, key_id: str) -> None:
-        self._path = path
+        self.path = path
         self._keys = keys
         self._known = {key_id: keys.find(key_id)}
         self._current = key_id
@@ -58,7 +58,7 @@ class Vault:
             key = self.key(sealed.key_id)
             return sealing.unseal(key, unit_name(uid, identity), sealed, Discriminator(discriminator))
         except SealBroken as exc:
-            raise LedgerDamaged(str(self._path), f"the onboarding secrets of {uid} do not open") from exc
+            raise LedgerDamaged(str(self.path), f"the onboarding secrets of {uid} do not open") from exc
 
     def key(self, key_id: str) -> StationKey:
         if key_id not in self._known:

@@ -127,7 +127,7 @@ def restored(
     if not yes and sys.stdin.isatty():
         typer.confirm("Go on?", abort=True)
     station = None if ledger is not None else configuration.load(config_path(config)).station.name
-    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key)
+    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key, key=_key(config, ledger))
     for lot, number in sorted(done.lots.items()):
         say(f"lot {lot} goes on with its serial number {number}")
     say(f"a lot that is new to the ledger begins with its serial number {done.skipped + 1}")
@@ -147,3 +147,8 @@ def _register(config: Path | None, ledger: Path | None) -> Register:
         return Register(folder_for(ledger, None))
     loaded = configuration.load(config_path(config))
     return Register(folder_for(loaded.ledger, loaded.station.witness))
+
+
+def _key(config: Path | None, ledger: Path | None) -> Path | None:
+    """The file of the station's key that the configuration names."""
+    return None if ledger is not None else configuration.load(config_path(config)).secrets.key

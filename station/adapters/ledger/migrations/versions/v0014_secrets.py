@@ -48,6 +48,7 @@ def _tables() -> None:
         "secrets_state",
         sa.Column("one", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("key_id", sa.String(16), nullable=False),
+        sa.Column("retiring_id", sa.String(16)),
         sa.Column("pairing_id", sa.String(16)),
         sa.Column("scrub", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("one", name="pk_secrets_state"),
