@@ -67,6 +67,11 @@ def table(**fields: Schema) -> Schema:
     return {"type": "object", "properties": fields, "required": list(fields)}
 
 
+def picture(media: str) -> Schema:
+    """A picture, which is text."""
+    return {"type": "string", "contentMediaType": media}
+
+
 def listed(name: str, component: str) -> Schema:
     """A page of a list."""
     entries: Schema = {"type": "array", "items": named(component)}
@@ -83,7 +88,7 @@ def described(routes: Iterable[Described]) -> dict[str, object]:
         "info": {
             "title": "The provisioning station's API",
             "version": "1",
-            "description": "Times are UTC, durations seconds. No answer has a secret.",
+            "description": "Times are UTC, durations seconds. No answer has a secret, but that of label.svg.",
         },
         "paths": paths,
         "components": {
@@ -94,6 +99,7 @@ def described(routes: Iterable[Described]) -> dict[str, object]:
 
 
 def _operation(route: Described) -> dict[str, object]:
+    media = str(route.answers.get("contentMediaType", "application/json"))
     said: dict[str, object] = {
         "summary": route.what,
         "operationId": "_".join((route.method, *route.path.strip("/").split("/")[2:]))
@@ -101,13 +107,13 @@ def _operation(route: Described) -> dict[str, object]:
         .replace("}", ""),
         "parameters": [*_in_path(route.path), *(_in_query(route.asked) if route.method == "GET" else ())],
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": route.answers}}},
+            "200": {"description": "Done.", "content": {media: {"schema": route.answers}}},
             **{str(status): _problem(text) for status, text in _PROBLEMS.items()},
         },
     }
-    if route.method == "GET":
+    if route.method == "GET" and route.role is None:
         said["responses"] |= {"304": {"description": "The asker's copy is still right."}}  # type: ignore[operator]
-    else:
+    elif route.method != "GET":
         schema = route.asked.model_json_schema(ref_template=_REFERENCE)
         said["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     if route.role is not None:
@@ -140,7 +146,16 @@ def _components() -> dict[str, object]:
     number, text, flag = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
     entries: Schema = {"type": "array", "items": {"type": "object"}}
     unit: Schema = {"anyOf": [named("Unit"), {"type": "null"}]}
-    story = table(uid=text, unit=unit, releases=entries, certificates=entries, attempts=entries)
+    moment: Schema = {"type": ["string", "null"]}
+    story = table(
+        uid=text,
+        unit=unit,
+        forgotten_at=moment,
+        secrets=entries,
+        releases=entries,
+        certificates=entries,
+        attempts=entries,
+    )
     return components | {
         "Story": story,
         "Session": table(token=text, name=text, role=text, seconds=number),
