@@ -119,7 +119,19 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def serve() -> None:
         stop = asyncio.Event()
         refused = dict.fromkeys(
-            ("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"), refuse
+            (
+                "hold",
+                "release",
+                "fresh",
+                "drain",
+                "pki_again",
+                "pki_close",
+                "pki_reconcile",
+                "label",
+                "labels",
+                "forget",
+            ),
+            refuse,
         )
         async with control.serving(socket, {"status": answer, **refused}):
             loops.append((asyncio.get_running_loop(), stop))

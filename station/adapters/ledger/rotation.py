@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from station.adapters.ledger import incarnations, scrubbing, secrets_deeds, sqlite, tables
 from station.adapters.ledger.custody import differences
 from station.adapters.ledger.register import Register
-from station.adapters.ledger.sealing import SealBroken, Sealed, StationKey, unit_name
+from station.adapters.ledger.sealing import WRAPPED_SIZE, SealBroken, Sealed, StationKey, unit_name
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.vault import FORGOTTEN, Vault
+from station.domain.intervention import DecisionRefused
 from station.domain.secrets_deed import Act, SecretsDeed
 from station.domain.target import UID
 from station.faults.line import LedgerDamaged, LedgerMoved, LedgerUnavailable
@@ -74,6 +75,30 @@ def rotate(path: Path, register: Register, keys: StationKeys, *, who: str, reaso
         with connection.begin():
             connection.execute(update(_state).values(retiring_id=None))
     return new
+
+
+def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reason: str) -> tuple[str, int]:
+    """Lets a ledger whose key is lost for good go on under a new one; returns its id, and how many units are forgotten by that.
+
+    Raises `DecisionRefused` while the key is there, and what `rotate` raises.
+    """
+    deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET)
+    deed.check()
+    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path), connection.begin():
+        if reasons := list(differences(path, incarnations.standing(connection), register)):
+            raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
+        lost: str = connection.execute(select(_state.c.key_id)).scalar_one()
+        if keys.place_of(lost) is not None:
+            raise DecisionRefused(f"key {lost} is there: `station secrets rotate` replaces it, and loses nothing")
+        new = keys.add()
+        gone = {"key_id": FORGOTTEN, "wrapped_key": bytes(WRAPPED_SIZE)}
+        overwritten = update(_sealed).where(_sealed.c.key_id != FORGOTTEN)
+        content = func.zeroblob(func.length(_sealed.c.content))
+        units = connection.execute(overwritten.values(**gone, content=content)).rowcount
+        secrets_deeds.record(connection, "-", replace(deed, units=units, recipient=new.id))
+        connection.execute(update(_state).values(key_id=new.id, retiring_id=None))
+    keys.settle(new.id)
+    return new.id, units
 
 
 def _begun(connection: Connection, keys: StationKeys, deed: SecretsDeed) -> tuple[str, str]:

@@ -14,15 +14,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from station.adapters.ledger import durable
 from station.adapters.ledger.sealing import StationKey
 from station.faults.line import LedgerUnavailable
+
+log = structlog.get_logger()
 
 CREDENTIAL = "station-key"  # its name in systemd's folder of credentials
 FOLDER = "keys"
 LARGEST = 4096  # bytes of a file
 _LINE = re.compile(r"matter-station-key 1 ([0-9a-f]{16}) (\S{44})")
 _MADE = "# The key of a provisioning station's secrets. Keep a copy apart from the ledger's backups: without it no label can be made.\n"
+_KEEP = (
+    "this is a new station's key: keep a copy of its file apart from the ledger's backups, since without it no label can be"
+    " made and no unit judged again"
+)
 _NEW = "new.key"  # a key that no ledger names yet
 
 
@@ -80,6 +88,7 @@ class StationKeys:
             return there[0]
         made = StationKey.random()
         self._write(new, [*there, made])
+        log.warning("key.made", file=str(new.parent if self.file is None else new), reason=_KEEP)
         return made
 
     def settle(self, key_id: str) -> None:

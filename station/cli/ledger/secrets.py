@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station secrets`: the station's key, under which the onboarding secrets in the ledger are sealed."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -70,6 +71,30 @@ def rotate(
         raise control.CommandRefused(str(exc)) from exc
     say(f"{path}: sealed under key {new} now, which is in {keys.place_of(new)}")
     say("Keep a copy of that file apart from the ledger's backups, and make a new backup.")
+
+
+@app.command("give-up")
+def give_up(
+    reason: Annotated[str, typer.Option("--reason", help="The reason, in one line, for the ledger.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    ledger: LedgerOption = None,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let a ledger whose key is lost for good go on under a new key. Every unit so far is forgotten: no label, no second judgement.
+
+    Refuses while the key is there. The daemon must not run.
+    """
+    path, register, keys = _places(ledger, key, config)
+    check_account(path)
+    say(f"{path}: the passcodes of all its units are lost with the key.")
+    if not yes and sys.stdin.isatty():
+        typer.confirm("Go on?", abort=True)
+    try:
+        new, units = rotation.give_up(path, register, keys, who=account_name(), reason=reason)
+    except DecisionRefused as exc:
+        raise control.CommandRefused(str(exc)) from exc
+    say(f"{units} units are forgotten; new ones are sealed under key {new}, which is in {keys.place_of(new)}")
 
 
 def _places(ledger: Path | None, key: Path | None, config: Path | None) -> tuple[Path, Register, StationKeys]:
