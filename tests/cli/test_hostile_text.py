@@ -287,7 +287,10 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))
         + desk.station("secrets", "status", "--ledger", TEXT)
     ),
-    "secrets rotate": lambda desk: desk.station("secrets", "rotate", "--reason", TEXT, "--ledger", TEXT),
+    "secrets rotate": lambda desk: (
+        desk.station("secrets", "rotate", "--reason", TEXT, "--ledger", TEXT)
+        + desk.station("secrets", "rotate", "--ledger", TEXT)
+    ),
     "secrets give-up": lambda desk: desk.station(
         "secrets", "give-up", "--reason", TEXT, "--yes", "--ledger", desk.folder / TEXT.replace("/", "") / "ledger"
     ),

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The station's key is replaced, whatever is killed meanwhile, and the old one then opens nothing."""
 
-import json
 import os
 import signal
 import subprocess
@@ -113,9 +112,9 @@ async def test_killed_at_every_lasting_step_it_is_ended_by_the_next_call(
         new = rotate(path, key)
         assert rotation.status(path, StationKeys.of(default_folder(), key)).wrapped == {new: UNITS - 1}
         await all_open(path, key)
-        steps += 1
-    assert killed >= 8
-    assert json.loads(done.stdout) < steps
+        steps += 3 if named else 1
+    assert killed >= 4
+    assert int(done.stdout.split()[-1]) < steps
     text = "".join(file.read_text() for file in ([key] if key else key_files()))
     assert text.count("matter-station-key 1 ") == 1
 

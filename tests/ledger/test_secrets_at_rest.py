@@ -2,16 +2,23 @@
 """Onboarding secrets are in no file of the ledger, and a ledger without the station's key opens none."""
 
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from station.adapters.ledger import Ledger
-from station.adapters.ledger.register import default_folder
+from station.adapters.ledger import Ledger, backup, rotation
+from station.adapters.ledger.register import Register, default_folder
+from station.adapters.ledger.station_keys import StationKeys
+from station.domain.intervention import DecisionRefused
 from station.faults import LineFault
-from tests.builders.bench import Secrets, begun, onboarding, passed, rows, target
+from station.faults.line import LedgerDamaged
+from station.faults.slot import UnitForgotten
+from tests.builders.bench import Secrets, begun, execute, onboarding, passed, rows, target
 from tests.ledger.test_totals import make_first_version
 
 SECRET = (b"canary salt", b"canary verifier")
@@ -94,3 +101,106 @@ async def test_another_key_is_refused(path: Path, tmp_path: Path) -> None:
         async with Ledger.open(path, station="line-1", key=other):
             pass
     assert rows(path, "SELECT count(*) FROM sealed_secret") == [(1,)]
+
+
+# Opens the ledger, and kills itself at the given look of SQLite's progress handler: within a statement, VACUUM among them.
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from station.adapters.ledger import Ledger
+path, at = Path(sys.argv[1]), int(sys.argv[2])
+looks = [0]
+def look():
+    looks[0] += 1
+    if looks[0] == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+event.listen(Engine, "connect", lambda connection, _: connection.set_progress_handler(look, 500))
+async def opened():
+    async with Ledger.open(path, station="line-1"):
+        pass
+asyncio.run(opened())
+print("looks", looks[0])
+"""
+
+
+def opened_until(path: Path, at: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), str(at)], capture_output=True, text=True, check=False
+    )
+
+
+async def test_a_migration_that_is_killed_is_ended_by_the_next_start(path: Path) -> None:
+    """At moments from its beginning to the end of the VACUUM: every unit opens, and no file has anything in clear."""
+    await of_the_first_version(path, units=20)
+    folder, machine = path.parent, default_folder()
+    shutil.rmtree(machine)  # the old ledger is of a machine that has no records of it
+    old = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    whole = opened_until(path, 0)
+    looks = int(whole.stdout.rpartition("looks")[2])
+    killed = 0
+    for part in (2, 40, 60, 75, 85, 93, 97, 99):
+        for file in folder.glob(f"{path.name}*"):
+            file.unlink()
+        shutil.rmtree(machine)
+        for name, content in old.items():
+            (folder / name).write_bytes(content)
+        killed += opened_until(path, max(1, looks * part // 100)).returncode == -signal.SIGKILL
+        async with Ledger.open(path, station="line-1") as ledger:
+            assert not holds_a_secret(path)
+            for board in (1, 10, 20):
+                found = await ledger.identity(target(board).uid)
+                assert found is not None
+                assert found.secrets == onboarding(board)
+        assert rows(path, "SELECT count(*) FROM sealed_secret") == [(20,)]
+        assert len(key_files()) == 1
+    assert killed >= 6
+
+
+async def test_a_backup_holds_no_secret_and_needs_no_key(path: Path, tmp_path: Path) -> None:
+    """Neither the copy nor the file beside it; the station's key is not in it."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        await passed(await begun(ledger, Secrets((1,))), board=1)
+        (key,) = key_files()
+        backup.write(path, tmp_path / "copy.sqlite", Register(default_folder()))
+    key.unlink()
+    backup.write(path, tmp_path / "again.sqlite", Register(default_folder()))
+    for copy in (tmp_path / "copy.sqlite", tmp_path / "again.sqlite"):
+        assert not holds_a_secret(copy)
+
+
+async def test_a_ledger_whose_key_is_lost_goes_on_without_its_units(path: Path) -> None:
+    """Only when somebody says so, and only while the key is gone; serial numbers and pairs stay taken."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        await passed(await begun(ledger, Secrets((1,))), board=1)
+    (key,) = key_files()
+    folder = default_folder()
+    with pytest.raises(DecisionRefused, match="rotate"):
+        rotation.give_up(path, Register(folder), StationKeys.of(folder), who="anna", reason="lost")
+    key.unlink()
+    _, units = rotation.give_up(path, Register(folder), StationKeys.of(folder), who="anna", reason="lost")
+    assert units == 1
+    async with Ledger.open(path, station="line-1") as ledger:
+        secrets = Secrets((1, 2))
+        identity = await passed(await begun(ledger, secrets), board=2, dac_serial_number="02")
+        assert (secrets.taken, identity.serial_number) == (2, "SN000002")
+        with pytest.raises(UnitForgotten):
+            await ledger.identity(target(1).uid)
+
+
+async def test_a_secret_in_another_units_row_does_not_open(path: Path) -> None:
+    """The seal is bound to UID and identity."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        for board in (1, 2):
+            await passed(await begun(ledger, Secrets((board,))), board=board, dac_serial_number=f"0{board}")
+    execute(
+        path,
+        "UPDATE sealed_secret SET (wrapped_key, content) = (SELECT wrapped_key, content FROM sealed_secret WHERE"
+        " identity_id = 1) WHERE identity_id = 2",
+    )
+    async with Ledger.open(path, station="line-1") as ledger:
+        with pytest.raises(LedgerDamaged, match="do not open"):
+            await ledger.identity(target(2).uid)
+        assert await ledger.identity(target(1).uid) is not None

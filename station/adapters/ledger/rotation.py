@@ -57,6 +57,7 @@ def rotate(path: Path, register: Register, keys: StationKeys, *, who: str, reaso
     """
     deed = SecretsDeed(datetime.now(UTC), who, reason, Act.ROTATE)
     deed.check()
+    _check_there(path)
     with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path):
         with connection.begin():
             if reasons := list(differences(path, incarnations.standing(connection), register)):
@@ -84,6 +85,7 @@ def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reas
     """
     deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET)
     deed.check()
+    _check_there(path)
     with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path), connection.begin():
         if reasons := list(differences(path, incarnations.standing(connection), register)):
             raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
@@ -99,6 +101,11 @@ def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reas
         connection.execute(update(_state).values(key_id=new.id, retiring_id=None))
     keys.settle(new.id)
     return new.id, units
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise LedgerUnavailable(f"there is no ledger at {path}")
 
 
 def _begun(connection: Connection, keys: StationKeys, deed: SecretsDeed) -> tuple[str, str]:
