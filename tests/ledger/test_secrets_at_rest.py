@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Onboarding secrets are in no file of the ledger, and a ledger without the station's key opens none."""
 
+import hashlib
+import hmac
 import shutil
 import signal
 import sqlite3
@@ -12,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger, backup, rotation
+from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, default_folder
 from station.adapters.ledger.station_keys import StationKeys
+from station.adapters.ledger.vault import Vault
 from station.domain.intervention import DecisionRefused
 from station.faults import LineFault
 from station.faults.line import LedgerDamaged
@@ -141,7 +145,7 @@ async def test_a_migration_that_is_killed_is_ended_by_the_next_start(path: Path)
     whole = opened_until(path, 0)
     looks = int(whole.stdout.rpartition("looks")[2])
     killed = 0
-    for part in (2, 40, 60, 75, 85, 93, 97, 99):
+    for part in (30, 70, 85, 93, 98):
         for file in folder.glob(f"{path.name}*"):
             file.unlink()
         shutil.rmtree(machine)
@@ -156,7 +160,7 @@ async def test_a_migration_that_is_killed_is_ended_by_the_next_start(path: Path)
                 assert found.secrets == onboarding(board)
         assert rows(path, "SELECT count(*) FROM sealed_secret") == [(20,)]
         assert len(key_files()) == 1
-    assert killed >= 6
+    assert killed >= 4
 
 
 async def test_a_backup_holds_no_secret_and_needs_no_key(path: Path, tmp_path: Path) -> None:
@@ -204,3 +208,56 @@ async def test_a_secret_in_another_units_row_does_not_open(path: Path) -> None:
         with pytest.raises(LedgerDamaged, match="do not open"):
             await ledger.identity(target(2).uid)
         assert await ledger.identity(target(1).uid) is not None
+
+
+async def test_a_copied_state_folder_leaves_only_guesses(path: Path, tmp_path: Path) -> None:
+    """Every value of every table: none is a secret or a hash of one against which somebody could try all passcodes.
+
+    The one that depends on the passcode is the pair's mark, and with its key it still fits thousands.
+    """
+    async with Ledger.open(path, station="line-1") as ledger:
+        await passed(await begun(ledger, Secrets((1,))), board=1)
+        for file in path.parent.glob(f"{path.name}*"):
+            shutil.copy(file, tmp_path / f"stolen{file.name.removeprefix(path.name)}")
+    stolen, secret = tmp_path / "stolen", onboarding(1)
+    tables = [name for (name,) in rows(stolen, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    values = {str(name): rows(stolen, f"SELECT * FROM {name}") for name in tables}  # noqa: S608  the ledger's own names
+    assert values["sealed_secret"]
+    key = PairingKey((tmp_path / "stolen.key").read_bytes())
+    passcode = secret.passcode.value
+    tried = [secret.passcode.digits.encode(), *(passcode.to_bytes(4, order) for order in ("little", "big"))]
+    hashes = [hmac.digest(key.key, each, "sha256") for each in tried] + [
+        hashlib.sha256(each).digest() for each in tried
+    ]
+    found = [value for table in values.values() for row in table for value in row]
+    assert not [value for value in found if value in {passcode, secret.salt, secret.verifier, *tried, *hashes}]
+    blobs = [value for value in found if isinstance(value, bytes) and len(value) < 60]
+    assert blobs == [key.mark(secret)]
+    with pytest.raises(LineFault, match="there is none"):
+        Vault(stolen, StationKeys.of(tmp_path / "another machine", environment={}), str(values["secrets_state"][0][1]))
+
+
+async def test_forgetting_that_is_killed_before_the_log_is_emptied_is_ended_by_the_next_start(path: Path) -> None:
+    """The unit is forgotten once the transaction is durable; its key leaves the log at the latest at the next opening."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        await passed(await begun(ledger, Secrets((1,))), board=1)
+    ((wrapped,),) = rows(path, "SELECT wrapped_key FROM sealed_secret")
+    assert isinstance(wrapped, bytes)
+    script = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from station.adapters.ledger import Ledger, scrubbing
+from station.domain.target import UID
+async def forget():
+    async with Ledger.open(Path(sys.argv[1]), station="line-1") as ledger:
+        scrubbing.truncate = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+        await ledger.forget(UID.parse(sys.argv[2]), who="anna", reason="sold")
+asyncio.run(forget())
+"""
+    command = [sys.executable, "-c", script, str(path), str(target(1).uid)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: ASYNC221
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert wrapped not in raw(path)
+        with pytest.raises(UnitForgotten):
+            await ledger.identity(target(1).uid)
