@@ -146,11 +146,10 @@ def _components() -> dict[str, object]:
     number, text, flag = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
     entries: Schema = {"type": "array", "items": {"type": "object"}}
     unit: Schema = {"anyOf": [named("Unit"), {"type": "null"}]}
-    moment: Schema = {"type": ["string", "null"]}
     story = table(
         uid=text,
         unit=unit,
-        forgotten_at=moment,
+        forgotten={"type": "boolean"},
         secrets=entries,
         releases=entries,
         certificates=entries,

@@ -8,9 +8,11 @@ import pytest
 
 from station.adapters.ledger import Ledger, secrets_deeds
 from station.adapters.ledger.pairing import PairingKey, key_file, mark_of
+from station.adapters.ledger.reader import LedgerReader
 from station.faults.slot import UnitForgotten
 from station.matter.onboarding.passcode import Discriminator, Passcode
 from tests.builders.bench import Secrets, begun, onboarding, passed, recognised, rows, target
+from tests.builders.commands import station
 from tests.ledger.test_secrets_at_rest import raw
 
 
@@ -32,6 +34,13 @@ async def test_its_wrapped_key_leaves_every_file_at_once(ledger: Ledger, path: P
     assert await ledger.forget(target(17).uid, who="anna", reason="sold")
     assert wrapped not in raw(path)
     assert content not in raw(path)
+    story, other = (LedgerReader(path).unit(str(target(board).uid)) for board in (17, 18))
+    assert story is not None
+    assert other is not None
+    assert (story.forgotten, other.forgotten) == (True, False)
+    shown = station("units", "show", str(target(17).uid), "--ledger", path).stdout
+    assert "passcode forgotten" in shown
+    assert "passcode forgotten by anna" in shown
     assert not await ledger.forget(target(17).uid, who="anna", reason="sold")
     assert [(each.who, each.deed, each.uid) for each in secrets_deeds.history(path)] == [
         ("anna", "forget", str(target(17).uid))

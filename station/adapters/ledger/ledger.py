@@ -179,10 +179,10 @@ class Ledger:
         def shred(connection: Connection) -> bool:
             forgotten = vault.forget_unit(connection, uid)
             if forgotten:
+                self._writer.log_to_empty = True
                 secrets_deeds.record(connection, self._station, deed)
             return forgotten
 
-        self._writer.log_to_empty = True
         return await self._custody.do(shred)
 
     @property

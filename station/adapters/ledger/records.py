@@ -30,7 +30,7 @@ def story(of: UnitStory) -> dict[str, object]:
         "uid": of.uid,
         "unit": None if of.unit is None else values(of.unit),
         "releases": [values(each) for each in of.releases],
-        "forgotten_at": None if of.forgotten is None else iso(of.forgotten.at),
+        "forgotten": of.forgotten,
         "secrets": [values(each) for each in of.secrets],
         "certificates": [values(each) | {"dac": _pem(each)} for each in of.certificates],
         "attempts": [

@@ -12,7 +12,7 @@ from station.adapters.ledger import tables
 
 log = structlog.get_logger()
 
-BUSY_MS = 200
+BUSY_MS = 20
 
 _state = tables.secrets_state
 

@@ -89,7 +89,7 @@ class Writer:
         # each deed of a person whose command did not wait any longer.
         self._queue = SimpleQueue[_Waiting | None]()
         self._closing = threading.Event()
-        self.log_to_empty = False  # set before a unit of work whose earlier content must leave the write-ahead log
+        self.log_to_empty = False  # set by a unit of work whose earlier content must leave the write-ahead log
 
     @classmethod
     @contextmanager

@@ -40,8 +40,8 @@ def backup(
 ) -> None:
     """Write a copy of the ledger and of its key, also while the daemon runs.
 
-    Both hold secrets, and only this account can read them. The copy is checked before it gets its name; no file is
-    overwritten.
+    Neither shows a passcode without the station's key, which is in no backup (`station secrets status`). Only this account
+    can read them. The copy is checked before it gets its name; no file is overwritten.
     """
     path = ledger_path(config, ledger)
     file = destination / f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite" if destination.is_dir() else destination
@@ -50,7 +50,7 @@ def backup(
     except FileExistsError as exc:
         raise typer.BadParameter(f"{exc.filename} already exists: a backup overwrites nothing") from exc
     say(f"{written.path}: {written.identities} identities, {written.size} bytes, checked")
-    say(f"{written.key}: its key; keep both, and keep them secret")
+    say(f"{written.key}: its key; keep both, and the station's key apart from them: station secrets status")
 
 
 @app.command()

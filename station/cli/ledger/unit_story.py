@@ -25,7 +25,7 @@ def print_story(console: Console, story: UnitStory) -> None:
     else:
         identity = f"  uid {story.uid}  lot {unit.lot}  made {unit.manufacturing_date}"
         console.print(styled((unit.serial_number, "bold"), identity))
-        console.print(f"state {unit.state.value}")
+        console.print(f"state {unit.state.value}" + (", passcode forgotten" if story.forgotten else ""))
     for deed in story.secrets:
         done = {Act.SHOW.value: "label shown to", Act.FORGET.value: "passcode forgotten by"}.get(deed.deed, deed.deed)
         console.print(f"{done} {deed.who} {_time(deed.at)}{deed.reason and ': '}{deed.reason}", markup=False)
