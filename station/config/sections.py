@@ -274,7 +274,7 @@ class SecretsSection(Table):
     """The station's key, without which nobody reads a passcode in the ledger."""
 
     key: FilePath | None = None
-    """File of the key, of mode 0600; by default beside this machine's records of its ledgers, or systemd's credential `station-key`."""
+    """File of this station's key alone, of mode 0600; by default beside this machine's records of its ledgers, or systemd's credential `station-key`."""
 
 
 class LabelSection(Table):

@@ -41,7 +41,7 @@ def stepping(done):
     return instead
 os.fsync, os.unlink, Path.rename, Path.unlink = map(stepping, (os.fsync, os.unlink, Path.rename, Path.unlink))
 event.listen(Engine, "commit", step)
-rotation.rotate(path, Register(folder), StationKeys.of(folder, key), who="anna", reason="", every=3)
+rotation.rotate(path, Register(folder), StationKeys.of(folder, path, key), who="anna", reason="", every=3)
 print(at - left[0])
 """
 
@@ -64,7 +64,7 @@ async def all_open(path: Path, key: Path | None = None) -> None:
 
 def rotate(path: Path, key: Path | None = None) -> str:
     folder = default_folder()
-    return rotation.rotate(path, Register(folder), StationKeys.of(folder, key), who="anna", reason="")
+    return rotation.rotate(path, Register(folder), StationKeys.of(folder, path, key), who="anna", reason="")
 
 
 async def test_the_old_key_is_gone_and_opens_nothing(path: Path) -> None:
@@ -110,7 +110,7 @@ async def test_killed_at_every_lasting_step_it_is_ended_by_the_next_call(
         if steps % 4 == 0:
             await all_open(path, key)
         new = rotate(path, key)
-        assert rotation.status(path, StationKeys.of(default_folder(), key)).wrapped == {new: UNITS - 1}
+        assert rotation.status(path, StationKeys.of(default_folder(), path, key)).wrapped == {new: UNITS - 1}
         await all_open(path, key)
         steps += 3 if named else 1
     assert killed >= 4

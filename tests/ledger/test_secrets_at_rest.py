@@ -182,9 +182,9 @@ async def test_a_ledger_whose_key_is_lost_goes_on_without_its_units(path: Path) 
     (key,) = key_files()
     folder = default_folder()
     with pytest.raises(DecisionRefused, match="rotate"):
-        rotation.give_up(path, Register(folder), StationKeys.of(folder), who="anna", reason="lost")
+        rotation.give_up(path, Register(folder), StationKeys.of(folder, path), who="anna", reason="lost")
     key.unlink()
-    _, units = rotation.give_up(path, Register(folder), StationKeys.of(folder), who="anna", reason="lost")
+    _, units = rotation.give_up(path, Register(folder), StationKeys.of(folder, path), who="anna", reason="lost")
     assert units == 1
     async with Ledger.open(path, station="line-1") as ledger:
         secrets = Secrets((1, 2))
@@ -234,7 +234,11 @@ async def test_a_copied_state_folder_leaves_only_guesses(path: Path, tmp_path: P
     blobs = [value for value in found if isinstance(value, bytes) and len(value) < 60]
     assert blobs == [key.mark(secret)]
     with pytest.raises(LineFault, match="there is none"):
-        Vault(stolen, StationKeys.of(tmp_path / "another machine", environment={}), str(values["secrets_state"][0][1]))
+        Vault(
+            stolen,
+            StationKeys.of(tmp_path / "another machine", stolen, environment={}),
+            str(values["secrets_state"][0][1]),
+        )
 
 
 async def test_forgetting_that_is_killed_before_the_log_is_emptied_is_ended_by_the_next_start(path: Path) -> None:

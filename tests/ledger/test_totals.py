@@ -114,7 +114,7 @@ async def test_a_ledger_of_the_first_version_is_counted_when_it_is_opened(path: 
 
 
 def opened_secrets(ledger: Path) -> Iterator[tuple[int, OnboardingSecrets]]:
-    keys = StationKeys.of(default_folder())
+    keys = StationKeys.of(default_folder(), ledger)
     with sqlite.reading(ledger) as connection, connection.begin():
         for number, secrets in vault.remembered(connection, Vault.of(ledger, connection, keys)):
             assert secrets is not None

@@ -79,7 +79,7 @@ class Ledger:
         a file that cannot be written again for `patience` seconds.
         """
         folder = folder_for(path, register)
-        known, keys = Register(folder), StationKeys.of(folder, key)
+        known, keys = Register(folder), StationKeys.of(folder, path, key)
         with sqlite.writing(path, Gate(path, station, known, only=only), keys) as connection:
             with sqlite.translated(path):
                 with connection.begin():

@@ -67,7 +67,7 @@ def restore(
     finding = examine(path, register)
     if skip < finding.least:
         raise ValueError(f"at least {finding.least} serial numbers must be skipped")
-    keys = StationKeys.of(register.folder, key)
+    keys = StationKeys.of(register.folder, path, key)
     with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path):
         with connection.begin():
             vault = Vault.of(path, connection, keys)

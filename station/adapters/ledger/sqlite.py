@@ -68,7 +68,7 @@ def writing(path: Path, gate: Gate | None = None, keys: StationKeys | None = Non
             def prepare(opened: Connection) -> None:
                 if gate is not None:
                     gate.opened(opened)
-                migrations.upgrade(opened, keys or StationKeys.of(folder_for(path, None)))
+                migrations.upgrade(opened, keys or StationKeys.of(folder_for(path, None), path))
                 scrubbing.finish(opened, path)
 
             connection = stack.enter_context(_waited_for(path, engine, prepare))

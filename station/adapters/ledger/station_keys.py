@@ -7,6 +7,7 @@ may name one file instead, or systemd hand one over as a credential.
 
 import base64
 import binascii
+import hashlib
 import os
 import re
 import stat
@@ -31,7 +32,6 @@ _KEEP = (
     "this is a new station's key: keep a copy of its file apart from the ledger's backups, since without it no label can be"
     " made and no unit judged again"
 )
-_NEW = "new.key"  # a key that no ledger names yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,18 @@ class StationKeys:
     """Where the station's keys are: in one `file`, or each in a file of the `folder`. `handed` is for reading only."""
 
     folder: Path
+    ledger: Path
     file: Path | None = None
     handed: Path | None = None
 
     @classmethod
-    def of(cls, records: Path, named: Path | None = None, environment: Mapping[str, str] = os.environ) -> "StationKeys":
+    def of(
+        cls, records: Path, ledger: Path, named: Path | None = None, environment: Mapping[str, str] = os.environ
+    ) -> "StationKeys":
         """The place `named`, else systemd's credential, else the folder in that of the machine's records."""
         credentials = environment.get("CREDENTIALS_DIRECTORY")
         handed = Path(credentials) / CREDENTIAL if credentials and named is None else None
-        return cls(records / FOLDER, named, handed if handed and handed.exists() else None)
+        return cls(records / FOLDER, ledger, named, handed if handed and handed.exists() else None)
 
     def __str__(self) -> str:
         return str(self.handed or self.file or self.folder)
@@ -72,7 +75,7 @@ class StationKeys:
     def made(self) -> StationKey:
         """The key for a ledger that has none: the one of the file that people named, else a new one, durably written."""
         for file, key in self._there():
-            if file in {self.file, self.handed, self.folder / _NEW}:
+            if file in {self.file, self.handed, self._new}:
                 return key
         return self.add()
 
@@ -82,7 +85,7 @@ class StationKeys:
             raise LedgerUnavailable(
                 f"{self.handed}: systemd hands this key over, so the station cannot write another one there"
             )
-        new = self.file or self.folder / _NEW
+        new = self.file or self._new
         there = [key for file, key in self._there() if file == new]
         if self.file is None and there:
             return there[0]
@@ -93,7 +96,7 @@ class StationKeys:
 
     def settle(self, key_id: str) -> None:
         """Gives a new key its lasting name, once the ledger names it."""
-        new = self.folder / _NEW
+        new = self._new
         if self.file is None and self.handed is None and self.place_of(key_id) == new:
             new.rename(self._named(key_id))
             durable.settle(self.folder)
@@ -114,6 +117,12 @@ class StationKeys:
         if self.file is None:
             place.unlink()
             durable.settle(self.folder)
+
+    @property
+    def _new(self) -> Path:
+        """A key that no ledger names yet: of this ledger alone, since two that shared one would lose it with each other's rotation."""
+        name = hashlib.sha256(os.path.realpath(self.ledger).encode()).hexdigest()[:16]
+        return self.folder / f"new-{name}.key"
 
     def _named(self, key_id: str) -> Path:
         return self.folder / f"{key_id}.key"

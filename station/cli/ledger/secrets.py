@@ -100,7 +100,7 @@ def give_up(
 def _places(ledger: Path | None, key: Path | None, config: Path | None) -> tuple[Path, Register, StationKeys]:
     if ledger is not None:
         folder = folder_for(ledger, None)
-        return ledger, Register(folder), StationKeys.of(folder, key)
+        return ledger, Register(folder), StationKeys.of(folder, ledger, key)
     loaded = configuration.load(config_path(config))
     folder = folder_for(loaded.ledger, loaded.station.witness)
-    return loaded.ledger, Register(folder), StationKeys.of(folder, key or loaded.secrets.key)
+    return loaded.ledger, Register(folder), StationKeys.of(folder, loaded.ledger, key or loaded.secrets.key)
