@@ -113,6 +113,9 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def answer(_question: Mapping[str, object]) -> control.Answer:
         return said
 
+    async def label(_question: Mapping[str, object]) -> control.Answer:
+        return dict.fromkeys(("uid", "serial_number", "qr_code", "manual_code"), TEXT)
+
     async def refuse(_question: Mapping[str, object]) -> control.Answer:
         raise control.CommandRefused(HOSTILE)
 
@@ -127,13 +130,12 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
                 "pki_again",
                 "pki_close",
                 "pki_reconcile",
-                "label",
                 "labels",
                 "forget",
             ),
             refuse,
         )
-        async with control.serving(socket, {"status": answer, **refused}):
+        async with control.serving(socket, {"status": answer, "label": label, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()

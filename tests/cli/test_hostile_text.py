@@ -269,7 +269,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
-    "units label": lambda desk: desk.station("units", "label", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "units label": lambda desk: both(desk, "units", "label", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "units labels": lambda desk: desk.station(
         "units",
         "labels",
@@ -284,7 +284,8 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     ),
     "units forget": lambda desk: desk.station("units", "forget", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "secrets status": lambda desk: (
-        desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))
+        both(desk, "secrets", "status", "--ledger", desk.ledger)
+        + desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))
         + desk.station("secrets", "status", "--ledger", TEXT)
     ),
     "secrets rotate": lambda desk: (
