@@ -102,7 +102,7 @@ def _changed(events: int, copies: int) -> Mapping[str, Mapping[str, str]]:
             "serial_number": _serial_number("serial_number"),
             "pairing_hash": "randomblob(32)",
         },
-        "onboarding_secret": {"identity_id": f"identity_id + k * {WAVE}"},
+        "sealed_secret": {"identity_id": f"identity_id + k * {WAVE}"},
         "pki_request": {"id": f"id + k * {WAVE}", "key": _own("key"), "uid": _own("uid")},
         "certificate": {
             "key": _own("key"),

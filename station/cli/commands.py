@@ -27,6 +27,7 @@ PLACES = {
     "factory-data": "judge.factory_data:app",
     "units": "ledger.units:app",
     "ledger": "ledger.file:app",
+    "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",
     "outbox": "ledger.outbox:app",
     "trust": "trust.update:app",

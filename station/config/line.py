@@ -21,11 +21,13 @@ from station.config.sections import (
     AndonSection,
     BoardSection,
     HotplugSection,
+    LabelSection,
     LogSection,
     PKISection,
     PolicySection,
     ProgrammerSection,
     RetentionSection,
+    SecretsSection,
     SlotSection,
     StationSection,
 )
@@ -62,6 +64,8 @@ class Config(Table):
     andon: AndonSection | None = None
     """Needed where a lamp shows the line's state."""
     mes: MESSection = MESSection()
+    secrets: SecretsSection = SecretsSection()
+    label: LabelSection = LabelSection()
     slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)
 
     @model_validator(mode="after")

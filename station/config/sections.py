@@ -247,6 +247,22 @@ class AndonSection(Table):
     """The program and its arguments. It gets the states as lines of JSON on its standard input, and a beat each second without which the lamp must go dark."""
 
 
+class SecretsSection(Table):
+    """The station's key, without which nobody reads a passcode in the ledger."""
+
+    key: FilePath | None = None
+    """File of this station's key alone, of mode 0600; by default beside this machine's records of its ledgers, or systemd's credential `station-key`."""
+
+
+class LabelSection(Table):
+    """How long the station can still make a unit's label."""
+
+    forget: Literal["never", "after-days"] = "never"
+    """`after-days` shreds a unit's passcode so many days after its last pass: no key brings it back, and no label can be made."""
+    days: int = Field(default=90, ge=1, le=3650)
+    """Of `after-days`."""
+
+
 class SlotSection(Table):
     """One place for a board."""
 

@@ -14,6 +14,7 @@ from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.andon import Andon
+from station.daemon.label_commands import LabelCommands
 from station.daemon.outbox_commands import OutboxCommands
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
@@ -68,6 +69,7 @@ class Commands:
             "fresh": self._fresh,
             **PKICommands(self._parts).by_name,
             **OutboxCommands(self._parts).by_name,
+            **LabelCommands(self._parts).by_name,
             "drain": self._drain,
         }
 

@@ -94,9 +94,14 @@ async def _answer(line: bytes, who: str, commands: Mapping[str, Command]) -> Ans
 
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
     """Sends one command and returns the daemon's answer; raises `DaemonAbsent`, `CommandRefused` or `SubjectUnknown`."""
+    return ask_patiently(path, command, ANSWERED_WITHIN, arguments)
+
+
+def ask_patiently(path: Path, command: str, within: float, arguments: Mapping[str, object]) -> dict[str, object]:
+    """`ask`, for an answer that may take so many seconds."""
     try:
         with socket.socket(socket.AF_UNIX) as connection, _short(path) as address:
-            connection.settimeout(ANSWERED_WITHIN)
+            connection.settimeout(within)
             connection.connect(address)
             answer = _answered(path, connection, {"command": command, **arguments})
     except (OSError, ValueError) as exc:

@@ -22,6 +22,9 @@ class PageActs:
         named = {} if slot is None else {"slot": slot}
         return await self._done("release", **named, who=who, reason=reason)
 
+    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
+        return await self._done("label", uid=uid, who=who)
+
     async def _done(self, name: str, **question: str) -> Mapping[str, object]:
         try:
             answer = await self._commands[name](question)

@@ -86,7 +86,14 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         section, reports, settings = config.station, reports_of(config.mes), Settings(config)
-        opening = Ledger.open(config.ledger, station=section.name, register=section.witness, only=True, reports=reports)
+        opening = Ledger.open(
+            config.ledger,
+            station=section.name,
+            register=section.witness,
+            key=config.secrets.key,
+            only=True,
+            reports=reports,
+        )
         ledger = await enter(opening)
         claims = stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
         for attempt in await _closed_attempts(ledger):

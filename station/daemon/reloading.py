@@ -26,6 +26,7 @@ APPLIED = (
     "policy.",
     "retention.",
     "programmer.",
+    "label.",
     "mes.when_down",
     "mes.stop_line_at",
     "mes.keep_days",

@@ -17,6 +17,7 @@ from station.config.line import Config
 from station.daemon import control, parts
 from station.daemon.andon import Andon
 from station.daemon.commands import Commands
+from station.daemon.forgetting import Forgetting
 from station.daemon.further_routes import further_routes, site_of
 from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
@@ -98,6 +99,7 @@ class Station:
         self._tidying = Tidying(
             config.transcripts, lambda: settings.config.retention, self._attempts_at_work, parts.clock.check
         )
+        self._forgetting = Forgetting(parts.ledger, config.ledger, lambda: settings.config.label, parts.clock.check)
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
         door = PageDoor(parts, self.line, self.slots, self._preflight)
         pins = PINs(PeopleFile(config.people_file))
@@ -154,6 +156,7 @@ class Station:
             tasks.append(group.create_task(self.line.watch(self._preflight.check, self._check_every), name="line"))
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
             tasks.append(group.create_task(self._tidying.run(), name="transcripts"))
+            tasks.append(group.create_task(self._forgetting.run(), name="forgetting"))
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
             for name, work in self._parts.mes.tasks(self.line, self.slots).items():
                 tasks.append(group.create_task(work, name=name))

@@ -46,6 +46,7 @@ from station.faults.slot import (
     TTYLost,
     TTYUnavailable,
     UnitElsewhere,
+    UnitForgotten,
 )
 from station.faults.unit import (
     BootNotRestored,
@@ -96,6 +97,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
     NotRouted: Consequence(armed=True),
+    UnitForgotten: Consequence(armed=True),
     PKIAnswerLost: Consequence(armed=True),
     PKIPending: Consequence(armed=True),
     PKIParked: Consequence(armed=True),
@@ -154,6 +156,7 @@ class Act(StrEnum):
 ACTS: Mapping[type[Fault], Act] = {
     UnitElsewhere: Act.ASIDE,
     NotRouted: Act.ASIDE,
+    UnitForgotten: Act.ASIDE,
     PKIAnswerLost: Act.ASIDE,
     PKIParked: Act.ASIDE,
     PKIPending: Act.WAIT,

@@ -58,6 +58,14 @@ class NotRouted(SlotFault):
 
 
 @dataclass(eq=False)
+class UnitForgotten(SlotFault):
+    """This unit has left the line and its passcode was forgotten, so nobody can judge it again. Nothing was written to the board: take it to an engineer."""
+
+    code = "unit.forgotten"
+    uid: str
+
+
+@dataclass(eq=False)
 class PKIAnswerLost(SlotFault):
     """The PKI's answers for this board were lost, and each may have been a certificate: have the PKI looked at, then run `station pki again UID`."""
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds a board's factory data, image writes and label payload from its recipe and its identity. Pure."""
 
-from station.domain.identity import Identity
+from station.domain.identity import Identity, IdentityState
+from station.domain.intervention import DecisionRefused
+from station.domain.label_data import LabelData
 from station.domain.memory_map import FACTORY_DATA_REGION
 from station.domain.product import (
     FULL_VERIFY_EVERY,
@@ -43,6 +45,19 @@ def onboarding_payload(recipe: Recipe, identity: Identity) -> OnboardingPayload:
     """The content of the QR code and the manual pairing code on the unit's label."""
     secrets = identity.secrets
     return OnboardingPayload(recipe.vendor_id, recipe.product_id, secrets.discriminator, secrets.passcode)
+
+
+def label_data(recipe: Recipe, identity: Identity, made_by: str | None) -> LabelData:
+    """What is printed on the unit's label; raises `DecisionRefused` for a unit that must not get one, or not by this recipe."""
+    if identity.state is not IdentityState.PASSED:
+        raise DecisionRefused(
+            f"unit {identity.serial_number} is {identity.state.value}: only a passed one gets a label"
+        )
+    if made_by != recipe.name:
+        raise DecisionRefused(
+            f"unit {identity.serial_number} was made by recipe {made_by}, and the line has {recipe.name}"
+        )
+    return LabelData.of(identity.uid, identity.serial_number, onboarding_payload(recipe, identity))
 
 
 def factory_data_write(recipe: Recipe, identity: Identity) -> Write:

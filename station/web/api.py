@@ -10,6 +10,8 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
+from station.adapters.labels import qr_picture
+from station.adapters.labels.extras import LibraryMissing
 from station.adapters.ledger import outbox, records, selection
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.ledger.tables import iso
@@ -23,7 +25,7 @@ from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
 from station.web.hub import Hub
-from station.web.openapi import Schema, described, listed, named, table
+from station.web.openapi import Schema, described, listed, named, picture, table
 from station.web.pins import PINs
 from station.web.questions import (
     PIN,
@@ -42,6 +44,7 @@ from station.web.sessions import SECONDS, Delayed
 log = structlog.get_logger()
 
 PREFIX = "/api/v1"
+SVG = "image/svg+xml"
 PERSON = web.RequestKey("person", Person)
 
 Handler = Callable[["Api", web.Request], Awaitable[web.StreamResponse]]
@@ -57,6 +60,10 @@ class Acts(Protocol):
     async def hold(self, slot: str, *, who: str, reason: str) -> Mapping[str, object]: ...
 
     async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]: ...
+
+    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
+        """The label data of a unit: secret. It is recorded before."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,16 @@ class Api:
         return (
             problem(404, "the ledger knows no such unit") if story is None else as_json(request, records.story(story))
         )
+
+    async def label(self, request: web.Request) -> web.StreamResponse:
+        """The QR code of one unit's label, the only answer with a passcode."""
+        query_of(request, Nothing)
+        label = await self._acts.label(request.match_info["unit"], who=_who(request))
+        try:
+            picture = await asyncio.to_thread(qr_picture.svg, str(label["qr_code"]))
+        except LibraryMissing as exc:
+            return problem(503, str(exc))
+        return web.Response(body=picture, content_type=SVG, headers={"Cache-Control": "no-store"})
 
     async def attempts(self, request: web.Request) -> web.StreamResponse:
         """A page of attempts, or all of them in a stream."""
@@ -310,6 +327,14 @@ ROUTES = (
         Api.unit,
         "One unit's whole story, by UID or serial number.",
         named("Story"),
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/units/{{unit}}/label.svg",
+        Api.label,
+        "The QR code of a unit's label, by UID: it holds the passcode. The ledger records who asked.",
+        picture(SVG),
+        Role.ENGINEER,
     ),
     Route(
         "GET",

@@ -76,6 +76,11 @@ def table(**fields: Schema) -> Schema:
     return {"type": "object", "properties": fields, "required": list(fields)}
 
 
+def picture(media: str) -> Schema:
+    """A picture, which is text."""
+    return {"type": "string", "contentMediaType": media}
+
+
 def listed(name: str, component: str) -> Schema:
     """A page of a list."""
     entries: Schema = {"type": "array", "items": named(component)}
@@ -92,7 +97,7 @@ def described(routes: Iterable[Described]) -> dict[str, object]:
         "info": {
             "title": "The provisioning station's API",
             "version": "1",
-            "description": "Times are UTC, durations seconds. No answer has a secret.",
+            "description": "Times are UTC, durations seconds. No answer has a secret, but that of label.svg.",
         },
         "paths": paths,
         "components": {
@@ -103,6 +108,7 @@ def described(routes: Iterable[Described]) -> dict[str, object]:
 
 
 def _operation(route: Described) -> dict[str, object]:
+    media = str(route.answers.get("contentMediaType", "application/json"))
     said: dict[str, object] = {
         "summary": route.what,
         "operationId": "_".join((route.method, *route.path.strip("/").split("/")[2:]))
@@ -112,15 +118,15 @@ def _operation(route: Described) -> dict[str, object]:
         "responses": {
             "200": {
                 "description": "Done.",
-                "content": {"application/json": {"schema": route.answers}}
+                "content": {media: {"schema": route.answers}}
                 | {media_type: {"schema": {"type": "string"}} for media_type in route.also},
             },
             **{str(status): _problem(text) for status, text in _PROBLEMS.items()},
         },
     }
-    if route.method == "GET":
+    if route.method == "GET" and route.role is None:
         said["responses"] |= {"304": {"description": "The asker's copy is still right."}}  # type: ignore[operator]
-    else:
+    elif route.method != "GET":
         schema = route.asked.model_json_schema(ref_template=_REFERENCE)
         said["requestBody"] = {
             "required": "required" in schema,
@@ -156,7 +162,15 @@ def _components() -> dict[str, object]:
     number, text, flag = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
     entries: Schema = {"type": "array", "items": {"type": "object"}}
     unit: Schema = {"anyOf": [named("Unit"), {"type": "null"}]}
-    story = table(uid=text, unit=unit, releases=entries, certificates=entries, attempts=entries)
+    story = table(
+        uid=text,
+        unit=unit,
+        forgotten={"type": "boolean"},
+        secrets=entries,
+        releases=entries,
+        certificates=entries,
+        attempts=entries,
+    )
     return components | {
         "Story": story,
         "Numbers": _numbers(),

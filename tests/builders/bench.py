@@ -73,7 +73,9 @@ def target(board: int) -> Target:
 def onboarding(number: int) -> OnboardingSecrets:
     """Onboarding secrets by number; no two numbers share passcode and discriminator."""
     salt = b"canary salt " + number.to_bytes(4, "big")
-    return OnboardingSecrets(Passcode(20202021 + number), Discriminator(3840), salt, 1000, b"canary verifier".ljust(97))
+    return OnboardingSecrets(
+        Passcode(20202021 + number), Discriminator((3840 + number) % 4096), salt, 1000, b"canary verifier".ljust(97)
+    )
 
 
 @dataclass

@@ -121,6 +121,9 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def answer(_question: Mapping[str, object]) -> control.Answer:
         return said
 
+    async def label(_question: Mapping[str, object]) -> control.Answer:
+        return dict.fromkeys(("uid", "serial_number", "qr_code", "manual_code"), TEXT)
+
     async def refuse(_question: Mapping[str, object]) -> control.Answer:
         raise control.CommandRefused(HOSTILE)
 
@@ -137,10 +140,12 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
                 "pki_reconcile",
                 "outbox_retry",
                 "outbox_drop",
+                "labels",
+                "forget",
             ),
             refuse,
         )
-        async with control.serving(socket, {"status": answer, **refused}):
+        async with control.serving(socket, {"status": answer, "label": label, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()

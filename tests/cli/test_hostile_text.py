@@ -283,6 +283,32 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "units label": lambda desk: both(desk, "units", "label", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "units labels": lambda desk: desk.station(
+        "units",
+        "labels",
+        "--lot",
+        TEXT,
+        "--recipient",
+        desk.file("key", TEXT),
+        "--to",
+        desk.folder / "out",
+        "--config",
+        desk.config,
+    ),
+    "units forget": lambda desk: desk.station("units", "forget", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "secrets status": lambda desk: (
+        both(desk, "secrets", "status", "--ledger", desk.ledger)
+        + desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))
+        + desk.station("secrets", "status", "--ledger", TEXT)
+    ),
+    "secrets rotate": lambda desk: (
+        desk.station("secrets", "rotate", "--reason", TEXT, "--ledger", TEXT)
+        + desk.station("secrets", "rotate", "--ledger", TEXT)
+    ),
+    "secrets give-up": lambda desk: desk.station(
+        "secrets", "give-up", "--reason", TEXT, "--yes", "--ledger", desk.folder / TEXT.replace("/", "") / "ledger"
+    ),
     "people add": lambda desk: desk.station("people", "add", TEXT, "--config", desk.config),
     "people token": lambda desk: desk.station("people", "token", TEXT, "--config", desk.config),
     "people remove": lambda desk: desk.station("people", "remove", TEXT, "--config", desk.config),

@@ -25,7 +25,7 @@ async def filled(path: Path) -> None:
             await passed(await begun(ledger, Secrets((board,))), board, dac_serial_number=f"{board:02X}")
 
 
-TABLES = ["identity", "event", "onboarding_secret"]
+TABLES = ["identity", "event", "sealed_secret"]
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -198,8 +198,8 @@ async def test_no_secret_stands_outside_its_table(ledger: Ledger, path: Path, se
 
 def test_a_database_error_does_not_tell_what_was_written(path: Path) -> None:
     """The message, which may end in the log, has no written value."""
-    row = {"identity_id": 99, "passcode": 31415926, "salt": b"canary", "iterations": 1000, "verifier": b"canary"}
+    row = {"identity_id": 99, "key_id": "31415926", "wrapped_key": b"canary", "content": b"canary"}
     with sqlite.writing(path) as connection, pytest.raises(IntegrityError) as raised, connection.begin():
-        connection.execute(insert(tables.onboarding_secret), row)
+        connection.execute(insert(tables.sealed_secret), row)
     assert "FOREIGN KEY" in str(raised.value)
     assert not re.search("31415926|canary", str(raised.value))

@@ -11,6 +11,7 @@ from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureNa
 from station.domain.identity import IdentityState
 from station.domain.intervention import Deed
 from station.domain.product import KeyStorage
+from station.domain.secrets_deed import Act
 from station.procedure.names import NAMES
 from tests.builders.fault_catalogue import catalogue
 
@@ -113,6 +114,7 @@ FAULTS = {
     "board.swapped",
     "board.exchanged",
     "unit.elsewhere",
+    "unit.forgotten",
     "probe.wrong",
     "probe.missing",
     "probe.busy",
@@ -211,6 +213,10 @@ def test_phases_and_verdicts_have_the_names_that_they_always_had() -> None:
 def test_identities_and_keys_have_the_states_and_places_that_they_always_had() -> None:
     assert {state.value for state in IdentityState} == STATES, FROZEN
     assert {place.value for place in KeyStorage} == {"flash", "secure"}, FROZEN
+
+
+def test_deeds_on_secrets_have_the_names_that_they_always_had() -> None:
+    assert {act.value for act in Act} == {"show", "export", "forget", "rotate"}, FROZEN
 
 
 def test_deeds_have_the_names_that_they_always_had() -> None:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The totals, which are updated with each event, equal the sums over attempts and identities."""
 
+import hmac
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,9 +13,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
-from station.adapters.ledger import Ledger, migrations
+from station.adapters.ledger import Ledger, migrations, sqlite, vault
 from station.adapters.ledger.journal import AttemptJournal
+from station.adapters.ledger.pairing import key_file
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.ledger.register import default_folder
+from station.adapters.ledger.station_keys import StationKeys
+from station.adapters.ledger.vault import Vault
 from station.domain.attempt import (
     Confirmed,
     CredentialsFound,
@@ -27,6 +32,7 @@ from station.domain.attempt import (
     Verdict,
     Voided,
 )
+from station.domain.identity import OnboardingSecrets
 from station.domain.product import KeyStorage
 from tests.builders.bench import Secrets, begun, execute, recognised, target
 
@@ -107,6 +113,32 @@ async def test_a_ledger_of_the_first_version_is_counted_when_it_is_opened(path: 
     assert identity.confirmation is not None
 
 
+def opened_secrets(ledger: Path) -> Iterator[tuple[int, OnboardingSecrets]]:
+    keys = StationKeys.of(default_folder(), ledger)
+    with sqlite.reading(ledger) as connection, connection.begin():
+        for number, secrets in vault.remembered(connection, Vault.of(ledger, connection, keys)):
+            assert secrets is not None
+            yield number, secrets
+
+
+def in_clear(ledger: Path) -> list[tuple[object, ...]]:
+    """The rows of the first version's table of secrets."""
+    return [
+        (number, each.passcode.value, each.salt, each.iterations, each.verifier, None)
+        for number, each in opened_secrets(ledger)
+    ]
+
+
+def pair_hashes(ledger: Path) -> list[tuple[bytes, int]]:
+    """The whole hash of each pair, which earlier versions kept."""
+    key = key_file(ledger).read_bytes()
+    pairs = [
+        (number, each.passcode.value.to_bytes(4, "little") + each.discriminator.value.to_bytes(2, "little"))
+        for number, each in opened_secrets(ledger)
+    ]
+    return [(hmac.digest(key, pair, "sha256"), number) for number, pair in pairs]
+
+
 def make_first_version(path: Path, of: Path) -> None:
     """Converts a ledger to the first version of the tables."""
     with create_engine(f"sqlite:///{path}").connect() as made, made.begin():
@@ -115,8 +147,10 @@ def make_first_version(path: Path, of: Path) -> None:
         command.upgrade(config, "0001")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("ATTACH ? AS now", (str(of),))
-        for table in ("attempt", "event", "identity", "onboarding_secret", "pki_request", "certificate"):
+        for table in ("attempt", "event", "identity", "pki_request", "certificate"):
             names = ", ".join(name for _, name, *_ in connection.execute(f"PRAGMA main.table_info({table})"))
             connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM now.{table}")  # noqa: S608  our names
+        connection.executemany("INSERT INTO onboarding_secret VALUES (?, ?, ?, ?, ?, ?)", in_clear(of))
+        connection.executemany("UPDATE identity SET pairing_hash = ? WHERE id = ?", pair_hashes(of))
         connection.commit()
     shutil.copy(of.with_name(f"{of.name}.key"), path.with_name(f"{path.name}.key"))

@@ -54,8 +54,7 @@ def without_commit(connection: Connection) -> None:
     """A unit of work after which the commit must fail: it leaves a violated deferred foreign key."""
     connection.execute(text("PRAGMA defer_foreign_keys = ON"))
     connection.execute(
-        insert(tables.onboarding_secret),
-        {"identity_id": 99, "passcode": 1, "salt": b"", "iterations": 1000, "verifier": b""},
+        insert(tables.sealed_secret), {"identity_id": 99, "key_id": "", "wrapped_key": b"", "content": b""}
     )
 
 

@@ -12,6 +12,8 @@ from itertools import pairwise
 import pytest
 from cryptography import x509
 
+from station.factory_data import flat_tlv
+from station.matter.onboarding import codes
 from tests.builders.line import Line
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
@@ -133,3 +135,33 @@ def test_both_forms_of_the_export_say_the_same(standing: Standing) -> None:
     assert [{name: "" if value is None else str(value) for name, value in line.items()} for line in lines] == exported(
         standing
     )
+
+
+def test_a_units_label_is_that_of_its_board_and_written_nowhere(standing: Standing) -> None:
+    """Its codes carry the passcode in the board's flash; no file of the station has any of it, and the ledger who asked."""
+    uid, folder = uids(standing)[2], standing.line.folder
+    label = json.loads(standing.station("units", "label", uid, "--json"))["label"]
+    (payload,) = codes.parse_qr_code(label["qr_code"])
+    (board,) = (
+        each.parent for each in folder.glob("boards/*/board.json") if json.loads(each.read_text())["uid"] == uid
+    )
+    data = flat_tlv.decode((board / "qspi.bin").read_bytes())
+    assert payload.passcode == data.passcode
+    written = [path for path in folder.rglob("*") if path.is_file() and "boards" not in path.parts]
+    assert [path for path in written if path.name == "ledger.sqlite"]
+    secret = (payload.passcode.digits, label["qr_code"], label["manual_code"])
+    assert [path for path in written if any(text.encode() in path.read_bytes() for text in secret)] == []
+    (deed,) = json.loads(standing.station("units", "show", uid, "--json"))["secrets"]
+    assert (deed["deed"], deed["uid"]) == ("show", uid)
+
+
+def test_a_forgotten_unit_that_is_plugged_in_again_is_not_judged(standing: Standing) -> None:
+    """Nothing is written to it, and the slot takes the next board."""
+    uid = uids(standing)[2]
+    assert "is forgotten" in standing.station("units", "forget", uid, "--reason", "sold")
+    assert standing.line.command("units", "label", uid).returncode != 0
+    standing.bench("unplug", "3")
+    standing.wait(3, lambda slot: slot.probe is None)
+    standing.bench("plug", "3")
+    slot = standing.wait(3, lambda slot: slot.verdict is not None)
+    assert (slot.state, slot.fault, slot.service) == ("void", "unit.forgotten", "in")

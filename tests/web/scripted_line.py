@@ -56,6 +56,9 @@ class Acts:
             self._door.put(slot(name, "waiting", service="trial", uid=None))
         return {"released": [name], "who": who, "reason": reason}
 
+    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
+        return {"uid": uid, "who": who, "qr_code": "MT:Y.K9042C00KA0648G00"}
+
 
 async def furnish(site: Site, door: FakeDoor, folder: Path, path: Path, ledger: Ledger) -> None:
     """Gives the site its people, its ledger and its further pages."""

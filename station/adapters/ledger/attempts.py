@@ -10,6 +10,7 @@ from station.adapters.ledger import events, figures, identities, outbox, tables,
 from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Voided
 from station.domain.identity import moves
+from station.domain.target import UID
 from station.domain.transitions import after
 from station.interfaces import RecordedRecipe, Reports
 
@@ -131,3 +132,9 @@ def _replayed(connection: Connection, number: int) -> Sum:
     for row in connection.execute(journal.order_by(_event.c.id)):
         result = result.after(row.at, events.event(row.type, row.body))
     return result
+
+
+def recipe_of_passed(connection: Connection, uid: UID) -> str | None:
+    """The name of the recipe of the board's newest passed attempt that was no laboratory's."""
+    passed = select(_attempt.c.recipe).where(_attempt.c.uid == str(uid), _attempt.c.verdict == "pass")
+    return connection.scalar(passed.where(~_attempt.c.laboratory).order_by(_attempt.c.id.desc()).limit(1))

@@ -6,6 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
 
 from station.adapters.ledger import events, incarnations, issuance, tables, totals
+from station.adapters.ledger.sealing import Sealed
+from station.adapters.ledger.vault import Vault
 from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, StepStarted
 from station.domain.identity import (
     Confirmation,
@@ -13,24 +15,24 @@ from station.domain.identity import (
     IdentityState,
     Lot,
     NewIdentity,
-    OnboardingSecrets,
     advanced,
     state_after,
 )
 from station.domain.target import UID
 from station.faults.line import LotExhausted, SerialNumberTaken
-from station.matter.onboarding.passcode import Discriminator, Passcode
 
-_attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.onboarding_secret
+_attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.sealed_secret
 
 
-def find(connection: Connection, uid: UID) -> Identity | None:
-    """The identity that belongs to this board, if it has one."""
+def find(connection: Connection, uid: UID, vault: Vault) -> Identity | None:
+    """The identity that belongs to this board, if it has one; raises `UnitForgotten` if its secrets are gone."""
     attempts = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
     query = select(_identity, _secret, attempts.label("attempts")).join_from(_identity, _secret)
     row = connection.execute(query.where(_identity.c.uid == str(uid))).first()
     if row is None:
         return None
+    sealed = Sealed(row.key_id, row.wrapped_key, row.content)
+    onboarding, rotating_device_id = vault.opened(row.id, uid, row.discriminator, sealed)
     return Identity(
         uid=uid,
         ordinal=row.id,
@@ -38,22 +40,18 @@ def find(connection: Connection, uid: UID) -> Identity | None:
         state=IdentityState(row.state),
         credentials=issuance.of_board(connection, uid),
         serial_number=row.serial_number,
-        secrets=OnboardingSecrets(
-            passcode=Passcode(row.passcode),
-            discriminator=Discriminator(row.discriminator),
-            salt=row.salt,
-            iterations=row.iterations,
-            verifier=row.verifier,
-        ),
+        secrets=onboarding,
         manufacturing_date=row.manufacturing_date,
-        rotating_device_id=row.rotating_device_id,
+        rotating_device_id=rotating_device_id,
         confirmation=_confirmation(connection, uid),
         coprocessor=_coprocessor(connection, uid),
     )
 
 
-def reserve(connection: Connection, new: NewIdentity, pairing_hash: bytes, at: datetime) -> Identity | None:
-    """Gives a new identity the lot's next serial number; None if another unit has the same passcode and discriminator.
+def reserve(
+    connection: Connection, new: NewIdentity, pairing_hash: bytes, at: datetime, vault: Vault
+) -> Identity | None:
+    """Gives a new identity the lot's next serial number; None if another unit may have the same passcode and discriminator.
 
     Raises `LotExhausted` or `SerialNumberTaken`.
     """
@@ -78,19 +76,9 @@ def reserve(connection: Connection, new: NewIdentity, pairing_hash: bytes, at: d
         )
         .returning(_identity.c.id)
     ).scalar_one()
-    connection.execute(
-        insert(_secret),
-        {
-            "identity_id": identity_id,
-            "passcode": new.secrets.passcode.value,
-            "salt": new.secrets.salt,
-            "iterations": new.secrets.iterations,
-            "verifier": new.secrets.verifier,
-            "rotating_device_id": new.rotating_device_id,
-        },
-    )
+    vault.put(connection, identity_id, new.uid, new.secrets, new.rotating_device_id)
     totals.reserved(connection)
-    return find(connection, new.uid)
+    return find(connection, new.uid, vault)
 
 
 def advance(connection: Connection, uid: UID | None, event: Event) -> None:

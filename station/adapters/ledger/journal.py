@@ -12,7 +12,8 @@ import structlog
 from station.adapters.ledger import attempts, identities, issuance, origin
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.custody import Custody
-from station.adapters.ledger.pairing import PairingKey
+from station.adapters.ledger.pairing import MOST_DRAFTS, PairingKey
+from station.adapters.ledger.vault import Vault
 from station.domain.attempt import (
     Attempt,
     Event,
@@ -26,6 +27,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity
 from station.domain.past import Past
 from station.domain.target import UID
+from station.faults.line import LedgerUnavailable
 from station.interfaces import Reports, SecretSource
 
 log = structlog.get_logger()
@@ -52,6 +54,7 @@ class AttemptJournal:
         started_at: datetime,
         custody: Custody,
         pairing: PairingKey,
+        vault: Vault,
         secrets: SecretSource,
         reports: Reports | None = None,
     ) -> None:
@@ -60,6 +63,7 @@ class AttemptJournal:
         self._sum = Sum(started_at, started_at)
         self._custody = custody
         self._pairing = pairing
+        self._vault = vault
         self._secrets = secrets
         self._reports = reports
 
@@ -93,16 +97,19 @@ class AttemptJournal:
         return await self._custody.do(partial(origin.past, uid=uid))
 
     async def find_identity(self, uid: UID) -> Identity | None:
-        return await self._custody.do(partial(identities.find, uid=uid))
+        return await self._custody.do(partial(identities.find, uid=uid, vault=self._vault))
 
     async def reserve_identity(self, draft: Draft) -> Identity:
         """Reserves a drafted identity durably; raises `LotExhausted` or `SerialNumberTaken`."""
-        while True:  # again only if another unit has the same passcode and discriminator, which is rare
+        for _ in range(MOST_DRAFTS):  # again only if another unit may have the same passcode and discriminator
             secrets, at = await self._secrets.take(), self._clock.now()
-            pairing_hash = self._pairing.hash_of(secrets)
-            reserving = partial(identities.reserve, new=draft(secrets, at), pairing_hash=pairing_hash, at=at)
+            mark, new = self._pairing.mark(secrets), draft(secrets, at)
+            reserving = partial(identities.reserve, new=new, pairing_hash=mark, at=at, vault=self._vault)
             if (identity := await self._custody.do_once(reserving)) is not None:
                 return identity
+        raise LedgerUnavailable(
+            f"{MOST_DRAFTS} new pairs of passcode and discriminator were all taken: this ledger has no room for more units"
+        )
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import Connection
+
 from station.adapters.ledger import (
     attempts,
     identities,
@@ -18,7 +20,9 @@ from station.adapters.ledger import (
     issuance,
     origin,
     orphans,
+    secrets_deeds,
     sqlite,
+    vault,
 )
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.custody import Custody, Gate
@@ -26,12 +30,15 @@ from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.outbox import Outbox
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, folder_for
+from station.adapters.ledger.station_keys import StationKeys
+from station.adapters.ledger.vault import Vault
 from station.adapters.ledger.writer import Writer
 from station.adapters.system import version
 from station.domain.credentials import Credentials
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Reconciled
+from station.domain.secrets_deed import Act, SecretsDeed
 from station.domain.target import UID
 from station.faults import LineFault
 from station.interfaces import RecordedRecipe, RefusedAnswer, Reports, SecretSource
@@ -50,6 +57,7 @@ class Ledger:
         writer: Writer,
         custody: Custody,
         pairing: PairingKey,
+        opened: Vault,
         reports: Reports | None = None,
     ) -> None:
         self._path = path
@@ -57,6 +65,7 @@ class Ledger:
         self._writer = writer
         self._custody = custody
         self._pairing = pairing
+        self._vault = opened
         self._reports = reports
         self.outbox = Outbox(path, custody)
 
@@ -68,6 +77,7 @@ class Ledger:
         *,
         station: str,
         register: Path | None = None,
+        key: Path | None = None,
         only: bool = False,
         patience: float = math.inf,
         reports: Reports | None = None,
@@ -75,18 +85,21 @@ class Ledger:
         """The ledger at `path`, made or brought up to date.
 
         Raises `LedgerUnavailable`, also while another daemon has it. Raises `LedgerMoved` if the machine's `register`
-        remembers another or a newer ledger here, and `LedgerDamaged`. `only`: a station of this name has one ledger on
+        remembers another or a newer ledger here, and `LedgerDamaged`. `key` is the file of the station's key, if it is
+        not where the station keeps it by itself. `only`: a station of this name has one ledger on
         this machine. Opening blocks the loop, since the station can do nothing without a ledger. Later the ledger tries
         a file that cannot be written again for `patience` seconds. `reports` makes the messages that go into the outbox.
         """
-        known = Register(folder_for(path, register))
-        with sqlite.writing(path, Gate(path, station, known, only=only)) as connection:
+        folder = folder_for(path, register)
+        known, keys = Register(folder), StationKeys.of(folder, path, key)
+        with sqlite.writing(path, Gate(path, station, known, only=only), keys) as connection:
             with sqlite.translated(path):
                 with connection.begin():
                     new = incarnations.standing(connection) is None
-                pairing = PairingKey.beside(path, connection, make=new)
+                    opened = Vault.of(path, connection, keys)
+                pairing = PairingKey.beside(path, connection, opened, make=new)
             with Custody.taken(connection, path, station, known, patience) as custody:
-                yield cls(path, station, custody.writer, custody, pairing, reports)
+                yield cls(path, station, custody.writer, custody, pairing, opened, reports)
 
     @property
     def status(self) -> dict[str, object]:
@@ -144,7 +157,9 @@ class Ledger:
                 at=started_at,
             )
         )
-        return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets, self._reports)
+        return AttemptJournal(
+            number, clock, started_at, self._custody, self._pairing, self._vault, secrets, self._reports
+        )
 
     async def close_open_attempts(self, fault: str) -> list[int]:
         """Voids the attempts that an earlier run left without a verdict, as of their last events.
@@ -164,7 +179,35 @@ class Ledger:
 
     async def identity(self, uid: UID) -> Identity | None:
         """The identity that belongs to this board, if it has one."""
-        return await self._custody.do(partial(identities.find, uid=uid))
+        return await self._custody.do(partial(identities.find, uid=uid, vault=self._vault))
+
+    async def record_secrets_deed(self, deed: SecretsDeed) -> None:
+        """Records durably what is about to be done with label data; raises `DecisionRefused`."""
+        deed.check()
+        await self._custody.do(partial(secrets_deeds.record, station=self._station, deed=deed))
+
+    async def made_by(self, uid: UID) -> str | None:
+        """The name of the recipe of the board's newest passed attempt in production."""
+        return await self._custody.do(partial(attempts.recipe_of_passed, uid=uid))
+
+    async def forget(self, uid: UID, *, who: str, reason: str) -> bool:
+        """Shreds the unit's onboarding secrets. Returns whether there were any left; raises `DecisionRefused`."""
+        deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET, uid=uid)
+        deed.check()
+
+        def shred(connection: Connection) -> bool:
+            forgotten = vault.forget_unit(connection, uid)
+            if forgotten:
+                self._writer.log_to_empty = True
+                secrets_deeds.record(connection, self._station, deed)
+            return forgotten
+
+        return await self._custody.do(shred)
+
+    @property
+    def vault(self) -> Vault:
+        """Opens what readers of the ledger's file find sealed."""
+        return self._vault
 
     async def release_unit(self, uid: UID, *, account: str, reason: str) -> None:
         """Lets a board with a key from elsewhere be provisioned as a new one; raises `DecisionRefused`."""

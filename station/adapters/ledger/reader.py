@@ -8,12 +8,15 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, literal, or_, select
 
-from station.adapters.ledger import events, sqlite, tables
+from station.adapters.ledger import events, secrets_deeds, sqlite, tables
+from station.adapters.ledger.secrets_deeds import DeedRecord
+from station.adapters.ledger.vault import FORGOTTEN
 from station.domain.attempt import CoprocessorReady, Event
 from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
 _request, _certificate, _release = tables.pki_request, tables.certificate, tables.unit_release
+_sealed = tables.sealed_secret
 _of_board = _attempt.alias("of_board")  # the columns of one identity
 
 RECENT = 100_000  # events
@@ -127,6 +130,11 @@ class UnitStory:
     certificates: tuple[CertificateRecord, ...]
     attempts: tuple[AttemptStory, ...]
     releases: tuple[Release, ...]
+    secrets: tuple[DeedRecord, ...] = ()
+    """Who saw the unit's label data or forgot it."""
+
+    forgotten: bool = False
+    """Whether the unit's passcode was forgotten, so that no label can be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +194,16 @@ class LedgerReader:
             if unit is None and not attempts:
                 return None
             stories = tuple(AttemptStory(each, _journal(connection, each.number)) for each in attempts)
-            return UnitStory(uid, unit, _certificates(connection, uid), stories, _releases(connection, uid))
+            deeds = secrets_deeds.of_unit(connection, uid)
+            return UnitStory(
+                uid,
+                unit,
+                _certificates(connection, uid),
+                stories,
+                _releases(connection, uid),
+                deeds,
+                _forgotten(connection, uid),
+            )
 
     def attempts(self, *, uid: str | None = None) -> Iterator[AttemptSummary]:
         """All attempts, or those on one board, in the order in which they began."""
@@ -294,6 +311,11 @@ def _certificates(connection: Connection, uid: str) -> tuple[CertificateRecord, 
     columns = (_certificate.c[name] for name in CertificateRecord.__slots__)
     query = select(*columns).join(_request, _request.c.id == _certificate.c.request_id).where(_request.c.uid == uid)
     return tuple(CertificateRecord(*row) for row in connection.execute(query.order_by(_request.c.id)))
+
+
+def _forgotten(connection: Connection, uid: str) -> bool:
+    query = select(_sealed.c.key_id).join_from(_identity, _sealed).where(_identity.c.uid == uid)
+    return connection.scalar(query) == FORGOTTEN
 
 
 def _releases(connection: Connection, uid: str) -> tuple[Release, ...]:

@@ -104,6 +104,11 @@ class Register:
     def __str__(self) -> str:
         return str(self._folder)
 
+    @property
+    def folder(self) -> Path:
+        """The folder of all records of this machine, as `folder_for` names it."""
+        return self._folder.parent
+
     def as_of_now(self) -> "Register":
         """The record for comparison with a ledger that is read after it.
 

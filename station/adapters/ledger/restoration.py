@@ -14,6 +14,8 @@ from station.adapters.ledger.custody import differences
 from station.adapters.ledger.incarnations import Standing
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Mark, Record, Register
+from station.adapters.ledger.station_keys import StationKeys
+from station.adapters.ledger.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ def examine(path: Path, register: Register) -> Finding:
             return _found(connection, path, register)
 
 
-def restore(path: Path, station: str | None, register: Register, *, skip: int, new_key: bool) -> Restored:
+def restore(
+    path: Path, station: str | None, register: Register, *, skip: int, new_key: bool, key: Path | None = None
+) -> Restored:
     """Opens the ledger wherever it lies, as a new incarnation; raises `ValueError` where `skip` is too small.
 
     Makes an empty ledger if there is none. Keeps the key, so that no pair of passcode and discriminator comes again;
@@ -63,13 +67,15 @@ def restore(path: Path, station: str | None, register: Register, *, skip: int, n
     finding = examine(path, register)
     if skip < finding.least:
         raise ValueError(f"at least {finding.least} serial numbers must be skipped")
-    with sqlite.writing(path) as connection, sqlite.translated(path):
+    keys = StationKeys.of(register.folder, path, key)
+    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path):
         with connection.begin():
+            vault = Vault.of(path, connection, keys)
             found = incarnations.standing(connection)
             none_given_out = incarnations.given_out(connection) == 0
         if new_key:
-            pairing.renew(path, connection)
-        pairing.PairingKey.beside(path, connection, make=none_given_out)
+            pairing.renew(path, connection, vault)
+        pairing.PairingKey.beside(path, connection, vault, make=none_given_out)
         known = _known(path, found, register)
         with connection.begin():
             marks = [record.mark for record in known] + ([found.mark] if found else [])

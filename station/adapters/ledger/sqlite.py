@@ -17,13 +17,23 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from station.adapters.ledger.register import folder_for
+from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.troubles import is_held, unavailable
 from station.adapters.system import file_lock
 from station.faults.line import LedgerUnavailable
 
 log = structlog.get_logger()
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "trusted_schema=OFF")
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "trusted_schema=OFF",
+    "secure_delete=ON",  # overwrites what is deleted
+    "temp_store=MEMORY",  # no page's earlier content in a temporary file
+)
 
 
 class Gate(Protocol):
@@ -37,12 +47,15 @@ class Gate(Protocol):
 
 
 @contextmanager
-def writing(path: Path, gate: Gate | None = None) -> Iterator[Connection]:
+def writing(path: Path, gate: Gate | None = None, keys: StationKeys | None = None) -> Iterator[Connection]:
     """The only writing connection, its tables up to date.
 
     Raises `LedgerUnavailable`, also while another process has it. Also raises `LedgerDamaged`, and the gate's refusals.
     """
-    from station.adapters.ledger import migrations  # importing Alembic takes a quarter of a second, which readers save
+    from station.adapters.ledger import (
+        migrations,
+        scrubbing,
+    )  # importing Alembic takes a quarter of a second, which readers save
 
     with ExitStack() as stack:
         try:
@@ -55,7 +68,8 @@ def writing(path: Path, gate: Gate | None = None) -> Iterator[Connection]:
             def prepare(opened: Connection) -> None:
                 if gate is not None:
                     gate.opened(opened)
-                migrations.upgrade(opened)
+                migrations.upgrade(opened, keys or StationKeys.of(folder_for(path, None), path))
+                scrubbing.finish(opened, path)
 
             connection = stack.enter_context(_waited_for(path, engine, prepare))
         except (OSError, SQLAlchemyError, migrations.Refused) as exc:

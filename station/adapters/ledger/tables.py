@@ -126,7 +126,7 @@ identity = Table(
     Column("lot_index", Integer, nullable=False),
     Column("serial_number", String(32), nullable=False, unique=True),
     Column("discriminator", Integer, nullable=False),
-    Column("pairing_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("pairing_hash", LargeBinary(32), nullable=False, unique=True),  # a mark of `pairing`
     Column("manufacturing_date", String(8), nullable=False),
     Column("reserved_at", Instant, nullable=False),
     Column("state", String(16), nullable=False),  # sums up the events of all its attempts
@@ -137,15 +137,45 @@ identity = Table(
     sqlite_autoincrement=True,
 )
 
-onboarding_secret = Table(  # a table of its own: it can be forgotten and the identity stays unique
-    "onboarding_secret",
+# Sealed by `sealing`. Rows are never deleted and never change their size (`vault`).
+sealed_secret = Table(
+    "sealed_secret",
     metadata,
     Column("identity_id", ForeignKey("identity.id"), primary_key=True, autoincrement=False),
-    Column("passcode", Integer, nullable=False),
-    Column("salt", LargeBinary(32), nullable=False),
-    Column("iterations", Integer, nullable=False),
-    Column("verifier", LargeBinary(97), nullable=False),
-    Column("rotating_device_id", Text),
+    Column(
+        "key_id", String(16), nullable=False
+    ),  # of the station's key that wraps the unit's; hyphens once it is forgotten
+    Column("wrapped_key", LargeBinary(60), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+secrets_state = Table(  # one row
+    "secrets_state",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", String(16), nullable=False),  # the station's key that wraps what is sealed from now on
+    Column("retiring_id", String(16)),  # of the key that a rotation replaces, until it has ended
+    Column("pairing_id", String(16)),  # of the key of `pairing`; none until the key was found to fit
+    Column("scrub", Boolean, nullable=False),  # whether the file may still hold secrets of an earlier version
+    CheckConstraint("one = 1", name="one"),
+)
+
+# who saw label data, exported or forgot it, or changed the station's key; never edited
+secrets_deed = Table(
+    "secrets_deed",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("station", String(64), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("deed", String(16), nullable=False),  # domain.disclosure.SecretsDeed
+    Column("uid", String(24), index=True),  # none: several units, or all
+    Column("lot", String(32)),
+    Column("units", Integer, nullable=False),
+    Column("recipient", String(64)),  # the fingerprint of an export's recipient; or the id of the station's new key
+    Column("reason", Text, nullable=False),  # empty if none was given
+    CheckConstraint("deed IN ('show', 'export', 'forget', 'rotate')", name="deed"),
+    sqlite_autoincrement=True,
 )
 
 # One row for each request. One without an outcome and without `due_at` has no answer: it may have bought a DAC that no

@@ -19,7 +19,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection, Transaction
 
-from station.adapters.ledger import soundness
+from station.adapters.ledger import scrubbing, soundness
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.troubles import mends_itself, unavailable
 from station.faults import LineFault
@@ -92,6 +92,7 @@ class Writer:
         # each deed of a person whose command did not wait any longer.
         self._queue = SimpleQueue[_Waiting | None]()
         self._closing = threading.Event()
+        self.log_to_empty = False  # set by a unit of work whose earlier content must leave the write-ahead log
 
     @classmethod
     @contextmanager
@@ -159,6 +160,8 @@ class Writer:
                 self.commits += 1
                 self.commit_times.add(time.monotonic() - began)
                 self._tell(None, hopeless=False)
+                if self.log_to_empty:  # again after the next group, where a reader needs the log now
+                    self.log_to_empty = not scrubbing.truncate(self._connection)
                 return
 
     def _carry_out(self, group: Sequence[_Waiting]) -> None:

@@ -40,8 +40,8 @@ def backup(
 ) -> None:
     """Write a copy of the ledger and of its key, also while the daemon runs.
 
-    Both hold secrets, and only this account can read them. The copy is checked before it gets its name; no file is
-    overwritten.
+    Neither shows a passcode without the station's key, which is in no backup (`station secrets status`). Only this account
+    can read them. The copy is checked before it gets its name; no file is overwritten.
     """
     path = ledger_path(config, ledger)
     file = destination / f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite" if destination.is_dir() else destination
@@ -50,7 +50,7 @@ def backup(
     except FileExistsError as exc:
         raise typer.BadParameter(f"{exc.filename} already exists: a backup overwrites nothing") from exc
     say(f"{written.path}: {written.identities} identities, {written.size} bytes, checked")
-    say(f"{written.key}: its key; keep both, and keep them secret")
+    say(f"{written.key}: its key; keep both, and the station's key apart from them: station secrets status")
 
 
 @app.command()
@@ -127,7 +127,7 @@ def restored(
     if not yes and sys.stdin.isatty():
         typer.confirm("Go on?", abort=True)
     station = None if ledger is not None else configuration.load(config_path(config)).station.name
-    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key)
+    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key, key=_key(config, ledger))
     for lot, number in sorted(done.lots.items()):
         say(f"lot {lot} goes on with its serial number {number}")
     say(f"a lot that is new to the ledger begins with its serial number {done.skipped + 1}")
@@ -147,3 +147,8 @@ def _register(config: Path | None, ledger: Path | None) -> Register:
         return Register(folder_for(ledger, None))
     loaded = configuration.load(config_path(config))
     return Register(folder_for(loaded.ledger, loaded.station.witness))
+
+
+def _key(config: Path | None, ledger: Path | None) -> Path | None:
+    """The file of the station's key that the configuration names."""
+    return None if ledger is not None else configuration.load(config_path(config)).secrets.key

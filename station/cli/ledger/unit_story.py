@@ -13,6 +13,7 @@ from station.adapters.ledger import events
 from station.adapters.ledger.reader import AttemptStory, AttemptSummary, CertificateRecord, JournalEntry, UnitStory
 from station.cli.consoles import coloured, styled
 from station.domain.attempt import Event, Failed, StepFinished, StepStarted, UnitIdentified, Voided
+from station.domain.secrets_deed import Act
 
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -24,7 +25,10 @@ def print_story(console: Console, story: UnitStory) -> None:
     else:
         identity = f"  uid {story.uid}  lot {unit.lot}  made {unit.manufacturing_date}"
         console.print(styled((unit.serial_number, "bold"), identity))
-        console.print(f"state {unit.state.value}")
+        console.print(f"state {unit.state.value}" + (", passcode forgotten" if story.forgotten else ""))
+    for deed in story.secrets:
+        done = {Act.SHOW.value: "label shown to", Act.FORGET.value: "passcode forgotten by"}.get(deed.deed, deed.deed)
+        console.print(f"{done} {deed.who} {_time(deed.at)}{deed.reason and ': '}{deed.reason}", markup=False)
     for release in story.releases:
         console.print(f"released {_time(release.at)} by {release.account}: {release.reason}", markup=False)
     for each in story.certificates:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station units`: shows the units in the ledger, to people and for spreadsheets. Never shows a secret."""
+"""`station units`: shows the units in the ledger, to people and for spreadsheets. Only `label` and `labels` give out secrets."""
 
 import asyncio
 import csv
@@ -21,6 +21,7 @@ from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
+from station.cli.ledger.labels import export_labels, forget, show_label
 from station.cli.ledger.questions import (
     FaultOption,
     JsonOption,
@@ -261,6 +262,11 @@ def fresh(
         socket = configuration.load(config_path(config)).control_socket
         control.ask(socket, "fresh", uid=str(uid), reason=reason)
     say(f"{uid} is a new board from now on: plug it in again")
+
+
+app.command("label")(show_label)
+app.command("labels")(export_labels)
+app.command("forget")(forget)
 
 
 async def _release(path: Path, uid: UID, account: str, reason: str) -> None:

@@ -10,12 +10,14 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError as Refused
 from sqlalchemy import Connection
 
+from station.adapters.ledger.station_keys import StationKeys
+
 __all__ = ["Refused", "upgrade"]
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, keys: StationKeys) -> None:
     """Brings the tables up to date in one transaction; raises `Refused` for a ledger of a later version than this."""
-    config = Config(attributes={"connection": connection})
+    config = Config(attributes={"connection": connection, "keys": keys})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     with connection.begin():
         _check_known(connection, ScriptDirectory.from_config(config))

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0010"
+down_revision = "0014"
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 PENDING = "sent_at IS NULL AND dead_at IS NULL"

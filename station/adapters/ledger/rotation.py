@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replaces the station's key: every unit's key is wrapped anew, and the old key removed.
+
+May be killed at any moment and called again: the new key is on the disk before the ledger names it, units are wrapped anew a
+group a transaction, and the old key goes only when nothing in the ledger's files needs it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+
+from station.adapters.ledger import incarnations, scrubbing, secrets_deeds, sqlite, tables
+from station.adapters.ledger.custody import differences
+from station.adapters.ledger.register import Register
+from station.adapters.ledger.sealing import WRAPPED_SIZE, SealBroken, Sealed, StationKey, unit_name
+from station.adapters.ledger.station_keys import StationKeys
+from station.adapters.ledger.vault import FORGOTTEN, Vault
+from station.domain.intervention import DecisionRefused
+from station.domain.secrets_deed import Act, SecretsDeed
+from station.domain.target import UID
+from station.faults.line import LedgerDamaged, LedgerMoved, LedgerUnavailable
+
+AT_ONCE = 1000
+
+_identity, _sealed, _state = tables.identity, tables.sealed_secret, tables.secrets_state
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsStatus:
+    """The keys of a ledger: which one is in use, where it is, and how many units each wraps."""
+
+    key_id: str
+    key_file: str | None
+    wrapped: dict[str, int]
+    forgotten: int
+    scrubbed: bool
+
+
+def status(path: Path, keys: StationKeys) -> SecretsStatus:
+    """Reads the ledger, which a daemon may write meanwhile; raises `LedgerUnavailable`."""
+    with sqlite.reading(path) as connection, connection.begin():
+        current = connection.execute(select(_state)).one()
+        counted = select(_sealed.c.key_id, func.count()).group_by(_sealed.c.key_id)
+        wrapped: dict[str, int] = dict(connection.execute(counted).all())
+    place = keys.place_of(current.key_id)
+    forgotten = wrapped.pop(FORGOTTEN, 0)
+    return SecretsStatus(current.key_id, None if place is None else str(place), wrapped, forgotten, not current.scrub)
+
+
+def rotate(path: Path, register: Register, keys: StationKeys, *, who: str, reason: str, every: int = AT_ONCE) -> str:
+    """Replaces the key, or ends a rotation that was interrupted; returns the new key's id.
+
+    Raises `LedgerUnavailable`, also while a daemon has the ledger, `LedgerMoved`, `DecisionRefused`, or `LedgerDamaged` if a
+    unit's key does not open.
+    """
+    deed = SecretsDeed(datetime.now(UTC), who, reason, Act.ROTATE)
+    deed.check()
+    _check_there(path)
+    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path):
+        with connection.begin():
+            if reasons := list(differences(path, incarnations.standing(connection), register)):
+                raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
+            vault = Vault.of(path, connection, keys)
+            retiring, new = _begun(connection, keys, deed)
+        keys.settle(new)
+        last: int | None = 0
+        while last is not None:
+            last = _wrapped_anew(connection, vault, retiring, vault.key(new), every, last)
+        if not scrubbing.truncate(connection):
+            raise LedgerUnavailable(
+                f"{path}: another program reads it, so that its log still has what the old key wraps. Run the command again"
+            )
+        keys.remove(retiring, kept=new)
+        with connection.begin():
+            connection.execute(update(_state).values(retiring_id=None))
+    return new
+
+
+def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reason: str) -> tuple[str, int]:
+    """Lets a ledger whose key is lost for good go on under a new one; returns its id, and how many units are forgotten by that.
+
+    Raises `DecisionRefused` while the key is there, and what `rotate` raises.
+    """
+    deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET)
+    deed.check()
+    _check_there(path)
+    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path), connection.begin():
+        if reasons := list(differences(path, incarnations.standing(connection), register)):
+            raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
+        lost: str = connection.execute(select(_state.c.key_id)).scalar_one()
+        if keys.place_of(lost) is not None:
+            raise DecisionRefused(f"key {lost} is there: `station secrets rotate` replaces it, and loses nothing")
+        new = keys.add()
+        gone = {"key_id": FORGOTTEN, "wrapped_key": bytes(WRAPPED_SIZE)}
+        overwritten = update(_sealed).where(_sealed.c.key_id != FORGOTTEN)
+        content = func.zeroblob(func.length(_sealed.c.content))
+        units = connection.execute(overwritten.values(**gone, content=content)).rowcount
+        secrets_deeds.record(connection, "-", replace(deed, units=units, recipient=new.id))
+        connection.execute(update(_state).values(key_id=new.id, retiring_id=None))
+    keys.settle(new.id)
+    return new.id, units
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise LedgerUnavailable(f"there is no ledger at {path}")
+
+
+def _begun(connection: Connection, keys: StationKeys, deed: SecretsDeed) -> tuple[str, str]:
+    """The ids of the old and the new key; those of the last rotation where it did not end."""
+    state = connection.execute(select(_state)).one()
+    if state.retiring_id is not None:
+        return state.retiring_id, state.key_id
+    new = keys.add()
+    units: int = connection.scalar(select(func.count()).where(_sealed.c.key_id != FORGOTTEN)) or 0
+    secrets_deeds.record(connection, "-", replace(deed, units=units, recipient=new.id))
+    connection.execute(update(_state).values(key_id=new.id, retiring_id=state.key_id))
+    return state.key_id, new.id
+
+
+def _wrapped_anew(
+    connection: Connection, vault: Vault, retiring: str, new: StationKey, most: int, after: int
+) -> int | None:
+    """Wraps the keys of up to so many units anew, in the order of their numbers; returns the last one's, or None at the end."""
+    query = select(_identity.c.uid, _sealed).join_from(_identity, _sealed)
+    query = query.where(_sealed.c.key_id == retiring, _sealed.c.identity_id > after).order_by(_sealed.c.identity_id)
+    changed = update(_sealed).where(_sealed.c.identity_id == bindparam("number"))
+    with connection.begin():
+        found = connection.execute(query.limit(most)).all()
+        if found:  # else the old key may be gone already
+            old = vault.key(retiring)
+            connection.execute(changed, [_row(vault.path, row, old, new) for row in found])
+    return found[-1].identity_id if found else None
+
+
+def _row(path: Path, found: Row[tuple[object, ...]], old: StationKey, new: StationKey) -> dict[str, object]:
+    sealed = Sealed(found.key_id, found.wrapped_key, found.content)
+    try:
+        anew = sealed.rewrapped(old, new, unit_name(UID.parse(found.uid), found.identity_id))
+    except SealBroken as exc:
+        raise LedgerDamaged(str(path), f"the onboarding secrets of {found.uid} do not open") from exc
+    return {"number": found.identity_id, "key_id": anew.key_id, "wrapped_key": anew.wrapped_key}

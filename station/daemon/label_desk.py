@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label data and its end: shown, exported and forgotten, each recorded durably before anything leaves the station.
+
+The daemon's commands use this, and commands of a PC on which no daemon runs.
+"""
+
+import asyncio
+import csv
+import io
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from station.adapters.labels.age_file import Recipient, RecipientUnfit
+from station.adapters.labels.extras import LibraryMissing
+from station.adapters.ledger import Ledger, label_reader
+from station.daemon.control import CommandRefused, SubjectUnknown
+from station.domain.identity import Identity
+from station.domain.intervention import DecisionRefused
+from station.domain.label_data import LabelData
+from station.domain.secrets_deed import Act, SecretsDeed
+from station.domain.target import UID
+from station.faults.slot import UnitForgotten
+from station.matter.onboarding.codes import OnboardingPayload
+from station.recipe import unit_builder
+from station.recipe.laboratory import Laboratory
+from station.recipe.recipe import Recipe
+
+COLUMNS = ("serial_number", "uid", "vendor_id", "product_id", "discriminator", "qr_code", "manual_code")
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A file for a print house, which only it can read."""
+
+    file: Path
+    units: int
+    recipient: str
+
+
+class LabelDesk:
+    """Answers people who may see label data: whoever has passed the check before is not checked again here."""
+
+    def __init__(self, ledger: Ledger, path: Path, recipe: Recipe | Laboratory) -> None:
+        self._ledger = ledger
+        self._path = path
+        self._recipe = recipe
+
+    async def label(self, uid: str, *, who: str, reason: str) -> LabelData:
+        """The unit's label data; raises `CommandRefused` or `SubjectUnknown`."""
+        recipe, found = self._product(), await self._identity(uid)
+        try:
+            data = unit_builder.label_data(recipe, found, await self._ledger.made_by(found.uid))
+            await self._ledger.record_secrets_deed(SecretsDeed(datetime.now(UTC), who, reason, Act.SHOW, uid=found.uid))
+        except DecisionRefused as exc:
+            raise CommandRefused(str(exc)) from exc
+        return data
+
+    async def forget(self, uid: str, *, who: str, reason: str) -> bool:
+        """Shreds the unit's secrets; False if they were gone already. Raises `CommandRefused`."""
+        try:
+            return await self._ledger.forget(_parsed(uid), who=who, reason=reason)
+        except DecisionRefused as exc:
+            raise CommandRefused(str(exc)) from exc
+
+    async def export(self, lot: str, public_key: str, *, who: str, reason: str) -> Exported:
+        """Writes the label data of a lot's passed units beside the ledger, encrypted; raises `CommandRefused`."""
+        recipe = self._product()
+        try:
+            recipient = Recipient(public_key)
+        except RecipientUnfit as exc:
+            raise CommandRefused(f"the recipient's key: {exc}") from exc
+        except LibraryMissing as exc:
+            raise CommandRefused(str(exc)) from exc
+        labels = await asyncio.to_thread(self._labels_of, recipe, lot)
+        if not labels:
+            raise SubjectUnknown(f"lot {lot} has no passed unit of recipe {recipe.name} whose passcode is remembered")
+        sealed = await asyncio.to_thread(lambda: recipient.encrypted(_as_csv(labels)))
+        now = datetime.now(UTC)
+        deed = SecretsDeed(now, who, reason, Act.EXPORT, len(labels), lot=lot, recipient=recipient.fingerprint)
+        try:
+            await self._ledger.record_secrets_deed(deed)
+        except DecisionRefused as exc:
+            raise CommandRefused(str(exc)) from exc
+        file = self._path.with_name(f"labels-{now:%Y%m%dT%H%M%S%fZ}.age")
+        await asyncio.to_thread(_write, file, sealed)
+        return Exported(file, len(labels), recipient.fingerprint)
+
+    def _labels_of(self, recipe: Recipe, lot: str) -> list[LabelData]:
+        labels = []
+        for uid, serial_number, secrets in label_reader.of_lot(self._path, self._ledger.vault, lot, recipe.name):
+            payload = OnboardingPayload(recipe.vendor_id, recipe.product_id, secrets.discriminator, secrets.passcode)
+            labels.append(LabelData.of(uid, serial_number, payload))
+        return labels
+
+    def _product(self) -> Recipe:
+        if isinstance(self._recipe, Laboratory) or self._recipe.given is not None:
+            raise CommandRefused("the line's recipe is the laboratory's, whose units get no label")
+        return self._recipe
+
+    async def _identity(self, text: str) -> Identity:
+        uid = _parsed(text)
+        try:
+            found = await self._ledger.identity(uid)
+        except UnitForgotten as exc:
+            raise CommandRefused(f"the passcode of {uid} was forgotten: no label can be made any more") from exc
+        if found is None:
+            raise SubjectUnknown(f"no unit has UID {uid}")
+        return found
+
+
+def _parsed(uid: str) -> UID:
+    try:
+        return UID.parse(uid)
+    except ValueError as exc:
+        raise SubjectUnknown(str(exc)) from exc
+
+
+def _as_csv(labels: list[LabelData]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(label, name) for name in COLUMNS] for label in labels)
+    return text.getvalue().encode()
+
+
+def _write(file: Path, sealed: bytes) -> None:
+    descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(sealed)
