@@ -15,6 +15,7 @@ from station.domain.issuance import Asked
 from station.domain.past import Past
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
+from station.domain.work_order import Traced
 from station.faults import Fault, LineFault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
@@ -190,6 +191,10 @@ class AttemptJournal(AttemptLedger, Protocol):
 
     @property
     def number(self) -> int: ...
+
+    @property
+    def traced(self) -> Traced:
+        """The lot and the work order of the attempt: those of its unit, once that is known."""
 
     async def finish(self, verdict: Verdict) -> None: ...
 

@@ -10,6 +10,9 @@ from station.faults.line import (
     ClockContradicted,
     LedgerLost,
     LedgerUnavailable,
+    LotFull,
+    LotNotOpen,
+    LotRecipeChanged,
     PKIAddressWrong,
     PKIAnswersLost,
     PKIAuthoritiesInvalid,
@@ -77,12 +80,14 @@ class Consequence:
     `armed`: seating the next board mends it, so the slot stays in service.
     `departure`: it may be the first sign of a pulled board, seen before the operating system reports the removal.
     `mends_itself`: the line resumes when its check passes again, without a person.
+    `for_new_boards`: the line is paused for boards that would need an identity; all others go on.
     """
 
     retry: Retry = Retry()
     armed: bool = False
     departure: bool = False
     mends_itself: bool = False
+    for_new_boards: bool = False
 
 
 _NOTHING = Consequence()
@@ -130,6 +135,9 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     ResourcesExhausted: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),
     TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
+    LotFull: Consequence(for_new_boards=True),
+    LotNotOpen: Consequence(for_new_boards=True),
+    LotRecipeChanged: Consequence(for_new_boards=True),
 }
 
 

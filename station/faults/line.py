@@ -121,6 +121,33 @@ class SerialNumberTaken(LineFault):
 
 
 @dataclass(eq=False)
+class LotFull(LineFault):
+    """The work order has all its units, passed or in work: close it and open the next. Units that have begun go on."""
+
+    code = "lot.full"
+    lot: str
+    planned: int
+
+
+@dataclass(eq=False)
+class LotNotOpen(LineFault):
+    """No work order is open: open one with `station lots open`. Units that have begun go on."""
+
+    code = "lot.not_open"
+    newest: str
+
+
+@dataclass(eq=False)
+class LotRecipeChanged(LineFault):
+    """The open work order is for another recipe, or for this one before it was changed: put the recipe back, or open another order. Units that have begun go on."""
+
+    code = "lot.recipe_changed"
+    lot: str
+    expected: str
+    found: str
+
+
+@dataclass(eq=False)
 class PKIUnavailable(LineFault):
     """The PKI does not answer."""
 

@@ -15,6 +15,7 @@ from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Ph
 from station.domain.intervention import Intervention
 from station.domain.policy import consequence, counts_against_equipment
 from station.domain.target import UID
+from station.domain.work_order import Traced
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
 from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotHeld, SlotSuspected, StationBug
@@ -182,21 +183,22 @@ class Slot:
             )
             return
         unit: UID | None = None  # of which the PKI decides later, or not before a person has looked
+        new = False  # whether the board was held because it has no identity
         while True:
             try:
                 async with visit.while_here():
                     if unit is not None:
                         await self._authority.askable(unit)
                     await self._usable.wait()
-                    await self._line.opened()
+                    await self._line.opened(new=new)
             except BoardRemoved:
                 return
             except LineFault:  # another slot stopped this visit: the unit is in both
                 continue
             outcome = await self.judge(visit)
             match outcome.fault:
-                case LineFault():
-                    unit = None
+                case LineFault() as fault:
+                    unit, new = None, consequence(fault).for_new_boards
                 case PKIPending() | PKIAnswerLost():
                     unit = outcome.attempt.uid
                 case _:
@@ -229,7 +231,7 @@ class Slot:
             self._conclude(outcome)
             visit.at_relay = left_at_relay(visit.at_relay, outcome, ended_in)
             self.state = with_board(Judged(visit, outcome), self.state.here)
-            self._report(outcome, ended_in)
+            self._report(outcome, ended_in, journal.traced)
         return outcome
 
     async def _attempted(self, visit: Visit, journal: AttemptJournal) -> Fault | None:
@@ -256,7 +258,7 @@ class Slot:
             return
         outcome = self.last = Outcome(journal.number, visit.arrival, journal.attempt, None, seconds)
         self.state = with_board(Judged(visit, outcome), self.state.here)
-        self._report(outcome, ended_in)
+        self._report(outcome, ended_in, journal.traced)
 
     async def _carry_out(self, visit: Visit, bench: Bench, journal: AttemptLedger) -> None:
         journal = AnnouncedAttempt(journal, partial(self._identified, visit))
@@ -285,10 +287,10 @@ class Slot:
             return BoardRemoved()
         return fault
 
-    def _report(self, outcome: Outcome, ended_in: Phase) -> None:
+    def _report(self, outcome: Outcome, ended_in: Phase, traced: Traced) -> None:
         """Writes the attempt's canonical line."""
         write = log.warning if outcome.verdict == VERDICTS[Phase.VOID] else log.info
-        write("attempt.finished", **finished(outcome, ended_in, self._recipe.name, self._recipe.lot_name))
+        write("attempt.finished", **finished(outcome, ended_in, self._recipe.name, traced))
 
     def _conclude(self, outcome: Outcome) -> None:
         """Applies the consequences of the outcome to slot and line."""

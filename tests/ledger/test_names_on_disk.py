@@ -6,11 +6,12 @@ from dataclasses import fields
 
 import pytest
 
-from station.adapters.ledger import events
+from station.adapters.ledger import events, lots
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureName
 from station.domain.identity import IdentityState
 from station.domain.intervention import Deed
 from station.domain.product import KeyStorage
+from station.domain.work_order import LotState
 from station.procedure.names import NAMES
 from tests.builders.fault_catalogue import catalogue
 
@@ -39,6 +40,13 @@ EVENTS = {
     "Passed": "{}",
     "Failed": '{"fault": "flash.mismatch", "evidence": {"address": "0x08001000"}}',
     "Voided": '{"fault": "board.removed", "evidence": {}}',
+}
+LOT_EVENTS = {
+    "LotOpened": '{"name": "W1", "work_order": "WO-1", "recipe": "light", "recipe_sha256": "5e", "planned": 3, "pattern": "W{:04d}",'
+    ' "first": 1, "size": 4}',
+    "LotPaused": '{"name": "W1"}',
+    "LotResumed": '{"name": "W1"}',
+    "LotClosed": '{"name": "W1"}',
 }
 PROCEDURES = {"provision", "redeliver", "resume", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
 PHASES = {
@@ -138,6 +146,9 @@ FAULTS = {
     "recipe.key_storage",
     "coprocessor.image_refused",
     "lot.exhausted",
+    "lot.full",
+    "lot.not_open",
+    "lot.recipe_changed",
     "lot.overlap",
     "pki.unavailable",
     "pki.refused_station",
@@ -173,6 +184,19 @@ def test_an_event_is_read_and_written_again_as_it_was(name: str) -> None:
     event = events.event(name, body)
     assert event.on_disk.name == name
     assert events.body(event) == body
+
+
+def test_events_of_lots_have_the_names_and_keys_that_they_always_had() -> None:
+    assert {name: event.on_disk.keys for name, event in lots.TYPES.items()} == {
+        name: tuple(json.loads(body)) for name, body in LOT_EVENTS.items()
+    }, FROZEN
+    assert {state.value for state in LotState} == {"open", "paused", "closed"}, FROZEN
+
+
+@pytest.mark.parametrize("name", LOT_EVENTS)
+def test_an_event_of_a_lot_is_read_and_written_again_as_it_was(name: str) -> None:
+    body = json.loads(LOT_EVENTS[name])
+    assert lots.body(lots.event(name, body)) == body
 
 
 def test_a_verdict_without_evidence_is_read() -> None:

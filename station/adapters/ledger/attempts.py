@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import events, identities, tables, totals
+from station.adapters.ledger import events, identities, lots, tables, totals
 from station.adapters.system.version import Version
-from station.domain.attempt import VERDICTS, Attempt, Event, Voided
+from station.domain.attempt import VERDICTS, Attempt, Event, IdentityReserved, Voided
 from station.domain.identity import moves
 from station.domain.transitions import after
+from station.domain.work_order import Traced
 from station.interfaces import RecordedRecipe
 
 _attempt, _event = tables.attempt, tables.event
@@ -56,8 +57,9 @@ def begin(
     tty: str,
     recipe: RecordedRecipe,
     at: datetime,
-) -> int:
-    """A new attempt without events. Returns its number."""
+) -> tuple[int, Traced]:
+    """A new attempt without events. Returns its number, and the lot that it is traced to until its unit is known."""
+    traced = lots.traced(connection, recipe)
     images = {image.name: image.sha256 for image in recipe.images}
     values = {
         "station": station,
@@ -67,7 +69,7 @@ def begin(
         "recipe": recipe.name,
         "recipe_sha256": recipe.sha256,
         "images": images,
-        "lot": recipe.lot_name,
+        "lot": traced.lot,
         "started_at": at,
         "station_version": version.number,
         "station_commit": version.commit,
@@ -75,11 +77,14 @@ def begin(
     begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
     number: int = connection.execute(begun).scalar_one()
     totals.begun(connection)
-    return number
+    return number, traced
 
 
-def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
-    """Appends an event, and updates the attempt's columns, its identity's state and the totals."""
+def append(connection: Connection, number: int, event: Event, now: Sum) -> Traced | None:
+    """Appends an event, and updates the attempt's columns, its identity's state and the totals.
+
+    Returns the lot of the attempt's unit, if the event tells the unit and the lot is another than the attempt's.
+    """
     connection.execute(
         _NEW_EVENT,
         {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
@@ -88,6 +93,9 @@ def append(connection: Connection, number: int, event: Event, now: Sum) -> None:
     connection.execute(_SUMMED_UP, now.columns | {"number": number})
     if moves(now.attempt, event):
         identities.advance(connection, now.attempt.uid, event)
+    if isinstance(event, IdentityReserved) and not now.attempt.laboratory:
+        return lots.trace(connection, number, now.attempt.uid)
+    return None
 
 
 def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:
@@ -117,6 +125,7 @@ def rebuild(connection: Connection) -> None:
         columns = _replayed(connection, number).columns
         connection.execute(update(_attempt).where(_attempt.c.id == number), columns)
     identities.rebuild(connection)
+    lots.rebuild(connection)
     totals.rebuild(connection)
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
-from station.adapters.ledger import attempts, identities, issuance, origin
+from station.adapters.ledger import attempts, identities, issuance, lots, origin
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.pairing import PairingKey
@@ -23,9 +24,10 @@ from station.domain.attempt import (
     Verdict,
 )
 from station.domain.credentials import Credentials
-from station.domain.identity import Draft, Identity
+from station.domain.identity import Draft, Identity, NewIdentity
 from station.domain.past import Past
 from station.domain.target import UID
+from station.domain.work_order import Left, Traced
 from station.interfaces import SecretSource
 
 log = structlog.get_logger()
@@ -48,6 +50,8 @@ class AttemptJournal:
     def __init__(
         self,
         number: int,
+        recipe_sha256: str,
+        traced: Traced,
         clock: Clock,
         started_at: datetime,
         custody: Custody,
@@ -55,6 +59,8 @@ class AttemptJournal:
         secrets: SecretSource,
     ) -> None:
         self._number = number
+        self._recipe_sha256 = recipe_sha256
+        self._traced = traced
         self._clock = clock
         self._sum = Sum(started_at, started_at)
         self._custody = custody
@@ -64,6 +70,11 @@ class AttemptJournal:
     @property
     def number(self) -> int:
         return self._number
+
+    @property
+    def traced(self) -> Traced:
+        """The lot and the work order of the attempt: those of its unit, once that is known."""
+        return self._traced
 
     @property
     def attempt(self) -> Attempt:
@@ -94,13 +105,22 @@ class AttemptJournal:
         return await self._custody.do(partial(identities.find, uid=uid))
 
     async def reserve_identity(self, draft: Draft) -> Identity:
-        """Reserves a drafted identity durably; raises `LotExhausted` or `SerialNumberTaken`."""
+        """Reserves a drafted identity durably; raises the fault of a lot from which no unit may begin."""
         while True:  # again only if another unit has the same passcode and discriminator, which is rare
             secrets, at = await self._secrets.take(), self._clock.now()
             pairing_hash = self._pairing.hash_of(secrets)
-            reserving = partial(identities.reserve, new=draft(secrets, at), pairing_hash=pairing_hash, at=at)
-            if (identity := await self._custody.do_once(reserving)) is not None:
+            reserving = partial(self._reserved, new=draft(secrets, at), pairing_hash=pairing_hash, at=at)
+            identity, left = await self._custody.do_once(reserving)
+            if left is not None and left.begins_to_end:
+                log.warning("lot.ends_soon", lot=left.lot, units_left=left.units, numbers_left=left.numbers)
+            if identity is not None:
                 return identity
+
+    def _reserved(
+        self, connection: Connection, new: NewIdentity, pairing_hash: bytes, at: datetime
+    ) -> tuple[Identity | None, Left | None]:
+        identity = identities.reserve(connection, new, self._recipe_sha256, pairing_hash, at)
+        return identity, None if identity is None else lots.left_of(connection, identity.uid)
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
@@ -112,7 +132,8 @@ class AttemptJournal:
         self._sum = now = before.after(self._clock.now(), event)
         try:
             work = partial(attempts.append, number=self._number, event=event, now=now)
-            await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
+            told = await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
         except ValueError:
             self._sum = before  # the identity's table refused, and nothing was written
             raise
+        self._traced = told or self._traced

@@ -16,6 +16,7 @@ from station.adapters.ledger import (
     incarnations,
     interventions,
     issuance,
+    lots,
     origin,
     orphans,
     sqlite,
@@ -31,6 +32,7 @@ from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Reconciled
 from station.domain.target import UID
+from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
 from station.faults import LineFault
 from station.interfaces import RecordedRecipe, RefusedAnswer, SecretSource
 
@@ -115,7 +117,7 @@ class Ledger:
         """A new attempt, durably begun."""
         clock = Clock()
         started_at = clock.now()
-        number = await self._custody.do_anyhow(
+        number, traced = await self._custody.do_anyhow(
             partial(
                 attempts.begin,
                 station=self._station,
@@ -127,7 +129,7 @@ class Ledger:
                 at=started_at,
             )
         )
-        return AttemptJournal(number, clock, started_at, self._custody, self._pairing, secrets)
+        return AttemptJournal(number, recipe.sha256, traced, clock, started_at, self._custody, self._pairing, secrets)
 
     async def close_open_attempts(self, fault: str) -> list[int]:
         """Voids the attempts that an earlier run left without a verdict, as of their last events.
@@ -152,6 +154,17 @@ class Ledger:
         """Lets a board with a key from elsewhere be provisioned as a new one; raises `DecisionRefused`."""
         at = datetime.now(UTC)
         await self._custody.do(partial(origin.release, uid=uid, decision=Decision(account, reason), at=at))
+
+    async def open_lot(self, lot: LotOpened, decision: Decision) -> None:
+        """Opens a lot for a work order; raises `DecisionRefused`."""
+        await self._custody.do_once(partial(lots.open_new, opened=lot, decision=decision, at=datetime.now(UTC)))
+
+    async def change_lot(
+        self, changed: LotPaused | LotResumed | LotClosed, decision: Decision, *, recipe: str | None = None
+    ) -> None:
+        """Pauses, resumes or closes a lot; raises `DecisionRefused`. `recipe`: SHA-256 of the one that it is resumed for."""
+        work = partial(lots.change, changed=changed, recipe=recipe, decision=decision, at=datetime.now(UTC))
+        await self._custody.do(work)
 
     async def record_interventions(self, done: Sequence[Intervention]) -> None:
         """Records a person's deeds, also while the files are not where they were: a person must always be able to hold a slot."""
