@@ -25,6 +25,7 @@ PLACES = {
     "people": "line.people:app",
     "factory-data": "judge.factory_data:app",
     "units": "ledger.units:app",
+    "lots": "ledger.lots:app",
     "ledger": "ledger.file:app",
     "pki": "ledger.pki:app",
     "trust": "trust.update:app",

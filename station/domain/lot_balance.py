@@ -44,6 +44,8 @@ class LotBalance:
     """Live certificates whose units have not reached them yet, or failed at them."""
     dacs_to_revoke: int
     """Live certificates of burned units."""
+    dacs_replaced: int
+    """Certificates for keys of which a partner has delivered a second one since."""
     dacs_orphaned: int
     """Certificates that no unit has."""
     answers_missing: int
@@ -75,7 +77,8 @@ class LotBalance:
         with_dac = self.certified + self.confirmed + self.passed
         if with_dac != self.dacs_bound:
             yield f"{with_dac} units are certified, and {self.dacs_bound} of them have a live certificate"
-        found = self.dacs_bound + self.dacs_waiting + self.dacs_to_revoke + self.dacs_orphaned
+        bound = self.dacs_bound + self.dacs_waiting + self.dacs_to_revoke
+        found = bound + self.dacs_replaced + self.dacs_orphaned
         if found != self.dacs_bought:
             yield f"{self.dacs_bought} certificates were bought, and {found} are accounted for"
         if self.scrapped > self.burned:

@@ -89,6 +89,25 @@ class PageStatus(_Model):
     reason: str | None
 
 
+class LotStatus(_Model):
+    """The lot for a work order that new units come from, or that came last."""
+
+    lot: str
+    work_order: str | None
+    state: str
+    """`open`, `paused` or `closed`."""
+    planned: int
+    passed: int
+    in_work: int
+    """Units that have begun and have not passed."""
+    units_left: int
+    """Units that may still begin."""
+    numbers_left: int
+    """Serial numbers for them."""
+    warning: str | None
+    """A sentence while the lot nears its end."""
+
+
 class HoldStatus(_Model):
     """The person who holds a slot, the moment in UTC, and the reason, which may be empty."""
 
@@ -204,4 +223,6 @@ class Status(_Model):
     loop_lag: LoopLagStatus
     page: PageStatus | None = None
     """None where the configuration turns it off."""
+    lot: LotStatus | None = None
+    """None unless the ledger has had a work order."""
     slots: list[SlotStatus]

@@ -145,5 +145,6 @@ def _components() -> dict[str, object]:
         "Story": story,
         "Session": table(token=text, name=text, role=text, seconds=number),
         "Held": table(held=text, recorded=flag),
+        "ChangedLot": table(lot=text, state=text),
         "Released": table(released={"type": "array", "items": text}, line=named("LineStatus"), recorded=flag),
     }

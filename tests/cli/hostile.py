@@ -26,6 +26,7 @@ from station.line.status import (
     LedgerStatus,
     LineStatus,
     LogStatus,
+    LotStatus,
     PageStatus,
     PKIStatus,
     SlotStatus,
@@ -100,9 +101,26 @@ def status(text: str) -> Status:
         transcripts_lost=1,
         log=[LogStatus(sink=text, lost=1, waiting=0, fault=text)],
         page=PageStatus(url=text, listeners=1, reason=text),
+        lot=LotStatus(
+            lot=text,
+            work_order=text,
+            state=text,
+            planned=1,
+            passed=1,
+            in_work=0,
+            units_left=0,
+            numbers_left=0,
+            warning=text,
+        ),
         loop_lag=LoopLagStatus.of([]),
         slots=slots,
     )
+
+
+REFUSED = (
+    *("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"),
+    *("lot_open", "lot_resume", "lot_pause", "lot_close"),
+)
 
 
 @contextmanager
@@ -118,9 +136,7 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        refused = dict.fromkeys(
-            ("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"), refuse
-        )
+        refused = dict.fromkeys(REFUSED, refuse)
         async with control.serving(socket, {"status": answer, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
@@ -165,6 +181,12 @@ async def fill(path: Path) -> None:
             "INSERT INTO intervention (station, at, who, deed, slot, fault, reason) VALUES (?, ?, ?, 'hold', ?, ?, ?)",
             [TEXT, "2026-11-23T08:15:30.250Z", *[TEXT] * 4],
         )
+        connection.execute("INSERT INTO lot VALUES (?, ?, ?, ?, 1, ?, 1, 1, 'open', 1)", [TEXT] * 5)
+        for kind in ("LotOpened", "LotPaused"):
+            connection.execute(
+                "INSERT INTO lot_event (lot, at, account, reason, type, body) VALUES (?, ?, ?, ?, ?, '{}')",
+                [TEXT, "2026-11-23T08:15:30.250Z", TEXT, TEXT, kind],
+            )
 
 
 @dataclass(frozen=True)

@@ -268,6 +268,14 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.station("units", "export", "--ledger", desk.ledger).replace("\r\n", "\n")
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
+    "lots list": lambda desk: both(desk, "lots", "list", "--ledger", desk.ledger),
+    "lots show": lambda desk: (
+        both(desk, "lots", "show", TEXT, "--ledger", desk.ledger)
+        + desk.station("lots", "show", "no " + TEXT, "--ledger", desk.ledger)
+    ),
+    "lots open": lambda desk: desk.station("lots", "open", TEXT, "--reason", TEXT, "--config", desk.config),
+    "lots pause": lambda desk: desk.station("lots", "pause", TEXT, "--reason", TEXT, "--config", desk.config),
+    "lots close": lambda desk: desk.station("lots", "close", TEXT, "--reason", TEXT, "--config", desk.config),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "people add": lambda desk: desk.station("people", "add", TEXT, "--config", desk.config),
     "people token": lambda desk: desk.station("people", "token", TEXT, "--config", desk.config),

@@ -20,6 +20,7 @@ from station.web import api
 from station.web.api import ActRefused, Api
 from station.web.guard import guarded
 from station.web.hub import Hub
+from station.web.questions import NewLot
 from tests.builders.bench import Secrets, begun, passed
 from tests.web.fake_door import FakeDoor, running, slot
 
@@ -40,6 +41,12 @@ class Acts:
     async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]:
         line = {"state": "open", "fault": None, "reason": None}
         return self._did("release", slot, who, reason, {"released": [], "line": line, "recorded": True})
+
+    async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]:
+        return self._did("open_lot", lot.name, who, lot.reason, {"lot": lot.name, "state": "open"})
+
+    async def change_lot(self, lot: str, change: api.LotChange, *, who: str, reason: str) -> Mapping[str, object]:
+        return self._did(change, lot, who, reason, {"lot": lot, "state": change})
 
     def _did(
         self, what: str, slot: str | None, who: str, reason: str, answer: Mapping[str, object]
@@ -219,6 +226,26 @@ async def test_only_people_change_something(desk: Desk) -> None:
     assert (status, answer["detail"]) == (409, "the reason must be one line")
 
 
+async def test_an_engineer_opens_pauses_and_closes_lots(desk: Desk) -> None:
+    """An operator may not; each needs a reason, and a new lot its whole plan."""
+    ben, anna = await desk.token(OTHER), await desk.token(PIN)
+    new = {"name": "W1", "work_order": "4711", "planned": 3, "pattern": "W{:04d}", "first": 1, "size": 4}
+    assert (await desk.post("/lots", new | {"reason": "ordered"}, ben))[0] == 403
+    assert (await desk.post("/lots", new, anna))[0] == 400
+    assert (await desk.post("/lots", new | {"reason": "ordered", "planned": 0}, anna))[0] == 400
+    assert (await desk.post("/lots", new | {"reason": "ordered"}, anna)) == (200, {"lot": "W1", "state": "open"})
+    for act in ("pause", "open", "close"):
+        assert (await desk.post(f"/lots/W1/{act}", {}, anna))[0] == 400
+        assert (await desk.post(f"/lots/W1/{act}", {"reason": "why"}, ben))[0] == 403
+        assert (await desk.post(f"/lots/W1/{act}", {"reason": "why"}, anna))[0] == 200
+    assert desk.acts.done == [
+        ("open_lot", "W1", "Anna at 127.0.0.1", "ordered"),
+        *((act, "W1", "Anna at 127.0.0.1", "why") for act in ("pause", "resume", "close")),
+    ]
+    desk.acts.refusal = "lot W1 is closed already"
+    assert (await desk.post("/lots/W1/close", {"reason": "why"}, anna))[0] == 409
+
+
 async def test_wrong_pins_delay_their_address_and_are_repeated_nowhere(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -271,7 +298,7 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert status == 200
     paths = described["paths"]
     assert isinstance(paths, dict)
-    assert len(paths) == 12
+    assert len(paths) == 16
     components = described["components"]
     assert isinstance(components, dict)
     references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}

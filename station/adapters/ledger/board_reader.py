@@ -38,6 +38,11 @@ class BoardReader:
         self._settled = 0  # every attempt up to this number has ended
         self._failed = 0  # among those
 
+    @property
+    def name(self) -> str | None:
+        """The lot that it counts."""
+        return self._lot
+
     def lot(self) -> LotCounts | None:
         """The counts of the lot; None in a laboratory. Reads only attempts that it has not counted as settled before."""
         if self._lot is None:

@@ -52,6 +52,7 @@ class UnitSummary:
     uid: str
     serial_number: str
     lot: str
+    work_order: str | None
     state: IdentityState
     manufacturing_date: str
     discriminator: int
@@ -213,6 +214,7 @@ def _units() -> Select[*tuple[object, ...]]:
             _identity.c.uid,
             _identity.c.serial_number,
             _identity.c.lot,
+            tables.lot.c.work_order,
             _identity.c.state,
             _identity.c.manufacturing_date,
             _identity.c.discriminator,
@@ -225,6 +227,7 @@ def _units() -> Select[*tuple[object, ...]]:
             last.c.ended_at,
         )
         .join_from(_identity, last, last.c.id == _newest(), isouter=True)
+        .join(tables.lot, tables.lot.c.name == _identity.c.lot, isouter=True)
         .join(certified, certified.c.id == _newest(_of_board.c.dac_serial_number.is_not(None)), isouter=True)
     )
 

@@ -36,6 +36,10 @@ def status(
     console.print(f"ledger {ledger.path}  {ledger.state}  {ledger.commits} commits  {ledger.reason or ''}")
     if (page := answer.page) is not None:
         console.print(f"page {page.url or 'is not served'}  shown {page.listeners} times  {page.reason or ''}")
+    if (lot := answer.lot) is not None:
+        counts = f"{lot.passed} of {lot.planned} passed, {lot.in_work} in work, {lot.units_left} may begin"
+        soon = [("  " + lot.warning, "yellow")] if lot.warning else []
+        console.print(styled(f"lot {lot.lot}  order {lot.work_order}  {lot.state}  {counts}", *soon))
     if answer.transcripts_lost:
         lost = (f"{answer.transcripts_lost} transcripts lost", "yellow")
         console.print(styled(lost, ": they could not be written"))
