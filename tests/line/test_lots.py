@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running line under a work order: it stops at the plan, units that have begun go on, and the next order goes on by itself."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from station.adapters.ledger import lot_reader
+from tests.builders.line import Line
+from tests.builders.station_demo import SHORT_DEADLINES
+from tests.line.standing_line import Standing
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
+
+BY = ("--reason", "as ordered")
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in SHORT_DEADLINES.items():
+            monkeypatch.setenv(name, value)
+        with Line.standing(tmp_path_factory.mktemp("lots") / "line", 2, time_scale=0.02) as line:
+            yield Standing(line)
+
+
+def test_a_line_makes_what_was_ordered(standing: Standing) -> None:
+    """One board passes, one fails and one waits, for an order of two; the failed one is plugged in again and passes."""
+    standing.station(
+        *("lots", "open", "W1", "--work-order", "4711", "--planned", "2", "--pattern", "W1-{:04d}", "--first", "1"),
+        *("--size", "3", *BY),
+    )
+    standing.bench("fault", "--board", "2", "--at", "await_csr", "--what", "csr_bad_signature")
+    standing.bench("plug", "1", "2")
+    assert standing.wait(1, lambda slot: slot.verdict is not None).verdict == "pass"
+    assert standing.wait(2, lambda slot: slot.verdict is not None).verdict == "fail"
+    standing.bench("unplug", "1")
+    standing.wait(1, lambda slot: slot.probe is None)
+    standing.bench("plug", "1", "--new")
+    standing.until(lambda: standing.line.status().line.fault == "lot.full")
+    assert standing.line.status().line.state == "paused"
+
+    standing.bench("unplug", "2")
+    standing.wait(2, lambda slot: slot.probe is None)
+    standing.bench("plug", "2")
+    assert standing.wait(2, lambda slot: slot.verdict is not None).verdict == "pass"
+    (lot,) = json.loads(standing.station("lots", "list", "--json"))["lots"]
+    assert (lot["passed"], lot["to_do"], lot["work_order"]) == (2, 0, "4711")
+
+    standing.station("lots", "close", "W1", *BY)
+    standing.until(lambda: standing.line.status().line.fault == "lot.not_open")
+    standing.station(
+        *("lots", "open", "W2", "--work-order", "4712", "--planned", "1", "--pattern", "W2-{:04d}", "--first", "1"),
+        *("--size", "1", *BY),
+    )
+    assert standing.wait(1, lambda slot: slot.verdict == "pass").state == "pass"
+    status = standing.line.status()
+    assert status.line.state == "open"
+    assert status.lot is not None
+    assert (status.lot.work_order, status.lot.passed, status.lot.units_left) == ("4712", 1, 0)
+    for name in ("W1", "W2"):
+        found = lot_reader.lot(standing.line.folder / "ledger.sqlite", name)
+        assert found is not None
+        assert list(found[1].mistakes()) == []
+    log = (standing.line.folder / "logs" / "station.jsonl").read_text().splitlines()
+    ends = [line for line in map(json.loads, log) if line["event"] == "attempt.finished"]
+    assert [(each["verdict"], each["work_order"]) for each in ends if each["verdict"] == "pass"] == [
+        ("pass", "4711"),
+        ("pass", "4711"),
+        ("pass", "4712"),
+    ]
