@@ -14,6 +14,7 @@ from station.config.file_path import FilePath
 from station.config.pki_kinds import ExecSection, Kind, OpenBaoSection
 from station.config.sentences import MISSING, shown
 from station.config.table import Table
+from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.usb_port import mistake_in, one_spelling
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -213,6 +214,8 @@ class PolicySection(Table):
     """So many slots with one fault: the line is suspected."""
     within_boards: int = Field(default=10, ge=1)
     """Among so many boards of the line."""
+    quarantine_after: int = Field(default=QUARANTINE_AFTER, ge=0)
+    """So many fails of one unit, since its last pass or release: it goes into quarantine. 0 counts none."""
 
     @model_validator(mode="after")
     def _can_suspect_the_line(self) -> "PolicySection":

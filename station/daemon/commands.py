@@ -18,6 +18,7 @@ from station.daemon.lot_commands import LotCommands
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
+from station.daemon.unit_commands import UnitCommands
 from station.domain.intervention import LONGEST_REASON, DecisionRefused, Deed, Intervention, is_one_line
 from station.domain.policy import consequence
 from station.domain.target import UID
@@ -73,6 +74,7 @@ class Commands:
             "hold": self._hold,
             "release": self._release,
             "fresh": self._fresh,
+            **UnitCommands(self._parts.ledger, self._line).by_name,
             **PKICommands(self._parts).by_name,
             **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             "drain": self._drain,

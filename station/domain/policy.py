@@ -46,6 +46,8 @@ from station.faults.slot import (
     TTYLost,
     TTYUnavailable,
     UnitElsewhere,
+    UnitQuarantined,
+    UnitScrapped,
 )
 from station.faults.unit import (
     BootNotRestored,
@@ -53,7 +55,10 @@ from station.faults.unit import (
     FlashReadFailed,
     FlashWriteFailed,
     FUSNotReady,
+    KeyChanged,
+    KeyShared,
     PartnerRefused,
+    PrivateKeyExposed,
     StackNotStarted,
     TargetNotFound,
     TargetRefused,
@@ -80,6 +85,7 @@ class Consequence:
     `armed`: seating the next board mends it, so the slot stays in service.
     `departure`: it may be the first sign of a pulled board, seen before the operating system reports the removal.
     `mends_itself`: the line resumes when its check passes again, without a person.
+    `dead`: no further attempt can mend the unit.
     `for_new_boards`: the line is paused for boards that would need an identity; all others go on.
     """
 
@@ -88,6 +94,7 @@ class Consequence:
     departure: bool = False
     mends_itself: bool = False
     for_new_boards: bool = False
+    dead: bool = False
 
 
 _NOTHING = Consequence()
@@ -97,6 +104,8 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
+    UnitQuarantined: Consequence(armed=True),
+    UnitScrapped: Consequence(armed=True),
     PKIAnswerLost: Consequence(armed=True),
     PKIPending: Consequence(armed=True),
     PKIParked: Consequence(armed=True),
@@ -135,6 +144,9 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     ResourcesExhausted: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),
     TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
+    KeyChanged: Consequence(dead=True),  # its certificate is for a key that it has no more
+    KeyShared: Consequence(dead=True),
+    PrivateKeyExposed: Consequence(dead=True),
     LotFull: Consequence(for_new_boards=True),
     LotNotOpen: Consequence(for_new_boards=True),
     LotRecipeChanged: Consequence(for_new_boards=True),
@@ -155,6 +167,8 @@ class Act(StrEnum):
 # Where the act does not follow from the fault's kind and its consequences.
 ACTS: Mapping[type[Fault], Act] = {
     UnitElsewhere: Act.ASIDE,
+    UnitQuarantined: Act.ASIDE,
+    UnitScrapped: Act.ASIDE,
     PKIAnswerLost: Act.ASIDE,
     PKIParked: Act.ASIDE,
     PKIPending: Act.WAIT,

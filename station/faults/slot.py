@@ -49,6 +49,22 @@ class UnitElsewhere(SlotFault):
 
 
 @dataclass(eq=False)
+class UnitQuarantined(SlotFault):
+    """This unit failed for good and is in quarantine. Nothing was written to it: keep it aside for an engineer."""
+
+    code = "unit.quarantined"
+    uid: str
+
+
+@dataclass(eq=False)
+class UnitScrapped(SlotFault):
+    """This unit was scrapped and its identity burned. Nothing was written to it: throw it away as your rules for scrap say."""
+
+    code = "unit.scrapped"
+    uid: str
+
+
+@dataclass(eq=False)
 class PKIAnswerLost(SlotFault):
     """The PKI's answers for this board were lost, and each may have been a certificate: have the PKI looked at, then run `station pki again UID`."""
 

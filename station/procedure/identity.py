@@ -18,6 +18,11 @@ async def check_ours(target: Target, ledger: AttemptLedger) -> None:
         (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
 
 
+async def check_not_put_away(uid: UID, ledger: AttemptLedger) -> None:
+    """Raises `UnitQuarantined` or `UnitScrapped` if the unit must not be touched."""
+    (await ledger.past_of(uid)).disposition.check(uid)
+
+
 async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identity:
     """The board's identity: the one in the ledger, a new one, or the fixed one of a recipe for the laboratory."""
     if recipe.given is not None:

@@ -140,7 +140,7 @@ def _components() -> dict[str, object]:
     number, text, flag = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
     entries: Schema = {"type": "array", "items": {"type": "object"}}
     unit: Schema = {"anyOf": [named("Unit"), {"type": "null"}]}
-    story = table(uid=text, unit=unit, releases=entries, certificates=entries, attempts=entries)
+    story = table(uid=text, unit=unit, releases=entries, decisions=entries, certificates=entries, attempts=entries)
     return components | {
         "Story": story,
         "Session": table(token=text, name=text, role=text, seconds=number),

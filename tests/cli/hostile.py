@@ -119,7 +119,7 @@ def status(text: str) -> Status:
 
 REFUSED = (
     *("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"),
-    *("lot_open", "lot_resume", "lot_pause", "lot_close"),
+    *("lot_open", "lot_resume", "lot_pause", "lot_close", "unit_release", "unit_scrap"),
 )
 
 
@@ -180,6 +180,10 @@ async def fill(path: Path) -> None:
         connection.execute(
             "INSERT INTO intervention (station, at, who, deed, slot, fault, reason) VALUES (?, ?, ?, 'hold', ?, ?, ?)",
             [TEXT, "2026-11-23T08:15:30.250Z", *[TEXT] * 4],
+        )
+        connection.execute(
+            "INSERT INTO unit_event (uid, at, account, reason, type, body) VALUES (?, ?, ?, ?, 'UnitScrapped', '{}')",
+            [str(target(1).uid), "2026-11-23T08:15:30.250Z", TEXT, TEXT],
         )
         connection.execute("INSERT INTO lot VALUES (?, ?, ?, ?, 1, ?, 1, 1, 'open', 1)", [TEXT] * 5)
         for kind in ("LotOpened", "LotPaused"):

@@ -276,6 +276,10 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "lots open": lambda desk: desk.station("lots", "open", TEXT, "--reason", TEXT, "--config", desk.config),
     "lots pause": lambda desk: desk.station("lots", "pause", TEXT, "--reason", TEXT, "--config", desk.config),
     "lots close": lambda desk: desk.station("lots", "close", TEXT, "--reason", TEXT, "--config", desk.config),
+    "units release": lambda desk: desk.station(
+        "units", "release", "00" * 12, "--reason", TEXT, "--config", desk.config
+    ),
+    "units scrap": lambda desk: desk.station("units", "scrap", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "people add": lambda desk: desk.station("people", "add", TEXT, "--config", desk.config),
     "people token": lambda desk: desk.station("people", "token", TEXT, "--config", desk.config),

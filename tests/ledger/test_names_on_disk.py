@@ -3,13 +3,16 @@
 
 import json
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 
 from station.adapters.ledger import events, lots
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureName
+from station.domain.disposition import UnitEvent
 from station.domain.identity import IdentityState
 from station.domain.intervention import Deed
+from station.domain.issuance import OrphanKind
 from station.domain.product import KeyStorage
 from station.domain.work_order import LotState
 from station.procedure.names import NAMES
@@ -117,6 +120,8 @@ FAULTS = {
     "board.swapped",
     "board.exchanged",
     "unit.elsewhere",
+    "unit.quarantined",
+    "unit.scrapped",
     "probe.wrong",
     "probe.missing",
     "probe.busy",
@@ -184,6 +189,15 @@ def test_an_event_is_read_and_written_again_as_it_was(name: str) -> None:
     event = events.event(name, body)
     assert event.on_disk.name == name
     assert events.body(event) == body
+
+
+def test_decisions_about_units_have_the_names_that_they_always_had() -> None:
+    assert {event.on_disk.name: event.on_disk.keys for event in get_args(UnitEvent)} == {
+        "UnitQuarantined": ("attempt", "fault"),
+        "UnitReleased": ("attempt",),
+        "UnitScrapped": (),
+    }, FROZEN
+    assert {kind.value for kind in OrphanKind} == {"unknown", "refused", "surplus", "scrapped"}, FROZEN
 
 
 def test_events_of_lots_have_the_names_and_keys_that_they_always_had() -> None:

@@ -70,3 +70,31 @@ def test_a_line_makes_what_was_ordered(standing: Standing) -> None:
         ("pass", "4711"),
         ("pass", "4712"),
     ]
+
+
+def test_a_scrapped_board_is_refused_before_anything_is_touched(standing: Standing) -> None:
+    """Its flash is as it was, its attempt void, its certificate to be revoked; and its order has room again."""
+    standing.bench("unplug", "2")
+    standing.wait(2, lambda slot: slot.probe is None)
+    uid = standing.slot(1).uid
+    assert uid is not None
+    before = contents(standing)
+    told = standing.station("units", "scrap", uid, "--reason", "cracked")
+    standing.bench("unplug", "1")
+    standing.wait(1, lambda slot: slot.probe is None)
+    standing.bench("plug", "1")
+    slot = standing.wait(1, lambda slot: slot.verdict is not None)
+    assert (slot.state, slot.fault) == ("void", "unit.scrapped")
+    assert contents(standing) == before
+    status = standing.line.status()
+    assert status.lot is not None
+    assert (status.lot.passed, status.lot.units_left, status.line.state) == (0, 1, "open")
+    (orphan,) = json.loads(standing.station("pki", "orphans", "--json"))["orphans"]
+    assert (orphan["kind"], orphan["uid"]) == ("scrapped", uid)
+    assert orphan["serial_number"] in told
+
+
+def contents(standing: Standing) -> dict[str, bytes]:
+    """What is in the flash of all boards, by file."""
+    files = standing.line.folder.glob("boards/*/*.bin")
+    return {str(file): file.read_bytes() for file in files}

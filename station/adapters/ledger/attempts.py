@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import events, identities, lots, tables, totals
+from station.adapters.ledger import dispositions, events, identities, lots, tables, totals
 from station.adapters.system.version import Version
-from station.domain.attempt import VERDICTS, Attempt, Event, IdentityReserved, Voided
+from station.domain.attempt import VERDICTS, Attempt, Event, Failed, IdentityReserved, Voided
 from station.domain.identity import moves
 from station.domain.transitions import after
 from station.domain.work_order import Traced
@@ -80,10 +80,18 @@ def begin(
     return number, traced
 
 
-def append(connection: Connection, number: int, event: Event, now: Sum) -> Traced | None:
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What followed from an event: the lot of the unit that it tells, if that is a work order's; a unit's quarantine."""
+
+    traced: Traced | None = None
+    quarantined: bool = False
+
+
+def append(connection: Connection, number: int, event: Event, now: Sum, quarantine_after: int = 0) -> Followed:
     """Appends an event, and updates the attempt's columns, its identity's state and the totals.
 
-    Returns the lot of the attempt's unit, if the event tells the unit and the lot is another than the attempt's.
+    A unit that has failed for good by this event, its `quarantine_after`th fail, goes into quarantine.
     """
     connection.execute(
         _NEW_EVENT,
@@ -93,9 +101,13 @@ def append(connection: Connection, number: int, event: Event, now: Sum) -> Trace
     connection.execute(_SUMMED_UP, now.columns | {"number": number})
     if moves(now.attempt, event):
         identities.advance(connection, now.attempt.uid, event)
-    if isinstance(event, IdentityReserved) and not now.attempt.laboratory:
-        return lots.trace(connection, number, now.attempt.uid)
-    return None
+    match event:
+        case IdentityReserved() if not now.attempt.laboratory:
+            return Followed(traced=lots.trace(connection, number, now.attempt.uid))
+        case Failed(fault) if now.attempt.counts_in_yield and now.attempt.uid is not None:
+            judged = dispositions.judge(connection, now.attempt.uid, number, fault, quarantine_after, now.last_at)
+            return Followed(quarantined=judged)
+    return Followed()
 
 
 def close_open(connection: Connection, fault: str, at: datetime) -> list[int]:
@@ -125,6 +137,7 @@ def rebuild(connection: Connection) -> None:
         columns = _replayed(connection, number).columns
         connection.execute(update(_attempt).where(_attempt.c.id == number), columns)
     identities.rebuild(connection)
+    dispositions.rebuild(connection)
     lots.rebuild(connection)
     totals.rebuild(connection)
 

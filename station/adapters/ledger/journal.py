@@ -52,6 +52,7 @@ class AttemptJournal:
         number: int,
         recipe_sha256: str,
         traced: Traced,
+        quarantine_after: int,
         clock: Clock,
         started_at: datetime,
         custody: Custody,
@@ -61,6 +62,7 @@ class AttemptJournal:
         self._number = number
         self._recipe_sha256 = recipe_sha256
         self._traced = traced
+        self._quarantine_after = quarantine_after
         self._clock = clock
         self._sum = Sum(started_at, started_at)
         self._custody = custody
@@ -131,9 +133,17 @@ class AttemptJournal:
         # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
         self._sum = now = before.after(self._clock.now(), event)
         try:
-            work = partial(attempts.append, number=self._number, event=event, now=now)
-            told = await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
+            work = partial(
+                attempts.append,
+                number=self._number,
+                event=event,
+                now=now,
+                quarantine_after=self._quarantine_after,
+            )
+            followed = await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
         except ValueError:
             self._sum = before  # the identity's table refused, and nothing was written
             raise
-        self._traced = told or self._traced
+        self._traced = followed.traced or self._traced
+        if followed.quarantined:
+            log.warning("unit.quarantined", fault=self.attempt.fault)

@@ -12,6 +12,7 @@ from typing import Self
 
 from station.adapters.ledger import (
     attempts,
+    dispositions,
     identities,
     incarnations,
     interventions,
@@ -28,6 +29,7 @@ from station.adapters.ledger.register import Register, folder_for
 from station.adapters.ledger.writer import Writer
 from station.adapters.system import version
 from station.domain.credentials import Credentials
+from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Reconciled
@@ -112,9 +114,16 @@ class Ledger:
         return self._writer.trouble
 
     async def attempt(
-        self, *, slot: str, probe: str, tty: str, recipe: RecordedRecipe, secrets: SecretSource
+        self,
+        *,
+        slot: str,
+        probe: str,
+        tty: str,
+        recipe: RecordedRecipe,
+        secrets: SecretSource,
+        quarantine_after: int = QUARANTINE_AFTER,
     ) -> AttemptJournal:
-        """A new attempt, durably begun."""
+        """A new attempt, durably begun. So many fails put its unit into quarantine; 0: none do."""
         clock = Clock()
         started_at = clock.now()
         number, traced = await self._custody.do_anyhow(
@@ -129,7 +138,9 @@ class Ledger:
                 at=started_at,
             )
         )
-        return AttemptJournal(number, recipe.sha256, traced, clock, started_at, self._custody, self._pairing, secrets)
+        return AttemptJournal(
+            number, recipe.sha256, traced, quarantine_after, clock, started_at, self._custody, self._pairing, secrets
+        )
 
     async def close_open_attempts(self, fault: str) -> list[int]:
         """Voids the attempts that an earlier run left without a verdict, as of their last events.
@@ -154,6 +165,15 @@ class Ledger:
         """Lets a board with a key from elsewhere be provisioned as a new one; raises `DecisionRefused`."""
         at = datetime.now(UTC)
         await self._custody.do(partial(origin.release, uid=uid, decision=Decision(account, reason), at=at))
+
+    async def release_from_quarantine(self, uid: UID, decision: Decision) -> None:
+        """Lets a unit in quarantine be tried again; raises `DecisionRefused`."""
+        await self._custody.do(partial(dispositions.release, uid=uid, decision=decision, at=datetime.now(UTC)))
+
+    async def scrap(self, uid: UID, decision: Decision) -> str | None:
+        """Burns the board's identity for ever; raises `DecisionRefused`. Returns the serial number of the DAC to revoke."""
+        work = partial(dispositions.scrap, uid=uid, decision=decision, at=datetime.now(UTC))
+        return await self._custody.do_once(work)
 
     async def open_lot(self, lot: LotOpened, decision: Decision) -> None:
         """Opens a lot for a work order; raises `DecisionRefused`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from station.adapters.ledger import lots, sqlite, tables
+from station.domain.disposition import AFTER, Disposition
 from station.domain.identity import LIFE, IdentityState
 from station.domain.lot_balance import LotBalance
 from station.domain.work_order import Left, LotState
@@ -143,8 +144,8 @@ def _balance(connection: Connection, of: LotRecord) -> LotBalance:
         identities=identities,
         **{state.value: states.get(state.value, 0) for state in IdentityState},
         failed=_count(connection, _units(of.name, _identity.c.state.in_(_IN_WORK), _last_verdict() == "fail")),
-        scrapped=0,
-        quarantined=0,
+        scrapped=_count(connection, _units(of.name, _put_away(Disposition.SCRAPPED))),
+        quarantined=_count(connection, _units(of.name, _put_away(Disposition.QUARANTINED))),
         skipped=min(next_index - identities, restored),
         next_index=next_index,
         passed_in_journal=_count(connection, _units(of.name, _identity.c.state != "burned", _has_passed())),
@@ -166,6 +167,13 @@ def _units(lot: str, *conditions: ColumnElement[bool]) -> Select[int]:
 
 def _requests(lot: str) -> Select[int]:
     return select(_request.c.id).join(_identity, _identity.c.uid == _request.c.uid).where(_identity.c.lot == lot)
+
+
+def _put_away(how: Disposition) -> ColumnElement[bool]:
+    event = tables.unit_event
+    newest = select(event.c.type).where(event.c.uid == _identity.c.uid).order_by(event.c.id.desc()).limit(1)
+    name = next(name for name, after in AFTER.items() if after is how)
+    return newest.correlate(_identity).scalar_subquery() == name
 
 
 def _production() -> Select[str]:

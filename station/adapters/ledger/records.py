@@ -30,6 +30,7 @@ def story(of: UnitStory) -> dict[str, object]:
         "uid": of.uid,
         "unit": None if of.unit is None else values(of.unit),
         "releases": [values(each) for each in of.releases],
+        "decisions": [values(each) for each in of.decisions],
         "certificates": [values(each) | {"dac": _pem(each)} for each in of.certificates],
         "attempts": [
             values(each.summary) | {"journal": [_entry(entry) for entry in each.journal]} for each in of.attempts

@@ -308,6 +308,19 @@ lot = Table(  # the lots made for work orders; sums up `lot_event`
     ),
 )
 
+unit_event = Table(  # domain.disposition.UnitEvent; never edited
+    "unit_event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("uid", String(24), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("account", String(64)),  # none: the policy
+    Column("reason", Text, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 lot_event = Table(  # never edited
     "lot_event",
     metadata,
