@@ -182,6 +182,9 @@ class AttemptLedger(Protocol):
     async def reserve_identity(self, draft: Draft) -> Identity:
         """Reserves an identity durably. Calls `draft` with new secrets until no other unit has the same ones."""
 
+    async def sample_identity(self, draft: Draft) -> Identity:
+        """An identity for a sample that has none: recorded nowhere."""
+
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` if another board has the key."""
 

@@ -26,6 +26,7 @@ PLACES = {
     "factory-data": "judge.factory_data:app",
     "units": "ledger.units:app",
     "lots": "ledger.lots:app",
+    "samples": "ledger.samples:app",
     "ledger": "ledger.file:app",
     "pki": "ledger.pki:app",
     "trust": "trust.update:app",

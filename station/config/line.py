@@ -24,6 +24,7 @@ from station.config.sections import (
     PolicySection,
     ProgrammerSection,
     RetentionSection,
+    SamplesSection,
     SlotSection,
     StationSection,
     WebSection,
@@ -54,6 +55,7 @@ class Config(Table):
     hotplug: HotplugSection = HotplugSection()
     board: BoardSection = BoardSection()
     policy: PolicySection = PolicySection()
+    samples: SamplesSection = SamplesSection()
     log: LogSection = LogSection()
     retention: RetentionSection = RetentionSection()
     web: WebSection = WebSection()

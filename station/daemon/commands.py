@@ -18,6 +18,7 @@ from station.daemon.lot_commands import LotCommands
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
+from station.daemon.sample_commands import SampleCommands
 from station.daemon.unit_commands import UnitCommands
 from station.domain.intervention import LONGEST_REASON, DecisionRefused, Deed, Intervention, is_one_line
 from station.domain.policy import consequence
@@ -76,6 +77,7 @@ class Commands:
             "fresh": self._fresh,
             **UnitCommands(self._parts.ledger, self._line).by_name,
             **PKICommands(self._parts).by_name,
+            **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             "drain": self._drain,
         }

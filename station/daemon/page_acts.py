@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from station.daemon.control import Command, CommandRefused
 from station.web.api import ActRefused, LotChange
-from station.web.questions import NewLot
+from station.web.questions import NewLot, NewSample
 
 
 class PageActs:
@@ -22,6 +22,10 @@ class PageActs:
     async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]:
         named = {} if slot is None else {"slot": slot}
         return await self._done("release", **named, who=who, reason=reason)
+
+    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
+        verdict = "pass" if sample.fault is None else "fail"
+        return await self._done("sample_add", who=who, verdict=verdict, **sample.model_dump())
 
     async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]:
         return await self._done("lot_open", who=who, **lot.model_dump())

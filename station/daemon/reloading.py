@@ -20,7 +20,7 @@ Reread = Callable[[], Awaitable[tuple[Config, Recipe | Laboratory]]]
 
 # Read anew at each attempt, each verdict, each line of the log and each removal of transcripts. What the line opened
 # with (folders, slots, programmer, PKI, the source of arrivals, recipe and images) stays as it is until a restart.
-APPLIED = ("log.level", "board.", "policy.", "retention.", "programmer.")
+APPLIED = ("log.level", "board.", "policy.", "retention.", "samples.", "programmer.")
 NEEDS_RESTART = ("programmer.cli", "programmer.external_loader")
 
 LEVELS = ("debug", "info", "warning", "error")

@@ -28,6 +28,8 @@ class LotBalance:
     """Units in work whose last judged attempt failed."""
     scrapped: int
     quarantined: int
+    samples: int
+    """Units that prove the line instead of being sold; counted nowhere else, unless they are burned."""
     skipped: int
     next_index: int
     """The index of the next serial number, counted from 0."""
@@ -44,6 +46,7 @@ class LotBalance:
     """Live certificates whose units have not reached them yet, or failed at them."""
     dacs_to_revoke: int
     """Live certificates of burned units."""
+    dacs_of_samples: int
     dacs_replaced: int
     """Certificates for keys of which a partner has delivered a second one since."""
     dacs_orphaned: int
@@ -67,8 +70,8 @@ class LotBalance:
     def mistakes(self) -> Iterator[str]:
         """A sentence for each place where the counts contradict one another; none if the lot adds up."""
         known = sum(getattr(self, state.value) for state in (*LIFE, IdentityState.BURNED, IdentityState.RELEASED))
-        if known != self.identities:
-            yield f"{self.identities} identities were given out, and their states are those of {known}"
+        if known + self.samples != self.identities:
+            yield f"{self.identities} identities were given out, and {known + self.samples} are accounted for"
         used = self.identities + self.skipped
         if used != self.next_index:
             yield f"{self.identities} identities and {self.skipped} skipped serial numbers are not {self.next_index} numbers"
@@ -77,7 +80,7 @@ class LotBalance:
         with_dac = self.certified + self.confirmed + self.passed
         if with_dac != self.dacs_bound:
             yield f"{with_dac} units are certified, and {self.dacs_bound} of them have a live certificate"
-        bound = self.dacs_bound + self.dacs_waiting + self.dacs_to_revoke
+        bound = self.dacs_bound + self.dacs_waiting + self.dacs_to_revoke + self.dacs_of_samples
         found = bound + self.dacs_replaced + self.dacs_orphaned
         if found != self.dacs_bought:
             yield f"{self.dacs_bought} certificates were bought, and {found} are accounted for"

@@ -24,6 +24,7 @@ from station.faults.line import (
     PKIUnavailable,
     PKIUntrusted,
     ResourcesExhausted,
+    SamplesAreDue,
     SecretFilesUnavailable,
     SlotTaken,
     TrustUnreadable,
@@ -86,7 +87,7 @@ class Consequence:
     `departure`: it may be the first sign of a pulled board, seen before the operating system reports the removal.
     `mends_itself`: the line resumes when its check passes again, without a person.
     `dead`: no further attempt can mend the unit.
-    `for_new_boards`: the line is paused for boards that would need an identity; all others go on.
+    `for_new_boards`: the line is paused for the boards that it is raised for, those without an identity or all but samples.
     """
 
     retry: Retry = Retry()
@@ -150,6 +151,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     LotFull: Consequence(for_new_boards=True),
     LotNotOpen: Consequence(for_new_boards=True),
     LotRecipeChanged: Consequence(for_new_boards=True),
+    SamplesAreDue: Consequence(for_new_boards=True),
 }
 
 

@@ -138,6 +138,15 @@ class LotNotOpen(LineFault):
 
 
 @dataclass(eq=False)
+class SamplesAreDue(LineFault):
+    """The samples are due, and other boards wait: plug in the good ones, which must pass, and the bad ones, which must fail."""
+
+    code = "samples.due"
+    why: str
+    met: str
+
+
+@dataclass(eq=False)
 class LotRecipeChanged(LineFault):
     """The open work order is for another recipe, or for this one before it was changed: put the recipe back, or open another order. Units that have begun go on."""
 

@@ -134,6 +134,13 @@ class CertificateUnfit(UnitFault):
 
 
 @dataclass(eq=False)
+class SampleUncertified(UnitFault):
+    """This sample came as far as its certificate, and has none: a sample never gets one."""
+
+    code = "sample.uncertified"
+
+
+@dataclass(eq=False)
 class KeyShared(UnitFault):
     """The board holds the key of another board: one of them is a copy."""
 

@@ -14,7 +14,8 @@ from station.domain import policy
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Phase, ProcedureChosen, Verdict, Voided
 from station.domain.intervention import Intervention
 from station.domain.policy import consequence, counts_against_equipment
-from station.domain.target import UID
+from station.domain.samples import Expected
+from station.domain.target import UID, Target
 from station.domain.work_order import Traced
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
@@ -22,6 +23,7 @@ from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotHel
 from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived
 from station.line.canonical import finished
 from station.line.line import Line
+from station.line.samples import Samples
 from station.line.states import (
     Abandoned,
     Empty,
@@ -41,6 +43,7 @@ from station.line.states import (
     with_board,
 )
 from station.line.visits import AnnouncedAttempt, Visit
+from station.procedure.certificates import NoneForSamples
 from station.procedure.choice import procedure_for
 from station.procedure.job import Job
 from station.procedure.names import NAMES
@@ -68,6 +71,7 @@ class Slot:
         authority: Authority,
         begin: Callable[[str, BoardArrived], Awaitable[AttemptJournal]],
         bench: Callable[[str, Visit, int], Bench],
+        samples: Samples | None = None,
     ) -> None:
         self.name = name
         self.state: State = Empty()
@@ -78,6 +82,8 @@ class Slot:
         self._line = line
         self._recipe = recipe
         self._authority = authority
+        self._samples = samples
+        self._expected: Expected | None = None  # of the board at work, if it is a sample
         self._begin = begin
         self._beginning = False
         self._bench = bench
@@ -210,6 +216,7 @@ class Slot:
         The outcome becomes visible when the verdict is in the ledger and the consequences are applied.
         """
         self._beginning = True
+        self._forget_sample()
         try:
             journal = await self._begin(self.name, visit.arrival)
         finally:
@@ -228,6 +235,8 @@ class Slot:
             # Outside every except: it waits while the ledger cannot be written, and raises only if the daemon must end.
             await journal.finish(_verdict(fault))
             outcome = self.last = Outcome(journal.number, visit.arrival, journal.attempt, fault, seconds)
+            if self._samples is not None and self._expected is not None and outcome.attempt.uid is not None:
+                await self._take_sample(self._samples, self._expected, outcome.attempt.uid, outcome)
             self._conclude(outcome)
             visit.at_relay = left_at_relay(visit.at_relay, outcome, ended_in)
             self.state = with_board(Judged(visit, outcome), self.state.here)
@@ -266,11 +275,26 @@ class Slot:
             case Laboratory() as laboratory:
                 await reconfigure(bench, laboratory, journal)
             case recipe:
-                job = Job(bench, recipe, self._authority, journal, visit.at_relay)
+                authority = NoneForSamples(self._authority, journal, recipe)
+                job = Job(bench, recipe, authority, journal, partial(self._is_sample, visit), visit.at_relay)
                 unit = await recognise(job)
                 procedure = procedure_for(recipe, unit, datetime.now(UTC))
                 await journal.record(ProcedureChosen(NAMES[procedure]))
                 await procedure(job, unit)
+
+    async def _is_sample(self, visit: Visit, target: Target) -> bool:
+        if self._samples is not None:
+            self._expected = await self._samples.admit(target, self.name, visit.arrival.probe)
+        return self._expected is not None
+
+    def _forget_sample(self) -> None:
+        self._expected = None
+
+    async def _take_sample(self, samples: Samples, expected: Expected, uid: UID, outcome: Outcome) -> None:
+        try:
+            await samples.judged(uid, expected, outcome.number, outcome.verdict, outcome.attempt.fault)
+        except LineFault as fault:  # the samples stay due
+            self._line.pause(fault)
 
     def _identified(self, visit: Visit, uid: UID) -> None:
         bind_contextvars(uid=str(uid))  # every later line of this attempt has it
@@ -300,6 +324,8 @@ class Slot:
             return
         if fault is not None and not counts_against_equipment(fault):
             return  # the fault says nothing about the slot, on trial or not
+        if self._expected is not None and not isinstance(fault, SlotFault):
+            return  # nor does a sample, which may have to fail
         board = str(outcome.attempt.uid or outcome.arrival.probe)
         self._line.remember(policy.Judged(self.name, board, fault.code if fault else None))
         if isinstance(fault, SlotFault):

@@ -9,6 +9,7 @@ from station.domain.identity import Identity, NewIdentity, OnboardingSecrets
 from station.domain.target import UID, Target
 from station.factory_data.device_information import ROTATING_DEVICE_ID_SIZE
 from station.interfaces import AttemptLedger
+from station.procedure.job import Job
 from station.recipe.recipe import Delivered, Recipe
 
 
@@ -16,6 +17,14 @@ async def check_ours(target: Target, ledger: AttemptLedger) -> None:
     """Raises `UnitElsewhere` if the board has a key that this ledger cannot have given it and nobody has released the board."""
     if target.agent_key is not None:
         (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
+
+
+async def admit(job: Job, target: Target) -> None:
+    """Takes samples, which are not counted. Raises `SamplesAreDue`, `UnitQuarantined` or `UnitScrapped` for other boards."""
+    if await job.is_sample(target):
+        await mark_laboratory(job.ledger)
+    else:
+        await check_not_put_away(target.uid, job.ledger)
 
 
 async def check_not_put_away(uid: UID, ledger: AttemptLedger) -> None:
@@ -32,7 +41,8 @@ async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identi
     def draft(onboarding: OnboardingSecrets, at: datetime) -> NewIdentity:
         return NewIdentity.of(uid, recipe.lot, onboarding, at=at, random=secrets.token_bytes(ROTATING_DEVICE_ID_SIZE))
 
-    return await ledger.find_identity(uid) or await ledger.reserve_identity(draft)
+    make = ledger.sample_identity if ledger.attempt.laboratory else ledger.reserve_identity
+    return await ledger.find_identity(uid) or await make(draft)
 
 
 async def adopt(delivered: Delivered, uid: UID, ledger: AttemptLedger) -> None:

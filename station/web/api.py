@@ -27,6 +27,7 @@ from station.web.questions import (
     LotReason,
     Mistaken,
     NewLot,
+    NewSample,
     Nothing,
     Page,
     Reason,
@@ -55,6 +56,8 @@ class Acts(Protocol):
     async def hold(self, slot: str, *, who: str, reason: str) -> Mapping[str, object]: ...
 
     async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]: ...
+
+    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]: ...
 
     async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]: ...
 
@@ -220,6 +223,11 @@ class Api:
         asked = await body_of(request, Reason)
         return web.json_response(await self._acts.release(None, who=_who(request), reason=asked.reason))
 
+    async def new_sample(self, request: web.Request) -> web.StreamResponse:
+        """Makes a board a sample."""
+        asked = await body_of(request, NewSample)
+        return web.json_response(await self._acts.add_sample(asked, who=_who(request)))
+
     async def new_lot(self, request: web.Request) -> web.StreamResponse:
         """Opens a lot for a work order."""
         asked = await body_of(request, NewLot)
@@ -342,6 +350,15 @@ ROUTES = (
         named("Released"),
         Role.ENGINEER,
         Reason,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/samples",
+        Api.new_sample,
+        "Makes a board a sample, which proves the line.",
+        table(sample={"type": "string"}),
+        Role.ENGINEER,
+        NewSample,
     ),
     Route(
         "POST",

@@ -82,6 +82,14 @@ class LotReason(Nothing):
     reason: str = Field(min_length=1, max_length=LONGEST_REASON)
 
 
+class NewSample(LotReason):
+    """A golden board, or with a fault a known-bad one."""
+
+    uid: str = Field(pattern="^[0-9a-fA-F]{24}$")
+    fault: Word | None = None
+    """The code with which a bad board must fail; null for a good one, which must pass."""
+
+
 class NewLot(LotReason):
     """A lot for a work order, of the line's recipe as it is now."""
 

@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import sqlite3
 import sys
 import threading
@@ -42,6 +43,7 @@ TEXT = "[/nope][red]:boom:\x1b[2J\r\n\x07\x7f\x85\x9b1m\u2028\u2029\u202e\u2066\
 HOSTILE = TEXT + "\ud800"
 LONG = TEXT + "x" * 100_000
 SEEN = r"[/nope][red]:boom:\x1b[2J\r\n\x07\x7f\x85\x9b1m\u2028\u2029\u202e\u2066\u2069\u200e\u200f\u061c"
+AT_ON_DISK = "2026-11-23T08:15:30.250Z"
 LONGEST_SHOWN_LINE = 10_000
 
 
@@ -120,6 +122,7 @@ def status(text: str) -> Status:
 REFUSED = (
     *("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"),
     *("lot_open", "lot_resume", "lot_pause", "lot_close", "unit_release", "unit_scrap"),
+    *("sample_add", "sample_remove"),
 )
 
 
@@ -184,6 +187,10 @@ async def fill(path: Path) -> None:
         connection.execute(
             "INSERT INTO unit_event (uid, at, account, reason, type, body) VALUES (?, ?, ?, ?, 'UnitScrapped', '{}')",
             [str(target(1).uid), "2026-11-23T08:15:30.250Z", TEXT, TEXT],
+        )
+        connection.execute(
+            "INSERT INTO sample_event (uid, at, account, reason, type, body) VALUES (?, ?, ?, ?, 'SampleAdded', ?)",
+            [str(target(1).uid), AT_ON_DISK, TEXT, TEXT, json.dumps({"verdict": TEXT, "fault": TEXT})],
         )
         connection.execute("INSERT INTO lot VALUES (?, ?, ?, ?, 1, ?, 1, 1, 'open', 1)", [TEXT] * 5)
         for kind in ("LotOpened", "LotPaused"):

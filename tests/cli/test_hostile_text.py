@@ -280,6 +280,14 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         "units", "release", "00" * 12, "--reason", TEXT, "--config", desk.config
     ),
     "units scrap": lambda desk: desk.station("units", "scrap", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "samples list": lambda desk: both(desk, "samples", "list", "--ledger", desk.ledger),
+    "samples add": lambda desk: (
+        desk.station("samples", "add", "00" * 12, "--reason", TEXT, "--config", desk.config)
+        + desk.station("samples", "add", "00" * 12, "--fault", TEXT, "--reason", TEXT, "--config", desk.config)
+    ),
+    "samples remove": lambda desk: desk.station(
+        "samples", "remove", "00" * 12, "--reason", TEXT, "--config", desk.config
+    ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "people add": lambda desk: desk.station("people", "add", TEXT, "--config", desk.config),
     "people token": lambda desk: desk.station("people", "token", TEXT, "--config", desk.config),

@@ -23,6 +23,7 @@ GOOD = LotBalance(
     failed=2,
     scrapped=1,
     quarantined=0,
+    samples=0,
     skipped=1,
     next_index=9,
     passed_in_journal=3,
@@ -31,6 +32,7 @@ GOOD = LotBalance(
     dacs_bound=5,
     dacs_waiting=1,
     dacs_to_revoke=1,
+    dacs_of_samples=0,
     dacs_replaced=1,
     dacs_orphaned=1,
     answers_missing=1,
@@ -45,7 +47,7 @@ def test_a_good_balance_has_no_mistake() -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"identities": 9, "next_index": 10}, "9 identities were given out, and their states are those of 8"),
+        ({"identities": 9, "next_index": 10}, "9 identities were given out, and 8 are accounted for"),
         ({"skipped": 0}, "8 identities and 0 skipped serial numbers are not 9 numbers"),
         ({"passed_in_journal": 2}, "3 units are passed, and the journal has seen 2 pass"),
         ({"dacs_bound": 4, "dacs_waiting": 2}, "5 units are certified, and 4 of them have a live certificate"),

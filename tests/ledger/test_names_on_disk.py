@@ -14,6 +14,7 @@ from station.domain.identity import IdentityState
 from station.domain.intervention import Deed
 from station.domain.issuance import OrphanKind
 from station.domain.product import KeyStorage
+from station.domain.samples import SampleEvent
 from station.domain.work_order import LotState
 from station.procedure.names import NAMES
 from tests.builders.fault_catalogue import catalogue
@@ -154,6 +155,8 @@ FAULTS = {
     "lot.full",
     "lot.not_open",
     "lot.recipe_changed",
+    "samples.due",
+    "sample.uncertified",
     "lot.overlap",
     "pki.unavailable",
     "pki.refused_station",
@@ -198,6 +201,16 @@ def test_decisions_about_units_have_the_names_that_they_always_had() -> None:
         "UnitScrapped": (),
     }, FROZEN
     assert {kind.value for kind in OrphanKind} == {"unknown", "refused", "surplus", "scrapped"}, FROZEN
+
+
+def test_events_of_samples_have_the_names_and_keys_that_they_always_had() -> None:
+    assert {event.on_disk.name: event.on_disk.keys for event in get_args(SampleEvent)} == {
+        "SampleAdded": ("verdict", "fault"),
+        "SampleRemoved": (),
+        "SampleChecked": ("attempt", "verdict", "fault", "good"),
+        "SamplesDue": ("why",),
+        "SamplesMet": ("recipe", "images", "programmer", "probes"),
+    }, FROZEN
 
 
 def test_events_of_lots_have_the_names_and_keys_that_they_always_had() -> None:

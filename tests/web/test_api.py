@@ -20,7 +20,7 @@ from station.web import api
 from station.web.api import ActRefused, Api
 from station.web.guard import guarded
 from station.web.hub import Hub
-from station.web.questions import NewLot
+from station.web.questions import NewLot, NewSample
 from tests.builders.bench import Secrets, begun, passed
 from tests.web.fake_door import FakeDoor, running, slot
 
@@ -41,6 +41,9 @@ class Acts:
     async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]:
         line = {"state": "open", "fault": None, "reason": None}
         return self._did("release", slot, who, reason, {"released": [], "line": line, "recorded": True})
+
+    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
+        return self._did("sample", sample.uid, who, sample.reason, {"sample": sample.uid})
 
     async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]:
         return self._did("open_lot", lot.name, who, lot.reason, {"lot": lot.name, "state": "open"})
@@ -226,6 +229,16 @@ async def test_only_people_change_something(desk: Desk) -> None:
     assert (status, answer["detail"]) == (409, "the reason must be one line")
 
 
+async def test_an_engineer_makes_a_board_a_sample(desk: Desk) -> None:
+    ben, anna = await desk.token(OTHER), await desk.token(PIN)
+    uid = "00" * 12
+    assert (await desk.post("/samples", {"uid": uid, "reason": "golden"}, ben))[0] == 403
+    assert (await desk.post("/samples", {"uid": "x", "reason": "golden"}, anna))[0] == 400
+    assert (await desk.post("/samples", {"uid": uid, "reason": "golden"}, anna)) == (200, {"sample": uid})
+    assert (await desk.post("/samples", {"uid": uid, "fault": "board.silent", "reason": "dead"}, anna))[0] == 200
+    assert desk.acts.done == [("sample", uid, "Anna at 127.0.0.1", why) for why in ("golden", "dead")]
+
+
 async def test_an_engineer_opens_pauses_and_closes_lots(desk: Desk) -> None:
     """An operator may not; each needs a reason, and a new lot its whole plan."""
     ben, anna = await desk.token(OTHER), await desk.token(PIN)
@@ -298,7 +311,7 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert status == 200
     paths = described["paths"]
     assert isinstance(paths, dict)
-    assert len(paths) == 16
+    assert len(paths) == 17
     components = described["components"]
     assert isinstance(components, dict)
     references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}

@@ -3,9 +3,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
 
 from station.adapters.ledger import lots, tables
+from station.adapters.ledger.sampled import is_sample
 from station.domain.disposition import (
     AFTER,
     DISPOSITIONS,
@@ -68,7 +69,8 @@ def scrap(connection: Connection, uid: UID, decision: Decision, at: datetime) ->
     row = connection.execute(select(_identity).where(_identity.c.uid == str(uid))).first()
     if row is not None and IdentityState.BURNED in IDENTITY_TRANSITIONS[IdentityState(row.state)]:
         _burn(connection, _identity.c.id == row.id)
-        lots.gave_up(connection, row.lot)
+        if not connection.scalar(select(is_sample(literal(str(uid))))):
+            lots.gave_up(connection, row.lot)
     certificate, request = tables.certificate, tables.pki_request
     live = select(certificate.c.dac_serial_number).join(request).where(request.c.uid == str(uid))
     return connection.scalar(live.limit(1))

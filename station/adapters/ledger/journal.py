@@ -24,7 +24,7 @@ from station.domain.attempt import (
     Verdict,
 )
 from station.domain.credentials import Credentials
-from station.domain.identity import Draft, Identity, NewIdentity
+from station.domain.identity import Draft, Identity, IdentityState, NewIdentity
 from station.domain.past import Past
 from station.domain.target import UID
 from station.domain.work_order import Left, Traced
@@ -117,6 +117,20 @@ class AttemptJournal:
                 log.warning("lot.ends_soon", lot=left.lot, units_left=left.units, numbers_left=left.numbers)
             if identity is not None:
                 return identity
+
+    async def sample_identity(self, draft: Draft) -> Identity:
+        """An identity for a board that has none and is a sample: it is recorded nowhere, and uses no serial number."""
+        new = draft(await self._secrets.take(), self._clock.now())
+        return Identity(
+            uid=new.uid,
+            ordinal=1,
+            attempts=1,
+            state=IdentityState.RESERVED,
+            serial_number="SAMPLE",
+            secrets=new.secrets,
+            manufacturing_date=new.manufacturing_date,
+            rotating_device_id=new.rotating_device_id,
+        )
 
     def _reserved(
         self, connection: Connection, new: NewIdentity, pairing_hash: bytes, at: datetime

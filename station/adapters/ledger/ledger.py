@@ -20,6 +20,7 @@ from station.adapters.ledger import (
     lots,
     origin,
     orphans,
+    samples,
     sqlite,
 )
 from station.adapters.ledger.custody import Custody, Gate
@@ -33,6 +34,7 @@ from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Reconciled
+from station.domain.samples import Expected, SampleEvent
 from station.domain.target import UID
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
 from station.faults import LineFault
@@ -174,6 +176,27 @@ class Ledger:
         """Burns the board's identity for ever; raises `DecisionRefused`. Returns the serial number of the DAC to revoke."""
         work = partial(dispositions.scrap, uid=uid, decision=decision, at=datetime.now(UTC))
         return await self._custody.do_once(work)
+
+    async def samples(self) -> samples.State:
+        """The samples, and whether they are due."""
+        return await self._custody.do(samples.state)
+
+    async def first_probes(self, since: datetime) -> dict[str, str]:
+        """The probe with which each slot was first used since then."""
+        return await self._custody.do(partial(samples.first_probes, since=since))
+
+    async def record_sample(self, event: SampleEvent, uid: UID | None = None) -> None:
+        """Records what the line has found about its samples."""
+        await self._custody.do(partial(samples.record, event=event, at=datetime.now(UTC), uid=uid))
+
+    async def add_sample(self, uid: UID, expected: Expected, decision: Decision) -> None:
+        """Makes a board a sample; raises `DecisionRefused`."""
+        at = datetime.now(UTC)
+        await self._custody.do(partial(samples.add, uid=uid, expected=expected, decision=decision, at=at))
+
+    async def remove_sample(self, uid: UID, decision: Decision) -> None:
+        """Takes a board off the list of samples; raises `DecisionRefused`."""
+        await self._custody.do(partial(samples.remove, uid=uid, decision=decision, at=datetime.now(UTC)))
 
     async def open_lot(self, lot: LotOpened, decision: Decision) -> None:
         """Opens a lot for a work order; raises `DecisionRefused`."""

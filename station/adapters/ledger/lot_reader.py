@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from station.adapters.ledger import lots, sqlite, tables
+from station.adapters.ledger.sampled import is_sample
 from station.domain.disposition import AFTER, Disposition
 from station.domain.identity import LIFE, IdentityState
 from station.domain.lot_balance import LotBalance
@@ -17,6 +18,10 @@ _attempt, _identity, _lot = tables.attempt, tables.identity, tables.lot
 _request, _certificate, _spare = tables.pki_request, tables.certificate, tables.spare_certificate
 _IN_WORK = [state.value for state in LIFE if state is not IdentityState.PASSED]
 _WITH_DAC = [state.value for state in LIFE[LIFE.index(IdentityState.CERTIFIED) :]]
+
+
+# A sample is not counted in its lot; a scrapped one is burned like others.
+_SAMPLE = is_sample(_identity.c.uid) & (_identity.c.state != IdentityState.BURNED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,8 @@ def _record(connection: Connection, name: str) -> LotRecord | None:
 
 
 def _states(connection: Connection, name: str) -> dict[str, int]:
-    query = select(_identity.c.state, func.count()).where(_identity.c.lot == name).group_by(_identity.c.state)
+    counted = (_identity.c.lot == name, ~_SAMPLE)
+    query = select(_identity.c.state, func.count()).where(*counted).group_by(_identity.c.state)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -143,16 +149,20 @@ def _balance(connection: Connection, of: LotRecord) -> LotBalance:
         size=of.size,
         identities=identities,
         **{state.value: states.get(state.value, 0) for state in IdentityState},
-        failed=_count(connection, _units(of.name, _identity.c.state.in_(_IN_WORK), _last_verdict() == "fail")),
+        failed=_count(
+            connection, _units(of.name, ~_SAMPLE, _identity.c.state.in_(_IN_WORK), _last_verdict() == "fail")
+        ),
         scrapped=_count(connection, _units(of.name, _put_away(Disposition.SCRAPPED))),
         quarantined=_count(connection, _units(of.name, _put_away(Disposition.QUARANTINED))),
+        samples=_count(connection, _units(of.name, _SAMPLE)),
+        dacs_of_samples=_count(connection, live.where(_SAMPLE)),
         skipped=min(next_index - identities, restored),
         next_index=next_index,
-        passed_in_journal=_count(connection, _units(of.name, _identity.c.state != "burned", _has_passed())),
+        passed_in_journal=_count(connection, _units(of.name, ~_SAMPLE, _identity.c.state != "burned", _has_passed())),
         counted=counted,
         dacs_bought=_count(connection, issued) + orphaned,
-        dacs_bound=_count(connection, live.where(_identity.c.state.in_(_WITH_DAC))),
-        dacs_waiting=_count(connection, live.where(_identity.c.state.in_(["reserved", "on_board"]))),
+        dacs_bound=_count(connection, live.where(~_SAMPLE, _identity.c.state.in_(_WITH_DAC))),
+        dacs_waiting=_count(connection, live.where(~_SAMPLE, _identity.c.state.in_(["reserved", "on_board"]))),
         dacs_to_revoke=_count(connection, live.where(_identity.c.state == "burned")),
         # A partner's script has put another certificate for the same key on the board.
         dacs_replaced=_count(connection, replaced.where(_certificate.c.key.is_(None), _request.c.csr == b"")),

@@ -9,6 +9,7 @@ from typing import get_args
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from station.adapters.ledger import incarnations, tables
+from station.adapters.ledger.sampled import is_sample
 from station.domain.identity import IdentityState, Lot
 from station.domain.intervention import Decision, DecisionRefused
 from station.domain.serial_range import SerialRange, ranges
@@ -156,7 +157,7 @@ def rebuild(connection: Connection) -> None:
         states[row.lot] = state_after(row.lot, states.get(row.lot), event(row.type, row.body))
     connection.execute(update(_lot), {"state": LotState.CLOSED.value})  # two are never open, on the way either
     for name, state in states.items():
-        alive = (_identity.c.lot == name, _identity.c.state.not_in(GONE))
+        alive = (_identity.c.lot == name, _identity.c.state.not_in(GONE), ~is_sample(_identity.c.uid))
         live = connection.scalar(select(func.count()).select_from(_identity).where(*alive)) or 0
         connection.execute(
             update(_lot).where(_lot.c.name == name), {"state": state.value if state else "closed", "live": live}

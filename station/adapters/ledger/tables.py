@@ -321,6 +321,19 @@ unit_event = Table(  # domain.disposition.UnitEvent; never edited
     sqlite_autoincrement=True,
 )
 
+sample_event = Table(  # domain.samples.SampleEvent; never edited
+    "sample_event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("uid", String(24), index=True),  # none: all samples
+    Column("at", Instant, nullable=False),
+    Column("account", String(64)),  # none: the line
+    Column("reason", Text, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 lot_event = Table(  # never edited
     "lot_event",
     metadata,
