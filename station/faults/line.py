@@ -122,7 +122,7 @@ class SerialNumberTaken(LineFault):
 
 @dataclass(eq=False)
 class LotFull(LineFault):
-    """The work order has all its units, passed or in work: close it and open the next. Units that have begun go on."""
+    """The work order has all its units: close it and open the next. Units that have begun go on."""
 
     code = "lot.full"
     lot: str
@@ -131,7 +131,7 @@ class LotFull(LineFault):
 
 @dataclass(eq=False)
 class LotNotOpen(LineFault):
-    """No work order is open: open one with `station lots open`. Units that have begun go on."""
+    """No work order is open: `station lots open`. Units that have begun go on."""
 
     code = "lot.not_open"
     newest: str
@@ -139,7 +139,7 @@ class LotNotOpen(LineFault):
 
 @dataclass(eq=False)
 class SamplesAreDue(LineFault):
-    """The samples are due, and other boards wait: plug in the good ones, which must pass, and the bad ones, which must fail."""
+    """The samples are due, and other boards wait: plug in all samples."""
 
     code = "samples.due"
     why: str
@@ -148,7 +148,7 @@ class SamplesAreDue(LineFault):
 
 @dataclass(eq=False)
 class LotRecipeChanged(LineFault):
-    """The open work order is for another recipe, or for this one before it was changed: put the recipe back, or open another order. Units that have begun go on."""
+    """The work order is for another recipe, or for an older state of it: put that back, or open another order."""
 
     code = "lot.recipe_changed"
     lot: str

@@ -50,7 +50,7 @@ class UnitElsewhere(SlotFault):
 
 @dataclass(eq=False)
 class UnitQuarantined(SlotFault):
-    """This unit failed for good and is in quarantine. Nothing was written to it: keep it aside for an engineer."""
+    """This unit failed for good and is in quarantine: keep it aside for an engineer."""
 
     code = "unit.quarantined"
     uid: str
@@ -58,7 +58,7 @@ class UnitQuarantined(SlotFault):
 
 @dataclass(eq=False)
 class UnitScrapped(SlotFault):
-    """This unit was scrapped and its identity burned. Nothing was written to it: throw it away as your rules for scrap say."""
+    """This unit was scrapped: throw it away as your rules for scrap say."""
 
     code = "unit.scrapped"
     uid: str

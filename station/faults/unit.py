@@ -135,7 +135,7 @@ class CertificateUnfit(UnitFault):
 
 @dataclass(eq=False)
 class SampleUncertified(UnitFault):
-    """This sample came as far as its certificate, and has none: a sample never gets one."""
+    """This sample has no certificate, and never gets one."""
 
     code = "sample.uncertified"
 

@@ -9,7 +9,7 @@ import pytest
 from station.adapters.ledger import lot_reader
 from tests.builders.line import Line
 from tests.builders.station_demo import SHORT_DEADLINES
-from tests.line.standing_line import Standing
+from tests.line.standing_line import Standing, issued
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -92,6 +92,53 @@ def test_a_scrapped_board_is_refused_before_anything_is_touched(standing: Standi
     (orphan,) = json.loads(standing.station("pki", "orphans", "--json"))["orphans"]
     assert (orphan["kind"], orphan["uid"]) == ("scrapped", uid)
     assert orphan["serial_number"] in told
+
+
+def test_samples_prove_the_line_before_it_goes_on(standing: Standing) -> None:
+    """A bad board fails, another board waits, a good board passes, and then the other one passes: with the only new certificate."""
+    standing.station("lots", "close", "W2", *BY)
+    standing.station(
+        *("lots", "open", "W3", "--work-order", "4713", "--planned", "2", "--pattern", "W3-{:04d}", "--first", "1"),
+        *("--size", "4", *BY),
+    )
+    pulled(standing, 1)
+    standing.bench("fault", "--board", "4", "--at", "await_csr", "--what", "csr_bad_signature", "--set", "times=9")
+    standing.bench("plug", "1", "--new")
+    bad = standing.wait(1, lambda slot: slot.verdict is not None)
+    assert (bad.verdict, bad.fault) == ("fail", "csr.invalid")
+    standing.station("samples", "add", str(bad.uid), "--fault", "csr.invalid", *BY)
+    standing.station("samples", "add", uid_of(standing, 2), *BY)
+    bought = issued(standing)
+    pulled(standing, 1)
+    standing.bench("plug", "1")
+    assert standing.wait(1, lambda slot: slot.verdict is not None).fault == "csr.invalid"
+
+    pulled(standing, 1)
+    standing.bench("plug", "1", "--new")
+    standing.until(lambda: standing.line.status().line.fault == "samples.due")
+    assert issued(standing) == bought
+    standing.bench("plug", "2")
+    assert standing.wait(2, lambda slot: slot.verdict is not None).verdict == "pass"
+    assert standing.wait(1, lambda slot: slot.verdict == "pass").state == "pass"
+    assert standing.line.status().line.state == "open"
+    assert len(issued(standing)) == len(bought) + 1
+    found = lot_reader.lot(standing.line.folder / "ledger.sqlite", "W3")
+    assert found is not None
+    record, balance = found
+    assert (record.passed, record.to_do, balance.samples, list(balance.mistakes())) == (1, 1, 1, [])
+    told = json.loads(standing.station("samples", "list", "--json"))["samples"]
+    assert [each["good"] for each in told] == [True, True]
+
+
+def pulled(standing: Standing, number: int) -> None:
+    standing.bench("unplug", str(number))
+    standing.wait(number, lambda slot: slot.probe is None)
+
+
+def uid_of(standing: Standing, board: int) -> str:
+    """The UID of the board with this number, from the bench's own file."""
+    saved = [json.loads(path.read_text()) for path in standing.line.folder.glob("boards/*/board.json")]
+    return next(str(each["uid"]) for each in saved if int(each["number"]) == board)
 
 
 def contents(standing: Standing) -> dict[str, bytes]:
