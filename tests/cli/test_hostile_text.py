@@ -273,6 +273,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         both(desk, "lots", "show", TEXT, "--ledger", desk.ledger)
         + desk.station("lots", "show", "no " + TEXT, "--ledger", desk.ledger)
     ),
+    "lots report": lambda desk: desk.station("lots", "report", TEXT, "--ledger", desk.ledger).replace("\r\n", "\n"),
     "lots open": lambda desk: desk.station("lots", "open", TEXT, "--reason", TEXT, "--config", desk.config),
     "lots pause": lambda desk: desk.station("lots", "pause", TEXT, "--reason", TEXT, "--config", desk.config),
     "lots close": lambda desk: desk.station("lots", "close", TEXT, "--reason", TEXT, "--config", desk.config),

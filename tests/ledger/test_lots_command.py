@@ -2,6 +2,8 @@
 """`station lots`, and the same through the control socket of a daemon."""
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +16,9 @@ from station.daemon.lot_commands import LotCommands
 from station.domain.policy import Suspicion
 from station.faults.line import LotNotOpen
 from station.line.line import Line
-from tests.builders.bench import RECIPE, Secrets, begun, recognised
+from tests.builders.bench import RECIPE, Secrets, begun, recognised, target
 from tests.builders.commands import station
+from tests.ledger.test_lot_balance import unit
 from tests.ledger.test_lots import ANNA, lot
 
 NEW = {"name": "W1", "work_order": "4711", "planned": 3, "pattern": "W{:04d}", "first": 1, "size": 4}
@@ -85,3 +88,28 @@ async def test_a_new_lot_needs_its_whole_plan(path: Path, tmp_path: Path) -> Non
     )
     assert told.exit_code == 2
     assert "--work-order, --first, --size" in told.stderr
+
+
+async def test_a_quality_manager_files_the_report(ledger: Ledger, path: Path, secrets: Secrets, tmp_path: Path) -> None:
+    """Counts, tools, each certificate, what people decided, and lines to sign."""
+    await ledger.open_lot(lot(planned=5, size=9), ANNA)
+    await unit(ledger, secrets, 1)
+    await unit(ledger, secrets, 2, "board.key_changed")
+    await ledger.scrap(target(2).uid, ANNA)
+    file = tmp_path / "report.csv"
+    written = await asyncio.to_thread(station, "lots", "report", "W1", "-o", file, "--ledger", path)
+    assert written.exit_code == 0
+    lines = [tuple(row.values()) for row in csv.DictReader(io.StringIO(file.read_text()))]
+    assert ("lot", "work_order", "WO-W1") in lines
+    assert ("balance", "scrapped", "1") in lines
+    assert ("fault", "board.key_changed", "1 fails, 0 void") in lines
+    assert ("tool", "programmer_version", "2.19.0") in lines
+    assert ("recipe", RECIPE.name, RECIPE.sha256) in lines
+    assert [subject.split()[0] for section, subject, _ in lines if section == "certificate"] == ["W0001", "W0002"]
+    told = [subject.split()[1] for section, subject, _ in lines if section == "exception"]
+    assert told == ["UnitQuarantined", "UnitScrapped", "LotOpened"]
+    assert [subject for section, subject, _ in lines if section == "signature"] == ["production", "quality", "date"]
+    assert not [line for line in lines if line[0] == "does not add up"]
+    assert "canary" not in file.read_text()
+    unknown = await asyncio.to_thread(station, "lots", "report", "W9", "--ledger", path)
+    assert unknown.exit_code == 1

@@ -2,6 +2,7 @@
 """`station lots`: opens, pauses and closes the lots of work orders, and shows what became of each."""
 
 import asyncio
+import csv
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +10,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from station.adapters.ledger import lot_reader, records
+from station.adapters.ledger import lot_reader, lot_report, records
 from station.adapters.ledger.lot_reader import LotRecord
+from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
-from station.cli.consoles import say, say_json, wide_console
+from station.cli.consoles import say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.questions import JsonOption, LedgerOption, local
 from station.cli.ledger.stopped import opened
@@ -162,6 +164,36 @@ def show(
             say(f"does not add up: {mistake}", err=True)
     if mistakes:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def report(
+    lot: LotName,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write; else standard output.", show_default=False)
+    ] = None,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write all that a quality manager files of a lot, as CSV: section, subject, value.
+
+    Balance, yield, faults, seconds, tools, recipes, images, each unit's certificate, exceptions, and lines to sign.
+    Exits 1 when the ledger does not know the lot.
+    """
+    path = ledger_path(config, ledger)
+    found = lot_report.report(path, lot)
+    if found is None:
+        say(f"{path} knows no lot {lot}", err=True)
+        raise typer.Exit(FAILED)
+    file = standard_output() if output is None else output.open("w", encoding="utf-8", newline="")
+    try:
+        writer = csv.writer(file)
+        writer.writerow(("section", "subject", "value"))
+        writer.writerows((each.section, shown(each.subject), shown(each.value)) for each in found)
+        file.flush()
+    finally:
+        if output is not None:
+            file.close()
 
 
 def _print(lot: LotRecord, balance: LotBalance) -> None:
