@@ -15,6 +15,7 @@ from station.domain.issuance import Asked
 from station.domain.past import Past
 from station.domain.product import Flashable, Lock, Write
 from station.domain.target import UID, Region, Target
+from station.domain.work_order import Traced
 from station.faults import Fault, LineFault, SlotFault
 from station.link.messages import Hello
 from station.link.operational import OperationalIdentity
@@ -221,6 +222,9 @@ class AttemptLedger(Protocol):
     async def reserve_identity(self, draft: Draft) -> Identity:
         """Reserves an identity durably. Calls `draft` with new secrets until no other unit has the same ones."""
 
+    async def sample_identity(self, draft: Draft) -> Identity:
+        """An identity for a sample that has none: recorded nowhere."""
+
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` if another board has the key."""
 
@@ -230,6 +234,10 @@ class AttemptJournal(AttemptLedger, Protocol):
 
     @property
     def number(self) -> int: ...
+
+    @property
+    def traced(self) -> Traced:
+        """The lot and the work order of the attempt: those of its unit, once that is known."""
 
     async def finish(self, verdict: Verdict) -> None: ...
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from station.domain.attempt import Attempt, Phase
+from station.domain.work_order import Traced
 from station.interfaces import BoardArrived
 from station.line.canonical import finished
 from station.line.states import Outcome
@@ -37,7 +38,7 @@ def written() -> dict[str, set[str]]:
                 if isinstance(name, str) and EVENT.fullmatch(name):
                     found[name] |= keys
     attempt = Outcome(1, BoardArrived("usb-1", "066CFF", "tty"), Attempt(phase=Phase.PASSED), None, 1.0)
-    found["attempt.finished"] |= finished(attempt, Phase.LOCK, "lamp", "L1").keys()
+    found["attempt.finished"] |= finished(attempt, Phase.LOCK, "lamp", Traced("L1", "WO-1")).keys()
     return dict(found)
 
 

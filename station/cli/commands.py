@@ -26,6 +26,8 @@ PLACES = {
     "people": "line.people:app",
     "factory-data": "judge.factory_data:app",
     "units": "ledger.units:app",
+    "lots": "ledger.lots:app",
+    "samples": "ledger.samples:app",
     "ledger": "ledger.file:app",
     "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",

@@ -27,6 +27,7 @@ from station.config.sections import (
     PolicySection,
     ProgrammerSection,
     RetentionSection,
+    SamplesSection,
     SecretsSection,
     SlotSection,
     StationSection,
@@ -58,6 +59,7 @@ class Config(Table):
     hotplug: HotplugSection = HotplugSection()
     board: BoardSection = BoardSection()
     policy: PolicySection = PolicySection()
+    samples: SamplesSection = SamplesSection()
     log: LogSection = LogSection()
     retention: RetentionSection = RetentionSection()
     web: WebSection = WebSection()

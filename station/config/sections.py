@@ -2,6 +2,7 @@
 """The sections of the line's configuration: each setting with its unit, default and reason, and what makes one wrong by itself."""
 
 import sys
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from station.config.file_path import FilePath
 from station.config.pki_kinds import Command, ExecSection, Kind, OpenBaoSection
 from station.config.sentences import MISSING, shown
 from station.config.table import Table
+from station.domain.disposition import QUARANTINE_AFTER
+from station.domain.samples import Rules
 from station.domain.usb_port import mistake_in, one_spelling
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -212,6 +215,8 @@ class PolicySection(Table):
     """So many slots with one fault: the line is suspected."""
     within_boards: int = Field(default=10, ge=1)
     """Among so many boards of the line."""
+    quarantine_after: int = Field(default=QUARANTINE_AFTER, ge=0)
+    """So many fails of one unit, since its last pass or release: it goes into quarantine. 0 counts none."""
 
     @model_validator(mode="after")
     def _can_suspect_the_line(self) -> "PolicySection":
@@ -220,6 +225,19 @@ class PolicySection(Table):
                 f"slots is {self.slots} and within_boards {self.within_boards}: among so few boards there are never so many slots"
             )
         return self
+
+
+class SamplesSection(Table):
+    """When golden and known-bad boards are due, besides a change of recipe, image, programmer or probe."""
+
+    every: float = Field(default=0.0, ge=0)
+    """Hours since they were met last; 0: the time does not count."""
+    shifts: tuple[time, ...] = ()
+    """When shifts begin, local time, such as 06:00:00: samples are due at each."""
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.every * 3600, self.shifts)
 
 
 class LogSection(Table):

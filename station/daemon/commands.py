@@ -10,25 +10,38 @@ from datetime import UTC, datetime
 
 import structlog
 
+from station.adapters.ledger import lot_reader
 from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.andon import Andon
 from station.daemon.label_commands import LabelCommands
+from station.daemon.lot_commands import LotCommands
 from station.daemon.outbox_commands import OutboxCommands
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
+from station.daemon.sample_commands import SampleCommands
+from station.daemon.unit_commands import UnitCommands
 from station.domain.intervention import LONGEST_REASON, DecisionRefused, Deed, Intervention, is_one_line
 from station.domain.policy import consequence
 from station.domain.target import UID
 from station.faults import LineFault
-from station.faults.line import PKI_FAULTS, ClockContradicted
+from station.faults.line import PKI_FAULTS, ClockContradicted, LedgerUnavailable
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
 from station.line.slot import Slot
 from station.line.states import InService
-from station.line.status import LedgerStatus, LineStatus, LogStatus, PageStatus, PKIStatus, SlotStatus, Status
+from station.line.status import (
+    LedgerStatus,
+    LineStatus,
+    LogStatus,
+    LotStatus,
+    PageStatus,
+    PKIStatus,
+    SlotStatus,
+    Status,
+)
 from station.web.site import Site
 
 log = structlog.get_logger()
@@ -67,9 +80,12 @@ class Commands:
             "hold": self._hold,
             "release": self._release,
             "fresh": self._fresh,
+            **UnitCommands(self._parts.ledger, self._line).by_name,
             **PKICommands(self._parts).by_name,
             **OutboxCommands(self._parts).by_name,
             **LabelCommands(self._parts).by_name,
+            **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
+            **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             "drain": self._drain,
         }
 
@@ -183,6 +199,27 @@ class Commands:
     async def _status(self, _question: object) -> control.Answer:
         return await self.status()
 
+    async def _lot(self) -> LotStatus | None:
+        """The lot that new units come from; None if the ledger never had a work order, or cannot be read now."""
+        try:
+            found = await asyncio.to_thread(lot_reader.standing, self._parts.config.ledger)
+        except LedgerUnavailable:
+            return None
+        if found is None:
+            return None
+        lot = found.lot
+        return LotStatus(
+            lot=lot.name,
+            work_order=lot.work_order,
+            state=lot.state.value if lot.state else "closed",
+            planned=found.left.planned,
+            passed=lot.passed,
+            in_work=lot.in_work,
+            units_left=found.left.units,
+            numbers_left=found.left.numbers,
+            warning=found.warning,
+        )
+
     async def status(self) -> Status:
         """All that the daemon says about itself and the line."""
         paused_by, pki = self._line.paused_by, self._parts.config.pki
@@ -209,6 +246,7 @@ class Commands:
             mes=self._parts.mes.status,
             page=self._page,
             andon=self._andon.status if self._andon is not None else None,
+            lot=await self._lot(),
             slots=[SlotStatus.of(slot, path) for path, slot in self._slots.items()],
         )
 

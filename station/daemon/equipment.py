@@ -38,11 +38,17 @@ class Equipment:
     transcripts: Transcripts
     board: Callable[[], BoardSection]
     deadlines: Callable[[], ProgrammerDeadlines]
+    quarantine_after: Callable[[], int] = lambda: 0
 
     async def begin(self, slot: str, board: BoardArrived) -> AttemptJournal:
         """Begins an attempt in the ledger, for the board in this slot."""
         journal = await self.ledger.attempt(
-            slot=slot, probe=board.probe, tty=board.tty, recipe=self.recipe, secrets=self.secrets
+            slot=slot,
+            probe=board.probe,
+            tty=board.tty,
+            recipe=self.recipe,
+            secrets=self.secrets,
+            quarantine_after=self.quarantine_after(),
         )
         if (accepted := self.clock.entered()) is not None:
             await journal.record(accepted)

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from station.adapters.ledger import Ledger
+from station.adapters.ledger import Ledger, lot_reader
 from station.adapters.outbox import secret_file
 from station.adapters.outbox.http import Post
 from station.adapters.outbox.pump import Clock, Deliver, Pump, SystemClock
@@ -23,6 +24,7 @@ from station.config.mes import MQTT as MQTT_SINK
 from station.config.mes import WEBHOOK, MESSection
 from station.config.problems import ConfigurationInvalid, Problem
 from station.daemon.reloading import Settings
+from station.domain.work_order import LotState
 from station.faults import LineFault
 from station.faults.line import MESBacklog
 from station.interfaces import RecordedRecipe
@@ -108,7 +110,7 @@ class MES:
                 post,
                 mes.route,
                 station=self._station,
-                work_order=recipe.lot_name,
+                work_order=partial(_work_order, config.ledger, recipe.lot_name),
                 product=recipe.name,
                 waits=lambda: self._settings.config.mes.when_down == "wait",
                 cfx=mes.format == "cfx",
@@ -246,6 +248,13 @@ class MES:
             late=self.late or 0,
             sinks=sinks,
         )
+
+
+async def _work_order(ledger: Path, lot_of_recipe: str) -> str:
+    """The open lot's work order; the recipe's lot where there is none."""
+    standing = await asyncio.to_thread(lot_reader.standing, ledger)
+    found = standing.lot.work_order if standing and standing.lot.state is LotState.OPEN else None
+    return found or lot_of_recipe
 
 
 def _states(line: Line, slots: Mapping[str, Slot]) -> dict[str, object]:

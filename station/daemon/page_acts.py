@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from station.daemon.control import Command, CommandRefused
-from station.web.api import ActRefused
+from station.web.api import ActRefused, LotChange
+from station.web.questions import NewLot, NewSample
 
 
 class PageActs:
@@ -25,9 +26,19 @@ class PageActs:
     async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
         return await self._done("label", uid=uid, who=who)
 
-    async def _done(self, name: str, **question: str) -> Mapping[str, object]:
+    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
+        verdict = "pass" if sample.fault is None else "fail"
+        return await self._done("sample_add", who=who, verdict=verdict, **sample.model_dump())
+
+    async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]:
+        return await self._done("lot_open", who=who, **lot.model_dump())
+
+    async def change_lot(self, lot: str, change: LotChange, *, who: str, reason: str) -> Mapping[str, object]:
+        return await self._done(f"lot_{change}", name=lot, who=who, reason=reason)
+
+    async def _done(self, command: str, /, **question: object) -> Mapping[str, object]:
         try:
-            answer = await self._commands[name](question)
+            answer = await self._commands[command](question)
         except CommandRefused as exc:
             raise ActRefused(str(exc)) from exc
         return answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer

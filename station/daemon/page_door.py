@@ -4,7 +4,8 @@
 import asyncio
 from collections.abc import Mapping
 
-from station.adapters.ledger.board_reader import BoardReader
+from station.adapters.ledger import lot_reader
+from station.adapters.ledger.board_reader import BoardReader, LotCounts
 from station.config.problems import ConfigurationInvalid
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
@@ -102,10 +103,25 @@ class PageDoor:
         return models.Health(ok=set(checks.values()) == {"ok"}, checks=checks)
 
     async def lot(self) -> models.Lot | None:
-        counts = await asyncio.to_thread(self._reader.lot)
-        if counts is None or self._lot is None:
-            return None
-        return models.Lot(name=self._lot, work_order=None, planned=None, passed=counts.passed, failed=counts.failed)
+        return None if self._lot is None else await asyncio.to_thread(self._counted, self._lot)
+
+    def _counted(self, of_recipe: str) -> models.Lot:
+        """The work order's lot, or the recipe's in a ledger that never had an order."""
+        standing = lot_reader.standing(self._parts.config.ledger)
+        name = of_recipe if standing is None else standing.lot.name
+        if name != self._reader.name:
+            self._reader = BoardReader(self._parts.config.ledger, name)
+        counts = self._reader.lot() or LotCounts(0, 0)
+        lot = standing.lot if standing else None
+        return models.Lot(
+            name=name,
+            work_order=lot.work_order if lot else None,
+            planned=lot.planned if lot else None,
+            passed=counts.passed,
+            failed=counts.failed,
+            state=lot.state.value if lot and lot.state else None,
+            warning=standing.warning if standing else None,
+        )
 
     async def plans(self) -> models.Plans:
         read = await asyncio.to_thread(self._reader.plans)

@@ -70,6 +70,7 @@ class Parts:
             self.transcripts,
             lambda: self.settings.config.board,
             lambda: _deadlines(self.settings.config),
+            lambda: self.settings.config.policy.quarantine_after,
         )
 
     def look(self) -> None:

@@ -3,46 +3,31 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TypeVar
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime
 
 from station.adapters.ledger.orphans import Told
 from station.adapters.pki.relay import Relay
 from station.daemon import control
 from station.daemon.parts import Parts
-from station.domain.intervention import Decision, DecisionRefused
+from station.daemon.questions import Deciding, parsed
+from station.domain.intervention import DecisionRefused
 from station.domain.issuance import Listed
 from station.domain.target import UID
 
 log = structlog.get_logger()
 
-Question = TypeVar("Question", bound=BaseModel)
 
-
-class _Deciding(BaseModel):
-    """A question of a person who decides: the account, which the control socket knows, and the reason go into the ledger."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    who: str
-    reason: str
-
-    @property
-    def decision(self) -> Decision:
-        return Decision(self.who, self.reason)
-
-
-class _Again(_Deciding):
+class _Again(Deciding):
     uid: str
 
 
-class _Close(_Deciding):
+class _Close(Deciding):
     id: str
 
 
-class _Reconcile(_Deciding):
+class _Reconcile(Deciding):
     """`listed`: serial number in hexadecimal, and the key's name; `as_of`: the time at which the PKI made its list.
 
     `missing`: some of the keys whose certificate the list should have, and has not; `ours`: whether it has any of this ledger's.
@@ -71,7 +56,7 @@ class PKICommands:
 
     async def _again(self, question: Mapping[str, object]) -> control.Answer:
         """Allows the PKI to be asked for this board again."""
-        asked = _parsed(_Again, question)
+        asked = parsed(_Again, question)
         try:
             uid = UID.parse(asked.uid)
             orphans = await self._parts.ledger.excuse(uid, asked.decision)
@@ -84,7 +69,7 @@ class PKICommands:
 
     async def _close(self, question: Mapping[str, object]) -> control.Answer:
         """Takes an orphan off the list."""
-        asked = _parsed(_Close, question)
+        asked = parsed(_Close, question)
         try:
             await self._parts.ledger.close_orphan(asked.id, asked.decision)
         except DecisionRefused as exc:
@@ -94,7 +79,7 @@ class PKICommands:
 
     async def _reconcile(self, question: Mapping[str, object]) -> control.Answer:
         """Compares the ledger with the PKI's own list."""
-        asked = _parsed(_Reconcile, question)
+        asked = parsed(_Reconcile, question)
         try:
             listed = [Listed(int(serial_number, 16), key) for serial_number, key in asked.listed]
             told = Told(listed, asked.as_of, asked.missing, asked.ours, self._in_flight)
@@ -114,10 +99,3 @@ class PKICommands:
             reason=asked.reason,
         )
         return asdict(result)
-
-
-def _parsed(model: type[Question], question: Mapping[str, object]) -> Question:
-    try:
-        return model.model_validate(question)
-    except ValidationError as exc:
-        raise control.CommandRefused("; ".join(error["msg"] for error in exc.errors(include_input=False))) from exc

@@ -25,6 +25,7 @@ APPLIED = (
     "board.",
     "policy.",
     "retention.",
+    "samples.",
     "programmer.",
     "label.",
     "mes.when_down",

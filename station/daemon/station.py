@@ -29,6 +29,7 @@ from station.faults.line import PKI_FAULTS, LedgerDamaged, LedgerUnavailable, Re
 from station.interfaces import BoardArrived, Hotplug
 from station.line.line import Line
 from station.line.loop_lag import LoopLag
+from station.line.samples import Samples
 from station.line.slot import Slot
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
@@ -86,9 +87,19 @@ class Station:
         stops = config.pki is not None and config.pki.outage == "stop"
         self.line = Line(parts.settings.suspicion, parts.look, PKI_FAULTS if stops else ())
         equipment = parts.equipment
+        samples = Samples(
+            parts.ledger, parts.recipe, lambda: parts.settings.config.samples.rules, self.line.open_to_new
+        )
         self.slots = {
             slot.path: Slot(
-                slot.name, self.line, parts.recipe, parts.relay, equipment.begin, equipment.bench, parts.mes.route
+                slot.name,
+                self.line,
+                parts.recipe,
+                parts.relay,
+                equipment.begin,
+                equipment.bench,
+                parts.mes.route,
+                samples,
             )
             for slot in config.slot
         }

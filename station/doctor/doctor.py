@@ -32,6 +32,7 @@ async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> l
     found.append(await services.probes(config, runs=runs))
     found += [finding async for finding in services.pki(config.pki)]
     found += services.ledger(config)
+    found += services.work_order(config)
     found += page_files.findings(config)
     return found
 

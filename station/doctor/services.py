@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from station.adapters.ledger import soundness, sqlite
+from station.adapters.ledger import lot_reader, soundness, sqlite
 from station.adapters.ledger.register import Register, folder_for
 from station.adapters.pki import providers
 from station.adapters.pki.enroller import NotNow
@@ -18,6 +18,7 @@ from station.config import plain_files
 from station.config.line import Config
 from station.config.sections import PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
+from station.domain.work_order import LotState
 from station.faults import Fault
 from station.faults.line import (
     PKIAddressWrong,
@@ -193,3 +194,20 @@ def ledger(config: Config) -> Iterator[Finding]:
         age = datetime.now(UTC) - datetime.fromisoformat(backup.at)
         text = f"The last backup is {age.days} days and {age.seconds // 3600} hours old."
         yield bad("backup", text, "station ledger backup FOLDER, every day.") if age > OLD else good("backup", text)
+
+
+def work_order(config: Config) -> Iterator[Finding]:
+    """Whether a new unit could begin, in a ledger that has had a work order."""
+    try:
+        found = lot_reader.standing(config.ledger) if config.ledger.exists() else None
+    except Fault:
+        return  # the ledger's own finding tells it
+    if found is None:
+        return
+    lot, open_one = found.lot, "station lots open"
+    if lot.state is not LotState.OPEN:
+        yield advice("work order", f"No work order is open; {lot.name} is {lot.state}.", open_one)
+    elif found.warning is not None:
+        yield advice("work order", f"Lot {lot.name}: {found.warning}", f"Prepare the next order: {open_one}")
+    else:
+        yield good("work order", f"Lot {lot.name} is open, and {found.left.units} units may still begin.")

@@ -34,6 +34,8 @@ class OrphanKind(StrEnum):
     """The station received the certificate and refused it."""
     SURPLUS = "surplus"
     """A second certificate for a key, by the PKI's own list or answer."""
+    SCRAPPED = "scrapped"
+    """The certificate of a unit that was scrapped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from station.domain.disposition import Disposition
 from station.domain.identity import IdentityState
 from station.domain.target import UID
 from station.faults.slot import UnitElsewhere
@@ -19,6 +20,8 @@ class Past:
     state: IdentityState | None = None
     provisioned: bool = False
     released: bool = False
+    disposition: Disposition = Disposition.FREE
+    """Whether the unit was quarantined or scrapped."""
 
     @property
     def is_ours(self) -> bool:

@@ -10,6 +10,9 @@ from station.faults.line import (
     ClockContradicted,
     LedgerLost,
     LedgerUnavailable,
+    LotFull,
+    LotNotOpen,
+    LotRecipeChanged,
     MESBacklog,
     MESUnavailable,
     PKIAddressWrong,
@@ -23,6 +26,7 @@ from station.faults.line import (
     PKIUnavailable,
     PKIUntrusted,
     ResourcesExhausted,
+    SamplesAreDue,
     SecretFilesUnavailable,
     SlotTaken,
     TrustUnreadable,
@@ -47,6 +51,8 @@ from station.faults.slot import (
     TTYUnavailable,
     UnitElsewhere,
     UnitForgotten,
+    UnitQuarantined,
+    UnitScrapped,
 )
 from station.faults.unit import (
     BootNotRestored,
@@ -54,7 +60,10 @@ from station.faults.unit import (
     FlashReadFailed,
     FlashWriteFailed,
     FUSNotReady,
+    KeyChanged,
+    KeyShared,
     PartnerRefused,
+    PrivateKeyExposed,
     StackNotStarted,
     TargetNotFound,
     TargetRefused,
@@ -81,12 +90,16 @@ class Consequence:
     `armed`: seating the next board mends it, so the slot stays in service.
     `departure`: it may be the first sign of a pulled board, seen before the operating system reports the removal.
     `mends_itself`: the line resumes when its check passes again, without a person.
+    `dead`: no further attempt can mend the unit.
+    `for_new_boards`: the line is paused for the boards that it is raised for, those without an identity or all but samples.
     """
 
     retry: Retry = Retry()
     armed: bool = False
     departure: bool = False
     mends_itself: bool = False
+    for_new_boards: bool = False
+    dead: bool = False
 
 
 _NOTHING = Consequence()
@@ -98,6 +111,8 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     UnitElsewhere: Consequence(armed=True),
     NotRouted: Consequence(armed=True),
     UnitForgotten: Consequence(armed=True),
+    UnitQuarantined: Consequence(armed=True),
+    UnitScrapped: Consequence(armed=True),
     PKIAnswerLost: Consequence(armed=True),
     PKIPending: Consequence(armed=True),
     PKIParked: Consequence(armed=True),
@@ -138,6 +153,13 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     ResourcesExhausted: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),
     TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
+    KeyChanged: Consequence(dead=True),  # its certificate is for a key that it has no more
+    KeyShared: Consequence(dead=True),
+    PrivateKeyExposed: Consequence(dead=True),
+    LotFull: Consequence(for_new_boards=True),
+    LotNotOpen: Consequence(for_new_boards=True),
+    LotRecipeChanged: Consequence(for_new_boards=True),
+    SamplesAreDue: Consequence(for_new_boards=True),
 }
 
 
@@ -157,6 +179,8 @@ ACTS: Mapping[type[Fault], Act] = {
     UnitElsewhere: Act.ASIDE,
     NotRouted: Act.ASIDE,
     UnitForgotten: Act.ASIDE,
+    UnitQuarantined: Act.ASIDE,
+    UnitScrapped: Act.ASIDE,
     PKIAnswerLost: Act.ASIDE,
     PKIParked: Act.ASIDE,
     PKIPending: Act.WAIT,

@@ -121,6 +121,42 @@ class SerialNumberTaken(LineFault):
 
 
 @dataclass(eq=False)
+class LotFull(LineFault):
+    """The work order has all its units: close it and open the next. Units that have begun go on."""
+
+    code = "lot.full"
+    lot: str
+    planned: int
+
+
+@dataclass(eq=False)
+class LotNotOpen(LineFault):
+    """No work order is open: `station lots open`. Units that have begun go on."""
+
+    code = "lot.not_open"
+    newest: str
+
+
+@dataclass(eq=False)
+class SamplesAreDue(LineFault):
+    """The samples are due, and other boards wait: plug in all samples."""
+
+    code = "samples.due"
+    why: str
+    met: str
+
+
+@dataclass(eq=False)
+class LotRecipeChanged(LineFault):
+    """The work order is for another recipe, or for an older state of it: put that back, or open another order."""
+
+    code = "lot.recipe_changed"
+    lot: str
+    expected: str
+    found: str
+
+
+@dataclass(eq=False)
 class PKIUnavailable(LineFault):
     """The PKI does not answer."""
 

@@ -66,6 +66,22 @@ class UnitForgotten(SlotFault):
 
 
 @dataclass(eq=False)
+class UnitQuarantined(SlotFault):
+    """This unit failed for good and is in quarantine: keep it aside for an engineer."""
+
+    code = "unit.quarantined"
+    uid: str
+
+
+@dataclass(eq=False)
+class UnitScrapped(SlotFault):
+    """This unit was scrapped: throw it away as your rules for scrap say."""
+
+    code = "unit.scrapped"
+    uid: str
+
+
+@dataclass(eq=False)
 class PKIAnswerLost(SlotFault):
     """The PKI's answers for this board were lost, and each may have been a certificate: have the PKI looked at, then run `station pki again UID`."""
 

@@ -134,6 +134,13 @@ class CertificateUnfit(UnitFault):
 
 
 @dataclass(eq=False)
+class SampleUncertified(UnitFault):
+    """This sample has no certificate, and never gets one."""
+
+    code = "sample.uncertified"
+
+
+@dataclass(eq=False)
 class KeyShared(UnitFault):
     """The board holds the key of another board: one of them is a copy."""
 

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 
 from station.domain.attempt import STATION_STOPPED, Phase
+from station.domain.work_order import Traced
 from station.faults import Fault
 from station.line.states import Outcome
 
@@ -13,7 +14,7 @@ _OF_EVERY_LINE = frozenset({"time", "milliseconds", "level", "event", "slot", "a
 _STOPPED = "The station stopped before the verdict: the board is judged again after the next start."
 
 
-def finished(outcome: Outcome, ended_in: Phase, recipe: str, lot: str) -> dict[str, object]:
+def finished(outcome: Outcome, ended_in: Phase, recipe: str, traced: Traced) -> dict[str, object]:
     """The keys of an attempt's line. `ended_in` is its phase before the verdict."""
     attempt, fault, arrival = outcome.attempt, outcome.fault, outcome.arrival
     line: dict[str, object] = {
@@ -23,7 +24,8 @@ def finished(outcome: Outcome, ended_in: Phase, recipe: str, lot: str) -> dict[s
         "reason": str(fault) if fault else _STOPPED if attempt.fault == STATION_STOPPED else None,
         "uid": str(attempt.uid) if attempt.uid else None,
         "serial_number": attempt.serial_number,
-        "lot": lot or None,
+        "lot": traced.lot or None,
+        "work_order": traced.work_order,
         "recipe": recipe,
         "probe": arrival.probe,
         "tty": arrival.tty,

@@ -31,7 +31,8 @@ class Line:
 
         Faults that are `stopping` need a person, although they could mend themselves.
         """
-        self.paused_by: LineFault | None = None
+        self._paused_by: LineFault | None = None
+        self._closed_to_new: LineFault | None = None  # a fault that holds only boards without an identity
         self._check = check
         self._stopping = stopping
         self.units = PresentUnits(self.pause)
@@ -40,7 +41,14 @@ class Line:
         self._open = asyncio.Event()
         self._open.set()
         self._paused = asyncio.Event()
+        self._open_to_new = asyncio.Event()
+        self._open_to_new.set()
         self.draining = False
+
+    @property
+    def paused_by(self) -> LineFault | None:
+        """The fault by which the line is paused: for all boards, or for new ones."""
+        return self._paused_by or self._closed_to_new
 
     @property
     def stopped_by(self) -> str | None:
@@ -60,20 +68,36 @@ class Line:
 
     def pause(self, fault: LineFault) -> None:
         """Pauses the line. A fault that needs a person is not replaced by a later one that mends itself."""
-        before = self.paused_by
+        if consequence(fault).for_new_boards:
+            self._close_to_new(fault)
+            return
+        before = self._paused_by
         if before is not None and not self._mends_itself(before):
             return
         if before is None or before.code != fault.code:
             log.error("line.paused", fault=fault.code, reason=str(fault))
-        self.paused_by = fault
+        self._paused_by = fault
         self._open.clear()
         self._paused.set()
 
+    def _close_to_new(self, fault: LineFault) -> None:
+        if self._closed_to_new is None or self._closed_to_new.code != fault.code:
+            log.error("line.paused", fault=fault.code, reason=str(fault))
+        self._closed_to_new = fault
+        self._open_to_new.clear()
+
+    def open_to_new(self) -> None:
+        """Lets boards without an identity try again, because a person has changed what held them."""
+        if self._closed_to_new is not None:
+            log.info("line.resumed", fault=self._closed_to_new.code)
+        self._closed_to_new = None
+        self._open_to_new.set()
+
     def resume(self) -> None:
-        """Opens the line again, if it is paused."""
-        if self.paused_by is not None:
-            log.info("line.resumed", fault=self.paused_by.code)
-        self.paused_by = None
+        """Opens the line again, if it is paused for all boards."""
+        if self._paused_by is not None:
+            log.info("line.resumed", fault=self._paused_by.code)
+        self._paused_by = None
         self._paused.clear()
         if not self.draining:
             self._open.set()
@@ -82,18 +106,22 @@ class Line:
         """Forgets the remembered verdicts after a person has looked, and reopens the line unless a `cause` stays."""
         log.info("line.released", fault=self.stopped_by, reason=by.reason or None, who=by.who)
         self._history.clear()
+        self.open_to_new()
         if cause is None:
             self.resume()
             return
-        if self.paused_by is not None and self.paused_by.code != cause.code:
-            self.paused_by = None  # the person has answered for that fault
+        if self._paused_by is not None and self._paused_by.code != cause.code:
+            self._paused_by = None  # the person has answered for that fault
         self.pause(cause)
 
-    async def opened(self) -> None:
-        """Waits until an attempt may begin."""
+    async def opened(self, *, new: bool = False) -> None:
+        """Waits until an attempt may begin; `new`: on a board that has no identity and was held for that."""
         while True:
+            if new:
+                await self._open_to_new.wait()
             await self._open.wait()
-            if not self._open.is_set():  # closed again after this task was woken and before it ran
+            # closed again after this task was woken and before it ran
+            if not self._open.is_set() or (new and not self._open_to_new.is_set()):
                 continue
             try:
                 self._check()
@@ -122,7 +150,7 @@ class Line:
         while True:
             await self._paused.wait()
             await asyncio.sleep(every)
-            if self.paused_by is None or not self._mends_itself(self.paused_by):
+            if self._paused_by is None or not self._mends_itself(self._paused_by):
                 continue
             try:
                 await check()

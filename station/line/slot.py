@@ -14,13 +14,16 @@ from station.domain import policy
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Phase, ProcedureChosen, Verdict, Voided
 from station.domain.intervention import Intervention
 from station.domain.policy import consequence, counts_against_equipment
-from station.domain.target import UID
+from station.domain.samples import Expected
+from station.domain.target import UID, Target
+from station.domain.work_order import Traced
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.resources import exhausted
 from station.faults.slot import BoardRemoved, PKIAnswerLost, PKIPending, SlotHeld, SlotSuspected, StationBug
 from station.interfaces import AttemptJournal, AttemptLedger, Authority, Bench, BoardArrived, Route
 from station.line.canonical import finished
 from station.line.line import Line
+from station.line.samples import Samples
 from station.line.states import (
     Abandoned,
     Empty,
@@ -40,6 +43,7 @@ from station.line.states import (
     with_board,
 )
 from station.line.visits import AnnouncedAttempt, Visit
+from station.procedure.certificates import NoneForSamples
 from station.procedure.choice import procedure_for
 from station.procedure.job import Job
 from station.procedure.names import NAMES
@@ -68,6 +72,7 @@ class Slot:
         begin: Callable[[str, BoardArrived], Awaitable[AttemptJournal]],
         bench: Callable[[str, Visit, int], Bench],
         route: Route | None = None,
+        samples: Samples | None = None,
     ) -> None:
         self.name = name
         self.state: State = Empty()
@@ -78,6 +83,8 @@ class Slot:
         self._line = line
         self._recipe = recipe
         self._authority = authority
+        self._samples = samples
+        self._expected: Expected | None = None  # of the board at work, if it is a sample
         self._begin = begin
         self._beginning = False
         self._bench = bench
@@ -184,21 +191,22 @@ class Slot:
             )
             return
         unit: UID | None = None  # of which the PKI decides later, or not before a person has looked
+        new = False  # whether the board was held because it has no identity
         while True:
             try:
                 async with visit.while_here():
                     if unit is not None:
                         await self._authority.askable(unit)
                     await self._usable.wait()
-                    await self._line.opened()
+                    await self._line.opened(new=new)
             except BoardRemoved:
                 return
             except LineFault:  # another slot stopped this visit: the unit is in both
                 continue
             outcome = await self.judge(visit)
             match outcome.fault:
-                case LineFault():
-                    unit = None
+                case LineFault() as fault:
+                    unit, new = None, consequence(fault).for_new_boards
                 case PKIPending() | PKIAnswerLost():
                     unit = outcome.attempt.uid
                 case _:
@@ -210,6 +218,7 @@ class Slot:
         The outcome becomes visible when the verdict is in the ledger and the consequences are applied.
         """
         self._beginning = True
+        self._forget_sample()
         try:
             journal = await self._begin(self.name, visit.arrival)
         finally:
@@ -228,10 +237,12 @@ class Slot:
             # Outside every except: it waits while the ledger cannot be written, and raises only if the daemon must end.
             await journal.finish(_verdict(fault))
             outcome = self.last = Outcome(journal.number, visit.arrival, journal.attempt, fault, seconds)
+            if self._samples is not None and self._expected is not None and outcome.attempt.uid is not None:
+                await self._take_sample(self._samples, self._expected, outcome.attempt.uid, outcome)
             self._conclude(outcome)
             visit.at_relay = left_at_relay(visit.at_relay, outcome, ended_in)
             self.state = with_board(Judged(visit, outcome), self.state.here)
-            self._report(outcome, ended_in)
+            self._report(outcome, ended_in, journal.traced)
         return outcome
 
     async def _attempted(self, visit: Visit, journal: AttemptJournal) -> Fault | None:
@@ -258,7 +269,7 @@ class Slot:
             return
         outcome = self.last = Outcome(journal.number, visit.arrival, journal.attempt, None, seconds)
         self.state = with_board(Judged(visit, outcome), self.state.here)
-        self._report(outcome, ended_in)
+        self._report(outcome, ended_in, journal.traced)
 
     async def _carry_out(self, visit: Visit, bench: Bench, journal: AttemptLedger) -> None:
         journal = AnnouncedAttempt(journal, partial(self._identified, visit))
@@ -266,11 +277,27 @@ class Slot:
             case Laboratory() as laboratory:
                 await reconfigure(bench, laboratory, journal)
             case recipe:
-                job = Job(bench, recipe, self._authority, journal, visit.at_relay, self._route)
+                authority = NoneForSamples(self._authority, journal, recipe)
+                is_sample = partial(self._is_sample, visit)
+                job = Job(bench, recipe, authority, journal, is_sample, visit.at_relay, self._route)
                 unit = await recognise(job)
                 procedure = procedure_for(recipe, unit, datetime.now(UTC))
                 await journal.record(ProcedureChosen(NAMES[procedure]))
                 await procedure(job, unit)
+
+    async def _is_sample(self, visit: Visit, target: Target) -> bool:
+        if self._samples is not None:
+            self._expected = await self._samples.admit(target, self.name, visit.arrival.probe)
+        return self._expected is not None
+
+    def _forget_sample(self) -> None:
+        self._expected = None
+
+    async def _take_sample(self, samples: Samples, expected: Expected, uid: UID, outcome: Outcome) -> None:
+        try:
+            await samples.judged(uid, expected, outcome.number, outcome.verdict, outcome.attempt.fault)
+        except LineFault as fault:  # the samples stay due
+            self._line.pause(fault)
 
     def _identified(self, visit: Visit, uid: UID) -> None:
         bind_contextvars(uid=str(uid))  # every later line of this attempt has it
@@ -287,10 +314,10 @@ class Slot:
             return BoardRemoved()
         return fault
 
-    def _report(self, outcome: Outcome, ended_in: Phase) -> None:
+    def _report(self, outcome: Outcome, ended_in: Phase, traced: Traced) -> None:
         """Writes the attempt's canonical line."""
         write = log.warning if outcome.verdict == VERDICTS[Phase.VOID] else log.info
-        write("attempt.finished", **finished(outcome, ended_in, self._recipe.name, self._recipe.lot_name))
+        write("attempt.finished", **finished(outcome, ended_in, self._recipe.name, traced))
 
     def _conclude(self, outcome: Outcome) -> None:
         """Applies the consequences of the outcome to slot and line."""
@@ -300,6 +327,8 @@ class Slot:
             return
         if fault is not None and not counts_against_equipment(fault):
             return  # the fault says nothing about the slot, on trial or not
+        if self._expected is not None and not isinstance(fault, SlotFault):
+            return  # nor does a sample, which may have to fail
         board = str(outcome.attempt.uid or outcome.arrival.probe)
         self._line.remember(policy.Judged(self.name, board, fault.code if fault else None))
         if isinstance(fault, SlotFault):

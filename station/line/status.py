@@ -124,6 +124,25 @@ class AndonStatus(_Model):
     reason: str | None
 
 
+class LotStatus(_Model):
+    """The lot for a work order that new units come from, or that came last."""
+
+    lot: str
+    work_order: str | None
+    state: str
+    """`open`, `paused` or `closed`."""
+    planned: int
+    passed: int
+    in_work: int
+    """Units that have begun and have not passed."""
+    units_left: int
+    """Units that may still begin."""
+    numbers_left: int
+    """Serial numbers for them."""
+    warning: str | None
+    """A sentence while the lot nears its end."""
+
+
 class HoldStatus(_Model):
     """The person who holds a slot, the moment in UTC, and the reason, which may be empty."""
 
@@ -243,4 +262,6 @@ class Status(_Model):
     """None where the configuration turns it off."""
     andon: AndonStatus | None = None
     """None where the configuration has none."""
+    lot: LotStatus | None = None
+    """None unless the ledger has had a work order."""
     slots: list[SlotStatus]

@@ -111,5 +111,8 @@ class AnnouncedAttempt:
     async def reserve_identity(self, draft: Draft) -> Identity:
         return await self._ledger.reserve_identity(draft)
 
+    async def sample_identity(self, draft: Draft) -> Identity:
+        return await self._ledger.sample_identity(draft)
+
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         await self._ledger.adopt(credentials, uid)

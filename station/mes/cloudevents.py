@@ -30,6 +30,7 @@ def messages(facts: Facts, sink: str) -> list[Message]:
             "slot": facts.slot,
             "recipe": facts.recipe,
             "lot": facts.lot,
+            "work_order": facts.work_order,
             "uid": facts.uid,
             "serial_number": facts.serial_number,
             "dac_serial_number": facts.dac_serial_number,

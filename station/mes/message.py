@@ -23,6 +23,8 @@ class Facts:
     slot: str
     recipe: str
     lot: str
+    work_order: str | None
+    """None where the lot is the recipe's."""
     started_at: datetime
     at: datetime
     event: Event

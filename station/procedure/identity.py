@@ -9,6 +9,7 @@ from station.domain.identity import Identity, NewIdentity, OnboardingSecrets
 from station.domain.target import UID, Target
 from station.factory_data.device_information import ROTATING_DEVICE_ID_SIZE
 from station.interfaces import AttemptLedger, Route
+from station.procedure.job import Job
 from station.recipe.recipe import Delivered, Recipe
 
 
@@ -18,9 +19,22 @@ async def check_ours(target: Target, ledger: AttemptLedger) -> None:
         (await ledger.past_of(target.uid)).check_ours(target.uid, target.agent_key)
 
 
+async def admit(job: Job, target: Target) -> None:
+    """Takes samples, which are not counted. Raises `SamplesAreDue`, `UnitQuarantined` or `UnitScrapped` for other boards."""
+    if await job.is_sample(target):
+        await mark_laboratory(job.ledger)
+    else:
+        await check_not_put_away(target.uid, job.ledger)
+
+
+async def check_not_put_away(uid: UID, ledger: AttemptLedger) -> None:
+    """Raises `UnitQuarantined` or `UnitScrapped` if the unit must not be touched."""
+    (await ledger.past_of(uid)).disposition.check(uid)
+
+
 async def check_routed(uid: UID, route: Route | None, ledger: AttemptLedger) -> None:
-    """Asks the MES whether this board belongs here now. Raises `NotRouted`, or `MESUnavailable` if the line waits for the MES."""
-    if route is not None:
+    """Asks the MES whether this board belongs here now, unless it is a sample. Raises `NotRouted`, or `MESUnavailable` if the line waits."""
+    if route is not None and not ledger.attempt.laboratory:
         identity = await ledger.find_identity(uid)
         await ledger.record(await route.check(uid, identity.serial_number if identity else None))
 
@@ -34,7 +48,8 @@ async def identity_of(uid: UID, recipe: Recipe, ledger: AttemptLedger) -> Identi
     def draft(onboarding: OnboardingSecrets, at: datetime) -> NewIdentity:
         return NewIdentity.of(uid, recipe.lot, onboarding, at=at, random=secrets.token_bytes(ROTATING_DEVICE_ID_SIZE))
 
-    return await ledger.find_identity(uid) or await ledger.reserve_identity(draft)
+    make = ledger.sample_identity if ledger.attempt.laboratory else ledger.reserve_identity
+    return await ledger.find_identity(uid) or await make(draft)
 
 
 async def adopt(delivered: Delivered, uid: UID, ledger: AttemptLedger) -> None:

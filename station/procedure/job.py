@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inputs of one attempt, and the result of its first step. Pure."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from station.domain.identity import Identity
@@ -21,6 +22,10 @@ class Recognised:
     """Whether the board waits for its certificate since its last attempt, with its provisioning firmware running."""
 
 
+async def _no_sample(_target: Target) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """The slot's equipment, the recipe, the PKI, the attempt's journal, and what the slot's last attempt has left."""
@@ -29,6 +34,8 @@ class Job:
     recipe: Recipe
     authority: Authority
     ledger: AttemptLedger
+    is_sample: Callable[[Target], Awaitable[bool]] = _no_sample
+    """Whether the board is a sample. Raises `SamplesAreDue` if it is none and samples are due."""
     at_relay: UID | None = None
     """The board of this slot whose last attempt ended at the PKI: it has its factory data, and its provisioning firmware runs."""
     route: Route | None = None

@@ -4,7 +4,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 from aiohttp import web
@@ -32,7 +32,10 @@ from station.web.questions import (
     AskedNumbers,
     AttemptList,
     EventPage,
+    LotReason,
     Mistaken,
+    NewLot,
+    NewSample,
     Nothing,
     Page,
     Reason,
@@ -46,6 +49,8 @@ log = structlog.get_logger()
 PREFIX = "/api/v1"
 SVG = "image/svg+xml"
 PERSON = web.RequestKey("person", Person)
+
+LotChange = Literal["resume", "pause", "close"]
 
 Handler = Callable[["Api", web.Request], Awaitable[web.StreamResponse]]
 
@@ -64,6 +69,12 @@ class Acts(Protocol):
     async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
         """The label data of a unit: secret. It is recorded before."""
         ...
+
+    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]: ...
+
+    async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]: ...
+
+    async def change_lot(self, lot: str, change: LotChange, *, who: str, reason: str) -> Mapping[str, object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +273,32 @@ class Api:
         asked = await body_of(request, Reason)
         return web.json_response(await self._acts.release(None, who=_who(request), reason=asked.reason))
 
+    async def new_sample(self, request: web.Request) -> web.StreamResponse:
+        """Makes a board a sample."""
+        asked = await body_of(request, NewSample)
+        return web.json_response(await self._acts.add_sample(asked, who=_who(request)))
+
+    async def new_lot(self, request: web.Request) -> web.StreamResponse:
+        """Opens a lot for a work order."""
+        asked = await body_of(request, NewLot)
+        return web.json_response(await self._acts.open_lot(asked, who=_who(request)))
+
+    async def open_lot(self, request: web.Request) -> web.StreamResponse:
+        """Opens a paused lot again."""
+        return await self._changed_lot(request, "resume")
+
+    async def pause_lot(self, request: web.Request) -> web.StreamResponse:
+        """Pauses a lot."""
+        return await self._changed_lot(request, "pause")
+
+    async def close_lot(self, request: web.Request) -> web.StreamResponse:
+        """Closes a lot."""
+        return await self._changed_lot(request, "close")
+
+    async def _changed_lot(self, request: web.Request, change: LotChange) -> web.StreamResponse:
+        asked, lot = await body_of(request, LotReason), request.match_info["lot"]
+        return web.json_response(await self._acts.change_lot(lot, change, who=_who(request), reason=asked.reason))
+
     def _named(self, request: web.Request) -> str:
         name = request.match_info["slot"]
         if name not in self._door.marks():
@@ -302,6 +339,7 @@ def _who(request: web.Request) -> str:
 
 
 _SLOT = f"{PREFIX}/slots/{{slot}}"
+_LOT = f"{PREFIX}/lots/{{lot}}"
 ROUTES = (
     Route("GET", f"{PREFIX}/board", Api.board, "All that the operator's page shows.", named("Board")),
     Route("GET", f"{PREFIX}/line", Api.line, "Whether the line takes boards.", named("Line")),
@@ -403,6 +441,45 @@ ROUTES = (
         named("Released"),
         Role.ENGINEER,
         Reason,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/samples",
+        Api.new_sample,
+        "Makes a board a sample, which proves the line.",
+        table(sample={"type": "string"}),
+        Role.ENGINEER,
+        NewSample,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/lots",
+        Api.new_lot,
+        "Opens a lot for a work order: new units come from it.",
+        named("ChangedLot"),
+        Role.ENGINEER,
+        NewLot,
+    ),
+    Route(
+        "POST", f"{_LOT}/open", Api.open_lot, "Opens a paused lot again.", named("ChangedLot"), Role.ENGINEER, LotReason
+    ),
+    Route(
+        "POST",
+        f"{_LOT}/pause",
+        Api.pause_lot,
+        "Lets no new unit begin in a lot for now.",
+        named("ChangedLot"),
+        Role.ENGINEER,
+        LotReason,
+    ),
+    Route(
+        "POST",
+        f"{_LOT}/close",
+        Api.close_lot,
+        "Lets no new unit ever begin in a lot again.",
+        named("ChangedLot"),
+        Role.ENGINEER,
+        LotReason,
     ),
 )
 

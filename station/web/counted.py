@@ -28,7 +28,7 @@ class Counted:
         self._numbers: _Fresh[Selection, Numbers] = _Fresh(
             lambda wanted: selection.numbers(path, wanted, self._of_recipe(step_limits))
         )
-        self._lots: _Fresh[None, list[LotCounts]] = _Fresh(lambda _: lot_counts.lots(path, self._of_recipe(planned)))
+        self._lots: _Fresh[None, list[LotCounts]] = _Fresh(lambda _: lot_counts.counted(path, self._of_recipe(planned)))
 
     async def numbers(self, wanted: Selection) -> Numbers:
         """The figures of the selected attempts, with the limits of the recipe as it is now."""

@@ -51,6 +51,10 @@ class Lot(_Model):
     planned: int | None
     passed: int
     failed: int
+    state: str | None = None
+    """`open`, `paused` or `closed`; null for a recipe's lot."""
+    warning: str | None = None
+    """A sentence while the order or its serial numbers near their end."""
 
 
 class Last(_Model):

@@ -168,6 +168,7 @@ def _components() -> dict[str, object]:
         forgotten={"type": "boolean"},
         secrets=entries,
         releases=entries,
+        decisions=entries,
         certificates=entries,
         attempts=entries,
     )
@@ -176,6 +177,7 @@ def _components() -> dict[str, object]:
         "Numbers": _numbers(),
         "Session": table(token=text, name=text, role=text, seconds=number),
         "Held": table(held=text, recorded=flag),
+        "ChangedLot": table(lot=text, state=text),
         "Released": table(released={"type": "array", "items": text}, line=named("LineStatus"), recorded=flag),
     }
 

@@ -12,6 +12,8 @@ from station.adapters.ledger.reader import EventFilter
 from station.adapters.ledger.selection import Selection
 from station.domain.attempt import VERDICTS, Phase
 from station.domain.intervention import LONGEST_REASON
+from station.domain.serial_number import LONGEST
+from station.domain.work_order import LONGEST_NAME, LONGEST_ORDER, MOST
 
 LARGEST_NUMBER = (1 << 63) - 1  # what the ledger's engine can count to
 LONGEST_WORD = 64
@@ -125,6 +127,36 @@ class Reason(Nothing):
     """Why somebody changes something; it goes into the ledger with the name."""
 
     reason: str = Field(default="", max_length=LONGEST_REASON)
+
+
+class LotReason(Nothing):
+    """Why somebody changes a lot; it goes into the ledger with the name."""
+
+    reason: str = Field(min_length=1, max_length=LONGEST_REASON)
+
+
+class NewSample(LotReason):
+    """A golden board, or with a fault a known-bad one."""
+
+    uid: str = Field(pattern="^[0-9a-fA-F]{24}$")
+    fault: Word | None = None
+    """The code with which a bad board must fail; null for a good one, which must pass."""
+
+
+class NewLot(LotReason):
+    """A lot for a work order, of the line's recipe as it is now."""
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    """Never given twice."""
+    work_order: str = Field(min_length=1, max_length=LONGEST_ORDER)
+    planned: int = Field(ge=1, le=MOST)
+    """How many units are to pass."""
+    pattern: str = Field(min_length=1, max_length=3 * LONGEST)
+    """Serial numbers: text with one decimal number in it, such as LIGHT-{:06d}."""
+    first: int = Field(ge=0, le=MOST)
+    """The number of the first unit."""
+    size: int = Field(ge=1, le=MOST)
+    """How many serial numbers the lot has, for scrapped units, too."""
 
 
 def query_of(request: web.Request, model: type[Asked]) -> Asked:

@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import sqlite3
 import sys
 import threading
@@ -26,6 +27,7 @@ from station.line.status import (
     LedgerStatus,
     LineStatus,
     LogStatus,
+    LotStatus,
     MESStatus,
     PageStatus,
     PKIStatus,
@@ -43,6 +45,7 @@ TEXT = "[/nope][red]:boom:\x1b[2J\r\n\x07\x7f\x85\x9b1m\u2028\u2029\u202e\u2066\
 HOSTILE = TEXT + "\ud800"
 LONG = TEXT + "x" * 100_000
 SEEN = r"[/nope][red]:boom:\x1b[2J\r\n\x07\x7f\x85\x9b1m\u2028\u2029\u202e\u2066\u2069\u200e\u200f\u061c"
+AT_ON_DISK = "2026-11-23T08:15:30.250Z"
 LONGEST_SHOWN_LINE = 10_000
 
 
@@ -108,9 +111,28 @@ def status(text: str) -> Status:
             sinks=[SinkStatus(sink=text, up=False, pending=1, oldest_seconds=1, dead=1, died=1)],
         ),
         page=PageStatus(url=text, listeners=1, reason=text),
+        lot=LotStatus(
+            lot=text,
+            work_order=text,
+            state=text,
+            planned=1,
+            passed=1,
+            in_work=0,
+            units_left=0,
+            numbers_left=0,
+            warning=text,
+        ),
         loop_lag=LoopLagStatus.of([]),
         slots=slots,
     )
+
+
+REFUSED = (
+    *("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"),
+    *("lot_open", "lot_resume", "lot_pause", "lot_close", "unit_release", "unit_scrap"),
+    *("sample_add", "sample_remove"),
+    *("outbox_retry", "outbox_drop", "labels", "forget"),
+)
 
 
 @contextmanager
@@ -129,22 +151,7 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
 
     async def serve() -> None:
         stop = asyncio.Event()
-        refused = dict.fromkeys(
-            (
-                "hold",
-                "release",
-                "fresh",
-                "drain",
-                "pki_again",
-                "pki_close",
-                "pki_reconcile",
-                "outbox_retry",
-                "outbox_drop",
-                "labels",
-                "forget",
-            ),
-            refuse,
-        )
+        refused = dict.fromkeys(REFUSED, refuse)
         async with control.serving(socket, {"status": answer, "label": label, **refused}):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
@@ -189,6 +196,20 @@ async def fill(path: Path) -> None:
             "INSERT INTO intervention (station, at, who, deed, slot, fault, reason) VALUES (?, ?, ?, 'hold', ?, ?, ?)",
             [TEXT, "2026-11-23T08:15:30.250Z", *[TEXT] * 4],
         )
+        connection.execute(
+            "INSERT INTO unit_event (uid, at, account, reason, type, body) VALUES (?, ?, ?, ?, 'UnitScrapped', '{}')",
+            [str(target(1).uid), "2026-11-23T08:15:30.250Z", TEXT, TEXT],
+        )
+        connection.execute(
+            "INSERT INTO sample_event (uid, at, account, reason, type, body) VALUES (?, ?, ?, ?, 'SampleAdded', ?)",
+            [str(target(1).uid), AT_ON_DISK, TEXT, TEXT, json.dumps({"verdict": TEXT, "fault": TEXT})],
+        )
+        connection.execute("INSERT INTO lot VALUES (?, ?, ?, ?, 1, ?, 1, 1, 'open', 1)", [TEXT] * 5)
+        for kind in ("LotOpened", "LotPaused"):
+            connection.execute(
+                "INSERT INTO lot_event (lot, at, account, reason, type, body) VALUES (?, ?, ?, ?, ?, '{}')",
+                [TEXT, "2026-11-23T08:15:30.250Z", TEXT, TEXT, kind],
+            )
         connection.execute(
             "INSERT INTO outbox (sink, key, type, body, created_at, error) VALUES (?, ?, ?, ?, ?, ?)",
             [*[TEXT] * 4, "2026-11-23T08:15:30.250Z", TEXT],

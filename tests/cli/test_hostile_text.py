@@ -282,6 +282,27 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.station("units", "export", "--ledger", desk.ledger).replace("\r\n", "\n")
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
+    "lots list": lambda desk: both(desk, "lots", "list", "--ledger", desk.ledger),
+    "lots show": lambda desk: (
+        both(desk, "lots", "show", TEXT, "--ledger", desk.ledger)
+        + desk.station("lots", "show", "no " + TEXT, "--ledger", desk.ledger)
+    ),
+    "lots report": lambda desk: desk.station("lots", "report", TEXT, "--ledger", desk.ledger).replace("\r\n", "\n"),
+    "lots open": lambda desk: desk.station("lots", "open", TEXT, "--reason", TEXT, "--config", desk.config),
+    "lots pause": lambda desk: desk.station("lots", "pause", TEXT, "--reason", TEXT, "--config", desk.config),
+    "lots close": lambda desk: desk.station("lots", "close", TEXT, "--reason", TEXT, "--config", desk.config),
+    "units release": lambda desk: desk.station(
+        "units", "release", "00" * 12, "--reason", TEXT, "--config", desk.config
+    ),
+    "units scrap": lambda desk: desk.station("units", "scrap", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "samples list": lambda desk: both(desk, "samples", "list", "--ledger", desk.ledger),
+    "samples add": lambda desk: (
+        desk.station("samples", "add", "00" * 12, "--reason", TEXT, "--config", desk.config)
+        + desk.station("samples", "add", "00" * 12, "--fault", TEXT, "--reason", TEXT, "--config", desk.config)
+    ),
+    "samples remove": lambda desk: desk.station(
+        "samples", "remove", "00" * 12, "--reason", TEXT, "--config", desk.config
+    ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "units label": lambda desk: both(desk, "units", "label", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "units labels": lambda desk: desk.station(

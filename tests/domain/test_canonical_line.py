@@ -2,6 +2,7 @@
 """The keys of the log's `attempt.finished`."""
 
 from station.domain.attempt import STATION_STOPPED, Attempt, Phase
+from station.domain.work_order import Traced
 from station.faults import Fault
 from station.faults.line import ClockContradicted, LotExhausted
 from station.faults.slot import ProgrammerStuck
@@ -13,7 +14,7 @@ from station.line.states import Outcome
 
 def line(fault: Fault | None, attempt: Attempt, ended_in: Phase = Phase.AWAIT_CSR) -> dict[str, object]:
     outcome = Outcome(7, BoardArrived("usb-1", "066CFF", "/dev/ttyACM0"), attempt, fault, 3.14159)
-    return finished(outcome, ended_in, "lamp", "L1")
+    return finished(outcome, ended_in, "lamp", Traced("L1", "WO-1"))
 
 
 def test_a_faults_fields_are_keys_with_units() -> None:
@@ -21,6 +22,7 @@ def test_a_faults_fields_are_keys_with_units() -> None:
     assert (told["question"], told["within_seconds"]) == ("HELLO", 2.0)
     assert (told["verdict"], told["fault"], told["step"]) == ("fail", "board.silent", "await_csr")
     assert (told["serial_number"], told["lot"], told["recipe"]) == ("S1", "L1", "lamp")
+    assert told["work_order"] == "WO-1"
     assert str(told["reason"]).startswith("The board does not answer on its serial port.")
     assert "within" not in told
 

@@ -3,15 +3,20 @@
 
 import json
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 
-from station.adapters.ledger import events
+from station.adapters.ledger import events, lots
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureName
+from station.domain.disposition import UnitEvent
 from station.domain.identity import IdentityState
 from station.domain.intervention import Deed
+from station.domain.issuance import OrphanKind
 from station.domain.product import KeyStorage
+from station.domain.samples import SampleEvent
 from station.domain.secrets_deed import Act
+from station.domain.work_order import LotState
 from station.procedure.names import NAMES
 from tests.builders.fault_catalogue import catalogue
 
@@ -41,6 +46,13 @@ EVENTS = {
     "Passed": "{}",
     "Failed": '{"fault": "flash.mismatch", "evidence": {"address": "0x08001000"}}',
     "Voided": '{"fault": "board.removed", "evidence": {}}',
+}
+LOT_EVENTS = {
+    "LotOpened": '{"name": "W1", "work_order": "WO-1", "recipe": "light", "recipe_sha256": "5e", "planned": 3, "pattern": "W{:04d}",'
+    ' "first": 1, "size": 4}',
+    "LotPaused": '{"name": "W1"}',
+    "LotResumed": '{"name": "W1"}',
+    "LotClosed": '{"name": "W1"}',
 }
 PROCEDURES = {"provision", "redeliver", "resume", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
 PHASES = {
@@ -115,6 +127,8 @@ FAULTS = {
     "board.exchanged",
     "unit.elsewhere",
     "unit.forgotten",
+    "unit.quarantined",
+    "unit.scrapped",
     "probe.wrong",
     "probe.missing",
     "probe.busy",
@@ -144,6 +158,11 @@ FAULTS = {
     "recipe.key_storage",
     "coprocessor.image_refused",
     "lot.exhausted",
+    "lot.full",
+    "lot.not_open",
+    "lot.recipe_changed",
+    "samples.due",
+    "sample.uncertified",
     "lot.overlap",
     "pki.unavailable",
     "pki.refused_station",
@@ -179,6 +198,38 @@ def test_an_event_is_read_and_written_again_as_it_was(name: str) -> None:
     event = events.event(name, body)
     assert event.on_disk.name == name
     assert events.body(event) == body
+
+
+def test_decisions_about_units_have_the_names_that_they_always_had() -> None:
+    assert {event.on_disk.name: event.on_disk.keys for event in get_args(UnitEvent)} == {
+        "UnitQuarantined": ("attempt", "fault"),
+        "UnitReleased": ("attempt",),
+        "UnitScrapped": (),
+    }, FROZEN
+    assert {kind.value for kind in OrphanKind} == {"unknown", "refused", "surplus", "scrapped"}, FROZEN
+
+
+def test_events_of_samples_have_the_names_and_keys_that_they_always_had() -> None:
+    assert {event.on_disk.name: event.on_disk.keys for event in get_args(SampleEvent)} == {
+        "SampleAdded": ("verdict", "fault"),
+        "SampleRemoved": (),
+        "SampleChecked": ("attempt", "verdict", "fault", "good"),
+        "SamplesDue": ("why",),
+        "SamplesMet": ("recipe", "images", "programmer", "probes"),
+    }, FROZEN
+
+
+def test_events_of_lots_have_the_names_and_keys_that_they_always_had() -> None:
+    assert {name: event.on_disk.keys for name, event in lots.TYPES.items()} == {
+        name: tuple(json.loads(body)) for name, body in LOT_EVENTS.items()
+    }, FROZEN
+    assert {state.value for state in LotState} == {"open", "paused", "closed"}, FROZEN
+
+
+@pytest.mark.parametrize("name", LOT_EVENTS)
+def test_an_event_of_a_lot_is_read_and_written_again_as_it_was(name: str) -> None:
+    body = json.loads(LOT_EVENTS[name])
+    assert lots.body(lots.event(name, body)) == body
 
 
 def test_a_verdict_without_evidence_is_read() -> None:

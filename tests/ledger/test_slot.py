@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A slot, with a real ledger and scripted equipment."""
 
+import asyncio
 import errno
 import os
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from station.adapters.ledger import Ledger
 from station.daemon.absent_pki import WithoutPKI
 from station.domain.intervention import Deed
 from station.domain.policy import Suspicion
+from station.faults.line import LotFull
 from station.faults.slot import BoardRemoved
 from station.faults.unit import BoardSilent
 from station.interfaces import AttemptJournal, Bench, BoardArrived
@@ -138,3 +140,33 @@ async def test_a_board_pulled_during_its_attempt_leaves_a_void_behind(ledger: Le
     slot = slot_with(ledger, secrets, Line(Suspicion()), equipment)
     await slot.judge(slot.board_arrived(ARRIVAL))
     assert (during, left_behind(slot)) == ([None], ("void", "board.removed"))
+
+
+async def test_a_board_that_a_full_order_has_held_is_judged_again_once_there_is_room(
+    ledger: Ledger, secrets: Secrets
+) -> None:
+    """It costs one void attempt, however long it waits, and others go on meanwhile."""
+    line = Line(Suspicion())
+    begun_ones = asyncio.Queue[int]()
+    full = True
+
+    def equipment(_slot: str, _visit: Visit, attempt: int) -> Bench:
+        begun_ones.put_nowait(attempt)
+        raise LotFull("W1", 3) if full else BoardSilent("HELLO", 1.0)
+
+    slot = slot_with(ledger, secrets, line, equipment)
+    running = asyncio.create_task(slot.run())
+    async with asyncio.timeout(60):
+        slot.board_arrived(ARRIVAL)
+        await begun_ones.get()
+        while line.paused_by is None:
+            await asyncio.sleep(0.01)
+        await line.opened()
+        await asyncio.sleep(0.05)
+        assert begun_ones.empty()
+        full = False
+        line.open_to_new()
+        await begun_ones.get()
+        while slot.last is None or slot.last.verdict != "fail":
+            await asyncio.sleep(0.01)
+    running.cancel()

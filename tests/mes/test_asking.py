@@ -56,13 +56,25 @@ async def server() -> AsyncIterator[Server]:
         await runner.cleanup()
 
 
+async def work_order() -> str:
+    return "LOT-1"
+
+
 @asynccontextmanager
 async def asking(
     server: Server, *, waits: bool = False, cfx: bool = False, within: float = 20.0
 ) -> AsyncIterator[HTTPRoute]:
     async with Post.opened(tls_context(None, None, None)) as post:
-        about = {"station": "line-1", "work_order": "LOT-1", "product": "lighting"}
-        yield HTTPRoute(post, server.url, **about, waits=lambda: waits, cfx=cfx, within=within)
+        yield HTTPRoute(
+            post,
+            server.url,
+            station="line-1",
+            work_order=work_order,
+            product="lighting",
+            waits=lambda: waits,
+            cfx=cfx,
+            within=within,
+        )
 
 
 BOARD = target(7).uid

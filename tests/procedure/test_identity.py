@@ -72,6 +72,9 @@ class MemoryLedger:
         self.drafts += [draft(onboarding(number), MADE_AT) for number in range(self.collisions + 1)]
         return identity(self.drafts[-1])
 
+    async def sample_identity(self, draft: Draft) -> Identity:
+        return identity(draft(onboarding(0), MADE_AT))
+
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         self.adopted.append((credentials, uid))
 

@@ -23,12 +23,13 @@ from station.daemon.andon import Andon
 from station.domain.attempt import Voided
 from station.domain.people import Role
 from station.line.status import HoldStatus
-from station.web.api import Api
+from station.web.api import Api, LotChange
 from station.web.certificate import Certificate
 from station.web.counted import Counted
 from station.web.models import Line, Lot, Slot
 from station.web.pages import Pages
 from station.web.pins import PINs
+from station.web.questions import NewLot, NewSample
 from station.web.reading import Reading
 from station.web.site import Site
 from tests.builders.bench import Secrets, begun, passed
@@ -58,6 +59,15 @@ class Acts:
 
     async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
         return {"uid": uid, "who": who, "qr_code": "MT:Y.K9042C00KA0648G00"}
+
+    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
+        return {"sample": sample.uid, "who": who}
+
+    async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]:
+        return {"lot": lot.name, "state": "open", "who": who}
+
+    async def change_lot(self, lot: str, change: LotChange, *, who: str, reason: str) -> Mapping[str, object]:
+        return {"lot": lot, "state": change, "who": who, "reason": reason}
 
 
 async def furnish(site: Site, door: FakeDoor, folder: Path, path: Path, ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.hub import Hub
 from station.web.pins import PINs
+from station.web.questions import NewLot, NewSample
 from tests.builders.bench import Secrets, begun, passed
 from tests.web.fake_door import FakeDoor, running, slot
 
@@ -50,6 +51,15 @@ class Acts:
 
     async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
         return self._did("label", uid, who, "", {"qr_code": "MT:Y.K9042C00KA0648G00"})
+
+    async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
+        return self._did("sample", sample.uid, who, sample.reason, {"sample": sample.uid})
+
+    async def open_lot(self, lot: NewLot, *, who: str) -> Mapping[str, object]:
+        return self._did("open_lot", lot.name, who, lot.reason, {"lot": lot.name, "state": "open"})
+
+    async def change_lot(self, lot: str, change: api.LotChange, *, who: str, reason: str) -> Mapping[str, object]:
+        return self._did(change, lot, who, reason, {"lot": lot, "state": change})
 
     def _did(
         self, what: str, slot: str | None, who: str, reason: str, answer: Mapping[str, object]
@@ -315,6 +325,36 @@ async def test_only_people_change_something(desk: Desk) -> None:
     assert (status, answer["detail"]) == (409, "the reason must be one line")
 
 
+async def test_an_engineer_makes_a_board_a_sample(desk: Desk) -> None:
+    ben, anna = await desk.token(OTHER), await desk.token(PIN)
+    uid = "00" * 12
+    assert (await desk.post("/samples", {"uid": uid, "reason": "golden"}, ben))[0] == 403
+    assert (await desk.post("/samples", {"uid": "x", "reason": "golden"}, anna))[0] == 400
+    assert (await desk.post("/samples", {"uid": uid, "reason": "golden"}, anna)) == (200, {"sample": uid})
+    assert (await desk.post("/samples", {"uid": uid, "fault": "board.silent", "reason": "dead"}, anna))[0] == 200
+    assert desk.acts.done == [("sample", uid, "Anna at 127.0.0.1", why) for why in ("golden", "dead")]
+
+
+async def test_an_engineer_opens_pauses_and_closes_lots(desk: Desk) -> None:
+    """An operator may not; each needs a reason, and a new lot its whole plan."""
+    ben, anna = await desk.token(OTHER), await desk.token(PIN)
+    new = {"name": "W1", "work_order": "4711", "planned": 3, "pattern": "W{:04d}", "first": 1, "size": 4}
+    assert (await desk.post("/lots", new | {"reason": "ordered"}, ben))[0] == 403
+    assert (await desk.post("/lots", new, anna))[0] == 400
+    assert (await desk.post("/lots", new | {"reason": "ordered", "planned": 0}, anna))[0] == 400
+    assert (await desk.post("/lots", new | {"reason": "ordered"}, anna)) == (200, {"lot": "W1", "state": "open"})
+    for act in ("pause", "open", "close"):
+        assert (await desk.post(f"/lots/W1/{act}", {}, anna))[0] == 400
+        assert (await desk.post(f"/lots/W1/{act}", {"reason": "why"}, ben))[0] == 403
+        assert (await desk.post(f"/lots/W1/{act}", {"reason": "why"}, anna))[0] == 200
+    assert desk.acts.done == [
+        ("open_lot", "W1", "Anna at 127.0.0.1", "ordered"),
+        *((act, "W1", "Anna at 127.0.0.1", "why") for act in ("pause", "resume", "close")),
+    ]
+    desk.acts.refusal = "lot W1 is closed already"
+    assert (await desk.post("/lots/W1/close", {"reason": "why"}, anna))[0] == 409
+
+
 async def test_wrong_pins_delay_their_address_and_are_repeated_nowhere(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -369,7 +409,7 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert status == 200
     paths = described["paths"]
     assert isinstance(paths, dict)
-    assert len(paths) == 17
+    assert len(paths) == 21
     components = described["components"]
     assert isinstance(components, dict)
     references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}

@@ -183,7 +183,7 @@ async def test_lots_and_events_are_listed(desk: Desk) -> None:
     await passed(await begun(desk.ledger, desk.secrets), 1)
     await desk.void(ODD)
     lots = await desk.page("/lots")
-    assert re.search(r"LOT-1\s+500\s+1\s+0\s+1\s+0\s+0\s+499", lots.text)
+    assert re.search(r"LOT-1\s+\S\s+\S\s+500\s+1\s+0\s+1\s+0\s+0\s+499", lots.text)
     events = await desk.page("/events?type=Voided&slot=&attempt=")
     assert "tty.lost" in events.text
     assert "Confirmed" not in events.text

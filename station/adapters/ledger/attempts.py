@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import events, figures, identities, outbox, tables, totals
+from station.adapters.ledger import dispositions, events, figures, identities, lots, outbox, tables, totals
 from station.adapters.system.version import Version
-from station.domain.attempt import VERDICTS, Attempt, Event, Voided
+from station.domain.attempt import VERDICTS, Attempt, Event, Failed, IdentityReserved, Voided
 from station.domain.identity import moves
 from station.domain.target import UID
 from station.domain.transitions import after
+from station.domain.work_order import Traced
 from station.interfaces import RecordedRecipe, Reports
 
 _attempt, _event = tables.attempt, tables.event
@@ -57,8 +58,9 @@ def begin(
     tty: str,
     recipe: RecordedRecipe,
     at: datetime,
-) -> int:
-    """A new attempt without events. Returns its number."""
+) -> tuple[int, Traced]:
+    """A new attempt without events. Returns its number, and the lot that it is traced to until its unit is known."""
+    traced = lots.traced(connection, recipe)
     images = {image.name: image.sha256 for image in recipe.images}
     values = {
         "station": station,
@@ -68,7 +70,7 @@ def begin(
         "recipe": recipe.name,
         "recipe_sha256": recipe.sha256,
         "images": images,
-        "lot": recipe.lot_name,
+        "lot": traced.lot,
         "started_at": at,
         "station_version": version.number,
         "station_commit": version.commit,
@@ -76,11 +78,29 @@ def begin(
     begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
     number: int = connection.execute(begun).scalar_one()
     totals.begun(connection)
-    return number
+    return number, traced
 
 
-def append(connection: Connection, number: int, event: Event, now: Sum, reports: Reports | None = None) -> None:
-    """Appends an event, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What followed from an event: the lot of the unit that it tells, if that is a work order's; a unit's quarantine."""
+
+    traced: Traced | None = None
+    quarantined: bool = False
+
+
+def append(
+    connection: Connection,
+    number: int,
+    event: Event,
+    now: Sum,
+    reports: Reports | None = None,
+    quarantine_after: int = 0,
+) -> Followed:
+    """Appends an event, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox.
+
+    A unit that has failed for good by this event, its `quarantine_after`th fail, goes into quarantine.
+    """
     connection.execute(
         _NEW_EVENT,
         {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
@@ -92,6 +112,13 @@ def append(connection: Connection, number: int, event: Event, now: Sum, reports:
     if moves(now.attempt, event):
         identities.advance(connection, now.attempt.uid, event)
     outbox.report(connection, number, event, now.last_at, reports)
+    match event:
+        case IdentityReserved() if not now.attempt.laboratory:
+            return Followed(traced=lots.trace(connection, number, now.attempt.uid))
+        case Failed(fault) if now.attempt.counts_in_yield and now.attempt.uid is not None:
+            judged = dispositions.judge(connection, now.attempt.uid, number, fault, quarantine_after, now.last_at)
+            return Followed(quarantined=judged)
+    return Followed()
 
 
 def close_open(connection: Connection, fault: str, at: datetime, reports: Reports | None = None) -> list[int]:
@@ -121,6 +148,8 @@ def rebuild(connection: Connection) -> None:
         columns = _replayed(connection, number).columns
         connection.execute(update(_attempt).where(_attempt.c.id == number), columns)
     identities.rebuild(connection)
+    dispositions.rebuild(connection)
+    lots.rebuild(connection)
     totals.rebuild(connection)
     figures.rebuild(connection)
 

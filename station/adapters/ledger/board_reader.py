@@ -10,6 +10,7 @@ from statistics import median
 from sqlalchemy import Connection, func, literal, select
 
 from station.adapters.ledger import sqlite, tables
+from station.adapters.ledger.sampled import is_sample
 from station.domain.attempt import ProcedureChosen
 from station.domain.identity import IdentityState
 
@@ -38,11 +39,17 @@ class BoardReader:
         self._settled = 0  # every attempt up to this number has ended
         self._failed = 0  # among those
 
+    @property
+    def name(self) -> str | None:
+        """The lot that it counts."""
+        return self._lot
+
     def lot(self) -> LotCounts | None:
         """The counts of the lot; None in a laboratory. Reads only attempts that it has not counted as settled before."""
         if self._lot is None:
             return None
-        in_lot = (_identity.c.lot == self._lot, _identity.c.state == IdentityState.PASSED.value)
+        passed_ones = _identity.c.state == IdentityState.PASSED.value
+        in_lot = (_identity.c.lot == self._lot, passed_ones, ~is_sample(_identity.c.uid))
         with sqlite.reading(self._path) as connection:
             passed = connection.scalar(select(func.count()).select_from(_identity).where(*in_lot)) or 0
             oldest_open = connection.scalar(select(func.min(_attempt.c.id)).where(_attempt.c.verdict.is_(None)))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
 
-from station.adapters.ledger import events, incarnations, issuance, tables, totals
+from station.adapters.ledger import events, issuance, lots, tables, totals
 from station.adapters.ledger.sealing import Sealed
 from station.adapters.ledger.vault import Vault
 from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, StepStarted
@@ -49,23 +49,25 @@ def find(connection: Connection, uid: UID, vault: Vault) -> Identity | None:
 
 
 def reserve(
-    connection: Connection, new: NewIdentity, pairing_hash: bytes, at: datetime, vault: Vault
+    connection: Connection, new: NewIdentity, recipe_sha256: str, pairing_hash: bytes, at: datetime, vault: Vault
 ) -> Identity | None:
-    """Gives a new identity the lot's next serial number; None if another unit may have the same passcode and discriminator.
+    """Gives a new identity its lot's next serial number; None if another unit may have the same passcode and discriminator.
 
-    Raises `LotExhausted` or `SerialNumberTaken`.
+    The lot is the open work order's, or the recipe's where there never was an order. Raises `LotFull`, `LotNotOpen`,
+    `LotRecipeChanged`, `LotExhausted` or `SerialNumberTaken`.
     """
+    lot = lots.source(connection, new.lot, recipe_sha256)
     if _taken(connection, _identity.c.pairing_hash == pairing_hash):
         return None
-    index = _next_index(connection, new.lot)
-    serial_number = new.lot.serial_number(index)
+    index = _next_index(connection, lot)
+    serial_number = lot.serial_number(index)
     if _taken(connection, _identity.c.serial_number == serial_number):
-        raise SerialNumberTaken(new.lot.name, serial_number)
+        raise SerialNumberTaken(lot.name, serial_number)
     identity_id = connection.execute(
         insert(_identity)
         .values(
             uid=str(new.uid),
-            lot=new.lot.name,
+            lot=lot.name,
             lot_index=index,
             serial_number=serial_number,
             discriminator=new.secrets.discriminator.value,
@@ -78,6 +80,7 @@ def reserve(
     ).scalar_one()
     vault.put(connection, identity_id, new.uid, new.secrets, new.rotating_device_id)
     totals.reserved(connection)
+    lots.took(connection, lot.name)
     return find(connection, new.uid, vault)
 
 
@@ -130,8 +133,7 @@ def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select
 
 
 def _next_index(connection: Connection, lot: Lot) -> int:
-    last = connection.scalar(select(func.max(_identity.c.lot_index)).where(_identity.c.lot == lot.name))
-    index = max(0 if last is None else last + 1, incarnations.first_index(connection, lot.name))
+    index = lots.next_index(connection, lot.name)
     if index >= lot.size:
         raise LotExhausted(lot.name)
     return index

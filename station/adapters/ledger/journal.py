@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
-from station.adapters.ledger import attempts, identities, issuance, origin
+from station.adapters.ledger import attempts, identities, issuance, lots, origin
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.pairing import MOST_DRAFTS, PairingKey
@@ -24,9 +25,10 @@ from station.domain.attempt import (
     Verdict,
 )
 from station.domain.credentials import Credentials
-from station.domain.identity import Draft, Identity
+from station.domain.identity import Draft, Identity, IdentityState, NewIdentity
 from station.domain.past import Past
 from station.domain.target import UID
+from station.domain.work_order import Left, Traced
 from station.faults.line import LedgerUnavailable
 from station.interfaces import Reports, SecretSource
 
@@ -50,6 +52,9 @@ class AttemptJournal:
     def __init__(
         self,
         number: int,
+        recipe_sha256: str,
+        traced: Traced,
+        quarantine_after: int,
         clock: Clock,
         started_at: datetime,
         custody: Custody,
@@ -59,6 +64,9 @@ class AttemptJournal:
         reports: Reports | None = None,
     ) -> None:
         self._number = number
+        self._recipe_sha256 = recipe_sha256
+        self._traced = traced
+        self._quarantine_after = quarantine_after
         self._clock = clock
         self._sum = Sum(started_at, started_at)
         self._custody = custody
@@ -70,6 +78,11 @@ class AttemptJournal:
     @property
     def number(self) -> int:
         return self._number
+
+    @property
+    def traced(self) -> Traced:
+        """The lot and the work order of the attempt: those of its unit, once that is known."""
+        return self._traced
 
     @property
     def attempt(self) -> Attempt:
@@ -100,16 +113,38 @@ class AttemptJournal:
         return await self._custody.do(partial(identities.find, uid=uid, vault=self._vault))
 
     async def reserve_identity(self, draft: Draft) -> Identity:
-        """Reserves a drafted identity durably; raises `LotExhausted` or `SerialNumberTaken`."""
+        """Reserves a drafted identity durably; raises the fault of a lot from which no unit may begin."""
         for _ in range(MOST_DRAFTS):  # again only if another unit may have the same passcode and discriminator
             secrets, at = await self._secrets.take(), self._clock.now()
             mark, new = self._pairing.mark(secrets), draft(secrets, at)
-            reserving = partial(identities.reserve, new=new, pairing_hash=mark, at=at, vault=self._vault)
-            if (identity := await self._custody.do_once(reserving)) is not None:
+            identity, left = await self._custody.do_once(partial(self._reserved, new=new, mark=mark, at=at))
+            if left is not None and left.begins_to_end:
+                log.warning("lot.ends_soon", lot=left.lot, units_left=left.units, numbers_left=left.numbers)
+            if identity is not None:
                 return identity
         raise LedgerUnavailable(
             f"{MOST_DRAFTS} new pairs of passcode and discriminator were all taken: this ledger has no room for more units"
         )
+
+    async def sample_identity(self, draft: Draft) -> Identity:
+        """An identity for a board that has none and is a sample: it is recorded nowhere, and uses no serial number."""
+        new = draft(await self._secrets.take(), self._clock.now())
+        return Identity(
+            uid=new.uid,
+            ordinal=1,
+            attempts=1,
+            state=IdentityState.RESERVED,
+            serial_number="SAMPLE",
+            secrets=new.secrets,
+            manufacturing_date=new.manufacturing_date,
+            rotating_device_id=new.rotating_device_id,
+        )
+
+    def _reserved(
+        self, connection: Connection, new: NewIdentity, mark: bytes, at: datetime
+    ) -> tuple[Identity | None, Left | None]:
+        identity = identities.reserve(connection, new, self._recipe_sha256, mark, at, self._vault)
+        return identity, None if identity is None else lots.left_of(connection, identity.uid)
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
@@ -120,10 +155,20 @@ class AttemptJournal:
         # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
         self._sum = now = before.after(self._clock.now(), event)
         try:
-            work = partial(attempts.append, number=self._number, event=event, now=now, reports=self._reports)
-            await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
+            work = partial(
+                attempts.append,
+                number=self._number,
+                event=event,
+                now=now,
+                reports=self._reports,
+                quarantine_after=self._quarantine_after,
+            )
+            followed = await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
         except ValueError:
             self._sum = before  # the identity's table refused, and nothing was written
             raise
+        self._traced = followed.traced or self._traced
+        if followed.quarantined:
+            log.warning("unit.quarantined", fault=self.attempt.fault)
         if self._reports is not None and type(event) in self._reports.wanted:
             self._reports.written()

@@ -14,12 +14,15 @@ from sqlalchemy import Connection
 
 from station.adapters.ledger import (
     attempts,
+    dispositions,
     identities,
     incarnations,
     interventions,
     issuance,
+    lots,
     origin,
     orphans,
+    samples,
     secrets_deeds,
     sqlite,
     vault,
@@ -35,11 +38,14 @@ from station.adapters.ledger.vault import Vault
 from station.adapters.ledger.writer import Writer
 from station.adapters.system import version
 from station.domain.credentials import Credentials
+from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Reconciled
+from station.domain.samples import Expected, SampleEvent
 from station.domain.secrets_deed import Act, SecretsDeed
 from station.domain.target import UID
+from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
 from station.faults import LineFault
 from station.interfaces import RecordedRecipe, RefusedAnswer, Reports, SecretSource
 
@@ -140,12 +146,19 @@ class Ledger:
         return self._writer.trouble
 
     async def attempt(
-        self, *, slot: str, probe: str, tty: str, recipe: RecordedRecipe, secrets: SecretSource
+        self,
+        *,
+        slot: str,
+        probe: str,
+        tty: str,
+        recipe: RecordedRecipe,
+        secrets: SecretSource,
+        quarantine_after: int = QUARANTINE_AFTER,
     ) -> AttemptJournal:
-        """A new attempt, durably begun."""
+        """A new attempt, durably begun. So many fails put its unit into quarantine; 0: none do."""
         clock = Clock()
         started_at = clock.now()
-        number = await self._custody.do_anyhow(
+        number, traced = await self._custody.do_anyhow(
             partial(
                 attempts.begin,
                 station=self._station,
@@ -158,7 +171,17 @@ class Ledger:
             )
         )
         return AttemptJournal(
-            number, clock, started_at, self._custody, self._pairing, self._vault, secrets, self._reports
+            number,
+            recipe.sha256,
+            traced,
+            quarantine_after,
+            clock,
+            started_at,
+            self._custody,
+            self._pairing,
+            self._vault,
+            secrets,
+            self._reports,
         )
 
     async def close_open_attempts(self, fault: str) -> list[int]:
@@ -213,6 +236,47 @@ class Ledger:
         """Lets a board with a key from elsewhere be provisioned as a new one; raises `DecisionRefused`."""
         at = datetime.now(UTC)
         await self._custody.do(partial(origin.release, uid=uid, decision=Decision(account, reason), at=at))
+
+    async def release_from_quarantine(self, uid: UID, decision: Decision) -> None:
+        """Lets a unit in quarantine be tried again; raises `DecisionRefused`."""
+        await self._custody.do(partial(dispositions.release, uid=uid, decision=decision, at=datetime.now(UTC)))
+
+    async def scrap(self, uid: UID, decision: Decision) -> str | None:
+        """Burns the board's identity for ever; raises `DecisionRefused`. Returns the serial number of the DAC to revoke."""
+        work = partial(dispositions.scrap, uid=uid, decision=decision, at=datetime.now(UTC))
+        return await self._custody.do_once(work)
+
+    async def samples(self) -> samples.State:
+        """The samples, and whether they are due."""
+        return await self._custody.do(samples.state)
+
+    async def first_probes(self, since: datetime) -> dict[str, str]:
+        """The probe with which each slot was first used since then."""
+        return await self._custody.do(partial(samples.first_probes, since=since))
+
+    async def record_sample(self, event: SampleEvent, uid: UID | None = None) -> None:
+        """Records what the line has found about its samples."""
+        await self._custody.do(partial(samples.record, event=event, at=datetime.now(UTC), uid=uid))
+
+    async def add_sample(self, uid: UID, expected: Expected, decision: Decision) -> None:
+        """Makes a board a sample; raises `DecisionRefused`."""
+        at = datetime.now(UTC)
+        await self._custody.do(partial(samples.add, uid=uid, expected=expected, decision=decision, at=at))
+
+    async def remove_sample(self, uid: UID, decision: Decision) -> None:
+        """Takes a board off the list of samples; raises `DecisionRefused`."""
+        await self._custody.do(partial(samples.remove, uid=uid, decision=decision, at=datetime.now(UTC)))
+
+    async def open_lot(self, lot: LotOpened, decision: Decision) -> None:
+        """Opens a lot for a work order; raises `DecisionRefused`."""
+        await self._custody.do_once(partial(lots.open_new, opened=lot, decision=decision, at=datetime.now(UTC)))
+
+    async def change_lot(
+        self, changed: LotPaused | LotResumed | LotClosed, decision: Decision, *, recipe: str | None = None
+    ) -> None:
+        """Pauses, resumes or closes a lot; raises `DecisionRefused`. `recipe`: SHA-256 of the one that it is resumed for."""
+        work = partial(lots.change, changed=changed, recipe=recipe, decision=decision, at=datetime.now(UTC))
+        await self._custody.do(work)
 
     async def record_interventions(self, done: Sequence[Intervention]) -> None:
         """Records a person's deeds, also while the files are not where they were: a person must always be able to hold a slot."""

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts what became of the identities and certificates of each lot. Never returns a secret."""
+"""The lots as the page and the API show them: `lot_reader`'s records with their attempts and certificates. Never returns a secret."""
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import func, select
 
-from station.adapters.ledger import sqlite, tables
-from station.domain.identity import IdentityState
+from station.adapters.ledger import lot_reader, lots, sqlite, tables
+from station.adapters.ledger.lot_reader import LotRecord
+from station.domain.work_order import LotState
 
 _identity, _figure = tables.identity, tables.figure
 _request, _certificate = tables.pki_request, tables.certificate
@@ -17,15 +17,17 @@ _request, _certificate = tables.pki_request, tables.certificate
 
 @dataclass(frozen=True, slots=True)
 class LotCounts:
-    """One lot. `planned` and `left` are None for a lot that the line's recipe does not name."""
+    """One lot. `planned` and `left` are None for a lot that neither a work order nor the line's recipe names."""
 
     name: str
+    work_order: str | None
+    state: LotState | None
     planned: int | None
-    """Serial numbers of the lot."""
+    """Units that the work order wants; serial numbers of the recipe's lot."""
     identities: int
     """Identities that boards have got, whatever became of them."""
     passed: int
-    """Units, by their state."""
+    """Units, by their state; samples are not among them."""
     burned: int
     """Identities that no board will ever have again."""
     failed: int
@@ -36,36 +38,38 @@ class LotCounts:
     """Serial numbers that no identity has."""
 
 
-def lots(path: Path, planned: Mapping[str, int]) -> list[LotCounts]:
-    """The lots of the ledger and those that are planned, the one with the newest identity first."""
-    states: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    newest: dict[str, int] = {}
-    by_state = (_identity.c.lot, _identity.c.state)
-    counted = select(*by_state, func.count().label("units"), func.max(_identity.c.id).label("last")).group_by(*by_state)
-    fails = select(_figure.c.lot, func.count().label("hits")).where(_figure.c.verdict == "fail", ~_figure.c.laboratory)
+def counted(path: Path, planned: Mapping[str, int]) -> list[LotCounts]:
+    """The lots of the ledger and those that the recipe plans, the one with the newest identity first."""
+    taken = select(_identity.c.lot, func.count(), func.max(_identity.c.id)).group_by(_identity.c.lot)
+    fails = select(_figure.c.lot, func.count()).where(_figure.c.verdict == "fail", ~_figure.c.laboratory)
     dacs = (
-        select(_identity.c.lot, func.count().label("hits"))
+        select(_identity.c.lot, func.count())
         .join_from(_certificate, _request, _request.c.id == _certificate.c.request_id)
         .join(_identity, _identity.c.uid == _request.c.uid)
     )
     with sqlite.reading(path) as connection, connection.begin():
-        for row in connection.execute(counted):
-            states[row.lot][row.state] = row.units
-            newest[row.lot] = max(row.last, newest.get(row.lot, 0))
-        failed = {row.lot: row.hits for row in connection.execute(fails.group_by(_figure.c.lot))}
-        certified = {row.lot: row.hits for row in connection.execute(dacs.group_by(_identity.c.lot))}
-    names = sorted(states.keys() | planned.keys(), key=lambda name: newest.get(name, 0), reverse=True)
-    taken = {name: states[name].total() for name in names}
-    return [
-        LotCounts(
-            name=name,
-            planned=planned.get(name),
-            identities=taken[name],
-            passed=states[name][IdentityState.PASSED.value],
-            burned=states[name][IdentityState.BURNED.value],
-            failed=failed.get(name, 0),
-            dacs=certified.get(name, 0),
-            left=max(0, planned[name] - taken[name]) if name in planned else None,
+        found = {each.name: each for each in lot_reader.records(connection)}
+        identities = {row[0]: (row[1], row[2]) for row in connection.execute(taken)}
+        failed = {row[0]: row[1] for row in connection.execute(fails.group_by(_figure.c.lot))}
+        certified = {row[0]: row[1] for row in connection.execute(dacs.group_by(_identity.c.lot))}
+        next_index = {name: lots.next_index(connection, name) for name in found.keys() | planned.keys()}
+    names = sorted(found.keys() | planned.keys(), key=lambda name: identities.get(name, (0, 0))[1], reverse=True)
+    entries = []
+    for name in names:
+        of = found.get(name) or LotRecord.unknown(name)
+        size = planned.get(name) if of.size is None else of.size
+        entries.append(
+            LotCounts(
+                name=name,
+                work_order=of.work_order,
+                state=of.state,
+                planned=planned.get(name) if of.planned is None else of.planned,
+                identities=identities.get(name, (0, 0))[0],
+                passed=of.passed,
+                burned=of.burned,
+                failed=failed.get(name, 0),
+                dacs=certified.get(name, 0),
+                left=None if size is None else max(0, size - next_index[name]),
+            )
         )
-        for name in names
-    ]
+    return entries

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from station.adapters.ledger import tables
+from station.adapters.ledger import dispositions, tables
 from station.domain.attempt import Phase, StepStarted
 from station.domain.identity import IdentityState
 from station.domain.intervention import Decision, DecisionRefused
@@ -23,6 +23,7 @@ def past(connection: Connection, uid: UID) -> Past:
         state=None if state is None else IdentityState(state),
         provisioned=_provisioned(connection, uid),
         released=_released(connection, uid),
+        disposition=dispositions.of(connection, uid),
     )
 
 

@@ -13,12 +13,14 @@ from sqlalchemy import Connection, func, insert, select, update
 from station.adapters.ledger import issuance, sqlite, tables
 from station.adapters.ledger.issuance import Spare
 from station.domain.credentials import serial_number_text
+from station.domain.disposition import Scrapped
 from station.domain.intervention import Decision, DecisionRefused
 from station.domain.issuance import Known, Listed, OrphanKind, Reconciled, Request
 from station.domain.issuance import reconcile as compared
 from station.domain.target import UID
 
 _request, _certificate, _spare = tables.pki_request, tables.certificate, tables.spare_certificate
+_put_away = tables.unit_event
 _OPEN_REQUEST = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_request.c.closed)
 
 LISTED = "the PKI's own list has it"
@@ -31,7 +33,7 @@ MOST_MISSING = 20
 class Orphan:
     """A certificate that no unit has, or a request that may have bought one.
 
-    `id` names it for `station pki close`: R and a number for a request, C and a number for a certificate. Serial numbers
+    `id` names it for `station pki close`: R and a number for a request, C for a certificate, D for that of a scrapped unit. Serial numbers
     are upper-case hexadecimal. A request under way is listed, too, until its answer arrives.
     """
 
@@ -91,7 +93,21 @@ def listed(path: Path) -> tuple[Orphan, ...]:
             )
             for row in connection.execute(spares)
         ]
-    return (*unknown, *found)
+        scrapped = _scrapped(connection)
+    return (*unknown, *found, *scrapped)
+
+
+def _scrapped(connection: Connection) -> list[Orphan]:
+    """The certificates of scrapped units. Begins with the units, which are few."""
+    put_away = select(_put_away.c.uid, _put_away.c.at, _put_away.c.reason)
+    units = connection.execute(put_away.where(_put_away.c.type == Scrapped.on_disk.name).order_by(_put_away.c.id)).all()
+    found = []
+    for unit in units:
+        live = select(_request.c.id, _request.c.key, _certificate.c.dac_serial_number).join(_certificate)
+        for row in connection.execute(live.where(_request.c.uid == unit.uid, ~_request.c.closed)):
+            kind, serial_number = OrphanKind.SCRAPPED, row.dac_serial_number
+            found.append(Orphan(f"D{row.id}", kind, unit.uid, row.key, unit.at, serial_number, None, unit.reason))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +207,16 @@ def excuse(connection: Connection, uid: UID, decision: Decision, at: datetime) -
 def close(connection: Connection, name: str, decision: Decision, at: datetime) -> None:
     """Takes the orphan off the list."""
     decision.check()
-    found = re.fullmatch(r"([RC])([0-9]{1,18})", name.strip().upper())
+    found = re.fullmatch(r"([RCD])([0-9]{1,18})", name.strip().upper())
     if found is None:
-        raise DecisionRefused(f"{name} is no orphan's id: `station pki orphans` lists them, such as R12 and C3")
+        raise DecisionRefused(f"{name} is no orphan's id: `station pki orphans` lists them, such as R12, C3 and D4")
     number = int(found[2])
     if found[1] == "R":
         closed = update(_request).where(*_OPEN_REQUEST, _request.c.id == number)
+    elif found[1] == "D":
+        scrapped = select(_put_away.c.uid).where(_put_away.c.type == Scrapped.on_disk.name)
+        issued = (~_request.c.closed, _request.c.outcome == "issued")
+        closed = update(_request).where(*issued, _request.c.id == number, _request.c.uid.in_(scrapped))
     else:
         closed = update(_spare).where(~_spare.c.closed, _spare.c.id == number)
     if not connection.execute(closed, {"closed": True}).rowcount:

@@ -54,6 +54,7 @@ def report(connection: Connection, number: int, event: Event, at: datetime, repo
         _attempt.c.slot,
         _attempt.c.recipe,
         _attempt.c.lot,
+        tables.lot.c.work_order,
         _attempt.c.started_at,
         _attempt.c.uid,
         _attempt.c.dac_serial_number,
@@ -63,7 +64,8 @@ def report(connection: Connection, number: int, event: Event, at: datetime, repo
         _attempt.c.steps,
         _attempt.c.laboratory,
     )
-    row = connection.execute(select(*columns).where(_attempt.c.id == number)).mappings().one()
+    query = select(*columns).join_from(_attempt, tables.lot, tables.lot.c.name == _attempt.c.lot, isouter=True)
+    row = connection.execute(query.where(_attempt.c.id == number)).mappings().one()
     serial_number = None
     if row["uid"] is not None:
         serial_number = connection.scalar(select(_identity.c.serial_number).where(_identity.c.uid == row["uid"]))

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, literal, or_, select
 
 from station.adapters.ledger import events, secrets_deeds, sqlite, tables
 from station.adapters.ledger.secrets_deeds import DeedRecord
 from station.adapters.ledger.vault import FORGOTTEN
 from station.domain.attempt import CoprocessorReady, Event
+from station.domain.disposition import AFTER, Disposition
 from station.domain.identity import IdentityState
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
 _request, _certificate, _release = tables.pki_request, tables.certificate, tables.unit_release
 _sealed = tables.sealed_secret
+_put_away = tables.unit_event
+_PUT_AWAY = {name: after.value for name, after in AFTER.items() if after is not Disposition.FREE}
 _of_board = _attempt.alias("of_board")  # the columns of one identity
 
 RECENT = 100_000  # events
@@ -57,7 +60,10 @@ class UnitSummary:
     uid: str
     serial_number: str
     lot: str
+    work_order: str | None
     state: IdentityState
+    disposition: str | None
+    """`quarantined` or `scrapped`; None for a unit that may be worked on."""
     manufacturing_date: str
     discriminator: int
     dac_serial_number: str | None
@@ -122,6 +128,16 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class PutAway:
+    """A decision about the unit: `UnitQuarantined`, `UnitReleased` or `UnitScrapped`; no account where the policy decided."""
+
+    at: datetime
+    account: str | None
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnitStory:
     """All that the ledger holds about one board; `unit` is None if the board never got an identity."""
 
@@ -130,6 +146,7 @@ class UnitStory:
     certificates: tuple[CertificateRecord, ...]
     attempts: tuple[AttemptStory, ...]
     releases: tuple[Release, ...]
+    decisions: tuple[PutAway, ...] = ()
     secrets: tuple[DeedRecord, ...] = ()
     """Who saw the unit's label data or forgot it."""
 
@@ -201,6 +218,7 @@ class LedgerReader:
                 _certificates(connection, uid),
                 stories,
                 _releases(connection, uid),
+                _decisions(connection, uid),
                 deeds,
                 _forgotten(connection, uid),
             )
@@ -260,13 +278,23 @@ def _units() -> Select[*tuple[object, ...]]:
         .correlate(_identity)
         .scalar_subquery()
     )
+    put_away = (
+        select(case(*((_put_away.c.type == name, word) for name, word in _PUT_AWAY.items())))
+        .where(_put_away.c.uid == _identity.c.uid)
+        .order_by(_put_away.c.id.desc())
+        .limit(1)
+        .correlate(_identity)
+        .scalar_subquery()
+    )
     last, certified = _attempt.alias("last"), _attempt.alias("certified")
     return (
         select(
             _identity.c.uid,
             _identity.c.serial_number,
             _identity.c.lot,
+            tables.lot.c.work_order,
             _identity.c.state,
+            put_away.label("disposition"),
             _identity.c.manufacturing_date,
             _identity.c.discriminator,
             certified.c.dac_serial_number,
@@ -278,6 +306,7 @@ def _units() -> Select[*tuple[object, ...]]:
             last.c.ended_at,
         )
         .join_from(_identity, last, last.c.id == _newest(), isouter=True)
+        .join(tables.lot, tables.lot.c.name == _identity.c.lot, isouter=True)
         .join(certified, certified.c.id == _newest(_of_board.c.dac_serial_number.is_not(None)), isouter=True)
     )
 
@@ -321,3 +350,8 @@ def _forgotten(connection: Connection, uid: str) -> bool:
 def _releases(connection: Connection, uid: str) -> tuple[Release, ...]:
     query = select(*(_release.c[name] for name in Release.__slots__)).where(_release.c.uid == uid)
     return tuple(Release(*row) for row in connection.execute(query.order_by(_release.c.id)))
+
+
+def _decisions(connection: Connection, uid: str) -> tuple[PutAway, ...]:
+    query = select(*(_put_away.c[name] for name in PutAway.__slots__)).where(_put_away.c.uid == uid)
+    return tuple(PutAway(*row) for row in connection.execute(query.order_by(_put_away.c.id)))

@@ -34,6 +34,7 @@ def story(of: UnitStory) -> dict[str, object]:
         "uid": of.uid,
         "unit": None if of.unit is None else values(of.unit),
         "releases": [values(each) for each in of.releases],
+        "decisions": [values(each) for each in of.decisions],
         "forgotten": of.forgotten,
         "secrets": [values(each) for each in of.secrets],
         "certificates": [values(each) | {"dac": _pem(each)} for each in of.certificates],

@@ -17,6 +17,9 @@ from station.domain.numbers import Attempted, AttemptedRow, Numbers
 from station.domain.step_seconds import packed
 
 _attempt, _identity, _figure = tables.attempt, tables.identity, tables.figure
+_JOINED = frozenset(
+    {"number", "serial_number", "work_order", "step"}
+)  # of an `AttemptRecord`: no columns of its attempt
 AT_ONCE = 10_000  # rows in memory at a time
 
 
@@ -78,6 +81,7 @@ class AttemptRecord:
     uid: str | None
     serial_number: str | None
     lot: str
+    work_order: str | None
     slot: str
     verdict: str | None
     fault: str | None
@@ -120,10 +124,12 @@ def names_of(path: Path, column: Literal["slot", "fault"]) -> set[str]:
 
 def _records(selection: Selection) -> Select[*tuple[object, ...]]:
     """Selects the attempts with the columns of an `AttemptRecord`."""
-    columns = (_attempt.c[name] for name in AttemptRecord.__slots__ if name not in {"number", "serial_number", "step"})
+    columns = (_attempt.c[name] for name in AttemptRecord.__slots__ if name not in _JOINED)
+    number, step = _attempt.c.id.label("number"), figures.STEP.label("step")
     return (
-        select(_attempt.c.id.label("number"), _identity.c.serial_number, figures.STEP.label("step"), *columns)
+        select(number, _identity.c.serial_number, tables.lot.c.work_order, step, *columns)
         .join_from(_attempt, _identity, _identity.c.uid == _attempt.c.uid, isouter=True)
+        .join(tables.lot, tables.lot.c.name == _attempt.c.lot, isouter=True)
         .where(*selection.conditions)
     )
 

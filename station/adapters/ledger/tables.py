@@ -339,6 +339,83 @@ lot_floor = Table(  # after a restoration the lot goes on with this serial numbe
     Column("next_index", Integer, nullable=False),
 )
 
+lot = Table(  # the lots made for work orders; sums up `lot_event`
+    "lot",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("work_order", String(64), nullable=False),
+    Column("recipe", String(64), nullable=False),
+    Column("recipe_sha256", String(64), nullable=False),
+    Column("planned", Integer, nullable=False),
+    Column("pattern", String(96), nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("state", String(8), nullable=False),  # domain.work_order.LotState
+    # identities that are neither burned nor released; written with them, and can be rebuilt
+    Column("live", Integer, nullable=False),
+    CheckConstraint("state IN ('open', 'paused', 'closed')", name="state"),
+    CheckConstraint("planned > 0 AND planned <= size", name="planned"),
+    CheckConstraint("live >= 0 AND live <= planned", name="live"),
+    Index(
+        "ix_lot_open",
+        "state",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+unit_event = Table(  # domain.disposition.UnitEvent; never edited
+    "unit_event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("uid", String(24), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("account", String(64)),  # none: the policy
+    Column("reason", Text, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+sample_event = Table(  # domain.samples.SampleEvent; never edited
+    "sample_event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("uid", String(24), index=True),  # none: all samples
+    Column("at", Instant, nullable=False),
+    Column("account", String(64)),  # none: the line
+    Column("reason", Text, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+lot_event = Table(  # never edited
+    "lot_event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("lot", ForeignKey("lot.name"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+lot_range = Table(  # domain.serial_range.SerialRange; a trigger refuses one that meets another
+    "lot_range",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("lot", ForeignKey("lot.name"), nullable=False),
+    Column("shape", String(32), nullable=False),
+    Column("fixed", String(32), nullable=False),
+    Column("low", String(32), nullable=False),
+    Column("high", String(32), nullable=False),
+    Index("ix_lot_range_shape", "shape", "low"),
+)
+
 # messages for the MES, one row a receiver ("sink"); pending until one of `sent_at` and `dead_at` is set
 _PENDING = "sent_at IS NULL AND dead_at IS NULL"
 outbox = Table(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks the MES over HTTP whether a board belongs to this station now (`interfaces.Route`)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ HEADERS = {"Content-Type": "application/json; charset=utf-8", "Accept": "applica
 
 
 class HTTPRoute:
-    """One MES. `waits` is asked each time: whether the line waits for an MES that does not answer, or boards go on unchecked."""
+    """One MES. Asked each time: the `work_order`, and whether the line `waits` for an MES that does not answer, or boards go on unchecked."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class HTTPRoute:
         url: str,
         *,
         station: str,
-        work_order: str,
+        work_order: Callable[[], Awaitable[str]],
         product: str,
         waits: Callable[[], bool],
         cfx: bool = False,
@@ -41,7 +41,9 @@ class HTTPRoute:
         self._post = post
         self._url = url
         self._place = urlsplit(url)._replace(query="", fragment="").geturl()
-        self._about = (station, work_order, product)
+        self._station = station
+        self._work_order = work_order
+        self._product = product
         self._waits = waits
         self._cfx = cfx
         self._within = within
@@ -54,7 +56,7 @@ class HTTPRoute:
 
     async def check(self, uid: UID, serial_number: str | None) -> RouteChecked:
         """Raises `NotRouted`, and `MESUnavailable` where the line waits."""
-        question = Question(*self._about, str(uid), serial_number)
+        question = Question(self._station, await self._work_order(), self._product, str(uid), serial_number)
         try:
             verdict = await self._ask(question)
         except NoAnswer as exc:

@@ -55,7 +55,8 @@ def list_orphans(
     """List certificates that no unit has, and requests that may have bought one.
 
     unknown: the answer was lost; `reconcile` finds out what was issued. refused: the station received the certificate
-    and refused it. surplus: a second certificate for a key. All are to be revoked.
+    and refused it. surplus: a second certificate for a key. scrapped: the certificate of a unit that was scrapped. All are
+    to be revoked.
     """
     found = orphans.listed(ledger_path(config, ledger))
     if json_wanted:
@@ -106,7 +107,7 @@ def again(
 
 @app.command()
 def close(
-    orphan: Annotated[str, typer.Argument(metavar="ID", help="As `station pki orphans` shows it: R12 or C3.")],
+    orphan: Annotated[str, typer.Argument(metavar="ID", help="As `station pki orphans` shows it: R12, C3 or D4.")],
     reason: ReasonOption,
     ledger: StoppedLedgerOption = None,
     config: ConfigOption = None,

@@ -31,6 +31,13 @@ def ledger_of(config: Path | None, ledger: Path | None, selection: Selection) ->
     return ledger
 
 
+def known_fault(code: str) -> None:
+    """Raises `BadParameter` unless the catalogue has a fault of this code."""
+    if code not in (known := _catalogue()):
+        near = nearest(code, sorted(known))
+        raise typer.BadParameter(f"there is no fault {code!r}" + (f'; did you mean "{near}"?' if near else ""))
+
+
 def _catalogue() -> set[str]:
     classes = [each for module in (unit, slot, line) for each in vars(module).values() if isinstance(each, type)]
     codes = {each.code for each in classes if issubclass(each, Fault) and hasattr(each, "code")}

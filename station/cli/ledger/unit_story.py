@@ -31,6 +31,9 @@ def print_story(console: Console, story: UnitStory) -> None:
         console.print(f"{done} {deed.who} {_time(deed.at)}{deed.reason and ': '}{deed.reason}", markup=False)
     for release in story.releases:
         console.print(f"released {_time(release.at)} by {release.account}: {release.reason}", markup=False)
+    for decision in story.decisions:
+        by = decision.account or "the station"
+        console.print(f"{decision.type} {_time(decision.at)} by {by}: {decision.reason}", markup=False)
     for each in story.certificates:
         console.print(f"certificate {each.dac_serial_number}  issued {_time(each.issued_at)}  {_subject(each)}")
         console.print(f"  for key {each.key}")

@@ -22,6 +22,7 @@ from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.labels import export_labels, forget, show_label
+from station.cli.ledger.put_away import release, scrap
 from station.cli.ledger.questions import (
     FaultOption,
     JsonOption,
@@ -48,7 +49,9 @@ COLUMNS = {
     "uid": "the microcontroller's unique ID, 24 hexadecimal digits in memory order",
     "serial_number": "as on the label",
     "lot": "the lot that the serial number is from",
+    "work_order": "number of the work order that the lot was opened for; empty for a recipe's lot",
     "state": "reserved, on_board, certified, confirmed, passed, burned or released",
+    "disposition": "quarantined or scrapped; empty for a unit that may be worked on",
     "manufacturing_date": "YYYYMMDD, UTC",
     "discriminator": "12 bits, decimal",
     "dac_serial_number": "the certificate that the unit was given last, hexadecimal",
@@ -67,6 +70,7 @@ ATTEMPT_COLUMNS = {
     "uid": "the microcontroller's unique ID; empty if the board was never identified",
     "serial_number": "as on the label; empty if the board has no identity",
     "lot": "the lot that the attempt was for",
+    "work_order": "number of its work order; empty for a recipe's lot",
     "slot": "where the board was",
     "verdict": "pass, fail or void; empty while it runs",
     "fault": "code of what the attempt ended by",
@@ -134,7 +138,7 @@ def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
         table.add_row(
             unit.serial_number,
             unit.uid,
-            unit.state.value,
+            unit.state.value if unit.disposition is None else f"{unit.state.value} ({unit.disposition})",
             str(unit.attempts),
             coloured(unit.verdict or ""),
             local(unit.ended_at),
@@ -267,6 +271,8 @@ def fresh(
 app.command("label")(show_label)
 app.command("labels")(export_labels)
 app.command("forget")(forget)
+app.command()(release)
+app.command()(scrap)
 
 
 async def _release(path: Path, uid: UID, account: str, reason: str) -> None:

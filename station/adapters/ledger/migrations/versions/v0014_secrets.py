@@ -14,7 +14,7 @@ from station.domain.target import UID
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
 revision = "0014"
-down_revision = "0010"
+down_revision = "0013"
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 AT_ONCE = 1000
