@@ -96,7 +96,9 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     async with Ledger.open(path, station="line-1") as ledger:
         hub = Hub(door, "1")
         server = web.Application(middlewares=[guarded])
-        Api(door, lambda: hub, LedgerReader(path), PINs(people), acts, Counted(path, recipe)).add_to(server)
+        Api(
+            door, lambda: hub, LedgerReader(path), PINs(people, clock=lambda: 1000.0), acts, Counted(path, recipe)
+        ).add_to(server)
         async with TestClient(TestServer(server)) as client:
             yield Desk(client, acts, people, ledger, path)
 
