@@ -88,6 +88,20 @@ async def test_a_slot_that_was_released_is_held_by_nobody(ledger: Ledger, secret
     assert (seen.service, seen.fault, seen.held) == ("trial", "slot.held", None)
 
 
+@pytest.mark.parametrize(
+    ("step", "steps", "seconds"),
+    [
+        (None, {"recognise": 2.0}, 0.0),
+        ("deliver", {"recognise": 2.0}, 7.0),
+        ("deliver", {"recognise": 2.0, "deliver": 6.75}, 7.0),
+        ("deliver", {"recognise": 9.04}, 0.0),
+    ],
+    ids=["no step runs", "it runs", "it is over and the next has not begun", "rounded"],
+)
+def test_the_seconds_of_a_step_never_jump_back(step: str | None, steps: dict[str, float], seconds: float) -> None:
+    assert SlotStatus.model_construct(step=step, seconds=9.0, steps=steps).in_step() == seconds
+
+
 async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: Ledger, secrets: Secrets) -> None:
     """It shows neither number nor verdict, which belong to a board that has left."""
 
