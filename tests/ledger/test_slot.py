@@ -22,6 +22,7 @@ from station.line.status import SlotStatus
 from station.line.visits import Visit
 from tests.builders.bench import RECIPE, Secrets, begun
 from tests.builders.deeds import by_anna
+from tests.web.fake_door import slot as told
 
 ARRIVAL = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0")
 
@@ -99,7 +100,7 @@ async def test_a_slot_that_was_released_is_held_by_nobody(ledger: Ledger, secret
     ids=["no step runs", "it runs", "it is over and the next has not begun", "rounded"],
 )
 def test_the_seconds_of_a_step_never_jump_back(step: str | None, steps: dict[str, float], seconds: float) -> None:
-    assert SlotStatus.model_construct(step=step, seconds=9.0, steps=steps).in_step() == seconds
+    assert told("1", "running", step=step, seconds=9.0, steps=steps).in_step() == seconds
 
 
 async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: Ledger, secrets: Secrets) -> None:
