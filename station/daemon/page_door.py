@@ -69,7 +69,7 @@ class PageDoor:
         return models.Slot(
             **{field: getattr(status, field) for field in SlotStatus.model_fields},
             procedure=procedure,
-            step_seconds=max(0.0, round(status.seconds - sum(status.steps.values()), 1)) if status.step else 0.0,
+            step_seconds=status.in_step(),
             act=entry.act.value if entry else None,
             sentence=entry.sentence if entry else None,
             taken=None

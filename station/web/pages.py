@@ -14,6 +14,7 @@ from pydantic import Field
 from station.adapters.ledger import events, selection
 from station.adapters.ledger.reader import JournalEntry, LedgerReader
 from station.adapters.ledger.selection import Selection
+from station.adapters.system.transcripts import place_of
 from station.domain.numbers import Numbers, Rate, improbable
 from station.faults.line import LedgerUnavailable, OnboardingCodeInvalid
 from station.matter.onboarding.codes import LONGEST_QR_CODE, is_meant_as_qr_code, parse_qr_code
@@ -127,7 +128,16 @@ class Pages:
         if story is None:
             return problem(404, "the ledger knows no such unit")
         longest = max((each.summary.seconds for each in story.attempts), default=0.0) or 1.0
-        return self._page("unit", "/units", story=story, type=_type, body=_body, parts=_parts, longest=longest)
+        return self._page(
+            "unit",
+            "/units",
+            story=story,
+            type=_type,
+            body=_body,
+            parts=_parts,
+            longest=longest,
+            transcript=lambda attempt: place_of(attempt).as_posix(),
+        )
 
     async def _slot(self, request: web.Request) -> web.StreamResponse:
         name, asked = request.match_info["slot"], query_of(_without_blanks(request), AskedSlot)

@@ -275,6 +275,10 @@ PURE = {
             {"step": "z", "seconds": None, "when": "later"},
         ],
     ),
+    "a sheet has a step once, also between its end and the next one's beginning": (
+        "b.stages({procedure: null, steps: {x: 1.5, y: 2}, step: 'y', step_seconds: 2, at: 0}, {provision: ['x', 'y'].map((step) => ({step}))}, 500).map(({step}) => step)",
+        ["x", "y"],
+    ),
     "evidence is the reason without its sentence": (
         "[['Bad.', 'Bad. (place 0x10, was (7))'], ['Bad.', 'Bad.'], ['Bad.', 'Worse.'], [null, null]].map(([sentence, reason]) => b.evidence({sentence, reason}))",
         ["place 0x10, was (7)", None, "Worse.", None],

@@ -21,7 +21,7 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.pages import Pages
-from tests.builders.bench import Secrets, begun, passed
+from tests.builders.bench import Secrets, begun, passed, recognised
 from tests.web.fake_door import FakeDoor, running, slot
 
 CANARY = Passcode(73914)
@@ -137,6 +137,20 @@ async def test_a_units_story_is_found_by_uid_and_by_serial_number(desk: Desk) ->
     assert (await desk.page(by_uid)).text == story.text
     assert await desk.status("/units/SN000009") == 404
     assert await desk.status("/slots/9") == 404
+
+
+async def test_an_attempt_leads_to_its_story_and_that_to_all_of_its_fault(desk: Desk) -> None:
+    """Where the programmer's own words are, is said."""
+    journal = await begun(desk.ledger, desk.secrets)
+    await recognised(journal, 1)
+    await journal.finish(Voided("programmer.unproven", {}))
+    await desk.void("1")
+    attempts = await desk.page("/attempts")
+    assert "/events?attempt=2" in attempts.links  # its board is not known
+    story = next(link for link in attempts.links if link.endswith("#attempt-1"))
+    told = await desk.page(story)
+    assert "transcripts/0000/0000001.txt" in told.text
+    assert "/attempts?fault=programmer.unproven" in told.links
 
 
 async def test_a_scanned_label_leads_to_its_unit(desk: Desk) -> None:

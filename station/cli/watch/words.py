@@ -92,3 +92,5 @@ STYLES: Mapping[str, str] = {
     "out": "bold #ffffff on #8a3fb0",
     "unknown": "dim",
 }
+# Of eight or sixteen colours the nearest to the page's green is cyan. The others have their nearest in their own hue.
+FEW_COLOURS: Mapping[str, str] = {STYLES["pass"]: "bold black on green"}

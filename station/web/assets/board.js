@@ -69,7 +69,8 @@ export function progress(slot, plans, now) {
 
 /** The steps of an attempt with their seconds: those that are over, the one that runs, and those to come, which have none. */
 export function stages(slot, plans, now) {
-  const over = Object.entries(slot.steps ?? {}).map(([step, seconds]) => ({ step, seconds, when: "over" }));
+  // Until the next step begins, the one that is over is still that of the slot.
+  const over = Object.entries(slot.steps ?? {}).filter(([step]) => step !== slot.step).map(([step, seconds]) => ({ step, seconds, when: "over" }));
   if (!slot.step) return over;
   const spent = slot.step_seconds + (now - slot.at) / 1000;
   const plan = plans[slot.procedure ?? "provision"] ?? [];

@@ -124,6 +124,7 @@ export function slotView(slot, board, live, texts, now, ask) {
       facts(texts, {
         who: act && texts.who[doer(act)],
         held,
+        verdict: state === "out" && slot.verdict ? texts.word[slot.verdict] : null, // which the tile does not show
         evidence: last && last === slot.fault ? evidence(slot) : null,
         fault: last,
         attempt: slot.attempt ?? slot.taken?.attempt,
