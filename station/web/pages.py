@@ -21,7 +21,7 @@ from station.web.catalogue import ENTRIES
 from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
-from station.web.questions import AttemptPage, EventPage, Mistaken, Nothing, Page, Word, query_of
+from station.web.questions import AttemptPage, EventPage, LocalMoment, Mistaken, Nothing, Page, Word, query_of
 from station.web.templates import rendered
 
 NEWEST = 100  # rows of a list
@@ -34,8 +34,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class AskedPeriod(Nothing):
     """Which attempts are counted. A time without a zone is this computer's."""
 
-    since: datetime | None = None
-    until: datetime | None = None
+    since: LocalMoment | None = None
+    until: LocalMoment | None = None
     lot: Word | None = None
     slot: Word | None = None
 
@@ -43,7 +43,7 @@ class AskedPeriod(Nothing):
 class AskedSlot(Nothing):
     """Since when a slot is compared with the others."""
 
-    since: datetime | None = None
+    since: LocalMoment | None = None
 
 
 class AskedUnits(Nothing):

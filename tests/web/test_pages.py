@@ -198,3 +198,6 @@ async def test_a_form_with_empty_fields_asks_for_everything(desk: Desk) -> None:
     assert await desk.status("/attempts?verdict=good") == 400
     assert await desk.status("/numbers?since=yesterday") == 400
     assert await desk.status("/numbers?s1ot=4") == 400
+    for path in ("/numbers?since=", "/numbers?until=", "/slots/1?since=", "/attempts?since="):
+        for end in ("0001-01-01T00:00", "0001-01-01T00:00%2B14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59"):
+            assert await desk.status(path + end) in {200, 400}, path + end
