@@ -3,7 +3,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from ipaddress import ip_address
 
 import structlog
@@ -92,14 +91,8 @@ class Site:
         tls = None if self.certificate is None else self.certificate.context
         await runner.setup()
         try:
-            with ExitStack() as stack:
-                listening = None
-                if self._reading is None:
-                    await web.TCPSite(runner, *self._address, ssl_context=tls).start()
-                    host, port = runner.addresses[0][:2]
-                else:
-                    listening = stack.enter_context(bound(*self._address))
-                    host, port = listening.getsockname()[:2]
+            with bound(*self._address) as listening:
+                host, port = listening.getsockname()[:2]
                 self.url, self.reason = f"{'https' if tls else 'http'}://{as_host(host)}:{port}/", None
                 log.info("web.opened", url=self.url)
                 async with asyncio.TaskGroup() as group:
@@ -108,8 +101,8 @@ class Site:
                     group.create_task(self.hub.read_plans(), name="page's plans")
                     if self.certificate is not None:
                         group.create_task(_look_after(self.certificate), name="page's certificate")
-                    if listening is not None and runner.server is not None:
-                        accepting = Acceptor(runner.server, tls).run(listening)
+                    if runner.server is not None:
+                        accepting = Acceptor(runner.server, tls, only_here=self._reading is None).run(listening)
                         group.create_task(accepting, name="page's connections")
         finally:
             self.url = None
@@ -127,7 +120,7 @@ class Site:
             SignIn(self._reading, self._door.about).add_to(app)
         app.router.add_get("/", self._page)
         app.router.add_get("/assets/{name:.+}", self._asset)
-        app.router.add_get("/api/v1/stream", self._stream)
+        app.router.add_get("/api/v1/stream", self._stream, allow_head=False)  # it has no end, and so no head alone
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         for add in self.further:

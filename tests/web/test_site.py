@@ -159,6 +159,13 @@ async def test_a_page_takes_no_orders(door: FakeDoor, browser: aiohttp.ClientSes
         assert answer.headers["Allow"] == "GET,HEAD"
 
 
+async def test_a_stream_has_no_head_alone(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    """It would go on for ever, as one of the few listeners."""
+    async with served(door) as (site, url), browser.head(f"{url}/api/v1/stream") as answer:
+        assert answer.status == 405
+        assert site.hub.listeners == 0
+
+
 async def test_healthz_and_readyz(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
     async with served(door) as (_, url):
         async with browser.get(f"{url}/healthz") as answer:
@@ -182,7 +189,7 @@ async def test_a_taken_address_costs_the_page_until_it_is_free(door: FakeDoor, m
         async with asyncio.timeout(WITHIN):
             while (reason := site.reason) is None:
                 await asyncio.sleep(0.01)
-        assert "address already in use" in reason
+        assert "address already in use" in reason.lower()
     assert await address(site) == f"http://127.0.0.1:{port}"
     serving.cancel()
     await asyncio.wait([serving])
