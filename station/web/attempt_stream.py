@@ -13,7 +13,7 @@ from aiohttp import web
 
 from station.adapters.ledger import records, selection
 from station.adapters.ledger.selection import AttemptRecord
-from station.adapters.system.shown import shown
+from station.adapters.system.shown import in_cell
 from station.faults.line import LedgerUnavailable
 from station.web.questions import AttemptPage
 
@@ -61,5 +61,5 @@ def _csv(found: Iterable[AttemptRecord]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     for each in found:
-        writer.writerow([shown(value) if isinstance(value, str) else value for value in records.values(each).values()])
+        writer.writerow(map(in_cell, records.values(each).values()))
     return text.getvalue().encode()
