@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engineer's pages: numbers, attempts, units, slots, lots and events, rendered here, so that they work without scripts and can be printed."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from station.adapters.ledger.selection import Selection
 from station.domain.numbers import Numbers, Rate, improbable
 from station.faults.line import LedgerUnavailable, OnboardingCodeInvalid
 from station.matter.onboarding.codes import LONGEST_QR_CODE, is_meant_as_qr_code, parse_qr_code
+from station.web.aside import aside
 from station.web.catalogue import ENTRIES
 from station.web.counted import Counted
 from station.web.door import Door
@@ -87,7 +87,7 @@ class Pages:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         asked = query_of(_without_blanks(request), EventPage)
-        rows, last = await asyncio.to_thread(self._ledger.newest_events, NEWEST, asked.filter)
+        rows, last = await aside(self._ledger.newest_events, NEWEST, asked.filter)
         chosen = {name: text for name, text in _texts(asked).items() if name in {"slot", "type", "attempt"}}
         query = urlencode({name: text for name, text in chosen.items() if text})
         return self._page("events", "/events", rows=rows, last=last, asked=chosen, query=query, said=_said)
@@ -106,7 +106,7 @@ class Pages:
             return await self._scanned(text)
         if text:
             return web.Response(status=303, headers={"Location": f"/units/{quote(text, safe='')}"})
-        rows = await asyncio.to_thread(lambda: list(self._ledger.units(newest=NEWEST))[::-1])
+        rows = await aside(lambda: list(self._ledger.units(newest=NEWEST))[::-1])
         return self._page("units", "/units", rows=rows, scanned=None)
 
     async def _scanned(self, text: str) -> web.StreamResponse:
@@ -118,12 +118,12 @@ class Pages:
         if isinstance(payload.serial_number, str):
             return web.Response(status=303, headers={"Location": f"/units/{quote(payload.serial_number, safe='')}"})
         number = payload.discriminator.value
-        rows = await asyncio.to_thread(self._ledger.units_with, number, NEWEST)
+        rows = await aside(self._ledger.units_with, number, NEWEST)
         return self._page("units", "/units", rows=rows, scanned=number)
 
     async def _unit(self, request: web.Request) -> web.StreamResponse:
         query_of(request, Nothing)
-        story = await asyncio.to_thread(self._ledger.unit, request.match_info["unit"])
+        story = await aside(self._ledger.unit, request.match_info["unit"])
         if story is None:
             return problem(404, "the ledger knows no such unit")
         longest = max((each.summary.seconds for each in story.attempts), default=0.0) or 1.0
@@ -151,7 +151,7 @@ class Pages:
         )
 
     async def _newest(self, wanted: Selection, most: int) -> list[selection.AttemptRecord]:
-        return await asyncio.to_thread(lambda: list(selection.attempts(self._ledger.path, wanted, newest=most)))
+        return await aside(lambda: list(selection.attempts(self._ledger.path, wanted, newest=most)))
 
     def _page(self, name: str, here: str, **values: object) -> web.Response:
         about = self._door.about

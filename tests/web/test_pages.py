@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engineer's pages over HTTP: rendered on the daemon's side, from a real ledger, for a line that is made up."""
 
+import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -201,3 +203,22 @@ async def test_a_form_with_empty_fields_asks_for_everything(desk: Desk) -> None:
     for path in ("/numbers?since=", "/numbers?until=", "/slots/1?since=", "/attempts?since="):
         for end in ("0001-01-01T00:00", "0001-01-01T00:00%2B14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59"):
             assert await desk.status(path + end) in {200, 400}, path + end
+
+
+async def test_slow_questions_keep_no_thread_from_the_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new identity waits for one of the loop's own threads, which are few."""
+    answered = threading.Event()
+
+    def slow(*_: object, **__: object) -> list[object]:
+        answered.wait(60.0)
+        return []
+
+    monkeypatch.setattr("station.adapters.ledger.selection.attempts", slow)
+    asking = [asyncio.create_task(desk.status(f"/attempts?lot={lot}")) for lot in range(48)]
+    try:
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30.0):
+            assert await asyncio.to_thread(lambda: "at once") == "at once"
+    finally:
+        answered.set()
+    assert set(await asyncio.gather(*asking)) == {200}
