@@ -19,6 +19,7 @@ from station.web.door import Door
 from station.web.guard import LOOPBACK, guarding, problem, with_headers
 from station.web.hub import Hub
 from station.web.models import Health
+from station.web.questions import LONGEST_WORD
 from station.web.reading import ADMISSION, Reading
 from station.web.sign_in import SignIn
 
@@ -150,6 +151,8 @@ class Site:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """The line's events, until the listener goes away or does not keep up."""
+        if unknown := set(request.query) - {"after"}:
+            return problem(400, f"{min(unknown)[:LONGEST_WORD]} is not known here; there are: after")
         if self.hub.full:
             return problem(503, "too many pages are open")
         admission = request.get(ADMISSION)

@@ -10,6 +10,8 @@ from contextlib import ExitStack, asynccontextmanager, closing
 
 import aiohttp
 import pytest
+import structlog
+from aiohttp import web
 
 from station.web import site as sites
 from station.web.hub import LISTENERS, Hub
@@ -205,6 +207,37 @@ async def test_a_bug_of_ours_costs_the_page_and_not_the_line(door: FakeDoor, bro
         async with asyncio.timeout(WITHIN):
             while site.url is not None:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_bug_of_ours_costs_one_answer(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    """It is told as any other problem, with the headers that every answer has, and without a word of what went wrong."""
+
+    async def buggy(_request: web.Request) -> web.StreamResponse:
+        raise ZeroDivisionError("a bug, for once on purpose")
+
+    def add(app: web.Application) -> None:
+        app.router.add_get("/buggy/{secret}", buggy)
+
+    site = Site(door, "127.0.0.1:0")
+    site.further.append(add)
+    serving = asyncio.create_task(site.run())
+    with structlog.testing.capture_logs() as logs:
+        async with browser.get(f"{await address(site)}/buggy/34970112332") as answer:
+            assert answer.status == 500
+            assert "purpose" not in json.dumps(await answer.json(content_type="application/problem+json"))
+            assert answer.headers["Content-Security-Policy"]
+        async with browser.get(f"{await address(site)}/healthz") as answer:
+            assert answer.status == 200
+    [told] = [each for each in logs if each["event"] == "web.request_failed"]
+    assert (told["method"], told["route"]) == ("GET", "/buggy/{secret}")
+    serving.cancel()
+    await asyncio.wait([serving])
+
+
+async def test_a_stream_knows_no_other_key(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    async with served(door) as (_, url), browser.get(f"{url}/api/v1/stream?afer=b-1") as answer:
+        assert answer.status == 400
+        assert (await answer.json(content_type="application/problem+json"))["detail"].startswith("afer is not known")
 
 
 async def test_at_the_end_the_streams_say_goodbye(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
