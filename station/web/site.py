@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from station.config.web_section import as_host, parted
 from station.domain.issuance import EXPIRES_SOON
-from station.web import assets
+from station.web import assets, taking
 from station.web.acceptor import Acceptor, bound
 from station.web.assets import Asset
 from station.web.certificate import Certificate
@@ -159,11 +159,17 @@ class Site:
         known = request.query.get("after") or request.headers.get("Last-Event-ID")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
+        if request.transport is None:  # gone already
+            return response
+        took = taking.Taking(request.transport)
         with self.hub.listening(known, lambda: _cut(request)) as listener:
             try:
                 while (frames := await listener.next()) is not None and (admission is None or admission.still()):
-                    await response.write(frames)
-            except ConnectionError:  # the browser has gone, or was dropped
+                    if not await _in_time(response, frames, took):
+                        log.info("web.listener_dropped")
+                        _cut(request)
+                        break
+            except OSError:  # the browser has gone, or was dropped
                 pass
         return response
 
@@ -173,6 +179,16 @@ async def _look_after(certificate: Certificate) -> None:
     while True:
         certificate.look()
         await asyncio.sleep(LOOK_EVERY)
+
+
+async def _in_time(response: web.StreamResponse, frames: bytes, took: taking.Taking) -> bool:
+    """Sends the events. False if they, or some before them, stay on their way so long that their beats would vouch for the past."""
+    try:
+        async with asyncio.timeout(taking.LATE_AFTER):
+            await response.write(frames)
+    except TimeoutError:
+        return False
+    return not took.is_late()
 
 
 def _cut(request: web.Request) -> None:

@@ -6,14 +6,16 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 
 import aiohttp
 import pytest
 import structlog
 from aiohttp import web
 
+from station.web import hub as hubs
 from station.web import site as sites
+from station.web import taking
 from station.web.hub import LISTENERS, Hub
 from station.web.site import Site
 from tests.web.fake_door import FakeDoor, paused, running, slot
@@ -113,6 +115,28 @@ async def test_a_listener_that_does_not_read_loses_its_connection(door: FakeDoor
                     door.put(big)
                     site.hub.look()
                     await asyncio.sleep(0)
+
+
+async def test_a_listener_that_reads_too_slowly_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads on and on, beats among all else, and would take what is long over for what is now."""
+    monkeypatch.setattr(taking, "LATE_AFTER", 0.5)
+    monkeypatch.setattr(hubs, "QUEUE", 1 << 30)
+    door = FakeDoor([slot(str(at)) for at in range(64)])
+    async with served(door) as (site, url):
+        with closing(socket.socket()) as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+            slow.setblocking(False)
+            slow.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(WITHIN):
+                with suppress(ConnectionError):
+                    while await loop.sock_recv(slow, 512):
+                        for at in range(64):
+                            door.put(slot(str(at), "waiting"))
+                        await asyncio.sleep(0.05)
+                while site.hub.listeners:
+                    await asyncio.sleep(0.01)
 
 
 async def test_no_more_pages_than_it_can_serve(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
