@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from urllib.parse import quote, urlencode
 
@@ -21,6 +21,7 @@ from station.web.catalogue import ENTRIES
 from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
+from station.web.models import Problem
 from station.web.questions import AttemptPage, EventPage, LocalMoment, Mistaken, Nothing, Page, Word, query_of
 from station.web.templates import rendered
 
@@ -52,6 +53,10 @@ class AskedUnits(Nothing):
     find: str = Field(default="", max_length=LONGEST_QR_CODE)
 
 
+class NotThere(Exception):
+    """There is no such unit or slot; the text says so."""
+
+
 class Pages:
     """The pages of one daemon, for whoever may read."""
 
@@ -71,7 +76,7 @@ class Pages:
             ("/lots", self._lots),
             ("/events", self._events),
         ):
-            app.router.add_get(path, _answering(handler))
+            app.router.add_get(path, self._answering(handler))
 
     async def _numbers(self, request: web.Request) -> web.StreamResponse:
         asked = query_of(_without_blanks(request), AskedPeriod)
@@ -114,7 +119,7 @@ class Pages:
         try:
             (payload,) = parse_qr_code(text)
         except (OnboardingCodeInvalid, ValueError):
-            return problem(400, "the scanned text is no onboarding code of one unit")
+            raise Mistaken("the scanned text is no onboarding code of one unit") from None
         if isinstance(payload.serial_number, str):
             return web.Response(status=303, headers={"Location": f"/units/{quote(payload.serial_number, safe='')}"})
         number = payload.discriminator.value
@@ -125,14 +130,14 @@ class Pages:
         query_of(request, Nothing)
         story = await aside(self._ledger.unit, request.match_info["unit"])
         if story is None:
-            return problem(404, "the ledger knows no such unit")
+            raise NotThere("the ledger knows no such unit")
         longest = max((each.summary.seconds for each in story.attempts), default=0.0) or 1.0
         return self._page("unit", "/units", story=story, type=_type, body=_body, parts=_parts, longest=longest)
 
     async def _slot(self, request: web.Request) -> web.StreamResponse:
         name, asked = request.match_info["slot"], query_of(_without_blanks(request), AskedSlot)
         if name not in self._door.marks():
-            return problem(404, "the line has no such slot")
+            raise NotThere("the line has no such slot")
         since = _zoned(asked.since) or datetime.now().astimezone().replace(second=0, microsecond=0) - COMPARED
         here = await self._counted.numbers(Selection(since=since, slot=name))
         elsewhere = await self._counted.numbers(Selection(since=since, other_than=name))
@@ -144,11 +149,34 @@ class Pages:
             slot=self._door.slot(name),
             names=list(self._door.marks()),
             since=since,
+            now=datetime.now(UTC),
             local=here,
             elsewhere=elsewhere,
             not_chance=improbable(_judged(here), _judged(elsewhere)),
             faults=_faults(here, elsewhere),
         )
+
+    def _answering(self, handler: Handler) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except NotThere as exc:
+                return self._refused(request, 404, str(exc))
+            except Mistaken as exc:
+                return self._refused(request, 400, str(exc))
+            except LedgerUnavailable as exc:
+                return self._refused(request, 503, str(exc))
+
+        return answer
+
+    def _refused(self, request: web.Request, status: int, why: str) -> web.Response:
+        """The problem; a browser shows people a page, with the way to the others."""
+        told = problem(status, why)
+        if "text/html" not in request.headers.get("Accept", ""):
+            return told
+        page = self._page("problem", "", problem=Problem(title=told.reason or "", status=status, detail=why))
+        page.set_status(status)
+        return page
 
     async def _newest(self, wanted: Selection, most: int) -> list[selection.AttemptRecord]:
         return await aside(lambda: list(selection.attempts(self._ledger.path, wanted, newest=most)))
@@ -157,18 +185,6 @@ class Pages:
         about = self._door.about
         text = rendered(name, here=here, station=about.station, signs_in=about.signs_in, sentence=_sentence, **values)
         return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
-
-
-def _answering(handler: Handler) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except Mistaken as exc:
-            return problem(400, str(exc))
-        except LedgerUnavailable as exc:
-            return problem(503, str(exc))
-
-    return answer
 
 
 def _without_blanks(request: web.Request) -> web.Request:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -222,3 +223,21 @@ async def test_slow_questions_keep_no_thread_from_the_line(desk: Desk, monkeypat
     finally:
         answered.set()
     assert set(await asyncio.gather(*asking)) == {200}
+
+
+async def test_a_browser_gets_problems_as_pages(desk: Desk) -> None:
+    """Whoever has typed a wrong number sees no JSON, and finds the way back."""
+    for path, status in (("/units/SN999", 404), ("/slots/none", 404), ("/numbers?since=now", 400)):
+        async with desk.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"}) as answer:
+            assert (answer.status, answer.content_type) == (status, "text/html")
+            assert "/units" in Read(await answer.text()).links
+        async with desk.client.get(path) as answer:
+            assert (answer.status, answer.content_type) == (status, "application/problem+json")
+
+
+async def test_what_a_slot_shows_has_its_time(desk: Desk) -> None:
+    """The page does not go on by itself."""
+    name = next(iter(desk.door.marks()))
+    assert re.search(
+        r"At 20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9:]{8}", (await desk.page(f"/slots/{quote(name, safe='')}")).text
+    )
