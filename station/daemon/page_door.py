@@ -85,7 +85,7 @@ class PageDoor:
         )
 
     def ready(self) -> models.Health:
-        line, ledger = self.line(), self._parts.ledger.trouble
+        line, ledger = self.line(), self._parts.ledger.wrong
         pki = "ok"
         if self._parts.pki is not None and self._preflight.pki_answered_seconds_ago is None:
             pki = "has not answered yet"

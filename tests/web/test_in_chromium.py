@@ -10,7 +10,7 @@ import pytest
 from station.faults import LineFault
 from station.web.catalogue import ENTRIES
 from tests.builders.fault_catalogue import catalogue
-from tests.web.chromium import Tab
+from tests.web.chromium import Browser, Tab
 from tests.web.fake_door import OPEN, paused, pulled, running, slot
 from tests.web.played import ALL_UNKNOWN, DRAWN, LIVE, LOST, MISFITS, SHOTS, WORDS, green, played, shown, speak
 
@@ -162,6 +162,30 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         assert await tab.value("document.querySelectorAll('.say')[2].textContent") == "Taken out: fail"
         line.tell(slot("3", "waiting", service="trial"))
         await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        "const real = JSON.parse; JSON.parse = (text) => { if (window.broken) throw Error('on purpose'); return real(text); };",
+        "const real = Element.prototype.replaceWith; Element.prototype.replaceWith = function (...all) { if (window.broken) throw Error('on purpose'); real.apply(this, all); };",
+    ],
+    ids=["takes", "draws"],
+)
+async def test_a_page_that_cannot_show_an_event_vouches_for_nothing(browser: Browser, bug: str) -> None:
+    """Its beats go on, and would leave a green tile green for ever; it begins anew, and shows the event once it can."""
+    tab = await browser.tab()
+    await tab.before(bug)
+    with played("--slots=8", "--idle") as line:
+        await shown(tab, line.url)
+        line.tell(slot("3", "pass", attempt=40))
+        await tab.until(f"{WORDS}[2] === 'PASS'")
+        await tab.value("window.broken = true")
+        line.tell(slot("3", "fail", "board.silent", attempt=41))
+        await tab.until(f"{ALL_UNKNOWN} || getComputedStyle(document.getElementById('veil')).opacity === '1'")
+        assert await green(tab) == 0
+        await tab.value("window.broken = false")
+        await tab.until(f"{LIVE} && {WORDS}[2] === 'FAIL'")
 
 
 async def test_a_text_from_outside_is_never_markup(tab: Tab) -> None:

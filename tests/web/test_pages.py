@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engineer's pages over HTTP: rendered on the daemon's side, from a real ledger, for a line that is made up."""
 
+import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -212,3 +215,43 @@ async def test_a_form_with_empty_fields_asks_for_everything(desk: Desk) -> None:
     assert await desk.status("/attempts?verdict=good") == 400
     assert await desk.status("/numbers?since=yesterday") == 400
     assert await desk.status("/numbers?s1ot=4") == 400
+    for path in ("/numbers?since=", "/numbers?until=", "/slots/1?since=", "/attempts?since="):
+        for end in ("0001-01-01T00:00", "0001-01-01T00:00%2B14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59"):
+            assert await desk.status(path + end) in {200, 400}, path + end
+
+
+async def test_slow_questions_keep_no_thread_from_the_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new identity waits for one of the loop's own threads, which are few."""
+    answered = threading.Event()
+
+    def slow(*_: object, **__: object) -> list[object]:
+        answered.wait(60.0)
+        return []
+
+    monkeypatch.setattr("station.adapters.ledger.selection.attempts", slow)
+    asking = [asyncio.create_task(desk.status(f"/attempts?lot={lot}")) for lot in range(48)]
+    try:
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30.0):
+            assert await asyncio.to_thread(lambda: "at once") == "at once"
+    finally:
+        answered.set()
+    assert set(await asyncio.gather(*asking)) == {200}
+
+
+async def test_a_browser_gets_problems_as_pages(desk: Desk) -> None:
+    """Whoever has typed a wrong number sees no JSON, and finds the way back."""
+    for path, status in (("/units/SN999", 404), ("/slots/none", 404), ("/numbers?since=now", 400)):
+        async with desk.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"}) as answer:
+            assert (answer.status, answer.content_type) == (status, "text/html")
+            assert "/units" in Read(await answer.text()).links
+        async with desk.client.get(path) as answer:
+            assert (answer.status, answer.content_type) == (status, "application/problem+json")
+
+
+async def test_what_a_slot_shows_has_its_time(desk: Desk) -> None:
+    """The page does not go on by itself."""
+    name = next(iter(desk.door.marks()))
+    assert re.search(
+        r"At 20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9:]{8}", (await desk.page(f"/slots/{quote(name, safe='')}")).text
+    )

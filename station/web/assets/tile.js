@@ -65,8 +65,8 @@ export class Tile {
     this.face = face(slot, board, live, now);
     const key = JSON.stringify([this.face, slot.step, texts.lang]);
     if (key !== this.key) {
-      this.key = key;
       this.draw(texts);
+      this.key = key; // once it is drawn
     }
     if (before && before.state !== this.face.state && ["fail", "void", "out"].includes(this.face.state)) this.element.classList.add("changed");
     this.tick(board, texts, now);
