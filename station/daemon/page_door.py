@@ -77,6 +77,7 @@ class PageDoor:
             else models.Taken(
                 verdict=taken.outcome.verdict,
                 fault=taken.outcome.attempt.fault,
+                act=_act_for(taken.outcome.verdict, taken.outcome.attempt.fault),
                 attempt=taken.outcome.number,
                 uid=str(taken.outcome.attempt.uid) if taken.outcome.attempt.uid else None,
                 seconds=round(taken.seconds, 1),
@@ -139,3 +140,11 @@ def _mark(slot: Slot) -> object:
         arrival,
         slot.taken is None,
     )
+
+
+def _act_for(verdict: str, fault: str | None) -> str | None:
+    """What becomes of a board that has left its slot."""
+    if verdict == "pass":
+        return "take"
+    entry = ENTRIES.get(fault) if fault else None
+    return entry.act.value if entry else None

@@ -159,7 +159,15 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         assert label.startswith("Slot 3: FAIL. The board would refuse the label's passcode")
         line.tell(pulled("3", "fail", "readback.verifier"))
         await tab.until(f"{WORDS}[2] === 'EMPTY'")
-        assert await tab.value("document.querySelectorAll('.say')[2].textContent") == "Taken out: fail"
+        assert await tab.value("document.querySelectorAll('.say')[2].textContent") == (
+                "Taken out: fail. Put it into the reject bin"
+            )
+            line.tell(slot("3", "out of service", "probe.wedged", service="out", attempt=41))
+            await tab.until(f"{WORDS}[2] === 'OUT'")
+            assert await tab.value("document.querySelectorAll('.say')[2].textContent") == (
+                "Board: another slot. Call the technician"
+            )
+            assert await tab.value("document.querySelectorAll('.taken')[2].dataset.verdict") == "void"
         line.tell(slot("3", "waiting", service="trial"))
         await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
 
@@ -245,6 +253,14 @@ PURE = {
     "a board that was pulled is remembered for twenty seconds": (
         "[0, 18999, 19001].map((now) => b.face({state: 'empty', at: 0, taken: {verdict: 'fail', seconds: 1}}, board, true, now).taken)",
         ["fail", "fail", None],
+    ),
+    "for so long its tile says what becomes of it": (
+        "[0, 19001].map((now) => b.face({state: 'empty', at: 0, taken: {verdict: 'fail', act: 'reject', seconds: 1}}, board, true, now).act)",
+        ["reject", "plug"],
+    ),
+    "a slot out of service tells the verdict on the board in it": (
+        "['out of service', 'fail'].map((state) => b.face({state, verdict: 'fail', at: 0, taken: null}, board, true, 0).inside)",
+        ["fail", None],
     ),
     "an empty slot of an open line wants a board": (
         "['empty', 'waiting'].map((state) => b.face({state, at: 0, taken: null}, board, true, 0).act)",
