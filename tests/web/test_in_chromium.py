@@ -160,14 +160,14 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         line.tell(pulled("3", "fail", "readback.verifier"))
         await tab.until(f"{WORDS}[2] === 'EMPTY'")
         assert await tab.value("document.querySelectorAll('.say')[2].textContent") == (
-                "Taken out: fail. Put it into the reject bin"
-            )
-            line.tell(slot("3", "out of service", "probe.wedged", service="out", attempt=41))
-            await tab.until(f"{WORDS}[2] === 'OUT'")
-            assert await tab.value("document.querySelectorAll('.say')[2].textContent") == (
-                "Board: another slot. Call the technician"
-            )
-            assert await tab.value("document.querySelectorAll('.taken')[2].dataset.verdict") == "void"
+            "Taken out: fail. Put it into the reject bin"
+        )
+        line.tell(slot("3", "out of service", "probe.wedged", service="out", attempt=41))
+        await tab.until(f"{WORDS}[2] === 'OUT'")
+        assert await tab.value("document.querySelectorAll('.say')[2].textContent") == (
+            "Board: another slot. Call the technician"
+        )
+        assert await tab.value("document.querySelectorAll('.taken')[2].dataset.verdict") == "void"
         line.tell(slot("3", "waiting", service="trial"))
         await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
 
