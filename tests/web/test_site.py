@@ -275,6 +275,26 @@ async def test_whoever_goes_before_the_answer_is_no_bug(door: FakeDoor) -> None:
         assert [each for each in logs if each["event"] == "web.request_failed"] == []
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer canary" + bytes(9000).replace(b"\0", b"a"),
+        b"GET /units?find=canary HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        b"canary\r\n\r\n",
+    ],
+)
+async def test_nonsense_is_refused_and_stands_in_no_log(
+    door: FakeDoor, caplog: pytest.LogCaptureFixture, nonsense: bytes
+) -> None:
+    async with served(door) as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(nonsense)
+        async with asyncio.timeout(WITHIN):
+            assert (await reader.read(12)).endswith(b" 400")
+        writer.transport.abort()
+    assert caplog.records == []
+
+
 async def test_a_stream_knows_no_other_key(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
     async with served(door) as (_, url), browser.get(f"{url}/api/v1/stream?afer=b-1") as answer:
         assert answer.status == 400
