@@ -54,6 +54,8 @@ def guarding(hosts: frozenset[str] = LOOPBACK) -> Middleware:
             if "Allow" in exc.headers:
                 answer.headers["Allow"] = exc.headers["Allow"]
             return answer
+        except ConnectionError:  # whoever asked has gone
+            raise
         except Exception:  # a bug of ours costs one answer
             log.exception("web.request_failed", method=request.method, route=_route(request))
             return problem(500, "the station has a bug here: its log says more")

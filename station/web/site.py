@@ -2,11 +2,13 @@
 """The HTTP server: its routes, and how it comes up, stays up and goes down without ever stopping the line."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from pydantic import BaseModel
 
 from station.config.web_section import as_host, parted
@@ -29,6 +31,14 @@ LARGEST_BODY = 64 * 1024
 CLOSED_WITHIN = 1.0
 LOOK_EVERY = 60.0  # seconds between two looks at the files of the certificate, besides those at each connection
 AGAIN_AFTER = 5.0  # seconds, where the address is taken or the server has failed
+
+
+def _is_no_nonsense(record: logging.LogRecord) -> bool:
+    """False for a request that is no HTTP: whoever sends it gets 400, and neither fills the log nor puts its words there, which may be secret."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+logging.getLogger("aiohttp.server").addFilter(_is_no_nonsense)
 
 Routes = Callable[[web.Application], None]
 """Adds routes to the page's application."""

@@ -294,18 +294,12 @@ def test_a_terminal_may_change_its_size_and_is_given_back_for_ctrl_z() -> None:
             watching.send_signal(signal.SIGTSTP)
             while ORIGINAL_SCREEN.encode() not in terminal.written:
                 terminal.read()
-            while stat_of(watching.pid) != "T":  # a signal to go on that comes before the stop is lost
-                time.sleep(0.01)
+            os.waitid(os.P_PID, watching.pid, os.WSTOPPED | os.WNOWAIT)  # it stops a moment after its last word
             watching.send_signal(signal.SIGCONT)
             terminal.until_screens(2)
             watching.send_signal(signal.SIGTERM)
             assert watching.wait() == 130
         terminal.rest()
-
-
-def stat_of(pid: int) -> str:
-    """One letter: the state of the process, see proc_pid_stat(5)."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
 
 
 def size(frame: str) -> tuple[int, int]:

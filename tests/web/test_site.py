@@ -5,6 +5,7 @@ import asyncio
 import json
 import re
 import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 
@@ -256,6 +257,42 @@ async def test_a_bug_of_ours_costs_one_answer(door: FakeDoor, browser: aiohttp.C
     assert (told["method"], told["route"]) == ("GET", "/buggy/{secret}")
     serving.cancel()
     await asyncio.wait([serving])
+
+
+async def test_whoever_goes_before_the_answer_is_no_bug(door: FakeDoor) -> None:
+    """A hundred streams, opened and dropped at once: the log tells of none, and none stays open."""
+    async with served(door) as (site, url):
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(100):
+                with closing(socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))) as gone:
+                    gone.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.2)
+            async with asyncio.timeout(WITHIN):
+                while site.hub.listeners:
+                    await asyncio.sleep(0.01)
+        assert [each for each in logs if each["event"] == "web.request_failed"] == []
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer canary" + bytes(9000).replace(b"\0", b"a"),
+        b"GET /units?find=canary HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        b"canary\r\n\r\n",
+    ],
+)
+async def test_nonsense_is_refused_and_stands_in_no_log(
+    door: FakeDoor, caplog: pytest.LogCaptureFixture, nonsense: bytes
+) -> None:
+    async with served(door) as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(nonsense)
+        async with asyncio.timeout(WITHIN):
+            assert (await reader.read(12)).endswith(b" 400")
+        writer.transport.abort()
+    assert caplog.records == []
 
 
 async def test_a_stream_knows_no_other_key(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
