@@ -20,12 +20,12 @@ from station.web import assets
 from tests.builders.line import Line, LineFailed
 from tests.web import chromium
 from tests.web.chromium import GREEN, Browser, Tab
+from tests.web.page_weight import parts
 
 ROUNDS = 7
 STRESS = 120.0  # events a second
 STRESSED_FOR, WATCHED_FOR = 10.0, 10.0
 DEATHS = 3
-LANGUAGES = ("en", "de", "zh")
 
 # Told to each page before its own scripts: when it is live and drawn, when an event is drawn, and when no colour is left.
 PROBE = """(() => {
@@ -240,11 +240,5 @@ async def _covered(browser: Browser) -> float:
 
 def sizes() -> dict[str, tuple[int, int]]:
     """Of the page's own scripts, its style, and its largest language."""
-    scripts = b"".join(path.read_bytes() for path in sorted(assets.FOLDER.glob("*.js")))
-    languages = [(assets.FOLDER / "strings" / f"{name}.json").read_bytes() for name in LANGUAGES]
-    parts = {
-        "scripts": scripts,
-        "style": (assets.FOLDER / "page.css").read_bytes(),
-        "largest language": max(languages, key=len),
-    }
-    return {name: (len(content), len(gzip.compress(content))) for name, content in parts.items()}
+    found = parts(assets.load("en").files)
+    return {name: (len(content), len(gzip.compress(content))) for name, content in found.items()}

@@ -70,7 +70,7 @@ class PageDoor:
         return models.Slot(
             **{field: getattr(status, field) for field in SlotStatus.model_fields},
             procedure=procedure,
-            step_seconds=max(0.0, round(status.seconds - sum(status.steps.values()), 1)) if status.step else 0.0,
+            step_seconds=status.in_step(),
             act=entry.act.value if entry else None,
             sentence=entry.sentence if entry else None,
             taken=None
@@ -78,6 +78,7 @@ class PageDoor:
             else models.Taken(
                 verdict=taken.outcome.verdict,
                 fault=taken.outcome.attempt.fault,
+                act=_act_for(taken.outcome.verdict, taken.outcome.attempt.fault),
                 attempt=taken.outcome.number,
                 uid=str(taken.outcome.attempt.uid) if taken.outcome.attempt.uid else None,
                 seconds=round(taken.seconds, 1),
@@ -89,7 +90,7 @@ class PageDoor:
         return self._parts.mes.late
 
     def ready(self) -> models.Health:
-        line, ledger = self.line(), self._parts.ledger.trouble
+        line, ledger = self.line(), self._parts.ledger.wrong
         pki = "ok"
         if self._parts.pki is not None and self._preflight.pki_answered_seconds_ago is None:
             pki = "has not answered yet"
@@ -158,3 +159,11 @@ def _mark(slot: Slot) -> object:
         arrival,
         slot.taken is None,
     )
+
+
+def _act_for(verdict: str, fault: str | None) -> str | None:
+    """What becomes of a board that has left its slot."""
+    if verdict == "pass":
+        return "take"
+    entry = ENTRIES.get(fault) if fault else None
+    return entry.act.value if entry else None

@@ -200,6 +200,13 @@ class SlotStatus(_Model):
             steps={phase.value: round(seconds, 3) for phase, seconds in attempt.seconds.items()} if attempt else {},
         )
 
+    def in_step(self) -> float:
+        """For how long the step has been running; one that is over counts on until the next begins."""
+        if self.step is None:
+            return 0.0
+        before = sum(seconds for step, seconds in self.steps.items() if step != self.step)
+        return max(0.0, round(self.seconds - before, 1))
+
 
 class _Seen(NamedTuple):
     """The attempt in a slot's state. Fault and seconds stay after the board has left, until the next attempt begins."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API, `/api/v1`: what it answers, who may change what, and each route's place in its description."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -20,6 +19,7 @@ from station.domain.intervention import LONGEST_ACCOUNT
 from station.domain.people import Person, Role
 from station.faults.line import LedgerUnavailable
 from station.web.answers import as_json
+from station.web.aside import aside
 from station.web.attempt_stream import streamed
 from station.web.counted import Counted
 from station.web.door import Door
@@ -161,14 +161,14 @@ class Api:
     async def units(self, request: web.Request) -> web.StreamResponse:
         """A page of units."""
         page = query_of(request, Page)
-        found = await asyncio.to_thread(self._ledger.units_after, page.after, page.limit)
+        found = await aside(self._ledger.units_after, page.after, page.limit)
         entries = [{"number": number, **records.values(unit)} for number, unit in found]
         return as_json(request, _listed("units", entries, page))
 
     async def unit(self, request: web.Request) -> web.StreamResponse:
         """One unit's story."""
         query_of(request, Nothing)
-        story = await asyncio.to_thread(self._ledger.unit, request.match_info["unit"])
+        story = await aside(self._ledger.unit, request.match_info["unit"])
         return (
             problem(404, "the ledger knows no such unit") if story is None else as_json(request, records.story(story))
         )
@@ -178,7 +178,7 @@ class Api:
         query_of(request, Nothing)
         label = await self._acts.label(request.match_info["unit"], who=_who(request))
         try:
-            picture = await asyncio.to_thread(qr_picture.svg, str(label["qr_code"]))
+            picture = await aside(qr_picture.svg, str(label["qr_code"]))
         except LibraryMissing as exc:
             return problem(503, str(exc))
         return web.Response(body=picture, content_type=SVG, headers={"Cache-Control": "no-store"})
@@ -189,15 +189,13 @@ class Api:
         if page.format != "json":
             most = page.limit if "limit" in page.model_fields_set else None
             return await streamed(request, self._ledger.path, page, page.format, most)
-        found = await asyncio.to_thread(
-            selection.attempts_after, self._ledger.path, page.selection, page.after, page.limit
-        )
+        found = await aside(selection.attempts_after, self._ledger.path, page.selection, page.after, page.limit)
         return as_json(request, _listed("attempts", [records.values(each) for each in found], page))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """A page of events."""
         page = query_of(request, EventPage)
-        found = await asyncio.to_thread(self._ledger.events_after, page.after, page.limit, page.filter)
+        found = await aside(self._ledger.events_after, page.after, page.limit, page.filter)
         return as_json(request, _listed("events", [records.values(each) for each in found], page))
 
     async def numbers(self, request: web.Request) -> web.StreamResponse:
@@ -226,7 +224,7 @@ class Api:
     async def outbox(self, request: web.Request) -> web.StreamResponse:
         """A page of messages that no receiver has confirmed."""
         page = query_of(request, Page)
-        found = await asyncio.to_thread(outbox.listed, self._ledger.path, page.after, page.limit)
+        found = await aside(outbox.listed, self._ledger.path, page.after, page.limit)
         return as_json(request, _listed("messages", [records.values(each) for each in found], page))
 
     # --- people and what they do ----------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """All selected attempts as one long answer: lines of JSON or CSV, read from the ledger piece by piece."""
 
-import asyncio
 import csv
 import io
 import json
@@ -13,8 +12,9 @@ from aiohttp import web
 
 from station.adapters.ledger import records, selection
 from station.adapters.ledger.selection import AttemptRecord
-from station.adapters.system.shown import shown
+from station.adapters.system.shown import in_cell
 from station.faults.line import LedgerUnavailable
+from station.web.aside import aside
 from station.web.questions import AttemptPage
 
 AT_ONCE = 1000  # attempts; nothing of the ledger is held open while the listener reads them
@@ -46,7 +46,7 @@ async def streamed(
 
 async def _read(path: Path, asked: AttemptPage, after: int, left: int | None) -> list[AttemptRecord]:
     most = AT_ONCE if left is None else min(left, AT_ONCE)
-    return await asyncio.to_thread(selection.attempts_after, path, asked.selection, after, most)
+    return await aside(selection.attempts_after, path, asked.selection, after, most)
 
 
 def _jsonl(found: Iterable[AttemptRecord]) -> bytes:
@@ -61,5 +61,5 @@ def _csv(found: Iterable[AttemptRecord]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     for each in found:
-        writer.writerow([shown(value) if isinstance(value, str) else value for value in records.values(each).values()])
+        writer.writerow(map(in_cell, records.values(each).values()))
     return text.getvalue().encode()

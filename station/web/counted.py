@@ -13,6 +13,7 @@ from station.adapters.ledger.selection import Selection
 from station.config.problems import ConfigurationInvalid
 from station.domain.numbers import Numbers
 from station.recipe.files.limits import planned, step_limits
+from station.web.aside import aside
 
 FRESH_FOR = 5.0  # seconds
 
@@ -57,7 +58,7 @@ class _Fresh(Generic[Asked, Found]):
         async with self._turn:
             known = self._known.get(asked)
             if known is None or time.monotonic() - known[0] > FRESH_FOR:
-                known = time.monotonic(), await asyncio.to_thread(self._count, asked)
+                known = time.monotonic(), await aside(self._count, asked)
                 self._known = {each: old for each, old in self._known.items() if known[0] - old[0] <= FRESH_FOR}
                 self._known[asked] = known
             return known[1]

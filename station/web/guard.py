@@ -3,10 +3,13 @@
 
 from collections.abc import Awaitable, Callable
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from station.web.models import Problem
+
+log = structlog.get_logger()
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HEADERS = {
@@ -51,11 +54,22 @@ def guarding(hosts: frozenset[str] = LOOPBACK) -> Middleware:
             if "Allow" in exc.headers:
                 answer.headers["Allow"] = exc.headers["Allow"]
             return answer
+        except ConnectionError:  # whoever asked has gone
+            raise
+        except Exception:  # a bug of ours costs one answer
+            log.exception("web.request_failed", method=request.method, route=_route(request))
+            return problem(500, "the station has a bug here: its log says more")
 
     return guarded
 
 
 guarded = guarding()
+
+
+def _route(request: web.Request) -> str | None:
+    """The path as the program has it, since what stands in its places may be secret."""
+    resource = request.match_info.route.resource
+    return None if resource is None else resource.canonical
 
 
 async def with_headers(_request: web.Request, response: web.StreamResponse) -> None:

@@ -12,6 +12,7 @@ from station.adapters.ledger.board_reader import BoardReader
 from station.adapters.ledger.news_reader import NewsReader
 from station.faults.line import LedgerUnavailable
 from station.line.status import Status
+from station.web.aside import aside
 from station.web.metrics import CONTENT_TYPE, Metrics
 
 
@@ -49,12 +50,12 @@ class MetricsRoute:
     async def _answer(self, _request: web.Request) -> web.StreamResponse:
         async with self._turn:
             with suppress(LedgerUnavailable):  # the status says it, and the next look counts what this one missed
-                self._metrics.count(await asyncio.to_thread(self._ledger.look))
+                self._metrics.count(await aside(self._ledger.look))
                 if self._lot is not None:
                     await self._count(self._lot)
             text = self._metrics.shown(await self._status(), stream_clients=self._stream_clients())
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def _count(self, lot: Lot) -> None:
-        if (counts := await asyncio.to_thread(lot.ledger.lot)) is not None:
+        if (counts := await aside(lot.ledger.lot)) is not None:
             self._metrics.count_lot(lot.name, counts)

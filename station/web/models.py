@@ -15,6 +15,8 @@ class Taken(_Model):
 
     verdict: str
     fault: str | None
+    act: str | None = None
+    """What becomes of the board: a value of `domain.policy.Act`, or `take` after a pass."""
     attempt: int
     uid: str | None
     seconds: float

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engineer's pages: numbers, attempts, units, slots, lots and events, rendered here, so that they work without scripts and can be printed."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from urllib.parse import quote, urlencode
 
@@ -14,14 +13,17 @@ from pydantic import Field
 from station.adapters.ledger import events, selection
 from station.adapters.ledger.reader import JournalEntry, LedgerReader
 from station.adapters.ledger.selection import Selection
+from station.adapters.system.transcripts import place_of
 from station.domain.numbers import Numbers, Rate, improbable
 from station.faults.line import LedgerUnavailable, OnboardingCodeInvalid
 from station.matter.onboarding.codes import LONGEST_QR_CODE, is_meant_as_qr_code, parse_qr_code
+from station.web.aside import aside
 from station.web.catalogue import ENTRIES
 from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
-from station.web.questions import AttemptPage, EventPage, Mistaken, Nothing, Page, Word, query_of
+from station.web.models import Problem
+from station.web.questions import AttemptPage, EventPage, LocalMoment, Mistaken, Nothing, Page, Word, query_of
 from station.web.templates import rendered
 
 NEWEST = 100  # rows of a list
@@ -34,8 +36,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class AskedPeriod(Nothing):
     """Which attempts are counted. A time without a zone is this computer's."""
 
-    since: datetime | None = None
-    until: datetime | None = None
+    since: LocalMoment | None = None
+    until: LocalMoment | None = None
     lot: Word | None = None
     slot: Word | None = None
 
@@ -43,13 +45,17 @@ class AskedPeriod(Nothing):
 class AskedSlot(Nothing):
     """Since when a slot is compared with the others."""
 
-    since: datetime | None = None
+    since: LocalMoment | None = None
 
 
 class AskedUnits(Nothing):
     """The UID or serial number that somebody looks for, or the text of a label that was scanned."""
 
     find: str = Field(default="", max_length=LONGEST_QR_CODE)
+
+
+class NotThere(Exception):
+    """There is no such unit or slot; the text says so."""
 
 
 class Pages:
@@ -71,7 +77,7 @@ class Pages:
             ("/lots", self._lots),
             ("/events", self._events),
         ):
-            app.router.add_get(path, _answering(handler))
+            app.router.add_get(path, self._answering(handler))
 
     async def _numbers(self, request: web.Request) -> web.StreamResponse:
         asked = query_of(_without_blanks(request), AskedPeriod)
@@ -87,7 +93,7 @@ class Pages:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         asked = query_of(_without_blanks(request), EventPage)
-        rows, last = await asyncio.to_thread(self._ledger.newest_events, NEWEST, asked.filter)
+        rows, last = await aside(self._ledger.newest_events, NEWEST, asked.filter)
         chosen = {name: text for name, text in _texts(asked).items() if name in {"slot", "type", "attempt"}}
         query = urlencode({name: text for name, text in chosen.items() if text})
         return self._page("events", "/events", rows=rows, last=last, asked=chosen, query=query, said=_said)
@@ -106,7 +112,7 @@ class Pages:
             return await self._scanned(text)
         if text:
             return web.Response(status=303, headers={"Location": f"/units/{quote(text, safe='')}"})
-        rows = await asyncio.to_thread(lambda: list(self._ledger.units(newest=NEWEST))[::-1])
+        rows = await aside(lambda: list(self._ledger.units(newest=NEWEST))[::-1])
         return self._page("units", "/units", rows=rows, scanned=None)
 
     async def _scanned(self, text: str) -> web.StreamResponse:
@@ -114,25 +120,34 @@ class Pages:
         try:
             (payload,) = parse_qr_code(text)
         except (OnboardingCodeInvalid, ValueError):
-            return problem(400, "the scanned text is no onboarding code of one unit")
+            raise Mistaken("the scanned text is no onboarding code of one unit") from None
         if isinstance(payload.serial_number, str):
             return web.Response(status=303, headers={"Location": f"/units/{quote(payload.serial_number, safe='')}"})
         number = payload.discriminator.value
-        rows = await asyncio.to_thread(self._ledger.units_with, number, NEWEST)
+        rows = await aside(self._ledger.units_with, number, NEWEST)
         return self._page("units", "/units", rows=rows, scanned=number)
 
     async def _unit(self, request: web.Request) -> web.StreamResponse:
         query_of(request, Nothing)
-        story = await asyncio.to_thread(self._ledger.unit, request.match_info["unit"])
+        story = await aside(self._ledger.unit, request.match_info["unit"])
         if story is None:
-            return problem(404, "the ledger knows no such unit")
+            raise NotThere("the ledger knows no such unit")
         longest = max((each.summary.seconds for each in story.attempts), default=0.0) or 1.0
-        return self._page("unit", "/units", story=story, type=_type, body=_body, parts=_parts, longest=longest)
+        return self._page(
+            "unit",
+            "/units",
+            story=story,
+            type=_type,
+            body=_body,
+            parts=_parts,
+            longest=longest,
+            transcript=lambda attempt: place_of(attempt).as_posix(),
+        )
 
     async def _slot(self, request: web.Request) -> web.StreamResponse:
         name, asked = request.match_info["slot"], query_of(_without_blanks(request), AskedSlot)
         if name not in self._door.marks():
-            return problem(404, "the line has no such slot")
+            raise NotThere("the line has no such slot")
         since = _zoned(asked.since) or datetime.now().astimezone().replace(second=0, microsecond=0) - COMPARED
         here = await self._counted.numbers(Selection(since=since, slot=name))
         elsewhere = await self._counted.numbers(Selection(since=since, other_than=name))
@@ -144,31 +159,42 @@ class Pages:
             slot=self._door.slot(name),
             names=list(self._door.marks()),
             since=since,
+            now=datetime.now(UTC),
             local=here,
             elsewhere=elsewhere,
             not_chance=improbable(_judged(here), _judged(elsewhere)),
             faults=_faults(here, elsewhere),
         )
 
+    def _answering(self, handler: Handler) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except NotThere as exc:
+                return self._refused(request, 404, str(exc))
+            except Mistaken as exc:
+                return self._refused(request, 400, str(exc))
+            except LedgerUnavailable as exc:
+                return self._refused(request, 503, str(exc))
+
+        return answer
+
+    def _refused(self, request: web.Request, status: int, why: str) -> web.Response:
+        """The problem; a browser shows people a page, with the way to the others."""
+        told = problem(status, why)
+        if "text/html" not in request.headers.get("Accept", ""):
+            return told
+        page = self._page("problem", "", problem=Problem(title=told.reason or "", status=status, detail=why))
+        page.set_status(status)
+        return page
+
     async def _newest(self, wanted: Selection, most: int) -> list[selection.AttemptRecord]:
-        return await asyncio.to_thread(lambda: list(selection.attempts(self._ledger.path, wanted, newest=most)))
+        return await aside(lambda: list(selection.attempts(self._ledger.path, wanted, newest=most)))
 
     def _page(self, name: str, here: str, **values: object) -> web.Response:
         about = self._door.about
         text = rendered(name, here=here, station=about.station, signs_in=about.signs_in, sentence=_sentence, **values)
         return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
-
-
-def _answering(handler: Handler) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except Mistaken as exc:
-            return problem(400, str(exc))
-        except LedgerUnavailable as exc:
-            return problem(503, str(exc))
-
-    return answer
 
 
 def _without_blanks(request: web.Request) -> web.Request:

@@ -9,6 +9,7 @@ import structlog
 
 from station.adapters.system.people_file import PeopleFile
 from station.domain.people import Person
+from station.web.aside import aside
 from station.web.sessions import Sessions
 
 log = structlog.get_logger()
@@ -27,7 +28,7 @@ class PINs:
         """Whose PIN this is; a wrong one delays the address. Raises `Delayed` or `PeopleUnusable`."""
         self.sessions.begin_try(address)
         async with self._turn:  # each takes memory and a core for a moment
-            person = await asyncio.to_thread(self.people.by_pin, pin)
+            person = await aside(self.people.by_pin, pin)
         if person is None:
             log.warning("web.pin_wrong", address=address)
         else:
@@ -39,4 +40,4 @@ class PINs:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
-        return self.sessions.person(token) or await asyncio.to_thread(self.people.by_token, token)
+        return self.sessions.person(token) or await aside(self.people.by_token, token)

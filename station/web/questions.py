@@ -27,7 +27,18 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("is no moment of the years 1 to 9999 in UTC") from exc
 
 
+def _possible(moment: datetime) -> datetime:
+    """The moment as it was given, if it can be told in this computer's zone and in UTC; both ends of the calendar cannot."""
+    try:
+        moment.astimezone().astimezone(UTC)
+    except (OverflowError, OSError, ValueError) as exc:
+        raise ValueError("is no moment that this computer's calendar has") from exc
+    return moment
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+LocalMoment = Annotated[datetime, AfterValidator(_possible)]
+"""One that may be without a zone: it is then this computer's time."""
 Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
 STEPS = tuple(phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED)
 

@@ -2,17 +2,18 @@
 """The HTTP server: its routes, and how it comes up, stays up and goes down without ever stopping the line."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from ipaddress import ip_address
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from pydantic import BaseModel
 
 from station.config.web_section import as_host, parted
 from station.domain.issuance import EXPIRES_SOON
-from station.web import assets
+from station.web import assets, taking
 from station.web.acceptor import Acceptor, bound
 from station.web.assets import Asset
 from station.web.certificate import Certificate
@@ -20,6 +21,7 @@ from station.web.door import Door
 from station.web.guard import LOOPBACK, guarding, problem, with_headers
 from station.web.hub import Hub
 from station.web.models import Health
+from station.web.questions import LONGEST_WORD
 from station.web.reading import ADMISSION, Reading
 from station.web.sign_in import SignIn
 
@@ -29,6 +31,14 @@ LARGEST_BODY = 64 * 1024
 CLOSED_WITHIN = 1.0
 LOOK_EVERY = 60.0  # seconds between two looks at the files of the certificate, besides those at each connection
 AGAIN_AFTER = 5.0  # seconds, where the address is taken or the server has failed
+
+
+def _is_no_nonsense(record: logging.LogRecord) -> bool:
+    """False for a request that is no HTTP: whoever sends it gets 400, and neither fills the log nor puts its words there, which may be secret."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+logging.getLogger("aiohttp.server").addFilter(_is_no_nonsense)
 
 Routes = Callable[[web.Application], None]
 """Adds routes to the page's application."""
@@ -92,14 +102,8 @@ class Site:
         tls = None if self.certificate is None else self.certificate.context
         await runner.setup()
         try:
-            with ExitStack() as stack:
-                listening = None
-                if self._reading is None:
-                    await web.TCPSite(runner, *self._address, ssl_context=tls).start()
-                    host, port = runner.addresses[0][:2]
-                else:
-                    listening = stack.enter_context(bound(*self._address))
-                    host, port = listening.getsockname()[:2]
+            with bound(*self._address) as listening:
+                host, port = listening.getsockname()[:2]
                 self.url, self.reason = f"{'https' if tls else 'http'}://{as_host(host)}:{port}/", None
                 log.info("web.opened", url=self.url)
                 async with asyncio.TaskGroup() as group:
@@ -108,8 +112,8 @@ class Site:
                     group.create_task(self.hub.read_plans(), name="page's plans")
                     if self.certificate is not None:
                         group.create_task(_look_after(self.certificate), name="page's certificate")
-                    if listening is not None and runner.server is not None:
-                        accepting = Acceptor(runner.server, tls).run(listening)
+                    if runner.server is not None:
+                        accepting = Acceptor(runner.server, tls, only_here=self._reading is None).run(listening)
                         group.create_task(accepting, name="page's connections")
         finally:
             self.url = None
@@ -127,7 +131,7 @@ class Site:
             SignIn(self._reading, self._door.about).add_to(app)
         app.router.add_get("/", self._page)
         app.router.add_get("/assets/{name:.+}", self._asset)
-        app.router.add_get("/api/v1/stream", self._stream)
+        app.router.add_get("/api/v1/stream", self._stream, allow_head=False)  # it has no end, and so no head alone
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         for add in self.further:
@@ -157,17 +161,25 @@ class Site:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """The line's events, until the listener goes away or does not keep up."""
+        if unknown := set(request.query) - {"after"}:
+            return problem(400, f"{min(unknown)[:LONGEST_WORD]} is not known here; there are: after")
         if self.hub.full:
             return problem(503, "too many pages are open")
         admission = request.get(ADMISSION)
         known = request.query.get("after") or request.headers.get("Last-Event-ID")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
+        if request.transport is None:  # gone already
+            return response
+        took = taking.Taking(request.transport)
         with self.hub.listening(known, lambda: _cut(request)) as listener:
             try:
                 while (frames := await listener.next()) is not None and (admission is None or admission.still()):
-                    await response.write(frames)
-            except ConnectionError:  # the browser has gone, or was dropped
+                    if not await _in_time(response, frames, took):
+                        log.info("web.listener_dropped")
+                        _cut(request)
+                        break
+            except OSError:  # the browser has gone, or was dropped
                 pass
         return response
 
@@ -177,6 +189,16 @@ async def _look_after(certificate: Certificate) -> None:
     while True:
         certificate.look()
         await asyncio.sleep(LOOK_EVERY)
+
+
+async def _in_time(response: web.StreamResponse, frames: bytes, took: taking.Taking) -> bool:
+    """Sends the events. False if they, or some before them, stay on their way so long that their beats would vouch for the past."""
+    try:
+        async with asyncio.timeout(taking.LATE_AFTER):
+            await response.write(frames)
+    except TimeoutError:
+        return False
+    return not took.is_late()
 
 
 def _cut(request: web.Request) -> None:

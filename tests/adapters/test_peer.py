@@ -13,6 +13,7 @@ import pytest
 
 from station.adapters.system import peer
 from station.daemon import control
+from station.domain.intervention import LONGEST_ACCOUNT
 
 NOBODY_HAS = 0x7FFF_FF00
 
@@ -51,7 +52,7 @@ def test_a_user_without_a_name_is_a_number() -> None:
     assert peer.name_of(NOBODY_HAS) == str(NOBODY_HAS)
 
 
-@pytest.mark.parametrize("name", ["", "two\nlines", "\x1b[2J", "x" * 65])
+@pytest.mark.parametrize("name", ["", "two\nlines", "\x1b[2J", "x" * (LONGEST_ACCOUNT + 1)])
 def test_a_name_that_cannot_be_shown_is_a_number(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(pwd, "getpwuid", lambda user: pwd.struct_passwd((name, "x", user, user, "", "/", "/bin/sh")))
     assert peer.name_of(7) == "7"

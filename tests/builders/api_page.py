@@ -38,8 +38,8 @@ TAIL = f"""
 ## The stream
 
 `GET {PREFIX}/stream` sends server-sent events: first `snapshot`, the whole board, then `slot`, `line`, `lot`, `last` and `plans` as each changes, a `beat` every
-second, and `bye` when the daemon ends. A listener that comes back with `Last-Event-ID`, or with `?after=`, gets what it missed. One that does not read is cut
-off.
+second, and `bye` when the daemon ends. A listener that comes back with `Last-Event-ID`, or with `?after=`, gets what it missed. One that does not read, or
+takes what it is sent seconds late, is cut off.
 
 ## Metrics and health
 

@@ -294,6 +294,7 @@ def test_a_terminal_may_change_its_size_and_is_given_back_for_ctrl_z() -> None:
             watching.send_signal(signal.SIGTSTP)
             while ORIGINAL_SCREEN.encode() not in terminal.written:
                 terminal.read()
+            os.waitid(os.P_PID, watching.pid, os.WSTOPPED | os.WNOWAIT)  # it stops a moment after its last word
             watching.send_signal(signal.SIGCONT)
             terminal.until_screens(2)
             watching.send_signal(signal.SIGTERM)

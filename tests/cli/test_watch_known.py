@@ -32,8 +32,11 @@ DRAINING = OPEN.model_copy(update={"state": "draining"})
         (slot("1", "fail", "flash.mismatch"), Face("fail", "reject", "flash.mismatch")),
         (slot("1", "void", "board.removed"), Face("void", "again", "board.removed")),
         (slot("1", "void"), Face("void", "again")),
-        (slot("1", "out of service", "probe.wedged", service="out"), Face("out", "technician", "probe.wedged")),
-        (pulled("1", "fail", "flash.mismatch"), Face("empty", "plug", None, "fail", "flash.mismatch")),
+        (
+            slot("1", "out of service", "probe.wedged", service="out"),
+            Face("out", "technician", "probe.wedged", inside="void"),
+        ),
+        (pulled("1", "fail", "flash.mismatch"), Face("empty", "reject", None, "fail", "flash.mismatch")),
     ],
     ids=lambda value: value.state,
 )

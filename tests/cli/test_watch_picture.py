@@ -4,11 +4,14 @@
 import re
 from dataclasses import replace
 from functools import cache
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from station.cli.watch.display import Display
 from station.cli.watch.known import STATES, Known, after, without
 from station.cli.watch.picture import Pen, picture
 from station.cli.watch.sayings import Sayings
@@ -119,6 +122,22 @@ def test_a_state_has_the_pages_colours_in_tiles_and_in_lines(number: int, state:
     wanted = {word for word in STYLES[state].split() if word.startswith("#")}
     assert colours(shown) == wanted
     assert ("#27c780" in colours(shown)) == (state == "pass")
+
+
+@pytest.mark.parametrize("number", [1, 64])
+def test_green_is_pass_and_nothing_else_on_a_terminal_with_few_colours(number: int) -> None:
+    """As the terminal gets them: 42 and 102 are its greens."""
+    for state in STATES:
+        told = slot("1", "out of service" if state == "out" else state, service="out" if state == "out" else "in")
+        console = Console(file=StringIO(), force_terminal=True, color_system="standard", width=120, height=45)
+        display = Display(console, PEN, "nothing", clock=lambda: 0.0)
+        display.known = known(*[told.model_copy(update={"slot": str(name)}) for name in range(number)])
+        with console.capture() as shown:
+            for line in display.drawn(120, 44):
+                console.print(line)
+        codes = {code for found in re.findall(r"\x1b\[([0-9;]*)m", shown.get()) for code in found.split(";")}
+        assert ("42" in codes) == (state == "pass"), state
+        assert not codes & {"46", "106", "102", "32", "92", "36"}, state
 
 
 def test_there_is_no_colour_once_nobody_vouches_for_the_board() -> None:

@@ -24,6 +24,7 @@ from station.line.status import SlotStatus
 from station.line.visits import Visit
 from tests.builders.bench import RECIPE, Secrets, begun
 from tests.builders.deeds import by_anna
+from tests.web.fake_door import slot as told
 
 ARRIVAL = BoardArrived("usb-1", "066CFF", "/dev/ttyACM0")
 
@@ -88,6 +89,20 @@ async def test_a_slot_that_was_released_is_held_by_nobody(ledger: Ledger, secret
     slot.release(by_anna(Deed.RELEASE, "1"))
     seen = SlotStatus.of(slot, "usb-1")
     assert (seen.service, seen.fault, seen.held) == ("trial", "slot.held", None)
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "seconds"),
+    [
+        (None, {"recognise": 2.0}, 0.0),
+        ("deliver", {"recognise": 2.0}, 7.0),
+        ("deliver", {"recognise": 2.0, "deliver": 6.75}, 7.0),
+        ("deliver", {"recognise": 9.04}, 0.0),
+    ],
+    ids=["no step runs", "it runs", "it is over and the next has not begun", "rounded"],
+)
+def test_the_seconds_of_a_step_never_jump_back(step: str | None, steps: dict[str, float], seconds: float) -> None:
+    assert told("1", "running", step=step, seconds=9.0, steps=steps).in_step() == seconds
 
 
 async def test_an_empty_slot_still_shows_what_the_last_attempt_ended_by(ledger: Ledger, secrets: Secrets) -> None:

@@ -18,6 +18,7 @@ from tests.builders.damage import spoil
 from tests.builders.line import Line, LineFailed
 from tests.builders.station_demo import ROOT, SHORT_DEADLINES
 from tests.line.standing_line import Standing
+from tests.line.test_page import answer
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -62,6 +63,11 @@ def test_a_line_pauses_while_its_ledger_is_away(standing: Standing) -> None:
     ledger.rename(standing.line.folder / "away")
     standing.until(lambda: standing.line.status().line.fault == "ledger.lost")
     assert standing.line.status().ledger.state == "lost"
+    page = standing.line.status().page
+    assert page is not None
+    status, health = answer(page.url or "", "/readyz")
+    checks = {"line": "ledger.lost", "ledger": "ledger.lost", "pki": "ok"}
+    assert (status, health["checks"]) == (503, checks)
     assert str(ledger) in str(standing.line.status().line.reason)
     standing.bench("plug", "1", "--new")
     standing.wait(1, lambda slot: slot.probe is not None)

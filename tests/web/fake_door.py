@@ -32,7 +32,8 @@ def slot(
 ) -> Slot:
     """A slot as the door shows it."""
     entry = ENTRIES[fault] if fault else None
-    verdict = state if state in {"pass", "fail", "void"} else None
+    judged = "void" if state == "out of service" and fault != "slot.held" else state
+    verdict = judged if judged in {"pass", "fail", "void"} else None
     return Slot(
         slot=name,
         state=state,
@@ -58,6 +59,9 @@ def slot(
     )
 
 
+ACTS = {"pass": "take", "fail": "reject", "void": "again"}
+
+
 def running(name: str, step: Phase = Phase.FLASH_OPERATIONAL, seconds: float = 3.0, uid: str = UID) -> Slot:
     return slot(name, "running", step=step.value, seconds=seconds, attempt=40, uid=uid, steps=before(step))
 
@@ -71,7 +75,7 @@ def before(step: Phase | None) -> Mapping[str, float]:
 
 def pulled(name: str, verdict: str, fault: str | None = None) -> Slot:
     """An empty slot whose last board was pulled out just now."""
-    return slot(name, taken=Taken(verdict=verdict, fault=fault, attempt=7, uid=UID, seconds=1.0))
+    return slot(name, taken=Taken(verdict=verdict, fault=fault, act=ACTS[verdict], attempt=7, uid=UID, seconds=1.0))
 
 
 def paused(fault: str) -> Line:

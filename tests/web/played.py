@@ -37,6 +37,8 @@ MISFITS = """(() => {
       if ((part === shape || seen(part)) && (at.left < all.left || at.right > all.right + 1 || at.top < all.top - 1 || at.bottom > all.bottom + 1)) found.push([part.className.baseVal ?? part.className, tile.textContent]);
     }
     const text = (element) => { const range = document.createRange(); range.selectNodeContents(element); return range.getBoundingClientRect(); };
+    const mark = tile.querySelector('.taken');
+    if (tile.dataset.state === 'out' && getComputedStyle(mark).display !== 'none' && !(apart(box(mark), box(shape)) && apart(box(mark), text(number)))) found.push(['mark on number or shape', tile.textContent]);
     if (!apart(text(number), box(shape))) found.push(['number on shape', tile.textContent]);
     if (seen(word) && text(word).top < box(number).top) found.push(['word above number', tile.textContent]);
     if (seen(word) && text(word).width > all.width) found.push(['word too wide', tile.textContent]);

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import aiohttp
@@ -15,8 +15,11 @@ import pytest
 from aiohttp import web
 
 from station.web import acceptor
+from station.web.site import Site
 from tests.web.abroad import Abroad, served
-from tests.web.test_site import WITHIN
+from tests.web.fake_door import FakeDoor, slot
+from tests.web.test_site import WITHIN, address
+from tests.web.test_site import served as page
 
 
 @pytest.fixture
@@ -58,6 +61,53 @@ async def is_refused(abroad: Abroad) -> None:
     async with connected(abroad, tls=False) as reader:
         with suppress(ConnectionError):
             assert await reader.read() == b""
+
+
+async def test_programs_of_this_pc_get_so_many_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that loses its connections costs the line none of its descriptors."""
+    monkeypatch.setattr(acceptor, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(acceptor, "MOST", 4)
+    async with page(FakeDoor([slot("1")])) as (_, url), AsyncExitStack() as stack:
+        port = int(url.rpartition(":")[2])
+        for _ in range(4):
+            slow = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
+            slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        stack.callback(writer.transport.abort)
+        async with asyncio.timeout(WITHIN):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+
+
+async def test_whoever_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would hold its connection, and all that waits for it, for ever."""
+    monkeypatch.setattr(acceptor, "DEAF_FOR", 0.3)
+    cut = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(bytes(1 << 20))
+        except ConnectionError:
+            cut.set()
+        return response
+
+    site = Site(FakeDoor([slot("1")]), "127.0.0.1:0")
+
+    def add_endless(app: web.Application) -> None:
+        app.router.add_get("/endless", endless)
+
+    site.further.append(add_endless)
+    serving = asyncio.create_task(site.run())
+    _, port = (await address(site)).rsplit(":", 1)
+    with closing(socket.create_connection(("127.0.0.1", int(port)))) as deaf:
+        deaf.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(WITHIN):
+            await cut.wait()
+    serving.cancel()
+    await asyncio.wait([serving])
 
 
 class Starved(socket.socket):

@@ -10,7 +10,7 @@ import pytest
 from station.faults import LineFault
 from station.web.catalogue import ENTRIES
 from tests.builders.fault_catalogue import catalogue
-from tests.web.chromium import Tab
+from tests.web.chromium import Browser, Tab
 from tests.web.fake_door import OPEN, paused, pulled, running, slot
 from tests.web.played import ALL_UNKNOWN, DRAWN, LIVE, LOST, MISFITS, SHOTS, WORDS, green, played, shown, speak
 
@@ -159,7 +159,15 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         assert label.startswith("Slot 3: FAIL. The board would refuse the label's passcode")
         line.tell(pulled("3", "fail", "readback.verifier"))
         await tab.until(f"{WORDS}[2] === 'EMPTY'")
-        assert await tab.value("document.querySelectorAll('.say')[2].textContent") == "Taken out: fail"
+        assert await tab.value("document.querySelectorAll('.say')[2].textContent") == (
+            "Taken out: fail. Put it into the reject bin"
+        )
+        line.tell(slot("3", "out of service", "probe.wedged", service="out", attempt=41))
+        await tab.until(f"{WORDS}[2] === 'OUT'")
+        assert await tab.value("document.querySelectorAll('.say')[2].textContent") == (
+            "Board: another slot. Call the technician"
+        )
+        assert await tab.value("document.querySelectorAll('.taken')[2].dataset.verdict") == "void"
         line.tell(slot("3", "waiting", service="trial"))
         await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
 
@@ -173,6 +181,30 @@ async def test_messages_that_the_mes_does_not_get_are_in_the_footer(tab: Tab) ->
         assert await tab.value("document.getElementById('mes').textContent") == "MES 12"
         line.tell_late(0)
         await tab.until("document.getElementById('mes').hidden")
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        "const real = JSON.parse; JSON.parse = (text) => { if (window.broken) throw Error('on purpose'); return real(text); };",
+        "const real = Element.prototype.replaceWith; Element.prototype.replaceWith = function (...all) { if (window.broken) throw Error('on purpose'); real.apply(this, all); };",
+    ],
+    ids=["takes", "draws"],
+)
+async def test_a_page_that_cannot_show_an_event_vouches_for_nothing(browser: Browser, bug: str) -> None:
+    """Its beats go on, and would leave a green tile green for ever; it begins anew, and shows the event once it can."""
+    tab = await browser.tab()
+    await tab.before(bug)
+    with played("--slots=8", "--idle") as line:
+        await shown(tab, line.url)
+        line.tell(slot("3", "pass", attempt=40))
+        await tab.until(f"{WORDS}[2] === 'PASS'")
+        await tab.value("window.broken = true")
+        line.tell(slot("3", "fail", "board.silent", attempt=41))
+        await tab.until(f"{ALL_UNKNOWN} || getComputedStyle(document.getElementById('veil')).opacity === '1'")
+        assert await green(tab) == 0
+        await tab.value("window.broken = false")
+        await tab.until(f"{LIVE} && {WORDS}[2] === 'FAIL'")
 
 
 async def test_a_text_from_outside_is_never_markup(tab: Tab) -> None:
@@ -233,6 +265,14 @@ PURE = {
         "[0, 18999, 19001].map((now) => b.face({state: 'empty', at: 0, taken: {verdict: 'fail', seconds: 1}}, board, true, now).taken)",
         ["fail", "fail", None],
     ),
+    "for so long its tile says what becomes of it": (
+        "[0, 19001].map((now) => b.face({state: 'empty', at: 0, taken: {verdict: 'fail', act: 'reject', seconds: 1}}, board, true, now).act)",
+        ["reject", "plug"],
+    ),
+    "a slot out of service tells the verdict on the board in it": (
+        "['out of service', 'fail'].map((state) => b.face({state, verdict: 'fail', at: 0, taken: null}, board, true, 0).inside)",
+        ["fail", None],
+    ),
     "an empty slot of an open line wants a board": (
         "['empty', 'waiting'].map((state) => b.face({state, at: 0, taken: null}, board, true, 0).act)",
         ["plug", "wait"],
@@ -285,6 +325,10 @@ PURE = {
             {"step": "y", "seconds": 2.5, "when": "now"},
             {"step": "z", "seconds": None, "when": "later"},
         ],
+    ),
+    "a sheet has a step once, also between its end and the next one's beginning": (
+        "b.stages({procedure: null, steps: {x: 1.5, y: 2}, step: 'y', step_seconds: 2, at: 0}, {provision: ['x', 'y'].map((step) => ({step}))}, 500).map(({step}) => step)",
+        ["x", "y"],
     ),
     "evidence is the reason without its sentence": (
         "[['Bad.', 'Bad. (place 0x10, was (7))'], ['Bad.', 'Bad.'], ['Bad.', 'Worse.'], [null, null]].map(([sentence, reason]) => b.evidence({sentence, reason}))",

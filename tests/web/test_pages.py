@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engineer's pages over HTTP: rendered on the daemon's side, from a real ledger, for a line that is made up."""
 
+import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -21,7 +24,7 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.pages import Pages
-from tests.builders.bench import Secrets, begun, passed
+from tests.builders.bench import Secrets, begun, passed, recognised
 from tests.web.fake_door import FakeDoor, running, slot
 
 CANARY = Passcode(73914)
@@ -139,6 +142,20 @@ async def test_a_units_story_is_found_by_uid_and_by_serial_number(desk: Desk) ->
     assert await desk.status("/slots/9") == 404
 
 
+async def test_an_attempt_leads_to_its_story_and_that_to_all_of_its_fault(desk: Desk) -> None:
+    """Where the programmer's own words are, is said."""
+    journal = await begun(desk.ledger, desk.secrets)
+    await recognised(journal, 1)
+    await journal.finish(Voided("programmer.unproven", {}))
+    await desk.void("1")
+    attempts = await desk.page("/attempts")
+    assert "/events?attempt=2" in attempts.links  # its board is not known
+    story = next(link for link in attempts.links if link.endswith("#attempt-1"))
+    told = await desk.page(story)
+    assert "transcripts/0000/0000001.txt" in told.text
+    assert "/attempts?fault=programmer.unproven" in told.links
+
+
 async def test_a_scanned_label_leads_to_its_unit(desk: Desk) -> None:
     """By its serial number, or else by its discriminator. The label's text has the passcode, so no answer repeats it."""
     await passed(await begun(desk.ledger, desk.secrets), 1)
@@ -198,3 +215,43 @@ async def test_a_form_with_empty_fields_asks_for_everything(desk: Desk) -> None:
     assert await desk.status("/attempts?verdict=good") == 400
     assert await desk.status("/numbers?since=yesterday") == 400
     assert await desk.status("/numbers?s1ot=4") == 400
+    for path in ("/numbers?since=", "/numbers?until=", "/slots/1?since=", "/attempts?since="):
+        for end in ("0001-01-01T00:00", "0001-01-01T00:00%2B14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59"):
+            assert await desk.status(path + end) in {200, 400}, path + end
+
+
+async def test_slow_questions_keep_no_thread_from_the_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new identity waits for one of the loop's own threads, which are few."""
+    answered = threading.Event()
+
+    def slow(*_: object, **__: object) -> list[object]:
+        answered.wait(60.0)
+        return []
+
+    monkeypatch.setattr("station.adapters.ledger.selection.attempts", slow)
+    asking = [asyncio.create_task(desk.status(f"/attempts?lot={lot}")) for lot in range(48)]
+    try:
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30.0):
+            assert await asyncio.to_thread(lambda: "at once") == "at once"
+    finally:
+        answered.set()
+    assert set(await asyncio.gather(*asking)) == {200}
+
+
+async def test_a_browser_gets_problems_as_pages(desk: Desk) -> None:
+    """Whoever has typed a wrong number sees no JSON, and finds the way back."""
+    for path, status in (("/units/SN999", 404), ("/slots/none", 404), ("/numbers?since=now", 400)):
+        async with desk.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"}) as answer:
+            assert (answer.status, answer.content_type) == (status, "text/html")
+            assert "/units" in Read(await answer.text()).links
+        async with desk.client.get(path) as answer:
+            assert (answer.status, answer.content_type) == (status, "application/problem+json")
+
+
+async def test_what_a_slot_shows_has_its_time(desk: Desk) -> None:
+    """The page does not go on by itself."""
+    name = next(iter(desk.door.marks()))
+    assert re.search(
+        r"At 20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9:]{8}", (await desk.page(f"/slots/{quote(name, safe='')}")).text
+    )

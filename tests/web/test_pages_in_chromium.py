@@ -126,3 +126,18 @@ async def test_events_go_on_by_themselves_unless_they_are_held(browser: str, des
         await tab.value("document.getElementById('hold').click()")
         await tab.until(f"{ROWS} === 3 && {STATE} === 'live'")
         assert tab.complaints() == []
+
+
+async def test_events_of_a_station_that_stands_still_are_not_live(browser: str, desk: Desk) -> None:
+    """Its connection stays open, and no answer comes; the page asks again until one does."""
+    never = """const real = window.fetch; window.fetch = (path, asked = {}) => window.still
+      ? new Promise((_, refuse) => asked.signal?.addEventListener('abort', () => refuse(asked.signal.reason))) : real(path, asked);"""
+    async with connected(browser) as connection:
+        tab = await connection.tab()
+        await tab.before(never)
+        await opened(tab, f"{desk.url}/events")
+        await tab.until(f"{STATE} === 'live'")
+        await tab.value("window.still = true")
+        await tab.until(f"{STATE} === 'not connected'")
+        await tab.value("window.still = false")
+        await tab.until(f"{STATE} === 'live'")

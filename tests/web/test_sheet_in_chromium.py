@@ -124,6 +124,20 @@ async def test_an_open_sheet_follows_its_slot(page: Tab, line: Played) -> None:
     assert await page.value(TITLE) == "Slot 1 PASS"
 
 
+async def test_the_sheet_of_a_slot_out_of_service_has_the_verdict_that_its_tile_hides(page: Tab, line: Played) -> None:
+    out = slot("1", "out of service", "slot.held", service="out", attempt=40)
+    line.tell(out.model_copy(update={"verdict": "fail"}))
+    await page.until("document.querySelector('.tile').dataset.state === 'out'")
+    await tap_tile(page, 1)
+    verdict = "[...document.querySelectorAll('dialog dt')].find((each) => each.textContent === 'Verdict')?.nextSibling.textContent"
+    assert await page.value(verdict) == "fail"
+    line.tell(out)
+    await page.until(f"!({verdict})")
+    line.tell(slot("1", "fail", "flash.mismatch", attempt=40))
+    await page.until(f"{TITLE} === 'Slot 1 FAIL'")
+    assert not await page.value(verdict)  # the title has it
+
+
 async def test_a_pin_takes_a_slot_out_of_service_and_an_engineers_releases_it(page: Tab) -> None:
     page.refused = {403}
     await tap_tile(page, 4)

@@ -5,13 +5,18 @@ import asyncio
 import json
 import re
 import socket
+import struct
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 
 import aiohttp
 import pytest
+import structlog
+from aiohttp import web
 
+from station.web import hub as hubs
 from station.web import site as sites
+from station.web import taking
 from station.web.hub import LISTENERS, Hub
 from station.web.site import Site
 from tests.web.fake_door import FakeDoor, paused, running, slot
@@ -113,6 +118,28 @@ async def test_a_listener_that_does_not_read_loses_its_connection(door: FakeDoor
                     await asyncio.sleep(0)
 
 
+async def test_a_listener_that_reads_too_slowly_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads on and on, beats among all else, and would take what is long over for what is now."""
+    monkeypatch.setattr(taking, "LATE_AFTER", 0.5)
+    monkeypatch.setattr(hubs, "QUEUE", 1 << 30)
+    door = FakeDoor([slot(str(at)) for at in range(64)])
+    async with served(door) as (site, url):
+        with closing(socket.socket()) as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+            slow.setblocking(False)
+            slow.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(WITHIN):
+                with suppress(ConnectionError):
+                    while await loop.sock_recv(slow, 512):
+                        for at in range(64):
+                            door.put(slot(str(at), "waiting"))
+                        await asyncio.sleep(0.05)
+                while site.hub.listeners:
+                    await asyncio.sleep(0.01)
+
+
 async def test_no_more_pages_than_it_can_serve(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
     async with served(door) as (site, url):
         with ExitStack() as stack:
@@ -159,6 +186,13 @@ async def test_a_page_takes_no_orders(door: FakeDoor, browser: aiohttp.ClientSes
         assert answer.headers["Allow"] == "GET,HEAD"
 
 
+async def test_a_stream_has_no_head_alone(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    """It would go on for ever, as one of the few listeners."""
+    async with served(door) as (site, url), browser.head(f"{url}/api/v1/stream") as answer:
+        assert answer.status == 405
+        assert site.hub.listeners == 0
+
+
 async def test_healthz_and_readyz(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
     async with served(door) as (_, url):
         async with browser.get(f"{url}/healthz") as answer:
@@ -182,7 +216,7 @@ async def test_a_taken_address_costs_the_page_until_it_is_free(door: FakeDoor, m
         async with asyncio.timeout(WITHIN):
             while (reason := site.reason) is None:
                 await asyncio.sleep(0.01)
-        assert "address already in use" in reason
+        assert "address already in use" in reason.lower()
     assert await address(site) == f"http://127.0.0.1:{port}"
     serving.cancel()
     await asyncio.wait([serving])
@@ -198,6 +232,73 @@ async def test_a_bug_of_ours_costs_the_page_and_not_the_line(door: FakeDoor, bro
         async with asyncio.timeout(WITHIN):
             while site.url is not None:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_bug_of_ours_costs_one_answer(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    """It is told as any other problem, with the headers that every answer has, and without a word of what went wrong."""
+
+    async def buggy(_request: web.Request) -> web.StreamResponse:
+        raise ZeroDivisionError("a bug, for once on purpose")
+
+    def add(app: web.Application) -> None:
+        app.router.add_get("/buggy/{secret}", buggy)
+
+    site = Site(door, "127.0.0.1:0")
+    site.further.append(add)
+    serving = asyncio.create_task(site.run())
+    with structlog.testing.capture_logs() as logs:
+        async with browser.get(f"{await address(site)}/buggy/34970112332") as answer:
+            assert answer.status == 500
+            assert "purpose" not in json.dumps(await answer.json(content_type="application/problem+json"))
+            assert answer.headers["Content-Security-Policy"]
+        async with browser.get(f"{await address(site)}/healthz") as answer:
+            assert answer.status == 200
+    [told] = [each for each in logs if each["event"] == "web.request_failed"]
+    assert (told["method"], told["route"]) == ("GET", "/buggy/{secret}")
+    serving.cancel()
+    await asyncio.wait([serving])
+
+
+async def test_whoever_goes_before_the_answer_is_no_bug(door: FakeDoor) -> None:
+    """A hundred streams, opened and dropped at once: the log tells of none, and none stays open."""
+    async with served(door) as (site, url):
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(100):
+                with closing(socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))) as gone:
+                    gone.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.2)
+            async with asyncio.timeout(WITHIN):
+                while site.hub.listeners:
+                    await asyncio.sleep(0.01)
+        assert [each for each in logs if each["event"] == "web.request_failed"] == []
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer canary" + bytes(9000).replace(b"\0", b"a"),
+        b"GET /units?find=canary HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        b"canary\r\n\r\n",
+    ],
+)
+async def test_nonsense_is_refused_and_stands_in_no_log(
+    door: FakeDoor, caplog: pytest.LogCaptureFixture, nonsense: bytes
+) -> None:
+    async with served(door) as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(nonsense)
+        async with asyncio.timeout(WITHIN):
+            assert (await reader.read(12)).endswith(b" 400")
+        writer.transport.abort()
+    assert caplog.records == []
+
+
+async def test_a_stream_knows_no_other_key(door: FakeDoor, browser: aiohttp.ClientSession) -> None:
+    async with served(door) as (_, url), browser.get(f"{url}/api/v1/stream?afer=b-1") as answer:
+        assert answer.status == 400
+        assert (await answer.json(content_type="application/problem+json"))["detail"].startswith("afer is not known")
 
 
 async def test_at_the_end_the_streams_say_goodbye(door: FakeDoor, browser: aiohttp.ClientSession) -> None:

@@ -12,10 +12,10 @@ from station.line.states import SlotState
 from station.web.assets import FOLDER, LANGUAGES, load, strings
 from station.web.catalogue import ENTRIES
 from tests.builders.fault_catalogue import catalogue, kind_of
+from tests.web.page_weight import LIMITS, parts
 
 LONGEST = 175  # characters of a sentence, which two lines of the footer hold
 PAGES = {"plug", "leave", "take"}  # acts that need no fault
-JS, CSS, WORDS = 40_000, 20_000, 12_288  # bytes
 
 
 def paths(words: object, name: str = "") -> set[str]:
@@ -80,12 +80,6 @@ def test_every_fault_says_who_acts() -> None:
 
 
 def test_the_page_stays_small() -> None:
-    files = load("en").files
-    scripts, met = {"page.js"}, set[str]()
-    while scripts:
-        met.add(name := scripts.pop())
-        scripts |= {each.decode() for each in re.findall(rb'from "\./(\w+\.js)"', files[name].content)} - met
-    assert len(met) > 5
-    assert sum(len(files[name].content) for name in met) <= JS
-    assert sum(len(asset.content) for name, asset in files.items() if name.endswith(".css")) <= CSS
-    assert max(len(asset.content) for name, asset in files.items() if name.startswith("strings/")) <= WORDS
+    found = parts(load("en").files)
+    assert found["scripts"].count(b"SPDX-License-Identifier") > 5
+    assert {name: len(content) for name, content in found.items() if len(content) > LIMITS[name]} == {}

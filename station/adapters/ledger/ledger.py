@@ -121,6 +121,11 @@ class Ledger:
         }
 
     @property
+    def wrong(self) -> LineFault | None:
+        """The fault that keeps it from recording a verdict at this moment."""
+        return self._writer.failure or self._writer.trouble or self._custody.lost
+
+    @property
     def commit_times(self) -> CommitTimes:
         return self._writer.commit_times
 

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from station.adapters.ledger import orphans, records
 from station.adapters.ledger.orphans import News, Orphan, Told
 from station.adapters.ledger.tables import iso
-from station.adapters.system.shown import shown
+from station.adapters.system.shown import in_cell, shown
 from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
@@ -187,7 +187,7 @@ def export_revocations(
         else:
             writer = csv.DictWriter(file, REVOCATIONS)
             writer.writeheader()
-            writer.writerows({name: shown(value) for name, value in row.items()} for row in rows)
+            writer.writerows({name: in_cell(value) for name, value in row.items()} for row in rows)
         file.flush()
     finally:
         if output is not None:

@@ -17,7 +17,7 @@ from rich.table import Table
 from station.adapters.ledger import records
 from station.adapters.ledger.reader import LedgerReader, Totals, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
-from station.adapters.system.shown import shown
+from station.adapters.system.shown import in_cell
 from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
@@ -284,9 +284,7 @@ def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
     for row in rows:
-        writer.writerow(
-            {key: shown(value) if isinstance(value, str) else value for key, value in records.values(row).items()}
-        )
+        writer.writerow({key: in_cell(value) for key, value in records.values(row).items()})
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from rich.text import Text
 from station.cli.watch.known import Known, after, without
 from station.cli.watch.picture import Pen, picture
 from station.cli.watch.sayings import Sayings
+from station.cli.watch.words import FEW_COLOURS
 from station.web.event_reader import Event
 
 DRAWN_A_SECOND = 5
@@ -26,6 +27,13 @@ _NO_UNICODE = ("linux", "dumb", "vt100", "vt220")  # consoles whose fonts have n
 def speaks_unicode(console: Console, terminal: str) -> bool:
     """Whether this terminal can show the shapes."""
     return console.encoding.lower().startswith("utf") and not terminal.startswith(_NO_UNICODE)
+
+
+def in_few_colours(line: Text) -> Text:
+    """The line for a terminal with sixteen colours or eight, such as the console of Linux."""
+    line.spans = [span._replace(style=FEW_COLOURS.get(str(span.style), span.style)) for span in line.spans]
+    line.style = FEW_COLOURS.get(str(line.style), line.style)
+    return line
 
 
 def time_of_day() -> str:
@@ -77,7 +85,9 @@ class Display:
 
     def drawn(self, width: int, height: int, *, full: bool = True) -> list[Text]:
         """The picture at this moment."""
-        return picture(self.known, replace(self.pen, clock=self._day()), self._clock(), width, height, full=full)
+        pen = replace(self.pen, clock=self._day())
+        lines = picture(self.known, pen, self._clock(), width, height, full=full)
+        return [in_few_colours(line) for line in lines] if self._console.color_system == "standard" else lines
 
     @property
     def is_live(self) -> bool:

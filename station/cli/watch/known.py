@@ -117,6 +117,8 @@ class Face:
     taken: str | None = None
     """The verdict of the board that was pulled out."""
     taken_fault: str | None = None
+    inside: str | None = None
+    """The verdict of the board that waits in a slot out of service."""
     trial: bool = False
 
 
@@ -133,10 +135,11 @@ def face(known: Known, name: str, now: float) -> Face:
         taken = None
     return Face(
         state,
-        _act(slot, state, line),
+        (taken.act if taken else None) or _act(slot, state, line),
         slot.fault if faulty else None,
         taken.verdict if taken else None,
         taken.fault if taken else None,
+        slot.verdict if state == "out" else None,
         slot.service == "trial",
     )
 

@@ -222,8 +222,8 @@ def _cell(known: Known, pen: Pen, now: float, name: str, width: int) -> Text:
         line = f"{_filled(line, NAMED_CELL)} {f'{left}  ' if left else ''}{_said(pen, known, name, seen)}"
     elif left:  # shape and colour say that it runs
         line = f"{name:>3} {pen.shape('running', progress(known, name, now).done)} {left}"
-    elif seen.taken and seen.taken in STYLES:
-        line += f" {pen.shape(seen.taken)}"  # of the board that was pulled out
+    elif (verdict := seen.taken or seen.inside) and verdict in STYLES:
+        line += f" {pen.shape(verdict)}"  # of the board that was pulled out, or should be
     return _padded(Text(shown(line), _tinted(known, now, seen.state)), width)
 
 
@@ -247,9 +247,11 @@ def _left(known: Known, pen: Pen, now: float, name: str, seen: Face) -> str:
 
 
 def _said(pen: Pen, known: Known, name: str, seen: Face) -> str:
-    """The step, what became of the board that was pulled out, or what is to be done."""
+    """The step, what became of the board, or what is to be done."""
     if seen.taken:
-        return f"{pen.words.one('taken')}: {pen.words.word(seen.taken)}"
+        return f"{pen.words.one('taken')}: {pen.words.word(seen.taken)}. {pen.words.act(seen.act)}"
+    if seen.inside:
+        return f"{pen.words.inside(seen.inside)} {pen.words.call(seen.act)}"
     return pen.words.step(known.slots[name].step) if seen.state == "running" else pen.words.act(seen.act)
 
 

@@ -46,4 +46,6 @@ def _told(words: Words, known: Known, name: str, seen: Face) -> str:
         return f"{where} {words.word('running')}{trial}: {words.step(slot.step)}"
     why = f" {seen.fault}: {words.fault(seen.fault, slot.sentence)}" if seen.fault else ""
     act = f" {to_do(words, seen.act)}" if seen.fault else ""
+    if seen.inside:
+        act = f" → {words.inside(seen.inside)} {words.call(seen.act)}"
     return f"{where} {words.word(seen.state)}{trial}{why}{act}"

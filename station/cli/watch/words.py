@@ -33,6 +33,13 @@ class Words:
     def act(self, act: str | None) -> str:
         return self._in("act", act) if act else ""
 
+    def call(self, act: str | None) -> str:
+        """The act at a slot whose board has its own."""
+        return self.tables["call"].get(act, self.act(act)) if act else ""
+
+    def inside(self, verdict: str) -> str:
+        return self._in("inside", verdict)
+
     def line(self, name: str) -> str:
         return self._in("line", name)
 
@@ -92,3 +99,5 @@ STYLES: Mapping[str, str] = {
     "out": "bold #ffffff on #8a3fb0",
     "unknown": "dim",
 }
+# Of eight or sixteen colours the nearest to the page's green is cyan. The others have their nearest in their own hue.
+FEW_COLOURS: Mapping[str, str] = {STYLES["pass"]: "bold black on green"}

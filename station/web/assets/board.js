@@ -30,20 +30,22 @@ export function after(board, event, data, now) {
 
 /** What a slot's tile shows. Without a living connection it is not known: no colour that nobody vouches for. */
 export function face(slot, board, live, now) {
-  if (!live) return { state: "unknown", act: null, fault: null, taken: null, trial: false };
+  if (!live) return { state: "unknown", act: null, fault: null, taken: null, inside: null, trial: false };
   const named = slot.state === "out of service" ? "out" : slot.state;
   const state = STATES.includes(named) ? named : "unknown";
   const { state: line, act: ofLine } = board.line;
   const held = line === "open" ? null : line === "paused" ? ofLine ?? "wait" : ""; // a line that ends wants nothing of an idle slot
   const since = (slot.taken?.seconds ?? 0) + (now - slot.at) / 1000;
   const faulty = ["fail", "void", "out", "pending"].includes(state);
-  const act = { empty: held ?? "plug", waiting: held ?? "wait", running: "leave", pass: "take" }[state]
+  const taken = state === "empty" && slot.taken && since < TAKEN_FOR ? slot.taken : null;
+  const act = taken?.act ?? { empty: held ?? "plug", waiting: held ?? "wait", running: "leave", pass: "take" }[state]
     ?? slot.act ?? (state === "void" ? "again" : "engineer");
   return {
     state,
     act,
     fault: faulty ? slot.fault : null,
-    taken: state === "empty" && slot.taken && since < TAKEN_FOR ? slot.taken.verdict : null,
+    taken: taken?.verdict ?? null,
+    inside: state === "out" ? slot.verdict ?? null : null, // of the board that waits in a slot out of service
     trial: slot.service === "trial",
   };
 }
@@ -70,7 +72,8 @@ export function progress(slot, plans, now) {
 
 /** The steps of an attempt with their seconds: those that are over, the one that runs, and those to come, which have none. */
 export function stages(slot, plans, now) {
-  const over = Object.entries(slot.steps ?? {}).map(([step, seconds]) => ({ step, seconds, when: "over" }));
+  // Until the next step begins, the one that is over is still that of the slot.
+  const over = Object.entries(slot.steps ?? {}).filter(([step]) => step !== slot.step).map(([step, seconds]) => ({ step, seconds, when: "over" }));
   if (!slot.step) return over;
   const spent = slot.step_seconds + (now - slot.at) / 1000;
   const plan = plans[slot.procedure ?? "provision"] ?? [];

@@ -6,6 +6,7 @@ const rows = table.tBodies[0];
 const hold = document.getElementById("hold");
 const state = document.getElementById("state");
 const SHOWN = 500;
+const SILENT_AFTER = 3000;
 const waiting = [];
 let after = Number(table.dataset.last);
 let held = false;
@@ -41,7 +42,8 @@ function draw(word) {
 async function ask() {
   let more = null;
   try {
-    const answer = await fetch(`/api/v1/events?limit=${SHOWN}&after=${after}${table.dataset.query}`);
+    const signal = AbortSignal.timeout(SILENT_AFTER); // a line that is cut answers nothing, not even an end
+    const answer = await fetch(`/api/v1/events?limit=${SHOWN}&after=${after}${table.dataset.query}`, { signal });
     if (!answer.ok) throw new Error(answer.status);
     const page = await answer.json();
     for (const event of page.events) after = event.number;

@@ -109,9 +109,9 @@ function drawFooter(now) {
   const last = live ? board?.last : null;
   const key = JSON.stringify([last, texts.lang]);
   if (id("last").dataset.key !== key) {
-    id("last").dataset.key = key;
     id("last").dataset.state = last?.verdict ?? "";
     id("last").replaceChildren(...(last ? sentences(last) : []));
+    id("last").dataset.key = key;
   }
   const late = live ? board?.mes ?? 0 : 0;
   id("mes").hidden = late === 0;
@@ -162,11 +162,20 @@ function told(event, data) {
   paint(event === "slot" ? data.slot : null);
 }
 
+/** Draws, or else vouches for nothing. */
+function surely(drawing) {
+  try {
+    drawing();
+  } catch (error) {
+    stream.doubt(error);
+  }
+}
+
 const due = new Set();
 
 /** Draws once a frame what has changed, however many events tell of it; without a slot's name, all. */
 function paint(name) {
-  if (!due.size) requestAnimationFrame(() => {
+  if (!due.size) requestAnimationFrame(() => surely(() => {
     const names = [...due];
     due.clear();
     if (!texts) return;
@@ -175,7 +184,7 @@ function paint(name) {
     for (const each of names) tiles.get(each).show(board.slots.get(each), board, live, texts, now);
     drawFooter(now);
     sheet.follow();
-  });
+  }));
   due.add(name);
 }
 
@@ -222,6 +231,7 @@ function lost() {
   signIn();
   if (sheet.dialog.open) sheet.close(); // nobody vouches for what it shows
   if (!texts) return; // the veil still covers all
+  id("veil").className = ""; // covers all, until it is drawn that nothing is known
   draw();
   id("veil").className = "told";
 }
@@ -236,7 +246,7 @@ function tick() {
   for (const slot of board.slots.values()) tiles.get(slot.slot)?.show(slot, board, live, texts, now);
   sheet.follow();
 }
-setInterval(tick, 500);
+setInterval(() => surely(tick), 500);
 tick();
 
 id("release").addEventListener("click", () => {

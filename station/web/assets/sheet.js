@@ -108,7 +108,7 @@ export class Sheet {
 
 /** What the sheet of a slot shows. */
 export function slotView(slot, board, live, texts, now, ask) {
-  const { state, act, fault, taken } = face(slot, board, live, now);
+  const { state, act, fault, inside } = face(slot, board, live, now);
   const last = fault ?? slot.taken?.fault ?? null;
   const held = slot.held && [slot.held.who, new Date(slot.held.at).toLocaleString(texts.lang), slot.held.reason].filter(Boolean).join(" · ");
   const command = slot.service === "out" ? "release" : "hold";
@@ -118,12 +118,14 @@ export function slotView(slot, board, live, texts, now, ask) {
     texts,
     title: `${texts.slot} ${slot.slot} ${word}`,
     body: [
-      ...(taken ? [make("p", "sentence", `${texts.taken}: ${texts.word[taken]}`)] : []),
+      ...(state === "empty" && slot.taken ? [make("p", "sentence", `${texts.taken}: ${texts.word[slot.taken.verdict]}.`)] : []),
       ...(last ? [make("p", "sentence", texts.fault[last] ?? slot.sentence ?? last)] : []),
+      ...(inside ? [make("p", "act", texts.inside[inside])] : []),
       ...(act ? [make("p", "act", texts.act[act])] : []),
       facts(texts, {
         who: act && texts.who[doer(act)],
         held,
+        verdict: inside && texts.word[inside], // which the tile does not show
         evidence: last && last === slot.fault ? evidence(slot) : null,
         fault: last,
         attempt: slot.attempt ?? slot.taken?.attempt,

@@ -23,12 +23,24 @@ export class Stream {
   }
 
   hear(name, event) {
-    if (event.lastEventId) this.known = event.lastEventId;
-    this.tries = 0;
     if (name === "bye") return this.again();
-    if (name !== "beat") return this.told(name, JSON.parse(event.data));
+    try {
+      if (name === "beat") this.beat();
+      else this.told(name, JSON.parse(event.data));
+    } catch (error) {
+      return this.doubt(error);
+    }
+    if (event.lastEventId) this.known = event.lastEventId; // once the page has taken it
+    if (name !== "beat") return;
+    this.tries = 0;
     this.watch(); // only a beat says that the slots were looked at
-    this.beat();
+  }
+
+  /** Something could not be taken or drawn, and beats would vouch for what was there before: the page begins anew, from the whole board. */
+  doubt(error) {
+    console.error(error);
+    this.known = "";
+    this.again();
   }
 
   watch() {
@@ -38,9 +50,9 @@ export class Stream {
 
   again() {
     this.close();
-    this.lost();
     this.timer = setTimeout(() => this.open(), AGAIN_AFTER[Math.min(this.tries, AGAIN_AFTER.length - 1)]);
     this.tries += 1;
+    this.lost(); // last, since it draws: whatever becomes of that, the stream is opened again
   }
 
   close() {

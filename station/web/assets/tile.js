@@ -65,8 +65,8 @@ export class Tile {
     this.face = face(slot, board, live, now);
     const key = JSON.stringify([this.face, slot.step, texts.lang]);
     if (key !== this.key) {
-      this.key = key;
       this.draw(texts);
+      this.key = key; // once it is drawn
     }
     if (before && before.state !== this.face.state && ["fail", "void", "out"].includes(this.face.state)) this.element.classList.add("changed");
     this.tick(board, texts, now);
@@ -74,10 +74,11 @@ export class Tile {
   }
 
   draw(texts) {
-    const { state, act, fault, taken, trial } = this.face;
+    const { state, act, fault, taken, inside, trial } = this.face;
     const word = texts.word[state].toLocaleUpperCase(texts.lang);
     const sentence = fault ? texts.fault[fault] ?? this.slot.sentence ?? fault : "";
-    const say = taken ? `${texts.taken}: ${texts.word[taken]}`
+    const say = taken ? [`${texts.taken}: ${texts.word[taken]}.`, texts.act[act] ?? ""].join(" ").trim()
+      : inside ? `${texts.inside[inside] ?? ""} ${texts.call[act] ?? texts.act[act]}`.trim()
       : state === "running" ? texts.step[this.slot.step] ?? ""
       : act ? texts.act[act] ?? "" : "";
     this.element.dataset.state = state;
@@ -89,8 +90,9 @@ export class Tile {
     this.tag.textContent = trial ? texts.trial : "";
     if (state !== "running") this.place(shape(state));
     else if (!this.arcs) this.place(drawn("svg", { class: "shape ring", viewBox: "0 0 96 96", "aria-hidden": "true" }));
-    this.taken.dataset.verdict = taken ?? "";
-    if (taken) this.taken.firstChild.setAttribute("href", `#s-${taken}`);
+    const mark = taken ?? inside;
+    this.taken.dataset.verdict = mark ?? "";
+    if (mark) this.taken.firstChild.setAttribute("href", `#s-${mark}`);
     this.element.setAttribute("aria-label", `${texts.slot} ${this.name}: ${texts.spoken[state] ?? word}. ${sentence} ${say}`.trim());
   }
 
