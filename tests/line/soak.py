@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from station.line.status import SlotStatus
 from tests.builders.line import Line
@@ -193,9 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(PATIENT_DEADLINES)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with patch.dict(os.environ, PATIENT_DEADLINES), tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "line"
         with Line.standing(place, asked.slots, seed=asked.seed) as line:
             soak = Soak(line, asked.boards, asked.pulls, random.Random(asked.seed))
