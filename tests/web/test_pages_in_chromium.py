@@ -105,6 +105,16 @@ async def test_no_page_overflows_in_either_theme(browser: str, desk: Desk) -> No
         assert tab.complaints() == []
 
 
+async def test_a_printed_page_has_neither_forms_nor_links(browser: str, desk: Desk) -> None:
+    hidden = "['header', 'form'].map((name) => getComputedStyle(document.querySelector(name)).display)"
+    async with connected(browser) as connection:
+        tab = await connection.tab()
+        await opened(tab, f"{desk.url}/numbers")
+        assert "none" not in str(await tab.value(hidden))
+        await tab.call("Emulation.setEmulatedMedia", media="print")
+        assert await tab.value(hidden) == ["none", "none"]
+
+
 async def test_events_go_on_by_themselves_unless_they_are_held(browser: str, desk: Desk) -> None:
     """A row is the same, whether page or script has made it, and text of the ledger is never markup."""
     async with connected(browser) as connection:
