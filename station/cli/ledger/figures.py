@@ -11,9 +11,9 @@ from station.adapters.ledger import records
 from station.adapters.ledger.selection import Selection, numbers
 from station.adapters.ledger.tables import iso
 from station.cli.consoles import Screen, say, say_json, wide_console
+from station.cli.ledger.options import LedgerOption
 from station.cli.ledger.questions import (
     JsonOption,
-    LedgerOption,
     LotOption,
     SinceOption,
     SlotOption,

@@ -17,6 +17,7 @@ from station.adapters.ledger.restoration import Finding
 from station.cli.accounts import check_account
 from station.cli.consoles import say
 from station.cli.exit_codes import FAILED
+from station.cli.ledger.options import LedgerOption
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
 from station.faults.line import LedgerDamaged
@@ -24,10 +25,6 @@ from station.faults.line import LedgerDamaged
 app = typer.Typer(
     help="The ledger's file: back it up, check it, and accept one that was put back.", no_args_is_help=True
 )
-
-LedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
-]
 
 
 @app.command()

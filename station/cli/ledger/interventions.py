@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 
 from station.cli.consoles import say_json, wide_console
-from station.cli.ledger.questions import JsonOption, LedgerOption, local, period
+from station.cli.ledger.options import LedgerOption
+from station.cli.ledger.questions import JsonOption, local, period
 from station.cli.places import ConfigOption, ledger_path
 
 

@@ -16,7 +16,8 @@ from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
-from station.cli.ledger.questions import JsonOption, LedgerOption, local
+from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
+from station.cli.ledger.questions import JsonOption, local
 from station.cli.ledger.stopped import opened
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
@@ -33,12 +34,6 @@ app = typer.Typer(
 )
 
 LotName = Annotated[str, typer.Argument(metavar="LOT", help="The lot's name; it is never given twice.")]
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
-]
-StoppedLedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, if no daemon is running.", show_default=False)
-]
 
 
 @app.command("open")

@@ -13,6 +13,7 @@ from station.adapters.ledger import outbox, records
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, wide_console
+from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
 from station.cli.ledger.questions import local
 from station.cli.ledger.stopped import opened
 from station.cli.places import ConfigOption, config_path, ledger_path
@@ -22,15 +23,6 @@ from station.domain.intervention import Decision
 
 app = typer.Typer(help="Messages that wait for the MES, or that were given up.", no_args_is_help=True)
 
-LedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
-]
-StoppedLedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, if no daemon is running.", show_default=False)
-]
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
-]
 Numbers = Annotated[list[int], typer.Argument(metavar="ID…", help="As `station outbox list` shows them.")]
 SomeNumbers = Annotated[
     list[int] | None,

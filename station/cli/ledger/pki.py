@@ -20,6 +20,7 @@ from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger import pki_list
+from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
 from station.cli.ledger.questions import local
 from station.cli.ledger.stopped import opened, uid_of
 from station.cli.places import ConfigOption, config_path, ledger_path
@@ -32,16 +33,6 @@ from station.domain.target import UID
 REVOCATIONS = ("serial_number", "key_sha256", "kind", "uid", "since", "reason")
 
 app = typer.Typer(help="Requests to the PKI, and certificates that no unit has.", no_args_is_help=True)
-
-LedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
-]
-StoppedLedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, if no daemon is running.", show_default=False)
-]
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
-]
 
 
 @app.command("orphans")

@@ -9,6 +9,7 @@ import typer
 
 from station.cli.accounts import account_name
 from station.cli.consoles import say
+from station.cli.ledger.options import ReasonOption, StoppedLedgerOption
 from station.cli.ledger.stopped import opened, uid_of
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
@@ -16,12 +17,6 @@ from station.daemon import control
 from station.domain.intervention import Decision
 from station.domain.target import UID
 
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
-]
-StoppedLedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, if no daemon is running.", show_default=False)
-]
 UIDArgument = Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits.")]
 
 

@@ -4,7 +4,6 @@
 import re
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,9 +14,6 @@ STEPS = [phase.value for phase in Phase if phase not in VERDICTS and phase is no
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
-LedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, instead of the configuration's.", show_default=False)
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as one JSON object, with times in UTC.")]
 
 

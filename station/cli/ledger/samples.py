@@ -11,7 +11,8 @@ from rich.table import Table
 from station.adapters.ledger import records, samples
 from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, wide_console
-from station.cli.ledger.questions import JsonOption, LedgerOption, local
+from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
+from station.cli.ledger.questions import JsonOption, local
 from station.cli.ledger.selected import known_fault
 from station.cli.ledger.stopped import opened, uid_of
 from station.cli.places import ConfigOption, config_path, ledger_path
@@ -27,12 +28,6 @@ app = typer.Typer(
 )
 
 UIDArgument = Annotated[str, typer.Argument(metavar="UID", help="24 hexadecimal digits.")]
-ReasonOption = Annotated[
-    str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
-]
-StoppedLedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger's file, if no daemon is running.", show_default=False)
-]
 
 
 @app.command()

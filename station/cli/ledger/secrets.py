@@ -14,7 +14,8 @@ from station.adapters.ledger.station_keys import StationKeys
 from station.cli.accounts import account_name, check_account
 from station.cli.consoles import say, say_json
 from station.cli.exit_codes import FAILED
-from station.cli.ledger.questions import JsonOption, LedgerOption
+from station.cli.ledger.options import LedgerOption
+from station.cli.ledger.questions import JsonOption
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control

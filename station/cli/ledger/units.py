@@ -22,11 +22,11 @@ from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.labels import export_labels, forget, show_label
+from station.cli.ledger.options import LedgerOption
 from station.cli.ledger.put_away import release, scrap
 from station.cli.ledger.questions import (
     FaultOption,
     JsonOption,
-    LedgerOption,
     LotOption,
     SinceOption,
     SlotOption,
