@@ -125,6 +125,7 @@ def test_the_page_follows_the_line(tmp_path: Path) -> None:
             assert status.andon == AndonStatus(up=True, reason=None)
             assert page_now is not None
             assert page_now.listeners == 1
+            standing.until(lambda: '"slots":{"1":"empty","2":"out of service"}' in lamp.read_text())
             line.stop()
             seen.until("bye")
         *told, end = lamp.read_text().splitlines()

@@ -40,6 +40,7 @@ except OSError:
     sys.exit("Error: the virtual bench of this programmer does not run: start it with virtual-bench serve --dir " + {directory!r})
 words = [str(posix.getpid()), posix.getcwd(), *sys.argv[1:]]
 request = b"\\0".join(word.encode("utf-8", "surrogateescape") for word in words)
+_signal.pthread_sigmask(_signal.SIG_BLOCK, {{2, 15}})  # until the bench can be told, or its end would pass for a kill
 bench.sendall(len(request).to_bytes(4, "little") + request, _socket.MSG_NOSIGNAL)
 def stop(number, frame):
     try:
@@ -48,6 +49,7 @@ def stop(number, frame):
         pass
 _signal.signal(2, stop)
 _signal.signal(15, stop)
+_signal.pthread_sigmask(_signal.SIG_UNBLOCK, {{2, 15}})
 end = b""
 while not end:
     try:
