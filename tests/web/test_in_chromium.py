@@ -149,7 +149,8 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         assert set(await tab.value(WORDS) or []) == {"EMPTY"}  # type: ignore[call-overload]  # a list of texts
         line.tell(running("3"))
         await tab.until(f"{WORDS}[2] === 'RUNNING'")
-        assert await tab.value("document.querySelectorAll('.tile')[2].querySelectorAll('.fill').length") == 8
+        dashes = "document.querySelectorAll('.tile')[2].querySelector('.fill').getAttribute('stroke-dasharray')"
+        assert len(str(await tab.value(dashes)).split()) == 2 * 8  # of each step's arc, what is drawn and what is not
         line.tell(slot("3", "fail", "readback.verifier", attempt=41))
         await tab.until(f"{WORDS}[2] === 'FAIL'")
         await tab.until("document.getElementById('last').textContent.startsWith('3 fail')")

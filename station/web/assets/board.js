@@ -56,13 +56,10 @@ export function progress(slot, plans, now) {
   const whole = plan.reduce((sum, { seconds }) => sum + seconds, 0) || 1;
   const here = plan.findIndex(({ step }) => step === slot.step);
   const spent = slot.step_seconds + (now - slot.at) / 1000;
-  let begin = 0;
   const arcs = plan.map(({ seconds }, index) => {
     const share = seconds / whole;
     const filled = index < here ? 1 : index > here ? 0 : FULL * Math.min(1, spent / (seconds || 0.001));
-    const arc = { begin, share, filled };
-    begin += share;
-    return arc;
+    return { share, filled };
   });
   if (here < 0) return { arcs, left: null, slow: false };
   const rest = plan.slice(here + 1).reduce((sum, { seconds }) => sum + seconds, 0);

@@ -22,6 +22,7 @@ let live = false;
 let lostAt = performance.now();
 let odd = false;
 let asking = false;
+let ticks = 0;
 
 /** Fetches the words of a language, and draws the page in it. */
 async function speak(language) {
@@ -242,7 +243,8 @@ function tick() {
   const now = performance.now();
   const since = !live ? lostAt : board.line.state === "paused" ? board.line.at : null;
   write("since", since === null ? "" : minutes(now - since));
-  if (!live || document.hidden) return;
+  ticks += 1;
+  if (!live || document.hidden || ticks % 2) return;
   for (const slot of board.slots.values()) tiles.get(slot.slot)?.show(slot, board, live, texts, now);
   sheet.follow();
 }

@@ -6,6 +6,7 @@ import { face, progress } from "./board.js";
 const SVG = "http://www.w3.org/2000/svg";
 const LONG = 80; // characters of a sentence that wants smaller letters
 const GAP = 10; // between two arcs, of the 1000 that a whole ring has
+const ROUND = "M48 9a39 39 0 0 1 0 78a39 39 0 0 1 0-78"; // from the top
 
 function drawn(name, attributes) {
   const element = document.createElementNS(SVG, name);
@@ -38,6 +39,14 @@ function breadth(word) {
     widths.set(word, (ruler.measureText(word).width / 100).toFixed(3));
   }
   return widths.get(word);
+}
+
+/** The arcs as dashes: of each, the part from its beginning that is drawn. */
+function dashes(arcs, parts) {
+  return arcs.map(({ share }, index) => {
+    const dash = parts[index] * Math.max(1, share * 1000 - GAP);
+    return `${dash.toFixed(1)} ${Math.max(0, share * 1000 - dash).toFixed(1)}`;
+  }).join(" ") || "0 1000";
 }
 
 export class Tile {
@@ -89,7 +98,7 @@ export class Tile {
     this.say.textContent = say;
     this.tag.textContent = trial ? texts.trial : "";
     if (state !== "running") this.place(shape(state));
-    else if (!this.arcs) this.place(drawn("svg", { class: "shape ring", viewBox: "0 0 96 96", "aria-hidden": "true" }));
+    else if (!this.ring) this.place(drawn("svg", { class: "shape ring", viewBox: "0 0 96 96", "aria-hidden": "true" }));
     const mark = taken ?? inside;
     this.taken.dataset.verdict = mark ?? "";
     if (mark) this.taken.firstChild.setAttribute("href", `#s-${mark}`);
@@ -97,40 +106,30 @@ export class Tile {
   }
 
   place(element) {
-    this.arcs = null;
+    this.ring = null;
     this.shape.replaceWith(element);
     this.shape = element;
   }
 
-  /** Twice a second: the ring goes on between two events, and a slot forgets the board that was pulled out. */
+  /** Once a second: the ring goes on between two events, and a slot forgets the board that was pulled out. */
   tick(board, texts, now) {
     if (this.face.state !== "running") return;
     const { arcs, left, slow } = progress(this.slot, board.plans, now);
-    this.build(arcs);
-    arcs.forEach(({ share, filled }, index) => {
-      const length = Math.max(1, share * 1000 - GAP);
-      const dashes = `${(filled * length).toFixed(1)} 2000`;
-      if (this.arcs[index].dashes === dashes) return;
-      this.arcs[index].dashes = dashes;
-      this.arcs[index].fill.setAttribute("stroke-dasharray", dashes);
-    });
+    if (!this.ring) this.build();
+    const [rest, fill] = [arcs.map(() => 1), arcs.map(({ filled }) => filled)].map((parts) => dashes(arcs, parts));
+    for (const [path, dashed] of [[this.ring.rest, rest], [this.ring.fill, fill]]) {
+      if (path.getAttribute("stroke-dasharray") !== dashed) path.setAttribute("stroke-dasharray", dashed);
+    }
     const text = slow ? texts.slow : left === null ? "" : String(left);
     if (this.seconds.textContent !== text) this.seconds.textContent = text;
     this.seconds.classList.toggle("long", text.length > 2);
   }
 
-  build(arcs) {
-    const key = JSON.stringify(arcs.map(({ share }) => share));
-    if (this.arcs && this.arcs.key === key) return;
-    this.arcs = arcs.map(({ begin, share }) => {
-      const circle = { cx: 48, cy: 48, r: 39, pathLength: 1000, "stroke-dashoffset": (-begin * 1000).toFixed(1) };
-      const length = Math.max(1, share * 1000 - GAP).toFixed(1);
-      const rest = drawn("circle", { ...circle, class: "rest", "stroke-dasharray": `${length} 2000` });
-      const fill = drawn("circle", { ...circle, class: "fill", "stroke-dasharray": "0 2000" });
-      return { rest, fill, dashes: "" };
-    });
-    this.arcs.key = key;
+  /** Two paths, however many steps there are: of each, the browser draws all arcs at once. */
+  build() {
+    const [rest, fill] = ["rest", "fill"].map((kind) => drawn("path", { class: kind, d: ROUND, pathLength: 1000 }));
+    this.ring = { rest, fill };
     this.seconds = drawn("text", { x: 48, y: 49 });
-    this.shape.replaceChildren(...this.arcs.flatMap(({ rest, fill }) => [rest, fill]), this.seconds);
+    this.shape.replaceChildren(rest, fill, this.seconds);
   }
 }
