@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people do at the page and through the API, done by the daemon's own commands."""
 
+import base64
 from collections.abc import Mapping
 
 from pydantic import BaseModel
@@ -22,8 +23,9 @@ class PageActs:
         named = {} if slot is None else {"slot": slot}
         return await self._done("release", **named, who=who, reason=reason)
 
-    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
-        return await self._done("label", uid=uid, who=who)
+    async def label(self, uid: str, form: str, *, who: str) -> bytes:
+        answer = await self._done("label", uid=uid, form=form, who=who)
+        return base64.b64decode(str(answer["content"]))
 
     async def _done(self, name: str, **question: str) -> Mapping[str, object]:
         try:

@@ -4,14 +4,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from station.adapters.labels import qr_picture
-from station.adapters.labels.extras import LibraryMissing
 from station.adapters.ledger import records, selection
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile, PeopleUnusable
@@ -29,7 +28,7 @@ from station.web.sessions import SECONDS, Delayed, Sessions
 log = structlog.get_logger()
 
 PREFIX = "/api/v1"
-SVG = "image/svg+xml"
+FORMS = {"svg": "image/svg+xml", "pdf": "application/pdf", "zpl": "text/plain"}  # of a label
 PERSON = web.RequestKey("person", Person)
 
 Handler = Callable[["Api", web.Request], Awaitable[web.StreamResponse]]
@@ -46,8 +45,8 @@ class Acts(Protocol):
 
     async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]: ...
 
-    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
-        """The label data of a unit: secret. It is recorded before."""
+    async def label(self, uid: str, form: str, *, who: str) -> bytes:
+        """A unit's label in one of `FORMS`: secret. It is recorded before."""
         ...
 
 
@@ -146,15 +145,11 @@ class Api:
             problem(404, "the ledger knows no such unit") if story is None else as_json(request, records.story(story))
         )
 
-    async def label(self, request: web.Request) -> web.StreamResponse:
-        """The QR code of one unit's label, the only answer with a passcode."""
+    async def label(self, request: web.Request, form: str) -> web.StreamResponse:
+        """One unit's label in the form of its suffix: the only answers with a passcode."""
         query_of(request, Nothing)
-        label = await self._acts.label(request.match_info["unit"], who=_who(request))
-        try:
-            picture = await asyncio.to_thread(qr_picture.svg, str(label["qr_code"]))
-        except LibraryMissing as exc:
-            return problem(503, str(exc))
-        return web.Response(body=picture, content_type=SVG, headers={"Cache-Control": "no-store"})
+        content = await self._acts.label(request.match_info["unit"], form, who=_who(request))
+        return web.Response(body=content, content_type=FORMS[form], headers={"Cache-Control": "no-store"})
 
     async def attempts(self, request: web.Request) -> web.StreamResponse:
         """A page of attempts."""
@@ -278,13 +273,16 @@ ROUTES = (
         "One unit's whole story, by UID or serial number.",
         named("Story"),
     ),
-    Route(
-        "GET",
-        f"{PREFIX}/units/{{unit}}/label.svg",
-        Api.label,
-        "The QR code of a unit's label, by UID: it holds the passcode. The ledger records who asked.",
-        picture(SVG),
-        Role.ENGINEER,
+    *(
+        Route(
+            "GET",
+            f"{PREFIX}/units/{{unit}}/label.{form}",
+            partial(Api.label, form=form),
+            f"A unit's label as {form.upper()}, by UID: it holds the passcode. The ledger records who asked.",
+            picture(kind),
+            Role.ENGINEER,
+        )
+        for form, kind in FORMS.items()
     ),
     Route(
         "GET",

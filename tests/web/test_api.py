@@ -41,8 +41,8 @@ class Acts:
         line = {"state": "open", "fault": None, "reason": None}
         return self._did("release", slot, who, reason, {"released": [], "line": line, "recorded": True})
 
-    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
-        return self._did("label", uid, who, "", {"qr_code": "MT:Y.K9042C00KA0648G00"})
+    async def label(self, uid: str, form: str, *, who: str) -> bytes:
+        return str(self._did(f"label.{form}", uid, who, "", {"content": f"a {form}"})["content"]).encode()
 
     def _did(
         self, what: str, slot: str | None, who: str, reason: str, answer: Mapping[str, object]
@@ -281,18 +281,19 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert references <= set(components["schemas"])
 
 
-async def test_a_labels_picture_is_an_engineers_alone(desk: Desk) -> None:
+@pytest.mark.parametrize(("form", "kind"), api.FORMS.items())
+async def test_a_label_is_an_engineers_alone(desk: Desk, form: str, kind: str) -> None:
     """Nothing may keep the answer; the daemon's command has recorded it."""
-    path = f"{api.PREFIX}/units/{'0' * 24}/label.svg"
+    path = f"{api.PREFIX}/units/{'0' * 24}/label.{form}"
     for headers, status in (({}, 401), ({"Authorization": f"Bearer {await desk.token(OTHER)}"}, 403)):
         async with desk.client.get(path, headers=headers) as answer:
             assert answer.status == status
     assert desk.acts.done == []
     async with desk.client.get(path, headers={"Authorization": f"Bearer {await desk.token(PIN)}"}) as answer:
-        assert (answer.status, answer.content_type) == (200, "image/svg+xml")
+        assert (answer.status, answer.content_type) == (200, kind)
         assert answer.headers["Cache-Control"] == "no-store"
-        assert (await answer.read()).startswith(b"<svg")
-    assert desk.acts.done == [("label", "0" * 24, "Anna at 127.0.0.1", "")]
+        assert await answer.read() == f"a {form}".encode()
+    assert desk.acts.done == [(f"label.{form}", "0" * 24, "Anna at 127.0.0.1", "")]
     desk.acts.refusal = "it was forgotten"
     async with desk.client.get(path, headers={"Authorization": f"Bearer {await desk.token(PIN)}"}) as answer:
         assert answer.status == 409
