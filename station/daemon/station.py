@@ -17,6 +17,7 @@ from station.daemon import control, parts
 from station.daemon.commands import Commands
 from station.daemon.forgetting import Forgetting
 from station.daemon.further_routes import further_routes
+from station.daemon.label_printing import LabelPrinting
 from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
@@ -96,6 +97,7 @@ class Station:
             config.transcripts, lambda: settings.config.retention, self._attempts_at_work, parts.clock.check
         )
         self._forgetting = Forgetting(parts.ledger, config.ledger, lambda: settings.config.label, parts.clock.check)
+        self._printing = LabelPrinting(parts.ledger, config.ledger, parts.recipe)
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
         door = PageDoor(parts, self.line, self.slots, self._preflight)
         self._site = Site(door, config.web.listen) if config.web.on else None
@@ -149,6 +151,7 @@ class Station:
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
             tasks.append(group.create_task(self._tidying.run(), name="transcripts"))
             tasks.append(group.create_task(self._forgetting.run(), name="forgetting"))
+            tasks.append(group.create_task(self._printing.run(), name="labels"))
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
             if self._site is not None:
                 tasks.append(group.create_task(self._site.run(), name="page"))

@@ -20,6 +20,7 @@ from station.faults.line import (
     PKIRefusedStation,
     PKIUnavailable,
     PKIUntrusted,
+    PrinterNotReady,
     ResourcesExhausted,
     SecretFilesUnavailable,
     SlotTaken,
@@ -130,6 +131,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PKIAuthoritiesInvalid: Consequence(mends_itself=True),
     LedgerUnavailable: Consequence(mends_itself=True),  # where it cannot, the daemon ends
     ResourcesExhausted: Consequence(mends_itself=True),
+    PrinterNotReady: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),
     TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
 }
