@@ -25,6 +25,7 @@ PLACES = {
     "people": "line.people:app",
     "factory-data": "judge.factory_data:app",
     "units": "ledger.units:app",
+    "labels": "line.labels:app",
     "ledger": "ledger.file:app",
     "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",

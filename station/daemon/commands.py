@@ -14,6 +14,7 @@ from station.adapters.pki.relay import Relay
 from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.label_commands import LabelCommands
+from station.daemon.label_printing import LabelPrinting
 from station.daemon.parts import Parts
 from station.daemon.pki_commands import PKICommands
 from station.daemon.preflight import Preflight
@@ -46,6 +47,7 @@ class Commands:
         loop_lag: LoopLag,
         logs: Log,
         site: Site | None,
+        printing: LabelPrinting,
     ) -> None:
         self._parts = parts
         self._line = line
@@ -54,6 +56,7 @@ class Commands:
         self._loop_lag = loop_lag
         self._logs = logs
         self._site = site
+        self._printing = printing
         self._began = time.monotonic()
 
     @property
@@ -64,7 +67,7 @@ class Commands:
             "release": self._release,
             "fresh": self._fresh,
             **PKICommands(self._parts).by_name,
-            **LabelCommands(self._parts).by_name,
+            **LabelCommands(self._parts, self._printing, self._slots).by_name,
             "drain": self._drain,
         }
 

@@ -78,7 +78,7 @@ class LabelDesk:
     async def forget(self, uid: str, *, who: str, reason: str) -> bool:
         """Shreds the unit's secrets; False if they were gone already. Raises `CommandRefused`."""
         try:
-            return await self._ledger.forget(_parsed(uid), who=who, reason=reason)
+            return await self._ledger.forget(parsed(uid), who=who, reason=reason)
         except DecisionRefused as exc:
             raise CommandRefused(str(exc)) from exc
 
@@ -118,7 +118,7 @@ class LabelDesk:
         return self._recipe
 
     async def _identity(self, text: str) -> Identity:
-        uid = _parsed(text)
+        uid = parsed(text)
         try:
             found = await self._ledger.identity(uid)
         except UnitForgotten as exc:
@@ -128,7 +128,7 @@ class LabelDesk:
         return found
 
 
-def _parsed(uid: str) -> UID:
+def parsed(uid: str) -> UID:
     try:
         return UID.parse(uid)
     except ValueError as exc:

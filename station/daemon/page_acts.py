@@ -27,7 +27,13 @@ class PageActs:
         answer = await self._done("label", uid=uid, form=form, who=who)
         return base64.b64decode(str(answer["content"]))
 
-    async def _done(self, name: str, **question: str) -> Mapping[str, object]:
+    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
+        return await self._done("label_print", uid=uid, reason=reason, who=who, engineer=engineer)
+
+    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        return await self._done("label_scan", text=text, slot=slot or "", who=who)
+
+    async def _done(self, name: str, **question: str | bool) -> Mapping[str, object]:
         try:
             answer = await self._commands[name](question)
         except CommandRefused as exc:

@@ -101,7 +101,9 @@ class Station:
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
         door = PageDoor(parts, self.line, self.slots, self._preflight)
         self._site = Site(door, config.web.listen) if config.web.on else None
-        self._commands = Commands(parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site)
+        self._commands = Commands(
+            parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site, self._printing
+        )
         if self._site is not None:
             self._site.further += further_routes(config, door, self._site, self._commands)
 

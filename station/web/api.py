@@ -22,7 +22,18 @@ from station.web.door import Door
 from station.web.guard import problem
 from station.web.hub import Hub
 from station.web.openapi import Schema, described, listed, named, picture, table
-from station.web.questions import PIN, AttemptPage, Mistaken, Nothing, Page, Reason, body_of, query_of
+from station.web.questions import (
+    PIN,
+    AttemptPage,
+    Mistaken,
+    Nothing,
+    Page,
+    PrintAsked,
+    Reason,
+    ScanAsked,
+    body_of,
+    query_of,
+)
 from station.web.sessions import SECONDS, Delayed, Sessions
 
 log = structlog.get_logger()
@@ -47,6 +58,14 @@ class Acts(Protocol):
 
     async def label(self, uid: str, form: str, *, who: str) -> bytes:
         """A unit's label in one of `FORMS`: secret. It is recorded before."""
+        ...
+
+    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
+        """Prints a unit's label again, or for the first time."""
+        ...
+
+    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        """Compares a scanned label with the boards in the slots."""
         ...
 
 
@@ -215,6 +234,20 @@ class Api:
         asked = await body_of(request, Reason)
         return web.json_response(await self._acts.release(None, who=_who(request), reason=asked.reason))
 
+    async def print_label(self, request: web.Request) -> web.StreamResponse:
+        """Prints a label."""
+        asked, person = await body_of(request, PrintAsked), request[PERSON]
+        engineer = person.role.may(Role.ENGINEER)
+        done = await self._acts.print_label(
+            request.match_info["unit"], asked.reason, who=_who(request), engineer=engineer
+        )
+        return web.json_response(done)
+
+    async def scan(self, request: web.Request) -> web.StreamResponse:
+        """Compares a scanned label with the boards in the slots."""
+        asked = await body_of(request, ScanAsked)
+        return web.json_response(await self._acts.scan(asked.text, asked.slot, who=_who(request)))
+
     def _named(self, request: web.Request) -> str:
         name = request.match_info["slot"]
         if name not in self._door.marks():
@@ -283,6 +316,24 @@ ROUTES = (
             Role.ENGINEER,
         )
         for form, kind in FORMS.items()
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/units/{{unit}}/labels",
+        Api.print_label,
+        "Prints a unit's label, by UID: a further print has a number and voids the one before. Beyond `[label] reprints` for an engineer.",
+        named("Print"),
+        Role.OPERATOR,
+        PrintAsked,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/labels/scan",
+        Api.scan,
+        "Says where the board of a scanned label is; with a slot, binds the label to the board there, or refuses it with both serial numbers.",
+        named("Scanned"),
+        Role.OPERATOR,
+        ScanAsked,
     ),
     Route(
         "GET",

@@ -88,7 +88,7 @@ def described(routes: Iterable[Described]) -> dict[str, object]:
         "info": {
             "title": "The provisioning station's API",
             "version": "1",
-            "description": "Times are UTC, durations seconds. No answer has a secret, but that of label.svg.",
+            "description": "Times are UTC, durations seconds. No answer has a secret, but a label.",
         },
         "paths": paths,
         "components": {
@@ -158,6 +158,8 @@ def _components() -> dict[str, object]:
     return components | {
         "Story": story,
         "Session": table(token=text, name=text, role=text, seconds=number),
+        "Print": table(uid=text, copy={"type": "integer"}, unproven={"type": ["string", "null"]}),
+        "Scanned": table(uid=text, serial_number=text, slot={"type": ["string", "null"]}, bound=flag),
         "Held": table(held=text, recorded=flag),
         "Released": table(released={"type": "array", "items": text}, line=named("LineStatus"), recorded=flag),
     }

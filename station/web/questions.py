@@ -11,11 +11,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from station.adapters.ledger.selection import Selection
 from station.domain.attempt import VERDICTS, Phase
 from station.domain.intervention import LONGEST_REASON
+from station.domain.labelling import PrintReason
 
 LARGEST_NUMBER = (1 << 63) - 1  # what the ledger's engine can count to
 LONGEST_WORD = 64
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
+REASONS = tuple(reason.value for reason in PrintReason)
 STEPS = tuple(phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED)
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -72,6 +74,19 @@ class Reason(Nothing):
     """Why somebody changes something; it goes into the ledger with the name."""
 
     reason: str = Field(default="", max_length=LONGEST_REASON)
+
+
+class PrintAsked(Nothing):
+    """Why a label is printed; it goes into the ledger with the name."""
+
+    reason: Literal[REASONS]  # type: ignore[valid-type]  # the names are those of the domain
+
+
+class ScanAsked(Nothing):
+    """What a scanner read from a label, and the slot of the board that the label is for."""
+
+    text: str = Field(min_length=1, max_length=512, json_schema_extra={"writeOnly": True})
+    slot: Word | None = None
 
 
 def query_of(request: web.Request, model: type[Asked]) -> Asked:

@@ -130,6 +130,9 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
                 "label",
                 "labels",
                 "forget",
+                "label_print",
+                "label_scan",
+                "label_status",
             ),
             refuse,
         )

@@ -283,6 +283,9 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.config,
     ),
     "units forget": lambda desk: desk.station("units", "forget", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "labels status": lambda desk: desk.station("labels", "status", "--config", desk.config),
+    "labels print": lambda desk: desk.station("labels", "print", "00" * 12, "--reason", "jam", "--config", desk.config),
+    "labels scan": lambda desk: desk.station("labels", "scan", "--slot", TEXT, "--config", desk.config, stdin=TEXT),
     "secrets status": lambda desk: (
         desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))
         + desk.station("secrets", "status", "--ledger", TEXT)

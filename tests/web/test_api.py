@@ -44,6 +44,13 @@ class Acts:
     async def label(self, uid: str, form: str, *, who: str) -> bytes:
         return str(self._did(f"label.{form}", uid, who, "", {"content": f"a {form}"})["content"]).encode()
 
+    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
+        return self._did(f"print {engineer}", uid, who, reason, {"uid": uid, "copy": 2, "unproven": None})
+
+    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        told = {"uid": "0" * 24, "serial_number": "SN000001", "slot": slot, "bound": slot is not None}
+        return self._did("scan", slot, who, text, told)
+
     def _did(
         self, what: str, slot: str | None, who: str, reason: str, answer: Mapping[str, object]
     ) -> Mapping[str, object]:
@@ -297,3 +304,23 @@ async def test_a_label_is_an_engineers_alone(desk: Desk, form: str, kind: str) -
     desk.acts.refusal = "it was forgotten"
     async with desk.client.get(path, headers={"Authorization": f"Bearer {await desk.token(PIN)}"}) as answer:
         assert answer.status == 409
+
+
+async def test_people_print_labels_again_and_scan_them(desk: Desk) -> None:
+    """An operator's limit does not hold for an engineer; what the daemon refuses is told."""
+    unit, scan = f"{api.PREFIX}/units/{'0' * 24}/labels", f"{api.PREFIX}/labels/scan"
+    for pin, role in ((OTHER, False), (PIN, True)):
+        headers = {"Authorization": f"Bearer {await desk.token(pin)}"}
+        async with desk.client.post(unit, json={"reason": "jam"}, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["copy"]) == (200, 2)
+        assert desk.acts.done[-1][0] == f"print {role}"
+        async with desk.client.post(unit, json={"reason": "fun"}, headers=headers) as answer:
+            assert answer.status == 400
+        async with desk.client.post(scan, json={"text": "MT:", "slot": "1"}, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["bound"]) == (200, True)
+    async with desk.client.post(scan, json={"text": "MT:"}) as answer:
+        assert answer.status == 401
+    desk.acts.refusal = "wrong label"
+    headers = {"Authorization": f"Bearer {await desk.token(OTHER)}"}
+    async with desk.client.post(scan, json={"text": "MT:", "slot": "1"}, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["detail"]) == (409, "wrong label")
