@@ -150,6 +150,7 @@ def _components() -> dict[str, object]:
         uid=text,
         unit=unit,
         forgotten={"type": "boolean"},
+        labels=entries,
         secrets=entries,
         releases=entries,
         certificates=entries,

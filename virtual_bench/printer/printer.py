@@ -6,14 +6,15 @@ in the folder as `0001.zpl` and so on; half a label as `0002.half.zpl`.
 """
 
 import asyncio
+import signal
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-MODE_FILE = "mode"
+MODE_FILE, PORT_FILE = "mode", "port"
 PRINTING = 0.02  # seconds a label
 LOOKED_EVERY = 0.02
 MOST_BUFFERED = 1 << 20  # bytes
@@ -125,3 +126,16 @@ class VirtualPrinter:
             self.set_mode(Mode.MEDIA_OUT)
         else:
             (self._folder / f"{self._count:04d}.zpl").write_bytes(label)
+
+
+async def serve(folder: Path, port: int, tell: Callable[[int], object]) -> None:
+    """Serves until SIGINT or SIGTERM. The port stands in the file `port` of the folder."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with VirtualPrinter.serving(folder, port=port) as printer:
+        begun = folder / f".{PORT_FILE}"
+        begun.write_text(str(printer.port), encoding="ascii")
+        begun.replace(folder / PORT_FILE)
+        tell(printer.port)
+        await stop.wait()

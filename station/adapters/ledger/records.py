@@ -31,6 +31,7 @@ def story(of: UnitStory) -> dict[str, object]:
         "unit": None if of.unit is None else values(of.unit),
         "releases": [values(each) for each in of.releases],
         "forgotten": of.forgotten,
+        "labels": [values(each) for each in of.labels],
         "secrets": [values(each) for each in of.secrets],
         "certificates": [values(each) | {"dac": _pem(each)} for each in of.certificates],
         "attempts": [

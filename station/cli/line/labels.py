@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station labels`: prints a unit's label again, and binds a label to the board in a slot by its scan."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -61,7 +62,7 @@ def scan(
     With --slot the label is bound to the board there if its passcode makes that board's verifier. The code is no argument of
     the command, since every account of this PC could read it there.
     """
-    text = typer.get_text_stream("stdin").readline().strip()
+    text = sys.stdin.readline().strip() if sys.stdin is not None else ""
     socket = configuration.load(config_path(config)).control_socket
     answer = control.ask_patiently(socket, "label_scan", PRINTED_WITHIN, {"text": text, "slot": slot or ""})
     place = f"in slot {answer['slot']}" if answer["slot"] else "in no slot"
