@@ -113,6 +113,9 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def answer(_question: Mapping[str, object]) -> control.Answer:
         return said
 
+    async def labels(_question: Mapping[str, object]) -> control.Answer:
+        return {"printer": HOSTILE, "required": True, "waiting": 1, "fault": HOSTILE, "reason": HOSTILE}
+
     async def refuse(_question: Mapping[str, object]) -> control.Answer:
         raise control.CommandRefused(HOSTILE)
 
@@ -132,11 +135,11 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
                 "forget",
                 "label_print",
                 "label_scan",
-                "label_status",
             ),
             refuse,
         )
-        async with control.serving(socket, {"status": answer, **refused}):
+        answers = {"status": answer, "label_status": labels, **refused}
+        async with control.serving(socket, answers):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()

@@ -290,7 +290,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.config,
     ),
     "units forget": lambda desk: desk.station("units", "forget", "00" * 12, "--reason", TEXT, "--config", desk.config),
-    "labels status": lambda desk: desk.station("labels", "status", "--config", desk.config),
+    "labels status": lambda desk: both(desk, "labels", "status", "--config", desk.config),
     "labels print": lambda desk: desk.station("labels", "print", "00" * 12, "--reason", "jam", "--config", desk.config),
     "labels scan": labels_scan,
     "secrets status": lambda desk: (
