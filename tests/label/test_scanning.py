@@ -11,27 +11,19 @@ import pytest
 from station.adapters.ledger import Ledger, label_prints
 from station.daemon.control import CommandRefused, SubjectUnknown
 from station.daemon.label_scan import LabelScanning, LabelSwapped
-from station.domain.identity import OnboardingSecrets
 from station.domain.labelling import LabelDeed, LabelEvent
 from station.domain.target import UID
 from station.label.layout import Field, Layout, Size
 from station.label.plan import LabelPlan
-from station.matter.onboarding import codes, spake2p
+from station.matter.onboarding import codes
 from station.matter.onboarding.codes import OnboardingPayload
 from station.matter.onboarding.passcode import Discriminator, Passcode
 from tests.builders.bench import RECIPE, Secrets, begun, onboarding, passed, target
+from tests.label.true_secrets import TrueSecrets
 
 UID_1, UID_2 = target(1).uid, target(2).uid
 LAYOUT = Layout.of(Size(50, 25, 203), tuple(Field), "Lamp", "SN001000")
 PRINTED = replace(RECIPE, label=LabelPlan.of(LAYOUT, "file:/x", required=True, reprints=2))
-
-
-class TrueSecrets(Secrets):
-    """Secrets whose verifier is their passcode's."""
-
-    async def take(self) -> OnboardingSecrets:
-        made = await super().take()
-        return replace(made, verifier=spake2p.verifier(made.passcode, made.salt, made.iterations))
 
 
 def label(number: int, *, passcode: int | None = None, product: int = RECIPE.product_id) -> str:
