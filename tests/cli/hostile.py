@@ -116,6 +116,9 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def labels(_question: Mapping[str, object]) -> control.Answer:
         return {"printer": HOSTILE, "required": True, "waiting": 1, "fault": HOSTILE, "reason": HOSTILE}
 
+    async def label(_question: Mapping[str, object]) -> control.Answer:
+        return dict.fromkeys(("uid", "serial_number", "qr_code", "manual_code"), TEXT)
+
     async def refuse(_question: Mapping[str, object]) -> control.Answer:
         raise control.CommandRefused(HOSTILE)
 
@@ -130,7 +133,6 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
                 "pki_again",
                 "pki_close",
                 "pki_reconcile",
-                "label",
                 "labels",
                 "forget",
                 "label_print",
@@ -138,7 +140,7 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
             ),
             refuse,
         )
-        answers = {"status": answer, "label_status": labels, **refused}
+        answers = {"status": answer, "label": label, "label_status": labels, **refused}
         async with control.serving(socket, answers):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()

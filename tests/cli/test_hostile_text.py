@@ -276,7 +276,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + desk.station("units", "export", "--format", "jsonl", "--ledger", desk.ledger)
     ),
     "units fresh": lambda desk: desk.station("units", "fresh", "00" * 12, "--reason", TEXT, "--config", desk.config),
-    "units label": lambda desk: desk.station("units", "label", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "units label": lambda desk: both(desk, "units", "label", "00" * 12, "--reason", TEXT, "--config", desk.config),
     "units labels": lambda desk: desk.station(
         "units",
         "labels",
@@ -294,7 +294,8 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "labels print": lambda desk: desk.station("labels", "print", "00" * 12, "--reason", "jam", "--config", desk.config),
     "labels scan": labels_scan,
     "secrets status": lambda desk: (
-        desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))
+        both(desk, "secrets", "status", "--ledger", desk.ledger)
+        + desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))
         + desk.station("secrets", "status", "--ledger", TEXT)
     ),
     "secrets rotate": lambda desk: (
