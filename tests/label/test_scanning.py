@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger, label_prints
+from station.config.sections import LabelSection
 from station.daemon.control import CommandRefused, SubjectUnknown
+from station.daemon.forgetting import Forgetting
 from station.daemon.label_scan import LabelScanning, LabelSwapped
 from station.domain.labelling import LabelDeed, LabelEvent
 from station.domain.target import UID
@@ -144,3 +146,16 @@ async def test_labels_that_others_print_are_bound_without_a_print(desk: Desk) ->
     scanning = LabelScanning(desk.ledger, desk.path, RECIPE, lambda: desk.slots)
     assert (await scanning.scan(label(4), "4", who="anna")).bound
     assert (await desk.ledger.label_state(target(4).uid)).bound == 0
+
+
+async def test_a_unit_may_be_forgotten_once_its_label_is_bound(desk: Desk) -> None:
+    """Not while a further print waits for its scan; the label of another unit still works."""
+    await desk.scanning.scan(label(1), "1", who="anna")
+    await desk.scanning.scan(label(2), "2", who="anna")
+    await printed(desk.ledger, UID_2, copy=2)
+    round_ = Forgetting(desk.ledger, desk.path, lambda: LabelSection(forget="after-bound"), lambda: None)
+    assert [await round_.once(), await round_.once()] == [1, 0]
+    with pytest.raises(CommandRefused, match="was forgotten"):
+        await desk.scanning.scan(label(1), "1", who="anna")
+    assert (await desk.scanning.scan(label(2), "2", who="anna")).bound
+    assert await round_.once() == 1

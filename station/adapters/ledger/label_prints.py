@@ -117,6 +117,24 @@ def waiting(path: Path, recipe: str, after: int) -> tuple[list[UID], int]:
     return [UID.parse(row.uid) for row in found], max(after, floor)
 
 
+def bound(path: Path, most: int) -> list[UID]:
+    """Up to so many passed and remembered units whose newest print is bound to its board."""
+    prints = _table.alias()
+    newest = (
+        select(func.coalesce(func.max(prints.c.copy), 0))
+        .where(prints.c.uid == _identity.c.uid, prints.c.type == LabelEvent.PRINT_STARTED.value)
+        .correlate(_identity)
+        .scalar_subquery()
+    )
+    is_bound = exists().where(
+        _table.c.uid == _identity.c.uid, _table.c.type == LabelEvent.BOUND.value, _table.c.copy == newest
+    )
+    query = select(_identity.c.uid).join_from(_identity, _sealed)
+    query = query.where(_identity.c.state == IdentityState.PASSED.value, _sealed.c.key_id != FORGOTTEN, is_bound)
+    with sqlite.reading(path) as connection:
+        return [UID.parse(uid) for uid in connection.scalars(query.order_by(_identity.c.id).limit(most))]
+
+
 def with_discriminator(path: Path, opened: Vault, discriminator: int) -> Iterator[tuple[UID, str, OnboardingSecrets]]:
     """The remembered units with this discriminator: one in 4096 of all."""
     columns = (_identity.c.id, _identity.c.uid, _identity.c.serial_number, _identity.c.discriminator, _sealed)
