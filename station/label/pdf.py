@@ -2,6 +2,7 @@
 """A label as a PDF page of its own size (reportlab, an extra of the package). Pure: the same label is the same bytes."""
 
 import io
+from importlib.util import find_spec
 
 from station.label import qr_picture
 from station.label.extras import LibraryMissing
@@ -9,6 +10,11 @@ from station.label.layout import Drawing
 
 POINTS = 72  # an inch
 FONT = "Helvetica-Bold"  # every reader has it
+
+
+def available() -> bool:
+    """Whether the libraries are there, so that nothing is counted as printed that cannot be drawn."""
+    return all(find_spec(name) is not None for name in ("reportlab", "segno"))
 
 
 def of(drawing: Drawing) -> bytes:

@@ -129,13 +129,12 @@ class _Queued:
         self._queue = queue
         if shutil.which(LP) is None:
             raise PrinterNotReady(shown(queue), "there is no program lp: install cups-client")
+        if not pdf.available():
+            raise PrinterNotReady(shown(queue), str(LibraryMissing("reportlab")))
 
     async def send(self, drawing: Drawing, name: str) -> str | None:
         """The PDF goes over standard input, from memory: it is in no file of ours."""
-        try:
-            content = await asyncio.to_thread(pdf.of, drawing)
-        except LibraryMissing as exc:
-            return str(exc)
+        content = await asyncio.to_thread(pdf.of, drawing)
         memory = os.memfd_create("label")
         try:
             os.write(memory, content)
