@@ -83,6 +83,7 @@ class LabelCommands:
             "printer": printer,
             "required": plan is not None and plan.required,
             "waiting": self._printing.waiting,
+            "unproven": [{"uid": uid, "copy": copy} for uid, copy in await self._printing.unproven()],
             "fault": None if trouble is None else trouble.code,
             "reason": None if trouble is None else str(trouble),
         }

@@ -30,6 +30,7 @@ from station.recipe.recipe import Recipe
 log = structlog.get_logger()
 
 LOOKED_EVERY = 0.5  # seconds between two looks for units that have passed
+MOST_SHOWN = 100  # units with a print that is not proven
 TRIED_AGAIN_AFTER = 5.0  # seconds after a printer was not ready
 
 
@@ -50,6 +51,7 @@ class LabelPrinting:
         self._recipe = recipe
         self._looked_to = 0
         self._turn = asyncio.Lock()
+        self._at_work: str | None = None  # the unit whose label is printed now
         self.trouble: PrinterNotReady | None = None
         self.waiting = 0
 
@@ -58,6 +60,11 @@ class LabelPrinting:
         """The labels of the line's recipe; None if it has none."""
         made = isinstance(self._recipe, Recipe) and self._recipe.given is None
         return self._recipe.label if made and isinstance(self._recipe, Recipe) else None
+
+    async def unproven(self) -> list[tuple[str, int]]:
+        """Units whose newest print counts, and of which nobody knows whether it is on paper; and the print's number."""
+        begun = await asyncio.to_thread(label_prints.unproven, self._path, MOST_SHOWN)
+        return [each for each in begun if each[0] != self._at_work]
 
     async def run(self) -> None:
         """Prints the first label of each unit that passes, until it is cancelled."""
@@ -113,10 +120,13 @@ class LabelPrinting:
         if plan is None or plan.printer is None or not isinstance(self._recipe, Recipe):
             raise CommandRefused("the recipe names no printer: see [label] printer")
         async with self._turn:
+            self._at_work = str(uid)
             try:
                 return await self._print(plan, self._recipe, uid, reason, who=who, engineer=engineer)
             except DecisionRefused as exc:
                 raise CommandRefused(str(exc)) from exc
+            finally:
+                self._at_work = None
 
     async def _print(
         self, plan: LabelPlan, recipe: Recipe, uid: UID, reason: PrintReason, *, who: str, engineer: bool

@@ -63,15 +63,13 @@ class LabelState:
     """What the events of one unit come to. A print that was begun counts; a later one voids it."""
 
     copies: int = 0
-    proven: bool = False
     bound: int | None = None
 
     @classmethod
     def of(cls, events: Sequence[tuple[LabelEvent, int]]) -> "LabelState":
         copies = max((copy for event, copy in events if event is LabelEvent.PRINT_STARTED), default=0)
-        proven = (LabelEvent.PRINTED, copies) in events
         bound = copies if (LabelEvent.BOUND, copies) in events else None
-        return cls(copies, proven, bound)
+        return cls(copies, bound)
 
     def next_copy(self, reason: PrintReason, reprints: int, *, engineer: bool) -> int:
         """The number of the next print; raises `DecisionRefused` if nobody, or only an engineer, may have it."""

@@ -114,7 +114,15 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
         return said
 
     async def labels(_question: Mapping[str, object]) -> control.Answer:
-        return {"printer": HOSTILE, "required": True, "waiting": 1, "fault": HOSTILE, "reason": HOSTILE}
+        lost = [{"uid": HOSTILE, "copy": 1}]
+        return {
+            "printer": HOSTILE,
+            "required": True,
+            "waiting": 1,
+            "fault": HOSTILE,
+            "reason": HOSTILE,
+            "unproven": lost,
+        }
 
     async def label(_question: Mapping[str, object]) -> control.Answer:
         return dict.fromkeys(("uid", "serial_number", "qr_code", "manual_code"), TEXT)

@@ -125,12 +125,14 @@ async def test_half_a_label_counts_and_is_never_printed_again_silently(
     await unit(ledger, 1)
     assert await printing.once()
     assert events(path, UID_1) == [("LabelPrintStarted", 1, "first"), ("LabelPrintUnproven", 1, "no media")]
+    assert await printing.unproven() == [(str(UID_1), 1)]
     printer.set_mode(Mode.READY)
     assert await printing.once()
     assert [file.name for file in (tmp_path / "printer").glob("*.zpl")] == ["0001.half.zpl"]
     done = await printing.print(UID_1, PrintReason.JAM, who="anna")
     assert (done.copy, done.trouble) == (2, None)
     assert printed(tmp_path)[-1] == "SN000001 2"
+    assert await printing.unproven() == []
 
 
 async def test_a_station_killed_while_it_prints_prints_no_second_label(
@@ -157,6 +159,7 @@ async def test_a_station_killed_while_it_prints_prints_no_second_label(
         monkeypatch.setattr(printers._OverTCP, "send", send)  # noqa: SLF001
         assert await LabelPrinting(ledger, path, printing._recipe).once()  # noqa: SLF001  the next start
         assert events(path, target(board).uid) == [("LabelPrintStarted", 1, "first")]
+    assert await printing.unproven() == [(str(UID_1), 1), (str(UID_2), 1)]
     assert printed(tmp_path) == ["SN000002"]
 
 

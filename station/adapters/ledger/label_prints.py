@@ -117,6 +117,20 @@ def waiting(path: Path, recipe: str, after: int) -> tuple[list[UID], int]:
     return [UID.parse(row.uid) for row in found], max(after, floor)
 
 
+def unproven(path: Path, most: int) -> list[tuple[str, int]]:
+    """Up to so many units whose newest print nobody confirms, neither the printer nor a scan; and the print's number."""
+    later, sure = _table.alias(), _table.alias()
+    begun = LabelEvent.PRINT_STARTED.value
+    proofs = [LabelEvent.PRINTED.value, LabelEvent.BOUND.value]
+    query = select(_table.c.uid, _table.c.copy).where(
+        _table.c.type == begun,
+        ~exists().where(later.c.uid == _table.c.uid, later.c.type == begun, later.c.copy > _table.c.copy),
+        ~exists().where(sure.c.uid == _table.c.uid, sure.c.type.in_(proofs), sure.c.copy == _table.c.copy),
+    )
+    with sqlite.reading(path) as connection:
+        return [(row.uid, row.copy) for row in connection.execute(query.order_by(_table.c.id).limit(most))]
+
+
 def bound(path: Path, most: int) -> list[UID]:
     """Up to so many passed and remembered units whose newest print is bound to its board."""
     prints = _table.alias()

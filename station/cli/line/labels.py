@@ -32,6 +32,12 @@ def status(
         say("the recipe names no printer")
         return
     say(f"{answer['printer']}: {answer['reason'] or 'ready'}", f"{answer['waiting']} waiting")
+    unproven = answer["unproven"]
+    assert isinstance(unproven, list)
+    for each in unproven:
+        say(
+            f"{each['uid']}: copy {each['copy']} counts, and the printer has not confirmed it: scan it, or print another"
+        )
 
 
 @app.command("print")
