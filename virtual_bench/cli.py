@@ -117,7 +117,7 @@ def print_labels(
 ) -> None:
     """Serve a label printer until SIGINT or SIGTERM: ZPL at a raw TCP port, and `~HS` as a Zebra answers it.
 
-    What is in the file `mode` of its folder is how it is: ready, media-out, head-open, paused, mute or half.
+    What is in the file `mode` of its folder is how it is: ready, media-out, head-open, paused, mute, busy or half.
     """
     try:
         _run(serve_printer(directory.absolute(), port, lambda at: typer.echo(f"virtual-bench: printer at port {at}")))

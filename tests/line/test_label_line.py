@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from station.adapters.ledger import label_prints
 from station.adapters.ledger.reader import LedgerReader
 from station.matter.onboarding import codes
 from tests.builders.line import Line, recipe_with
@@ -89,6 +90,32 @@ def test_labels_wait_survive_a_kill_and_are_bound_by_their_scan(standing: Standi
     for slot in SLOTS:
         assert scanned(standing, labels[serials[slot]], slot)[0] == 0
     assert len(list(tray.glob("*.zpl"))) == len(SLOTS)
+    # Killed while a label is in the printer: it counts, and is neither printed again nor forgotten.
+    (tray / "mode").write_text("busy")
+    arguments = (
+        "labels",
+        "print",
+        str(units[1]),
+        "--reason",
+        "test",
+        "--config",
+        str(standing.line.folder / "line.toml"),
+    )
+    with subprocess.Popen((sys.executable, "-m", "station", *arguments), stderr=subprocess.DEVNULL) as asking:
+        ledger = standing.line.folder / "ledger.sqlite"
+        standing.until(lambda: any(each.copy == 2 for each in label_prints.history(ledger)))
+        daemon = standing.line.processes["daemon"]
+        daemon.kill()
+        daemon.wait()
+        assert asking.wait() != 0
+    (tray / "mode").write_text("ready")
+    standing.line.start_daemon()
+    standing.until(lambda: f"{units[1]}: copy 2 counts" in standing.station("labels", "status"))
+    for slot in SLOTS:
+        standing.wait(slot, lambda status: status.verdict is not None)
+    standing.until(lambda: len(list(tray.glob("*.zpl"))) == len(SLOTS) + 1)
+    assert scanned(standing, labels[serials[1]], 1)[0] == 0
+    assert "copy 2 counts" not in standing.station("labels", "status")
     shown = standing.station("units", "show", str(units[1]))
     for words in ("label printed", "wrong label scanned", "label bound"):
         assert words in shown

@@ -30,6 +30,8 @@ class Mode(StrEnum):
     PAUSED = "paused"
     MUTE = "mute"
     """Takes nothing and says nothing, as some firmware does with an open head."""
+    BUSY = "busy"
+    """In order, and always about to print: a label stays in the buffer until the printer is ready."""
     HALF = "half"
     """The media ends in the middle of the next label."""
 
