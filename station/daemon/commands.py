@@ -217,6 +217,7 @@ class Commands:
             state=lot.state.value if lot.state else "closed",
             planned=found.left.planned,
             passed=lot.passed,
+            unbound=lot.unbound,
             in_work=lot.in_work,
             units_left=found.left.units,
             numbers_left=found.left.numbers,

@@ -66,12 +66,19 @@ class LabelPrinting:
         begun = await asyncio.to_thread(label_prints.unproven, self._path, MOST_SHOWN)
         return [each for each in begun if each[0] != self._at_work]
 
+    async def begin(self) -> None:
+        """Records whether the recipe's units get labels by themselves, and whether a work order counts them without one."""
+        plan = self.plan
+        if plan is not None and plan.required:
+            await self._ledger.require_labels(self._recipe.sha256)
+        await self._ledger.label_by_itself(self._recipe.name, on=plan is not None and plan.printer is not None)
+
     async def run(self) -> None:
         """Prints the first label of each unit that passes, until it is cancelled."""
         by_itself = self.plan is not None and self.plan.printer is not None
         while True:
             try:
-                await self._ledger.label_by_itself(self._recipe.name, on=by_itself)
+                await self.begin()
                 break
             except LineFault:  # the ledger's own; it is told by the ledger
                 await asyncio.sleep(TRIED_AGAIN_AFTER)

@@ -117,6 +117,7 @@ def status(text: str) -> Status:
             state=text,
             planned=1,
             passed=1,
+            unbound=0,
             in_work=0,
             units_left=0,
             numbers_left=0,

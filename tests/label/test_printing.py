@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from station.adapters.labels import printers
-from station.adapters.ledger import Ledger, label_prints
+from station.adapters.ledger import Ledger, label_prints, lot_reader
 from station.daemon.control import CommandRefused
 from station.daemon.label_printing import LabelPrinting
+from station.domain.intervention import Decision
 from station.domain.labelling import LabelEvent, PrintReason
 from station.domain.target import UID
+from station.domain.work_order import LotOpened
 from station.faults.line import PrinterNotReady
 from station.label.host_status import HostStatus, HostStatusReader
 from station.label.layout import Drawing, Field, Layout, Size
@@ -244,3 +246,17 @@ def test_a_status_is_read_in_pieces_of_any_size(tmp_path: Path) -> None:
     assert HostStatusReader().feed(answer.replace(b"030,0", b"030,1")) == [HostStatus("no media", 0)]
     assert HostStatusReader().feed(answer.replace(b"030,0", b"030,x")) == [HostStatus("its status cannot be read", 0)]
     assert HostStatusReader().feed(os.urandom(1 << 16).replace(b"\x02", b"")) == []
+
+
+@pytest.mark.parametrize(("required", "done"), [(True, 0), (False, 1)])
+async def test_an_order_counts_no_unit_without_the_label_that_its_recipe_requires(
+    ledger: Ledger, path: Path, *, required: bool, done: int
+) -> None:
+    recipe = replace(RECIPE, label=LabelPlan.of(LAYOUT, "file:/x", required=required, reprints=2))
+    opened = LotOpened("W1", "WO-1", recipe.name, recipe.sha256, 1, "W{:04d}", 1, 1)
+    await ledger.open_lot(opened, Decision("anna", "wanted"))
+    await LabelPrinting(ledger, path, recipe).begin()
+    await unit(ledger, 1)
+    standing = lot_reader.standing(path)
+    assert standing is not None
+    assert (standing.lot.passed, standing.lot.to_do, standing.left.units) == (1, 1 - done, 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select
 
 from station.adapters.ledger import sqlite, tables, vault
 from station.adapters.ledger.vault import FORGOTTEN, Vault
@@ -16,7 +16,7 @@ from station.domain.labelling import LabelDeed, LabelEvent, LabelState, PrintRea
 from station.domain.target import UID
 
 _attempt, _identity, _sealed = tables.attempt, tables.identity, tables.sealed_secret
-_table, _floor = tables.label_event, tables.label_floor
+_table, _floor, _required = tables.label_event, tables.label_floor, tables.label_required
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,19 @@ def end_labels(connection: Connection, recipe: str) -> None:
     connection.execute(delete(_floor).where(_floor.c.recipe == recipe))
 
 
+def require(connection: Connection, recipe_sha256: str) -> None:
+    """The units of this recipe are done once their label is bound."""
+    known = select(_required.c.recipe_sha256).where(_required.c.recipe_sha256 == recipe_sha256)
+    if connection.execute(known).first() is None:
+        connection.execute(insert(_required), {"recipe_sha256": recipe_sha256})
+
+
+def is_required(connection: Connection, recipe_sha256: str | None) -> bool:
+    """Whether `require` was called for this recipe."""
+    known = select(_required.c.recipe_sha256).where(_required.c.recipe_sha256 == recipe_sha256)
+    return connection.execute(known).first() is not None
+
+
 def waiting(path: Path, recipe: str, after: int) -> tuple[list[UID], int]:
     """The passed units of this recipe whose first label waits, in their order; and the attempt before which nobody need look again."""
     first = select(_floor.c.first_attempt).where(_floor.c.recipe == recipe).scalar_subquery()
@@ -133,6 +146,14 @@ def unproven(path: Path, most: int) -> list[tuple[str, int]]:
 
 def bound(path: Path, most: int) -> list[UID]:
     """Up to so many passed and remembered units whose newest print is bound to its board."""
+    query = select(_identity.c.uid).join_from(_identity, _sealed)
+    query = query.where(_identity.c.state == IdentityState.PASSED.value, _sealed.c.key_id != FORGOTTEN, is_bound())
+    with sqlite.reading(path) as connection:
+        return [UID.parse(uid) for uid in connection.scalars(query.order_by(_identity.c.id).limit(most))]
+
+
+def is_bound() -> ColumnElement[bool]:
+    """Of an identity: whether its unit's newest print is bound to its board."""
     prints = _table.alias()
     newest = (
         select(func.coalesce(func.max(prints.c.copy), 0))
@@ -140,13 +161,8 @@ def bound(path: Path, most: int) -> list[UID]:
         .correlate(_identity)
         .scalar_subquery()
     )
-    is_bound = exists().where(
-        _table.c.uid == _identity.c.uid, _table.c.type == LabelEvent.BOUND.value, _table.c.copy == newest
-    )
-    query = select(_identity.c.uid).join_from(_identity, _sealed)
-    query = query.where(_identity.c.state == IdentityState.PASSED.value, _sealed.c.key_id != FORGOTTEN, is_bound)
-    with sqlite.reading(path) as connection:
-        return [UID.parse(uid) for uid in connection.scalars(query.order_by(_identity.c.id).limit(most))]
+    of_unit = (_table.c.uid == _identity.c.uid, _table.c.type == LabelEvent.BOUND.value)
+    return exists().where(*of_unit, _table.c.copy == newest).correlate(_identity)
 
 
 def with_discriminator(path: Path, opened: Vault, discriminator: int) -> Iterator[tuple[UID, str, OnboardingSecrets]]:

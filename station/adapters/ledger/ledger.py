@@ -239,6 +239,10 @@ class Ledger:
         work = label_prints.begin_labels if on else label_prints.end_labels
         await self._custody.do(partial(work, recipe=recipe))
 
+    async def require_labels(self, recipe_sha256: str) -> None:
+        """The units of this recipe are done, in their work order, once their label is bound."""
+        await self._custody.do(partial(label_prints.require, recipe_sha256=recipe_sha256))
+
     async def made_by(self, uid: UID) -> str | None:
         """The name of the recipe of the board's newest passed attempt in production."""
         return await self._custody.do(partial(attempts.recipe_of_passed, uid=uid))

@@ -210,6 +210,12 @@ label_floor = Table(  # from which attempt on a recipe's units get labels by the
     Column("first_attempt", _Number, nullable=False),
 )
 
+label_required = Table(  # recipes whose units are done once their label is bound; a content never changes, so rows stay
+    "label_required",
+    metadata,
+    Column("recipe_sha256", String(64), primary_key=True),
+)
+
 # One row for each request. One without an outcome and without `due_at` has no answer: it may have bought a DAC that no
 # board has. `rejected` means that no live certificate came of it: `pki_answer` has the answer, if there was one.
 pki_request = Table(

@@ -42,6 +42,11 @@ def upgrade() -> None:
         sa.Column("first_attempt", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("recipe", name="pk_label_floor"),
     )
+    op.create_table(
+        "label_required",
+        sa.Column("recipe_sha256", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("recipe_sha256", name="pk_label_required"),
+    )
     if op.get_bind().dialect.name == "sqlite":
         for deed in ("UPDATE", "DELETE"):
             op.execute(
