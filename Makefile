@@ -31,7 +31,7 @@ test: compilers umockdev chromium mosquitto lint types contracts covered
 
 # The fixtures of a file do most of the work: a second worker for its tests would do it again.
 test-commissioning: $(READY) $(COMMISSIONERS)
-	$(BIN)/python -X dev -m pytest -m commissioning -n 2 --dist loadfile $(COMMISSIONING)
+	$(BIN)/python -X dev -m pytest -m commissioning -n 2 --dist loadfile $(COMMISSIONING) tests/label
 
 check: lint types contracts fast
 

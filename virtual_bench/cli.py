@@ -18,6 +18,7 @@ from virtual_bench.faults.catalogue import CATALOGUE
 from virtual_bench.faults.fault_file import FaultsInvalid, load, typed
 from virtual_bench.hub.translator import HubKind
 from virtual_bench.journal import BenchTaken
+from virtual_bench.printer.printer import serve as serve_printer
 from virtual_bench.server import control
 from virtual_bench.server.server import Settings
 from virtual_bench.server.server import serve as serve_bench
@@ -106,6 +107,21 @@ def serve(
     try:
         _run(serve_bench(settings, lambda path: typer.echo(f"virtual-bench: ready, see {path}")))
     except (BenchTaken, OSError) as exc:
+        raise _ended(ENVIRONMENT_MISSING, str(exc)) from exc
+
+
+@app.command("printer")
+def print_labels(
+    directory: Annotated[Path, typer.Option("--dir", help="Where the labels go, and the file `mode`.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+) -> None:
+    """Serve a label printer until SIGINT or SIGTERM: ZPL at a raw TCP port, and `~HS` as a Zebra answers it.
+
+    What is in the file `mode` of its folder is how it is: ready, media-out, head-open, paused, mute, busy or half.
+    """
+    try:
+        _run(serve_printer(directory.absolute(), port, lambda at: typer.echo(f"virtual-bench: printer at port {at}")))
+    except OSError as exc:
         raise _ended(ENVIRONMENT_MISSING, str(exc)) from exc
 
 

@@ -28,6 +28,7 @@ PLACES = {
     "units": "ledger.units:app",
     "lots": "ledger.lots:app",
     "samples": "ledger.samples:app",
+    "labels": "line.labels:app",
     "ledger": "ledger.file:app",
     "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",

@@ -73,6 +73,11 @@ def say(*lines: object, err: bool = False) -> None:
         typer.echo(shown(line, LONGEST_LINE), err=err)
 
 
+def say_bytes(content: bytes) -> None:
+    """Writes a file's content to standard output as it is; the station made it, and no text from outside is in it unescaped."""
+    typer.echo(content, nl=False)
+
+
 def standard_output() -> TextIO:
     """Standard output, for rows; raises `OSError` if the caller has closed it (`>&-`), where Python has None instead."""
     if sys.stdout is None:

@@ -275,8 +275,9 @@ class SecretsSection(Table):
 class LabelSection(Table):
     """How long the station can still make a unit's label."""
 
-    forget: Literal["never", "after-days"] = "never"
-    """`after-days` shreds a unit's passcode so many days after its last pass: no key brings it back, and no label can be made."""
+    forget: Literal["never", "after-days", "after-bound"] = "never"
+    """`after-days` shreds a unit's passcode so many days after its last pass, `after-bound` soon after its label was bound by a scan:
+    no key brings it back, and no label can be made."""
     days: int = Field(default=90, ge=1, le=3650)
     """Of `after-days`."""
 

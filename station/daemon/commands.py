@@ -16,6 +16,7 @@ from station.adapters.system.logs import Log
 from station.daemon import control
 from station.daemon.andon import Andon
 from station.daemon.label_commands import LabelCommands
+from station.daemon.label_printing import LabelPrinting
 from station.daemon.lot_commands import LotCommands
 from station.daemon.outbox_commands import OutboxCommands
 from station.daemon.parts import Parts
@@ -62,6 +63,7 @@ class Commands:
         logs: Log,
         site: Site | None,
         andon: Andon | None,
+        printing: LabelPrinting,
     ) -> None:
         self._parts = parts
         self._line = line
@@ -71,6 +73,7 @@ class Commands:
         self._logs = logs
         self._site = site
         self._andon = andon
+        self._printing = printing
         self._began = time.monotonic()
 
     @property
@@ -83,7 +86,7 @@ class Commands:
             **UnitCommands(self._parts.ledger, self._line).by_name,
             **PKICommands(self._parts).by_name,
             **OutboxCommands(self._parts).by_name,
-            **LabelCommands(self._parts).by_name,
+            **LabelCommands(self._parts, self._printing, self._slots).by_name,
             **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             "drain": self._drain,
@@ -214,6 +217,7 @@ class Commands:
             state=lot.state.value if lot.state else "closed",
             planned=found.left.planned,
             passed=lot.passed,
+            unbound=lot.unbound,
             in_work=lot.in_work,
             units_left=found.left.units,
             numbers_left=found.left.numbers,

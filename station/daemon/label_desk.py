@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from station.adapters.labels.age_file import Recipient, RecipientUnfit
-from station.adapters.labels.extras import LibraryMissing
 from station.adapters.ledger import Ledger, label_reader
 from station.daemon.control import CommandRefused, SubjectUnknown
 from station.domain.identity import Identity
@@ -22,6 +21,9 @@ from station.domain.label_data import LabelData
 from station.domain.secrets_deed import Act, SecretsDeed
 from station.domain.target import UID
 from station.faults.slot import UnitForgotten
+from station.label import qr_picture
+from station.label.drawn import Form, drawn
+from station.label.extras import LibraryMissing
 from station.matter.onboarding.codes import OnboardingPayload
 from station.recipe import unit_builder
 from station.recipe.laboratory import Laboratory
@@ -57,10 +59,26 @@ class LabelDesk:
             raise CommandRefused(str(exc)) from exc
         return data
 
+    async def drawn(self, uid: str, form: Form, *, who: str, reason: str) -> bytes:
+        """The unit's whole label, as on its first print; raises `CommandRefused` or `SubjectUnknown`.
+
+        A recipe without `[label]` has no layout: then SVG shows the QR code alone.
+        """
+        plan = self._product().label
+        if plan is None and form is not Form.SVG:
+            raise CommandRefused("the recipe has no [label], which says how large a label is and what it shows")
+        data = await self.label(uid, who=who, reason=reason)
+        try:
+            if plan is None:
+                return await asyncio.to_thread(qr_picture.svg, data.qr_code)
+            return await asyncio.to_thread(drawn, plan.layout.drawing(data, 1), form)
+        except LibraryMissing as exc:
+            raise CommandRefused(str(exc)) from exc
+
     async def forget(self, uid: str, *, who: str, reason: str) -> bool:
         """Shreds the unit's secrets; False if they were gone already. Raises `CommandRefused`."""
         try:
-            return await self._ledger.forget(_parsed(uid), who=who, reason=reason)
+            return await self._ledger.forget(parsed(uid), who=who, reason=reason)
         except DecisionRefused as exc:
             raise CommandRefused(str(exc)) from exc
 
@@ -100,7 +118,7 @@ class LabelDesk:
         return self._recipe
 
     async def _identity(self, text: str) -> Identity:
-        uid = _parsed(text)
+        uid = parsed(text)
         try:
             found = await self._ledger.identity(uid)
         except UnitForgotten as exc:
@@ -110,7 +128,7 @@ class LabelDesk:
         return found
 
 
-def _parsed(uid: str) -> UID:
+def parsed(uid: str) -> UID:
     try:
         return UID.parse(uid)
     except ValueError as exc:

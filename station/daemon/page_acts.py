@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people do at the page and through the API, done by the daemon's own commands."""
 
+import base64
 from collections.abc import Mapping
 
 from pydantic import BaseModel
@@ -23,8 +24,15 @@ class PageActs:
         named = {} if slot is None else {"slot": slot}
         return await self._done("release", **named, who=who, reason=reason)
 
-    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
-        return await self._done("label", uid=uid, who=who)
+    async def label(self, uid: str, form: str, *, who: str) -> bytes:
+        answer = await self._done("label", uid=uid, form=form, who=who)
+        return base64.b64decode(str(answer["content"]))
+
+    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
+        return await self._done("label_print", uid=uid, reason=reason, who=who, engineer=engineer)
+
+    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        return await self._done("label_scan", text=text, slot=slot or "", who=who)
 
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
         verdict = "pass" if sample.fault is None else "fail"

@@ -118,7 +118,7 @@ class PageDoor:
             name=name,
             work_order=lot.work_order if lot else None,
             planned=lot.planned if lot else None,
-            passed=counts.passed,
+            passed=max(0, counts.passed - (lot.unbound if lot else 0)),
             failed=counts.failed,
             state=lot.state.value if lot and lot.state else None,
             warning=standing.warning if standing else None,

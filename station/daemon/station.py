@@ -19,6 +19,7 @@ from station.daemon.andon import Andon
 from station.daemon.commands import Commands
 from station.daemon.forgetting import Forgetting
 from station.daemon.further_routes import further_routes, site_of
+from station.daemon.label_printing import LabelPrinting
 from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
@@ -111,13 +112,22 @@ class Station:
             config.transcripts, lambda: settings.config.retention, self._attempts_at_work, parts.clock.check
         )
         self._forgetting = Forgetting(parts.ledger, config.ledger, lambda: settings.config.label, parts.clock.check)
+        self._printing = LabelPrinting(parts.ledger, config.ledger, parts.recipe)
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
         door = PageDoor(parts, self.line, self.slots, self._preflight)
         pins = PINs(PeopleFile(config.people_file))
         self._site = site_of(config.web, door, pins) if config.web.on else None
         self._andon = Andon(door, config.andon.command) if config.andon is not None else None
         self._commands = Commands(
-            parts, self.line, self.slots, self._preflight, self.loop_lag, logs, self._site, self._andon
+            parts,
+            self.line,
+            self.slots,
+            self._preflight,
+            self.loop_lag,
+            logs,
+            self._site,
+            self._andon,
+            self._printing,
         )
         if self._site is not None:
             self._site.further += further_routes(parts, door, self._site, self._commands, pins)
@@ -168,6 +178,7 @@ class Station:
             tasks.append(group.create_task(self._stop_when_drained(stop), name="drain"))
             tasks.append(group.create_task(self._tidying.run(), name="transcripts"))
             tasks.append(group.create_task(self._forgetting.run(), name="forgetting"))
+            tasks.append(group.create_task(self._printing.run(), name="labels"))
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
             for name, work in self._parts.mes.tasks(self.line, self.slots).items():
                 tasks.append(group.create_task(work, name=name))

@@ -30,6 +30,10 @@ class LotBalance:
     quarantined: int
     samples: int
     """Units that prove the line instead of being sold; counted nowhere else, unless they are burned."""
+    bound: int
+    """Passed units whose newest label was scanned at its board."""
+    unbound: int
+    """Passed units that are not done, since the order's recipe requires a label and theirs is not bound."""
     skipped: int
     next_index: int
     """The index of the next serial number, counted from 0."""
@@ -60,8 +64,8 @@ class LotBalance:
 
     @property
     def to_do(self) -> int | None:
-        """Units that are still to pass."""
-        return None if self.planned is None else self.planned - self.passed
+        """Units that are still to be done."""
+        return None if self.planned is None else self.planned - self.passed + self.unbound
 
     @property
     def numbers_left(self) -> int | None:
@@ -77,6 +81,8 @@ class LotBalance:
             yield f"{self.identities} identities and {self.skipped} skipped serial numbers are not {self.next_index} numbers"
         if self.passed_in_journal != self.passed:
             yield f"{self.passed} units are passed, and the journal has seen {self.passed_in_journal} pass"
+        if self.unbound and self.bound + self.unbound != self.passed:
+            yield f"{self.passed} units are passed, and the labels of {self.bound} are bound and of {self.unbound} not"
         with_dac = self.certified + self.confirmed + self.passed
         if with_dac != self.dacs_bound:
             yield f"{with_dac} units are certified, and {self.dacs_bound} of them have a live certificate"

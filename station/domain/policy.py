@@ -25,6 +25,7 @@ from station.faults.line import (
     PKIRefusedStation,
     PKIUnavailable,
     PKIUntrusted,
+    PrinterNotReady,
     ResourcesExhausted,
     SamplesAreDue,
     SecretFilesUnavailable,
@@ -151,6 +152,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     MESUnavailable: Consequence(mends_itself=True),
     MESBacklog: Consequence(mends_itself=True),
     ResourcesExhausted: Consequence(mends_itself=True),
+    PrinterNotReady: Consequence(mends_itself=True),
     SecretFilesUnavailable: Consequence(mends_itself=True),
     TrustUnreadable: Consequence(mends_itself=True),  # a revocation set that was only half written
     KeyChanged: Consequence(dead=True),  # its certificate is for a key that it has no more

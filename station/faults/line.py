@@ -310,6 +310,15 @@ class OnboardingCodeInvalid(LineFault):
 
 
 @dataclass(eq=False)
+class PrinterNotReady(LineFault):
+    """The label printer is not ready: check labels, ribbon and head. The unit's pass stands, and its label waits."""
+
+    code = "label.printer_not_ready"
+    printer: str
+    reason: str
+
+
+@dataclass(eq=False)
 class TrustUnreadable(LineFault):
     """A file of the trust store cannot be used."""
 

@@ -133,6 +133,8 @@ class LotStatus(_Model):
     """`open`, `paused` or `closed`."""
     planned: int
     passed: int
+    unbound: int
+    """Passed units that are not done, since the recipe requires a label and theirs is not bound."""
     in_work: int
     """Units that have begun and have not passed."""
     units_left: int

@@ -23,6 +23,7 @@ from station.domain.product import (
     Verify,
 )
 from station.factory_data.flat_tlv import Tag
+from station.label.plan import LabelPlan
 from station.matter.certificates.revocation import Revoked
 from station.recipe.commissioner import Commissioner
 
@@ -89,6 +90,7 @@ class Recipe:
     wireless_stack: WirelessStack | None = None
     dac_vendor_id: int | None = None
     dac_product_id: int | None = None
+    label: LabelPlan | None = None
 
     @property
     def dac_names(self) -> tuple[int, int]:

@@ -3,14 +3,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from station.adapters.labels import qr_picture
-from station.adapters.labels.extras import LibraryMissing
 from station.adapters.ledger import outbox, records, selection
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.ledger.tables import iso
@@ -38,7 +37,9 @@ from station.web.questions import (
     NewSample,
     Nothing,
     Page,
+    PrintAsked,
     Reason,
+    ScanAsked,
     body_of,
     query_of,
 )
@@ -47,7 +48,7 @@ from station.web.sessions import SECONDS, Delayed
 log = structlog.get_logger()
 
 PREFIX = "/api/v1"
-SVG = "image/svg+xml"
+FORMS = {"svg": "image/svg+xml", "pdf": "application/pdf", "zpl": "text/plain"}  # of a label
 PERSON = web.RequestKey("person", Person)
 
 LotChange = Literal["resume", "pause", "close"]
@@ -66,8 +67,16 @@ class Acts(Protocol):
 
     async def release(self, slot: str | None, *, who: str, reason: str) -> Mapping[str, object]: ...
 
-    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
-        """The label data of a unit: secret. It is recorded before."""
+    async def label(self, uid: str, form: str, *, who: str) -> bytes:
+        """A unit's label in one of `FORMS`: secret. It is recorded before."""
+        ...
+
+    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
+        """Prints a unit's label again, or for the first time."""
+        ...
+
+    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        """Compares a scanned label with the boards in the slots."""
         ...
 
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]: ...
@@ -173,15 +182,11 @@ class Api:
             problem(404, "the ledger knows no such unit") if story is None else as_json(request, records.story(story))
         )
 
-    async def label(self, request: web.Request) -> web.StreamResponse:
-        """The QR code of one unit's label, the only answer with a passcode."""
+    async def label(self, request: web.Request, form: str) -> web.StreamResponse:
+        """One unit's label in the form of its suffix: the only answers with a passcode."""
         query_of(request, Nothing)
-        label = await self._acts.label(request.match_info["unit"], who=_who(request))
-        try:
-            picture = await aside(qr_picture.svg, str(label["qr_code"]))
-        except LibraryMissing as exc:
-            return problem(503, str(exc))
-        return web.Response(body=picture, content_type=SVG, headers={"Cache-Control": "no-store"})
+        content = await self._acts.label(request.match_info["unit"], form, who=_who(request))
+        return web.Response(body=content, content_type=FORMS[form], headers={"Cache-Control": "no-store"})
 
     async def attempts(self, request: web.Request) -> web.StreamResponse:
         """A page of attempts, or all of them in a stream."""
@@ -297,6 +302,20 @@ class Api:
         asked, lot = await body_of(request, LotReason), request.match_info["lot"]
         return web.json_response(await self._acts.change_lot(lot, change, who=_who(request), reason=asked.reason))
 
+    async def print_label(self, request: web.Request) -> web.StreamResponse:
+        """Prints a label."""
+        asked, person = await body_of(request, PrintAsked), request[PERSON]
+        engineer = person.role.may(Role.ENGINEER)
+        done = await self._acts.print_label(
+            request.match_info["unit"], asked.reason, who=_who(request), engineer=engineer
+        )
+        return web.json_response(done)
+
+    async def scan(self, request: web.Request) -> web.StreamResponse:
+        """Compares a scanned label with the boards in the slots."""
+        asked = await body_of(request, ScanAsked)
+        return web.json_response(await self._acts.scan(asked.text, asked.slot, who=_who(request)))
+
     def _named(self, request: web.Request) -> str:
         name = request.match_info["slot"]
         if name not in self._door.marks():
@@ -364,13 +383,34 @@ ROUTES = (
         "One unit's whole story, by UID or serial number.",
         named("Story"),
     ),
+    *(
+        Route(
+            "GET",
+            f"{PREFIX}/units/{{unit}}/label.{form}",
+            partial(Api.label, form=form),
+            f"A unit's label as {form.upper()}, by UID: it holds the passcode. The ledger records who asked.",
+            picture(kind),
+            Role.ENGINEER,
+        )
+        for form, kind in FORMS.items()
+    ),
     Route(
-        "GET",
-        f"{PREFIX}/units/{{unit}}/label.svg",
-        Api.label,
-        "The QR code of a unit's label, by UID: it holds the passcode. The ledger records who asked.",
-        picture(SVG),
-        Role.ENGINEER,
+        "POST",
+        f"{PREFIX}/units/{{unit}}/labels",
+        Api.print_label,
+        "Prints a unit's label, by UID: a further print has a number and voids the one before. Beyond `[label] reprints` for an engineer.",
+        named("Print"),
+        Role.OPERATOR,
+        PrintAsked,
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/labels/scan",
+        Api.scan,
+        "Says where the board of a scanned label is; with a slot, binds the label to the board there, or refuses it with both serial numbers.",
+        named("Scanned"),
+        Role.OPERATOR,
+        ScanAsked,
     ),
     Route(
         "GET",

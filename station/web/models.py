@@ -52,6 +52,7 @@ class Lot(_Model):
     work_order: str | None
     planned: int | None
     passed: int
+    """Units; where the recipe requires labels, those whose label is bound."""
     failed: int
     state: str | None = None
     """`open`, `paused` or `closed`; null for a recipe's lot."""

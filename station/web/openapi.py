@@ -97,7 +97,7 @@ def described(routes: Iterable[Described]) -> dict[str, object]:
         "info": {
             "title": "The provisioning station's API",
             "version": "1",
-            "description": "Times are UTC, durations seconds. No answer has a secret, but that of label.svg.",
+            "description": "Times are UTC, durations seconds. No answer has a secret, but a label.",
         },
         "paths": paths,
         "components": {
@@ -166,6 +166,7 @@ def _components() -> dict[str, object]:
         uid=text,
         unit=unit,
         forgotten={"type": "boolean"},
+        labels=entries,
         secrets=entries,
         releases=entries,
         decisions=entries,
@@ -176,6 +177,8 @@ def _components() -> dict[str, object]:
         "Story": story,
         "Numbers": _numbers(),
         "Session": table(token=text, name=text, role=text, seconds=number),
+        "Print": table(uid=text, copy={"type": "integer"}, unproven={"type": ["string", "null"]}),
+        "Scanned": table(uid=text, serial_number=text, slot={"type": ["string", "null"]}, bound=flag),
         "Held": table(held=text, recorded=flag),
         "ChangedLot": table(lot=text, state=text),
         "Released": table(released={"type": "array", "items": text}, line=named("LineStatus"), recorded=flag),

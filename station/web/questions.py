@@ -12,6 +12,7 @@ from station.adapters.ledger.reader import EventFilter
 from station.adapters.ledger.selection import Selection
 from station.domain.attempt import VERDICTS, Phase
 from station.domain.intervention import LONGEST_REASON
+from station.domain.labelling import PrintReason
 from station.domain.serial_number import LONGEST
 from station.domain.work_order import LONGEST_NAME, LONGEST_ORDER, MOST
 
@@ -40,6 +41,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 LocalMoment = Annotated[datetime, AfterValidator(_possible)]
 """One that may be without a zone: it is then this computer's time."""
 Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
+REASONS = tuple(reason.value for reason in PrintReason)
 STEPS = tuple(phase.value for phase in Phase if phase not in VERDICTS and phase is not Phase.STARTED)
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -168,6 +170,19 @@ class NewLot(LotReason):
     """The number of the first unit."""
     size: int = Field(ge=1, le=MOST)
     """How many serial numbers the lot has, for scrapped units, too."""
+
+
+class PrintAsked(Nothing):
+    """Why a label is printed; it goes into the ledger with the name."""
+
+    reason: Literal[REASONS]  # type: ignore[valid-type]  # the names are those of the domain
+
+
+class ScanAsked(Nothing):
+    """What a scanner read from a label, and the slot of the board that the label is for."""
+
+    text: str = Field(min_length=1, max_length=512, json_schema_extra={"writeOnly": True})
+    slot: Word | None = None
 
 
 def query_of(request: web.Request, model: type[Asked]) -> Asked:

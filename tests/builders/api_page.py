@@ -13,7 +13,7 @@ HEAD = f"""# The API
 The daemon answers at the address of its page (`[web] listen`, by default `http://127.0.0.1:8470`). `{PREFIX}/openapi.json` describes everything below in
 OpenAPI 3.1; `python -m tests.builders.api_page` makes this page from it. Version 1 only grows: ignore fields that you do not know.
 
-- Times are UTC, durations seconds. No answer has a passcode, but that of `label.svg`, and none a key or a token of somebody else.
+- Times are UTC, durations seconds. No answer has a passcode, but a label (`label.svg`, `.pdf`, `.zpl`), and none a key or a token of somebody else.
 - Errors are `application/problem+json` (RFC 9457): `status`, `title`, and in `detail` what to do about it. A name that the station does not know, in a query or
   a body, is an error, so that a typing mistake selects nothing by accident.
 - A GET has an `ETag`; asked again with `If-None-Match`, the answer is 304 without a body.

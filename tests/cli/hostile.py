@@ -117,6 +117,7 @@ def status(text: str) -> Status:
             state=text,
             planned=1,
             passed=1,
+            unbound=0,
             in_work=0,
             units_left=0,
             numbers_left=0,
@@ -131,7 +132,7 @@ REFUSED = (
     *("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"),
     *("lot_open", "lot_resume", "lot_pause", "lot_close", "unit_release", "unit_scrap"),
     *("sample_add", "sample_remove"),
-    *("outbox_retry", "outbox_drop", "labels", "forget"),
+    *("outbox_retry", "outbox_drop", "labels", "forget", "label_print", "label_scan"),
 )
 
 
@@ -143,6 +144,17 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def answer(_question: Mapping[str, object]) -> control.Answer:
         return said
 
+    async def labels(_question: Mapping[str, object]) -> control.Answer:
+        lost = [{"uid": HOSTILE, "copy": 1}]
+        return {
+            "printer": HOSTILE,
+            "required": True,
+            "waiting": 1,
+            "fault": HOSTILE,
+            "reason": HOSTILE,
+            "unproven": lost,
+        }
+
     async def label(_question: Mapping[str, object]) -> control.Answer:
         return dict.fromkeys(("uid", "serial_number", "qr_code", "manual_code"), TEXT)
 
@@ -152,7 +164,8 @@ def daemon(socket: Path, said: Status) -> Iterator[None]:
     async def serve() -> None:
         stop = asyncio.Event()
         refused = dict.fromkeys(REFUSED, refuse)
-        async with control.serving(socket, {"status": answer, "label": label, **refused}):
+        answers = {"status": answer, "label": label, "label_status": labels, **refused}
+        async with control.serving(socket, answers):
             loops.append((asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()

@@ -4,6 +4,7 @@
 import ast
 import io
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -241,6 +242,12 @@ def doctor(desk: Desk) -> str:
     return both(desk, "doctor", "--config", desk.folder / "mistaken.toml")
 
 
+def labels_scan(desk: Desk) -> str:
+    """The scanned code is read from standard input."""
+    desk.monkeypatch.setattr(sys, "stdin", io.StringIO(TEXT))
+    return desk.station("labels", "scan", "--slot", TEXT, "--config", desk.config)
+
+
 PLACES: dict[str, Callable[[Desk], str]] = {
     "demo": demo,
     "ports": ports,
@@ -318,6 +325,9 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.config,
     ),
     "units forget": lambda desk: desk.station("units", "forget", "00" * 12, "--reason", TEXT, "--config", desk.config),
+    "labels status": lambda desk: both(desk, "labels", "status", "--config", desk.config),
+    "labels print": lambda desk: desk.station("labels", "print", "00" * 12, "--reason", "jam", "--config", desk.config),
+    "labels scan": labels_scan,
     "secrets status": lambda desk: (
         both(desk, "secrets", "status", "--ledger", desk.ledger)
         + desk.station("secrets", "status", "--ledger", desk.ledger, "--key", desk.folder / TEXT.replace("/", ""))

@@ -15,6 +15,7 @@ from station.domain.coprocessor import Version
 from station.domain.credentials import DEVELOPMENT_KEY
 from station.domain.product import Strings
 from station.domain.target import Region
+from station.label.plan import TCPPrinter
 from station.recipe.files import recipe_file
 from station.recipe.recipe import Recipe
 from tests.builders.forge import PAA, PAI, utc
@@ -420,3 +421,24 @@ def test_a_wireless_stack_that_was_changed_is_refused(tree: Path) -> None:
     found = mistakes(tree)
     assert [line.split(":")[0] for line in found] == ["coprocessor"] * 3 + ["pki.paa"]
     assert f"{stack} has SHA-256 {hashlib.sha256(STACK[:-1]).hexdigest()}, the recipe says" in found[2]
+
+
+def test_a_label_on_which_a_text_does_not_fit_is_refused(tree: Path) -> None:
+    """The longest text of any unit is meant; the mistake names the field."""
+    recipe = tree / "config" / "recipes" / "lighting.toml"
+    good = recipe.read_text()
+    recipe.write_text(good + '\n[label]\nsize_mm = [50, 25]\nprinter = "tcp://10.0.0.7"\nrequired = true\n')
+    plan = loaded(tree).label
+    assert plan is not None
+    assert (plan.printer, plan.required, plan.reprints) == (TCPPrinter("10.0.0.7", 9100), True, 2)
+    recipe.write_text(good + "\n[label]\nsize_mm = [26, 25]\n")
+    assert mistakes(tree)[0].startswith("label: product_name: 'STM32WB Demo App' does not fit")
+    for table, words in (
+        ("size_mm = [50, 25]\nrequired = true", "label: required = true needs a printer"),
+        ('size_mm = [50, 25]\nprinter = "usb:1"', "label.printer: found 'usb:1', expected tcp://host:9100"),
+        ('size_mm = [50, 25]\nfields = ["copy", "copy"]', "label: fields names a line twice"),
+        ("size_mm = [50, 25]\ndpi = 200", "label.dpi: "),
+    ):
+        recipe.write_text(f"{good}\n[label]\n{table}\n")
+        (mistake,) = mistakes(tree)
+        assert mistake.startswith(words)

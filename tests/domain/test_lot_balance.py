@@ -24,6 +24,8 @@ GOOD = LotBalance(
     scrapped=1,
     quarantined=0,
     samples=0,
+    bound=1,
+    unbound=0,
     skipped=1,
     next_index=9,
     passed_in_journal=3,
@@ -54,12 +56,18 @@ def test_a_good_balance_has_no_mistake() -> None:
         ({"dacs_bought": 10}, "10 certificates were bought, and 9 are accounted for"),
         ({"scrapped": 2}, "2 units are scrapped, and 1 identities burned"),
         ({"counted": 8}, "the lot counts 8 units passed or in work, and there are 7"),
+        ({"unbound": 1}, "3 units are passed, and the labels of 1 are bound and of 1 not"),
         ({"planned": 6}, "7 units are passed or in work, and 6 were planned"),
     ],
 )
 def test_each_contradiction_is_told(changed: dict[str, int], told: str) -> None:
     """And only that one."""
     assert list(replace(GOOD, **changed).mistakes()) == [told]  # type: ignore[arg-type]  # by name
+
+
+def test_a_unit_whose_required_label_is_not_bound_is_still_to_be_done() -> None:
+    waiting = replace(GOOD, unbound=2)
+    assert (waiting.to_do, list(waiting.mistakes())) == (9, [])
 
 
 def test_a_recipes_lot_has_neither_plan_nor_end() -> None:

@@ -2,6 +2,7 @@
 """Label data: given to whom it is recorded for, encrypted to a print house, and nowhere else."""
 
 import asyncio
+import base64
 import csv
 import io
 import json
@@ -16,7 +17,6 @@ from typing import TypeVar
 import pyrage
 import pytest
 
-from station.adapters.labels import qr_picture
 from station.adapters.ledger import Ledger, secrets_deeds
 from station.adapters.ledger.reader import LedgerReader
 from station.config.line import SOCKET
@@ -26,6 +26,10 @@ from station.daemon.control import CommandRefused, SubjectUnknown
 from station.daemon.forgetting import Forgetting
 from station.daemon.label_desk import LabelDesk
 from station.faults.line import ClockContradicted
+from station.label import qr_picture
+from station.label.drawn import Form
+from station.label.layout import Field, Layout, Size
+from station.label.plan import LabelPlan
 from station.matter.onboarding import codes
 from tests.builders.bench import LOT, RECIPE, Secrets, begun, onboarding, passed, recognised, target
 from tests.builders.commands import station
@@ -137,6 +141,20 @@ async def test_units_are_forgotten_some_days_after_their_last_pass(units: Ledger
     assert await units.identity(target(4).uid) is not None
 
 
+async def test_a_whole_label_is_drawn_by_the_recipe(desk: LabelDesk, path: Path) -> None:
+    """Each look is recorded; without `[label]` there is the QR code's picture alone."""
+    layout = Layout.of(Size(50, 25, 203), tuple(Field), "Lamp", "SN001000")
+    plan = LabelPlan.of(layout, None, required=False, reprints=2)
+    with_label = LabelDesk(desk._ledger, path, replace(RECIPE, label=plan))  # noqa: SLF001  the same ledger
+    assert (await with_label.drawn(UID_1, Form.PDF, who="anna", reason="")).startswith(b"%PDF")
+    assert b"SN000001" in await with_label.drawn(UID_1, Form.ZPL, who="anna", reason="")
+    assert b"SN000001" in await with_label.drawn(UID_1, Form.SVG, who="anna", reason="")
+    assert (await desk.drawn(UID_1, Form.SVG, who="anna", reason="")).startswith(b"<svg")
+    with pytest.raises(CommandRefused, match="no \\[label\\]"):
+        await desk.drawn(UID_1, Form.ZPL, who="anna", reason="")
+    assert [each.deed for each in secrets_deeds.history(path)] == ["show"] * 4
+
+
 def test_the_picture_is_of_the_code() -> None:
     made = qr_picture.svg("MT:Y.K9042C00KA0648G00")
     assert made.startswith(b"<svg")
@@ -163,6 +181,8 @@ def asked(tmp_path: Path) -> Iterator[Asked]:
             "qr_code": "MT:Y.K9042C00KA0648G00",
             "manual_code": "34970112332",
         }
+        if "form" in question:
+            return {"uid": UID_1, "content": base64.b64encode(f"a {question['form']}".encode()).decode()}
         return {**data, "forgotten": True, "file": str(sealed), "units": 2, "recipient": "aa" * 32}
 
     async def serve() -> None:
@@ -186,7 +206,6 @@ def asked(tmp_path: Path) -> Iterator[Asked]:
         ((), "34970112332"),
         (("--qr",), "MT:Y.K9042C00KA0648G00\n"),
         (("--manual",), "34970112332\n"),
-        (("--svg",), "<svg"),
     ],
 )
 def test_the_command_shows_what_was_asked_for(
@@ -197,6 +216,14 @@ def test_the_command_shows_what_was_asked_for(
     output = station("units", "label", UID_1, *option, "--config", config).stdout
     assert shown in output
     assert asked.questions == [{"command": "label", "uid": UID_1, "reason": ""}]
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf", "zpl"])
+def test_the_command_writes_the_whole_label(asked: Asked, tmp_path: Path, form: str) -> None:
+    config = tmp_path / "line.toml"
+    config.write_text(small_line("1"))
+    assert station("units", "label", UID_1, f"--{form}", "--config", config).stdout_bytes == f"a {form}".encode()
+    assert asked.questions == [{"command": "label", "uid": UID_1, "form": form, "reason": ""}]
 
 
 def test_the_other_commands_ask_the_daemon(asked: Asked, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from station.domain.attempt import (
     UnitIdentified,
 )
 from station.domain.intervention import Decision
+from station.domain.labelling import LabelDeed, LabelEvent
 from station.domain.work_order import LotPaused, LotState
 from station.interfaces import RefusedAnswer
 from tests.builders.bench import RECIPE, Secrets, begun, credentials, recognised, target
@@ -159,3 +161,34 @@ async def test_the_log_warns_before_the_end(
     warned = [line for line in capsys.readouterr().out.splitlines() if "lot.ends_soon" in line]
     assert len(warned) == 1
     assert "units_left=1" in warned[0]
+
+
+async def test_an_order_whose_recipe_requires_labels_counts_bound_units_as_done(
+    ledger: Ledger, path: Path, secrets: Secrets
+) -> None:
+    """A later print voids the scan. Without the requirement nothing waits for a label."""
+    await ledger.open_lot(lot(planned=5, size=5), ANNA)
+    for board in (1, 2, 3):
+        await unit(ledger, secrets, board)
+
+    def counted() -> tuple[int, int, int | None, list[str]]:
+        found = lot_reader.lot(path, "W1")
+        assert found is not None
+        record, balance = found
+        assert (record.unbound, record.to_do) == (balance.unbound, balance.to_do)
+        return balance.bound, balance.unbound, balance.to_do, list(balance.mistakes())
+
+    async def told(board: int, event: LabelEvent, copy: int = 1) -> None:
+        await ledger.record_label(LabelDeed(datetime.now(UTC), target(board).uid, event, copy, "anna"))
+
+    for board in (1, 2):
+        await told(board, LabelEvent.PRINT_STARTED)
+        await told(board, LabelEvent.BOUND)
+    assert counted() == (2, 0, 2, [])
+    for _ in range(2):
+        await ledger.require_labels(RECIPE.sha256)
+    assert counted() == (2, 1, 3, [])
+    await told(2, LabelEvent.PRINT_STARTED, 2)
+    assert counted() == (1, 2, 4, [])
+    await told(2, LabelEvent.BOUND, 2)
+    assert counted() == (2, 1, 3, [])

@@ -13,6 +13,7 @@ from station.domain.disposition import UnitEvent
 from station.domain.identity import IdentityState
 from station.domain.intervention import Deed
 from station.domain.issuance import OrphanKind
+from station.domain.labelling import LabelEvent, PrintReason
 from station.domain.product import KeyStorage
 from station.domain.samples import SampleEvent
 from station.domain.secrets_deed import Act
@@ -178,6 +179,7 @@ FAULTS = {
     "trust.pai_revoked",
     "cd.invalid",
     "label.code_invalid",
+    "label.printer_not_ready",
     "trust.unreadable",
     "slot.taken",
     "ledger.unavailable",
@@ -268,6 +270,17 @@ def test_identities_and_keys_have_the_states_and_places_that_they_always_had() -
 
 def test_deeds_on_secrets_have_the_names_that_they_always_had() -> None:
     assert {act.value for act in Act} == {"show", "export", "forget", "rotate"}, FROZEN
+
+
+def test_events_of_labels_have_the_names_that_they_always_had() -> None:
+    assert {event.value for event in LabelEvent} == {
+        "LabelPrintStarted",
+        "LabelPrinted",
+        "LabelPrintUnproven",
+        "LabelBound",
+        "LabelMismatched",
+    }, FROZEN
+    assert {reason.value for reason in PrintReason} == {"first", "damaged", "jam", "lost", "test"}, FROZEN
 
 
 def test_deeds_have_the_names_that_they_always_had() -> None:

@@ -57,8 +57,15 @@ class Acts:
             self._door.put(slot(name, "waiting", service="trial", uid=None))
         return {"released": [name], "who": who, "reason": reason}
 
-    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
-        return {"uid": uid, "who": who, "qr_code": "MT:Y.K9042C00KA0648G00"}
+    async def label(self, uid: str, form: str, *, who: str) -> bytes:
+        return f"a {form} of {uid} for {who}".encode()
+
+    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
+        return {"uid": uid, "copy": 1 + engineer, "unproven": None, "who": who, "reason": reason}
+
+    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        bound = bool(text) and slot is not None
+        return {"uid": "0" * 24, "serial_number": "SN000001", "slot": slot, "bound": bound, "who": who}
 
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
         return {"sample": sample.uid, "who": who}

@@ -49,8 +49,15 @@ class Acts:
         line = {"state": "open", "fault": None, "reason": None}
         return self._did("release", slot, who, reason, {"released": [], "line": line, "recorded": True})
 
-    async def label(self, uid: str, *, who: str) -> Mapping[str, object]:
-        return self._did("label", uid, who, "", {"qr_code": "MT:Y.K9042C00KA0648G00"})
+    async def label(self, uid: str, form: str, *, who: str) -> bytes:
+        return str(self._did(f"label.{form}", uid, who, "", {"content": f"a {form}"})["content"]).encode()
+
+    async def print_label(self, uid: str, reason: str, *, who: str, engineer: bool) -> Mapping[str, object]:
+        return self._did(f"print {engineer}", uid, who, reason, {"uid": uid, "copy": 2, "unproven": None})
+
+    async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        told = {"uid": "0" * 24, "serial_number": "SN000001", "slot": slot, "bound": slot is not None}
+        return self._did("scan", slot, who, text, told)
 
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
         return self._did("sample", sample.uid, who, sample.reason, {"sample": sample.uid})
@@ -411,25 +418,46 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert status == 200
     paths = described["paths"]
     assert isinstance(paths, dict)
-    assert len(paths) == 21
+    assert len(paths) == 25
     components = described["components"]
     assert isinstance(components, dict)
     references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}
     assert references <= set(components["schemas"])
 
 
-async def test_a_labels_picture_is_an_engineers_alone(desk: Desk) -> None:
+@pytest.mark.parametrize(("form", "kind"), api.FORMS.items())
+async def test_a_label_is_an_engineers_alone(desk: Desk, form: str, kind: str) -> None:
     """Nothing may keep the answer; the daemon's command has recorded it."""
-    path = f"{api.PREFIX}/units/{'0' * 24}/label.svg"
+    path = f"{api.PREFIX}/units/{'0' * 24}/label.{form}"
     for headers, status in (({}, 401), ({"Authorization": f"Bearer {await desk.token(OTHER)}"}, 403)):
         async with desk.client.get(path, headers=headers) as answer:
             assert answer.status == status
     assert desk.acts.done == []
     async with desk.client.get(path, headers={"Authorization": f"Bearer {await desk.token(PIN)}"}) as answer:
-        assert (answer.status, answer.content_type) == (200, "image/svg+xml")
+        assert (answer.status, answer.content_type) == (200, kind)
         assert answer.headers["Cache-Control"] == "no-store"
-        assert (await answer.read()).startswith(b"<svg")
-    assert desk.acts.done == [("label", "0" * 24, "Anna at 127.0.0.1", "")]
+        assert await answer.read() == f"a {form}".encode()
+    assert desk.acts.done == [(f"label.{form}", "0" * 24, "Anna at 127.0.0.1", "")]
     desk.acts.refusal = "it was forgotten"
     async with desk.client.get(path, headers={"Authorization": f"Bearer {await desk.token(PIN)}"}) as answer:
         assert answer.status == 409
+
+
+async def test_people_print_labels_again_and_scan_them(desk: Desk) -> None:
+    """An operator's limit does not hold for an engineer; what the daemon refuses is told."""
+    unit, scan = f"{api.PREFIX}/units/{'0' * 24}/labels", f"{api.PREFIX}/labels/scan"
+    for pin, role in ((OTHER, False), (PIN, True)):
+        headers = {"Authorization": f"Bearer {await desk.token(pin)}"}
+        async with desk.client.post(unit, json={"reason": "jam"}, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["copy"]) == (200, 2)
+        assert desk.acts.done[-1][0] == f"print {role}"
+        async with desk.client.post(unit, json={"reason": "fun"}, headers=headers) as answer:
+            assert answer.status == 400
+        async with desk.client.post(scan, json={"text": "MT:", "slot": "1"}, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["bound"]) == (200, True)
+    async with desk.client.post(scan, json={"text": "MT:"}) as answer:
+        assert answer.status == 401
+    desk.acts.refusal = "wrong label"
+    headers = {"Authorization": f"Bearer {await desk.token(OTHER)}"}
+    async with desk.client.post(scan, json={"text": "MT:", "slot": "1"}, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["detail"]) == (409, "wrong label")

@@ -6,7 +6,7 @@
 
 import hashlib
 
-from station.adapters.labels.extras import LibraryMissing
+from station.label.extras import LibraryMissing
 
 LONGEST = 4096  # characters of a key's file
 

@@ -19,6 +19,7 @@ from station.adapters.ledger import (
     incarnations,
     interventions,
     issuance,
+    label_prints,
     lots,
     origin,
     orphans,
@@ -42,6 +43,7 @@ from station.domain.disposition import QUARANTINE_AFTER
 from station.domain.identity import Identity
 from station.domain.intervention import Decision, Intervention
 from station.domain.issuance import Asked, Reconciled
+from station.domain.labelling import LabelDeed, LabelState, PrintReason
 from station.domain.samples import Expected, SampleEvent
 from station.domain.secrets_deed import Act, SecretsDeed
 from station.domain.target import UID
@@ -213,6 +215,33 @@ class Ledger:
         """Records durably what is about to be done with label data; raises `DecisionRefused`."""
         deed.check()
         await self._custody.do(partial(secrets_deeds.record, station=self._station, deed=deed))
+
+    async def label_state(self, uid: UID) -> LabelState:
+        """How often the unit's label was printed, and whether its newest print is bound."""
+        return await self._custody.do(partial(label_prints.state_of, uid=uid))
+
+    async def record_label(self, deed: LabelDeed) -> None:
+        """Records durably what became of a label; raises `DecisionRefused`."""
+        deed.check()
+        await self._custody.do_once(partial(label_prints.record, station=self._station, deed=deed))
+
+    async def begin_print(self, deed: LabelDeed, reason: PrintReason, reprints: int, *, engineer: bool) -> None:
+        """Records durably that a label is printed, before a byte of it leaves; raises `DecisionRefused`."""
+        deed.check()
+
+        def begin(connection: Connection) -> None:
+            label_prints.begin_print(connection, self._station, deed, reason, reprints, engineer=engineer)
+
+        await self._custody.do_once(begin)
+
+    async def label_by_itself(self, recipe: str, *, on: bool) -> None:
+        """Whether the units that pass by this recipe from now on get labels by themselves."""
+        work = label_prints.begin_labels if on else label_prints.end_labels
+        await self._custody.do(partial(work, recipe=recipe))
+
+    async def require_labels(self, recipe_sha256: str) -> None:
+        """The units of this recipe are done, in their work order, once their label is bound."""
+        await self._custody.do(partial(label_prints.require, recipe_sha256=recipe_sha256))
 
     async def made_by(self, uid: UID) -> str | None:
         """The name of the recipe of the board's newest passed attempt in production."""

@@ -28,6 +28,8 @@ class LotCounts:
     """Identities that boards have got, whatever became of them."""
     passed: int
     """Units, by their state; samples are not among them."""
+    unbound: int
+    """Of those, units that are not done, since the recipe requires a label and theirs is not bound."""
     burned: int
     """Identities that no board will ever have again."""
     failed: int
@@ -66,6 +68,7 @@ def counted(path: Path, planned: Mapping[str, int]) -> list[LotCounts]:
                 planned=planned.get(name) if of.planned is None else of.planned,
                 identities=identities.get(name, (0, 0))[0],
                 passed=of.passed,
+                unbound=of.unbound,
                 burned=of.burned,
                 failed=failed.get(name, 0),
                 dacs=certified.get(name, 0),

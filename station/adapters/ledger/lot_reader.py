@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
-from station.adapters.ledger import lots, sqlite, tables
+from station.adapters.ledger import label_prints, lots, sqlite, tables
 from station.adapters.ledger.sampled import is_sample
 from station.domain.disposition import AFTER, Disposition
 from station.domain.identity import LIFE, IdentityState
@@ -41,6 +41,8 @@ class LotRecord:
     passed: int
     in_work: int
     burned: int
+    unbound: int = 0
+    """Passed units that are not done, since the order's recipe requires a label and theirs is not bound."""
 
     @classmethod
     def unknown(cls, name: str) -> Self:
@@ -49,8 +51,8 @@ class LotRecord:
 
     @property
     def to_do(self) -> int | None:
-        """Units that are still to pass."""
-        return None if self.planned is None else self.planned - self.passed
+        """Units that are still to be done."""
+        return None if self.planned is None else self.planned - self.passed + self.unbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,18 @@ def _record(connection: Connection, name: str) -> LotRecord | None:
         passed=states.get("passed", 0),
         in_work=sum(states.get(state, 0) for state in _IN_WORK),
         burned=states.get("burned", 0),
+        unbound=0 if row is None else _unbound(connection, name, row["recipe_sha256"]),
     )
+
+
+def _unbound(connection: Connection, name: str, recipe_sha256: str) -> int:
+    if not label_prints.is_required(connection, recipe_sha256):
+        return 0
+    return _count(connection, _passed(name, ~label_prints.is_bound()))
+
+
+def _passed(lot: str, *conditions: ColumnElement[bool]) -> Select[int]:
+    return _units(lot, ~_SAMPLE, _identity.c.state == IdentityState.PASSED.value, *conditions)
 
 
 def _states(connection: Connection, name: str) -> dict[str, int]:
@@ -166,6 +179,8 @@ def _balance(connection: Connection, of: LotRecord) -> LotBalance:
         scrapped=_count(connection, _units(of.name, _put_away(Disposition.SCRAPPED))),
         quarantined=_count(connection, _units(of.name, _put_away(Disposition.QUARANTINED))),
         samples=_count(connection, _units(of.name, _SAMPLE)),
+        bound=_count(connection, _passed(of.name, label_prints.is_bound())),
+        unbound=of.unbound,
         dacs_of_samples=_count(connection, live.where(_SAMPLE)),
         skipped=min(next_index - identities, restored),
         next_index=next_index,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, literal, or_, select
 
-from station.adapters.ledger import events, secrets_deeds, sqlite, tables
+from station.adapters.ledger import events, label_prints, secrets_deeds, sqlite, tables
+from station.adapters.ledger.label_prints import LabelRecord
 from station.adapters.ledger.secrets_deeds import DeedRecord
 from station.adapters.ledger.vault import FORGOTTEN
 from station.domain.attempt import CoprocessorReady, Event
@@ -153,6 +154,9 @@ class UnitStory:
     forgotten: bool = False
     """Whether the unit's passcode was forgotten, so that no label can be made."""
 
+    labels: tuple[LabelRecord, ...] = ()
+    """What became of the unit's labels: prints, and the scan that bound the newest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -221,6 +225,7 @@ class LedgerReader:
                 _decisions(connection, uid),
                 deeds,
                 _forgotten(connection, uid),
+                label_prints.of_unit(connection, uid),
             )
 
     def attempts(self, *, uid: str | None = None) -> Iterator[AttemptSummary]:

@@ -36,6 +36,7 @@ def story(of: UnitStory) -> dict[str, object]:
         "releases": [values(each) for each in of.releases],
         "decisions": [values(each) for each in of.decisions],
         "forgotten": of.forgotten,
+        "labels": [values(each) for each in of.labels],
         "secrets": [values(each) for each in of.secrets],
         "certificates": [values(each) | {"dac": _pem(each)} for each in of.certificates],
         "attempts": [

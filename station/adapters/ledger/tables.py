@@ -178,6 +178,44 @@ secrets_deed = Table(
     sqlite_autoincrement=True,
 )
 
+# prints of units' labels, and the scans that bind them; never edited
+label_event = Table(
+    "label_event",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("station", String(64), nullable=False),
+    Column("uid", String(24), nullable=False, index=True),
+    Column("type", String(32), nullable=False),  # domain.labelling.LabelEvent
+    Column("copy", Integer, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("slot", String(32)),
+    Column("other", String(32)),  # the serial number of the unit whose label was scanned instead
+    Index(
+        "ux_label_event_print",
+        "uid",
+        "copy",
+        unique=True,
+        sqlite_where=text("type = 'LabelPrintStarted'"),
+        postgresql_where=text("type = 'LabelPrintStarted'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+label_floor = Table(  # from which attempt on a recipe's units get labels by themselves
+    "label_floor",
+    metadata,
+    Column("recipe", String(64), primary_key=True),
+    Column("first_attempt", _Number, nullable=False),
+)
+
+label_required = Table(  # recipes whose units are done once their label is bound; a content never changes, so rows stay
+    "label_required",
+    metadata,
+    Column("recipe_sha256", String(64), primary_key=True),
+)
+
 # One row for each request. One without an outcome and without `due_at` has no answer: it may have bought a DAC that no
 # board has. `rejected` means that no live certificate came of it: `pki_answer` has the answer, if there was one.
 pki_request = Table(

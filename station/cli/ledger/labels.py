@@ -5,6 +5,7 @@ Asks the daemon; without one the command opens the ledger itself, which no daemo
 """
 
 import asyncio
+import base64
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
@@ -13,18 +14,16 @@ from typing import Annotated
 
 import typer
 
-from station.adapters.labels import qr_picture
-from station.adapters.labels.extras import LibraryMissing
 from station.adapters.ledger import Ledger
 from station.cli.accounts import account_name, check_account
-from station.cli.consoles import say, say_json
-from station.cli.exit_codes import ENVIRONMENT
+from station.cli.consoles import say, say_bytes, say_json
 from station.cli.ledger.stopped import uid_of
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.config.line import Config
 from station.daemon import control
 from station.daemon.label_desk import LabelDesk
+from station.label.drawn import Form
 
 EXPORTED_WITHIN = 1800.0  # seconds for the label data of a large lot
 
@@ -39,7 +38,11 @@ def show_label(
     unit: UnitArgument,
     qr: Annotated[bool, typer.Option("--qr", help="Only the text of the QR code.")] = False,
     manual: Annotated[bool, typer.Option("--manual", help="Only the digits of the manual pairing code.")] = False,
-    svg: Annotated[bool, typer.Option("--svg", help="The QR code as a picture.")] = False,
+    svg: Annotated[
+        bool, typer.Option("--svg", help="The label as a picture; the QR code alone if the recipe has no [label].")
+    ] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="The label as a PDF page of its size.")] = False,
+    zpl: Annotated[bool, typer.Option("--zpl", help="The label in the language of Zebra's printers.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
     reason: ReasonOption = "",
     config: ConfigOption = None,
@@ -48,9 +51,12 @@ def show_label(
 
     The ledger first records who asked and when. A unit whose passcode was forgotten has no label any more.
     """
-    if sum((qr, manual, svg, as_json)) > 1:
-        raise typer.BadParameter("give one of --qr, --manual, --svg and --json")
+    if sum((qr, manual, svg, pdf, zpl, as_json)) > 1:
+        raise typer.BadParameter("give one of --qr, --manual, --svg, --pdf, --zpl and --json")
     uid = str(uid_of(unit))
+    if form := next((form for form, wanted in ((Form.SVG, svg), (Form.PDF, pdf), (Form.ZPL, zpl)) if wanted), None):
+        say_bytes(_drawn(config, uid, form, reason))
+        return
     answer = _answered(
         config,
         "label",
@@ -59,8 +65,6 @@ def show_label(
     )
     if as_json:
         say_json({"label": dict(answer)})
-    elif svg:
-        say(_picture(str(answer["qr_code"])))
     elif qr or manual:
         say(answer["qr_code" if qr else "manual_code"])
     else:
@@ -150,9 +154,10 @@ async def _as_answer(desk: LabelDesk, uid: str, reason: str) -> Answer:
     return asdict(await desk.label(uid, who=account_name(), reason=reason))
 
 
-def _picture(text: str) -> str:
-    try:
-        return qr_picture.svg(text).decode()
-    except LibraryMissing as exc:
-        say(exc, err=True)
-        raise typer.Exit(ENVIRONMENT) from exc
+def _drawn(config: Path | None, uid: str, form: Form, reason: str) -> bytes:
+    async def draw(desk: LabelDesk) -> Answer:
+        content = await desk.drawn(uid, form, who=account_name(), reason=reason)
+        return {"content": base64.b64encode(content).decode()}
+
+    answer = _answered(config, "label", {"uid": uid, "form": form.value, "reason": reason}, draw)
+    return base64.b64decode(str(answer["content"]))

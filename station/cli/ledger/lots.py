@@ -201,6 +201,8 @@ def _print(lot: LotRecord, balance: LotBalance) -> None:
     for name, number in {
         "planned": balance.planned,
         "passed": balance.passed,
+        "of those, with a bound label": balance.bound,
+        "of those, not done without one": balance.unbound,
         "in work": balance.in_work,
         "of those, failed last": balance.failed,
         "to do": balance.to_do,

@@ -10,12 +10,30 @@ from rich.padding import Padding
 from rich.table import Table
 
 from station.adapters.ledger import events
+from station.adapters.ledger.label_prints import LabelRecord
 from station.adapters.ledger.reader import AttemptStory, AttemptSummary, CertificateRecord, JournalEntry, UnitStory
 from station.cli.consoles import coloured, styled
 from station.domain.attempt import Event, Failed, StepFinished, StepStarted, UnitIdentified, Voided
+from station.domain.labelling import LabelEvent
 from station.domain.secrets_deed import Act
 
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+_LABELS = {
+    LabelEvent.PRINT_STARTED: "label print begun",
+    LabelEvent.PRINTED: "label printed",
+    LabelEvent.UNPROVEN: "label print not confirmed",
+    LabelEvent.BOUND: "label bound",
+    LabelEvent.MISMATCHED: "wrong label scanned",
+}
+
+
+def _label(label: LabelRecord) -> str:
+    """Which print, by whom, where and why."""
+    other = f"  label of {label.other}" if label.other else ""
+    slot = f"  slot {label.slot}" if label.slot else ""
+    return f"  copy {label.copy}  {label.who}{slot}{other}{label.reason and ': '}{label.reason}"
 
 
 def print_story(console: Console, story: UnitStory) -> None:
@@ -29,6 +47,8 @@ def print_story(console: Console, story: UnitStory) -> None:
     for deed in story.secrets:
         done = {Act.SHOW.value: "label shown to", Act.FORGET.value: "passcode forgotten by"}.get(deed.deed, deed.deed)
         console.print(f"{done} {deed.who} {_time(deed.at)}{deed.reason and ': '}{deed.reason}", markup=False)
+    for label in story.labels:
+        console.print(f"{_LABELS[LabelEvent(label.type)]} {_time(label.at)}{_label(label)}", markup=False)
     for release in story.releases:
         console.print(f"released {_time(release.at)} by {release.account}: {release.reason}", markup=False)
     for decision in story.decisions:

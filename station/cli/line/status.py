@@ -45,7 +45,8 @@ def status(
     if answer.mes is not None:
         console.print(*_mes(answer.mes))
     if (lot := answer.lot) is not None:
-        counts = f"{lot.passed} of {lot.planned} passed, {lot.in_work} in work, {lot.units_left} may begin"
+        unbound = f", {lot.unbound} of them without a bound label" if lot.unbound else ""
+        counts = f"{lot.passed} of {lot.planned} passed{unbound}, {lot.in_work} in work, {lot.units_left} may begin"
         soon = [("  " + lot.warning, "yellow")] if lot.warning else []
         console.print(styled(f"lot {lot.lot}  order {lot.work_order}  {lot.state}  {counts}", *soon))
     if answer.transcripts_lost:

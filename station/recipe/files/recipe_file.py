@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +25,8 @@ from station.factory_data.device_information import mistakes_in
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault
 from station.faults.line import CredentialsInvalid
+from station.label.layout import Layout
+from station.label.plan import LabelPlan
 from station.matter.certificates.attestation import check_authority, check_certified, check_declaration
 from station.matter.certificates.chain import check_issuer
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
@@ -121,6 +123,7 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
             "coprocessor": stack,
             "pki": anchors,
             "partner": delivery,
+            "label": partial(_label, file),
         },
     )
     return Recipe(
@@ -144,7 +147,20 @@ def load(path: Path, pai: Path | None, paa: Path | None, line: Path | str = THE_
         wireless_stack=stack(),
         dac_vendor_id=product.dac_vendor_id,
         dac_product_id=product.dac_product_id,
+        label=_label(file),
     )
+
+
+def _label(file: RecipeFile) -> LabelPlan | None:
+    """The label's layout, in which the longest texts of any unit fit."""
+    if (table := file.label) is None:
+        return None
+    try:
+        last = SerialNumberPattern.parse(file.lot.serial_number).made(file.lot.first + file.lot.size - 1)
+    except ValueError:  # reported at the pattern's own setting
+        return None
+    layout = Layout.of(table.size, table.fields, file.product.product_name, last)
+    return LabelPlan.of(layout, table.printer, required=table.required, reprints=table.reprints)
 
 
 def _own_pki(line: Path | str, file: RecipeFile, anchors: TrustAnchors | None, commissioner: Commissioner) -> OwnPKI:

@@ -3,7 +3,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from station.config import shipped
 from station.config.file_path import FilePath
@@ -14,6 +14,9 @@ from station.domain.coprocessor import Version
 from station.domain.option_bytes import mistake_in
 from station.domain.product import CommonName, KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
+from station.label.layout import Field as LabelField
+from station.label.layout import Size
+from station.label.plan import printer
 from station.matter.certificates.attestation import Product
 
 UInt16 = Annotated[int, Field(ge=0, le=0xFFFF)]
@@ -214,6 +217,43 @@ class WithinTable(Table):
     """Limit of `lock`."""
 
 
+def _a_printer(text: str) -> str:
+    printer(text)
+    return text
+
+
+Millimetres = Annotated[float, Field(ge=5, le=200)]
+
+
+class LabelTable(Table):
+    """The unit's label: what it shows, and where it is printed."""
+
+    size_mm: tuple[Millimetres, Millimetres]
+    """Width and height. QR code and text must fit, else the recipe is refused."""
+    dpi: Literal[203, 300, 600] = 203
+    """The printer's resolution."""
+    printer: Annotated[str, AfterValidator(_a_printer)] | None = None
+    """`tcp://host:9100` for a printer that reads ZPL, `cups:NAME` for a queue, `file:/a/folder`; unset, labels are only drawn."""
+    required: bool = False
+    """Whether each unit that passes gets a label at once, and counts once its label was scanned."""
+    reprints: int = Field(default=2, ge=0, le=90)
+    """How many further prints of one unit an operator may ask for; an engineer may ask for more."""
+    fields: tuple[LabelField, ...] = tuple(LabelField)
+    """The lines of text beside the QR code, from above."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.required and self.printer is None:
+            raise ValueError("required = true needs a printer")
+        if len(set(self.fields)) != len(self.fields):
+            raise ValueError("fields names a line twice")
+        return self
+
+    @property
+    def size(self) -> Size:
+        return Size(*self.size_mm, self.dpi)
+
+
 class RecipeFile(Table):
     name: str = Field(min_length=1, max_length=64)
     """In the ledger and in the log."""
@@ -235,6 +275,7 @@ class RecipeFile(Table):
     coprocessor: CoprocessorTable | None = None
     partner: PartnerTable | None = None
     within: WithinTable = WithinTable()
+    label: LabelTable | None = None
 
     @model_validator(mode="after")
     def _the_pki_is_asked(self) -> Self:
