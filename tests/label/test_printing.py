@@ -218,12 +218,19 @@ async def test_a_queue_gets_pdf(ledger: Ledger, path: Path, tmp_path: Path, monk
         await printing.print(UID_1, PrintReason.FIRST, who="anna")
     lp = tmp_path / "bin" / "lp"
     lp.parent.mkdir()
-    lp.write_text(f'#!/bin/sh\nPATH=/bin:/usr/bin\ncat > {tmp_path}/job\necho "$@" > {tmp_path}/arguments\n')
+    lp.write_text(
+        f'#!/bin/sh\nPATH=/bin:/usr/bin\ncat > {tmp_path}/job\necho "$@" > {tmp_path}/arguments\nenv > {tmp_path}/env\n'
+    )
     lp.chmod(0o700)
     monkeypatch.setenv("PATH", str(lp.parent))
+    monkeypatch.setenv("STATION_SECRET", "canary")
+    monkeypatch.setenv("CUPS_SERVER", "10.0.0.8")
     assert (await printing.print(UID_1, PrintReason.FIRST, who="anna")).trouble is None
     assert (tmp_path / "job").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "arguments").read_text() == f"-d Zebra -t {UID_1}-1 -\n"
+    given = (tmp_path / "env").read_text()
+    assert "CUPS_SERVER=10.0.0.8\n" in given
+    assert "canary" not in given
     lp.write_text("#!/bin/sh\necho The printer or class does not exist. >&2\nexit 1\n")
     done = await printing.print(UID_1, PrintReason.JAM, who="anna")
     assert done.trouble == "lp ended with 1: The printer or class does not exist."

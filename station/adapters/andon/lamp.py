@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Self
 
+from station.adapters.system import environment
 from station.adapters.system.child import Child, OverBudget, Patience
 from station.adapters.system.shown import shown
 
-KEPT = ("HOME", "PATH", "TMPDIR")  # the program gets neither settings nor secrets of the station
 ENDS_WITHIN = 1.0  # seconds after the end of its input, in which it makes the lamp dark; then come the signals
 PATIENCE = Patience(interrupted=1.0, terminated=1.0)
 UNREAD_FOR = 10  # looks at the pipe, one with each beat
@@ -50,7 +50,11 @@ class Lamp:
                 try:
                     child = await stack.enter_async_context(
                         Child.started(
-                            command, environment=_environment(), gone=asyncio.Event(), patience=PATIENCE, reads=reads
+                            command,
+                            environment=environment.for_others(),
+                            gone=asyncio.Event(),
+                            patience=PATIENCE,
+                            reads=reads,
                         )
                     )
                 finally:
@@ -105,7 +109,3 @@ class Lamp:
 
     def _last_words(self, what: str) -> str:
         return f"the program {what}" + (f": {shown(self._said, SAID)}" if self._said else "")
-
-
-def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in KEPT if name in os.environ} | {"LC_ALL": "C.UTF-8"}

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from station.adapters.system import environment
 from station.adapters.system.child import Child, Patience
 from station.faults.line import PrinterNotReady
 from station.label import host_status, pdf, zpl
@@ -147,7 +148,11 @@ class _Queued:
 
 async def _run(command: tuple[str, ...], reads: int) -> str | None:
     running = Child.started(
-        command, environment=dict(os.environ), gone=asyncio.Event(), patience=Patience(1.0, 1.0), reads=reads
+        command,
+        environment=environment.for_others("USER", "CUPS_SERVER"),
+        gone=asyncio.Event(),
+        patience=Patience(1.0, 1.0),
+        reads=reads,
     )
     try:
         async with asyncio.timeout(QUEUED_WITHIN), running as child:

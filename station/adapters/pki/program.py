@@ -21,7 +21,7 @@ from station.adapters.pki import answers
 from station.adapters.pki.answers import NoCertificates
 from station.adapters.pki.enroller import AnswerUnusable, NotNow, Outcome
 from station.adapters.pki.http_answer import MAX_ANSWER, one_line
-from station.adapters.system import retry_after
+from station.adapters.system import environment, retry_after
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.domain.credentials import csr_key
 from station.faults.line import (
@@ -35,7 +35,6 @@ from station.faults.resources import named, no_process
 from station.faults.unit import CSRRejected
 
 # the program gets neither settings nor secrets of the station
-KEPT = ("HOME", "PATH", "TMPDIR")
 BUDGET = Budget(size=MAX_ANSWER)
 AT_ONCE = Patience(interrupted=0.0, terminated=0.0)
 _RETRY_AFTER = re.compile(r"retry-after:(.*)", re.IGNORECASE)
@@ -179,7 +178,7 @@ class Program:
                     asyncio.timeout(self._within),
                     Child.started(
                         command,
-                        environment=_environment(),
+                        environment=environment.for_others(),
                         gone=gone,
                         patience=AT_ONCE,
                         budget=BUDGET,
@@ -255,10 +254,6 @@ def _check_startable(program: Path) -> None:
         raise PKIFileUnusable(str(program), "is not there, or is no file")
     if not os.access(program, os.X_OK):
         raise PKIFileUnusable(str(program), "may not be executed by this account")
-
-
-def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in KEPT if name in os.environ} | {"LC_ALL": "C.UTF-8"}
 
 
 def _pem(csr: bytes) -> bytes:

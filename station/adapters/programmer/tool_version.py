@@ -2,10 +2,10 @@
 """Asks an executable whether it is STM32_Programmer_CLI, and which version. No probe and no board is touched."""
 
 import asyncio
-import os
 import re
 from pathlib import Path
 
+from station.adapters.system import environment
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 
 TESTED = ("2.4", "2.7", "2.13", "2.17", "2.19", "2.22")
@@ -20,11 +20,10 @@ class NotTheProgrammer(Exception):
 
 def environment_of(cli: Path) -> dict[str, str]:
     """The environment variables that the tool needs, without the station's settings and its supervisor's socket."""
-    kept = {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR") if name in os.environ}
     libraries = cli.parent.parent / "lib"
     bundled = {"LD_LIBRARY_PATH": str(libraries)} if libraries.is_dir() else {}
-    # in other locales the tool prints commas for decimal points, and Qt warns
-    return {**kept, "LC_ALL": "C.UTF-8", **bundled}
+    # in other locales the tool would print commas for decimal points, and Qt would warn
+    return environment.for_others() | bundled
 
 
 async def version_of(cli: Path) -> str:
