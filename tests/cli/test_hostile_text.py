@@ -335,6 +335,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     ),
     "secrets rotate": lambda desk: (
         desk.station("secrets", "rotate", "--reason", TEXT, "--ledger", TEXT)
+        + desk.station("secrets", "rotate", "--token", TEXT, "--ledger", desk.ledger)
         + desk.station("secrets", "rotate", "--ledger", TEXT)
     ),
     "secrets give-up": lambda desk: desk.station(

@@ -8,6 +8,7 @@ group a transaction, and the old key goes only when nothing in the ledger's file
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
@@ -33,6 +34,8 @@ class SecretsStatus:
 
     key_id: str
     key_file: str | None
+    token: str | None
+    """The PKCS#11 URI of the token that seals the key; None where its file has it in clear."""
     wrapped: dict[str, int]
     forgotten: int
     scrubbed: bool
@@ -46,13 +49,23 @@ def status(path: Path, keys: StationKeys) -> SecretsStatus:
         wrapped: dict[str, int] = dict(connection.execute(counted).all())
     place = keys.place_of(current.key_id)
     forgotten = wrapped.pop(FORGOTTEN, 0)
-    return SecretsStatus(current.key_id, None if place is None else str(place), wrapped, forgotten, not current.scrub)
+    file, token = None if place is None else str(place), keys.token_of(current.key_id)
+    return SecretsStatus(current.key_id, file, token, wrapped, forgotten, not current.scrub)
 
 
-def rotate(path: Path, register: Register, keys: StationKeys, *, who: str, reason: str, every: int = AT_ONCE) -> str:
+def rotate(
+    path: Path,
+    register: Register,
+    keys: StationKeys,
+    *,
+    who: str,
+    reason: str,
+    token: str | Literal[False] | None = None,
+    every: int = AT_ONCE,
+) -> str:
     """Replaces the key, or ends a rotation that was interrupted; returns the new key's id.
 
-    Raises `LedgerUnavailable`, also while a daemon has the ledger, `LedgerMoved`, `DecisionRefused`, or `LedgerDamaged` if a
+    The new key is sealed by this token (a PKCS#11 URI), by none if it is False, and else as the old one was. Raises `LedgerUnavailable`, also while a daemon has the ledger, `LedgerMoved`, `DecisionRefused`, or `LedgerDamaged` if a
     unit's key does not open.
     """
     deed = SecretsDeed(datetime.now(UTC), who, reason, Act.ROTATE)
@@ -63,7 +76,7 @@ def rotate(path: Path, register: Register, keys: StationKeys, *, who: str, reaso
             if reasons := list(differences(path, incarnations.standing(connection), register)):
                 raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
             vault = Vault.of(path, connection, keys)
-            retiring, new = _begun(connection, keys, deed)
+            retiring, new = _begun(connection, keys, deed, token)
         keys.settle(new)
         last: int | None = 0
         while last is not None:
@@ -108,12 +121,14 @@ def _check_there(path: Path) -> None:
         raise LedgerUnavailable(f"there is no ledger at {path}")
 
 
-def _begun(connection: Connection, keys: StationKeys, deed: SecretsDeed) -> tuple[str, str]:
+def _begun(
+    connection: Connection, keys: StationKeys, deed: SecretsDeed, token: str | Literal[False] | None
+) -> tuple[str, str]:
     """The ids of the old and the new key; those of the last rotation where it did not end."""
     state = connection.execute(select(_state)).one()
     if state.retiring_id is not None:
         return state.retiring_id, state.key_id
-    new = keys.add()
+    new = keys.add(keys.token_of(state.key_id) if token is None else token or None)
     units: int = connection.scalar(select(func.count()).where(_sealed.c.key_id != FORGOTTEN)) or 0
     secrets_deeds.record(connection, "-", replace(deed, units=units, recipient=new.id))
     connection.execute(update(_state).values(key_id=new.id, retiring_id=state.key_id))

@@ -2,7 +2,7 @@
 """The files of the station's keys, which wrap the key of every unit: outside the ledger's folder, for this account only.
 
 By default a folder beside the machine's records of its ledgers, with a file for each key, named by its id. A configuration
-may name one file instead, or systemd hand one over as a credential.
+may name one file instead, or systemd hand one over as a credential. A file has a key in clear, or as only a token opens it.
 """
 
 import base64
@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from station.adapters.ledger import durable
+from station.adapters.ledger.pkcs11_token import Token
 from station.adapters.ledger.sealing import StationKey
 from station.faults.line import LedgerUnavailable
 
@@ -25,13 +26,44 @@ log = structlog.get_logger()
 
 CREDENTIAL = "station-key"  # its name in systemd's folder of credentials
 FOLDER = "keys"
-LARGEST = 4096  # bytes of a file
-_LINE = re.compile(r"matter-station-key 1 ([0-9a-f]{16}) (\S{44})")
+LARGEST = 1 << 14  # bytes of a file
+_LINE = re.compile(r"matter-station-key 1 (?P<id>[0-9a-f]{16}) (?P<key>\S{44})")
+_SEALED = re.compile(r"matter-station-key 2 (?P<id>[0-9a-f]{16}) (?P<token>pkcs11:\S+) (?P<key>\S+)")
 _MADE = "# The key of a provisioning station's secrets. Keep a copy apart from the ledger's backups: without it no label can be made.\n"
 _KEEP = (
     "this is a new station's key: keep a copy of its file apart from the ledger's backups, since without it no label can be"
     " made and no unit judged again"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One line of a file: a key, whose id can be read without its token."""
+
+    id: str
+    written: str
+    place: Path
+    token: str | None
+
+    @classmethod
+    def of(cls, key: StationKey, place: Path, token: str | None) -> "_Kept":
+        """Raises `LedgerUnavailable` where the token does not seal it."""
+        if token is None:
+            return cls(key.id, f"matter-station-key 1 {key.id} {_text(key.key)}", place, None)
+        return cls(
+            key.id, f"matter-station-key 2 {key.id} {token} {_text(Token.of(token).seal(key.key))}", place, token
+        )
+
+    def key(self) -> StationKey:
+        """Raises `LedgerUnavailable`."""
+        try:
+            content = base64.b64decode(self.written.rpartition(" ")[2], validate=True)
+            key = StationKey(content if self.token is None else Token.of(self.token).opened(content))
+            if key.id == self.id:
+                return key
+        except (binascii.Error, ValueError):
+            pass
+        raise _no_key(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +90,10 @@ class StationKeys:
     def find(self, key_id: str) -> StationKey:
         """The key of this id; raises `LedgerUnavailable`, with the remedy."""
         others = []
-        for _, key in self._there():
-            if key.id == key_id:
-                return key
-            others.append(key.id)
+        for kept in self._there():
+            if kept.id == key_id:
+                return kept.key()
+            others.append(kept.id)
         told = f"there is {', '.join(others)}" if others else "there is none"
         raise LedgerUnavailable(
             f"{self}: key {key_id} wraps the onboarding secrets of this ledger, and {told}. Put the key's file back from"
@@ -70,27 +102,34 @@ class StationKeys:
 
     def place_of(self, key_id: str) -> Path | None:
         """The file with the key of this id."""
-        return next((file for file, key in self._there() if key.id == key_id), None)
+        return next((kept.place for kept in self._there() if kept.id == key_id), None)
+
+    def token_of(self, key_id: str) -> str | None:
+        """The PKCS#11 URI of the token that seals the key of this id; None where it is in clear, or not there."""
+        return next((kept.token for kept in self._there() if kept.id == key_id), None)
 
     def made(self) -> StationKey:
         """The key for a ledger that has none: the one of the file that people named, else a new one, durably written."""
-        for file, key in self._there():
-            if file in {self.file, self.handed, self._new}:
-                return key
+        for kept in self._there():
+            if kept.place in {self.file, self.handed, self._new}:
+                return kept.key()
         return self.add()
 
-    def add(self) -> StationKey:
-        """Adds a new key, or returns the one that an interrupted call has added; raises `LedgerUnavailable`."""
+    def add(self, token: str | None = None) -> StationKey:
+        """Adds a new key, or returns the one that an interrupted call has added; raises `LedgerUnavailable`.
+
+        With a token's PKCS#11 URI the new key is on the disk only as that token opens it.
+        """
         if self.handed is not None:
             raise LedgerUnavailable(
                 f"{self.handed}: systemd hands this key over, so the station cannot write another one there"
             )
         new = self.file or self._new
-        there = [key for file, key in self._there() if file == new]
+        there = [kept for kept in self._there() if kept.place == new]
         if self.file is None and there:
-            return there[0]
+            return there[0].key()
         made = StationKey.random()
-        self._write(new, [*there, made])
+        self._write(new, [*there, _Kept.of(made, new, token)])
         log.warning("key.made", file=str(new.parent if self.file is None else new), reason=_KEEP)
         return made
 
@@ -103,14 +142,15 @@ class StationKeys:
 
     def remove(self, key_id: str, *, kept: str) -> None:
         """Removes a key that nothing needs any more; its place on the disk is overwritten. The key `kept` must be there."""
-        lasting = self.find(kept)
+        self.find(kept)
+        lasting = [each for each in self._there() if each.id == kept]
         place = self.file or self._named(key_id)
         if not place.exists():
             return
         # The file's spare copies in the disk itself stay: docs/operating.md.
         with place.open("r+b") as old:
             if self.file is not None:
-                self._write(self.file, [lasting])
+                self._write(self.file, lasting)
             old.write(b"\0" * os.fstat(old.fileno()).st_size)
             old.flush()
             os.fsync(old.fileno())
@@ -127,7 +167,7 @@ class StationKeys:
     def _named(self, key_id: str) -> Path:
         return self.folder / f"{key_id}.key"
 
-    def _there(self) -> Iterator[tuple[Path, StationKey]]:
+    def _there(self) -> Iterator[_Kept]:
         if self.handed is not None:
             files = [self.handed]
         elif self.file is not None:
@@ -136,10 +176,10 @@ class StationKeys:
             files = sorted(self.folder.glob("*.key"))
         for file in files:
             if file.exists():
-                yield from ((file, key) for key in _read(file, private=file != self.handed))
+                yield from _read(file, private=file != self.handed)
 
-    def _write(self, file: Path, keys: list[StationKey]) -> None:
-        text = _MADE + "".join(f"matter-station-key 1 {key.id} {base64.b64encode(key.key).decode()}\n" for key in keys)
+    def _write(self, file: Path, keys: list[_Kept]) -> None:
+        text = _MADE + "".join(f"{kept.written}\n" for kept in keys)
         try:
             if self.file is None:
                 file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -152,7 +192,7 @@ class StationKeys:
             ) from exc
 
 
-def _read(file: Path, *, private: bool) -> list[StationKey]:
+def _read(file: Path, *, private: bool) -> list[_Kept]:
     try:
         mode = file.stat().st_mode
         text = file.read_bytes()[:LARGEST].decode("ascii", errors="replace")
@@ -161,16 +201,23 @@ def _read(file: Path, *, private: bool) -> list[StationKey]:
     if private and stat.S_IMODE(mode) & 0o077:
         raise LedgerUnavailable(f"{file}: others can read the station's key: chmod 600 {file}")
     lines = [line for line in text.splitlines() if line.strip("\0 ") and not line.startswith("#")]
-    return [_key(file, line) for line in lines]
+    return [_kept(file, line.strip()) for line in lines]
 
 
-def _key(file: Path, line: str) -> StationKey:
-    found = _LINE.fullmatch(line.strip())
-    try:
-        if found is not None and (key := StationKey(base64.b64decode(found[2], validate=True))).id == found[1]:
-            return key
-    except (binascii.Error, ValueError):
-        pass
-    raise LedgerUnavailable(
+def _kept(file: Path, line: str) -> _Kept:
+    if (found := _LINE.fullmatch(line)) is None and (found := _SEALED.fullmatch(line)) is None:
+        raise _no_key(file)
+    kept = _Kept(found["id"], line, file, found.groupdict().get("token"))
+    if kept.token is None:
+        kept.key()  # a changed line is found even where the ledger needs another key
+    return kept
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _no_key(file: Path) -> LedgerUnavailable:
+    return LedgerUnavailable(
         f"{file}: a line is no key as the station writes it, or was changed; put the file back from where it is kept"
     )

@@ -4,7 +4,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -30,6 +30,16 @@ KeyOption = Annotated[
     ),
 ]
 
+CLEAR = "none"
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        help="PKCS#11 URI of the token that is to seal the new key, or none for a key in clear; as the old one if not given.",
+        show_default=False,
+    ),
+]
+
 
 @app.command()
 def status(
@@ -43,6 +53,8 @@ def status(
     else:
         say(f"{path}: sealed under key {found.key_id}")
         say(f"the key is in {found.key_file}" if found.key_file else f"the key is not in {keys}: put it back")
+        if found.token is not None:
+            say(f"only this token opens it: {found.token}")
         for key_id, count in sorted(found.wrapped.items()):
             say(f"key {key_id} wraps {count} units" + ("" if key_id == found.key_id else ": end the rotation"))
         say(f"{found.forgotten} units are forgotten")
@@ -55,6 +67,7 @@ def status(
 @app.command()
 def rotate(
     reason: Annotated[str, typer.Option("--reason", help="The reason, in one line, for the ledger.")] = "",
+    token: TokenOption = None,
     ledger: LedgerOption = None,
     key: KeyOption = None,
     config: ConfigOption = None,
@@ -67,10 +80,13 @@ def rotate(
     path, register, keys = _places(ledger, key, config)
     check_account(path)
     try:
-        new = rotation.rotate(path, register, keys, who=account_name(), reason=reason)
+        sealed_by: str | Literal[False] | None = False if token == CLEAR else token
+        new = rotation.rotate(path, register, keys, who=account_name(), reason=reason, token=sealed_by)
     except DecisionRefused as exc:
         raise control.CommandRefused(str(exc)) from exc
     say(f"{path}: sealed under key {new} now, which is in {keys.place_of(new)}")
+    if (opens := keys.token_of(new)) is not None:
+        say(f"Only this token opens it: {opens}")
     say("Keep a copy of that file apart from the ledger's backups, and make a new backup.")
 
 
