@@ -254,6 +254,9 @@ def test_each_change_is_one_line_of_text() -> None:
     what = known(door=door)
     assert list(sayings.new(what, 0.0)) == ["Line open", "Slot 1 empty", "Slot 2 running: writes firmware 2"]
     assert list(sayings.new(what, 1.0)) == []
+    between = Event("slot", slot("2", "running", attempt=40).model_dump_json(), "b-1")
+    assert list(sayings.new(after(what, between, 1.0), 1.0)) == []  # two steps of one board: nothing is new
+    assert list(Sayings(Words.of("en")).new(after(what, between, 1.0), 1.0))[-1] == "Slot 2 running"
     for told in (slot("2", "fail", "flash.mismatch"), pulled("1", "void", "board.removed")):
         what = after(what, Event("slot", told.model_dump_json(), "b-2"), 1.0)
     mismatch, removed = (ENTRIES[code].sentence for code in ("flash.mismatch", "board.removed"))

@@ -30,7 +30,8 @@ class Sayings:
         for name in known.slots:
             seen = face(known, name, now)
             told = _told(self._words, known, name, seen)
-            if told != self._slots.get(name):
+            between = seen.state == "running" and not known.slots[name].step  # one step is over, and the next to begin
+            if told != self._slots.get(name) and not (between and self._slots.get(name, "").startswith(told)):
                 self._slots[name] = told
                 yield told
 
@@ -43,7 +44,7 @@ def _told(words: Words, known: Known, name: str, seen: Face) -> str:
         return f"{where} {words.word(seen.taken)}{why} ({words.one('taken')})"
     trial = f" ({words.one('trial')})" if seen.trial else ""
     if seen.state == "running":
-        return f"{where} {words.word('running')}{trial}: {words.step(slot.step)}"
+        return f"{where} {words.word('running')}{trial}" + (f": {words.step(slot.step)}" if slot.step else "")
     why = f" {seen.fault}: {words.fault(seen.fault, slot.sentence)}" if seen.fault else ""
     act = f" {to_do(words, seen.act)}" if seen.fault else ""
     if seen.inside:
