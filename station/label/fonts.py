@@ -4,7 +4,7 @@
 Text is set in Helvetica; letters that it lacks, in the PC's DejaVu Sans, else in the reader's own fonts for Chinese, Japanese and Korean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from station.label.extras import LibraryMissing
@@ -29,7 +29,7 @@ class Fonts:
             from reportlab.pdfbase import cidfonts, pdfmetrics, ttfonts
         except ImportError as exc:
             raise LibraryMissing("reportlab") from exc
-        self._string_width = pdfmetrics.stringWidth
+        self._string_width: Callable[[str, str, float], float] = pdfmetrics.stringWidth
         self._in_file: frozenset[int] = frozenset()
         try:
             file = ttfonts.TTFont(_FILE, f"{_FILE}.ttf")
