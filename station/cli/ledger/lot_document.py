@@ -30,7 +30,7 @@ _HEADINGS = {  # in the document's order; a section that is not among them follo
     "image": "Images, with their SHA-256",
 }
 _ELSEWHERE = {"lot", "does not add up", "signature", "exception", "certificate"}
-_ADDS_UP = "The balance adds up: every identity, serial number and certificate of the lot is accounted for."
+_ADDS_UP = "The balance adds up: every identity, serial number, label and certificate of the lot is accounted for."
 
 
 def of(lines: Sequence[Line], made_at: datetime, station: str) -> Document:
