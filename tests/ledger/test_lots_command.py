@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2
@@ -19,6 +20,8 @@ from station.daemon.lot_commands import LotCommands
 from station.domain.intervention import Decision
 from station.domain.policy import Suspicion
 from station.faults.line import LotNotOpen
+from station.label.layout import Field, Layout, Size
+from station.label.plan import LabelPlan
 from station.line.line import Line
 from tests.builders.bench import RECIPE, Secrets, begun, recognised, target
 from tests.builders.commands import station
@@ -65,6 +68,17 @@ async def test_the_daemon_refuses_in_a_sentence(
 ) -> None:
     with pytest.raises(control.CommandRefused, match=why):
         await asked(LotCommands(ledger, RECIPE, Line(Suspicion())), command, **question)
+
+
+async def test_an_order_whose_number_no_label_can_show_is_refused(ledger: Ledger, path: Path) -> None:
+    """Before its first unit is made, where the recipe's labels have a line for it."""
+    layout = Layout.of(Size(50, 25, 203), (Field.WORK_ORDER,), "Lamp", "SN001000")
+    recipe = replace(RECIPE, label=LabelPlan.of(layout, None, required=False, reprints=2))
+    commands = LotCommands(ledger, recipe, Line(Suspicion()))
+    with pytest.raises(control.CommandRefused, match="cannot show the work order's number"):
+        await asked(commands, "lot_open", **(NEW | {"work_order": "W" * 64}), **BY)
+    assert lot_reader.lots_of(path) == []
+    assert await asked(commands, "lot_open", **NEW, **BY) == {"lot": "W1", "state": "open"}
 
 
 async def test_a_lot_is_shown_with_its_balance(ledger: Ledger, path: Path, secrets: Secrets) -> None:

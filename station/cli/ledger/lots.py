@@ -33,6 +33,7 @@ from station.domain.lot_balance import LotBalance
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
 from station.label import document
 from station.label.extras import LibraryMissing
+from station.recipe import unit_builder
 from station.recipe.files import line_recipe
 from station.recipe.recipe import Recipe
 
@@ -97,6 +98,7 @@ def open_lot(
     pattern = pattern if pattern is not None else recipe.lot.serial_number_format
     if ledger is not None:
         new = LotOpened(lot, work_order, recipe.name, recipe.sha256, planned, pattern, first, size)
+        unit_builder.check_work_order(recipe, work_order)
         asyncio.run(_open(ledger, new, decision))
     else:
         asked: dict[str, object] = {"name": lot, "work_order": work_order, "pattern": pattern}
