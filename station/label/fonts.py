@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fonts of a document (reportlab), and where its lines end.
 
-Text is set in Helvetica; letters that it lacks, in the PC's DejaVu Sans, else in the reader's own fonts for Chinese, Japanese and Korean.
+Text is set in Helvetica; letters that it lacks, in a font of the PC or of reportlab, else in the reader's own fonts for Chinese, Japanese and Korean.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from station.label.extras import LibraryMissing
@@ -12,7 +12,7 @@ from station.label.extras import LibraryMissing
 REGULAR, BOLD = "Helvetica", "Helvetica-Bold"
 SIZE = 8.5  # points
 
-_FILE = "DejaVuSans"
+FILES = ("DejaVuSans", "Vera")  # of the PC, if it has them; reportlab brings the second
 _READERS_OWN = (  # fonts that every reader may bring itself, each with the codec that has the same letters
     ("STSong-Light", "gbk"),
     ("HeiseiMin-W3", "cp932"),
@@ -24,20 +24,20 @@ _READERS_OWN = (  # fonts that every reader may bring itself, each with the code
 class Fonts:
     """Which font has a letter, and how wide text is. Making it raises `LibraryMissing`."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Sequence[str] = FILES) -> None:
         try:
             from reportlab.pdfbase import cidfonts, pdfmetrics, ttfonts
         except ImportError as exc:
             raise LibraryMissing("reportlab") from exc
         self._string_width: Callable[[str, str, float], float] = pdfmetrics.stringWidth
-        self._in_file: frozenset[int] = frozenset()
-        try:
-            file = ttfonts.TTFont(_FILE, f"{_FILE}.ttf")
-        except ttfonts.TTFError:  # this PC does not have it
-            pass
-        else:
+        self._in_files: dict[str, frozenset[int]] = {}
+        for name in files:
+            try:
+                file = ttfonts.TTFont(name, f"{name}.ttf")
+            except ttfonts.TTFError:  # this PC does not have it
+                continue
             pdfmetrics.registerFont(file)
-            self._in_file = frozenset(file.face.charToGlyph)
+            self._in_files[name] = frozenset(file.face.charToGlyph)
         for name, _ in _READERS_OWN:
             pdfmetrics.registerFont(cidfonts.UnicodeCIDFont(name))
 
@@ -51,8 +51,9 @@ class Fonts:
     def _font(self, letter: str, font: str) -> tuple[str, str]:
         if _encodes("cp1252", letter):
             return font, letter
-        if ord(letter) in self._in_file:
-            return _FILE, letter
+        for name, letters in self._in_files.items():
+            if ord(letter) in letters:
+                return name, letter
         for name, codec in _READERS_OWN:
             if _encodes(codec, letter):
                 return name, letter

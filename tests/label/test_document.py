@@ -66,7 +66,7 @@ def test_a_row_that_is_higher_than_a_page_goes_over_pages() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Jörg Müller, 100 €", "Łukasz Źródło", "王小明、返工", "さくら", "홍길동", "Борис", "Ελένη", "½ §3 „so“"],
+    ["Jörg Müller, 100 €", "Łukasz Ćwikła", "王小明、返工", "さくら", "홍길동", "Борис", "Ελένη", "½ §3 „so“"],
 )
 def test_names_of_all_countries_are_in_it(text: str) -> None:
     """As text that a reader finds and copies."""
@@ -96,3 +96,17 @@ def test_lines_are_no_wider_than_their_room() -> None:
         lines = fonts.lines(text, 100)
         assert all(fonts.width(line, 8.5) <= 100 for line in lines)
         assert " ".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_pc_without_fonts_of_its_own_shows_what_the_readers_have() -> None:
+    """And escapes the rest, so that a name is never a row of empty boxes."""
+    fonts = Fonts(files=())
+    assert fonts.runs("Борис 王 홍 őu", "Helvetica") == [
+        ("STSong-Light", "Борис"),
+        ("Helvetica", " "),
+        ("STSong-Light", "王"),
+        ("Helvetica", " "),
+        ("HYSMyeongJo-Medium", "홍"),
+        ("Helvetica", r" \u0151u"),
+    ]
+    assert Fonts(files=("Vera",)).runs("Łu", "Helvetica") == [("Vera", "Ł"), ("Helvetica", "u")]
