@@ -29,7 +29,16 @@ from station.recipe import unit_builder
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
-COLUMNS = ("serial_number", "uid", "vendor_id", "product_id", "discriminator", "qr_code", "manual_code")
+COLUMNS = (
+    "serial_number",
+    "uid",
+    "vendor_id",
+    "product_id",
+    "discriminator",
+    "qr_code",
+    "manual_code",
+    "work_order",  # empty for units of a recipe's lot
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,8 @@ class LabelDesk:
         """The unit's label data; raises `CommandRefused` or `SubjectUnknown`."""
         recipe, found = self._product(), await self._identity(uid)
         try:
-            data = unit_builder.label_data(recipe, found, await self._ledger.made_by(found.uid))
+            made_by, order = await self._ledger.made_by(found.uid), await self._ledger.work_order_of(found.uid)
+            data = unit_builder.label_data(recipe, found, made_by, order)
             await self._ledger.record_secrets_deed(SecretsDeed(datetime.now(UTC), who, reason, Act.SHOW, uid=found.uid))
         except DecisionRefused as exc:
             raise CommandRefused(str(exc)) from exc
@@ -106,10 +116,10 @@ class LabelDesk:
         return Exported(file, len(labels), recipient.fingerprint)
 
     def _labels_of(self, recipe: Recipe, lot: str) -> list[LabelData]:
-        labels = []
+        labels, order = [], label_reader.work_order(self._path, lot)
         for uid, serial_number, secrets in label_reader.of_lot(self._path, self._ledger.vault, lot, recipe.name):
             payload = OnboardingPayload(recipe.vendor_id, recipe.product_id, secrets.discriminator, secrets.passcode)
-            labels.append(LabelData.of(uid, serial_number, payload))
+            labels.append(LabelData.of(uid, serial_number, payload, order))
         return labels
 
     def _product(self) -> Recipe:

@@ -142,7 +142,8 @@ class LabelPrinting:
         if identity is None:
             raise SubjectUnknown(f"no unit has UID {uid}")
         copy = (await self._ledger.label_state(uid)).next_copy(reason, plan.reprints, engineer=engineer)
-        data = unit_builder.label_data(recipe, identity, await self._ledger.made_by(uid))
+        made_by, order = await self._ledger.made_by(uid), await self._ledger.work_order_of(uid)
+        data = unit_builder.label_data(recipe, identity, made_by, order)
         drawing = plan.layout.drawing(data, copy)
         assert plan.printer is not None
         async with printers.ready(plan.printer) as device:

@@ -12,6 +12,7 @@ from station.daemon.questions import Deciding, parsed
 from station.domain.intervention import DecisionRefused
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
 from station.line.line import Line
+from station.recipe import unit_builder
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
 
@@ -65,6 +66,7 @@ class LotCommands:
             asked.size,
         )
         try:
+            unit_builder.check_work_order(recipe, asked.work_order)
             await self._ledger.open_lot(opened, asked.decision)
         except DecisionRefused as exc:
             raise control.CommandRefused(str(exc)) from exc

@@ -19,9 +19,11 @@ class LabelData:
     discriminator: int
     qr_code: str = field(repr=False)
     manual_code: str = field(repr=False)
+    work_order: str | None = None
+    """The number of the order for which the unit was made; None for a unit of a recipe's lot."""
 
     @classmethod
-    def of(cls, uid: UID, serial_number: str, payload: OnboardingPayload) -> "LabelData":
+    def of(cls, uid: UID, serial_number: str, payload: OnboardingPayload, work_order: str | None = None) -> "LabelData":
         """The codes of this payload, which were read back and compared with it."""
         qr_code, manual_code = codes.qr_code(payload), codes.manual_code(payload)
         codes.check_codes(payload, qr_code, manual_code)
@@ -33,4 +35,5 @@ class LabelData:
             payload.discriminator.value,
             qr_code,
             manual_code,
+            work_order,
         )

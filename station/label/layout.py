@@ -20,6 +20,8 @@ SMALLEST_TEXT, LARGEST_TEXT = 1.5, 4.0  # mm
 LINE = 1.2  # heights of a letter from one line to the next
 MARGIN = 1.0  # mm
 MILLIMETRES = 25.4  # an inch
+ORDER = "W/O "
+SHORTEST_ORDER = 10  # digits of a work order's number, for which every label with that line has room
 COPIES = 99  # what the room for the number of a copy is made for
 
 
@@ -32,6 +34,12 @@ class Field(StrEnum):
     VID_PID = "vid_pid"
     COPY = "copy"
     """Empty on the first print."""
+    WORK_ORDER = "work_order"
+    """Empty on a unit of a recipe's lot."""
+
+
+USUAL = tuple(field for field in Field if field is not Field.WORK_ORDER)
+"""The lines of a recipe that names none."""
 
 
 class LabelUnfit(ValueError):
@@ -103,7 +111,15 @@ class Layout:
             raise LabelUnfit(f"qr_code: it is {text_x} dots wide, and the label {width}")
         room = _Room(size, width - text_x - edge, height - 2 * edge)
         longest = {
-            field: text_of(field, product_name, last_serial_number, "0" * 11, (0xFFFF, 0xFFFF), COPIES)
+            field: text_of(
+                field,
+                product_name,
+                last_serial_number,
+                "0" * 11,
+                (0xFFFF, 0xFFFF),
+                COPIES,
+                "0" * SHORTEST_ORDER,
+            )
             for field in fields
         }
         text_height = room.text_height(longest)
@@ -117,13 +133,27 @@ class Layout:
         ids = data.vendor_id, data.product_id
         texts = []
         for number, field in enumerate(self.fields):
-            text = text_of(field, self.product_name, data.serial_number, data.manual_code, ids, copy)
-            if letters.width(text, self.text_height) > self.text_width:
+            order, height = letters.known(data.work_order or ""), self.text_height
+            text = text_of(field, self.product_name, data.serial_number, data.manual_code, ids, copy, order)
+            wide = letters.width(text, height)
+            if wide > self.text_width and field is Field.WORK_ORDER:
+                height = max(1, int(height * self.text_width / wide))  # the lot is older than the recipe's line for it
+            elif wide > self.text_width:
                 raise ValueError(f"{field.value} is wider than the label has room for")
             if text:
-                texts.append(Text(self.text_x, top + number * line, self.text_height, self.text_width, text))
+                texts.append(Text(self.text_x, top + number * line, height, self.text_width, text))
         x = QUIET_ZONE * self.module
         return Drawing(self.width, self.height, self.dpi, x, self.qr_y, self.module, data.qr_code, texts)
+
+    def check_work_order(self, number: str) -> None:
+        """Raises `LabelUnfit` if the labels have a line for the work order's number, and no room or letters for this one."""
+        if Field.WORK_ORDER not in self.fields:
+            return
+        if missing := letters.unknown(number):
+            raise LabelUnfit(f"no printer's own font surely has {missing!a}")
+        wide = letters.width(f"{ORDER}{number}", self.text_height)
+        if wide > self.text_width:
+            raise LabelUnfit(f"it needs {wide:.0f} dots, and there are {self.text_width} beside the QR code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +192,13 @@ class _Room:
 
 
 def text_of(
-    field: Field, product_name: str, serial_number: str, manual_code: str, ids: tuple[int, int], copy: int
+    field: Field,
+    product_name: str,
+    serial_number: str,
+    manual_code: str,
+    ids: tuple[int, int],
+    copy: int,
+    work_order: str,
 ) -> str:
     """What this line says."""
     match field:
@@ -176,6 +212,8 @@ def text_of(
             return f"VID {ids[0]:04X} PID {ids[1]:04X}"
         case Field.COPY:
             return f"copy {copy}" if copy > 1 else ""
+        case Field.WORK_ORDER:
+            return f"{ORDER}{work_order}" if work_order else ""
 
 
 def _module(size: Size, height: int) -> int:

@@ -26,6 +26,11 @@ def unknown(text: str) -> str:
     return "".join(dict.fromkeys(letter for letter in text if letter not in _WIDTHS))
 
 
+def known(text: str) -> str:
+    """The text with a question mark for each letter that no label can show."""
+    return "".join(letter if letter in _WIDTHS else "?" for letter in text)
+
+
 def width(text: str, height: float) -> float:
     """The width of this text in letters of this height; raises `ValueError` for letters that no label can show."""
     if missing := unknown(text):

@@ -15,6 +15,7 @@ from station.domain.product import (
 from station.factory_data import flat_tlv
 from station.factory_data.device_information import terminated
 from station.factory_data.flat_tlv import FactoryData, Tag
+from station.label.layout import LabelUnfit
 from station.matter.onboarding.codes import OnboardingPayload
 from station.recipe.recipe import Recipe
 
@@ -47,7 +48,7 @@ def onboarding_payload(recipe: Recipe, identity: Identity) -> OnboardingPayload:
     return OnboardingPayload(recipe.vendor_id, recipe.product_id, secrets.discriminator, secrets.passcode)
 
 
-def label_data(recipe: Recipe, identity: Identity, made_by: str | None) -> LabelData:
+def label_data(recipe: Recipe, identity: Identity, made_by: str | None, work_order: str | None) -> LabelData:
     """What is printed on the unit's label; raises `DecisionRefused` for a unit that must not get one, or not by this recipe."""
     if identity.state is not IdentityState.PASSED:
         raise DecisionRefused(
@@ -57,7 +58,17 @@ def label_data(recipe: Recipe, identity: Identity, made_by: str | None) -> Label
         raise DecisionRefused(
             f"unit {identity.serial_number} was made by recipe {made_by}, and the line has {recipe.name}"
         )
-    return LabelData.of(identity.uid, identity.serial_number, onboarding_payload(recipe, identity))
+    return LabelData.of(identity.uid, identity.serial_number, onboarding_payload(recipe, identity), work_order)
+
+
+def check_work_order(recipe: Recipe, number: str) -> None:
+    """Raises `DecisionRefused` for a work order whose number the recipe's labels must show and have no room for."""
+    if recipe.label is None:
+        return
+    try:
+        recipe.label.layout.check_work_order(number)
+    except LabelUnfit as exc:
+        raise DecisionRefused(f"the label of recipe {recipe.name} cannot show the work order's number: {exc}") from exc
 
 
 def factory_data_write(recipe: Recipe, identity: Identity) -> Write:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Labels: their bytes stay as they are, what fits once fits always, and others read the codes from each form."""
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -10,7 +11,7 @@ from station.domain.label_data import LabelData
 from station.domain.target import UID
 from station.label import letters, zpl
 from station.label.drawn import Form, drawn
-from station.label.layout import QUIET_ZONE, Drawing, Field, LabelUnfit, Layout, Size
+from station.label.layout import QUIET_ZONE, USUAL, Drawing, Field, LabelUnfit, Layout, Size
 from station.label.plan import Folder, LabelPlan, Queue, TCPPrinter, printer
 from station.matter.onboarding.codes import OnboardingPayload
 from station.matter.onboarding.passcode import Discriminator, Passcode
@@ -18,7 +19,7 @@ from tests.label.drawn_labels import codes_in, of_pdf, of_svg, of_zpl
 
 VECTORS = Path(__file__).with_name("vectors")
 SIZES = (Size(50, 25, 203), Size(57, 32, 300), Size(40, 20, 600))
-EVERY = tuple(Field)
+WITH_ORDER = tuple(Field)
 
 
 def data(number: int = 1) -> LabelData:
@@ -26,7 +27,7 @@ def data(number: int = 1) -> LabelData:
     return LabelData.of(UID(number.to_bytes(12, "big")), f"LT26{number:08d}", payload)
 
 
-def layout(size: Size = SIZES[0], name: str = "Café ^lamp_", fields: tuple[Field, ...] = EVERY) -> Layout:
+def layout(size: Size = SIZES[0], name: str = "Café ^lamp_", fields: tuple[Field, ...] = USUAL) -> Layout:
     return Layout.of(size, fields, name, "LT2600001000")
 
 
@@ -87,6 +88,33 @@ def test_what_the_label_says() -> None:
     assert [text.text for text in layout(fields=(Field.SERIAL_NUMBER,)).drawing(data(), 2).texts] == [
         "S/N LT2600000001"
     ]
+
+
+def test_a_label_may_show_the_work_order() -> None:
+    """Only where the layout names it; a unit of a recipe's lot has none."""
+    ordered = replace(data(), work_order="4711-A")
+    assert [text.text for text in layout(fields=WITH_ORDER).drawing(ordered, 1).texts][-1] == "W/O 4711-A"
+    assert not [text for text in layout(fields=WITH_ORDER).drawing(data(), 1).texts if "W/O" in text.text]
+    assert not [text for text in layout().drawing(ordered, 1).texts if "W/O" in text.text]
+
+
+def test_a_work_order_that_no_label_can_show_is_refused() -> None:
+    """Where labels show it; one of ten digits always fits."""
+    planned = layout(fields=WITH_ORDER)
+    planned.check_work_order("0" * 10)
+    for number, told in (("W" * 64, "beside the QR code"), ("令4711", "font surely has")):
+        with pytest.raises(LabelUnfit, match=told):
+            planned.check_work_order(number)
+        layout().check_work_order(number)
+
+
+def test_the_number_of_an_order_before_the_line_for_it_is_made_smaller() -> None:
+    """Units that had begun before the recipe got the line still get their label, with the whole number."""
+    planned = layout(fields=WITH_ORDER)
+    for number in ("W" * 64, "令4711"):
+        text = planned.drawing(replace(data(), work_order=number), 1).texts[-1]
+        assert text.text == "W/O " + number.replace("令", "?")
+        assert letters.width(text.text, text.height) <= planned.text_width
 
 
 def test_nothing_in_a_text_is_taken_for_a_command() -> None:

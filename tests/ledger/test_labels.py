@@ -34,6 +34,7 @@ from station.matter.onboarding import codes
 from tests.builders.bench import LOT, RECIPE, Secrets, begun, onboarding, passed, recognised, target
 from tests.builders.commands import station
 from tests.builders.small_line import small_line
+from tests.ledger.test_lots import ANNA, lot
 
 T = TypeVar("T")
 
@@ -111,6 +112,24 @@ async def test_an_export_is_its_recipients_alone(desk: LabelDesk, units: Ledger,
     deed = list(secrets_deeds.history(path))[-1]
     assert (deed.deed, deed.lot, deed.units, deed.recipient) == ("export", LOT.name, 2, done.recipient)
     assert [file.name for file in path.parent.iterdir() if b"MT:" in file.read_bytes()] == []
+
+
+async def test_the_work_orders_number_is_in_label_and_export(ledger: Ledger, path: Path) -> None:
+    """Of the unit's own lot; a unit of the recipe's lot has none."""
+    await passed(await begun(ledger, Secrets((1,))), board=1, dac_serial_number="01")
+    await ledger.open_lot(lot(planned=3, size=3), ANNA)
+    await passed(await begun(ledger, Secrets((2,))), board=2, dac_serial_number="02")
+    layout = Layout.of(Size(50, 25, 203), (Field.SERIAL_NUMBER, Field.WORK_ORDER), "Lamp", "SN001000")
+    recipe = replace(RECIPE, label=LabelPlan.of(layout, None, required=False, reprints=2))
+    desk = LabelDesk(ledger, path, recipe)
+    owner = pyrage.x25519.Identity.generate()
+    for board, name, order in ((1, LOT.name, None), (2, "W1", "WO-W1")):
+        uid = str(target(board).uid)
+        assert (await desk.label(uid, who="anna", reason="")).work_order == order
+        assert (b"W/O WO-W1" in await desk.drawn(uid, Form.ZPL, who="anna", reason="")) == (order is not None)
+        done = await desk.export(name, str(owner.to_public()), who="anna", reason="")
+        text = pyrage.decrypt(done.file.read_bytes(), [owner]).decode()
+        assert [row["work_order"] for row in csv.DictReader(io.StringIO(text))] == [order or ""]
 
 
 @pytest.mark.parametrize("key", ["", "age1nonsense", "two\nlines", "AGE-SECRET-KEY-1QQQ", "ssh-rsa AAAA"])

@@ -126,6 +126,18 @@ async def test_another_tool_makes_them_due(
         await admitted(of(ledger, line) if restarted else samples, OTHER, **change)
 
 
+async def test_samples_count_for_the_line_in_whatever_slot(ledger: Ledger, line: Line) -> None:
+    """Also where the probe of one slot made them due; the attempts say in which slot each was met."""
+    samples = of(ledger, line)
+    await meet(samples)
+    with pytest.raises(SamplesAreDue, match="slot 1 has another probe"):
+        await admitted(samples, OTHER, probe="066B")
+    await judge(samples, GOOD, "pass", slot="2")
+    await judge(samples, BAD, "fail", "board.silent", slot="3")
+    for slot, probe in (("1", "066B"), ("2", "066A"), ("4", "066D")):
+        assert await admitted(samples, OTHER, slot=slot, probe=probe) is None
+
+
 async def test_another_recipe_or_image_makes_them_due(ledger: Ledger, line: Line) -> None:
     await meet(of(ledger, line))
     with pytest.raises(SamplesAreDue, match="the recipe has changed"):

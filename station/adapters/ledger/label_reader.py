@@ -16,6 +16,12 @@ _attempt, _identity, _sealed = tables.attempt, tables.identity, tables.sealed_se
 _PASSED = (_identity.c.state == IdentityState.PASSED.value, _sealed.c.key_id != FORGOTTEN)
 
 
+def work_order(path: Path, lot: str) -> str | None:
+    """The number of the lot's work order; None for a recipe's lot."""
+    with sqlite.reading(path) as connection:
+        return connection.scalar(select(tables.lot.c.work_order).where(tables.lot.c.name == lot))
+
+
 def of_lot(path: Path, opened: Vault, lot: str, recipe: str) -> Iterator[tuple[UID, str, OnboardingSecrets]]:
     """The passed units of a lot that this recipe made and that are remembered: UID, serial number and secrets."""
     newest = (

@@ -247,6 +247,10 @@ class Ledger:
         """The name of the recipe of the board's newest passed attempt in production."""
         return await self._custody.do(partial(attempts.recipe_of_passed, uid=uid))
 
+    async def work_order_of(self, uid: UID) -> str | None:
+        """The number of the work order for which the unit was made; None for a unit of a recipe's lot."""
+        return await self._custody.do(partial(lots.work_order, uid=uid))
+
     async def forget(self, uid: UID, *, who: str, reason: str) -> bool:
         """Shreds the unit's onboarding secrets. Returns whether there were any left; raises `DecisionRefused`."""
         deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET, uid=uid)

@@ -150,6 +150,12 @@ def trace(connection: Connection, number: int, uid: UID | None) -> Traced | None
     return Traced(row.lot, row.work_order)
 
 
+def work_order(connection: Connection, uid: UID) -> str | None:
+    """The number of the order for which this unit was made; None for a unit of a recipe's lot."""
+    query = select(_lot.c.work_order).join(_identity, _identity.c.lot == _lot.c.name)
+    return connection.scalar(query.where(_identity.c.uid == str(uid)))
+
+
 def rebuild(connection: Connection) -> None:
     """Computes each lot's state from its events, and its count from the identities."""
     states: dict[str, LotState | None] = {}

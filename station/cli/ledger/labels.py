@@ -71,6 +71,8 @@ def show_label(
         say(f"{answer['serial_number']}  uid {uid}")
         say(f"QR code      {answer['qr_code']}")
         say(f"manual code  {answer['manual_code']}")
+        if answer.get("work_order") is not None:
+            say(f"work order   {answer['work_order']}")
 
 
 def forget(unit: UnitArgument, reason: ReasonOption, config: ConfigOption = None) -> None:

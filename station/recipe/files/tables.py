@@ -14,8 +14,8 @@ from station.domain.coprocessor import Version
 from station.domain.option_bytes import mistake_in
 from station.domain.product import CommonName, KeyStorage, Lock, Strings, Trust, Verify
 from station.domain.target import RDP_LEVEL_1, RDP_LEVEL_2
+from station.label.layout import USUAL, Size
 from station.label.layout import Field as LabelField
-from station.label.layout import Size
 from station.label.plan import printer
 from station.matter.certificates.attestation import Product
 
@@ -238,8 +238,8 @@ class LabelTable(Table):
     """Whether each unit that passes gets a label at once, and counts once its label was scanned."""
     reprints: int = Field(default=2, ge=0, le=90)
     """How many further prints of one unit an operator may ask for; an engineer may ask for more."""
-    fields: tuple[LabelField, ...] = tuple(LabelField)
-    """The lines of text beside the QR code, from above."""
+    fields: tuple[LabelField, ...] = USUAL
+    """The lines of text beside the QR code, from above; unless given, all but `work_order`, which is empty on units of a recipe's lot."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
