@@ -27,10 +27,10 @@ def verified(headers: dict[str, str], body: bytes, key: bytes) -> bool:
 
 @dataclass
 class Receiver:
-    """`mode` is how it behaves: ok, down, slow, drop, redirect, or a status. `poison`: the subjects that get 400."""
+    """`mode` is how it behaves: ok, down, slow, drop, redirect, or a status. `poison`: the subjects and ids that get 400."""
 
     mode: str = "ok"
-    poison: set[str] = field(default_factory=set)
+    poison: set[object] = field(default_factory=set)
     retry_after: str | None = None
     taken: list[dict[str, object]] = field(default_factory=list)
     """The events that it has confirmed, or has taken without saying so."""
@@ -68,7 +68,7 @@ class Receiver:
         return reply
 
     async def _reply(self, event: dict[str, object]) -> web.StreamResponse | None:
-        if event.get("subject") in self.poison:
+        if self.poison & {event.get("subject"), event.get("id")}:
             return web.Response(status=400, text="I do not like this unit")
         match self.mode:
             case "ok":
