@@ -34,6 +34,12 @@ class PageActs:
     async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
         return await self._done("label_scan", text=text, slot=slot or "", who=who)
 
+    async def release_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return await self._done("unit_release", uid=uid, who=who, reason=reason)
+
+    async def scrap_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return await self._done("unit_scrap", uid=uid, who=who, reason=reason)
+
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
         verdict = "pass" if sample.fault is None else "fail"
         return await self._done("sample_add", who=who, verdict=verdict, **sample.model_dump())

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from station.adapters.ledger import outbox, records, selection
+from station.adapters.ledger import outbox, records, samples, selection
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.ledger.tables import iso
 from station.adapters.system.people_file import PeopleUnusable
@@ -40,6 +40,7 @@ from station.web.questions import (
     PrintAsked,
     Reason,
     ScanAsked,
+    UnitReason,
     body_of,
     query_of,
 )
@@ -77,6 +78,14 @@ class Acts(Protocol):
 
     async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
         """Compares a scanned label with the boards in the slots."""
+        ...
+
+    async def release_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        """Ends a unit's quarantine."""
+        ...
+
+    async def scrap_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        """Burns a unit's identity for ever."""
         ...
 
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]: ...
@@ -226,6 +235,12 @@ class Api:
             else problem(404, "neither ledger nor recipe has such a lot")
         )
 
+    async def samples(self, request: web.Request) -> web.StreamResponse:
+        """All samples."""
+        query_of(request, Nothing)
+        found = await aside(samples.listed, self._ledger.path)
+        return as_json(request, {"samples": [records.values(each) for each in found]})
+
     async def outbox(self, request: web.Request) -> web.StreamResponse:
         """A page of messages that no receiver has confirmed."""
         page = query_of(request, Page)
@@ -275,6 +290,16 @@ class Api:
         """Releases line and slots."""
         asked = await body_of(request, Reason)
         return web.json_response(await self._acts.release(None, who=_who(request), reason=asked.reason))
+
+    async def release_unit(self, request: web.Request) -> web.StreamResponse:
+        """Ends a unit's quarantine."""
+        asked, unit = await body_of(request, UnitReason), request.match_info["unit"]
+        return web.json_response(await self._acts.release_unit(unit, who=_who(request), reason=asked.reason))
+
+    async def scrap_unit(self, request: web.Request) -> web.StreamResponse:
+        """Burns a unit's identity."""
+        asked, unit = await body_of(request, UnitReason), request.match_info["unit"]
+        return web.json_response(await self._acts.scrap_unit(unit, who=_who(request), reason=asked.reason))
 
     async def new_sample(self, request: web.Request) -> web.StreamResponse:
         """Makes a board a sample."""
@@ -356,6 +381,7 @@ def _who(request: web.Request) -> str:
 
 
 _SLOT = f"{PREFIX}/slots/{{slot}}"
+_UNIT = f"{PREFIX}/units/{{unit}}"
 _LOT = f"{PREFIX}/lots/{{lot}}"
 ROUTES = (
     Route("GET", f"{PREFIX}/board", Api.board, "All that the operator's page shows.", named("Board")),
@@ -479,6 +505,31 @@ ROUTES = (
         named("Released"),
         Role.ENGINEER,
         Reason,
+    ),
+    Route(
+        "POST",
+        f"{_UNIT}/release",
+        Api.release_unit,
+        "Ends the quarantine of a unit, by UID: it may be tried again.",
+        table(released={"type": "string"}),
+        Role.ENGINEER,
+        UnitReason,
+    ),
+    Route(
+        "POST",
+        f"{_UNIT}/scrap",
+        Api.scrap_unit,
+        "Scraps a unit, by UID: its identity is burned for ever, and `certificate` is that of the DAC to be revoked.",
+        table(scrapped={"type": "string"}, certificate={"type": ["string", "null"]}),
+        Role.ENGINEER,
+        UnitReason,
+    ),
+    Route(
+        "GET",
+        f"{PREFIX}/samples",
+        Api.samples,
+        "The golden and known-bad boards, and how each ended last.",
+        table(samples={"type": "array", "items": named("Sample")}),
     ),
     Route(
         "POST",

@@ -10,6 +10,7 @@ from station.adapters.ledger.lot_counts import LotCounts
 from station.adapters.ledger.outbox import Entry
 from station.adapters.ledger.reader import EventRecord, UnitSummary
 from station.adapters.ledger.records import PLACES
+from station.adapters.ledger.samples import SampleRecord
 from station.adapters.ledger.selection import AttemptRecord
 from station.domain.numbers import ENDS, Seconds
 from station.domain.people import Role
@@ -28,6 +29,7 @@ _ADAPTERS: Mapping[str, TypeAdapter[object]] = {
     "Seconds": TypeAdapter(Seconds),
     "LotCounts": TypeAdapter(LotCounts),
     "Message": TypeAdapter(Entry),
+    "Sample": TypeAdapter(SampleRecord),
     "LineStatus": TypeAdapter(LineStatus),
     "Problem": TypeAdapter(Problem),
 }

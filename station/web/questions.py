@@ -148,6 +148,10 @@ class LotReason(Nothing):
     reason: str = Field(min_length=1, max_length=LONGEST_REASON)
 
 
+class UnitReason(LotReason):
+    """Why somebody decides about a unit; it goes into the ledger with the name."""
+
+
 class NewSample(LotReason):
     """A golden board, or with a fault a known-bad one."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.ledger import Ledger, lot_reader
+from station.adapters.ledger import Ledger, lot_counts, lot_reader, lot_report
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.ledger.selection import Selection, attempts
 from station.domain.attempt import (
@@ -26,6 +26,7 @@ from station.domain.attempt import (
 )
 from station.domain.intervention import Decision
 from station.domain.labelling import LabelDeed, LabelEvent
+from station.domain.samples import Expected
 from station.domain.work_order import LotPaused, LotState
 from station.interfaces import RefusedAnswer
 from tests.builders.bench import RECIPE, Secrets, begun, credentials, recognised, target
@@ -192,3 +193,45 @@ async def test_an_order_whose_recipe_requires_labels_counts_bound_units_as_done(
     assert counted() == (1, 2, 4, [])
     await told(2, LabelEvent.BOUND, 2)
     assert counted() == (2, 1, 3, [])
+
+
+async def test_the_prints_of_a_lot_add_up(ledger: Ledger, path: Path, secrets: Secrets) -> None:
+    """Every print is void, bound, waiting, of a burned unit or of a sample; counted by hand."""
+    await unit(ledger, secrets, 1)  # in the recipe's own lot
+    await ledger.open_lot(lot(planned=9, size=9), ANNA)
+    for board in range(10, 17):
+        await unit(ledger, secrets, board)
+
+    async def told(board: int, *events: tuple[LabelEvent, int]) -> None:
+        for event, copy in events:
+            await ledger.record_label(LabelDeed(datetime.now(UTC), target(board).uid, event, copy, "anna", slot="1"))
+
+    started, bound = LabelEvent.PRINT_STARTED, LabelEvent.BOUND
+    await told(1, (started, 1))
+    await told(10, (started, 1), (LabelEvent.PRINTED, 1), (bound, 1))
+    await told(11, (started, 1), (bound, 1), (started, 2), (started, 3), (LabelEvent.MISMATCHED, 3))  # waits again
+    await told(12, (started, 1), (LabelEvent.UNPROVEN, 1))  # waits
+    await told(13, (started, 1), (started, 2), (bound, 2))
+    await told(14, (started, 1), (bound, 1))  # will be scrapped
+    await told(15, (started, 1), (started, 2))  # will be a sample; nobody prints the label of 16
+    await ledger.scrap(target(14).uid, ANNA)
+    await ledger.add_sample(target(15).uid, Expected("pass"), ANNA)
+
+    found = lot_reader.lot(path, "W1")
+    assert found is not None
+    balance = found[1]
+    assert (balance.labels_printed, balance.labels_copies, balance.labels_void) == (10, 4, 4)
+    assert (balance.bound, balance.labels_waiting) == (2, 2)
+    assert (balance.labels_of_burned, balance.labels_of_samples) == (1, 1)
+    assert list(balance.mistakes()) == []
+    counts = {each.name: (each.labels, each.labels_void, each.bound) for each in lot_counts.counted(path, {})}
+    assert counts == {RECIPE.lot.name: (1, 0, 0), "W1": (10, 4, 2)}
+    filed = {each.subject: each.value for each in lot_report.report(path, "W1") or () if each.section == "balance"}
+    assert (filed["labels_printed"], filed["labels_void"], filed["bound"]) == ("10", "4", "2")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for name in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name[0]}")
+        connection.execute("DELETE FROM label_event WHERE copy = 2 AND uid = ?", (str(target(11).uid),))
+    found = lot_reader.lot(path, "W1")
+    assert found is not None
+    assert list(found[1].mistakes()) == ["4 labels are further copies, and they void 3"]

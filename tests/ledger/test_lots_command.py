@@ -5,14 +5,18 @@ import asyncio
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from station.adapters.ledger import Ledger, lot_reader
+from station.cli.ledger.lot_words import BALANCE, FURTHER
 from station.daemon import control
 from station.daemon.lot_commands import LotCommands
+from station.domain.intervention import Decision
 from station.domain.policy import Suspicion
 from station.faults.line import LotNotOpen
 from station.line.line import Line
@@ -113,3 +117,50 @@ async def test_a_quality_manager_files_the_report(ledger: Ledger, path: Path, se
     assert "canary" not in file.read_text()
     unknown = await asyncio.to_thread(station, "lots", "report", "W9", "--ledger", path)
     assert unknown.exit_code == 1
+
+
+async def test_the_reports_pdf_says_what_its_csv_says(
+    ledger: Ledger, path: Path, secrets: Secrets, tmp_path: Path
+) -> None:
+    """Each figure, each certificate and each decision, with the words for each count, the time, the station and places to sign."""
+    await ledger.open_lot(lot(planned=90, size=99), Decision("Zoë Łukasz 王小明", "order of the week"))
+    for board in range(1, 71):
+        await unit(ledger, secrets, board)
+    await unit(ledger, secrets, 80, "board.key_changed")
+    await ledger.scrap(target(80).uid, Decision("anna", "water damage, " * 12 + "and more"))
+    pdf, file = tmp_path / "report.pdf", tmp_path / "report.csv"
+    written = await asyncio.to_thread(station, "lots", "report", "W1", "--pdf", pdf, "-o", file, "--ledger", path)
+    assert (written.exit_code, written.stdout) == (0, "")
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf.read_bytes())]
+    assert len(pages) > 2
+    for number, page in enumerate(pages, 1):
+        assert f"page {number} of {len(pages)}" in page
+        assert "Matter provisioning station" in page
+    assert re.search(r"report made\s+20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", pages[0])
+    assert "The balance adds up" in pages[0]
+    for place in ("Production", "Quality", "Name", "Date", "Signature"):
+        assert place in pages[0]
+    text = "".join("".join(pages).split())
+    lines = list(csv.DictReader(io.StringIO(file.read_text())))
+    counts = {**BALANCE, **FURTHER}
+    for line in lines:
+        section, subject, value = line.values()
+        if section == "balance":
+            assert "".join(f"{counts[subject]} {value or 'none'}".split()) in text
+        elif section in {"yield", "fault", "seconds", "recipe", "image", "certificate"}:
+            assert "".join((subject + value).split()) in text
+        elif section != "signature":
+            assert "".join(value.split()) in text
+            assert section == "lot" or all(word in text for word in re.split("[ _]", subject))
+    assert sum(line["section"] == "certificate" for line in lines) == 71
+    assert "canary" not in text
+
+
+async def test_without_a_file_for_the_csv_only_the_pdf_is_written(ledger: Ledger, path: Path, tmp_path: Path) -> None:
+    """And standard output stays empty; a lot that nobody knows makes no file."""
+    await ledger.open_lot(lot(), ANNA)
+    pdf = tmp_path / "report.pdf"
+    unknown = await asyncio.to_thread(station, "lots", "report", "W9", "--pdf", pdf, "--ledger", path)
+    assert (unknown.exit_code, pdf.exists()) == (1, False)
+    written = await asyncio.to_thread(station, "lots", "report", "W1", "--pdf", pdf, "--ledger", path)
+    assert (written.exit_code, written.stdout, pdf.read_bytes()[:5]) == (0, "", b"%PDF-")

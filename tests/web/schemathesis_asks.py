@@ -25,14 +25,16 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.attempt import Failed, Voided
+from station.domain.intervention import Decision
 from station.domain.people import Role
+from station.domain.samples import Expected
 from station.web import api
 from station.web.api import Api
 from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.hub import Hub
 from station.web.pins import PINs
-from tests.builders.bench import Secrets, begun, passed, recognised
+from tests.builders.bench import Secrets, begun, passed, recognised, target
 from tests.web.fake_door import FakeDoor, running, slot
 from tests.web.test_api import Acts
 
@@ -96,6 +98,7 @@ async def _fill(ledger: Ledger) -> None:
     await recognised(failed, 2)
     await failed.finish(Failed("board.silent", {}))
     await (await begun(ledger, secrets, slot="2")).finish(Voided("tty.lost", {}))
+    await ledger.add_sample(target(1).uid, Expected("pass"), Decision("Anna", "golden"))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,12 @@ class Acts:
         bound = bool(text) and slot is not None
         return {"uid": "0" * 24, "serial_number": "SN000001", "slot": slot, "bound": bound, "who": who}
 
+    async def release_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return {"released": uid, "who": who, "reason": reason}
+
+    async def scrap_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return {"scrapped": uid, "certificate": None, "who": who, "reason": reason}
+
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
         return {"sample": sample.uid, "who": who}
 

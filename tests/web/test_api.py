@@ -18,8 +18,14 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.cli import app
+from station.daemon.page_acts import PageActs
+from station.daemon.unit_commands import UnitCommands
 from station.domain.attempt import Voided
+from station.domain.intervention import Decision
 from station.domain.people import Role
+from station.domain.policy import Suspicion
+from station.domain.samples import Expected, SampleChecked
+from station.line.line import Line
 from station.mes.message import Message
 from station.web import api
 from station.web.api import ActRefused, Api
@@ -28,7 +34,7 @@ from station.web.guard import guarded
 from station.web.hub import Hub
 from station.web.pins import PINs
 from station.web.questions import NewLot, NewSample
-from tests.builders.bench import Secrets, begun, passed
+from tests.builders.bench import Secrets, begun, passed, target
 from tests.web.fake_door import FakeDoor, running, slot
 
 PIN, OTHER = "739154", "280461"
@@ -58,6 +64,12 @@ class Acts:
     async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
         told = {"uid": "0" * 24, "serial_number": "SN000001", "slot": slot, "bound": slot is not None}
         return self._did("scan", slot, who, text, told)
+
+    async def release_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return self._did("release_unit", uid, who, reason, {"released": uid})
+
+    async def scrap_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
+        return self._did("scrap_unit", uid, who, reason, {"scrapped": uid, "certificate": None})
 
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:
         return self._did("sample", sample.uid, who, sample.reason, {"sample": sample.uid})
@@ -344,6 +356,56 @@ async def test_an_engineer_makes_a_board_a_sample(desk: Desk) -> None:
     assert desk.acts.done == [("sample", uid, "Anna at 127.0.0.1", why) for why in ("golden", "dead")]
 
 
+@pytest.mark.parametrize(("act", "told"), [("release", {}), ("scrap", {"certificate": None})])
+async def test_an_engineer_decides_about_units_with_a_reason(desk: Desk, act: str, told: dict[str, object]) -> None:
+    """An operator may not; the daemon's command journals name and reason, and what it refuses is told."""
+    ben, anna = await desk.token(OTHER), await desk.token(PIN)
+    path, uid = f"/units/{'0' * 24}/{act}", "0" * 24
+    assert (await desk.post(path, {"reason": "cracked"}))[0] == 401
+    assert (await desk.post(path, {"reason": "cracked"}, ben))[0] == 403
+    assert (await desk.post(path, {}, anna))[0] == 400
+    assert desk.acts.done == []
+    done = "released" if act == "release" else "scrapped"
+    assert await desk.post(path, {"reason": "cracked"}, anna) == (200, {done: uid, **told})
+    assert desk.acts.done == [(f"{act}_unit", uid, "Anna at 127.0.0.1", "cracked")]
+    desk.acts.refusal = "it is scrapped already"
+    status, answer = await desk.post(path, {"reason": "cracked"}, anna)
+    assert (status, answer["detail"]) == (409, "it is scrapped already")
+
+
+async def test_the_daemons_own_commands_release_and_scrap(desk: Desk, tmp_path: Path) -> None:
+    """With the name of the API's caller in the ledger; a unit that cannot be released or scrapped is a refusal."""
+    await passed(await begun(desk.ledger, Secrets(), slot="1"), 1, "01")
+    uid = str(target(1).uid)
+    acts = PageActs(UnitCommands(desk.ledger, Line(Suspicion())).by_name)
+    with pytest.raises(ActRefused, match="quarantine"):
+        await acts.release_unit(uid, who="Anna at PC", reason="good again")
+    with pytest.raises(ActRefused):
+        await acts.scrap_unit("nonsense", who="Anna at PC", reason="cracked")
+    assert await acts.scrap_unit(uid, who="Anna at PC", reason="cracked") == {"scrapped": uid, "certificate": None}
+    status, story = await desk.get(f"/units/{uid}")
+    assert status == 200
+    assert "Anna at PC" in json.dumps(story)
+
+
+async def test_samples_are_listed(desk: Desk) -> None:
+    """With who made them samples and why, and how each ended last."""
+    assert await desk.get("/samples") == (200, {"samples": []})
+    await passed(await begun(desk.ledger, Secrets(), slot="1"), 1, "01")
+    await desk.ledger.add_sample(target(1).uid, Expected("pass"), Decision("Anna", "golden"))
+    await desk.ledger.add_sample(target(2).uid, Expected("fail", "board.silent"), Decision("Anna", "dead"))
+    await desk.ledger.record_sample(SampleChecked(1, "pass", None, good=True), target(1).uid)
+    status, answer = await desk.get("/samples")
+    assert status == 200
+    found = answer["samples"]
+    assert isinstance(found, list)
+    assert [(each["uid"], each["verdict"], each["fault"], each["reason"], each["good"]) for each in found] == [
+        (str(target(1).uid), "pass", None, "golden", True),
+        (str(target(2).uid), "fail", "board.silent", "dead", None),
+    ]
+    assert (await desk.get("/samples?limit=3"))[0] == 400
+
+
 async def test_an_engineer_opens_pauses_and_closes_lots(desk: Desk) -> None:
     """An operator may not; each needs a reason, and a new lot its whole plan."""
     ben, anna = await desk.token(OTHER), await desk.token(PIN)
@@ -418,7 +480,7 @@ async def test_the_description_has_every_route(desk: Desk) -> None:
     assert status == 200
     paths = described["paths"]
     assert isinstance(paths, dict)
-    assert len(paths) == 25
+    assert len(paths) == 27
     components = described["components"]
     assert isinstance(components, dict)
     references = {part.split('"')[0] for part in json.dumps(described).split('"#/components/schemas/')[1:]}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, insert, select
 
 from station.adapters.ledger import sqlite, tables, vault
 from station.adapters.ledger.vault import FORGOTTEN, Vault
@@ -17,6 +17,7 @@ from station.domain.target import UID
 
 _attempt, _identity, _sealed = tables.attempt, tables.identity, tables.sealed_secret
 _table, _floor, _required = tables.label_event, tables.label_floor, tables.label_required
+_PRINTED = _table.c.type == LabelEvent.PRINT_STARTED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,31 @@ def is_bound() -> ColumnElement[bool]:
     )
     of_unit = (_table.c.uid == _identity.c.uid, _table.c.type == LabelEvent.BOUND.value)
     return exists().where(*of_unit, _table.c.copy == newest).correlate(_identity)
+
+
+def has_print() -> ColumnElement[bool]:
+    """Of an identity: whether a label of its unit was ever begun to be printed."""
+    return exists().where(_table.c.uid == _identity.c.uid, _PRINTED).correlate(_identity)
+
+
+def prints(*conditions: ColumnElement[bool]) -> Select[str, int]:
+    """How many prints each lot has, of those that fulfil the conditions, `is_void` for one."""
+    query = select(_identity.c.lot, func.count()).join_from(_table, _identity, _identity.c.uid == _table.c.uid)
+    return query.where(_PRINTED, *conditions).group_by(_identity.c.lot)
+
+
+def copies(connection: Connection, lot: str) -> int:
+    """How many further copies the lot's units have, by the number of each unit's newest print."""
+    newest = select(func.max(_table.c.copy).label("copy")).join(_identity, _identity.c.uid == _table.c.uid)
+    units = newest.where(_PRINTED, _identity.c.lot == lot).group_by(_table.c.uid).subquery()
+    return connection.scalar(select(func.coalesce(func.sum(units.c.copy - 1), 0))) or 0
+
+
+def is_void() -> ColumnElement[bool]:
+    """Of a print: whether a later one of the same unit voids it."""
+    later = _table.alias()
+    of_unit = (later.c.uid == _table.c.uid, later.c.type == LabelEvent.PRINT_STARTED.value)
+    return exists().where(*of_unit, later.c.id > _table.c.id).correlate(_table)
 
 
 def with_discriminator(path: Path, opened: Vault, discriminator: int) -> Iterator[tuple[UID, str, OnboardingSecrets]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from station.adapters.ledger import lot_reader, lots, sqlite, tables
+from station.adapters.ledger import label_prints, lot_reader, lots, sqlite, tables
 from station.adapters.ledger.lot_reader import LotRecord
 from station.domain.work_order import LotState
 
@@ -36,6 +36,12 @@ class LotCounts:
     """Attempts."""
     dacs: int
     """Live certificates of the lot's boards."""
+    labels: int
+    """Prints of the lot's labels that were begun."""
+    labels_void: int
+    """Of those, prints after which another of the same unit was begun."""
+    bound: int
+    """Passed units whose newest label was scanned at its board."""
     left: int | None
     """Serial numbers that no identity has."""
 
@@ -54,6 +60,9 @@ def counted(path: Path, planned: Mapping[str, int]) -> list[LotCounts]:
         identities = {row[0]: (row[1], row[2]) for row in connection.execute(taken)}
         failed = {row[0]: row[1] for row in connection.execute(fails.group_by(_figure.c.lot))}
         certified = {row[0]: row[1] for row in connection.execute(dacs.group_by(_identity.c.lot))}
+        labels = {row[0]: row[1] for row in connection.execute(label_prints.prints())}
+        void = {row[0]: row[1] for row in connection.execute(label_prints.prints(label_prints.is_void()))}
+        bound = lot_reader.bound(connection)
         next_index = {name: lots.next_index(connection, name) for name in found.keys() | planned.keys()}
     names = sorted(found.keys() | planned.keys(), key=lambda name: identities.get(name, (0, 0))[1], reverse=True)
     entries = []
@@ -72,6 +81,9 @@ def counted(path: Path, planned: Mapping[str, int]) -> list[LotCounts]:
                 burned=of.burned,
                 failed=failed.get(name, 0),
                 dacs=certified.get(name, 0),
+                labels=labels.get(name, 0),
+                labels_void=void.get(name, 0),
+                bound=bound.get(name, 0),
                 left=None if size is None else max(0, size - next_index[name]),
             )
         )

@@ -140,6 +140,13 @@ def _record(connection: Connection, name: str) -> LotRecord | None:
     )
 
 
+def bound(connection: Connection) -> dict[str, int]:
+    """The passed units with a bound label, by lot; samples are not among them."""
+    done = (_identity.c.state == IdentityState.PASSED.value, ~_SAMPLE, label_prints.is_bound())
+    query = select(_identity.c.lot, func.count()).where(*done).group_by(_identity.c.lot)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def _unbound(connection: Connection, name: str, recipe_sha256: str) -> int:
     if not label_prints.is_required(connection, recipe_sha256):
         return 0
@@ -181,6 +188,14 @@ def _balance(connection: Connection, of: LotRecord) -> LotBalance:
         samples=_count(connection, _units(of.name, _SAMPLE)),
         bound=_count(connection, _passed(of.name, label_prints.is_bound())),
         unbound=of.unbound,
+        labels_printed=_prints(connection, of.name),
+        labels_copies=label_prints.copies(connection, of.name),
+        labels_void=_prints(connection, of.name, label_prints.is_void()),
+        labels_waiting=_count(connection, _passed(of.name, label_prints.has_print(), ~label_prints.is_bound())),
+        labels_of_burned=_count(
+            connection, _units(of.name, _identity.c.state == IdentityState.BURNED.value, label_prints.has_print())
+        ),
+        labels_of_samples=_count(connection, _units(of.name, _SAMPLE, label_prints.has_print())),
         dacs_of_samples=_count(connection, live.where(_SAMPLE)),
         skipped=min(next_index - identities, restored),
         next_index=next_index,
@@ -199,6 +214,11 @@ def _balance(connection: Connection, of: LotRecord) -> LotBalance:
 
 def _units(lot: str, *conditions: ColumnElement[bool]) -> Select[int]:
     return select(_identity.c.id).where(_identity.c.lot == lot, *conditions)
+
+
+def _prints(connection: Connection, lot: str, *conditions: ColumnElement[bool]) -> int:
+    row = connection.execute(label_prints.prints(_identity.c.lot == lot, *conditions)).first()
+    return 0 if row is None else row[1]
 
 
 def _requests(lot: str) -> Select[int]:

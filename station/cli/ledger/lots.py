@@ -3,7 +3,9 @@
 
 import asyncio
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +14,14 @@ from rich.table import Table
 
 from station.adapters.ledger import lot_reader, lot_report, records
 from station.adapters.ledger.lot_reader import LotRecord
+from station.adapters.ledger.lot_report import Line
+from station.adapters.system import version
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
+from station.cli.ledger import lot_document
+from station.cli.ledger.lot_words import BALANCE
 from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
 from station.cli.ledger.questions import JsonOption, local
 from station.cli.ledger.stopped import opened
@@ -25,6 +31,8 @@ from station.daemon import control
 from station.domain.intervention import Decision
 from station.domain.lot_balance import LotBalance
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
+from station.label import document
+from station.label.extras import LibraryMissing
 from station.recipe.files import line_recipe
 from station.recipe.recipe import Recipe
 
@@ -167,24 +175,39 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write; else standard output.", show_default=False)
     ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="A PDF to write, for print and signatures.", show_default=False)
+    ] = None,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write all that a quality manager files of a lot, as CSV: section, subject, value.
+    """Write all that a quality manager files of a lot, as CSV (section, subject, value), or as PDF.
 
-    Balance, yield, faults, seconds, tools, recipes, images, each unit's certificate, exceptions, and lines to sign.
-    Exits 1 when the ledger does not know the lot.
+    Balance, yield, faults, seconds, tools, recipes, images, each unit's certificate, exceptions, and places to sign.
+    With --pdf and -o both are written, of the same moment. Exits 1 when the ledger does not know the lot.
     """
     path = ledger_path(config, ledger)
     found = lot_report.report(path, lot)
     if found is None:
         say(f"{path} knows no lot {lot}", err=True)
         raise typer.Exit(FAILED)
+    if pdf is not None:
+        made_by = f"Matter provisioning station {version.running()}"
+        try:
+            content = document.of(lot_document.of(found, datetime.now(UTC), made_by))
+        except LibraryMissing as exc:
+            raise control.CommandRefused(str(exc)) from exc
+        pdf.write_bytes(content)
+    if pdf is None or output is not None:
+        _write_csv(found, output)
+
+
+def _write_csv(lines: Sequence[Line], output: Path | None) -> None:
     file = standard_output() if output is None else output.open("w", encoding="utf-8", newline="")
     try:
         writer = csv.writer(file)
         writer.writerow(("section", "subject", "value"))
-        writer.writerows((each.section, shown(each.subject), shown(each.value)) for each in found)
+        writer.writerows((each.section, shown(each.subject), shown(each.value)) for each in lines)
         file.flush()
     finally:
         if output is not None:
@@ -198,32 +221,8 @@ def _print(lot: LotRecord, balance: LotBalance) -> None:
     if lot.first is not None:
         console.print(f"serial numbers {lot.pattern} from {lot.first}, {lot.size} of them", markup=False)
     table = Table("what", "how many", box=None, header_style="bold")
-    for name, number in {
-        "planned": balance.planned,
-        "passed": balance.passed,
-        "of those, with a bound label": balance.bound,
-        "of those, not done without one": balance.unbound,
-        "in work": balance.in_work,
-        "of those, failed last": balance.failed,
-        "to do": balance.to_do,
-        "identities given out": balance.identities,
-        "burned": balance.burned,
-        "of those, scrapped": balance.scrapped,
-        "released": balance.released,
-        "samples": balance.samples,
-        "quarantined": balance.quarantined,
-        "serial numbers skipped": balance.skipped,
-        "serial numbers left": balance.numbers_left,
-        "DACs bought": balance.dacs_bought,
-        "DACs bound to units": balance.dacs_bound,
-        "DACs whose units are not certified": balance.dacs_waiting,
-        "DACs of burned units": balance.dacs_to_revoke,
-        "DACs of samples": balance.dacs_of_samples,
-        "DACs that were replaced": balance.dacs_replaced,
-        "DACs that no unit has": balance.dacs_orphaned,
-        "answers of the PKI that are missing": balance.answers_missing,
-    }.items():
-        table.add_row(name, _number(number))
+    for name, words in BALANCE.items():
+        table.add_row(words, _number(getattr(balance, name)))
     console.print(table)
 
 
