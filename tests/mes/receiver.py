@@ -7,8 +7,9 @@ import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -108,3 +109,23 @@ async def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> As
         yield receiver
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def posted(receiver: Receiver) -> Iterator[Receiver]:
+    """The same in a thread with a loop of its own, for programs that have none."""
+    ready, ended = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with receiving(receiver):
+            ready.set()
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield receiver
+    finally:
+        ended.set()
+        thread.join()
