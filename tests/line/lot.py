@@ -6,11 +6,9 @@ some, have some printed again, scrap units and release others; samples come due;
 """
 
 import argparse
-import csv
 import itertools
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -24,287 +22,27 @@ from pathlib import Path
 from unittest.mock import patch
 
 from station.adapters.system.secret_files import SHARED_MEMORY
-from station.daemon import control as daemon
-from station.daemon.control import CommandRefused
-from station.line.status import SlotStatus
-from tests.builders.line import ROOT, Line, recipe_with
+from tests.builders.line import Line, recipe_with
 from tests.builders.station_demo import PATIENT_DEADLINES
-from tests.line.lot_count import Board, Notes, Outcome, Tray
+from tests.line.lot_count import Outcome, Tray
+from tests.line.lot_people import FOR_EVER, LOT, SCRAPPED, SPOILED, Place, Run, Samples
+from tests.line.lot_words import compared, say
 from tests.line.standing_line import Standing
 from tests.line.test_lost_answers import switch
 from tests.mes.receiver import SECRET, Receiver, posted
-from virtual_bench.server import control as bench
-
-LOT = "W1"
-IMAGE = ROOT / "firmware_images" / "operational-flash.bin"
-LOOKED_EVERY = 0.05
-WITHIN = 900.0  # seconds for anything that is waited for
-SPOILED = {"at": "await_csr", "what": "csr_bad_signature"}
-FOR_EVER = 0
 
 # What befalls a board: the fault that the bench gets, and the name of what people do then.
 STORIES: Sequence[tuple[Mapping[str, object], str]] = (
     ({"at": "deliver", "what": "qspi_error"}, "scrapped"),  # its certificate was bought, and never reached it
-    (SPOILED | {"times": 3}, "released"),
+    ({**SPOILED, "times": 3}, "released"),
     ({"at": "relay_to_pki", "what": "unplug"}, "pulled"),
-    (SPOILED | {"times": FOR_EVER}, "dead"),
+    ({**SPOILED, "times": FOR_EVER}, "dead"),
     (SPOILED, "again"),
     ({"at": "flash_operational", "what": "verify_mismatch"}, "again"),
     ({"at": "deliver", "what": "qspi_error"}, "again"),
 )
-SCRAPPED = frozenset({"scrapped", "dead", "cracked"})
 LABELS = ("first", "first", "damaged", "first", "swapped", "first", "lost")
 """What becomes of the labels of good units, in turn."""
-
-
-class Run:
-    """One lot on one line: what its people share."""
-
-    def __init__(self, line: Line, tray: Tray, receiver: Receiver, units: int, faults: int) -> None:
-        self.line, self.tray, self.receiver = line, tray, receiver
-        self.units, self.faults = units, faults
-        self.notes = Notes(LOT)
-        self.boards: list[Board] = []
-        self.left = 0
-        """Units that have left with a label."""
-        self.codes: list[str] = []
-        self.turn = threading.Lock()
-        self.failed = False
-        """Whether one of the people has given up, so that the others need not wait."""
-        self._numbers = itertools.count(1)
-        self._image = IMAGE.read_bytes()
-
-    def asks(self, command: str, **arguments: object) -> dict[str, object]:
-        return daemon.ask_patiently(self.line.folder / "station.sock", command, WITHIN, arguments)
-
-    def bench(self, command: str, **arguments: object) -> list[dict[str, object]]:
-        return bench.ask(self.line.folder, command, **arguments)
-
-    def plugs_new(self, port: int, fault: Mapping[str, object] | None) -> Path:
-        """Seats a fresh board; the bench learns before that what will befall it. Returns the board's folder."""
-        with self.turn:
-            number = next(self._numbers)
-            if fault is not None:
-                self.bench("fault", fault={"board": number, **fault})
-            (board,) = self.bench("plug", ports=[port], new=True, radio={})
-            assert board["board"] == number
-        return self.line.folder / "boards" / str(board["probe"])
-
-    def keeps(self, folder: Path) -> Board:
-        """Reads the memories of a board."""
-        return Board.read(folder, self._image)
-
-    def until(self, so: Callable[[], bool], what: object) -> None:
-        deadline = time.monotonic() + WITHIN
-        while not so():
-            if self.failed or time.monotonic() > deadline:
-                raise SystemExit(f"waited in vain: {what}; {self.line.status().model_dump_json(indent=1)}")
-            time.sleep(LOOKED_EVERY)
-
-
-class Place:
-    """One slot, and the person who serves it."""
-
-    def __init__(self, run: Run, port: int) -> None:
-        self.run, self.port = run, port
-        self.folder: Path | None = None
-
-    @property
-    def slot(self) -> SlotStatus:
-        return self.run.line.status().slots[self.port - 1]
-
-    @property
-    def uid(self) -> str:
-        assert self.folder is not None
-        return self.run.keeps(self.folder).uid
-
-    def new(self, fault: Mapping[str, object] | None = None) -> None:
-        """Seats a fresh board; the one before has left for good."""
-        self.leaves()
-        self.folder = self.run.plugs_new(self.port, fault)
-
-    def leaves(self) -> None:
-        """Reads the board that was here for the last time, and throws its memories away: 17 MB each."""
-        if self.folder is not None:
-            board = self.run.keeps(self.folder)
-            with self.run.turn:
-                self.run.boards.append(board)
-            shutil.rmtree(self.folder)
-            self.folder = None
-
-    def ends(self) -> SlotStatus:
-        """Waits for the verdict."""
-        found: list[SlotStatus] = []
-
-        def ended() -> bool:
-            found.append(self.slot)
-            return found[-1].verdict is not None and found[-1].state not in {"waiting", "running"}
-
-        self.run.until(ended, f"the verdict in slot {self.port}")
-        return found[-1]
-
-    def pull(self) -> None:
-        self.run.bench("unplug", ports=[self.port])
-        self.run.until(lambda: self.slot.probe is None, f"slot {self.port} is empty")
-
-    def again(self) -> SlotStatus:
-        """Pulls the board, seats it again, and waits for its verdict."""
-        self.pull()
-        return self.seated()
-
-    def seated(self) -> SlotStatus:
-        self.run.bench("plug", ports=[self.port], new=False, radio={})
-        return self.ends()
-
-    def scan(self, text: str) -> None:
-        self.run.asks("label_scan", text=text, slot=str(self.port))
-
-    def expect(self, slot: SlotStatus, *outcome: str | None) -> None:
-        if (slot.verdict, slot.fault)[: len(outcome)] != outcome:
-            raise SystemExit(f"slot {self.port} ended {slot.verdict} by {slot.fault}, and not {outcome}: {slot.reason}")
-
-    # --- what befalls boards ------------------------------------------------------------------------------------------
-
-    def serves(self, fault: Mapping[str, object] | None, story: str, label: str) -> None:
-        """One board, from its box to the next place or the bin."""
-        self.new(fault)
-        if story == "pulled":
-            self.run.until(lambda: not self._is_plugged(), f"the board in slot {self.port} is pulled")
-            self.run.until(lambda: self.slot.probe is None, f"slot {self.port} is empty")
-            slot = self.seated()
-        else:
-            slot = self.ends()
-        match story:
-            case "scrapped":
-                self.expect(slot, "fail")
-                self.scraps()
-            case "dead" | "released":
-                self.into_quarantine(slot)
-                if story == "dead":
-                    self.scraps()
-                else:
-                    self.run.asks("unit_release", uid=self.uid, reason="the cable was broken")
-                    self.run.notes.released.add(self.uid)
-                    self.labels(self.again(), label)
-            case "again":
-                self.expect(slot, "fail")
-                self.labels(self.again(), label)
-            case _:
-                self.labels(slot, label)
-                if story == "cracked":
-                    self.scraps()
-        if story not in SCRAPPED:
-            self.run.left += 1
-        self.pull()
-
-    def _is_plugged(self) -> bool:
-        return bool(next(each["plugged"] for each in self.run.bench("status") if each["port"] == self.port))
-
-    def into_quarantine(self, slot: SlotStatus) -> None:
-        for _ in range(2):
-            self.expect(slot, "fail", "csr.invalid")
-            slot = self.again()
-        self.expect(slot, "fail", "csr.invalid")
-        self.expect(self.again(), "void", "unit.quarantined")
-        self.run.notes.quarantined.add(self.uid)
-
-    def scraps(self) -> None:
-        self.run.asks("unit_scrap", uid=self.uid, reason="it is broken")
-        self.run.notes.scrapped.add(self.uid)
-        self.expect(self.again(), "void", "unit.scrapped")
-
-    # --- labels -------------------------------------------------------------------------------------------------------
-
-    def labels(self, slot: SlotStatus, what: str) -> None:
-        """Takes the label out of the printer, perhaps another unit's first, and scans it at the board."""
-        self.expect(slot, "pass", None)
-        uid, other = self.uid, [*self.run.codes]
-        if what == "swapped" and other:
-            self.is_refused(other[-1])
-        code = self.binds(uid)
-        if what in {"damaged", "lost"}:
-            self.binds(uid, self.prints_again(uid, what))
-        self.run.codes.append(code)
-
-    def is_refused(self, code: str) -> None:
-        """Scans another unit's label."""
-        try:
-            self.scan(code)
-        except CommandRefused as refusal:
-            if "wrong label" in str(refusal):
-                self.run.notes.swapped += 1
-                return
-        raise SystemExit(f"the label of another unit was taken in slot {self.port}")
-
-    def binds(self, uid: str, copy: int = 1) -> str:
-        """Scans this unit's label with this number, or a later one where that is not whole and had to be printed again."""
-        assert self.folder is not None
-        tray, serial_number = self.run.tray, self.run.keeps(self.folder).serial_number
-        wanted = copy
-
-        def printed() -> bool:
-            nonlocal wanted
-            if any(label.copy == wanted for label in tray.whole(serial_number)):
-                return True
-            status = self.run.asks("label_status")
-            if {"uid": uid, "copy": wanted} in status["unproven"]:  # type: ignore[operator]
-                wanted = self.prints_again(uid, "jam")
-            return False
-
-        self.run.until(printed, f"a label of unit {serial_number}")
-        code = str(tray.whole(serial_number)[-1].code)
-        self.scan(code)
-        self.run.notes.bound[uid] = wanted
-        return code
-
-    def prints_again(self, uid: str, reason: str) -> int:
-        """Asks for a further print until the printer takes it. Returns its number."""
-        copies: list[int] = []
-
-        def taken() -> bool:
-            try:
-                copies.append(int(str(self.run.asks("label_print", uid=uid, reason=reason, engineer=True)["copy"])))
-            except CommandRefused:
-                return False
-            return True
-
-        self.run.until(taken, f"a further print for {uid}")
-        return copies[0]
-
-
-class Samples:
-    """A good and a bad board, each with a slot of its own, and the person who seats them when they are due."""
-
-    def __init__(self, run: Run, first: int) -> None:
-        self.run = run
-        self.good, self.bad = Place(run, first), Place(run, first + 1)
-
-    def made(self) -> None:
-        self.good.new()
-        self.bad.new(SPOILED | {"times": FOR_EVER})
-        self.good.labels(self.good.ends(), "first")
-        self.bad.expect(self.bad.ends(), "fail", "csr.invalid")
-        self.good.pull()
-        self.bad.pull()
-
-    def added(self) -> None:
-        """From here on the samples are due, and other boards wait."""
-        self.run.asks("sample_add", uid=self.good.uid, verdict="pass", reason="golden")
-        self.run.asks("sample_add", uid=self.bad.uid, verdict="fail", fault="csr.invalid", reason="spoiled")
-        self.run.notes.samples |= {self.good.uid, self.bad.uid}
-        self.seated()
-
-    def due_again(self) -> None:
-        self.run.asks("sample_remove", uid=self.bad.uid, reason="looked at it")
-        self.run.asks("sample_add", uid=self.bad.uid, verdict="fail", fault="csr.invalid", reason="it is as it was")
-        self.seated()
-
-    def seated(self) -> None:
-        self.bad.expect(self.bad.seated(), "fail", "csr.invalid")
-        self.good.expect(self.good.seated(), "pass", None)
-        self.run.until(lambda: self.run.line.status().line.fault != "samples.due", "the line is open")
-        self.good.pull()
-        self.bad.pull()
 
 
 class Troubles:
@@ -415,74 +153,6 @@ def one_too_many(run: Run, place: Place) -> None:
     place.pull()
 
 
-# --- the station's own words -------------------------------------------------------------------------------------------
-
-
-def told(run: Run, *command: str) -> str:
-    done = run.line.command(*command)
-    if done.returncode:
-        raise SystemExit(f"station {' '.join(command)}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def compared(run: Run, outcome: Outcome) -> Iterator[str]:
-    """Where the station says something else than boards, PKI, printer and receiver."""
-    pki = run.line.folder / "pki" / "issued.jsonl"
-    told(run, "pki", "reconcile", str(pki))
-    shown = json.loads(told(run, "lots", "show", LOT, "--json"))
-    yield from shown["mistakes"]
-    balance, counted = shown["balance"], outcome.balance()
-    for name, number in counted.items():
-        say(f"{name:20} {number:5} {balance.get(name, '?'):>5}")
-        if balance.get(name) != number:
-            yield f"{name}: {balance.get(name)} in the station, and {number} outside"
-    lost = sum(balance[name] for name in ("dacs_to_revoke", "dacs_orphaned", "dacs_replaced"))
-    sold = outcome.sold_in_vain()
-    say(f"{len(outcome.issued)} certificates issued, {len(sold)} in vain")
-    if balance["dacs_bought"] != len(outcome.issued) or lost != len(sold):
-        yield f"{balance['dacs_bought']} certificates and {lost} lost, and the PKI has {len(outcome.issued)} and {len(sold)}"
-    revoked = [json.loads(line) for line in told(run, "pki", "export-revocations", "--jsonl").splitlines()]
-    if {int(each["serial_number"], 16) for each in revoked} != sold:
-        yield f"{len(revoked)} certificates are to be revoked, and {len(sold)} are of no good unit"
-    yield from reported(run, outcome)
-    yield from unsealed(run, outcome)
-
-
-def reported(run: Run, outcome: Outcome) -> Iterator[str]:
-    """The lot's report, line by line."""
-    rows = list(csv.DictReader(told(run, "lots", "report", LOT).splitlines()))
-    verdicts = outcome.verdicts()
-    for name, verdict in {"passed": "pass", "failed": "fail", "void": "void"}.items():
-        value = next(row["value"] for row in rows if row["subject"] == f"attempts {name}")
-        say(f"attempts {name:11} {verdicts[verdict]:5} {value:>5}")
-        if int(value) != verdicts[verdict]:
-            yield f"{value} attempts {name} in the report, and {verdicts[verdict]} at the receiver"
-    certificates = {row["subject"]: row["value"] for row in rows if row["section"] == "certificate"}
-    for board in outcome.good:
-        subject = f"{board.serial_number} {board.uid} passed"
-        if board.dac is None or int(certificates.get(subject, "0"), 16) != board.dac.serial_number:
-            yield f"the report has another certificate for {subject}: {certificates.get(subject)}"
-    for what, uids in {"UnitScrapped": outcome.notes.scrapped, "UnitQuarantined": outcome.notes.quarantined}.items():
-        exceptions = [row for row in rows if row["section"] == "exception" and f" {what} " in row["subject"]]
-        if len(exceptions) != len(uids):
-            yield f"{len(exceptions)} exceptions {what} in the report, and there were {len(uids)}"
-
-
-def unsealed(run: Run, outcome: Outcome) -> Iterator[str]:
-    """What of the labels and of the boards' secrets lies open in the ledger's files."""
-    content = b"".join(file.read_bytes() for file in run.line.folder.glob("ledger.sqlite*") if file.is_file())
-    codes = [each.code.encode() for each in outcome.prints if each.code]
-    if any(code in content for code in codes) or any(
-        board.verifier in content for board in outcome.boards if board.verifier
-    ):
-        yield "the ledger has a secret in clear"
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
 @contextmanager
 def standing(folder: Path, slots: int, receiver: Receiver) -> Iterator[tuple[Line, Tray]]:
     """A line with a label printer and an MES."""
@@ -526,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         issued = [json.loads(each) for each in (line.folder / "pki" / "issued.jsonl").read_text().splitlines()]
         events = list({str(event["id"]): event for event in receiver.taken}.values())
         outcome = Outcome(run.boards, issued, tray.prints(), events, run.notes)
-        wrong = [*outcome.mistakes(), *compared(run, outcome)]
+        wrong = [*outcome.mistakes(), *compared(line, outcome)]
     notes = run.notes
     say(
         json.dumps(
