@@ -18,7 +18,7 @@ from virtual_bench.server import control as bench
 
 LOT = "W1"
 IMAGE = ROOT / "firmware_images" / "operational-flash.bin"
-LOOKED_EVERY = 0.05
+LOOKED_EVERY = 0.1
 WITHIN = 900.0  # seconds for anything that is waited for
 SPOILED: Mapping[str, object] = {"at": "await_csr", "what": "csr_bad_signature"}
 FOR_EVER = 0

@@ -34,24 +34,29 @@ class Outside:
         self.receiver = Receiver()
         self.broker = Broker(folder)
         self.ear = Ear()
-        self._posts, self._listen, self._listens, self._ended = (threading.Event() for _ in range(4))
+        self._stands, self._cut, self._is_cut = (threading.Event() for _ in range(3))
+        self._listen, self._listens, self._ended = (threading.Event() for _ in range(3))
 
     @contextmanager
     def standing(self) -> Iterator["Outside"]:
-        """For the block; the broker is down until `listen`."""
+        """For the block; the broker is down from `cut` to `listen`."""
         thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         thread.start()
-        self._posts.wait()
+        self._stands.wait()
         try:
             yield self
         finally:
-            self._ended.set()
-            self._listen.set()
+            for each in (self._cut, self._listen, self._ended):
+                each.set()
             thread.join()
 
     async def _serve(self) -> None:
         async with receiving(self.receiver):
-            self._posts.set()
+            await self.broker.start()
+            self._stands.set()
+            await asyncio.to_thread(self._cut.wait)
+            await self.broker.stop()
+            self._is_cut.set()
             await asyncio.to_thread(self._listen.wait)
             await self.broker.start()
             async with hearing(self.broker, "station/demo-line/attempt") as self.ear:
@@ -59,8 +64,14 @@ class Outside:
                 await asyncio.to_thread(self._ended.wait)
             await self.broker.stop()
 
+    def cut(self) -> None:
+        """Takes receiver and broker away."""
+        self.receiver.mode = "down"
+        self._cut.set()
+        self._is_cut.wait()
+
     def listen(self) -> None:
-        """Starts the broker, and returns when the one who hears is there."""
+        """Starts the broker again, and returns when the one who hears is there."""
         self._listen.set()
         self._listens.wait()
 
@@ -146,7 +157,6 @@ def test_an_hour_without_the_mes_costs_no_verdict_and_no_order(
         monkeypatch.setenv(name, value)
     with Outside(tmp_path).standing() as outside:
         receiver, further = outside.receiver, configured(outside, tmp_path / "webhook.secret")
-        receiver.mode = "down"
         place = tmp_path / "line"
         with Line.standing(place, 3, further=further, program="tests.mes.steered_daemon") as line:
             standing = Standing(line)
@@ -154,6 +164,9 @@ def test_an_hour_without_the_mes_costs_no_verdict_and_no_order(
             assert page is not None
             with opened(page.url or "") as seen:
                 assert seen.until("snapshot")["mes"] == 0
+                passes(standing, 1)
+                standing.until(lambda: undelivered(standing) == [])
+                outside.cut()
                 for slot in (1, 2, 3):
                     passes(standing, slot)
                 an_hour_later(standing, steering)
@@ -165,7 +178,7 @@ def test_an_hour_without_the_mes_costs_no_verdict_and_no_order(
                 assert (status.line.state, status.mes.up if status.mes else None) == ("open", False)
 
                 waiting = listed(standing)
-                ids = [f"demo-line/{number}" for number in range(1, 7)]
+                ids = [f"demo-line/{number}" for number in range(2, 8)]
                 assert len(waiting) == 12
                 assert {each["dead_at"] for each in waiting} == {None}
                 os.kill(line.processes["daemon"].pid, signal.SIGSTOP)  # it shall not come before the one who listens
@@ -182,14 +195,14 @@ def test_an_hour_without_the_mes_costs_no_verdict_and_no_order(
                     before = tries(standing, 2)
                     steering.forward(STEP)
                     standing.until(lambda before=before: tries(standing, 2) > before or dead(standing) == 2)  # type: ignore[misc]
-                standing.until(lambda: set(receiver.ids) == set(ids[2:]))
+                standing.until(lambda: set(receiver.ids) == {"demo-line/1", *ids[2:]})
                 assert told(seen, lambda late: late <= 2) == 2, "the dead ones"
             check_decisions(standing, outside, ids)
             with opened(page.url or "") as seen:
                 assert seen.until("snapshot")["mes"] == 0
     assert order_of(outside.heard) == [[ids[0], ids[4]], [ids[1], ids[5]], [ids[2], ids[3]]]
     # The dropped one is missing, and the retried one comes behind the later one of its unit.
-    assert order_of(receiver.taken) == [[ids[4], ids[0]], [ids[2], ids[3]], [ids[5]]]
+    assert order_of(receiver.taken) == [["demo-line/1", ids[4], ids[0]], [ids[2], ids[3]], [ids[5]]]
 
 
 def dead(standing: Standing) -> int:
@@ -206,5 +219,5 @@ def check_decisions(standing: Standing, outside: Outside, ids: list[str]) -> Non
     first, second = (str(each["number"]) for each in told)
     standing.station("outbox", "drop", second, *BY)
     standing.station("outbox", "retry", first, *BY)
-    standing.until(lambda: set(outside.receiver.ids) == {ids[0], *ids[2:]})
+    standing.until(lambda: set(outside.receiver.ids) == {"demo-line/1", ids[0], *ids[2:]})
     standing.until(lambda: "Every message has been delivered" in standing.station("outbox", "list"))
