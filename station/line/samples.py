@@ -116,4 +116,6 @@ class Samples:
 
     def _circumstances(self, programmer: str) -> Circumstances:
         images = frozenset(image.sha256 for image in self._recipe.images)
-        return Circumstances(self._recipe.sha256, images, programmer, dict(self._probes or {}) if self._rules().probes else {})
+        return Circumstances(
+            self._recipe.sha256, images, programmer, dict(self._probes or {}) if self._rules().probes else {}
+        )

@@ -95,7 +95,7 @@ def stories(units: int, faults: int) -> Iterator[tuple[Mapping[str, object] | No
     """Fault, story and label of each board, until so many units have left; faulty ones are spread over the lot."""
     befallen = itertools.islice(itertools.cycle(STORIES), faults)
     every, good, labels = max(1, units // max(1, faults)), 0, itertools.cycle(LABELS)
-    cracked = {units // 3, units // 2}
+    cracked = {2 * every + 1, 4 * every + 1}  # two that are not faulty
     for number in itertools.count():
         fault, story = next(befallen, (None, "good")) if number % every == 0 else (None, "good")
         if story == "good" and number in cracked:
