@@ -25,6 +25,7 @@ LONG = frozenset(
         "test_sheet_in_chromium",
         "test_installation",
         "test_lost_answers",
+        "test_lot_counted",
         "test_pki_behaviours",
         "test_pki_in_flight",
         "test_soak",

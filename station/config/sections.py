@@ -234,10 +234,12 @@ class SamplesSection(Table):
     """Hours since they were met last; 0: the time does not count."""
     shifts: tuple[time, ...] = ()
     """When shifts begin, local time, such as 06:00:00: samples are due at each."""
+    probes: bool = True
+    """Whether another probe in a slot makes samples due; false where each board brings its own, as a development kit does."""
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.every * 3600, self.shifts)
+        return Rules(self.every * 3600, self.shifts, self.probes)
 
 
 class LogSection(Table):

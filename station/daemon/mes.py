@@ -123,7 +123,7 @@ class MES:
         assert mes.broker is not None
         host, port, tls = mes.broker
         broker = Broker(host, port, context if tls else None, mes.mqtt_user, mes.mqtt_password_file)
-        self._mqtt = MQTT(broker, self._station, self._reports.content_type, self._states_now)
+        self._mqtt = MQTT(broker, self._station, self._reports.content_type, self._states_now, self._clock)
         self._mqtt.connected = self._add(MQTT_SINK, self._mqtt.deliver).soon
 
     def _add(self, sink: str, deliver: Deliver) -> Pump:

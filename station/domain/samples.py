@@ -81,6 +81,8 @@ class Rules:
     every: float = 0.0
     """Seconds; 0: the time since the last ones does not count."""
     shifts: Sequence[time] = ()
+    probes: bool = True
+    """Whether another probe in a slot counts; it does not where each board brings its own."""
 
 
 @dataclass(frozen=True, slots=True)

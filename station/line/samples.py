@@ -97,7 +97,7 @@ class Samples:
             since = await self._journal.first_probes(at) if at else {}
             self._probes = {**since, **(proven.probes if proven else {})}
         self._programmer = target.programmer_version
-        changed = self._probes.get(slot, probe) != probe
+        changed = self._rules().probes and self._probes.get(slot, probe) != probe
         self._probes[slot] = probe
         if state.due is not None:
             return state.due
@@ -116,4 +116,6 @@ class Samples:
 
     def _circumstances(self, programmer: str) -> Circumstances:
         images = frozenset(image.sha256 for image in self._recipe.images)
-        return Circumstances(self._recipe.sha256, images, programmer, dict(self._probes or {}))
+        return Circumstances(
+            self._recipe.sha256, images, programmer, dict(self._probes or {}) if self._rules().probes else {}
+        )

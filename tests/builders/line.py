@@ -42,6 +42,8 @@ class Line:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     further: str = ""
     """Further tables of the configuration."""
+    program: str = "station"
+    """The module that runs as the daemon; a test may give one that begins by changing something."""
 
     @classmethod
     @contextmanager
@@ -56,13 +58,14 @@ class Line:
         seed: int = 1,
         bench_options: Sequence[str] = (),
         further: str = "",
+        program: str = "station",
     ) -> Iterator["Line"]:
         """Starts bench, PKI and daemon, and stops them when the block ends; then checks the words of the daemon's log.
 
         Raises `LineFailed` or `WordsUnlisted`.
         """
         (folder / "logs").mkdir(parents=True)
-        line = cls(folder.resolve(), recipe.resolve(), further=further)
+        line = cls(folder.resolve(), recipe.resolve(), further=further, program=program)
         options = [f"--probes={boards}", f"--seed={seed}", f"--time-scale={time_scale}", *bench_options]
         options += [f"--faults={faults}"] * (faults is not None)
         try:
@@ -95,7 +98,7 @@ class Line:
         url = json.loads((self.folder / "pki" / "ready.json").read_text())["url"]
         config = self.folder / "line.toml"
         config.write_text(configuration(self.recipe, probes) + self.further)
-        self.start("daemon", "station", "run", "--config", str(config), STATION__PKI__URL=url)
+        self.start("daemon", self.program, "run", "--config", str(config), STATION__PKI__URL=url)
         self.wait_for("daemon", self._daemon_answers)
 
     def status(self) -> Status:

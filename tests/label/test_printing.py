@@ -5,6 +5,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from station.adapters.ledger import Ledger, label_prints, lot_reader
 from station.daemon.control import CommandRefused
 from station.daemon.label_printing import LabelPrinting
 from station.domain.intervention import Decision
-from station.domain.labelling import LabelEvent, PrintReason
+from station.domain.labelling import LabelDeed, LabelEvent, PrintReason
 from station.domain.target import UID
 from station.domain.work_order import LotOpened
 from station.faults.line import PrinterNotReady
@@ -88,6 +89,18 @@ async def test_each_unit_that_passes_gets_one_label(
     assert printed(tmp_path) == ["SN000001", "SN000002"]
     for uid in (UID_1, UID_2):
         assert events(path, uid) == [("LabelPrintStarted", 1, "first"), ("LabelPrinted", 1, "")]
+
+
+async def test_a_wrong_label_that_is_scanned_first_takes_no_units_label_away(
+    printing: LabelPrinting, ledger: Ledger, path: Path, tmp_path: Path
+) -> None:
+    """The unit's own label still waits, and comes."""
+    await printing.begin()
+    await unit(ledger, 1)
+    await ledger.record_label(LabelDeed(datetime.now(UTC), UID_1, LabelEvent.MISMATCHED, 0, "mara", slot="1"))
+    assert await printing.once()
+    assert printed(tmp_path) == ["SN000001"]
+    assert [name for name, _, _ in events(path, UID_1)] == ["LabelMismatched", "LabelPrintStarted", "LabelPrinted"]
 
 
 async def test_units_of_before_get_no_label_by_themselves(ledger: Ledger, path: Path, printer: VirtualPrinter) -> None:

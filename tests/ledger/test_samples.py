@@ -138,6 +138,16 @@ async def test_samples_count_for_the_line_in_whatever_slot(ledger: Ledger, line:
         assert await admitted(samples, OTHER, slot=slot, probe=probe) is None
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_probes_that_come_with_the_boards_are_no_change(ledger: Ledger, line: Line, *, restarted: bool) -> None:
+    """Each board of a development kit brings its own."""
+    rules = Rules(probes=False)
+    samples = of(ledger, line, rules=rules)
+    await meet(samples)
+    for probe in ("066B", "066C", "066D"):
+        assert await admitted(of(ledger, line, rules=rules) if restarted else samples, OTHER, probe=probe) is None
+
+
 async def test_another_recipe_or_image_makes_them_due(ledger: Ledger, line: Line) -> None:
     await meet(of(ledger, line))
     with pytest.raises(SamplesAreDue, match="the recipe has changed"):

@@ -7,8 +7,9 @@ import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -27,10 +28,10 @@ def verified(headers: dict[str, str], body: bytes, key: bytes) -> bool:
 
 @dataclass
 class Receiver:
-    """`mode` is how it behaves: ok, down, slow, drop, redirect, or a status. `poison`: the subjects that get 400."""
+    """`mode` is how it behaves: ok, down, slow, drop, redirect, or a status. `poison`: the subjects and ids that get 400."""
 
     mode: str = "ok"
-    poison: set[str] = field(default_factory=set)
+    poison: set[object] = field(default_factory=set)
     retry_after: str | None = None
     taken: list[dict[str, object]] = field(default_factory=list)
     """The events that it has confirmed, or has taken without saying so."""
@@ -68,7 +69,7 @@ class Receiver:
         return reply
 
     async def _reply(self, event: dict[str, object]) -> web.StreamResponse | None:
-        if event.get("subject") in self.poison:
+        if self.poison & {event.get("subject"), event.get("id")}:
             return web.Response(status=400, text="I do not like this unit")
         match self.mode:
             case "ok":
@@ -108,3 +109,23 @@ async def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> As
         yield receiver
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def posted(receiver: Receiver) -> Iterator[Receiver]:
+    """The same in a thread with a loop of its own, for programs that have none."""
+    ready, ended = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with receiving(receiver):
+            ready.set()
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield receiver
+    finally:
+        ended.set()
+        thread.join()

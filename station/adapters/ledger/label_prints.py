@@ -110,7 +110,8 @@ def is_required(connection: Connection, recipe_sha256: str | None) -> bool:
 def waiting(path: Path, recipe: str, after: int) -> tuple[list[UID], int]:
     """The passed units of this recipe whose first label waits, in their order; and the attempt before which nobody need look again."""
     first = select(_floor.c.first_attempt).where(_floor.c.recipe == recipe).scalar_subquery()
-    printed = exists().where(_table.c.uid == _attempt.c.uid)
+    # A wrong label, scanned at the board before its own came, is an event without a print.
+    printed = exists().where(_table.c.uid == _attempt.c.uid, _table.c.type == LabelEvent.PRINT_STARTED.value)
     query = (
         select(_attempt.c.uid, func.min(_attempt.c.id).label("number"))
         .join(_identity, _identity.c.uid == _attempt.c.uid)

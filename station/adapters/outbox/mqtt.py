@@ -16,7 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from station.adapters.outbox.pump import pause_after
+from station.adapters.outbox.pump import Clock, SystemClock, pause_after
 from station.adapters.outbox.secret_file import SecretUnusable, lines
 from station.adapters.system.shown import shown
 from station.mes.message import Answer, Delivered, Failed, Refused, Waiting, level
@@ -67,7 +67,10 @@ class _Client(aiomqtt.Client):
 class MQTT:
     """One broker, connected as long as it can be reached."""
 
-    def __init__(self, broker: Broker, station: str, content_type: str, states: States) -> None:
+    def __init__(
+        self, broker: Broker, station: str, content_type: str, states: States, clock: Clock | None = None
+    ) -> None:
+        """`clock` tells when the pause before another connection is over."""
         self.connected: Callable[[], None] = lambda: None
         """Called after each new connection."""
         self._broker = broker
@@ -75,12 +78,13 @@ class MQTT:
         self._station = station
         self._content_type = content_type
         self._states = states
+        self._clock = clock or SystemClock()
         self._client: _Client | None = None
         self._reason = "not connected yet"
 
     async def run(self) -> None:
         """Connects again and again until it is cancelled."""
-        failures = 0
+        failures, never = 0, asyncio.Event()
         while True:
             try:
                 async with self._opened() as client:
@@ -91,7 +95,7 @@ class MQTT:
                     log.warning("mqtt.disconnected", host=self._broker.host, reason=shown(exc))
                 self._reason = str(exc)
             failures += 1
-            await asyncio.sleep(min(pause_after(failures), 30.0))
+            await self._clock.wait(never, min(pause_after(failures), 30.0))
 
     async def deliver(self, message: Waiting) -> Answer:
         """Publishes one message at least once; the broker's PUBACK confirms it."""
