@@ -30,14 +30,19 @@ class Files:
     ca: Path
 
 
-def party(folder: Path) -> Files:
-    """A party that is its own authority, at this PC's address."""
-    folder.mkdir()
+def party(folder: Path, days: int = 1) -> Files:
+    """A party that is its own authority, at this PC's address. Called again, it has another certificate and key."""
+    folder.mkdir(exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, folder.name)])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(
-        name, name, key.public_key(), x509.random_serial_number(), now - timedelta(hours=1), now + timedelta(days=1)
+        name,
+        name,
+        key.public_key(),
+        x509.random_serial_number(),
+        now - timedelta(days=90),
+        now + timedelta(days=days, hours=1),
     )
     builder = builder.add_extension(
         x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False

@@ -72,6 +72,13 @@ class StationKeys:
         """The file with the key of this id."""
         return next((file for file, key in self._there() if key.id == key_id), None)
 
+    def files(self) -> dict[Path, list[str]]:
+        """Every file with the ids of its keys; raises `LedgerUnavailable` for a file that cannot be used."""
+        found: dict[Path, list[str]] = {}
+        for file, key in self._there():
+            found.setdefault(file, []).append(key.id)
+        return found
+
     def made(self) -> StationKey:
         """The key for a ledger that has none: the one of the file that people named, else a new one, durably written."""
         for file, key in self._there():

@@ -50,11 +50,21 @@ class Post:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], within: float) -> Reply:
         """Raises `NoAnswer`."""
+        return await self._asked("POST", url, body, headers, within)
+
+    async def head(self, url: str, within: float) -> Reply:
+        """Asks for no more than the status, which changes nothing at the server; raises `NoAnswer`."""
+        return await self._asked("HEAD", url, None, {}, within)
+
+    async def _asked(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], within: float
+    ) -> Reply:
+        whole = aiohttp.ClientTimeout(total=None)
         try:
             async with (
                 asyncio.timeout(within),
-                self._session.post(
-                    url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=None)
+                self._session.request(
+                    method, url, data=body, headers=headers, allow_redirects=False, timeout=whole
                 ) as answer,
             ):
                 content = await answer.content.read(LONGEST_ANSWER)

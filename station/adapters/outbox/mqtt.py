@@ -16,6 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from station.adapters.outbox.http import NoAnswer
 from station.adapters.outbox.pump import pause_after
 from station.adapters.outbox.secret_file import SecretUnusable, lines
 from station.adapters.system.shown import shown
@@ -44,6 +45,24 @@ class Broker:
     context: ssl.SSLContext | None = None
     user: str | None = None
     password: Path | None = None
+
+
+async def try_out(broker: Broker) -> None:
+    """Connects once as the station does, with no will, and leaves; raises `NoAnswer` if the broker does not take it."""
+    try:
+        password = None if broker.password is None else lines(broker.password)[0]
+        async with aiomqtt.Client(
+            broker.host,
+            broker.port,
+            username=broker.user,
+            password=password,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            timeout=TIMEOUT,
+            tls_context=broker.context,
+        ):
+            pass
+    except (aiomqtt.MqttError, SecretUnusable, OSError, ValueError) as exc:
+        raise NoAnswer(str(exc) or type(exc).__name__) from exc
 
 
 class _Client(aiomqtt.Client):
