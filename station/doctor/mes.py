@@ -4,7 +4,6 @@
 It gets no event: a webhook is asked for its HEAD, and a broker sees somebody who comes and leaves.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ from station.adapters.outbox import secret_file
 from station.adapters.outbox.handshake import HandshakeFailed, Unreachable, Unresolved, reach
 from station.adapters.outbox.http import NoAnswer, Post, Reply
 from station.adapters.outbox.secret_file import SecretUnusable
+from station.adapters.outbox.tls_files import TLS, TLSFiles
 from station.adapters.system.shown import shown
 from station.config import plain_files
 from station.config.mes import MESSection
@@ -38,20 +38,20 @@ async def findings(mes: MESSection) -> AsyncIterator[Finding]:
     if mes.certificate is not None:
         yield _own_certificate(mes.certificate)
     try:
-        context = secret_file.tls_context(mes.ca, mes.certificate, mes.key)
+        tls = TLSFiles(mes.ca, mes.certificate, mes.key).newest
     except SecretUnusable as exc:
         yield bad("MES", f"{exc}.", "Mend the file; [mes] ca, certificate and key name them.")
         return
-    async with Post.opened(context) as post:
+    async with Post.opened(tls) as post:
         for name, address, within in (
             ("webhook", mes.webhook, mes.answer_within),
             ("route", mes.route, mes.route_within),
         ):
             if address is not None:
-                async for finding in _over_http(name, address, within, context, post):
+                async for finding in _over_http(name, address, within, tls, post):
                     yield finding
     if mes.broker is not None:
-        async for finding in _broker(mes, context):
+        async for finding in _broker(mes, tls):
             yield finding
 
 
@@ -89,14 +89,12 @@ def _own_certificate(path: Path) -> Finding:
     return time_left(check, whose, until, remedy)
 
 
-async def _over_http(
-    name: str, address: str, within: float, context: ssl.SSLContext, post: Post
-) -> AsyncIterator[Finding]:
+async def _over_http(name: str, address: str, within: float, tls: TLS, post: Post) -> AsyncIterator[Finding]:
     parts = urlsplit(address)
     host, port = parts.hostname or "", parts.port or HTTP_PORTS[parts.scheme]
     place = parts._replace(query="", fragment="").geturl()
     check, setting = f"MES {name}", f"[mes] {name}"
-    reached = await _reached(check, setting, host, port, context if parts.scheme == "https" else None, within)
+    reached = await _reached(check, setting, host, port, tls if parts.scheme == "https" else None, within)
     for finding in reached:
         yield finding
     if any(finding.check == check for finding in reached):
@@ -119,11 +117,12 @@ def _answered(check: str, setting: str, place: str, reply: Reply) -> Finding:
     return good(check, f"{place} answers (HTTP {reply.status} to a HEAD, which told it nothing).")
 
 
-async def _broker(mes: MESSection, context: ssl.SSLContext) -> AsyncIterator[Finding]:
+async def _broker(mes: MESSection, tls: TLS) -> AsyncIterator[Finding]:
     check, setting = "MES broker", "[mes] mqtt"
     assert mes.broker is not None
-    host, port, tls = mes.broker
-    reached = await _reached(check, setting, host, port, context if tls else None, BROKER_WITHIN)
+    host, port, speaks_tls = mes.broker
+    spoken = tls if speaks_tls else None
+    reached = await _reached(check, setting, host, port, spoken, BROKER_WITHIN)
     for finding in reached:
         yield finding
     if any(finding.check == check for finding in reached):
@@ -134,7 +133,7 @@ async def _broker(mes: MESSection, context: ssl.SSLContext) -> AsyncIterator[Fin
     from station.adapters.outbox import mqtt  # its library is an extra
 
     try:
-        await mqtt.try_out(mqtt.Broker(host, port, context if tls else None, mes.mqtt_user, mes.mqtt_password_file))
+        await mqtt.try_out(mqtt.Broker(host, port, spoken, mes.mqtt_user, mes.mqtt_password_file))
     except NoAnswer as exc:
         remedy = (
             "Check mqtt_user, mqtt_password_file and certificate in [mes], and the rights that the broker gives them."
@@ -148,12 +147,10 @@ def _by_what(mes: MESSection) -> str:
     return "" if mes.mqtt_user is None else f" as {mes.mqtt_user}"
 
 
-async def _reached(
-    check: str, setting: str, host: str, port: int, context: ssl.SSLContext | None, within: float
-) -> list[Finding]:
+async def _reached(check: str, setting: str, host: str, port: int, tls: TLS | None, within: float) -> list[Finding]:
     """What keeps the station from a server, under the name of the check; else only how long the server's certificate lasts."""
     try:
-        until = await reach(host, port, context, within)
+        until = await reach(host, port, None if tls is None else tls(), within)
     except Unresolved as exc:
         return [bad(check, f"{host} has no address here: {exc}.", f"Check {setting}, and this PC's name servers.")]
     except HandshakeFailed as exc:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the doctor says of the MES: its receivers are reached over TLS as the line reaches them, and get no event."""
 
-import ssl
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from station.doctor.finding import Finding, State
 from tests.doctor.test_doctor import of
 from tests.mes.broker import brokered, free_port
 from tests.mes.receiver import SECRET, Receiver, receiving
-from tests.mes.test_mutual_tls import Files, party
+from tests.mes.test_mutual_tls import lets_in, party
 
 PASSWORD = "hunter2-of-the-broker"
 
@@ -33,21 +32,13 @@ async def found(section: MESSection) -> list[Finding]:
     return findings
 
 
-def served(server: Files, station: Files) -> ssl.SSLContext:
-    """What a server of the MES needs that lets no other station in."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=station.ca)
-    context.load_cert_chain(server.certificate, server.key)
-    context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
 async def test_a_line_without_an_mes_is_good() -> None:
     assert [finding.state for finding in await found(MESSection())] == [State.GOOD]
 
 
 async def test_an_mes_that_answers_is_good_and_is_told_nothing(tmp_path: Path, secret: Path) -> None:
     server, station = party(tmp_path / "server", days=300), party(tmp_path / "station", days=300)
-    async with receiving(Receiver(), tls=served(server, station)) as receiver:
+    async with receiving(Receiver(), tls=lets_in(server, station.ca)) as receiver:
         section = MESSection(
             webhook=f"{receiver.url}/?token=7",
             route=receiver.url,
@@ -76,7 +67,7 @@ async def test_an_mes_that_answers_is_good_and_is_told_nothing(tmp_path: Path, s
 async def test_a_station_that_the_server_does_not_know_is_bad(tmp_path: Path, secret: Path) -> None:
     """With TLS 1.3 the server says so only after the handshake."""
     server, station, stranger = (party(tmp_path / name, days=300) for name in ("server", "station", "stranger"))
-    async with receiving(Receiver(), tls=served(server, station)) as receiver:
+    async with receiving(Receiver(), tls=lets_in(server, station.ca)) as receiver:
         section = MESSection(
             webhook=receiver.url,
             secret_file=secret,
@@ -92,7 +83,7 @@ async def test_a_station_that_the_server_does_not_know_is_bad(tmp_path: Path, se
 
 async def test_a_server_of_another_authority_is_bad(tmp_path: Path, secret: Path) -> None:
     server, station = party(tmp_path / "server"), party(tmp_path / "station")
-    async with receiving(Receiver(), tls=served(server, station)) as receiver:
+    async with receiving(Receiver(), tls=lets_in(server, station.ca)) as receiver:
         section = MESSection(webhook=receiver.url, secret_file=secret, ca=station.ca, answer_within=60)
         webhook = of(await found(section), "MES webhook")
     assert webhook.state is State.BAD
@@ -104,7 +95,7 @@ async def test_certificates_that_end_soon_are_told_in_time(
     tmp_path: Path, secret: Path, days: int, state: State
 ) -> None:
     server, station = party(tmp_path / "server", days), party(tmp_path / "station", days)
-    async with receiving(Receiver(), tls=served(server, station)) as receiver:
+    async with receiving(Receiver(), tls=lets_in(server, station.ca)) as receiver:
         section = MESSection(
             webhook=receiver.url,
             secret_file=secret,

@@ -3,7 +3,6 @@
 
 import asyncio
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from station.adapters.outbox.http import NoAnswer
 from station.adapters.outbox.pump import pause_after
 from station.adapters.outbox.secret_file import SecretUnusable, lines
+from station.adapters.outbox.tls_files import TLS
 from station.adapters.system.shown import shown
 from station.mes.message import Answer, Delivered, Failed, Refused, Waiting, level
 
@@ -38,11 +38,11 @@ States = Callable[[], Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is, and as whom the station comes. `context` is None where it speaks without TLS."""
+    """Where the broker is, and as whom the station comes. `tls` is None where it speaks without."""
 
     host: str
     port: int
-    context: ssl.SSLContext | None = None
+    tls: TLS | None = None
     user: str | None = None
     password: Path | None = None
 
@@ -58,7 +58,7 @@ async def try_out(broker: Broker) -> None:
             password=password,
             protocol=aiomqtt.ProtocolVersion.V5,
             timeout=TIMEOUT,
-            tls_context=broker.context,
+            tls_context=None if broker.tls is None else broker.tls(),
         ):
             pass
     except (aiomqtt.MqttError, SecretUnusable, OSError, ValueError) as exc:
@@ -141,7 +141,7 @@ class MQTT:
             will=aiomqtt.Will(f"{self._topic}/online", _said(online=False), 1, True, _properties(JSON)),
             timeout=TIMEOUT,
             keepalive=KEEPALIVE,
-            tls_context=broker.context,
+            tls_context=None if broker.tls is None else broker.tls(),
         )
         async with client:
             await client.publish(f"{self._topic}/online", _said(online=True), 1, True, _properties(JSON))
