@@ -117,7 +117,17 @@ def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reas
     deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET)
     deed.check()
     _check_there(path)
-    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path), connection.begin():
+    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path):
+        new, units = _given_up(path, connection, register, keys, deed)
+        scrubbing.truncate(connection)  # where a reader needs the log now, the next opening empties it
+    keys.settle(new)
+    return new, units
+
+
+def _given_up(
+    path: Path, connection: Connection, register: Register, keys: StationKeys, deed: SecretsDeed
+) -> tuple[str, int]:
+    with connection.begin():
         if reasons := list(differences(path, incarnations.standing(connection), register)):
             raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
         lost: str = connection.execute(select(_state.c.key_id)).scalar_one()
@@ -130,7 +140,6 @@ def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reas
         units = connection.execute(overwritten.values(**gone, content=content)).rowcount
         secrets_deeds.record(connection, "-", replace(deed, units=units, recipient=new.id))
         connection.execute(update(_state).values(key_id=new.id, retiring_id=None))
-    keys.settle(new.id)
     return new.id, units
 
 

@@ -58,7 +58,7 @@ class StationKeys:
     def find(self, key_id: str) -> StationKey:
         """The key of this id; raises `LedgerUnavailable`, with the remedy."""
         others = []
-        for _, key in self._there():
+        for _, key in self._there(key_id):
             if key.id == key_id:
                 return key
             others.append(key.id)
@@ -70,7 +70,7 @@ class StationKeys:
 
     def place_of(self, key_id: str) -> Path | None:
         """The file with the key of this id."""
-        return next((file for file, key in self._there() if key.id == key_id), None)
+        return next((file for file, key in self._there(key_id) if key.id == key_id), None)
 
     def files(self) -> dict[Path, list[str]]:
         """Every file with the ids of its keys; raises `LedgerUnavailable` for a file that cannot be used."""
@@ -134,13 +134,14 @@ class StationKeys:
     def _named(self, key_id: str) -> Path:
         return self.folder / f"{key_id}.key"
 
-    def _there(self) -> Iterator[tuple[Path, StationKey]]:
+    def _there(self, wanted: str = "") -> Iterator[tuple[Path, StationKey]]:
+        """Every key, first the one whose file has the wanted key's name: another ledger's file may be spoiled."""
         if self.handed is not None:
             files = [self.handed]
         elif self.file is not None:
             files = [self.file]
         else:
-            files = sorted(self.folder.glob("*.key"))
+            files = sorted(self.folder.glob("*.key"), key=lambda file: (file != self._named(wanted), file))
         for file in files:
             if file.exists():
                 yield from ((file, key) for key in _read(file, private=file != self.handed))
