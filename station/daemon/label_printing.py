@@ -14,6 +14,7 @@ import structlog
 
 from station.adapters.labels import printers
 from station.adapters.ledger import Ledger, label_prints
+from station.adapters.system.shown import shown
 from station.daemon.control import CommandRefused, SubjectUnknown
 from station.domain.intervention import DecisionRefused
 from station.domain.labelling import LabelDeed, LabelEvent, PrintReason
@@ -31,6 +32,7 @@ log = structlog.get_logger()
 
 LOOKED_EVERY = 0.5  # seconds between two looks for units that have passed
 MOST_SHOWN = 100  # units with a print that is not proven
+LONGEST_TROUBLE = 200  # characters of what a printer, or lp, says
 TRIED_AGAIN_AFTER = 5.0  # seconds after a printer was not ready
 
 
@@ -150,8 +152,9 @@ class LabelPrinting:
             deed = LabelDeed(datetime.now(UTC), uid, LabelEvent.PRINT_STARTED, copy, who, reason.value)
             await self._ledger.begin_print(deed, reason, plan.reprints, engineer=engineer)
             trouble = await device.send(drawing, f"{uid}-{copy}")
+        trouble = shown(trouble, LONGEST_TROUBLE) if trouble else None
         event = LabelEvent.UNPROVEN if trouble else LabelEvent.PRINTED
-        await self._ledger.record_label(LabelDeed(datetime.now(UTC), uid, event, copy, who, (trouble or "")[:200]))
+        await self._ledger.record_label(LabelDeed(datetime.now(UTC), uid, event, copy, who, trouble or ""))
         write = log.warning if trouble else log.info
         write("label.printed", uid=str(uid), copy=copy, who=who, reason=reason.value, unproven=trouble)
         return Printed(copy, trouble)

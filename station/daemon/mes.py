@@ -2,7 +2,6 @@
 """The line's dealings with the MES: the pumps of its receivers, the question before a board, and what people see of both."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -18,6 +17,7 @@ from station.adapters.outbox.http import Post
 from station.adapters.outbox.pump import Clock, Deliver, Pump, SystemClock
 from station.adapters.outbox.reports import LineReports
 from station.adapters.outbox.route import HTTPRoute
+from station.adapters.outbox.tls_files import TLS, TLSFiles
 from station.adapters.outbox.webhook import Webhook
 from station.config.line import Config
 from station.config.mes import MQTT as MQTT_SINK
@@ -94,17 +94,17 @@ class MES:
     async def _open(self, stack: AsyncExitStack, config: Config, recipe: RecordedRecipe) -> None:
         mes = config.mes
         try:
-            context = secret_file.tls_context(mes.ca, mes.certificate, mes.key)
+            tls = TLSFiles(mes.ca, mes.certificate, mes.key).newest
         except secret_file.SecretUnusable as exc:
             raise ConfigurationInvalid([Problem("", "mes", str(exc))]) from exc
-        post = await stack.enter_async_context(Post.opened(context))
+        post = await stack.enter_async_context(Post.opened(tls))
         if mes.webhook is not None:
             webhook = Webhook(
                 post, mes.webhook, mes.secret_file, self._reports.content_type, self._clock.now, mes.answer_within
             )
             self._add(WEBHOOK, webhook.deliver)
         if mes.broker is not None:
-            self._add_mqtt(mes, context)
+            self._add_mqtt(mes, tls)
         if mes.route is not None:
             self.route = HTTPRoute(
                 post,
@@ -117,12 +117,12 @@ class MES:
                 within=mes.route_within,
             )
 
-    def _add_mqtt(self, mes: MESSection, context: ssl.SSLContext) -> None:
+    def _add_mqtt(self, mes: MESSection, tls: TLS) -> None:
         from station.adapters.outbox.mqtt import MQTT, Broker  # its library is an extra
 
         assert mes.broker is not None
-        host, port, tls = mes.broker
-        broker = Broker(host, port, context if tls else None, mes.mqtt_user, mes.mqtt_password_file)
+        host, port, speaks_tls = mes.broker
+        broker = Broker(host, port, tls if speaks_tls else None, mes.mqtt_user, mes.mqtt_password_file)
         self._mqtt = MQTT(broker, self._station, self._reports.content_type, self._states_now, self._clock)
         self._mqtt.connected = self._add(MQTT_SINK, self._mqtt.deliver).soon
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All checks of the doctor, one after another: files, PC, programmer, USB, PKI, ledger."""
+"""All checks of the doctor, one after another: files, PC, programmer, USB, PKI, MES, ledger and its key."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from station.adapters.system import fonts, ntp
 from station.config import line as line_file
 from station.config.problems import ConfigurationInvalid
 from station.daemon import control
-from station.doctor import configuration, machine, page_files, revocations, services, usb
+from station.doctor import configuration, machine, mes, page_files, revocations, services, station_key, usb
 from station.doctor.finding import Finding, bad, good, unknown
 
 
@@ -21,7 +21,7 @@ async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> l
     except ConfigurationInvalid:
         reason = "Not looked at, since the configuration has mistakes."
         found += machine.findings(None, "station", 1, runs=False, synchronised=synchronised)
-        return [*found, *(unknown(name, reason) for name in ("programmer", "probes", "PKI", "ledger"))]
+        return [*found, *(unknown(name, reason) for name in ("programmer", "probes", "PKI", "MES", "ledger"))]
     runs = _runs(config)
     station, slots = config.station, len(config.slot)
     found += machine.findings(station.state, station.name, slots, runs=runs, synchronised=synchronised)
@@ -31,7 +31,9 @@ async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> l
     found += usb.findings(config, runs=runs)
     found.append(await services.probes(config, runs=runs))
     found += [finding async for finding in services.pki(config.pki)]
+    found += [finding async for finding in mes.findings(config.mes)]
     found += services.ledger(config)
+    found += station_key.findings(config, runs=runs)
     found += services.work_order(config)
     found += page_files.findings(config)
     return found

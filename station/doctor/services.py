@@ -18,6 +18,7 @@ from station.config import plain_files
 from station.config.line import Config
 from station.config.sections import PKISection
 from station.doctor.finding import Finding, advice, bad, good, unknown
+from station.doctor.time_left import time_left
 from station.domain.work_order import LotState
 from station.faults import Fault
 from station.faults.line import (
@@ -31,7 +32,6 @@ from station.faults.line import (
 from station.line import wall_clock
 from station.matter.certificates.pem import CERTIFICATE, PEMInvalid, der_of
 
-SOON = timedelta(days=30)
 OLD = timedelta(days=2)
 CLOSE = timedelta(seconds=60)
 
@@ -157,14 +157,10 @@ def _clock(moment: datetime | None) -> Finding:
 def _time_left(certificate: Path) -> Finding:
     try:
         der = der_of(plain_files.read(certificate), *CERTIFICATE, first=True)
-        left = x509.load_der_x509_certificate(der).not_valid_after_utc - datetime.now(UTC)
+        until = x509.load_der_x509_certificate(der).not_valid_after_utc
     except (OSError, ValueError, PEMInvalid) as exc:
         return bad("station's certificate", f"{certificate} cannot be read: {exc}.", "Set [pki] certificate.")
-    text = f"The station's certificate is valid for {left.days} more days."
-    remedy = "Ask your PKI for a new one."
-    if left < timedelta(0):
-        return bad("station's certificate", "The station's certificate has expired.", remedy)
-    return advice("station's certificate", text, remedy) if left < SOON else good("station's certificate", text)
+    return time_left("station's certificate", "The station's certificate", until, "Ask your PKI for a new one.")
 
 
 def ledger(config: Config) -> Iterator[Finding]:

@@ -248,6 +248,10 @@ async def test_a_queue_gets_pdf(ledger: Ledger, path: Path, tmp_path: Path, monk
     done = await printing.print(UID_1, PrintReason.JAM, who="anna")
     assert done.trouble == "lp ended with 1: The printer or class does not exist."
     assert events(path, UID_1)[-1][0] == LabelEvent.UNPROVEN.value
+    lp.write_text("#!/bin/sh\nprintf '\\033[31mno\\ttray\\n' >&2\nexit 1\n")
+    done = await printing.print(UID_1, PrintReason.JAM, who="anna", engineer=True)
+    assert done.trouble == "lp ended with 1: no\\ttray"
+    assert [each[0] for each in events(path, UID_1)[-2:]] == ["LabelPrintStarted", "LabelPrintUnproven"]
 
 
 async def test_a_printer_that_nobody_reaches_is_not_ready(ledger: Ledger, path: Path) -> None:

@@ -265,3 +265,15 @@ asyncio.run(forget())
         assert wrapped not in raw(path)
         with pytest.raises(UnitForgotten):
             await ledger.identity(target(1).uid)
+
+
+async def test_a_spoiled_key_of_another_ledger_stops_no_line(path: Path) -> None:
+    """All ledgers of a PC have their keys in one folder."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        await passed(await begun(ledger, Secrets((1,))), board=1)
+    (mine,) = key_files()
+    for name in ("0" * 16, "f" * 16):
+        mine.with_name(f"{name}.key").write_text("half a k")
+        mine.with_name(f"{name}.key").chmod(0o644)
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert (await ledger.identity(target(1).uid)) is not None

@@ -278,3 +278,53 @@ async def test_a_closed_writer_refuses(connection: Connection, path: Path) -> No
         pass
     with pytest.raises(LedgerUnavailable, match="closed"):
         await writer.do(lambda connection: connection.execute(select(1)).scalar_one())
+
+
+async def test_the_log_is_emptied_once_its_reader_is_done_although_nothing_more_is_written(
+    connection: Connection, path: Path
+) -> None:
+    """A forgotten unit's key leaves the file also on a line that stands still."""
+    log = path.with_name(f"{path.name}-wal")
+    with Writer.running(connection, path) as writer:
+
+        def forgetting(opened: Connection) -> str:
+            writer.log_to_empty = True
+            return written("a")(opened)
+
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute(KEY).fetchall()
+            assert await writer.do(forgetting) == "a"
+            assert log.stat().st_size > 0
+            reader.execute("COMMIT")
+        async with asyncio.timeout(60):
+            while log.stat().st_size:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_log_that_cannot_be_emptied_stops_no_writing(connection: Connection, path: Path) -> None:
+    """As on a full disk. The thread goes on, and empties the log as soon as it can."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    denied = {"wal_checkpoint"}
+
+    def allowed(_action: int, name: str | None, _value: str | None, _base: str | None, _trigger: str | None) -> int:
+        return sqlite3.SQLITE_DENY if name in denied else sqlite3.SQLITE_OK
+
+    driver.set_authorizer(allowed)
+    with Writer.running(connection, path) as writer:
+
+        def forgetting(opened: Connection) -> str:
+            writer.log_to_empty = True
+            return written("a")(opened)
+
+        assert await writer.do(forgetting) == "a"
+        assert await writer.do(written("b")) == "b"
+        assert path.with_name(f"{path.name}-wal").stat().st_size > 0
+        denied.clear()
+        assert await writer.do(written("c")) == "c"
+        async with asyncio.timeout(60):
+            while writer.log_to_empty:
+                await asyncio.sleep(0.05)
+    assert writer.failure is not None  # closed in order
+    assert "it is closed" in str(writer.failure)

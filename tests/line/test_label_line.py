@@ -1,21 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels of a running line: they wait for the printer, survive a kill, and are bound by their scan."""
+"""Labels of a running line: they wait for the printer, survive a kill, are bound by their scan, and leave no trace of their secret."""
 
+import json
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from station.adapters.ledger import label_prints
 from station.adapters.ledger.reader import LedgerReader
+from station.adapters.ledger.station_keys import StationKeys
+from station.adapters.ledger.vault import Vault
+from station.domain.identity import OnboardingSecrets
 from station.matter.onboarding import codes
+from station.matter.onboarding.codes import OnboardingPayload
+from tests.builders.bench import rows
 from tests.builders.line import Line, recipe_with
 from tests.builders.station_demo import SHORT_DEADLINES
+from tests.builders.traces import chances, contents, forms
+from tests.builders.traces import found as traces
 from tests.line.standing_line import Standing
+from tests.mes.broker import free_port
+from tests.mes.receiver import SECRET
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -33,16 +46,28 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standi
     (tmp_path / "logs").mkdir()
     printer = Line(tmp_path, tmp_path)
     printer.start("printer", "virtual_bench", "printer", "--dir", str(tray))
+    secret = tmp_path / "webhook.secret"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    mes = f'\n[mes]\nwebhook = "http://127.0.0.1:{free_port()}"\nsecret_file = "{secret}"\n'  # nobody listens there
     try:
         printer.wait_for("printer", (tray / "port").exists)
         label = (
             f'[label]\nsize_mm = [50, 25]\nprinter = "tcp://127.0.0.1:{(tray / "port").read_text()}"\nrequired = true'
         )
-        with Line.standing(tmp_path / "line", len(SLOTS), recipe=recipe_with(tmp_path / "recipe", label)) as line:
+        recipe = recipe_with(tmp_path / "recipe", label)
+        with Line.standing(tmp_path / "line", len(SLOTS), recipe=recipe, further=mes) as line:
             yield Standing(line)
     finally:
         printer.processes["printer"].send_signal(signal.SIGTERM)
         printer.processes["printer"].wait()
+
+
+def buffered(tray: Path) -> int:
+    """How many labels the printer has taken and not printed, by its own answer."""
+    with socket.create_connection(("127.0.0.1", int((tray / "port").read_text()))) as connection:
+        connection.sendall(b"~HS")
+        return int(connection.recv(4096).split(b",")[4])
 
 
 def scanned(standing: Standing, text: str, slot: int) -> tuple[int, str]:
@@ -104,6 +129,7 @@ def test_labels_wait_survive_a_kill_and_are_bound_by_their_scan(standing: Standi
     with subprocess.Popen((sys.executable, "-m", "station", *arguments), stderr=subprocess.DEVNULL) as asking:
         ledger = standing.line.folder / "ledger.sqlite"
         standing.until(lambda: any(each.copy == 2 for each in label_prints.history(ledger)))
+        standing.until(lambda: buffered(tray) == 1)
         daemon = standing.line.processes["daemon"]
         daemon.kill()
         daemon.wait()
@@ -119,4 +145,73 @@ def test_labels_wait_survive_a_kill_and_are_bound_by_their_scan(standing: Standi
     shown = standing.station("units", "show", str(units[1]))
     for words in ("label printed", "wrong label scanned", "label bound"):
         assert words in shown
-    assert labels[serials[1]] not in (standing.line.folder / "logs" / "station.jsonl").read_text()
+    nobody_finds_a_secret(standing, labels, list(map(str, units.values())), tmp_path)
+
+
+def nobody_finds_a_secret(standing: Standing, labels: Mapping[str, str], units: list[str], tmp_path: Path) -> None:
+    """In a copy of the line's whole folder without the key of its secrets; and with it, once the units are forgotten.
+
+    Without the boards themselves, which have their secrets. The line has printed, shown, exported and backed up labels, and
+    has an MES that takes nothing.
+    """
+    folder = standing.line.folder
+    secrets = secrets_of(folder, labels)
+    wanted = {name: text for secret, payload in secrets for name, text in forms(secret, payload).items()}
+    assert len(secrets) == len(labels) == len(units)
+    recipient = tmp_path / "recipient"
+    recipient.write_text(str(pyrage.x25519.Identity.generate().to_public()))
+    standing.station("units", "label", units[0], "--json")
+    standing.station(
+        "units", "labels", "--lot", lot_of(folder), "--to", str(folder / "a.age"), "--recipient", str(recipient)
+    )
+    standing.station("ledger", "backup", str(folder / "before.sqlite"))
+    assert json.loads(standing.station("outbox", "list", "--json"))["messages"]
+    sealed = rows(folder / "ledger.sqlite", "SELECT wrapped_key, content FROM sealed_secret")
+
+    stolen = copied(standing, tmp_path / "stolen")
+    assert {"a.age", "before.sqlite", "ledger.sqlite", "ledger.sqlite-wal", "logs/station.jsonl"} <= stolen.keys()
+    assert traces(stolen, wanted) == []
+    for number in range(len(chances(secrets[0][0]))):
+        assert not all(any(chances(secret)[number] in content for content in stolen.values()) for secret, _ in secrets)
+
+    for uid in units:
+        standing.station("units", "forget", uid, "--reason", "sold")
+    (folder / "before.sqlite").unlink()  # it opens until the key is rotated
+    standing.station("ledger", "backup", str(folder / "after.sqlite"))
+    gone = {f"{number} of row {row}": value for row, values in enumerate(sealed) for number, value in enumerate(values)}
+    pieces = {
+        f"{name}, {at}": value[at : at + 16]
+        for name, value in gone.items()
+        for at in (0, 16, 32)
+        if isinstance(value, bytes)
+    }
+    assert len(pieces) == 6 * len(units)
+    assert traces(stolen, pieces)  # the search sees them
+    standing.until(lambda: traces(copied(standing, tmp_path / "with the key"), pieces | wanted) == [])
+
+
+def secrets_of(folder: Path, labels: Mapping[str, str]) -> list[tuple[OnboardingSecrets, OnboardingPayload]]:
+    """The secrets of the units with these labels, as whoever has the key finds them."""
+    ledger = folder / "ledger.sqlite"
+    ((key_id,),) = rows(ledger, "SELECT key_id FROM secrets_state")
+    opened = Vault(ledger, StationKeys.of(folder / "witness", ledger, environment={}), str(key_id))
+    found = []
+    for code in labels.values():
+        (payload,) = codes.parse_qr_code(code)
+        for _, _, secret in label_prints.with_discriminator(ledger, opened, payload.discriminator.value):
+            assert secret.passcode == payload.passcode
+            found.append((secret, payload))
+    return found
+
+
+def lot_of(folder: Path) -> str:
+    ((lot,),) = rows(folder / "ledger.sqlite", "SELECT DISTINCT lot FROM identity")
+    return str(lot)
+
+
+def copied(standing: Standing, to: Path) -> dict[str, bytes]:
+    """All that is in a copy of the line's folder: not the boards, and not the station's key."""
+    shutil.rmtree(to, ignore_errors=True)
+    hidden = shutil.ignore_patterns("boards", "keys", "station.sock", "dev", "sys")
+    shutil.copytree(standing.line.folder, to, ignore=hidden, symlinks=True)
+    return contents(to)

@@ -35,6 +35,8 @@ class Receiver:
     retry_after: str | None = None
     taken: list[dict[str, object]] = field(default_factory=list)
     """The events that it has confirmed, or has taken without saying so."""
+    heads: int = 405
+    """The status for whoever asks for no more than that."""
     requests: int = 0
     elsewhere: int = 0
     keys: tuple[bytes, ...] = (KEY,)
@@ -88,6 +90,9 @@ class Receiver:
                 return web.Response(status=int(status), headers=headers, text="\x1b[31mno")
         return None
 
+    async def answer_head(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(status=self.heads, headers={"Location": f"{self.url}/elsewhere"})
+
     async def answer_elsewhere(self, _request: web.Request) -> web.StreamResponse:
         self.elsewhere += 1
         return web.Response(status=204)
@@ -98,6 +103,7 @@ async def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> As
     """The receiver at a port of this PC."""
     app = web.Application()
     app.router.add_post("/", receiver.answer)
+    app.router.add_route("HEAD", "/", receiver.answer_head)
     app.router.add_route("*", "/elsewhere", receiver.answer_elsewhere)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
     await runner.setup()

@@ -12,7 +12,7 @@ from station.adapters.outbox.http import Post
 from station.adapters.outbox.mqtt import MQTT, Broker
 from station.adapters.outbox.pump import Pump, SystemClock
 from station.adapters.outbox.reports import LineReports
-from station.adapters.outbox.secret_file import tls_context
+from station.adapters.outbox.tls_files import TLSFiles
 from station.adapters.outbox.webhook import Webhook
 from station.domain.attempt import STATION_STOPPED, Failed
 from tests.builders.bench import Secrets, begun, recognised
@@ -23,7 +23,7 @@ async def tell(path: Path, url: str, secret: Path, boards: int) -> None:
     sink = urlsplit(url).scheme.replace("http", "webhook")
     reports = LineReports([sink])
     opening = Ledger.open(path, station="line-1", reports=reports)
-    async with opening as ledger, Post.opened(tls_context(None, None, None)) as post, asyncio.TaskGroup() as group:
+    async with opening as ledger, Post.opened(TLSFiles(None, None, None).newest) as post, asyncio.TaskGroup() as group:
         await ledger.close_open_attempts(STATION_STOPPED)
         if sink == "mqtt":
             broker = MQTT(Broker("127.0.0.1", urlsplit(url).port or 0), "line-1", reports.content_type, dict)

@@ -13,7 +13,7 @@ from aiohttp import web
 from station.adapters.ledger import Ledger
 from station.adapters.outbox.http import Post
 from station.adapters.outbox.route import HTTPRoute
-from station.adapters.outbox.secret_file import tls_context
+from station.adapters.outbox.tls_files import TLSFiles
 from station.domain.attempt import Phase, RouteChecked, UnitIdentified
 from station.domain.policy import CONSEQUENCES, Act, act_of
 from station.faults.line import MESUnavailable
@@ -64,7 +64,7 @@ async def work_order() -> str:
 async def asking(
     server: Server, *, waits: bool = False, cfx: bool = False, within: float = 20.0
 ) -> AsyncIterator[HTTPRoute]:
-    async with Post.opened(tls_context(None, None, None)) as post:
+    async with Post.opened(TLSFiles(None, None, None).newest) as post:
         yield HTTPRoute(
             post,
             server.url,

@@ -13,7 +13,7 @@ from station.adapters.ledger import Ledger
 from station.adapters.outbox.http import Post
 from station.adapters.outbox.pump import Pump, pause_after
 from station.adapters.outbox.reports import LineReports
-from station.adapters.outbox.secret_file import tls_context
+from station.adapters.outbox.tls_files import TLSFiles
 from station.adapters.outbox.webhook import Webhook
 from station.domain.attempt import Failed
 from tests.builders.bench import Secrets, begun, recognised, target
@@ -34,7 +34,7 @@ async def judged(ledger: Ledger, secrets: Secrets, *boards: int) -> None:
 async def pumping(
     ledger: Ledger, reports: LineReports, receiver: Receiver, secret: Path, clock: VirtualClock, within: float = 10.0
 ) -> AsyncIterator[Pump]:
-    async with Post.opened(tls_context(None, None, None)) as post:
+    async with Post.opened(TLSFiles(None, None, None).newest) as post:
         webhook = Webhook(post, receiver.url, secret, reports.content_type, lambda: datetime.now(UTC), within)
         yield Pump("webhook", ledger.outbox, webhook.deliver, clock, reports.news())
 

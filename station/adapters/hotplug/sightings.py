@@ -22,10 +22,13 @@ from station.faults.resources import exhausted
 from station.faults.slot import ProbeDuplicate, ProbeUnidentified
 from station.interfaces import BoardArrived
 
+LONGEST_SERIAL_NUMBER = 126  # characters of a USB string descriptor
 # ST's serial numbers are hexadecimal: the last word of `STM32_STLink` is none.
-_NAMED = re.compile(r"usb-STMicroelectronics_.*_(?P<serial_number>[0-9A-Fa-f]+)-if[0-9a-f]{2}")
+_NAMED = re.compile(
+    f"usb-STMicroelectronics_.*_(?P<serial_number>[0-9A-Fa-f]{{1,{LONGEST_SERIAL_NUMBER}}})-if[0-9a-f]{{2}}"
+)
 _OF_ST = "usb-STMicroelectronics_"
-_SERIAL_NUMBER = re.compile(r"[0-9A-Za-z]+")
+_SERIAL_NUMBER = re.compile(f"[0-9A-Za-z]{{1,{LONGEST_SERIAL_NUMBER}}}")
 _NEVER_OF_ST = "ttyUSB"  # a probe's port is a modem by its USB class, so it is a ttyACM
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, inspect, select, update
 
-from station.adapters.ledger import incarnations, scrubbing, secrets_deeds, sqlite, tables
+from station.adapters.ledger import incarnations, scrubbing, secrets_deeds, sqlite, tables, vault
 from station.adapters.ledger.custody import differences
 from station.adapters.ledger.register import Register
 from station.adapters.ledger.sealing import WRAPPED_SIZE, SealBroken, Sealed, StationKey, unit_name
@@ -41,6 +41,17 @@ class SecretsStatus:
     scrubbed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The keys at hand open what the ledger has sealed."""
+
+    key_id: str
+    retiring_id: str | None
+    """The key that a rotation replaces, which has not ended."""
+    scrubbed: bool
+    remembered: int
+
+
 def status(path: Path, keys: StationKeys) -> SecretsStatus:
     """Reads the ledger, which a daemon may write meanwhile; raises `LedgerUnavailable`."""
     with sqlite.reading(path) as connection, connection.begin():
@@ -51,6 +62,26 @@ def status(path: Path, keys: StationKeys) -> SecretsStatus:
     forgotten = wrapped.pop(FORGOTTEN, 0)
     file, token = None if place is None else str(place), keys.token_of(current.key_id)
     return SecretsStatus(current.key_id, file, token, wrapped, forgotten, not current.scrub)
+
+
+def prove(path: Path, keys: StationKeys) -> Proof | None:
+    """Opens the oldest and the newest unit under each key, beside a daemon that writes.
+
+    None for a ledger of an earlier version, which has nothing sealed. Raises `LedgerUnavailable` or `LedgerDamaged`.
+    """
+    ends = select(_sealed.c.key_id, func.min(_sealed.c.identity_id), func.max(_sealed.c.identity_id), func.count())
+    ends = ends.where(_sealed.c.key_id != FORGOTTEN).group_by(_sealed.c.key_id)
+    units = select(_identity.c.id, _identity.c.uid, _identity.c.discriminator, _sealed).join_from(_identity, _sealed)
+    with sqlite.reading(path) as connection, connection.begin():
+        if not inspect(connection).has_table(_sealed.name):
+            return None
+        state = connection.execute(select(_state)).one()
+        opened, remembered = Vault(path, keys, state.key_id), 0
+        for _, oldest, newest, count in connection.execute(ends).all():
+            for found in connection.execute(units.where(_identity.c.id.in_([oldest, newest]))).all():
+                vault.of_row(opened, found)
+            remembered += count
+    return Proof(state.key_id, state.retiring_id, not state.scrub, remembered)
 
 
 def rotate(
@@ -65,8 +96,9 @@ def rotate(
 ) -> str:
     """Replaces the key, or ends a rotation that was interrupted; returns the new key's id.
 
-    The new key is sealed by this token (a PKCS#11 URI), by none if it is False, and else as the old one was. Raises `LedgerUnavailable`, also while a daemon has the ledger, `LedgerMoved`, `DecisionRefused`, or `LedgerDamaged` if a
-    unit's key does not open.
+    The new key is sealed by this token (a PKCS#11 URI), by none if it is False, and else as the old one was. Raises
+    `LedgerUnavailable`, also while a daemon has the ledger, `LedgerMoved`, `DecisionRefused`, or `LedgerDamaged` if a unit's
+    key does not open.
     """
     deed = SecretsDeed(datetime.now(UTC), who, reason, Act.ROTATE)
     deed.check()
@@ -75,12 +107,12 @@ def rotate(
         with connection.begin():
             if reasons := list(differences(path, incarnations.standing(connection), register)):
                 raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
-            vault = Vault.of(path, connection, keys)
+            keyring = Vault.of(path, connection, keys)
             retiring, new = _begun(connection, keys, deed, token)
         keys.settle(new)
         last: int | None = 0
         while last is not None:
-            last = _wrapped_anew(connection, vault, retiring, vault.key(new), every, last)
+            last = _wrapped_anew(connection, keyring, retiring, keyring.key(new), every, last)
         if not scrubbing.truncate(connection):
             raise LedgerUnavailable(
                 f"{path}: another program reads it, so that its log still has what the old key wraps. Run the command again"
@@ -99,7 +131,17 @@ def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reas
     deed = SecretsDeed(datetime.now(UTC), who, reason, Act.FORGET)
     deed.check()
     _check_there(path)
-    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path), connection.begin():
+    with sqlite.writing(path, keys=keys) as connection, sqlite.translated(path):
+        new, units = _given_up(path, connection, register, keys, deed)
+        scrubbing.truncate(connection)  # where a reader needs the log now, the next opening empties it
+    keys.settle(new)
+    return new, units
+
+
+def _given_up(
+    path: Path, connection: Connection, register: Register, keys: StationKeys, deed: SecretsDeed
+) -> tuple[str, int]:
+    with connection.begin():
         if reasons := list(differences(path, incarnations.standing(connection), register)):
             raise LedgerMoved(f"{path}: {'; '.join(reasons)}")
         lost: str = connection.execute(select(_state.c.key_id)).scalar_one()
@@ -112,7 +154,6 @@ def give_up(path: Path, register: Register, keys: StationKeys, *, who: str, reas
         units = connection.execute(overwritten.values(**gone, content=content)).rowcount
         secrets_deeds.record(connection, "-", replace(deed, units=units, recipient=new.id))
         connection.execute(update(_state).values(key_id=new.id, retiring_id=None))
-    keys.settle(new.id)
     return new.id, units
 
 
@@ -136,7 +177,7 @@ def _begun(
 
 
 def _wrapped_anew(
-    connection: Connection, vault: Vault, retiring: str, new: StationKey, most: int, after: int
+    connection: Connection, keyring: Vault, retiring: str, new: StationKey, most: int, after: int
 ) -> int | None:
     """Wraps the keys of up to so many units anew, in the order of their numbers; returns the last one's, or None at the end."""
     query = select(_identity.c.uid, _sealed).join_from(_identity, _sealed)
@@ -145,8 +186,8 @@ def _wrapped_anew(
     with connection.begin():
         found = connection.execute(query.limit(most)).all()
         if found:  # else the old key may be gone already
-            old = vault.key(retiring)
-            connection.execute(changed, [_row(vault.path, row, old, new) for row in found])
+            old = keyring.key(retiring)
+            connection.execute(changed, [_row(keyring.path, row, old, new) for row in found])
     return found[-1].identity_id if found else None
 
 

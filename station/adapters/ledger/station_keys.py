@@ -90,7 +90,7 @@ class StationKeys:
     def find(self, key_id: str) -> StationKey:
         """The key of this id; raises `LedgerUnavailable`, with the remedy."""
         others = []
-        for kept in self._there():
+        for kept in self._there(key_id):
             if kept.id == key_id:
                 return kept.key()
             others.append(kept.id)
@@ -102,11 +102,18 @@ class StationKeys:
 
     def place_of(self, key_id: str) -> Path | None:
         """The file with the key of this id."""
-        return next((kept.place for kept in self._there() if kept.id == key_id), None)
+        return next((kept.place for kept in self._there(key_id) if kept.id == key_id), None)
 
     def token_of(self, key_id: str) -> str | None:
         """The PKCS#11 URI of the token that seals the key of this id; None where it is in clear, or not there."""
-        return next((kept.token for kept in self._there() if kept.id == key_id), None)
+        return next((kept.token for kept in self._there(key_id) if kept.id == key_id), None)
+
+    def files(self) -> dict[Path, list[str]]:
+        """Every file with the ids of its keys; raises `LedgerUnavailable` for a file that cannot be used."""
+        found: dict[Path, list[str]] = {}
+        for kept in self._there():
+            found.setdefault(kept.place, []).append(kept.id)
+        return found
 
     def made(self) -> StationKey:
         """The key for a ledger that has none: the one of the file that people named, else a new one, durably written."""
@@ -143,7 +150,7 @@ class StationKeys:
     def remove(self, key_id: str, *, kept: str) -> None:
         """Removes a key that nothing needs any more; its place on the disk is overwritten. The key `kept` must be there."""
         self.find(kept)
-        lasting = [each for each in self._there() if each.id == kept]
+        lasting = [each for each in self._there(kept) if each.id == kept]
         place = self.file or self._named(key_id)
         if not place.exists():
             return
@@ -167,13 +174,14 @@ class StationKeys:
     def _named(self, key_id: str) -> Path:
         return self.folder / f"{key_id}.key"
 
-    def _there(self) -> Iterator[_Kept]:
+    def _there(self, wanted: str = "") -> Iterator[_Kept]:
+        """Every key, first the one whose file has the wanted key's name: another ledger's file may be spoiled."""
         if self.handed is not None:
             files = [self.handed]
         elif self.file is not None:
             files = [self.file]
         else:
-            files = sorted(self.folder.glob("*.key"))
+            files = sorted(self.folder.glob("*.key"), key=lambda file: (file != self._named(wanted), file))
         for file in files:
             if file.exists():
                 yield from _read(file, private=file != self.handed)

@@ -41,6 +41,7 @@ metadata = MetaData(
 )
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_Account = String(100)  # domain.intervention.LONGEST_ACCOUNT
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER primary keys only
 
 
@@ -78,7 +79,7 @@ attempt = Table(
     Column("id", _Number, primary_key=True),
     Column("station", String(64), nullable=False),
     Column("slot", String(32), nullable=False),
-    Column("probe", String(64), nullable=False),
+    Column("probe", String(126), nullable=False),  # as long as a USB string
     Column("tty", Text, nullable=False),
     Column("recipe", String(64), nullable=False),
     Column("recipe_sha256", String(64), nullable=False),
@@ -167,7 +168,7 @@ secrets_deed = Table(
     Column("id", _Number, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("station", String(64), nullable=False),
-    Column("who", String(64), nullable=False),
+    Column("who", _Account, nullable=False),
     Column("deed", String(16), nullable=False),  # domain.disclosure.SecretsDeed
     Column("uid", String(24), index=True),  # none: several units, or all
     Column("lot", String(32)),
@@ -188,7 +189,7 @@ label_event = Table(
     Column("uid", String(24), nullable=False, index=True),
     Column("type", String(32), nullable=False),  # domain.labelling.LabelEvent
     Column("copy", Integer, nullable=False),
-    Column("who", String(64), nullable=False),
+    Column("who", _Account, nullable=False),
     Column("reason", Text, nullable=False),
     Column("slot", String(32)),
     Column("other", String(32)),  # the serial number of the unit whose label was scanned instead
@@ -263,7 +264,7 @@ spare_certificate = Table(  # certificates that the PKI has issued and no unit h
     Column("id", _Number, primary_key=True),
     Column("request_id", ForeignKey("pki_request.id")),  # none if it cannot be told which request bought it
     Column("key", String(64), nullable=False, index=True),
-    Column("serial_number", String(40), nullable=False),
+    Column("serial_number", Text, nullable=False),
     Column("kind", String(8), nullable=False),
     Column("found_at", Instant, nullable=False),
     Column("reason", Text, nullable=False),
@@ -276,7 +277,7 @@ spare_certificate = Table(  # certificates that the PKI has issued and no unit h
 pki_wait = Table(  # times before which an endpoint does not want to be asked
     "pki_wait",
     metadata,
-    Column("endpoint", String(200), primary_key=True),
+    Column("endpoint", Text, primary_key=True),
     Column("until", Instant, nullable=False),
 )
 
@@ -285,7 +286,7 @@ pki_decision = Table(  # what people have decided about requests and orphans: by
     metadata,
     Column("id", _Number, primary_key=True),
     Column("at", Instant, nullable=False),
-    Column("account", String(64), nullable=False),
+    Column("account", _Account, nullable=False),
     Column("action", String(16), nullable=False),
     Column("subject", String(64), nullable=False),
     Column("reason", Text, nullable=False),
@@ -313,7 +314,7 @@ figure = Table(  # what `numbers` reads of each ended attempt: few bytes, in the
     Column("began", BigInteger, nullable=False),  # milliseconds since 1970
     Column("id", ForeignKey("attempt.id"), nullable=False),
     Column("slot", String(32), nullable=False),
-    Column("probe", String(64), nullable=False),
+    Column("probe", String(126), nullable=False),  # as long as a USB string
     Column("lot", String(32), nullable=False),
     Column("uid", String(24)),
     Column("verdict", String(4), nullable=False),
@@ -334,7 +335,7 @@ unit_release = Table(
     Column("id", _Number, primary_key=True),
     Column("uid", String(24), nullable=False, index=True),
     Column("at", Instant, nullable=False),
-    Column("account", String(64), nullable=False),
+    Column("account", _Account, nullable=False),
     Column("reason", Text, nullable=False),
     Column("incarnation", Integer, nullable=False, server_default="1"),  # of the ledger: a restored one has a later
     sqlite_autoincrement=True,
@@ -347,7 +348,7 @@ intervention = Table(
     Column("id", _Number, primary_key=True),
     Column("station", String(64), nullable=False),
     Column("at", Instant, nullable=False, index=True),
-    Column("who", String(64), nullable=False),  # the account of the person
+    Column("who", _Account, nullable=False),  # the account of the person
     Column("deed", String(16), nullable=False),  # domain.intervention.Deed
     Column("slot", String(32)),  # none: the line
     Column("fault", String(64)),  # code of the fault that had stopped slot or line; none if nothing had
@@ -409,7 +410,7 @@ unit_event = Table(  # domain.disposition.UnitEvent; never edited
     Column("id", _Number, primary_key=True),
     Column("uid", String(24), nullable=False, index=True),
     Column("at", Instant, nullable=False),
-    Column("account", String(64)),  # none: the policy
+    Column("account", _Account),  # none: the policy
     Column("reason", Text, nullable=False),
     Column("type", String(32), nullable=False),
     Column("body", JSON, nullable=False),
@@ -422,7 +423,7 @@ sample_event = Table(  # domain.samples.SampleEvent; never edited
     Column("id", _Number, primary_key=True),
     Column("uid", String(24), index=True),  # none: all samples
     Column("at", Instant, nullable=False),
-    Column("account", String(64)),  # none: the line
+    Column("account", _Account),  # none: the line
     Column("reason", Text, nullable=False),
     Column("type", String(32), nullable=False),
     Column("body", JSON, nullable=False),
@@ -435,7 +436,7 @@ lot_event = Table(  # never edited
     Column("id", _Number, primary_key=True),
     Column("lot", ForeignKey("lot.name"), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("account", String(64), nullable=False),
+    Column("account", _Account, nullable=False),
     Column("reason", Text, nullable=False),
     Column("type", String(32), nullable=False),
     Column("body", JSON, nullable=False),
@@ -486,7 +487,7 @@ outbox_decision = Table(  # what people have decided about messages: by which ac
     metadata,
     Column("id", _Number, primary_key=True),
     Column("at", Instant, nullable=False),
-    Column("account", String(64), nullable=False),
+    Column("account", _Account, nullable=False),
     Column("action", String(8), nullable=False),
     Column("message", _Number, nullable=False),
     Column("sink", String(16), nullable=False),

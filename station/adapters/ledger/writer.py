@@ -7,6 +7,7 @@ waits.
 
 import asyncio
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ T = TypeVar("T")
 UnitOfWork = Callable[[Connection], T]
 
 TRIED_EVERY = 0.5  # seconds between two tries; SQLite itself waits five more for a lock
+EMPTIED_EVERY = 2.0  # seconds between two tries to empty the write-ahead log
 
 
 class _Queued(Generic[T]):
@@ -136,12 +138,28 @@ class Writer:
 
     def _take(self) -> list[_Waiting | None]:
         """All waiting units, at least one."""
-        queued = [self._queue.get()]
+        queued = [self._first()]
         while True:
             try:
                 queued.append(self._queue.get_nowait())
             except Empty:
                 return queued
+
+    def _first(self) -> _Waiting | None:
+        """The next unit. While there is none, the log is emptied where a reader needed it before."""
+        while self.log_to_empty:
+            try:
+                return self._queue.get(timeout=EMPTIED_EVERY)
+            except Empty:
+                self._empty_log()
+        return self._queue.get()
+
+    def _empty_log(self) -> None:
+        """What is in the log is durable: a disk that takes no more of it is told by the next commit, and tried again until then."""
+        try:
+            self.log_to_empty = not scrubbing.truncate(self._connection)
+        except sqlite3.Error:
+            self.log_to_empty = True
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
         """Tries until the group is durable, no further try can help, the patience is over, or the block ends."""
@@ -160,8 +178,8 @@ class Writer:
                 self.commits += 1
                 self.commit_times.add(time.monotonic() - began)
                 self._tell(None, hopeless=False)
-                if self.log_to_empty:  # again after the next group, where a reader needs the log now
-                    self.log_to_empty = not scrubbing.truncate(self._connection)
+                if self.log_to_empty:
+                    self._empty_log()
                 return
 
     def _carry_out(self, group: Sequence[_Waiting]) -> None:

@@ -2,13 +2,14 @@
 """One POST to the MES, bounded in time and size; no redirect is followed."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
+
+from station.adapters.outbox.tls_files import TLS
 
 LONGEST_ANSWER = 1 << 16
 
@@ -34,27 +35,41 @@ class Reply:
 
 
 class Post:
-    """Posts to one server."""
+    """Posts to the servers of one MES."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, tls: TLS) -> None:
         self._session = session
+        self._tls = tls
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, context: ssl.SSLContext) -> AsyncIterator[Self]:
-        """A pool of connections, without cookies, and without a proxy from the environment."""
-        connector = aiohttp.TCPConnector(ssl=context, limit=8, keepalive_timeout=4)
+    async def opened(cls, tls: TLS) -> AsyncIterator[Self]:
+        """A pool of connections, without cookies, and without a proxy from the environment.
+
+        A connection is used again only under the TLS context that it was opened with.
+        """
+        connector = aiohttp.TCPConnector(limit=8, keepalive_timeout=4)
         jar = aiohttp.DummyCookieJar()
         async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=False) as session:
-            yield cls(session)
+            yield cls(session, tls)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], within: float) -> Reply:
         """Raises `NoAnswer`."""
+        return await self._asked("POST", url, body, headers, within)
+
+    async def head(self, url: str, within: float) -> Reply:
+        """Asks for no more than the status, which changes nothing at the server; raises `NoAnswer`."""
+        return await self._asked("HEAD", url, None, {}, within)
+
+    async def _asked(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], within: float
+    ) -> Reply:
+        whole = aiohttp.ClientTimeout(total=None)
         try:
             async with (
                 asyncio.timeout(within),
-                self._session.post(
-                    url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=None)
+                self._session.request(
+                    method, url, data=body, headers=headers, allow_redirects=False, timeout=whole, ssl=self._tls()
                 ) as answer,
             ):
                 content = await answer.content.read(LONGEST_ANSWER)

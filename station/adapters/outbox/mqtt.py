@@ -3,7 +3,6 @@
 
 import asyncio
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from station.adapters.outbox.http import NoAnswer
 from station.adapters.outbox.pump import Clock, SystemClock, pause_after
 from station.adapters.outbox.secret_file import SecretUnusable, lines
+from station.adapters.outbox.tls_files import TLS
 from station.adapters.system.shown import shown
 from station.mes.message import Answer, Delivered, Failed, Refused, Waiting, level
 
@@ -37,13 +38,31 @@ States = Callable[[], Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is, and as whom the station comes. `context` is None where it speaks without TLS."""
+    """Where the broker is, and as whom the station comes. `tls` is None where it speaks without."""
 
     host: str
     port: int
-    context: ssl.SSLContext | None = None
+    tls: TLS | None = None
     user: str | None = None
     password: Path | None = None
+
+
+async def try_out(broker: Broker) -> None:
+    """Connects once as the station does, with no will, and leaves; raises `NoAnswer` if the broker does not take it."""
+    try:
+        password = None if broker.password is None else lines(broker.password)[0]
+        async with aiomqtt.Client(
+            broker.host,
+            broker.port,
+            username=broker.user,
+            password=password,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            timeout=TIMEOUT,
+            tls_context=None if broker.tls is None else broker.tls(),
+        ):
+            pass
+    except (aiomqtt.MqttError, SecretUnusable, OSError, ValueError) as exc:
+        raise NoAnswer(str(exc) or type(exc).__name__) from exc
 
 
 class _Client(aiomqtt.Client):
@@ -126,7 +145,7 @@ class MQTT:
             will=aiomqtt.Will(f"{self._topic}/online", _said(online=False), 1, True, _properties(JSON)),
             timeout=TIMEOUT,
             keepalive=KEEPALIVE,
-            tls_context=broker.context,
+            tls_context=None if broker.tls is None else broker.tls(),
         )
         async with client:
             await client.publish(f"{self._topic}/online", _said(online=True), 1, True, _properties(JSON))
