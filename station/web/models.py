@@ -3,6 +3,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from station.domain.labelling import LabelStage
 from station.line.status import SlotStatus
 
 
@@ -36,6 +37,10 @@ class Slot(SlotStatus):
     taken: Taken | None
     place: tuple[int, int] | None
     """Row and column, where the configuration names them."""
+    label: LabelStage = LabelStage.NONE
+    """Of a unit that has passed here: its label waits for the printer, or for its scan, or is bound to its board."""
+    serial: str | None = None
+    """The serial number on that label."""
 
 
 class Line(_Model):
