@@ -90,7 +90,7 @@ class PageDoor:
                 seconds=round(taken.seconds, 1),
             ),
             place=self._places[name],
-            label=label,
+            label=label.value,
             serial=serial,
         )
 

@@ -37,8 +37,8 @@ class Slot(SlotStatus):
     taken: Taken | None
     place: tuple[int, int] | None
     """Row and column, where the configuration names them."""
-    label: LabelStage = LabelStage.NONE
-    """Of a unit that has passed here: its label waits for the printer, or for its scan, or is bound to its board."""
+    label: str = LabelStage.NONE.value
+    """Of a unit that has passed here: `due` while its label waits for the printer, `printed` until its scan, `bound`; else `none`."""
     serial: str | None = None
     """The serial number on that label."""
 

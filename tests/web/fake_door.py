@@ -62,7 +62,7 @@ def slot(
 
 def labelled(slot: Slot, label: str, serial: str = "SN000001") -> Slot:
     """A unit that has passed, with its label in this state."""
-    return slot.model_copy(update={"label": LabelStage(label), "serial": serial})
+    return slot.model_copy(update={"label": LabelStage(label).value, "serial": serial})
 
 
 ACTS = {"pass": "take", "fail": "reject", "void": "again"}

@@ -74,8 +74,8 @@ class Acts:
         if own is None or slot not in (None, own):
             raise ActRefused("no unit that this station has made, and remembers, has this label")
         if slot is not None:
-            self._door.put(there[own].model_copy(update={"label": LabelStage.BOUND}))
-        bound = self._door.slot(own).label is LabelStage.BOUND
+            self._door.put(there[own].model_copy(update={"label": LabelStage.BOUND.value}))
+        bound = self._door.slot(own).label == LabelStage.BOUND.value
         return {"uid": there[own].uid, "serial_number": serial, "slot": own, "bound": bound, "who": who}
 
     async def add_sample(self, sample: NewSample, *, who: str) -> Mapping[str, object]:

@@ -241,13 +241,13 @@ async function labelled(text, slot) {
 /** A label at the wrong board stops everything here until somebody has seen it. */
 function wrong({ slot, board, other }) {
   if (sheet.dialog.open) sheet.close();
-  write("wrong-title", texts.wrong.title);
+  write("wrong-title", texts.swapped.title);
   write("wrong-board", `${texts.slot} ${slot}`);
   write("wrong-board-serial", board);
-  write("wrong-label", texts.wrong.label);
-  write("wrong-label-serial", other ?? texts.wrong.none);
-  write("wrong-act", texts.wrong.act);
-  write("seen", texts.wrong.seen);
+  write("wrong-label", texts.swapped.label);
+  write("wrong-label-serial", other ?? texts.swapped.none);
+  write("wrong-act", texts.swapped.act);
+  write("seen", texts.swapped.seen);
   show(true);
   id("wrong").focus();
   sound.play("fail");

@@ -89,14 +89,14 @@ export class Tile {
     const say = taken ? [`${texts.taken}: ${texts.word[taken]}.`, texts.act[act] ?? ""].join(" ").trim()
       : inside ? `${texts.inside[inside] ?? ""} ${texts.call[act] ?? texts.act[act]}`.trim()
       : state === "running" ? texts.step[this.slot.step] ?? ""
-      : act ? (texts.act[act] ?? "").replace("#", this.slot.serial) : "";
+      : act ? ((label === "bound" ? `${texts.bound} ` : "") + (texts.act[act] ?? "")).replace("#", this.slot.serial) : "";
     this.element.dataset.state = state;
     this.element.style.setProperty("--breadth", breadth(word));
     this.word.textContent = word;
     this.why.textContent = sentence;
     this.why.classList.toggle("long", sentence.length > LONG);
     this.say.textContent = say;
-    this.tag.textContent = trial ? texts.trial : label === "bound" ? texts.bound : "";
+    this.tag.textContent = trial ? texts.trial : "";
     this.element.classList.toggle("stick", label === "stick");
     if (state !== "running") this.place(shape(state));
     else if (!this.ring) this.place(drawn("svg", { class: "shape ring", viewBox: "0 0 96 96", "aria-hidden": "true" }));
