@@ -13,7 +13,8 @@ from station.web.catalogue import ENTRIES
 FOLDER = Path(__file__).with_name("assets")
 LANGUAGES = ("en", "de", "zh")
 PAGE = "page.html"
-COMMENT = re.compile(rb"(?m)^ *(?://(?! SPDX)|/\*\*.*\*/$).*")  # alone on its line, which stays, so that errors name the right one
+COMMENT = re.compile(rb"(?m)^ *(?://(?! SPDX)|/\*\*.*\*/$).*")
+"""A comment with a line of its own, which stays, so that errors name the right one."""
 TYPES = {
     ".html": "text/html",
     ".css": "text/css",

@@ -154,7 +154,7 @@ async def test_a_token_that_the_station_knows_no_longer_is_asked_for_again(page:
 
 
 @pytest.mark.parametrize("slots", [8, 16, 64])
-async def test_labels_fit_in_every_language_theme_and_size(
+async def test_labels_fit_in_every_language_and_size(
     tab: Tab, slots: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """With the longest serial numbers that are usual, each state beside the other."""
@@ -176,19 +176,19 @@ async def test_labels_fit_in_every_language_theme_and_size(
             await speak(page, language)
             await typed(page, "MT:LIGHT-2026-000004", 10)
             await page.until(f"{STUCK} === 4")
-            for theme in ("dark", "light"):
-                await page.value(f"document.documentElement.dataset.theme = '{theme}'")
-                for width, height in ((1920, 1080), (1280, 800)):
-                    await page.size(width, height)
-                    await page.value(DRAWN)
-                    assert await page.value(MISFITS) == [], (language, theme, width)
-                    await page.save(SHOTS / f"{slots}-labels-{language}-{theme}-{width}.png")
+            for width, height in ((1920, 1080), (1280, 800)):
+                await page.size(width, height)
+                await page.value(DRAWN)
+                assert await page.value(MISFITS) == [], (language, width)
+                if language == "de":
+                    await page.save(SHOTS / f"{slots}-labels-de-{width}.png")
             await tap_tile(page, 3)
             await page.until(WRONG)
             for width, height in ((1920, 1080), (1280, 800)):
                 await page.size(width, height)
                 await page.value(DRAWN)
                 assert await page.value(TOO_WIDE) == [], (language, width)
-                await page.save(SHOTS / f"{slots}-label-wrong-{language}-{width}.png")
+                if language == "de":
+                    await page.save(SHOTS / f"{slots}-label-wrong-de-{width}.png")
             await tap(page, "#seen")
         await page.value("localStorage.clear()")
