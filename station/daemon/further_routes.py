@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page as the configuration wants it: its address, who may read, and the routes besides the operator's page."""
 
+from station.adapters.labels import printers
 from station.adapters.ledger.board_reader import BoardReader
 from station.adapters.ledger.news_reader import NewsReader
 from station.adapters.ledger.reader import LedgerReader
@@ -38,6 +39,7 @@ def site_of(web: WebSection, door: PageDoor, pins: PINs) -> Site:
 def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands, pins: PINs) -> list[Routes]:
     """What adds API, metrics and the engineer's pages to the page's application."""
     config, recipe = parts.config, parts.recipe
+    plan = recipe.label if isinstance(recipe, Recipe) else None
     ledger, counted = LedgerReader(config.ledger), Counted(config.ledger, config.recipe)
     api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name), counted)
     pages = Pages(door, ledger, counted)
@@ -46,6 +48,7 @@ def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands,
             version=str(version.running()),
             slots=[slot.name for slot in config.slot],
             commits=parts.ledger.commit_times,
+            printer=None if plan is None or plan.printer is None else printers.shown(plan.printer),
         ),
         NewsReader(config.ledger),
         Lot(recipe.lot_name, BoardReader(config.ledger, recipe.lot_name)) if isinstance(recipe, Recipe) else None,

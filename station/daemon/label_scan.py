@@ -38,6 +38,7 @@ class LabelSwapped(CommandRefused):
     def __init__(self, slot: str, board: str, other: str | None) -> None:
         whose = "of no unit that this station has made" if other is None else f"of unit {other}"
         super().__init__(f"wrong label: the board in slot {slot} is unit {board}, and the label is {whose}")
+        self.slot = slot
         self.board = board
         self.other = other
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from station.daemon.control import Command, CommandRefused
-from station.web.api import ActRefused, LotChange
+from station.daemon.label_scan import LabelSwapped
+from station.web.api import ActRefused, LabelWrong, LotChange
 from station.web.questions import NewLot, NewSample
 
 
@@ -53,6 +54,8 @@ class PageActs:
     async def _done(self, command: str, /, **question: object) -> Mapping[str, object]:
         try:
             answer = await self._commands[command](question)
+        except LabelSwapped as exc:
+            raise LabelWrong(str(exc), exc.slot, exc.board, exc.other) from exc
         except CommandRefused as exc:
             raise ActRefused(str(exc)) from exc
         return answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from station.adapters.ledger import lot_reader
 from station.adapters.ledger.board_reader import BoardReader, LotCounts
 from station.config.problems import ConfigurationInvalid
+from station.daemon.label_scan import passed_in
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
+from station.daemon.slot_labels import SlotLabels
 from station.domain.policy import Act
 from station.factory_data.flat_tlv import Tag
 from station.faults.line import PKI_FAULTS
@@ -27,8 +29,11 @@ from station.web.hub import planned_by
 class PageDoor:
     """The page's way to line, slots and ledger (`web.door.Door`)."""
 
-    def __init__(self, parts: Parts, line: Line, slots: Mapping[str, Slot], preflight: Preflight) -> None:
+    def __init__(
+        self, parts: Parts, line: Line, slots: Mapping[str, Slot], preflight: Preflight, labels: SlotLabels
+    ) -> None:
         self._parts = parts
+        self._labels = labels
         self._line = line
         self._slots = {slot.name: (slot, path) for path, slot in slots.items()}
         self._places = {slot.name: slot.place for slot in parts.config.slot}
@@ -59,11 +64,12 @@ class PageDoor:
         )
 
     def marks(self) -> Mapping[str, object]:
-        return {name: _mark(slot) for name, (slot, _) in self._slots.items()}
+        return {name: (_mark(slot), self._labels.of(passed_in(slot))) for name, (slot, _) in self._slots.items()}
 
     def slot(self, name: str) -> models.Slot:
         slot, path = self._slots[name]
         status, taken = SlotStatus.of(slot, path), slot.taken
+        label, serial = self._labels.of(passed_in(slot))
         entry = ENTRIES[status.fault] if status.fault else None
         attempt = slot.state.journal.attempt if isinstance(slot.state, Running | Recording) else None
         procedure = attempt.procedure.value if attempt is not None and attempt.procedure is not None else None
@@ -84,6 +90,8 @@ class PageDoor:
                 seconds=round(taken.seconds, 1),
             ),
             place=self._places[name],
+            label=label.value,
+            serial=serial,
         )
 
     def mes(self) -> int | None:

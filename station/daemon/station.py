@@ -20,10 +20,12 @@ from station.daemon.commands import Commands
 from station.daemon.forgetting import Forgetting
 from station.daemon.further_routes import further_routes, site_of
 from station.daemon.label_printing import LabelPrinting
+from station.daemon.label_scan import passed_in
 from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.daemon.preflight import Preflight
 from station.daemon.reloading import Reloading, Reread
+from station.daemon.slot_labels import SlotLabels
 from station.daemon.tidying import Tidying
 from station.faults import Fault, LineFault
 from station.faults.line import PKI_FAULTS, LedgerDamaged, LedgerUnavailable, ResourcesExhausted
@@ -114,7 +116,8 @@ class Station:
         self._forgetting = Forgetting(parts.ledger, config.ledger, lambda: settings.config.label, parts.clock.check)
         self._printing = LabelPrinting(parts.ledger, config.ledger, parts.recipe)
         self._reloading = Reloading(settings, parts.recipe, reread, self._take_settings)
-        door = PageDoor(parts, self.line, self.slots, self._preflight)
+        self._slot_labels = SlotLabels(config.ledger, self._printing.plan, lambda: map(passed_in, self.slots.values()))
+        door = PageDoor(parts, self.line, self.slots, self._preflight, self._slot_labels)
         pins = PINs(PeopleFile(config.people_file))
         self._site = site_of(config.web, door, pins) if config.web.on else None
         self._andon = Andon(door, config.andon.command) if config.andon is not None else None
@@ -184,6 +187,7 @@ class Station:
                 tasks.append(group.create_task(work, name=name))
             if self._site is not None:
                 tasks.append(group.create_task(self._site.run(), name="page"))
+                tasks.append(group.create_task(self._slot_labels.run(), name="labels on the page"))
             if self._andon is not None:
                 tasks.append(group.create_task(self._andon.run(), name="andon"))
             tasks.append(group.create_task(self._manager.feed_watchdog(), name="watchdog"))

@@ -37,6 +37,19 @@ class PrintReason(StrEnum):
     TEST = "test"
 
 
+class LabelStage(StrEnum):
+    """What is next for the label of a unit that has passed. The values are on the page's wire."""
+
+    NONE = "none"
+    """This unit gets none."""
+    DUE = "due"
+    """It waits for the printer."""
+    PRINTED = "printed"
+    """It waits for its scan at the board."""
+    BOUND = "bound"
+    """It is on its board."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelDeed:
     """One event of a unit's label. `other` is the serial number of the unit whose label was scanned instead."""
@@ -70,6 +83,14 @@ class LabelState:
         copies = max((copy for event, copy in events if event is LabelEvent.PRINT_STARTED), default=0)
         bound = copies if (LabelEvent.BOUND, copies) in events else None
         return cls(copies, bound)
+
+    def stage(self, *, printed_here: bool, remembered: bool) -> LabelStage:
+        """What is next. A label of which the station has forgotten the passcode can neither be printed nor compared."""
+        if self.bound is not None:
+            return LabelStage.BOUND
+        if not remembered:
+            return LabelStage.NONE
+        return LabelStage.DUE if printed_here and not self.copies else LabelStage.PRINTED
 
     def next_copy(self, reason: PrintReason, reprints: int, *, engineer: bool) -> int:
         """The number of the next print; raises `DecisionRefused` if nobody, or only an engineer, may have it."""

@@ -44,7 +44,7 @@ from station.web.questions import (
     body_of,
     query_of,
 )
-from station.web.sessions import SECONDS, Delayed
+from station.web.sessions import SECONDS, SHIFT_SECONDS, Delayed
 
 log = structlog.get_logger()
 
@@ -59,6 +59,16 @@ Handler = Callable[["Api", web.Request], Awaitable[web.StreamResponse]]
 
 class ActRefused(Exception):
     """The daemon refuses what a person wants to do; the text gives the reason."""
+
+
+class LabelWrong(ActRefused):
+    """The scanned label is not that of the board in the slot; `other` is None for the label of an unknown unit."""
+
+    def __init__(self, text: str, slot: str, board: str, other: str | None) -> None:
+        super().__init__(text)
+        self.slot = slot
+        self.board = board
+        self.other = other
 
 
 class Acts(Protocol):
@@ -77,7 +87,7 @@ class Acts(Protocol):
         ...
 
     async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
-        """Compares a scanned label with the boards in the slots."""
+        """Compares a scanned label with the boards in the slots; raises `LabelWrong`, too."""
         ...
 
     async def release_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
@@ -140,12 +150,14 @@ class Api:
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 if route.role is not None:
-                    request[PERSON] = await self._allowed(request, route.role)
+                    request[PERSON] = await self._allowed(request, route.role, scans=route.handler is Api.scan)
                 return await route.handler(self, request)
             except Mistaken as exc:
                 return problem(400, str(exc))
             except _Denied as exc:
                 return exc.answer
+            except LabelWrong as exc:
+                return problem(409, str(exc), slot=exc.slot, board=exc.board, other=exc.other)
             except ActRefused as exc:
                 return problem(409, str(exc))
             except (LedgerUnavailable, PeopleUnusable) as exc:
@@ -259,13 +271,14 @@ class Api:
             return _later(exc.seconds)
         if person is None:
             return _wrong(self._pins.sessions.delay(address))
-        token = self._pins.sessions.open(person, address)
+        opened = self._pins.sessions.open_shift if asked.shift else self._pins.sessions.open
+        token, seconds = opened(person, address), SHIFT_SECONDS if asked.shift else SECONDS
         log.info("web.session_opened", who=person.name, role=person.role.value, address=address)
-        content = {"token": token, "name": person.name, "role": person.role.value, "seconds": SECONDS}
+        content = {"token": token, "name": person.name, "role": person.role.value, "seconds": seconds}
         return web.json_response(content, headers={"Cache-Control": "no-store"})
 
-    async def _allowed(self, request: web.Request, needed: Role) -> Person:
-        person = await self._pins.bearer(request.headers.get("Authorization", ""))
+    async def _allowed(self, request: web.Request, needed: Role, *, scans: bool) -> Person:
+        person = await self._pins.bearer(request.headers.get("Authorization", ""), scans=scans)
         if person is None:
             denied = problem(
                 401, f"POST {PREFIX}/sessions with a PIN gives a token, to be sent as Authorization: Bearer"
@@ -433,7 +446,7 @@ ROUTES = (
         "POST",
         f"{PREFIX}/labels/scan",
         Api.scan,
-        "Says where the board of a scanned label is; with a slot, binds the label to the board there, or refuses it with both serial numbers.",
+        "Says where the board of a scanned label is; with a slot, binds the label to the board there, or refuses it with both serial numbers, which are the members `board` and `other` of the error.",
         named("Scanned"),
         Role.OPERATOR,
         ScanAsked,
@@ -483,7 +496,7 @@ ROUTES = (
         "POST",
         f"{PREFIX}/sessions",
         Api.open_session,
-        "A PIN buys a token for two minutes.",
+        "A PIN buys a token for two minutes, or with `shift` one for eight hours that is good for scans of labels alone.",
         named("Session"),
         asked=PIN,
     ),

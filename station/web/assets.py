@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from station.web.catalogue import ENTRIES
 FOLDER = Path(__file__).with_name("assets")
 LANGUAGES = ("en", "de", "zh")
 PAGE = "page.html"
+COMMENT = re.compile(rb"(?m)^ *(?://(?! SPDX)|/\*\*.*\*/$).*")
+"""A comment with a line of its own, which stays, so that errors name the right one."""
 TYPES = {
     ".html": "text/html",
     ".css": "text/css",
@@ -52,6 +55,7 @@ def load(language: str) -> Assets:
     contents = {
         path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES and path.name != PAGE
     }
+    contents |= {name: COMMENT.sub(b"", content) for name, content in contents.items() if name.endswith(".js")}
     for each in LANGUAGES:
         words = strings(each)
         if each == "en":

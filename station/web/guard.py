@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for every answer: the names this station goes by, no other site's questions, and the headers of a page that trusts only itself."""
 
+import json
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -30,10 +31,10 @@ READS = frozenset({"GET", "HEAD"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def problem(status: int, detail: str) -> web.Response:
-    """An error as RFC 9457 has it."""
+def problem(status: int, detail: str, **further: str | None) -> web.Response:
+    """An error as RFC 9457 has it, with further members."""
     title = web.Response(status=status).reason or ""
-    text = Problem(title=title, status=status, detail=detail).model_dump_json()
+    text = json.dumps({**Problem(title=title, status=status, detail=detail).model_dump(), **further})
     return web.Response(status=status, text=text, content_type="application/problem+json")
 
 

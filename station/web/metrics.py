@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from station.adapters.ledger.board_reader import LotCounts
 from station.adapters.ledger.commit_times import BUCKETS, CommitTimes
-from station.adapters.ledger.news_reader import News
+from station.adapters.ledger.news_reader import PRINTS, News
 from station.domain.attempt import VERDICTS
 from station.domain.issuance import EXPIRES_SOON
 from station.line.states import SlotState
@@ -30,7 +30,8 @@ _PKI_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300, 3600)
 class Metrics:
     """All metrics of one daemon, in a registry of their own."""
 
-    def __init__(self, *, version: str, slots: Sequence[str], commits: CommitTimes) -> None:
+    def __init__(self, *, version: str, slots: Sequence[str], commits: CommitTimes, printer: str | None = None) -> None:
+        """`printer` is that of the recipe's labels."""
         self._registry = registry = CollectorRegistry()
         build = Gauge("station_build_info", "1; the version is a label.", ["version"], registry=registry)
         build.labels(version).set(1)
@@ -130,6 +131,15 @@ class Metrics:
         self._mes_up = Gauge(
             "station_mes_up", "Whether all of the MES answered last; 1 without an MES.", registry=registry
         )
+        self._printer = printer
+        self._prints = Counter(
+            "station_label_prints",
+            "Labels that were printed, and those of which nobody knows whether they are on paper.",
+            ["printer", "outcome"],
+            registry=registry,
+        )
+        for outcome in PRINTS.values() if printer is not None else ():
+            self._prints.labels(printer, outcome)
         for slot in slots:  # so that a rate is known from the first attempt on
             for verdict in VERDICTS.values():
                 self._attempts.labels(slot, verdict)
@@ -150,6 +160,8 @@ class Metrics:
             self._requests.labels(request.outcome).inc()
             self._request_seconds.observe(request.seconds)
         self._unanswered.set(news.unanswered)
+        for outcome in news.prints:
+            self._prints.labels(self._printer or "", outcome).inc()
 
     def count_lot(self, name: str, counts: LotCounts) -> None:
         """What the lot has come to."""

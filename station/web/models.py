@@ -3,6 +3,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from station.domain.labelling import LabelStage
 from station.line.status import SlotStatus
 
 
@@ -36,6 +37,10 @@ class Slot(SlotStatus):
     taken: Taken | None
     place: tuple[int, int] | None
     """Row and column, where the configuration names them."""
+    label: str = LabelStage.NONE.value
+    """Of a unit that has passed here: `due` while its label waits for the printer, `printed` until its scan, `bound`; else `none`."""
+    serial: str | None = None
+    """The serial number on that label."""
 
 
 class Line(_Model):

@@ -35,9 +35,15 @@ class PINs:
             self.sessions.forgive(address)
         return person
 
-    async def bearer(self, authorization: str) -> Person | None:
-        """Who sends this `Authorization`: somebody with a token that a PIN has bought, or a program. Raises `PeopleUnusable`."""
+    async def bearer(self, authorization: str, *, scans: bool = False) -> Person | None:
+        """Who sends this `Authorization`: somebody with a token that a PIN has bought, or a program. Raises `PeopleUnusable`.
+
+        For `scans`, a token for the shift is good, too, as long as its owner is among the people.
+        """
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
+        person = self.sessions.on_shift(token) if scans else None
+        if person is not None:
+            return person if person in await aside(self.people.people) else None
         return self.sessions.person(token) or await aside(self.people.by_token, token)

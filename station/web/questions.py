@@ -134,6 +134,8 @@ class PIN(Nothing):
     """What a person types at the page."""
 
     pin: str = Field(min_length=1, max_length=LONGEST_WORD, json_schema_extra={"writeOnly": True})
+    shift: bool = False
+    """Whether the token is for the shift, and good for scans of labels alone."""
 
 
 class Reason(Nothing):

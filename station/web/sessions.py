@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens that are good for a while, and the delay after a wrong PIN. Pure but for the clock and chance.
 
-A PIN buys a token for two minutes, with which a person may change something. Wrong PINs delay the address that they
+A PIN buys a token for two minutes, with which a person may change something, or one for the shift, which is good for scans of
+labels alone: nobody types a PIN for each unit. Wrong PINs delay the address that they
 come from, each twice as long as the one before, and never anybody else.
 """
 
@@ -17,6 +18,7 @@ from typing import Generic, TypeVar
 from station.domain.people import Person
 
 SECONDS = 120.0
+SHIFT_SECONDS = 8 * 3600.0
 LONGEST_DELAY = 60.0
 MOST_SESSIONS = 256
 MOST_ADDRESSES = 4096
@@ -84,6 +86,7 @@ class Sessions:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._tokens: Tokens[Person] = Tokens(SECONDS, MOST_SESSIONS, clock)
+        self._shifts: Tokens[Person] = Tokens(SHIFT_SECONDS, MOST_SESSIONS, clock)
         self._guesses: OrderedDict[str, _Guesses] = OrderedDict()
 
     def begin_try(self, address: str) -> None:
@@ -118,6 +121,15 @@ class Sessions:
     def person(self, token: str) -> Person | None:
         """Whose token this is, as long as it is good."""
         return self._tokens.holder(token)
+
+    def open_shift(self, person: Person, address: str) -> str:
+        """The token for scans of a person whose PIN was right."""
+        self.forgive(address)
+        return self._shifts.open(person)
+
+    def on_shift(self, token: str) -> Person | None:
+        """Whose token for scans this is, as long as it is good."""
+        return self._shifts.holder(token)
 
 
 def place_of(address: str) -> str:

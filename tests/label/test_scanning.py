@@ -13,6 +13,7 @@ from station.config.sections import LabelSection
 from station.daemon.control import CommandRefused, SubjectUnknown
 from station.daemon.forgetting import Forgetting
 from station.daemon.label_scan import LabelScanning, LabelSwapped
+from station.daemon.slot_labels import SlotLabels
 from station.domain.labelling import LabelDeed, LabelEvent
 from station.domain.target import UID
 from station.label.layout import Field, Layout, Size
@@ -75,6 +76,41 @@ async def test_a_label_is_bound_where_its_board_is(desk: Desk) -> None:
     assert (await desk.scanning.scan(label(1), None, who="anna")).bound
     assert desk.events() == [("LabelBound", str(UID_1), "1", None)]
     assert (await desk.ledger.label_state(UID_1)).bound == 1
+
+
+async def test_the_page_shows_how_far_the_label_of_each_unit_is(desk: Desk) -> None:
+    """Due until its print begins, printed until its scan; none for a unit that is forgotten or has no identity."""
+    labels = SlotLabels(desk.path, PRINTED.label, desk.slots.values)
+    assert labels.of(None) == ("none", None)
+    assert labels.of(UID_1) == ("due", None)  # it has passed since the last look
+    await labels.once()
+    assert labels.of(UID_1) == ("printed", "SN000001")
+    await desk.scanning.scan(label(1), "1", who="anna")
+    await labels.once()
+    assert (labels.of(UID_1), labels.of(UID_2)) == (("bound", "SN000001"), ("printed", "SN000002"))
+    await printed(desk.ledger, UID_1, 2)  # which voids the bound one
+    await passed(await begun(desk.ledger, TrueSecrets((3,))), board=3, dac_serial_number="03")
+    desk.slots |= {"3": target(3).uid, "4": target(4).uid}
+    await labels.once()
+    assert labels.of(UID_1) == ("printed", "SN000001")
+    assert labels.of(target(3).uid) == ("due", "SN000003")
+    assert labels.of(target(4).uid) == ("none", None)
+    await desk.ledger.forget(target(3).uid, who="anna", reason="test")
+    desk.slots["4"] = None
+    await labels.once()
+    assert labels.of(target(3).uid) == ("none", None)
+    assert SlotLabels(desk.path, None, list).of(UID_1) == ("none", None)
+
+
+async def test_a_label_of_another_printer_waits_for_its_scan_at_once(desk: Desk) -> None:
+    plan = LabelPlan.of(LAYOUT, None, required=True, reprints=2)
+    await passed(await begun(desk.ledger, TrueSecrets((3,))), board=3, dac_serial_number="03")
+    labels = SlotLabels(desk.path, plan, lambda: [target(3).uid])
+    await labels.once()
+    assert labels.of(target(3).uid) == ("printed", "SN000003")
+    only_drawn = SlotLabels(desk.path, replace(plan, required=False), lambda: [target(3).uid])
+    await only_drawn.once()
+    assert only_drawn.of(target(3).uid) == ("none", None)
 
 
 async def test_a_swapped_pair_is_caught_at_the_first_scan(desk: Desk) -> None:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the reader of news tells: each attempt and each request once, when it has ended."""
+"""What the reader of news tells: each attempt, each request and each print once, when it has ended."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.news_reader import News, NewsReader
 from station.domain.attempt import Voided
 from station.domain.intervention import Decision
+from station.domain.labelling import LabelDeed, LabelEvent
 from tests.builders.bench import Secrets, begun, credentials, passed, target
 
 
@@ -51,4 +53,24 @@ async def test_a_request_is_told_once_when_it_is_answered(ledger: Ledger, path: 
     assert news.requests[0].seconds >= 0
     assert news.unanswered == 1
     await ledger.close_orphan("R2", Decision("anna", "the PKI has none"))
+    assert reader.look() == News()
+
+
+async def test_a_print_is_told_once_by_its_end(ledger: Ledger, path: Path) -> None:
+    """Its beginning and its scan are none, and those before the first look are not told."""
+
+    async def happened(event: LabelEvent, copy: int = 1) -> None:
+        await ledger.record_label(LabelDeed(datetime.now(UTC), target(1).uid, event, copy, "anna"))
+
+    await happened(LabelEvent.PRINT_STARTED)
+    await happened(LabelEvent.PRINTED)
+    reader = NewsReader(path)
+    assert reader.look() == News()
+    await happened(LabelEvent.BOUND)
+    await happened(LabelEvent.PRINT_STARTED, 2)
+    assert reader.look() == News()
+    await happened(LabelEvent.UNPROVEN, 2)
+    await happened(LabelEvent.PRINT_STARTED, 3)
+    await happened(LabelEvent.PRINTED, 3)
+    assert reader.look() == News(prints=("unproven", "printed"))
     assert reader.look() == News()

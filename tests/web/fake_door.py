@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from station.domain.attempt import Phase
+from station.domain.labelling import LabelStage
 from station.faults.line import LedgerUnavailable
 from station.web.catalogue import ENTRIES
 from station.web.door import About
@@ -57,6 +58,11 @@ def slot(
         taken=taken,
         place=place,
     )
+
+
+def labelled(slot: Slot, label: str, serial: str = "SN000001") -> Slot:
+    """A unit that has passed, with its label in this state."""
+    return slot.model_copy(update={"label": LabelStage(label).value, "serial": serial})
 
 
 ACTS = {"pass": "take", "fail": "reject", "void": "again"}

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from station.web.assets import Asset
 
 IMPORTED = re.compile(rb'from "\./(\w+\.js)"')
-LIMITS = {"scripts": 40_000, "style": 20_000, "largest language": 12_288}  # bytes
+# A language was to have 12 KB when the catalogue had 78 faults; it has more than 110, each with its sentence.
+LIMITS = {"scripts": 40_000, "style": 20_000, "largest language": 13_000}  # bytes
 
 
 def parts(files: Mapping[str, Asset]) -> dict[str, bytes]:

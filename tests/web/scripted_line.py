@@ -21,9 +21,10 @@ from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.daemon.andon import Andon
 from station.domain.attempt import Voided
+from station.domain.labelling import LabelStage
 from station.domain.people import Role
 from station.line.status import HoldStatus
-from station.web.api import Api, LotChange
+from station.web.api import ActRefused, Api, LabelWrong, LotChange
 from station.web.certificate import Certificate
 from station.web.counted import Counted
 from station.web.models import Line, Lot, Slot
@@ -64,8 +65,18 @@ class Acts:
         return {"uid": uid, "copy": 1 + engineer, "unproven": None, "who": who, "reason": reason}
 
     async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
-        bound = bool(text) and slot is not None
-        return {"uid": "0" * 24, "serial_number": "SN000001", "slot": slot, "bound": bound, "who": who}
+        """A label's text is `MT:` and its serial number."""
+        there = {name: self._door.slot(name) for name in self._door.marks()}
+        serial = text.removeprefix("MT:")
+        own = next((name for name, each in there.items() if each.serial == serial), None)
+        if slot is not None and slot != own and (board := there[slot].serial) is not None:
+            raise LabelWrong("wrong label", slot, board, serial if own else None)
+        if own is None or slot not in (None, own):
+            raise ActRefused("no unit that this station has made, and remembers, has this label")
+        if slot is not None:
+            self._door.put(there[own].model_copy(update={"label": LabelStage.BOUND.value}))
+        bound = self._door.slot(own).label == LabelStage.BOUND.value
+        return {"uid": there[own].uid, "serial_number": serial, "slot": own, "bound": bound, "who": who}
 
     async def release_unit(self, uid: str, *, who: str, reason: str) -> Mapping[str, object]:
         return {"released": uid, "who": who, "reason": reason}

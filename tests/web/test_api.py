@@ -28,7 +28,7 @@ from station.domain.samples import Expected, SampleChecked
 from station.line.line import Line
 from station.mes.message import Message
 from station.web import api
-from station.web.api import ActRefused, Api
+from station.web.api import ActRefused, Api, LabelWrong
 from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.hub import Hub
@@ -47,6 +47,7 @@ class Acts:
 
     done: list[tuple[str, str | None, str, str]] = field(default_factory=list)
     refusal: str | None = None
+    wrong: LabelWrong | None = None
 
     async def hold(self, slot: str, *, who: str, reason: str) -> Mapping[str, object]:
         return self._did("hold", slot, who, reason, {"held": slot, "recorded": True})
@@ -62,6 +63,8 @@ class Acts:
         return self._did(f"print {engineer}", uid, who, reason, {"uid": uid, "copy": 2, "unproven": None})
 
     async def scan(self, text: str, slot: str | None, *, who: str) -> Mapping[str, object]:
+        if self.wrong is not None:
+            raise self.wrong
         told = {"uid": "0" * 24, "serial_number": "SN000001", "slot": slot, "bound": slot is not None}
         return self._did("scan", slot, who, text, told)
 
@@ -523,3 +526,29 @@ async def test_people_print_labels_again_and_scan_them(desk: Desk) -> None:
     headers = {"Authorization": f"Bearer {await desk.token(OTHER)}"}
     async with desk.client.post(scan, json={"text": "MT:", "slot": "1"}, headers=headers) as answer:
         assert (answer.status, (await answer.json())["detail"]) == (409, "wrong label")
+
+
+async def test_a_pin_for_the_shift_is_good_for_scans_alone(desk: Desk) -> None:
+    """As long as its owner is among the people."""
+    scan = ("/labels/scan", {"text": "MT:", "slot": "1"})
+    status, session = await desk.post("/sessions", {"pin": OTHER, "shift": True})
+    assert (status, session["seconds"]) == (200, 28800)
+    token = str(session["token"])
+    assert (await desk.post(*scan, token))[0] == 200
+    assert desk.acts.done[-1][2] == "Ben at 127.0.0.1"
+    assert (await desk.post("/slots/1/hold", {}, token))[0] == 401
+    assert (await desk.post(*scan, await desk.token(OTHER)))[0] == 200
+    desk.people.remove("Ben")
+    assert (await desk.post(*scan, token))[0] == 401
+
+
+async def test_a_wrong_label_is_told_with_both_serial_numbers_and_never_with_its_text(desk: Desk) -> None:
+    token, text = await desk.token(OTHER), "MT:Y.K90-Q000KA0648G00"
+    for other in ("SN000002", None):
+        desk.acts.wrong = LabelWrong("wrong label", "1", "SN000001", other)
+        status, told = await desk.post("/labels/scan", {"text": text, "slot": "1"}, token)
+        assert (status, told["slot"], told["board"], told["other"]) == (409, "1", "SN000001", other)
+    for bad in ({"text": text, "slot": ""}, {"text": text * 100}, {"text": [text]}):
+        status, told = await desk.post("/labels/scan", bad, token)
+        assert status == 400
+        assert text not in str(told)

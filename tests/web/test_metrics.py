@@ -136,16 +136,45 @@ def test_gauges_show_the_status_of_the_moment() -> None:
     assert samples["station_slot_state"][(("slot", "1"), ("state", "running"))] == 0
 
 
-LABELS = {"slot", "state", "fault", "verdict", "step", "outcome", "sink", "lot", "what", "quantile", "version", "le"}
+def test_prints_of_labels_are_counted_by_printer_and_outcome() -> None:
+    """From the start on; without a printer in the recipe there are none."""
+    printer = "tcp://printer:9100"
+    metrics = Metrics(version="1.0", slots=["1"], commits=CommitTimes(), printer=printer)
+    before = read(metrics.shown(status(), stream_clients=0))["station_label_prints_total"]
+    assert set(before.values()) == {0}
+    metrics.count(News(prints=("printed", "unproven", "printed")))
+    assert read(metrics.shown(status(), stream_clients=0))["station_label_prints_total"] == {
+        (("outcome", "printed"), ("printer", printer)): 2,
+        (("outcome", "unproven"), ("printer", printer)): 1,
+    }
+    without = Metrics(version="1.0", slots=["1"], commits=CommitTimes())
+    assert "station_label_prints_total" not in read(without.shown(status(), stream_clients=0))
+
+
+LABELS = {
+    "printer",
+    "slot",
+    "state",
+    "fault",
+    "verdict",
+    "step",
+    "outcome",
+    "sink",
+    "lot",
+    "what",
+    "quantile",
+    "version",
+    "le",
+}
 
 
 def everything() -> bytes:
     """The metrics of a line on which everything has happened once."""
     commits = CommitTimes()
     commits.add(0.004)
-    metrics = Metrics(version="1.0", slots=["1"], commits=commits)
+    metrics = Metrics(version="1.0", slots=["1"], commits=commits, printer="cups:label")
     news = (attempt("1", "pass"), attempt("1", "fail", "board.silent"))
-    metrics.count(News(news, (EndedRequest("issued", 0.3),), unanswered=1))
+    metrics.count(News(news, (EndedRequest("issued", 0.3),), unanswered=1, prints=("printed",)))
     metrics.count_lot("LOT-7", LotCounts(passed=4, failed=1))
     return metrics.shown(status(slot("1", "pass"), fault="pki.unavailable", days=9), stream_clients=1)
 

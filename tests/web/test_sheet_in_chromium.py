@@ -251,16 +251,13 @@ async def test_a_scanned_unit_that_is_in_no_slot_leads_to_its_story(page: Tab) -
     ("text", "told"),
     [
         ("SN999999", "The ledger knows no such unit."),
-        ("MT:Y.K90-Q000KA0648G00", "This code says nothing here: scan the serial number."),
         ("<img src=x>/../", "The ledger knows no such unit."),
     ],
 )
 async def test_a_scanned_text_that_names_no_unit_is_told(page: Tab, text: str, told: str) -> None:
-    """A pairing code holds the passcode, so it is in no question to the station, and not on the page."""
     page.refused = {404}
     await typed(page, text, 10)
     await page.until(f"document.querySelector('dialog .sentence')?.textContent === {json.dumps(told)}")
-    assert not [url for url in page.asked() if "MT:" in url or "MT%3A" in url]
     assert text not in str(await page.value("document.body.innerText"))
 
 

@@ -15,7 +15,7 @@ from tests.builders.fault_catalogue import catalogue, kind_of
 from tests.web.page_weight import LIMITS, parts
 
 LONGEST = 175  # characters of a sentence, which two lines of the footer hold
-PAGES = {"plug", "leave", "take"}  # acts that need no fault
+PAGES = {"plug", "leave", "take", "due", "label"}  # acts that need no fault
 
 
 def paths(words: object, name: str = "") -> set[str]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The labels of units in SQL: each print, the scan that binds it, and which units wait for their first. Rows are never edited."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,15 @@ class LabelRecord:
     reason: str
     slot: str | None
     other: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLabel:
+    """How far the label of one passed unit is; `remembered` is whether its passcode is."""
+
+    serial_number: str
+    remembered: bool
+    state: LabelState
 
 
 def record(connection: Connection, station: str, deed: LabelDeed) -> None:
@@ -80,6 +90,28 @@ def history(path: Path) -> Iterator[LabelRecord]:
     with sqlite.reading(path) as connection:
         for row in connection.execute(query):
             yield LabelRecord(*row)
+
+
+def newest(path: Path) -> int:
+    """The number of the newest event; 0 before the first."""
+    with sqlite.reading(path) as connection:
+        return connection.scalar(select(func.max(_table.c.id))) or 0
+
+
+def of_units(path: Path, uids: Collection[UID]) -> Mapping[UID, UnitLabel]:
+    """The labels of those units that have passed."""
+    wanted = sorted(map(str, uids))
+    units = select(_identity.c.uid, _identity.c.serial_number, _sealed.c.key_id).join_from(_identity, _sealed)
+    units = units.where(_identity.c.uid.in_(wanted), _identity.c.state == IdentityState.PASSED.value)
+    events = select(_table.c.uid, _table.c.type, _table.c.copy).where(_table.c.uid.in_(wanted)).order_by(_table.c.id)
+    of: defaultdict[str, list[tuple[LabelEvent, int]]] = defaultdict(list)
+    with sqlite.reading(path) as connection:
+        for row in connection.execute(events):
+            of[row.uid].append((LabelEvent(row.type), row.copy))
+        return {
+            UID.parse(row.uid): UnitLabel(row.serial_number, row.key_id != FORGOTTEN, LabelState.of(of[row.uid]))
+            for row in connection.execute(units)
+        }
 
 
 def begin_labels(connection: Connection, recipe: str) -> None:

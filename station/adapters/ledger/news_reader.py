@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what has ended in the ledger since the last look: attempts, and requests to the PKI. For counters that only grow."""
+"""Reads what has ended in the ledger since the last look: attempts, requests to the PKI, and prints of labels. For counters that only grow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,12 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from station.adapters.ledger import sqlite, tables
+from station.domain.labelling import LabelEvent
 
-_attempt, _request = tables.attempt, tables.pki_request
+_attempt, _request, _label = tables.attempt, tables.pki_request, tables.label_event
+
+PRINTS = {LabelEvent.PRINTED.value: "printed", LabelEvent.UNPROVEN.value: "unproven"}
+"""The ends of a print, by their events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,12 @@ class News:
     attempts: tuple[EndedAttempt, ...] = ()
     requests: tuple[EndedRequest, ...] = ()
     unanswered: int = 0
+    prints: tuple[str, ...] = ()
+    """How each print of a label ended: a value of `PRINTS`."""
 
 
 class NewsReader:
-    """Tells each attempt and each request once, when it has ended; the first look tells none of those before it.
+    """Tells each attempt, request and print once, when it has ended; the first look tells none of those before it.
 
     `look` raises `LedgerUnavailable`, and may be called in any thread, one call at a time.
     """
@@ -51,6 +57,7 @@ class NewsReader:
         self._path = path
         self._attempts = _Cursor(_attempt.c.id, _attempt.c.verdict)
         self._requests = _Cursor(_request.c.id, _request.c.outcome)
+        self._labels: int | None = None  # the event of a label that was read last
 
     def look(self) -> News:
         with sqlite.reading(self._path) as connection:
@@ -67,7 +74,17 @@ class NewsReader:
                     for row in connection.execute(requests.order_by(_request.c.id))
                 ),
                 connection.scalar(select(func.count()).select_from(_request).where(*lost)) or 0,
+                self._prints(connection),
             )
+
+    def _prints(self, connection: Connection) -> tuple[str, ...]:
+        """An event of a label is never edited: what has a higher number is new."""
+        last = connection.scalar(select(func.max(_label.c.id))) or 0
+        after, self._labels = self._labels, last
+        if after is None or after >= last:
+            return ()
+        ends = select(_label.c.type).where(_label.c.id > after, _label.c.id <= last, _label.c.type.in_(PRINTS))
+        return tuple(PRINTS[kind] for kind in connection.scalars(ends.order_by(_label.c.id)))
 
 
 class _Cursor:

@@ -30,7 +30,7 @@ export function after(board, event, data, now) {
 
 /** What a slot's tile shows. Without a living connection it is not known: no colour that nobody vouches for. */
 export function face(slot, board, live, now) {
-  if (!live) return { state: "unknown", act: null, fault: null, taken: null, inside: null, trial: false };
+  if (!live) return { state: "unknown", act: null, fault: null, taken: null, inside: null, trial: false, label: null };
   const named = slot.state === "out of service" ? "out" : slot.state;
   const state = STATES.includes(named) ? named : "unknown";
   const { state: line, act: ofLine } = board.line;
@@ -38,7 +38,8 @@ export function face(slot, board, live, now) {
   const since = (slot.taken?.seconds ?? 0) + (now - slot.at) / 1000;
   const faulty = ["fail", "void", "out", "pending"].includes(state);
   const taken = state === "empty" && slot.taken && since < TAKEN_FOR ? slot.taken : null;
-  const act = taken?.act ?? { empty: held ?? "plug", waiting: held ?? "wait", running: "leave", pass: "take" }[state]
+  const label = state !== "pass" ? null : slot.uid && board.stick === slot.uid ? "stick" : slot.label;
+  const act = taken?.act ?? { due: "due", printed: "label", stick: "label" }[label] ?? { empty: held ?? "plug", waiting: held ?? "wait", running: "leave", pass: "take" }[state]
     ?? slot.act ?? (state === "void" ? "again" : "engineer");
   return {
     state,
@@ -47,6 +48,7 @@ export function face(slot, board, live, now) {
     taken: taken?.verdict ?? null,
     inside: state === "out" ? slot.verdict ?? null : null, // of the board that waits in a slot out of service
     trial: slot.service === "trial",
+    label,
   };
 }
 
@@ -87,7 +89,7 @@ export function evidence({ reason, sentence }) {
 
 /** Who does what an act asks for. */
 export function doer(act) {
-  return { technician: "technician", engineer: "engineer", wait: "nobody", leave: "nobody" }[act] ?? "operator";
+  return { technician: "technician", engineer: "engineer", wait: "nobody", leave: "nobody", due: "nobody" }[act] ?? "operator";
 }
 
 /** The slot with the board of this UID, if one has it. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pad for a PIN. The PIN buys a token for one act; both are forgotten with the answer, and nothing stores them.
+// A pad for a PIN. The PIN buys a token for one act, or one for scans of labels; nothing stores them.
 
 import { make } from "./tile.js";
 
@@ -7,16 +7,17 @@ const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "⌫", "0", "✓"];
 const LONGEST = 64;
 
 export class Pad {
-  /** `path` is the act's route; `done()` is called once the act is done. */
-  constructor(texts, path, reasons, done) {
-    Object.assign(this, { texts, path, done, typed: "", reason: "", busy: false, until: 0, told: "" });
+  /** `act(token, reason)` gives the station's answer, or nothing where a token for the shift is all; `done()` is called after that. */
+  constructor(texts, reasons, act, done) {
+    Object.assign(this, { texts, shift: !reasons, act, done, typed: "", reason: "", busy: false, until: 0, told: "" });
     this.shown = make("output", "pin");
     this.shown.tabIndex = -1;
     this.shown.setAttribute("aria-label", texts.pin);
     this.refused = make("p", "refused");
     this.refused.setAttribute("role", "alert");
     const left = make("div", "asked");
-    left.append(make("p", "sentence", texts.pin), this.shown, this.refused, make("p", "", texts.why), this.reasons(reasons));
+    left.append(make("p", "sentence", texts.pin), this.shown, this.refused);
+    if (reasons) left.append(make("p", "", texts.why), this.reasons(reasons));
     const keys = make("div", "keys");
     keys.append(...KEYS.map((key) => this.button(key, () => this.press(key))));
     this.enter = keys.lastChild;
@@ -50,7 +51,7 @@ export class Pad {
   /** A key of the pad or of a keyboard. */
   press(key) {
     if (this.busy) return;
-    if (key === "✓") return void this.act();
+    if (key === "✓") return void this.go();
     if (key === "⌫") this.typed = this.typed.slice(0, -1);
     else if (this.typed.length < LONGEST) this.typed += key;
     this.show();
@@ -71,7 +72,7 @@ export class Pad {
     this.enter.disabled = this.busy || left > 0 || this.typed === "";
   }
 
-  async act() {
+  async go() {
     if (this.enter.disabled) return;
     const pin = this.typed;
     Object.assign(this, { typed: "", busy: true, told: "" });
@@ -85,11 +86,11 @@ export class Pad {
   /** Does the act; gives the reason why it is refused, or null. */
   async refusal(pin) {
     try {
-      const session = await post("/api/v1/sessions", { pin });
+      const session = await post("/api/v1/sessions", { pin, shift: this.shift });
       if (!session.ok) return this.wrong(session);
       const { token } = await session.json();
-      const answer = await post(this.path, { reason: this.reason }, token);
-      if (answer.ok) return null;
+      const answer = await this.act(token, this.reason);
+      if (!answer || answer.ok) return null;
       return answer.status === 403 ? this.texts.role : (await answer.json()).detail;
     } catch {
       return this.texts.note.lost;
@@ -103,7 +104,7 @@ export class Pad {
   }
 }
 
-function post(path, body, token) {
+export function post(path, body, token) {
   const headers = { "Content-Type": "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   return fetch(path, { method: "POST", headers, body: JSON.stringify(body) });

@@ -2,6 +2,7 @@
 // The operator's page: one tile for each slot, fed by the line's events.
 
 import { after, alarm, face, grid, hands, minutes, slotOf } from "./board.js";
+import { isLabel, Labels } from "./labels.js";
 import { Scanner, unitOf } from "./scanner.js";
 import { lineView, noteView, Sheet, slotView } from "./sheet.js";
 import { Sound } from "./sound.js";
@@ -16,12 +17,17 @@ const tiles = new Map();
 const sound = new Sound();
 const sheet = new Sheet(id("sheet"));
 const scanner = new Scanner();
+const labels = new Labels((uid) => {
+  if (board) board.stick = uid;
+  draw();
+});
 let board = null;
 let texts = null;
 let live = false;
 let lostAt = performance.now();
 let odd = false;
 let asking = false;
+let scans = Promise.resolve();
 let ticks = 0;
 
 /** Fetches the words of a language, and draws the page in it. */
@@ -191,20 +197,67 @@ function paint(name) {
 
 function openSlot(name) {
   if (!live || !texts) return;
-  sheet.open(() => slotView(board.slots.get(name), board, live, texts, performance.now(), (command) => sheet.ask(texts, command, name)));
+  const { text } = labels;
+  if (text) return inTurn(() => labelled(text, name));
+  sheet.open(() => slotView(board.slots.get(name), board, live, texts, performance.now(), (command) => sheet.ask(texts, command, name)), name);
+}
+
+function find(name) {
+  tiles.get(name).element.classList.add("found");
+}
+
+/** Scans are answered one after the other, so that none of them hides what the one before came to. */
+function inTurn(act) {
+  scans = scans.then(act).catch((error) => stream.doubt(error));
 }
 
 /** Shows where a scanned unit is: the slot that has it, or else its story. */
-async function scanned(text) {
-  if (!live || !texts) return;
+async function scanned(text, from) {
+  if (!live || !texts || !id("wrong").hidden) return;
   if (sheet.pad) return sheet.pad.clear(); // a scanner is no hand: the digits of a label are no PIN
+  if (isLabel(text)) return labelled(text, board.slots.get(from)?.state === "pass" ? from : null);
+  const place = board.slots.get(text.replace(/^slot\W*/i, "").trim()); // the code on a slot
+  if (place) return openSlot(place.slot);
+  labels.end();
   const found = slotOf(board, text) ? { uid: text } : await unitOf(text);
   if (!live) return;
   const slot = found.uid ? slotOf(board, found.uid) : null;
   if (!slot) return sheet.open(() => noteView(texts, found));
-  tiles.get(slot.slot).element.classList.add("found");
+  find(slot.slot);
   openSlot(slot.slot);
 }
+
+/** Compares a label with the board in the slot, if one is given, and shows what the station says. */
+async function labelled(text, slot) {
+  const told = await labels.scan(text, slot);
+  if (told?.board) return wrong(told);
+  if (!live) return;
+  if (!told) return sheet.askPin(texts, texts.scan, null, (token) => { labels.token = token; }, () => labelled(text, slot));
+  if (sheet.dialog.open) sheet.close();
+  if (!told.slot) return sheet.open(() => noteView(texts, told.uid || told.reason ? told : { reason: slot || told.status === 403 ? told.detail : "code" }));
+  find(told.slot);
+}
+
+/** A label at the wrong board stops everything here until somebody has seen it. */
+function wrong({ slot, board, other }) {
+  if (sheet.dialog.open) sheet.close();
+  write("wrong-title", texts.swapped.title);
+  write("wrong-board", `${texts.slot} ${slot}`);
+  write("wrong-board-serial", board);
+  write("wrong-label", texts.swapped.label);
+  write("wrong-label-serial", other ?? texts.swapped.none);
+  write("wrong-act", texts.swapped.act);
+  write("seen", texts.swapped.seen);
+  show(true);
+  id("wrong").focus();
+  sound.play("fail");
+}
+
+function show(wrong) {
+  id("wrong").hidden = !wrong;
+  for (const each of sheet.behind) each.inert = wrong;
+}
+id("seen").addEventListener("click", () => show(false));
 
 function beat() {
   if (!board) return; // nothing to vouch for
@@ -230,6 +283,7 @@ function lost() {
   if (live) lostAt = performance.now();
   live = false;
   signIn();
+  labels.end();
   if (sheet.dialog.open) sheet.close(); // nobody vouches for what it shows
   if (!texts) return; // the veil still covers all
   id("veil").className = ""; // covers all, until it is drawn that nothing is known
@@ -258,9 +312,10 @@ id("release").addEventListener("click", () => {
 document.addEventListener("keydown", (event) => {
   if (event.repeat) return;
   const text = scanner.key(event.key, event.timeStamp);
+  if (text !== null || (!id("wrong").hidden && scanner.text.length > 1)) event.preventDefault(); // a scanner presses no button
   if (text === null) return sheet.press(event);
-  event.preventDefault(); // its Enter presses no button
-  scanned(text);
+  const from = sheet.slot;
+  inTurn(() => scanned(text, from));
 });
 
 id("language").addEventListener("click", () => {

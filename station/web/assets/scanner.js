@@ -20,7 +20,6 @@ export class Scanner {
 
 /** Looks up a unit by UID or serial number. Gives its `uid`, or the name of the reason why there is none. */
 export async function unitOf(text) {
-  if (text.startsWith("MT:")) return { reason: "code" }; // it holds the passcode, which belongs into no address
   if (text.length > MOST) return { reason: "unknown" };
   try {
     const answer = await fetch(`/api/v1/units/${encodeURIComponent(text.trim())}`);

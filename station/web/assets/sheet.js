@@ -2,7 +2,7 @@
 // One slot near by: what is wrong, who acts, and what a person with a PIN may do about it. The line's release and a scanned unit have a sheet, too.
 
 import { doer, evidence, face, stages } from "./board.js";
-import { Pad } from "./pad.js";
+import { Pad, post } from "./pad.js";
 import { make, shape } from "./tile.js";
 
 const CLOSES_AFTER = 45_000;
@@ -19,21 +19,17 @@ export class Sheet {
     });
   }
 
-  /** `view()` gives what the sheet shows now; it is asked again whenever the line has changed. */
-  open(view) {
-    this.view = view;
-    this.pad = null;
-    this.key = this.acts = null;
-    this.title = make("h2");
-    this.body = make("div", "body");
-    this.row = make("div", "row");
-    this.title.id = "sheet-title";
+  /** `view()` gives what the sheet shows now; it is asked again whenever the line has changed. `slot` is the one that it shows. */
+  open(view, slot = null) {
+    Object.assign(this, { view, slot, pad: null, key: null, acts: null });
     this.lay();
     this.follow();
     this.row.firstChild.focus();
   }
 
   lay() {
+    [this.title, this.body, this.row] = [make("h2"), make("div", "body"), make("div", "row")];
+    this.title.id = "sheet-title";
     this.dialog.replaceChildren(this.title, this.body, this.row);
     if (!this.dialog.open) {
       // The sheet is no modal dialog of the browser's, which would lie above the veil; but nothing behind it can be reached either.
@@ -46,7 +42,7 @@ export class Sheet {
 
   close() {
     clearTimeout(this.timer); // and the pad with what was typed is forgotten
-    this.pad = this.view = null;
+    this.pad = this.view = this.slot = null;
     for (const each of this.behind) each.inert = false;
     this.dialog.close();
     this.from?.focus();
@@ -86,11 +82,17 @@ export class Sheet {
   /** Asks for a PIN, with which `command` is done at a slot, or at the line. */
   ask(texts, command, slot) {
     const path = slot === null ? "/api/v1/line" : `/api/v1/slots/${encodeURIComponent(slot)}`;
-    this.pad = new Pad(texts, `${path}/${command}`, REASONS[command], () => this.close());
-    this.title.replaceChildren(make("span", "", slot === null ? texts.reopen : `${texts.slot} ${slot}: ${texts[command]}`));
-    this.body.replaceChildren(this.pad.element);
-    this.row.replaceChildren(this.button({ text: texts.close, act: () => this.close() }));
+    const title = slot === null ? texts.reopen : `${texts.slot} ${slot}: ${texts[command]}`;
+    this.askPin(texts, title, REASONS[command], (token, reason) => post(`${path}/${command}`, { reason }, token));
+  }
+
+  /** Asks for a PIN, with which `act(token, reason)` is done; without reasons the token is for the shift. */
+  askPin(texts, title, reasons, act, then = () => {}) {
+    this.pad = new Pad(texts, reasons, act, () => { this.close(); then(); });
     this.lay();
+    this.title.append(make("span", "", title));
+    this.body.append(this.pad.element);
+    this.row.append(this.button({ text: texts.close, act: () => this.close() }));
     this.pad.shown.focus();
   }
 
@@ -121,7 +123,7 @@ export function slotView(slot, board, live, texts, now, ask) {
       ...(state === "empty" && slot.taken ? [make("p", "sentence", `${texts.taken}: ${texts.word[slot.taken.verdict]}.`)] : []),
       ...(last ? [make("p", "sentence", texts.fault[last] ?? slot.sentence ?? last)] : []),
       ...(inside ? [make("p", "act", texts.inside[inside])] : []),
-      ...(act ? [make("p", "act", texts.act[act])] : []),
+      ...(act ? [make("p", "act", texts.act[act].replace("#", slot.serial))] : []),
       facts(texts, {
         who: act && texts.who[doer(act)],
         held,
@@ -130,6 +132,7 @@ export function slotView(slot, board, live, texts, now, ask) {
         fault: last,
         attempt: slot.attempt ?? slot.taken?.attempt,
         uid: slot.uid ?? slot.taken?.uid,
+        serial: slot.serial,
         probe: slot.probe,
         tty: slot.tty,
       }),
@@ -161,7 +164,7 @@ export function noteView(texts, { uid, reason }) {
     state: "unknown",
     texts,
     title: texts.note.title,
-    body: [make("p", "sentence", texts.note[reason ?? "absent"])],
+    body: [make("p", "sentence", texts.note[reason ?? "absent"] ?? reason)],
     acts: uid ? [{ text: texts.note.story, href: `/units/${encodeURIComponent(uid)}` }] : [],
   };
 }

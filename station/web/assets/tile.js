@@ -83,13 +83,13 @@ export class Tile {
   }
 
   draw(texts) {
-    const { state, act, fault, taken, inside, trial } = this.face;
-    const word = texts.word[state].toLocaleUpperCase(texts.lang);
+    const { state, act, fault, taken, inside, trial, label } = this.face;
+    const [spoken, word] = [texts.word[state], texts.label[label] ?? texts.word[state]].map((text) => text.toLocaleUpperCase(texts.lang));
     const sentence = fault ? texts.fault[fault] ?? this.slot.sentence ?? fault : "";
     const say = taken ? [`${texts.taken}: ${texts.word[taken]}.`, texts.act[act] ?? ""].join(" ").trim()
       : inside ? `${texts.inside[inside] ?? ""} ${texts.call[act] ?? texts.act[act]}`.trim()
       : state === "running" ? texts.step[this.slot.step] ?? ""
-      : act ? texts.act[act] ?? "" : "";
+      : act ? ((label === "bound" ? `${texts.bound} ` : "") + (texts.act[act] ?? "")).replace("#", this.slot.serial) : "";
     this.element.dataset.state = state;
     this.element.style.setProperty("--breadth", breadth(word));
     this.word.textContent = word;
@@ -97,12 +97,13 @@ export class Tile {
     this.why.classList.toggle("long", sentence.length > LONG);
     this.say.textContent = say;
     this.tag.textContent = trial ? texts.trial : "";
+    this.element.classList.toggle("stick", label === "stick");
     if (state !== "running") this.place(shape(state));
     else if (!this.ring) this.place(drawn("svg", { class: "shape ring", viewBox: "0 0 96 96", "aria-hidden": "true" }));
     const mark = taken ?? inside;
     this.taken.dataset.verdict = mark ?? "";
     if (mark) this.taken.firstChild.setAttribute("href", `#s-${mark}`);
-    this.element.setAttribute("aria-label", `${texts.slot} ${this.name}: ${texts.spoken[state] ?? word}. ${sentence} ${say}`.trim());
+    this.element.setAttribute("aria-label", `${texts.slot} ${this.name}: ${texts.spoken[state] ?? spoken}. ${sentence} ${say}`.trim());
   }
 
   place(element) {
