@@ -133,8 +133,8 @@ def _make(line: Line, found: Labelled, boards: int, tray: Path, tell: Callable[[
         found.printed[str(_scan(line, code, None)["slot"])] = code
     _swap(line, found)
     tell(f"the pair of swapped labels was refused: {'; '.join(each.told for each in found.swapped)}")
-    for slot in found.flash:
-        _scan(line, found.printed[slot], slot)
+    for name, code in found.printed.items():
+        _scan(line, code, name)
     found.bound = _bound(line)
     found.to_do.append(_to_do(line))
     tell(f"{len(found.bound)} labels are bound by their scan; the order has {found.to_do[-1]} units to do")
