@@ -2,7 +2,6 @@
 """Labels of a running line: they wait for the printer, survive a kill, and are bound by their scan."""
 
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from station.adapters.ledger import label_prints
 from station.adapters.ledger.reader import LedgerReader
 from station.matter.onboarding import codes
 from tests.builders.line import Line, recipe_with
+from tests.builders.printer import printing
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.line.standing_line import Standing
 
@@ -27,22 +27,10 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standi
     """Two boards, and a printer without media."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    tray = tmp_path / "printer"
-    tray.mkdir()
-    (tray / "mode").write_text("media-out")
-    (tmp_path / "logs").mkdir()
-    printer = Line(tmp_path, tmp_path)
-    printer.start("printer", "virtual_bench", "printer", "--dir", str(tray))
-    try:
-        printer.wait_for("printer", (tray / "port").exists)
-        label = (
-            f'[label]\nsize_mm = [50, 25]\nprinter = "tcp://127.0.0.1:{(tray / "port").read_text()}"\nrequired = true'
-        )
-        with Line.standing(tmp_path / "line", len(SLOTS), recipe=recipe_with(tmp_path / "recipe", label)) as line:
+    with printing(tmp_path, "media-out") as label:
+        recipe = recipe_with(tmp_path / "recipe", label)
+        with Line.standing(tmp_path / "line", len(SLOTS), recipe=recipe) as line:
             yield Standing(line)
-    finally:
-        printer.processes["printer"].send_signal(signal.SIGTERM)
-        printer.processes["printer"].wait()
 
 
 def scanned(standing: Standing, text: str, slot: int) -> tuple[int, str]:
