@@ -39,6 +39,7 @@ from virtual_bench.server import control as bench
 T = TypeVar("T")
 
 WITHIN = 300.0
+MOST_BOARDS = 3
 SINKS = (WEBHOOK, MQTT)
 ANOTHERS = "MT:Y.K9042C00KA0648G00"  # the code of no unit of ours
 BY = {"who": "anna"}
@@ -99,18 +100,29 @@ class Kills:
 
     def killed_at(self, moment: Moment) -> None:
         """A board goes the whole way, on which the daemon is killed; then it is started again."""
+        for _ in range(MOST_BOARDS):
+            if self._dies_at(moment):
+                return
+        raise AssertionError(f"the daemon lives, and has not passed the moment {moment.name!r}")
+
+    def _dies_at(self, moment: Moment) -> bool:
+        """False if a board went by another way: on a slow PC the printer's answer may be late, and the print unproven."""
         self._trouble(moment.trouble)
         (self.folder / struck.STRIKE).write_text(moment.name, encoding="ascii")
         self._plug()
         try:
             self._go(wrong=moment.trouble == "a wrong label")
-            raise AssertionError(f"the daemon lives, and has not passed the moment {moment.name!r}")
         except Died:
             assert not (self.folder / struck.STRIKE).exists(), "the daemon died by itself"
             assert self.line.processes["daemon"].returncode == -9
+        else:
+            (self.folder / struck.STRIKE).unlink()
+            self._end(Moment(""))
+            return False
         self._trouble("")
         self.line.start_daemon()
         self._end(moment)
+        return True
 
     def _passing(self, moment: str) -> None:
         struck.passing(self.folder, moment, self.line.processes["daemon"].pid)
