@@ -15,7 +15,7 @@ BENCH_ARGS :=
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -83,6 +83,14 @@ soak: $(READY)
 # A work order of a hundred units with everything that befalls one, counted by boards, PKI, printer and receiver; some minutes.
 lot: $(READY)
 	$(BIN)/python -m tests.line.lot --units 100 --faults 20
+
+# 64 boards whose labels are required: printed, drawn, read, bound by their scan, and commissioned by both commissioners; three minutes.
+labelled: $(READY) $(COMMISSIONERS)
+	$(BIN)/python -m tests.commissioning.labelled
+
+# kill -9 of the daemon at each moment between verdict, print, scan and delivery to webhook and MQTT; four minutes.
+kills: $(READY) mosquitto
+	$(BIN)/python -m tests.line.kills
 
 # Every behaviour of a PKI at a whole line, which makes docs/pki-behaviours.md, and long trials with many boards; ten minutes.
 pki-table: $(READY)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which QR codes matter.js reads: a code a line on standard input; `true` or `false` on standard output for each.
+// What matter.js reads in QR codes: a code a line on standard input; on standard output for each, after `code: `, its values as JSON, or null.
 import { readFileSync } from "node:fs";
 import { QrPairingCodeCodec } from "@matter/types";
 
-function reads(code) {
+function read(code) {
     try {
-        QrPairingCodeCodec.decode(code);
-        return true;
+        const [{ vendorId, productId, discriminator, passcode }] = QrPairingCodeCodec.decode(code);
+        return { vendor_id: vendorId, product_id: productId, discriminator, passcode };
     } catch {
-        return false;
+        return null;
     }
 }
 
 const codes = readFileSync(0, "utf8").split("\n").filter(Boolean);
-process.stdout.write(codes.map((code) => `${reads(code)}\n`).join(""));
+process.stdout.write(codes.map((code) => `code: ${JSON.stringify(read(code))}\n`).join(""));

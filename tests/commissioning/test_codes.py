@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both commissioners read exactly the QR codes for which the station has no warning."""
 
-import subprocess
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 
 import pytest
 
 from station.faults.line import OnboardingCodeInvalid
 from station.matter.onboarding import base38, commissioners
 from station.matter.onboarding.codes import parse_qr_code
-from tests.commissioning.room import HERE, PYTHON, node
+from tests.commissioning.code_readers import values_read
 
 pytestmark = [pytest.mark.commissioning, pytest.mark.timeout(900)]
 
@@ -53,21 +51,11 @@ def is_valid(code: str) -> bool:
     return True
 
 
-def verdicts(command: list[Path], codes: list[str]) -> list[bool]:
-    done = subprocess.run(
-        command, input="".join(f"{code}\n" for code in codes), capture_output=True, text=True, check=True, cwd=HERE
-    )
-    said = [line for line in done.stdout.splitlines() if line in {"true", "false"}]  # the SDK logs in between
-    assert len(said) == len(codes), done.stdout[-2000:] + done.stderr[-2000:]
-    return [line == "true" for line in said]
-
-
 @pytest.mark.parametrize("name", [commissioners.CHIP, commissioners.MATTER_JS])
 def test_a_commissioner_reads_exactly_the_codes_without_a_warning(name: str) -> None:
     """The codes have members of every type and width, behind one another."""
     codes = valid_codes()
-    chip = [PYTHON, HERE / "chip_codes.py"]
-    read = verdicts(chip if name == commissioners.CHIP else [node(), HERE / "matterjs_codes.mjs"], codes)
+    read = [values is not None for values in values_read(name, codes)]
     expected = [not any(name in reason for reason in commissioners.unable(code)) for code in codes]
     assert {True, False} == set(read)
     assert [code for code, saw, meant in zip(codes, read, expected, strict=True) if saw != meant] == []

@@ -4,7 +4,6 @@
 import json
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from station.matter.onboarding import codes
 from station.matter.onboarding.codes import OnboardingPayload
 from tests.builders.bench import rows
 from tests.builders.line import Line, recipe_with
+from tests.builders.printer import printing
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.builders.traces import chances, contents, forms
 from tests.builders.traces import found as traces
@@ -40,27 +40,14 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standi
     """Two boards, and a printer without media."""
     for name, value in SHORT_DEADLINES.items():
         monkeypatch.setenv(name, value)
-    tray = tmp_path / "printer"
-    tray.mkdir()
-    (tray / "mode").write_text("media-out")
-    (tmp_path / "logs").mkdir()
-    printer = Line(tmp_path, tmp_path)
-    printer.start("printer", "virtual_bench", "printer", "--dir", str(tray))
     secret = tmp_path / "webhook.secret"
     secret.write_text(SECRET)
     secret.chmod(0o600)
     mes = f'\n[mes]\nwebhook = "http://127.0.0.1:{free_port()}"\nsecret_file = "{secret}"\n'  # nobody listens there
-    try:
-        printer.wait_for("printer", (tray / "port").exists)
-        label = (
-            f'[label]\nsize_mm = [50, 25]\nprinter = "tcp://127.0.0.1:{(tray / "port").read_text()}"\nrequired = true'
-        )
+    with printing(tmp_path, "media-out") as label:
         recipe = recipe_with(tmp_path / "recipe", label)
         with Line.standing(tmp_path / "line", len(SLOTS), recipe=recipe, further=mes) as line:
             yield Standing(line)
-    finally:
-        printer.processes["printer"].send_signal(signal.SIGTERM)
-        printer.processes["printer"].wait()
 
 
 def buffered(tray: Path) -> int:
