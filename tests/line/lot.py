@@ -67,6 +67,11 @@ class Troubles:
             self.run.until(lambda wanted=wanted: self.run.left >= wanted, f"{wanted} units")  # type: ignore[misc]
             trouble()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the people were faster than these troubles, so that no further label comes."""
+        return self.run.left >= self.run.units
+
     def _printer(self, mode: str) -> None:
         new = self.run.tray.folder / ".new"
         new.write_text(mode)
@@ -75,13 +80,13 @@ class Troubles:
     def media_end(self) -> None:
         """In the middle of a label; somebody puts in new ones."""
         self._printer("half")
-        self.run.until(lambda: bool(self.run.asks("label_status")["unproven"]), "half a label")
+        self.run.until(lambda: bool(self.run.asks("label_status")["unproven"]) or self.is_over, "half a label")
         self._printer("ready")
 
     def no_media(self) -> None:
         """Labels wait meanwhile."""
         self._printer("media-out")
-        self.run.until(lambda: self.run.asks("label_status")["fault"] is not None, "a label that waits")
+        self.run.until(lambda: self.run.asks("label_status")["fault"] is not None or self.is_over, "a label that waits")
         self._printer("ready")
 
     def mes_goes(self) -> None:
