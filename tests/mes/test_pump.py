@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger
+from station.adapters.ledger.outbox import listed
 from station.adapters.outbox.http import Post
 from station.adapters.outbox.pump import Pump, pause_after
 from station.adapters.outbox.reports import LineReports
 from station.adapters.outbox.tls_files import TLSFiles
 from station.adapters.outbox.webhook import Webhook
 from station.domain.attempt import Failed
+from station.domain.intervention import Decision
+from station.mes.message import Delivered, Waiting
 from tests.builders.bench import Secrets, begun, recognised, target
 from tests.mes.receiver import Receiver
 from tests.mes.virtual_time import VirtualClock
@@ -188,3 +191,24 @@ async def test_a_broken_secret_file_loses_nothing_and_a_new_one_is_taken_up(
         assert receiver.requests == 0
         secret_file.write_text(f"whsec_{'A' * 32}\n{good}")  # both during a change
         await worked(pump, clock, lambda: receiver.ids == ["line-1/1"])
+
+
+async def test_a_message_that_is_dropped_while_another_is_delivered_is_not_delivered(
+    ledger: Ledger, path: Path, reports: LineReports, secrets: Secrets
+) -> None:
+    """Both were due in one look into the ledger; the person who dropped one was told that it never goes out."""
+    await judged(ledger, secrets, 1, 2, 3)
+    second = listed(path)[1].number
+    delivered = list[str]()
+
+    async def deliver(message: Waiting) -> Delivered:
+        delivered.append(message.event_id)
+        if len(delivered) == 1:
+            await ledger.outbox.drop([second], Decision("anna", "sent by hand"), datetime.now(UTC))
+            pump.soon()  # as the command does
+        return Delivered()
+
+    pump = Pump("webhook", ledger.outbox, deliver, VirtualClock(), reports.news())
+    while await pump.round() == 0:
+        pass
+    assert delivered == ["line-1/1", "line-1/3"]

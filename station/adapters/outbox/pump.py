@@ -69,6 +69,7 @@ class Pump:
         self._news = news
         self._failures = 0  # without an answer in between
         self._not_before = clock.now()
+        self._decided = False
 
     async def run(self) -> None:
         """Delivers until it is cancelled. While the ledger cannot be used it waits: the line pauses for that by itself."""
@@ -90,11 +91,14 @@ class Pump:
         """Tries what is due. Returns the seconds until more may be due."""
         if (pause := self._seconds_until(self._not_before)) > 0:
             return pause
+        self._decided = False
         due = await self._outbox.due(self.sink, self._clock.now(), AT_ONCE)
         for message in due:
             await self._settle(message, await self._deliver(message))
             if (pause := self._seconds_until(self._not_before)) > 0:
                 return pause
+            if self._decided:  # what was due before may have been dropped meanwhile
+                return 0.0
         if due:
             return 0.0
         later = await self._outbox.next_due(self.sink)
@@ -103,6 +107,7 @@ class Pump:
     def soon(self) -> None:
         """Tries again now: the receiver is there again, or a person wants it."""
         self._not_before = self._clock.now()
+        self._decided = True
         self._news.set()
 
     async def _settle(self, message: Waiting, answer: Answer) -> None:
