@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyrage
 import pytest
@@ -57,12 +59,51 @@ def buffered(tray: Path) -> int:
         return int(connection.recv(4096).split(b",")[4])
 
 
+def printed(tray: Path) -> dict[str, str]:
+    """The QR codes in the printer's tray by the serial numbers beside them."""
+    labels = {}
+    for file in sorted(tray.glob("*.zpl")):
+        text = file.read_text()
+        (code,), (serial,) = re.findall(r"FDMA,(MT:.*?)\^FS", text), re.findall(r"S/N (.*?)\^FS", text)
+        labels[serial] = code
+        assert codes.parse_qr_code(code)
+    return labels
+
+
 def scanned(standing: Standing, text: str, slot: int) -> tuple[int, str]:
     """A scan as a keyboard types it."""
     command = (sys.executable, "-m", "station", "labels", "scan", "--slot", str(slot))
     config = ("--config", str(standing.line.folder / "line.toml"))
     done = subprocess.run((*command, *config), input=f"{text}\n", capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def asked(standing: Standing, path: str) -> str:
+    """What the page's server answers."""
+
+    def url() -> str | None:
+        page = standing.line.status().page
+        return None if page is None else page.url
+
+    standing.until(lambda: url() is not None)
+    connection = HTTPConnection(urlsplit(f"{url()}").netloc, timeout=300)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def on_page(standing: Standing, slot: int) -> tuple[str, str | None]:
+    told = json.loads(asked(standing, f"/api/v1/slots/{slot}"))
+    return told["label"], told["serial"]
+
+
+def counted_as_printed(standing: Standing) -> float:
+    """What the metrics have of the one printer."""
+    wanted = r'^station_label_prints_total{outcome="printed",printer="tcp://127.0.0.1:\d+"} (\S+)$'
+    (found,) = re.findall(wanted, asked(standing, "/metrics"), re.MULTILINE)
+    return float(found)
 
 
 def test_labels_wait_survive_a_kill_and_are_bound_by_their_scan(standing: Standing, tmp_path: Path) -> None:
@@ -72,6 +113,7 @@ def test_labels_wait_survive_a_kill_and_are_bound_by_their_scan(standing: Standi
         assert standing.wait(slot, lambda status: status.verdict is not None).state == "pass"
     standing.until(lambda: "no media" in standing.station("labels", "status"))
     assert f"{len(SLOTS)} waiting" in standing.station("labels", "status")
+    standing.until(lambda: on_page(standing, 1)[0] == "due")
 
     daemon = standing.line.processes["daemon"]
     daemon.kill()
@@ -87,20 +129,18 @@ def test_labels_wait_survive_a_kill_and_are_bound_by_their_scan(standing: Standi
     serials = {
         slot: story.unit.serial_number for slot, uid in units.items() if (story := reader.unit(str(uid))) and story.unit
     }
-    labels = {}
-    for file in sorted(tray.glob("*.zpl")):
-        text = file.read_text()
-        (code,), (serial,) = re.findall(r"FDMA,(MT:.*?)\^FS", text), re.findall(r"S/N (.*?)\^FS", text)
-        labels[serial] = code
-        assert codes.parse_qr_code(code)
+    labels = printed(tray)
     assert sorted(labels) == sorted(serials.values())
 
+    standing.until(lambda: on_page(standing, 1) == ("printed", serials[1]))
     status, told = scanned(standing, labels[serials[2]], 1)
     assert status != 0
     assert serials[1] in told
     assert serials[2] in told
     for slot in SLOTS:
         assert scanned(standing, labels[serials[slot]], slot)[0] == 0
+    standing.until(lambda: on_page(standing, 1) == ("bound", serials[1]))
+    standing.until(lambda: counted_as_printed(standing) == len(SLOTS))
     assert len(list(tray.glob("*.zpl"))) == len(SLOTS)
     # Killed while a label is in the printer: it counts, and is neither printed again nor forgotten.
     (tray / "mode").write_text("busy")

@@ -9,6 +9,7 @@ from tests.web.chromium import Tab
 from tests.web.fake_door import OPEN, labelled, mixed, slot
 from tests.web.played import DRAWN, LIVE, MISFITS, PATIENT, SHOTS, WORDS, Played, played, shown, speak
 from tests.web.scripted_line import OPERATOR
+from tests.web.test_axe_in_chromium import THEMES, findings
 from tests.web.test_sheet_in_chromium import SHEET, TITLE, tap, tap_pin, tap_tile, typed
 
 pytestmark = pytest.mark.line
@@ -107,6 +108,9 @@ async def test_another_units_label_is_a_fail_across_the_page_until_somebody_has_
     assert await page.value("document.elementFromPoint(5, 5).id") == "wrong"
     assert await page.value("document.querySelector('main').inert")
     await page.save(SHOTS / "8-label-wrong-en.png")
+    for theme in THEMES:
+        await page.value(f"document.documentElement.dataset.theme = '{theme}'")
+        assert await findings(page) == [], theme
     await typed(page, "MT:SN000003", 10)
     await typed(page, "S N 4 5", 10)
     line.tell(slot("1", "fail", "board.silent", attempt=50))

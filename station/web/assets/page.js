@@ -254,7 +254,7 @@ function wrong({ slot, board, other }) {
 }
 
 function show(wrong) {
-  id("wrong").hidden = !wrong;
+  id("wrong").hidden = id("seen").hidden = !wrong;
   for (const each of sheet.behind) each.inert = wrong;
 }
 id("seen").addEventListener("click", () => show(false));
