@@ -25,6 +25,7 @@ from tests.web.page_weight import parts
 ROUNDS = 7
 STRESS = 120.0  # events a second
 STRESSED_FOR, WATCHED_FOR = 10.0, 10.0
+SETTLED_AFTER = 2.0  # what opening costs is over
 DEATHS = 3
 
 # Told to each page before its own scripts: when it is live and drawn, when an event is drawn, and when no colour is left.
@@ -141,6 +142,7 @@ def chromium_drawn() -> str:
 async def _chromium_share(browser: Browser, line: Scripted) -> float:
     """All processes of the browser, without a GPU, while 64 slots change as real boards do."""
     tab = await _tab(browser, line)
+    await line.live(REAL, SETTLED_AFTER)
     before, began = _browsers(), time.monotonic()
     await line.live(REAL, WATCHED_FOR)
     after, seconds = _browsers(), time.monotonic() - began
