@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from station.adapters.pki.tls import check_private
+from station.adapters.system.file_stamp import Stamp, stamp_of
 from station.config import plain_files
 from station.domain.issuance import EXPIRES_SOON
 from station.faults.line import PKIFileUnusable
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 # Of TLS 1.2 those with forward secrecy and authenticated encryption; those of 1.3 all have both.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-_Stamp = tuple[tuple[int, int, int, int] | None, ...]
+_Stamps = tuple[Stamp | None, ...]
 
 
 class CertificateUnusable(OSError):
@@ -94,8 +95,8 @@ class Certificate:
         self.look()
         connection.context = self._current.context
 
-    def _stamps(self) -> _Stamp:
-        return tuple(_stamp(path) for path in (self.file, self._key))
+    def _stamps(self) -> _Stamps:
+        return tuple(stamp_of(path) for path in (self.file, self._key))
 
 
 def loaded(certificate: Path, key: Path) -> Loaded:
@@ -174,11 +175,3 @@ def _names(certificate: x509.Certificate) -> frozenset[str]:
     names = [name.lower() for name in found.get_values_for_type(x509.DNSName)]
     addresses = [str(ip_address(str(each))) for each in found.get_values_for_type(x509.IPAddress)]
     return frozenset([*names, *addresses])
-
-
-def _stamp(path: Path) -> tuple[int, int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode

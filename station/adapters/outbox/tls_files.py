@@ -8,13 +8,14 @@ from pathlib import Path
 import structlog
 
 from station.adapters.outbox.secret_file import SecretUnusable, tls_context
+from station.adapters.system.file_stamp import Stamp, stamp_of
 
 log = structlog.get_logger()
 
 TLS = Callable[[], ssl.SSLContext]
 """Asked before each connection."""
 
-_Stamp = tuple[tuple[int, int, int, int] | None, ...]
+_Stamps = tuple[Stamp | None, ...]
 
 
 class TLSFiles:
@@ -46,13 +47,5 @@ class TLSFiles:
             return
         log.info("mes.files_taken_up", file=str(self._files[1] or self._files[0]))
 
-    def _stamps(self) -> _Stamp:
-        return tuple(None if path is None else _stamp(path) for path in self._files)
-
-
-def _stamp(path: Path) -> tuple[int, int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
+    def _stamps(self) -> _Stamps:
+        return tuple(None if path is None else stamp_of(path) for path in self._files)

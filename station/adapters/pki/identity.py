@@ -11,11 +11,12 @@ import structlog
 
 from station.adapters.pki import tls
 from station.adapters.pki.secret_header import SecretHeader
+from station.adapters.system.file_stamp import Stamp, stamp_of
 from station.faults.line import PKIFileUnusable
 
 log = structlog.get_logger()
 
-_Stamp = tuple[tuple[int, int, int, int] | None, ...]
+_Stamps = tuple[Stamp | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,5 @@ def _without_certificate(files: IdentityFiles) -> ssl.SSLContext:
     return context
 
 
-def _stamp(files: IdentityFiles) -> _Stamp:
-    return tuple(_stamp_of(path) for path in files.all)
-
-
-def _stamp_of(path: Path) -> tuple[int, int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
+def _stamp(files: IdentityFiles) -> _Stamps:
+    return tuple(stamp_of(path) for path in files.all)

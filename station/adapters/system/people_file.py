@@ -17,6 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from station.adapters.system.file_stamp import Stamp, stamp_of
 from station.config import edited_file, plain_files
 from station.domain.people import LONGEST_NAME, Person, Role, mistake_in_name, mistake_in_pin
 
@@ -25,9 +26,6 @@ MOST_PEOPLE = 1000
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 1  # 16 MiB and some 50 ms a PIN
 _MEMORY = 64 << 20
 _TOKEN = 32  # bytes of a token's randomness
-
-
-_Stamp = tuple[int, int, int, int]
 
 
 class PeopleUnusable(OSError):
@@ -61,7 +59,7 @@ class PeopleFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamp: _Stamp | None = None
+        self._stamp: Stamp | None = None
         self._since: Mapping[Person, datetime] = {}
 
     def people(self) -> list[Person]:
@@ -77,7 +75,7 @@ class PeopleFile:
 
         Raises `PeopleUnusable`.
         """
-        stamp = self._stamped()
+        stamp = stamp_of(self.path)
         if stamp is None or stamp != self._stamp:
             # In a zone of Python's own: one of pydantic's that lives as long as the process crashes its end.
             self._since = {Person(each.name, each.role): each.since.astimezone(UTC) for each in self._read().people}
@@ -127,13 +125,6 @@ class PeopleFile:
         if len(content.people) >= MOST_PEOPLE:
             raise Refused(f"the file has {MOST_PEOPLE} people, which is all that it may have")
         self._write(content.model_copy(update={"people": (*content.people, entry)}))
-
-    def _stamped(self) -> _Stamp | None:
-        try:
-            found = self.path.stat()
-        except OSError:  # reading tells why
-            return None
-        return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
 
     def _read(self) -> _People:
         try:
