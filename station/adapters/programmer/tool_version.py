@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks an executable whether it is STM32_Programmer_CLI, and which version. No probe and no board is touched."""
 
-import asyncio
 import re
 from pathlib import Path
 
-from station.adapters.system import environment
-from station.adapters.system.child import Budget, Child, OverBudget, Patience
+from station.adapters.system import asked, environment
+from station.adapters.system.child import OverBudget
 
 TESTED = ("2.4", "2.7", "2.13", "2.17", "2.19", "2.22")
 ANSWERED_WITHIN = 60.0
@@ -41,27 +40,15 @@ async def version_of(cli: Path) -> str:
 
 async def answer_of(cli: Path, *arguments: str) -> tuple[list[str], int]:
     """The lines that the executable prints, and its exit status; raises `NotTheProgrammer` where it gives no answer."""
-    said: list[str] = []
+    command = [str(cli), *arguments]
     try:
-        async with (
-            asyncio.timeout(ANSWERED_WITHIN),
-            Child.started(
-                [str(cli), *arguments],
-                environment=environment_of(cli),
-                gone=asyncio.Event(),
-                patience=Patience(),
-                budget=Budget(),
-            ) as child,
-        ):
-            said = [line async for line in child.lines()]
-            status = await child.ended()
+        return await asked.answer_of(command, environment=environment_of(cli), within=ANSWERED_WITHIN)
     except TimeoutError as exc:
         raise NotTheProgrammer(f"gave no answer within {ANSWERED_WITHIN:g} s") from exc
     except OverBudget as exc:
         raise NotTheProgrammer(f"printed {exc} instead of an answer") from exc
     except OSError as exc:
         raise NotTheProgrammer(f"cannot be started: {exc.strerror}") from exc
-    return said, status
 
 
 def is_tested(version: str) -> bool:
