@@ -393,3 +393,45 @@ class MESBacklog(LineFault):
     code = "mes.backlog"
     pending: int
     limit: int
+
+
+@dataclass(eq=False)
+class LeaseExhausted(LineFault):
+    """The station has no serial number or passcode left that the centre has given it: it goes on as soon as the centre gives more."""
+
+    code = "lease.exhausted"
+    lot: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ReleaseNotApproved(LineFault):
+    """Nobody has approved this release of the product for the lot: have it approved with `station central approve`, or put the approved recipe and images back."""
+
+    code = "recipe.not_approved"
+    lot: str
+    release: str
+
+
+@dataclass(eq=False)
+class LedgerFenced(LineFault):
+    """Another ledger has taken this station's place at the centre: stop one of the two computers."""
+
+    code = "ledger.fenced"
+    station: str
+
+
+@dataclass(eq=False)
+class LedgerForked(LineFault):
+    """The centre has other entries of this ledger than the ledger itself: stop the station, and compare both with `station central audit`."""
+
+    code = "ledger.forked"
+    line: int
+
+
+@dataclass(eq=False)
+class CentreUnusable(LineFault):
+    """The shared ledger's centre answers, and refuses this station: its set-up must be mended."""
+
+    code = "shared.refused"
+    reason: str

@@ -46,6 +46,7 @@ class UnitElsewhere(SlotFault):
     code = "unit.elsewhere"
     uid: str
     key: str
+    known: str = "nothing of it is known here"
 
 
 @dataclass(eq=False)
@@ -63,6 +64,15 @@ class UnitForgotten(SlotFault):
 
     code = "unit.forgotten"
     uid: str
+
+
+@dataclass(eq=False)
+class AnswerElsewhere(SlotFault):
+    """Another station has asked the PKI about this board and waits for the answer: plug the board in again once it has come, or retire that station."""
+
+    code = "unit.answer_elsewhere"
+    uid: str
+    station: str
 
 
 @dataclass(eq=False)
