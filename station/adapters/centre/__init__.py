@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger that stations share, on PostgreSQL: the one home of psycopg."""
