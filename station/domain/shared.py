@@ -159,6 +159,8 @@ class Standing:
     incarnation: int | None
     ledger: str | None
     """The id under which this incarnation enrolled."""
+    enrolling: str | None
+    """The id of an enrolment whose answer is not recorded; it is asked for again before anything else."""
     begun_from: bytes
     """The hash that the journal's first line goes on from."""
     lines: int
