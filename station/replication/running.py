@@ -14,7 +14,6 @@ import uvloop
 from station.replication.claims import Claims, FarClaims
 from station.replication.crossing import Crossing
 from station.replication.interfaces import Centre, SharedLedger, SharedReader
-from station.replication.leasing import Wanted
 from station.replication.replicator import Replicator, Terms
 from station.replication.seen import Seen
 
@@ -47,13 +46,13 @@ class Replication:
         means: Means,
         ledger: SharedLedger,
         terms: Terms,
-        wanted: Callable[[], Wanted],
+        release: str,
         changed: Callable[[], None],
     ) -> None:
         self._means = means
         self._ledger = ledger
         self._terms = terms
-        self._wanted = wanted
+        self._release = release
         self._changed = changed
         self._home = asyncio.get_running_loop()
         self._stop: asyncio.Event | None = None
@@ -70,14 +69,14 @@ class Replication:
         means: Means,
         ledger: SharedLedger,
         terms: Terms,
-        wanted: Callable[[], Wanted],
+        release: str,
         changed: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[Self]:
-        """Runs for the block. `wanted` is called in the thread, `changed` on this loop, whenever `seen` is another one.
+        """Runs for the block. `changed` is called on this loop whenever `seen` is another one.
 
         At the end the journal's rest is pushed, if the centre is there and takes it in time.
         """
-        running = cls(means, ledger, terms, wanted, changed)
+        running = cls(means, ledger, terms, release, changed)
         thread = threading.Thread(target=running._run, name="replication")
         thread.start()
         try:
@@ -107,7 +106,7 @@ class Replication:
         ledger = Crossing(self._ledger, self._home)
         try:
             with self._means.reader() as reader:
-                replicator = Replicator(self._means.centre, reader, ledger, self._terms, self._wanted, self._heard)
+                replicator = Replicator(self._means.centre, reader, ledger, self._terms, self._release, self._heard)
                 self._asking = Claims(self._means.claims, replicator)
                 self._ready.set()
                 await self._until_stopped(replicator, self._stop)

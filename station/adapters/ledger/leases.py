@@ -6,7 +6,7 @@ centre has its hash.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +24,9 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 SPARE_PAIRS = 4  # more than numbers in a request: the centre may know a hash already
 
 _EMPTY = bytes(SEALED_PAIR_SIZE)
-_STATE = "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
+_STATE = (
+    "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
+)
 _OPEN_BLOCK = "given_back = 0 AND next_index < end_index"
 _NEXT = (
     "SELECT b.number, b.next_index, b.lot_first, b.lot_format FROM block AS b"
@@ -195,6 +197,22 @@ def give_back(connection: Connection, lot: str, at: datetime) -> list[int]:
     return [number for (number,) in raw.execute(given, (lot,))]
 
 
+def give_up(connection: Connection, lot: str | None, release: str, at: datetime) -> Mapping[str, Sequence[int]]:
+    """Gives up, for good, the whole blocks of other lots and releases, which nothing was taken from. Returns their numbers by lot.
+
+    The journal tells the centre. `lot` is None if no lot is made now.
+    """
+    raw = chain.driver(connection)
+    whole = f"incarnation = {_PRESENT} AND next_index = first_index AND {_OPEN_BLOCK}"
+    others = f"SELECT lot, number FROM block WHERE {whole} AND (lot IS NOT ? OR release <> ?) ORDER BY lot, number"  # noqa: S608  of ours
+    given_up = dict[str, list[int]]()
+    for name, number in raw.execute(others, (lot, release)).fetchall():
+        raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (name, number))
+        chain.tell(connection, at, BlockGivenBack(name, number))
+        given_up.setdefault(name, []).append(number)
+    return given_up
+
+
 def burn_all(connection: Connection) -> None:
     """Burns every pair that no unit has; blocks of an earlier incarnation are burned by themselves."""
     drop_request(connection)
@@ -223,9 +241,7 @@ def _asked(connection: Connection) -> Request:
     return request
 
 
-def _ask(
-    connection: Connection, number: str | None, lot: str | None, release: str | None, blocks: int | None
-) -> None:
+def _ask(connection: Connection, number: str | None, lot: str | None, release: str | None, blocks: int | None) -> None:
     chain.driver(connection).execute(
         "UPDATE shared_state SET request = ?, request_lot = ?, request_release = ?, request_blocks = ?",
         (number, lot, release, blocks),
