@@ -215,6 +215,8 @@ class SharedLedger:
 
 def _busiest_hour(connection: Connection, now: datetime) -> int:
     since = tables.milliseconds(now - timedelta(days=7))
-    query = "SELECT count(DISTINCT uid) AS units FROM figure WHERE began >= ? GROUP BY began / 3600000 ORDER BY units DESC LIMIT 1"
+    query = (
+        "SELECT count(DISTINCT uid) AS units FROM figure WHERE began >= ? GROUP BY began / 3600000 ORDER BY units DESC LIMIT 1"
+    )
     row = chain.driver(connection).execute(query, (since,)).fetchone()
     return 0 if row is None else int(row[0])
