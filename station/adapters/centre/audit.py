@@ -21,7 +21,7 @@ from station.adapters.centre.anomalies import Kind
 from station.adapters.centre.attempts import hour_of
 from station.adapters.centre.told import Unreadable, told
 from station.domain.facts import AttemptEnded
-from station.domain.shared import Line
+from station.domain.shared import Line, checkpoint_text
 
 Key = tuple[datetime, int, str, str, str, str, str]
 """Hour, station, slot, lot, release, verdict, and fault or nothing: as in `yield`."""
@@ -194,7 +194,9 @@ def _checkpoint_differs(journal: Journal, line: Line) -> str | None:
         return f"{journal.at(line.number)}: the station's checkpoint has another hash"
     if journal.public_key is not None:
         try:
-            Ed25519PublicKey.from_public_bytes(journal.public_key).verify(signature, head)
+            Ed25519PublicKey.from_public_bytes(journal.public_key).verify(
+                signature, checkpoint_text(journal.station, journal.incarnation, line.number, head)
+            )
         except InvalidSignature:
             return f"{journal.at(line.number)}: the signature of the station's checkpoint is wrong"
     return None
