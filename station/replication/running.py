@@ -3,7 +3,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -22,9 +22,7 @@ log = structlog.get_logger()
 LAST_PUSH_WITHIN = 3.0  # seconds at the end, for what the last attempts have journalled
 
 
-class Link(Centre, Protocol):
-    """The centre over one connection."""
-
+class Closing(Protocol):
     async def close(self) -> None: ...
 
 
@@ -32,9 +30,10 @@ class Link(Centre, Protocol):
 class Means:
     """What the thread works with: connections that nobody has used yet, and the ledger's reader, which it opens itself."""
 
-    centre: Link
-    claims: Link
-    """The same centre, with the deadline of a claim."""
+    centre: Centre
+    claims: Centre
+    """The same centre, over a connection of its own, with the deadline of a claim."""
+    connections: Sequence[Closing]
     reader: Callable[[], AbstractContextManager[SharedReader]]
 
 
@@ -112,8 +111,8 @@ class Replication:
                 await self._until_stopped(replicator, self._stop)
         finally:
             self._asking = None
-            for link in (self._means.claims, self._means.centre):
-                await link.close()
+            for connection in self._means.connections:
+                await connection.close()
 
     async def _until_stopped(self, replicator: Replicator, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

@@ -56,7 +56,7 @@ class Station:
         def reader() -> Iterator[SharedReader]:
             yield self.ledger
 
-        means = Means(self.centre, self.asked, reader)
+        means = Means(self.centre, self.asked, [self.asked, self.centre], reader)
         terms = Terms("here", pace=self.pace)
         async with Replication.running(means, self.ledger, terms, "ab" * 32, self.changed.set) as replication:
             self.replication = replication
@@ -168,7 +168,7 @@ async def test_a_reader_that_cannot_be_opened_does_not_end_the_line() -> None:
     def reader() -> AbstractContextManager[SharedReader]:
         raise OSError("no such file")
 
-    means = Means(MemoryCentre(), MemoryCentre(), reader)
+    means = Means(MemoryCentre(), MemoryCentre(), [], reader)
     async with Replication.running(means, MemoryLedger(), Terms("here"), "") as replication:
         assert await replication.claims.claim(BOARD) is None
     assert replication.seen.state is State.STARTING
