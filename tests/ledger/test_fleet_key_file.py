@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.ledger.fleet_key import FleetKey
 from station.adapters.ledger.fleet_key_file import FleetKeyUnusable, fleet_key
 
 KEY = bytes(range(32))
@@ -19,19 +18,19 @@ def written(file: Path, content: bytes, mode: int = 0o600) -> Path:
 
 @pytest.mark.parametrize("content", [KEY, KEY.hex().encode(), KEY.hex().encode() + b"\n"])
 def test_a_key_is_32_bytes_or_their_digits(tmp_path: Path, content: bytes) -> None:
-    assert fleet_key(written(tmp_path / "fleet.key", content), {}) == FleetKey(KEY)
+    assert fleet_key(written(tmp_path / "fleet.key", content), {}).key == KEY
 
 
 def test_systemd_hands_a_key_over(tmp_path: Path) -> None:
     """In a folder that only the service sees, with a mode of systemd's own."""
     written(tmp_path / "fleet-key", KEY, 0o440)
-    assert fleet_key(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == FleetKey(KEY)
+    assert fleet_key(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)}).key == KEY
 
 
 def test_a_named_file_goes_before_systemds(tmp_path: Path) -> None:
     written(tmp_path / "fleet-key", bytes(32))
     named = written(tmp_path / "named", KEY)
-    assert fleet_key(named, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == FleetKey(KEY)
+    assert fleet_key(named, {"CREDENTIALS_DIRECTORY": str(tmp_path)}).key == KEY
 
 
 @pytest.mark.parametrize(
