@@ -21,6 +21,7 @@ from station.adapters.centre.connection import Connection
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.fleet_key_file import FleetKeyUnusable, fleet_key
 from station.adapters.ledger.place import Place
+from station.adapters.ledger.shared_reader import reading
 from station.adapters.ledger.sharing import Shared
 from station.config.line import Config
 from station.config.problems import ConfigurationInvalid, Problem
@@ -31,7 +32,6 @@ from station.line.line import Line
 from station.line.status import SharedStatus
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
-from station.replication.reader import reading
 from station.replication.replicator import Pace, Terms
 from station.replication.running import Means, Replication
 from station.replication.seen import Seen, fault_for_new_boards, nothing_left, pausing_fault

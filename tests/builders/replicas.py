@@ -12,10 +12,10 @@ from station.adapters.centre import administration
 from station.adapters.centre.centre import Centre
 from station.adapters.centre.connection import Connection
 from station.adapters.ledger import Ledger
+from station.adapters.ledger.shared_reader import reading
 from station.adapters.ledger.sharing import Shared
 from station.adapters.system.verifiers import VerifierPool
 from station.domain.identity import Identity, Lot
-from station.replication.reader import reading
 from station.replication.replicator import Pace, Terms
 from station.replication.running import Means, Replication
 from station.replication.seen import Seen

@@ -19,7 +19,7 @@ from station.interfaces import RecordedRecipe
 
 @dataclass(frozen=True, slots=True)
 class LedgerReader:
-    """Implements `interfaces.SharedReader`: each read is a transaction of its own, so that none holds the write-ahead log."""
+    """Implements `replication.interfaces.SharedReader`: each read is a transaction of its own, so that none holds the write-ahead log."""
 
     connection: Connection
     recipe: RecordedRecipe | None
