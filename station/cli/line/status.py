@@ -14,7 +14,7 @@ from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
 from station.domain.issuance import EXPIRES_SOON
-from station.line.status import MESStatus, PKIStatus, SlotStatus, Status
+from station.line.status import MESStatus, PKIStatus, SharedStatus, SlotStatus, Status
 
 
 def status(
@@ -42,6 +42,8 @@ def status(
         console.print(
             styled("andon ", ("shown", "green") if andon.up else ("dark", "yellow"), f"  {andon.reason or ''}")
         )
+    if answer.shared is not None:
+        console.print(_shared(answer.shared))
     if answer.mes is not None:
         console.print(*_mes(answer.mes))
     if (lot := answer.lot) is not None:
@@ -80,6 +82,20 @@ def _mes(mes: MESStatus) -> Iterator[Text]:
         if sink.dead:
             words.append((f", {sink.dead} dead", "red"))
     yield styled(*words)
+
+
+def _shared(shared: SharedStatus) -> Text:
+    """The shared ledger: whether its centre is there, what it has not been told, and for how long the line can go on without."""
+    told = "" if shared.pushed_seconds_ago is None else f"  told {shared.pushed_seconds_ago:.0f} s ago"
+    hours = "" if shared.hours_left is None else f", {shared.hours_left:.1f} h at the busiest hour's rate"
+    left = f"{shared.items_left} of {shared.items_held} units held{hours}"
+    return styled(
+        "centre ",
+        (shared.state, "green" if shared.state == "up" else "yellow"),
+        f"{told}  {shared.lines_waiting} lines waiting  ",
+        (left, "yellow" if shared.lot is not None and not shared.items_left else ""),
+        f"  {shared.reason or ''}",
+    )
 
 
 def slot_table(answer: Status) -> Table:
