@@ -8,6 +8,7 @@ from enum import StrEnum
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.line import (
     ClockContradicted,
+    LeaseExhausted,
     LedgerLost,
     LedgerUnavailable,
     LotFull,
@@ -26,6 +27,7 @@ from station.faults.line import (
     PKIUnavailable,
     PKIUntrusted,
     PrinterNotReady,
+    ReleaseNotApproved,
     ResourcesExhausted,
     SamplesAreDue,
     SecretFilesUnavailable,
@@ -33,6 +35,7 @@ from station.faults.line import (
     TrustUnreadable,
 )
 from station.faults.slot import (
+    AnswerElsewhere,
     BoardExchanged,
     BoardRemoved,
     BoardUnpowered,
@@ -110,6 +113,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
+    AnswerElsewhere: Consequence(armed=True),
     NotRouted: Consequence(armed=True),
     UnitForgotten: Consequence(armed=True),
     UnitQuarantined: Consequence(armed=True),
@@ -162,6 +166,8 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     LotNotOpen: Consequence(for_new_boards=True),
     LotRecipeChanged: Consequence(for_new_boards=True),
     SamplesAreDue: Consequence(for_new_boards=True),
+    LeaseExhausted: Consequence(for_new_boards=True, mends_itself=True),  # the centre gives more
+    ReleaseNotApproved: Consequence(for_new_boards=True, mends_itself=True),  # somebody approves it
 }
 
 
@@ -179,6 +185,7 @@ class Act(StrEnum):
 # Where the act does not follow from the fault's kind and its consequences.
 ACTS: Mapping[type[Fault], Act] = {
     UnitElsewhere: Act.ASIDE,
+    AnswerElsewhere: Act.ASIDE,
     NotRouted: Act.ASIDE,
     UnitForgotten: Act.ASIDE,
     UnitQuarantined: Act.ASIDE,

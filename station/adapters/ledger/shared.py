@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from station.adapters.ledger import chain, leases, lots, shared_state, sqlite, t
 from station.adapters.ledger.chain import Broken
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.leases import Leases, Pair
-from station.adapters.ledger.shared_state import Standing
+from station.adapters.ledger.shared_state import Standing, Stopped
 from station.adapters.ledger.sharing import Shared
 from station.domain.facts import Checkpoint
 from station.domain.shared import GRID, Enrolment, Grant, Line, Request
@@ -26,13 +25,6 @@ from station.interfaces import RecordedRecipe
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
 PAIRS_AT_ONCE = 256
-
-
-class Stopped(StrEnum):
-    """Why this ledger gives out nothing until a person has decided."""
-
-    FENCED = "fenced"
-    FORKED = "forked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +63,9 @@ def reading(path: Path) -> Iterator[JournalReader]:
     """Reads the journal of the ledger at `path` beside its daemon; raises `LedgerUnavailable`."""
     with sqlite.reading(path) as connection:
         yield JournalReader(connection)
+
+
+__all__ = ["JournalReader", "SharedLedger", "Standing", "Stopped", "reading"]
 
 
 class SharedLedger:

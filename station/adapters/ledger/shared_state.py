@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Connection, inspect
 
@@ -11,6 +12,7 @@ from station.adapters.ledger.fleet_key import FleetKey
 from station.adapters.system import version
 from station.domain.facts import IncarnationBegun
 from station.domain.shared import Enrolment
+from station.faults.line import LedgerFenced, LedgerForked
 
 _STANDING = (
     "SELECT s.station, s.incarnation, s.ledger, s.next_ledger, s.tick, s.fleet_check, s.stopped, s.place, s.joined,"
@@ -20,6 +22,13 @@ _BEGIN = (
     "UPDATE shared_state SET station = ?, incarnation = ?, ledger = ?, next_ledger = NULL, stopped = NULL,"
     " local_incarnation = coalesce((SELECT incarnation FROM ledger WHERE one = 1), 1)"
 )
+
+
+class Stopped(StrEnum):
+    """Why this ledger gives out nothing until a person has decided."""
+
+    FENCED = "fenced"  # another ledger has taken the station's place at the centre
+    FORKED = "forked"  # the centre has other lines of this ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +119,14 @@ def enrolled(connection: Connection, enrolment: Enrolment, ledger: str, at: date
 
 def stop(connection: Connection, why: str) -> None:
     chain.driver(connection).execute("UPDATE shared_state SET stopped = ?", (why,))
+
+
+def check_gives_out(connection: Connection, name: str) -> None:
+    """Raises `LedgerFenced` or `LedgerForked` for a ledger that may begin no unit. `name` is the station's."""
+    (why,) = chain.driver(connection).execute("SELECT stopped FROM shared_state WHERE one = 1").fetchone()
+    match why:
+        case Stopped.FENCED.value:
+            raise LedgerFenced(name)
+        case Stopped.FORKED.value:
+            found = standing(connection)
+            raise LedgerForked(min(found.acked + 1, found.lines))
