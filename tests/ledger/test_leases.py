@@ -100,7 +100,7 @@ async def test_the_centres_lot_must_be_the_recipes(path: Path) -> None:
     async with stocked(path) as (ledger, secrets):
         await stock(ledger, [4], Lot("LOT-5", "B{:04d}", first=7, size=2000))
         recipe = recipe_with(Lot("LOT-5", "B{:05d}", first=7, size=2000))
-        with pytest.raises(CentreUnusable, match=r"B\{:04d\} at the centre, and from 7 by B\{:05d\}") as raised:
+        with pytest.raises(CentreUnusable, match=r"B\{:04d\} at the centre, and 2000 from 7 on by B\{:05d\}") as raised:
             await of(ledger).begin_request("LOT-5", recipe.release, 1)
             request = await of(ledger).open_request()
             assert request is not None

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, inspect
 
-from station.adapters.ledger import chain, leases, shared_tables
+from station.adapters.ledger import chain, incarnations, leases, shared_tables
 from station.adapters.ledger.fleet_key import FleetKey
 from station.adapters.system import version
 from station.domain.facts import IncarnationBegun
@@ -36,7 +36,8 @@ class Standing:
     """How the ledger stands with the centre. `station` and `incarnation` are the centre's numbers, 0 before the first enrolment.
 
     `lines` is the number of the newest line and `head` its hash; `acked` is the last that the centre has. `tick` is the highest
-    that the ledger has seen of the centre. `moved`: the ledger was restored since its enrolment, and must enrol anew.
+    that the ledger has seen of the centre. `joined` is the last identity of its standalone past that it has told; None if it has told
+    all. `moved`: the ledger was restored since its enrolment, and must enrol anew.
     """
 
     station: int
@@ -51,7 +52,7 @@ class Standing:
     moved: bool
     place: str
     next_ledger: str | None
-    joined: int
+    joined: int | None
 
     @property
     def must_enrol(self) -> bool:
@@ -67,10 +68,11 @@ def is_shared(connection: Connection) -> bool:
 
 def found(connection: Connection, fleet: FleetKey) -> None:
     """Makes the record at the first opening with a centre."""
+    joined = 0 if incarnations.given_out(connection) else None
     chain.driver(connection).execute(
         "INSERT OR IGNORE INTO shared_state (one, station, incarnation, local_incarnation, ledger, tick, fleet_check, place,"
-        " joined) VALUES (1, 0, 0, 0, '', 0, ?, '', 0)",
-        (fleet.check,),
+        " joined) VALUES (1, 0, 0, 0, '', 0, ?, '', ?)",
+        (fleet.check, joined),
     )
 
 
@@ -115,6 +117,11 @@ def enrolled(connection: Connection, enrolment: Enrolment, ledger: str, at: date
     raw.execute(_BEGIN, (enrolment.station, enrolment.incarnation, ledger))
     chain.begin(connection, enrolment.incarnation, before.head)
     chain.tell(connection, at, IncarnationBegun(enrolment.incarnation, ledger, version.running().number))
+
+
+def restored(connection: Connection) -> None:
+    """After a restoration: what this copy knows of units may be old. It gives out nothing until it has enrolled anew."""
+    chain.driver(connection).execute("UPDATE identity SET owned = 0 WHERE owned = 1")
 
 
 def stop(connection: Connection, why: str) -> None:
