@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from psycopg import AsyncConnection
 
+from station.adapters.centre import blocks
 from station.adapters.centre.anomalies import Kind, note
 from station.adapters.centre.caller import Caller
 from station.adapters.centre.told import Told, of
@@ -129,23 +130,32 @@ async def _count(connection: AsyncConnection, caller: Caller, taken: Sequence[Id
 
 
 async def _note_outside_block(connection: AsyncConnection, caller: Caller, taken: Sequence[IdentityTaken]) -> None:
-    """Notes identities that lie in no block of their incarnation. A closed one may tell those of its burned blocks."""
+    """Notes identities that lie in no block of their incarnation. A closed one may tell those of its burned blocks.
+
+    A block that nobody was given is burned: it must not be given any more. Such identities contradict nothing if they are of the
+    time when the station's ledger was standalone.
+    """
     found = await connection.execute(
-        "SELECT t.uid, t.lot, t.idx FROM unnest(%s::bytea[], %s::text[], %s::bigint[]) AS t(uid, lot, idx)"
-        " LEFT JOIN lot l ON l.name = t.lot"
-        " LEFT JOIN block b ON b.lot = t.lot AND b.number = t.idx / l.grid AND b.station = %s AND b.incarnation = %s"
-        "   AND b.state <> 'returned'"
-        " WHERE b.number IS NULL OR t.idx >= l.size OR t.idx < 0",
-        [
-            [fact.uid.raw for fact in taken],
-            [fact.lot for fact in taken],
-            [fact.index for fact in taken],
-            caller.station,
-            caller.incarnation,
-        ],
+        "SELECT t.uid, t.lot, t.idx, t.idx / l.grid, b.number IS NULL AND t.idx BETWEEN 0 AND l.size - 1,"
+        "   (SELECT joined FROM station WHERE id = %(station)s)"
+        " FROM unnest(%(uids)s::bytea[], %(lots)s::text[], %(indexes)s::bigint[]) AS t(uid, lot, idx)"
+        " LEFT JOIN lot l ON l.name = t.lot LEFT JOIN block b ON b.lot = t.lot AND b.number = t.idx / l.grid"
+        " WHERE b.number IS NULL OR (b.station, b.incarnation) <> (%(station)s, %(incarnation)s)"
+        "   OR b.state = 'returned' OR t.idx NOT BETWEEN 0 AND l.size - 1",
+        {
+            "station": caller.station,
+            "incarnation": caller.incarnation,
+            "uids": [fact.uid.raw for fact in taken],
+            "lots": [fact.lot for fact in taken],
+            "indexes": [fact.index for fact in taken],
+        },
     )
-    outside = [
-        (f"{uid.hex()} {lot} {index}", {"uid": uid.hex(), "lot": lot, "index": index})
-        for uid, lot, index in await found.fetchall()
-    ]
+    outside, unknown = [], set[tuple[str, int]]()
+    for uid, lot, index, block, of_nobody, joined in await found.fetchall():
+        if of_nobody:
+            unknown.add((lot, block))
+        if not (of_nobody and joined):
+            outside.append((f"{uid.hex()} {lot} {index}", {"uid": uid.hex(), "lot": lot, "index": index}))
+    for lot, block in sorted(unknown):
+        await blocks.burn(connection, caller, lot, block)
     await note(connection, Kind.OUTSIDE_BLOCK, caller, outside)
