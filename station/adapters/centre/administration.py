@@ -275,9 +275,13 @@ def settle(connection: Connection, number: int, by: str) -> None:
 
 
 def join(connection: Connection, station: str, hashes: Sequence[int]) -> int:
-    """Enters the pairs of a ledger that was standalone. Returns how many of them another station has, too."""
+    """Enters the pairs of a ledger that was standalone. Returns how many of them another station has, too.
+
+    The ledger may tell of serial numbers of that time from now on. Their blocks are given to nobody, so have a ledger join before
+    stations get blocks of its lots.
+    """
     with connection.transaction():
-        row = connection.execute("SELECT id FROM station WHERE name = %s", [station]).fetchone()
+        row = connection.execute("UPDATE station SET joined = true WHERE name = %s RETURNING id", [station]).fetchone()
         if row is None:
             raise Refused(f"there is no station {station}")
         connection.execute(
@@ -312,12 +316,13 @@ def accept_restore(connection: Connection, skip: int) -> AcceptedRestore:
     if skip < (least := least_skip(connection)):
         raise Refused(f"at least {least} block of each lot must be skipped")
     with connection.transaction():
+        # In the order in which grants lock rows.
+        connection.execute("UPDATE station SET incarnations = incarnations + %s", [INCARNATIONS])
         before = dict[str, int](connection.execute("SELECT name, next_block FROM lot FOR UPDATE").fetchall())
         after = connection.execute(
             "UPDATE lot SET next_block = least(next_block + %s, (size + grid - 1) / grid) RETURNING name, next_block",
             [skip],
         ).fetchall()
-        connection.execute("UPDATE station SET incarnations = incarnations + %s", [INCARNATIONS])
         (tick,) = _one(
             connection,
             "UPDATE central SET tick = tick + %s, generation = gen_random_uuid(), started_at = now(), open_from = now(),"

@@ -17,7 +17,8 @@ from station.domain.facts import AttemptEnded, IdentityAdvanced, IdentityTaken, 
 from station.domain.shared import Line
 from station.domain.target import UID
 
-OF_CONTENT = (psycopg.DataError, psycopg.IntegrityError)  # the content is at fault, and not the server or a right
+# The content is at fault, and not the server or a right; the last one is a text that is too long for an index.
+OF_CONTENT = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
 
 async def carry_out(connection: AsyncConnection, known: Known, lines: Sequence[Line], *, apart: bool) -> None:
@@ -63,7 +64,6 @@ async def _all(connection: AsyncConnection, known: Known, facts: Sequence[Told])
     caller = known.caller
     await blocks.take_in(connection, known, facts)
     await units.take_identities(connection, caller, facts)
-    await units.advance_identities(connection, caller, facts)
     await units.adopt(connection, caller, facts)
     await certificates.take_intermediates(connection, facts)
     await certificates.take_requests(connection, caller, facts)
