@@ -17,6 +17,7 @@ from station.daemon import control
 from station.daemon.andon import Andon
 from station.daemon.label_commands import LabelCommands
 from station.daemon.label_printing import LabelPrinting
+from station.daemon.lease_commands import LeaseCommands
 from station.daemon.lot_commands import LotCommands
 from station.daemon.outbox_commands import OutboxCommands
 from station.daemon.parts import Parts
@@ -88,6 +89,7 @@ class Commands:
             **OutboxCommands(self._parts).by_name,
             **LabelCommands(self._parts, self._printing, self._slots).by_name,
             **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
+            **LeaseCommands(self._parts).by_name,
             **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             "drain": self._drain,
         }
