@@ -164,11 +164,10 @@ def prune(connection: Connection, incarnation: int, keep_days: int, now: datetim
     raw = driver(connection)
     horizon = iso(now - timedelta(days=keep_days))
     (base, last) = raw.execute("SELECT number, acked FROM chain_base WHERE incarnation = ?", (incarnation,)).fetchone()
-    upto = min(last, base + most)
     facts = "SELECT number, at, hash FROM chain WHERE incarnation = ? AND number > ? AND number <= ? AND at IS NOT NULL"
     old = None
-    for number, at, hashed in raw.execute(f"{facts} ORDER BY number", (incarnation, base, upto)):
-        if at >= horizon:
+    for number, at, hashed in raw.execute(f"{facts} ORDER BY number", (incarnation, base, last)):
+        if at >= horizon or (old is not None and number > base + most):
             break
         old = number, hashed
     if old is None:
