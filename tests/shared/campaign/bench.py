@@ -5,8 +5,8 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -99,7 +99,8 @@ class Line:
         number = next(self._numbers)
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._writer.write(json.dumps([number, what, uid, asked | self._stamp]).encode() + b"\n")
-        return await waiting
+        answer: Mapping[str, object] = await waiting
+        return answer
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Programmer:
     line: Line
     pace: Pace
     target: Target
-    coprocessor: NoCoprocessor = NoCoprocessor()
+    coprocessor: NoCoprocessor = field(default_factory=NoCoprocessor)
 
     async def identify(self) -> Target:
         await self.pace.take(IDENTIFY)
@@ -221,10 +222,8 @@ class Equipment:
     async def board(self) -> AsyncIterator[Board]:
         yield Board(self.line, self.pace, self.target.uid)
 
-    @asynccontextmanager
-    async def partner(self, recipe: Recipe) -> AsyncIterator[Partner]:
+    def partner(self, recipe: Recipe) -> AbstractAsyncContextManager[Partner]:
         raise ValueError(f"{recipe.name} has no partner")
-        yield
 
 
 BLANK = Target(UID(bytes(12)), 0x495, "Rev Y", 3300, 0xAA, "V3J15M6", "2.19.0")

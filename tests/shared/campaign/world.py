@@ -199,7 +199,9 @@ class World:
         self.counts[f"{verdict}: {asked['why']}"] += 1
         board.voids = board.voids + 1 if verdict == "void" else 0
         if verdict == "pass":
-            board.passes.append(self._stamped(asked) | {key: board.told[key] for key in ("serial_number", "pair", "dac")})
+            board.passes.append(
+                self._stamped(asked) | {key: board.told[key] for key in ("serial_number", "pair", "dac")}
+            )
             self._good.append(uid)
         elif board.voids < MOST_VOIDS:
             self._shelf.append(uid)
@@ -245,7 +247,9 @@ class Answers:
             while line := await reader.readline():
                 number, what, uid, asked = json.loads(line)
                 assert what in ASKED
-                assert what in {"plug", "state"} or uid in self._plugged, f"{what} of a board in no slot of this station"
+                assert what in {"plug", "state"} or uid in self._plugged, (
+                    f"{what} of a board in no slot of this station"
+                )
                 answer = getattr(self._world, what)(uid, asked)
                 if what == "plug":
                     self._plugged.add(answer["uid"])
