@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways in which the centre fails a station, and which of them an error of psycopg is."""
+"""The ways in which the centre fails a station, and which of them an error of psycopg is."""
 
 from dataclasses import dataclass
 
 import psycopg
 
 from station.adapters.system.shown import shown
+from station.domain.shared import Refusal
 
 # Connection lost, no resources left (disk, memory, connections), the server stops or cancels, its disk is bad.
 AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
@@ -35,10 +36,22 @@ class CentreBroken(Exception):
         return f"SQLSTATE {self.sqlstate or 'none'}: {self.reason}"
 
 
+@dataclass(eq=False)
+class CentreRefused(Exception):
+    """The centre was reached, and did nothing of what it was asked."""
+
+    refusal: Refusal
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
 def trouble(error: psycopg.Error) -> CentreUnreachable | CentreBroken:
     """Translates an error; its DETAIL, which may hold a row's content, stays out."""
     state = error.sqlstate
-    reason = shown(error.diag.message_primary or str(error) or type(error).__name__)
+    said = error.diag.message_primary or str(error) or type(error).__name__
+    reason = shown(said.partition("\n")[0])
     if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return CentreUnreachable(reason)
     if state is not None and (state[:2] in AWAY_CLASSES or state in AWAY_STATES):
