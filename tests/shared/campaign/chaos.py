@@ -210,7 +210,7 @@ class Chaos:
             if seat.process is not None:
                 seat.process.end()
         deadline = time.monotonic() + self.plan.drain
-        while time.monotonic() < deadline and not all([self._has_ended(seat) for seat in every]):
+        while time.monotonic() < deadline and sum(not self._has_ended(seat) for seat in every):
             time.sleep(LOOKED_EVERY)
         for seat in every:
             if seat.alive:
