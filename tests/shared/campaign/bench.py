@@ -5,7 +5,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -105,13 +105,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long things take in this slot, and what goes wrong."""
+    """How long things take in this slot, and what goes wrong. Once `ending` is set, nothing takes time."""
 
     cycle: float
     chance: random.Random
+    ending: asyncio.Event
 
     async def take(self, share: float) -> None:
-        await asyncio.sleep(self.cycle * share * self.chance.uniform(0.5, 1.5))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.cycle * share * self.chance.uniform(0.5, 1.5)):
+                await self.ending.wait()
 
     def fail(self, probability: float, fault: Fault) -> None:
         if self.chance.random() < probability:

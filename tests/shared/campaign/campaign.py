@@ -1,122 +1,100 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole campaign: the server, the world, the network, the stations and what befalls them, and the referee's judgement."""
+"""A whole campaign: the world, the network, the stations and what befalls them, and the referee's judgement."""
 
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
 from tests.builders.postgresql import PORT, Server
-from tests.shared.campaign import network, world
-from tests.shared.campaign.chaos import Chaos, Life
+from tests.shared.campaign import network, set_up, station, world
+from tests.shared.campaign.chaos import Chaos
 from tests.shared.campaign.evidence import Evidence
 from tests.shared.campaign.network import Control
-from tests.shared.campaign.plan import Plan
+from tests.shared.campaign.plan import Plan, role
 from tests.shared.campaign.processes import Process
 from tests.shared.campaign.report import Outcome, outcome
 
 WITHIN = 120.0  # seconds, on a slow machine
-MEMORY = Path("/dev/shm")
+SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "log_min_messages": "error"}
+FAILED = ("shared.failed", "station.failed", "Traceback")  # words in the stations' log that tell of a bug
+
+
+def server_for(plan: Plan) -> Server:
+    """A server, not yet started, with as many connections as the stations need."""
+    return Server(settings=SETTINGS | {"max_connections": str(4 * plan.stations + 20)})
 
 
 @dataclass(frozen=True)
-class Centre:
-    """The centre's database, as its owner reaches it."""
+class Campaign:
+    """One campaign in an empty folder, at a centre of its own on this server."""
 
+    plan: Plan
+    folder: Path
     server: Server
     database: str
 
-    @property
-    def dsn(self) -> str:
-        return self.server.dsn(self.database)
+    @classmethod
+    def prepared(cls, plan: Plan, folder: Path, server: Server) -> "Campaign":
+        return cls(plan, folder, server, set_up.centre(plan, server))
 
-    def dsn_by_network(self, station: str) -> str:
-        """The way of one station, by its role."""
-        folder = self.server.folder / "net" / station
-        return f"host={folder} port={PORT} dbname={self.database} user={role(station)}"
-
-
-def role(station: str) -> str:
-    return station.replace("-", "_")
-
-
-def run(
-    plan: Plan,
-    server: Server,
-    set_up: Callable[[Plan, Server], str],
-    run_station: Callable[[Plan, Life], None],
-    open_centre: Callable[[str], None],
-) -> Outcome:
-    """Runs a campaign in a folder of its own.
-
-    `set_up` makes the centre's database and returns its name; `run_station` is a station's process; `open_centre` is given
-    the owner's connection string.
-    """
-    with _folder(plan) as folder:
-        centre = Centre(server, set_up(plan, server))
+    def run(self) -> Outcome:
+        """Runs it to its end. What is left, in the folder and at the centre, is judged and stays."""
         began = time.monotonic()
-        chaos = _befall(plan, folder, centre, run_station, lambda: open_centre(centre.dsn))
+        chaos = self._befall()
         seconds = time.monotonic() - began
-        with psycopg.connect(centre.dsn) as connection:
-            return outcome(plan, Evidence.read(folder, connection), chaos.counts, chaos.died, seconds)
+        with psycopg.connect(self.server.dsn(self.database)) as connection:
+            evidence = Evidence.read(self.folder, connection)
+            return outcome(self.plan, evidence, chaos.counts, [*chaos.died, *self._failures()], seconds)
 
-
-def _befall(
-    plan: Plan,
-    folder: Path,
-    centre: Centre,
-    run_station: Callable[[Plan, Life], None],
-    open_centre: Callable[[], None],
-) -> Chaos:
-    """Runs world, network and stations to their end. What is left is in the folder."""
-    account, errors = folder / "world.json", folder / "errors.txt"
-    around = [
-        Process.forked(lambda: world.serve(folder / "world.sock", account, plan.seed, plan.lost_answers), errors),
-        Process.forked(lambda: network.serve(centre.server, plan.names, folder / "net.sock"), errors),
-    ]
-    try:
-        _until(lambda: (folder / "world.sock").exists() and (folder / "net.sock").exists(), errors)
-        control = Control(folder / "net.sock")
-        chaos = Chaos(plan, folder, centre.server, control, centre.dsn_by_network, run_station, open_centre)
+    def _befall(self) -> Chaos:
+        """Runs world, network and stations to their end."""
+        account, answers, orders = (self.folder / name for name in ("world.json", "world.sock", "net.sock"))
+        plan = self.plan
+        around = [
+            Process.forked(lambda: world.serve(answers, account, plan.seed, plan.lost_answers), self._errors),
+            Process.forked(lambda: network.serve(self.server, plan.names, orders), self._errors),
+        ]
         try:
-            chaos.run()
+            self._until(lambda: answers.exists() and orders.exists())
+            control = Control(orders)
+            dsn = self.server.dsn(self.database)
+            chaos = Chaos(
+                plan, self.folder, self.server, control, self._by_network, station.run, lambda: set_up.opened(dsn)
+            )
+            try:
+                chaos.run()
+            finally:
+                chaos.kill_all()
+            control.close()
+            around[0].end()
+            self._until(account.exists)
+            if not around[0].wait(WITHIN):
+                raise TimeoutError("the world does not end")
         finally:
-            for seat in [*chaos.seats, *chaos.retired]:
-                if seat.process is not None:
-                    seat.process.kill()
-        control.close()
-        around[0].end()
-        _until(account.exists, errors)
-        if not around[0].wait(WITHIN):
-            raise TimeoutError("the world does not end")
-    finally:
-        for process in around:
-            process.kill()
-    return chaos
+            for process in around:
+                process.kill()
+        return chaos
 
+    def _by_network(self, name: str) -> str:
+        """The way of one station to the centre, by its role."""
+        folder = self.server.folder / "net" / name
+        return f"host={folder} port={PORT} dbname={self.database} user={role(name)}"
 
-@contextmanager
-def _folder(plan: Plan) -> Iterator[Path]:
-    """The plan's folder, or one in memory that is removed: a hundred stations wait for one disk otherwise."""
-    if plan.folder is not None:
-        plan.folder.mkdir(parents=True)
-        yield plan.folder
-        return
-    folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=MEMORY if MEMORY.is_dir() else None))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+    @property
+    def _errors(self) -> Path:
+        return self.folder / "errors.txt"
 
+    def _failures(self) -> list[str]:
+        """Bugs that the processes have logged."""
+        lines = self._errors.read_text(encoding="utf-8").splitlines() if self._errors.exists() else []
+        return [line for line in lines if any(word in line for word in FAILED)]
 
-def _until(done: Callable[[], bool], errors: Path) -> None:
-    end = time.monotonic() + WITHIN
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError(errors.read_text(encoding="utf-8")[-2000:] if errors.exists() else "nothing is told")
-        time.sleep(0.02)
+    def _until(self, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + WITHIN
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self._errors}: it has the reason")
+            time.sleep(0.02)

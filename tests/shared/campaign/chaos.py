@@ -337,6 +337,10 @@ class Chaos:
 
     # Means.
 
+    def kill_all(self) -> None:
+        for seat in [*self.seats, *self.retired]:
+            self._kill(seat)
+
     def _boot(self, seat: Seat) -> None:
         seat.life += 1
         seat.state.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,11 @@ class Plan:
         return [f"line-{number}" for number in range(1, self.stations + 1)]
 
 
+def role(station: str) -> str:
+    """The database role of a station."""
+    return station.replace("-", "_")
+
+
 def parsed(arguments: Sequence[str] | None = None) -> Plan:
     """The plan that the command line asks for."""
     default = Plan()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A slot of a station in the campaign: one board after another through the station's own procedures."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,8 @@ from station.procedure.job import Job
 from station.procedure.names import NAMES
 from station.procedure.provision import recognise
 from station.recipe.recipe import Recipe
+from station.replication.running import Replication
+from station.replication.seen import fault_for_new_boards, pausing_fault
 from tests.shared.campaign.bench import Authority, Equipment, Line, Pace, target
 
 BETWEEN = 0.2  # share of the cycle between two boards
@@ -29,12 +30,15 @@ class Slot:
     pace: Pace
     recipe: Recipe
     secrets: SecretSource
-    ending: asyncio.Event
-    """Set when no further board is to be begun."""
+    replication: Replication
 
     async def run(self) -> None:
-        await asyncio.sleep(self.pace.cycle * self.pace.chance.random())
-        while not self.ending.is_set():
+        """Judges boards until the pace is ending. While the line is paused it waits."""
+        await self.pace.take(self.pace.chance.random())
+        while not self.pace.ending.is_set():
+            if pausing_fault(self.replication.seen, "", offline_start=True) or fault_for_new_boards(self.replication.seen):
+                await self.pace.take(PAUSED)
+                continue
             plugged = await self.line.ask("plug")
             fault, what = await self._judge(plugged)
             why = fault.code if fault else what
