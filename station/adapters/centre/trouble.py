@@ -25,6 +25,17 @@ class CentreUnreachable(Exception):
 
 
 @dataclass(eq=False)
+class CentreRefused(Exception):
+    """The centre was reached, and gives or takes nothing."""
+
+    refusal: Refusal
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@dataclass(eq=False)
 class CentreBroken(Exception):
     """The centre's database refuses a statement: a right is missing, the schema is another one, or it is our bug."""
 
