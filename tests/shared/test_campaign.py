@@ -151,7 +151,7 @@ def test_a_line_removed_at_the_centre_is_found(spoiled: Spoiled) -> None:
     lines = zlib.decompress(body).split(b"\n")
     shorter = zlib.compress(b"\n".join(lines[:-2] + lines[-1:]))
     where = "station = %s AND incarnation = %s AND first_line = %s"
-    spoiled.centre(f"UPDATE segment SET body = %s WHERE {where}", shorter, *key)
+    spoiled.centre(f"UPDATE segment SET body = %s WHERE {where}", shorter, *key)  # noqa: S608  of ours
     assert {"journals have no gap", "journals are linked"} <= spoiled.promises()
 
 
@@ -180,11 +180,11 @@ def test_a_pass_that_the_centre_has_forgotten_is_found(spoiled: Spoiled) -> None
 
 def test_another_serial_number_at_the_centre_is_found(spoiled: Spoiled) -> None:
     passed = "SELECT min(i.ctid) FROM identity i JOIN unit u USING (lot, idx) WHERE u.rank = 4"
-    spoiled.centre(f"UPDATE identity SET serial_number = 'LT00' WHERE ctid = ({passed})")
+    spoiled.centre(f"UPDATE identity SET serial_number = 'LT00' WHERE ctid = ({passed})")  # noqa: S608  of ours
     assert spoiled.promises() == {"the centre names the serial number on the board"}
 
 
 def test_a_block_in_anothers_hands_is_found(spoiled: Spoiled) -> None:
     taken = "SELECT min(b.ctid) FROM block b JOIN identity i ON i.lot = b.lot AND i.idx / 256 = b.number"
-    spoiled.centre(f"UPDATE block SET incarnation = incarnation + 1 WHERE ctid = ({taken})")
+    spoiled.centre(f"UPDATE block SET incarnation = incarnation + 1 WHERE ctid = ({taken})")  # noqa: S608  of ours
     assert spoiled.promises() == {"indices are from own blocks"}

@@ -34,7 +34,7 @@ def main() -> int:
         outcome = Campaign.prepared(plan, folder, server).run()
         if not outcome.good:
             sys.stderr.write((folder / "errors.txt").read_text(encoding="utf-8")[-3000:])
-    print(outcome.text)
+    sys.stdout.write(f"{outcome.text}\n")
     return 0 if outcome.good else 1
 
 

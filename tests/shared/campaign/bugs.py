@@ -20,11 +20,11 @@ def main() -> int:
         plan = replace(small, bugs=(bug,))
         with server_for(plan) as server, tempfile.TemporaryDirectory(prefix="campaign-") as folder:
             outcome = Campaign.prepared(plan, Path(folder), server).run()
-        print(f"=== {bug}: {'found' if outcome.violations else 'NOT FOUND'}")
-        print(outcome.text, flush=True)
+        sys.stdout.write(f"=== {bug}: {'found' if outcome.violations else 'NOT FOUND'}\n{outcome.text}\n")
+        sys.stdout.flush()
         if not outcome.violations:
             missed.append(bug)
-    print("not found: " + ", ".join(missed) if missed else "every planted fault was found")
+    sys.stdout.write(f"not found: {', '.join(missed)}\n" if missed else "every planted fault was found\n")
     return 1 if missed else 0
 
 

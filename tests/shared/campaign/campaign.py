@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from tests.builders.postgresql import PORT, Server
-from tests.shared.campaign import network, set_up, station, world
+from tests.shared.campaign import network, people, station, world
 from tests.shared.campaign.chaos import Chaos
 from tests.shared.campaign.evidence import Evidence
 from tests.shared.campaign.network import Control
@@ -38,18 +38,21 @@ class Campaign:
 
     @classmethod
     def prepared(cls, plan: Plan, folder: Path, server: Server) -> "Campaign":
-        return cls(plan, folder, server, set_up.centre(plan, server))
+        return cls(plan, folder, server, people.make_centre(plan, server, station.RECIPE.release))
 
-    def run(self) -> Outcome:
-        """Runs it to its end. What is left, in the folder and at the centre, is judged and stays."""
+    def run(self, course: Callable[[Chaos], None] = Chaos.run) -> Outcome:
+        """Runs it to its end. What is left, in the folder and at the centre, is judged and stays.
+
+        `course` is what befalls the stations until they are drained.
+        """
         began = time.monotonic()
-        chaos = self._befall()
+        chaos = self._befall(course)
         seconds = time.monotonic() - began
-        with psycopg.connect(self.server.dsn(self.database)) as connection:
+        with psycopg.connect(chaos.server.dsn(self.database)) as connection:
             evidence = Evidence.read(self.folder, connection)
             return outcome(self.plan, evidence, chaos.counts, [*chaos.died, *self._failures()], seconds)
 
-    def _befall(self) -> Chaos:
+    def _befall(self, course: Callable[[Chaos], None]) -> Chaos:
         """Runs world, network and stations to their end."""
         account, answers, orders = (self.folder / name for name in ("world.json", "world.sock", "net.sock"))
         plan = self.plan
@@ -59,13 +62,10 @@ class Campaign:
         ]
         try:
             self._until(lambda: answers.exists() and orders.exists())
-            control = Control(orders)
-            dsn = self.server.dsn(self.database)
-            chaos = Chaos(
-                plan, self.folder, self.server, control, self._by_network, station.run, lambda: set_up.opened(dsn)
-            )
+            control = Control(orders, self.server)
+            chaos = Chaos(plan, self.folder, self.server, self.database, control, self._by_network, station.run)
             try:
-                chaos.run()
+                course(chaos)
             finally:
                 chaos.kill_all()
             control.close()

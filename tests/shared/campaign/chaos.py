@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.builders.network import Mode
 from tests.builders.postgresql import Server
+from tests.shared.campaign import people
 from tests.shared.campaign.evidence import LEDGER
 from tests.shared.campaign.network import Control
 from tests.shared.campaign.plan import Plan
@@ -114,11 +115,10 @@ class Chaos:
     plan: Plan
     folder: Path
     server: Server
+    database: str
     control: Control
     dsn_of: Callable[[str], str]
     run_station: Callable[[Plan, Life], None]
-    open_centre: Callable[[], None]
-    """A person lets the centre give blocks again after its server has started."""
     counts: Counter[str] = field(default_factory=Counter)
     files: list[dict[str, object]] = field(default_factory=list)
     disasters: list[dict[str, object]] = field(default_factory=list)
@@ -140,9 +140,9 @@ class Chaos:
     # The course of a campaign.
 
     def run(self) -> None:
-        """All disasters, then the drain. What is left is in `left.json`."""
+        """All disasters, then the drain."""
         for seat in self.seats:
-            self._boot(seat)
+            self.boot(seat)
         self._began = time.monotonic()
         schedule = self._schedule()
         while (now := time.monotonic()) < self._began + self.plan.seconds:
@@ -155,9 +155,7 @@ class Chaos:
                     self._strike(kind)
         for _, work in schedule:
             work()
-        self._drain()
-        left = {"files": self.files, "disasters": self.disasters}
-        (self.folder / "left.json").write_text(json.dumps(left), encoding="utf-8")
+        self.drain()
 
     def _schedule(self) -> list[tuple[float, Callable[[], None]]]:
         """What comes to every campaign, whatever its seed, by its time."""
@@ -184,10 +182,10 @@ class Chaos:
         """Networks come back, PCs are started again, and the elder of two PCs is turned off."""
         for seat in self.seats:
             if seat.cut_until is not None and now > seat.cut_until:
-                self._connect(seat)
+                self.connect(seat)
             if not seat.alive and now > seat.may_boot_at:
                 self._see_end_of(seat)
-                self._boot(seat)
+                self.boot(seat)
         for rival in list(self._rivals):
             if now > rival[0] and rival[1].process is not None:
                 rival[1].process.end()
@@ -200,11 +198,14 @@ class Chaos:
         elif status is not None and status != -9:
             self.died.append(f"{seat.station} ended by itself with {status}")
 
-    def _drain(self) -> None:
-        """The network is good, no new boards are begun, and every station tells what it has not told yet."""
+    def drain(self) -> None:
+        """Ends the stations: the network is good, no new boards are begun, and each tells what it has not told yet.
+
+        What is left is named in `left.json`.
+        """
         every = [*self.seats, *self.retired]
         for seat in self.seats:
-            self._connect(seat)
+            self.connect(seat)
         for seat in every:
             seat.ending = True
             if seat.process is not None:
@@ -217,6 +218,8 @@ class Chaos:
                 self.counts["stations that would not end"] += 1
                 self._kill(seat)
             self._keep(seat, seat.state, lost=False)
+        left = {"files": self.files, "disasters": self.disasters}
+        (self.folder / "left.json").write_text(json.dumps(left), encoding="utf-8")
 
     def _has_ended(self, seat: Seat) -> bool:
         """Whether the station has told everything. One that was dead, or could not open its ledger, is started for that."""
@@ -226,7 +229,7 @@ class Chaos:
             return True
         if time.monotonic() > seat.may_boot_at:
             self._see_end_of(seat)
-            self._boot(seat)
+            self.boot(seat)
         return False
 
     # The disasters.
@@ -236,29 +239,31 @@ class Chaos:
         seat = self._chance.choice(self.seats)
         if kind in MODES:
             if seat.cut_until is None:
-                self._cut(seat, kind, self._chance.choice([2, 5, 15, 40]))
+                self.cut(seat, kind, self._chance.choice([2, 5, 15, 40]))
         elif kind is Disaster.KILLED:
             self._kill(seat)
             self.counts[kind] += 1
             if self._chance.random() < 0.3:
                 self._copy(seat)
-            self._boot(seat)
+            self.boot(seat)
         elif kind is Disaster.TWO_PCS:
             self._two_pcs(seat)
         elif kind is Disaster.DISK_LOST:
-            self._lose_disk(seat)
+            self.lose_disk(seat)
         else:
             if seat.backup is None:
                 seat = next((each for each in self.seats if each.backup is not None), seat)
             if seat.backup is not None:
                 self._put_back(seat, seat.backup, kind)
 
-    def _cut(self, seat: Seat, kind: Disaster, seconds: float) -> None:
+    def cut(self, seat: Seat, kind: Disaster, seconds: float) -> None:
+        """The station's network is in trouble for so many seconds."""
         self.control.become(seat.station, MODES[kind])
         seat.cut_until = time.monotonic() + min(seconds, self.plan.seconds * 0.2)
         self.counts[kind] += 1
 
-    def _connect(self, seat: Seat) -> None:
+    def connect(self, seat: Seat) -> None:
+        """The station's network is good."""
         self.control.become(seat.station, Mode.OK)
         seat.cut_until = None
 
@@ -272,7 +277,7 @@ class Chaos:
         self.server.crash()
         time.sleep(min(DOWN_FOR, self.plan.seconds * 0.1))
         self.server.start()
-        self.open_centre()
+        people.open_centre(self.server.dsn(self.database))
         self.counts[Disaster.CENTRE_CRASHED] += 1
 
     def _copy_some(self) -> None:
@@ -280,7 +285,7 @@ class Chaos:
         for seat in self._chance.sample(self.seats, max(2, len(self.seats) // 10)):
             self._kill(seat)
             self._copy(seat)
-            self._boot(seat)
+            self.boot(seat)
 
     def _copy(self, seat: Seat) -> None:
         if not (seat.state / LEDGER).exists():
@@ -302,7 +307,7 @@ class Chaos:
                 file.write((saved / LEDGER).read_bytes())
             shutil.rmtree(seat.machine)
             shutil.copytree(backup / "machine", seat.machine)
-            self._connect(seat)  # the centre tells what the ledger cannot know
+            self.connect(seat)  # the centre tells what the ledger cannot know
         else:
             (seat.state / LEDGER).unlink()
             shutil.copy(saved / LEDGER, seat.state)
@@ -310,15 +315,16 @@ class Chaos:
             (seat.state / companion).unlink(missing_ok=True)
             if (saved / companion).exists():
                 shutil.copy(saved / companion, seat.state)
-        self._boot(seat)
+        self.boot(seat)
 
-    def _lose_disk(self, seat: Seat) -> None:
+    def lose_disk(self, seat: Seat) -> None:
+        """The PC's disk is dead, and a new one takes its place."""
         self._kill(seat)
         self._bury(seat, Disaster.DISK_LOST)
         shutil.rmtree(seat.state)
         shutil.rmtree(seat.machine)
         seat.backup = None
-        self._boot(seat)
+        self.boot(seat)
 
     def _two_pcs(self, seat: Seat) -> None:
         """Another PC starts under the station's name. The elder one goes on for some time."""
@@ -333,7 +339,7 @@ class Chaos:
         )
         self.seats[self.seats.index(seat)] = younger
         self.counts[Disaster.TWO_PCS] += 1
-        self._boot(younger)
+        self.boot(younger)
 
     # Means.
 
@@ -341,7 +347,8 @@ class Chaos:
         for seat in [*self.seats, *self.retired]:
             self._kill(seat)
 
-    def _boot(self, seat: Seat) -> None:
+    def boot(self, seat: Seat) -> None:
+        """Starts the station's process."""
         seat.life += 1
         seat.state.mkdir(parents=True, exist_ok=True)
         seat.machine.mkdir(exist_ok=True)

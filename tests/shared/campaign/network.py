@@ -26,7 +26,8 @@ def serve(server: Server, stations: list[str], address: Path) -> None:
             control, _ = listening.accept()
             with control, control.makefile("rw") as told:
                 for line in told:
-                    name, mode = json.loads(line)
+                    name, mode, address_of_server = json.loads(line)
+                    ways[name].server = Path(address_of_server)
                     ways[name].become(Mode(mode))
                     told.write("done\n")
                     told.flush()
@@ -35,13 +36,15 @@ def serve(server: Server, stations: list[str], address: Path) -> None:
 class Control:
     """Tells the network how it is to behave."""
 
-    def __init__(self, address: Path) -> None:
+    def __init__(self, address: Path, server: Server) -> None:
+        self.server = server
+        """Where the connections go that are begun from now on."""
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(address))
         self._told = self._socket.makefile("rw")
 
     def become(self, station: str, mode: Mode) -> None:
-        self._told.write(json.dumps([station, mode.value]) + "\n")
+        self._told.write(json.dumps([station, mode.value, str(self.server.socket)]) + "\n")
         self._told.flush()
         assert self._told.readline() == "done\n", "the network has ended"
 

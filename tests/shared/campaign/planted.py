@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults planted in a station's process, each at one place: the referee must find every one of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from unittest.mock import patch
 
 from psycopg import AsyncConnection
 
@@ -13,7 +14,7 @@ from station.domain.shared import Request
 
 def expire() -> None:
     """Blocks run out: the centre gives away again what another station has not used up."""
-    given = blocks._next
+    given: Callable[[AsyncConnection, Caller, Request], Awaitable[Sequence[int]]] = vars(blocks)["_next"]
 
     async def again(connection: AsyncConnection, caller: Caller, request: Request) -> Sequence[int]:
         found = await connection.execute(
@@ -23,12 +24,12 @@ def expire() -> None:
         expired = [number for (number,) in await found.fetchall()]
         return expired or await given(connection, caller, request)
 
-    blocks._next = again
+    patch.object(blocks, "_next", again).start()
 
 
 def nodedup() -> None:
     """The centre takes lines wherever its cursor stands."""
-    Centre.follows = staticmethod(lambda _known, _first, _previous: True)  # type: ignore[method-assign]
+    patch.object(Centre, "follows", staticmethod(lambda _known, _first, _previous: True)).start()
 
 
 def localpair() -> None:
@@ -37,7 +38,7 @@ def localpair() -> None:
     async def all_of_them(_connection: AsyncConnection, _caller: Caller, hashes: Sequence[int]) -> Sequence[int]:
         return hashes
 
-    blocks._pairs = all_of_them
+    patch.object(blocks, "_pairs", all_of_them).start()
 
 
 BUGS: Mapping[str, Callable[[], None]] = {"expire": expire, "nodedup": nodedup, "localpair": localpair}

@@ -36,9 +36,8 @@ class Slot:
         """Judges boards until the pace is ending. While the line is paused it waits."""
         await self.pace.take(self.pace.chance.random())
         while not self.pace.ending.is_set():
-            if pausing_fault(self.replication.seen, "", offline_start=True) or fault_for_new_boards(
-                self.replication.seen
-            ):
+            seen = self.replication.seen
+            if pausing_fault(seen, "", offline_start=True) or fault_for_new_boards(seen):
                 await self.pace.take(PAUSED)
                 continue
             plugged = await self.line.ask("plug")
