@@ -141,7 +141,7 @@ class Replicator:
 
     async def _round(self) -> float:
         self.look()
-        if self.seen.state not in {State.UP, State.FENCED}:
+        if self.seen.state not in {State.UP, *ENDED}:
             await self._come_up()
         if self.seen.state is State.FORKED:
             return 0.0

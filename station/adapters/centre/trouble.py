@@ -47,17 +47,6 @@ class CentreBroken(Exception):
         return f"SQLSTATE {self.sqlstate or 'none'}: {self.reason}"
 
 
-@dataclass(eq=False)
-class CentreRefused(Exception):
-    """The centre was reached, and did nothing of what it was asked."""
-
-    refusal: Refusal
-    detail: str
-
-    def __str__(self) -> str:
-        return self.detail
-
-
 def trouble(error: psycopg.Error) -> CentreUnreachable | CentreBroken:
     """Translates an error; its DETAIL, which may hold a row's content, stays out."""
     state = error.sqlstate
