@@ -24,7 +24,9 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 SPARE_PAIRS = 4  # more than numbers in a request: the centre may know a hash already
 
 _EMPTY = bytes(SEALED_PAIR_SIZE)
-_STATE = "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
+_STATE = (
+    "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
+)
 _OPEN_BLOCK = "given_back = 0 AND next_index < end_index"
 _NEXT = (
     "SELECT b.number, b.next_index, b.lot_first, b.lot_format FROM block AS b"
@@ -223,9 +225,7 @@ def _asked(connection: Connection) -> Request:
     return request
 
 
-def _ask(
-    connection: Connection, number: str | None, lot: str | None, release: str | None, blocks: int | None
-) -> None:
+def _ask(connection: Connection, number: str | None, lot: str | None, release: str | None, blocks: int | None) -> None:
     chain.driver(connection).execute(
         "UPDATE shared_state SET request = ?, request_lot = ?, request_release = ?, request_blocks = ?",
         (number, lot, release, blocks),
