@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from station.domain.shared import Refusal, Standing, Stopped
+from station.adapters.ledger.shared import Stopped
+from station.adapters.ledger.shared_state import Standing
+from station.domain.shared import Refusal
 from station.faults import LineFault
 from station.faults.line import (
     CentreAwaited,
@@ -80,8 +82,8 @@ def pausing_fault(seen: Seen, station: str, *, offline_start: bool) -> LineFault
             return LedgerForked(seen.cursor)
         case State.REFUSED:
             return CentreUnusable(seen.reason or "")
-    moved = seen.standing is not None and (seen.standing.moved or seen.standing.enrolling is not None)
-    if not seen.greeted and (moved or not offline_start):
+    stranger = seen.standing is not None and (seen.standing.moved or seen.standing.next_ledger is not None)
+    if not seen.greeted and (stranger or not offline_start):
         return CentreAwaited(seen.reason or "it has not been reached yet")
     return None
 

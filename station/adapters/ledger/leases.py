@@ -6,7 +6,7 @@ centre has its hash.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -195,6 +195,22 @@ def give_back(connection: Connection, lot: str, at: datetime) -> list[int]:
         chain.tell(connection, at, BlockGivenBack(lot, number))
     given = f"SELECT number FROM block WHERE lot = ? AND incarnation = {_PRESENT} AND given_back = 1 ORDER BY number"
     return [number for (number,) in raw.execute(given, (lot,))]
+
+
+def give_up(connection: Connection, lot: str | None, release: str, at: datetime) -> Mapping[str, Sequence[int]]:
+    """Gives up, for good, the whole blocks of other lots and releases, which nothing was taken from. Returns their numbers by lot.
+
+    The journal tells the centre. `lot` is None if no lot is made now.
+    """
+    raw = chain.driver(connection)
+    whole = f"incarnation = {_PRESENT} AND next_index = first_index AND {_OPEN_BLOCK}"
+    others = f"SELECT lot, number FROM block WHERE {whole} AND (lot IS NOT ? OR release <> ?) ORDER BY lot, number"  # noqa: S608  of ours
+    given_up = dict[str, list[int]]()
+    for name, number in raw.execute(others, (lot, release)).fetchall():
+        raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (name, number))
+        chain.tell(connection, at, BlockGivenBack(name, number))
+        given_up.setdefault(name, []).append(number)
+    return given_up
 
 
 def burn_all(connection: Connection) -> None:
