@@ -152,7 +152,7 @@ class Chaos:
                 schedule.pop(0)[1]()
             for kind, often in OFTEN.items():
                 if self._chance.random() < often * self.plan.rate * LOOKED_EVERY:
-                    self._strike(kind)
+                    self._strike(kind, self._chance.choice(self.seats))
         for _, work in schedule:
             work()
         self.drain()
@@ -172,9 +172,14 @@ class Chaos:
         return sorted([*first, *fixed, *sure], key=lambda each: each[0])
 
     def _surely(self, kind: Disaster) -> None:
-        for _ in range(100):
+        """As `_strike`, to a station to which it can happen now."""
+        for seat in self._chance.sample(self.seats, len(self.seats)):
+            if not seat.alive:
+                continue
+            if seat.cut_until is not None:
+                self.connect(seat)
             before = self.counts[kind]
-            self._strike(kind)
+            self._strike(kind, seat)
             if self.counts[kind] > before:
                 return
 
@@ -234,9 +239,8 @@ class Chaos:
 
     # The disasters.
 
-    def _strike(self, kind: Disaster) -> None:
-        """One station, if this can befall it now."""
-        seat = self._chance.choice(self.seats)
+    def _strike(self, kind: Disaster, seat: Seat) -> None:
+        """If this can befall the station now."""
         if kind in MODES:
             if seat.cut_until is None:
                 self.cut(seat, kind, self._chance.choice([2, 5, 15, 40]))

@@ -18,7 +18,6 @@ from station.adapters.centre.connection import Connection
 from station.adapters.ledger import Ledger, restoration
 from station.adapters.ledger.fleet_key import FleetKey
 from station.adapters.ledger.register import Register
-from station.adapters.ledger.shared import reading
 from station.adapters.ledger.sharing import Shared
 from station.adapters.system import logs
 from station.adapters.system.verifiers import VerifierPool
@@ -26,7 +25,7 @@ from station.domain.attempt import STATION_STOPPED
 from station.domain.identity import Lot
 from station.faults import LineFault
 from station.faults.line import LedgerMoved
-from station.replication.leasing import Wanted
+from station.replication.reader import reading
 from station.replication.replicator import Pace as Rounds
 from station.replication.replicator import Terms
 from station.replication.running import Means, Replication
@@ -64,6 +63,7 @@ async def _run(plan: Plan, life: Life) -> None:
     shared = Shared(FleetKey(FLEET_KEY), RECIPE.release)
     with logs.configured("error", None):
         async with _opened(life, shared) as ledger, _replication(life, ledger, shared) as replication:
+            await _greeted(replication)
             await ledger.close_open_attempts(STATION_STOPPED)
             await _make(plan, life, ledger, replication, ending)
             await _tell_the_rest(ledger, replication)
@@ -91,24 +91,30 @@ async def _opened(life: Life, shared: Shared) -> AsyncIterator[Ledger]:
 @asynccontextmanager
 async def _replication(life: Life, ledger: Ledger, shared: Shared) -> AsyncIterator[Replication]:
     path = life.folder / "state" / LEDGER
-    centre, claims = (
-        Centre(Connection(life.dsn, life.station, deadline=within)) for within in (DEADLINE, CLAIM_WITHIN)
-    )
+    connections = [Connection(life.dsn, life.station, deadline=within) for within in (DEADLINE, CLAIM_WITHIN)]
+    centre, claims = map(Centre, connections)
+    means = Means(centre, claims, connections, partial(reading, path, RECIPE))
     terms = Terms(place=str(life.folder), pace=ROUNDS)
-    means = Means(centre, claims, partial(reading, path))
     assert ledger.shared is not None
-    async with Replication.running(means, ledger.shared, terms, lambda: Wanted(LOT, RECIPE.release)) as replication:
+    async with Replication.running(means, ledger.shared, terms, RECIPE.release) as replication:
         shared.claims = replication.claims
         yield replication
+
+
+async def _greeted(replication: Replication) -> None:
+    """Waits until the centre has known this ledger, or was found away: only the centre can tell that a snapshot was set back."""
+    while not replication.seen.greeted and replication.seen.reason is None:
+        await asyncio.sleep(0.02)
 
 
 async def _make(plan: Plan, life: Life, ledger: Ledger, replication: Replication, ending: asyncio.Event) -> None:
     """Makes units in all slots until the end."""
     if ending.is_set():
         return
+    assert ledger.shared is not None
     line = await bench.Line.opened(life.world, life.station, str(life.number))
     carrying = asyncio.create_task(line.carry())
-    async with VerifierPool(bench.ITERATIONS, 2) as pool, asyncio.TaskGroup() as group:
+    async with VerifierPool(bench.ITERATIONS, 2, ledger.shared.pair) as pool, asyncio.TaskGroup() as group:
         for number in range(1, plan.slots + 1):
             pace = bench.Pace(plan.cycle, random.Random(f"{life.chance} {number}"), ending)
             slot = Slot(str(number), ledger, line, pace, RECIPE, pool, replication)
