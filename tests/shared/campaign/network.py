@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network between the stations and the centre, in a process of its own, told by lines on a unix socket."""
 
-import asyncio
 import json
 import os
 import signal
 import socket
 from pathlib import Path
-
-import uvloop
 
 from tests.builders.network import Mode, Network
 from tests.builders.postgresql import Server
@@ -16,7 +13,6 @@ from tests.builders.postgresql import Server
 
 def serve(server: Server, stations: list[str], address: Path) -> None:
     """Carries each station's connections until SIGTERM."""
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with Network(server) as network:
         ways = {name: network.way(name) for name in stations}

@@ -2,6 +2,7 @@
 """Processes forked from one that has imported everything: a hundred stations share the memory of their modules."""
 
 import ctypes
+import faulthandler
 import gc
 import os
 import signal
@@ -38,6 +39,7 @@ class Process:
                 descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 for stream in (1, 2):
                     os.dup2(descriptor, stream)
+                faulthandler.enable()
                 work()
                 code = 0
         except BaseException:  # noqa: BLE001  of a forked process, which must end here

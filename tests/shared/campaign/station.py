@@ -17,6 +17,7 @@ from station.adapters.centre.centre import Centre
 from station.adapters.centre.connection import Connection
 from station.adapters.ledger import Ledger, restoration
 from station.adapters.ledger.fleet_key import FleetKey
+from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Register
 from station.adapters.ledger.sharing import Shared
 from station.adapters.system import logs
@@ -94,7 +95,7 @@ async def _replication(life: Life, ledger: Ledger, shared: Shared) -> AsyncItera
     connections = [Connection(life.dsn, life.station, deadline=within) for within in (DEADLINE, CLAIM_WITHIN)]
     centre, claims = map(Centre, connections)
     means = Means(centre, claims, connections, partial(reading, path, RECIPE))
-    terms = Terms(place=str(life.folder), pace=ROUNDS)
+    terms = Terms(place=str(Place.of(path)), pace=ROUNDS)
     assert ledger.shared is not None
     async with Replication.running(means, ledger.shared, terms, RECIPE.release) as replication:
         shared.claims = replication.claims
