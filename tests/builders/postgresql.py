@@ -161,7 +161,8 @@ class Server:
         self._log = self.folder / "log"
         speed = {} if durable else {"fsync": "off", "full_page_writes": "off"}
         paths = {"listen_addresses": "", "unix_socket_directories": str(self.folder)}
-        self._settings = {**paths, "max_connections": "200", **speed, **(settings or {})}
+        ready_is_recovered = {"hot_standby": "off"}
+        self._settings = {**paths, **ready_is_recovered, "max_connections": "200", **speed, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = count(1)
         self._copies = count(1)

@@ -38,7 +38,8 @@ class CentreBroken(Exception):
 def trouble(error: psycopg.Error) -> CentreUnreachable | CentreBroken:
     """Translates an error; its DETAIL, which may hold a row's content, stays out."""
     state = error.sqlstate
-    reason = shown(error.diag.message_primary or str(error) or type(error).__name__)
+    said = error.diag.message_primary or str(error) or type(error).__name__
+    reason = shown(said.partition("\n")[0])
     if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return CentreUnreachable(reason)
     if state is not None and (state[:2] in AWAY_CLASSES or state in AWAY_STATES):
