@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Protocols through which the replication uses the centre and the station's ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from station.domain.shared import Claim, Cursor, Enrolment, Grant, Line, Request, Word
+from station.domain.shared import Claim, Cursor, Enrolment, Grant, Leases, Line, Request, Standing, Stopped, Word
 from station.domain.target import UID
 
 
@@ -36,3 +37,64 @@ class Centre(Protocol):
 
     async def give_back(self, incarnation: int, lot: str, numbers: Sequence[int]) -> None:
         """Returns whole unused blocks, which the station has durably given up before."""
+
+
+class SharedReader(Protocol):
+    """Reads of the station's ledger. A method raises `LedgerUnavailable`, and is called in the replication's thread only."""
+
+    def standing(self) -> Standing: ...
+
+    def unsent(self, after: int, most: int) -> Sequence[Line]:
+        """The lines of this incarnation after the one of this number, at most `most`."""
+
+    def hash_at(self, number: int) -> bytes | None:
+        """The hash of this incarnation's line; for 0 the one that the first line goes on from. None: there is no such line."""
+
+    def leases(self, lot: str, release: str) -> Leases: ...
+
+    def busiest_hour(self, now: datetime) -> int:
+        """Units in the busiest hour of the last seven days."""
+
+    def open_request(self) -> Request | None:
+        """The request whose answer the ledger has not recorded."""
+
+
+class SharedLedger(Protocol):
+    """Writes of the station's ledger, durable when a method returns. A method raises `LineFault` where nothing can be written."""
+
+    async def begin_enrolment(self) -> tuple[str, bytes]:
+        """The id under which the ledger asks to be enrolled, and the hash that its journal will go on from.
+
+        The same as before while an enrolment's answer is open, else a new id.
+        """
+
+    async def enrolled(self, ledger: str, enrolment: Enrolment) -> None:
+        """Begins this incarnation, without blocks and pairs; does nothing if it has begun already."""
+
+    async def acknowledged(self, number: int) -> None:
+        """The centre has the lines up to this one, which may be lower than before: a centre may be set back."""
+
+    async def stop(self, why: Stopped) -> None: ...
+
+    async def begin_request(self, lot: str, release: str, blocks: int) -> Request:
+        """A request with new candidates for pairs."""
+
+    async def granted(self, request: Request, grant: Grant) -> None:
+        """Takes blocks and pairs; raises `CentreUnusable` if the lot's serial numbers are other ones than the recipe's."""
+
+    async def drop_request(self) -> None:
+        """Forgets the open request, which the centre has refused."""
+
+    async def give_back(self, lot: str | None, release: str) -> Mapping[str, Sequence[int]]:
+        """Gives up, durably, every whole unused block that is not of this lot and release.
+
+        Returns their numbers by lot, with those whose return `given_back` has not recorded.
+        """
+
+    async def given_back(self, lot: str, numbers: Sequence[int]) -> None:
+        """The centre has these blocks again."""
+
+    async def checkpoint(self, upto: int, head: bytes, signature: bytes) -> None: ...
+
+    async def prune(self, before: datetime) -> int:
+        """Removes lines that the centre has and that are older. Returns how many."""
