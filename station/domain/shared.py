@@ -60,6 +60,7 @@ class Refusal(StrEnum):
     LOT_EXHAUSTED = "lot_exhausted"
     FLEET_KEY = "fleet_key"  # the station's fleet key is another one than the fleet's
     STATION_UNKNOWN = "station_unknown"  # no station has this database role
+    BROKEN_CHAIN = "broken_chain"  # the lines that the station sends do not follow one another
     SCHEMA = "schema"  # the centre's tables are of another version than this station knows
 
 

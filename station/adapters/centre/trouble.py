@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways in which the centre fails a station, and which of them an error of psycopg is."""
+"""The ways in which the centre fails a station, and which of them an error of psycopg is."""
 
 from dataclasses import dataclass
 
 import psycopg
 
 from station.adapters.system.shown import shown
+from station.domain.shared import Refusal
 
 # Connection lost, no resources left (disk, memory, connections), the server stops or cancels, its disk is bad.
 AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
@@ -21,6 +22,17 @@ class CentreUnreachable(Exception):
 
     def __str__(self) -> str:
         return self.reason
+
+
+@dataclass(eq=False)
+class CentreRefused(Exception):
+    """The centre was reached, and gives or takes nothing."""
+
+    refusal: Refusal
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 @dataclass(eq=False)
