@@ -42,7 +42,7 @@ class Counts(_Model):
 
 
 class SharingStation(Counts):
-    """One station, with its attempts of the last hour."""
+    """One station, with its attempts since the hour before this one began."""
 
     own: bool
     """Whether it is the one that answers."""
@@ -52,12 +52,16 @@ class SharingStation(Counts):
     """How old the newest line of its journal was when the centre got it; null if it has told nothing."""
     items_left: int
     """Serial numbers of its blocks that the centre knows of no unit for."""
+    units_an_hour: float
 
 
 class SharedView(_Model):
     """All stations, and the yields of the last 24 hours."""
 
     asked_at: datetime
+    """By the centre's clock."""
+    since: datetime
+    """The beginning of the hour before this one, from which the stations' attempts are counted."""
     stations: list[SharingStation]
     """Those that need somebody first."""
     hours: list[Counts]
@@ -69,9 +73,17 @@ class SharedView(_Model):
 
     @property
     def share(self) -> float | None:
-        """The yield of all stations in the last hour."""
+        """The yield of all stations."""
         passed, failed = (sum(getattr(each, name) for each in self.stations) for name in ("passed", "failed"))
         return passed / (passed + failed) if passed + failed else None
+
+    @property
+    def units_an_hour(self) -> float:
+        return sum(each.units_an_hour for each in self.stations)
+
+    def needs_somebody(self, station: SharingStation) -> bool:
+        """Whether somebody should go and look after a station."""
+        return self.is_unheard(station) or not station.items_left
 
     def is_unheard(self, station: SharingStation) -> bool:
         """Whether the centre has not heard of a station for a minute."""

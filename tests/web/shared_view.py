@@ -12,6 +12,7 @@ def view(stations: int = 3) -> SharedView:
     """Some stations at work; the second one is away, the third has nothing left."""
     return SharedView(
         asked_at=AT,
+        since=AT.replace(hour=11, minute=0, second=0),
         stations=[_station(number) for number in (2, 3, 1, *range(4, stations + 1))],
         hours=[
             Counts(name=f"2026-11-26T{hour:02d}:00:00Z", passed=700 + 10 * hour, failed=hour, void=2)
@@ -38,6 +39,7 @@ def _station(number: int) -> SharingStation:
         heard_at=AT - timedelta(minutes=17 if away else 0, seconds=1),
         lag_seconds=0.7 + number / 10,
         items_left=0 if dry else 12_000 - 256 * number,
+        units_an_hour=0.0 if away else (210 + number) * 3600 / 3630,
         passed=0 if away else 210 + number,
         failed=0 if away else number % 5,
         void=number % 3,
