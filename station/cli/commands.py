@@ -35,6 +35,7 @@ PLACES = {
     "outbox": "ledger.outbox:app",
     "trust": "trust.update:app",
     "dcl": "trust.dcl:app",
+    "central": "central.app:app",
     "attestation": "judge.attestation:app",
     "certificate": "judge.certificate:app",
     "csr": "judge.csr:app",

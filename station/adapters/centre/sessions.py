@@ -17,6 +17,10 @@ WITHIN = 10.0  # seconds
 NAME = "matter-station central"  # in the server's list of sessions
 
 
+Session = Connection
+"""A person's connection, for modules that do not know psycopg."""
+
+
 class Refused(Exception):
     """A person has asked for what cannot be; the sentence says what to do instead."""
 
