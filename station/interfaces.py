@@ -14,6 +14,7 @@ from station.domain.identity import Draft, Identity, OnboardingSecrets
 from station.domain.issuance import Asked
 from station.domain.past import Past
 from station.domain.product import Flashable, Lock, Write
+from station.domain.shared import Claim
 from station.domain.target import UID, Region, Target
 from station.domain.work_order import Traced
 from station.faults import Fault, LineFault, SlotFault
@@ -57,6 +58,10 @@ class RecordedRecipe(Protocol):
 
     @property
     def lot_name(self) -> str: ...
+
+    @property
+    def release(self) -> str:
+        """SHA-256 over the recipe and everything it names; approved by people where stations share their numbers."""
 
 
 class Hotplug(Protocol):
@@ -225,8 +230,25 @@ class AttemptLedger(Protocol):
     async def sample_identity(self, draft: Draft) -> Identity:
         """An identity for a sample that has none: recorded nowhere."""
 
+    async def claim(self, target: Target) -> None:
+        """Makes sure that this station may work on the board, and knows what others know of it.
+
+        Asks the centre unless the ledger's own knowledge fits what stands on the board; with a standalone ledger, and for
+        samples and laboratory units, it does nothing. Raises `UnitElsewhere` or `AnswerElsewhere`.
+        """
+
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` if another board has the key."""
+
+
+class Claims(Protocol):
+    """The centre, asked about one board."""
+
+    async def claim(self, uid: UID) -> Claim | None:
+        """What the centre knows of the board, which is this station's from now on; None if the centre is away.
+
+        Raises the `LineFault` for which the centre refuses this station.
+        """
 
 
 class AttemptJournal(AttemptLedger, Protocol):

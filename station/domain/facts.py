@@ -34,7 +34,10 @@ class AttemptBegun:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """The sum of an attempt, with its verdict. `first` is the sequence number of its `AttemptBegun`."""
+    """The sum of an attempt, with its verdict.
+
+    `first` is the sequence number of its `AttemptBegun`; 0 if the attempt began before this incarnation of the ledger.
+    """
 
     on_disk: ClassVar[OnDisk] = OnDisk(
         "AttemptEnded",

@@ -118,7 +118,7 @@ class KnownUnit:
     """A unit as the centre knows it. `certificates` are those of its keys, the newest last.
 
     `pending` are keys with a request whose answer no station has told yet, each with the name of the station that asked.
-    `began_at` is the station that took the identity.
+    `began_at` is the station that took the identity. `release` is that of the last attempt that passed the unit; empty if none.
     """
 
     lot: str
@@ -129,6 +129,7 @@ class KnownUnit:
     certificates: Sequence[tuple[str, Credentials]]
     pending: Sequence[tuple[str, str]]
     began_at: str
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from station.domain.attempt import Attempt, Phase, Record, UnitIdentified
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity
 from station.domain.past import Past
-from station.domain.target import UID
+from station.domain.target import UID, Target
 from station.faults import LineFault
 from station.faults.line import UnitTwice
 from station.faults.slot import BoardRemoved
@@ -101,6 +101,9 @@ class AnnouncedAttempt:
         await self._ledger.record(event)
         if isinstance(event, UnitIdentified):
             self._identified(event.uid)
+
+    async def claim(self, target: Target) -> None:
+        await self._ledger.claim(target)
 
     async def past_of(self, uid: UID) -> Past:
         return await self._ledger.past_of(uid)

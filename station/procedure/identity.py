@@ -27,6 +27,12 @@ async def admit(job: Job, target: Target) -> None:
         await check_not_put_away(target.uid, job.ledger)
 
 
+async def claim(job: Job, target: Target) -> None:
+    """Asks the other stations' centre about a board that this ledger does not know as it is, unless all boards get one given identity."""
+    if job.recipe.given is None:
+        await job.ledger.claim(target)
+
+
 async def check_not_put_away(uid: UID, ledger: AttemptLedger) -> None:
     """Raises `UnitQuarantined` or `UnitScrapped` if the unit must not be touched."""
     (await ledger.past_of(uid)).disposition.check(uid)

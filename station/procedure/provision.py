@@ -25,7 +25,7 @@ from station.factory_data.flash import Flash, Locked, NotRead, ReadBack, read_ba
 from station.interfaces import Board
 from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
-from station.procedure.identity import admit, adopt, check_ours, check_routed, identity_of
+from station.procedure.identity import admit, adopt, check_ours, check_routed, claim, identity_of
 from station.procedure.job import Job, Recognised
 from station.recipe import checks, unit_builder
 
@@ -37,6 +37,7 @@ async def recognise(job: Job) -> Recognised:
         await job.ledger.record(UnitIdentified.of(target))
         checks.check_part(job.recipe, target)
         await admit(job, target)
+        await claim(job, target)
         await check_ours(target, job.ledger)
         await check_routed(target.uid, job.route, job.ledger)
         identity = await identity_of(target.uid, job.recipe, job.ledger)

@@ -4,6 +4,7 @@
 `files/recipe_file.py` builds it, complete and checked, before the line opens.
 """
 
+import hashlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,20 @@ class Recipe:
     @property
     def lot_name(self) -> str:
         return self.lot.name
+
+    @property
+    def release(self) -> str:
+        """The SHA-256 of all that makes a unit what it is: the recipe's file, images, stack, declaration, PAI and PAA.
+
+        The recipe's own `sha256` covers the names of the other files only.
+        """
+        declaration = self.product.get(Tag.CERTIFICATION_DECLARATION, b"")
+        parts = [("recipe", self.sha256), *((image.name, image.sha256) for image in self.images)]
+        parts.append(("declaration", hashlib.sha256(declaration).hexdigest()))
+        if (pki := self.own_pki) is not None:
+            anchors = (("pai", pki.anchors.pai), ("paa", pki.anchors.paa))
+            parts += [(name, hashlib.sha256(content).hexdigest()) for name, content in anchors]
+        return hashlib.sha256("\n".join(f"{name} {digest}" for name, digest in parts).encode()).hexdigest()
 
     @property
     def new_secrets(self) -> int | None:

@@ -89,8 +89,9 @@ async def _judge_units(connection: AsyncConnection, produced: Sequence[AttemptEn
     firsts = [next((one.verdict for one in each if one.verdict != "void"), None) for each in by_unit.values()]
     await connection.execute(
         "UPDATE unit SET attempts = unit.attempts + n.attempts, verdict = n.verdict, fault = n.fault,"
-        "   first_verdict = coalesce(unit.first_verdict, n.first)"
-        " FROM unnest(%s::bytea[], %s::int[], %s::text[], %s::text[], %s::text[]) AS n(uid, attempts, verdict, fault, first)"
+        "   first_verdict = coalesce(unit.first_verdict, n.first), release = coalesce(n.release, unit.release)"
+        " FROM unnest(%s::bytea[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[])"
+        "   AS n(uid, attempts, verdict, fault, first, release)"
         " WHERE unit.uid = n.uid",
         [
             list(by_unit),
@@ -98,5 +99,6 @@ async def _judge_units(connection: AsyncConnection, produced: Sequence[AttemptEn
             [each[-1].verdict for each in by_unit.values()],
             [each[-1].fault for each in by_unit.values()],
             firsts,
+            [next((one.release for one in reversed(each) if one.verdict == "pass"), None) for each in by_unit.values()],
         ],
     )

@@ -33,7 +33,9 @@ class Centre:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def enrol(self, ledger: str, place: str, head: bytes) -> Enrolment:
+    async def enrol(self, ledger: str, place: str, head: bytes, incarnation: int | None = None) -> Enrolment:
+        """`incarnation` is the number that a ledger has which this centre has forgotten: it gets that again if it is free."""
+
         async def work(connection: AsyncConnection) -> Enrolment:
             station, _ = await caller.station(connection, locked=True)
             found = await connection.execute(
@@ -41,6 +43,8 @@ class Centre:
             )
             if row := await found.fetchone():
                 return Enrolment(station, row[0])  # the answer was lost
+            if incarnation is not None and await _remember(connection, station, incarnation, ledger, place, head):
+                return Enrolment(station, incarnation)
             await caller.check_whole(connection)  # a centre that was set back would give a number twice
             return Enrolment(station, await _begin(connection, station, ledger, place, head))
 
@@ -167,6 +171,30 @@ async def _begin(connection: AsyncConnection, station: int, ledger: str, place: 
         [station, number, ledger, place, head, head],
     )
     return int(number)
+
+
+async def _remember(
+    connection: AsyncConnection, station: int, number: int, ledger: str, place: str, head: bytes
+) -> bool:
+    """Enters an incarnation that the centre has forgotten, open if it is the station's newest. False: another has its number."""
+    await connection.execute(
+        "UPDATE station SET incarnations = greatest(incarnations, %s) WHERE id = %s", [number, station]
+    )
+    await connection.execute(
+        "UPDATE incarnation SET closed = true WHERE station = %s AND number < %s AND NOT closed", [station, number]
+    )
+    await connection.execute(
+        "UPDATE block SET state = 'burned' WHERE station = %s AND incarnation < %s AND state = 'held'",
+        [station, number],
+    )
+    added = await connection.execute(
+        "INSERT INTO incarnation (station, number, ledger_id, place, base, head, closed)"
+        " SELECT %(station)s, %(number)s, %(ledger)s, %(place)s, %(head)s, %(head)s,"
+        "   EXISTS (SELECT 1 FROM incarnation WHERE station = %(station)s AND number > %(number)s)"
+        " ON CONFLICT DO NOTHING",
+        {"station": station, "number": number, "ledger": ledger, "place": place, "head": head},
+    )
+    return added.rowcount == 1
 
 
 async def _store(connection: AsyncConnection, known: Known, previous: bytes, lines: Sequence[Line]) -> None:

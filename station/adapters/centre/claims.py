@@ -37,7 +37,7 @@ async def claim(connection: AsyncConnection, caller: Caller, uid: UID) -> Claim:
 
 async def _known(connection: AsyncConnection, caller: Caller, uid: UID) -> KnownUnit:
     found = await connection.execute(
-        "SELECT u.lot, u.idx, u.rank, i.serial_number, i.sealed, s.name FROM unit u"
+        "SELECT u.lot, u.idx, u.rank, u.release, i.serial_number, i.sealed, s.name FROM unit u"
         " JOIN identity i ON i.lot = u.lot AND i.idx = u.idx AND i.uid = u.uid JOIN station s ON s.id = i.station"
         " WHERE u.uid = %s",
         [uid.raw],
@@ -48,7 +48,7 @@ async def _known(connection: AsyncConnection, caller: Caller, uid: UID) -> Known
             Refusal.RESTORED,
             f"it has forgotten the identity of unit {uid}: the station that took it must come and tell",
         )
-    lot, index, rank, serial_number, sealed, began_at = row
+    lot, index, rank, release, serial_number, sealed, began_at = row
     return KnownUnit(
         lot=lot,
         index=index,
@@ -58,6 +58,7 @@ async def _known(connection: AsyncConnection, caller: Caller, uid: UID) -> Known
         certificates=await _certificates(connection, uid),
         pending=await _pending(connection, caller, uid),
         began_at=began_at,
+        release=release or "",
     )
 
 

@@ -57,6 +57,7 @@ _CHANGES = {
         "verdict",
         "fault",
         "first_verdict",
+        "release",
         "attempts",
     ),
     "request": ("answered",),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import dispositions, events, figures, identities, lots, outbox, tables, totals
+from station.adapters.ledger import attempt_facts, dispositions, events, figures, identities, lots, outbox, tables, totals
 from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Failed, IdentityReserved, Voided
 from station.domain.identity import moves
@@ -78,6 +78,7 @@ def begin(
     begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
     number: int = connection.execute(begun).scalar_one()
     totals.begun(connection)
+    attempt_facts.begun(connection, at, number, values, recipe.release)
     return number, traced
 
 
@@ -101,17 +102,17 @@ def append(
 
     A unit that has failed for good by this event, its `quarantine_after`th fail, goes into quarantine.
     """
-    connection.execute(
-        _NEW_EVENT,
-        {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
-    )
+    row = {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
+    attempt_facts.follow(connection, connection.execute(_NEW_EVENT, row).lastrowid, row)
     totals.follow(connection, number, event, now.attempt)
     connection.execute(_SUMMED_UP, now.columns | {"number": number})
     if now.attempt.ended:
         figures.add(connection, number)
     if moves(now.attempt, event):
-        identities.advance(connection, now.attempt.uid, event)
+        identities.advance(connection, now.attempt.uid, event, now.last_at)
     outbox.report(connection, number, event, now.last_at, reports)
+    if now.attempt.ended:
+        attempt_facts.ended(connection, now.last_at, number)
     match event:
         case IdentityReserved() if not now.attempt.laboratory:
             return Followed(traced=lots.trace(connection, number, now.attempt.uid))

@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identities in SQL: units of work for the writer."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
 
-from station.adapters.ledger import events, issuance, lots, tables, totals
+from station.adapters.ledger import chain, events, issuance, leases, lots, sharing, tables, totals
 from station.adapters.ledger.sealing import Sealed
+from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
 from station.domain.attempt import FLASHING, Confirmed, CoprocessorReady, Event, StepStarted
+from station.domain.facts import IdentityAdvanced, IdentityTaken
 from station.domain.identity import (
     Confirmation,
     Identity,
     IdentityState,
     Lot,
     NewIdentity,
+    OnboardingSecrets,
     advanced,
     state_after,
 )
+from station.domain.shared import Rank
 from station.domain.target import UID
 from station.faults.line import LotExhausted, SerialNumberTaken
+from station.interfaces import RecordedRecipe
 
 _attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.sealed_secret
+
+# The states that the centre is told of; a confirmed unit passes a moment later.
+RANKS: Mapping[IdentityState, Rank] = {
+    IdentityState.ON_BOARD: Rank.ON_BOARD,
+    IdentityState.CERTIFIED: Rank.CERTIFIED,
+    IdentityState.PASSED: Rank.PASSED,
+}
 
 
 def find(connection: Connection, uid: UID, vault: Vault) -> Identity | None:
@@ -49,49 +63,87 @@ def find(connection: Connection, uid: UID, vault: Vault) -> Identity | None:
 
 
 def reserve(
-    connection: Connection, new: NewIdentity, recipe_sha256: str, pairing_hash: bytes, at: datetime, vault: Vault
+    connection: Connection, new: NewIdentity, recipe: RecordedRecipe, pairing_hash: bytes, at: datetime, vault: Vault
 ) -> Identity | None:
     """Gives a new identity its lot's next serial number; None if another unit may have the same passcode and discriminator.
 
     The lot is the open work order's, or the recipe's where there never was an order. Raises `LotFull`, `LotNotOpen`,
-    `LotRecipeChanged`, `LotExhausted` or `SerialNumberTaken`.
+    `LotRecipeChanged`, `LotExhausted` or `SerialNumberTaken`; of a shared ledger the fault for a lot without blocks.
     """
-    lot = lots.source(connection, new.lot, recipe_sha256)
+    lot, shared = lots.source(connection, new.lot, recipe.sha256), sharing.of(connection)
     if _taken(connection, _identity.c.pairing_hash == pairing_hash):
+        if shared is not None:
+            leases.burn(connection, shared.fleet, new.secrets)
         return None
-    index = _next_index(connection, lot)
+    if shared is not None and not leases.use(connection, shared.fleet, new.secrets):
+        return None
+    index = _next_index(connection, lot) if shared is None else _leased_index(connection, lot, recipe, shared)
     serial_number = lot.serial_number(index)
     if _taken(connection, _identity.c.serial_number == serial_number):
         raise SerialNumberTaken(lot.name, serial_number)
-    identity_id = connection.execute(
-        insert(_identity)
-        .values(
-            uid=str(new.uid),
-            lot=lot.name,
-            lot_index=index,
-            serial_number=serial_number,
-            discriminator=new.secrets.discriminator.value,
-            pairing_hash=pairing_hash,
-            manufacturing_date=new.manufacturing_date,
-            reserved_at=at,
-            state=IdentityState.RESERVED.value,
-        )
-        .returning(_identity.c.id)
-    ).scalar_one()
-    vault.put(connection, identity_id, new.uid, new.secrets, new.rotating_device_id)
-    totals.reserved(connection)
-    lots.took(connection, lot.name)
+    row = IdentityRow(
+        lot=lot.name,
+        lot_index=index,
+        serial_number=serial_number,
+        pairing_hash=pairing_hash,
+        manufacturing_date=new.manufacturing_date,
+        reserved_at=at,
+        state=IdentityState.RESERVED,
+    )
+    enter(connection, row, new.uid, new.secrets, new.rotating_device_id, vault)
+    if shared is not None:
+        sealed = shared.fleet.seal(new.uid, new.secrets, new.rotating_device_id, new.manufacturing_date)
+        chain.tell(connection, at, IdentityTaken(new.uid, lot.name, index, serial_number, sealed))
     return find(connection, new.uid, vault)
 
 
-def advance(connection: Connection, uid: UID | None, event: Event) -> None:
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """An identity's columns beside its unit and its secrets."""
+
+    lot: str
+    lot_index: int
+    serial_number: str
+    pairing_hash: bytes
+    manufacturing_date: str
+    reserved_at: datetime
+    state: IdentityState
+
+
+def enter(
+    connection: Connection,
+    new: IdentityRow,
+    uid: UID,
+    onboarding: OnboardingSecrets,
+    rotating_device_id: str | None,
+    vault: Vault,
+) -> None:
+    """Writes an identity with its secrets. One that the board had, and that this ledger does not vouch for, makes way."""
+    columns = {"uid": str(uid), "discriminator": onboarding.discriminator.value, "owned": True} | asdict(new)
+    columns["state"] = new.state.value
+    there = connection.execute(select(_identity.c.id, _identity.c.lot).where(_identity.c.uid == str(uid))).first()
+    if there is None:
+        identity: int = connection.execute(insert(_identity).values(columns).returning(_identity.c.id)).scalar_one()
+        totals.reserved(connection)
+    else:
+        identity = there.id
+        connection.execute(update(_identity).where(_identity.c.id == identity), columns)
+        lots.gave_up(connection, there.lot)
+    vault.put(connection, identity, uid, onboarding, rotating_device_id, anew=there is not None)
+    lots.took(connection, new.lot)
+
+
+def advance(connection: Connection, uid: UID | None, event: Event, at: datetime) -> None:
     """Moves the board's identity to the state that the event brings; `ValueError` if it may not, or there is no identity."""
-    row = connection.execute(select(_identity.c.id, _identity.c.state).where(_identity.c.uid == str(uid))).first()
-    if row is None:
+    columns = (_identity.c.id, _identity.c.state, _identity.c.lot, _identity.c.lot_index)
+    row = connection.execute(select(*columns).where(_identity.c.uid == str(uid))).first()
+    if row is None or uid is None:
         raise ValueError(f"{event.on_disk.name} without an identity")
     state = advanced(IdentityState(row.state), event)
     if state != row.state:
         connection.execute(update(_identity).where(_identity.c.id == row.id), {"state": state.value})
+        if (rank := RANKS.get(state)) is not None:
+            chain.tell(connection, at, IdentityAdvanced(uid, row.lot, row.lot_index, rank))
 
 
 def rebuild(connection: Connection) -> None:
@@ -136,6 +188,13 @@ def _next_index(connection: Connection, lot: Lot) -> int:
     index = lots.next_index(connection, lot.name)
     if index >= lot.size:
         raise LotExhausted(lot.name)
+    return index
+
+
+def _leased_index(connection: Connection, lot: Lot, recipe: RecordedRecipe, shared: Shared) -> int:
+    index = leases.take(connection, lot, recipe.release)
+    if index is None:
+        raise shared.none_left(lot.name)
     return index
 
 

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to the PKI and their answers, in SQL: units of work for the writer."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from station.adapters.ledger import tables
+from station.adapters.ledger import chain, tables
 from station.domain.credentials import Credentials, serial_number_text
+from station.domain.facts import CertificateIssued, IntermediateSeen, RequestAnswered, RequestSubmitted
 from station.domain.issuance import MOST_UNANSWERED, Asked, OrphanKind
 from station.domain.target import UID
 from station.faults.line import CredentialsInvalid
@@ -95,8 +97,14 @@ def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime)
         # Until its answer comes, the question counts as unanswered: the PKI may have decided meanwhile.
         connection.execute(update(_request).where(_request.c.id == there), {"due_at": None})
     else:
-        connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": csr, "submitted_at": at})
+        _enter_request(connection, key, csr, uid, at)
     return count
+
+
+def _enter_request(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> None:
+    row = {"key": key, "uid": str(uid), "csr": csr, "submitted_at": at}
+    number = connection.execute(insert(_request), row).lastrowid
+    chain.tell(connection, at, RequestSubmitted(number, key, uid))
 
 
 def issue(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
@@ -129,6 +137,19 @@ def _enter(connection: Connection, key: str, credentials: Credentials, at: datet
             "issued_at": at,
         },
     )
+    _tell_issued(connection, request, key, credentials, at)
+
+
+def _tell_issued(connection: Connection, request: int, key: str, credentials: Credentials, at: datetime) -> None:
+    """Tells the certificate, and before it the intermediate certificate where this incarnation has not told that yet."""
+    if not chain.is_kept(connection):
+        return
+    pai = hashlib.sha256(credentials.pai).hexdigest()
+    if chain.is_first(connection, pai):
+        chain.tell(connection, at, IntermediateSeen(pai, credentials.pai))
+    uid = UID.parse(connection.execute(select(_request.c.uid).where(_request.c.id == request)).scalar_one())
+    issued = CertificateIssued(request, key, uid, credentials.dac_serial_number, credentials.dac, pai)
+    chain.tell(connection, at, issued)
 
 
 def adopt(connection: Connection, credentials: Credentials, uid: UID, at: datetime) -> None:
@@ -142,18 +163,20 @@ def adopt(connection: Connection, credentials: Credentials, uid: UID, at: dateti
     if known != credentials:
         if known is not None:
             connection.execute(delete(_certificate).where(_certificate.c.key == key))
-        connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": b"", "submitted_at": at})
+        _enter_request(connection, key, b"", uid, at)
         _enter(connection, key, credentials, at)
 
 
 def reject(connection: Connection, key: str, reason: str, at: datetime) -> None:
     """Records that the PKI refused the last request, and issued no certificate."""
-    _answer(connection, key, "rejected", reason, at)
+    request = _answer(connection, key, "rejected", reason, at)
+    chain.tell(connection, at, RequestAnswered(request, reason))
 
 
 def refuse(connection: Connection, key: str, answer: RefusedAnswer, at: datetime) -> None:
     """Records an answer that the station refused, and every certificate in it. None of them ever becomes live."""
     request = _answer(connection, key, "rejected", answer.reason, at)
+    chain.tell(connection, at, RequestAnswered(request, answer.reason))
     connection.execute(insert(tables.pki_answer), {"request_id": request, "at": at, "content": answer.content})
     for certificate in answer.certificates:
         keep(connection, Spare(OrphanKind.REFUSED, key, answer.reason, request, certificate), at)

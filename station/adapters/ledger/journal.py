@@ -14,6 +14,7 @@ from station.adapters.ledger import attempts, identities, issuance, lots, origin
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.pairing import MOST_DRAFTS, PairingKey
+from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
 from station.domain.attempt import (
     Attempt,
@@ -27,10 +28,10 @@ from station.domain.attempt import (
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity, IdentityState, NewIdentity
 from station.domain.past import Past
-from station.domain.target import UID
+from station.domain.target import UID, Target
 from station.domain.work_order import Left, Traced
 from station.faults.line import LedgerUnavailable
-from station.interfaces import Reports, SecretSource
+from station.interfaces import RecordedRecipe, Reports, SecretSource
 
 log = structlog.get_logger()
 
@@ -52,7 +53,7 @@ class AttemptJournal:
     def __init__(
         self,
         number: int,
-        recipe_sha256: str,
+        recipe: RecordedRecipe,
         traced: Traced,
         quarantine_after: int,
         clock: Clock,
@@ -62,9 +63,10 @@ class AttemptJournal:
         vault: Vault,
         secrets: SecretSource,
         reports: Reports | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._number = number
-        self._recipe_sha256 = recipe_sha256
+        self._recipe = recipe
         self._traced = traced
         self._quarantine_after = quarantine_after
         self._clock = clock
@@ -74,6 +76,7 @@ class AttemptJournal:
         self._vault = vault
         self._secrets = secrets
         self._reports = reports
+        self._shared = shared
 
     @property
     def number(self) -> int:
@@ -143,8 +146,11 @@ class AttemptJournal:
     def _reserved(
         self, connection: Connection, new: NewIdentity, mark: bytes, at: datetime
     ) -> tuple[Identity | None, Left | None]:
-        identity = identities.reserve(connection, new, self._recipe_sha256, mark, at, self._vault)
+        identity = identities.reserve(connection, new, self._recipe, mark, at, self._vault)
         return identity, None if identity is None else lots.left_of(connection, identity.uid)
+
+    async def claim(self, target: Target) -> None:
+        """Asks the centre about the board unless this ledger knows it as it is (`adoption`)."""
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""

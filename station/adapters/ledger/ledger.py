@@ -25,6 +25,7 @@ from station.adapters.ledger import (
     orphans,
     samples,
     secrets_deeds,
+    shared_opening,
     sqlite,
     vault,
 )
@@ -34,6 +35,8 @@ from station.adapters.ledger.journal import AttemptJournal, Clock
 from station.adapters.ledger.outbox import Outbox
 from station.adapters.ledger.pairing import PairingKey
 from station.adapters.ledger.register import Register, folder_for
+from station.adapters.ledger.shared import SharedLedger
+from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.vault import Vault
 from station.adapters.ledger.writer import Writer
@@ -67,6 +70,7 @@ class Ledger:
         pairing: PairingKey,
         opened: Vault,
         reports: Reports | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._path = path
         self._station = station
@@ -76,6 +80,8 @@ class Ledger:
         self._vault = opened
         self._reports = reports
         self.outbox = Outbox(path, custody)
+        self.shared = None if shared is None else SharedLedger(path, custody, shared)
+        """What the replication does with the ledger; None for a standalone one."""
 
     @classmethod
     @asynccontextmanager
@@ -89,8 +95,9 @@ class Ledger:
         only: bool = False,
         patience: float = math.inf,
         reports: Reports | None = None,
+        shared: Shared | None = None,
     ) -> AsyncIterator[Self]:
-        """The ledger at `path`, made or brought up to date.
+        """The ledger at `path`, made or brought up to date; with `shared`, one that shares its numbers with other stations.
 
         Raises `LedgerUnavailable`, also while another daemon has it. Raises `LedgerMoved` if the machine's `register`
         remembers another or a newer ledger here, and `LedgerDamaged`. `key` is the file of the station's key, if it is
@@ -105,9 +112,10 @@ class Ledger:
                 with connection.begin():
                     new = incarnations.standing(connection) is None
                     opened = Vault.of(path, connection, keys)
+                    shared_opening.check(connection, path, shared)
                 pairing = PairingKey.beside(path, connection, opened, make=new)
             with Custody.taken(connection, path, station, known, patience) as custody:
-                yield cls(path, station, custody.writer, custody, pairing, opened, reports)
+                yield cls(path, station, custody.writer, custody, pairing, opened, reports, shared)
 
     @property
     def status(self) -> dict[str, object]:
@@ -179,7 +187,7 @@ class Ledger:
         )
         return AttemptJournal(
             number,
-            recipe.sha256,
+            recipe,
             traced,
             quarantine_after,
             clock,
@@ -189,6 +197,7 @@ class Ledger:
             self._vault,
             secrets,
             self._reports,
+            None if self.shared is None else self.shared.shared,
         )
 
     async def close_open_attempts(self, fault: str) -> list[int]:

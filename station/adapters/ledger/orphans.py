@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from station.adapters.ledger import issuance, sqlite, tables
+from station.adapters.ledger import chain, issuance, sqlite, tables
 from station.adapters.ledger.issuance import Spare
 from station.domain.credentials import serial_number_text
 from station.domain.disposition import Scrapped
+from station.domain.facts import RequestAnswered
 from station.domain.intervention import Decision, DecisionRefused
 from station.domain.issuance import Known, Listed, OrphanKind, Reconciled, Request
 from station.domain.issuance import reconcile as compared
@@ -25,6 +26,8 @@ _OPEN_REQUEST = (_request.c.outcome.is_(None), _request.c.due_at.is_(None), ~_re
 
 LISTED = "the PKI's own list has it"
 NOT_LISTED = "the PKI's own list has no certificate for it"
+CLOSED = "a person has dealt with it"
+EXCUSED = "a person has allowed another request"
 KEYS_AT_ONCE = 500  # in one statement
 MOST_MISSING = 20
 
@@ -197,11 +200,14 @@ def excuse(connection: Connection, uid: UID, decision: Decision, at: datetime) -
     waiting = (*issuance.PENDING, _request.c.due_at > at, _request.c.uid == str(uid))
     pending = connection.execute(update(_request).where(*waiting), {"due_at": at})
     counted = (*_OPEN_REQUEST[:2], ~_request.c.excused, _request.c.uid == str(uid))
-    done = connection.execute(update(_request).where(*counted), {"excused": True})
-    if not done.rowcount and not pending.rowcount:
+    excused = connection.scalars(select(_request.c.id).where(*counted).order_by(_request.c.id)).all()
+    connection.execute(update(_request).where(*counted), {"excused": True})
+    if not excused and not pending.rowcount:
         raise DecisionRefused(f"no request for the board {uid} waits for an answer")
+    for number in excused:  # no other station needs to wait for its answer any more
+        chain.tell(connection, at, RequestAnswered(number, EXCUSED))
     _record(connection, decision, "again", str(uid), at)
-    return done.rowcount
+    return len(excused)
 
 
 def close(connection: Connection, name: str, decision: Decision, at: datetime) -> None:
@@ -221,6 +227,8 @@ def close(connection: Connection, name: str, decision: Decision, at: datetime) -
         closed = update(_spare).where(~_spare.c.closed, _spare.c.id == number)
     if not connection.execute(closed, {"closed": True}).rowcount:
         raise DecisionRefused(f"there is no open orphan {name}")
+    if found[1] == "R":
+        chain.tell(connection, at, RequestAnswered(number, CLOSED))
     _record(connection, decision, "close", name.strip().upper(), at)
 
 
@@ -259,6 +267,8 @@ def found(connection: Connection, key: str, certificates: Sequence[bytes], at: d
 def _answer(connection: Connection, number: int | None, reason: str, at: datetime) -> None:
     values = {"outcome": "rejected", "reason": reason, "answered_at": at}
     connection.execute(update(_request).where(_request.c.id == number), values)
+    if number is not None:
+        chain.tell(connection, at, RequestAnswered(number, reason))
 
 
 def _known(connection: Connection, told: Told) -> Known:

@@ -33,12 +33,16 @@ def check(connection: Connection, path: Path, *, full: bool = False) -> None:
 def is_databases_own(exc: Exception) -> bool:
     """Whether the database itself failed, such as by a full disk or a damaged page, and not only this statement.
 
-    A damaged page is SQLAlchemy's `DatabaseError` itself; broken constraints and wrong statements are classes under it.
+    A damaged page is a `DatabaseError` itself, SQLAlchemy's or the driver's; broken constraints and wrong statements are
+    classes under it.
     """
-    return isinstance(exc, OperationalError) or type(exc) is DatabaseError
+    return isinstance(exc, OperationalError | sqlite3.OperationalError) or type(exc) in {
+        DatabaseError,
+        sqlite3.DatabaseError,
+    }
 
 
-def is_damage(exc: DBAPIError) -> bool:
+def is_damage(exc: Exception) -> bool:
     """Whether SQLite found the file malformed or not a database (sqlite.org/rescode.html; the low byte is the primary code)."""
-    code = getattr(exc.orig, "sqlite_errorcode", None)
+    code = getattr(exc.orig if isinstance(exc, DBAPIError) else exc, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

@@ -28,6 +28,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 metadata = MetaData(
@@ -131,6 +132,8 @@ identity = Table(
     Column("manufacturing_date", String(8), nullable=False),
     Column("reserved_at", Instant, nullable=False),
     Column("state", String(16), nullable=False),  # sums up the events of all its attempts
+    # false where this copy's knowledge may be old: after a shared ledger began a new incarnation
+    Column("owned", Boolean, nullable=False, server_default=true()),
     CheckConstraint(
         "state IN ('reserved', 'on_board', 'certified', 'confirmed', 'passed', 'burned', 'released')", name="state"
     ),

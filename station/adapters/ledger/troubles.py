@@ -37,9 +37,9 @@ def is_held(exc: Exception) -> bool:
 
 def unavailable(path: Path, exc: Exception) -> LineFault:
     """The fault, with the file, the reason and, if the kernel shows it, the program that holds the file."""
-    if isinstance(exc, DBAPIError) and soundness.is_damage(exc):
-        return LedgerDamaged(str(path), str(exc.orig))
     reason = exc.orig if isinstance(exc, DBAPIError) else exc
+    if soundness.is_damage(exc):
+        return LedgerDamaged(str(path), str(reason))
     holder = _holder(path) if is_held(exc) else None
     return LedgerUnavailable(f"{path}: {reason}{f' by {holder}' if holder else ''}")
 

@@ -42,11 +42,21 @@ class Vault:
         return cls(path, keys, key_id)
 
     def put(
-        self, connection: Connection, identity: int, uid: UID, onboarding: OnboardingSecrets, rotating: str | None
+        self,
+        connection: Connection,
+        identity: int,
+        uid: UID,
+        onboarding: OnboardingSecrets,
+        rotating: str | None,
+        *,
+        anew: bool = False,
     ) -> None:
-        """Seals the secrets of a new identity."""
+        """Seals the secrets of a new identity; with `anew` those of one that was there."""
         sealed = sealing.seal(self._known[self._current], unit_name(uid, identity), onboarding, rotating)
-        connection.execute(insert(_sealed), row(identity, sealed))
+        if anew:
+            connection.execute(update(_sealed).where(_sealed.c.identity_id == identity), row(identity, sealed))
+        else:
+            connection.execute(insert(_sealed), row(identity, sealed))
 
     def opened(
         self, identity: int, uid: UID, discriminator: int, sealed: Sealed

@@ -103,6 +103,7 @@ CREATE TABLE unit (
   verdict text,
   fault text,
   first_verdict text,
+  release text,                                  -- of the last attempt that passed it
   attempts int NOT NULL DEFAULT 0,
   seen_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 80);

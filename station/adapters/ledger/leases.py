@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The serial numbers and the pairs of passcode and discriminator that the centre has given this ledger, in SQL.
+
+A block belongs to its incarnation and its release, and never expires. A pair is drawn here, and becomes the station's own when the
+centre has its hash.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from station.adapters.ledger import chain
+from station.adapters.ledger.fleet_key import SEALED_PAIR_SIZE, FleetKey
+from station.domain.facts import BlockGivenBack, BlockReceived
+from station.domain.identity import Lot, OnboardingSecrets
+from station.domain.shared import GRID, Grant, Request
+from station.faults.line import CentreUnusable
+from station.matter.onboarding.passcode import Discriminator, Passcode
+
+SPARE_PAIRS = 4  # more than numbers in a request: the centre may know a hash already
+
+_EMPTY = bytes(SEALED_PAIR_SIZE)
+_STATE = "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
+_OPEN_BLOCK = "given_back = 0 AND next_index < end_index"
+_NEXT = (
+    "SELECT b.number, b.next_index, b.lot_first, b.lot_format FROM block AS b"
+    " WHERE b.incarnation = (SELECT incarnation FROM shared_state WHERE one = 1) AND b.lot = ? AND b.release = ?"
+    f" AND {_OPEN_BLOCK} ORDER BY b.number LIMIT 1"
+)
+_PRESENT = "(SELECT incarnation FROM shared_state WHERE one = 1)"
+
+
+class PairState(StrEnum):
+    """The names on disk have one length, so that a row is overwritten where it is."""
+
+    CANDIDATE = "open"
+    OURS = "ours"
+    USED = "used"
+    BURNED = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """What is left for one lot and release."""
+
+    numbers: int
+    pairs: int
+
+    @property
+    def items(self) -> int:
+        """How many units can begin: each needs a number and a pair."""
+        return min(self.numbers, self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A pair that a unit may get, sealed with the fleet key."""
+
+    id: int
+    hash: int
+    sealed: bytes
+
+
+def take(connection: Connection, lot: Lot, release: str) -> int | None:
+    """The next number of the lot for this release, counted from the lot's first; None if there is none left.
+
+    Raises `CentreUnusable` if the centre's lot is not the recipe's.
+    """
+    raw = chain.driver(connection)
+    row = raw.execute(_NEXT, (lot.name, release)).fetchone()
+    if row is None:
+        return None
+    number, index, first, pattern = row
+    if (first, pattern) != (lot.first, lot.serial_number_format):
+        raise CentreUnusable(
+            f"lot {lot.name} counts from {first} by {pattern} at the centre, and from {lot.first} by"
+            f" {lot.serial_number_format} at this station"
+        )
+    raw.execute("UPDATE block SET next_index = next_index + 1 WHERE lot = ? AND number = ?", (lot.name, number))
+    return int(index)
+
+
+def use(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets) -> bool:
+    """Takes the pair of these secrets out of the stock; False if it is not in it."""
+    return _end(connection, fleet, onboarding, PairState.USED)
+
+
+def burn(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets) -> None:
+    """Takes a pair out of the stock that no unit may have."""
+    _end(connection, fleet, onboarding, PairState.BURNED)
+
+
+def free_pairs(connection: Connection, after: int, most: int) -> list[Pair]:
+    """Pairs of the stock with later ids than this, the oldest first."""
+    query = f"SELECT id, hash, sealed FROM pair WHERE state = 'ours' AND incarnation = {_PRESENT} AND id > ?"
+    found = chain.driver(connection).execute(f"{query} ORDER BY id LIMIT ?", (after, most))
+    return [Pair(*row) for row in found]
+
+
+def count(connection: Connection, lot: str, release: str) -> Leases:
+    """What is left for this lot and release."""
+    raw = chain.driver(connection)
+    numbers = f"SELECT coalesce(sum(end_index - next_index), 0) FROM block WHERE incarnation = {_PRESENT}"
+    (left,) = raw.execute(f"{numbers} AND lot = ? AND release = ? AND {_OPEN_BLOCK}", (lot, release)).fetchone()
+    (pairs,) = raw.execute(
+        f"SELECT count(*) FROM pair WHERE state = 'ours' AND incarnation = {_PRESENT}"  # noqa: S608  of ours
+    ).fetchone()
+    return Leases(left, pairs)
+
+
+def open_request(connection: Connection) -> Request | None:
+    """The request that has no answer yet, as it was first asked."""
+    raw = chain.driver(connection)
+    _, tick, number, lot, release, blocks = raw.execute(_STATE).fetchone()
+    if number is None:
+        return None
+    hashes = raw.execute("SELECT hash FROM pair WHERE state = 'open' AND request = ? ORDER BY id", (number,))
+    return Request(number, lot, release, blocks, [hashed for (hashed,) in hashes], tick)
+
+
+def drawn(fleet: FleetKey, count: int) -> list[tuple[int, bytes]]:
+    """Random pairs, sealed, with their hashes. Takes some microseconds for each."""
+    made = dict[int, bytes]()
+    while len(made) < count:
+        passcode, discriminator = Passcode.random(), Discriminator.random()
+        hashed = fleet.pair_hash(passcode, discriminator)
+        made[hashed] = fleet.seal_pair(hashed, passcode, discriminator)
+    return list(made.items())
+
+
+def begin_request(
+    connection: Connection, lot: str, release: str, blocks: int, candidates: Sequence[tuple[int, bytes]]
+) -> Request:
+    """Records a request with its candidates; the one that has no answer yet, if there is one."""
+    if (there := open_request(connection)) is not None:
+        return there
+    raw = chain.driver(connection)
+    number = secrets.token_hex(16)
+    (incarnation, *_) = raw.execute(_STATE).fetchone()
+    raw.executemany(
+        "INSERT OR IGNORE INTO pair (hash, incarnation, request, state, sealed) VALUES (?, ?, ?, 'open', ?)",
+        ((hashed, incarnation, number, sealed) for hashed, sealed in candidates),
+    )
+    _ask(connection, number, lot, release, blocks)
+    return _asked(connection)
+
+
+def granted(connection: Connection, request: Request, grant: Grant, at: datetime) -> None:
+    """Records the answer to the open request. An answer to another request was recorded before, and changes nothing."""
+    raw = chain.driver(connection)
+    incarnation, _, number, *_ = raw.execute(_STATE).fetchone()
+    if number != request.number:
+        return
+    for block in grant.blocks:
+        first = block * GRID
+        row = (request.lot, block, incarnation, request.release, first, first, min(first + GRID, grant.size))
+        added = raw.execute(
+            "INSERT OR IGNORE INTO block (lot, number, incarnation, release, first_index, next_index, end_index, lot_first,"
+            " lot_size, lot_format) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, grant.first, grant.size, grant.format),
+        )
+        if added.rowcount:
+            chain.tell(connection, at, BlockReceived(request.lot, block, request.release, request.number))
+    # without blocks, it has registered the pairs of units that were there before
+    state = PairState.OURS if request.blocks else PairState.USED
+    raw.executemany(
+        "UPDATE pair SET state = ? WHERE hash = ? AND state = 'open' AND request = ?",
+        ((state.value, hashed, request.number) for hashed in grant.hashes),
+    )
+    _forget_candidates(connection, request.number)
+    _ask(connection, None, None, None, None)
+    raw.execute("UPDATE shared_state SET tick = max(tick, ?)", (grant.tick,))
+
+
+def drop_request(connection: Connection) -> None:
+    """Gives up the open request: what the centre gave for it, if it did, is burned."""
+    if (there := open_request(connection)) is not None:
+        _put_back(connection, there)
+        _forget_candidates(connection, there.number)
+        _ask(connection, None, None, None, None)
+
+
+def give_back(connection: Connection, lot: str, at: datetime) -> list[int]:
+    """Gives up the lot's whole blocks, which nothing was taken from. Returns every block that was given up so."""
+    raw = chain.driver(connection)
+    whole = f"lot = ? AND incarnation = {_PRESENT} AND next_index = first_index AND {_OPEN_BLOCK}"
+    for (number,) in raw.execute(f"SELECT number FROM block WHERE {whole} ORDER BY number", (lot,)).fetchall():
+        raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (lot, number))
+        chain.tell(connection, at, BlockGivenBack(lot, number))
+    given = f"SELECT number FROM block WHERE lot = ? AND incarnation = {_PRESENT} AND given_back = 1 ORDER BY number"
+    return [number for (number,) in raw.execute(given, (lot,))]
+
+
+def burn_all(connection: Connection) -> None:
+    """Burns every pair that no unit has; blocks of an earlier incarnation are burned by themselves."""
+    drop_request(connection)
+    chain.driver(connection).execute("UPDATE pair SET state = 'gone', sealed = ? WHERE state = 'ours'", (_EMPTY,))
+
+
+def _end(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets, state: PairState) -> bool:
+    hashed = fleet.pair_hash(onboarding.passcode, onboarding.discriminator)
+    ended = chain.driver(connection).execute(
+        f"UPDATE pair SET state = ?, sealed = ? WHERE hash = ? AND state = 'ours' AND incarnation = {_PRESENT}",  # noqa: S608  of ours
+        (state.value, _EMPTY, hashed),
+    )
+    return ended.rowcount == 1
+
+
+def _put_back(connection: Connection, request: Request) -> None:
+    """Pairs of units that were there before still have to be registered, by another request."""
+    if not request.blocks:
+        put_back = "UPDATE pair SET request = NULL WHERE state = 'open' AND request = ?"
+        chain.driver(connection).execute(put_back, (request.number,))
+
+
+def _asked(connection: Connection) -> Request:
+    request = open_request(connection)
+    assert request is not None
+    return request
+
+
+def _ask(
+    connection: Connection, number: str | None, lot: str | None, release: str | None, blocks: int | None
+) -> None:
+    chain.driver(connection).execute(
+        "UPDATE shared_state SET request = ?, request_lot = ?, request_release = ?, request_blocks = ?",
+        (number, lot, release, blocks),
+    )
+
+
+def _forget_candidates(connection: Connection, request: str) -> None:
+    chain.driver(connection).execute(
+        "UPDATE pair SET state = 'gone', sealed = ? WHERE state = 'open' AND request = ?", (_EMPTY, request)
+    )
