@@ -2,7 +2,7 @@
 """`station central init`, `upgrade`, `status`, `accept-restore`, `open` and `partitions`: the database itself."""
 
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -50,6 +50,7 @@ def status(dsn: ReaderOption = None, config: ConfigOption = None, json_wanted: J
     """
     with asked(dsn, config) as connection:
         from station.adapters.centre import administration
+        from station.adapters.centre.caller import WAIT
 
         found = administration.standing(connection)
     closed = found.frozen is not None or not found.same_server
@@ -62,8 +63,8 @@ def status(dsn: ReaderOption = None, config: ConfigOption = None, json_wanted: J
         if closed:
             why = found.frozen or "the server is another one than before"
             gives = (f"gives none: {why}: station central accept-restore", "red")
-        elif found.open_from > now:
-            gives = (f"gives none until {local(found.open_from)}, or station central open", "yellow")
+        elif found.open_from < found.started_at and now < (opens := found.started_at + timedelta(minutes=WAIT)):
+            gives = (f"gives none until {local(opens)}, or station central open", "yellow")
         console.print(styled(gives, f"  tick {found.tick}"))
         console.print(
             f"{counted(found.stations, 'station')}, {counted(found.lots, 'lot')}, {counted(found.units, 'unit')}"

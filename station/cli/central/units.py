@@ -179,8 +179,8 @@ def _print(story: "UnitStory") -> None:
     console.print(styled((unit.serial_number or unit.uid, "bold"), f"  uid {unit.uid}  lot {cell(unit.lot)}"))
     began = f", begun at {story.began_at}" if story.began_at else ""
     console.print(f"{unit.rank.name.lower()}{began}, last at {unit.station}")
-    for each in story.certificates:
-        console.print(f"certificate {each.dac_serial_number}  for key {each.key}")
+    for certificate in story.certificates:
+        console.print(f"certificate {certificate.dac_serial_number}  for key {certificate.key}")
     columns = ("began", "station", "attempt", "slot", "verdict", "fault", "seconds", "release")
     table = Table(*columns, box=None, header_style="bold")
     for each in story.attempts:
