@@ -8,7 +8,7 @@ import json
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,6 +235,8 @@ class Desk:
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
+    centre: Callable[[], str]
+    """Gives the address of a centre with hostile text."""
     documents: list[str] = field(default_factory=list)
     """What the commands with `--json` printed."""
 

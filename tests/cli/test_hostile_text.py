@@ -41,6 +41,7 @@ from tests.cli.hostile import (
     faults,
     status,
 )
+from tests.cli.hostile_centre import CENTRAL
 from tests.web.fake_door import FakeDoor, slot
 from tests.web.in_a_thread import served_in_a_thread
 
@@ -373,6 +374,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "onboarding decode": decode,
     "spake2p verifier": spake2p,
     "gen-factory-data": gen_factory_data,
+    **CENTRAL,
 }
 
 
