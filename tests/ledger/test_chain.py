@@ -5,11 +5,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from station.adapters.ledger import Ledger
-from station.adapters.ledger.shared import reading
-from station.domain.shared import Enrolment
 from tests.builders.bench import Secrets, begun
-from tests.builders.sharing import enrolled, shared
+from tests.builders.sharing import enrolled
 
 
 async def test_a_line_is_canonical_json_and_its_hash_covers_the_line_before(path: Path, secrets: Secrets) -> None:

@@ -6,7 +6,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import attempt_facts, dispositions, events, figures, identities, lots, outbox, tables, totals
+from station.adapters.ledger import (
+    attempt_facts,
+    dispositions,
+    events,
+    figures,
+    identities,
+    lots,
+    outbox,
+    tables,
+    totals,
+)
 from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Failed, IdentityReserved, Voided
 from station.domain.identity import moves

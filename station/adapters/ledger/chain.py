@@ -120,7 +120,9 @@ def hash_at(connection: Connection, incarnation: int, number: int) -> bytes | No
 def verify(connection: Connection) -> Broken | None:
     """Recomputes every hash of every incarnation, in constant memory. Returns the first line that differs."""
     raw = driver(connection)
-    for incarnation, number, base in raw.execute("SELECT incarnation, number, hash FROM chain_base ORDER BY incarnation"):
+    for incarnation, number, base in raw.execute(
+        "SELECT incarnation, number, hash FROM chain_base ORDER BY incarnation"
+    ):
         expected, previous = number, bytes(base)
         for row in raw.execute(_LINES, (incarnation, number, -1)):
             expected += 1

@@ -76,8 +76,15 @@ class FleetKey:
         self, uid: UID, onboarding: OnboardingSecrets, rotating_device_id: str | None, manufacturing_date: str
     ) -> bytes:
         """Seals a unit's secrets, so that every station of the fleet can finish the unit."""
-        fields = (onboarding.salt, onboarding.verifier, (rotating_device_id or "").encode(), manufacturing_date.encode())
-        content = _packed_pair(onboarding.passcode, onboarding.discriminator) + onboarding.iterations.to_bytes(4, "little")
+        fields = (
+            onboarding.salt,
+            onboarding.verifier,
+            (rotating_device_id or "").encode(),
+            manufacturing_date.encode(),
+        )
+        content = _packed_pair(onboarding.passcode, onboarding.discriminator) + onboarding.iterations.to_bytes(
+            4, "little"
+        )
         content += b"".join(len(each).to_bytes(1, "big") + each for each in fields)
         return _sealed(self._sealing, content, uid.raw)
 

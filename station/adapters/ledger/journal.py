@@ -10,12 +10,15 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from station.adapters.ledger import attempts, identities, issuance, lots, origin
+from station.adapters.ledger import adoption, attempts, identities, issuance, leases, lots, origin
+from station.adapters.ledger.adoption import Adopter
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.pairing import MOST_DRAFTS, PairingKey
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
+from station.adapters.system.verifiers import NoPairLeft
+from station.domain import claiming
 from station.domain.attempt import (
     Attempt,
     Event,
@@ -25,8 +28,9 @@ from station.domain.attempt import (
     StepStarted,
     Verdict,
 )
+from station.domain.claiming import Way
 from station.domain.credentials import Credentials
-from station.domain.identity import Draft, Identity, IdentityState, NewIdentity
+from station.domain.identity import Draft, Identity, IdentityState, NewIdentity, OnboardingSecrets
 from station.domain.past import Past
 from station.domain.target import UID, Target
 from station.domain.work_order import Left, Traced
@@ -53,6 +57,7 @@ class AttemptJournal:
     def __init__(
         self,
         number: int,
+        station: str,
         recipe: RecordedRecipe,
         traced: Traced,
         quarantine_after: int,
@@ -66,6 +71,7 @@ class AttemptJournal:
         shared: Shared | None = None,
     ) -> None:
         self._number = number
+        self._station = station
         self._recipe = recipe
         self._traced = traced
         self._quarantine_after = quarantine_after
@@ -113,12 +119,13 @@ class AttemptJournal:
         return await self._custody.do(partial(origin.past, uid=uid))
 
     async def find_identity(self, uid: UID) -> Identity | None:
-        return await self._custody.do(partial(identities.find, uid=uid, vault=self._vault))
+        owned = not self.attempt.laboratory  # a sample is what it was
+        return await self._custody.do(partial(identities.find, uid=uid, vault=self._vault, owned=owned))
 
     async def reserve_identity(self, draft: Draft) -> Identity:
         """Reserves a drafted identity durably; raises the fault of a lot from which no unit may begin."""
         for _ in range(MOST_DRAFTS):  # again only if another unit may have the same passcode and discriminator
-            secrets, at = await self._secrets.take(), self._clock.now()
+            secrets, at = await self._new_secrets(), self._clock.now()
             mark, new = self._pairing.mark(secrets), draft(secrets, at)
             identity, left = await self._custody.do_once(partial(self._reserved, new=new, mark=mark, at=at))
             if left is not None and left.begins_to_end:
@@ -131,7 +138,9 @@ class AttemptJournal:
 
     async def sample_identity(self, draft: Draft) -> Identity:
         """An identity for a board that has none and is a sample: it is recorded nowhere, and uses no serial number."""
-        new = draft(await self._secrets.take(), self._clock.now())
+        new = draft(await self._new_secrets(), self._clock.now())
+        if self._shared is not None:  # it stands on a board, and no other may have it
+            await self._custody.do(partial(leases.burn, fleet=self._shared.fleet, onboarding=new.secrets))
         return Identity(
             uid=new.uid,
             ordinal=1,
@@ -143,6 +152,13 @@ class AttemptJournal:
             rotating_device_id=new.rotating_device_id,
         )
 
+    async def _new_secrets(self) -> OnboardingSecrets:
+        try:
+            return await self._secrets.take()
+        except NoPairLeft:
+            assert self._shared is not None  # only the centre's pairs come to an end
+            raise self._shared.none_left(self._traced.lot) from None
+
     def _reserved(
         self, connection: Connection, new: NewIdentity, mark: bytes, at: datetime
     ) -> tuple[Identity | None, Left | None]:
@@ -150,7 +166,20 @@ class AttemptJournal:
         return identity, None if identity is None else lots.left_of(connection, identity.uid)
 
     async def claim(self, target: Target) -> None:
-        """Asks the centre about the board unless this ledger knows it as it is (`adoption`)."""
+        """Asks the centre about the board unless this ledger knows it as it is, and takes it over (`domain.claiming`)."""
+        shared, uid, key = self._shared, target.uid, target.agent_key
+        if shared is None or self.attempt.laboratory:
+            return
+        own = await self._custody.do(partial(adoption.knowledge, uid=uid, attempt=self._number))
+        if own.suffices(key):
+            return
+        answer = None if shared.claims is None else await shared.claims.claim(uid)
+        way = claiming.way(uid, key, own, answer, self._station)
+        if answer is None or way is not Way.ADOPT:
+            return
+        by = Adopter(self._pairing, self._vault, self._recipe)
+        await self._custody.do_once(partial(adoption.adopt, claim=answer, by=by, at=self._clock.now()))
+        log.info("unit.adopted", uid=str(uid))
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""

@@ -187,6 +187,7 @@ class Ledger:
         )
         return AttemptJournal(
             number,
+            self._station,
             recipe,
             traced,
             quarantine_after,

@@ -98,6 +98,8 @@ class SharedLedger:
         """Begins the incarnation that the centre has given: what earlier ones have left is burned."""
         work = partial(shared_state.enrolled, enrolment=enrolment, ledger=ledger, at=datetime.now(UTC))
         await self._custody.do_once(work)
+        self._stock.clear()  # they were burned
+        self._last = 0
 
     async def unsent(self, after: int, most: int) -> list[Line]:
         """The present incarnation's lines after this number, at most so many."""
@@ -210,8 +212,6 @@ class SharedLedger:
 
 def _busiest_hour(connection: Connection, now: datetime) -> int:
     since = tables.milliseconds(now - timedelta(days=7))
-    query = (
-        "SELECT count(DISTINCT uid) AS units FROM figure WHERE began >= ? GROUP BY began / 3600000 ORDER BY units DESC LIMIT 1"
-    )
+    query = "SELECT count(DISTINCT uid) AS units FROM figure WHERE began >= ? GROUP BY began / 3600000 ORDER BY units DESC LIMIT 1"
     row = chain.driver(connection).execute(query, (since,)).fetchone()
     return 0 if row is None else int(row[0])

@@ -30,6 +30,4 @@ def check(connection: Connection, path: Path, shared: Shared | None) -> None:
             f"{path}: the fleet key is another one ({shared.fleet.check}) than this ledger has sealed with ({found.fleet_check})"
         )
     if found.joined < incarnations.given_out(connection) and not shared.joining and not found.incarnation:
-        raise LedgerUnavailable(
-            f"{path}: the ledger has units that the centre does not know yet: station central join"
-        )
+        raise LedgerUnavailable(f"{path}: the ledger has units that the centre does not know yet: station central join")

@@ -61,13 +61,15 @@ chain = Table(
     sqlite_with_rowid=False,
 )
 
-chain_base = Table(  # one row an incarnation: the line before the first that is still there, and how far the centre has it
-    "chain_base",
-    metadata,
-    Column("incarnation", Integer, primary_key=True, autoincrement=False),
-    Column("number", _Number, nullable=False),
-    Column("hash", _Hash, nullable=False),
-    Column("acked", _Number, nullable=False),
+chain_base = (
+    Table(  # one row an incarnation: the line before the first that is still there, and how far the centre has it
+        "chain_base",
+        metadata,
+        Column("incarnation", Integer, primary_key=True, autoincrement=False),
+        Column("number", _Number, nullable=False),
+        Column("hash", _Hash, nullable=False),
+        Column("acked", _Number, nullable=False),
+    )
 )
 
 chain_attempt = Table(  # the attempts without a verdict: their first lines

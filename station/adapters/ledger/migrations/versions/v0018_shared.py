@@ -112,9 +112,7 @@ def _leases() -> None:
         sa.Column("given_back", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.PrimaryKeyConstraint("lot", "number", name="pk_block"),
     )
-    op.create_index(
-        "ix_block_open", "block", ["incarnation", "lot", "release", "number"], sqlite_where=sa.text(OPEN)
-    )
+    op.create_index("ix_block_open", "block", ["incarnation", "lot", "release", "number"], sqlite_where=sa.text(OPEN))
     op.create_table(
         "pair",
         sa.Column("id", NUMBER, nullable=False),
