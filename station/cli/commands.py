@@ -30,6 +30,7 @@ PLACES = {
     "samples": "ledger.samples:app",
     "labels": "line.labels:app",
     "ledger": "ledger.file:app",
+    "leases": "ledger.leases:app",
     "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",
     "outbox": "ledger.outbox:app",
