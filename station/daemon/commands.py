@@ -248,6 +248,7 @@ class Commands:
             log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self._loop_lag.status,
             mes=self._parts.mes.status,
+            shared=self._parts.shared.status if self._parts.shared is not None else None,
             page=self._page,
             andon=self._andon.status if self._andon is not None else None,
             lot=await self._lot(),
