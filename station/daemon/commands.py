@@ -17,6 +17,7 @@ from station.daemon import control
 from station.daemon.andon import Andon
 from station.daemon.label_commands import LabelCommands
 from station.daemon.label_printing import LabelPrinting
+from station.daemon.lease_commands import LeaseCommands
 from station.daemon.lot_commands import LotCommands
 from station.daemon.outbox_commands import OutboxCommands
 from station.daemon.parts import Parts
@@ -89,6 +90,7 @@ class Commands:
             **LabelCommands(self._parts, self._printing, self._slots).by_name,
             **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
+            **LeaseCommands(self._parts.ledger, self._shared_lot).by_name,
             "drain": self._drain,
         }
 
@@ -223,6 +225,10 @@ class Commands:
             numbers_left=found.left.numbers,
             warning=found.warning,
         )
+
+    def _shared_lot(self) -> str | None:
+        """The lot that this station holds numbers of for the line."""
+        return self._parts.shared.seen.lot if self._parts.shared is not None else None
 
     async def status(self) -> Status:
         """All that the daemon says about itself and the line."""

@@ -39,6 +39,12 @@ class LeaseRecord:
     """Blocks of the request that the centre has not answered yet."""
 
 
+def is_shared(path: Path) -> bool:
+    """Whether the ledger at `path` was ever opened as a shared one. Raises `LedgerUnavailable`."""
+    with sqlite.reading(path) as connection, connection.begin():
+        return shared_state.is_shared(connection)
+
+
 def leases_of(path: Path) -> LeaseRecord | None:
     """What the ledger at `path` holds; None for one of a station by itself. Raises `LedgerUnavailable`."""
     with sqlite.reading(path) as connection, connection.begin():

@@ -71,12 +71,12 @@ def give_back(
     station, for its next lot.
     """
     if ledger is not None:
-        numbers: Iterable[object] = asyncio.run(_give_back(ledger, lot))
+        numbers: Iterable[object] = asyncio.run(_give_back(ledger, config, lot))
     else:
         told = control.ask(configuration.load(config_path(config)).control_socket, "leases_return", lot=lot)["blocks"]
         numbers = told if isinstance(told, list) else []
     blocks = ", ".join(map(str, numbers))
-    say(f"lot {lot}: blocks {blocks} are given back" if blocks else f"lot {lot}: no block is whole and unused")
+    say(f"lot {lot}: given back so far: blocks {blocks}" if blocks else f"lot {lot}: no block is whole and unused")
 
 
 def _as_json(found: LeaseRecord | None) -> dict[str, object]:
@@ -122,8 +122,8 @@ def _highest(blocks: Iterable[BlockRecord]) -> Counter[str]:
     return found
 
 
-async def _give_back(path: Path, lot: str) -> list[int]:
-    async with opened(path) as ledger:
+async def _give_back(path: Path, config: Path | None, lot: str) -> list[int]:
+    async with opened(path, config) as ledger:
         if ledger.shared is None:
             raise control.CommandRefused(ALONE)
         return await ledger.shared.give_back(lot)

@@ -255,7 +255,7 @@ def fresh(
     """
     uid = uid_of(unit)
     if ledger is not None:
-        asyncio.run(_release(ledger, uid, account_name(), reason))
+        asyncio.run(_release(ledger, config, uid, account_name(), reason))
     else:
         socket = configuration.load(config_path(config)).control_socket
         control.ask(socket, "fresh", uid=str(uid), reason=reason)
@@ -269,8 +269,8 @@ app.command()(release)
 app.command()(scrap)
 
 
-async def _release(path: Path, uid: UID, account: str, reason: str) -> None:
-    async with opened(path) as ledger:
+async def _release(path: Path, config: Path | None, uid: UID, account: str, reason: str) -> None:
+    async with opened(path, config) as ledger:
         await ledger.release_unit(uid, account=account, reason=reason)
 
 
