@@ -4,7 +4,7 @@
 The board decides: a station works on it only if what stands on it is what its knowledge last put there.
 """
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -27,7 +27,7 @@ class OwnKnowledge:
 
     known: bool = False
     owned: bool = False
-    keys: Set[str] = frozenset()
+    keys: AbstractSet[str] = frozenset()
     may_have_made_key: bool = False
     released: bool = False
 
@@ -60,7 +60,7 @@ def way(uid: UID, key: str | None, own: OwnKnowledge, claim: Claim | None, stati
         return _unknown_to_the_centre(uid, key, own)
     if key is None or key in {name for name, _ in known.certificates}:
         return Way.ADOPT
-    waiting = {name: asked_by for name, asked_by in known.pending}
+    waiting = dict(known.pending)
     if waiting.get(key, station) != station:
         raise AnswerElsewhere(str(uid), waiting[key])
     if claim.was_ours and own.may_suffice(key):

@@ -11,13 +11,16 @@ async def come_up(centre: Centre, reader: SharedReader, ledger: SharedLedger, pl
     """Greets the centre, and enrols the ledger where it must. Returns its standing, which may be `stopped`.
 
     A ledger that never enrolled, was moved or put back, or knows less than the centre does of it, becomes a new
-    incarnation without blocks. So does one that the centre does not know, since it was set back to before the enrolment. It
-    may be repeated after a lost answer.
+    incarnation without blocks. One that the centre does not know, since it was set back to before the enrolment, gets its
+    number again, and tells its whole journal once more. It may be repeated after a lost answer.
     """
     standing = reader.standing()
     if standing.must_enrol or standing.next_ledger is not None:
         standing = await _enrol(centre, reader, ledger, place)
     word = await _greet(centre, standing)
+    if word is Word.UNKNOWN and (begun_from := reader.hash_at(0)) is not None:
+        await centre.enrol(standing.ledger, place, begun_from, standing.incarnation)
+        word = await _greet(centre, standing)
     if word in {Word.ROLLED_BACK, Word.UNKNOWN}:
         standing = await _enrol(centre, reader, ledger, place)
         word = await _greet(centre, standing)

@@ -18,11 +18,12 @@ class Centre(Protocol):
     A method raises `CentreUnreachable` if nobody knows whether it was carried out, and `CentreRefused` if it was not.
     """
 
-    async def enrol(self, ledger: str, place: str, head: bytes) -> Enrolment:
+    async def enrol(self, ledger: str, place: str, head: bytes, incarnation: int | None = None) -> Enrolment:
         """Begins an incarnation of this station. Every earlier one is closed, and its blocks are burned.
 
         `ledger` is 32 hexadecimal digits by chance, new for each incarnation: the same one gets the same answer again. `head`
-        is the hash that its journal's first line goes on from.
+        is the hash that its journal's first line goes on from. `incarnation` is the number that a centre which was set back
+        had given this ledger, and has forgotten.
         """
 
     async def hello(self, incarnation: int, next_line: int, tick: int, fleet_check: str) -> Word:

@@ -89,12 +89,17 @@ def pausing_fault(seen: Seen, station: str, *, offline_start: bool) -> LineFault
 
 
 def fault_for_new_boards(seen: Seen) -> LineFault | None:
-    """The fault that keeps boards without an identity from beginning, while there is no item for them."""
-    if seen.lot is None or seen.items or seen.standing is None:
+    """The fault that keeps boards without an identity from beginning: there is no item for them, and it is known why."""
+    if seen.lot is None or seen.items or (seen.reason is None and seen.ungranted is None):
         return None
+    return nothing_left(seen, seen.lot)
+
+
+def nothing_left(seen: Seen, lot: str) -> LineFault:
+    """The fault for a lot from which the station has nothing left."""
     if seen.ungranted is Refusal.NOT_APPROVED:
-        return ReleaseNotApproved(seen.lot, seen.release)
-    return LeaseExhausted(seen.lot, seen.ungranted_reason or seen.reason or "the centre has not answered yet")
+        return ReleaseNotApproved(lot, seen.release)
+    return LeaseExhausted(lot, seen.ungranted_reason or seen.reason or "the centre has not answered yet")
 
 
 def stopped_state(stopped: Stopped) -> State:

@@ -99,6 +99,9 @@ class Journal:
         text = json.dumps(
             [self.next_line, iso(self.at), name, attempt, content], separators=(",", ":"), ensure_ascii=False
         ).encode()
+        return self.add(text)
+
+    def add(self, text: bytes) -> Line:
         self.head = hashlib.sha256(self.head + text).digest()
         self.lines.append(Line(self.next_line, text, self.head))
         return self.lines[-1]

@@ -186,6 +186,13 @@ FAULTS = {
     "ledger.moved",
     "ledger.lost",
     "ledger.damaged",
+    "ledger.fenced",
+    "ledger.forked",
+    "lease.exhausted",
+    "recipe.not_approved",
+    "shared.awaited",
+    "shared.refused",
+    "unit.answer_elsewhere",
 }
 
 

@@ -5,9 +5,7 @@ import asyncio
 
 import pytest
 
-from station.adapters.system.verifiers import PairedSecrets, VerifierPool
-from station.faults.line import LeaseExhausted
-from station.matter.onboarding.passcode import Discriminator, Passcode
+from station.adapters.system.verifiers import VerifierPool
 from station.matter.onboarding.spake2p import check_verifier
 
 
@@ -53,22 +51,3 @@ async def test_secrets_do_not_show_themselves() -> None:
     assert str(secrets.passcode.value) not in text
     assert repr(secrets.salt) not in text
     assert repr(secrets.verifier) not in text
-
-
-async def test_leased_pairs_get_their_own_verifiers() -> None:
-    """Each pair is taken once, and none is made up when they run out."""
-    pairs = [(Passcode(20202021 + number), Discriminator(number)) for number in range(5)]
-    left = list(pairs)
-
-    async def pair() -> tuple[Passcode, Discriminator] | None:
-        return left.pop(0) if left else None
-
-    async with PairedSecrets(1000, 2, pair, lambda: LeaseExhausted("lamp", "away")) as source:
-        taken = [await source.take() for _ in pairs]
-        with pytest.raises(LeaseExhausted):
-            await source.take()
-        left.append(pairs[0])
-        assert (await source.take()).passcode == pairs[0][0]
-    assert [(secrets.passcode, secrets.discriminator) for secrets in taken] == pairs
-    for secrets in taken:
-        check_verifier(secrets.verifier, secrets.passcode, secrets.salt, secrets.iterations)

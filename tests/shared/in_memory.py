@@ -65,8 +65,12 @@ class MemoryCentre:
     tick: int = 0
     closed: bool = False
 
-    async def enrol(self, ledger: str, place: str, head: bytes) -> Enrolment:  # noqa: ARG002
+    async def enrol(self, ledger: str, place: str, head: bytes, incarnation: int | None = None) -> Enrolment:  # noqa: ARG002
         lost = self._meets("enrol")
+        if incarnation is not None:
+            self.incarnations[incarnation] = Incarnation(
+                ledger, head, closed=incarnation < max(self.incarnations, default=0)
+            )
         for number, known in self.incarnations.items():
             if known.ledger == ledger:
                 return self._answer(lost, Enrolment(7, number))

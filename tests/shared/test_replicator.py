@@ -132,17 +132,24 @@ async def test_a_centre_that_was_set_back_gets_the_rest_again() -> None:
     assert pair.told == [*whole, b"AttemptEnded"]
 
 
-async def test_a_centre_set_back_before_the_enrolment_gets_a_new_incarnation() -> None:
-    """It would give the blocks of the one that it does not know to others."""
+async def test_a_centre_set_back_before_the_enrolment_gets_the_whole_journal_again() -> None:
+    pair = Pair()
+    await pair.rounds()
+    whole = pair.told
+    pair.centre.incarnations.clear()
+    pair.restart()
+    seen = await pair.rounds()
+    assert (seen.state, pair.told) == (State.UP, whole)
+    assert list(pair.centre.incarnations) == [1]
+
+
+async def test_a_ledger_that_a_centre_has_forgotten_is_fenced_by_a_later_one() -> None:
     pair = Pair()
     await pair.rounds()
     pair.centre.incarnations = {1001: Incarnation("another's", GENESIS)}
     pair.restart()
-    seen = await pair.rounds()
-    assert seen.state is State.UP
-    assert sorted(pair.centre.incarnations) == [1001, 1002]
-    assert pair.told[0] == b"IncarnationBegun"
-    assert pair.ledger.blocks == {(LOT, RELEASE): [4, 5, 6, 7]}
+    assert (await pair.rounds()).state is State.FENCED
+    assert pair.centre.incarnations[1].lines
 
 
 @pytest.mark.parametrize("refusal", [Refusal.RESTORED, Refusal.STARTING])

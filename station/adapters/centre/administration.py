@@ -312,12 +312,13 @@ def accept_restore(connection: Connection, skip: int) -> AcceptedRestore:
     if skip < (least := least_skip(connection)):
         raise Refused(f"at least {least} block of each lot must be skipped")
     with connection.transaction():
+        # In the order in which grants lock rows.
+        connection.execute("UPDATE station SET incarnations = incarnations + %s", [INCARNATIONS])
         before = dict[str, int](connection.execute("SELECT name, next_block FROM lot FOR UPDATE").fetchall())
         after = connection.execute(
             "UPDATE lot SET next_block = least(next_block + %s, (size + grid - 1) / grid) RETURNING name, next_block",
             [skip],
         ).fetchall()
-        connection.execute("UPDATE station SET incarnations = incarnations + %s", [INCARNATIONS])
         (tick,) = _one(
             connection,
             "UPDATE central SET tick = tick + %s, generation = gen_random_uuid(), started_at = now(), open_from = now(),"

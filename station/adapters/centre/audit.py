@@ -53,7 +53,7 @@ class Journal:
     """Lines that are known to have no effect."""
     first: int = 1
     """The first line that is kept."""
-    ended: array[int] = field(default_factory=lambda: array("q"))
+    ended: "array[int]" = field(default_factory=lambda: array("q"))
     """The lines that tell of an ended attempt."""
 
     def at(self, line: int, until: int | None = None) -> str:

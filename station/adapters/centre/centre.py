@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 LEVEL = 6  # of zlib
 NO_TABLES = frozenset({"42P01", "42703"})  # a table or a column that this version needs is missing
-CONTENT = frozenset({"22", "23"})  # classes of SQLSTATE: a value, or a constraint
+CONTENT = frozenset({"22", "23", "54"})  # classes of SQLSTATE: a value, a constraint, a limit
 
 
 class Connection(Protocol):

@@ -17,7 +17,8 @@ from station.domain.facts import AttemptEnded, IdentityAdvanced, IdentityTaken, 
 from station.domain.shared import Line
 from station.domain.target import UID
 
-OF_CONTENT = (psycopg.DataError, psycopg.IntegrityError)  # the content is at fault, and not the server or a right
+# The content is at fault, and not the server or a right; the last one is a text that is too long for an index.
+OF_CONTENT = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
 
 async def carry_out(connection: AsyncConnection, known: Known, lines: Sequence[Line], *, apart: bool) -> None:

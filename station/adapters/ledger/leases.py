@@ -6,6 +6,7 @@ centre has its hash.
 """
 
 import secrets
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,13 +28,25 @@ _EMPTY = bytes(SEALED_PAIR_SIZE)
 _STATE = (
     "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
 )
-_OPEN_BLOCK = "given_back = 0 AND next_index < end_index"
 _NEXT = (
-    "SELECT b.number, b.next_index, b.lot_first, b.lot_format FROM block AS b"
-    " WHERE b.incarnation = (SELECT incarnation FROM shared_state WHERE one = 1) AND b.lot = ? AND b.release = ?"
-    f" AND {_OPEN_BLOCK} ORDER BY b.number LIMIT 1"
+    "SELECT number, next_index, lot_first, lot_format FROM block WHERE incarnation = ? AND lot = ? AND release = ?"
+    " AND given_back = 0 AND next_index < end_index ORDER BY number LIMIT 1"
 )
-_PRESENT = "(SELECT incarnation FROM shared_state WHERE one = 1)"
+_LEFT = (
+    "SELECT coalesce(sum(end_index - next_index), 0) FROM block WHERE incarnation = ? AND lot = ? AND release = ?"
+    " AND given_back = 0 AND next_index < end_index"
+)
+_UNTOUCHED = (
+    "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND next_index = first_index"
+    " AND given_back = 0 AND next_index < end_index ORDER BY number"
+)
+_OF_OTHERS = (
+    "SELECT lot, number FROM block WHERE incarnation = ? AND next_index = first_index AND given_back = 0"
+    " AND next_index < end_index AND (lot IS NOT ? OR release <> ?) ORDER BY lot, number"
+)
+_GIVEN_BACK = "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND given_back = 1 ORDER BY number"
+_FREE = "SELECT id, hash, sealed FROM pair WHERE state = 'ours' AND incarnation = ? AND id > ? ORDER BY id LIMIT ?"
+_END = "UPDATE pair SET state = ?, sealed = ? WHERE hash = ? AND state = 'ours' AND incarnation = ?"
 
 
 class PairState(StrEnum):
@@ -73,7 +86,7 @@ def take(connection: Connection, lot: Lot, release: str) -> int | None:
     Raises `CentreUnusable` if the centre's lot is not the recipe's.
     """
     raw = chain.driver(connection)
-    row = raw.execute(_NEXT, (lot.name, release)).fetchone()
+    row = raw.execute(_NEXT, (_incarnation(raw), lot.name, release)).fetchone()
     if row is None:
         return None
     number, index, first, pattern = row
@@ -98,19 +111,17 @@ def burn(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets)
 
 def free_pairs(connection: Connection, after: int, most: int) -> list[Pair]:
     """Pairs of the stock with later ids than this, the oldest first."""
-    query = f"SELECT id, hash, sealed FROM pair WHERE state = 'ours' AND incarnation = {_PRESENT} AND id > ?"
-    found = chain.driver(connection).execute(f"{query} ORDER BY id LIMIT ?", (after, most))
-    return [Pair(*row) for row in found]
+    raw = chain.driver(connection)
+    return [Pair(*row) for row in raw.execute(_FREE, (_incarnation(raw), after, most))]
 
 
 def count(connection: Connection, lot: str, release: str) -> Leases:
     """What is left for this lot and release."""
     raw = chain.driver(connection)
-    numbers = f"SELECT coalesce(sum(end_index - next_index), 0) FROM block WHERE incarnation = {_PRESENT}"
-    (left,) = raw.execute(f"{numbers} AND lot = ? AND release = ? AND {_OPEN_BLOCK}", (lot, release)).fetchone()
-    (pairs,) = raw.execute(
-        f"SELECT count(*) FROM pair WHERE state = 'ours' AND incarnation = {_PRESENT}"  # noqa: S608  of ours
-    ).fetchone()
+    incarnation = _incarnation(raw)
+    (left,) = raw.execute(_LEFT, (incarnation, lot, release)).fetchone()
+    ours = "SELECT count(*) FROM pair WHERE state = 'ours' AND incarnation = ?"
+    (pairs,) = raw.execute(ours, (incarnation,)).fetchone()
     return Leases(left, pairs)
 
 
@@ -189,12 +200,11 @@ def drop_request(connection: Connection) -> None:
 def give_back(connection: Connection, lot: str, at: datetime) -> list[int]:
     """Gives up the lot's whole blocks, which nothing was taken from. Returns every block that was given up so."""
     raw = chain.driver(connection)
-    whole = f"lot = ? AND incarnation = {_PRESENT} AND next_index = first_index AND {_OPEN_BLOCK}"
-    for (number,) in raw.execute(f"SELECT number FROM block WHERE {whole} ORDER BY number", (lot,)).fetchall():
+    place = _incarnation(raw), lot
+    for (number,) in raw.execute(_UNTOUCHED, place).fetchall():
         raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (lot, number))
         chain.tell(connection, at, BlockGivenBack(lot, number))
-    given = f"SELECT number FROM block WHERE lot = ? AND incarnation = {_PRESENT} AND given_back = 1 ORDER BY number"
-    return [number for (number,) in raw.execute(given, (lot,))]
+    return [number for (number,) in raw.execute(_GIVEN_BACK, place)]
 
 
 def give_up(connection: Connection, lot: str | None, release: str, at: datetime) -> Mapping[str, Sequence[int]]:
@@ -203,10 +213,8 @@ def give_up(connection: Connection, lot: str | None, release: str, at: datetime)
     The journal tells the centre. `lot` is None if no lot is made now.
     """
     raw = chain.driver(connection)
-    whole = f"incarnation = {_PRESENT} AND next_index = first_index AND {_OPEN_BLOCK}"
-    others = f"SELECT lot, number FROM block WHERE {whole} AND (lot IS NOT ? OR release <> ?) ORDER BY lot, number"  # noqa: S608  of ours
     given_up = dict[str, list[int]]()
-    for name, number in raw.execute(others, (lot, release)).fetchall():
+    for name, number in raw.execute(_OF_OTHERS, (_incarnation(raw), lot, release)).fetchall():
         raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (name, number))
         chain.tell(connection, at, BlockGivenBack(name, number))
         given_up.setdefault(name, []).append(number)
@@ -220,12 +228,13 @@ def burn_all(connection: Connection) -> None:
 
 
 def _end(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets, state: PairState) -> bool:
-    hashed = fleet.pair_hash(onboarding.passcode, onboarding.discriminator)
-    ended = chain.driver(connection).execute(
-        f"UPDATE pair SET state = ?, sealed = ? WHERE hash = ? AND state = 'ours' AND incarnation = {_PRESENT}",  # noqa: S608  of ours
-        (state.value, _EMPTY, hashed),
-    )
-    return ended.rowcount == 1
+    raw, hashed = chain.driver(connection), fleet.pair_hash(onboarding.passcode, onboarding.discriminator)
+    return raw.execute(_END, (state.value, _EMPTY, hashed, _incarnation(raw))).rowcount == 1
+
+
+def _incarnation(raw: sqlite3.Connection) -> int:
+    (incarnation,) = raw.execute("SELECT incarnation FROM shared_state WHERE one = 1").fetchone()
+    return int(incarnation)
 
 
 def _put_back(connection: Connection, request: Request) -> None:

@@ -12,12 +12,14 @@ from station.adapters.system import version
 from station.domain.facts import IncarnationBegun
 from station.domain.shared import Enrolment
 
-_COLUMNS = (
-    "s.station, s.incarnation, s.ledger, s.next_ledger, s.tick, s.fleet_check, s.stopped, s.place, s.joined,"
-    " s.local_incarnation, l.incarnation"
+_STANDING = (
+    "SELECT s.station, s.incarnation, s.ledger, s.next_ledger, s.tick, s.fleet_check, s.stopped, s.place, s.joined,"
+    " s.local_incarnation, l.incarnation FROM shared_state AS s LEFT JOIN ledger AS l ON l.one = 1 WHERE s.one = 1"
 )
-_STANDING = f"SELECT {_COLUMNS} FROM shared_state AS s LEFT JOIN ledger AS l ON l.one = 1 WHERE s.one = 1"
-_LOCAL = "(SELECT incarnation FROM ledger WHERE one = 1)"
+_BEGIN = (
+    "UPDATE shared_state SET station = ?, incarnation = ?, ledger = ?, next_ledger = NULL, stopped = NULL,"
+    " local_incarnation = coalesce((SELECT incarnation FROM ledger WHERE one = 1), 1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,7 @@ def enrolled(connection: Connection, enrolment: Enrolment, ledger: str, at: date
     leases.burn_all(connection)
     if before.incarnation:
         raw.execute("UPDATE identity SET owned = 0 WHERE owned = 1")
-    raw.execute(
-        "UPDATE shared_state SET station = ?, incarnation = ?, ledger = ?, next_ledger = NULL, stopped = NULL,"  # noqa: S608  of ours
-        f" local_incarnation = coalesce({_LOCAL}, 1)",
-        (enrolment.station, enrolment.incarnation, ledger),
-    )
+    raw.execute(_BEGIN, (enrolment.station, enrolment.incarnation, ledger))
     chain.begin(connection, enrolment.incarnation, before.head)
     chain.tell(connection, at, IncarnationBegun(enrolment.incarnation, ledger, version.running().number))
 

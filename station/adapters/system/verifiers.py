@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 from station.domain.identity import OnboardingSecrets
-from station.faults import LineFault
 from station.matter.onboarding import spake2p
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
@@ -57,41 +56,6 @@ class VerifierPool:
         """Has so many in the making or ready, if there are as many pairs."""
         while len(self._ahead) < count and (pair := await self._pair()) is not None:
             self._ahead.append(self._worker.submit(_make, pair, self._iterations))
-
-
-class PairedSecrets:
-    """The same with pairs of passcode and discriminator from elsewhere, for the length of an `async with` block.
-
-    `pair` returns the next pair, or None if there is none now, for which `take` raises the fault that `none_left` makes.
-    """
-
-    def __init__(
-        self,
-        iterations: int,
-        size: int,
-        pair: Callable[[], Awaitable[tuple[Passcode, Discriminator] | None]],
-        none_left: Callable[[], LineFault],
-    ) -> None:
-        self._iterations = iterations
-        self._size = size
-        self._pair = pair
-        self._none_left = none_left
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verifiers")
-        self._ahead: deque[Future[OnboardingSecrets]] = deque()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._worker.shutdown(cancel_futures=True)
-
-    async def take(self) -> OnboardingSecrets:
-        """Secrets with a pair that no other unit has; raises the fault that says why there is none."""
-        while len(self._ahead) <= self._size and (pair := await self._pair()) is not None:
-            self._ahead.append(self._worker.submit(_make, pair, self._iterations))
-        if not self._ahead:
-            raise self._none_left()
-        return await asyncio.wrap_future(self._ahead.popleft())
 
 
 def _make(pair: Pair, iterations: int) -> OnboardingSecrets:

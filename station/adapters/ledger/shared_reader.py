@@ -19,10 +19,11 @@ from station.interfaces import RecordedRecipe
 
 @dataclass(frozen=True, slots=True)
 class LedgerReader:
-    """Implements `interfaces.SharedReader`: each read is a transaction of its own, so that none holds the write-ahead log."""
+    """Implements `replication.interfaces.SharedReader`: each read is a transaction of its own, so that none holds the write-ahead log."""
 
     connection: Connection
-    recipe: RecordedRecipe
+    recipe: RecordedRecipe | None
+    """None if it makes no units that need identities."""
 
     def standing(self) -> Standing:
         with self.connection.begin():
@@ -37,6 +38,8 @@ class LedgerReader:
             return chain.hash_at(self.connection, chain.head(self.connection).incarnation, number)
 
     def lot(self) -> str | None:
+        if self.recipe is None:
+            return None
         with self.connection.begin():
             return lots.making(self.connection, self.recipe)
 
@@ -53,7 +56,7 @@ class LedgerReader:
 
 
 @contextmanager
-def reading(path: Path, recipe: RecordedRecipe) -> Iterator[LedgerReader]:
+def reading(path: Path, recipe: RecordedRecipe | None) -> Iterator[LedgerReader]:
     """Reads the ledger at `path` beside its daemon; raises `LedgerUnavailable`."""
     with sqlite.reading(path) as connection:
         yield LedgerReader(connection, recipe)
