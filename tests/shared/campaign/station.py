@@ -19,6 +19,7 @@ from station.adapters.ledger import Ledger, restoration
 from station.adapters.ledger.fleet_key import FleetKey
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Register
+from station.adapters.ledger.shared_reader import reading
 from station.adapters.ledger.sharing import Shared
 from station.adapters.system import logs
 from station.adapters.system.verifiers import VerifierPool
@@ -26,7 +27,6 @@ from station.domain.attempt import STATION_STOPPED
 from station.domain.identity import Lot
 from station.faults import LineFault
 from station.faults.line import LedgerMoved
-from station.replication.reader import reading
 from station.replication.replicator import Pace as Rounds
 from station.replication.replicator import Terms
 from station.replication.running import Means, Replication
