@@ -89,8 +89,8 @@ class Commands:
             **OutboxCommands(self._parts).by_name,
             **LabelCommands(self._parts, self._printing, self._slots).by_name,
             **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
-            **LeaseCommands(self._parts).by_name,
             **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
+            **LeaseCommands(self._parts.ledger, self._shared_lot).by_name,
             "drain": self._drain,
         }
 
@@ -225,6 +225,10 @@ class Commands:
             numbers_left=found.left.numbers,
             warning=found.warning,
         )
+
+    def _shared_lot(self) -> str | None:
+        """The lot that this station holds numbers of for the line."""
+        return self._parts.shared.seen.lot if self._parts.shared is not None else None
 
     async def status(self) -> Status:
         """All that the daemon says about itself and the line."""

@@ -1,47 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command of the control socket about the blocks that this station holds of a shared ledger."""
+"""The command of the control socket about the numbers that a shared ledger holds: giving whole blocks back."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
+from pydantic import BaseModel, ConfigDict
 
-from station.adapters.ledger import shared_reader
+from station.adapters.ledger import Ledger
 from station.daemon import control
-from station.daemon.parts import Parts
+from station.daemon.questions import parsed
 
 log = structlog.get_logger()
 
 
-class LeaseCommands:
-    """Gives blocks back while the daemon writes the ledger."""
+class _Lot(BaseModel):
+    model_config = ConfigDict(extra="ignore")
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    who: str
+    lot: str
+
+
+class LeaseCommands:
+    """Gives blocks back. `made_now` names the lot that the replication holds numbers of; None if there is none."""
+
+    def __init__(self, ledger: Ledger, made_now: Callable[[], str | None]) -> None:
+        self._ledger = ledger
+        self._made_now = made_now
 
     @property
     def by_name(self) -> dict[str, control.Command]:
         return {"leases_return": self._return}
 
     async def _return(self, question: Mapping[str, object]) -> control.Answer:
-        """Gives the lot's whole unused blocks back, for other stations. Refused for the lot that the line makes."""
-        shared, lot = self._parts.ledger.shared, str(question.get("lot", ""))
-        if shared is None:
+        """Gives up the whole unused blocks of a lot, which the journal tells the centre."""
+        asked = parsed(_Lot, question)
+        if self._ledger.shared is None:
+            raise control.CommandRefused("this station's ledger is its own: it has no [shared] section")
+        if asked.lot == self._made_now():
             raise control.CommandRefused(
-                "this station's ledger is its own: it has no [shared] section, and needs no leases"
+                f"the line makes lot {asked.lot} now, and would ask for as many again: close or pause the lot first"
             )
-        if lot == await asyncio.to_thread(self._making):
-            raise control.CommandRefused(
-                f"the line makes units of lot {lot}, and would ask for other blocks at once: close the lot's work order, or"
-                " stop the daemon and name its ledger"
-            )
-        blocks = await shared.give_back(lot)
-        log.info("shared.returned", lot=lot, blocks=len(blocks), who=str(question["who"]))
-        return {"lot": lot, "blocks": blocks}
-
-    def _making(self) -> str | None:
-        recipe = self._parts.recipe
-        if recipe.new_secrets is None:
-            return None
-        with shared_reader.reading(self._parts.config.ledger, recipe) as reader:
-            return reader.lot()
+        blocks = await self._ledger.shared.give_back(asked.lot)
+        log.info("shared.returned", lot=asked.lot, blocks=len(blocks), who=asked.who)
+        return {"lot": asked.lot, "blocks": blocks}

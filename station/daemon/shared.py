@@ -145,6 +145,7 @@ class Sharing:
             lot=seen.lot,
             items_left=seen.items,
             items_held=seen.hold,
+            release=self._recipe.release,
             hours_left=None if hours is None else round(hours, 1),
         )
 

@@ -7,7 +7,7 @@ Nothing is changed there. Only imported where the configuration has `[shared]`.
 from collections.abc import AsyncIterator, Iterator
 
 from station.adapters.centre.connection import Connection
-from station.adapters.centre.look import Look, look, reads
+from station.adapters.centre.examined import Examined, examine, reads
 from station.adapters.centre.trouble import CentreBroken, CentreUnreachable
 from station.adapters.ledger import shared_reader
 from station.adapters.ledger.fleet_key import FleetKey
@@ -67,10 +67,10 @@ async def findings(
         yield await _of_reader(config, shared.reader)
 
 
-async def _looked(config: Config, shared: SharedSection, recipe: Recipe | Laboratory | None) -> Look:
+async def _looked(config: Config, shared: SharedSection, recipe: Recipe | Laboratory | None) -> Examined:
     lot, release = _making(config, recipe), "" if recipe is None else recipe.release
     async with Connection(shared.dsn, config.station.name, deadline=shared.deadline) as connection:
-        return await look(connection, lot, release)
+        return await examine(connection, lot, release)
 
 
 def _making(config: Config, recipe: Recipe | Laboratory | None) -> str | None:
@@ -92,7 +92,7 @@ def _no_fleet_key(shared: SharedSection, why: FleetKeyUnusable, *, runs: bool) -
     return bad(FLEET, f"{why}.", "Without the fleet's key the line does not open: get it from where its copy is kept.")
 
 
-def judged(found: Look, name: str, fleet: FleetKey | None) -> Iterator[Finding]:
+def judged(found: Examined, name: str, fleet: FleetKey | None) -> Iterator[Finding]:
     """What the look at the centre says of the station of this name, and of its fleet key."""
     yield good(CENTRE, f"The centre answers; its tables are of version {found.revision}.")
     if not found.is_of_this_version:
@@ -110,7 +110,7 @@ def judged(found: Look, name: str, fleet: FleetKey | None) -> Iterator[Finding]:
         yield good(ROLE, f"The centre knows {found.role} as the station {name}.")
     if found.frozen is not None:
         text = f"The centre gives nothing: {found.frozen}."
-        yield bad(CENTRE, text, "Look how far to skip, and run `station central accept-restore --skip N`.")
+        yield bad(CENTRE, text, "Examined how far to skip, and run `station central accept-restore --skip N`.")
     if abs(found.ahead) > CLOSE:
         text = f"This computer's clock differs from the centre's by {abs(found.ahead):.0f} s."
         yield advice(CLOCK, text, "Set the clock; moments in reports of all stations would contradict one another.")
@@ -118,14 +118,14 @@ def judged(found: Look, name: str, fleet: FleetKey | None) -> Iterator[Finding]:
         yield _of_fleet(found, fleet)
 
 
-def _of_fleet(found: Look, fleet: FleetKey) -> Finding:
+def _of_fleet(found: Examined, fleet: FleetKey) -> Finding:
     if found.fleet_check not in {None, fleet.check}:
         text = f"The fleet's key has the check value {found.fleet_check}, and this station's has {fleet.check}."
         return bad(FLEET, text, "Copy the fleet's key from another station, or from where its copy is kept.")
     return good(FLEET, f"The fleet key has the check value {fleet.check}.")
 
 
-def _of_lot(found: Look, recipe: Recipe | Laboratory) -> Finding:
+def _of_lot(found: Examined, recipe: Recipe | Laboratory) -> Finding:
     release = recipe.release
     match found.lot:
         case None:

@@ -125,6 +125,8 @@ class SharedStatus(_Model):
     """Units that may begin without the centre: each needs a serial number and a passcode."""
     items_held: int
     """Items that the station means to hold."""
+    release: str = ""
+    """The hash of what the line makes, which people approve at the centre."""
     hours_left: float | None
     """For how long the items last at the rate of the busiest hour in seven days; None if there was none."""
 

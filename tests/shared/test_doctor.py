@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from station.adapters.centre import administration
-from station.adapters.centre.look import Look
+from station.adapters.centre.examined import Examined
 from station.config import line
 from station.config.line import Config
 from station.doctor import shared
@@ -118,10 +118,10 @@ async def test_a_frozen_centre_and_one_of_another_version_are_bad(
 
 
 async def test_a_wrong_clock_is_advice() -> None:
-    look = Look("line_1", "line-1", "c0001", None, None, 3600.0, None)
-    states = {finding.check: finding.state for finding in shared.judged(look, "line-1", None)}
+    found_there = Examined("line_1", "line-1", "c0001", None, None, 3600.0, None)
+    states = {finding.check: finding.state for finding in shared.judged(found_there, "line-1", None)}
     assert states["centre's clock"] is State.ADVICE
-    near = {finding.check for finding in shared.judged(replace(look, ahead=-3.0), "line-1", None)}
+    near = {finding.check for finding in shared.judged(replace(found_there, ahead=-3.0), "line-1", None)}
     assert "centre's clock" not in near
 
 

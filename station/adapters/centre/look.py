@@ -1,65 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look at the centre before a line depends on it: as whom its role is known, and whether its lot can be given. In SQL."""
+"""All that one page shows of the stations, in one short visit to the centre."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
-from psycopg import AsyncConnection
+from psycopg import Connection
 
-from station.adapters.centre.connection import Connection
-from station.adapters.centre.version import KNOWN
-from station.domain.shared import Refusal
+from station.adapters.centre import questions
+from station.adapters.centre.questions import Neighbour, YieldRow
+from station.adapters.centre.sessions import connected
+
+CONNECTED_WITHIN = 2.0  # seconds
+LOOKED_WITHIN = 2.0  # seconds, after which the connection is cut
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a station finds at the centre.
+    """The stations at the centre's own time. `recent` are their attempts since the hour before this one began."""
 
-    `station` is the name by which the role is known; None for a role of no station. `ahead` are the seconds by which the
-    centre's clock is ahead. `lot` says why no block of the lot is given for the release; None if one may be.
-    """
-
-    role: str
-    station: str | None
-    revision: str | None
-    fleet_check: str | None
-    frozen: str | None
-    ahead: float
-    lot: Refusal | None
-
-    @property
-    def is_of_this_version(self) -> bool:
-        return self.revision == KNOWN
+    at: datetime
+    since: datetime
+    stations: Sequence[Neighbour]
+    lags: Mapping[str, float]
+    """Seconds from the newest line's moment to its arrival, by station."""
+    recent: Mapping[str, YieldRow]
+    hours: Sequence[YieldRow]
+    slots: Sequence[YieldRow]
+    faults: Sequence[YieldRow]
+    anomalies: int
 
 
-async def look(connection: Connection, lot: str | None, release: str) -> Look:
-    """Asks as a station does, and changes nothing; raises `CentreUnreachable`, and `CentreBroken` where there is no centre."""
-
-    async def asked(session: AsyncConnection) -> Look:
-        found = await session.execute(
-            "SELECT session_user, (SELECT version_num FROM central_version), s.name, c.fleet_check, c.frozen, clock_timestamp(),"
-            "   EXISTS (SELECT FROM lot WHERE name = %s),"
-            "   EXISTS (SELECT FROM approval WHERE lot = %s AND release = %s)"
-            " FROM central c LEFT JOIN station s ON s.db_role = session_user",
-            [lot, lot, release],
+def look(dsn: str) -> Look:
+    """Asks in the role that reads. Raises `CentreUnreachable`, `CentreBroken`."""
+    with (
+        connected(dsn, CONNECTED_WITHIN, reads_only=True, cut_after=LOOKED_WITHIN) as connection,
+        connection.transaction(),
+    ):
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        at, since = _moments(connection)
+        known = questions.neighbours(connection)
+        return Look(
+            at,
+            since,
+            known.stations,
+            _lags(connection),
+            {row.name: row for row in questions.yields(connection, "station", since)},
+            questions.yields(connection, "hour", at - DAY),
+            questions.yields(connection, "slot", at - DAY),
+            questions.yields(connection, "fault", at - DAY),
+            known.anomalies,
         )
-        row = await found.fetchone()
-        assert row is not None
-        role, revision, name, fleet_check, frozen, now, known, approved = row
-        refusal = None if known and approved else Refusal.NOT_APPROVED if known else Refusal.LOT_UNKNOWN
-        ahead = (now - datetime.now(UTC)).total_seconds()
-        return Look(role, name, revision, fleet_check, frozen, ahead, None if lot is None else refusal)
-
-    return await connection.transaction(asked)
 
 
-async def reads(connection: Connection) -> str:
-    """The role of a connection for questions. Raises `CentreUnreachable`, and `CentreBroken` if it may not ask them."""
+def _moments(connection: Connection) -> tuple[datetime, datetime]:
+    row = connection.execute("SELECT now(), date_trunc('hour', now()) - interval '1 hour'").fetchone()
+    assert row is not None
+    return row[0], row[1]
 
-    async def asked(session: AsyncConnection) -> str:
-        await session.execute("SELECT FROM unit_shown LIMIT 1")
-        row = await (await session.execute("SELECT session_user")).fetchone()
-        assert row is not None
-        return str(row[0])
 
-    return await connection.transaction(asked)
+def _lags(connection: Connection) -> dict[str, float]:
+    rows = connection.execute(
+        "SELECT s.name, extract(epoch FROM g.received_at - i.newest_at)::float8 FROM station s"
+        " JOIN LATERAL (SELECT * FROM incarnation WHERE station = s.id ORDER BY number DESC LIMIT 1) i ON true"
+        " JOIN LATERAL (SELECT received_at FROM segment WHERE station = s.id AND incarnation = i.number"
+        "   ORDER BY first_line DESC LIMIT 1) g ON true WHERE i.newest_at IS NOT NULL"
+    )
+    return dict(rows.fetchall())
