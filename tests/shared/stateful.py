@@ -27,6 +27,7 @@ from station.adapters.ledger import Ledger, restoration
 from station.adapters.ledger.register import Register
 from station.adapters.ledger.shared_reader import reading
 from station.adapters.ledger.sharing import Shared
+from station.adapters.system import logs
 from station.adapters.system.verifiers import VerifierPool
 from station.domain.attempt import STATION_STOPPED, Voided
 from station.domain.shared import Claim, Cursor, Enrolment, Grant, Line, Request, Word
@@ -281,7 +282,11 @@ class Machine(RuleBasedStateMachine):
 
 def run(examples: int, steps: int, *, derandomize: bool) -> None:
     """Raises `AssertionError` if a promise is broken."""
-    with Server() as server, patch.multiple(Machine, server=server, template=made(server, STATIONS), create=True):
+    with (
+        Server() as server,
+        patch.multiple(Machine, server=server, template=made(server, STATIONS), create=True),
+        logs.configured("error", None, aloud=False),
+    ):
         run_state_machine_as_test(
             Machine,
             settings=settings(

@@ -5,4 +5,4 @@ from tests.shared import stateful
 
 
 def test_nothing_is_given_twice_and_nothing_is_lost() -> None:
-    stateful.run(30, 30, derandomize=True)
+    stateful.run(30, 20, derandomize=True)
