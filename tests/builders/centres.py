@@ -134,6 +134,7 @@ class Teller:
 
     centre: Centre
     chance: Chance
+    connection: Connection
     incarnation: int = 0
     station: int = 0
     tick: int = 0
@@ -142,6 +143,10 @@ class Teller:
     indexes: list[int] = field(default_factory=list)
     sent: int = 0
     attempts: Iterator[int] = field(default_factory=lambda: count(1))
+
+    async def hang_up(self) -> None:
+        """Ends a connection whose server was stopped; the next transaction makes another one."""
+        await self.connection.close()
 
     async def enrol(self, ledger: str | None = None) -> None:
         self.ledger = ledger or self.chance.number()
@@ -221,4 +226,4 @@ class Teller:
 async def teller(server: Server, database: str, number: int = 1, deadline: float = 60.0) -> AsyncIterator[Teller]:
     """Station `line-<number>`, connected and not enrolled yet."""
     async with Connection(server.dsn(database, f"line_{number}"), f"line-{number}", deadline=deadline) as connection:
-        yield Teller(Centre(connection), Chance(number))
+        yield Teller(Centre(connection), Chance(number), connection)

@@ -186,13 +186,13 @@ FAULTS = {
     "ledger.moved",
     "ledger.lost",
     "ledger.damaged",
-    "ledger.fenced",
-    "ledger.forked",
+    "unit.answer_elsewhere",
     "lease.exhausted",
     "recipe.not_approved",
-    "shared.awaited",
+    "ledger.fenced",
+    "ledger.forked",
     "shared.refused",
-    "unit.answer_elsewhere",
+    "shared.awaited",
 }
 
 

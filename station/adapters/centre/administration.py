@@ -275,9 +275,13 @@ def settle(connection: Connection, number: int, by: str) -> None:
 
 
 def join(connection: Connection, station: str, hashes: Sequence[int]) -> int:
-    """Enters the pairs of a ledger that was standalone. Returns how many of them another station has, too."""
+    """Enters the pairs of a ledger that was standalone. Returns how many of them another station has, too.
+
+    The ledger may tell of serial numbers of that time from now on. Their blocks are given to nobody, so have a ledger join before
+    stations get blocks of its lots.
+    """
     with connection.transaction():
-        row = connection.execute("SELECT id FROM station WHERE name = %s", [station]).fetchone()
+        row = connection.execute("UPDATE station SET joined = true WHERE name = %s RETURNING id", [station]).fetchone()
         if row is None:
             raise Refused(f"there is no station {station}")
         connection.execute(

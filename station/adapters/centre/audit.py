@@ -9,6 +9,7 @@ import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -64,17 +65,20 @@ class Journal:
 def audit(connection: Connection, heard: Heard = lambda *_: None) -> Iterator[str]:
     """The first difference of each journal, and the differences of all counts, as sentences; none if all is right.
 
+    The yield of a station whose journal differs is not compared, since its attempts cannot be counted.
     `heard` is told after each segment: the station, the line that it ends with, and the last line that there is.
     """
-    counts = Counter[Key]()
+    counts, differing = Counter[Key](), set[int]()
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         (kept_from,) = connection.execute("SELECT kept_from FROM central").fetchone() or (None,)
         for journal in _journals(connection, kept_from):
             difference = _chain_differs(connection, journal, counts, heard, kept_from)
+            if difference:
+                differing.add(journal.station)
             if difference or (difference := _attempts_differ(connection, journal, kept_from)):
                 yield difference
-        yield from _yields_differ(connection, counts, kept_from)
+        yield from _yields_differ(connection, counts, kept_from, differing)
 
 
 def _journals(connection: Connection, kept_from: datetime | None) -> Iterator[Journal]:
@@ -224,20 +228,24 @@ def _attempts_differ(connection: Connection, journal: Journal, kept_from: dateti
     return None
 
 
-def _yields_differ(connection: Connection, counts: Counter[Key], kept_from: datetime | None) -> Iterator[str]:
+def _yields_differ(
+    connection: Connection, counts: Counter[Key], kept_from: datetime | None, without: AbstractSet[int]
+) -> Iterator[str]:
     names = dict[int, str](connection.execute("SELECT id, name FROM station").fetchall())
     with connection.cursor(name="yields") as cursor:
         cursor.execute(
             "SELECT hour, station, slot, lot, release, verdict, fault, attempts FROM yield"
-            " WHERE %(kept_from)s::timestamptz IS NULL OR hour >= %(kept_from)s",
-            {"kept_from": kept_from},
+            " WHERE (%(kept_from)s::timestamptz IS NULL OR hour >= %(kept_from)s) AND station <> ALL(%(without)s)"
+            " ORDER BY hour, station, slot, lot, release, verdict, fault",
+            {"kept_from": kept_from, "without": list(without)},
         )
         for *row, attempts in cursor:
             key = _key(row)
             if (counted := counts.pop(key, 0)) != attempts:
                 yield _counts(names, key, counted, attempts)
     for key, counted in sorted(counts.items()):
-        yield _counts(names, key, counted, 0)
+        if key[1] not in without:
+            yield _counts(names, key, counted, 0)
 
 
 def _key(row: Sequence[object]) -> Key:

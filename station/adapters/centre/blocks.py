@@ -2,6 +2,7 @@
 """Blocks of serial numbers at the centre: what it gives, takes back, and is told of by journals. In SQL."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from psycopg import AsyncConnection
 
@@ -54,6 +55,16 @@ async def give_back(connection: AsyncConnection, caller: Caller, lot: str, numbe
     )
 
 
+async def burn(connection: AsyncConnection, caller: Caller, lot: str, number: int) -> None:
+    """Enters a block that nobody was given, and of which a serial number is used all the same."""
+    await connection.execute("SELECT 1 FROM lot WHERE name = %s FOR UPDATE", [lot])
+    await connection.execute(
+        "INSERT INTO block (lot, number, station, incarnation, request, release, state)"
+        " VALUES (%s, %s, %s, %s, '', '', 'burned') ON CONFLICT DO NOTHING",
+        [lot, number, caller.station, caller.incarnation],
+    )
+
+
 async def take_in(connection: AsyncConnection, known: Known, facts: Sequence[Told]) -> None:
     """Enters blocks that the centre has forgotten since it was set back, and takes back what was given back."""
     caller = known.caller
@@ -103,13 +114,16 @@ async def _next(connection: AsyncConnection, caller: Caller, request: Request) -
         "SELECT next_block, (size + grid - 1) / grid FROM lot WHERE name = %s FOR UPDATE", [request.lot]
     )
     first, end = await found.fetchone() or (0, 0)
-    until = min(first + request.blocks, end)
-    if first >= until:
+    # Blocks that are entered ahead of it are of stations that used their serial numbers unasked.
+    ahead = await connection.execute("SELECT number FROM block WHERE lot = %s AND number >= %s", [request.lot, first])
+    gone = {number for (number,) in await ahead.fetchall()}
+    numbers = list(islice((number for number in range(first, end) if number not in gone), request.blocks))
+    if not numbers:
         raise CentreRefused(
             Refusal.LOT_EXHAUSTED,
             f"all blocks of lot {request.lot} are given; add another lot with `station central lots add`",
         )
-    await connection.execute("UPDATE lot SET next_block = %s WHERE name = %s", [until, request.lot])
+    await connection.execute("UPDATE lot SET next_block = %s WHERE name = %s", [numbers[-1] + 1, request.lot])
     await connection.execute(
         "INSERT INTO block (lot, number, station, incarnation, request, release)"
         " SELECT %s, n.number, %s, %s, %s, %s FROM unnest(%s::bigint[]) AS n(number)",
@@ -119,10 +133,10 @@ async def _next(connection: AsyncConnection, caller: Caller, request: Request) -
             caller.incarnation,
             request.number,
             request.release,
-            list(range(first, until)),
+            numbers,
         ],
     )
-    return range(first, until)
+    return numbers
 
 
 async def _remember(connection: AsyncConnection, known: Known, received: Sequence[BlockReceived]) -> None:

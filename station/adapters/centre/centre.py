@@ -198,24 +198,23 @@ async def _remember(
 
 
 async def _store(connection: AsyncConnection, known: Known, previous: bytes, lines: Sequence[Line]) -> None:
-    of, last = known.caller, lines[-1]
+    """Keeps the lines as a segment, and moves the cursor behind them."""
+    last = lines[-1]
     await connection.execute(
-        "INSERT INTO segment (station, incarnation, first_line, last_line, previous, head, body)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        [
-            of.station,
-            of.incarnation,
-            lines[0].number,
-            last.number,
-            previous,
-            last.hash,
-            zlib.compress(b"\n".join(line.text for line in lines), LEVEL),
-        ],
-    )
-    await connection.execute(
-        "UPDATE incarnation SET next_line = %s, head = %s, heard_at = now(), newest_at = %s"
-        " WHERE station = %s AND number = %s",
-        [last.number + 1, last.hash, moment(last), of.station, of.incarnation],
+        "WITH kept AS (INSERT INTO segment (station, incarnation, first_line, last_line, previous, head, body)"
+        "   VALUES (%(station)s, %(incarnation)s, %(first)s, %(last)s, %(previous)s, %(head)s, %(body)s))"
+        " UPDATE incarnation SET next_line = %(last)s + 1, head = %(head)s, heard_at = now(), newest_at = %(at)s"
+        " WHERE station = %(station)s AND number = %(incarnation)s",
+        {
+            "station": known.caller.station,
+            "incarnation": known.caller.incarnation,
+            "first": lines[0].number,
+            "last": last.number,
+            "previous": previous,
+            "head": last.hash,
+            "body": zlib.compress(b"\n".join(line.text for line in lines), LEVEL),
+            "at": moment(last),
+        },
     )
 
 

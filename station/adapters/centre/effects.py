@@ -64,7 +64,6 @@ async def _all(connection: AsyncConnection, known: Known, facts: Sequence[Told])
     caller = known.caller
     await blocks.take_in(connection, known, facts)
     await units.take_identities(connection, caller, facts)
-    await units.advance_identities(connection, caller, facts)
     await units.adopt(connection, caller, facts)
     await certificates.take_intermediates(connection, facts)
     await certificates.take_requests(connection, caller, facts)

@@ -5,12 +5,32 @@ from collections.abc import Collection, Sequence
 
 from psycopg import AsyncConnection
 
+from station.adapters.centre import blocks
 from station.adapters.centre.anomalies import Kind, note
 from station.adapters.centre.caller import Caller
 from station.adapters.centre.told import Told, of
 from station.domain.facts import IdentityAdvanced, IdentityTaken, UnitAdopted
 from station.domain.shared import Rank
 from station.domain.target import UID
+
+_GIVE = """
+WITH told AS (
+  SELECT DISTINCT ON (t.uid) t.uid, t.lot, t.idx, t.rank
+  FROM unnest(%(uids)s::bytea[], %(lots)s::text[], %(indexes)s::bigint[], %(ranks)s::smallint[])
+    WITH ORDINALITY AS t(uid, lot, idx, rank, place)
+  LEFT JOIN identity i ON i.lot = t.lot AND i.idx = t.idx
+  WHERE coalesce(i.uid = t.uid, true) ORDER BY t.uid, t.rank DESC, t.place)
+UPDATE unit SET rank = told.rank, lot = told.lot, idx = told.idx,
+  station = CASE WHEN (unit.lot, unit.idx) = (told.lot, told.idx) THEN unit.station ELSE %(station)s END,
+  incarnation = CASE WHEN (unit.lot, unit.idx) = (told.lot, told.idx) THEN unit.incarnation ELSE %(incarnation)s END
+FROM told WHERE unit.uid = told.uid AND unit.rank < told.rank
+"""
+_CONTRADICTING = """
+SELECT t.uid, t.lot, t.idx, i.uid, u.lot, u.idx
+FROM unnest(%(uids)s::bytea[], %(lots)s::text[], %(indexes)s::bigint[]) AS t(uid, lot, idx)
+JOIN unit u ON u.uid = t.uid LEFT JOIN identity i ON i.lot = t.lot AND i.idx = t.idx
+WHERE i.uid <> t.uid OR (u.lot, u.idx) <> (t.lot, t.idx)
+"""
 
 
 async def lock(connection: AsyncConnection, caller: Caller, uids: Collection[UID]) -> None:
@@ -25,9 +45,27 @@ async def lock(connection: AsyncConnection, caller: Caller, uids: Collection[UID
 
 
 async def take_identities(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
+    """Enters the serial numbers that units got, and gives each unit the identity that has come highest."""
     taken = sorted((fact for _, fact in of(IdentityTaken, facts)), key=lambda fact: (fact.lot, fact.index))
-    if not taken:
-        return
+    if taken:
+        await _enter(connection, caller, taken)
+        await _note_outside_block(connection, caller, taken)
+        await _count(connection, caller, taken)
+    await _give(connection, caller, facts)
+
+
+async def adopt(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
+    """Has each adopted unit belong to its station, also at a centre that has forgotten the claim."""
+    adopted = {fact.uid.raw: fact.epoch for _, fact in of(UnitAdopted, facts)}
+    if adopted:
+        await connection.execute(
+            "UPDATE unit SET station = %s, incarnation = %s, epoch = n.epoch"
+            " FROM unnest(%s::bytea[], %s::int[]) AS n(uid, epoch) WHERE unit.uid = n.uid AND unit.epoch < n.epoch",
+            [caller.station, caller.incarnation, list(adopted), list(adopted.values())],
+        )
+
+
+async def _enter(connection: AsyncConnection, caller: Caller, taken: Sequence[IdentityTaken]) -> None:
     await connection.execute(
         "INSERT INTO identity (lot, idx, uid, station, incarnation, serial_number, sealed)"
         " SELECT n.lot, n.idx, n.uid, %s, %s, n.serial_number, n.sealed"
@@ -44,67 +82,34 @@ async def take_identities(connection: AsyncConnection, caller: Caller, facts: Se
             [fact.sealed for fact in taken],
         ],
     )
-    await _note_outside_block(connection, caller, taken)
-    await _count(connection, caller, taken)
-    await _give(connection, caller, Rank.TAKEN, taken)
 
 
-async def advance_identities(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
-    """Raises the ranks. An identity that comes higher than its unit's present one replaces it."""
-    highest = dict[tuple[bytes, str, int], IdentityAdvanced]()
-    for _, fact in of(IdentityAdvanced, facts):
-        key = (fact.uid.raw, fact.lot, fact.index)
-        if key not in highest or highest[key].rank < fact.rank:
-            highest[key] = fact
-    for rank in sorted({fact.rank for fact in highest.values()}):  # of two identities of one unit the lower first
-        reached = [fact for fact in highest.values() if fact.rank == rank]
-        await _give(connection, caller, Rank(rank), sorted(reached, key=lambda fact: fact.uid.raw))
+async def _give(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
+    """Gives each unit the identity of the highest rank, unless it has one of this rank already, and notes what contradicts.
 
-
-async def adopt(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
-    """Has each adopted unit belong to its station, also at a centre that has forgotten the claim."""
-    adopted = {fact.uid.raw: fact.epoch for _, fact in of(UnitAdopted, facts)}
-    if adopted:
-        await connection.execute(
-            "UPDATE unit SET station = %s, incarnation = %s, epoch = n.epoch"
-            " FROM unnest(%s::bytea[], %s::int[]) AS n(uid, epoch) WHERE unit.uid = n.uid AND unit.epoch < n.epoch",
-            [caller.station, caller.incarnation, list(adopted), list(adopted.values())],
-        )
-
-
-async def _give(
-    connection: AsyncConnection, caller: Caller, rank: Rank, facts: Sequence[IdentityTaken | IdentityAdvanced]
-) -> None:
-    """Gives each unit the identity, unless it has one of this rank already, and notes what contradicts."""
+    Of two identities of one unit and one rank the one stays that was told first.
+    """
+    ranks = dict[tuple[bytes, str, int], Rank]()
+    for each in facts:
+        match each.fact:
+            case IdentityTaken(uid=uid, lot=lot, index=index):
+                ranks.setdefault((uid.raw, lot, index), Rank.TAKEN)
+            case IdentityAdvanced(uid=uid, lot=lot, index=index, rank=rank):
+                ranks[uid.raw, lot, index] = max(ranks.get((uid.raw, lot, index), Rank.SEEN), Rank(rank))
+            case _:
+                pass
+    if not ranks:
+        return
     given = {
-        "rank": rank.value,
         "station": caller.station,
         "incarnation": caller.incarnation,
-        "uids": [fact.uid.raw for fact in facts],
-        "lots": [fact.lot for fact in facts],
-        "indexes": [fact.index for fact in facts],
+        "uids": [uid for uid, _, _ in ranks],
+        "lots": [lot for _, lot, _ in ranks],
+        "indexes": [index for _, _, index in ranks],
+        "ranks": [rank.value for rank in ranks.values()],
     }
-    await connection.execute(
-        # Of two identities of one unit the first is given.
-        "WITH told AS (SELECT DISTINCT ON (t.uid) t.uid, t.lot, t.idx"
-        "   FROM unnest(%(uids)s::bytea[], %(lots)s::text[], %(indexes)s::bigint[])"
-        "     WITH ORDINALITY AS t(uid, lot, idx, place)"
-        "   LEFT JOIN identity i ON i.lot = t.lot AND i.idx = t.idx"
-        "   WHERE coalesce(i.uid = t.uid, true) ORDER BY t.uid, t.place)"
-        " UPDATE unit SET rank = %(rank)s, lot = told.lot, idx = told.idx,"
-        "   station = CASE WHEN (unit.lot, unit.idx) = (told.lot, told.idx) THEN unit.station ELSE %(station)s END,"
-        "   incarnation ="
-        "     CASE WHEN (unit.lot, unit.idx) = (told.lot, told.idx) THEN unit.incarnation ELSE %(incarnation)s END"
-        " FROM told WHERE unit.uid = told.uid AND unit.rank < %(rank)s",
-        given,
-    )
-    found = await connection.execute(
-        "SELECT t.uid, t.lot, t.idx, i.uid, u.lot, u.idx"
-        " FROM unnest(%(uids)s::bytea[], %(lots)s::text[], %(indexes)s::bigint[]) AS t(uid, lot, idx)"
-        " JOIN unit u ON u.uid = t.uid LEFT JOIN identity i ON i.lot = t.lot AND i.idx = t.idx"
-        " WHERE i.uid <> t.uid OR (u.lot, u.idx) <> (t.lot, t.idx)",
-        given,
-    )
+    await connection.execute(_GIVE, given)
+    found = await connection.execute(_CONTRADICTING, given)
     doubles, seconds = [], []
     for uid, lot, index, owner, other_lot, other_index in await found.fetchall():
         detail = {"uid": uid.hex(), "lot": lot, "index": index}
@@ -129,23 +134,32 @@ async def _count(connection: AsyncConnection, caller: Caller, taken: Sequence[Id
 
 
 async def _note_outside_block(connection: AsyncConnection, caller: Caller, taken: Sequence[IdentityTaken]) -> None:
-    """Notes identities that lie in no block of their incarnation. A closed one may tell those of its burned blocks."""
+    """Notes identities that lie in no block of their incarnation. A closed one may tell those of its burned blocks.
+
+    A block that nobody was given is burned: it must not be given any more. Such identities contradict nothing if they are of the
+    time when the station's ledger was standalone.
+    """
     found = await connection.execute(
-        "SELECT t.uid, t.lot, t.idx FROM unnest(%s::bytea[], %s::text[], %s::bigint[]) AS t(uid, lot, idx)"
-        " LEFT JOIN lot l ON l.name = t.lot"
-        " LEFT JOIN block b ON b.lot = t.lot AND b.number = t.idx / l.grid AND b.station = %s AND b.incarnation = %s"
-        "   AND b.state <> 'returned'"
-        " WHERE b.number IS NULL OR t.idx >= l.size OR t.idx < 0",
-        [
-            [fact.uid.raw for fact in taken],
-            [fact.lot for fact in taken],
-            [fact.index for fact in taken],
-            caller.station,
-            caller.incarnation,
-        ],
+        "SELECT t.uid, t.lot, t.idx, t.idx / l.grid, b.number IS NULL AND t.idx BETWEEN 0 AND l.size - 1,"
+        "   (SELECT joined FROM station WHERE id = %(station)s)"
+        " FROM unnest(%(uids)s::bytea[], %(lots)s::text[], %(indexes)s::bigint[]) AS t(uid, lot, idx)"
+        " LEFT JOIN lot l ON l.name = t.lot LEFT JOIN block b ON b.lot = t.lot AND b.number = t.idx / l.grid"
+        " WHERE b.number IS NULL OR (b.station, b.incarnation) <> (%(station)s, %(incarnation)s)"
+        "   OR b.state = 'returned' OR t.idx NOT BETWEEN 0 AND l.size - 1",
+        {
+            "station": caller.station,
+            "incarnation": caller.incarnation,
+            "uids": [fact.uid.raw for fact in taken],
+            "lots": [fact.lot for fact in taken],
+            "indexes": [fact.index for fact in taken],
+        },
     )
-    outside = [
-        (f"{uid.hex()} {lot} {index}", {"uid": uid.hex(), "lot": lot, "index": index})
-        for uid, lot, index in await found.fetchall()
-    ]
+    outside, unknown = [], set[tuple[str, int]]()
+    for uid, lot, index, block, of_nobody, joined in await found.fetchall():
+        if of_nobody:
+            unknown.add((lot, block))
+        if not (of_nobody and joined):
+            outside.append((f"{uid.hex()} {lot} {index}", {"uid": uid.hex(), "lot": lot, "index": index}))
+    for lot, block in sorted(unknown):
+        await blocks.burn(connection, caller, lot, block)
     await note(connection, Kind.OUTSIDE_BLOCK, caller, outside)

@@ -152,10 +152,10 @@ def _enter(connection: Connection, key: str, credentials: Credentials, at: datet
         },
     )
     if not told:
-        _tell_issued(connection, request, key, credentials, at)
+        tell_issued(connection, request, key, credentials, at)
 
 
-def _tell_issued(connection: Connection, request: int, key: str, credentials: Credentials, at: datetime) -> None:
+def tell_issued(connection: Connection, request: int, key: str, credentials: Credentials, at: datetime) -> None:
     """Tells the certificate, and before it the intermediate certificate where this incarnation has not told that yet."""
     if not chain.is_kept(connection):
         return

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from station.adapters.ledger import adoption, attempts, identities, issuance, leases, lots, origin
+from station.adapters.ledger import adoption, attempts, identities, issuance, leases, lots, origin, shared_state
 from station.adapters.ledger.adoption import Adopter
 from station.adapters.ledger.attempts import Sum
 from station.adapters.ledger.custody import Custody
@@ -28,7 +28,7 @@ from station.domain.attempt import (
     StepStarted,
     Verdict,
 )
-from station.domain.claiming import Way
+from station.domain.claiming import OwnKnowledge, Way
 from station.domain.credentials import Credentials
 from station.domain.identity import Draft, Identity, IdentityState, NewIdentity, OnboardingSecrets
 from station.domain.past import Past
@@ -162,6 +162,8 @@ class AttemptJournal:
     def _reserved(
         self, connection: Connection, new: NewIdentity, mark: bytes, at: datetime
     ) -> tuple[Identity | None, Left | None]:
+        if self._shared is not None:
+            shared_state.check_gives_out(connection, self._station)
         identity = identities.reserve(connection, new, self._recipe, mark, at, self._vault)
         return identity, None if identity is None else lots.left_of(connection, identity.uid)
 
@@ -170,7 +172,7 @@ class AttemptJournal:
         shared, uid, key = self._shared, target.uid, target.agent_key
         if shared is None or self.attempt.laboratory:
             return
-        own = await self._custody.do(partial(adoption.knowledge, uid=uid, attempt=self._number))
+        own = await self._custody.do(partial(self._knowledge, uid=uid))
         if own.suffices(key):
             return
         answer = None if shared.claims is None else await shared.claims.claim(uid)
@@ -180,6 +182,10 @@ class AttemptJournal:
         by = Adopter(self._pairing, self._vault, self._recipe)
         await self._custody.do_once(partial(adoption.adopt, claim=answer, by=by, at=self._clock.now()))
         log.info("unit.adopted", uid=str(uid))
+
+    def _knowledge(self, connection: Connection, uid: UID) -> OwnKnowledge:
+        shared_state.check_gives_out(connection, self._station)
+        return adoption.knowledge(connection, uid, self._number)
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""

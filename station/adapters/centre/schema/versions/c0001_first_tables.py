@@ -37,7 +37,8 @@ CREATE TABLE station (
   name text NOT NULL UNIQUE,
   db_role text NOT NULL UNIQUE,
   public_key bytea,
-  incarnations int NOT NULL DEFAULT 0
+  incarnations int NOT NULL DEFAULT 0,
+  joined boolean NOT NULL DEFAULT false          -- its ledger was standalone and has serial numbers of that time
 );
 
 CREATE TABLE incarnation (
