@@ -149,7 +149,9 @@ def test_a_ledger_without_its_daemon_is_opened_with_the_fleets_key(path: Path, c
     for _ in range(2):
         assert "so far: blocks 1" in said("leases", "return", LOT.name, "--ledger", path)
     assert "no block is whole" in said("leases", "return", "another", "--ledger", path)
-    assert "new board" in said("units", "fresh", str(target(1).uid), "--reason", "lost with its station", "--ledger", path)
+    assert "new board" in said(
+        "units", "fresh", str(target(1).uid), "--reason", "lost with its station", "--ledger", path
+    )
     config.with_name("fleet.key").unlink()
     with pytest.raises(CommandRefused, match="fleet key"):
         station("leases", "return", LOT.name, "--ledger", path)
