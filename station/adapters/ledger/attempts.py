@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attempts and their events in SQL: units of work for the writer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -83,42 +84,49 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What followed from an event: the lot of the unit that it tells, if that is a work order's; a unit's quarantine."""
+    """What followed from events: the lot of the unit that they tell, if that is a work order's; a unit's quarantine."""
 
     traced: Traced | None = None
     quarantined: bool = False
 
 
+Entry = tuple[Event, Sum]
+"""An event, and the sum of the attempt's events up to it."""
+
+
 def append(
     connection: Connection,
     number: int,
-    event: Event,
-    now: Sum,
+    journal: Sequence[Entry],
     reports: Reports | None = None,
     quarantine_after: int = 0,
 ) -> Followed:
-    """Appends an event, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox.
+    """Appends events in their order, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox.
 
-    A unit that has failed for good by this event, its `quarantine_after`th fail, goes into quarantine.
+    A unit that has failed for good by the last of them, its `quarantine_after`th fail, goes into quarantine.
     """
-    connection.execute(
-        _NEW_EVENT,
-        {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)},
-    )
-    totals.follow(connection, number, event, now.attempt)
-    connection.execute(_SUMMED_UP, now.columns | {"number": number})
-    if now.attempt.ended:
-        figures.add(connection, number)
-    if moves(now.attempt, event):
-        identities.advance(connection, now.attempt.uid, event)
-    outbox.report(connection, number, event, now.last_at, reports)
-    match event:
-        case IdentityReserved() if not now.attempt.laboratory:
-            return Followed(traced=lots.trace(connection, number, now.attempt.uid))
-        case Failed(fault) if now.attempt.counts_in_yield and now.attempt.uid is not None:
-            judged = dispositions.judge(connection, now.attempt.uid, number, fault, quarantine_after, now.last_at)
-            return Followed(quarantined=judged)
-    return Followed()
+    rows = [
+        {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
+        for event, now in journal
+    ]
+    connection.execute(_NEW_EVENT, rows)
+    traced, quarantined = None, False
+    for event, now in journal:
+        totals.follow(connection, number, event, now.attempt)
+        if now is journal[-1][1] or outbox.is_told(event, reports):
+            connection.execute(_SUMMED_UP, now.columns | {"number": number})
+        if now.attempt.ended:
+            figures.add(connection, number)
+        if moves(now.attempt, event):
+            identities.advance(connection, now.attempt.uid, event)
+        outbox.report(connection, number, event, now.last_at, reports)
+        match event:
+            case IdentityReserved() if not now.attempt.laboratory:
+                traced = lots.trace(connection, number, now.attempt.uid)
+            case Failed(fault) if now.attempt.counts_in_yield and now.attempt.uid is not None:
+                unit = now.attempt.uid
+                quarantined = dispositions.judge(connection, unit, number, fault, quarantine_after, now.last_at)
+    return Followed(traced, quarantined)
 
 
 def close_open(connection: Connection, fault: str, at: datetime, reports: Reports | None = None) -> list[int]:
@@ -129,7 +137,7 @@ def close_open(connection: Connection, fault: str, at: datetime, reports: Report
     for number in numbers:
         so_far = _replayed(connection, number)
         event = Voided(fault, {"step": so_far.attempt.phase.value, "found_at": tables.iso(at)})
-        append(connection, number, event, so_far.after(so_far.last_at, event), reports)
+        append(connection, number, [(event, so_far.after(so_far.last_at, event))], reports)
     return list(numbers)
 
 
