@@ -244,6 +244,19 @@ async def test_attempts_left_open_are_voided_as_of_their_last_event(path: Path, 
     )
 
 
+async def test_an_attempt_of_another_station_stays_open(path: Path, secrets: Secrets) -> None:
+    """One ledger has had two names: each station voids its own attempts."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        others = await begun(ledger, secrets)
+    async with Ledger.open(path, station="line-2") as ledger:
+        own = await begun(ledger, secrets)
+    async with Ledger.open(path, station="line-2") as ledger:
+        assert await ledger.close_open_attempts("station.stopped") == [own.number]
+    assert rows(path, "SELECT id FROM attempt WHERE verdict IS NULL") == [(others.number,)]
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await ledger.close_open_attempts("station.stopped") == [others.number]
+
+
 async def test_an_attempt_without_any_event_is_closed_too(path: Path, secrets: Secrets) -> None:
     """A kill can come right after the attempt began."""
     async with Ledger.open(path, station="line-1") as ledger:

@@ -129,11 +129,12 @@ def append(
     return Followed(traced, quarantined)
 
 
-def close_open(connection: Connection, fault: str, at: datetime, reports: Reports | None = None) -> list[int]:
-    """Voids every attempt without a verdict, as of its last event; returns their numbers."""
-    numbers = connection.scalars(
-        select(_attempt.c.id).where(_attempt.c.verdict.is_(None)).order_by(_attempt.c.id)
-    ).all()
+def close_open(
+    connection: Connection, station: str, fault: str, at: datetime, reports: Reports | None = None
+) -> list[int]:
+    """Voids every attempt of this station without a verdict, as of its last event; returns their numbers."""
+    its_own = (_attempt.c.verdict.is_(None), _attempt.c.station == station)
+    numbers = connection.scalars(select(_attempt.c.id).where(*its_own).order_by(_attempt.c.id)).all()
     for number in numbers:
         so_far = _replayed(connection, number)
         event = Voided(fault, {"step": so_far.attempt.phase.value, "found_at": tables.iso(at)})
