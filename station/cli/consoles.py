@@ -16,6 +16,7 @@ from rich.style import Style
 from rich.text import Text
 
 from station.adapters.system.shown import shown
+from station.cli.endings import LONGEST_LINE
 
 COLOURS = {
     "empty": "dim",
@@ -29,7 +30,6 @@ COLOURS = {
 }
 
 UNWATCHED_WIDTH = 140
-LONGEST_LINE = 8192  # characters: a record of factory data in hexadecimal, or the longest path
 
 
 class Screen(Console):
