@@ -46,7 +46,7 @@ CREATE TABLE identity (
 	pairing_hash BLOB NOT NULL,
 	manufacturing_date VARCHAR(8) NOT NULL,
 	reserved_at VARCHAR(24) NOT NULL,
-	state VARCHAR(16) NOT NULL,
+	state VARCHAR(16) NOT NULL, owned BOOLEAN DEFAULT 1 NOT NULL,
 	CONSTRAINT ck_identity_ck_identity_state CHECK (state IN ('reserved', 'on_board', 'certified', 'confirmed', 'passed', 'burned', 'released')),
 	CONSTRAINT uq_identity_uid UNIQUE (uid),
 	CONSTRAINT uq_identity_serial_number UNIQUE (serial_number),
@@ -333,7 +333,99 @@ CREATE TABLE label_required (
 	CONSTRAINT pk_label_required PRIMARY KEY (recipe_sha256)
 )
 
-INSERT INTO alembic_version VALUES ('0017')
+CREATE TABLE shared_state (
+	one INTEGER NOT NULL,
+	station INTEGER NOT NULL,
+	incarnation INTEGER NOT NULL,
+	local_incarnation INTEGER NOT NULL,
+	ledger VARCHAR(32) NOT NULL,
+	next_ledger VARCHAR(32),
+	tick INTEGER NOT NULL,
+	fleet_check VARCHAR(16) NOT NULL,
+	stopped VARCHAR(8),
+	place TEXT NOT NULL,
+	joined INTEGER,
+	request VARCHAR(32),
+	request_lot VARCHAR(32),
+	request_release VARCHAR(64),
+	request_blocks INTEGER,
+	CONSTRAINT pk_shared_state PRIMARY KEY (one),
+	CONSTRAINT ck_shared_state_ck_shared_state_one CHECK (one = 1)
+)
+
+CREATE TABLE chain (
+	incarnation INTEGER NOT NULL,
+	number INTEGER NOT NULL,
+	event_id INTEGER,
+	at VARCHAR(24),
+	type VARCHAR(32),
+	body TEXT,
+	hash BLOB NOT NULL,
+	CONSTRAINT pk_chain PRIMARY KEY (incarnation, number)
+)
+ WITHOUT ROWID
+
+CREATE TABLE chain_base (
+	incarnation INTEGER NOT NULL,
+	number INTEGER NOT NULL,
+	hash BLOB NOT NULL,
+	acked INTEGER NOT NULL,
+	CONSTRAINT pk_chain_base PRIMARY KEY (incarnation)
+)
+
+CREATE TABLE chain_attempt (
+	attempt INTEGER NOT NULL,
+	incarnation INTEGER NOT NULL,
+	number INTEGER NOT NULL,
+	release VARCHAR(64) NOT NULL,
+	CONSTRAINT pk_chain_attempt PRIMARY KEY (attempt),
+	CONSTRAINT fk_chain_attempt_attempt FOREIGN KEY(attempt) REFERENCES attempt (id)
+)
+
+CREATE TABLE shared_told (
+	incarnation INTEGER NOT NULL,
+	pai VARCHAR(64) NOT NULL,
+	CONSTRAINT pk_shared_told PRIMARY KEY (incarnation, pai)
+)
+
+CREATE TABLE block (
+	lot VARCHAR(32) NOT NULL,
+	number INTEGER NOT NULL,
+	incarnation INTEGER NOT NULL,
+	release VARCHAR(64) NOT NULL,
+	first_index INTEGER NOT NULL,
+	next_index INTEGER NOT NULL,
+	end_index INTEGER NOT NULL,
+	lot_first INTEGER NOT NULL,
+	lot_size INTEGER NOT NULL,
+	lot_format VARCHAR(96) NOT NULL,
+	given_back BOOLEAN DEFAULT 0 NOT NULL,
+	CONSTRAINT pk_block PRIMARY KEY (lot, number)
+)
+
+CREATE TABLE pair (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	hash INTEGER NOT NULL,
+	incarnation INTEGER NOT NULL,
+	request VARCHAR(32) NOT NULL,
+	state VARCHAR(4) NOT NULL,
+	sealed BLOB NOT NULL,
+	CONSTRAINT uq_pair_hash UNIQUE (hash),
+	CONSTRAINT ck_pair_ck_pair_state CHECK (state IN ('open', 'ours', 'used', 'gone'))
+)
+
+CREATE TABLE adoption (
+	uid VARCHAR(24) NOT NULL,
+	at VARCHAR(24) NOT NULL,
+	epoch INTEGER NOT NULL,
+	began_at TEXT NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	images TEXT NOT NULL,
+	event_id INTEGER NOT NULL,
+	CONSTRAINT pk_adoption PRIMARY KEY (uid)
+)
+
+INSERT INTO alembic_version VALUES ('0018')
 
 INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -438,3 +530,11 @@ CREATE UNIQUE INDEX ux_label_event_print ON label_event (uid, copy) WHERE type =
 CREATE TRIGGER label_event_no_update BEFORE UPDATE ON label_event BEGIN SELECT RAISE(ABORT, 'a label event is never edited'); END
 
 CREATE TRIGGER label_event_no_delete BEFORE DELETE ON label_event BEGIN SELECT RAISE(ABORT, 'a label event is never edited'); END
+
+CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain BEGIN SELECT RAISE(ABORT, 'a line of the chain is never edited'); END
+
+CREATE INDEX ix_block_open ON block (incarnation, lot, release, number) WHERE given_back = 0 AND next_index < end_index
+
+CREATE INDEX ix_pair_ours ON pair (incarnation, id) WHERE state = 'ours'
+
+CREATE INDEX ix_pair_open ON pair (id) WHERE state = 'open'
