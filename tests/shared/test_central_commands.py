@@ -206,6 +206,8 @@ def test_a_lot_is_added_and_its_release_approved(central: Command) -> None:
     listed = {lot["name"]: lot for lot in entries(told(central("lots", "list", "--json")), "lots")}
     assert listed["LOT-8"]["releases"] == [other]
     assert listed[LOT]["releases"] == [RELEASE, other]
+    assert f"no more numbers in {LOT}, LOT-8" in said(central("approve", other, "--withdraw"))
+    assert "nowhere" in said(central("approve", other, "--withdraw"), FAILED)
 
 
 def test_a_lot_that_could_repeat_a_serial_number_is_refused(central: Command) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from station.cli.central.connected import OwnerOption, owned
 from station.cli.central.rows import cell, values
 from station.cli.consoles import say, say_json, wide_console
+from station.cli.exit_codes import FAILED
 from station.cli.ledger.questions import JsonOption
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
@@ -76,13 +77,15 @@ def approve(
             show_default=False,
         ),
     ] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Give no more numbers for it. Stations still use those that they hold.")
+    ] = False,
     dsn: OwnerOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Let stations make units of a release: its recipe, images, wireless stack, declaration, PAI and PAA.
 
     `station status` shows the release that a station runs. Whoever approves one has compared it with the released files.
-    An approval is for good: numbers that were given for it stay in use.
 
     Examples: station central approve --recipe recipe.toml --lot LOT-7; station central approve 5f2c… (64 digits)
     """
@@ -92,8 +95,15 @@ def approve(
     with owned(dsn) as connection:
         from station.adapters.centre import administration
 
-        lots = administration.approve(connection, wanted, lot)
-    say(f"release {wanted} may be made in {', '.join(sorted(lots))}")
+        lots = (administration.revoke if withdraw else administration.approve)(connection, wanted, lot)
+    names = ", ".join(sorted(lots))
+    if not withdraw:
+        say(f"release {wanted} may be made in {names}")
+    elif names:
+        say(f"release {wanted} gets no more numbers in {names}")
+    else:
+        say(f"release {wanted} is approved nowhere", err=True)
+        raise typer.Exit(FAILED)
 
 
 def _checked(release: str) -> str:
