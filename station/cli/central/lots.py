@@ -35,8 +35,8 @@ def list_lots(dsn: OwnerOption = None, json_wanted: JsonOption = False) -> None:
     table = Table(*columns, box=None, header_style="bold")
     for lot in found:
         releases = " ".join(release[:12] for release in lot.releases) or "none: station central approve"
-        given = min(lot.given * lot.grid, lot.size)
-        numbers = (lot.first, lot.size, given, lot.size - given)
+        left = max(0, lot.size - lot.next_block * lot.grid)
+        numbers = (lot.first, lot.size, lot.size - left, left)
         table.add_row(lot.name, lot.serial_format, *map(cell, numbers), releases)
     wide_console().print(table if found else "There is no lot yet: station central lots add")
 
