@@ -52,7 +52,7 @@ def add(
     """Add a lot. Its serial numbers are its own for ever: no other lot may have one of them.
 
     Format and first number are those of the stations' recipe or work order. Example: station central lots add LOT-7
-    --format LIGHT-{:06d} --first 1 --size 1048576
+    --format LIGHT-{:07d} --first 1 --size 1048576
     """
     with owned(dsn) as connection:
         from station.adapters.centre import administration

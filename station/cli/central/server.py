@@ -31,7 +31,10 @@ def init(dsn: OwnerOption = None) -> None:
 
 
 def upgrade(dsn: OwnerOption = None) -> None:
-    """Bring the centre's tables to this version, before any station is upgraded: stations of the version before go on."""
+    """Bring the centre's tables to this version, before the stations.
+
+    If that changes them, stations of the version before go on with what they hold until they are upgraded, too.
+    """
     with owned(dsn) as connection:
         from station.adapters.centre import administration
 
