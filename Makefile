@@ -11,11 +11,12 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 DEMO_ARGS :=
 BENCH_ARGS :=
+ARGS :=
 
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign-shared campaign-shared-bugs fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -25,7 +26,7 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-test: compilers umockdev chromium mosquitto softhsm lint types contracts covered
+test: compilers umockdev chromium mosquitto softhsm postgresql lint types contracts covered
 	$(BIN)/python -X dev -m pytest -m line -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 	$(MAKE) test-commissioning
 
@@ -54,6 +55,10 @@ mosquitto:
 # The tests of sealed keys have a token in software.
 softhsm:
 	tools/softhsm
+
+# The tests of the shared ledger start servers of their own from its programs.
+postgresql:
+	tools/postgresql
 
 lint: $(READY)
 	$(BIN)/ruff format --check $(SOURCES)
@@ -101,6 +106,14 @@ pki-table: $(READY)
 burst: $(READY) umockdev
 	tests/hotplug/roomy_network.sh $(BIN)/python -m tests.hotplug.burst
 
+# A hundred stations, one centre and every disaster, judged by a referee; half an hour: `make campaign-shared ARGS="--seed 2"`.
+campaign-shared: $(READY) postgresql
+	$(BIN)/python -m tests.shared.campaign $(ARGS)
+
+# The same, smaller, with each of five planted faults, which the referee must find; ten minutes.
+campaign-shared-bugs: $(READY) postgresql
+	$(BIN)/python -m tests.shared.campaign.bugs $(ARGS)
+
 fuzz: fuzz-readers fuzz-agent fuzz-attestation
 
 # A million spoiled inputs for every reader of input from boards, authorities and people; some minutes.
@@ -127,7 +140,7 @@ wheelhouse: $(READY)
 	mkdir -p build/wheelhouse
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheelhouse .
 	tools/locked-versions > build/constraints.txt
-	$(BIN)/pip download --quiet --disable-pip-version-check --dest build/wheelhouse --constraint build/constraints.txt build/wheelhouse/matter_provisioning_station-*.whl 'matter-provisioning-station[bench,labels,mqtt,pkcs11]' --find-links build/wheelhouse
+	$(BIN)/pip download --quiet --disable-pip-version-check --dest build/wheelhouse --constraint build/constraints.txt build/wheelhouse/matter_provisioning_station-*.whl 'matter-provisioning-station[bench,labels,mqtt,pkcs11,shared]' --find-links build/wheelhouse
 	@ls build/wheelhouse | wc -l | xargs printf 'build/wheelhouse: %s files\n'
 
 # The run book on a bare Debian without a network, under its own systemd, in a container: as root, on Debian; some minutes.

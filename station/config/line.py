@@ -32,6 +32,7 @@ from station.config.sections import (
     SlotSection,
     StationSection,
 )
+from station.config.shared import SharedSection
 from station.config.table import Table
 from station.config.toml_file import read_toml
 from station.config.web_section import WebSection
@@ -68,6 +69,8 @@ class Config(Table):
     mes: MESSection = MESSection()
     secrets: SecretsSection = SecretsSection()
     label: LabelSection = LabelSection()
+    shared: SharedSection | None = None
+    """Needed where several stations share one ledger."""
     slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)
 
     @model_validator(mode="after")

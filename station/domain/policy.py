@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.line import (
+    CentreAwaited,
+    CentreUnusable,
     ClockContradicted,
     LeaseExhausted,
     LedgerLost,
@@ -162,6 +164,8 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     KeyChanged: Consequence(dead=True),  # its certificate is for a key that it has no more
     KeyShared: Consequence(dead=True),
     PrivateKeyExposed: Consequence(dead=True),
+    CentreUnusable: Consequence(mends_itself=True),  # somebody mends the centre's set-up
+    CentreAwaited: Consequence(mends_itself=True),
     LotFull: Consequence(for_new_boards=True),
     LotNotOpen: Consequence(for_new_boards=True),
     LotRecipeChanged: Consequence(for_new_boards=True),

@@ -60,6 +60,7 @@ class Refusal(StrEnum):
     LOT_EXHAUSTED = "lot_exhausted"
     FLEET_KEY = "fleet_key"  # the station's fleet key is another one than the fleet's
     STATION_UNKNOWN = "station_unknown"  # no station has this database role
+    BROKEN_CHAIN = "broken_chain"  # the lines that the station sends do not follow one another
     SCHEMA = "schema"  # the centre's tables are of another version than this station knows
 
 
@@ -140,3 +141,8 @@ class Claim:
     known: KnownUnit | None
     was_ours: bool
     """Whether the asking station had it already, in this incarnation."""
+
+
+def checkpoint_text(station: int, incarnation: int, upto: int, head: bytes) -> bytes:
+    """What a checkpoint's signature covers."""
+    return f"matter-station checkpoint 1 {station} {incarnation} {upto} {head.hex()}".encode("ascii")

@@ -435,3 +435,11 @@ class CentreUnusable(LineFault):
 
     code = "shared.refused"
     reason: str
+
+
+@dataclass(eq=False)
+class CentreAwaited(LineFault):
+    """This station may not begin before the shared ledger's centre has said that its ledger is the newest: the line goes on as soon as it answers."""
+
+    code = "shared.awaited"
+    reason: str

@@ -86,8 +86,10 @@ class Line:
         self._closed_to_new = fault
         self._open_to_new.clear()
 
-    def open_to_new(self) -> None:
-        """Lets boards without an identity try again, because a person has changed what held them."""
+    def open_to_new(self, *only_after: type[LineFault]) -> None:
+        """Lets boards without an identity try again, because what held them has changed; `only_after`: if it was one of these faults."""
+        if only_after and not isinstance(self._closed_to_new, only_after):
+            return
         if self._closed_to_new is not None:
             log.info("line.resumed", fault=self._closed_to_new.code)
         self._closed_to_new = None

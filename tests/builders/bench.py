@@ -115,9 +115,11 @@ async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIP
     return identity
 
 
-async def certified(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
+async def certified(
+    journal: AttemptJournal, board: int, dac_serial_number: str = "0A", recipe: Recipe = RECIPE
+) -> Identity:
     """Carries out an attempt up to the certificate."""
-    identity = await recognised(journal, board)
+    identity = await recognised(journal, board, recipe)
     async with journal.step(Phase.FLASH_DATA):
         await journal.record(FactoryDataWritten())
     async with journal.step(Phase.FLASH_PROVISIONER):
@@ -129,9 +131,11 @@ async def certified(journal: AttemptJournal, board: int, dac_serial_number: str 
     return identity
 
 
-async def passed(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
+async def passed(
+    journal: AttemptJournal, board: int, dac_serial_number: str = "0A", recipe: Recipe = RECIPE
+) -> Identity:
     """Carries out a whole attempt."""
-    identity = await certified(journal, board, dac_serial_number)
+    identity = await certified(journal, board, dac_serial_number, recipe)
     async with journal.step(Phase.DELIVER):
         await journal.record(CredentialsDelivered(dac_serial_number))
     async with journal.step(Phase.FLASH_OPERATIONAL):

@@ -98,6 +98,9 @@ def _unit(name: str) -> str:
     return {
         "baudrate": "baud",
         "keep_alive": "s",
+        "deadline": "s",
+        "hold_hours": "h",
+        "keep_local_days": "days",
         "size": "units",
         "within_boards": "boards",
         "transcript_days": "days",

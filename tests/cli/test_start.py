@@ -9,7 +9,7 @@ import pytest
 
 from station.cli.commands import PLACES, imported
 
-HEAVY = {"aiohttp", "alembic", "rich.live", "sqlalchemy", "tomlkit"}
+HEAVY = {"aiohttp", "alembic", "psycopg", "rich.live", "sqlalchemy", "tomlkit"}
 LOADED = """
 import json, sys
 from station import cli

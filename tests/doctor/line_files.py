@@ -129,6 +129,11 @@ def secret(mode: int, content: bytes, setting: str = "basic_file") -> Spoiler:
     return spoil
 
 
+def shared(settings: str) -> Spoiler:
+    """A section that names a centre."""
+    return put("[pki]", f"[shared]\n{settings}\n[pki]")
+
+
 def gone(name: str) -> Spoiler:
     return lambda files: (files.folder / name).unlink()
 

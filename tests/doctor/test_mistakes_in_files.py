@@ -27,6 +27,7 @@ from tests.doctor.line_files import (
     readable,
     recipe,
     secret,
+    shared,
     variable,
 )
 
@@ -132,6 +133,26 @@ MISTAKES: list[tuple[Spoiler, str, str]] = [
     (secret(0o600, b"two\nlines\n"), "line.toml: pki.basic_file: secret is not a secret: one line", "user:password"),
     (secret(0o644, b"user:password"), "line.toml: pki.basic_file: secret can be used by other accounts", "chmod 600"),
     (put("[pki]", '[pki]\nbasic_file = "secret"'), "line.toml: pki.basic_file: there is no file secret", "one line"),
+    (
+        shared('dsn = "host=db sslkey=/nowhere/centre.key"'),
+        "line.toml: shared.dsn: there is no file /nowhere/centre.key",
+        "the key of that certificate",
+    ),
+    (
+        shared('dsn = "host=db"\nfleet_key = "fleet.key"'),
+        "line.toml: shared.fleet_key: there is no file fleet.key",
+        "the key of the fleet",
+    ),
+    (
+        shared('dsn = "host=db"\nfleet_key = "loader.stldr"'),
+        "line.toml: shared.fleet_key: others can read loader.stldr, which is the key of the fleet",
+        "chmod 600",
+    ),
+    (
+        shared('dsn = "host=db"\nsigning_key = "pki/tls/station-key.pem"'),
+        "line.toml: shared.signing_key: pki/tls/station-key.pem has no such key",
+        "Ed25519",
+    ),
     (put("[pki]", '[pki]\ntls_floor = "1.1"'), 'line.toml: pki.tls_floor: found "1.1"', ""),
     (put("[pki]", "[pki]\nat_once = 0"), "line.toml: pki.at_once: ", ""),
     (gone("pki/pai.pem"), "line.toml: pki.pai: pki/pai.pem cannot be read", "No such file"),

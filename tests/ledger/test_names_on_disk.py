@@ -234,6 +234,7 @@ FAULTS = {
     "ledger.fenced",
     "ledger.forked",
     "shared.refused",
+    "shared.awaited",
 }
 
 

@@ -7,7 +7,7 @@ centre has its hash.
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +40,10 @@ _LEFT = (
 _UNTOUCHED = (
     "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND next_index = first_index"
     " AND given_back = 0 AND next_index < end_index ORDER BY number"
+)
+_UNTOUCHED_OTHERS = (
+    "SELECT lot, number FROM block WHERE incarnation = ? AND (lot IS NOT ? OR release <> ?) AND next_index = first_index"
+    " AND given_back = 0 AND next_index < end_index ORDER BY lot, number"
 )
 _GIVEN_BACK = "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND given_back = 1 ORDER BY number"
 _FREE = "SELECT id, hash, sealed FROM pair WHERE state = 'ours' AND incarnation = ? AND id > ? ORDER BY id LIMIT ?"
@@ -199,6 +203,19 @@ def give_back(connection: Connection, lot: str, at: datetime) -> list[int]:
         raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (lot, number))
         chain.tell(connection, at, BlockGivenBack(lot, number))
     return [number for (number,) in raw.execute(_GIVEN_BACK, place)]
+
+
+def give_up(connection: Connection, lot: str | None, release: str, at: datetime) -> Mapping[str, Sequence[int]]:
+    """Gives up, for good, the whole blocks of other lots and releases, which nothing was taken from. Returns their numbers by lot.
+
+    The journal tells the centre. `lot` is None if no lot is made now.
+    """
+    raw, given_up = chain.driver(connection), dict[str, list[int]]()
+    for name, number in raw.execute(_UNTOUCHED_OTHERS, (_incarnation(raw), lot, release)).fetchall():
+        raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (name, number))
+        chain.tell(connection, at, BlockGivenBack(name, number))
+        given_up.setdefault(name, []).append(number)
+    return given_up
 
 
 def burn_all(connection: Connection) -> None:

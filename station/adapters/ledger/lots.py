@@ -142,6 +142,21 @@ def traced(connection: Connection, recipe: RecordedRecipe) -> Traced:
     return Traced(row.name, row.work_order)
 
 
+def making(connection: Connection, recipe: RecordedRecipe) -> str | None:
+    """The lot from which new units of this recipe come, also while its work order is paused; None if there is none.
+
+    In a ledger that never had an order it is the recipe's.
+    """
+    row = _open(connection)
+    if row is None:
+        newest = select(_event.c.lot).order_by(_event.c.id.desc()).limit(1)
+        row = connection.execute(select(_lot).where(_lot.c.name == newest.scalar_subquery())).one_or_none()
+        if row is None:
+            return recipe.lot_name
+    makes = row.recipe_sha256 == recipe.sha256 and row.state != LotState.CLOSED.value
+    return row.name if makes else None
+
+
 def trace(connection: Connection, number: int, uid: UID | None) -> Traced | None:
     """Traces an attempt to the lot of its unit; None where neither was made for a work order."""
     query = select(_identity.c.lot, _lot.c.work_order).join(_lot, _lot.c.name == _identity.c.lot, isouter=True)

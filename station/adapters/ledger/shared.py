@@ -4,7 +4,7 @@
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -175,6 +175,11 @@ class SharedLedger:
     async def give_back(self, lot: str) -> list[int]:
         """Gives up the lot's untouched blocks durably. Returns the numbers that the centre is to be told."""
         return await self._custody.do_once(partial(leases.give_back, lot=lot, at=datetime.now(UTC)))
+
+    async def give_up(self, lot: str | None, release: str) -> Mapping[str, Sequence[int]]:
+        """Gives up the untouched blocks of other lots and releases durably. Returns their numbers by lot."""
+        work = partial(leases.give_up, lot=lot, release=release, at=datetime.now(UTC))
+        return await self._custody.do_once(work)
 
     async def hashes(self, most: int = 500) -> AsyncIterator[Hashes]:
         """The pairs of every unit of a standalone past, some at a time: to be registered at the centre before `join`."""

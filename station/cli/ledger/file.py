@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station ledger`: backs up the ledger, checks it, and accepts one that was put back or moved."""
+"""`station ledger`: backs up the ledger, checks and audits it, and accepts one that was put back or moved."""
 
 import sys
 import time
@@ -17,6 +17,7 @@ from station.adapters.ledger.restoration import Finding
 from station.cli.accounts import check_account
 from station.cli.consoles import say
 from station.cli.exit_codes import FAILED
+from station.cli.ledger.audited import audit
 from station.cli.ledger.options import LedgerOption
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
@@ -133,6 +134,9 @@ def restored(
             say(f"lot {lot} goes on with its serial number {number}")
         say(f"a lot that is new to the ledger begins with its serial number {done.skipped + 1}")
     say(f"{path}: incarnation {done.incarnation}; station run opens it")
+
+
+app.command()(audit)
 
 
 def _told(path: Path, finding: Finding) -> list[str]:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -22,7 +21,7 @@ from station.cli.accounts import account_name
 from station.cli.consoles import coloured, say, say_json, standard_output, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.labels import export_labels, forget, show_label
-from station.cli.ledger.options import LedgerOption
+from station.cli.ledger.options import Format, LedgerOption
 from station.cli.ledger.put_away import release, scrap
 from station.cli.ledger.questions import (
     FaultOption,
@@ -87,11 +86,6 @@ ATTEMPT_COLUMNS = {
 }
 
 app = typer.Typer(help="Units and their stories, from the ledger.", no_args_is_help=True)
-
-
-class Format(StrEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 @app.command("list")
@@ -261,7 +255,7 @@ def fresh(
     """
     uid = uid_of(unit)
     if ledger is not None:
-        asyncio.run(_release(ledger, uid, account_name(), reason))
+        asyncio.run(_release(ledger, config, uid, account_name(), reason))
     else:
         socket = configuration.load(config_path(config)).control_socket
         control.ask(socket, "fresh", uid=str(uid), reason=reason)
@@ -275,8 +269,8 @@ app.command()(release)
 app.command()(scrap)
 
 
-async def _release(path: Path, uid: UID, account: str, reason: str) -> None:
-    async with opened(path) as ledger:
+async def _release(path: Path, config: Path | None, uid: UID, account: str, reason: str) -> None:
+    async with opened(path, config) as ledger:
         await ledger.release_unit(uid, account=account, reason=reason)
 
 
