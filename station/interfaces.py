@@ -216,7 +216,8 @@ class AttemptLedger(Protocol):
     def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
         """Journals the step durably before its body runs, and its end with its seconds."""
 
-    async def record(self, event: Record) -> None: ...
+    async def record(self, event: Record) -> None:
+        """Journals an event; it is durable at the latest when the next step begins, or its verdict is."""
 
     async def past_of(self, uid: UID) -> Past:
         """The board's past in this ledger; an empty `Past` for an unknown board."""
@@ -230,11 +231,12 @@ class AttemptLedger(Protocol):
     async def sample_identity(self, draft: Draft) -> Identity:
         """An identity for a sample that has none: recorded nowhere."""
 
-    async def claim(self, target: Target) -> None:
+    async def claim(self, target: Target) -> bool:
         """Makes sure that this station may work on the board, and knows what others know of it.
 
-        Asks the centre unless the ledger's own knowledge fits what stands on the board; with a standalone ledger, and for
-        samples and laboratory units, it does nothing. Raises `UnitElsewhere` or `AnswerElsewhere`.
+        Asks the centre unless the ledger's own knowledge fits the board's key; with a standalone ledger, and for samples and
+        laboratory units, it does nothing. Returns whether the board's factory data must still prove that it is as this ledger
+        left it. Raises `UnitElsewhere` or `AnswerElsewhere`.
         """
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:

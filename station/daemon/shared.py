@@ -35,6 +35,9 @@ from station.recipe.recipe import Recipe
 from station.replication.replicator import Pace, Terms
 from station.replication.running import Means, Replication
 from station.replication.seen import Seen, fault_for_new_boards, nothing_left, pausing_fault
+from station.web.models import NO_STOCK, Stock
+
+LOW = 1.0  # hours
 
 
 class Sharing:
@@ -116,6 +119,16 @@ class Sharing:
         return nothing_left(self.seen, lot)
 
     # --- what people see ------------------------------------------------------------------------------------------------
+
+    @property
+    def stock(self) -> Stock:
+        """What the operator's page shows: something only while the centre is away, or the line's items are running out."""
+        seen, hours = self.seen, self.seen.hours_left
+        if seen.lot is None or seen.standing is None:
+            return NO_STOCK
+        away = not seen.up and seen.reason is not None
+        low = not seen.items or (hours is not None and hours < LOW)
+        return Stock(away=away, left=seen.items if away or (low and seen.ungranted is not None) else None)
 
     @property
     def status(self) -> SharedStatus:

@@ -166,12 +166,12 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     PrivateKeyExposed: Consequence(dead=True),
     CentreUnusable: Consequence(mends_itself=True),  # somebody mends the centre's set-up
     CentreAwaited: Consequence(mends_itself=True),
-    LeaseExhausted: Consequence(mends_itself=True, for_new_boards=True),
-    ReleaseNotApproved: Consequence(mends_itself=True, for_new_boards=True),
     LotFull: Consequence(for_new_boards=True),
     LotNotOpen: Consequence(for_new_boards=True),
     LotRecipeChanged: Consequence(for_new_boards=True),
     SamplesAreDue: Consequence(for_new_boards=True),
+    LeaseExhausted: Consequence(for_new_boards=True, mends_itself=True),  # the centre gives more
+    ReleaseNotApproved: Consequence(for_new_boards=True, mends_itself=True),  # somebody approves it
 }
 
 

@@ -7,11 +7,13 @@ import pytest
 
 from station.adapters.ledger import Ledger
 from station.adapters.ledger.leases import SPARE_PAIRS, Leases
+from station.adapters.ledger.shared import Stopped
 from station.adapters.system.verifiers import VerifierPool
 from station.domain.identity import Lot, OnboardingSecrets
 from station.domain.shared import GRID, Grant
-from station.faults.line import CentreUnusable, LeaseExhausted
-from tests.builders.bench import LOT, RECIPE, begun, execute, onboarding, recipe_with, recognised, rows
+from station.faults import LineFault
+from station.faults.line import CentreUnusable, LeaseExhausted, LedgerFenced, LedgerForked, ReleaseNotApproved
+from tests.builders.bench import LOT, RECIPE, begun, execute, onboarding, recipe_with, recognised, rows, target
 from tests.builders.sharing import FLEET, enrol, enrolled, lines, of, stock, stocked
 
 
@@ -64,6 +66,28 @@ async def test_none_left_is_the_lines_fault_and_says_the_reason(path: Path) -> N
     assert without_numbers.value.evidence == {"lot": LOT.name, "reason": "no route to host"}
 
 
+async def test_whoever_asks_the_centre_knows_why_none_is_left(path: Path) -> None:
+    """The fault is another one where the centre would give more if a person had approved the release."""
+    async with enrolled(path) as ledger, VerifierPool(1000, 2, of(ledger).pair) as secrets:
+        of(ledger).shared.none_left = lambda lot: ReleaseNotApproved(lot, RECIPE.release)
+        with pytest.raises(ReleaseNotApproved):
+            await recognised(await begun(ledger, secrets), board=1)
+
+
+@pytest.mark.parametrize(("why", "fault"), [(Stopped.FENCED, LedgerFenced), (Stopped.FORKED, LedgerForked)])
+async def test_a_stopped_ledger_begins_no_unit(path: Path, why: Stopped, fault: type[LineFault]) -> None:
+    """Nor does it take one over, or go on with its own."""
+    async with stocked(path) as (ledger, secrets):
+        await recognised(await begun(ledger, secrets), board=1)
+        await of(ledger).stopped(why)
+        for board in (1, 2):
+            journal = await begun(ledger, secrets)
+            with pytest.raises(fault):
+                await journal.claim(target(board))
+        with pytest.raises(fault):
+            await recognised(await begun(ledger, secrets), board=2)
+
+
 async def test_a_block_is_for_one_release_and_one_lot(path: Path) -> None:
     other = recipe_with(Lot("LOT-2", "B{:04d}", first=500, size=10))
     async with stocked(path) as (ledger, secrets):
@@ -76,7 +100,7 @@ async def test_the_centres_lot_must_be_the_recipes(path: Path) -> None:
     async with stocked(path) as (ledger, secrets):
         await stock(ledger, [4], Lot("LOT-5", "B{:04d}", first=7, size=2000))
         recipe = recipe_with(Lot("LOT-5", "B{:05d}", first=7, size=2000))
-        with pytest.raises(CentreUnusable, match=r"B\{:04d\} at the centre, and from 7 by B\{:05d\}") as raised:
+        with pytest.raises(CentreUnusable, match=r"B\{:04d\} at the centre, and 2000 from 7 on by B\{:05d\}") as raised:
             await of(ledger).begin_request("LOT-5", recipe.release, 1)
             request = await of(ledger).open_request()
             assert request is not None
@@ -90,7 +114,7 @@ async def test_a_pair_that_the_local_mark_refuses_is_burned(path: Path) -> None:
     async with stocked(path) as (ledger, secrets):
         await recognised(await begun(ledger, secrets), board=1)
         refused, taken = await secrets.take(), await secrets.take()
-        mark = ledger._pairing.mark(refused)
+        mark = ledger._pairing.mark(refused)  # noqa: SLF001  the mark that another unit has
         execute(path, "UPDATE identity SET pairing_hash = ?", mark)
         second = await recognised(await begun(ledger, Given(refused, taken)), board=2)
     assert second.secrets == taken

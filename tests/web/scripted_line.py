@@ -28,7 +28,7 @@ from station.web.api import ActRefused, Api, LabelWrong, LotChange
 from station.web.central import Central
 from station.web.certificate import Certificate
 from station.web.counted import Counted
-from station.web.models import Line, Lot, Slot
+from station.web.models import Line, Lot, Slot, Stock
 from station.web.pages import Pages
 from station.web.pins import PINs
 from station.web.questions import NewLot, NewSample
@@ -168,6 +168,8 @@ class _Orders:
             values = json.loads(line)
             if "mes" in values:
                 self._door.late = values["mes"]
+            elif "left" in values:
+                self._door.stock = Stock.model_validate(values)
             elif "slot" in values:
                 self._door.put(Slot.model_validate(values))
             else:

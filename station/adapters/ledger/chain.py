@@ -33,6 +33,10 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 _INCARNATION = "SELECT incarnation FROM shared_state WHERE one = 1"
 _HEAD = "SELECT number, hash FROM chain WHERE incarnation = ? ORDER BY number DESC LIMIT 1"
+_PRESENT = (
+    "SELECT incarnation, number, hash FROM chain WHERE incarnation = (SELECT incarnation FROM shared_state WHERE one = 1)"
+    " ORDER BY number DESC LIMIT 1"
+)
 _BASE = "SELECT number, hash FROM chain_base WHERE incarnation = ?"
 _HASH = "SELECT hash FROM chain WHERE incarnation = ? AND number = ?"
 _HASH_OF_BASE = "SELECT hash FROM chain_base WHERE incarnation = ? AND number = ?"
@@ -164,11 +168,10 @@ def prune(connection: Connection, incarnation: int, keep_days: int, now: datetim
     raw = driver(connection)
     horizon = iso(now - timedelta(days=keep_days))
     (base, last) = raw.execute("SELECT number, acked FROM chain_base WHERE incarnation = ?", (incarnation,)).fetchone()
-    upto = min(last, base + most)
     facts = "SELECT number, at, hash FROM chain WHERE incarnation = ? AND number > ? AND number <= ? AND at IS NOT NULL"
     old = None
-    for number, at, hashed in raw.execute(f"{facts} ORDER BY number", (incarnation, base, upto)):
-        if at >= horizon:
+    for number, at, hashed in raw.execute(f"{facts} ORDER BY number", (incarnation, base, last)):
+        if at >= horizon or (old is not None and number > base + most):
             break
         old = number, hashed
     if old is None:
@@ -197,6 +200,8 @@ def _append(raw: sqlite3.Connection, event: int | None, attempt: int | None, tol
 
 def _head(raw: sqlite3.Connection, incarnation: int | None = None) -> Head:
     if incarnation is None:
+        if (found := raw.execute(_PRESENT).fetchone()) is not None:
+            return Head(*found)
         (incarnation,) = raw.execute(_INCARNATION).fetchone()
     row = raw.execute(_HEAD, (incarnation,)).fetchone() or raw.execute(_BASE, (incarnation,)).fetchone()
     return Head(incarnation, *(row or (0, GENESIS)))

@@ -44,9 +44,9 @@ class FleetKey:
     key: bytes = field(repr=False)
     check: str = field(init=False)
     """16 hexadecimal digits that reveal nothing of the key: two stations with one key show the same."""
-    _pairing: bytes = field(init=False, repr=False)
-    _sealing: AESGCM = field(init=False, repr=False)
-    _pairs: AESGCM = field(init=False, repr=False)
+    _pairing: bytes = field(init=False, repr=False, compare=False)
+    _sealing: AESGCM = field(init=False, repr=False, compare=False)
+    _pairs: AESGCM = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_SIZE:

@@ -28,8 +28,9 @@ _EMPTY = bytes(SEALED_PAIR_SIZE)
 _STATE = (
     "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
 )
+_USABLE = "SELECT s.incarnation FROM shared_state AS s JOIN ledger AS l ON s.local_incarnation = l.incarnation"
 _NEXT = (
-    "SELECT number, next_index, lot_first, lot_format FROM block WHERE incarnation = ? AND lot = ? AND release = ?"
+    "SELECT number, next_index, lot_first, lot_size, lot_format FROM block WHERE incarnation = ? AND lot = ? AND release = ?"
     " AND given_back = 0 AND next_index < end_index ORDER BY number LIMIT 1"
 )
 _LEFT = (
@@ -40,9 +41,9 @@ _UNTOUCHED = (
     "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND next_index = first_index"
     " AND given_back = 0 AND next_index < end_index ORDER BY number"
 )
-_OF_OTHERS = (
-    "SELECT lot, number FROM block WHERE incarnation = ? AND next_index = first_index AND given_back = 0"
-    " AND next_index < end_index AND (lot IS NOT ? OR release <> ?) ORDER BY lot, number"
+_UNTOUCHED_OTHERS = (
+    "SELECT lot, number FROM block WHERE incarnation = ? AND (lot IS NOT ? OR release <> ?) AND next_index = first_index"
+    " AND given_back = 0 AND next_index < end_index ORDER BY lot, number"
 )
 _GIVEN_BACK = "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND given_back = 1 ORDER BY number"
 _FREE = "SELECT id, hash, sealed FROM pair WHERE state = 'ours' AND incarnation = ? AND id > ? ORDER BY id LIMIT ?"
@@ -89,11 +90,11 @@ def take(connection: Connection, lot: Lot, release: str) -> int | None:
     row = raw.execute(_NEXT, (_incarnation(raw), lot.name, release)).fetchone()
     if row is None:
         return None
-    number, index, first, pattern = row
-    if (first, pattern) != (lot.first, lot.serial_number_format):
+    number, index, first, size, pattern = row
+    if (first, size, pattern) != (lot.first, lot.size, lot.serial_number_format):
         raise CentreUnusable(
-            f"lot {lot.name} counts from {first} by {pattern} at the centre, and from {lot.first} by"
-            f" {lot.serial_number_format} at this station"
+            f"lot {lot.name} has {size} numbers from {first} on by {pattern} at the centre, and {lot.size} from {lot.first} on"
+            f" by {lot.serial_number_format} at this station"
         )
     raw.execute("UPDATE block SET next_index = next_index + 1 WHERE lot = ? AND number = ?", (lot.name, number))
     return int(index)
@@ -178,11 +179,9 @@ def granted(connection: Connection, request: Request, grant: Grant, at: datetime
         )
         if added.rowcount:
             chain.tell(connection, at, BlockReceived(request.lot, block, request.release, request.number))
-    # without blocks, it has registered the pairs of units that were there before
-    state = PairState.OURS if request.blocks else PairState.USED
     raw.executemany(
-        "UPDATE pair SET state = ? WHERE hash = ? AND state = 'open' AND request = ?",
-        ((state.value, hashed, request.number) for hashed in grant.hashes),
+        "UPDATE pair SET state = 'ours' WHERE hash = ? AND state = 'open' AND request = ?",
+        ((hashed, request.number) for hashed in grant.hashes),
     )
     _forget_candidates(connection, request.number)
     _ask(connection, None, None, None, None)
@@ -192,7 +191,6 @@ def granted(connection: Connection, request: Request, grant: Grant, at: datetime
 def drop_request(connection: Connection) -> None:
     """Gives up the open request: what the centre gave for it, if it did, is burned."""
     if (there := open_request(connection)) is not None:
-        _put_back(connection, there)
         _forget_candidates(connection, there.number)
         _ask(connection, None, None, None, None)
 
@@ -212,9 +210,8 @@ def give_up(connection: Connection, lot: str | None, release: str, at: datetime)
 
     The journal tells the centre. `lot` is None if no lot is made now.
     """
-    raw = chain.driver(connection)
-    given_up = dict[str, list[int]]()
-    for name, number in raw.execute(_OF_OTHERS, (_incarnation(raw), lot, release)).fetchall():
+    raw, given_up = chain.driver(connection), dict[str, list[int]]()
+    for name, number in raw.execute(_UNTOUCHED_OTHERS, (_incarnation(raw), lot, release)).fetchall():
         raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (name, number))
         chain.tell(connection, at, BlockGivenBack(name, number))
         given_up.setdefault(name, []).append(number)
@@ -233,15 +230,9 @@ def _end(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets,
 
 
 def _incarnation(raw: sqlite3.Connection) -> int:
-    (incarnation,) = raw.execute("SELECT incarnation FROM shared_state WHERE one = 1").fetchone()
-    return int(incarnation)
-
-
-def _put_back(connection: Connection, request: Request) -> None:
-    """Pairs of units that were there before still have to be registered, by another request."""
-    if not request.blocks:
-        put_back = "UPDATE pair SET request = NULL WHERE state = 'open' AND request = ?"
-        chain.driver(connection).execute(put_back, (request.number,))
+    """The incarnation whose blocks and pairs may be used; 0 if the ledger was restored since it began."""
+    row = raw.execute(_USABLE).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _asked(connection: Connection) -> Request:

@@ -108,27 +108,33 @@ def restored(
     """Let the station go on with a ledger that was put back from a backup, moved, or lost for good.
 
     It becomes a new incarnation, and the next N serial numbers of every lot are burned, since the station may have
-    given them out after the backup. If there is no ledger, an empty one is made. Refuses while a daemon holds the
-    ledger.
+    given them out after the backup; of a shared ledger none need be. If there is no ledger, an empty one is made.
+    Refuses while a daemon holds the ledger.
     """
     path = ledger_path(config, ledger)
     check_account(path)
     register = _register(config, ledger)
-    finding = restoration.examine(path, register)
+    loaded = None if ledger is not None else configuration.load(config_path(config))
+    shared = loaded is not None and loaded.shared is not None
+    finding = restoration.examine(path, register, shared=shared)
     for line in _told(path, finding):
         say(line)
-    if skip is None and not (new_key and not finding.reasons):
+    if skip is None and not finding.shared and not (new_key and not finding.reasons):
         raise typer.BadParameter(f"give the number of serial numbers to skip: --skip N, at least {finding.least}")
     if (skip or 0) < finding.least:
         raise typer.BadParameter(f"--skip must be at least {finding.least}, or serial numbers would be given out twice")
-    say(f"The next {skip or 0} serial numbers of every lot are burned, also of lots that begin later.")
+    if finding.shared:
+        say("What the centre has given this ledger is burned, and it gets more once it has enrolled anew.")
+    else:
+        say(f"The next {skip or 0} serial numbers of every lot are burned, also of lots that begin later.")
     if not yes and sys.stdin.isatty():
         typer.confirm("Go on?", abort=True)
-    station = None if ledger is not None else configuration.load(config_path(config)).station.name
-    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key, key=_key(config, ledger))
-    for lot, number in sorted(done.lots.items()):
-        say(f"lot {lot} goes on with its serial number {number}")
-    say(f"a lot that is new to the ledger begins with its serial number {done.skipped + 1}")
+    station, key = None if loaded is None else loaded.station.name, _key(config, ledger)
+    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key, key=key, shared=shared)
+    if not finding.shared:
+        for lot, number in sorted(done.lots.items()):
+            say(f"lot {lot} goes on with its serial number {number}")
+        say(f"a lot that is new to the ledger begins with its serial number {done.skipped + 1}")
     say(f"{path}: incarnation {done.incarnation}; station run opens it")
 
 
@@ -136,6 +142,8 @@ app.command()(audit)
 
 
 def _told(path: Path, finding: Finding) -> list[str]:
+    if finding.identities is None and finding.shared:
+        return [f"{path}: there is no ledger"]
     if finding.identities is None:
         return [f"{path}: there is no ledger; at least {finding.least} serial numbers were given out from there"]
     reasons = list(finding.reasons) or ["it is unchanged and at its place"]
