@@ -116,10 +116,14 @@ def append(
 
     A unit that has failed for good by the last of them, its `quarantine_after`th fail, goes into quarantine.
     """
+    rows = [
+        {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
+        for event, now in journal
+    ]
+    connection.execute(_NEW_EVENT, rows)
+    attempt_facts.follow(connection, rows)
     traced, quarantined = None, False
     for event, now in journal:
-        row = {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
-        attempt_facts.follow(connection, connection.execute(_NEW_EVENT, row).lastrowid, row)
         totals.follow(connection, number, event, now.attempt)
         if now is journal[-1][1] or outbox.is_told(event, reports):
             connection.execute(_SUMMED_UP, now.columns | {"number": number})

@@ -162,8 +162,8 @@ def tell_issued(connection: Connection, request: int, key: str, credentials: Cre
     pai = hashlib.sha256(credentials.pai).hexdigest()
     if chain.is_first(connection, pai):
         chain.tell(connection, at, IntermediateSeen(pai, credentials.pai))
-    uid = UID.parse(connection.execute(select(_request.c.uid).where(_request.c.id == request)).scalar_one())
-    issued = CertificateIssued(request, key, uid, credentials.dac_serial_number, credentials.dac, pai)
+    (uid,) = chain.driver(connection).execute("SELECT uid FROM pki_request WHERE id = ?", (request,)).fetchone()
+    issued = CertificateIssued(request, key, UID.parse(uid), credentials.dac_serial_number, credentials.dac, pai)
     chain.tell(connection, at, issued)
 
 

@@ -4,9 +4,11 @@
 import json
 import random
 import shutil
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +24,7 @@ from tests.shared.campaign.processes import Process
 LOOKED_EVERY = 0.2
 COPIED_AT, CRASHED_AT, CUT_AT, CUT_FOR = 0.15, 0.45, 0.6, 0.15  # shares of the campaign's time
 SETTLED = 0.78  # from then on no disaster comes by a schedule
+SEEN_WITHIN = 15.0  # seconds for the first lines of a station to reach the centre
 DOWN_FOR = 3.0  # seconds for which the centre's server stays down
 RIVAL_FOR = 20.0  # seconds for which the elder of two PCs goes on, at most
 WRONG_CLOCKS = (-7200, 3600, 86_400)
@@ -254,6 +257,8 @@ class Chaos:
             self._two_pcs(seat)
         elif kind is Disaster.DISK_LOST:
             self.lose_disk(seat)
+        elif kind is Disaster.SNAPSHOT:
+            self._set_back(seat)
         else:
             if seat.backup is None:
                 seat = next((each for each in self.seats if each.backup is not None), seat)
@@ -300,6 +305,27 @@ class Chaos:
         shutil.copytree(seat.machine, backup / "machine")
         seat.backup = backup
 
+    def _set_back(self, seat: Seat) -> None:
+        """The whole machine is set back, once the centre knows of something that the station's file will not know.
+
+        Before that nobody could see it: what was on the machine alone is gone without a trace.
+        """
+        if seat.cut_until is not None or not (seat.state / LEDGER).exists():
+            return
+        self._kill(seat)
+        self._copy(seat)
+        self.boot(seat)
+        end = time.monotonic() + min(SEEN_WITHIN, self.plan.seconds * 0.3)
+        assert seat.backup is not None
+        with closing(sqlite3.connect(seat.backup / "state" / LEDGER)) as connection:
+            query = "SELECT incarnation, max(number) FROM chain GROUP BY incarnation ORDER BY incarnation DESC LIMIT 1"
+            known = connection.execute(query).fetchone()
+        while known is not None and time.monotonic() < end:
+            if people.lines_of(self.server.dsn(self.database), seat.station, known[0]) > known[1]:
+                self._put_back(seat, seat.backup, Disaster.SNAPSHOT)
+                return
+            time.sleep(LOOKED_EVERY)
+
     def _put_back(self, seat: Seat, backup: Path, kind: Disaster) -> None:
         """An older ledger takes the present one's place: as a copy, or in its very file with the whole machine."""
         self._kill(seat)
@@ -311,7 +337,6 @@ class Chaos:
                 file.write((saved / LEDGER).read_bytes())
             shutil.rmtree(seat.machine)
             shutil.copytree(backup / "machine", seat.machine)
-            self.connect(seat)  # the centre tells what the ledger cannot know
         else:
             (seat.state / LEDGER).unlink()
             shutil.copy(saved / LEDGER, seat.state)

@@ -48,7 +48,7 @@ def run(plan: Plan, life: Life) -> None:
     clocks.set_wrong(timedelta(seconds=life.clock_wrong_by))
     pairs.draw_from(plan.pair_space)
     for bug in plan.bugs:
-        planted.BUGS[bug]()
+        planted.BUGS[bug].plant()
     try:
         uvloop.run(_run(plan, life))
     except LineFault as fault:
