@@ -80,6 +80,8 @@ class Life:
     clock_wrong_by: int
     """Seconds."""
     chance: float
+    offline_start: bool = True
+    """Whether it may begin boards before the centre was reached. A machine that may be set back must not."""
     ending: bool = False
     """Whether it begins no board, and only tells what it has not told yet."""
 
@@ -96,6 +98,7 @@ class Seat:
     backup: Path | None = None
     cut_until: float | None = None
     may_boot_at: float = 0.0
+    is_set_back: bool = False
     ending: bool = False
 
     @property
@@ -337,6 +340,7 @@ class Chaos:
                 file.write((saved / LEDGER).read_bytes())
             shutil.rmtree(seat.machine)
             shutil.copytree(backup / "machine", seat.machine)
+            seat.is_set_back = True
         else:
             (seat.state / LEDGER).unlink()
             shutil.copy(saved / LEDGER, seat.state)
@@ -389,7 +393,8 @@ class Chaos:
             self.dsn_of(seat.station),
             seat.clock_wrong_by,
             self._chance.random(),
-            seat.ending,
+            offline_start=not seat.is_set_back,
+            ending=seat.ending,
         )
         seat.process = Process.forked(lambda: self.run_station(self.plan, life), self.folder / "errors.txt")
         seat.may_boot_at = time.monotonic() + 1.0
