@@ -4,6 +4,7 @@
 import json
 import random
 import shutil
+import signal
 import sqlite3
 import time
 from collections import Counter
@@ -206,7 +207,9 @@ class Chaos:
         status = seat.process.status if seat.process else None
         if status == REFUSED_TO_OPEN:
             self.counts["stations that would not open yet"] += 1
-        elif status is not None and status != -9:
+        elif status == -signal.SIGTERM:
+            self.counts["stations ended while they started"] += 1
+        elif status is not None and status != -signal.SIGKILL:
             self.died.append(f"{seat.station} ended by itself with {status}")
 
     def drain(self) -> None:
