@@ -30,9 +30,23 @@ from benchmarks.relay import relay_costs
 from benchmarks.report import Report
 from benchmarks.results import CROWD, LINES
 from benchmarks.scale import Scale, scales
+from benchmarks.shared import Shared, shared
+from benchmarks.shared_rows import shared_rows
 from station.cli.consoles import wide_console
 
-PARTS = (*LINES, "idle", "ledger", "scale", "verifiers", "attestation", "relay", "factory-data", "frames", "page")
+PARTS = (
+    *LINES,
+    "idle",
+    "ledger",
+    "scale",
+    "verifiers",
+    "attestation",
+    "relay",
+    "factory-data",
+    "frames",
+    "page",
+    "shared",
+)
 SEEDS, RATE_ROUNDS = 5, 5
 SIZES, QUICK_SIZES = (200_000, 1_000_000), (200_000,)
 CACHE = ROOT / "build" / "ledgers"
@@ -79,6 +93,7 @@ class Findings:
     relay: list[float] = field(default_factory=list)
     scales: list[Scale] = field(default_factory=list)
     page: Page | None = None
+    shared: Shared | None = None
     beside_pages: dict[str, list[Pair]] = field(default_factory=dict)
     """Runs of a line with and without open pages."""
 
@@ -100,6 +115,8 @@ class Findings:
             rows.append(results.relay_row(self.relay))
         if self.page is not None:
             rows += page_rows(self.page)
+        if self.shared is not None:
+            rows += shared_rows(self.shared)
         for name, pairs in self.beside_pages.items():
             rows += pair_rows(name, pairs)
         cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
@@ -240,6 +257,8 @@ def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int]
             found.relay = relay_costs(_new(folder, "relay"))
         case "page":
             found.page = page(folder)
+        case "shared":
+            found.shared = shared()
         case "factory-data":
             found.rates[part] = _two("encoded", "decoded", [rates.factory_data_rates() for _ in range(RATE_ROUNDS)])
         case _:

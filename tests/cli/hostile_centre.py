@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from station.adapters.centre import administration
 from tests.builders.postgresql import MISSING, Server, programs
-from tests.cli.hostile import TEXT, Desk
+from tests.cli.hostile import TEXT, Desk, configuration
 
 AWAY = f"hostaddr='{TEXT}' dbname=station user=owner"
 """An address whose error repeats it."""
@@ -93,6 +93,15 @@ def central(desk: Desk, *arguments: str, answers: bool = True, also_json: bool =
     return told
 
 
+def join(desk: Desk) -> str:
+    """Runs `station central join` with the text in its options and in the centre's address."""
+    section = '[shared]\ndsn = "host=db"\nfleet_key = "fleet.key"\n'
+    config = desk.file("shared.toml", configuration() + section)
+    return desk.station("central", "join", "--config", TEXT) + desk.station(
+        "central", "join", "--yes", "--config", config, "--dsn", AWAY
+    )
+
+
 CENTRAL: dict[str, Callable[[Desk], str]] = {
     "central init": lambda desk: central(desk, "init", answers=False),
     "central upgrade": lambda desk: central(desk, "upgrade", answers=False),
@@ -111,6 +120,7 @@ CENTRAL: dict[str, Callable[[Desk], str]] = {
     "central stations list": lambda desk: central(desk, "stations", "list"),
     "central stations add": lambda desk: central(desk, "stations", "add", TEXT, "--role", TEXT, also_json=False),
     "central retire": lambda desk: central(desk, "retire", TEXT, "--yes", also_json=False),
+    "central join": join,
     "central anomalies list": lambda desk: central(desk, "anomalies", "list"),
     "central anomalies settle": lambda desk: central(desk, "anomalies", "settle", "1", answers=False),
     "central audit": lambda desk: central(desk, "audit", also_json=False),

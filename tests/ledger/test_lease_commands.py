@@ -12,7 +12,7 @@ from station.adapters.ledger import Ledger
 from station.cli.exit_codes import DONE, FAILED
 from station.daemon.control import CommandRefused
 from station.daemon.lease_commands import LeaseCommands
-from tests.builders.bench import LOT, RECIPE, begun, execute, recognised
+from tests.builders.bench import LOT, RECIPE, begun, execute, recognised, target
 from tests.builders.commands import station
 from tests.builders.sharing import enrol, enrolled, lines, of, stock, stocked
 from tests.cli.hostile import configuration
@@ -141,14 +141,17 @@ def test_a_ledger_without_its_daemon_is_opened_with_the_fleets_key(path: Path, c
     """Also by commands that decide about units."""
 
     async def fill() -> None:
-        async with stocked(path):
-            pass
+        async with stocked(path) as (ledger, secrets):
+            await stock(ledger, [1])
+            await recognised(await begun(ledger, secrets), board=1)
 
     asyncio.run(fill())
     for _ in range(2):
-        assert "so far: blocks 0" in said("leases", "return", LOT.name, "--ledger", path)
+        assert "so far: blocks 1" in said("leases", "return", LOT.name, "--ledger", path)
     assert "no block is whole" in said("leases", "return", "another", "--ledger", path)
-    assert "new board" in said("units", "fresh", "00" * 12, "--reason", "lost with its station", "--ledger", path)
+    assert "new board" in said(
+        "units", "fresh", str(target(1).uid), "--reason", "lost with its station", "--ledger", path
+    )
     config.with_name("fleet.key").unlink()
     with pytest.raises(CommandRefused, match="fleet key"):
         station("leases", "return", LOT.name, "--ledger", path)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station central`, against a centre with two stations' units: what people do there, and what they ask."""
 
+import asyncio
 import csv
 import io
 import json
@@ -14,14 +15,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from typer.testing import Result
 
+from station.adapters.ledger import Ledger
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, USAGE
 from station.config import line as configured
+from station.config.problems import ConfigurationInvalid
 from station.recipe.files import line_recipe
+from tests.builders.bench import LOT as BENCH_LOT
+from tests.builders.bench import Secrets, begun, passed, target
 from tests.builders.centres import LOT, RELEASE, Teller
 from tests.builders.commands import station
 from tests.builders.postgresql import Server
 from tests.cli.hostile import configuration
-from tests.doctor.line_files import make
+from tests.doctor.line_files import LINE, make
 
 SECRET = "hunter2-canary"
 
@@ -135,6 +140,14 @@ def test_questions_go_to_the_reader_of_the_configuration(
     assert away.exit_code == ENVIRONMENT
 
 
+def test_a_template_of_a_configuration_stands_in_nobodys_way(central: Command, tmp_path: Path) -> None:
+    """Where the owner's address is set; a configuration that is named must be right."""
+    (tmp_path / "line.toml").write_text("")
+    assert "0 units" in said(central("units", "list"))
+    with pytest.raises(ConfigurationInvalid):
+        central("units", "list", "--config", tmp_path / "line.toml")
+
+
 # --- the database itself ----------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +190,9 @@ def test_a_restored_centre_goes_on_after_a_person_has_said_how_far_to_skip(
     assert "at least 1 block" in said(central("accept-restore", "--skip", "0", "--yes"), FAILED)
     assert f"lot {LOT}: 2 blocks skipped" in said(central("accept-restore", "--skip", "2", "--yes"))
     assert rows(boss, "SELECT next_block, frozen FROM lot, central") == [(2, None)]
+    (lot,) = entries(told(central("lots", "list", "--json")), "lots")
+    assert (lot["given"], lot["next_block"]) == (0, 2)
+    assert "2048" in said(central("lots", "list"))  # of 2560
 
 
 def test_partitions_are_made_and_listed_and_old_ones_detached(central: Command) -> None:
@@ -202,6 +218,8 @@ def test_a_lot_is_added_and_its_release_approved(central: Command) -> None:
     listed = {lot["name"]: lot for lot in entries(told(central("lots", "list", "--json")), "lots")}
     assert listed["LOT-8"]["releases"] == [other]
     assert listed[LOT]["releases"] == [RELEASE, other]
+    assert f"no more numbers in {LOT}, LOT-8" in said(central("approve", other, "--withdraw"))
+    assert "nowhere" in said(central("approve", other, "--withdraw"), FAILED)
 
 
 def test_a_lot_that_could_repeat_a_serial_number_is_refused(central: Command) -> None:
@@ -349,3 +367,59 @@ def test_no_answer_has_a_sealed_secret(central: Command, units: list[str]) -> No
     answers = said(central("units", "show", units[0], "--json")) + said(central("units", "export", "--format", "jsonl"))
     assert "sealed" not in answers
     assert b"sealed of ".hex() not in answers
+
+
+# --- a ledger of its own joins ----------------------------------------------------------------------------------------------
+
+
+async def made_alone(folder: Path) -> None:
+    """A standalone ledger with three passed units, of which one is forgotten."""
+    path = folder / "state" / "ledger.sqlite"
+    path.parent.mkdir()
+    secrets = Secrets()
+    async with Ledger.open(path, station="line-1", register=folder / "register", only=True) as ledger:
+        for board in (1, 2, 3):
+            await passed(await begun(ledger, secrets), board, f"0{board}")
+        await ledger.forget(target(3).uid, who="anna", reason="shipped")
+
+
+@pytest.fixture
+def alone(server: Server, centre: str, boss: psycopg.Connection, tmp_path: Path) -> Path:
+    """The configuration of a line that has made units by itself, and names a centre now."""
+    make(tmp_path)
+    asyncio.run(made_alone(tmp_path))
+    lot = (BENCH_LOT.name, BENCH_LOT.serial_number_format, BENCH_LOT.first, 2560)
+    boss.execute("INSERT INTO lot (name, serial_format, first, size) VALUES (%s, %s, %s, %s)", lot)
+    key, config = tmp_path / "fleet.key", tmp_path / "line.toml"
+    key.touch(0o600)
+    key.write_bytes(bytes(range(32)))
+    section = f'[shared]\ndsn = "{server.dsn(centre, "line_1")}"\nfleet_key = "{key}"\n'
+    config.write_text(config.read_text().replace("[pki]", f"{section}[pki]"))
+    return config
+
+
+def test_a_ledger_of_its_own_joins(central: Command, alone: Path, boss: psycopg.Connection) -> None:
+    """Its pairs are taken, its units are known, and the block of their serial numbers is given to nobody. Once more does no harm."""
+    for _ in range(2):
+        joined = said(central("join", "--yes", "--config", alone))
+        assert "2 pairs registered at the centre" in joined
+        assert "a passcode that was forgotten: 1 unit" in joined
+    assert rows(boss, "SELECT count(*) FROM pairing") == [(2,)]
+    assert rows(boss, "SELECT number, state FROM block WHERE lot = 'LOT-1'") == [(0, "burned")]
+    assert rows(boss, "SELECT count(*) FROM anomaly") == [(0,)]
+    listed = entries(json.loads(said(central("units", "list", "--lot", BENCH_LOT.name, "--json"))), "units")
+    assert {each["serial_number"] for each in listed} == {"SN000001", "SN000002", "SN000003"}
+    assert {each["rank"] for each in listed} == {"passed"}
+    assert said(central("audit")).endswith("sound\n")
+    ledger = alone.parent / "state" / "ledger.sqlite"
+    assert "0 lines of" in said(station("leases", "show", "--ledger", ledger))
+    assert "sound" in said(station("ledger", "audit", "--ledger", ledger))
+
+
+def test_what_cannot_join_is_said_so(central: Command, alone: Path, boss: psycopg.Connection) -> None:
+    boss.execute("UPDATE station SET name = 'line-0' WHERE name = 'line-1'")
+    assert "no station line-1" in said(central("join", "--yes", "--config", alone), FAILED)
+    (alone.parent / "state" / "ledger.sqlite").rename(alone.parent / "elsewhere")
+    assert "needs no join" in said(central("join", "--yes", "--config", alone), USAGE)
+    alone.write_text(LINE)
+    assert "no section shared" in said(central("join", "--yes", "--config", alone), USAGE)

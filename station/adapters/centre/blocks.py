@@ -2,7 +2,6 @@
 """Blocks of serial numbers at the centre: what it gives, takes back, and is told of by journals. In SQL."""
 
 from collections.abc import Sequence
-from itertools import islice
 
 from psycopg import AsyncConnection
 
@@ -110,32 +109,38 @@ async def _pairs(connection: AsyncConnection, caller: Caller, hashes: Sequence[i
 
 
 async def _next(connection: AsyncConnection, caller: Caller, request: Request) -> Sequence[int]:
-    found = await connection.execute(
-        "SELECT next_block, (size + grid - 1) / grid FROM lot WHERE name = %s FOR UPDATE", [request.lot]
-    )
-    first, end = await found.fetchone() or (0, 0)
-    # Blocks that are entered ahead of it are of stations that used their serial numbers unasked.
-    ahead = await connection.execute("SELECT number FROM block WHERE lot = %s AND number >= %s", [request.lot, first])
-    gone = {number for (number,) in await ahead.fetchall()}
-    numbers = list(islice((number for number in range(first, end) if number not in gone), request.blocks))
+    """Gives the lot's next blocks, in few statements: other stations wait for its row until the transaction has ended."""
+    numbers = list[int]()
+    while missing := request.blocks - len(numbers):
+        moved = await connection.execute(
+            "UPDATE lot SET next_block = least(o.next_block + %s, (lot.size + lot.grid - 1) / lot.grid)"
+            " FROM (SELECT name, next_block FROM lot WHERE name = %s FOR UPDATE) o WHERE lot.name = o.name"
+            " RETURNING o.next_block, lot.next_block",
+            [missing, request.lot],
+        )
+        first, until = await moved.fetchone() or (0, 0)
+        if first == until:
+            break
+        given = await connection.execute(
+            "INSERT INTO block (lot, number, station, incarnation, request, release)"
+            " SELECT %s, n.number, %s, %s, %s, %s FROM generate_series(%s::bigint, %s::bigint) AS n(number)"
+            " ON CONFLICT DO NOTHING RETURNING number",  # of blocks that a station used unasked there are rows already
+            [
+                request.lot,
+                caller.station,
+                caller.incarnation,
+                request.number,
+                request.release,
+                first,
+                until - 1,
+            ],
+        )
+        numbers += [number for (number,) in await given.fetchall()]
     if not numbers:
         raise CentreRefused(
             Refusal.LOT_EXHAUSTED,
             f"all blocks of lot {request.lot} are given; add another lot with `station central lots add`",
         )
-    await connection.execute("UPDATE lot SET next_block = %s WHERE name = %s", [numbers[-1] + 1, request.lot])
-    await connection.execute(
-        "INSERT INTO block (lot, number, station, incarnation, request, release)"
-        " SELECT %s, n.number, %s, %s, %s, %s FROM unnest(%s::bigint[]) AS n(number)",
-        [
-            request.lot,
-            caller.station,
-            caller.incarnation,
-            request.number,
-            request.release,
-            numbers,
-        ],
-    )
     return numbers
 
 

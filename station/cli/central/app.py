@@ -5,6 +5,7 @@ import typer
 
 from station.cli.central import anomalies, lots, server, stations, units, yields
 from station.cli.central.audit import audit
+from station.cli.central.join import join
 
 app = typer.Typer(
     help="The ledger that stations share: set it up, look after it, ask it.\n\n"
@@ -19,6 +20,7 @@ app.add_typer(lots.app, name="lots")
 app.command()(lots.approve)
 app.add_typer(stations.app, name="stations")
 app.command()(stations.retire)
+app.command()(join)
 app.add_typer(anomalies.app, name="anomalies")
 app.command()(audit)
 app.command()(server.partitions)
