@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import AsyncConnection
 
+from benchmarks.recording import RunUnusable
 from benchmarks.shared_stations import Plan, Times, run
 from station.adapters.centre.centre import Centre
 from station.adapters.centre.connection import Connection
 from station.domain.shared import GRID, Request
 from tests.builders.centres import LOT, RELEASE, Chance, Teller, made, owner
-from tests.builders.postgresql import Server
+from tests.builders.postgresql import MISSING, Server, programs
 
 STATIONS, UNITS_A_SECOND = 100, 351
 BATCH, LARGE_BATCH = 4, 64
@@ -45,7 +46,9 @@ class Shared:
 
 
 def shared() -> Shared:
-    """Measures a new centre."""
+    """Measures a new centre. Raises `RunUnusable`."""
+    if programs() is None:
+        raise RunUnusable(MISSING)
     found = Shared()
     with Server(durable=True, settings={"max_connections": "320"}) as server:
         database = made(server, size=LOT_SIZE, stations=STATIONS)
