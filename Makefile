@@ -11,11 +11,12 @@ COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requi
 
 DEMO_ARGS :=
 BENCH_ARGS :=
+ARGS :=
 
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign-shared campaign-shared-bugs fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -104,6 +105,14 @@ pki-table: $(READY)
 # A full hub that comes up at once: 64 boards within 100 ms; two minutes, as root. Nothing else should run.
 burst: $(READY) umockdev
 	tests/hotplug/roomy_network.sh $(BIN)/python -m tests.hotplug.burst
+
+# A hundred stations, one centre and every disaster, judged by a referee; half an hour: `make campaign-shared ARGS="--seed 2"`.
+campaign-shared: $(READY) postgresql
+	$(BIN)/python -m tests.shared.campaign $(ARGS)
+
+# The same, smaller, with each of five planted faults, which the referee must find; ten minutes.
+campaign-shared-bugs: $(READY) postgresql
+	$(BIN)/python -m tests.shared.campaign.bugs $(ARGS)
 
 fuzz: fuzz-readers fuzz-agent fuzz-attestation
 

@@ -3,6 +3,8 @@
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 
@@ -13,12 +15,34 @@ def main() -> NoReturn:
     and time again in the daemon's loop and at the end, so the garbage collector begins after the imports and passes over them.
     """
     gc.disable()
+    if sys.argv[1:2] == ["run"]:
+        with _absent(
+            "rich"
+        ):  # structlog imports it where it is installed, for forms of the log that are not the station's
+            from station.cli.line import serve
+        if (asked := serve.asked_for(sys.argv[1:])) is not None:
+            _collect_from_here_on()
+            serve.main(*asked)
     from station import cli
 
     cli.load(sys.argv[1:2])
+    _collect_from_here_on()
+    cli.main()
+
+
+@contextmanager
+def _absent(library: str) -> Iterator[None]:
+    """Imports in the block do not find the library."""
+    sys.modules[library] = None  # type: ignore[assignment]  # as the import system has it
+    try:
+        yield
+    finally:
+        del sys.modules[library]
+
+
+def _collect_from_here_on() -> None:
     gc.freeze()
     gc.enable()
-    cli.main()
 
 
 if __name__ == "__main__":

@@ -216,7 +216,8 @@ class AttemptLedger(Protocol):
     def step(self, phase: Phase) -> AbstractAsyncContextManager[None]:
         """Journals the step durably before its body runs, and its end with its seconds."""
 
-    async def record(self, event: Record) -> None: ...
+    async def record(self, event: Record) -> None:
+        """Journals an event; it is durable at the latest when the next step begins, or its verdict is."""
 
     async def past_of(self, uid: UID) -> Past:
         """The board's past in this ledger; an empty `Past` for an unknown board."""

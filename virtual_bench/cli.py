@@ -162,6 +162,17 @@ def unplug(directory: Directory, ports: Ports = None, *, everything: All = False
 
 
 @app.command()
+def move(
+    directory: Directory,
+    port: Annotated[int, typer.Argument(metavar="FROM", help="Hub port of the board, from 1.")],
+    to: Annotated[int, typer.Argument(metavar="TO", help="Hub port where it is to stand.")],
+) -> None:
+    """Stand a pulled out board at another hub port, with its probe; a board there changes places with it."""
+    for board in _ask(directory, "move", port=port, to=to):
+        typer.echo("port {port}: board {board} stands here now".format_map(board))
+
+
+@app.command()
 def dump(
     directory: Directory,
     ports: Ports = None,

@@ -7,15 +7,20 @@ Each state has one colour, the same on every screen.
 import errno
 import json
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Literal, TextIO
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod
 from rich.style import Style
+from rich.table import Table
 from rich.text import Text
 
 from station.adapters.system.shown import shown
+from station.cli.endings import LONGEST_LINE
 
 COLOURS = {
     "empty": "dim",
@@ -29,7 +34,7 @@ COLOURS = {
 }
 
 UNWATCHED_WIDTH = 140
-LONGEST_LINE = 8192  # characters: a record of factory data in hexadecimal, or the longest path
+ROWS_AT_ONCE = 1000
 
 
 class Screen(Console):
@@ -97,6 +102,40 @@ def say_json_rows(members: Mapping[str, object]) -> None:
     """Prints one JSON document with one line for each member."""
     rows = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in document(members).items())
     typer.echo("{\n" + ",\n".join(rows) + "\n}")
+
+
+def say_json_list(name: str, rows: Iterable[Mapping[str, object]], rest: Callable[[], Mapping[str, object]]) -> None:
+    """Prints the JSON document of `say_json` whose first member is this list, row by row, so that it may be of any length.
+
+    `rest` makes the members behind the list, at least one, after its last row.
+    """
+    between = "\n"
+    typer.echo(json.dumps(document({}), indent=2).removesuffix("\n}") + f",\n  {json.dumps(name)}: [", nl=False)
+    for row in rows:
+        typer.echo(between + textwrap.indent(json.dumps(row, indent=2), "    "), nl=False)
+        between = ",\n"
+    end = "]" if between == "\n" else "\n  ]"
+    typer.echo(f"{end},{json.dumps(rest(), indent=2).removeprefix('{')}")
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> int:
+    """Prints a table, and returns the number of its rows. Of a long one it has some rows in memory at a time."""
+    console, printed, widths = wide_console(), 0, [0] * len(columns)
+    while page := list(islice(rows, ROWS_AT_ONCE)):
+        widths = [max(width, *map(_width, cells)) for width, cells in zip(widths, zip(*page, strict=True), strict=True)]
+        table = Table(box=None, header_style="bold", show_header=not printed)
+        for column, width in zip(columns, widths, strict=True):
+            fits = printed > 0 and sum(widths) + 3 * len(widths) < console.width
+            table.add_column(column, min_width=max(width, len(column)) if fits else None)
+        for cells in page:
+            table.add_row(*cells)
+        console.print(table)
+        printed += len(page)
+    return printed
+
+
+def _width(cell: str | Text) -> int:
+    return cell.cell_len if isinstance(cell, Text) else cell_len(cell)
 
 
 def say_json(members: Mapping[str, object], indent: Literal[1, 2] = 2) -> None:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paths of configuration and ledger for a command."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from station.cli.config_path import DEFAULT_CONFIG, config_path
 from station.config import line as configuration
 
-DEFAULT_CONFIG = Path("config/line.toml")
+__all__ = ["DEFAULT_CONFIG", "ConfigOption", "config_path", "ledger_path"]
 
 ConfigOption = Annotated[
     Path | None,
@@ -20,10 +20,6 @@ ConfigOption = Annotated[
         show_default=False,
     ),
 ]
-
-
-def config_path(given: Path | None) -> Path:
-    return given or Path(os.environ.get("STATION_CONFIG", DEFAULT_CONFIG))
 
 
 def ledger_path(config: Path | None, ledger: Path | None) -> Path:

@@ -15,7 +15,9 @@ from station.config.problems import ENVIRONMENT, Problem
 from station.config.sentences import models_in
 
 PREFIX = "STATION__"
-OTHERS = frozenset({"STATION_CONFIG", "STATION_CHILD"})  # which name the file, and mark the station's own processes
+OTHERS = frozenset(
+    {"STATION_CONFIG", "STATION_CENTRAL_DSN", "STATION_CHILD"}
+)  # a file, the centre, the station's own processes
 NEARLY = 0.9  # of 1: how much alike two names of variables must be
 
 

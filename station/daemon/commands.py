@@ -17,6 +17,7 @@ from station.daemon import control
 from station.daemon.andon import Andon
 from station.daemon.label_commands import LabelCommands
 from station.daemon.label_printing import LabelPrinting
+from station.daemon.lease_commands import LeaseCommands
 from station.daemon.lot_commands import LotCommands
 from station.daemon.outbox_commands import OutboxCommands
 from station.daemon.parts import Parts
@@ -89,6 +90,7 @@ class Commands:
             **LabelCommands(self._parts, self._printing, self._slots).by_name,
             **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
             **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
+            **LeaseCommands(self._parts.ledger, self._shared_lot).by_name,
             "drain": self._drain,
         }
 
@@ -224,6 +226,10 @@ class Commands:
             warning=found.warning,
         )
 
+    def _shared_lot(self) -> str | None:
+        """The lot that this station holds numbers of for the line."""
+        return self._parts.shared.seen.lot if self._parts.shared is not None else None
+
     async def status(self) -> Status:
         """All that the daemon says about itself and the line."""
         paused_by, pki = self._line.paused_by, self._parts.config.pki
@@ -248,6 +254,7 @@ class Commands:
             log=[LogStatus(**asdict(sink)) for sink in self._logs.status],
             loop_lag=self._loop_lag.status,
             mes=self._parts.mes.status,
+            shared=self._parts.shared.status if self._parts.shared is not None else None,
             page=self._page,
             andon=self._andon.status if self._andon is not None else None,
             lot=await self._lot(),

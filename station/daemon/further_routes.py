@@ -6,6 +6,7 @@ from station.adapters.ledger.board_reader import BoardReader
 from station.adapters.ledger.news_reader import NewsReader
 from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system import version
+from station.config.line import Config
 from station.config.web_section import WebSection
 from station.daemon.commands import Commands
 from station.daemon.page_acts import PageActs
@@ -13,6 +14,7 @@ from station.daemon.page_door import PageDoor
 from station.daemon.parts import Parts
 from station.recipe.recipe import Recipe
 from station.web.api import Api
+from station.web.central import Central
 from station.web.certificate import Certificate
 from station.web.counted import Counted
 from station.web.metrics import Metrics
@@ -41,8 +43,9 @@ def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands,
     config, recipe = parts.config, parts.recipe
     plan = recipe.label if isinstance(recipe, Recipe) else None
     ledger, counted = LedgerReader(config.ledger), Counted(config.ledger, config.recipe)
-    api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name), counted)
-    pages = Pages(door, ledger, counted)
+    central = _central(config)
+    api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name), counted, central)
+    pages = Pages(door, ledger, counted, central)
     metrics = MetricsRoute(
         Metrics(
             version=str(version.running()),
@@ -56,3 +59,12 @@ def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands,
         lambda: site.hub.listeners,
     )
     return [api.add_to, metrics.add_to, pages.add_to]
+
+
+def _central(config: Config) -> Central | None:
+    """The way to the centre of a shared ledger; None for a station whose ledger is its own."""
+    if config.shared is None:
+        return None
+    from station.daemon.central_page import central_of
+
+    return central_of(config.shared.reader, config.station.name)

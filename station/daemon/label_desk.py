@@ -8,8 +8,10 @@ import asyncio
 import csv
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from station.adapters.labels.age_file import Recipient, RecipientUnfit
@@ -101,26 +103,45 @@ class LabelDesk:
             raise CommandRefused(f"the recipient's key: {exc}") from exc
         except LibraryMissing as exc:
             raise CommandRefused(str(exc)) from exc
-        labels = await asyncio.to_thread(self._labels_of, recipe, lot)
-        if not labels:
-            raise SubjectUnknown(f"lot {lot} has no passed unit of recipe {recipe.name} whose passcode is remembered")
-        sealed = await asyncio.to_thread(lambda: recipient.encrypted(_as_csv(labels)))
         now = datetime.now(UTC)
-        deed = SecretsDeed(now, who, reason, Act.EXPORT, len(labels), lot=lot, recipient=recipient.fingerprint)
-        try:
-            await self._ledger.record_secrets_deed(deed)
-        except DecisionRefused as exc:
-            raise CommandRefused(str(exc)) from exc
         file = self._path.with_name(f"labels-{now:%Y%m%dT%H%M%S%fZ}.age")
-        await asyncio.to_thread(_write, file, sealed)
-        return Exported(file, len(labels), recipient.fingerprint)
+        unfinished = file.with_suffix(".age.new")  # it has its name once the deed is recorded
+        try:
+            units = await asyncio.to_thread(self._write, unfinished, recipe, lot, recipient)
+            if not units:
+                raise SubjectUnknown(
+                    f"lot {lot} has no passed unit of recipe {recipe.name} whose passcode is remembered"
+                )
+            deed = SecretsDeed(now, who, reason, Act.EXPORT, units, lot=lot, recipient=recipient.fingerprint)
+            try:
+                await self._ledger.record_secrets_deed(deed)
+            except DecisionRefused as exc:
+                raise CommandRefused(str(exc)) from exc
+            await asyncio.to_thread(unfinished.rename, file)
+        finally:
+            await asyncio.to_thread(unfinished.unlink, missing_ok=True)
+        return Exported(file, units, recipient.fingerprint)
 
-    def _labels_of(self, recipe: Recipe, lot: str) -> list[LabelData]:
-        labels, order = [], label_reader.work_order(self._path, lot)
+    def _write(self, file: Path, recipe: Recipe, lot: str, recipient: Recipient) -> int:
+        """Encrypts the lot's label data, a unit at a time; returns how many units have any."""
+        units = 0
+
+        def counted() -> Iterator[LabelData]:
+            nonlocal units
+            for label in self._labels_of(recipe, lot):
+                units += 1
+                yield label
+
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            recipient.encrypt(_as_csv(counted()), opened)
+        return units
+
+    def _labels_of(self, recipe: Recipe, lot: str) -> Iterator[LabelData]:
+        order = label_reader.work_order(self._path, lot)
         for uid, serial_number, secrets in label_reader.of_lot(self._path, self._ledger.vault, lot, recipe.name):
             payload = OnboardingPayload(recipe.vendor_id, recipe.product_id, secrets.discriminator, secrets.passcode)
-            labels.append(LabelData.of(uid, serial_number, payload, order))
-        return labels
+            yield LabelData.of(uid, serial_number, payload, order)
 
     def _product(self) -> Recipe:
         if isinstance(self._recipe, Laboratory) or self._recipe.given is not None:
@@ -145,15 +166,11 @@ def parsed(uid: str) -> UID:
         raise SubjectUnknown(str(exc)) from exc
 
 
-def _as_csv(labels: list[LabelData]) -> bytes:
+def _as_csv(labels: Iterator[LabelData]) -> Iterator[bytes]:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(label, name) for name in COLUMNS] for label in labels)
-    return text.getvalue().encode()
-
-
-def _write(file: Path, sealed: bytes) -> None:
-    descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(sealed)
+    for row in chain([COLUMNS], ([getattr(label, name) for name in COLUMNS] for label in labels)):
+        writer.writerow(row)
+        yield text.getvalue().encode()
+        text.seek(0)
+        text.truncate()

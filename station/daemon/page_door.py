@@ -97,6 +97,10 @@ class PageDoor:
     def mes(self) -> int | None:
         return self._parts.mes.late
 
+    def shared(self) -> models.Stock:
+        sharing = self._parts.shared
+        return models.NO_STOCK if sharing is None else sharing.stock
+
     def ready(self) -> models.Health:
         line, ledger = self.line(), self._parts.ledger.wrong
         pki = "ok"

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,7 +22,7 @@ from station.adapters.programmer.run import Deadlines, Installation
 from station.adapters.system.child import Patience
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
-from station.adapters.system.verifiers import VerifierPool
+from station.adapters.system.verifiers import VerifierPool, random_pair
 from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
 from station.daemon.equipment import Equipment
@@ -35,6 +36,9 @@ from station.line.wall_clock import WallClock
 from station.recipe import checks
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from station.daemon.shared import Sharing
 
 log = structlog.get_logger()
 
@@ -58,6 +62,7 @@ class Parts:
     transcripts: Transcripts
     revocations: Revocations
     mes: MES
+    shared: "Sharing | None" = None
 
     @property
     def equipment(self) -> Equipment:
@@ -79,6 +84,8 @@ class Parts:
         self.claims.check()
         self.revocations.check()
         self.mes.check()
+        if self.shared is not None:
+            self.shared.check()
 
 
 @asynccontextmanager
@@ -87,6 +94,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         section, reports, settings = config.station, reports_of(config.mes), Settings(config)
+        shared = _sharing(config, recipe)
         opening = Ledger.open(
             config.ledger,
             station=section.name,
@@ -94,6 +102,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             key=config.secrets.key,
             only=True,
             reports=reports,
+            shared=shared.opening if shared is not None else None,
         )
         ledger = await enter(opening)
         claims = stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
@@ -107,7 +116,8 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
         relay: Relay | WithoutPKI = WithoutPKI()
         pki: Provider | None = None
         if recipe.new_secrets is not None:
-            secrets = await enter(VerifierPool(recipe.new_secrets, size=2 * len(config.slot)))
+            pair = random_pair if ledger.shared is None else ledger.shared.pair
+            secrets = await enter(VerifierPool(recipe.new_secrets, 2 * len(config.slot), pair))
         if recipe.own_pki is not None and config.pki is not None:
             pki = await enter(providers.opened(config.pki))
             clock = WallClock(last_entry, pki.time)
@@ -118,6 +128,8 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             check = partial(_check_now, recipe)
             relay = await enter(Relay.opened(pki, recipe.own_pki.anchors.pai, ledger, limits, check=check, parks=parks))
         mes = await enter(MES.opened(settings, recipe, ledger, reports, clock.check))
+        if shared is not None:
+            await enter(shared.running(ledger))
         scratch = stack.enter_context(SecretFiles.opened(section.name))
         installation, transcripts = _installation(config, scratch), Transcripts(config.transcripts)
         yield Parts(
@@ -134,7 +146,17 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             transcripts,
             Revocations(recipe),
             mes,
+            shared,
         )
+
+
+def _sharing(config: Config, recipe: Recipe | Laboratory) -> "Sharing | None":
+    """The line's part in the shared ledger; raises `ConfigurationInvalid`."""
+    if config.shared is None:
+        return None
+    from station.daemon.shared import Sharing  # it and psycopg cost memory that a line without [shared] saves
+
+    return Sharing(config, config.shared, recipe)
 
 
 def _check_now(recipe: Recipe | Laboratory, csr: bytes, credentials: Credentials) -> None:

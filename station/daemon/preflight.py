@@ -33,6 +33,8 @@ class Preflight:
         parts.revocations.check()
         parts.mes.check()
         await parts.mes.check_up()
+        if parts.shared is not None:
+            parts.shared.check()
         await parts.ledger.check()
         await resources.check(self._slots)
         # A laboratory may flash no image.

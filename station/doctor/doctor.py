@@ -11,11 +11,13 @@ from station.config.problems import ConfigurationInvalid
 from station.daemon import control
 from station.doctor import configuration, machine, mes, page_files, revocations, services, station_key, usb
 from station.doctor.finding import Finding, bad, good, unknown
+from station.recipe.laboratory import Laboratory
+from station.recipe.recipe import Recipe
 
 
 async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> list[Finding]:
     """Every finding. A check that needs a configuration which cannot be read is unknown."""
-    found, synchronised = await _files(path, environment), await ntp.synchronised()
+    (found, recipe), synchronised = await _files(path, environment), await ntp.synchronised()
     try:
         config = line_file.load(path, environment)
     except ConfigurationInvalid:
@@ -36,22 +38,28 @@ async def examined(path: Path, environment: Mapping[str, str] = os.environ) -> l
     found += station_key.findings(config, runs=runs)
     found += services.work_order(config)
     found += page_files.findings(config)
+    if config.shared is not None:
+        from station.doctor import shared  # it and psycopg are for lines that share a ledger
+
+        found += [finding async for finding in shared.findings(config, config.shared, recipe, runs=runs)]
     return found
 
 
-async def _files(path: Path, environment: Mapping[str, str]) -> list[Finding]:
+async def _files(path: Path, environment: Mapping[str, str]) -> tuple[list[Finding], Recipe | Laboratory | None]:
+    """What the files have, and their recipe if they have no mistake."""
     try:
         config, recipe = await configuration.checked(path, environment)
     except ConfigurationInvalid as exc:
         remedy = "Mend this place; `station config check` tells all mistakes."
-        return [bad("configuration", str(problem), remedy) for problem in exc.problems]
+        return [bad("configuration", str(problem), remedy) for problem in exc.problems], None
     images = ", ".join(image.name for image in recipe.images) or "none"
-    return [
+    found = [
         good("configuration", f"{path} has no mistake; it has {len(config.slot)} slots."),
         good("recipe", f"The recipe {recipe.name} is good; its images are {images}."),
         good("loader", f"The external loader is {config.programmer.external_loader}."),
         revocations.revocations(recipe),
     ]
+    return found, recipe
 
 
 def _runs(config: line_file.Config) -> bool:

@@ -88,9 +88,9 @@ def moves(attempt: Attempt, event: Event) -> bool:
     return type(event) in REACHED_BY and not attempt.laboratory
 
 
-def state_after(journal: Iterable[tuple[int, Event]]) -> IdentityState:
-    """The state of an identity after all events of its board, each paired with its attempt's number."""
-    state, laboratory = IdentityState.RESERVED, set[int]()
+def state_after(journal: Iterable[tuple[int, Event]], state: IdentityState = IdentityState.RESERVED) -> IdentityState:
+    """The state of an identity after all events of its board, each paired with its attempt's number, from this state on."""
+    laboratory = set[int]()
     for attempt, event in journal:
         if isinstance(event, LaboratoryUnit):
             laboratory.add(attempt)  # earlier events of the attempt count as production

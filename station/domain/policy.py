@@ -7,7 +7,10 @@ from enum import StrEnum
 
 from station.faults import Fault, LineFault, SlotFault, UnitFault
 from station.faults.line import (
+    CentreAwaited,
+    CentreUnusable,
     ClockContradicted,
+    LeaseExhausted,
     LedgerLost,
     LedgerUnavailable,
     LotFull,
@@ -26,6 +29,7 @@ from station.faults.line import (
     PKIUnavailable,
     PKIUntrusted,
     PrinterNotReady,
+    ReleaseNotApproved,
     ResourcesExhausted,
     SamplesAreDue,
     SecretFilesUnavailable,
@@ -33,6 +37,7 @@ from station.faults.line import (
     TrustUnreadable,
 )
 from station.faults.slot import (
+    AnswerElsewhere,
     BoardExchanged,
     BoardRemoved,
     BoardUnpowered,
@@ -110,6 +115,7 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     BoardUnpowered: Consequence(armed=True, departure=True),
     BoardExchanged: Consequence(armed=True),
     UnitElsewhere: Consequence(armed=True),
+    AnswerElsewhere: Consequence(armed=True),
     NotRouted: Consequence(armed=True),
     UnitForgotten: Consequence(armed=True),
     UnitQuarantined: Consequence(armed=True),
@@ -158,10 +164,14 @@ CONSEQUENCES: Mapping[type[Fault], Consequence] = {
     KeyChanged: Consequence(dead=True),  # its certificate is for a key that it has no more
     KeyShared: Consequence(dead=True),
     PrivateKeyExposed: Consequence(dead=True),
+    CentreUnusable: Consequence(mends_itself=True),  # somebody mends the centre's set-up
+    CentreAwaited: Consequence(mends_itself=True),
     LotFull: Consequence(for_new_boards=True),
     LotNotOpen: Consequence(for_new_boards=True),
     LotRecipeChanged: Consequence(for_new_boards=True),
     SamplesAreDue: Consequence(for_new_boards=True),
+    LeaseExhausted: Consequence(for_new_boards=True, mends_itself=True),  # the centre gives more
+    ReleaseNotApproved: Consequence(for_new_boards=True, mends_itself=True),  # somebody approves it
 }
 
 
@@ -179,6 +189,7 @@ class Act(StrEnum):
 # Where the act does not follow from the fault's kind and its consequences.
 ACTS: Mapping[type[Fault], Act] = {
     UnitElsewhere: Act.ASIDE,
+    AnswerElsewhere: Act.ASIDE,
     NotRouted: Act.ASIDE,
     UnitForgotten: Act.ASIDE,
     UnitQuarantined: Act.ASIDE,

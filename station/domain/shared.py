@@ -143,59 +143,6 @@ class Claim:
     """Whether the asking station had it already, in this incarnation."""
 
 
-class Stopped(StrEnum):
-    """Why a ledger gives nothing any more, until a person has decided about it.
-
-    `FENCED`: a later incarnation has closed this one. `FORKED`: the centre has other lines of its journal.
-    """
-
-    FENCED = "fenced"
-    FORKED = "forked"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A station's own record of its dealings with the centre. The numbers are None before the first enrolment."""
-
-    station: int | None
-    incarnation: int | None
-    ledger: str | None
-    """The id under which this incarnation enrolled."""
-    enrolling: str | None
-    """The id of an enrolment whose answer is not recorded; it is asked for again before anything else."""
-    begun_from: bytes
-    """The hash that the journal's first line goes on from."""
-    lines: int
-    """Lines in the journal of this incarnation."""
-    head: bytes
-    """The hash of the last line."""
-    acked: int
-    """The last line that the centre has."""
-    tick: int
-    """The highest that the station has seen of the centre."""
-    fleet_check: str
-    stopped: Stopped | None
-    moved: bool
-    """Whether the ledger was put back or moved since: it must enrol anew, and gives nothing until then."""
-
-    @property
-    def waiting(self) -> int:
-        return self.lines - self.acked
-
-
-@dataclass(frozen=True, slots=True)
-class Leases:
-    """What a station holds for one lot and one release, and has not used."""
-
-    serial_numbers: int
-    pairs: int
-
-    @property
-    def items(self) -> int:
-        """A unit needs one of each."""
-        return min(self.serial_numbers, self.pairs)
-
-
 def checkpoint_text(station: int, incarnation: int, upto: int, head: bytes) -> bytes:
     """What a checkpoint's signature covers."""
     return f"matter-station checkpoint 1 {station} {incarnation} {upto} {head.hex()}".encode("ascii")

@@ -86,12 +86,19 @@ class Line:
         self._closed_to_new = fault
         self._open_to_new.clear()
 
-    def open_to_new(self) -> None:
-        """Lets boards without an identity try again, because a person has changed what held them."""
+    def open_to_new(self, *only_after: type[LineFault]) -> None:
+        """Lets boards without an identity try again, because what held them has changed; `only_after`: if it was one of these faults."""
+        if only_after and not isinstance(self._closed_to_new, only_after):
+            return
         if self._closed_to_new is not None:
             log.info("line.resumed", fault=self._closed_to_new.code)
         self._closed_to_new = None
         self._open_to_new.set()
+
+    def open_to_new_by_itself(self) -> None:
+        """Lets boards without an identity try again, if what held them mends itself."""
+        if self._closed_to_new is not None and self._mends_itself(self._closed_to_new):
+            self.open_to_new()
 
     def resume(self) -> None:
         """Opens the line again, if it is paused for all boards."""

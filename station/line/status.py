@@ -107,6 +107,34 @@ class MESStatus(_Model):
     sinks: list[SinkStatus]
 
 
+class SharedStatus(_Model):
+    """The shared ledger: how this station stands with the centre, and for how long it can go on without."""
+
+    state: str
+    """`starting` until the centre has answered, `up`, `away`, `refused`, `fenced` or `forked`."""
+    reason: str | None
+    """Why the centre is away, refuses the station, or gives it no more items."""
+    pushed_at: datetime | None
+    """When the centre last took lines of the journal."""
+    pushed_seconds_ago: float | None
+    lines_waiting: int
+    """Lines of the journal that the centre has not."""
+    lot: str | None
+    """The lot that the items are of."""
+    items_left: int
+    """Units that may begin without the centre: each needs a serial number and a passcode."""
+    items_held: int
+    """Items that the station means to hold."""
+    release: str = ""
+    """The hash of what the line makes, which people approve at the centre."""
+    hours_left: float | None
+    """For how long the items last at the rate of the busiest hour in seven days; None if there was none."""
+
+    @field_serializer("pushed_at")
+    def _as_in_the_ledger(self, at: datetime | None) -> str | None:
+        return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class PageStatus(_Model):
     """The operator's page: its address, or the reason why it is not served; and how many browsers show it."""
 
@@ -267,6 +295,8 @@ class Status(_Model):
     loop_lag: LoopLagStatus
     mes: MESStatus | None = None
     """None where the configuration names none."""
+    shared: SharedStatus | None = None
+    """None where the configuration has no `[shared]`."""
     page: PageStatus | None = None
     """None where the configuration turns it off."""
     andon: AndonStatus | None = None

@@ -110,12 +110,13 @@ class Recipe:
 
     @property
     def release(self) -> str:
-        """The SHA-256 of all that makes a unit what it is: the recipe's file, images, stack, declaration, PAI and PAA.
+        """The SHA-256 of all that makes a unit what it is: recipe, images with their addresses, stack, declaration, PAI and PAA.
 
-        The recipe's own `sha256` covers the names of the other files only.
+        The recipe's own `sha256` covers its file, so of the other files their names only.
         """
         declaration = self.product.get(Tag.CERTIFICATION_DECLARATION, b"")
-        parts = [("recipe", self.sha256), *((image.name, image.sha256) for image in self.images)]
+        parts = [("recipe", self.sha256)]
+        parts += [(f"{image.name} at 0x{image.address:08X}", image.sha256) for image in self.images]
         parts.append(("declaration", hashlib.sha256(declaration).hexdigest()))
         if (pki := self.own_pki) is not None:
             anchors = (("pai", pki.anchors.pai), ("paa", pki.anchors.paa))

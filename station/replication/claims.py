@@ -10,10 +10,9 @@ from station.domain.shared import Claim, Refusal
 from station.domain.target import UID
 from station.faults.line import CentreUnusable
 from station.replication.interfaces import Centre
-from station.replication.replicator import Replicator
+from station.replication.replicator import FOR_NOW, Replicator
 
-# The centre gives nothing now, and will again: the line goes on as without it.
-_FOR_NOW = frozenset({Refusal.CLOSED, Refusal.RESTORED, Refusal.STARTING})
+_AS_AWAY = FOR_NOW | {Refusal.CLOSED}  # of which the replicator finds out more
 
 
 class Claims:
@@ -46,7 +45,7 @@ class Claims:
                 self._doubt()
                 return None
             except CentreRefused as exc:
-                if exc.refusal in _FOR_NOW:
+                if exc.refusal in _AS_AWAY:
                     self._doubt()
                     return None
                 raise CentreUnusable(exc.detail) from exc

@@ -2,11 +2,11 @@
 """The station's ledger as another thread's loop uses it: each write is carried out on the ledger's own loop."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TypeVar
 
-from station.domain.shared import Enrolment, Grant, Request, Stopped
+from station.adapters.ledger.shared import Stopped
+from station.domain.shared import Enrolment, Grant, Request
 from station.replication.interfaces import SharedLedger
 
 T = TypeVar("T")
@@ -19,17 +19,17 @@ class Crossing:
         self._ledger = ledger
         self._home = home
 
-    async def begin_enrolment(self) -> tuple[str, bytes]:
-        return await self._there(self._ledger.begin_enrolment())
+    async def begin_enrolment(self, place: str) -> tuple[str, bytes]:
+        return await self._there(self._ledger.begin_enrolment(place))
 
-    async def enrolled(self, ledger: str, enrolment: Enrolment) -> None:
-        await self._there(self._ledger.enrolled(ledger, enrolment))
+    async def enrolled(self, enrolment: Enrolment, ledger: str) -> None:
+        await self._there(self._ledger.enrolled(enrolment, ledger))
 
     async def acknowledged(self, number: int) -> None:
         await self._there(self._ledger.acknowledged(number))
 
-    async def stop(self, why: Stopped) -> None:
-        await self._there(self._ledger.stop(why))
+    async def stopped(self, why: Stopped) -> None:
+        await self._there(self._ledger.stopped(why))
 
     async def begin_request(self, lot: str, release: str, blocks: int) -> Request:
         return await self._there(self._ledger.begin_request(lot, release, blocks))
@@ -40,17 +40,14 @@ class Crossing:
     async def drop_request(self) -> None:
         await self._there(self._ledger.drop_request())
 
-    async def give_back(self, lot: str | None, release: str) -> Mapping[str, Sequence[int]]:
-        return await self._there(self._ledger.give_back(lot, release))
+    async def give_up(self, lot: str | None, release: str) -> Mapping[str, Sequence[int]]:
+        return await self._there(self._ledger.give_up(lot, release))
 
-    async def given_back(self, lot: str, numbers: Sequence[int]) -> None:
-        await self._there(self._ledger.given_back(lot, numbers))
+    async def checkpoint(self, sign: Callable[[int, bytes], bytes]) -> None:
+        await self._there(self._ledger.checkpoint(sign))
 
-    async def checkpoint(self, upto: int, head: bytes, signature: bytes) -> None:
-        await self._there(self._ledger.checkpoint(upto, head, signature))
-
-    async def prune(self, before: datetime) -> int:
-        return await self._there(self._ledger.prune(before))
+    async def prune(self, keep_days: int) -> int:
+        return await self._there(self._ledger.prune(keep_days))
 
     async def _there(self, work: Coroutine[object, object, T]) -> T:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))

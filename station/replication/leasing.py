@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks and pairs for the hours in which the centre may be away: how many, when they are asked for, and given back."""
+"""Blocks and pairs for the hours in which the centre may be away: how many, and when they are asked for."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from station.domain.shared import FEWEST_ITEMS, GRID, MOST_ITEMS, Standing
+from station.adapters.ledger.shared_state import Standing
+from station.domain.shared import FEWEST_ITEMS, GRID, MOST_ITEMS
 from station.replication.interfaces import Centre, SharedLedger, SharedReader
 
 MOST_BLOCKS = 32  # of a request: its pairs are written in one unit of work, for which the line's own must wait
@@ -36,7 +36,6 @@ async def lease(
 
     A request is durable before it is sent, so that it can be asked again, and brings the same blocks.
     """
-    assert standing.incarnation is not None
     request = reader.open_request()
     if request is None:
         if wanted.lot is None:
@@ -54,15 +53,3 @@ async def forget_unwanted(reader: SharedReader, ledger: SharedLedger, wanted: Wa
     request = reader.open_request()
     if request is not None and (request.lot, request.release) != (wanted.lot, wanted.release):
         await ledger.drop_request()
-
-
-async def give_back(
-    centre: Centre, ledger: SharedLedger, standing: Standing, wanted: Wanted
-) -> Mapping[str, Sequence[int]]:
-    """Gives back the whole unused blocks of other lots and releases. Returns their numbers by lot."""
-    assert standing.incarnation is not None
-    unused = await ledger.give_back(wanted.lot, wanted.release)
-    for lot, numbers in unused.items():
-        await centre.give_back(standing.incarnation, lot, numbers)
-        await ledger.given_back(lot, numbers)
-    return unused

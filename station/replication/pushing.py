@@ -3,7 +3,9 @@
 
 from dataclasses import dataclass
 
-from station.domain.shared import MOST_LINES, Standing, Stopped
+from station.adapters.ledger.shared import Stopped
+from station.adapters.ledger.shared_state import Standing
+from station.domain.shared import MOST_LINES
 from station.replication.interfaces import Centre, SharedLedger, SharedReader
 
 
@@ -30,7 +32,6 @@ async def push(
     previous = reader.hash_at(after)
     if previous is None:
         return await _stop(ledger, standing, after, Stopped.FORKED)
-    assert standing.incarnation is not None
     cursor = await centre.push(standing.incarnation, after + 1, previous, reader.unsent(after, most))
     reached = cursor.next_line - 1
     if reader.hash_at(reached) != cursor.head:
@@ -43,6 +44,6 @@ async def push(
 
 
 async def _stop(ledger: SharedLedger, standing: Standing, cursor: int, why: Stopped) -> Pushed:
-    if standing.stopped is not why:
-        await ledger.stop(why)
+    if standing.stopped != why:
+        await ledger.stopped(why)
     return Pushed(cursor, standing.lines - cursor, why)

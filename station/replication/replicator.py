@@ -6,13 +6,15 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 
 from station.adapters.centre.trouble import CentreBroken, CentreRefused, CentreUnreachable
-from station.domain.shared import MOST_LINES, Refusal, Standing, Stopped, checkpoint_text
+from station.adapters.ledger.shared import Stopped
+from station.adapters.ledger.shared_state import Standing
+from station.domain.shared import MOST_LINES, Refusal, checkpoint_text
 from station.faults import LineFault
 from station.faults.line import CentreUnusable
 from station.replication import leasing
@@ -26,9 +28,8 @@ log = structlog.get_logger()
 
 ENDED = frozenset({State.FENCED, State.FORKED})
 # Of a grant: what comes by itself, or by a person's approval. Anything else refuses the station as a whole.
-_OF_GRANTS = frozenset(
-    {Refusal.RESTORED, Refusal.STARTING, Refusal.NOT_APPROVED, Refusal.LOT_UNKNOWN, Refusal.LOT_EXHAUSTED}
-)
+FOR_NOW = frozenset({Refusal.RESTORED, Refusal.STARTING})
+_OF_GRANTS = FOR_NOW | {Refusal.NOT_APPROVED, Refusal.LOT_UNKNOWN, Refusal.LOT_EXHAUSTED}
 
 LOOKED_EVERY = 5.0  # seconds, in a longer pause
 
@@ -70,7 +71,7 @@ class Terms:
 class Replicator:
     """Each `round` is a whole; whatever interrupts it, the next one begins where both sides stand.
 
-    `wanted` says what the line makes now. `heard` is called whenever `seen` has changed.
+    `release` is what the line makes. `heard` is called whenever `seen` has changed.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Replicator:
         reader: SharedReader,
         ledger: SharedLedger,
         terms: Terms,
-        wanted: Callable[[], Wanted],
+        release: str,
         heard: Callable[[Seen], None] = lambda _: None,
     ) -> None:
         self.seen = Seen()
@@ -87,11 +88,11 @@ class Replicator:
         self._reader = reader
         self._ledger = ledger
         self._terms = terms
-        self._wanted = wanted
+        self._release = release
         self._heard = heard
         self._tries = 0
         self._away_since: float | None = None
-        self._given_back: Wanted | None = None
+        self._filled: Wanted | None = None
         self._counted = self._signed = self._pruned = self._pushed = self._refused = -1e9
         self._signed_upto = -1
         self._busiest_hour = 0
@@ -108,16 +109,14 @@ class Replicator:
         try:
             return await self._round()
         except CentreUnreachable as exc:
-            return self._away(exc.reason)
+            self._away(exc.reason)
         except (CentreBroken, CentreUnusable) as exc:
-            return self._refused_whole(exc.reason)
+            self._refused_whole(exc.reason)
         except CentreRefused as exc:
-            if exc.refusal is Refusal.CLOSED and self.seen.up:  # greeting it tells what has become of this incarnation
-                self._see(replace(self.seen, state=State.AWAY, reason=exc.detail))
-                return self._terms.pace.retried_after
-            return self._refused_whole(exc.detail)
+            self._refusal(exc)
         except LineFault:  # of the ledger, which tells the line itself
-            return self._pause()
+            pass
+        return self._pause()
 
     @property
     def longest_pause(self) -> float:
@@ -158,32 +157,31 @@ class Replicator:
         now = time.monotonic()
         if now - self._counted >= self._terms.pace.counted_every:
             self._busiest_hour, self._counted = self._reader.busiest_hour(datetime.now(UTC)), now
-        wanted, standing = self._wanted(), self._reader.standing()
-        items = 0 if wanted.lot is None else self._reader.leases(wanted.lot, wanted.release).items
+        lot, standing = self._reader.lot(), self._reader.standing()
         self._see(
             replace(
                 self.seen,
                 standing=standing,
-                lot=wanted.lot,
-                release=wanted.release,
-                items=items,
+                lot=lot,
+                release=self._release,
+                items=0 if lot is None else self._reader.leases(lot, self._release).items,
                 hold=leasing.to_hold(self._busiest_hour, self._terms.hold_hours),
                 busiest_hour=self._busiest_hour,
                 cursor=self.seen.cursor if self.seen.greeted else standing.acked,
             )
         )
         if standing.stopped is not None and not standing.moved:
-            self._stop(standing.stopped)
+            self._stop(Stopped(standing.stopped))
 
     async def _come_up(self) -> None:
         standing = await come_up(self._centre, self._reader, self._ledger, self._terms.place)
         before = self.seen.standing
         if before is not None and standing.incarnation != before.incarnation:
             log.info("shared.enrolled", incarnation=standing.incarnation)
-        self._given_back, self._pushed = None, -1e9
+        self._pushed = -1e9
         self._see(replace(self.seen, standing=standing, greeted=True, cursor=standing.acked))
         if standing.stopped is not None:
-            self._stop(standing.stopped)
+            self._stop(Stopped(standing.stopped))
 
     async def _push(self) -> bool:
         """Returns whether more lines wait than one push takes."""
@@ -201,12 +199,12 @@ class Replicator:
     async def _fill(self) -> bool:
         """Gives back what the line does not need any more, and asks for what it lacks. Returns whether it lacks more."""
         standing, wanted = self._open, Wanted(self.seen.lot, self.seen.release)
-        if wanted != self._given_back:
-            if self._given_back is not None:
+        if wanted != self._filled:
+            if self._filled is not None:
                 await self._sign(now=True)
-            for lot, numbers in (await leasing.give_back(self._centre, self._ledger, standing, wanted)).items():
+            for lot, numbers in (await self._ledger.give_up(wanted.lot, wanted.release)).items():
                 log.info("shared.returned", lot=lot, blocks=len(numbers))
-            self._given_back, self._refused = wanted, -1e9
+            self._filled, self._refused = wanted, -1e9
         if time.monotonic() - self._refused < self._terms.pace.asked_every:
             return False
         try:
@@ -235,15 +233,17 @@ class Replicator:
         due = now or time.monotonic() - self._signed >= self._terms.pace.signed_every
         if signer is None or not due or standing.lines == self._signed_upto:
             return
-        assert standing.station is not None
-        assert standing.incarnation is not None
-        text = checkpoint_text(standing.station, standing.incarnation, standing.lines, standing.head)
-        await self._ledger.checkpoint(standing.lines, standing.head, signer.sign(text))
-        self._signed, self._signed_upto = time.monotonic(), standing.lines + 1
+
+        def sign(upto: int, head: bytes) -> bytes:
+            return signer.sign(checkpoint_text(standing.station, standing.incarnation, upto, head))
+
+        await self._ledger.checkpoint(sign)
+        self._signed, self._signed_upto = time.monotonic(), self._reader.standing().lines
 
     async def _prune(self) -> None:
         if time.monotonic() - self._pruned >= self._terms.pace.pruned_every:
-            await self._ledger.prune(datetime.now(UTC) - timedelta(days=self._terms.keep_local_days))
+            while await self._ledger.prune(self._terms.keep_local_days):
+                pass
             self._pruned = time.monotonic()
 
     # --- how it stands --------------------------------------------------------------------------------------------------
@@ -267,24 +267,31 @@ class Replicator:
         self._see(replace(self.seen, state=State.UP, reason=None))
         log.info("shared.back", seconds=away, lines=self.seen.waiting)
 
-    def _away(self, reason: str) -> float:
-        """Returns the seconds until the next try."""
+    def _refusal(self, refused: CentreRefused) -> None:
+        if refused.refusal is Refusal.CLOSED and self.seen.up:
+            # The next greeting tells what has become of this incarnation.
+            self._see(replace(self.seen, state=State.AWAY, reason=refused.detail))
+        elif refused.refusal in FOR_NOW:
+            self._away(refused.detail)
+        else:
+            self._refused_whole(refused.detail)
+
+    def _away(self, reason: str) -> None:
         if self._away_since is None:
             self._away_since = time.monotonic()
             log.warning("shared.away", reason=reason)
         if self.seen.state not in ENDED:
             state = State.AWAY if self.seen.greeted else State.STARTING
             self._see(replace(self.seen, state=state, reason=reason))
-        return self._pause()
 
-    def _refused_whole(self, reason: str) -> float:
+    def _refused_whole(self, reason: str) -> None:
         if self.seen.state not in ENDED:
             if (self.seen.state, self.seen.reason) != (State.REFUSED, reason):
                 log.error("shared.refused", reason=reason)
             self._see(replace(self.seen, state=State.REFUSED, reason=reason))
-        return self._pause()
 
     def _pause(self) -> float:
+        """The seconds until the next try."""
         pace = self._terms.pace
         longest = min(pace.retried_within, pace.retried_after * 2**self._tries)
         self._tries = min(self._tries + 1, 16)

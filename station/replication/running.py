@@ -3,7 +3,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -14,7 +14,6 @@ import uvloop
 from station.replication.claims import Claims, FarClaims
 from station.replication.crossing import Crossing
 from station.replication.interfaces import Centre, SharedLedger, SharedReader
-from station.replication.leasing import Wanted
 from station.replication.replicator import Replicator, Terms
 from station.replication.seen import Seen
 
@@ -23,9 +22,7 @@ log = structlog.get_logger()
 LAST_PUSH_WITHIN = 3.0  # seconds at the end, for what the last attempts have journalled
 
 
-class Link(Centre, Protocol):
-    """The centre over one connection."""
-
+class Closing(Protocol):
     async def close(self) -> None: ...
 
 
@@ -33,9 +30,10 @@ class Link(Centre, Protocol):
 class Means:
     """What the thread works with: connections that nobody has used yet, and the ledger's reader, which it opens itself."""
 
-    centre: Link
-    claims: Link
-    """The same centre, with the deadline of a claim."""
+    centre: Centre
+    claims: Centre
+    """The same centre, over a connection of its own, with the deadline of a claim."""
+    connections: Sequence[Closing]
     reader: Callable[[], AbstractContextManager[SharedReader]]
 
 
@@ -47,13 +45,13 @@ class Replication:
         means: Means,
         ledger: SharedLedger,
         terms: Terms,
-        wanted: Callable[[], Wanted],
+        release: str,
         changed: Callable[[], None],
     ) -> None:
         self._means = means
         self._ledger = ledger
         self._terms = terms
-        self._wanted = wanted
+        self._release = release
         self._changed = changed
         self._home = asyncio.get_running_loop()
         self._stop: asyncio.Event | None = None
@@ -70,14 +68,14 @@ class Replication:
         means: Means,
         ledger: SharedLedger,
         terms: Terms,
-        wanted: Callable[[], Wanted],
+        release: str,
         changed: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[Self]:
-        """Runs for the block. `wanted` is called in the thread, `changed` on this loop, whenever `seen` is another one.
+        """Runs for the block. `changed` is called on this loop whenever `seen` is another one.
 
         At the end the journal's rest is pushed, if the centre is there and takes it in time.
         """
-        running = cls(means, ledger, terms, wanted, changed)
+        running = cls(means, ledger, terms, release, changed)
         thread = threading.Thread(target=running._run, name="replication")
         thread.start()
         try:
@@ -107,14 +105,14 @@ class Replication:
         ledger = Crossing(self._ledger, self._home)
         try:
             with self._means.reader() as reader:
-                replicator = Replicator(self._means.centre, reader, ledger, self._terms, self._wanted, self._heard)
+                replicator = Replicator(self._means.centre, reader, ledger, self._terms, self._release, self._heard)
                 self._asking = Claims(self._means.claims, replicator)
                 self._ready.set()
                 await self._until_stopped(replicator, self._stop)
         finally:
             self._asking = None
-            for link in (self._means.claims, self._means.centre):
-                await link.close()
+            for connection in self._means.connections:
+                await connection.close()
 
     async def _until_stopped(self, replicator: Replicator, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from station.domain.shared import Refusal, Standing, Stopped
+from station.adapters.ledger.shared import Stopped
+from station.adapters.ledger.shared_state import Standing
+from station.domain.shared import Refusal
 from station.faults import LineFault
 from station.faults.line import (
     CentreAwaited,
@@ -80,19 +82,24 @@ def pausing_fault(seen: Seen, station: str, *, offline_start: bool) -> LineFault
             return LedgerForked(seen.cursor)
         case State.REFUSED:
             return CentreUnusable(seen.reason or "")
-    moved = seen.standing is not None and (seen.standing.moved or seen.standing.enrolling is not None)
-    if not seen.greeted and (moved or not offline_start):
+    stranger = seen.standing is not None and (seen.standing.moved or seen.standing.next_ledger is not None)
+    if not seen.greeted and (stranger or not offline_start):
         return CentreAwaited(seen.reason or "it has not been reached yet")
     return None
 
 
 def fault_for_new_boards(seen: Seen) -> LineFault | None:
-    """The fault that keeps boards without an identity from beginning, while there is no item for them."""
-    if seen.lot is None or seen.items or seen.standing is None:
+    """The fault that keeps boards without an identity from beginning: there is no item for them, and it is known why."""
+    if seen.lot is None or seen.items or (seen.reason is None and seen.ungranted is None):
         return None
+    return nothing_left(seen, seen.lot)
+
+
+def nothing_left(seen: Seen, lot: str) -> LineFault:
+    """The fault for a lot from which the station has nothing left."""
     if seen.ungranted is Refusal.NOT_APPROVED:
-        return ReleaseNotApproved(seen.lot, seen.release)
-    return LeaseExhausted(seen.lot, seen.ungranted_reason or seen.reason or "the centre has not answered yet")
+        return ReleaseNotApproved(lot, seen.release)
+    return LeaseExhausted(lot, seen.ungranted_reason or seen.reason or "the centre has not answered yet")
 
 
 def stopped_state(stopped: Stopped) -> State:

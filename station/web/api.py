@@ -20,6 +20,7 @@ from station.faults.line import LedgerUnavailable
 from station.web.answers import as_json
 from station.web.aside import aside
 from station.web.attempt_stream import streamed
+from station.web.central import Central, CentreAway
 from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
@@ -124,7 +125,14 @@ class Api:
     """Answers for one daemon."""
 
     def __init__(
-        self, door: Door, hub: Callable[[], Hub], ledger: LedgerReader, pins: PINs, acts: Acts, counted: Counted
+        self,
+        door: Door,
+        hub: Callable[[], Hub],
+        ledger: LedgerReader,
+        pins: PINs,
+        acts: Acts,
+        counted: Counted,
+        central: Central | None = None,
     ) -> None:
         self._door = door
         self._hub = hub
@@ -132,6 +140,7 @@ class Api:
         self._pins = pins
         self._counted = counted
         self._acts = acts
+        self._central = central
 
     def add_to(self, app: web.Application) -> None:
         """Adds every route, and their description at `openapi.json`."""
@@ -160,7 +169,7 @@ class Api:
                 return problem(409, str(exc), slot=exc.slot, board=exc.board, other=exc.other)
             except ActRefused as exc:
                 return problem(409, str(exc))
-            except (LedgerUnavailable, PeopleUnusable) as exc:
+            except (LedgerUnavailable, PeopleUnusable, CentreAway) as exc:
                 return problem(503, str(exc))
 
         return answer
@@ -246,6 +255,13 @@ class Api:
             if found
             else problem(404, "neither ledger nor recipe has such a lot")
         )
+
+    async def central(self, request: web.Request) -> web.StreamResponse:
+        """All stations that share the ledger."""
+        query_of(request, Nothing)
+        if self._central is None:
+            return problem(404, "this station shares its ledger with no other")
+        return as_json(request, await self._central.stations())
 
     async def samples(self, request: web.Request) -> web.StreamResponse:
         """All samples."""
@@ -484,6 +500,13 @@ ROUTES = (
         table(lots={"type": "array", "items": named("LotCounts")}),
     ),
     Route("GET", f"{PREFIX}/lots/{{lot}}", Api.lot, "The same of one lot.", named("LotCounts")),
+    Route(
+        "GET",
+        f"{PREFIX}/central",
+        Api.central,
+        "The stations that share the ledger, and their yields of the last 24 hours, as the centre knows them now.",
+        named("SharedView"),
+    ),
     Route(
         "GET",
         f"{PREFIX}/outbox",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from station.web.models import Health, Line, Lot, Plans, Slot
+from station.web.models import Health, Line, Lot, Plans, Slot, Stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,10 @@ class Door(Protocol):
 
     def mes(self) -> int | None:
         """Messages that the MES does not get; None without an MES."""
+        ...
+
+    def shared(self) -> Stock:
+        """What people must know of the shared ledger's centre."""
         ...
 
     def ready(self) -> Health:

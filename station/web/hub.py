@@ -17,7 +17,7 @@ from station.faults import LineFault
 from station.line.states import SlotState
 from station.web.catalogue import ENTRIES
 from station.web.door import Door
-from station.web.models import Board, Last, Late, Line, Lot, Planned, Plans, Slot
+from station.web.models import NO_STOCK, Board, Last, Late, Line, Lot, Planned, Plans, Slot
 from station.web.stream import Kept, framed
 
 log = structlog.get_logger()
@@ -101,6 +101,7 @@ class Hub:
         self._line: Line | None = None
         self._lot: Lot | None = None
         self._mes: int | None = None
+        self._shared = NO_STOCK
         self._last: Last | None = None
         self._told: dict[str, Last] = {}
         self._plans = FIRST_PLAN
@@ -129,6 +130,7 @@ class Hub:
             last=self._last,
             plans=self._plans,
             mes=self._mes,
+            shared=self._shared,
             slots=[self._door.slot(name) for name in self._marks],
         )
 
@@ -157,6 +159,10 @@ class Hub:
         if mes != self._mes:
             self._mes = mes
             self._tell("mes", Late(late=mes))
+        shared = self._door.shared()
+        if shared != self._shared:
+            self._shared = shared
+            self._tell("shared", shared)
         marks = self._door.marks()
         changed = [name for name, mark in marks.items() if self._marks.get(name) != mark]
         self._marks = marks

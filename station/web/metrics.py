@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
@@ -18,7 +18,7 @@ from station.adapters.ledger.news_reader import PRINTS, News
 from station.domain.attempt import VERDICTS
 from station.domain.issuance import EXPIRES_SOON
 from station.line.states import SlotState
-from station.line.status import MESStatus, Status
+from station.line.status import MESStatus, SharedStatus, Status
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -131,6 +131,8 @@ class Metrics:
         self._mes_up = Gauge(
             "station_mes_up", "Whether all of the MES answered last; 1 without an MES.", registry=registry
         )
+        self._shared = _SharedLedger()
+        registry.register(self._shared)
         self._printer = printer
         self._prints = Counter(
             "station_label_prints",
@@ -194,6 +196,7 @@ class Metrics:
         self._clients.set(stream_clients)
         self._andon_up.set(status.andon is None or status.andon.up)
         self._show_mes(status.mes)
+        self._shared.status = status.shared
         return generate_latest(self._registry)
 
     def _show_mes(self, mes: MESStatus | None) -> None:
@@ -203,6 +206,27 @@ class Metrics:
             self._oldest.labels(sink.sink).set(sink.oldest_seconds)
             self._died.labels(sink.sink).inc(sink.died - self._counted_dead.get(sink.sink, 0))
             self._counted_dead[sink.sink] = sink.died
+
+
+class _SharedLedger(Collector):
+    """How the station stands with the centre; nothing without a shared ledger."""
+
+    def __init__(self) -> None:
+        self.status: SharedStatus | None = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        if (shared := self.status) is None:
+            return
+        pushed = shared.pushed_at
+        for name, text, value in (
+            ("up", "Whether the centre of the shared ledger answers and takes this station.", shared.state == "up"),
+            ("lines_waiting", "Lines of the journal that the centre has not.", shared.lines_waiting),
+            ("items_left", "Units that may begin without the centre.", shared.items_left),
+            ("hours_left", "For how many hours they last at the rate of the busiest hour.", shared.hours_left),
+            ("last_push_timestamp", "When the centre last took lines.", pushed.timestamp() if pushed else None),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(f"station_shared_{name}", text, value=float(value))
 
 
 class _Commits(Collector):

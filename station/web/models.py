@@ -94,6 +94,20 @@ class Late(_Model):
     late: int | None
 
 
+class Stock(_Model):
+    """The units that may begin without the centre of the shared ledger, once people must know of them.
+
+    They must while it is `away`, and when the units are running out.
+    """
+
+    away: bool
+    left: int | None
+    """None while all is well, and without a shared ledger."""
+
+
+NO_STOCK = Stock(away=False, left=None)
+
+
 class Board(_Model):
     """All that the operator's page shows."""
 
@@ -109,6 +123,7 @@ class Board(_Model):
     plans: Plans
     mes: int | None = None
     """Messages that the MES does not get, given up or pending for a quarter of an hour; None without an MES."""
+    shared: Stock = NO_STOCK
     slots: list[Slot]
 
 

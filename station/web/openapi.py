@@ -15,6 +15,7 @@ from station.adapters.ledger.selection import AttemptRecord
 from station.domain.numbers import ENDS, Seconds
 from station.domain.people import Role
 from station.line.status import LineStatus
+from station.web.central import SharedView
 from station.web.models import Board, Line, Problem, Slot
 
 Schema = Mapping[str, object]
@@ -30,6 +31,7 @@ _ADAPTERS: Mapping[str, TypeAdapter[object]] = {
     "LotCounts": TypeAdapter(LotCounts),
     "Message": TypeAdapter(Entry),
     "Sample": TypeAdapter(SampleRecord),
+    "SharedView": TypeAdapter(SharedView),
     "LineStatus": TypeAdapter(LineStatus),
     "Problem": TypeAdapter(Problem),
 }
@@ -45,7 +47,7 @@ _PROBLEMS = {
     413: "The body is too large.",
     421: "The station does not go by this name.",
     429: "After wrong PINs this address has to wait.",
-    503: "The ledger or the file of people cannot be read now.",
+    503: "The ledger or the file of people cannot be read now, or the centre does not answer.",
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engineer's pages: numbers, attempts, units, slots, lots and events, rendered here, so that they work without scripts and can be printed."""
+"""The engineer's pages: numbers, attempts, units, slots, lots, events and stations, rendered here, so that they work without scripts and can be printed."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,11 +14,13 @@ from station.adapters.ledger import events, selection
 from station.adapters.ledger.reader import JournalEntry, LedgerReader
 from station.adapters.ledger.selection import Selection
 from station.adapters.system.transcripts import place_of
+from station.domain.ago import ago
 from station.domain.numbers import Numbers, Rate, improbable
 from station.faults.line import LedgerUnavailable, OnboardingCodeInvalid
 from station.matter.onboarding.codes import LONGEST_QR_CODE, is_meant_as_qr_code, parse_qr_code
 from station.web.aside import aside
 from station.web.catalogue import ENTRIES
+from station.web.central import Central, CentreAway
 from station.web.counted import Counted
 from station.web.door import Door
 from station.web.guard import problem
@@ -61,10 +63,11 @@ class NotThere(Exception):
 class Pages:
     """The pages of one daemon, for whoever may read."""
 
-    def __init__(self, door: Door, ledger: LedgerReader, counted: Counted) -> None:
+    def __init__(self, door: Door, ledger: LedgerReader, counted: Counted, central: Central | None = None) -> None:
         self._door = door
         self._ledger = ledger
         self._counted = counted
+        self._central = central
 
     def add_to(self, app: web.Application) -> None:
         """Adds every page."""
@@ -76,6 +79,7 @@ class Pages:
             ("/slots/{slot}", self._slot),
             ("/lots", self._lots),
             ("/events", self._events),
+            *([("/central", self._stations)] if self._central is not None else []),
         ):
             app.router.add_get(path, self._answering(handler))
 
@@ -90,6 +94,17 @@ class Pages:
     async def _lots(self, request: web.Request) -> web.StreamResponse:
         query_of(request, Nothing)
         return self._page("lots", "/lots", rows=await self._counted.lots())
+
+    async def _stations(self, request: web.Request) -> web.StreamResponse:
+        query_of(request, Nothing)
+        assert self._central is not None
+        try:
+            found = await self._central.stations()
+        except CentreAway as exc:
+            page = self._page("central", "/central", found=None, away=str(exc))
+            page.set_status(503)
+            return page
+        return self._page("central", "/central", found=found, away="", ago=ago, late=found.is_unheard, hour=_hour)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         asked = query_of(_without_blanks(request), EventPage)
@@ -193,7 +208,9 @@ class Pages:
 
     def _page(self, name: str, here: str, **values: object) -> web.Response:
         about = self._door.about
-        text = rendered(name, here=here, station=about.station, signs_in=about.signs_in, sentence=_sentence, **values)
+        shares = self._central is not None
+        always = {"station": about.station, "signs_in": about.signs_in, "shares": shares, "sentence": _sentence}
+        text = rendered(name, here=here, **always, **values)
         return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
@@ -215,6 +232,10 @@ def _texts(asked: Nothing) -> dict[str, str]:
 def _sentence(code: str | None) -> str:
     entry = ENTRIES.get(code or "")
     return entry.sentence if entry else ""
+
+
+def _hour(name: str) -> str:
+    return f"{datetime.fromisoformat(name).astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def _judged(found: Numbers) -> Rate:

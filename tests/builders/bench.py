@@ -31,6 +31,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Identity, Lot, OnboardingSecrets
 from station.domain.product import Image, KeyStorage, Trust, TrustAnchors, Verify
 from station.domain.target import UID, Target
+from station.interfaces import SecretSource
 from station.matter.certificates.trust import TrustStore
 from station.matter.onboarding.passcode import Discriminator, Passcode
 from station.procedure.identity import identity_of
@@ -101,7 +102,7 @@ def credentials(serial_number: int, key: ec.EllipticCurvePrivateKey | None = Non
     return Credentials(dac.public_bytes(serialization.Encoding.DER), b"the PAI")
 
 
-async def begun(ledger: Ledger, secrets: Secrets, *, slot: str = "1", recipe: Recipe = RECIPE) -> AttemptJournal:
+async def begun(ledger: Ledger, secrets: SecretSource, *, slot: str = "1", recipe: Recipe = RECIPE) -> AttemptJournal:
     return await ledger.attempt(slot=slot, probe="066AFF", tty="/dev/ttyACM0", recipe=recipe, secrets=secrets)
 
 
@@ -114,9 +115,11 @@ async def recognised(journal: AttemptJournal, board: int, recipe: Recipe = RECIP
     return identity
 
 
-async def certified(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
+async def certified(
+    journal: AttemptJournal, board: int, dac_serial_number: str = "0A", recipe: Recipe = RECIPE
+) -> Identity:
     """Carries out an attempt up to the certificate."""
-    identity = await recognised(journal, board)
+    identity = await recognised(journal, board, recipe)
     async with journal.step(Phase.FLASH_DATA):
         await journal.record(FactoryDataWritten())
     async with journal.step(Phase.FLASH_PROVISIONER):
@@ -128,9 +131,11 @@ async def certified(journal: AttemptJournal, board: int, dac_serial_number: str 
     return identity
 
 
-async def passed(journal: AttemptJournal, board: int, dac_serial_number: str = "0A") -> Identity:
+async def passed(
+    journal: AttemptJournal, board: int, dac_serial_number: str = "0A", recipe: Recipe = RECIPE
+) -> Identity:
     """Carries out a whole attempt."""
-    identity = await certified(journal, board, dac_serial_number)
+    identity = await certified(journal, board, dac_serial_number, recipe)
     async with journal.step(Phase.DELIVER):
         await journal.record(CredentialsDelivered(dac_serial_number))
     async with journal.step(Phase.FLASH_OPERATIONAL):

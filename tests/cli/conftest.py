@@ -2,7 +2,7 @@
 """A desk at which every command runs, with a ledger and a daemon that answers."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from tests.builders.forge import PAA
 from tests.builders.forge_declaration import SIGNER
 from tests.cli.hostile import HOSTILE, Desk, configuration, daemon, fill, status
+from tests.cli.hostile_centre import centres
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +20,17 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def hostile_centre() -> Iterator[Callable[[], str]]:
+    with centres() as address:
+        yield address
+
+
 @pytest.fixture
-def desk(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    made = Desk(tmp_path, monkeypatch)
+def desk(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, hostile_centre: Callable[[], str]
+) -> Iterator[Desk]:
+    made = Desk(tmp_path, monkeypatch, hostile_centre)
     made.file("line.toml", configuration())
     made.file("state/ledger.sqlite", ledger.read_bytes())
     made.file("state/ledger.sqlite.key", (ledger.parent / "ledger.sqlite.key").read_bytes())

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from station.line.status import (
     MESStatus,
     PageStatus,
     PKIStatus,
+    SharedStatus,
     SinkStatus,
     SlotStatus,
     Status,
@@ -110,6 +111,18 @@ def status(text: str) -> Status:
             late=1,
             sinks=[SinkStatus(sink=text, up=False, pending=1, oldest_seconds=1, dead=1, died=1)],
         ),
+        shared=SharedStatus(
+            state=text,
+            reason=text,
+            pushed_at=AT,
+            pushed_seconds_ago=1.0,
+            lines_waiting=1,
+            lot=text,
+            items_left=0,
+            items_held=1,
+            hours_left=0.0,
+            release=text,
+        ),
         page=PageStatus(url=text, listeners=1, reason=text),
         lot=LotStatus(
             lot=text,
@@ -132,7 +145,7 @@ REFUSED = (
     *("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"),
     *("lot_open", "lot_resume", "lot_pause", "lot_close", "unit_release", "unit_scrap"),
     *("sample_add", "sample_remove"),
-    *("outbox_retry", "outbox_drop", "labels", "forget", "label_print", "label_scan"),
+    *("outbox_retry", "outbox_drop", "leases_return", "labels", "forget", "label_print", "label_scan"),
 )
 
 
@@ -235,6 +248,8 @@ class Desk:
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
+    centre: Callable[[], str]
+    """Gives the address of a centre with hostile text."""
     documents: list[str] = field(default_factory=list)
     """What the commands with `--json` printed."""
 

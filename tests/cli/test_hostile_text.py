@@ -41,6 +41,7 @@ from tests.cli.hostile import (
     faults,
     status,
 )
+from tests.cli.hostile_centre import CENTRAL
 from tests.web.fake_door import FakeDoor, slot
 from tests.web.in_a_thread import served_in_a_thread
 
@@ -362,6 +363,16 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     ),
     "ledger check": lambda desk: desk.station("ledger", "check", "--ledger", TEXT),
     "ledger restored": lambda desk: desk.station("ledger", "restored", "--skip", "1", "--ledger", TEXT),
+    "leases show": lambda desk: (
+        both(desk, "leases", "show", "--ledger", desk.ledger) + desk.station("leases", "show", "--ledger", TEXT)
+    ),
+    "leases return": lambda desk: (
+        desk.station("leases", "return", TEXT, "--config", desk.config)
+        + desk.station("leases", "return", TEXT, "--ledger", TEXT)
+    ),
+    "ledger audit": lambda desk: (
+        desk.station("ledger", "audit", "--ledger", desk.ledger) + desk.station("ledger", "audit", "--ledger", TEXT)
+    ),
     "trust update": trust_update,
     "dcl fetch": dcl_fetch,
     "attestation check": attestation,
@@ -373,6 +384,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     "onboarding decode": decode,
     "spake2p verifier": spake2p,
     "gen-factory-data": gen_factory_data,
+    **CENTRAL,
 }
 
 

@@ -4,10 +4,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from station.cli.commands import PLACES, imported
+from station.cli.line.serve import asked_for
 
 HEAVY = {"aiohttp", "alembic", "psycopg", "rich.live", "sqlalchemy", "tomlkit"}
 LOADED = """
@@ -35,6 +37,44 @@ def test_a_command_imports_no_library_that_it_does_not_need(command: str, needed
     """Only `station --help` imports every command."""
     done = subprocess.run([sys.executable, "-c", LOADED, command], check=True, capture_output=True, text=True)
     assert HEAVY & set(json.loads(done.stdout)) == needed
+
+
+DAEMON = """
+import json, runpy, sys
+sys.argv = ["station", "run", "--config", "/nowhere/line.toml"]
+try:
+    runpy.run_module("station", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    print(json.dumps([end.code, list(sys.modules)]))
+"""
+OF_THE_COMMAND_LINE = {"alembic", "markdown_it", "pygments", "reportlab", "rich", "segno", "tomlkit", "typer"}
+
+
+def test_the_daemon_imports_nothing_of_the_command_lines() -> None:
+    """It would have it in memory for months. What the daemon opens with decides what else it imports: here it does not open."""
+    done = subprocess.run([sys.executable, "-c", DAEMON], check=True, capture_output=True, text=True)
+    code, modules = json.loads(done.stdout)
+    assert code == 2
+    assert "/nowhere/line.toml" in done.stderr
+    assert "station.daemon.station" in modules
+    assert OF_THE_COMMAND_LINE & set(modules) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["run"], (None,)),
+        (["run", "--config", "a.toml"], (Path("a.toml"),)),
+        (["run", "-c", "a.toml"], (Path("a.toml"),)),
+        (["run", "--config=a.toml"], None),
+        (["run", "--config", "--help"], None),
+        (["run", "--help"], None),
+        (["runs"], None),
+        ([], None),
+    ],
+)
+def test_other_spellings_are_the_command_lines(words: list[str], asked: tuple[Path | None] | None) -> None:
+    assert asked_for(words) == asked
 
 
 @pytest.mark.parametrize("name", PLACES)

@@ -120,9 +120,12 @@ def test_events_change_what_they_tell_of() -> None:
     assert what.board is not None
     assert what.board.mes == 12
     assert after(what, Event("lot", "{}", "b-4"), 1.0).board != what.board
+    what = after(what, Event("shared", '{"away": true, "left": 7}', "b-5"), 1.0)
+    assert what.board is not None
+    assert what.board.shared.left == 7
 
 
-@pytest.mark.parametrize("name", ["snapshot", "slot", "line", "lot", "last", "plans", "mes"])
+@pytest.mark.parametrize("name", ["snapshot", "slot", "line", "lot", "last", "plans", "mes", "shared"])
 @pytest.mark.parametrize("data", ["", "[1]", '{"slot": 1}', "nonsense"])
 def test_what_no_station_sends_is_refused(name: str, data: str) -> None:
     with pytest.raises(ValueError, match=r"."):

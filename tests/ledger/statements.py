@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records the SQL statements that run during a test, SQLite's plans for them, and their number of steps."""
+"""Records the SQL statements that run during a test, SQLite's plans for them, their number of steps, and the durable transactions."""
 
 import sqlite3
 import threading
@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 WRITER = "ledger"  # the thread's name
@@ -82,3 +82,28 @@ class Work:
             yield found
         finally:
             event.remove(Engine, "connect", watch)
+
+
+@dataclass
+class Durable:
+    """Counts the transactions that change something, each of which waits for the disk."""
+
+    transactions: int = 0
+
+    @classmethod
+    @contextmanager
+    def counted(cls) -> Iterator["Durable"]:
+        found = cls()
+        changes: dict[int, int] = {}
+
+        def count(connection: Connection) -> None:
+            file: object = connection.connection.dbapi_connection
+            assert isinstance(file, sqlite3.Connection)
+            found.transactions += changes.get(id(file), file.total_changes) != file.total_changes
+            changes[id(file)] = file.total_changes
+
+        event.listen(Engine, "commit", count)
+        try:
+            yield found
+        finally:
+            event.remove(Engine, "commit", count)

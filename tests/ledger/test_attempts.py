@@ -3,12 +3,13 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from benchmarks.rates import Units
 from station.adapters.ledger import Ledger, tables
 from station.adapters.ledger.reader import AttemptStory, LedgerReader
 from station.domain.attempt import (
@@ -21,10 +22,15 @@ from station.domain.attempt import (
     Phase,
     StepFinished,
     StepStarted,
+    UnitIdentified,
     Voided,
 )
+from station.domain.intervention import Decision
 from station.domain.transitions import replay
+from station.domain.work_order import LotOpened
+from station.faults.line import LotFull
 from tests.builders.bench import RECIPE, Secrets, begun, certified, execute, passed, recognised, rows, target
+from tests.ledger.statements import Durable
 
 
 def story(path: Path, board: int) -> AttemptStory:
@@ -71,6 +77,44 @@ async def test_a_step_is_logged_at_both_ends(ledger: Ledger, secrets: Secrets) -
         ("step.finished", "recognise"),
     ]
     assert logged[1]["seconds"] >= 0
+
+
+async def test_an_event_that_waits_has_the_time_at_which_it_happened(
+    ledger: Ledger, path: Path, secrets: Secrets
+) -> None:
+    """The end of a step is written with the next event, and the time between them is in the journal."""
+    journal = await begun(ledger, secrets)
+    await recognised(journal, board=7)
+    await asyncio.sleep(0.05)
+    async with journal.step(Phase.FLASH_DATA):
+        *_, finished, started = story(path, 7).journal
+    assert isinstance(finished.event, StepFinished)
+    assert started.at - finished.at >= timedelta(seconds=0.05)
+
+
+async def test_an_event_that_waits_goes_with_the_verdict_after_a_fault(ledger: Ledger, path: Path) -> None:
+    """The fault undoes the unit of work that would have written the event."""
+    await ledger.open_lot(
+        LotOpened("W1", "WO-1", RECIPE.name, RECIPE.sha256, 1, "W{:04d}", 1, 1), Decision("anna", "WO-1 may begin")
+    )
+    await recognised(await begun(ledger, Secrets((1,))), board=1)
+    journal = await begun(ledger, Secrets((2,)))
+    with pytest.raises(LotFull):
+        await recognised(journal, board=2)
+    await journal.finish(Voided("lot.full"))
+    assert events(path, 2) == [StepStarted(Phase.RECOGNISE), UnitIdentified.of(target(2)), Voided("lot.full")]
+    assert replay(events(path, 2)) == journal.attempt
+
+
+async def test_a_board_costs_few_durable_units_of_work(ledger: Ledger) -> None:
+    """Each makes the board wait for the disk. A new board's attempt, with its identity, its request and its certificate."""
+    boards = Units(ledger)
+    boards.prepare(2)
+    with Durable.counted() as durable:
+        await boards.make(1)
+        assert durable.transactions <= 16
+        await boards.make(1)
+        assert durable.transactions <= 32
 
 
 async def test_a_passed_attempt_sums_up_its_events(ledger: Ledger, path: Path, secrets: Secrets) -> None:
@@ -122,9 +166,11 @@ async def test_an_event_that_the_identity_forbids_leaves_the_attempt_as_it_was(
             pass
     async with journal.step(Phase.RELAY_TO_PKI):
         before = journal.attempt, story(path, 7)
-        with pytest.raises(ValueError, match="identity that is burned"):
-            await journal.record(CredentialsChosen("c0" * 32, "0A"))
-        assert (journal.attempt, story(path, 7)) == before
+        await journal.record(CredentialsChosen("c0" * 32, "0A"))
+    with pytest.raises(ValueError, match="identity that is burned"):
+        async with journal.step(Phase.DELIVER):
+            pytest.fail("the certificate would be delivered")
+    assert (journal.attempt, story(path, 7)) == before
 
 
 async def test_an_attempt_that_is_cancelled_in_the_middle_of_an_event_still_adds_up(
@@ -198,6 +244,19 @@ async def test_attempts_left_open_are_voided_as_of_their_last_event(path: Path, 
     )
 
 
+async def test_an_attempt_of_another_station_stays_open(path: Path, secrets: Secrets) -> None:
+    """One ledger has had two names: each station voids its own attempts."""
+    async with Ledger.open(path, station="line-1") as ledger:
+        others = await begun(ledger, secrets)
+    async with Ledger.open(path, station="line-2") as ledger:
+        own = await begun(ledger, secrets)
+    async with Ledger.open(path, station="line-2") as ledger:
+        assert await ledger.close_open_attempts("station.stopped") == [own.number]
+    assert rows(path, "SELECT id FROM attempt WHERE verdict IS NULL") == [(others.number,)]
+    async with Ledger.open(path, station="line-1") as ledger:
+        assert await ledger.close_open_attempts("station.stopped") == [others.number]
+
+
 async def test_an_attempt_without_any_event_is_closed_too(path: Path, secrets: Secrets) -> None:
     """A kill can come right after the attempt began."""
     async with Ledger.open(path, station="line-1") as ledger:
@@ -220,6 +279,7 @@ async def test_every_event_is_read_as_it_was_written(ledger: Ledger, path: Path,
     """The events of the journal replay to the attempt that wrote them."""
     journal = await begun(ledger, secrets)
     await certified(journal, board=7)
+    await journal.step(Phase.DELIVER).__aenter__()
     assert [type(event).__name__ for event in events(path, 7)] == [
         "StepStarted",
         "UnitIdentified",
@@ -236,6 +296,7 @@ async def test_every_event_is_read_as_it_was_written(ledger: Ledger, path: Path,
         "StepStarted",
         "CredentialsChosen",
         "StepFinished",
+        "StepStarted",
     ]
     finished = [event for event in events(path, 7) if isinstance(event, StepFinished)]
     assert {event.step: event.seconds for event in finished} == journal.attempt.seconds

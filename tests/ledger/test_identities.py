@@ -144,7 +144,9 @@ async def test_an_identity_goes_as_far_as_its_events(ledger: Ledger, path: Path,
     await recognised(writing, board=2)
     async with writing.step(Phase.FLASH_DATA):
         await writing.record(FactoryDataWritten())
-    await certified(await begun(ledger, secrets), board=3)
+    delivering = await begun(ledger, secrets)
+    await certified(delivering, board=3)
+    await delivering.step(Phase.DELIVER).__aenter__()
     await passed(await begun(ledger, secrets), board=4)
     assert [state(path, board) for board in (1, 2, 3, 4)] == ["reserved", "on_board", "certified", "passed"]
 

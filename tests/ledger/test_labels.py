@@ -17,7 +17,8 @@ from typing import TypeVar
 import pyrage
 import pytest
 
-from station.adapters.ledger import Ledger, secrets_deeds
+from station.adapters.labels import age_file
+from station.adapters.ledger import Ledger, label_reader, secrets_deeds
 from station.adapters.ledger.reader import LedgerReader
 from station.config.line import SOCKET
 from station.config.sections import LabelSection
@@ -25,7 +26,9 @@ from station.daemon import control
 from station.daemon.control import CommandRefused, SubjectUnknown
 from station.daemon.forgetting import Forgetting
 from station.daemon.label_desk import LabelDesk
-from station.faults.line import ClockContradicted
+from station.domain.identity import OnboardingSecrets
+from station.domain.target import UID
+from station.faults.line import ClockContradicted, LedgerUnavailable
 from station.label import qr_picture
 from station.label.drawn import Form
 from station.label.layout import Field, Layout, Size
@@ -112,6 +115,41 @@ async def test_an_export_is_its_recipients_alone(desk: LabelDesk, units: Ledger,
     deed = list(secrets_deeds.history(path))[-1]
     assert (deed.deed, deed.lot, deed.units, deed.recipient) == ("export", LOT.name, 2, done.recipient)
     assert [file.name for file in path.parent.iterdir() if b"MT:" in file.read_bytes()] == []
+
+
+async def test_an_export_is_encrypted_unit_by_unit(
+    desk: LabelDesk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lot may have a hundred thousand. What fails in the middle is told, and leaves nothing behind."""
+    owner, times = pyrage.x25519.Identity.generate(), 1000
+    every = list(label_reader.of_lot(path, desk._ledger.vault, LOT.name, RECIPE.name))  # noqa: SLF001  the same ledger
+
+    def many(*_of: object) -> Iterator[tuple[UID, str, OnboardingSecrets]]:
+        for _ in range(times):
+            yield from every
+
+    monkeypatch.setattr(label_reader, "of_lot", many)
+    written: list[int] = []
+
+    def write(_: object, content: bytes) -> int:
+        written.append(len(content))
+        return len(content)
+
+    monkeypatch.setattr(age_file._Through, "write", write)  # noqa: SLF001  what pyrage writes
+    assert (await desk.export(LOT.name, str(owner.to_public()), who="anna", reason="")).units == times * len(every)
+    assert sum(written) > 200_000
+    assert max(written) < 100_000
+    monkeypatch.undo()
+
+    def failing(*_: object) -> Iterator[tuple[UID, str, OnboardingSecrets]]:
+        yield from every
+        raise LedgerUnavailable("the disk is gone")
+
+    monkeypatch.setattr(label_reader, "of_lot", failing)
+    before = set(path.parent.iterdir())
+    with pytest.raises(LedgerUnavailable, match="the disk is gone"):
+        await desk.export(LOT.name, str(owner.to_public()), who="anna", reason="")
+    assert set(path.parent.iterdir()) == before
 
 
 async def test_the_work_orders_number_is_in_label_and_export(ledger: Ledger, path: Path) -> None:

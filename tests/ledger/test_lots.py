@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from station.adapters.ledger import Ledger
+from station.domain.attempt import Phase
 from station.domain.identity import Lot
 from station.domain.intervention import Decision, DecisionRefused
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed, Traced
@@ -49,8 +50,9 @@ async def test_a_unit_stays_in_its_own_lot(ledger: Ledger, path: Path, secrets: 
     journal = await begun(ledger, secrets)
     assert journal.traced.lot == "W2"
     await recognised(journal, 1)
-    assert journal.traced == Traced("W1", "WO-W1")
-    assert rows(path, "SELECT lot FROM attempt ORDER BY id") == [("W1",), ("W1",)]
+    async with journal.step(Phase.FLASH_DATA):
+        assert journal.traced == Traced("W1", "WO-W1")
+        assert rows(path, "SELECT lot FROM attempt ORDER BY id") == [("W1",), ("W1",)]
 
 
 async def test_no_unit_begins_beyond_the_plan(ledger: Ledger, path: Path, secrets: Secrets) -> None:

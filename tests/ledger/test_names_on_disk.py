@@ -186,6 +186,13 @@ FAULTS = {
     "ledger.moved",
     "ledger.lost",
     "ledger.damaged",
+    "unit.answer_elsewhere",
+    "lease.exhausted",
+    "recipe.not_approved",
+    "ledger.fenced",
+    "ledger.forked",
+    "shared.refused",
+    "shared.awaited",
 }
 
 

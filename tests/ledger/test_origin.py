@@ -49,7 +49,8 @@ async def test_an_unknown_board_with_a_key_is_elsewhere(ledger: Ledger, path: Pa
     """The ledger gives the board no identity."""
     with pytest.raises(UnitElsewhere) as caught:
         await check_ours(with_key(1), await plugged(ledger, 1))
-    assert caught.value.evidence == {"uid": str(target(1).uid), "key": "c0" * 32}
+    evidence = {"uid": str(target(1).uid), "key": "c0" * 32, "known": "nothing of it is known here"}
+    assert caught.value.evidence == evidence
     assert rows(path, "SELECT count(*) FROM identity") == [(0,)]
 
 

@@ -2,25 +2,25 @@
 """A centre and a station's ledger in memory, for tests of what passes between them. Answers are lost on demand."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from typing import TypeVar
 
 from station.adapters.centre.trouble import CentreRefused, CentreUnreachable
+from station.adapters.ledger.leases import Leases
+from station.adapters.ledger.shared import Stopped
+from station.adapters.ledger.shared_state import Standing
 from station.domain.shared import (
     GRID,
     Claim,
     Cursor,
     Enrolment,
     Grant,
-    Leases,
     Line,
     Refusal,
     Request,
-    Standing,
-    Stopped,
     Word,
 )
 from station.domain.target import UID
@@ -59,15 +59,18 @@ class MemoryCentre:
 
     incarnations: dict[int, Incarnation] = field(default_factory=dict)
     blocks: dict[str, Sequence[int]] = field(default_factory=dict)
-    returned: list[tuple[str, int]] = field(default_factory=list)
     mishaps: list[Mishap | None] = field(default_factory=list)
     always: Mishap | None = None
     calls: list[str] = field(default_factory=list)
     tick: int = 0
     closed: bool = False
 
-    async def enrol(self, ledger: str, place: str, head: bytes) -> Enrolment:  # noqa: ARG002
+    async def enrol(self, ledger: str, place: str, head: bytes, incarnation: int | None = None) -> Enrolment:  # noqa: ARG002
         lost = self._meets("enrol")
+        if incarnation is not None:
+            self.incarnations[incarnation] = Incarnation(
+                ledger, head, closed=incarnation < max(self.incarnations, default=0)
+            )
         for number, known in self.incarnations.items():
             if known.ledger == ledger:
                 return self._answer(lost, Enrolment(7, number))
@@ -110,9 +113,7 @@ class MemoryCentre:
         return self._answer(lost, Claim(uid, 1, None, was_ours=False))
 
     async def give_back(self, incarnation: int, lot: str, numbers: Sequence[int]) -> None:  # noqa: ARG002
-        lost = self._meets("give_back")
-        self.returned += [(lot, number) for number in numbers if (lot, number) not in self.returned]
-        self._answer(lost, None)
+        raise AssertionError("the journal tells it")
 
     async def close(self) -> None:
         self.closed = True
@@ -140,11 +141,12 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self.state = Standing(
-            station=None,
-            incarnation=None,
-            ledger=None,
-            enrolling=None,
-            begun_from=GENESIS,
+            station=0,
+            incarnation=0,
+            ledger="",
+            next_ledger=None,
+            place="",
+            joined=0,
             lines=0,
             head=GENESIS,
             acked=0,
@@ -154,9 +156,10 @@ class MemoryLedger:
             moved=False,
         )
         self.lines: list[Line] = []
+        self.begun_from = GENESIS
         self.request: Request | None = None
+        self.making: str | None = "lamp"
         self.blocks: dict[tuple[str, str], list[int]] = {}
-        self.unreturned: dict[str, list[int]] = {}
         self.used = 0
         self.busiest = 0
         self.checkpoints: list[tuple[int, bytes, bytes]] = []
@@ -178,8 +181,11 @@ class MemoryLedger:
 
     def hash_at(self, number: int) -> bytes | None:
         if number == 0:
-            return self.state.begun_from
+            return self.begun_from
         return self.lines[number - 1].hash if number <= len(self.lines) else None
+
+    def lot(self) -> str | None:
+        return self.making
 
     def leases(self, lot: str, release: str) -> Leases:
         numbers = GRID * len(self.blocks.get((lot, release), [])) - self.used
@@ -193,23 +199,21 @@ class MemoryLedger:
 
     # --- writes ---------------------------------------------------------------------------------------------------------
 
-    async def begin_enrolment(self) -> tuple[str, bytes]:
-        if self.state.enrolling is None:
-            self.state = replace(self.state, enrolling=next(self._names))
-        assert self.state.enrolling is not None
-        return self.state.enrolling, self.state.head
+    async def begin_enrolment(self, place: str) -> tuple[str, bytes]:
+        name = self.state.next_ledger or next(self._names)
+        self.state = replace(self.state, next_ledger=name, place=place)
+        return name, self.state.head
 
-    async def enrolled(self, ledger: str, enrolment: Enrolment) -> None:
+    async def enrolled(self, enrolment: Enrolment, ledger: str) -> None:
         self.lines.clear()
         self.blocks.clear()
-        self.request = None
+        self.request, self.begun_from = None, self.state.head
         self.state = replace(
             self.state,
             station=enrolment.station,
             incarnation=enrolment.incarnation,
             ledger=ledger,
-            enrolling=None,
-            begun_from=self.state.head,
+            next_ledger=None,
             lines=0,
             acked=0,
             stopped=None,
@@ -220,7 +224,7 @@ class MemoryLedger:
     async def acknowledged(self, number: int) -> None:
         self.state = replace(self.state, acked=max(self.state.acked, number))
 
-    async def stop(self, why: Stopped) -> None:
+    async def stopped(self, why: Stopped) -> None:
         self.state = replace(self.state, stopped=why)
 
     async def begin_request(self, lot: str, release: str, blocks: int) -> Request:
@@ -236,19 +240,17 @@ class MemoryLedger:
     async def drop_request(self) -> None:
         self.request = None
 
-    async def give_back(self, lot: str | None, release: str) -> Mapping[str, Sequence[int]]:
+    async def give_up(self, lot: str | None, release: str) -> Mapping[str, Sequence[int]]:
+        given_up: dict[str, list[int]] = {}
         for key in [key for key in self.blocks if key != (lot, release)]:
-            numbers = self.blocks.pop(key)
-            self.unreturned.setdefault(key[0], []).extend(numbers)
-            self.tell("BlockGivenBack", len(numbers))
-        return {name: tuple(numbers) for name, numbers in self.unreturned.items()}
+            given_up.setdefault(key[0], []).extend(self.blocks.pop(key))
+        for name, numbers in given_up.items():
+            self.tell(f"BlockGivenBack {name}", len(numbers))
+        return given_up
 
-    async def given_back(self, lot: str, numbers: Sequence[int]) -> None:  # noqa: ARG002
-        del self.unreturned[lot]
-
-    async def checkpoint(self, upto: int, head: bytes, signature: bytes) -> None:
-        self.checkpoints.append((upto, head, signature))
+    async def checkpoint(self, sign: Callable[[int, bytes], bytes]) -> None:
+        self.checkpoints.append((self.state.lines, self.state.head, sign(self.state.lines, self.state.head)))
         self.tell("Checkpoint")
 
-    async def prune(self, before: datetime) -> int:  # noqa: ARG002
+    async def prune(self, keep_days: int) -> int:  # noqa: ARG002
         return 0

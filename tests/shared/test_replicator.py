@@ -7,7 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station.adapters.centre.trouble import CentreRefused
-from station.domain.shared import FEWEST_ITEMS, GRID, MOST_ITEMS, Refusal, Stopped, checkpoint_text
+from station.adapters.ledger.shared import Stopped
+from station.domain.shared import FEWEST_ITEMS, GRID, MOST_ITEMS, Refusal, checkpoint_text
 from station.faults.line import (
     CentreAwaited,
     CentreUnusable,
@@ -16,10 +17,10 @@ from station.faults.line import (
     LedgerForked,
     ReleaseNotApproved,
 )
-from station.replication.leasing import MOST_BLOCKS, Wanted, missing_blocks, to_hold
+from station.replication.leasing import MOST_BLOCKS, missing_blocks, to_hold
 from station.replication.replicator import Pace, Replicator, Signer, Terms
 from station.replication.seen import Seen, State, fault_for_new_boards, pausing_fault
-from tests.shared.in_memory import GENESIS, Away, Lost, MemoryCentre, MemoryLedger, Mishap
+from tests.shared.in_memory import GENESIS, Away, Incarnation, Lost, MemoryCentre, MemoryLedger, Mishap
 
 LOT, RELEASE = "lamp", "ab" * 32
 AT_ONCE = Pace(sync_every=0, retried_after=0, retried_within=0, greeted_every=0, asked_every=0)
@@ -31,7 +32,6 @@ class Pair:
 
     centre: MemoryCentre = field(default_factory=MemoryCentre)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    wanted: Wanted = field(default_factory=lambda: Wanted(LOT, RELEASE))
     signer: Signer | None = None
     pace: Pace = AT_ONCE
 
@@ -40,7 +40,7 @@ class Pair:
 
     def restart(self) -> None:
         terms = Terms("here", pace=self.pace, signer=self.signer)
-        self.replicator = Replicator(self.centre, self.ledger, self.ledger, terms, lambda: self.wanted)
+        self.replicator = Replicator(self.centre, self.ledger, self.ledger, terms, RELEASE)
 
     async def rounds(self, most: int = 50) -> Seen:
         """Goes round until nothing is left to do."""
@@ -141,6 +141,27 @@ async def test_a_centre_set_back_before_the_enrolment_gets_the_whole_journal_aga
     seen = await pair.rounds()
     assert (seen.state, pair.told) == (State.UP, whole)
     assert list(pair.centre.incarnations) == [1]
+
+
+async def test_a_ledger_that_a_centre_has_forgotten_is_fenced_by_a_later_one() -> None:
+    pair = Pair()
+    await pair.rounds()
+    pair.centre.incarnations = {1001: Incarnation("another's", GENESIS)}
+    pair.restart()
+    assert (await pair.rounds()).state is State.FENCED
+    assert pair.centre.incarnations[1].lines
+
+
+@pytest.mark.parametrize("refusal", [Refusal.RESTORED, Refusal.STARTING])
+async def test_a_centre_that_was_set_back_is_as_good_as_away_until_a_person_accepts_it(refusal: Refusal) -> None:
+    pair = Pair()
+    await pair.rounds()
+    pair.restart()
+    pair.centre.always = CentreRefused(refusal, "not now")
+    await pair.replicator.round()
+    seen = pair.replicator.seen
+    assert (seen.state, seen.reason) == (State.STARTING, "not now")
+    assert pausing_fault(seen, "line-1", offline_start=True) is None
 
 
 async def test_a_ledger_with_other_lines_than_the_centre_stops() -> None:
@@ -266,19 +287,19 @@ async def test_a_centre_that_refuses_the_station_pauses_it_until_it_does_not(ref
     assert (await pair.rounds()).state is State.UP
 
 
-async def test_a_change_of_the_lot_gives_unused_blocks_back() -> None:
+async def test_a_change_of_the_lot_gives_unused_blocks_up() -> None:
+    """The journal tells the centre, so a lost answer costs nothing."""
     pair = Pair()
     await pair.rounds()
-    pair.wanted = Wanted("other", RELEASE)
-    pair.centre.mishaps = [None, Lost()]  # the push, and the return: which is repeated
+    pair.ledger.making = "other"
     await pair.rounds()
-    assert pair.centre.returned == [(LOT, number) for number in range(4)]
-    assert pair.ledger.unreturned == {}
+    assert pair.told.count(b"BlockGivenBack lamp") == 4
     assert pair.ledger.blocks == {("other", RELEASE): [4, 5, 6, 7]}
 
 
 async def test_without_a_lot_nothing_is_asked_for() -> None:
-    pair = Pair(wanted=Wanted(None, RELEASE))
+    pair = Pair()
+    pair.ledger.making = None
     seen = await pair.rounds()
     assert pair.centre.blocks == {}
     assert fault_for_new_boards(seen) is None
@@ -291,7 +312,7 @@ async def test_the_head_is_signed_at_first_and_when_the_lot_ends() -> None:
     pair.ledger.tell("AttemptEnded")
     await pair.rounds()
     assert len(pair.ledger.checkpoints) == 1
-    pair.wanted = Wanted("other", RELEASE)
+    pair.ledger.making = "other"
     await pair.rounds()
     assert len(pair.ledger.checkpoints) == 2
     for upto, head, signature in pair.ledger.checkpoints:
@@ -314,7 +335,3 @@ def test_no_part_of_a_block_is_asked_for() -> None:
 def test_items_last_for_hours_of_the_busiest_one() -> None:
     assert Seen(items=1000, busiest_hour=250).hours_left == 4
     assert Seen(items=1000).hours_left is None
-
-
-def test_a_ledger_in_memory_begins_at_the_genesis() -> None:
-    assert MemoryLedger().standing().begun_from == GENESIS

@@ -15,7 +15,6 @@ from station.domain.shared import FEWEST_ITEMS, Claim, Enrolment, Refusal
 from station.domain.target import UID
 from station.faults.line import CentreUnusable
 from station.replication.interfaces import SharedReader
-from station.replication.leasing import Wanted
 from station.replication.replicator import Pace, Terms
 from station.replication.running import Means, Replication
 from station.replication.seen import Seen, State
@@ -33,9 +32,9 @@ class HomeLedger(MemoryLedger):
         super().__init__()
         self.threads = set[str]()
 
-    async def enrolled(self, ledger: str, enrolment: Enrolment) -> None:
+    async def enrolled(self, enrolment: Enrolment, ledger: str) -> None:
         self.threads.add(threading.current_thread().name)
-        await super().enrolled(ledger, enrolment)
+        await super().enrolled(enrolment, ledger)
 
     async def acknowledged(self, number: int) -> None:
         self.threads.add(threading.current_thread().name)
@@ -57,9 +56,9 @@ class Station:
         def reader() -> Iterator[SharedReader]:
             yield self.ledger
 
-        means = Means(self.centre, self.asked, reader)
-        terms, wanted = Terms("here", pace=self.pace), lambda: Wanted("lamp", "ab" * 32)
-        async with Replication.running(means, self.ledger, terms, wanted, self.changed.set) as replication:
+        means = Means(self.centre, self.asked, [self.asked, self.centre], reader)
+        terms = Terms("here", pace=self.pace)
+        async with Replication.running(means, self.ledger, terms, "ab" * 32, self.changed.set) as replication:
             self.replication = replication
             yield replication
 
@@ -96,7 +95,7 @@ async def test_the_end_does_not_wait_for_a_centre_that_is_away() -> None:
         station.centre.always = Away()
         station.ledger.tell("AttemptEnded", 3)
         await station.until(lambda seen: seen.state is State.AWAY)
-    assert station.ledger.state.waiting >= 3
+    assert station.ledger.state.lines >= station.ledger.state.acked + 3
 
 
 async def test_a_claim_is_answered_on_the_loop_that_asks() -> None:
@@ -169,7 +168,7 @@ async def test_a_reader_that_cannot_be_opened_does_not_end_the_line() -> None:
     def reader() -> AbstractContextManager[SharedReader]:
         raise OSError("no such file")
 
-    means = Means(MemoryCentre(), MemoryCentre(), reader)
-    async with Replication.running(means, MemoryLedger(), Terms("here"), lambda: Wanted(None, "")) as replication:
+    means = Means(MemoryCentre(), MemoryCentre(), [], reader)
+    async with Replication.running(means, MemoryLedger(), Terms("here"), "") as replication:
         assert await replication.claims.claim(BOARD) is None
     assert replication.seen.state is State.STARTING

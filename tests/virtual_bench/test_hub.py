@@ -152,3 +152,22 @@ async def test_a_programmer_loses_its_probe_with_the_board(tmp_path: Path) -> No
         status, output = await bench.program(*bench.connect(board), *bench.writes())
         assert board.external.read(0x901C0000, 4) != b"\xff" * 4
     assert (status, "Error: ST-LINK error (DEV_USB_COMM_ERR)" in output) == (1, True)
+
+
+async def test_a_board_that_is_moved_keeps_its_content_and_changes_places(tmp_path: Path) -> None:
+    """Its probe goes with it, as on a development kit; also after another start of the bench."""
+    async with station(tmp_path) as bench:
+        moved, other = bench.hub.plug(1), bench.hub.plug(2)
+        with pytest.raises(HubError, match="pulled out first"):
+            bench.hub.move(1, 2)
+        bench.hub.unplug(1)
+        bench.hub.unplug(2)
+        assert bench.hub.move(1, 2) is moved
+        assert (bench.hub.plug(1), bench.hub.plug(2)) == (other, moved)
+        probe = moved.probe
+    async with station(tmp_path) as bench:
+        assert bench.hub.plug(2).probe == probe  # the name of the folder of its memories
+        with pytest.raises(HubError, match="no board stands"):
+            bench.hub.move(3, 1)
+        with pytest.raises(HubError, match="there is no port"):
+            bench.hub.move(1, 99)

@@ -10,7 +10,7 @@ from station.faults.line import LedgerUnavailable
 from station.web.catalogue import ENTRIES
 from station.web.door import About
 from station.web.hub import FIRST_PLAN
-from station.web.models import Health, Line, Lot, Plans, Slot, Taken
+from station.web.models import NO_STOCK, Health, Line, Lot, Plans, Slot, Stock, Taken
 
 OPEN = Line(state="open", fault=None, reason=None, act=None, sentence=None)
 UID = "d89235c45151353434393536"
@@ -100,6 +100,7 @@ class FakeDoor:
         self.counts: Lot | None = Lot(name="LIGHTING-2026", work_order=None, planned=None, passed=1009, failed=23)
         self.learned: Plans = {}
         self.late: int | None = None
+        self.stock = NO_STOCK
         self.ledger_is_lost = False
         self.broken = False
         self.looks = 0
@@ -126,6 +127,9 @@ class FakeDoor:
 
     def mes(self) -> int | None:
         return self.late
+
+    def shared(self) -> Stock:
+        return self.stock
 
     def ready(self) -> Health:
         return Health(ok=self.state == OPEN, checks={"line": self.state.fault or "ok"})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from station.web.models import Line, Slot
+from station.web.models import Line, Slot, Stock
 from tests.web.chromium import GREEN, Tab
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ class Played:
                 break
         self._listen = self.url.partition("://")[2].rstrip("/")
 
-    def tell(self, *changes: Slot | Line) -> None:
+    def tell(self, *changes: Slot | Line | Stock) -> None:
         self._write(*(each.model_dump_json() for each in changes))
 
     def tell_late(self, messages: int) -> None:

@@ -30,12 +30,14 @@ from station.domain.people import Role
 from station.domain.samples import Expected
 from station.web import api
 from station.web.api import Api
+from station.web.central import Central
 from station.web.counted import Counted
 from station.web.guard import guarded
 from station.web.hub import Hub
 from station.web.pins import PINs
 from tests.builders.bench import Secrets, begun, passed, recognised, target
 from tests.web.fake_door import FakeDoor, running, slot
+from tests.web.shared_view import view
 from tests.web.test_api import Acts
 
 EXAMPLES = 12
@@ -85,7 +87,9 @@ async def _serve(folder: Path, served: "Queue[tuple[str, str]]") -> None:
     async with Ledger.open(path, station="line-1") as ledger:
         await _fill(ledger)
         hub, app = Hub(door, "1"), web.Application(middlewares=[guarded])
-        Api(door, lambda: hub, LedgerReader(path), PINs(people), Acts(), Counted(path, recipe)).add_to(app)
+        Api(door, lambda: hub, LedgerReader(path), PINs(people), Acts(), Counted(path, recipe), Central(view)).add_to(
+            app
+        )
         async with TestServer(app) as server:
             served.put((str(server.make_url("/")).rstrip("/"), token))
             await asyncio.Event().wait()

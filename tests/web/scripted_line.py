@@ -25,9 +25,10 @@ from station.domain.labelling import LabelStage
 from station.domain.people import Role
 from station.line.status import HoldStatus
 from station.web.api import ActRefused, Api, LabelWrong, LotChange
+from station.web.central import Central
 from station.web.certificate import Certificate
 from station.web.counted import Counted
-from station.web.models import Line, Lot, Slot
+from station.web.models import Line, Lot, Slot, Stock
 from station.web.pages import Pages
 from station.web.pins import PINs
 from station.web.questions import NewLot, NewSample
@@ -35,6 +36,7 @@ from station.web.reading import Reading
 from station.web.site import Site
 from tests.builders.bench import Secrets, begun, passed
 from tests.web.fake_door import OPEN, FakeDoor, mixed, slot
+from tests.web.shared_view import view
 
 OPERATOR, ENGINEER = "280461", "739154"
 """The PINs of Ben and Anna."""
@@ -107,10 +109,10 @@ async def furnish(site: Site, door: FakeDoor, folder: Path, path: Path, ledger: 
             await (await begun(ledger, secrets, slot="4")).finish(Voided("tty.lost", {}))
     recipe = folder / "recipe.toml"
     recipe.write_text("[within]\nconfirm = 30\n")
-    reader, counted = LedgerReader(path), Counted(path, recipe)
+    reader, counted, central = LedgerReader(path), Counted(path, recipe), Central(view)
     site.further += [
-        Api(door, lambda: site.hub, reader, PINs(people), Acts(door), counted).add_to,
-        Pages(door, reader, counted).add_to,
+        Api(door, lambda: site.hub, reader, PINs(people), Acts(door), counted, central).add_to,
+        Pages(door, reader, counted, central).add_to,
     ]
 
 
@@ -166,6 +168,8 @@ class _Orders:
             values = json.loads(line)
             if "mes" in values:
                 self._door.late = values["mes"]
+            elif "left" in values:
+                self._door.stock = Stock.model_validate(values)
             elif "slot" in values:
                 self._door.put(Slot.model_validate(values))
             else:

@@ -62,7 +62,7 @@ async def test_the_operators_page(tab: Tab, line: Played) -> None:
         assert await findings(tab) == [], theme
 
 
-@pytest.mark.parametrize("path", ["/numbers", "/attempts", "/units", "/units/SN000001", "/slots/4"])
+@pytest.mark.parametrize("path", ["/numbers", "/attempts", "/units", "/units/SN000001", "/slots/4", "/central"])
 async def test_the_engineers_pages(tab: Tab, line: Played, path: str) -> None:
     await tab.open(line.url.rstrip("/") + path)
     await tab.until(f"location.pathname === '{path}' && document.readyState === 'complete'")

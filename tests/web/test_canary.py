@@ -16,6 +16,7 @@ from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.attempt import Failed
 from station.web.api import Api
+from station.web.central import Central
 from station.web.counted import Counted
 from station.web.metrics import Metrics
 from station.web.metrics_route import MetricsRoute
@@ -24,6 +25,7 @@ from station.web.pins import PINs
 from station.web.site import Site
 from tests.builders.bench import Secrets, begun, onboarding, passed, recognised, target
 from tests.web.fake_door import FakeDoor, running, slot
+from tests.web.shared_view import view
 from tests.web.test_api import Acts
 from tests.web.test_metrics_route import of_the_moment
 
@@ -51,10 +53,11 @@ async def client(
         assert [unit.secrets.passcode.value for unit in units if unit] == [CANARY, CANARY + 1]
         door = FakeDoor([running("1"), slot("2", "fail", "board.silent", attempt=2)])
         site, reader, counted = Site(door, "127.0.0.1:0"), LedgerReader(path), Counted(path, recipe)
-        api = Api(door, lambda: site.hub, reader, PINs(PeopleFile(tmp_path / "people.json")), Acts(), counted)
+        central = Central(view)
+        api = Api(door, lambda: site.hub, reader, PINs(PeopleFile(tmp_path / "people.json")), Acts(), counted, central)
         told = Metrics(version="1", slots=["1", "2"], commits=ledger.commit_times)
         metrics = MetricsRoute(told, NewsReader(path), None, of_the_moment, lambda: 0)
-        site.further = [api.add_to, metrics.add_to, Pages(door, reader, counted).add_to]
+        site.further = [api.add_to, metrics.add_to, Pages(door, reader, counted, central).add_to]
         async with TestClient(TestServer(site.application())) as found:
             yield found
 

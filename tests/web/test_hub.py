@@ -10,7 +10,7 @@ from contextlib import ExitStack, asynccontextmanager
 import pytest
 
 from station.web.hub import FIRST_PLAN, LISTENERS, QUEUE, Hub, Listener, planned_by
-from station.web.models import Lot, Planned
+from station.web.models import NO_STOCK, Lot, Planned, Stock
 from tests.web.fake_door import FakeDoor, paused, pulled, running, slot
 
 WITHIN = 60.0
@@ -238,6 +238,18 @@ def test_a_recipe_limits_the_plan_before_there_are_passes_to_learn_from() -> Non
         "coprocessor": 40.0,
     }
     assert planned_by({}) == FIRST_PLAN
+
+
+async def test_the_stock_of_a_shared_ledger_is_told() -> None:
+    door = FakeDoor([slot("1")])
+    hub = Hub(door, "1")
+    assert hub.board().shared.left is None
+    async with watching(hub):
+        with hub.listening(None, never) as listener:
+            door.stock = Stock(away=True, left=800)
+            assert await until(listener, "shared") == {"away": True, "left": 800}
+            door.stock = NO_STOCK
+            assert await until(listener, "shared") == {"away": False, "left": None}
 
 
 async def test_messages_that_the_mes_does_not_get_are_told(door: FakeDoor) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from station.faults import LineFault
 from station.web.catalogue import ENTRIES
+from station.web.models import NO_STOCK, Stock
 from tests.builders.fault_catalogue import catalogue
 from tests.web.chromium import Browser, Tab
 from tests.web.fake_door import OPEN, paused, pulled, running, slot
@@ -171,6 +172,19 @@ async def test_what_happens_on_the_line_happens_on_the_page(tab: Tab) -> None:
         assert await tab.value("document.querySelectorAll('.taken')[2].dataset.verdict") == "void"
         line.tell(slot("3", "waiting", service="trial"))
         await tab.until("document.querySelectorAll('.tag')[2].textContent === 'trial'")
+
+
+async def test_what_is_left_without_the_centre_is_in_the_footer(tab: Tab) -> None:
+    with played("--slots=8") as line:
+        await shown(tab, line.url)
+        assert await tab.value("document.getElementById('shared').hidden")
+        line.tell(Stock(away=True, left=1200))
+        await tab.until("!document.getElementById('shared').hidden")
+        assert await tab.value("document.getElementById('shared').textContent") == "Centre away, 1,200 units left"
+        line.tell(Stock(away=False, left=40))
+        await tab.until("document.getElementById('shared').textContent === '40 units left'")
+        line.tell(NO_STOCK)
+        await tab.until("document.getElementById('shared').hidden")
 
 
 async def test_messages_that_the_mes_does_not_get_are_in_the_footer(tab: Tab) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics, as a parser of Prometheus' text format reads them."""
 
+from datetime import UTC, datetime
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from station.adapters.ledger.board_reader import LotCounts
@@ -13,6 +15,7 @@ from station.line.status import (
     LogStatus,
     MESStatus,
     PKIStatus,
+    SharedStatus,
     SinkStatus,
     SlotStatus,
     Status,
@@ -168,6 +171,19 @@ LABELS = {
 }
 
 
+SHARED = SharedStatus(
+    state="up",
+    reason=None,
+    pushed_at=datetime(2026, 11, 26, 12, tzinfo=UTC),
+    pushed_seconds_ago=0.5,
+    lines_waiting=3,
+    lot="LOT-7",
+    items_left=900,
+    items_held=1024,
+    hours_left=4.5,
+)
+
+
 def everything() -> bytes:
     """The metrics of a line on which everything has happened once."""
     commits = CommitTimes()
@@ -176,7 +192,8 @@ def everything() -> bytes:
     news = (attempt("1", "pass"), attempt("1", "fail", "board.silent"))
     metrics.count(News(news, (EndedRequest("issued", 0.3),), unanswered=1, prints=("printed",)))
     metrics.count_lot("LOT-7", LotCounts(passed=4, failed=1))
-    return metrics.shown(status(slot("1", "pass"), fault="pki.unavailable", days=9), stream_clients=1)
+    now = status(slot("1", "pass"), fault="pki.unavailable", days=9).model_copy(update={"shared": SHARED})
+    return metrics.shown(now, stream_clients=1)
 
 
 def test_no_label_names_a_unit() -> None:
@@ -212,3 +229,16 @@ def test_the_outbox_is_shown_by_receiver_and_its_dead_are_counted() -> None:
         assert samples["station_outbox_oldest_seconds"] == {of_webhook: pending * 60}
         assert samples["station_outbox_dead_total"] == {of_webhook: died}
         assert samples["station_mes_up"][()] == 0
+
+
+def test_a_shared_ledger_is_shown_and_its_absence_is_no_series() -> None:
+    found = {name: value[()] for name, value in read(everything()).items() if name.startswith("station_shared_")}
+    assert found == {
+        "station_shared_up": 1,
+        "station_shared_lines_waiting": 3,
+        "station_shared_items_left": 900,
+        "station_shared_hours_left": 4.5,
+        "station_shared_last_push_timestamp": SHARED.pushed_at.timestamp() if SHARED.pushed_at else 0,
+    }
+    without = Metrics(version="1.0", slots=["1"], commits=CommitTimes())
+    assert not any(name.startswith("station_shared_") for name in read(without.shown(status(), stream_clients=0)))

@@ -13,6 +13,7 @@ from station.adapters.ledger.reader import LedgerReader
 from station.adapters.system.people_file import PeopleFile
 from station.domain.attempt import Voided
 from station.web.api import Api
+from station.web.central import Central
 from station.web.counted import Counted
 from station.web.pages import Pages
 from station.web.pins import PINs
@@ -21,6 +22,7 @@ from tests.builders.bench import Secrets, begun, passed
 from tests.web import chromium
 from tests.web.chromium import Tab, connected
 from tests.web.fake_door import FakeDoor, mixed
+from tests.web.shared_view import view
 from tests.web.test_api import Acts
 from tests.web.test_site import address
 
@@ -35,6 +37,7 @@ PAGES = {
     "slot": "/slots/4",
     "lots": "/lots",
     "events": "/events",
+    "central": "/central",
 }
 ROWS = "document.querySelector('tbody').rows.length"
 STATE = "document.getElementById('state').textContent"
@@ -68,7 +71,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         door, reader, counted = FakeDoor(mixed(16)), LedgerReader(path), Counted(path, recipe)
         site = Site(door, "127.0.0.1:0")
         api = Api(door, lambda: site.hub, reader, PINs(PeopleFile(tmp_path / "people.json")), Acts(), counted)
-        site.further = [api.add_to, Pages(door, reader, counted).add_to]
+        site.further = [api.add_to, Pages(door, reader, counted, Central(lambda: view(24))).add_to]
         serving = asyncio.create_task(site.run())
         try:
             found = Desk(await address(site), ledger)
@@ -102,6 +105,20 @@ async def test_no_page_overflows_in_either_theme(browser: str, desk: Desk) -> No
                     assert await tab.value(ROWS), name
                     if scripts:
                         await tab.save(SHOTS / f"engineer-{name}-{theme}.png")
+        assert tab.complaints() == []
+
+
+async def test_the_stations_fit_a_phone_and_a_wall_screen(browser: str, desk: Desk) -> None:
+    """Every figure of a station is in sight on both, without a bar to scroll it by."""
+    whole = "document.querySelector('.stations').scrollWidth <= document.querySelector('.wide').clientWidth"
+    async with connected(browser) as connection:
+        tab = await connection.tab()
+        for name, (width, height) in {"phone": (390, 844), "wall": (1920, 1080)}.items():
+            await tab.size(width, height)
+            await opened(tab, f"{desk.url}/central")
+            assert await tab.value("document.documentElement.scrollWidth <= innerWidth"), name
+            assert await tab.value(whole), name
+            await tab.save(SHOTS / f"central-{name}.png")
         assert tab.complaints() == []
 
 

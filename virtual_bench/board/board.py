@@ -4,7 +4,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -240,6 +240,11 @@ class Board:
         self.holder = None
         if self.serial_port is not None:
             self.serial_port.allow_reopening()
+
+    def stand_at(self, port: int) -> None:
+        """Moves to another port."""
+        self.nameplate = replace(self.nameplate, port=port)
+        self.save()
 
     def save(self) -> None:
         """Saves the state that is not in the memories."""

@@ -107,6 +107,23 @@ class Hub:
         board.unplug()
         return board
 
+    def move(self, port: int, to: int) -> Board:
+        """Stands the board of a port at another, with its probe; a board there changes places with it. Raises HubError."""
+        board, other = self._boards.get(port), self._boards.get(to)
+        if board is None:
+            raise HubError(f"no board stands at port {port}")
+        if to not in self.ports:
+            raise HubError(f"there is no port {to}: this hub has {self.ports[0]} to {self.ports[-1]}")
+        if board.plugged or (other is not None and other.plugged):
+            raise HubError(f"the boards at the ports {port} and {to} must be pulled out first")
+        del self._boards[port]
+        for moved, place in ((board, to), (other, port)):
+            if moved is not None:
+                moved.stand_at(place)
+                self._boards[place] = moved
+        self._bench.journal.write("moved", board=board.nameplate.number, port=to)
+        return board
+
     def close(self) -> None:
         """Pulls out everything; the boards' files stay."""
         for port, _ in [*self.plugged()]:

@@ -73,7 +73,7 @@ class Control(asyncio.Protocol):
         except (KeyError, TypeError, ValueError) as exc:
             return {"refused": f"the question makes no sense: {exc!r}"}
 
-    def _done(self, question: dict[str, object]) -> Iterator[dict[str, object]]:
+    def _done(self, question: dict[str, object]) -> Iterator[dict[str, object]]:  # noqa: C901  a case a command
         hub = self._hub
         match question:
             case {"command": "plug", "ports": list(ports), "new": bool(new), "radio": dict(radio)}:
@@ -82,6 +82,8 @@ class Control(asyncio.Protocol):
             case {"command": "unplug", "ports": list(ports)}:
                 for port in ports or [port for port, _ in hub.plugged()]:
                     yield _described(port, hub.unplug(port))
+            case {"command": "move", "port": int(port), "to": int(to)}:
+                yield _described(to, hub.move(port, to))
             case {"command": "fault", "fault": dict(fault)}:
                 added = read(fault)
                 check_beside([("a fault that is armed", other) for other in self._bench.armed], added)

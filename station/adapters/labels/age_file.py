@@ -5,7 +5,10 @@
 """
 
 import hashlib
+from collections.abc import Iterator
+from typing import BinaryIO
 
+from station.faults import Fault
 from station.label.extras import LibraryMissing
 
 LONGEST = 4096  # characters of a key's file
@@ -41,10 +44,46 @@ class Recipient:
         """SHA-256 of the public key as age and SSH write it, without a comment behind it; hexadecimal."""
         return hashlib.sha256(" ".join(self._text.split()[:2]).encode()).hexdigest()
 
-    def encrypted(self, content: bytes) -> bytes:
-        """The content for this recipient alone."""
+    def encrypt(self, content: Iterator[bytes], file: BinaryIO) -> None:
+        """Writes the content for this recipient alone, a part at a time."""
         import pyrage
 
-        made = pyrage.encrypt(content, [self._recipient])
-        assert isinstance(made, bytes)
-        return made
+        through = _Through(content, file)
+        try:
+            pyrage.encrypt_io(through, through, [self._recipient])
+        except pyrage.EncryptError:
+            if through.failure is not None:
+                raise through.failure from None
+            raise
+
+
+class _Through:
+    """Parts and file as pyrage reads and writes them. Keeps the failure, of which pyrage has only the text."""
+
+    def __init__(self, parts: Iterator[bytes], file: BinaryIO) -> None:
+        self.failure: Fault | OSError | None = None
+        self._parts = parts
+        self._file = file
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        try:
+            while not self._rest:
+                if (part := next(self._parts, None)) is None:
+                    return b""
+                self._rest = part
+        except (Fault, OSError) as exc:
+            self.failure = exc
+            raise
+        given, self._rest = self._rest[:size], self._rest[size:]
+        return given
+
+    def write(self, content: bytes) -> int:
+        try:
+            return self._file.write(content)
+        except OSError as exc:
+            self.failure = exc
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attempts and their events in SQL: units of work for the writer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from station.adapters.ledger import attempt_facts, dispositions, events, figures, identities, lots, outbox, tables, totals
+from station.adapters.ledger import (
+    attempt_facts,
+    dispositions,
+    events,
+    figures,
+    identities,
+    lots,
+    outbox,
+    tables,
+    totals,
+)
 from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Failed, IdentityReserved, Voided
 from station.domain.identity import moves
@@ -84,53 +95,60 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What followed from an event: the lot of the unit that it tells, if that is a work order's; a unit's quarantine."""
+    """What followed from events: the lot of the unit that they tell, if that is a work order's; a unit's quarantine."""
 
     traced: Traced | None = None
     quarantined: bool = False
 
 
+Entry = tuple[Event, Sum]
+"""An event, and the sum of the attempt's events up to it."""
+
+
 def append(
     connection: Connection,
     number: int,
-    event: Event,
-    now: Sum,
+    journal: Sequence[Entry],
     reports: Reports | None = None,
     quarantine_after: int = 0,
 ) -> Followed:
-    """Appends an event, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox.
+    """Appends events in their order, and updates the attempt's columns, its identity's state, the totals, the figures and the outbox.
 
-    A unit that has failed for good by this event, its `quarantine_after`th fail, goes into quarantine.
+    A unit that has failed for good by the last of them, its `quarantine_after`th fail, goes into quarantine.
     """
-    row = {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
-    attempt_facts.follow(connection, connection.execute(_NEW_EVENT, row).lastrowid, row)
-    totals.follow(connection, number, event, now.attempt)
-    connection.execute(_SUMMED_UP, now.columns | {"number": number})
-    if now.attempt.ended:
-        figures.add(connection, number)
-    if moves(now.attempt, event):
-        identities.advance(connection, now.attempt.uid, event, now.last_at)
-    outbox.report(connection, number, event, now.last_at, reports)
-    if now.attempt.ended:
-        attempt_facts.ended(connection, now.last_at, number)
-    match event:
-        case IdentityReserved() if not now.attempt.laboratory:
-            return Followed(traced=lots.trace(connection, number, now.attempt.uid))
-        case Failed(fault) if now.attempt.counts_in_yield and now.attempt.uid is not None:
-            judged = dispositions.judge(connection, now.attempt.uid, number, fault, quarantine_after, now.last_at)
-            return Followed(quarantined=judged)
-    return Followed()
+    traced, quarantined = None, False
+    for event, now in journal:
+        row = {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
+        attempt_facts.follow(connection, connection.execute(_NEW_EVENT, row).lastrowid, row)
+        totals.follow(connection, number, event, now.attempt)
+        if now is journal[-1][1] or outbox.is_told(event, reports):
+            connection.execute(_SUMMED_UP, now.columns | {"number": number})
+        if now.attempt.ended:
+            figures.add(connection, number)
+        if moves(now.attempt, event):
+            identities.advance(connection, now.attempt.uid, event, now.last_at)
+        outbox.report(connection, number, event, now.last_at, reports)
+        if now.attempt.ended:
+            attempt_facts.ended(connection, now.last_at, number)
+        match event:
+            case IdentityReserved() if not now.attempt.laboratory:
+                traced = lots.trace(connection, number, now.attempt.uid)
+            case Failed(fault) if now.attempt.counts_in_yield and now.attempt.uid is not None:
+                unit = now.attempt.uid
+                quarantined = dispositions.judge(connection, unit, number, fault, quarantine_after, now.last_at)
+    return Followed(traced, quarantined)
 
 
-def close_open(connection: Connection, fault: str, at: datetime, reports: Reports | None = None) -> list[int]:
-    """Voids every attempt without a verdict, as of its last event; returns their numbers."""
-    numbers = connection.scalars(
-        select(_attempt.c.id).where(_attempt.c.verdict.is_(None)).order_by(_attempt.c.id)
-    ).all()
+def close_open(
+    connection: Connection, station: str, fault: str, at: datetime, reports: Reports | None = None
+) -> list[int]:
+    """Voids every attempt of this station without a verdict, as of its last event; returns their numbers."""
+    its_own = (_attempt.c.verdict.is_(None), _attempt.c.station == station)
+    numbers = connection.scalars(select(_attempt.c.id).where(*its_own).order_by(_attempt.c.id)).all()
     for number in numbers:
         so_far = _replayed(connection, number)
         event = Voided(fault, {"step": so_far.attempt.phase.value, "found_at": tables.iso(at)})
-        append(connection, number, event, so_far.after(so_far.last_at, event), reports)
+        append(connection, number, [(event, so_far.after(so_far.last_at, event))], reports)
     return list(numbers)
 
 

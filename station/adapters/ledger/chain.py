@@ -120,7 +120,9 @@ def hash_at(connection: Connection, incarnation: int, number: int) -> bytes | No
 def verify(connection: Connection) -> Broken | None:
     """Recomputes every hash of every incarnation, in constant memory. Returns the first line that differs."""
     raw = driver(connection)
-    for incarnation, number, base in raw.execute("SELECT incarnation, number, hash FROM chain_base ORDER BY incarnation"):
+    for incarnation, number, base in raw.execute(
+        "SELECT incarnation, number, hash FROM chain_base ORDER BY incarnation"
+    ):
         expected, previous = number, bytes(base)
         for row in raw.execute(_LINES, (incarnation, number, -1)):
             expected += 1
@@ -162,11 +164,10 @@ def prune(connection: Connection, incarnation: int, keep_days: int, now: datetim
     raw = driver(connection)
     horizon = iso(now - timedelta(days=keep_days))
     (base, last) = raw.execute("SELECT number, acked FROM chain_base WHERE incarnation = ?", (incarnation,)).fetchone()
-    upto = min(last, base + most)
     facts = "SELECT number, at, hash FROM chain WHERE incarnation = ? AND number > ? AND number <= ? AND at IS NOT NULL"
     old = None
-    for number, at, hashed in raw.execute(f"{facts} ORDER BY number", (incarnation, base, upto)):
-        if at >= horizon:
+    for number, at, hashed in raw.execute(f"{facts} ORDER BY number", (incarnation, base, last)):
+        if at >= horizon or (old is not None and number > base + most):
             break
         old = number, hashed
     if old is None:

@@ -44,9 +44,9 @@ class FleetKey:
     key: bytes = field(repr=False)
     check: str = field(init=False)
     """16 hexadecimal digits that reveal nothing of the key: two stations with one key show the same."""
-    _pairing: bytes = field(init=False, repr=False)
-    _sealing: AESGCM = field(init=False, repr=False)
-    _pairs: AESGCM = field(init=False, repr=False)
+    _pairing: bytes = field(init=False, repr=False, compare=False)
+    _sealing: AESGCM = field(init=False, repr=False, compare=False)
+    _pairs: AESGCM = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_SIZE:
@@ -76,8 +76,15 @@ class FleetKey:
         self, uid: UID, onboarding: OnboardingSecrets, rotating_device_id: str | None, manufacturing_date: str
     ) -> bytes:
         """Seals a unit's secrets, so that every station of the fleet can finish the unit."""
-        fields = (onboarding.salt, onboarding.verifier, (rotating_device_id or "").encode(), manufacturing_date.encode())
-        content = _packed_pair(onboarding.passcode, onboarding.discriminator) + onboarding.iterations.to_bytes(4, "little")
+        fields = (
+            onboarding.salt,
+            onboarding.verifier,
+            (rotating_device_id or "").encode(),
+            manufacturing_date.encode(),
+        )
+        content = _packed_pair(onboarding.passcode, onboarding.discriminator) + onboarding.iterations.to_bytes(
+            4, "little"
+        )
         content += b"".join(len(each).to_bytes(1, "big") + each for each in fields)
         return _sealed(self._sealing, content, uid.raw)
 

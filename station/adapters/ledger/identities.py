@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
 
-from station.adapters.ledger import chain, events, issuance, leases, lots, sharing, tables, totals
+from station.adapters.ledger import chain, events, issuance, leases, lots, sharing, tables, totals, unit_starts
 from station.adapters.ledger.sealing import Sealed
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
@@ -38,12 +38,15 @@ RANKS: Mapping[IdentityState, Rank] = {
 }
 
 
-def find(connection: Connection, uid: UID, vault: Vault) -> Identity | None:
-    """The identity that belongs to this board, if it has one; raises `UnitForgotten` if its secrets are gone."""
+def find(connection: Connection, uid: UID, vault: Vault, *, owned: bool = False) -> Identity | None:
+    """The identity that belongs to this board, if it has one; raises `UnitForgotten` if its secrets are gone.
+
+    `owned`: only one that this ledger vouches for.
+    """
     attempts = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
     query = select(_identity, _secret, attempts.label("attempts")).join_from(_identity, _secret)
     row = connection.execute(query.where(_identity.c.uid == str(uid))).first()
-    if row is None:
+    if row is None or (owned and not row.owned):
         return None
     sealed = Sealed(row.key_id, row.wrapped_key, row.content)
     onboarding, rotating_device_id = vault.opened(row.id, uid, row.discriminator, sealed)
@@ -91,6 +94,7 @@ def reserve(
         state=IdentityState.RESERVED,
     )
     enter(connection, row, new.uid, new.secrets, new.rotating_device_id, vault)
+    lots.took(connection, lot.name)
     if shared is not None:
         sealed = shared.fleet.seal(new.uid, new.secrets, new.rotating_device_id, new.manufacturing_date)
         chain.tell(connection, at, IdentityTaken(new.uid, lot.name, index, serial_number, sealed))
@@ -129,8 +133,8 @@ def enter(
         identity = there.id
         connection.execute(update(_identity).where(_identity.c.id == identity), columns)
         lots.gave_up(connection, there.lot)
+        unit_starts.begin(connection, uid, new.state, new.reserved_at)
     vault.put(connection, identity, uid, onboarding, rotating_device_id, anew=there is not None)
-    lots.took(connection, new.lot)
 
 
 def advance(connection: Connection, uid: UID | None, event: Event, at: datetime) -> None:
@@ -150,22 +154,34 @@ def rebuild(connection: Connection) -> None:
     """Computes every identity's state from the events of its attempts."""
     for uid in connection.scalars(select(_identity.c.uid)).all():
         journal = select(_event.c.attempt_id, _event.c.type, _event.c.body).join_from(_event, _attempt)
+        if (start := unit_starts.of(connection, uid)) is not None:
+            journal = journal.where(_event.c.id > start.event)
         rows = connection.execute(journal.where(_attempt.c.uid == uid).order_by(_event.c.id))
-        state = state_after((row.attempt_id, events.event(row.type, row.body)) for row in rows)
+        told = ((row.attempt_id, events.event(row.type, row.body)) for row in rows)
+        state = state_after(told) if start is None else state_after(told, start.state)
         connection.execute(update(_identity).where(_identity.c.uid == uid), {"state": state.value})
 
 
 def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
     """The latest confirmation in production, and whether any later attempt on this board began to flash."""
-    production = _newest_event(uid, Confirmed).where(~_attempt.c.laboratory)
+    production, start = (
+        _newest_event(uid, Confirmed).where(~_attempt.c.laboratory),
+        unit_starts.of(connection, str(uid)),
+    )
+    if start is not None:
+        production = production.where(_event.c.id > start.event)
     confirmed = connection.execute(production.with_only_columns(_event.c.id, _attempt.c.images)).first()
-    if confirmed is None:
+    if confirmed is not None:
+        images, since = frozenset(confirmed.images.values()), confirmed.id
+    elif start is not None and start.state is IdentityState.PASSED:
+        images, since = start.images, start.event
+    else:
         return None
     flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
     later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == str(uid)).limit(1)
-    later = later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > confirmed.id)
+    later = later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > since)
     touched = connection.execute(later).first() is not None
-    return Confirmation(frozenset(confirmed.images.values()), touched)
+    return Confirmation(images, touched)
 
 
 def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:

@@ -121,7 +121,21 @@ def issue(connection: Connection, key: str, credentials: Credentials, at: dateti
     _enter(connection, key, credentials, at)
 
 
-def _enter(connection: Connection, key: str, credentials: Credentials, at: datetime) -> None:
+def enter_adopted(connection: Connection, key: str, credentials: Credentials, uid: UID, at: datetime) -> None:
+    """Records a certificate that another station got for this board, unless it is here; the centre knows it. Raises `KeyShared`."""
+    if find(connection, key, uid) is None:
+        if not is_asked(connection, key):
+            connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": b"", "submitted_at": at})
+        _enter(connection, key, credentials, at, told=True)
+
+
+def is_asked(connection: Connection, key: str) -> bool:
+    """Whether a request for this key has no answer that could be recorded."""
+    open_request = select(_request.c.id).where(_request.c.key == key, _request.c.outcome.is_(None)).limit(1)
+    return connection.execute(open_request).first() is not None
+
+
+def _enter(connection: Connection, key: str, credentials: Credentials, at: datetime, *, told: bool = False) -> None:
     serial_number = credentials.dac_serial_number
     if connection.execute(select(_certificate.c.key).where(_certificate.c.dac_serial_number == serial_number)).first():
         raise CredentialsInvalid("RFC 5280 4.1.2.2", f"serial number {serial_number} was issued before")
@@ -137,10 +151,11 @@ def _enter(connection: Connection, key: str, credentials: Credentials, at: datet
             "issued_at": at,
         },
     )
-    _tell_issued(connection, request, key, credentials, at)
+    if not told:
+        tell_issued(connection, request, key, credentials, at)
 
 
-def _tell_issued(connection: Connection, request: int, key: str, credentials: Credentials, at: datetime) -> None:
+def tell_issued(connection: Connection, request: int, key: str, credentials: Credentials, at: datetime) -> None:
     """Tells the certificate, and before it the intermediate certificate where this incarnation has not told that yet."""
     if not chain.is_kept(connection):
         return

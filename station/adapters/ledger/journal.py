@@ -1,39 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt in the ledger (`interfaces.AttemptJournal`): checks each event against the domain's table, then makes it durable."""
+"""One attempt in the ledger (`interfaces.AttemptJournal`): checks each event against the domain's table, then makes it durable.
+
+An event on which nothing rests before the attempt's next unit of work is written by that one.
+"""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
-from station.adapters.ledger import attempts, identities, issuance, lots, origin
-from station.adapters.ledger.attempts import Sum
+from station.adapters.ledger import adoption, attempts, identities, issuance, leases, lots, origin, shared_state
+from station.adapters.ledger.adoption import Adopter
+from station.adapters.ledger.attempts import Entry, Followed, Sum
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.pairing import MOST_DRAFTS, PairingKey
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
+from station.adapters.ledger.writer import UnitOfWork
+from station.adapters.system.verifiers import NoPairLeft
+from station.domain import claiming
 from station.domain.attempt import (
     Attempt,
+    Confirmed,
+    CoprocessorReady,
+    CredentialsChosen,
+    CredentialsDelivered,
+    CSRReceived,
     Event,
+    IdentityReserved,
     Phase,
+    ProcedureChosen,
     Record,
     StepFinished,
     StepStarted,
+    UnitIdentified,
     Verdict,
 )
+from station.domain.claiming import OwnKnowledge, Way
 from station.domain.credentials import Credentials
-from station.domain.identity import Draft, Identity, IdentityState, NewIdentity
+from station.domain.identity import Draft, Identity, IdentityState, NewIdentity, OnboardingSecrets
 from station.domain.past import Past
 from station.domain.target import UID, Target
 from station.domain.work_order import Left, Traced
+from station.faults import Fault
 from station.faults.line import LedgerUnavailable
 from station.interfaces import RecordedRecipe, Reports, SecretSource
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
+
+# The next step, look-up or verdict is asked for at once and is durable before its caller goes on, so these events are durable
+# before anything is done to the board. If the daemon is killed before, they are lost, and the attempt is void.
+WITH_THE_NEXT: frozenset[type[Event]] = frozenset(
+    {
+        StepFinished,
+        UnitIdentified,
+        IdentityReserved,
+        ProcedureChosen,
+        CoprocessorReady,
+        CSRReceived,
+        CredentialsChosen,
+        CredentialsDelivered,
+        Confirmed,
+    }
+)
 
 
 class Clock:
@@ -53,6 +89,7 @@ class AttemptJournal:
     def __init__(
         self,
         number: int,
+        station: str,
         recipe: RecordedRecipe,
         traced: Traced,
         quarantine_after: int,
@@ -66,11 +103,13 @@ class AttemptJournal:
         shared: Shared | None = None,
     ) -> None:
         self._number = number
+        self._station = station
         self._recipe = recipe
         self._traced = traced
         self._quarantine_after = quarantine_after
         self._clock = clock
-        self._sum = Sum(started_at, started_at)
+        self._sum = self._written = Sum(started_at, started_at)  # `_written` without the events in `_held`
+        self._held: list[Entry] = []
         self._custody = custody
         self._pairing = pairing
         self._vault = vault
@@ -93,7 +132,7 @@ class AttemptJournal:
 
     @asynccontextmanager
     async def step(self, phase: Phase) -> AsyncIterator[None]:
-        """Journals the step durably before its body runs, and its end with its seconds unless the body raises."""
+        """Journals the step durably before its body runs, and its end with its seconds, with the next event, unless the body raises."""
         await self._append(StepStarted(phase))
         log.info("step.started", step=phase.value)
         began = time.monotonic()
@@ -103,24 +142,31 @@ class AttemptJournal:
         log.info("step.finished", step=phase.value, seconds=seconds)
 
     async def record(self, event: Record) -> None:
-        """Records an event durably. Raises `ValueError`, and writes nothing, if attempt or identity do not allow the event."""
+        """Records an event: durably, or, of those `WITH_THE_NEXT`, together with what the attempt asks for next.
+
+        Raises `ValueError`, and writes nothing, if the attempt does not allow the event; that unit of work raises it if the
+        identity does not.
+        """
         await self._append(event)
 
     async def finish(self, verdict: Verdict) -> None:
         await self._append(verdict)
 
     async def past_of(self, uid: UID) -> Past:
-        return await self._custody.do(partial(origin.past, uid=uid))
+        return await self._carried_out(partial(origin.past, uid=uid), self._custody.do)
 
     async def find_identity(self, uid: UID) -> Identity | None:
-        return await self._custody.do(partial(identities.find, uid=uid, vault=self._vault))
+        owned = not self.attempt.laboratory  # a sample is what it was
+        find = partial(identities.find, uid=uid, vault=self._vault, owned=owned)
+        return await self._carried_out(find, self._custody.do)
 
     async def reserve_identity(self, draft: Draft) -> Identity:
         """Reserves a drafted identity durably; raises the fault of a lot from which no unit may begin."""
         for _ in range(MOST_DRAFTS):  # again only if another unit may have the same passcode and discriminator
-            secrets, at = await self._secrets.take(), self._clock.now()
+            secrets, at = await self._new_secrets(), self._clock.now()
             mark, new = self._pairing.mark(secrets), draft(secrets, at)
-            identity, left = await self._custody.do_once(partial(self._reserved, new=new, mark=mark, at=at))
+            reserved = partial(self._reserved, new=new, mark=mark, at=at)
+            identity, left = await self._carried_out(reserved, self._custody.do_once)
             if left is not None and left.begins_to_end:
                 log.warning("lot.ends_soon", lot=left.lot, units_left=left.units, numbers_left=left.numbers)
             if identity is not None:
@@ -131,7 +177,9 @@ class AttemptJournal:
 
     async def sample_identity(self, draft: Draft) -> Identity:
         """An identity for a board that has none and is a sample: it is recorded nowhere, and uses no serial number."""
-        new = draft(await self._secrets.take(), self._clock.now())
+        new = draft(await self._new_secrets(), self._clock.now())
+        if self._shared is not None:  # it stands on a board, and no other may have it
+            await self._custody.do(partial(leases.burn, fleet=self._shared.fleet, onboarding=new.secrets))
         return Identity(
             uid=new.uid,
             ordinal=1,
@@ -143,38 +191,82 @@ class AttemptJournal:
             rotating_device_id=new.rotating_device_id,
         )
 
+    async def _new_secrets(self) -> OnboardingSecrets:
+        try:
+            return await self._secrets.take()
+        except NoPairLeft:
+            assert self._shared is not None  # only the centre's pairs come to an end
+            raise self._shared.none_left(self._traced.lot) from None
+
     def _reserved(
         self, connection: Connection, new: NewIdentity, mark: bytes, at: datetime
     ) -> tuple[Identity | None, Left | None]:
+        if self._shared is not None:
+            shared_state.check_gives_out(connection, self._station)
         identity = identities.reserve(connection, new, self._recipe, mark, at, self._vault)
         return identity, None if identity is None else lots.left_of(connection, identity.uid)
 
     async def claim(self, target: Target) -> None:
-        """Asks the centre about the board unless this ledger knows it as it is (`adoption`)."""
+        """Asks the centre about the board unless this ledger knows it as it is, and takes it over (`domain.claiming`)."""
+        shared, uid, key = self._shared, target.uid, target.agent_key
+        if shared is None or self.attempt.laboratory:
+            return
+        own = await self._carried_out(partial(self._knowledge, uid=uid), self._custody.do)
+        if own.suffices(key):
+            return
+        answer = None if shared.claims is None else await shared.claims.claim(uid)
+        way = claiming.way(uid, key, own, answer, self._station)
+        if answer is None or way is not Way.ADOPT:
+            return
+        by = Adopter(self._pairing, self._vault, self._recipe)
+        adopted = partial(adoption.adopt, claim=answer, by=by, at=self._clock.now())
+        await self._carried_out(adopted, self._custody.do_once)
+        log.info("unit.adopted", uid=str(uid))
+
+    def _knowledge(self, connection: Connection, uid: UID) -> OwnKnowledge:
+        shared_state.check_gives_out(connection, self._station)
+        return adoption.knowledge(connection, uid, self._number)
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:
         """Records the certificate as this board's, durably; raises `KeyShared` when the key is another's."""
-        await self._custody.do_once(partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now()))
+        adopted = partial(issuance.adopt, credentials=credentials, uid=uid, at=self._clock.now())
+        await self._carried_out(adopted, self._custody.do_once)
 
     async def _append(self, event: Event) -> None:
-        before = self._sum
-        # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
-        self._sum = now = before.after(self._clock.now(), event)
-        try:
-            work = partial(
-                attempts.append,
-                number=self._number,
-                event=event,
-                now=now,
-                reports=self._reports,
-                quarantine_after=self._quarantine_after,
+        self._sum = self._sum.after(self._clock.now(), event)
+        self._held.append((event, self._sum))
+        if type(event) not in WITH_THE_NEXT:
+            await self._carried_out(
+                _nothing, self._custody.do_anyhow if isinstance(event, Verdict) else self._custody.do
             )
-            followed = await (self._custody.do_anyhow(work) if isinstance(event, Verdict) else self._custody.do(work))
+
+    async def _carried_out(
+        self, work: UnitOfWork[T], do: Callable[[UnitOfWork[tuple[Followed, T]]], Awaitable[tuple[Followed, T]]]
+    ) -> T:
+        """What `work` returns, as `do` carries it out; the held events are written before it, in the same unit of work."""
+        # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
+        (held, self._held), (written, self._written) = (self._held, []), (self._written, self._sum)
+        try:
+            followed, result = await do(partial(self._after, held, work))
         except ValueError:
-            self._sum = before  # the identity's table refused, and nothing was written
+            self._sum = self._written = written  # the identity's table refused, and nothing was written
+            raise
+        except Fault:
+            self._held, self._written = held, written  # nothing was written: the verdict takes them along
             raise
         self._traced = followed.traced or self._traced
         if followed.quarantined:
             log.warning("unit.quarantined", fault=self.attempt.fault)
-        if self._reports is not None and type(event) in self._reports.wanted:
+        if self._reports is not None and any(type(event) in self._reports.wanted for event, _ in held):
             self._reports.written()
+        return result
+
+    def _after(self, held: Sequence[Entry], work: UnitOfWork[T], connection: Connection) -> tuple[Followed, T]:
+        followed = Followed()
+        if held:
+            followed = attempts.append(connection, self._number, held, self._reports, self._quarantine_after)
+        return followed, work(connection)
+
+
+def _nothing(_: Connection) -> None:
+    """The work of events alone."""

@@ -6,7 +6,8 @@ centre has its hash.
 """
 
 import secrets
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,14 +25,29 @@ from station.matter.onboarding.passcode import Discriminator, Passcode
 SPARE_PAIRS = 4  # more than numbers in a request: the centre may know a hash already
 
 _EMPTY = bytes(SEALED_PAIR_SIZE)
-_STATE = "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
-_OPEN_BLOCK = "given_back = 0 AND next_index < end_index"
-_NEXT = (
-    "SELECT b.number, b.next_index, b.lot_first, b.lot_format FROM block AS b"
-    " WHERE b.incarnation = (SELECT incarnation FROM shared_state WHERE one = 1) AND b.lot = ? AND b.release = ?"
-    f" AND {_OPEN_BLOCK} ORDER BY b.number LIMIT 1"
+_STATE = (
+    "SELECT incarnation, tick, request, request_lot, request_release, request_blocks FROM shared_state WHERE one = 1"
 )
-_PRESENT = "(SELECT incarnation FROM shared_state WHERE one = 1)"
+_USABLE = "SELECT s.incarnation FROM shared_state AS s JOIN ledger AS l ON s.local_incarnation = l.incarnation"
+_NEXT = (
+    "SELECT number, next_index, lot_first, lot_size, lot_format FROM block WHERE incarnation = ? AND lot = ? AND release = ?"
+    " AND given_back = 0 AND next_index < end_index ORDER BY number LIMIT 1"
+)
+_LEFT = (
+    "SELECT coalesce(sum(end_index - next_index), 0) FROM block WHERE incarnation = ? AND lot = ? AND release = ?"
+    " AND given_back = 0 AND next_index < end_index"
+)
+_UNTOUCHED = (
+    "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND next_index = first_index"
+    " AND given_back = 0 AND next_index < end_index ORDER BY number"
+)
+_UNTOUCHED_OTHERS = (
+    "SELECT lot, number FROM block WHERE incarnation = ? AND (lot IS NOT ? OR release <> ?) AND next_index = first_index"
+    " AND given_back = 0 AND next_index < end_index ORDER BY lot, number"
+)
+_GIVEN_BACK = "SELECT number FROM block WHERE incarnation = ? AND lot = ? AND given_back = 1 ORDER BY number"
+_FREE = "SELECT id, hash, sealed FROM pair WHERE state = 'ours' AND incarnation = ? AND id > ? ORDER BY id LIMIT ?"
+_END = "UPDATE pair SET state = ?, sealed = ? WHERE hash = ? AND state = 'ours' AND incarnation = ?"
 
 
 class PairState(StrEnum):
@@ -71,14 +87,14 @@ def take(connection: Connection, lot: Lot, release: str) -> int | None:
     Raises `CentreUnusable` if the centre's lot is not the recipe's.
     """
     raw = chain.driver(connection)
-    row = raw.execute(_NEXT, (lot.name, release)).fetchone()
+    row = raw.execute(_NEXT, (_incarnation(raw), lot.name, release)).fetchone()
     if row is None:
         return None
-    number, index, first, pattern = row
-    if (first, pattern) != (lot.first, lot.serial_number_format):
+    number, index, first, size, pattern = row
+    if (first, size, pattern) != (lot.first, lot.size, lot.serial_number_format):
         raise CentreUnusable(
-            f"lot {lot.name} counts from {first} by {pattern} at the centre, and from {lot.first} by"
-            f" {lot.serial_number_format} at this station"
+            f"lot {lot.name} has {size} numbers from {first} on by {pattern} at the centre, and {lot.size} from {lot.first} on"
+            f" by {lot.serial_number_format} at this station"
         )
     raw.execute("UPDATE block SET next_index = next_index + 1 WHERE lot = ? AND number = ?", (lot.name, number))
     return int(index)
@@ -96,19 +112,17 @@ def burn(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets)
 
 def free_pairs(connection: Connection, after: int, most: int) -> list[Pair]:
     """Pairs of the stock with later ids than this, the oldest first."""
-    query = f"SELECT id, hash, sealed FROM pair WHERE state = 'ours' AND incarnation = {_PRESENT} AND id > ?"
-    found = chain.driver(connection).execute(f"{query} ORDER BY id LIMIT ?", (after, most))
-    return [Pair(*row) for row in found]
+    raw = chain.driver(connection)
+    return [Pair(*row) for row in raw.execute(_FREE, (_incarnation(raw), after, most))]
 
 
 def count(connection: Connection, lot: str, release: str) -> Leases:
     """What is left for this lot and release."""
     raw = chain.driver(connection)
-    numbers = f"SELECT coalesce(sum(end_index - next_index), 0) FROM block WHERE incarnation = {_PRESENT}"
-    (left,) = raw.execute(f"{numbers} AND lot = ? AND release = ? AND {_OPEN_BLOCK}", (lot, release)).fetchone()
-    (pairs,) = raw.execute(
-        f"SELECT count(*) FROM pair WHERE state = 'ours' AND incarnation = {_PRESENT}"  # noqa: S608  of ours
-    ).fetchone()
+    incarnation = _incarnation(raw)
+    (left,) = raw.execute(_LEFT, (incarnation, lot, release)).fetchone()
+    ours = "SELECT count(*) FROM pair WHERE state = 'ours' AND incarnation = ?"
+    (pairs,) = raw.execute(ours, (incarnation,)).fetchone()
     return Leases(left, pairs)
 
 
@@ -165,11 +179,9 @@ def granted(connection: Connection, request: Request, grant: Grant, at: datetime
         )
         if added.rowcount:
             chain.tell(connection, at, BlockReceived(request.lot, block, request.release, request.number))
-    # without blocks, it has registered the pairs of units that were there before
-    state = PairState.OURS if request.blocks else PairState.USED
     raw.executemany(
-        "UPDATE pair SET state = ? WHERE hash = ? AND state = 'open' AND request = ?",
-        ((state.value, hashed, request.number) for hashed in grant.hashes),
+        "UPDATE pair SET state = 'ours' WHERE hash = ? AND state = 'open' AND request = ?",
+        ((hashed, request.number) for hashed in grant.hashes),
     )
     _forget_candidates(connection, request.number)
     _ask(connection, None, None, None, None)
@@ -179,7 +191,6 @@ def granted(connection: Connection, request: Request, grant: Grant, at: datetime
 def drop_request(connection: Connection) -> None:
     """Gives up the open request: what the centre gave for it, if it did, is burned."""
     if (there := open_request(connection)) is not None:
-        _put_back(connection, there)
         _forget_candidates(connection, there.number)
         _ask(connection, None, None, None, None)
 
@@ -187,12 +198,24 @@ def drop_request(connection: Connection) -> None:
 def give_back(connection: Connection, lot: str, at: datetime) -> list[int]:
     """Gives up the lot's whole blocks, which nothing was taken from. Returns every block that was given up so."""
     raw = chain.driver(connection)
-    whole = f"lot = ? AND incarnation = {_PRESENT} AND next_index = first_index AND {_OPEN_BLOCK}"
-    for (number,) in raw.execute(f"SELECT number FROM block WHERE {whole} ORDER BY number", (lot,)).fetchall():
+    place = _incarnation(raw), lot
+    for (number,) in raw.execute(_UNTOUCHED, place).fetchall():
         raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (lot, number))
         chain.tell(connection, at, BlockGivenBack(lot, number))
-    given = f"SELECT number FROM block WHERE lot = ? AND incarnation = {_PRESENT} AND given_back = 1 ORDER BY number"
-    return [number for (number,) in raw.execute(given, (lot,))]
+    return [number for (number,) in raw.execute(_GIVEN_BACK, place)]
+
+
+def give_up(connection: Connection, lot: str | None, release: str, at: datetime) -> Mapping[str, Sequence[int]]:
+    """Gives up, for good, the whole blocks of other lots and releases, which nothing was taken from. Returns their numbers by lot.
+
+    The journal tells the centre. `lot` is None if no lot is made now.
+    """
+    raw, given_up = chain.driver(connection), dict[str, list[int]]()
+    for name, number in raw.execute(_UNTOUCHED_OTHERS, (_incarnation(raw), lot, release)).fetchall():
+        raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (name, number))
+        chain.tell(connection, at, BlockGivenBack(name, number))
+        given_up.setdefault(name, []).append(number)
+    return given_up
 
 
 def burn_all(connection: Connection) -> None:
@@ -202,19 +225,14 @@ def burn_all(connection: Connection) -> None:
 
 
 def _end(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets, state: PairState) -> bool:
-    hashed = fleet.pair_hash(onboarding.passcode, onboarding.discriminator)
-    ended = chain.driver(connection).execute(
-        f"UPDATE pair SET state = ?, sealed = ? WHERE hash = ? AND state = 'ours' AND incarnation = {_PRESENT}",  # noqa: S608  of ours
-        (state.value, _EMPTY, hashed),
-    )
-    return ended.rowcount == 1
+    raw, hashed = chain.driver(connection), fleet.pair_hash(onboarding.passcode, onboarding.discriminator)
+    return raw.execute(_END, (state.value, _EMPTY, hashed, _incarnation(raw))).rowcount == 1
 
 
-def _put_back(connection: Connection, request: Request) -> None:
-    """Pairs of units that were there before still have to be registered, by another request."""
-    if not request.blocks:
-        put_back = "UPDATE pair SET request = NULL WHERE state = 'open' AND request = ?"
-        chain.driver(connection).execute(put_back, (request.number,))
+def _incarnation(raw: sqlite3.Connection) -> int:
+    """The incarnation whose blocks and pairs may be used; 0 if the ledger was restored since it began."""
+    row = raw.execute(_USABLE).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _asked(connection: Connection) -> Request:
@@ -223,9 +241,7 @@ def _asked(connection: Connection) -> Request:
     return request
 
 
-def _ask(
-    connection: Connection, number: str | None, lot: str | None, release: str | None, blocks: int | None
-) -> None:
+def _ask(connection: Connection, number: str | None, lot: str | None, release: str | None, blocks: int | None) -> None:
     chain.driver(connection).execute(
         "UPDATE shared_state SET request = ?, request_lot = ?, request_release = ?, request_blocks = ?",
         (number, lot, release, blocks),

@@ -80,7 +80,7 @@ class Ledger:
         self._vault = opened
         self._reports = reports
         self.outbox = Outbox(path, custody)
-        self.shared = None if shared is None else SharedLedger(path, custody, shared)
+        self.shared = None if shared is None else SharedLedger(path, custody, shared, opened)
         """What the replication does with the ledger; None for a standalone one."""
 
     @classmethod
@@ -187,6 +187,7 @@ class Ledger:
         )
         return AttemptJournal(
             number,
+            self._station,
             recipe,
             traced,
             quarantine_after,
@@ -201,11 +202,12 @@ class Ledger:
         )
 
     async def close_open_attempts(self, fault: str) -> list[int]:
-        """Voids the attempts that an earlier run left without a verdict, as of their last events.
+        """Voids the attempts that an earlier run of this station left without a verdict, as of their last events.
 
         Returns their numbers.
         """
-        work = partial(attempts.close_open, fault=fault, at=datetime.now(UTC), reports=self._reports)
+        at = datetime.now(UTC)
+        work = partial(attempts.close_open, station=self._station, fault=fault, at=at, reports=self._reports)
         return await self._custody.do(work)
 
     async def last_entry(self) -> datetime | None:

@@ -12,6 +12,7 @@ from station.adapters.ledger.lot_reader import LotRecord
 from station.adapters.ledger.selection import Selection
 from station.adapters.ledger.tables import iso
 from station.domain.attempt import UnitIdentified
+from station.domain.lot_balance import LotBalance
 from station.domain.numbers import Numbers
 
 _attempt, _event, _identity = tables.attempt, tables.event, tables.identity
@@ -29,31 +30,36 @@ class Line:
     value: str
 
 
-def report(path: Path, lot: str) -> list[Line] | None:
+def report(path: Path, lot: str) -> Iterator[Line] | None:
     """The report of the lot as it is now; None if the ledger does not know the lot. Raises `LedgerUnavailable`."""
     found = lot_reader.lot(path, lot)
-    if found is None:
-        return None
-    record, balance = found
-    lines = [*_lot(record)]
+    return None if found is None else _lines(path, *found)
+
+
+def _lines(path: Path, record: LotRecord, balance: LotBalance) -> Iterator[Line]:
+    """Line by line: a lot may have a hundred thousand units."""
+    lot = record.name
+    yield from _lot(record)
     counts = {"in_work": balance.in_work, "to_do": balance.to_do, "numbers_left": balance.numbers_left}
-    lines += [
-        Line("balance", name, _text(value)) for name, value in (asdict(balance) | counts).items() if name != "lot"
-    ]
-    lines += [Line("does not add up", "", mistake) for mistake in balance.mistakes()]
-    lines += _figures(selection.numbers(path, Selection(lot=lot)))
+    for name, value in (asdict(balance) | counts).items():
+        if name != "lot":
+            yield Line("balance", name, _text(value))
+    yield from (Line("does not add up", "", mistake) for mistake in balance.mistakes())
+    yield from _figures(selection.numbers(path, Selection(lot=lot)))
     with sqlite.reading(path) as connection, connection.begin():
-        lines += [*_tools(connection, lot), *_units(connection, lot), *_decisions(connection, lot)]
+        yield from _tools(connection, lot)
+        yield from _units(connection, lot)
+        yield from _decisions(connection, lot)
         period = select(func.min(_attempt.c.started_at), func.max(_attempt.c.started_at)).where(_attempt.c.lot == lot)
         begin, end = connection.execute(period).one()
-    deeds = lot_reader.deeds(path, lot)
-    lines += [Line("exception", f"{iso(each.at)} {each.type}", f"{each.account}: {each.reason}") for each in deeds]
+    for deed in lot_reader.deeds(path, lot):
+        yield Line("exception", f"{iso(deed.at)} {deed.type}", f"{deed.account}: {deed.reason}")
     if begin is not None:
         for each in interventions.history(path, since=begin, until=end):
             place = "line" if each.slot is None else f"slot {each.slot}"
             why = f"{each.who}: {each.reason}" + (f" ({each.fault})" if each.fault else "")
-            lines.append(Line("exception", f"{iso(each.at)} {each.deed} {place}", why))
-    return lines + [Line("signature", who, "") for who in SIGNATURES]
+            yield Line("exception", f"{iso(each.at)} {each.deed} {place}", why)
+    yield from (Line("signature", who, "") for who in SIGNATURES)
 
 
 def _lot(record: LotRecord) -> Iterator[Line]:

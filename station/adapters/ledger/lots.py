@@ -113,6 +113,12 @@ def gave_up(connection: Connection, lot: str) -> None:
     _count(connection, lot, -1)
 
 
+def took_over(connection: Connection, lot: str) -> None:
+    """Counts a unit that another station began, up to the planned number: there may be more units than this station's order says."""
+    more = update(_lot).where(_lot.c.name == lot, _lot.c.live < _lot.c.planned)
+    connection.execute(more.values(live=_lot.c.live + 1))
+
+
 def left_of(connection: Connection, uid: UID) -> Left | None:
     """What is left of the unit's lot, if that is one for a work order."""
     query = select(_lot).join(_identity, _identity.c.lot == _lot.c.name).where(_identity.c.uid == str(uid))
@@ -134,6 +140,21 @@ def traced(connection: Connection, recipe: RecordedRecipe) -> Traced:
     if row is None or row.recipe_sha256 != recipe.sha256:
         return Traced(recipe.lot_name)
     return Traced(row.name, row.work_order)
+
+
+def making(connection: Connection, recipe: RecordedRecipe) -> str | None:
+    """The lot from which new units of this recipe come, also while its work order is paused; None if there is none.
+
+    In a ledger that never had an order it is the recipe's.
+    """
+    row = _open(connection)
+    if row is None:
+        newest = select(_event.c.lot).order_by(_event.c.id.desc()).limit(1)
+        row = connection.execute(select(_lot).where(_lot.c.name == newest.scalar_subquery())).one_or_none()
+        if row is None:
+            return recipe.lot_name
+    makes = row.recipe_sha256 == recipe.sha256 and row.state != LotState.CLOSED.value
+    return row.name if makes else None
 
 
 def trace(connection: Connection, number: int, uid: UID | None) -> Traced | None:
@@ -165,13 +186,15 @@ def rebuild(connection: Connection) -> None:
     for name, state in states.items():
         alive = (_identity.c.lot == name, _identity.c.state.not_in(GONE), ~is_sample(_identity.c.uid))
         live = connection.scalar(select(func.count()).select_from(_identity).where(*alive)) or 0
+        planned = connection.execute(select(_lot.c.planned).where(_lot.c.name == name)).scalar_one()
         connection.execute(
-            update(_lot).where(_lot.c.name == name), {"state": state.value if state else "closed", "live": live}
+            update(_lot).where(_lot.c.name == name),
+            {"state": state.value if state else "closed", "live": min(live, planned)},
         )
 
 
 def _count(connection: Connection, lot: str, by: int) -> None:
-    connection.execute(update(_lot).where(_lot.c.name == lot).values(live=_lot.c.live + by))
+    connection.execute(update(_lot).where(_lot.c.name == lot, _lot.c.live + by >= 0).values(live=_lot.c.live + by))
 
 
 def _open(connection: Connection) -> Row[*tuple[object, ...]] | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from station.adapters.ledger import dispositions, tables
+from station.adapters.ledger import chain, dispositions, tables
 from station.domain.attempt import Phase, StepStarted
 from station.domain.identity import IdentityState
 from station.domain.intervention import Decision, DecisionRefused
@@ -32,7 +32,9 @@ def release(connection: Connection, uid: UID, decision: Decision, at: datetime) 
     decision.check()
     if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
         raise DecisionRefused(f"no board with UID {uid} has been in a slot")
-    if past(connection, uid).is_ours:
+    if past(connection, uid).is_ours and not chain.is_kept(
+        connection
+    ):  # a shared ledger's own may have been elsewhere since
         raise DecisionRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
     row = {
         "uid": str(uid),

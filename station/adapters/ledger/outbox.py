@@ -45,9 +45,17 @@ class Entry:
     dead_at: datetime | None
 
 
+def is_told(event: Event, reports: Reports | None) -> bool:
+    """Whether the event makes messages."""
+    return reports is not None and type(event) in reports.wanted
+
+
 def report(connection: Connection, number: int, event: Event, at: datetime, reports: Reports | None) -> None:
-    """Writes the messages that an event of an attempt makes, in the event's own transaction."""
-    if reports is None or type(event) not in reports.wanted:
+    """Writes the messages that an event of an attempt makes, in the event's own transaction.
+
+    Call it when the attempt's columns sum up the events to this one.
+    """
+    if reports is None or not is_told(event, reports):
         return
     columns = (
         _attempt.c.station,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from station.adapters.ledger import incarnations, pairing, soundness, sqlite
+from station.adapters.ledger import incarnations, pairing, shared_state, soundness, sqlite
 from station.adapters.ledger.custody import differences
 from station.adapters.ledger.incarnations import Standing
 from station.adapters.ledger.place import Place
@@ -22,12 +22,14 @@ from station.adapters.ledger.vault import Vault
 class Finding:
     """The ledger's place as it is before the restoration.
 
-    `identities` is None if there is no ledger; `least` is the least number of serial numbers to skip.
+    `identities` is None if there is no ledger; `least` is the least number of serial numbers to skip: none of a `shared` ledger,
+    since the centre burns what it has given.
     """
 
     identities: int | None
     reasons: tuple[str, ...]
     least: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def restore(
             lots = incarnations.skip(connection, skip)
             ledger = found.ledger if found else secrets.token_hex(16)
             incarnations.begin(connection, ledger, mark, Place.of(path))
+            if finding.shared:
+                shared_state.restored(connection)
             mark = incarnations.advance(connection, in_order=True)
         for record in known:
             if record.ledger != ledger:
@@ -108,6 +112,8 @@ def _found(connection: Connection, path: Path, register: Register) -> Finding:
     reasons = tuple(differences(path, found, register))
     known = _known(path, found, register)
     missing = max((_missing(record, found, identities) for record in known), default=0)
+    if shared_state.is_shared(connection):
+        return Finding(identities, reasons, least=0, shared=True)
     whole = bool(known) and found is not None and all(_is_of(record, found) for record in known)
     return Finding(identities, reasons, max(missing, 0 if whole or not reasons else 1))
 

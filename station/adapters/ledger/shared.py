@@ -4,35 +4,29 @@
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from station.adapters.ledger import chain, leases, lots, shared_state, sqlite, tables
+from station.adapters.ledger import chain, joining, leases, lots, shared_state, sqlite, tables
 from station.adapters.ledger.chain import Broken
 from station.adapters.ledger.custody import Custody
+from station.adapters.ledger.joining import Hashes
 from station.adapters.ledger.leases import Leases, Pair
-from station.adapters.ledger.shared_state import Standing
+from station.adapters.ledger.shared_state import Standing, Stopped
 from station.adapters.ledger.sharing import Shared
+from station.adapters.ledger.vault import Vault
 from station.domain.facts import Checkpoint
 from station.domain.shared import GRID, Enrolment, Grant, Line, Request
 from station.interfaces import RecordedRecipe
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
 PAIRS_AT_ONCE = 256
-
-
-class Stopped(StrEnum):
-    """Why this ledger gives out nothing until a person has decided."""
-
-    FENCED = "fenced"
-    FORKED = "forked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +67,16 @@ def reading(path: Path) -> Iterator[JournalReader]:
         yield JournalReader(connection)
 
 
+__all__ = ["JournalReader", "SharedLedger", "Standing", "Stopped", "reading"]
+
+
 class SharedLedger:
     """What the replication does with the ledger."""
 
-    def __init__(self, path: Path, custody: Custody, shared: Shared) -> None:
+    def __init__(self, path: Path, custody: Custody, shared: Shared, opened: Vault) -> None:
         self._path = path
         self._custody = custody
+        self._vault = opened
         self.shared = shared
         self._stock = deque[Pair]()
         self._last = 0
@@ -98,6 +96,8 @@ class SharedLedger:
         """Begins the incarnation that the centre has given: what earlier ones have left is burned."""
         work = partial(shared_state.enrolled, enrolment=enrolment, ledger=ledger, at=datetime.now(UTC))
         await self._custody.do_once(work)
+        self._stock.clear()  # they were burned
+        self._last = 0
 
     async def unsent(self, after: int, most: int) -> list[Line]:
         """The present incarnation's lines after this number, at most so many."""
@@ -176,6 +176,26 @@ class SharedLedger:
         """Gives up the lot's untouched blocks durably. Returns the numbers that the centre is to be told."""
         return await self._custody.do_once(partial(leases.give_back, lot=lot, at=datetime.now(UTC)))
 
+    async def give_up(self, lot: str | None, release: str) -> Mapping[str, Sequence[int]]:
+        """Gives up the untouched blocks of other lots and releases durably. Returns their numbers by lot."""
+        work = partial(leases.give_up, lot=lot, release=release, at=datetime.now(UTC))
+        return await self._custody.do_once(work)
+
+    async def hashes(self, most: int = 500) -> AsyncIterator[Hashes]:
+        """The pairs of every unit of a standalone past, some at a time: to be registered at the centre before `join`."""
+        after = 0
+        while True:
+            work = partial(joining.hashes, opened=self._vault, fleet=self.shared.fleet, after=after, most=most)
+            some = await self._custody.do(work)
+            if some is None:
+                return
+            after = some.last
+            yield some
+
+    async def join(self, most: int = 500) -> int:
+        """Tells of the next units of a standalone past. Returns how many are left; 0: the ledger is one of many now."""
+        return await self._custody.do(partial(joining.tell, opened=self._vault, at=datetime.now(UTC), most=most))
+
     async def busiest_hour(self) -> int:
         """The most boards that attempts have ended for in one hour of the last seven days."""
 
@@ -210,8 +230,6 @@ class SharedLedger:
 
 def _busiest_hour(connection: Connection, now: datetime) -> int:
     since = tables.milliseconds(now - timedelta(days=7))
-    query = (
-        "SELECT count(DISTINCT uid) AS units FROM figure WHERE began >= ? GROUP BY began / 3600000 ORDER BY units DESC LIMIT 1"
-    )
+    query = "SELECT count(DISTINCT uid) AS units FROM figure WHERE began >= ? GROUP BY began / 3600000 ORDER BY units DESC LIMIT 1"
     row = chain.driver(connection).execute(query, (since,)).fetchone()
     return 0 if row is None else int(row[0])

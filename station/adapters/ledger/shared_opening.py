@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from station.adapters.ledger import incarnations, shared_state, sharing
+from station.adapters.ledger import shared_state, sharing
 from station.adapters.ledger.sharing import Shared
 from station.faults.line import LedgerUnavailable
 
@@ -29,7 +29,5 @@ def check(connection: Connection, path: Path, shared: Shared | None) -> None:
         raise LedgerUnavailable(
             f"{path}: the fleet key is another one ({shared.fleet.check}) than this ledger has sealed with ({found.fleet_check})"
         )
-    if found.joined < incarnations.given_out(connection) and not shared.joining and not found.incarnation:
-        raise LedgerUnavailable(
-            f"{path}: the ledger has units that the centre does not know yet: station central join"
-        )
+    if found.joined is not None and not shared.joining:
+        raise LedgerUnavailable(f"{path}: the ledger has units that the centre does not know yet: station central join")

@@ -3,21 +3,32 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Connection, inspect
 
-from station.adapters.ledger import chain, leases, shared_tables
+from station.adapters.ledger import chain, incarnations, leases, shared_tables
 from station.adapters.ledger.fleet_key import FleetKey
 from station.adapters.system import version
 from station.domain.facts import IncarnationBegun
 from station.domain.shared import Enrolment
+from station.faults.line import LedgerFenced, LedgerForked
 
-_COLUMNS = (
-    "s.station, s.incarnation, s.ledger, s.next_ledger, s.tick, s.fleet_check, s.stopped, s.place, s.joined,"
-    " s.local_incarnation, l.incarnation"
+_STANDING = (
+    "SELECT s.station, s.incarnation, s.ledger, s.next_ledger, s.tick, s.fleet_check, s.stopped, s.place, s.joined,"
+    " s.local_incarnation, l.incarnation FROM shared_state AS s LEFT JOIN ledger AS l ON l.one = 1 WHERE s.one = 1"
 )
-_STANDING = f"SELECT {_COLUMNS} FROM shared_state AS s LEFT JOIN ledger AS l ON l.one = 1 WHERE s.one = 1"
-_LOCAL = "(SELECT incarnation FROM ledger WHERE one = 1)"
+_BEGIN = (
+    "UPDATE shared_state SET station = ?, incarnation = ?, ledger = ?, next_ledger = NULL, stopped = NULL,"
+    " local_incarnation = coalesce((SELECT incarnation FROM ledger WHERE one = 1), 1)"
+)
+
+
+class Stopped(StrEnum):
+    """Why this ledger gives out nothing until a person has decided."""
+
+    FENCED = "fenced"  # another ledger has taken the station's place at the centre
+    FORKED = "forked"  # the centre has other lines of this ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,8 @@ class Standing:
     """How the ledger stands with the centre. `station` and `incarnation` are the centre's numbers, 0 before the first enrolment.
 
     `lines` is the number of the newest line and `head` its hash; `acked` is the last that the centre has. `tick` is the highest
-    that the ledger has seen of the centre. `moved`: the ledger was restored since its enrolment, and must enrol anew.
+    that the ledger has seen of the centre. `joined` is the last identity of its standalone past that it has told; None if it has told
+    all. `moved`: the ledger was restored since its enrolment, and must enrol anew.
     """
 
     station: int
@@ -40,7 +52,7 @@ class Standing:
     moved: bool
     place: str
     next_ledger: str | None
-    joined: int
+    joined: int | None
 
     @property
     def must_enrol(self) -> bool:
@@ -56,10 +68,11 @@ def is_shared(connection: Connection) -> bool:
 
 def found(connection: Connection, fleet: FleetKey) -> None:
     """Makes the record at the first opening with a centre."""
+    joined = 0 if incarnations.given_out(connection) else None
     chain.driver(connection).execute(
         "INSERT OR IGNORE INTO shared_state (one, station, incarnation, local_incarnation, ledger, tick, fleet_check, place,"
-        " joined) VALUES (1, 0, 0, 0, '', 0, ?, '', 0)",
-        (fleet.check,),
+        " joined) VALUES (1, 0, 0, 0, '', 0, ?, '', ?)",
+        (fleet.check, joined),
     )
 
 
@@ -101,14 +114,26 @@ def enrolled(connection: Connection, enrolment: Enrolment, ledger: str, at: date
     leases.burn_all(connection)
     if before.incarnation:
         raw.execute("UPDATE identity SET owned = 0 WHERE owned = 1")
-    raw.execute(
-        "UPDATE shared_state SET station = ?, incarnation = ?, ledger = ?, next_ledger = NULL, stopped = NULL,"  # noqa: S608  of ours
-        f" local_incarnation = coalesce({_LOCAL}, 1)",
-        (enrolment.station, enrolment.incarnation, ledger),
-    )
+    raw.execute(_BEGIN, (enrolment.station, enrolment.incarnation, ledger))
     chain.begin(connection, enrolment.incarnation, before.head)
     chain.tell(connection, at, IncarnationBegun(enrolment.incarnation, ledger, version.running().number))
 
 
+def restored(connection: Connection) -> None:
+    """After a restoration: what this copy knows of units may be old. It gives out nothing until it has enrolled anew."""
+    chain.driver(connection).execute("UPDATE identity SET owned = 0 WHERE owned = 1")
+
+
 def stop(connection: Connection, why: str) -> None:
     chain.driver(connection).execute("UPDATE shared_state SET stopped = ?", (why,))
+
+
+def check_gives_out(connection: Connection, name: str) -> None:
+    """Raises `LedgerFenced` or `LedgerForked` for a ledger that may begin no unit. `name` is the station's."""
+    (why,) = chain.driver(connection).execute("SELECT stopped FROM shared_state WHERE one = 1").fetchone()
+    match why:
+        case Stopped.FENCED.value:
+            raise LedgerFenced(name)
+        case Stopped.FORKED.value:
+            found = standing(connection)
+            raise LedgerForked(min(found.acked + 1, found.lines))

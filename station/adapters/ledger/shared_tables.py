@@ -37,7 +37,7 @@ shared_state = Table(  # one row, from the first opening with a centre on
     Column("fleet_check", String(16), nullable=False),  # of the fleet key that has sealed the pairs
     Column("stopped", String(8)),  # shared.Stopped
     Column("place", Text, nullable=False),  # as the centre was told it
-    Column("joined", _Number, nullable=False),  # the last identity of a standalone past that was told
+    Column("joined", _Number),  # the last identity of a standalone past that was told; none if all were
     # the request for blocks and pairs that has no answer yet
     Column("request", String(32)),
     Column("request_lot", _Lot),
@@ -61,13 +61,15 @@ chain = Table(
     sqlite_with_rowid=False,
 )
 
-chain_base = Table(  # one row an incarnation: the line before the first that is still there, and how far the centre has it
-    "chain_base",
-    metadata,
-    Column("incarnation", Integer, primary_key=True, autoincrement=False),
-    Column("number", _Number, nullable=False),
-    Column("hash", _Hash, nullable=False),
-    Column("acked", _Number, nullable=False),
+chain_base = (
+    Table(  # one row an incarnation: the line before the first that is still there, and how far the centre has it
+        "chain_base",
+        metadata,
+        Column("incarnation", Integer, primary_key=True, autoincrement=False),
+        Column("number", _Number, nullable=False),
+        Column("hash", _Hash, nullable=False),
+        Column("acked", _Number, nullable=False),
+    )
 )
 
 chain_attempt = Table(  # the attempts without a verdict: their first lines
@@ -114,7 +116,7 @@ pair = Table(
     Column("id", _Number, primary_key=True),
     Column("hash", _Number, nullable=False),
     Column("incarnation", Integer, nullable=False),
-    Column("request", String(32)),  # none: an earlier unit's, to be registered
+    Column("request", String(32), nullable=False),
     Column("state", String(4), nullable=False),  # leases.PairState
     Column("sealed", LargeBinary(34), nullable=False),  # zeros once it was used or burned
     UniqueConstraint("hash"),

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from station.adapters.ledger import schema, scrubbing
 from station.adapters.ledger.register import folder_for
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.troubles import is_held, unavailable
@@ -52,11 +53,6 @@ def writing(path: Path, gate: Gate | None = None, keys: StationKeys | None = Non
 
     Raises `LedgerUnavailable`, also while another process has it. Also raises `LedgerDamaged`, and the gate's refusals.
     """
-    from station.adapters.ledger import (
-        migrations,
-        scrubbing,
-    )  # importing Alembic takes a quarter of a second, which readers save
-
     with ExitStack() as stack:
         try:
             stack.enter_context(_held(path))
@@ -68,11 +64,11 @@ def writing(path: Path, gate: Gate | None = None, keys: StationKeys | None = Non
             def prepare(opened: Connection) -> None:
                 if gate is not None:
                     gate.opened(opened)
-                migrations.upgrade(opened, keys or StationKeys.of(folder_for(path, None), path))
+                schema.upgrade(opened, keys or StationKeys.of(folder_for(path, None), path))
                 scrubbing.finish(opened, path)
 
             connection = stack.enter_context(_waited_for(path, engine, prepare))
-        except (OSError, SQLAlchemyError, migrations.Refused) as exc:
+        except (OSError, SQLAlchemyError, schema.Refused) as exc:
             raise unavailable(path, exc) from exc
         yield connection
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`station ledger`: backs up the ledger, checks it, and accepts one that was put back or moved."""
+"""`station ledger`: backs up the ledger, checks and audits it, and accepts one that was put back or moved."""
 
 import sys
 import time
@@ -17,6 +17,7 @@ from station.adapters.ledger.restoration import Finding
 from station.cli.accounts import check_account
 from station.cli.consoles import say
 from station.cli.exit_codes import FAILED
+from station.cli.ledger.audited import audit
 from station.cli.ledger.options import LedgerOption
 from station.cli.places import ConfigOption, config_path, ledger_path
 from station.config import line as configuration
@@ -107,8 +108,8 @@ def restored(
     """Let the station go on with a ledger that was put back from a backup, moved, or lost for good.
 
     It becomes a new incarnation, and the next N serial numbers of every lot are burned, since the station may have
-    given them out after the backup. If there is no ledger, an empty one is made. Refuses while a daemon holds the
-    ledger.
+    given them out after the backup; of a shared ledger none need be. If there is no ledger, an empty one is made.
+    Refuses while a daemon holds the ledger.
     """
     path = ledger_path(config, ledger)
     check_account(path)
@@ -116,19 +117,26 @@ def restored(
     finding = restoration.examine(path, register)
     for line in _told(path, finding):
         say(line)
-    if skip is None and not (new_key and not finding.reasons):
+    if skip is None and not finding.shared and not (new_key and not finding.reasons):
         raise typer.BadParameter(f"give the number of serial numbers to skip: --skip N, at least {finding.least}")
     if (skip or 0) < finding.least:
         raise typer.BadParameter(f"--skip must be at least {finding.least}, or serial numbers would be given out twice")
-    say(f"The next {skip or 0} serial numbers of every lot are burned, also of lots that begin later.")
+    if finding.shared:
+        say("What the centre has given this ledger is burned, and it gets more once it has enrolled anew.")
+    else:
+        say(f"The next {skip or 0} serial numbers of every lot are burned, also of lots that begin later.")
     if not yes and sys.stdin.isatty():
         typer.confirm("Go on?", abort=True)
     station = None if ledger is not None else configuration.load(config_path(config)).station.name
     done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key, key=_key(config, ledger))
-    for lot, number in sorted(done.lots.items()):
-        say(f"lot {lot} goes on with its serial number {number}")
-    say(f"a lot that is new to the ledger begins with its serial number {done.skipped + 1}")
+    if not finding.shared:
+        for lot, number in sorted(done.lots.items()):
+            say(f"lot {lot} goes on with its serial number {number}")
+        say(f"a lot that is new to the ledger begins with its serial number {done.skipped + 1}")
     say(f"{path}: incarnation {done.incarnation}; station run opens it")
+
+
+app.command()(audit)
 
 
 def _told(path: Path, finding: Finding) -> list[str]:

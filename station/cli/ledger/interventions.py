@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station slots history`: who held, released or drained, when, and why; from the ledger, also while no daemon runs."""
 
-from itertools import islice
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from station.cli.consoles import say_json, wide_console
+from station.cli.consoles import print_rows, say, say_json_list
 from station.cli.ledger.options import LedgerOption
 from station.cli.ledger.questions import JsonOption, local, period
 from station.cli.places import ConfigOption, ledger_path
+
+if TYPE_CHECKING:
+    from station.adapters.ledger.interventions import InterventionRecord
 
 
 def show_history(
@@ -45,21 +47,21 @@ def show_history(
 
     begin, end = period(since, until)
     newest = None if all_wanted else limit
-    asked = history(
-        ledger_path(config, ledger), slot=slot, since=begin, until=end, newest=None if newest is None else newest + 1
-    )
-    found = list(asked)
-    more = newest is not None and len(found) > newest
+    path, chosen = ledger_path(config, ledger), partial(history, slot=slot, since=begin, until=end)
+    found, more = chosen(path), False
     if newest is not None:
-        found = list(islice(found, newest))[::-1]
+        last = list(chosen(path, newest=newest + 1))
+        found, more = iter(last[newest - 1 :: -1]), len(last) > newest
     if json_wanted:
-        say_json({"interventions": [records.values(each) for each in found], "more": more})
+        say_json_list("interventions", map(records.values, found), lambda: {"more": more})
         return
-    table = Table("when", "who", "did", "to", "which had", "reason", box=None, header_style="bold")
-    for each in found:
-        place = "the line" if each.slot is None else f"slot {each.slot}"
-        table.add_row(local(each.at), each.who, each.deed, place, each.fault or "", each.reason)
-    console = wide_console()
-    console.print(table if found else "Nobody has held or released a slot.")
+    listed = print_rows(("when", "who", "did", "to", "which had", "reason"), map(_row, found))
+    if not listed:
+        say("Nobody has held or released a slot.")
     if more:
-        console.print(f"The newest {len(found)}; --all lists them all.")
+        say(f"The newest {listed}; --all lists them all.")
+
+
+def _row(each: "InterventionRecord") -> tuple[str, ...]:
+    place = "the line" if each.slot is None else f"slot {each.slot}"
+    return local(each.at), each.who, each.deed, place, each.fault or "", each.reason

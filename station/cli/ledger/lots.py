@@ -3,7 +3,7 @@
 
 import asyncio
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +18,13 @@ from station.adapters.ledger.lot_report import Line
 from station.adapters.system import version
 from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
-from station.cli.consoles import say, say_json, standard_output, wide_console
+from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger import lot_document
 from station.cli.ledger.lot_words import BALANCE
 from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
+from station.cli.ledger.output import opened as output_file
+from station.cli.ledger.output import whole
 from station.cli.ledger.questions import JsonOption, local
 from station.cli.ledger.stopped import opened
 from station.cli.places import ConfigOption, config_path, ledger_path
@@ -194,26 +196,24 @@ def report(
         say(f"{path} knows no lot {lot}", err=True)
         raise typer.Exit(FAILED)
     if pdf is not None:
+        lines = list(found)  # a document's pages are numbered before the first of them is written
+        found = iter(lines)
         made_by = f"Matter provisioning station {version.running()}"
         try:
-            content = document.of(lot_document.of(found, datetime.now(UTC), made_by))
+            content = document.of(lot_document.of(lines, datetime.now(UTC), made_by))
         except LibraryMissing as exc:
             raise control.CommandRefused(str(exc)) from exc
-        pdf.write_bytes(content)
+        with whole(pdf) as place:
+            place.write_bytes(content)
     if pdf is None or output is not None:
         _write_csv(found, output)
 
 
-def _write_csv(lines: Sequence[Line], output: Path | None) -> None:
-    file = standard_output() if output is None else output.open("w", encoding="utf-8", newline="")
-    try:
+def _write_csv(lines: Iterable[Line], output: Path | None) -> None:
+    with output_file(output) as file:
         writer = csv.writer(file)
         writer.writerow(("section", "subject", "value"))
         writer.writerows((each.section, shown(each.subject), shown(each.value)) for each in lines)
-        file.flush()
-    finally:
-        if output is not None:
-            file.close()
 
 
 def _print(lot: LotRecord, balance: LotBalance) -> None:

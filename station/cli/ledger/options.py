@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options that several commands about the ledger share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,3 +16,10 @@ StoppedLedgerOption = Annotated[
 ReasonOption = Annotated[
     str, typer.Option("--reason", help="The reason, in one line. The ledger keeps it with the account's name.")
 ]
+
+
+class Format(StrEnum):
+    """Of rows in a file."""
+
+    CSV = "csv"
+    JSONL = "jsonl"

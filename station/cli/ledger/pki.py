@@ -17,10 +17,11 @@ from station.adapters.ledger.orphans import News, Orphan, Told
 from station.adapters.ledger.tables import iso
 from station.adapters.system.shown import in_cell, shown
 from station.cli.accounts import account_name
-from station.cli.consoles import say, say_json, standard_output, wide_console
+from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger import pki_list
 from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
+from station.cli.ledger.output import opened as output_file
 from station.cli.ledger.questions import local
 from station.cli.ledger.stopped import opened, uid_of
 from station.cli.places import ConfigOption, config_path, ledger_path
@@ -170,19 +171,14 @@ def export_revocations(
     """
     found = orphans.listed(ledger_path(config, ledger))
     known = [orphan for orphan in found if orphan.serial_number and not orphan.also_live]
-    file = standard_output() if output is None else output.open("w", encoding="utf-8", newline="")
-    try:
-        rows = [_revocation(orphan) for orphan in known]
+    rows = [_revocation(orphan) for orphan in known]
+    with output_file(output) as file:
         if jsonl:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         else:
             writer = csv.DictWriter(file, REVOCATIONS)
             writer.writeheader()
             writer.writerows({name: in_cell(value) for name, value in row.items()} for row in rows)
-        file.flush()
-    finally:
-        if output is not None:
-            file.close()
     if also_live := sum(orphan.also_live for orphan in found):
         say(
             f"{also_live} are left out, since a unit's certificate has the same serial number: have the PKI look",

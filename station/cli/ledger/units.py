@@ -4,25 +4,24 @@
 import asyncio
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from station.adapters.ledger import records
 from station.adapters.ledger.reader import LedgerReader, Totals, UnitSummary
 from station.adapters.ledger.selection import AttemptRecord, Selection, attempts
 from station.adapters.system.shown import in_cell
 from station.cli.accounts import account_name
-from station.cli.consoles import coloured, say, say_json, standard_output, wide_console
+from station.cli.consoles import coloured, print_rows, say, say_json, say_json_list, wide_console
 from station.cli.exit_codes import FAILED
 from station.cli.ledger.labels import export_labels, forget, show_label
-from station.cli.ledger.options import LedgerOption
+from station.cli.ledger.options import Format, LedgerOption
+from station.cli.ledger.output import opened as output_file
 from station.cli.ledger.put_away import release, scrap
 from station.cli.ledger.questions import (
     FaultOption,
@@ -89,11 +88,6 @@ ATTEMPT_COLUMNS = {
 app = typer.Typer(help="Units and their stories, from the ledger.", no_args_is_help=True)
 
 
-class Format(StrEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
 @app.command("list")
 def list_units(
     since: SinceOption = None,
@@ -129,58 +123,52 @@ def _list_units(path: Path, newest: int | None, *, json_wanted: bool) -> None:
     reader = LedgerReader(path)
     units = reader.units(newest=newest)
     if json_wanted:
-        say_json({"units": [records.values(unit) for unit in units], "totals": asdict(reader.totals())})
+        say_json_list("units", map(records.values, units), lambda: {"totals": asdict(reader.totals())})
         return
-    table = Table(
-        "serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault", box=None, header_style="bold"
-    )
-    for unit in units:
-        table.add_row(
-            unit.serial_number,
-            unit.uid,
-            unit.state.value if unit.disposition is None else f"{unit.state.value} ({unit.disposition})",
-            str(unit.attempts),
-            coloured(unit.verdict or ""),
-            local(unit.ended_at),
-            (unit.dac_serial_number or "")[:16],
-            unit.fault or "",
-        )
+    columns = ("serial number", "uid", "state", "attempts", "verdict", "ended", "DAC", "fault")
+    listed = print_rows(columns, map(_unit_row, units))
     console, totals = wide_console(), reader.totals()
-    console.print(table)
-    if table.row_count < totals.units:
-        console.print(f"The newest {table.row_count} of {counted(totals.units, 'unit')}; --all lists them all.")
+    if listed < totals.units:
+        console.print(f"The newest {listed} of {counted(totals.units, 'unit')}; --all lists them all.")
     console.print(_sentence(totals))
 
 
-def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json_wanted: bool) -> None:
-    found = list(attempts(path, selection, newest=None if newest is None else newest + 1))
-    more = newest is not None and len(found) > newest
-    if newest is not None:
-        found = found[newest - 1 :: -1]
-    if json_wanted:
-        say_json({"attempts": [records.values(attempt) for attempt in found], "more": more})
-        return
-    table = Table(
-        "began", "serial number", "uid", "slot", "verdict", "step", "fault", "seconds", box=None, header_style="bold"
+def _unit_row(unit: UnitSummary) -> tuple[str | Text, ...]:
+    return (
+        unit.serial_number,
+        unit.uid,
+        unit.state.value if unit.disposition is None else f"{unit.state.value} ({unit.disposition})",
+        str(unit.attempts),
+        coloured(unit.verdict or ""),
+        local(unit.ended_at),
+        (unit.dac_serial_number or "")[:16],
+        unit.fault or "",
     )
-    for attempt in found:
-        table.add_row(
-            local(attempt.started_at),
-            attempt.serial_number or "",
-            attempt.uid or "",
-            attempt.slot,
-            coloured(attempt.verdict or "running"),
-            attempt.step or "",
-            attempt.fault or "",
-            f"{attempt.seconds:.1f}",
-        )
-    console = wide_console()
-    if found:
-        console.print(table)
-    console.print(
-        f"The newest {counted(len(found), 'attempt')}; --all lists them all."
-        if more
-        else counted(len(found), "attempt")
+
+
+def _list_attempts(path: Path, selection: Selection, newest: int | None, *, json_wanted: bool) -> None:
+    found, more = attempts(path, selection), False
+    if newest is not None:
+        last = list(attempts(path, selection, newest=newest + 1))
+        found, more = iter(last[newest - 1 :: -1]), len(last) > newest
+    if json_wanted:
+        say_json_list("attempts", map(records.values, found), lambda: {"more": more})
+        return
+    columns = ("began", "serial number", "uid", "slot", "verdict", "step", "fault", "seconds")
+    listed = counted(print_rows(columns, map(_attempt_row, found)), "attempt")
+    wide_console().print(f"The newest {listed}; --all lists them all." if more else listed)
+
+
+def _attempt_row(attempt: AttemptRecord) -> tuple[str | Text, ...]:
+    return (
+        local(attempt.started_at),
+        attempt.serial_number or "",
+        attempt.uid or "",
+        attempt.slot,
+        coloured(attempt.verdict or "running"),
+        attempt.step or "",
+        attempt.fault or "",
+        f"{attempt.seconds:.1f}",
     )
 
 
@@ -234,7 +222,7 @@ def export(
         raise typer.BadParameter("--since, --until and --lot select attempts: give --attempts, too")
     path = ledger_path(config, ledger)
     rows = attempts(path, selection) if attempts_wanted else LedgerReader(path).units()
-    with _opened(output) as file:
+    with output_file(output) as file:
         if form is Format.CSV:
             _write_csv(rows, ATTEMPT_COLUMNS if attempts_wanted else COLUMNS, file)
         else:
@@ -261,7 +249,7 @@ def fresh(
     """
     uid = uid_of(unit)
     if ledger is not None:
-        asyncio.run(_release(ledger, uid, account_name(), reason))
+        asyncio.run(_release(ledger, config, uid, account_name(), reason))
     else:
         socket = configuration.load(config_path(config)).control_socket
         control.ask(socket, "fresh", uid=str(uid), reason=reason)
@@ -275,8 +263,8 @@ app.command()(release)
 app.command()(scrap)
 
 
-async def _release(path: Path, uid: UID, account: str, reason: str) -> None:
-    async with opened(path) as ledger:
+async def _release(path: Path, config: Path | None, uid: UID, account: str, reason: str) -> None:
+    async with opened(path, config) as ledger:
         await ledger.release_unit(uid, account=account, reason=reason)
 
 
@@ -285,17 +273,6 @@ def _write_csv(rows: Iterable[UnitSummary | AttemptRecord], columns: Mapping[str
     writer.writeheader()
     for row in rows:
         writer.writerow({key: in_cell(value) for key, value in records.values(row).items()})
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
-        file = standard_output()
-        yield file
-        file.flush()  # flush here, where a closed pipe ends the command in order
-        return
-    with output.open("w", encoding="utf-8", newline="") as file:
-        yield file
 
 
 def _sentence(totals: Totals) -> str:

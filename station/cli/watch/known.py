@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import TypeAdapter
 
 from station.web.event_reader import Event
-from station.web.models import Board, Last, Late, Line, Lot, Planned, Plans, Slot
+from station.web.models import Board, Last, Late, Line, Lot, Planned, Plans, Slot, Stock
 
 SILENT_AFTER = 3.0  # seconds without a beat
 STATES = ("empty", "waiting", "pending", "running", "pass", "fail", "void", "out")
@@ -84,7 +84,7 @@ def after(known: Known, event: Event, now: float) -> Known:
     return replace(known, board=board, line_at=now if other else known.line_at)
 
 
-def _changed(event: Event) -> dict[str, object]:
+def _changed(event: Event) -> dict[str, object]:  # noqa: PLR0911  a case an event
     """What the event says of the board besides its slots; nothing for an event of a newer station."""
     match event.name:
         case "line":
@@ -97,6 +97,8 @@ def _changed(event: Event) -> dict[str, object]:
             return {"plans": _PLANS.validate_json(event.data)}
         case "mes":
             return {"mes": Late.model_validate_json(event.data).late}
+        case "shared":
+            return {"shared": Stock.model_validate_json(event.data)}
         case _:
             return {}
 

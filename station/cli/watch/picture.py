@@ -133,6 +133,8 @@ def _foot(known: Known, pen: Pen, now: float, width: int) -> list[Text]:
         )
         for state in HANDS
     ]
+    if known.board and (stock := pen.words.stock(known.board.shared)):
+        parts.append(Text(f" {stock} ", _tinted(known, now, "void")))
     if known.board and known.board.mes:
         parts.append(Text(f" MES {known.board.mes} ", _tinted(known, now, "void")))
     return [*lines, Text(" ").join(parts)] if live else [Text()]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from station.web.assets import strings
+from station.web.models import Stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Words:
 
     def lot(self, name: str) -> str:
         return self._in("lot", name)
+
+    def stock(self, stock: Stock) -> str:
+        """How many units may begin without the centre; empty if nobody must know."""
+        left = "" if stock.left is None else str(stock.left)
+        return self._in("shared", "away" if stock.away else "low").replace("#", left) if left else ""
 
     def step(self, step: str | None) -> str:
         return self._in("step", step) if step else ""

@@ -23,7 +23,7 @@ export function after(board, event, data, now) {
     const same = board.line.state === data.state && board.line.fault === data.fault;
     return { ...board, line: { ...data, at: same ? board.line.at : now } };
   }
-  if (["lot", "last", "plans"].includes(event)) return { ...board, [event]: data };
+  if (["lot", "last", "plans", "shared"].includes(event)) return { ...board, [event]: data };
   if (event === "mes") return { ...board, mes: data.late };
   return board;
 }

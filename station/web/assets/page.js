@@ -120,6 +120,11 @@ function drawFooter(now) {
     id("last").replaceChildren(...(last ? sentences(last) : []));
     id("last").dataset.key = key;
   }
+  const stock = live ? board?.shared : null;
+  id("shared").hidden = stock?.left == null;
+  if (stock?.left != null) {
+    write("shared", texts.shared[stock.away ? "away" : "low"].replace("#", new Intl.NumberFormat(texts.lang).format(stock.left)));
+  }
   const late = live ? board?.mes ?? 0 : 0;
   id("mes").hidden = late === 0;
   if (late > 0) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The line's events. They are believed only while beats come, and the page itself opens the stream again: a browser gives up on some errors.
 
-const EVENTS = ["snapshot", "slot", "line", "lot", "last", "plans", "mes", "beat", "bye"];
+const EVENTS = ["snapshot", "slot", "line", "lot", "last", "plans", "mes", "shared", "beat", "bye"];
 const SILENT_AFTER = 3000;
 const AGAIN_AFTER = [500, 1000, 2000, 4000];
 

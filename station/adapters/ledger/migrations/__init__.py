@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's tables, version by version; `versions/` is applied at start-up."""
+"""The ledger's tables, version by version; `schema` has `versions/` applied to a ledger of an earlier version."""
 
 from pathlib import Path
 
@@ -7,12 +7,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError as Refused
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from station.adapters.ledger.schema import Refused
 from station.adapters.ledger.station_keys import StationKeys
-
-__all__ = ["Refused", "upgrade"]
 
 
 def upgrade(connection: Connection, keys: StationKeys) -> None:
@@ -20,8 +19,11 @@ def upgrade(connection: Connection, keys: StationKeys) -> None:
     config = Config(attributes={"connection": connection, "keys": keys})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     with connection.begin():
-        _check_known(connection, ScriptDirectory.from_config(config))
-        command.upgrade(config, "head")
+        try:
+            _check_known(connection, ScriptDirectory.from_config(config))
+            command.upgrade(config, "head")
+        except CommandError as exc:
+            raise Refused(str(exc)) from exc
 
 
 def _check_known(connection: Connection, scripts: ScriptDirectory) -> None:

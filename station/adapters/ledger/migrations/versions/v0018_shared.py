@@ -43,7 +43,7 @@ def _state() -> None:
         sa.Column("fleet_check", sa.String(16), nullable=False),
         sa.Column("stopped", sa.String(8)),
         sa.Column("place", sa.Text, nullable=False),
-        sa.Column("joined", NUMBER, nullable=False),
+        sa.Column("joined", NUMBER),
         sa.Column("request", sa.String(32)),
         sa.Column("request_lot", sa.String(32)),
         sa.Column("request_release", sa.String(64)),
@@ -112,15 +112,13 @@ def _leases() -> None:
         sa.Column("given_back", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.PrimaryKeyConstraint("lot", "number", name="pk_block"),
     )
-    op.create_index(
-        "ix_block_open", "block", ["incarnation", "lot", "release", "number"], sqlite_where=sa.text(OPEN)
-    )
+    op.create_index("ix_block_open", "block", ["incarnation", "lot", "release", "number"], sqlite_where=sa.text(OPEN))
     op.create_table(
         "pair",
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("hash", NUMBER, nullable=False),
         sa.Column("incarnation", sa.Integer, nullable=False),
-        sa.Column("request", sa.String(32)),
+        sa.Column("request", sa.String(32), nullable=False),
         sa.Column("state", sa.String(4), nullable=False),
         sa.Column("sealed", sa.LargeBinary(34), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_pair"),

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a small campaign with each planted fault, which the referee must find: `make campaign-shared-bugs`."""
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from tests.shared.campaign.campaign import Campaign, server_for
+from tests.shared.campaign.plan import parsed
+from tests.shared.campaign.planted import BUGS
+
+SMALL = ("--stations", "12", "--slots", "16", "--seconds", "75", "--rate", "1", "--pair-space", "300000")
+
+
+def main() -> int:
+    small = parsed([*SMALL, *sys.argv[1:]])
+    missed = []
+    for bug in small.bugs or tuple(BUGS):
+        plan = replace(small, bugs=(bug,))
+        with server_for(plan) as server, tempfile.TemporaryDirectory(prefix="campaign-") as folder:
+            outcome = Campaign.prepared(plan, Path(folder), server).run()
+        sys.stdout.write(f"=== {bug}: {'found' if outcome.violations else 'NOT FOUND'}\n{outcome.text}\n")
+        sys.stdout.flush()
+        if not outcome.violations:
+            missed.append(bug)
+    sys.stdout.write(f"not found: {', '.join(missed)}\n" if missed else "every planted fault was found\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
