@@ -2,8 +2,9 @@
 """Identities in SQL: units of work for the writer."""
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, literal, select, update
 
 from station.adapters.ledger import events, issuance, lots, tables, totals
 from station.adapters.ledger.sealing import Sealed
@@ -22,13 +23,22 @@ from station.domain.target import UID
 from station.faults.line import LotExhausted, SerialNumberTaken
 
 _attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.sealed_secret
+_ATTEMPTS = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
+_FOUND = (
+    select(_identity, _secret, _ATTEMPTS.label("attempts"))
+    .join_from(_identity, _secret)
+    .where(_identity.c.uid == bindparam("board"))
+)
+_WITH_PAIR = select(_identity.c.id).where(_identity.c.pairing_hash == bindparam("mark"))
+_WITH_NUMBER = select(_identity.c.id).where(_identity.c.serial_number == bindparam("taken"))
+_NEW = insert(_identity).returning(_identity.c.id)
+_STATE = select(_identity.c.id, _identity.c.state).where(_identity.c.uid == bindparam("board"))
+_MOVED = update(_identity).where(_identity.c.id == bindparam("number"))
 
 
 def find(connection: Connection, uid: UID, vault: Vault) -> Identity | None:
     """The identity that belongs to this board, if it has one; raises `UnitForgotten` if its secrets are gone."""
-    attempts = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
-    query = select(_identity, _secret, attempts.label("attempts")).join_from(_identity, _secret)
-    row = connection.execute(query.where(_identity.c.uid == str(uid))).first()
+    row = connection.execute(_FOUND, {"board": str(uid)}).first()
     if row is None:
         return None
     sealed = Sealed(row.key_id, row.wrapped_key, row.content)
@@ -57,27 +67,24 @@ def reserve(
     `LotRecipeChanged`, `LotExhausted` or `SerialNumberTaken`.
     """
     lot = lots.source(connection, new.lot, recipe_sha256)
-    if _taken(connection, _identity.c.pairing_hash == pairing_hash):
+    if connection.execute(_WITH_PAIR, {"mark": pairing_hash}).first() is not None:
         return None
     index = _next_index(connection, lot)
     serial_number = lot.serial_number(index)
-    if _taken(connection, _identity.c.serial_number == serial_number):
+    if connection.execute(_WITH_NUMBER, {"taken": serial_number}).first() is not None:
         raise SerialNumberTaken(lot.name, serial_number)
-    identity_id = connection.execute(
-        insert(_identity)
-        .values(
-            uid=str(new.uid),
-            lot=lot.name,
-            lot_index=index,
-            serial_number=serial_number,
-            discriminator=new.secrets.discriminator.value,
-            pairing_hash=pairing_hash,
-            manufacturing_date=new.manufacturing_date,
-            reserved_at=at,
-            state=IdentityState.RESERVED.value,
-        )
-        .returning(_identity.c.id)
-    ).scalar_one()
+    columns = {
+        "uid": str(new.uid),
+        "lot": lot.name,
+        "lot_index": index,
+        "serial_number": serial_number,
+        "discriminator": new.secrets.discriminator.value,
+        "pairing_hash": pairing_hash,
+        "manufacturing_date": new.manufacturing_date,
+        "reserved_at": at,
+        "state": IdentityState.RESERVED.value,
+    }
+    identity_id = connection.execute(_NEW, columns).scalar_one()
     vault.put(connection, identity_id, new.uid, new.secrets, new.rotating_device_id)
     totals.reserved(connection)
     lots.took(connection, lot.name)
@@ -86,12 +93,12 @@ def reserve(
 
 def advance(connection: Connection, uid: UID | None, event: Event) -> None:
     """Moves the board's identity to the state that the event brings; `ValueError` if it may not, or there is no identity."""
-    row = connection.execute(select(_identity.c.id, _identity.c.state).where(_identity.c.uid == str(uid))).first()
+    row = connection.execute(_STATE, {"board": str(uid)}).first()
     if row is None:
         raise ValueError(f"{event.on_disk.name} without an identity")
     state = advanced(IdentityState(row.state), event)
     if state != row.state:
-        connection.execute(update(_identity).where(_identity.c.id == row.id), {"state": state.value})
+        connection.execute(_MOVED, {"number": row.id, "state": state.value})
 
 
 def rebuild(connection: Connection) -> None:
@@ -105,30 +112,44 @@ def rebuild(connection: Connection) -> None:
 
 def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
     """The latest confirmation in production, and whether any later attempt on this board began to flash."""
-    production = _newest_event(uid, Confirmed).where(~_attempt.c.laboratory)
-    confirmed = connection.execute(production.with_only_columns(_event.c.id, _attempt.c.images)).first()
+    confirmed = connection.execute(_newest_confirmed(), {"board": str(uid)}).first()
     if confirmed is None:
         return None
-    flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
-    later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == str(uid)).limit(1)
-    later = later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > confirmed.id)
-    touched = connection.execute(later).first() is not None
+    touched = connection.execute(_flashed_since(), {"board": str(uid), "event": confirmed.id}).first() is not None
     return Confirmation(frozenset(confirmed.images.values()), touched)
 
 
 def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:
     """The latest report on the board's coprocessor."""
-    body = connection.scalar(_newest_event(uid, CoprocessorReady).with_only_columns(_event.c.body))
-    return None if body is None else events.of(CoprocessorReady, body)
+    row = connection.execute(_newest_coprocessor(), {"board": str(uid)}).first()
+    return None if row is None else events.of(CoprocessorReady, row.body)
 
 
-def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
-    """Selects the event of this type from the newest attempt on this board that has one.
+@cache
+def _newest_confirmed() -> Select[*tuple[object, ...]]:
+    production = _newest_event(Confirmed).where(~_attempt.c.laboratory)
+    return production.with_only_columns(_event.c.id, _attempt.c.images)
+
+
+@cache
+def _newest_coprocessor() -> Select[*tuple[object, ...]]:
+    return _newest_event(CoprocessorReady).with_only_columns(_event.c.body)
+
+
+@cache
+def _flashed_since() -> Select[*tuple[object, ...]]:
+    flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
+    later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == bindparam("board")).limit(1)
+    return later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > bindparam("event"))
+
+
+def _newest_event(event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
+    """Selects the event of this type from the newest attempt on a board that has one.
 
     The type is part of the statement's text: otherwise SQLite does not use the index of such events.
     """
     of_type = _event.c.type == literal(event.on_disk.name, literal_execute=True)
-    query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == str(uid), of_type)
+    query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == bindparam("board"), of_type)
     return query.order_by(_attempt.c.id.desc(), _event.c.id.desc()).limit(1)
 
 
@@ -137,7 +158,3 @@ def _next_index(connection: Connection, lot: Lot) -> int:
     if index >= lot.size:
         raise LotExhausted(lot.name)
     return index
-
-
-def _taken(connection: Connection, condition: ColumnElement[bool]) -> bool:
-    return connection.execute(select(_identity.c.id).where(condition)).first() is not None
