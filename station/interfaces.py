@@ -231,11 +231,12 @@ class AttemptLedger(Protocol):
     async def sample_identity(self, draft: Draft) -> Identity:
         """An identity for a sample that has none: recorded nowhere."""
 
-    async def claim(self, target: Target) -> None:
+    async def claim(self, target: Target) -> bool:
         """Makes sure that this station may work on the board, and knows what others know of it.
 
-        Asks the centre unless the ledger's own knowledge fits what stands on the board; with a standalone ledger, and for
-        samples and laboratory units, it does nothing. Raises `UnitElsewhere` or `AnswerElsewhere`.
+        Asks the centre unless the ledger's own knowledge fits the board's key; with a standalone ledger, and for samples and
+        laboratory units, it does nothing. Returns whether the board's factory data must still prove that it is as this ledger
+        left it. Raises `UnitElsewhere` or `AnswerElsewhere`.
         """
 
     async def adopt(self, credentials: Credentials, uid: UID) -> None:

@@ -43,7 +43,7 @@ def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands,
     config, recipe = parts.config, parts.recipe
     plan = recipe.label if isinstance(recipe, Recipe) else None
     ledger, counted = LedgerReader(config.ledger), Counted(config.ledger, config.recipe)
-    central = _central(config)
+    central = stations_of(config)
     api = Api(door, lambda: site.hub, ledger, pins, PageActs(commands.by_name), counted, central)
     pages = Pages(door, ledger, counted, central)
     metrics = MetricsRoute(
@@ -61,7 +61,7 @@ def further_routes(parts: Parts, door: PageDoor, site: Site, commands: Commands,
     return [api.add_to, metrics.add_to, pages.add_to]
 
 
-def _central(config: Config) -> Central | None:
+def stations_of(config: Config) -> Central | None:
     """The way to the centre of a shared ledger; None for a station whose ledger is its own."""
     if config.shared is None:
         return None

@@ -16,7 +16,7 @@ from station.factory_data.flat_tlv import Tag
 from station.faults.line import PKI_FAULTS
 from station.line.line import Line
 from station.line.slot import Slot
-from station.line.states import Judged, Recording, Running
+from station.line.states import Recording, Running
 from station.line.status import LineStatus, SlotStatus
 from station.recipe.files.limits import step_limits
 from station.recipe.recipe import Recipe
@@ -64,7 +64,11 @@ class PageDoor:
         )
 
     def marks(self) -> Mapping[str, object]:
-        return {name: (_mark(slot), self._labels.of(passed_in(slot))) for name, (slot, _) in self._slots.items()}
+        paused = self._line.paused_by is not None
+        return {
+            name: (_mark(slot, paused=paused), self._labels.of(passed_in(slot)))
+            for name, (slot, _) in self._slots.items()
+        }
 
     def slot(self, name: str) -> models.Slot:
         slot, path = self._slots[name]
@@ -152,25 +156,14 @@ class PageDoor:
             return {}
 
 
-def _mark(slot: Slot) -> object:
-    """Differs once the slot shows something else. Its states are values, replaced whenever they change."""
+def _mark(slot: Slot, *, paused: bool) -> object:
+    """Differs once the slot shows something else. Its states are values, replaced whenever they change, so this is cheap."""
     state = slot.state
-    attempt = state.journal.attempt if isinstance(state, Running | Recording) else None
-    at = (attempt.phase, attempt.uid, attempt.procedure, len(attempt.seconds)) if attempt else ()
-    number = slot.last.number if slot.last else None
-    judged = state.outcome.number if isinstance(state, Judged) else None
-    arrival = slot.arrival
-    return (
-        type(state),
-        slot.shown,
-        slot.attempt_at_work,
-        at,
-        number,
-        judged,
-        slot.service,
-        arrival,
-        slot.taken is None,
-    )
+    if not isinstance(state, Running | Recording):
+        return state, slot.service, slot.last, paused
+    attempt = state.journal.attempt
+    at = (attempt.phase, attempt.uid, attempt.procedure, len(attempt.seconds))
+    return state, slot.service, slot.last, paused, at
 
 
 def _act_for(verdict: str, fault: str | None) -> str | None:

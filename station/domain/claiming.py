@@ -35,13 +35,18 @@ class OwnKnowledge:
         """Whether a board with this key, which None is for a board without one, is as this ledger left it."""
         return self.owned and (key is None or key in self.keys)
 
-    def may_suffice(self, key: str | None) -> bool:
-        """The same, if nobody else can be asked."""
-        return self.suffices(key) or (self.owned and self.may_have_made_key)
+    @property
+    def may_suffice(self) -> bool:
+        """Whether the board may be as this ledger left it, with a key that nobody has seen yet."""
+        return self.owned and self.may_have_made_key
 
 
 class Way(Enum):
-    """How an attempt goes on: with this ledger's identity or a new one, or with the identity that the centre has told."""
+    """How an attempt goes on.
+
+    `OWN`: with this ledger's identity, if what stands on the board is what this ledger has written; another station may have
+    worked on it without the centre. `NEW`: with the identity that the ledger has or gives it. `ADOPT`: with the centre's.
+    """
 
     OWN = auto()
     NEW = auto()
@@ -63,7 +68,7 @@ def way(uid: UID, key: str | None, own: OwnKnowledge, claim: Claim | None, stati
     waiting = dict(known.pending)
     if waiting.get(key, station) != station:
         raise AnswerElsewhere(str(uid), waiting[key])
-    if claim.was_ours and own.may_suffice(key):
+    if claim.was_ours and own.may_suffice:
         return Way.OWN
     if key in waiting or own.released:
         return Way.ADOPT
@@ -71,19 +76,18 @@ def way(uid: UID, key: str | None, own: OwnKnowledge, claim: Claim | None, stati
 
 
 def _without_the_centre(uid: UID, key: str | None, own: OwnKnowledge) -> Way:
-    if own.may_suffice(key):
-        return Way.OWN
-    if not own.known and key is None:
+    """A board with a key that this ledger has not seen may be a unit of another station by now, whatever it was before."""
+    if key is None and not own.known:
         return Way.NEW
     raise UnitElsewhere(str(uid), key or "", AWAY)
 
 
 def _unknown_to_the_centre(uid: UID, key: str | None, own: OwnKnowledge) -> Way:
     """The centre may not have been told yet what this ledger has done."""
-    if own.may_suffice(key):
-        return Way.OWN
     if key is None or own.released:
-        return Way.OWN if own.owned else Way.NEW
+        return Way.NEW
+    if own.may_suffice:
+        return Way.OWN
     raise UnitElsewhere(str(uid), key, UNHEARD_OF)
 
 

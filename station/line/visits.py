@@ -102,8 +102,8 @@ class AnnouncedAttempt:
         if isinstance(event, UnitIdentified):
             self._identified(event.uid)
 
-    async def claim(self, target: Target) -> None:
-        await self._ledger.claim(target)
+    async def claim(self, target: Target) -> bool:
+        return await self._ledger.claim(target)
 
     async def past_of(self, uid: UID) -> Past:
         return await self._ledger.past_of(uid)

@@ -27,10 +27,12 @@ async def admit(job: Job, target: Target) -> None:
         await check_not_put_away(target.uid, job.ledger)
 
 
-async def claim(job: Job, target: Target) -> None:
-    """Asks the other stations' centre about a board that this ledger does not know as it is, unless all boards get one given identity."""
-    if job.recipe.given is None:
-        await job.ledger.claim(target)
+async def claim(job: Job, target: Target) -> bool:
+    """Asks the stations' centre about a board that this ledger does not know as it is, unless all boards get one given identity.
+
+    Returns whether the board's factory data must still prove that it is as this ledger left it.
+    """
+    return job.recipe.given is None and await job.ledger.claim(target)
 
 
 async def check_not_put_away(uid: UID, ledger: AttemptLedger) -> None:

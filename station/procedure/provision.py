@@ -37,7 +37,7 @@ async def recognise(job: Job) -> Recognised:
         await job.ledger.record(UnitIdentified.of(target))
         checks.check_part(job.recipe, target)
         await admit(job, target)
-        await claim(job, target)
+        unproven = await claim(job, target)
         await check_ours(target, job.ledger)
         await check_routed(target.uid, job.route, job.ledger)
         identity = await identity_of(target.uid, job.recipe, job.ledger)
@@ -45,7 +45,9 @@ async def recognise(job: Job) -> Recognised:
         checks.check_remembered(job.recipe, target, identity)
         await job.authority.check_askable(target.uid)
         at_relay = job.at_relay == target.uid
-        flash = NotRead() if at_relay else await _flash(job, target, identity)
+        flash = NotRead() if at_relay and not unproven else await _flash(job, target, identity, unproven=unproven)
+        if unproven:
+            checks.check_own_data(job.recipe, target, identity, flash)
     return Recognised(target, identity, flash, at_relay)
 
 
@@ -151,11 +153,11 @@ async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credent
             await job.programmer.lock(lock, unit.target.uid)
 
 
-async def _flash(job: Job, target: Target, identity: Identity) -> Flash:
+async def _flash(job: Job, target: Target, identity: Identity, *, unproven: bool) -> Flash:
     """Read the factory data that an earlier attempt may have left on the board."""
     if not target.readable:
         return Locked()
-    if not checks.may_be_certified(job.recipe, identity):
+    if not unproven and not checks.may_be_certified(job.recipe, identity):
         return NotRead()
     async with job.programmer.invocation(READBACK_REGION) as programmer:
         return read_back(await programmer.read(READBACK_REGION))

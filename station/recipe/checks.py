@@ -18,7 +18,7 @@ from station.factory_data.flash import Flash, Locked, ReadBack, found_in
 from station.factory_data.flat_tlv import FactoryData, Tag
 from station.faults import Fault, UnitFault
 from station.faults.line import CredentialsInvalid, KeyStorageWrong
-from station.faults.slot import BoardSwapped
+from station.faults.slot import BoardSwapped, UnitElsewhere
 from station.faults.unit import (
     CertificateUnfit,
     CSRInvalid,
@@ -154,6 +154,18 @@ def check_known_certificate(recipe: Recipe, identity: Identity, csr: bytes, at: 
         check_credentials(recipe, csr, identity.credentials, at)
     except CredentialsInvalid as exc:
         raise CertificateUnfit(exc.rule, exc.reason) from exc
+
+
+def check_own_data(recipe: Recipe, target: Target, identity: Identity, flash: Flash) -> None:
+    """Raises `UnitElsewhere` unless the board has this identity's serial number, and no certificate that is not known here."""
+    intended = unit_builder.factory_data(recipe, identity).records[Tag.SERIAL_NUMBER]
+    found = flash.records if isinstance(flash, FactoryData) else {}
+    certificate = found.get(Tag.DEVICE_ATTESTATION_CERTIFICATE)
+    known = None if identity.credentials is None else identity.credentials.dac
+    if found.get(Tag.SERIAL_NUMBER) != intended or certificate not in {None, known}:
+        raise UnitElsewhere(
+            str(target.uid), target.agent_key or "", "its factory data is not what this station has written"
+        )
 
 
 def may_be_certified(recipe: Recipe, identity: Identity) -> bool:

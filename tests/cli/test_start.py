@@ -29,6 +29,7 @@ print(json.dumps(list(sys.modules)))
         ("drain", set()),
         ("status", set()),
         ("slots", {"tomlkit"}),
+        ("central", set()),
         ("units", {"sqlalchemy"}),
         ("run", {"aiohttp", "sqlalchemy"}),
     ],

@@ -49,14 +49,13 @@ def test_the_centre_is_asked_unless_the_board_is_as_this_ledger_left_it(
     [
         # the centre is away
         (UNKNOWN, None, None, Way.NEW),
-        (OURS_WITHOUT_CSR, "k2", None, Way.OWN),
         # it has never heard of the unit, or only that it was seen
         (UNKNOWN, None, NEW, Way.NEW),
         (UNKNOWN, None, known(rank=Rank.SEEN), Way.NEW),
         (A_COPYS, None, NEW, Way.NEW),
         (RELEASED, "k2", NEW, Way.NEW),
         (OURS_WITHOUT_CSR, "k2", NEW, Way.OWN),
-        (OwnKnowledge(known=True, owned=True, released=True), "k2", NEW, Way.OWN),
+        (OwnKnowledge(known=True, owned=True, released=True), "k2", NEW, Way.NEW),
         # another station began it
         (UNKNOWN, None, known(rank=Rank.TAKEN), Way.ADOPT),
         (UNKNOWN, "k1", known("k1", "k2"), Way.ADOPT),
@@ -80,6 +79,8 @@ def test_the_ways(own: OwnKnowledge, key: str | None, claim: Claim | None, expec
         (A_COPYS, None, None, "the centre cannot be reached"),
         (OURS, "k2", None, "the centre cannot be reached"),
         (RELEASED, "k1", None, "the centre cannot be reached"),
+        # it may have got its certificate at another station meanwhile
+        (OURS_WITHOUT_CSR, "k2", None, "the centre cannot be reached"),
         (UNKNOWN, "k1", NEW, "nor at the centre"),
         (UNKNOWN, "k2", known("k1"), "station line-2 gave it its serial number, SN000005"),
         # another station may have made the key in between, and not told of it

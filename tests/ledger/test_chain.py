@@ -223,8 +223,8 @@ async def test_a_signature_covers_the_newest_line(path: Path) -> None:
 
 async def test_the_lines_for_a_reader_are_found_by_their_key(path: Path) -> None:
     """A million lines cost no more than a few: SQLite looks none of them over that is not asked for."""
-    async with enrolled(path) as ledger:
-        assert of(ledger)
+    async with enrolled(path):
+        pass
     statements = (
         (chain._LINES, (1, 2, 3)),  # noqa: SLF001  the statements themselves
         (chain._HEAD, (1,)),  # noqa: SLF001

@@ -15,9 +15,12 @@ from station.domain.attempt import (
     CredentialsChosen,
     CSRReceived,
     FactoryDataWritten,
+    Failed,
+    IdentityReserved,
     LaboratoryUnit,
     Phase,
     UnitIdentified,
+    Voided,
 )
 from station.domain.credentials import Credentials
 from station.domain.identity import Confirmation, Identity, IdentityState
@@ -182,26 +185,37 @@ async def test_a_board_is_new_while_the_centre_is_away_if_it_is_blank_and_unknow
             await claimed(ledger, secrets, seen(2, "c1" * 32))
 
 
-async def test_the_key_of_an_attempt_that_saw_no_request_may_be_ours(path: Path) -> None:
+async def test_a_key_that_may_be_ours_is_asked_about_and_the_board_must_prove_it(path: Path) -> None:
     """The power failed between the firmware that makes the key and the board's request; a void attempt after it changes nothing."""
-    async with stocked(path, Told(None)) as (ledger, secrets):
+    key = "c1" * 32
+    centre = Told(None)
+    async with stocked(path, centre) as (ledger, secrets):
         journal, _ = await claimed(ledger, secrets, seen(1))
         async with journal.step(Phase.FLASH_DATA):
             await journal.record(FactoryDataWritten())
         async with journal.step(Phase.FLASH_PROVISIONER):
             pass
-        assert await ledger.close_open_attempts("station.stopped")
-        await claimed(ledger, secrets, seen(1, "c1" * 32))
-        again, identity = await claimed(ledger, secrets, seen(1, "c1" * 32))
+        await journal.finish(Voided("station.stopped"))
+        with pytest.raises(UnitElsewhere, match="cannot be reached"):  # another station may have certified it meanwhile
+            await (await begun(ledger, secrets)).claim(seen(1, key))
+        await (await begun(ledger, secrets)).finish(Voided("unit.elsewhere"))
+        centre.answer = Claim(target(1).uid, 1, None, was_ours=True)
+        again = await begun(ledger, secrets)
+        async with again.step(Phase.RECOGNISE):
+            await again.record(UnitIdentified.of(seen(1, key)))
+            assert await again.claim(seen(1, key))
+            await again.record(IdentityReserved("SN000001"))
         async with again.step(Phase.FLASH_PROVISIONER):
             pass
         async with again.step(Phase.AWAIT_CSR):
-            await again.record(CSRReceived("c1" * 32))
-        await ledger.submitted("c1" * 32, b"CSR", target(1).uid)
-        await claimed(ledger, secrets, seen(1, "c1" * 32))
+            await again.record(CSRReceived(key))
+        await ledger.submitted(key, b"CSR", target(1).uid)
+        await again.finish(Voided("board.removed"))
+        asked = len(centre.asked)
+        assert not await (await begun(ledger, secrets)).claim(seen(1, key))
+        assert len(centre.asked) == asked  # its key is this ledger's own now
         with pytest.raises(UnitElsewhere):
-            await claimed(ledger, secrets, seen(1, "c2" * 32))
-    assert identity.serial_number == "SN000001"
+            await (await begun(ledger, secrets)).claim(seen(1, "c2" * 32))
 
 
 async def test_laboratory_units_are_not_claimed(path: Path) -> None:
@@ -227,6 +241,7 @@ async def test_an_adopted_unit_advances_here(path: Path) -> None:
             await journal.record(CSRReceived(dac.key))
         async with journal.step(Phase.RELAY_TO_PKI):
             await journal.record(CredentialsChosen(dac.key, dac.dac_serial_number))
+        await journal.finish(Failed("board.silent"))
         told = b"\n".join(line.text for line in await lines(ledger))
     assert b'"IdentityAdvanced",null,{"index":300,"lot":"LOT-1","rank":3' in told
 

@@ -18,8 +18,11 @@ from sqlalchemy import String, create_engine
 
 from station.adapters.hotplug.sightings import LONGEST_SERIAL_NUMBER as LONGEST_PROBE
 from station.adapters.ledger import migrations
+from station.adapters.ledger.fleet_key import KEY_SIZE, FleetKey
+from station.adapters.ledger.leases import PairState
 from station.adapters.ledger.migrations.versions import v0017_longest_values
 from station.adapters.ledger.sealing import StationKey
+from station.adapters.ledger.shared_state import Stopped
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.tables import Instant, iso, metadata
 from station.adapters.ledger.vault import FORGOTTEN
@@ -29,6 +32,7 @@ from station.config.sections import SlotSection, StationSection
 from station.domain.attempt import VERDICTS, Event, Phase
 from station.domain.credentials import serial_number_text
 from station.domain.disposition import UnitEvent
+from station.domain.facts import Fact
 from station.domain.identity import IdentityState
 from station.domain.intervention import LONGEST_ACCOUNT, Deed
 from station.domain.issuance import OrphanKind
@@ -111,6 +115,19 @@ ROOM = {
     "outbox_decision.action": longest(["retry", "drop"]),
     "step": longest(Phase),
     "ledger.id": 32,
+    "shared_state.ledger": 32,
+    "next_ledger": 32,
+    "fleet_check": len(FleetKey(bytes(KEY_SIZE)).check),
+    "stopped": longest(Stopped),
+    "request": 32,
+    "request_lot": LOT,
+    "release": SHA256,
+    "request_release": SHA256,
+    "chain.type": of_events(Fact),
+    "pai": SHA256,
+    "lot_format": len(BRACES.pattern),
+    "pair.state": longest(PairState),
+    "adoption.state": longest(IdentityState),
     "pattern": len(BRACES.pattern),
     "shape": LONGEST_SERIAL_NUMBER,
     "fixed": LONGEST_SERIAL_NUMBER,
@@ -162,7 +179,7 @@ def test_only_the_declarations_of_an_earlier_ledger_change(path: Path) -> None:
     before, written = rows(path, schema), rows(path, "SELECT * FROM unit_event")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, "0017")
         connection.exec_driver_sql(
             "INSERT INTO unit_event SELECT 8, uid, at, account, reason, type, body FROM unit_event"
         )

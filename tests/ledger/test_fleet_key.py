@@ -3,7 +3,6 @@
 
 import pytest
 
-from station.adapters.ledger import fleet_key
 from station.adapters.ledger.fleet_key import SEALED_PAIR_SIZE, FleetKey, FleetSealBroken
 from station.domain.target import UID
 from station.matter.onboarding.passcode import Discriminator, Passcode
@@ -38,7 +37,7 @@ def test_a_pair_has_one_hash_in_a_fleet(pair: tuple[int, int], expected: int) ->
 
 
 def test_sealed_secrets_are_the_same_bytes_in_every_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet_key.secrets, "token_bytes", bytes)
+    monkeypatch.setattr("station.adapters.ledger.fleet_key.secrets.token_bytes", bytes)
     assert KEY.seal(BOARD, onboarding(1), ROTATING, DATE).hex() == SEALED
 
 

@@ -114,7 +114,7 @@ async def test_a_pair_that_the_local_mark_refuses_is_burned(path: Path) -> None:
     async with stocked(path) as (ledger, secrets):
         await recognised(await begun(ledger, secrets), board=1)
         refused, taken = await secrets.take(), await secrets.take()
-        mark = ledger._pairing.mark(refused)
+        mark = ledger._pairing.mark(refused)  # noqa: SLF001  the mark that another unit has
         execute(path, "UPDATE identity SET pairing_hash = ?", mark)
         second = await recognised(await begun(ledger, Given(refused, taken)), board=2)
     assert second.secrets == taken

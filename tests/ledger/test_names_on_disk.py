@@ -7,7 +7,9 @@ from typing import get_args
 
 import pytest
 
-from station.adapters.ledger import events, lots
+from station.adapters.ledger import chain, events, lots
+from station.adapters.ledger.leases import PairState
+from station.adapters.ledger.shared_state import Stopped
 from station.domain.attempt import STATION_STOPPED, VERDICTS, Phase, ProcedureName
 from station.domain.disposition import UnitEvent
 from station.domain.identity import IdentityState
@@ -17,6 +19,7 @@ from station.domain.labelling import LabelEvent, PrintReason
 from station.domain.product import KeyStorage
 from station.domain.samples import SampleEvent
 from station.domain.secrets_deed import Act
+from station.domain.shared import Rank
 from station.domain.work_order import LotState
 from station.procedure.names import NAMES
 from tests.builders.fault_catalogue import catalogue
@@ -55,6 +58,45 @@ LOT_EVENTS = {
     "LotResumed": '{"name": "W1"}',
     "LotClosed": '{"name": "W1"}',
 }
+FACTS = {
+    "AttemptBegun": (
+        "attempt",
+        "slot",
+        "probe",
+        "tty",
+        "recipe",
+        "recipe_sha256",
+        "release",
+        "lot",
+        "version",
+        "commit",
+    ),
+    "AttemptEnded": (
+        "attempt",
+        "uid",
+        "slot",
+        "verdict",
+        "fault",
+        "started_at",
+        "seconds",
+        "lot",
+        "release",
+        "laboratory",
+        "first",
+    ),
+    "IdentityTaken": ("uid", "lot", "index", "serial_number", "sealed"),
+    "IdentityAdvanced": ("uid", "lot", "index", "rank"),
+    "RequestSubmitted": ("request", "key", "uid"),
+    "RequestAnswered": ("request", "reason"),
+    "CertificateIssued": ("request", "key", "uid", "dac_serial_number", "dac", "pai"),
+    "IntermediateSeen": ("pai", "content"),
+    "BlockReceived": ("lot", "number", "release", "request"),
+    "BlockGivenBack": ("lot", "number"),
+    "UnitAdopted": ("uid", "lot", "index", "epoch", "began_at"),
+    "IncarnationBegun": ("incarnation", "ledger", "version"),
+    "Checkpoint": ("upto", "head", "signature"),
+}
+RANKS = {"SEEN": 0, "TAKEN": 1, "ON_BOARD": 2, "CERTIFIED": 3, "PASSED": 4}
 PROCEDURES = {"provision", "redeliver", "resume", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
 PHASES = {
     "started",
@@ -199,6 +241,23 @@ FAULTS = {
 def test_events_have_the_names_and_keys_that_they_always_had() -> None:
     now = {name: event.on_disk.keys for name, event in events.TYPES.items()}
     assert now == {name: tuple(json.loads(body)) for name, body in EVENTS.items()}, FROZEN
+
+
+def test_facts_have_the_names_and_keys_that_they_always_had() -> None:
+    assert {name: fact.on_disk.keys for name, fact in chain.TYPES.items()} == FACTS, FROZEN
+    assert {rank.name: rank.value for rank in Rank} == RANKS, FROZEN
+    assert {state.name: state.value for state in PairState} == {
+        "CANDIDATE": "open",
+        "OURS": "ours",
+        "USED": "used",
+        "BURNED": "gone",
+    }, FROZEN
+    assert {why.value for why in Stopped} == {"fenced", "forked"}, FROZEN
+
+
+def test_no_fact_has_an_events_name() -> None:
+    """A line says by its type alone what it is."""
+    assert not chain.TYPES.keys() & events.TYPES.keys()
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -25,6 +25,7 @@ from tests.builders.log_words import checked
 from tests.builders.network import Mode, Network, Way
 from tests.builders.postgresql import MISSING, Server, programs
 from tests.builders.station_demo import SHORT_DEADLINES
+from tests.line import told_modules
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
@@ -41,6 +42,8 @@ class Station:
     port: int
     line: "TwoLines"
 
+    program: str = "station"
+
     @property
     def config(self) -> Path:
         return self.line.folder / f"{self.name}.toml"
@@ -52,8 +55,14 @@ class Station:
     def start(self) -> None:
         url = json.loads((self.line.folder / "pki" / "ready.json").read_text())["url"]
         arguments = ("run", "--config", str(self.config))
-        self.line.start(self.name, "station", *arguments, STATION__PKI__URL=url)
+        told = {told_modules.VARIABLE: str(self.state / "modules")}
+        self.line.start(self.name, self.program, *arguments, STATION__PKI__URL=url, **told)
         self.line.wait_for(self.name, self._answers)
+
+    def stop(self) -> None:
+        process = self.line.processes[self.name]
+        process.send_signal(signal.SIGTERM)
+        process.wait(WITHIN)
 
     def kill(self) -> None:
         process = self.line.processes[self.name]
@@ -115,6 +124,11 @@ class TwoLines(Line):
     dsns: tuple[str, str] = ("", "")
 
     @property
+    def alone(self) -> Station:
+        """A third one without a centre, which tells what it has imported."""
+        return Station("alone", 3, self, "tests.line.told_modules")
+
+    @property
     def stations(self) -> tuple[Station, Station]:
         return Station("line-1", 1, self), Station("line-2", 2, self)
 
@@ -123,18 +137,20 @@ class TwoLines(Line):
         key = self.folder / "fleet.key"
         key.touch(0o600)
         key.write_text("a7" * 32)
-        for station, dsn, probe in zip(self.stations, self.dsns, probes, strict=True):
+        for station, probe in zip((*self.stations, self.alone), probes, strict=True):
             station.state.mkdir()
             text = configuration(self.recipe, [probe]).replace('state = "."', f'state = "{station.name}"')
             text = text.replace('"demo-line"', f'"{station.name}"').replace(f'"{LOG}"', f'"logs/{station.name}.jsonl"')
-            station.config.write_text(f'{text}\n[shared]\ndsn = "{dsn}"\nfleet_key = "fleet.key"\nsync_every = 0.1\n')
+            station.config.write_text(text)
+        for station, dsn in zip(self.stations, self.dsns, strict=True):
+            with station.config.open("a") as config:
+                config.write(f'\n[shared]\ndsn = "{dsn}"\nfleet_key = "fleet.key"\nsync_every = 0.1\n')
             station.start()
 
     def stop(self) -> None:
-        for station in self.stations:
+        for station in (*self.stations, self.alone):
             if (process := self.processes.get(station.name)) is not None and process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.wait(WITHIN)
+                station.stop()
         super().stop()
         for station in self.stations:
             checked(self.folder / "logs" / f"{station.name}.jsonl")
@@ -179,7 +195,7 @@ def _factory(folder: Path) -> Iterator[Factory]:
                 administration.add_station(connection, f"line-{number}", f"line_{number}")
         way = network.way("one")
         dsns = way.dsn(database, "line_1"), server.dsn(database, "line_2")
-        with patch.object(TwoLines, "dsns", dsns), TwoLines.standing(folder, 2, time_scale=STEPS) as line:
+        with patch.object(TwoLines, "dsns", dsns), TwoLines.standing(folder, 3, time_scale=STEPS) as line:
             assert isinstance(line, TwoLines)
             yield Factory(line, *line.stations, way, server, database)
 
@@ -259,3 +275,20 @@ def test_the_centre_has_each_unit_once_and_nothing_odd(factory: Factory) -> None
         station.told()
     assert factory.asked("SELECT kind, detail FROM anomaly") == []
     assert factory.asked("SELECT count(*) FROM identity GROUP BY uid HAVING count(*) > 1") == []
+
+
+def test_a_station_alone_imports_nothing_of_the_shared_ledger(factory: Factory) -> None:
+    alone = factory.line.alone
+    alone.start()
+    assert alone.status().shared is None
+    alone.stop()
+    modules = (alone.state / "modules").read_text().splitlines()
+    rooms = (
+        "psycopg",
+        "station.adapters.centre",
+        "station.replication",
+        "station.daemon.shared",
+        "station.doctor.shared",
+    )
+    assert "station.daemon.parts" in modules
+    assert [module for module in modules if f"{module}.".startswith(tuple(f"{room}." for room in rooms))] == []

@@ -22,7 +22,7 @@ from station.domain.credentials import Credentials
 from station.domain.identity import Draft, GivenIdentity, Identity, IdentityState, NewIdentity
 from station.domain.past import Past
 from station.domain.product import KeyStorage
-from station.domain.target import UID
+from station.domain.target import UID, Target
 from station.domain.transitions import after, replay
 from station.factory_data import st_json
 from station.factory_data.flat_tlv import Tag
@@ -65,6 +65,9 @@ class MemoryLedger:
         self.asked.append(uid)
         return self.past
 
+    async def claim(self, target: Target) -> bool:  # noqa: ARG002  of a standalone ledger
+        return False
+
     async def find_identity(self, uid: UID) -> Identity | None:
         return self.known.get(uid)
 
@@ -97,7 +100,8 @@ async def test_a_board_with_a_key_that_this_ledger_cannot_have_given_it_is_elsew
     """The fault names unit and key."""
     with pytest.raises(UnitElsewhere) as caught:
         await check_ours(WITH_KEY, MemoryLedger(past=past))
-    assert caught.value.evidence == {"uid": str(UID_7), "key": "c0" * 32}
+    evidence = {"uid": str(UID_7), "key": "c0" * 32, "known": "nothing of it is known here"}
+    assert caught.value.evidence == evidence
 
 
 @pytest.mark.parametrize(

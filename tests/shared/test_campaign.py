@@ -72,6 +72,8 @@ class Spoiled:
         left = json.loads((self.folder / "left.json").read_text(encoding="utf-8"))
         path = next(self.folder / each["path"] for each in left["files"] if not each["lost"])
         with closing(sqlite3.connect(path)) as connection, connection:
+            for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+                connection.execute(f'DROP TRIGGER "{trigger}"')
             assert connection.execute(statement).rowcount == 1, statement
 
 
@@ -156,7 +158,7 @@ def test_a_line_removed_at_the_centre_is_found(spoiled: Spoiled) -> None:
 
 
 def test_a_changed_event_in_a_stations_file_is_found(spoiled: Spoiled) -> None:
-    spoiled.station('UPDATE event SET body = \'{"step":"lock"}\' WHERE id = (SELECT max(id) - 1 FROM event)')
+    spoiled.station("UPDATE event SET at = '2020-01-01T00:00:00.000Z' WHERE id = (SELECT max(id) - 1 FROM event)")
     assert spoiled.promises() == {"journals are linked"}
 
 

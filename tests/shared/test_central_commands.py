@@ -18,6 +18,7 @@ from typer.testing import Result
 from station.adapters.ledger import Ledger
 from station.cli.exit_codes import DONE, ENVIRONMENT, FAILED, USAGE
 from station.config import line as configured
+from station.config.problems import ConfigurationInvalid
 from station.recipe.files import line_recipe
 from tests.builders.bench import LOT as BENCH_LOT
 from tests.builders.bench import Secrets, begun, passed, target
@@ -139,6 +140,14 @@ def test_questions_go_to_the_reader_of_the_configuration(
     assert away.exit_code == ENVIRONMENT
 
 
+def test_a_template_of_a_configuration_stands_in_nobodys_way(central: Command, tmp_path: Path) -> None:
+    """Where the owner's address is set; a configuration that is named must be right."""
+    (tmp_path / "line.toml").write_text("")
+    assert "0 units" in said(central("units", "list"))
+    with pytest.raises(ConfigurationInvalid):
+        central("units", "list", "--config", tmp_path / "line.toml")
+
+
 # --- the database itself ----------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +190,9 @@ def test_a_restored_centre_goes_on_after_a_person_has_said_how_far_to_skip(
     assert "at least 1 block" in said(central("accept-restore", "--skip", "0", "--yes"), FAILED)
     assert f"lot {LOT}: 2 blocks skipped" in said(central("accept-restore", "--skip", "2", "--yes"))
     assert rows(boss, "SELECT next_block, frozen FROM lot, central") == [(2, None)]
+    (lot,) = entries(told(central("lots", "list", "--json")), "lots")
+    assert (lot["given"], lot["next_block"]) == (0, 2)
+    assert "2048" in said(central("lots", "list"))  # of 2560
 
 
 def test_partitions_are_made_and_listed_and_old_ones_detached(central: Command) -> None:
@@ -206,6 +218,8 @@ def test_a_lot_is_added_and_its_release_approved(central: Command) -> None:
     listed = {lot["name"]: lot for lot in entries(told(central("lots", "list", "--json")), "lots")}
     assert listed["LOT-8"]["releases"] == [other]
     assert listed[LOT]["releases"] == [RELEASE, other]
+    assert f"no more numbers in {LOT}, LOT-8" in said(central("approve", other, "--withdraw"))
+    assert "nowhere" in said(central("approve", other, "--withdraw"), FAILED)
 
 
 def test_a_lot_that_could_repeat_a_serial_number_is_refused(central: Command) -> None:

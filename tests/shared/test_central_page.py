@@ -2,6 +2,7 @@
 """What the page of all stations asks at a real centre."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,25 +10,28 @@ import pytest
 from station.adapters.centre import look as asking
 from station.adapters.centre.look import look
 from station.adapters.centre.trouble import CentreUnreachable
+from station.config import line as configuration
 from station.daemon.central_page import WORST, central_of, view_of
+from station.daemon.further_routes import stations_of
 from station.domain.shared import Rank
 from station.web.central import CentreAway, SharingStation
 from tests.builders.centres import Teller
 from tests.builders.network import Mode, Way
 from tests.builders.postgresql import Server
+from tests.doctor.line_files import make
 
 
-async def made_now(line: Teller) -> None:
+async def made_now(teller: Teller) -> None:
     """Three boards of this hour: one passed, one failed in each of two slots."""
-    line.journal.at = datetime.now(UTC) - timedelta(seconds=30)
-    await line.grant(line.request(candidates=64))
-    uid = line.chance.uid()
-    line.advance(uid, line.take(uid), Rank.ON_BOARD, Rank.CERTIFIED, Rank.PASSED)
-    line.end(uid)
-    line.end(None, "fail", "flash.mismatch", slot="2")
-    line.end(None, "fail", "board.silent", slot="10")
-    line.end(None, "void", "tty.lost", slot="10")
-    await line.push()
+    teller.journal.at = datetime.now(UTC) - timedelta(seconds=30)
+    await teller.grant(teller.request(candidates=64))
+    uid = teller.chance.uid()
+    teller.advance(uid, teller.take(uid), Rank.ON_BOARD, Rank.CERTIFIED, Rank.PASSED)
+    teller.end(uid)
+    teller.end(None, "fail", "flash.mismatch", slot="2")
+    teller.end(None, "fail", "board.silent", slot="10")
+    teller.end(None, "void", "tty.lost", slot="10")
+    await teller.push()
 
 
 def reader(server: Server, centre: str, boss: psycopg.Connection) -> str:
@@ -72,6 +76,26 @@ async def test_only_the_worst_slots_are_shown(
     slots = view_of(look(reader(server, centre, boss)), "line-1").slots
     assert len(slots) == WORST
     assert slots[0].name == "line-1 7"
+
+
+async def test_a_line_asks_the_centre_that_its_configuration_names(
+    server: Server, centre: str, boss: psycopg.Connection, tmp_path: Path
+) -> None:
+    """A line by itself asks none, and one without `reader` says what to set."""
+    make(tmp_path)
+    file, alone = tmp_path / "line.toml", (tmp_path / "line.toml").read_text()
+    assert stations_of(configuration.load(file, {})) is None
+    section = '[shared]\ndsn = "host=db user=u dbname=d"\nfleet_key = "/k"\n'
+    file.write_text(alone.replace("[pki]", f"{section}[pki]"))
+    without = stations_of(configuration.load(file, {}))
+    assert without is not None
+    with pytest.raises(CentreAway, match="reader"):
+        await without.stations()
+    file.write_text(alone.replace("[pki]", f'{section}reader = "{reader(server, centre, boss)}"\n[pki]'))
+    asked = stations_of(configuration.load(file, {}))
+    assert asked is not None
+    view = await asked.stations()
+    assert [each.name for each in view.stations if each.own] == ["line-1"]
 
 
 async def test_the_page_says_what_is_wrong_with_the_centre(server: Server, database: str, tmp_path: object) -> None:

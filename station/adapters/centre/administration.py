@@ -43,7 +43,7 @@ class CentreStanding:
 
 @dataclass(frozen=True, slots=True)
 class LotRow:
-    """A lot; `given`, `held`, `returned` and `burned` count blocks."""
+    """A lot; `given`, `held`, `returned` and `burned` count blocks. The next new block that is given has `next_block` as its number."""
 
     name: str
     serial_format: str
@@ -55,6 +55,7 @@ class LotRow:
     returned: int
     burned: int
     releases: Sequence[str]
+    next_block: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def lots(connection: Connection) -> Sequence[LotRow]:
         "SELECT l.name, l.serial_format, l.first, l.size, l.grid, count(b.number),"
         "   count(b.number) FILTER (WHERE b.state = 'held'), count(b.number) FILTER (WHERE b.state = 'returned'),"
         "   count(b.number) FILTER (WHERE b.state = 'burned'),"
-        "   ARRAY(SELECT release FROM approval a WHERE a.lot = l.name ORDER BY approved_at, release)"
+        "   ARRAY(SELECT release FROM approval a WHERE a.lot = l.name ORDER BY approved_at, release), l.next_block"
         " FROM lot l LEFT JOIN block b ON b.lot = l.name GROUP BY l.name ORDER BY l.name"
     )
     return [LotRow(*row) for row in rows.fetchall()]
@@ -189,7 +190,7 @@ def lots(connection: Connection) -> Sequence[LotRow]:
 def approve(connection: Connection, release: str, lot: str | None = None) -> Sequence[str]:
     """Has blocks of the lot (None: of every lot that there is) given for the release. Returns the lots' names."""
     if not RELEASE.fullmatch(release):
-        raise Refused("a release is named by 64 hexadecimal digits, as `station recipe show` has them")
+        raise Refused("a release is named by 64 hexadecimal digits, as `station status` has them")
     with connection.transaction():
         approved = connection.execute(
             "SELECT name FROM lot WHERE name = coalesce(%s::text, name) ORDER BY name", [lot]

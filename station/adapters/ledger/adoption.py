@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Units that come from other stations of a shared ledger, in SQL: what this ledger knows of a board, and how it takes one over."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from station.adapters.ledger import chain, identities, issuance, lots, origin, sharing, tables, unit_starts
+from station.adapters.ledger import chain, identities, issuance, lots, sharing, tables, unit_starts
 from station.adapters.ledger.fleet_key import FleetSealBroken
 from station.adapters.ledger.identities import IdentityRow
 from station.adapters.ledger.pairing import PairingKey
@@ -20,7 +21,16 @@ from station.domain.target import UID
 from station.faults.line import CentreUnusable, SerialNumberTaken
 from station.interfaces import RecordedRecipe
 
-_attempt, _event, _identity, _request = tables.attempt, tables.event, tables.identity, tables.pki_request
+_identity = tables.identity
+
+_RELEASED = (
+    "SELECT 1 FROM unit_release WHERE uid = ? AND incarnation = (SELECT incarnation FROM ledger WHERE one = 1) LIMIT 1"
+)
+_LAST_PROVISIONED = (
+    "SELECT a.id FROM attempt AS a JOIN event AS e ON e.attempt_id = a.id WHERE a.uid = ? AND a.id <> ? AND e.type = ?"
+    " AND json_extract(e.body, '$.step') = ? ORDER BY a.id DESC LIMIT 1"
+)
+_REQUEST_SEEN = "SELECT 1 FROM event WHERE attempt_id = ? AND type = ? LIMIT 1"
 
 _STATES = {
     Rank.TAKEN: IdentityState.RESERVED,
@@ -40,32 +50,25 @@ class Adopter:
 
 
 def knowledge(connection: Connection, uid: UID, attempt: int) -> OwnKnowledge:
-    """What this ledger knows of the board, without the attempt of this number."""
-    owned = connection.scalar(select(_identity.c.owned).where(_identity.c.uid == str(uid)))
-    keys = connection.scalars(select(_request.c.key).where(_request.c.uid == str(uid))).all()
+    """What this ledger knows of the board, without the attempt of this number. Every attempt asks, so by the driver's statements."""
+    raw, name = chain.driver(connection), str(uid)
+    identity = raw.execute("SELECT owned FROM identity WHERE uid = ?", (name,)).fetchone()
+    keys = raw.execute("SELECT key FROM pki_request WHERE uid = ?", (name,))
     return OwnKnowledge(
-        known=owned is not None,
-        owned=bool(owned),
-        keys=frozenset(keys),
-        may_have_made_key=_may_have_made_key(connection, uid, attempt),
-        released=origin.past(connection, uid).released,
+        known=identity is not None,
+        owned=identity is not None and bool(identity[0]),
+        keys=frozenset(key for (key,) in keys),
+        may_have_made_key=_may_have_made_key(raw, name, attempt),
+        released=raw.execute(_RELEASED, (name,)).fetchone() is not None,
     )
 
 
-def _may_have_made_key(connection: Connection, uid: UID, attempt: int) -> bool:
+def _may_have_made_key(raw: sqlite3.Connection, uid: str, attempt: int) -> bool:
     """Whether the board's last attempt that began to write the provisioning firmware has not seen the board's request."""
-    numbers = connection.scalars(
-        select(_attempt.c.id).where(_attempt.c.uid == str(uid), _attempt.c.id != attempt)
-    ).all()
-    wrote = _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value
-    begun = select(_event.c.attempt_id).where(
-        _event.c.attempt_id.in_(numbers), _event.c.type == StepStarted.on_disk.name
-    )
-    last = connection.scalar(begun.where(wrote).order_by(_event.c.attempt_id.desc()).limit(1))
-    if last is None:
-        return False
-    seen = select(_event.c.id).where(_event.c.attempt_id == last, _event.c.type == CSRReceived.on_disk.name)
-    return connection.execute(seen.limit(1)).first() is None
+    last = raw.execute(
+        _LAST_PROVISIONED, (uid, attempt, StepStarted.on_disk.name, Phase.FLASH_PROVISIONER.value)
+    ).fetchone()
+    return last is not None and raw.execute(_REQUEST_SEEN, (*last, CSRReceived.on_disk.name)).fetchone() is None
 
 
 def adopt(connection: Connection, claim: Claim, by: Adopter, at: datetime) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a shared ledger tells the centre of its attempts, in SQL: units of work for the writer. A standalone one tells nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -37,13 +37,17 @@ def begun(connection: Connection, at: datetime, number: int, values: Mapping[str
     chain.driver(connection).execute(_BEGUN, (number, head.incarnation, line, release))
 
 
-def follow(connection: Connection, event: int, row: Mapping[str, object]) -> None:
-    """Tells an event of an attempt, by its number and its row."""
-    attempt, at, name, body = row["attempt_id"], row["at"], row["type"], row["body"]
-    assert isinstance(attempt, int)
-    assert isinstance(at, datetime)
-    assert isinstance(body, Mapping)
-    chain.follow(connection, event, attempt, at, str(name), body)
+def follow(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Tells events of an attempt, by the rows that one statement has just written in this order."""
+    if not chain.is_kept(connection):
+        return
+    (last,) = chain.driver(connection).execute("SELECT last_insert_rowid()").fetchone()
+    for event, row in enumerate(rows, last - len(rows) + 1):
+        attempt, at, name, body = row["attempt_id"], row["at"], row["type"], row["body"]
+        assert isinstance(attempt, int)
+        assert isinstance(at, datetime)
+        assert isinstance(body, Mapping)
+        chain.follow(connection, event, attempt, at, str(name), body)
 
 
 def ended(connection: Connection, at: datetime, number: int) -> None:

@@ -29,6 +29,7 @@ from station.interfaces import RecordedRecipe, Reports
 _attempt, _event = tables.attempt, tables.event
 # The statements are built once: building one costs more than executing it for a row.
 _NEW_EVENT = insert(_event)
+_BEGUN = insert(_attempt).returning(_attempt.c.id)
 _SUMMED_UP = update(_attempt).where(_attempt.c.id == bindparam("number"))
 
 
@@ -86,8 +87,7 @@ def begin(
         "station_version": version.number,
         "station_commit": version.commit,
     }
-    begun = insert(_attempt).values(values | Sum(at, at).columns).returning(_attempt.c.id)
-    number: int = connection.execute(begun).scalar_one()
+    number: int = connection.execute(_BEGUN, values | Sum(at, at).columns).scalar_one()
     totals.begun(connection)
     attempt_facts.begun(connection, at, number, values, recipe.release)
     return number, traced
@@ -116,10 +116,14 @@ def append(
 
     A unit that has failed for good by the last of them, its `quarantine_after`th fail, goes into quarantine.
     """
+    rows = [
+        {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
+        for event, now in journal
+    ]
+    connection.execute(_NEW_EVENT, rows)
+    attempt_facts.follow(connection, rows)
     traced, quarantined = None, False
     for event, now in journal:
-        row = {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
-        attempt_facts.follow(connection, connection.execute(_NEW_EVENT, row).lastrowid, row)
         totals.follow(connection, number, event, now.attempt)
         if now is journal[-1][1] or outbox.is_told(event, reports):
             connection.execute(_SUMMED_UP, now.columns | {"number": number})

@@ -33,6 +33,10 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 _INCARNATION = "SELECT incarnation FROM shared_state WHERE one = 1"
 _HEAD = "SELECT number, hash FROM chain WHERE incarnation = ? ORDER BY number DESC LIMIT 1"
+_PRESENT = (
+    "SELECT incarnation, number, hash FROM chain WHERE incarnation = (SELECT incarnation FROM shared_state WHERE one = 1)"
+    " ORDER BY number DESC LIMIT 1"
+)
 _BASE = "SELECT number, hash FROM chain_base WHERE incarnation = ?"
 _HASH = "SELECT hash FROM chain WHERE incarnation = ? AND number = ?"
 _HASH_OF_BASE = "SELECT hash FROM chain_base WHERE incarnation = ? AND number = ?"
@@ -196,6 +200,8 @@ def _append(raw: sqlite3.Connection, event: int | None, attempt: int | None, tol
 
 def _head(raw: sqlite3.Connection, incarnation: int | None = None) -> Head:
     if incarnation is None:
+        if (found := raw.execute(_PRESENT).fetchone()) is not None:
+            return Head(*found)
         (incarnation,) = raw.execute(_INCARNATION).fetchone()
     row = raw.execute(_HEAD, (incarnation,)).fetchone() or raw.execute(_BASE, (incarnation,)).fetchone()
     return Head(incarnation, *(row or (0, GENESIS)))

@@ -3,7 +3,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, literal, select, update
 
 from station.adapters.ledger import lots, tables
 from station.adapters.ledger.sampled import is_sample
@@ -22,12 +22,12 @@ from station.domain.intervention import Decision, DecisionRefused
 from station.domain.target import UID
 
 _attempt, _identity, _event = tables.attempt, tables.identity, tables.unit_event
+_NEWEST = select(_event.c.type).where(_event.c.uid == bindparam("uid")).order_by(_event.c.id.desc()).limit(1)
 
 
 def of(connection: Connection, uid: UID) -> Disposition:
     """Whether the board may be worked on."""
-    newest = select(_event.c.type).where(_event.c.uid == str(uid)).order_by(_event.c.id.desc()).limit(1)
-    name = connection.scalar(newest)
+    name = connection.scalar(_NEWEST, {"uid": str(uid)})
     return Disposition.FREE if name is None else AFTER[name]
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     and_,
+    bindparam,
     case,
     delete,
     insert,
@@ -51,18 +52,21 @@ _ENDED = select(
     ),  # a pass has no step that matters, and is most of the rows
     and_(_JUDGES, ~_judged(_other.c.id < _attempt.c.id)).label("first"),
 ).where(_attempt.c.verdict.is_not(None))
+_JUST_ENDED = _ENDED.where(_attempt.c.id == bindparam("number"))
 _NEW = insert(_figure)
-_LATER = select(_other.c.id, _other.c.started_at).where(_OTHER_JUDGES)
+_LATER = select(_other.c.id, _other.c.started_at).where(
+    _OTHER_JUDGES, _other.c.uid == bindparam("uid"), _other.c.id > bindparam("number")
+)
 
 
 def add(connection: Connection, number: int) -> None:
     """Adds an attempt that has just ended. Call this after its columns are written."""
-    row = connection.execute(_ENDED.where(_attempt.c.id == number)).mappings().one()
+    row = connection.execute(_JUST_ENDED, {"number": number}).mappings().one()
     connection.execute(_NEW, _values(row))
     if not row["first"]:
         return
     # An attempt that began earlier was judged later: the board's first one is this one, and no longer that one.
-    for later in connection.execute(_LATER.where(_other.c.uid == row["uid"], _other.c.id > number)):
+    for later in connection.execute(_LATER, {"uid": row["uid"], "number": number}):
         is_later = and_(_figure.c.began == tables.milliseconds(later.started_at), _figure.c.id == later.id)
         connection.execute(update(_figure).where(is_later).values(first=False))
 

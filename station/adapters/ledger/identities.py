@@ -4,8 +4,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, literal, select, update
 
 from station.adapters.ledger import chain, events, issuance, leases, lots, sharing, tables, totals, unit_starts
 from station.adapters.ledger.sealing import Sealed
@@ -29,6 +30,19 @@ from station.faults.line import LotExhausted, SerialNumberTaken
 from station.interfaces import RecordedRecipe
 
 _attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.sealed_secret
+_ATTEMPTS = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
+_FOUND = (
+    select(_identity, _secret, _ATTEMPTS.label("attempts"))
+    .join_from(_identity, _secret)
+    .where(_identity.c.uid == bindparam("board"))
+)
+_WITH_PAIR = select(_identity.c.id).where(_identity.c.pairing_hash == bindparam("mark"))
+_WITH_NUMBER = select(_identity.c.id).where(_identity.c.serial_number == bindparam("taken"))
+_NEW = insert(_identity).returning(_identity.c.id)
+_STATE = select(_identity.c.id, _identity.c.state, _identity.c.lot, _identity.c.lot_index).where(
+    _identity.c.uid == bindparam("board")
+)
+_MOVED = update(_identity).where(_identity.c.id == bindparam("number"))
 
 # The states that the centre is told of; a confirmed unit passes a moment later.
 RANKS: Mapping[IdentityState, Rank] = {
@@ -43,9 +57,7 @@ def find(connection: Connection, uid: UID, vault: Vault, *, owned: bool = False)
 
     `owned`: only one that this ledger vouches for.
     """
-    attempts = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
-    query = select(_identity, _secret, attempts.label("attempts")).join_from(_identity, _secret)
-    row = connection.execute(query.where(_identity.c.uid == str(uid))).first()
+    row = connection.execute(_FOUND, {"board": str(uid)}).first()
     if row is None or (owned and not row.owned):
         return None
     sealed = Sealed(row.key_id, row.wrapped_key, row.content)
@@ -74,7 +86,7 @@ def reserve(
     `LotRecipeChanged`, `LotExhausted` or `SerialNumberTaken`; of a shared ledger the fault for a lot without blocks.
     """
     lot, shared = lots.source(connection, new.lot, recipe.sha256), sharing.of(connection)
-    if _taken(connection, _identity.c.pairing_hash == pairing_hash):
+    if connection.execute(_WITH_PAIR, {"mark": pairing_hash}).first() is not None:
         if shared is not None:
             leases.burn(connection, shared.fleet, new.secrets)
         return None
@@ -82,7 +94,7 @@ def reserve(
         return None
     index = _next_index(connection, lot) if shared is None else _leased_index(connection, lot, recipe, shared)
     serial_number = lot.serial_number(index)
-    if _taken(connection, _identity.c.serial_number == serial_number):
+    if connection.execute(_WITH_NUMBER, {"taken": serial_number}).first() is not None:
         raise SerialNumberTaken(lot.name, serial_number)
     row = IdentityRow(
         lot=lot.name,
@@ -127,7 +139,7 @@ def enter(
     columns["state"] = new.state.value
     there = connection.execute(select(_identity.c.id, _identity.c.lot).where(_identity.c.uid == str(uid))).first()
     if there is None:
-        identity: int = connection.execute(insert(_identity).values(columns).returning(_identity.c.id)).scalar_one()
+        identity: int = connection.execute(_NEW, columns).scalar_one()
         totals.reserved(connection)
     else:
         identity = there.id
@@ -139,13 +151,12 @@ def enter(
 
 def advance(connection: Connection, uid: UID | None, event: Event, at: datetime) -> None:
     """Moves the board's identity to the state that the event brings; `ValueError` if it may not, or there is no identity."""
-    columns = (_identity.c.id, _identity.c.state, _identity.c.lot, _identity.c.lot_index)
-    row = connection.execute(select(*columns).where(_identity.c.uid == str(uid))).first()
+    row = connection.execute(_STATE, {"board": str(uid)}).first()
     if row is None or uid is None:
         raise ValueError(f"{event.on_disk.name} without an identity")
     state = advanced(IdentityState(row.state), event)
     if state != row.state:
-        connection.execute(update(_identity).where(_identity.c.id == row.id), {"state": state.value})
+        connection.execute(_MOVED, {"number": row.id, "state": state.value})
         if (rank := RANKS.get(state)) is not None:
             chain.tell(connection, at, IdentityAdvanced(uid, row.lot, row.lot_index, rank))
 
@@ -164,39 +175,50 @@ def rebuild(connection: Connection) -> None:
 
 def _confirmation(connection: Connection, uid: UID) -> Confirmation | None:
     """The latest confirmation in production, and whether any later attempt on this board began to flash."""
-    production, start = (
-        _newest_event(uid, Confirmed).where(~_attempt.c.laboratory),
-        unit_starts.of(connection, str(uid)),
-    )
-    if start is not None:
-        production = production.where(_event.c.id > start.event)
-    confirmed = connection.execute(production.with_only_columns(_event.c.id, _attempt.c.images)).first()
+    start = unit_starts.of(connection, str(uid))
+    after = 0 if start is None else start.event
+    confirmed = connection.execute(_newest_confirmed(), {"board": str(uid), "after": after}).first()
     if confirmed is not None:
         images, since = frozenset(confirmed.images.values()), confirmed.id
     elif start is not None and start.state is IdentityState.PASSED:
         images, since = start.images, start.event
     else:
         return None
-    flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
-    later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == str(uid)).limit(1)
-    later = later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > since)
-    touched = connection.execute(later).first() is not None
+    touched = connection.execute(_flashed_since(), {"board": str(uid), "event": since}).first() is not None
     return Confirmation(images, touched)
 
 
 def _coprocessor(connection: Connection, uid: UID) -> CoprocessorReady | None:
     """The latest report on the board's coprocessor."""
-    body = connection.scalar(_newest_event(uid, CoprocessorReady).with_only_columns(_event.c.body))
-    return None if body is None else events.of(CoprocessorReady, body)
+    row = connection.execute(_newest_coprocessor(), {"board": str(uid)}).first()
+    return None if row is None else events.of(CoprocessorReady, row.body)
 
 
-def _newest_event(uid: UID, event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
-    """Selects the event of this type from the newest attempt on this board that has one.
+@cache
+def _newest_confirmed() -> Select[*tuple[object, ...]]:
+    production = _newest_event(Confirmed).where(~_attempt.c.laboratory, _event.c.id > bindparam("after"))
+    return production.with_only_columns(_event.c.id, _attempt.c.images)
+
+
+@cache
+def _newest_coprocessor() -> Select[*tuple[object, ...]]:
+    return _newest_event(CoprocessorReady).with_only_columns(_event.c.body)
+
+
+@cache
+def _flashed_since() -> Select[*tuple[object, ...]]:
+    flashes = _event.c.body["step"].as_string().in_([phase.value for phase in FLASHING])
+    later = select(_event.c.id).join_from(_attempt, _event).where(_attempt.c.uid == bindparam("board")).limit(1)
+    return later.where(_event.c.type == StepStarted.on_disk.name, flashes, _event.c.id > bindparam("event"))
+
+
+def _newest_event(event: type[Confirmed | CoprocessorReady]) -> Select[*tuple[object, ...]]:
+    """Selects the event of this type from the newest attempt on a board that has one.
 
     The type is part of the statement's text: otherwise SQLite does not use the index of such events.
     """
     of_type = _event.c.type == literal(event.on_disk.name, literal_execute=True)
-    query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == str(uid), of_type)
+    query = select(_event, _attempt).join_from(_attempt, _event).where(_attempt.c.uid == bindparam("board"), of_type)
     return query.order_by(_attempt.c.id.desc(), _event.c.id.desc()).limit(1)
 
 
@@ -212,7 +234,3 @@ def _leased_index(connection: Connection, lot: Lot, recipe: RecordedRecipe, shar
     if index is None:
         raise shared.none_left(lot.name)
     return index
-
-
-def _taken(connection: Connection, condition: ColumnElement[bool]) -> bool:
-    return connection.execute(select(_identity.c.id).where(condition)).first() is not None

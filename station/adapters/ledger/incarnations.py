@@ -8,13 +8,23 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, func, insert, inspect, select, update
+from sqlalchemy import Connection, bindparam, func, insert, inspect, select, update
 
 from station.adapters.ledger import tables
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Mark
 
 _ledger, _floor, _identity = tables.ledger, tables.lot_floor, tables.identity
+# The statements of each attempt are built once: building one costs more than executing it for a row.
+_GIVEN_OUT = select(func.max(_identity.c.id))
+_ADVANCED = (
+    update(_ledger)
+    .where(_ledger.c.one == 1)
+    .values(tick=_ledger.c.tick + 1, in_order=bindparam("closed"))
+    .returning(_ledger.c.incarnation, _ledger.c.tick, _ledger.c.skipped)
+)
+_FLOOR = select(_floor.c.next_index).where(_floor.c.lot == bindparam("lot"))
+_BEGUN = select(_identity.c.id).where(_identity.c.lot == bindparam("lot")).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ def standing(connection: Connection) -> Standing | None:
 
 def given_out(connection: Connection) -> int:
     """How many identities the ledger has given out."""
-    highest: int | None = connection.scalar(select(func.max(_identity.c.id)))
+    highest: int | None = connection.scalar(_GIVEN_OUT)
     return highest or 0
 
 
@@ -73,17 +83,16 @@ def adopt(connection: Connection, place: Place) -> Standing:
 
 def advance(connection: Connection, *, in_order: bool = False) -> Mark:
     """Counts one more piece of work that must not be repeated, or an opening or closing."""
-    stepped = update(_ledger).where(_ledger.c.one == 1).values(tick=_ledger.c.tick + 1, in_order=in_order)
-    row = connection.execute(stepped.returning(_ledger.c.incarnation, _ledger.c.tick, _ledger.c.skipped)).one()
+    row = connection.execute(_ADVANCED, {"closed": in_order}).one()
     return Mark(row.incarnation, row.tick, given_out(connection), row.skipped)
 
 
 def first_index(connection: Connection, lot: str) -> int:
     """The lot's first serial number that no restoration has burned, counted from 0."""
-    floor: int | None = connection.scalar(select(_floor.c.next_index).where(_floor.c.lot == lot))
+    floor: int | None = connection.scalar(_FLOOR, {"lot": lot})
     if floor is not None:
         return floor
-    if connection.scalar(select(_identity.c.id).where(_identity.c.lot == lot).limit(1)) is not None:
+    if connection.scalar(_BEGUN, {"lot": lot}) is not None:
         return 0  # no restoration since the lot began
     # The lost ledger may have begun this lot.
     return connection.scalar(select(_ledger.c.skipped).where(_ledger.c.one == 1)) or 0

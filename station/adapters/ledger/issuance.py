@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from station.adapters.ledger import chain, tables
 from station.domain.credentials import Credentials, serial_number_text
@@ -26,6 +26,31 @@ _spare, _wait = tables.spare_certificate, tables.pki_wait
 _LOST = (_request.c.outcome.is_(None), _request.c.due_at.is_(None))
 _UNANSWERED = (*_LOST, ~_request.c.excused)
 PENDING = (_request.c.outcome.is_(None), _request.c.due_at.is_not(None))
+
+# The statements of each request are built once: building one costs more than executing it for a row.
+_LIVE = select(_certificate.c.dac, _certificate.c.pai, _request.c.uid).join_from(_certificate, _request)
+_OF_KEY = _LIVE.where(_certificate.c.key == bindparam("of_key"))
+_OF_BOARD = _LIVE.where(_request.c.uid == bindparam("board")).order_by(_request.c.id.desc())
+_ASKED = (
+    select(func.count().filter(*_UNANSWERED), func.max(_request.c.due_at))
+    .where(
+        _request.c.uid == bindparam("board"),
+        _request.c.outcome.is_(None),
+        ~select(_certificate.c.key).where(_certificate.c.key == _request.c.key).exists(),
+    )
+    .group_by(_request.c.key)
+)
+_COUNT = select(func.count()).where(_request.c.key == bindparam("of_key"), *_UNANSWERED)
+_IS_PENDING = select(func.max(_request.c.id)).where(_request.c.key == bindparam("of_key"), *PENDING)
+_LAST_OPEN = select(func.max(_request.c.id)).where(_request.c.key == bindparam("of_key"), _request.c.outcome.is_(None))
+_ITS_BOARD = select(_request.c.uid).where(_request.c.id == _LAST_OPEN.scalar_subquery()).scalar_subquery()
+_OTHER_KEY = (
+    select(_certificate.c.key)
+    .join_from(_certificate, _request)
+    .where(_request.c.uid == _ITS_BOARD, _certificate.c.key != bindparam("of_key"))
+)
+_WITH_NUMBER = select(_certificate.c.key).where(_certificate.c.dac_serial_number == bindparam("number"))
+_ANSWERED = update(_request).where(_request.c.id == bindparam("request"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +77,7 @@ class Spare:
 
 def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
     """The certificate issued for this key, if any. Raises `KeyShared` when another board has it."""
-    query = select(_certificate.c.dac, _certificate.c.pai, _request.c.uid).join_from(_certificate, _request)
-    row = connection.execute(query.where(_certificate.c.key == key)).first()
+    row = connection.execute(_OF_KEY, {"of_key": key}).first()
     if row is None:
         return None
     if row.uid != str(uid):
@@ -63,17 +87,13 @@ def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
 
 def of_board(connection: Connection, uid: UID) -> Credentials | None:
     """The certificate issued last for this board, if any."""
-    query = select(_certificate.c.dac, _certificate.c.pai).join_from(_certificate, _request)
-    row = connection.execute(query.where(_request.c.uid == str(uid)).order_by(_request.c.id.desc())).first()
+    row = connection.execute(_OF_BOARD, {"board": str(uid)}).first()
     return None if row is None else Credentials(row.dac, row.pai)
 
 
 def asked(connection: Connection, uid: UID) -> Asked:
     """What the PKI owes this board: the count of its key with the most unanswered requests, and the latest time to wait for."""
-    certified = select(_certificate.c.key).where(_certificate.c.key == _request.c.key).exists()
-    of_board = (_request.c.uid == str(uid), _request.c.outcome.is_(None), ~certified)
-    columns = (func.count().filter(*_UNANSWERED), func.max(_request.c.due_at))
-    rows = connection.execute(select(*columns).where(*of_board).group_by(_request.c.key)).all()
+    rows = connection.execute(_ASKED, {"board": str(uid)}).all()
     dues = [due for _, due in rows if due is not None]
     return Asked(max((unanswered for unanswered, _ in rows), default=0), max(dues, default=None))
 
@@ -89,11 +109,10 @@ def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime)
 
     Raises `PKIAnswerLost` and records nothing if a further request could buy one certificate too many.
     """
-    count: int = connection.execute(select(func.count()).where(_request.c.key == key, *_UNANSWERED)).scalar_one()
+    count: int = connection.execute(_COUNT, {"of_key": key}).scalar_one()
     if count >= MOST_UNANSWERED:
         raise PKIAnswerLost(str(uid), count)
-    pending = select(func.max(_request.c.id)).where(_request.c.key == key, *PENDING)
-    if (there := connection.scalar(pending)) is not None:
+    if (there := connection.scalar(_IS_PENDING, {"of_key": key})) is not None:
         # Until its answer comes, the question counts as unanswered: the PKI may have decided meanwhile.
         connection.execute(update(_request).where(_request.c.id == there), {"due_at": None})
     else:
@@ -113,10 +132,7 @@ def issue(connection: Connection, key: str, credentials: Credentials, at: dateti
     Raises `CredentialsInvalid` when its serial number is not new. Raises `KeyChanged` when the board has a certificate
     for another key, as happens if two boards show one UID at once. The request then stays without an answer.
     """
-    asked = select(func.max(_request.c.id)).where(_request.c.key == key, _request.c.outcome.is_(None)).scalar_subquery()
-    uid = select(_request.c.uid).where(_request.c.id == asked).scalar_subquery()
-    other = select(_certificate.c.key).join_from(_certificate, _request).where(_request.c.uid == uid)
-    if (there := connection.scalar(other.where(_certificate.c.key != key))) is not None:
+    if (there := connection.scalar(_OTHER_KEY, {"of_key": key})) is not None:
         raise KeyChanged(key, there)
     _enter(connection, key, credentials, at)
 
@@ -137,7 +153,7 @@ def is_asked(connection: Connection, key: str) -> bool:
 
 def _enter(connection: Connection, key: str, credentials: Credentials, at: datetime, *, told: bool = False) -> None:
     serial_number = credentials.dac_serial_number
-    if connection.execute(select(_certificate.c.key).where(_certificate.c.dac_serial_number == serial_number)).first():
+    if connection.execute(_WITH_NUMBER, {"number": serial_number}).first():
         raise CredentialsInvalid("RFC 5280 4.1.2.2", f"serial number {serial_number} was issued before")
     request = _answer(connection, key, "issued", None, at)
     connection.execute(
@@ -162,8 +178,8 @@ def tell_issued(connection: Connection, request: int, key: str, credentials: Cre
     pai = hashlib.sha256(credentials.pai).hexdigest()
     if chain.is_first(connection, pai):
         chain.tell(connection, at, IntermediateSeen(pai, credentials.pai))
-    uid = UID.parse(connection.execute(select(_request.c.uid).where(_request.c.id == request)).scalar_one())
-    issued = CertificateIssued(request, key, uid, credentials.dac_serial_number, credentials.dac, pai)
+    (uid,) = chain.driver(connection).execute("SELECT uid FROM pki_request WHERE id = ?", (request,)).fetchone()
+    issued = CertificateIssued(request, key, UID.parse(uid), credentials.dac_serial_number, credentials.dac, pai)
     chain.tell(connection, at, issued)
 
 
@@ -242,13 +258,12 @@ def _answer(connection: Connection, key: str, outcome: str, reason: str | None, 
     """The number of the last unanswered request for the key, now answered; `ValueError` if there is none."""
     request = _last_open(connection, key)
     values = {"outcome": outcome, "reason": reason, "answered_at": at, "due_at": None}
-    connection.execute(update(_request).where(_request.c.id == request), values)
+    connection.execute(_ANSWERED, values | {"request": request})
     return request
 
 
 def _last_open(connection: Connection, key: str) -> int:
-    last = select(func.max(_request.c.id)).where(_request.c.key == key, _request.c.outcome.is_(None))
-    request = connection.execute(last).scalar_one()
+    request = connection.execute(_LAST_OPEN, {"of_key": key}).scalar_one()
     if request is None:
         raise ValueError("an answer without a request")
     return int(request)

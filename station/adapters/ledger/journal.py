@@ -157,8 +157,8 @@ class AttemptJournal:
 
     async def find_identity(self, uid: UID) -> Identity | None:
         owned = not self.attempt.laboratory  # a sample is what it was
-        find = partial(identities.find, uid=uid, vault=self._vault, owned=owned)
-        return await self._carried_out(find, self._custody.do)
+        found = partial(identities.find, uid=uid, vault=self._vault, owned=owned)
+        return await self._carried_out(found, self._custody.do)
 
     async def reserve_identity(self, draft: Draft) -> Identity:
         """Reserves a drafted identity durably; raises the fault of a lot from which no unit may begin."""
@@ -179,7 +179,8 @@ class AttemptJournal:
         """An identity for a board that has none and is a sample: it is recorded nowhere, and uses no serial number."""
         new = draft(await self._new_secrets(), self._clock.now())
         if self._shared is not None:  # it stands on a board, and no other may have it
-            await self._custody.do(partial(leases.burn, fleet=self._shared.fleet, onboarding=new.secrets))
+            burned = partial(leases.burn, fleet=self._shared.fleet, onboarding=new.secrets)
+            await self._carried_out(burned, self._custody.do)
         return Identity(
             uid=new.uid,
             ordinal=1,
@@ -206,22 +207,26 @@ class AttemptJournal:
         identity = identities.reserve(connection, new, self._recipe, mark, at, self._vault)
         return identity, None if identity is None else lots.left_of(connection, identity.uid)
 
-    async def claim(self, target: Target) -> None:
-        """Asks the centre about the board unless this ledger knows it as it is, and takes it over (`domain.claiming`)."""
+    async def claim(self, target: Target) -> bool:
+        """Asks the centre about the board unless this ledger knows it as it is, and takes it over (`domain.claiming`).
+
+        Returns whether the board's factory data must still prove that it is as this ledger left it.
+        """
         shared, uid, key = self._shared, target.uid, target.agent_key
         if shared is None or self.attempt.laboratory:
-            return
+            return False
         own = await self._carried_out(partial(self._knowledge, uid=uid), self._custody.do)
         if own.suffices(key):
-            return
+            return False
         answer = None if shared.claims is None else await shared.claims.claim(uid)
         way = claiming.way(uid, key, own, answer, self._station)
         if answer is None or way is not Way.ADOPT:
-            return
+            return way is Way.OWN
         by = Adopter(self._pairing, self._vault, self._recipe)
         adopted = partial(adoption.adopt, claim=answer, by=by, at=self._clock.now())
         await self._carried_out(adopted, self._custody.do_once)
         log.info("unit.adopted", uid=str(uid))
+        return False
 
     def _knowledge(self, connection: Connection, uid: UID) -> OwnKnowledge:
         shared_state.check_gives_out(connection, self._station)

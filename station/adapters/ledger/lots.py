@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import get_args
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from station.adapters.ledger import incarnations, tables
 from station.adapters.ledger.sampled import is_sample
@@ -20,6 +20,24 @@ from station.interfaces import RecordedRecipe
 
 _attempt, _identity = tables.attempt, tables.identity
 _lot, _event, _range = tables.lot, tables.lot_event, tables.lot_range
+
+_OPEN = select(_lot).where(_lot.c.state == LotState.OPEN.value)
+_NAMED = select(_lot).where(_lot.c.name == bindparam("lot"))
+_OF_UNIT = select(_lot).join(_identity, _identity.c.lot == _lot.c.name).where(_identity.c.uid == bindparam("board"))
+_LAST_INDEX = select(func.max(_identity.c.lot_index)).where(_identity.c.lot == bindparam("lot"))
+_COUNTED = (
+    update(_lot)
+    .where(_lot.c.name == bindparam("lot"), _lot.c.live + bindparam("by") >= 0)
+    .values(live=_lot.c.live + bindparam("by"))
+)
+_LOT_OF_UNIT = (
+    select(_identity.c.lot, _lot.c.work_order)
+    .join(_lot, _lot.c.name == _identity.c.lot, isouter=True)
+    .where(_identity.c.uid == bindparam("board"))
+)
+_LOT_OF_ATTEMPT = select(_attempt.c.lot).where(_attempt.c.id == bindparam("number"))
+_TRACED = update(_attempt).where(_attempt.c.id == bindparam("number"))
+_NEWEST = select(func.max(_event.c.id))
 
 GONE = (IdentityState.BURNED.value, IdentityState.RELEASED.value)
 TYPES: Mapping[str, type[LotEvent]] = {event.on_disk.name: event for event in get_args(LotEvent)}
@@ -91,7 +109,7 @@ def source(connection: Connection, of_recipe: Lot, recipe_sha256: str) -> Lot:
     """
     row = _open(connection)
     if row is None:
-        newest = connection.scalar(select(func.max(_event.c.id)))
+        newest = connection.scalar(_NEWEST)
         if newest is None:
             return of_recipe
         last = connection.execute(select(_lot).join(_event).where(_event.c.id == newest)).one()
@@ -121,8 +139,7 @@ def took_over(connection: Connection, lot: str) -> None:
 
 def left_of(connection: Connection, uid: UID) -> Left | None:
     """What is left of the unit's lot, if that is one for a work order."""
-    query = select(_lot).join(_identity, _identity.c.lot == _lot.c.name).where(_identity.c.uid == str(uid))
-    row = connection.execute(query).first()
+    row = connection.execute(_OF_UNIT, {"board": str(uid)}).first()
     if row is None:
         return None
     return Left(row.name, row.planned, row.planned - row.live, row.size - next_index(connection, row.name))
@@ -130,7 +147,7 @@ def left_of(connection: Connection, uid: UID) -> Left | None:
 
 def next_index(connection: Connection, lot: str) -> int:
     """The index of the lot's next serial number, counted from 0."""
-    last = connection.scalar(select(func.max(_identity.c.lot_index)).where(_identity.c.lot == lot))
+    last = connection.scalar(_LAST_INDEX, {"lot": lot})
     return max(0 if last is None else last + 1, incarnations.first_index(connection, lot))
 
 
@@ -159,15 +176,14 @@ def making(connection: Connection, recipe: RecordedRecipe) -> str | None:
 
 def trace(connection: Connection, number: int, uid: UID | None) -> Traced | None:
     """Traces an attempt to the lot of its unit; None where neither was made for a work order."""
-    query = select(_identity.c.lot, _lot.c.work_order).join(_lot, _lot.c.name == _identity.c.lot, isouter=True)
-    row = connection.execute(query.where(_identity.c.uid == str(uid))).first()
+    row = connection.execute(_LOT_OF_UNIT, {"board": str(uid)}).first()
     if row is None:
         return None
     if row.work_order is None:
-        of_attempt = connection.scalar(select(_attempt.c.lot).where(_attempt.c.id == number))
+        of_attempt = connection.scalar(_LOT_OF_ATTEMPT, {"number": number})
         if of_attempt is None or _row(connection, of_attempt) is None:
             return None
-    connection.execute(update(_attempt).where(_attempt.c.id == number), {"lot": row.lot})
+    connection.execute(_TRACED, {"number": number, "lot": row.lot})
     return Traced(row.lot, row.work_order)
 
 
@@ -194,15 +210,15 @@ def rebuild(connection: Connection) -> None:
 
 
 def _count(connection: Connection, lot: str, by: int) -> None:
-    connection.execute(update(_lot).where(_lot.c.name == lot, _lot.c.live + by >= 0).values(live=_lot.c.live + by))
+    connection.execute(_COUNTED, {"lot": lot, "by": by})
 
 
 def _open(connection: Connection) -> Row[*tuple[object, ...]] | None:
-    return connection.execute(select(_lot).where(_lot.c.state == LotState.OPEN.value)).first()
+    return connection.execute(_OPEN).first()
 
 
 def _row(connection: Connection, name: str) -> Row[*tuple[object, ...]] | None:
-    return connection.execute(select(_lot).where(_lot.c.name == name)).first()
+    return connection.execute(_NAMED, {"lot": name}).first()
 
 
 def _check_none_open(connection: Connection) -> None:

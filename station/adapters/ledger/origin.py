@@ -3,7 +3,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from station.adapters.ledger import chain, dispositions, tables
 from station.domain.attempt import Phase, StepStarted
@@ -14,11 +14,26 @@ from station.domain.target import UID
 
 _attempt, _event, _identity, _release = tables.attempt, tables.event, tables.identity, tables.unit_release
 _INCARNATION = select(tables.ledger.c.incarnation).where(tables.ledger.c.one == 1)
+_STATE = select(_identity.c.state).where(_identity.c.uid == bindparam("uid"))
+_RELEASED = (
+    select(_release.c.id)
+    .where(_release.c.uid == bindparam("uid"), _release.c.incarnation == _INCARNATION.scalar_subquery())
+    .limit(1)
+)
+_PROVISIONED = (
+    select(_event.c.id)
+    .where(
+        _event.c.attempt_id.in_(select(_attempt.c.id).where(_attempt.c.uid == bindparam("uid"))),
+        _event.c.type == StepStarted.on_disk.name,
+        _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value,
+    )
+    .limit(1)
+)
 
 
 def past(connection: Connection, uid: UID) -> Past:
     """The board's past in this ledger; an empty one for an unknown board."""
-    state = connection.scalar(select(_identity.c.state).where(_identity.c.uid == str(uid)))
+    state = connection.scalar(_STATE, {"uid": str(uid)})
     return Past(
         state=None if state is None else IdentityState(state),
         provisioned=_provisioned(connection, uid),
@@ -32,9 +47,8 @@ def release(connection: Connection, uid: UID, decision: Decision, at: datetime) 
     decision.check()
     if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
         raise DecisionRefused(f"no board with UID {uid} has been in a slot")
-    if past(connection, uid).is_ours and not chain.is_kept(
-        connection
-    ):  # a shared ledger's own may have been elsewhere since
+    # A shared ledger's own unit may have been elsewhere since.
+    if past(connection, uid).is_ours and not chain.is_kept(connection):
         raise DecisionRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
     row = {
         "uid": str(uid),
@@ -51,17 +65,9 @@ def _released(connection: Connection, uid: UID) -> bool:
 
     A release from before a restoration may already have been used; using it again would make the board a second unit.
     """
-    released = select(_release.c.id).where(
-        _release.c.uid == str(uid), _release.c.incarnation == _INCARNATION.scalar_subquery()
-    )
-    return connection.scalar(released.limit(1)) is not None
+    return connection.scalar(_RELEASED, {"uid": str(uid)}) is not None
 
 
 def _provisioned(connection: Connection, uid: UID) -> bool:
     """Whether an attempt on this board has begun to write the firmware that makes keys."""
-    numbers = connection.scalars(select(_attempt.c.id).where(_attempt.c.uid == str(uid))).all()
-    wrote = _event.c.body["step"].as_string() == Phase.FLASH_PROVISIONER.value
-    begun = select(_event.c.id).where(
-        _event.c.attempt_id.in_(numbers), _event.c.type == StepStarted.on_disk.name, wrote
-    )
-    return connection.scalar(begun.limit(1)) is not None
+    return connection.scalar(_PROVISIONED, {"uid": str(uid)}) is not None

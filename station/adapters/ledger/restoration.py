@@ -41,32 +41,39 @@ class Restored:
     skipped: int
 
 
-def examine(path: Path, register: Register) -> Finding:
-    """Looks at the ledger's place and changes nothing.
+def examine(path: Path, register: Register, *, shared: bool = False) -> Finding:
+    """Looks at the ledger's place and changes nothing. `shared`: the station shares its numbers, also if the ledger is lost.
 
     Raises `LedgerUnavailable`, also while a daemon holds the ledger, and `LedgerDamaged`.
     """
     if not path.exists():
-        return _nothing_found(path, register)
+        return _nothing_found(path, register, shared=shared)
     with sqlite.held(path):
         pass
     with sqlite.reading(path) as connection:
         soundness.check(connection, path)
         with connection.begin():
             if not incarnations.has_tables(connection):
-                return _nothing_found(path, register)
+                return _nothing_found(path, register, shared=shared)
             return _found(connection, path, register)
 
 
 def restore(
-    path: Path, station: str | None, register: Register, *, skip: int, new_key: bool, key: Path | None = None
+    path: Path,
+    station: str | None,
+    register: Register,
+    *,
+    skip: int,
+    new_key: bool,
+    key: Path | None = None,
+    shared: bool = False,
 ) -> Restored:
     """Opens the ledger wherever it lies, as a new incarnation; raises `ValueError` where `skip` is too small.
 
     Makes an empty ledger if there is none. Keeps the key, so that no pair of passcode and discriminator comes again;
     `new_key` replaces a lost key. Without a `station` the ledger keeps its station.
     """
-    finding = examine(path, register)
+    finding = examine(path, register, shared=shared)
     if skip < finding.least:
         raise ValueError(f"at least {finding.least} serial numbers must be skipped")
     keys = StationKeys.of(register.folder, path, key)
@@ -90,8 +97,7 @@ def restore(
             lots = incarnations.skip(connection, skip)
             ledger = found.ledger if found else secrets.token_hex(16)
             incarnations.begin(connection, ledger, mark, Place.of(path))
-            if finding.shared:
-                shared_state.restored(connection)
+            shared_state.restored(connection)
             mark = incarnations.advance(connection, in_order=True)
         for record in known:
             if record.ledger != ledger:
@@ -101,8 +107,10 @@ def restore(
     return Restored(mark.incarnation, {lot: index + 1 for lot, index in lots.items()}, mark.skipped)
 
 
-def _nothing_found(path: Path, register: Register) -> Finding:
+def _nothing_found(path: Path, register: Register, *, shared: bool) -> Finding:
     known = register.at(path)
+    if shared:
+        return Finding(None, (), least=0, shared=True)
     return Finding(None, (), known.mark.identities + known.mark.skipped if known else 0)
 
 

@@ -120,8 +120,9 @@ def enrolled(connection: Connection, enrolment: Enrolment, ledger: str, at: date
 
 
 def restored(connection: Connection) -> None:
-    """After a restoration: what this copy knows of units may be old. It gives out nothing until it has enrolled anew."""
-    chain.driver(connection).execute("UPDATE identity SET owned = 0 WHERE owned = 1")
+    """After a restoration what a shared ledger knows of units may be old. It gives out nothing until it has enrolled anew."""
+    if is_shared(connection):
+        chain.driver(connection).execute("UPDATE identity SET owned = 0 WHERE owned = 1")
 
 
 def stop(connection: Connection, why: str) -> None:

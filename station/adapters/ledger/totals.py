@@ -2,8 +2,9 @@
 """The numbers of attempts and units by outcome: one row, written in the transaction of the rows that it counts."""
 
 from collections.abc import Mapping
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, distinct, func, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, distinct, func, select, update
 
 from station.adapters.ledger import tables
 from station.domain.attempt import VERDICTS, Attempt, Event, LaboratoryUnit, Phase
@@ -12,6 +13,12 @@ _attempt, _identity, _totals = tables.attempt, tables.identity, tables.totals
 _ROW = update(_totals).where(_totals.c.id == 1)
 _COLUMNS = {"pass": "passed", "fail": "failed", "void": "void"}
 _JUDGED = _attempt.c.verdict.in_(["pass", "fail"]) & ~_attempt.c.laboratory
+_FIRST_OTHER = (
+    select(_attempt.c.id, _attempt.c.verdict)
+    .where(_attempt.c.uid == bindparam("uid"), _JUDGED, _attempt.c.id != bindparam("number"))
+    .order_by(_attempt.c.id)
+    .limit(1)
+)
 
 
 def begun(connection: Connection) -> None:
@@ -38,8 +45,7 @@ def _judged(connection: Connection, number: int, attempt: Attempt) -> dict[str, 
     if not attempt.counts_in_yield:
         return {}
     passed = int(attempt.phase is Phase.PASSED)
-    others = select(_attempt.c.id, _attempt.c.verdict).where(_attempt.c.uid == str(attempt.uid), _JUDGED)
-    first = connection.execute(others.where(_attempt.c.id != number).order_by(_attempt.c.id).limit(1)).first()
+    first = connection.execute(_FIRST_OTHER, {"uid": str(attempt.uid), "number": number}).first()
     if first is None:
         return {"judged": 1, "passed_first": passed}
     if number < first.id:  # an attempt that began earlier was judged later
@@ -66,4 +72,9 @@ def _count_of_attempts(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _add(connection: Connection, changes: Mapping[str, int]) -> None:
-    connection.execute(_ROW.values({name: _totals.c[name] + by for name, by in changes.items()}))
+    connection.execute(_adding(tuple(changes)), {f"more_{name}": by for name, by in changes.items()})
+
+
+@cache
+def _adding(columns: tuple[str, ...]) -> Update:
+    return _ROW.values({name: _totals.c[name] + bindparam(f"more_{name}") for name in columns})

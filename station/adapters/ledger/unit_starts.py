@@ -13,6 +13,8 @@ from station.adapters.ledger.shared_tables import adoption
 from station.domain.identity import IdentityState
 from station.domain.target import UID
 
+_OF = "SELECT state, images, event_id FROM adoption WHERE uid = ?"
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -55,5 +57,8 @@ def of(connection: Connection, uid: str) -> Start | None:
     """The unit's last start; None if all of this ledger's events tell of the unit as it is."""
     if not chain.is_kept(connection):
         return None
-    row = connection.execute(select(adoption).where(adoption.c.uid == uid)).first()
-    return None if row is None else Start(IdentityState(row.state), frozenset(json.loads(row.images)), row.event_id)
+    row = chain.driver(connection).execute(_OF, (uid,)).fetchone()
+    if row is None:
+        return None
+    state, images, event = row
+    return Start(IdentityState(state), frozenset(json.loads(images)), event)

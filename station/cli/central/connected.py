@@ -14,6 +14,7 @@ from station.cli.exit_codes import ENVIRONMENT, FAILED
 from station.cli.places import config_path
 from station.config import line as configuration
 from station.config.conninfo import without_secret
+from station.config.problems import ConfigurationInvalid
 
 if TYPE_CHECKING:
     from station.adapters.centre.sessions import Session
@@ -68,11 +69,19 @@ def asked(dsn: str | None, config: Path | None) -> Iterator["Session"]:
 
 
 def _reader(dsn: str | None, config: Path | None) -> str:
-    """The given address, or the configuration's, or the owner's; raises `BadParameter`, `ConfigurationInvalid`."""
+    """The given address, or the configuration's, or the owner's; raises `BadParameter`, `ConfigurationInvalid`.
+
+    Whoever looks after the centre may have no configuration, or the template of one: the owner's address is enough.
+    """
     address = dsn or os.environ.get(VARIABLE)
     file = config_path(config)
     if dsn is None and (config is not None or file.is_file()):
-        shared = configuration.load(file).shared
+        try:
+            shared = configuration.load(file).shared
+        except ConfigurationInvalid:
+            if config is not None or not address:
+                raise
+            shared = None
         address = (shared and shared.reader) or address
     if not address:
         raise typer.BadParameter(

@@ -11,6 +11,7 @@ from rich.table import Table
 from station.cli.central.connected import OwnerOption, owned
 from station.cli.central.rows import cell, values
 from station.cli.consoles import say, say_json, wide_console
+from station.cli.exit_codes import FAILED
 from station.cli.ledger.questions import JsonOption
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
@@ -34,8 +35,8 @@ def list_lots(dsn: OwnerOption = None, json_wanted: JsonOption = False) -> None:
     table = Table(*columns, box=None, header_style="bold")
     for lot in found:
         releases = " ".join(release[:12] for release in lot.releases) or "none: station central approve"
-        given = min(lot.given * lot.grid, lot.size)
-        numbers = (lot.first, lot.size, given, lot.size - given)
+        left = max(0, lot.size - lot.next_block * lot.grid)
+        numbers = (lot.first, lot.size, lot.size - left, left)
         table.add_row(lot.name, lot.serial_format, *map(cell, numbers), releases)
     wide_console().print(table if found else "There is no lot yet: station central lots add")
 
@@ -51,7 +52,7 @@ def add(
     """Add a lot. Its serial numbers are its own for ever: no other lot may have one of them.
 
     Format and first number are those of the stations' recipe or work order. Example: station central lots add LOT-7
-    --format LIGHT-{:06d} --first 1 --size 1048576
+    --format LIGHT-{:07d} --first 1 --size 1048576
     """
     with owned(dsn) as connection:
         from station.adapters.centre import administration
@@ -76,13 +77,15 @@ def approve(
             show_default=False,
         ),
     ] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Give no more numbers for it. Stations still use those that they hold.")
+    ] = False,
     dsn: OwnerOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Let stations make units of a release: its recipe, images, wireless stack, declaration, PAI and PAA.
 
     `station status` shows the release that a station runs. Whoever approves one has compared it with the released files.
-    An approval is for good: numbers that were given for it stay in use.
 
     Examples: station central approve --recipe recipe.toml --lot LOT-7; station central approve 5f2c… (64 digits)
     """
@@ -92,8 +95,15 @@ def approve(
     with owned(dsn) as connection:
         from station.adapters.centre import administration
 
-        lots = administration.approve(connection, wanted, lot)
-    say(f"release {wanted} may be made in {', '.join(sorted(lots))}")
+        lots = (administration.revoke if withdraw else administration.approve)(connection, wanted, lot)
+    names = ", ".join(sorted(lots))
+    if not withdraw:
+        say(f"release {wanted} may be made in {names}")
+    elif names:
+        say(f"release {wanted} gets no more numbers in {names}")
+    else:
+        say(f"release {wanted} is approved nowhere", err=True)
+        raise typer.Exit(FAILED)
 
 
 def _checked(release: str) -> str:

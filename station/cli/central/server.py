@@ -31,7 +31,10 @@ def init(dsn: OwnerOption = None) -> None:
 
 
 def upgrade(dsn: OwnerOption = None) -> None:
-    """Bring the centre's tables to this version, before any station is upgraded: stations of the version before go on."""
+    """Bring the centre's tables to this version, before the stations.
+
+    If that changes them, stations of the version before go on with what they hold until they are upgraded, too.
+    """
     with owned(dsn) as connection:
         from station.adapters.centre import administration
 
@@ -61,7 +64,7 @@ def status(dsn: ReaderOption = None, config: ConfigOption = None, json_wanted: J
         console.print(f"schema {found.revision}  PostgreSQL {found.server_version}  up since {local(found.started_at)}")
         gives: tuple[object, str] = ("gives serial numbers", "green")
         if closed:
-            why = found.frozen or "the server is another one than before"
+            why = found.frozen or "the server was restored, promoted or replaced"
             gives = (f"gives none: {why}: station central accept-restore", "red")
         elif found.open_from < found.started_at and now < (opens := found.started_at + timedelta(minutes=WAIT)):
             gives = (f"gives none until {local(opens)}, or station central open", "yellow")

@@ -114,7 +114,9 @@ def restored(
     path = ledger_path(config, ledger)
     check_account(path)
     register = _register(config, ledger)
-    finding = restoration.examine(path, register)
+    loaded = None if ledger is not None else configuration.load(config_path(config))
+    shared = loaded is not None and loaded.shared is not None
+    finding = restoration.examine(path, register, shared=shared)
     for line in _told(path, finding):
         say(line)
     if skip is None and not finding.shared and not (new_key and not finding.reasons):
@@ -127,8 +129,8 @@ def restored(
         say(f"The next {skip or 0} serial numbers of every lot are burned, also of lots that begin later.")
     if not yes and sys.stdin.isatty():
         typer.confirm("Go on?", abort=True)
-    station = None if ledger is not None else configuration.load(config_path(config)).station.name
-    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key, key=_key(config, ledger))
+    station, key = None if loaded is None else loaded.station.name, _key(config, ledger)
+    done = restoration.restore(path, station, register, skip=skip or 0, new_key=new_key, key=key, shared=shared)
     if not finding.shared:
         for lot, number in sorted(done.lots.items()):
             say(f"lot {lot} goes on with its serial number {number}")
@@ -140,6 +142,8 @@ app.command()(audit)
 
 
 def _told(path: Path, finding: Finding) -> list[str]:
+    if finding.identities is None and finding.shared:
+        return [f"{path}: there is no ledger"]
     if finding.identities is None:
         return [f"{path}: there is no ledger; at least {finding.least} serial numbers were given out from there"]
     reasons = list(finding.reasons) or ["it is unchanged and at its place"]

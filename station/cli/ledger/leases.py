@@ -61,14 +61,14 @@ def show(
 
 @app.command("return")
 def give_back(
-    lot: Annotated[str, typer.Argument(metavar="LOT", help="The lot whose unused blocks another station may have.")],
+    lot: Annotated[str, typer.Argument(metavar="LOT", help="The lot of the blocks.")],
     ledger: StoppedLedgerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Give whole unused blocks of a lot back, for other stations: once this station makes no more of it.
+    """Give whole unused blocks of a lot back, once this station makes no more of it: nobody will ever use them.
 
-    The station never uses them again, from this moment on; the centre hears of it with the journal. Passcodes stay with the
-    station, for its next lot.
+    The lot's balance is right then: the centre hears of it with the journal, and gives these serial numbers to no other
+    station either. Passcodes stay with the station, for its next lot.
     """
     if ledger is not None:
         numbers: Iterable[object] = asyncio.run(_give_back(ledger, config, lot))

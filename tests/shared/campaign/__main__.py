@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.shared.campaign.campaign import Campaign, server_for
+from tests.shared.campaign.campaign import Campaign, memory, server_for
 from tests.shared.campaign.plan import Plan, parsed
-
-MEMORY = Path("/dev/shm")
 
 
 @contextmanager
@@ -21,7 +19,7 @@ def folder_of(plan: Plan) -> Iterator[Path]:
         plan.folder.mkdir(parents=True)
         yield plan.folder
         return
-    folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=MEMORY if MEMORY.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="campaign-", dir=memory()))
     try:
         yield folder
     finally:

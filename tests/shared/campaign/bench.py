@@ -89,11 +89,14 @@ class Line:
         return cls(*await asyncio.open_unix_connection(address, limit=1 << 20), by, life)
 
     async def carry(self) -> None:
-        """Carries the answers to those who wait, until the world ends."""
-        while line := await self._reader.readline():
-            number, answer = json.loads(line)
-            if not (waiting := self._waiting.pop(number)).done():
-                waiting.set_result(answer)
+        """Carries the answers to those who wait, until it is cancelled; the boards that are still in slots are then pulled."""
+        try:
+            while line := await self._reader.readline():
+                number, answer = json.loads(line)
+                if not (waiting := self._waiting.pop(number)).done():
+                    waiting.set_result(answer)
+        finally:
+            self._writer.close()
 
     async def ask(self, what: str, uid: str = "", **asked: str) -> Mapping[str, object]:
         number = next(self._numbers)

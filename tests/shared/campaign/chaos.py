@@ -4,9 +4,12 @@
 import json
 import random
 import shutil
+import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +25,7 @@ from tests.shared.campaign.processes import Process
 LOOKED_EVERY = 0.2
 COPIED_AT, CRASHED_AT, CUT_AT, CUT_FOR = 0.15, 0.45, 0.6, 0.15  # shares of the campaign's time
 SETTLED = 0.78  # from then on no disaster comes by a schedule
+SEEN_WITHIN = 15.0  # seconds for the first lines of a station to reach the centre
 DOWN_FOR = 3.0  # seconds for which the centre's server stays down
 RIVAL_FOR = 20.0  # seconds for which the elder of two PCs goes on, at most
 WRONG_CLOCKS = (-7200, 3600, 86_400)
@@ -77,6 +81,8 @@ class Life:
     clock_wrong_by: int
     """Seconds."""
     chance: float
+    offline_start: bool = True
+    """Whether it may begin boards before the centre was reached. A machine that may be set back must not."""
     ending: bool = False
     """Whether it begins no board, and only tells what it has not told yet."""
 
@@ -93,6 +99,7 @@ class Seat:
     backup: Path | None = None
     cut_until: float | None = None
     may_boot_at: float = 0.0
+    is_set_back: bool = False
     ending: bool = False
 
     @property
@@ -200,7 +207,9 @@ class Chaos:
         status = seat.process.status if seat.process else None
         if status == REFUSED_TO_OPEN:
             self.counts["stations that would not open yet"] += 1
-        elif status is not None and status != -9:
+        elif status == -signal.SIGTERM:
+            self.counts["stations ended while they started"] += 1
+        elif status is not None and status != -signal.SIGKILL:
             self.died.append(f"{seat.station} ended by itself with {status}")
 
     def drain(self) -> None:
@@ -254,6 +263,8 @@ class Chaos:
             self._two_pcs(seat)
         elif kind is Disaster.DISK_LOST:
             self.lose_disk(seat)
+        elif kind is Disaster.SNAPSHOT:
+            self._set_back(seat)
         else:
             if seat.backup is None:
                 seat = next((each for each in self.seats if each.backup is not None), seat)
@@ -300,6 +311,27 @@ class Chaos:
         shutil.copytree(seat.machine, backup / "machine")
         seat.backup = backup
 
+    def _set_back(self, seat: Seat) -> None:
+        """The whole machine is set back, once the centre knows of something that the station's file will not know.
+
+        Before that nobody could see it: what was on the machine alone is gone without a trace.
+        """
+        if seat.cut_until is not None or not (seat.state / LEDGER).exists():
+            return
+        self._kill(seat)
+        self._copy(seat)
+        self.boot(seat)
+        end = time.monotonic() + min(SEEN_WITHIN, self.plan.seconds * 0.3)
+        assert seat.backup is not None
+        with closing(sqlite3.connect(seat.backup / "state" / LEDGER)) as connection:
+            query = "SELECT incarnation, max(number) FROM chain GROUP BY incarnation ORDER BY incarnation DESC LIMIT 1"
+            known = connection.execute(query).fetchone()
+        while known is not None and time.monotonic() < end:
+            if people.lines_of(self.server.dsn(self.database), seat.station, known[0]) > known[1]:
+                self._put_back(seat, seat.backup, Disaster.SNAPSHOT)
+                return
+            time.sleep(LOOKED_EVERY)
+
     def _put_back(self, seat: Seat, backup: Path, kind: Disaster) -> None:
         """An older ledger takes the present one's place: as a copy, or in its very file with the whole machine."""
         self._kill(seat)
@@ -311,7 +343,7 @@ class Chaos:
                 file.write((saved / LEDGER).read_bytes())
             shutil.rmtree(seat.machine)
             shutil.copytree(backup / "machine", seat.machine)
-            self.connect(seat)  # the centre tells what the ledger cannot know
+            seat.is_set_back = True
         else:
             (seat.state / LEDGER).unlink()
             shutil.copy(saved / LEDGER, seat.state)
@@ -364,7 +396,8 @@ class Chaos:
             self.dsn_of(seat.station),
             seat.clock_wrong_by,
             self._chance.random(),
-            seat.ending,
+            offline_start=not seat.is_set_back,
+            ending=seat.ending,
         )
         seat.process = Process.forked(lambda: self.run_station(self.plan, life), self.folder / "errors.txt")
         seat.may_boot_at = time.monotonic() + 1.0

@@ -31,3 +31,12 @@ def accept_restore(dsn: str, skip: int) -> None:
     """Lets a centre that was set back go on, behind so many blocks."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         administration.accept_restore(connection, skip)
+
+
+def lines_of(dsn: str, station: str, incarnation: int) -> int:
+    """How many lines of its journal the centre has."""
+    query = """SELECT i.next_line - 1 FROM incarnation i JOIN station s ON s.id = i.station
+        WHERE s.name = %s AND i.number = %s"""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(query.encode(), [station, incarnation]).fetchone()
+    return 0 if row is None else int(row[0])

@@ -2,6 +2,7 @@
 """Faults planted in a station's process, each at one place: the referee must find every one of them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from unittest.mock import patch
 
 from psycopg import AsyncConnection
@@ -81,6 +82,20 @@ def noevidence() -> None:
     patch.object(Past, "check_ours", lambda _past, _uid, _key: None).start()
 
 
-BUGS: Mapping[str, Callable[[], None]] = {
-    bug.__name__: bug for bug in (expire, nofence, nodedup, localpair, noevidence)
+@dataclass(frozen=True)
+class Bug:
+    """A fault, and the promises of which it must break one."""
+
+    plant: Callable[[], None]
+    breaks: frozenset[str]
+
+
+BUGS: Mapping[str, Bug] = {
+    "expire": Bug(expire, frozenset({"no serial number twice"})),
+    "nofence": Bug(nofence, frozenset({"no serial number twice"})),
+    "nodedup": Bug(nodedup, frozenset({"what happened is counted once"})),
+    "localpair": Bug(localpair, frozenset({"no pair twice"})),
+    "noevidence": Bug(
+        noevidence, frozenset({"a passed unit keeps its identity", "a passed unit keeps its certificate"})
+    ),
 }

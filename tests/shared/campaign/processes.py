@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ class Process:
                 descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 for stream in (1, 2):
                     os.dup2(descriptor, stream)
+                sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1) for stream in (1, 2))
+                warnings.simplefilter("default")  # under pytest they are errors, in threads, too
                 faulthandler.enable()
                 work()
                 code = 0

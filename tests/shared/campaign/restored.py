@@ -17,7 +17,7 @@ import psycopg
 
 from tests.builders.postgresql import Server
 from tests.shared.campaign import people
-from tests.shared.campaign.campaign import Campaign, server_for
+from tests.shared.campaign.campaign import Campaign, memory, server_for
 from tests.shared.campaign.chaos import Chaos, Disaster
 from tests.shared.campaign.plan import Plan
 from tests.shared.campaign.report import Outcome
@@ -132,7 +132,7 @@ def restored(how: How, folder: Path) -> tuple[Restoration, Outcome]:
 def main() -> int:
     bad = 0
     for how in How:
-        with tempfile.TemporaryDirectory(prefix="restored-") as folder:
+        with tempfile.TemporaryDirectory(prefix="restored-", dir=memory()) as folder:
             restoration, outcome = restored(how, Path(folder))
         bad += bool(outcome.violations or outcome.died or restoration.before)
         sys.stdout.write(
