@@ -98,11 +98,21 @@ class Findings:
     """Runs of a line with and without open pages."""
 
     def report(self, machine: Machine, command: str) -> Report:
-        rows: list[Row] = []
         ones = [run for run in self.runs if run.boards == 1]
+        rows: list[Row] = []
         for line in LINES:
             if same := [run for run in self.runs if run.line == line]:
                 rows += results.line_rows(same, ones, self.idle)
+        rows += self._parts()
+        for name, pairs in self.beside_pages.items():
+            rows += pair_rows(name, pairs)
+        cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
+        runs = [run.as_json() for run in self.runs]
+        return Report(machine, command, rows, results.steps(self.runs), cuts, runs, self.unusable)
+
+    def _parts(self) -> list[Row]:
+        """The rows of the parts that need no line."""
+        rows: list[Row] = []
         if self.idle is not None:
             rows += results.idle_rows(self.idle)
         for part, found in self.rates.items():
@@ -117,11 +127,7 @@ class Findings:
             rows += page_rows(self.page)
         if self.shared is not None:
             rows += shared_rows(self.shared)
-        for name, pairs in self.beside_pages.items():
-            rows += pair_rows(name, pairs)
-        cuts = bound.next_cuts(results.CONSTANTS, self.runs[0].sizes) if self.runs else []
-        runs = [run.as_json() for run in self.runs]
-        return Report(machine, command, rows, results.steps(self.runs), cuts, runs, self.unusable)
+        return rows
 
 
 BESIDE_PAGES = ("eight", "in-turn")

@@ -29,6 +29,7 @@ LONG = frozenset(
         "test_pki_behaviours",
         "test_pki_in_flight",
         "test_soak",
+        "test_stateful",
         "test_unique_subjects",
         "test_wheel",
         "test_white_label",

@@ -3,6 +3,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -42,6 +43,12 @@ def serial_number_text(serial_number: int) -> str:
     return serial_number.to_bytes((serial_number.bit_length() + 7) // 8 or 1, "big").hex().upper()
 
 
+@lru_cache(maxsize=64)
+def _read(certificate: bytes) -> x509.Certificate:
+    """A DAC is asked for its serial number and its key a dozen times while its board is made."""
+    return x509.load_der_x509_certificate(certificate)
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """One unit's certificates, DER."""
@@ -52,7 +59,7 @@ class Credentials:
     @property
     def dac_serial_number(self) -> str:
         """Upper-case hexadecimal, an even number of digits."""
-        return serial_number_text(x509.load_der_x509_certificate(self.dac).serial_number)
+        return serial_number_text(_read(self.dac).serial_number)
 
     @property
     def are_development(self) -> bool:
@@ -65,7 +72,7 @@ class Credentials:
 
     @property
     def public_key(self) -> ec.EllipticCurvePublicKey:
-        key = x509.load_der_x509_certificate(self.dac).public_key()
+        key = _read(self.dac).public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey):
             msg = "the DAC's key is not an elliptic curve key"
             raise TypeError(msg)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import structlog
-import uvloop
 
 from station.replication.claims import Claims, FarClaims
 from station.replication.crossing import Crossing
@@ -86,7 +85,8 @@ class Replication:
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            # Not uvloop: libuv aborts the process if a connection is closed at its deadline while the loop waits for it.
+            with asyncio.Runner() as runner:
                 runner.run(self._serve())
         except Exception:  # our bug, or a ledger that cannot be read: the line goes on with what it holds
             log.exception("shared.failed")

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What contradicts the centre, noted for a person: facts are never refused. In SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from station.adapters.centre.caller import Caller
+
+Check = Callable[[], Awaitable[None]]
+"""Reads the answer to a question that was sent with the statements before it, and notes what contradicts."""
 
 
 class Kind(StrEnum):

@@ -4,6 +4,7 @@
 import hashlib
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import Protocol, TypeVar
 
 from psycopg import AsyncConnection
@@ -114,8 +115,9 @@ class Centre:
         async def work(connection: AsyncConnection) -> Cursor:
             known = await caller.incarnation(connection, incarnation, caller.INCARNATION_LOCKED)
             if lines and self.follows(known, first, previous):
-                await _store(connection, known, previous, lines)
-                await effects.carry_out(connection, known, lines, apart=apart)
+                async with nullcontext() if apart else connection.pipeline():
+                    await _store(connection, known, previous, lines)
+                    await effects.carry_out(connection, known, lines, apart=apart)
                 return Cursor(lines[-1].number + 1, lines[-1].hash, known.closed)
             await _hear(connection, known)
             return Cursor(known.next_line, known.head, known.closed)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from psycopg import AsyncConnection
 
-from station.adapters.centre.anomalies import Kind, note
+from station.adapters.centre.anomalies import Check, Kind, note
 from station.adapters.centre.caller import Caller
 from station.adapters.centre.told import Told, of
 from station.domain.facts import CertificateIssued, IntermediateSeen, RequestAnswered, RequestSubmitted
@@ -21,7 +21,7 @@ async def take_intermediates(connection: AsyncConnection, facts: Sequence[Told])
         )
 
 
-async def take_requests(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
+async def take_requests(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> Sequence[Check]:
     submitted = [fact for _, fact in of(RequestSubmitted, facts)]
     if submitted:
         await connection.execute(
@@ -38,14 +38,13 @@ async def take_requests(connection: AsyncConnection, caller: Caller, facts: Sequ
         )
     answered = [fact.request for _, fact in of(RequestAnswered, facts)]
     answered += [fact.request for _, fact in of(CertificateIssued, facts)]
-    if answered:
-        await _close(connection, caller, answered)
+    return [await _close(connection, caller, answered)] if answered else []
 
 
-async def take_certificates(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
+async def take_certificates(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> Sequence[Check]:
     issued = sorted(of(CertificateIssued, facts), key=lambda pair: pair[1].key)
     if not issued:
-        return
+        return []
     added = await connection.execute(
         "INSERT INTO certificate (key, dac_serial, uid, dac, pai, told_at)"
         " SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::timestamptz[])"
@@ -59,29 +58,41 @@ async def take_certificates(connection: AsyncConnection, caller: Caller, facts: 
             [each.at for each, _ in issued],
         ],
     )
-    if added.rowcount < len(issued):
-        await _note_second(connection, caller, [fact for _, fact in issued])
+
+    async def check() -> None:
+        if len(await added.fetchall()) < len(issued):
+            await _note_second(connection, caller, [fact for _, fact in issued])
+
+    return [check]
 
 
-async def _close(connection: AsyncConnection, caller: Caller, numbers: Sequence[int]) -> None:
+async def _close(connection: AsyncConnection, caller: Caller, numbers: Sequence[int]) -> Check:
     """Marks requests as answered. An earlier incarnation may have sent them, since a ledger goes on counting."""
     changed = await connection.execute(
         "UPDATE request SET answered = true WHERE station = %s AND incarnation = %s AND number = ANY(%s::bigint[])"
         " RETURNING number",
         [caller.station, caller.incarnation, numbers],
     )
-    own = {number for (number,) in await changed.fetchall()}
-    if rest := sorted(set(numbers) - own):
-        await connection.execute(
-            "UPDATE request SET answered = true FROM"
-            " (SELECT DISTINCT ON (r.number) r.incarnation, r.number FROM unnest(%(numbers)s::bigint[]) AS n(number)"
-            "  JOIN incarnation i ON i.station = %(station)s AND i.number < %(incarnation)s"
-            "  JOIN request r ON r.station = i.station AND r.incarnation = i.number AND r.number = n.number"
-            "  ORDER BY r.number, r.incarnation DESC) AS last"
-            " WHERE request.station = %(station)s"
-            "   AND (request.incarnation, request.number) = (last.incarnation, last.number)",
-            {"numbers": rest, "station": caller.station, "incarnation": caller.incarnation},
-        )
+
+    async def check() -> None:
+        own = {number for (number,) in await changed.fetchall()}
+        if rest := sorted(set(numbers) - own):
+            await _close_earlier(connection, caller, rest)
+
+    return check
+
+
+async def _close_earlier(connection: AsyncConnection, caller: Caller, numbers: Sequence[int]) -> None:
+    await connection.execute(
+        "UPDATE request SET answered = true FROM"
+        " (SELECT DISTINCT ON (r.number) r.incarnation, r.number FROM unnest(%(numbers)s::bigint[]) AS n(number)"
+        "  JOIN incarnation i ON i.station = %(station)s AND i.number < %(incarnation)s"
+        "  JOIN request r ON r.station = i.station AND r.incarnation = i.number AND r.number = n.number"
+        "  ORDER BY r.number, r.incarnation DESC) AS last"
+        " WHERE request.station = %(station)s"
+        "   AND (request.incarnation, request.number) = (last.incarnation, last.number)",
+        {"numbers": numbers, "station": caller.station, "incarnation": caller.incarnation},
+    )
 
 
 async def _note_second(connection: AsyncConnection, caller: Caller, issued: Sequence[CertificateIssued]) -> None:

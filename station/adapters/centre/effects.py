@@ -61,15 +61,18 @@ def _uids(facts: Sequence[Told]) -> frozenset[UID]:
 
 
 async def _all(connection: AsyncConnection, known: Known, facts: Sequence[Told]) -> None:
+    """Sends all statements, and reads the answers only then, since a push may travel far."""
     caller = known.caller
     await blocks.take_in(connection, known, facts)
-    await units.take_identities(connection, caller, facts)
+    checks = [*await units.take_identities(connection, caller, facts)]
     await units.adopt(connection, caller, facts)
     await certificates.take_intermediates(connection, facts)
-    await certificates.take_requests(connection, caller, facts)
-    await certificates.take_certificates(connection, caller, facts)
+    checks += await certificates.take_requests(connection, caller, facts)
+    checks += await certificates.take_certificates(connection, caller, facts)
     await attempts.take(connection, caller, facts)
     await attempts.take_checkpoints(connection, caller, facts)
+    for check in checks:
+        await check()
 
 
 async def _bisected(connection: AsyncConnection, known: Known, facts: Sequence[Told]) -> None:

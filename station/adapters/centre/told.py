@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Fact)
 _HEXADECIMAL = frozenset({"key", "dac_serial_number", "pai"})  # texts that the centre keeps as bytes
 _CLASSES: tuple[type[Fact], ...] = get_args(Fact)
 TYPES: Mapping[str, type[Fact]] = {fact.on_disk.name: fact for fact in _CLASSES}
+_NAMES = frozenset(name.encode() for name in TYPES)
 
 
 class Unreadable(ValueError):
@@ -37,6 +38,8 @@ def told(line: Line) -> Told | None:
 
     Raises `Unreadable`.
     """
+    if _tells_nothing(line):
+        return None
     number, at, name, body = _parsed(line.text)
     if number != line.number:
         raise Unreadable(f"the line says that it is number {number}")
@@ -59,6 +62,12 @@ def of(kind: type[F], facts: Sequence[Told]) -> Iterator[tuple[Told, F]]:
     for each in facts:
         if isinstance(each.fact, kind):
             yield each, each.fact
+
+
+def _tells_nothing(line: Line) -> bool:
+    """Whether the line is seen to be another than a fact, without reading its JSON: most lines are events of attempts."""
+    begin, _, _, name, *_ = [*line.text.split(b'"', 4), b"", b"", b""]
+    return begin == b"[%d," % line.number and name != b"" and name not in _NAMES
 
 
 def _parsed(text: bytes) -> tuple[int, datetime, str, Mapping[str, object]]:

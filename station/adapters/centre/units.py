@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Units and their identities at the centre, as the facts of a push change them: in SQL, and for all units of a push at once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from psycopg import AsyncConnection
 
 from station.adapters.centre import blocks
-from station.adapters.centre.anomalies import Kind, note
+from station.adapters.centre.anomalies import Check, Kind, note
 from station.adapters.centre.caller import Caller
 from station.adapters.centre.told import Told, of
 from station.domain.facts import IdentityAdvanced, IdentityTaken, UnitAdopted
@@ -44,14 +44,17 @@ async def lock(connection: AsyncConnection, caller: Caller, uids: Collection[UID
     await connection.execute("SELECT 1 FROM unit WHERE uid = ANY(%s::bytea[]) ORDER BY uid FOR UPDATE", [raw])
 
 
-async def take_identities(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
+async def take_identities(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> Sequence[Check]:
     """Enters the serial numbers that units got, and gives each unit the identity that has come highest."""
+    checks = list[Check]()
     taken = sorted((fact for _, fact in of(IdentityTaken, facts)), key=lambda fact: (fact.lot, fact.index))
     if taken:
         await _enter(connection, caller, taken)
-        await _note_outside_block(connection, caller, taken)
+        checks.append(await _outside_block(connection, caller, taken))
         await _count(connection, caller, taken)
-    await _give(connection, caller, facts)
+    if ranks := _ranks(facts):
+        checks.append(await _give(connection, caller, ranks))
+    return checks
 
 
 async def adopt(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
@@ -84,11 +87,8 @@ async def _enter(connection: AsyncConnection, caller: Caller, taken: Sequence[Id
     )
 
 
-async def _give(connection: AsyncConnection, caller: Caller, facts: Sequence[Told]) -> None:
-    """Gives each unit the identity of the highest rank, unless it has one of this rank already, and notes what contradicts.
-
-    Of two identities of one unit and one rank the one stays that was told first.
-    """
+def _ranks(facts: Sequence[Told]) -> Mapping[tuple[bytes, str, int], Rank]:
+    """The highest rank that is told, by UID, lot and index."""
     ranks = dict[tuple[bytes, str, int], Rank]()
     for each in facts:
         match each.fact:
@@ -98,8 +98,14 @@ async def _give(connection: AsyncConnection, caller: Caller, facts: Sequence[Tol
                 ranks[uid.raw, lot, index] = max(ranks.get((uid.raw, lot, index), Rank.SEEN), Rank(rank))
             case _:
                 pass
-    if not ranks:
-        return
+    return ranks
+
+
+async def _give(connection: AsyncConnection, caller: Caller, ranks: Mapping[tuple[bytes, str, int], Rank]) -> Check:
+    """Gives each unit the identity of the highest rank, unless it has one of this rank already, and looks what contradicts.
+
+    Of two identities of one unit and one rank the one stays that was told first.
+    """
     given = {
         "station": caller.station,
         "incarnation": caller.incarnation,
@@ -110,16 +116,20 @@ async def _give(connection: AsyncConnection, caller: Caller, facts: Sequence[Tol
     }
     await connection.execute(_GIVE, given)
     found = await connection.execute(_CONTRADICTING, given)
-    doubles, seconds = [], []
-    for uid, lot, index, owner, other_lot, other_index in await found.fetchall():
-        detail = {"uid": uid.hex(), "lot": lot, "index": index}
-        subject = f"{uid.hex()} {lot} {index}"
-        if owner is not None and owner != uid:
-            doubles.append((subject, {**detail, "of": owner.hex()}))
-        else:
-            seconds.append((subject, {**detail, "has_lot": other_lot, "has_index": other_index}))
-    await note(connection, Kind.DOUBLE_IDENTITY, caller, doubles)
-    await note(connection, Kind.SECOND_IDENTITY, caller, seconds)
+
+    async def check() -> None:
+        doubles, seconds = [], []
+        for uid, lot, index, owner, other_lot, other_index in await found.fetchall():
+            detail = {"uid": uid.hex(), "lot": lot, "index": index}
+            subject = f"{uid.hex()} {lot} {index}"
+            if owner is not None and owner != uid:
+                doubles.append((subject, {**detail, "of": owner.hex()}))
+            else:
+                seconds.append((subject, {**detail, "has_lot": other_lot, "has_index": other_index}))
+        await note(connection, Kind.DOUBLE_IDENTITY, caller, doubles)
+        await note(connection, Kind.SECOND_IDENTITY, caller, seconds)
+
+    return check
 
 
 async def _count(connection: AsyncConnection, caller: Caller, taken: Sequence[IdentityTaken]) -> None:
@@ -133,8 +143,8 @@ async def _count(connection: AsyncConnection, caller: Caller, taken: Sequence[Id
     )
 
 
-async def _note_outside_block(connection: AsyncConnection, caller: Caller, taken: Sequence[IdentityTaken]) -> None:
-    """Notes identities that lie in no block of their incarnation. A closed one may tell those of its burned blocks.
+async def _outside_block(connection: AsyncConnection, caller: Caller, taken: Sequence[IdentityTaken]) -> Check:
+    """Looks for identities that lie in no block of their incarnation. A closed one may tell those of its burned blocks.
 
     A block that nobody was given is burned: it must not be given any more. Such identities contradict nothing if they are of the
     time when the station's ledger was standalone.
@@ -154,12 +164,16 @@ async def _note_outside_block(connection: AsyncConnection, caller: Caller, taken
             "indexes": [fact.index for fact in taken],
         },
     )
-    outside, unknown = [], set[tuple[str, int]]()
-    for uid, lot, index, block, of_nobody, joined in await found.fetchall():
-        if of_nobody:
-            unknown.add((lot, block))
-        if not (of_nobody and joined):
-            outside.append((f"{uid.hex()} {lot} {index}", {"uid": uid.hex(), "lot": lot, "index": index}))
-    for lot, block in sorted(unknown):
-        await blocks.burn(connection, caller, lot, block)
-    await note(connection, Kind.OUTSIDE_BLOCK, caller, outside)
+
+    async def check() -> None:
+        outside, unknown = [], set[tuple[str, int]]()
+        for uid, lot, index, block, of_nobody, joined in await found.fetchall():
+            if of_nobody:
+                unknown.add((lot, block))
+            if not (of_nobody and joined):
+                outside.append((f"{uid.hex()} {lot} {index}", {"uid": uid.hex(), "lot": lot, "index": index}))
+        for lot, block in sorted(unknown):
+            await blocks.burn(connection, caller, lot, block)
+        await note(connection, Kind.OUTSIDE_BLOCK, caller, outside)
+
+    return check

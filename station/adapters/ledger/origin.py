@@ -32,9 +32,8 @@ def release(connection: Connection, uid: UID, decision: Decision, at: datetime) 
     decision.check()
     if connection.scalar(select(_attempt.c.id).where(_attempt.c.uid == str(uid)).limit(1)) is None:
         raise DecisionRefused(f"no board with UID {uid} has been in a slot")
-    if past(connection, uid).is_ours and not chain.is_kept(
-        connection
-    ):  # a shared ledger's own may have been elsewhere since
+    # A shared ledger's own unit may have been elsewhere since.
+    if past(connection, uid).is_ours and not chain.is_kept(connection):
         raise DecisionRefused(f"the unit with UID {uid} is this ledger's own: there is nothing to release")
     row = {
         "uid": str(uid),

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from station.cli.consoles import coloured, say_json, styled, wide_console
-from station.cli.ledger.questions import local
+from station.cli.ledger.questions import counted, local
 from station.cli.places import ConfigOption, config_path
 from station.config import line as configuration
 from station.daemon import control
@@ -42,11 +42,10 @@ def status(
         console.print(
             styled("andon ", ("shown", "green") if andon.up else ("dark", "yellow"), f"  {andon.reason or ''}")
         )
-    if answer.shared is not None:
-        console.print(_shared(answer.shared))
-        console.print(f"release {answer.shared.release}")
     if answer.mes is not None:
         console.print(*_mes(answer.mes))
+    if answer.shared is not None:
+        console.print(*_shared(answer.shared))
     if (lot := answer.lot) is not None:
         unbound = f", {lot.unbound} of them without a bound label" if lot.unbound else ""
         counts = f"{lot.passed} of {lot.planned} passed{unbound}, {lot.in_work} in work, {lot.units_left} may begin"
@@ -85,18 +84,18 @@ def _mes(mes: MESStatus) -> Iterator[Text]:
     yield styled(*words)
 
 
-def _shared(shared: SharedStatus) -> Text:
-    """The shared ledger: whether its centre is there, what it has not been told, and for how long the line can go on without."""
-    told = "" if shared.pushed_seconds_ago is None else f"  told {shared.pushed_seconds_ago:.0f} s ago"
-    hours = "" if shared.hours_left is None else f", {shared.hours_left:.1f} h at the busiest hour's rate"
-    left = f"{shared.items_left} of {shared.items_held} units held{hours}"
-    return styled(
-        "centre ",
-        (shared.state, "green" if shared.state == "up" else "yellow"),
-        f"{told}  {shared.lines_waiting} lines waiting  ",
-        (left, "yellow" if shared.lot is not None and not shared.items_left else ""),
-        f"  {shared.reason or ''}",
-    )
+def _shared(shared: SharedStatus) -> Iterator[Text]:
+    """The shared ledger: the centre, what it has not heard yet, and for how long the line can go on without it."""
+    colour = {"up": "green", "starting": "", "away": "yellow"}.get(shared.state, "red")
+    ago = shared.pushed_seconds_ago
+    pushed = "nothing pushed yet" if ago is None else f"pushed {ago:.0f} s ago"
+    why = f"  {shared.reason}" if shared.reason else ""
+    yield styled("centre ", (shared.state, colour), f"  {pushed}, {counted(shared.lines_waiting, 'line')} waiting{why}")
+    lot = f" of lot {shared.lot}" if shared.lot else ""
+    left = (counted(shared.items_left, "item"), "" if shared.items_left else "red")
+    hours = "" if shared.hours_left is None else f", for {shared.hours_left:.1f} h without the centre"
+    yield styled(left, f" left of {shared.items_held}{lot}{hours}")
+    yield styled(f"release {shared.release}")
 
 
 def slot_table(answer: Status) -> Table:

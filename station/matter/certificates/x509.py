@@ -7,6 +7,7 @@ The library parses certificates lazily and is lax in places, and not every versi
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -19,6 +20,7 @@ from station.matter.certificates.names import Identifiers, Name
 from station.matter.certificates.rules import Rule, RuleBroken
 
 LONGEST_CERTIFICATE = 600
+READ_AGAIN = 128  # certificates: a line's PAA and PAI are looked at several times for each board, and its DAC, too
 _V3 = 2
 _P256_KEY = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")  # up to the point
 _POINT_SIZE = 65
@@ -94,6 +96,7 @@ def read_signature(reader: Reader) -> bytes:
     return bits[1:]
 
 
+@lru_cache(maxsize=READ_AGAIN)
 def _read(data: bytes) -> Certificate:
     whole = Reader(data)
     parts = whole.inside(der.SEQUENCE)

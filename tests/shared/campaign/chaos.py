@@ -4,6 +4,7 @@
 import json
 import random
 import shutil
+import signal
 import sqlite3
 import time
 from collections import Counter
@@ -80,6 +81,8 @@ class Life:
     clock_wrong_by: int
     """Seconds."""
     chance: float
+    offline_start: bool = True
+    """Whether it may begin boards before the centre was reached. A machine that may be set back must not."""
     ending: bool = False
     """Whether it begins no board, and only tells what it has not told yet."""
 
@@ -96,6 +99,7 @@ class Seat:
     backup: Path | None = None
     cut_until: float | None = None
     may_boot_at: float = 0.0
+    is_set_back: bool = False
     ending: bool = False
 
     @property
@@ -203,7 +207,9 @@ class Chaos:
         status = seat.process.status if seat.process else None
         if status == REFUSED_TO_OPEN:
             self.counts["stations that would not open yet"] += 1
-        elif status is not None and status != -9:
+        elif status == -signal.SIGTERM:
+            self.counts["stations ended while they started"] += 1
+        elif status is not None and status != -signal.SIGKILL:
             self.died.append(f"{seat.station} ended by itself with {status}")
 
     def drain(self) -> None:
@@ -337,6 +343,7 @@ class Chaos:
                 file.write((saved / LEDGER).read_bytes())
             shutil.rmtree(seat.machine)
             shutil.copytree(backup / "machine", seat.machine)
+            seat.is_set_back = True
         else:
             (seat.state / LEDGER).unlink()
             shutil.copy(saved / LEDGER, seat.state)
@@ -389,7 +396,8 @@ class Chaos:
             self.dsn_of(seat.station),
             seat.clock_wrong_by,
             self._chance.random(),
-            seat.ending,
+            offline_start=not seat.is_set_back,
+            ending=seat.ending,
         )
         seat.process = Process.forked(lambda: self.run_station(self.plan, life), self.folder / "errors.txt")
         seat.may_boot_at = time.monotonic() + 1.0

@@ -123,42 +123,36 @@ class StationFile:
 
     def journals(self) -> Mapping[int, tuple[int, bytes]]:
         """The incarnations in the file, each with its last line's number and hash."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            newest = "SELECT incarnation, max(number), hash FROM chain GROUP BY incarnation"
-            return {incarnation: (number, bytes(head)) for incarnation, number, head in connection.execute(newest)}
+        newest = "SELECT incarnation, max(number), hash FROM chain GROUP BY incarnation"
+        return {incarnation: (number, bytes(head)) for incarnation, number, head in self._rows(newest)}
 
     def lines(self, incarnation: int) -> Iterator[Line]:
         """The lines of one incarnation, each made anew from the rows that it stands for."""
         query = """SELECT c.number, c.hash, c.at, c.type, c.body, e.at, e.type, e.attempt_id, e.body
             FROM chain c LEFT JOIN event e ON e.id = c.event_id WHERE c.incarnation = ? ORDER BY c.number"""
-        with closing(sqlite3.connect(self.path)) as connection:
-            for number, head, at, kind, body, event_at, event_kind, attempt, event_body in connection.execute(
-                query, [incarnation]
-            ):
-                if kind is not None:
-                    text = line_text(number, at, kind, None, json.loads(body))
-                else:
-                    text = line_text(number, event_at, event_kind, attempt, json.loads(event_body))
-                yield Line(number, text, bytes(head))
+        for number, head, at, kind, body, event_at, event_kind, attempt, event_body in self._rows(query, incarnation):
+            if kind is not None:
+                text = line_text(number, at, kind, None, json.loads(body))
+            else:
+                text = line_text(number, event_at, event_kind, attempt, json.loads(event_body))
+            yield Line(number, text, bytes(head))
 
     def blocks(self) -> list[tuple[str, int, int]]:
         """The lot, number and incarnation of each block."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            return connection.execute("SELECT lot, number, incarnation FROM block").fetchall()
+        return list(self._rows("SELECT lot, number, incarnation FROM block"))
 
     def requested(self) -> set[str]:
         """The keys for which the PKI was asked."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            return {key for (key,) in connection.execute("SELECT key FROM pki_request")}
+        return {key for (key,) in self._rows("SELECT key FROM pki_request")}
 
     def passed(self) -> set[str]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            return {uid for (uid,) in connection.execute("SELECT uid FROM attempt WHERE verdict = 'pass'")}
+        return {uid for (uid,) in self._rows("SELECT uid FROM attempt WHERE verdict = 'pass'")}
 
-    def stopped(self) -> str | None:
+    def _rows(self, query: str, *values: object) -> Iterator[tuple]:  # type: ignore[type-arg]  # rows of any query
+        """None if the station died while it made its tables."""
         with closing(sqlite3.connect(self.path)) as connection:
-            row = connection.execute("SELECT stopped FROM shared_state").fetchone()
-            return None if row is None else row[0]
+            if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'chain'").fetchone() is not None:
+                yield from connection.execute(query, values)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from tests.shared.campaign.evidence import (
 
 T = TypeVar("T", bound=Hashable)
 
-SET_BACK = "snapshot set back"
 PASSED = 4  # the centre's highest rank of an identity
 
 
@@ -110,8 +109,8 @@ class Referee:
                     "journals are linked", f"{file.path.parent.name}, {name}: line {line.number} in the file is another"
                 )
             if line.number < len(heads) and line.hash != heads[line.number]:
-                if SET_BACK in self.evidence.disasters.get(file.station, ()) and incarnation.closed:
-                    return  # what it told before it learned that it was set back, which the centre has refused
+                if incarnation.closed and self.evidence.disasters.get(file.station):
+                    return  # what it told before it learned that it was put back, which the centre has refused
                 yield Violation("the centre has the station's journal", f"{name}: line {line.number} differs")
                 return
             previous, follows = line.hash, True

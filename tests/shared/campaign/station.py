@@ -64,7 +64,7 @@ async def _run(plan: Plan, life: Life) -> None:
     shared = Shared(FleetKey(FLEET_KEY), RECIPE.release)
     with logs.configured("error", None):
         async with _opened(life, shared) as ledger, _replication(life, ledger, shared) as replication:
-            await _greeted(replication)
+            await _greeted(replication, offline_start=life.offline_start or life.ending)
             await ledger.close_open_attempts(STATION_STOPPED)
             await _make(plan, life, ledger, replication, ending)
             await _tell_the_rest(ledger, replication)
@@ -102,9 +102,9 @@ async def _replication(life: Life, ledger: Ledger, shared: Shared) -> AsyncItera
         yield replication
 
 
-async def _greeted(replication: Replication) -> None:
-    """Waits until the centre has known this ledger, or was found away: only the centre can tell that a snapshot was set back."""
-    while not replication.seen.greeted and replication.seen.reason is None:
+async def _greeted(replication: Replication, *, offline_start: bool) -> None:
+    """Waits until the centre has known this ledger, or was found away: only the centre can tell that a machine was set back."""
+    while not replication.seen.greeted and not (offline_start and replication.seen.reason):
         await asyncio.sleep(0.02)
 
 
