@@ -23,6 +23,7 @@ from tests.shared.campaign.plan import Plan
 from tests.shared.campaign.processes import Process
 
 LOOKED_EVERY = 0.2
+BOOTED_EVERY = 0.2
 COPIED_AT, CRASHED_AT, CUT_AT, CUT_FOR = 0.15, 0.45, 0.6, 0.15  # shares of the campaign's time
 SETTLED = 0.78  # from then on no disaster comes by a schedule
 SEEN_WITHIN = 60.0  # seconds for a station's first lines to be written and to reach the centre
@@ -150,6 +151,7 @@ class Chaos:
         """All disasters, then the drain."""
         for seat in self.seats:
             self.boot(seat)
+            time.sleep(BOOTED_EVERY)
         self._began = time.monotonic()
         schedule = self._schedule()
         while (now := time.monotonic()) < self._began + self.plan.seconds:
