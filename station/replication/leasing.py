@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from station.adapters.ledger.shared_state import Standing
-from station.domain.shared import FEWEST_ITEMS, GRID, MOST_ITEMS
+from station.domain.shared import FEWEST_ITEMS, GRID, MOST_ITEMS, Request
 from station.replication.interfaces import Centre, SharedLedger, SharedReader
 
 MOST_BLOCKS = 32  # of a request: its pairs are written in one unit of work, for which the line's own must wait
@@ -31,21 +31,21 @@ def missing_blocks(items: int, hold: int) -> int:
 
 async def lease(
     centre: Centre, reader: SharedReader, ledger: SharedLedger, standing: Standing, wanted: Wanted, hold: int
-) -> bool:
-    """Asks once, if something is missing or an answer was lost. Returns whether more is missing.
+) -> Request | None:
+    """Asks once, if something is missing or an answer was lost. Returns the request that was granted; None: nothing is missing.
 
-    A request is durable before it is sent, so that it can be asked again, and brings the same blocks.
+    It may be for another lot or release, if that answer was lost. A request is durable before it is sent, so that it can be asked again, and brings the same blocks.
     """
     request = reader.open_request()
     if request is None:
         if wanted.lot is None:
-            return False
+            return None
         blocks = missing_blocks(reader.leases(wanted.lot, wanted.release).items, hold)
         if not blocks:
-            return False
+            return None
         request = await ledger.begin_request(wanted.lot, wanted.release, blocks)
     await ledger.granted(request, await centre.grant(standing.incarnation, request))
-    return True
+    return request
 
 
 async def forget_unwanted(reader: SharedReader, ledger: SharedLedger, wanted: Wanted) -> None:

@@ -205,20 +205,24 @@ class Replicator:
             for lot, numbers in (await self._ledger.give_up(wanted.lot, wanted.release)).items():
                 log.info("shared.returned", lot=lot, blocks=len(numbers))
             self._filled, self._refused = wanted, -1e9
+            self._see(replace(self.seen, ungranted=None, ungranted_reason=None))
         if time.monotonic() - self._refused < self._terms.pace.asked_every:
             return False
         try:
-            more = await leasing.lease(self._centre, self._reader, self._ledger, standing, wanted, self.seen.hold)
+            granted = await leasing.lease(self._centre, self._reader, self._ledger, standing, wanted, self.seen.hold)
         except CentreRefused as exc:
             if exc.refusal not in _OF_GRANTS:
                 raise
             await self._ungranted(exc, wanted)
             return False
-        if more:
-            self._see(replace(self.seen, ungranted=None, ungranted_reason=None))
-            self.look()
-            log.info("shared.granted", lot=wanted.lot, items=self.seen.items)
-        return more
+        if granted is None:
+            return False
+        self._see(replace(self.seen, ungranted=None, ungranted_reason=None))
+        self.look()
+        log.info("shared.granted", lot=granted.lot, items=self.seen.items)
+        if Wanted(granted.lot, granted.release) != wanted:
+            self._filled = None  # what came is given up at once
+        return True
 
     async def _ungranted(self, refused: CentreRefused, wanted: Wanted) -> None:
         await leasing.forget_unwanted(self._reader, self._ledger, wanted)

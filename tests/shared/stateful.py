@@ -301,9 +301,8 @@ def run(examples: int, steps: int, *, derandomize: bool) -> None:
 
 
 def _found(fault: str) -> bool:
-    bugs = planted.BUGS[fault]
     try:
-        bugs()
+        planted.BUGS[fault].plant()
         run(300, 40, derandomize=False)
     except (AssertionError, ExceptionGroup) as exc:
         _say(f"{fault}: found: {str(exc).splitlines()[0]}")

@@ -297,6 +297,17 @@ async def test_a_change_of_the_lot_gives_unused_blocks_up() -> None:
     assert pair.ledger.blocks == {("other", RELEASE): [4, 5, 6, 7]}
 
 
+async def test_what_was_asked_for_an_earlier_lot_is_given_up_when_it_comes() -> None:
+    """The answer was lost, and the blocks are this station's all the same."""
+    pair = Pair(MemoryCentre(mishaps=[None, None, None, Lost()]))  # enrolment, greeting and push, and then the grant
+    await pair.replicator.round()
+    assert pair.ledger.request is not None
+    pair.ledger.making = "other"
+    await pair.rounds()
+    assert pair.told.count(b"BlockGivenBack lamp") == 4
+    assert pair.ledger.blocks == {("other", RELEASE): [4, 5, 6, 7]}
+
+
 async def test_without_a_lot_nothing_is_asked_for() -> None:
     pair = Pair()
     pair.ledger.making = None
