@@ -5,9 +5,11 @@ Each figure has a bound from the same run: the time or rate at which the same se
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 from psycopg import AsyncConnection
@@ -37,6 +39,8 @@ class Shared:
     paced_bare: list[Times] = field(default_factory=list)
     rates: dict[int, list[float]] = field(default_factory=dict)
     """Units a second, by units of a push."""
+    cpu: dict[int, list[float]] = field(default_factory=dict)
+    """The server's CPU seconds a unit, by units of a push: what is left when stations have machines of their own."""
     bare_rates: dict[int, list[float]] = field(default_factory=dict)
     grants: dict[int, list[float]] = field(default_factory=dict)
     """Seconds, by items of a grant."""
@@ -58,20 +62,31 @@ def shared() -> Shared:
         dsns = [server.dsn(database, f"line_{number}") for number in range(1, STATIONS + 1)]
         _grants(dsns[0], found)
         for seed in range(ROUNDS):
-            _push(dsns, found, seed)
+            _push(server, dsns, found, seed)
         with owner(server, database) as connection:
             _sizes(connection, found)
     return found
 
 
-def _push(dsns: list[str], found: Shared, seed: int) -> None:
+def _push(server: Server, dsns: list[str], found: Shared, seed: int) -> None:
     period = STATIONS * BATCH / UNITS_A_SECOND
     for bare, times in ((False, found.paced), (True, found.paced_bare)):
         times.append(run(dsns, Plan(STATIONS, BATCH, PACED_PUSHES, period, claims=True, bare=bare), seed * 10 + bare))
     for units, pushes in ((BATCH, FAST_PUSHES), (LARGE_BATCH, LARGE_PUSHES)):
         for bare, rates in ((False, found.rates), (True, found.bare_rates)):
+            used = _ended_sessions_cpu(server)
             wall = run(dsns, Plan(STATIONS, units, pushes, bare=bare), seed * 10 + 2 + bare + units).wall
-            rates.setdefault(units, []).append(STATIONS * units * pushes / wall)
+            told = STATIONS * units * pushes
+            rates.setdefault(units, []).append(told / wall)
+            if not bare:
+                found.cpu.setdefault(units, []).append((_ended_sessions_cpu(server) - used) / told)
+
+
+def _ended_sessions_cpu(server: Server) -> float:
+    """CPU seconds of all sessions that have ended, which the server's first process has waited for."""
+    pid = (server.data / "postmaster.pid").read_text().splitlines()[0]
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _grants(dsn: str, found: Shared) -> None:

@@ -29,6 +29,8 @@ def shared_rows(found: Shared) -> list[Row]:
         what = f"saturated, {units} units a push"
         bound = median(found.bare_rates[units])
         rows.append(Row(PART, what, "units/s", Sample(tuple(rates)), bound, Goal(SATURATED[units], at_least=True)))
+        cpu = tuple(1000 * each for each in found.cpu[units])
+        rows.append(Row(PART, "  of the server's processors, a unit", "ms", Sample(cpu)))
     for items, seconds in found.grants.items():
         times = Sample(tuple(1000 * each for each in seconds))
         bound = 1000 * median(found.bare_grants[items])

@@ -21,6 +21,7 @@ LONG = frozenset(
     {
         "test_abroad_in_chromium",
         "test_bad_day",
+        "test_campaign",
         "test_in_chromium",
         "test_sheet_in_chromium",
         "test_installation",

@@ -23,6 +23,7 @@ FOUND = Shared(
     paced=[times(9, 6), times(11, 7), times(12, 8)],
     paced_bare=[times(2, 1)],
     rates={BATCH: [1000.0, 1100.0, 800.0], LARGE_BATCH: [1900.0]},
+    cpu={BATCH: [0.0006], LARGE_BATCH: [0.0002]},
     bare_rates={BATCH: [4000.0], LARGE_BATCH: [9000.0]},
     grants={SMALL: [0.015], LARGE: [2.5]},
     bare_grants={SMALL: [0.002], LARGE: [0.4]},

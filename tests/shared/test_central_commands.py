@@ -417,6 +417,9 @@ def test_a_ledger_of_its_own_joins(central: Command, alone: Path, boss: psycopg.
 
 
 def test_what_cannot_join_is_said_so(central: Command, alone: Path, boss: psycopg.Connection) -> None:
+    boss.execute("UPDATE central SET frozen = 'a station knows more'")
+    assert "accept-restore" in said(central("join", "--yes", "--config", alone), FAILED)
+    boss.execute("UPDATE central SET frozen = NULL")
     boss.execute("UPDATE station SET name = 'line-0' WHERE name = 'line-1'")
     assert "no station line-1" in said(central("join", "--yes", "--config", alone), FAILED)
     (alone.parent / "state" / "ledger.sqlite").rename(alone.parent / "elsewhere")

@@ -111,7 +111,7 @@ def _translated() -> Iterator[None]:
     """Ends the command with what an error of the centre means, and what to do about it."""
     try:
         from station.adapters.centre.sessions import Refused
-        from station.adapters.centre.trouble import CentreBroken, CentreUnreachable
+        from station.adapters.centre.trouble import CentreBroken, CentreRefused, CentreUnreachable
     except ImportError as exc:
         say(LIBRARY, err=True)
         raise typer.Exit(ENVIRONMENT) from exc
@@ -124,7 +124,7 @@ def _translated() -> Iterator[None]:
     except CentreBroken as exc:
         say(_meant(exc.sqlstate, str(exc)), err=True)
         raise typer.Exit(FAILED) from exc
-    except Refused as exc:
+    except (CentreRefused, Refused) as exc:
         say(exc, err=True)
         raise typer.Exit(FAILED) from exc
 

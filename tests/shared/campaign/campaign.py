@@ -64,7 +64,7 @@ class Campaign:
         plan = self.plan
         around = [
             Process.forked(lambda: world.serve(answers, account, plan.seed, plan.lost_answers), self._errors),
-            Process.forked(lambda: network.serve(self.server, plan.names, orders), self._errors),
+            Process.forked(lambda: network.serve(self.server, plan.names, orders), self.folder / "network.txt"),
         ]
         try:
             self._until(lambda: answers.exists() and orders.exists())

@@ -23,9 +23,10 @@ from tests.shared.campaign.plan import Plan
 from tests.shared.campaign.processes import Process
 
 LOOKED_EVERY = 0.2
+BOOTED_EVERY = 0.2
 COPIED_AT, CRASHED_AT, CUT_AT, CUT_FOR = 0.15, 0.45, 0.6, 0.15  # shares of the campaign's time
 SETTLED = 0.78  # from then on no disaster comes by a schedule
-SEEN_WITHIN = 15.0  # seconds for the first lines of a station to reach the centre
+SEEN_WITHIN = 60.0  # seconds for a station's first lines to be written and to reach the centre
 DOWN_FOR = 3.0  # seconds for which the centre's server stays down
 RIVAL_FOR = 20.0  # seconds for which the elder of two PCs goes on, at most
 WRONG_CLOCKS = (-7200, 3600, 86_400)
@@ -150,6 +151,7 @@ class Chaos:
         """All disasters, then the drain."""
         for seat in self.seats:
             self.boot(seat)
+            time.sleep(BOOTED_EVERY)
         self._began = time.monotonic()
         schedule = self._schedule()
         while (now := time.monotonic()) < self._began + self.plan.seconds:
@@ -298,6 +300,9 @@ class Chaos:
     def _copy_some(self) -> None:
         """Good backups: taken while the station stands still, so that only their age is the trouble."""
         for seat in self._chance.sample(self.seats, max(2, len(self.seats) // 10)):
+            end = time.monotonic() + SEEN_WITHIN
+            while not (seat.state / LEDGER).exists() and time.monotonic() < end:
+                time.sleep(LOOKED_EVERY)
             self._kill(seat)
             self._copy(seat)
             self.boot(seat)
@@ -321,7 +326,7 @@ class Chaos:
         self._kill(seat)
         self._copy(seat)
         self.boot(seat)
-        end = time.monotonic() + min(SEEN_WITHIN, self.plan.seconds * 0.3)
+        end = time.monotonic() + SEEN_WITHIN
         assert seat.backup is not None
         with closing(sqlite3.connect(seat.backup / "state" / LEDGER)) as connection:
             query = "SELECT incarnation, max(number) FROM chain GROUP BY incarnation ORDER BY incarnation DESC LIMIT 1"

@@ -39,7 +39,11 @@ from tests.shared.campaign.slot import Slot
 
 DEADLINE, CLAIM_WITHIN = 8.0, 2.0  # seconds; a claim waits for its turn on a machine with a hundred stations
 RECIPE = bench.recipe(Lot(LOT, FORMAT, FIRST, SIZE))
-ROUNDS = Rounds(retried_within=5.0, asked_every=3.0)
+
+
+def rounds(stations: int) -> Rounds:
+    """The replication's pace: a round costs some milliseconds, and a hundred stations share two cores."""
+    return Rounds(sync_every=max(0.5, stations / 20), retried_within=max(5.0, stations / 10), asked_every=3.0)
 
 
 def run(plan: Plan, life: Life) -> None:
@@ -63,7 +67,7 @@ async def _run(plan: Plan, life: Life) -> None:
         ending.set()
     shared = Shared(FleetKey(FLEET_KEY), RECIPE.release)
     with logs.configured("error", None):
-        async with _opened(life, shared) as ledger, _replication(life, ledger, shared) as replication:
+        async with _opened(life, shared) as ledger, _replication(plan, life, ledger, shared) as replication:
             await _greeted(replication, offline_start=life.offline_start or life.ending)
             await ledger.close_open_attempts(STATION_STOPPED)
             await _make(plan, life, ledger, replication, ending)
@@ -90,12 +94,12 @@ async def _opened(life: Life, shared: Shared) -> AsyncIterator[Ledger]:
 
 
 @asynccontextmanager
-async def _replication(life: Life, ledger: Ledger, shared: Shared) -> AsyncIterator[Replication]:
+async def _replication(plan: Plan, life: Life, ledger: Ledger, shared: Shared) -> AsyncIterator[Replication]:
     path = life.folder / "state" / LEDGER
     connections = [Connection(life.dsn, life.station, deadline=within) for within in (DEADLINE, CLAIM_WITHIN)]
     centre, claims = map(Centre, connections)
     means = Means(centre, claims, connections, partial(reading, path, RECIPE))
-    terms = Terms(place=str(Place.of(path)), pace=ROUNDS)
+    terms = Terms(place=str(Place.of(path)), pace=rounds(plan.stations))
     assert ledger.shared is not None
     async with Replication.running(means, ledger.shared, terms, RECIPE.release) as replication:
         shared.claims = replication.claims
