@@ -7,7 +7,7 @@ Imported only where the configuration has `[shared]`.
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -83,10 +83,20 @@ class Sharing:
         async with Replication.running(means, ledger.shared, terms, release, changed) as replication:
             self._replication = replication
             self.opening.claims = replication.claims
+            await self._first_word(section.deadline)
             try:
                 yield
             finally:
                 self.opening.claims = None
+
+    async def _first_word(self, within: float) -> None:
+        """Waits until the centre has known the ledger or is known to be away, so that the line need not begin with a pause."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not self.seen.greeted and self.seen.reason is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+        self._changed.set()  # `watch` has not seen it yet
 
     @property
     def seen(self) -> Seen:

@@ -32,6 +32,7 @@ FOR_NOW = frozenset({Refusal.RESTORED, Refusal.STARTING})
 _OF_GRANTS = FOR_NOW | {Refusal.NOT_APPROVED, Refusal.LOT_UNKNOWN, Refusal.LOT_EXHAUSTED}
 
 LOOKED_EVERY = 5.0  # seconds, in a longer pause
+FAILED = "the replication has failed: the station's log tells why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,10 @@ class Replicator:
         """Has the next round begin at once and ask the centre for something: it may be away."""
         self._pushed = -1e9
         self._doubted.set()
+
+    def failed(self) -> None:
+        """Has the centre count as away after a bug of the station, so that people hear of it."""
+        self._away(FAILED)
 
     async def last_push(self) -> None:
         """Tells the centre what the ledger still has for it, if the centre was there. Raises nothing: the next start goes on."""

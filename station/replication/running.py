@@ -5,7 +5,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import structlog
@@ -13,8 +13,8 @@ import structlog
 from station.replication.claims import Claims, FarClaims
 from station.replication.crossing import Crossing
 from station.replication.interfaces import Centre, SharedLedger, SharedReader
-from station.replication.replicator import Replicator, Terms
-from station.replication.seen import Seen
+from station.replication.replicator import FAILED, Replicator, Terms
+from station.replication.seen import Seen, State
 
 log = structlog.get_logger()
 
@@ -90,6 +90,7 @@ class Replication:
                 runner.run(self._serve())
         except Exception:  # our bug, or a ledger that cannot be read: the line goes on with what it holds
             log.exception("shared.failed")
+            self._heard(replace(self.seen, state=State.AWAY if self.seen.greeted else State.STARTING, reason=FAILED))
         finally:
             self._ready.set()
 
@@ -142,6 +143,7 @@ async def _going_round(replicator: Replicator) -> None:
             await replicator.run()
         except Exception:  # our bug
             log.exception("shared.failed")
+            replicator.failed()
             await asyncio.sleep(replicator.longest_pause)
         else:
             return

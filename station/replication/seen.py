@@ -82,8 +82,9 @@ def pausing_fault(seen: Seen, station: str, *, offline_start: bool) -> LineFault
             return LedgerForked(seen.cursor)
         case State.REFUSED:
             return CentreUnusable(seen.reason or "")
+    unheard = seen.standing is None or seen.reason is None  # only the centre can tell that the machine was set back
     stranger = seen.standing is not None and (seen.standing.moved or seen.standing.next_ledger is not None)
-    if not seen.greeted and (stranger or not offline_start):
+    if not seen.greeted and (unheard or stranger or not offline_start):
         return CentreAwaited(seen.reason or "it has not been reached yet")
     return None
 

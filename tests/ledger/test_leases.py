@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Serial numbers and pairs come from the centre's blocks, and are used once."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from station.adapters.ledger import Ledger
 from station.adapters.ledger.leases import SPARE_PAIRS, Leases
 from station.adapters.ledger.shared import Stopped
 from station.adapters.system.verifiers import VerifierPool
-from station.domain.identity import Lot, OnboardingSecrets
+from station.domain.identity import Lot, NewIdentity, OnboardingSecrets
 from station.domain.shared import GRID, Grant
 from station.faults import LineFault
 from station.faults.line import CentreUnusable, LeaseExhausted, LedgerFenced, LedgerForked, ReleaseNotApproved
@@ -120,6 +121,22 @@ async def test_a_pair_that_the_local_mark_refuses_is_burned(path: Path) -> None:
     assert second.secrets == taken
     assert second.serial_number == "SN000002"
     burned = FLEET.pair_hash(refused.passcode, refused.discriminator)
+    assert rows(path, "SELECT hash FROM pair WHERE state = 'gone' AND hash = ?", burned) == [(burned,)]
+
+
+async def test_a_sample_gets_no_pair_that_a_unit_has(path: Path) -> None:
+    """What was taken ahead comes round again at the end of the stock, and may have gone to a unit by then."""
+    async with stocked(path) as (ledger, secrets):
+        unit = await recognised(await begun(ledger, secrets), board=1)
+        free = await secrets.take()
+        journal = await begun(ledger, Given(unit.secrets, free))
+
+        def draft(taken: OnboardingSecrets, at: datetime) -> NewIdentity:
+            return NewIdentity.of(target(2).uid, LOT, taken, at=at, random=bytes(16))
+
+        sample = await journal.sample_identity(draft)
+    assert sample.secrets == free
+    burned = FLEET.pair_hash(free.passcode, free.discriminator)
     assert rows(path, "SELECT hash FROM pair WHERE state = 'gone' AND hash = ?", burned) == [(burned,)]
 
 

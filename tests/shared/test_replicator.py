@@ -346,3 +346,16 @@ def test_no_part_of_a_block_is_asked_for() -> None:
 def test_items_last_for_hours_of_the_busiest_one() -> None:
     assert Seen(items=1000, busiest_hour=250).hours_left == 4
     assert Seen(items=1000).hours_left is None
+
+
+@pytest.mark.parametrize("offline_start", [True, False])
+async def test_no_attempt_begins_before_the_first_round_has_its_outcome(offline_start: bool) -> None:  # noqa: FBT001
+    """A ledger that was set back with its machine looks as ever: it would give its numbers out twice until the greeting."""
+    pair = Pair()
+    await pair.rounds()
+    pair.restart()
+    assert isinstance(pausing_fault(pair.replicator.seen, "line-1", offline_start=offline_start), CentreAwaited)
+    pair.replicator.look()
+    assert isinstance(pausing_fault(pair.replicator.seen, "line-1", offline_start=offline_start), CentreAwaited)
+    await pair.replicator.round()
+    assert pausing_fault(pair.replicator.seen, "line-1", offline_start=offline_start) is None

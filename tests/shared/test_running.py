@@ -15,7 +15,7 @@ from station.domain.shared import FEWEST_ITEMS, Claim, Enrolment, Refusal
 from station.domain.target import UID
 from station.faults.line import CentreUnusable
 from station.replication.interfaces import SharedReader
-from station.replication.replicator import Pace, Terms
+from station.replication.replicator import FAILED, Pace, Replicator, Terms
 from station.replication.running import Means, Replication
 from station.replication.seen import Seen, State
 from tests.shared.in_memory import Away, Lost, MemoryCentre, MemoryLedger
@@ -164,6 +164,15 @@ async def test_a_bug_in_the_replication_ends_neither_it_nor_the_line() -> None:
         await station.until(lambda seen: seen.up)
 
 
+async def test_people_see_that_the_replication_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the page would show a centre that is there, and the journal would wait unseen."""
+    monkeypatch.setattr(Replicator, "longest_pause", WITHIN)
+    station = Station(ledger=OddLedger())
+    async with station.running():
+        seen = await station.until(lambda seen: seen.reason is not None)
+    assert (seen.up, seen.reason) == (False, FAILED)
+
+
 async def test_a_reader_that_cannot_be_opened_does_not_end_the_line() -> None:
     def reader() -> AbstractContextManager[SharedReader]:
         raise OSError("no such file")
@@ -171,4 +180,4 @@ async def test_a_reader_that_cannot_be_opened_does_not_end_the_line() -> None:
     means = Means(MemoryCentre(), MemoryCentre(), [], reader)
     async with Replication.running(means, MemoryLedger(), Terms("here"), "") as replication:
         assert await replication.claims.claim(BOARD) is None
-    assert replication.seen.state is State.STARTING
+    assert (replication.seen.state, replication.seen.reason) == (State.STARTING, FAILED)

@@ -177,10 +177,7 @@ class AttemptJournal:
 
     async def sample_identity(self, draft: Draft) -> Identity:
         """An identity for a board that has none and is a sample: it is recorded nowhere, and uses no serial number."""
-        new = draft(await self._new_secrets(), self._clock.now())
-        if self._shared is not None:  # it stands on a board, and no other may have it
-            burned = partial(leases.burn, fleet=self._shared.fleet, onboarding=new.secrets)
-            await self._carried_out(burned, self._custody.do)
+        new = draft(await self._samples_secrets(), self._clock.now())
         return Identity(
             uid=new.uid,
             ordinal=1,
@@ -191,6 +188,17 @@ class AttemptJournal:
             manufacturing_date=new.manufacturing_date,
             rotating_device_id=new.rotating_device_id,
         )
+
+    async def _samples_secrets(self) -> OnboardingSecrets:
+        """Secrets that stand on a board from now on, so that no other may have them, nor has."""
+        for _ in range(MOST_DRAFTS):  # again if a unit has got the pair meanwhile, or its incarnation has ended
+            taken = await self._new_secrets()
+            if self._shared is None:
+                return taken
+            burned = partial(leases.burn, fleet=self._shared.fleet, onboarding=taken)
+            if await self._carried_out(burned, self._custody.do_once):
+                return taken
+        raise LedgerUnavailable(f"{MOST_DRAFTS} pairs of passcode and discriminator were all taken")
 
     async def _new_secrets(self) -> OnboardingSecrets:
         try:

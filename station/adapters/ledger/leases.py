@@ -105,9 +105,9 @@ def use(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets) 
     return _end(connection, fleet, onboarding, PairState.USED)
 
 
-def burn(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets) -> None:
-    """Takes a pair out of the stock that no unit may have."""
-    _end(connection, fleet, onboarding, PairState.BURNED)
+def burn(connection: Connection, fleet: FleetKey, onboarding: OnboardingSecrets) -> bool:
+    """Takes a pair out of the stock that no unit may have; False if it is not in it."""
+    return _end(connection, fleet, onboarding, PairState.BURNED)
 
 
 def free_pairs(connection: Connection, after: int, most: int) -> list[Pair]:
