@@ -11,7 +11,7 @@ from tests.shared.campaign.campaign import Campaign, memory, server_for
 from tests.shared.campaign.plan import parsed
 from tests.shared.campaign.planted import BUGS
 
-SMALL = ("--stations", "12", "--slots", "16", "--seconds", "75", "--drain", "60", "--pair-space", "30000")
+SMALL = ("--stations", "12", "--slots", "16", "--seconds", "75", "--drain", "60", "--pair-space", "60000")
 
 
 def main() -> int:

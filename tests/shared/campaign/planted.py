@@ -92,7 +92,7 @@ class Bug:
 
 BUGS: Mapping[str, Bug] = {
     "expire": Bug(expire, frozenset({"no serial number twice"})),
-    "nofence": Bug(nofence, frozenset({"no serial number twice"})),
+    "nofence": Bug(nofence, frozenset({"no serial number twice", "the centre has the station's journal"})),
     "nodedup": Bug(nodedup, frozenset({"what happened is counted once"})),
     "localpair": Bug(localpair, frozenset({"no pair twice"})),
     "noevidence": Bug(
