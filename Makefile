@@ -16,7 +16,7 @@ ARGS :=
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign-shared campaign-shared-bugs fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign-shared campaign-shared-bugs stateful-shared fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -113,6 +113,10 @@ campaign-shared: $(READY) postgresql
 # The same, smaller, with each of five planted faults, which the referee must find; ten minutes.
 campaign-shared-bugs: $(READY) postgresql
 	$(BIN)/python -m tests.shared.campaign.bugs $(ARGS)
+
+# Three stations as a state machine for longer than in `make test`, and with two planted faults, which it must find; some minutes.
+stateful-shared: $(READY) postgresql
+	$(BIN)/python -m tests.shared.stateful $(ARGS)
 
 fuzz: fuzz-readers fuzz-agent fuzz-attestation
 

@@ -17,14 +17,14 @@ CONSTANTS: Constants = PROFILES[bound.DEFAULT]
 OVER_BOUND = 1.05
 OVER_ONE = 1.05
 INVOCATIONS = 3
-CPU_MS = 40
+CPU_MS, CPU_OF_A_CROWD_MS = 40, 30  # the latter where 64 boards come at once, which share commits and wake-ups
 COMMITS_ALONE, COMMITS_GROUPED = 300, 1500
 ATTESTATION_MS = 5
 RELAY_MS = 2
 OVER_EMPTY = 1.3
 OPENING_S, LIST_S, SHOW_S, NUMBERS_S = 1, 1, 0.5, 1
-# Goals of the performance study, section 4.3: 8 (memory), 9 and 10 (lag), 10 and 11 (start of the programmer).
-MEMORY_MB = 90
+MEMORY_MB = 80
+# Goals of the performance study, section 4.3: 9 and 10 (lag), 10 and 11 (start of the programmer).
 LAG_P99_MS, LAG_MAX_MS = 5, 40
 START_P50_MS, LAST_START_MS = 50, 300
 
@@ -127,7 +127,7 @@ def _costs(runs: Sequence[Recording], part: str, idle: Idle | None) -> list[Row]
             "station CPU a board",
             "ms",
             sample(lambda run: 1000 * run.used("daemon")),
-            goal=Goal(CPU_MS) if crowd else None,
+            goal=Goal(CPU_OF_A_CROWD_MS if part == "sixty-four" else CPU_MS) if crowd else None,
         )
     ]
     programmers = sample(lambda run: 1000 * run.usage["daemon"].children / run.boards)

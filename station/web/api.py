@@ -3,7 +3,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Literal, Protocol
 
 import structlog
@@ -146,10 +146,9 @@ class Api:
         """Adds every route, and their description at `openapi.json`."""
         for route in ROUTES:
             app.router.add_route(route.method, route.path, self.answering(route))
-        description = described_routes()
 
         async def describe(request: web.Request) -> web.StreamResponse:
-            return as_json(request, description)
+            return as_json(request, described_routes())
 
         app.router.add_get(f"{PREFIX}/openapi.json", describe)
 
@@ -609,6 +608,7 @@ ROUTES = (
 )
 
 
+@cache
 def described_routes() -> dict[str, object]:
     """The API in OpenAPI 3.1."""
     return described(ROUTES)

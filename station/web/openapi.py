@@ -20,20 +20,20 @@ from station.web.models import Board, Line, Problem, Slot
 
 Schema = Mapping[str, object]
 
-_ADAPTERS: Mapping[str, TypeAdapter[object]] = {
-    "Board": TypeAdapter(Board),
-    "Line": TypeAdapter(Line),
-    "Slot": TypeAdapter(Slot),
-    "Unit": TypeAdapter(UnitSummary),
-    "Attempt": TypeAdapter(AttemptRecord),
-    "Event": TypeAdapter(EventRecord),
-    "Seconds": TypeAdapter(Seconds),
-    "LotCounts": TypeAdapter(LotCounts),
-    "Message": TypeAdapter(Entry),
-    "Sample": TypeAdapter(SampleRecord),
-    "SharedView": TypeAdapter(SharedView),
-    "LineStatus": TypeAdapter(LineStatus),
-    "Problem": TypeAdapter(Problem),
+_MODELS: Mapping[str, type] = {
+    "Board": Board,
+    "Line": Line,
+    "Slot": Slot,
+    "Unit": UnitSummary,
+    "Attempt": AttemptRecord,
+    "Event": EventRecord,
+    "Seconds": Seconds,
+    "LotCounts": LotCounts,
+    "Message": Entry,
+    "Sample": SampleRecord,
+    "SharedView": SharedView,
+    "LineStatus": LineStatus,
+    "Problem": Problem,
 }
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -157,7 +157,7 @@ def _in_query(model: type[BaseModel]) -> list[dict[str, object]]:
 
 
 def _components() -> dict[str, object]:
-    adapters = [(name, "serialization", adapter) for name, adapter in _ADAPTERS.items()]
+    adapters = [(name, "serialization", TypeAdapter[object](model)) for name, model in _MODELS.items()]
     references, definitions = TypeAdapter.json_schemas(adapters, ref_template=_REFERENCE)  # type: ignore[arg-type]
     components: dict[str, object] = dict(definitions.get("$defs", {}))
     for (name, _), schema in references.items():

@@ -16,7 +16,7 @@ from typing import ClassVar
 from unittest.mock import patch
 
 import psycopg
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -280,8 +280,8 @@ class Machine(RuleBasedStateMachine):
         assert told <= self.serial_numbers.keys()
 
 
-def run(examples: int, steps: int, *, derandomize: bool) -> None:
-    """Raises `AssertionError` if a promise is broken."""
+def run(examples: int, steps: int, *, derandomize: bool = False, shrinks: bool = True) -> None:
+    """Raises `AssertionError` if a promise is broken, by the shortest way that was found; `shrinks` false: by the first."""
     with (
         Server() as server,
         patch.multiple(Machine, server=server, template=made(server, STATIONS), create=True),
@@ -296,6 +296,7 @@ def run(examples: int, steps: int, *, derandomize: bool) -> None:
                 suppress_health_check=list(HealthCheck),
                 database=None,
                 derandomize=derandomize,
+                phases=tuple(Phase) if shrinks else (Phase.generate,),
             ),
         )
 
@@ -303,7 +304,7 @@ def run(examples: int, steps: int, *, derandomize: bool) -> None:
 def _found(fault: str) -> bool:
     try:
         planted.BUGS[fault].plant()
-        run(300, 40, derandomize=False)
+        run(300, 40, shrinks=False)
     except (AssertionError, ExceptionGroup) as exc:
         _say(f"{fault}: found: {str(exc).splitlines()[0]}")
         return True
@@ -320,7 +321,7 @@ def _say(text: str) -> None:
 
 def main(faults: Sequence[str]) -> int:
     began = time.monotonic()
-    run(100, 40, derandomize=False)
+    run(100, 40)
     _say("without a fault: nothing found")
     found = [_found(fault) for fault in faults or FAULTS]
     _say(f"{time.monotonic() - began:.0f} s")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from station.adapters.ledger import chain
-from station.domain.facts import AttemptBegun, AttemptEnded
+from station.domain.facts import AttemptBegun, AttemptEnded, Body
 from station.domain.target import UID
 
 _BEGUN = "INSERT INTO chain_attempt (attempt, incarnation, number, release) VALUES (?, ?, ?, ?)"
@@ -37,17 +37,18 @@ def begun(connection: Connection, at: datetime, number: int, values: Mapping[str
     chain.driver(connection).execute(_BEGUN, (number, head.incarnation, line, release))
 
 
-def follow(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+def follow(connection: Connection, attempt: int, rows: Sequence[Mapping[str, object]]) -> None:
     """Tells events of an attempt, by the rows that one statement has just written in this order."""
     if not chain.is_kept(connection):
         return
-    (last,) = chain.driver(connection).execute("SELECT last_insert_rowid()").fetchone()
-    for event, row in enumerate(rows, last - len(rows) + 1):
-        attempt, at, name, body = row["attempt_id"], row["at"], row["type"], row["body"]
-        assert isinstance(attempt, int)
+    told = list[tuple[datetime, str, Body]]()
+    for row in rows:
+        at, name, body = row["at"], row["type"], row["body"]
         assert isinstance(at, datetime)
         assert isinstance(body, Mapping)
-        chain.follow(connection, event, attempt, at, str(name), body)
+        told.append((at, str(name), body))
+    (last,) = chain.driver(connection).execute("SELECT last_insert_rowid()").fetchone()
+    chain.follow(connection, last - len(rows) + 1, attempt, told)
 
 
 def ended(connection: Connection, at: datetime, number: int) -> None:

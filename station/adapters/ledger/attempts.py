@@ -121,7 +121,7 @@ def append(
         for event, now in journal
     ]
     connection.execute(_NEW_EVENT, rows)
-    attempt_facts.follow(connection, rows)
+    attempt_facts.follow(connection, number, rows)
     traced, quarantined = None, False
     for event, now in journal:
         totals.follow(connection, number, event, now.attempt)

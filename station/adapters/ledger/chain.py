@@ -9,7 +9,7 @@ writes none.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import get_args
@@ -40,7 +40,8 @@ _PRESENT = (
 _BASE = "SELECT number, hash FROM chain_base WHERE incarnation = ?"
 _HASH = "SELECT hash FROM chain WHERE incarnation = ? AND number = ?"
 _HASH_OF_BASE = "SELECT hash FROM chain_base WHERE incarnation = ? AND number = ?"
-_APPEND = "INSERT INTO chain (incarnation, number, event_id, at, type, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_APPEND = "INSERT INTO chain (incarnation, number, at, type, body, hash) VALUES (?, ?, ?, ?, ?, ?)"
+_LINK = "INSERT INTO chain (incarnation, number, event_id, hash) VALUES (?, ?, ?, ?)"
 _LINES = (
     "SELECT c.number, c.hash, c.event_id, coalesce(c.at, e.at), coalesce(c.type, e.type), e.attempt_id, c.body, e.body"
     " FROM chain AS c LEFT JOIN event AS e ON e.id = c.event_id"
@@ -90,13 +91,21 @@ def tell(connection: Connection, at: datetime, fact: Fact) -> int:
     if not is_kept(connection):
         return 0
     told = iso(at), fact.on_disk.name, _ENCODER.encode(body_of(fact))
-    return _append(driver(connection), None, None, told)
+    return _append(driver(connection), told)
 
 
-def follow(connection: Connection, event: int, attempt: int, at: datetime, name: str, body: Body) -> None:
-    """Appends a link to an event that this unit of work has written."""
-    if is_kept(connection):
-        _append(driver(connection), event, attempt, (iso(at), name, _ENCODER.encode(body)))
+def follow(connection: Connection, first: int, attempt: int, events: Sequence[tuple[datetime, str, Body]]) -> None:
+    """Appends links to events of an attempt that this unit of work has written, numbered from `first` on: moment, type, body."""
+    raw = driver(connection)
+    there = _head(raw)
+    if not there.incarnation:
+        return
+    number, hashed, rows = there.number, there.hash, []
+    for event, (at, name, body) in enumerate(events, first):
+        number += 1
+        hashed = hashlib.sha256(hashed + _line(number, attempt, (iso(at), name, _ENCODER.encode(body)))).digest()
+        rows.append((there.incarnation, number, event, hashed))
+    raw.executemany(_LINK, rows)
 
 
 def head(connection: Connection) -> Head:
@@ -187,14 +196,13 @@ def begin(connection: Connection, incarnation: int, previous: bytes) -> None:
     driver(connection).execute("INSERT INTO chain_base (incarnation, number, hash, acked) VALUES (?, ?, ?, ?)", row)
 
 
-def _append(raw: sqlite3.Connection, event: int | None, attempt: int | None, told: tuple[str, str, str]) -> int:
+def _append(raw: sqlite3.Connection, told: tuple[str, str, str]) -> int:
     there = _head(raw)
     if not there.incarnation:
         return 0
     number = there.number + 1
-    hashed = hashlib.sha256(there.hash + _line(number, attempt, told)).digest()
-    fact = (None, None, None) if event is not None else told
-    raw.execute(_APPEND, (there.incarnation, number, event, *fact, hashed))
+    hashed = hashlib.sha256(there.hash + _line(number, None, told)).digest()
+    raw.execute(_APPEND, (there.incarnation, number, *told, hashed))
     return number
 
 

@@ -2,7 +2,8 @@
 """The ledger's tables.
 
 `event` is the journal and the truth; summary columns are written in the same transaction and can be rebuilt. Times are
-UTC, ISO 8601 with milliseconds, as text; a UID is 24 hexadecimal digits in memory order. One SQL for all dialects.
+UTC, ISO 8601 with milliseconds, as text; a UID is 24 hexadecimal digits in memory order. One SQL for all dialects; only the
+conditions of indexes are SQLite's, since naming PostgreSQL's here would load its dialect, 2 MB of the daemon's memory.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -61,7 +62,7 @@ class Instant(TypeDecorator[datetime]):
 
 def _few(name: str, *columns: str, where: str) -> Index:
     """An index of the rows that fulfil the condition; a query must repeat the condition word for word to use it."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, sqlite_where=text(where))
 
 
 def milliseconds(moment: datetime) -> int:
@@ -202,7 +203,6 @@ label_event = Table(
         "copy",
         unique=True,
         sqlite_where=text("type = 'LabelPrintStarted'"),
-        postgresql_where=text("type = 'LabelPrintStarted'"),
     ),
     sqlite_autoincrement=True,
 )
@@ -403,7 +403,6 @@ lot = Table(  # the lots made for work orders; sums up `lot_event`
         "state",
         unique=True,
         sqlite_where=text("state = 'open'"),
-        postgresql_where=text("state = 'open'"),
     ),
 )
 

@@ -3,20 +3,15 @@
 
 import shlex
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from station.adapters.ledger.tables import iso
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def local(moment: datetime | None) -> str:
@@ -34,15 +29,31 @@ def segment(name: str) -> str:
     return quote(name, safe="")
 
 
-_ENVIRONMENT.filters |= {
-    "local": local,
-    "percent": percent,
-    "segment": segment,
-    "shell": shlex.quote,
-    "iso": iso,
-}
-
-
 def rendered(name: str, **values: object) -> str:
     """The page of this template."""
-    return _ENVIRONMENT.get_template(f"{name}.html").render(values)
+    return _environment().get_template(f"{name}.html").render(values)
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import (
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+    )  # 2 MB, which a line whose pages nobody reads saves
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "local": local,
+        "percent": percent,
+        "segment": segment,
+        "shell": shlex.quote,
+        "iso": iso,
+    }
+    return environment
