@@ -72,8 +72,7 @@ __all__ = ["JournalReader", "SharedLedger", "Standing", "Stopped", "reading"]
 class SharedLedger:
     """What the replication does with the ledger."""
 
-    def __init__(self, path: Path, custody: Custody, shared: Shared, opened: Vault) -> None:
-        self._path = path
+    def __init__(self, custody: Custody, shared: Shared, opened: Vault) -> None:
         self._custody = custody
         self._vault = opened
         self.shared = shared
