@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from station.domain.shared import Claim, KnownUnit, Rank
 from station.domain.target import UID
-from station.faults.slot import AnswerElsewhere, UnitElsewhere
+from station.faults.slot import AnswerElsewhere, UnitElsewhere, UnitScrapped
 
 AWAY = "the centre cannot be reached"
 UNHEARD_OF = "nothing of it is known here, nor at the centre"
@@ -56,13 +56,15 @@ class Way(Enum):
 def way(uid: UID, key: str | None, own: OwnKnowledge, claim: Claim | None, station: str) -> Way:
     """The way after the centre's answer, which None is for if it is away. `station` is this station's name.
 
-    Raises `UnitElsewhere`, or `AnswerElsewhere` while another station waits for the PKI's answer.
+    Raises `UnitElsewhere`, `UnitScrapped`, or `AnswerElsewhere` while another station waits for the PKI's answer.
     """
     if claim is None:
         return _without_the_centre(uid, key, own)
     known = claim.known
     if known is None or known.rank is Rank.SEEN:
         return _unknown_to_the_centre(uid, key, own)
+    if known.rank is Rank.SCRAPPED:
+        raise UnitScrapped(str(uid))
     if key is None or key in {name for name, _ in known.certificates}:
         return Way.ADOPT
     waiting = dict(known.pending)

@@ -26,6 +26,7 @@ class Rank(IntEnum):
     ON_BOARD = 2
     CERTIFIED = 3
     PASSED = 4
+    SCRAPPED = 5
 
 
 @dataclass(frozen=True, slots=True)

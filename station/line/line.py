@@ -95,11 +95,6 @@ class Line:
         self._closed_to_new = None
         self._open_to_new.set()
 
-    def open_to_new_by_itself(self) -> None:
-        """Lets boards without an identity try again, if what held them mends itself."""
-        if self._closed_to_new is not None and self._mends_itself(self._closed_to_new):
-            self.open_to_new()
-
     def resume(self) -> None:
         """Opens the line again, if it is paused for all boards."""
         if self._paused_by is not None:

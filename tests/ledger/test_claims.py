@@ -24,10 +24,11 @@ from station.domain.attempt import (
 )
 from station.domain.credentials import Credentials
 from station.domain.identity import Confirmation, Identity, IdentityState
+from station.domain.intervention import Decision
 from station.domain.shared import Claim, KnownUnit, Rank
 from station.domain.target import Target
 from station.faults.line import CentreUnusable, SerialNumberTaken
-from station.faults.slot import UnitElsewhere
+from station.faults.slot import UnitElsewhere, UnitScrapped
 from station.procedure.identity import identity_of
 from tests.builders.bench import LOT, RECIPE, begun, credentials, onboarding, passed, recognised, rows, target
 from tests.builders.sharing import FLEET, Told, enrol, lines, of, stock, stocked
@@ -115,6 +116,25 @@ async def test_a_unit_that_passed_elsewhere_is_confirmed_with_its_releases_image
             pass
         _, touched = await claimed(ledger, secrets, seen(1, dac.key))
         assert touched.confirmation == replace(confirmation, touched=True)
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+async def test_a_unit_that_was_scrapped_elsewhere_is_not_touched(path: Path, with_key: bool) -> None:  # noqa: FBT001
+    """Its certificate is revoked, or will be: another station must not pass it."""
+    dac = credentials(1)
+    claim = unit(1, rank=Rank.SCRAPPED, certificates=[dac], release=RECIPE.release)
+    async with stocked(path, Told(claim)) as (ledger, secrets):
+        with pytest.raises(UnitScrapped):
+            await claimed(ledger, secrets, seen(1, dac.key if with_key else None))
+    assert not list(LedgerReader(path).units())
+
+
+async def test_the_centre_is_told_of_scrap(path: Path) -> None:
+    async with stocked(path) as (ledger, secrets):
+        await passed(await begun(ledger, secrets), board=1)
+        await ledger.scrap(target(1).uid, Decision("anna", "cracked"))
+        *_, last = await lines(ledger)
+    assert b'"IdentityAdvanced",null,{"index":0,"lot":"LOT-1","rank":5' in last.text
 
 
 async def test_a_unit_that_has_not_passed_has_no_confirmation(path: Path) -> None:

@@ -96,7 +96,7 @@ FACTS = {
     "IncarnationBegun": ("incarnation", "ledger", "version"),
     "Checkpoint": ("upto", "head", "signature"),
 }
-RANKS = {"SEEN": 0, "TAKEN": 1, "ON_BOARD": 2, "CERTIFIED": 3, "PASSED": 4}
+RANKS = {"SEEN": 0, "TAKEN": 1, "ON_BOARD": 2, "CERTIFIED": 3, "PASSED": 4, "SCRAPPED": 5}
 PROCEDURES = {"provision", "redeliver", "resume", "reconfirm", "provision_by_partner", "finish", "reconfigure"}
 PHASES = {
     "started",

@@ -47,6 +47,18 @@ async def test_a_unit_that_passes_is_known_to_every_station(line: Teller, other:
     ]
 
 
+async def test_a_scrapped_unit_stays_so_for_every_station(line: Teller, other: Teller) -> None:
+    await line.grant()
+    uid = line.chance.uid()
+    index = line.finish(uid, 1)
+    line.advance(uid, index, Rank.SCRAPPED)
+    line.advance(uid, index, Rank.PASSED)
+    await line.push()
+    known = (await other.centre.claim(other.incarnation, uid)).known
+    assert known is not None
+    assert known.rank is Rank.SCRAPPED
+
+
 class TestEnrol:
     async def test_the_same_ledger_gets_the_same_answer_again(self, line: Teller) -> None:
         again = await line.centre.enrol(line.ledger, "elsewhere", bytes(32))

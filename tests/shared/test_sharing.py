@@ -48,7 +48,9 @@ def sharing(folder: Path, seen: Seen, further: str = "") -> Showing:
     [
         (UP, None),
         (replace(UP, state=State.AWAY, reason="no route"), None),
-        (replace(UP, state=State.STARTING, greeted=False), None),
+        (replace(UP, state=State.STARTING, greeted=False, reason="no route"), None),
+        (replace(UP, state=State.STARTING, greeted=False), CentreAwaited),
+        (Seen(), CentreAwaited),
         (replace(UP, state=State.REFUSED, reason="of another version"), CentreUnusable),
         (replace(UP, state=State.FENCED), LedgerFenced),
         (replace(UP, state=State.FORKED), LedgerForked),

@@ -32,7 +32,6 @@ _FIELDS: Mapping[type, tuple[tuple[str, str], ...]] = {
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 _INCARNATION = "SELECT incarnation FROM shared_state WHERE one = 1"
-_HEAD = "SELECT number, hash FROM chain WHERE incarnation = ? ORDER BY number DESC LIMIT 1"
 _PRESENT = (
     "SELECT incarnation, number, hash FROM chain WHERE incarnation = (SELECT incarnation FROM shared_state WHERE one = 1)"
     " ORDER BY number DESC LIMIT 1"
@@ -111,11 +110,6 @@ def follow(connection: Connection, first: int, attempt: int, events: Sequence[tu
 def head(connection: Connection) -> Head:
     """The newest line of the present incarnation."""
     return _head(driver(connection))
-
-
-def head_of(connection: Connection, incarnation: int) -> Head:
-    """The newest line of an incarnation, also of one that has ended."""
-    return _head(driver(connection), incarnation)
 
 
 def unsent(connection: Connection, incarnation: int, after: int, most: int) -> list[Line]:
@@ -206,13 +200,12 @@ def _append(raw: sqlite3.Connection, told: tuple[str, str, str]) -> int:
     return number
 
 
-def _head(raw: sqlite3.Connection, incarnation: int | None = None) -> Head:
-    if incarnation is None:
-        if (found := raw.execute(_PRESENT).fetchone()) is not None:
-            return Head(*found)
-        (incarnation,) = raw.execute(_INCARNATION).fetchone()
-    row = raw.execute(_HEAD, (incarnation,)).fetchone() or raw.execute(_BASE, (incarnation,)).fetchone()
-    return Head(incarnation, *(row or (0, GENESIS)))
+def _head(raw: sqlite3.Connection) -> Head:
+    if (found := raw.execute(_PRESENT).fetchone()) is not None:
+        return Head(*found)
+    (incarnation,) = raw.execute(_INCARNATION).fetchone()
+    base = raw.execute(_BASE, (incarnation,)).fetchone()
+    return Head(incarnation, *(base or (0, GENESIS)))
 
 
 def _line(number: int, attempt: int | None, told: tuple[str, str, str]) -> bytes:

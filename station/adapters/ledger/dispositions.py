@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, literal, select, update
 
-from station.adapters.ledger import lots, tables
+from station.adapters.ledger import chain, lots, tables
 from station.adapters.ledger.sampled import is_sample
 from station.domain.disposition import (
     AFTER,
@@ -17,8 +17,10 @@ from station.domain.disposition import (
     UnitEvent,
     failed_for_good,
 )
+from station.domain.facts import IdentityAdvanced
 from station.domain.identity import IDENTITY_TRANSITIONS, IdentityState
 from station.domain.intervention import Decision, DecisionRefused
+from station.domain.shared import Rank
 from station.domain.target import UID
 
 _attempt, _identity, _event = tables.attempt, tables.identity, tables.unit_event
@@ -69,6 +71,7 @@ def scrap(connection: Connection, uid: UID, decision: Decision, at: datetime) ->
     row = connection.execute(select(_identity).where(_identity.c.uid == str(uid))).first()
     if row is not None and IdentityState.BURNED in IDENTITY_TRANSITIONS[IdentityState(row.state)]:
         _burn(connection, _identity.c.id == row.id)
+        chain.tell(connection, at, IdentityAdvanced(uid, row.lot, row.lot_index, Rank.SCRAPPED))
         if not connection.scalar(select(is_sample(literal(str(uid))))):
             lots.gave_up(connection, row.lot)
     certificate, request = tables.certificate, tables.pki_request

@@ -25,6 +25,7 @@ _RANKS = {
     IdentityState.CERTIFIED: Rank.CERTIFIED,
     IdentityState.CONFIRMED: Rank.CERTIFIED,
     IdentityState.PASSED: Rank.PASSED,
+    IdentityState.BURNED: Rank.SCRAPPED,
 }
 
 

@@ -110,6 +110,7 @@ class AttemptJournal:
         self._clock = clock
         self._sum = self._written = Sum(started_at, started_at)  # `_written` without the events in `_held`
         self._held: list[Entry] = []
+        self._appended = True  # of the last unit of work: whether its events were not what failed
         self._custody = custody
         self._pairing = pairing
         self._vault = vault
@@ -267,6 +268,13 @@ class AttemptJournal:
         except Fault:
             self._held, self._written = held, written  # nothing was written: the verdict takes them along
             raise
+        except Exception:  # our bug, and nothing was written: the verdict takes along what is not at fault itself
+            self._written = written
+            if self._appended:
+                self._held = held
+            else:
+                self._sum = written
+            raise
         self._traced = followed.traced or self._traced
         if followed.quarantined:
             log.warning("unit.quarantined", fault=self.attempt.fault)
@@ -277,7 +285,9 @@ class AttemptJournal:
     def _after(self, held: Sequence[Entry], work: UnitOfWork[T], connection: Connection) -> tuple[Followed, T]:
         followed = Followed()
         if held:
+            self._appended = False
             followed = attempts.append(connection, self._number, held, self._reports, self._quarantine_after)
+        self._appended = True
         return followed, work(connection)
 
 

@@ -80,7 +80,7 @@ class Ledger:
         self._vault = opened
         self._reports = reports
         self.outbox = Outbox(path, custody)
-        self.shared = None if shared is None else SharedLedger(path, custody, shared, opened)
+        self.shared = None if shared is None else SharedLedger(custody, shared, opened)
         """What the replication does with the ledger; None for a standalone one."""
 
     @classmethod

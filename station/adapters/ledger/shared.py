@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from station.adapters.ledger import chain, joining, leases, lots, shared_state, sqlite, tables
+from station.adapters.ledger import chain, joining, leases, shared_state, sqlite, tables
 from station.adapters.ledger.chain import Broken
 from station.adapters.ledger.custody import Custody
 from station.adapters.ledger.joining import Hashes
@@ -23,7 +23,6 @@ from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
 from station.domain.facts import Checkpoint
 from station.domain.shared import GRID, Enrolment, Grant, Line, Request
-from station.interfaces import RecordedRecipe
 from station.matter.onboarding.passcode import Discriminator, Passcode
 
 PAIRS_AT_ONCE = 256
@@ -73,8 +72,7 @@ __all__ = ["JournalReader", "SharedLedger", "Standing", "Stopped", "reading"]
 class SharedLedger:
     """What the replication does with the ledger."""
 
-    def __init__(self, path: Path, custody: Custody, shared: Shared, opened: Vault) -> None:
-        self._path = path
+    def __init__(self, custody: Custody, shared: Shared, opened: Vault) -> None:
         self._custody = custody
         self._vault = opened
         self.shared = shared
@@ -145,10 +143,6 @@ class SharedLedger:
         """The ledger gives out nothing any more, until a person has decided."""
         await self._custody.do(partial(shared_state.stop, why=why.value))
 
-    async def lot_of(self, recipe: RecordedRecipe) -> str:
-        """The lot that new units of this recipe come from now."""
-        return (await self._custody.do(partial(lots.traced, recipe=recipe))).lot
-
     async def leases(self, lot: str, release: str) -> Leases:
         """What is left for this lot and release."""
         return await self._custody.do(partial(leases.count, lot=lot, release=release))
@@ -195,15 +189,6 @@ class SharedLedger:
     async def join(self, most: int = 500) -> int:
         """Tells of the next units of a standalone past. Returns how many are left; 0: the ledger is one of many now."""
         return await self._custody.do(partial(joining.tell, opened=self._vault, at=datetime.now(UTC), most=most))
-
-    async def busiest_hour(self) -> int:
-        """The most boards that attempts have ended for in one hour of the last seven days."""
-
-        def counted() -> int:
-            with reading(self._path) as reader:
-                return reader.busiest_hour(datetime.now(UTC))
-
-        return await asyncio.to_thread(counted)
 
     async def pair(self) -> tuple[Passcode, Discriminator] | None:
         """A pair of the stock for the verifier that is made next; None if none is left.

@@ -31,7 +31,7 @@ COLUMNS = {
     "serial_number": "as on the label; empty for a board that no station gave an identity",
     "lot": "the lot that the serial number is from",
     "station": "the station that had the board last",
-    "rank": "how far it has come: seen, taken, on_board, certified or passed",
+    "rank": "how far it has come: seen, taken, on_board, certified, passed or scrapped",
     "verdict": "of the last attempt that was no laboratory's: pass, fail or void; empty while there is none",
     "fault": "code of what the last attempt ended by",
     "attempts": "how many there were, on all stations",
