@@ -6,15 +6,25 @@ An event on which nothing rests before the attempt's next unit of work is writte
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
-from station.adapters.ledger import adoption, attempts, identities, issuance, leases, lots, origin, shared_state
+from station.adapters.ledger import (
+    adoption,
+    attempts,
+    identities,
+    issuance,
+    leases,
+    lots,
+    origin,
+    shared_state,
+    soundness,
+)
 from station.adapters.ledger.adoption import Adopter
 from station.adapters.ledger.attempts import Entry, Followed, Sum
 from station.adapters.ledger.custody import Custody
@@ -110,7 +120,6 @@ class AttemptJournal:
         self._clock = clock
         self._sum = self._written = Sum(started_at, started_at)  # `_written` without the events in `_held`
         self._held: list[Entry] = []
-        self._appended = True  # of the last unit of work: whether its events were not what failed
         self._custody = custody
         self._pairing = pairing
         self._vault = vault
@@ -255,40 +264,50 @@ class AttemptJournal:
             )
 
     async def _carried_out(
-        self, work: UnitOfWork[T], do: Callable[[UnitOfWork[tuple[Followed, T]]], Awaitable[tuple[Followed, T]]]
+        self,
+        work: UnitOfWork[T],
+        do: Callable[[UnitOfWork[tuple[Followed, Callable[[], T]]]], Awaitable[tuple[Followed, Callable[[], T]]]],
     ) -> T:
-        """What `work` returns, as `do` carries it out; the held events are written before it, in the same unit of work."""
+        """What `work` returns or raises, as `do` carries it out. The held events are written before it, whatever comes of it."""
         # Set before the wait, since the queued work is carried out even if this attempt is cancelled meanwhile.
         (held, self._held), (written, self._written) = (self._held, []), (self._written, self._sum)
         try:
-            followed, result = await do(partial(self._after, held, work))
-        except ValueError:
-            self._sum = self._written = written  # the identity's table refused, and nothing was written
-            raise
+            followed, outcome = await do(partial(self._after, held, work))
         except Fault:
-            self._held, self._written = held, written  # nothing was written: the verdict takes them along
+            self._held, self._written = (
+                held,
+                written,
+            )  # the ledger's own: nothing was written, and the verdict takes them along
             raise
-        except Exception:  # our bug, and nothing was written: the verdict takes along what is not at fault itself
-            self._written = written
-            if self._appended:
-                self._held = held
-            else:
-                self._sum = written
+        except Exception:  # attempt or identity do not allow an event, and nothing was written
+            self._sum = self._written = written
             raise
         self._traced = followed.traced or self._traced
         if followed.quarantined:
             log.warning("unit.quarantined", fault=self.attempt.fault)
         if self._reports is not None and any(type(event) in self._reports.wanted for event, _ in held):
             self._reports.written()
-        return result
+        return outcome()
 
-    def _after(self, held: Sequence[Entry], work: UnitOfWork[T], connection: Connection) -> tuple[Followed, T]:
+    def _after(
+        self, held: Sequence[Entry], work: UnitOfWork[T], connection: Connection
+    ) -> tuple[Followed, Callable[[], T]]:
+        """Writes the held events, and then `work`'s statements, which alone are undone if it raises."""
         followed = Followed()
         if held:
-            self._appended = False
             followed = attempts.append(connection, self._number, held, self._reports, self._quarantine_after)
-        self._appended = True
-        return followed, work(connection)
+        try:
+            with nullcontext() if work is _nothing else connection.begin_nested():
+                result = work(connection)
+        except Exception as exc:
+            if soundness.is_databases_own(exc):
+                raise
+            return followed, partial(_raised, exc)
+        return followed, lambda: result
+
+
+def _raised(exc: Exception) -> NoReturn:
+    raise exc
 
 
 def _nothing(_: Connection) -> None:
