@@ -16,7 +16,7 @@ ARGS :=
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign-shared campaign-shared-bugs stateful-shared fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign-shared campaign-shared-bugs stateful-shared shared-away fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -117,6 +117,10 @@ campaign-shared-bugs: $(READY) postgresql
 # Three stations as a state machine for longer than in `make test`, and with two planted faults, which it must find; some minutes.
 stateful-shared: $(READY) postgresql
 	$(BIN)/python -m tests.shared.stateful $(ARGS)
+
+# Two stations of 64 slots make their units while their centre is away; two minutes, or an hour: `make shared-away ARGS="--away 3600"`.
+shared-away: $(READY) postgresql
+	$(BIN)/python -m tests.line.away $(ARGS)
 
 fuzz: fuzz-readers fuzz-agent fuzz-attestation
 

@@ -1,284 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two stations at one hub, each with its slot, and one centre: a unit goes from one to the other, and stays one unit."""
 
-import json
-import os
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from unittest.mock import patch
+from collections.abc import Iterator
 
 import pytest
 
-from station.adapters.centre import administration
-from station.adapters.ledger.reader import LedgerReader, UnitStory
-from station.daemon import control
-from station.domain.attempt import ProcedureChosen
-from station.line.status import SharedStatus, SlotStatus, Status
-from tests.builders.centres import owner
 from tests.builders.commands import bench
-from tests.builders.line import LOG, Line, configuration
-from tests.builders.log_words import checked
-from tests.builders.network import Mode, Network, Way
-from tests.builders.postgresql import MISSING, Server, programs
-from tests.builders.station_demo import SHORT_DEADLINES
-from tests.line import told_modules
+from tests.builders.network import Mode
+from tests.builders.postgresql import MISSING, programs
+from tests.builders.two_lines import Factory, factory
 
 pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
 
-WITHIN = 300.0
-LOT, PATTERN, FIRST, SIZE = "LIGHTING-2026", "LT26{:08d}", 1, 1_000_000  # of the recipe
-STEPS = 0.05  # of the real time: the kill must find its step
-
-
-@dataclass
-class Station:
-    """One daemon and its slot."""
-
-    name: str
-    port: int
-    line: "TwoLines"
-
-    program: str = "station"
-
-    @property
-    def config(self) -> Path:
-        return self.line.folder / f"{self.name}.toml"
-
-    @property
-    def state(self) -> Path:
-        return self.line.folder / self.name
-
-    def start(self) -> None:
-        url = json.loads((self.line.folder / "pki" / "ready.json").read_text())["url"]
-        arguments = ("run", "--config", str(self.config))
-        told = {told_modules.VARIABLE: str(self.state / "modules")}
-        self.line.start(self.name, self.program, *arguments, STATION__PKI__URL=url, **told)
-        self.line.wait_for(self.name, self._answers)
-
-    def stop(self) -> None:
-        process = self.line.processes[self.name]
-        process.send_signal(signal.SIGTERM)
-        process.wait(WITHIN)
-
-    def kill(self) -> None:
-        process = self.line.processes[self.name]
-        process.send_signal(signal.SIGKILL)
-        process.wait(WITHIN)
-
-    def _answers(self) -> bool:
-        try:
-            self.status()
-        except (control.DaemonAbsent, OSError):
-            return False
-        return True
-
-    def status(self) -> Status:
-        return Status.model_validate(control.ask(self.state / "station.sock", "status"))
-
-    def until(self, so: Callable[[Status], bool]) -> Status:
-        deadline = time.monotonic() + WITHIN
-        while not so(status := self.status()):
-            assert time.monotonic() < deadline, status
-            time.sleep(0.02)
-        return status
-
-    def until_shared(self, so: Callable[[SharedStatus], bool]) -> SharedStatus:
-        status = self.until(lambda status: status.shared is not None and so(status.shared))
-        assert status.shared is not None
-        return status.shared
-
-    def told(self) -> None:
-        """Returns when the centre has all that this station has journalled."""
-        self.until_shared(lambda shared: shared.state == "up" and not shared.lines_waiting)
-
-    def judged(self, *, new: bool = False) -> SlotStatus:
-        """Plugs in the board of this slot, awaits its verdict, and pulls it."""
-        bench("plug", str(self.port), *(["--new"] if new else []), "--dir", self.line.folder)
-        slot = self.until(lambda status: status.slots[0].verdict is not None).slots[0]
-        bench("unplug", str(self.port), "--dir", self.line.folder)
-        self.until(lambda status: status.slots[0].probe is None)
-        return slot
-
-    def story(self, uid: str | None) -> UnitStory:
-        found = LedgerReader(self.state / "ledger.sqlite").unit(uid or "")
-        assert found is not None
-        return found
-
-    def procedures(self, uid: str | None) -> list[str]:
-        """The procedures of the attempts on one board here, each with its verdict."""
-        return [
-            f"{event.procedure} {attempt.summary.verdict}"
-            for attempt in self.story(uid).attempts
-            for event in (entry.event for entry in attempt.journal)
-            if isinstance(event, ProcedureChosen)
-        ]
-
-
-class TwoLines(Line):
-    """Bench and PKI with two stations; `dsns` are their ways to the centre."""
-
-    dsns: tuple[str, str] = ("", "")
-
-    @property
-    def alone(self) -> Station:
-        """A third one without a centre, which tells what it has imported."""
-        return Station("alone", 3, self, "tests.line.told_modules")
-
-    @property
-    def stations(self) -> tuple[Station, Station]:
-        return Station("line-1", 1, self), Station("line-2", 2, self)
-
-    def start_daemon(self) -> None:
-        probes = json.loads((self.folder / "bench.json").read_text())["probes"]
-        key = self.folder / "fleet.key"
-        key.touch(0o600)
-        key.write_text("a7" * 32)
-        for station, probe in zip((*self.stations, self.alone), probes, strict=True):
-            station.state.mkdir()
-            text = configuration(self.recipe, [probe]).replace('state = "."', f'state = "{station.name}"')
-            text = text.replace('"demo-line"', f'"{station.name}"').replace(f'"{LOG}"', f'"logs/{station.name}.jsonl"')
-            station.config.write_text(text)
-        for station, dsn in zip(self.stations, self.dsns, strict=True):
-            with station.config.open("a") as config:
-                config.write(f'\n[shared]\ndsn = "{dsn}"\nfleet_key = "fleet.key"\nsync_every = 0.1\n')
-            station.start()
-
-    def stop(self) -> None:
-        for station in (*self.stations, self.alone):
-            if (process := self.processes.get(station.name)) is not None and process.poll() is None:
-                station.stop()
-        super().stop()
-        for station in self.stations:
-            checked(self.folder / "logs" / f"{station.name}.jsonl")
-
-    @property
-    def issued(self) -> list[str]:
-        """The DACs that the PKI has issued."""
-        return (self.folder / "pki" / "issued.jsonl").read_text().splitlines()
-
-    def moved(self, port: int, to: int) -> None:
-        bench("move", str(port), str(to), "--dir", self.folder)
-
-
-@dataclass
-class Factory:
-    """Both stations, and the way of the first to the centre."""
-
-    line: TwoLines
-    first: Station
-    second: Station
-    way: Way
-    server: Server
-    database: str
-
-    def asked(self, query: str) -> list[tuple[object, ...]]:
-        with owner(self.server, self.database) as connection:
-            return connection.execute(query.encode()).fetchall()
-
-    def approve(self, release: str) -> None:
-        with owner(self.server, self.database) as connection:
-            administration.approve(connection, release, LOT)
-
-
-@contextmanager
-def _factory(folder: Path) -> Iterator[Factory]:
-    with Server() as server, Network(server) as network, patch.dict(os.environ, SHORT_DEADLINES):
-        database = server.database()
-        with owner(server, database) as connection:
-            assert administration.init(connection) == []
-            administration.add_lot(connection, LOT, PATTERN, FIRST, SIZE)
-            for number in (1, 2):
-                administration.add_station(connection, f"line-{number}", f"line_{number}")
-        way = network.way("one")
-        dsns = way.dsn(database, "line_1"), server.dsn(database, "line_2")
-        with patch.object(TwoLines, "dsns", dsns), TwoLines.standing(folder, 3, time_scale=STEPS) as line:
-            assert isinstance(line, TwoLines)
-            yield Factory(line, *line.stations, way, server, database)
-
 
 @pytest.fixture(scope="module")
-def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factory]:
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factory]:
     """Both stations, whose release somebody has approved."""
     if programs() is None:
         pytest.skip(MISSING)
-    with _factory(tmp_path_factory.mktemp("two") / "line") as factory:
-        release = factory.first.until_shared(lambda shared: bool(shared.release)).release
-        assert factory.first.until(lambda status: status.line.fault is not None).line.fault == "recipe.not_approved"
-        factory.approve(release)
-        for station in (factory.first, factory.second):
-            station.until(
-                lambda status: status.line.state == "open" and bool(status.shared and status.shared.items_left)
-            )
-        yield factory
+    with factory(tmp_path_factory.mktemp("two") / "line") as standing:
+        standing.approve()
+        yield standing
 
 
-def test_a_unit_that_one_station_passed_is_reconfirmed_by_the_other(factory: Factory) -> None:
+def test_a_unit_that_one_station_passed_is_reconfirmed_by_the_other(two: Factory) -> None:
     """With the same serial number and certificate, and nothing is bought or written anew."""
-    first, second = factory.first, factory.second
+    first, second = two.first, two.second
     slot = first.judged(new=True)
     assert slot.verdict == "pass"
     first.told()
-    bought = factory.line.issued
-    factory.line.moved(1, 2)
+    bought = two.line.issued
+    two.line.moved(1, 2)
     assert second.judged().verdict == "pass"
     assert second.procedures(slot.uid) == ["reconfirm pass"]
-    assert factory.line.issued == bought
-    one, two = first.story(slot.uid), second.story(slot.uid)
-    assert one.unit is not None
-    assert two.unit is not None
-    assert one.unit.serial_number == two.unit.serial_number
-    assert [each.dac for each in one.certificates] == [each.dac for each in two.certificates]
+    assert two.line.issued == bought
+    here, there = first.story(slot.uid), second.story(slot.uid)
+    assert here.unit is not None
+    assert there.unit is not None
+    assert here.unit.serial_number == there.unit.serial_number
+    assert [each.dac for each in here.certificates] == [each.dac for each in there.certificates]
 
 
-def test_a_unit_that_a_killed_station_left_is_finished_by_the_other_with_its_certificate(factory: Factory) -> None:
-    first, second = factory.first, factory.second
-    bench("plug", "1", "--new", "--dir", factory.line.folder)
+def test_a_unit_that_a_killed_station_left_is_finished_by_the_other_with_its_certificate(two: Factory) -> None:
+    first, second = two.first, two.second
+    bench("plug", "1", "--new", "--dir", two.line.folder)
     slot = first.until(lambda status: status.slots[0].step == "flash_operational").slots[0]
     first.kill()
-    bench("unplug", "1", "--dir", factory.line.folder)
+    bench("unplug", "1", "--dir", two.line.folder)
     first.start()
     first.told()
-    bought = factory.line.issued
-    factory.line.moved(1, 2)
+    bought = two.line.issued
+    two.line.moved(1, 2)
     assert second.judged().verdict == "pass"
-    assert factory.line.issued == bought
+    assert two.line.issued == bought
     (certificate,) = second.story(slot.uid).certificates
     assert certificate.dac in {each.dac for each in first.story(slot.uid).certificates}
     second.told()
-    assert (slot.uid, 4) in factory.asked("SELECT encode(uid, 'hex'), rank FROM unit")
+    assert (slot.uid, 4) in two.asked("SELECT encode(uid, 'hex'), rank FROM unit")
 
 
-def test_a_station_without_its_centre_makes_new_units_and_leaves_others_alone(factory: Factory) -> None:
-    first, second = factory.first, factory.second
+def test_a_station_without_its_centre_makes_new_units_and_leaves_others_alone(two: Factory) -> None:
+    first, second = two.first, two.second
     others = second.judged(new=True)
     assert others.verdict == "pass"
     second.told()
-    factory.way.become(Mode.REFUSE)
+    two.ways[0].become(Mode.REFUSE)
     try:
         first.until_shared(lambda shared: shared.state == "away")
         assert first.judged(new=True).verdict == "pass"
-        factory.line.moved(2, 1)
+        two.line.moved(2, 1)
         assert first.judged().fault == "unit.elsewhere"
     finally:
-        factory.way.become(Mode.OK)
+        two.ways[0].become(Mode.OK)
     first.told()
     assert first.judged().verdict == "pass"
     assert first.procedures(others.uid)[-1] == "reconfirm pass"
 
 
-def test_the_centre_has_each_unit_once_and_nothing_odd(factory: Factory) -> None:
-    for station in (factory.first, factory.second):
+def test_the_centre_has_each_unit_once_and_nothing_odd(two: Factory) -> None:
+    for station in (two.first, two.second):
         station.told()
-    assert factory.asked("SELECT kind, detail FROM anomaly") == []
-    assert factory.asked("SELECT count(*) FROM identity GROUP BY uid HAVING count(*) > 1") == []
+    assert two.asked("SELECT kind, detail FROM anomaly") == []
+    assert two.asked("SELECT count(*) FROM identity GROUP BY uid HAVING count(*) > 1") == []
 
 
-def test_a_station_alone_imports_nothing_of_the_shared_ledger(factory: Factory) -> None:
-    alone = factory.line.alone
+def test_a_station_alone_imports_nothing_of_the_shared_ledger(two: Factory) -> None:
+    alone = two.line.alone
     alone.start()
     assert alone.status().shared is None
     alone.stop()
