@@ -200,8 +200,7 @@ def give_back(connection: Connection, lot: str, at: datetime) -> list[int]:
     raw = chain.driver(connection)
     place = _incarnation(raw), lot
     for (number,) in raw.execute(_UNTOUCHED, place).fetchall():
-        raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (lot, number))
-        chain.tell(connection, at, BlockGivenBack(lot, number))
+        _renounce(connection, lot, number, at)
     return [number for (number,) in raw.execute(_GIVEN_BACK, place)]
 
 
@@ -212,10 +211,15 @@ def give_up(connection: Connection, lot: str | None, release: str, at: datetime)
     """
     raw, given_up = chain.driver(connection), dict[str, list[int]]()
     for name, number in raw.execute(_UNTOUCHED_OTHERS, (_incarnation(raw), lot, release)).fetchall():
-        raw.execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (name, number))
-        chain.tell(connection, at, BlockGivenBack(name, number))
+        _renounce(connection, name, number, at)
         given_up.setdefault(name, []).append(number)
     return given_up
+
+
+def _renounce(connection: Connection, lot: str, number: int, at: datetime) -> None:
+    """Records that this ledger will never use the block, and tells the centre."""
+    chain.driver(connection).execute("UPDATE block SET given_back = 1 WHERE lot = ? AND number = ?", (lot, number))
+    chain.tell(connection, at, BlockGivenBack(lot, number))
 
 
 def burn_all(connection: Connection) -> None:
