@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.builders.commands import bench
+from tests.builders.commands import bench, station
 from tests.builders.network import Mode
 from tests.builders.postgresql import MISSING, programs
 from tests.builders.two_lines import Factory, factory
@@ -78,10 +78,17 @@ def test_a_station_without_its_centre_makes_new_units_and_leaves_others_alone(tw
 
 
 def test_the_centre_has_each_unit_once_and_nothing_odd(two: Factory) -> None:
-    for station in (two.first, two.second):
-        station.told()
+    for each in (two.first, two.second):
+        each.told()
     assert two.asked("SELECT kind, detail FROM anomaly") == []
     assert two.asked("SELECT count(*) FROM identity GROUP BY uid HAVING count(*) > 1") == []
+
+
+def test_the_status_has_centre_stock_and_release_on_lines_of_their_own(two: Factory) -> None:
+    lines = station("status", "--config", two.first.config).stdout.splitlines()
+    (centre,) = (at for at, line in enumerate(lines) if line.startswith("centre up"))
+    assert " items left of " in lines[centre + 1]
+    assert lines[centre + 2] == f"release {two.first.until_shared(lambda _: True).release}"
 
 
 def test_a_station_alone_imports_nothing_of_the_shared_ledger(two: Factory) -> None:

@@ -45,7 +45,7 @@ def status(
     if answer.mes is not None:
         console.print(*_mes(answer.mes))
     if answer.shared is not None:
-        console.print(*_shared(answer.shared))
+        console.print(*_shared(answer.shared), sep="\n")
     if (lot := answer.lot) is not None:
         unbound = f", {lot.unbound} of them without a bound label" if lot.unbound else ""
         counts = f"{lot.passed} of {lot.planned} passed{unbound}, {lot.in_work} in work, {lot.units_left} may begin"
