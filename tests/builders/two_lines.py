@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from station.adapters.centre import administration
 from station.adapters.ledger.reader import LedgerReader, UnitStory
+from station.adapters.ledger.shared import reading
 from station.daemon import control
 from station.domain.attempt import ProcedureChosen
 from station.line.status import SharedStatus, SlotStatus, Status
@@ -88,8 +89,17 @@ class Station:
         return status.shared
 
     def told(self) -> None:
-        """Returns when the centre has all that this station has journalled."""
-        self.until_shared(lambda shared: shared.state == "up" and not shared.lines_waiting)
+        """Returns when the centre has all that this station has journalled: by its ledger, since the status may be a round behind."""
+        deadline = time.monotonic() + WITHIN
+        while not self._has_told():
+            assert time.monotonic() < deadline, self.status()
+            time.sleep(0.02)
+        self.until_shared(lambda shared: shared.state == "up")
+
+    def _has_told(self) -> bool:
+        with reading(self.state / "ledger.sqlite") as journal:
+            standing = journal.standing()
+        return 0 < standing.lines == standing.acked
 
     def judged(self, *, new: bool = False) -> SlotStatus:
         """Plugs in the board of this slot, awaits its verdict, and pulls it."""
