@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from station.adapters.system import secret_files
 from station.adapters.system.secret_files import SHARED_MEMORY, SecretFiles
 from station.faults.line import ResourcesExhausted, SecretFilesUnavailable
 from tests.builders.disks import filled, small_disk
@@ -88,6 +89,25 @@ def test_what_a_crash_left_is_swept_at_the_next_start() -> None:
         assert place != left
         assert list(place.iterdir()) == []
     assert places() == []
+
+
+def test_a_folder_that_another_start_has_swept_at_the_same_moment_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Several daemons of one name start at once on a machine that tests them."""
+    with SecretFiles.opened(STATION, {}) as files, files.folder() as folder:
+        place = folder.path("a.bin").parents[1]
+    place.mkdir(mode=0o700)  # as a crash leaves it
+    held = secret_files._hold  # noqa: SLF001  the moment in between
+
+    def slower(folder: Path) -> int:
+        if folder == place:
+            folder.rmdir()
+        return held(folder)
+
+    monkeypatch.setattr(secret_files, "_hold", slower)
+    with SecretFiles.opened(STATION, {}):
+        assert len(places()) == 1
 
 
 def test_a_station_that_lives_is_not_swept() -> None:

@@ -136,12 +136,12 @@ def _file_system(path: Path) -> str | None:
 def _sweep(place: Path, prefix: str) -> None:
     """Deletes the folders of this station that no process holds any more."""
     for folder in place.glob(f"{prefix}*"):
-        if folder.lstat().st_uid != os.geteuid():
-            continue  # another user's, where all users may make folders
         try:
+            if folder.lstat().st_uid != os.geteuid():
+                continue  # another user's, where all users may make folders
             held = _hold(folder)
-        except LockHeld:
-            continue  # another process of this station lives
+        except (LockHeld, FileNotFoundError):
+            continue  # another process of this station lives, or has swept here at the same moment
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
 
