@@ -106,12 +106,13 @@ def _round(station: Station, slots: int) -> float:
     began = processes.cpu_seconds(pid)
     bench.ask(folder, "plug", ports=ports, new=True, radio={})
     verdicts = _verdicts(station)
+    faults = {slot.fault for slot in station.status().slots if slot.fault is not None}
     time.sleep(SETTLED)
     used = processes.cpu_seconds(pid) - began
     bench.ask(folder, "unplug", ports=ports)
     station.until(lambda status: all(slot.probe is None for slot in status.slots))
     if (passed := verdicts.count("pass")) < slots:
-        raise RunUnusable(f"{station.name}: {passed} of {slots} boards passed")
+        raise RunUnusable(f"{station.name}: {passed} of {slots} boards passed; {', '.join(sorted(faults))}")
     return used
 
 
