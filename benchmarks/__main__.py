@@ -31,7 +31,8 @@ from benchmarks.report import Report
 from benchmarks.results import CROWD, LINES
 from benchmarks.scale import Scale, scales
 from benchmarks.shared import Shared, shared
-from benchmarks.shared_rows import shared_rows
+from benchmarks.shared_price import Price, price
+from benchmarks.shared_rows import price_rows, shared_rows
 from station.cli.consoles import wide_console
 
 PARTS = (
@@ -46,8 +47,10 @@ PARTS = (
     "frames",
     "page",
     "shared",
+    "shared-price",
 )
 SEEDS, RATE_ROUNDS = 5, 5
+PRICE_ROUNDS = 5
 SIZES, QUICK_SIZES = (200_000, 1_000_000), (200_000,)
 CACHE = ROOT / "build" / "ledgers"
 
@@ -94,6 +97,7 @@ class Findings:
     scales: list[Scale] = field(default_factory=list)
     page: Page | None = None
     shared: Shared | None = None
+    price: Price | None = None
     beside_pages: dict[str, list[Pair]] = field(default_factory=dict)
     """Runs of a line with and without open pages."""
 
@@ -127,6 +131,8 @@ class Findings:
             rows += page_rows(self.page)
         if self.shared is not None:
             rows += shared_rows(self.shared)
+        if self.price is not None:
+            rows += price_rows(self.price)
         return rows
 
 
@@ -263,12 +269,19 @@ def _measure_part(part: str, found: Findings, folder: Path, sizes: Sequence[int]
             found.relay = relay_costs(_new(folder, "relay"))
         case "page":
             found.page = page(folder)
-        case "shared":
-            found.shared = shared()
+        case "shared" | "shared-price":
+            _measure_shared(part, found, folder)
         case "factory-data":
             found.rates[part] = _two("encoded", "decoded", [rates.factory_data_rates() for _ in range(RATE_ROUNDS)])
         case _:
             found.rates[part] = _two("built", "cut out of a stream", [rates.frame_rates() for _ in range(RATE_ROUNDS)])
+
+
+def _measure_shared(part: str, found: Findings, folder: Path) -> None:
+    if part == "shared":
+        found.shared = shared()
+    else:
+        found.price = price(folder / part, PRICE_ROUNDS)
 
 
 def _two(first: str, second: str, both: Sequence[tuple[float, float]]) -> dict[str, list[float]]:

@@ -6,10 +6,12 @@ from statistics import median
 
 from benchmarks.figures import Goal, Row, Sample
 from benchmarks.shared import BATCH, LARGE, LARGE_BATCH, SMALL, STATIONS, UNITS_A_SECOND, Shared
+from benchmarks.shared_price import SLOTS, Price
 
 PART = "shared"
 PUSH_P50_MS, PUSH_P99_MS = 20, 100
 CLAIM_P50_MS, CLAIM_P99_MS = 5, 50
+PRICE_CPU_MS, PRICE_MB = 3, 20  # more than the same daemon without a centre
 SATURATED = {BATCH: 900, LARGE_BATCH: 2000}  # units a second
 GRANT_MS = {SMALL: 50, LARGE: 2000}
 PACE = f"{STATIONS} stations, {UNITS_A_SECOND} units/s"
@@ -40,6 +42,21 @@ def shared_rows(found: Shared) -> list[Row]:
         Row(PART, "  of it the journal's segments", "kB", Sample((found.segment_bytes / 1000,))),
     ]
     return rows
+
+
+def price_rows(found: Price) -> list[Row]:
+    """The difference of the two daemons in each round, and what each needs. The memory is the peak after all rounds."""
+    more = tuple(1000 * (shared - alone) for alone, shared in zip(found.alone, found.shared, strict=True))
+    memory = (found.memory_shared - found.memory_alone) / 1e6
+    part = "shared-price"
+    return [
+        Row(part, f"processor time a unit more, {SLOTS} boards at once", "ms", Sample(more), 0, Goal(PRICE_CPU_MS)),
+        Row(part, "  without [shared]", "ms", Sample(tuple(1000 * each for each in found.alone))),
+        Row(part, "  with it", "ms", Sample(tuple(1000 * each for each in found.shared))),
+        Row(part, "memory more", "MB", Sample((memory,)), 0, Goal(PRICE_MB)),
+        Row(part, "  without [shared]", "MB", Sample((found.memory_alone / 1e6,))),
+        Row(part, "  with it", "MB", Sample((found.memory_shared / 1e6,))),
+    ]
 
 
 def _quantile(

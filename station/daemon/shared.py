@@ -38,6 +38,7 @@ from station.replication.seen import Seen, fault_for_new_boards, nothing_left, p
 from station.web.models import NO_STOCK, Stock
 
 LOW = 1.0  # hours
+NOTED_EACH = 5  # pushes: the ledger records how far the centre has its journal
 
 
 class Sharing:
@@ -72,7 +73,7 @@ class Sharing:
             json.dumps(asdict(Place.of(path)), sort_keys=True),
             section.hold_hours,
             section.keep_local_days,
-            Pace(sync_every=section.sync_every),
+            Pace(sync_every=section.sync_every, noted_every=NOTED_EACH * section.sync_every),
             self._signer,
         )
         makes_units = self._recipe.new_secrets is not None

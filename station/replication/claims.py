@@ -16,7 +16,7 @@ _AS_AWAY = FOR_NOW | {Refusal.CLOSED}  # of which the replicator finds out more
 
 
 class Claims:
-    """Asks the centre while the replicator reaches it, one question after the other.
+    """Asks the centre while the replicator reaches it, one question after the other. Boards that wait for their turn share the next.
 
     After a question without an answer none is asked until the replicator has reached the centre again, so that not every
     board waits in vain.
@@ -27,10 +27,21 @@ class Claims:
         self._replicator = replicator
         self._turn = asyncio.Lock()
         self._mute_at: datetime | None = None
+        self._waiting = dict[UID, bool | None]()
+        """Whether the board's unit is new at the centre; None until it was asked for."""
 
     async def claim(self, uid: UID) -> Claim | None:
         """None while the centre is away; raises `CentreUnusable`."""
+        self._waiting[uid] = None
+        try:
+            return await self._in_turn(uid)
+        finally:
+            self._waiting.pop(uid, None)  # an answer is true at its moment only
+
+    async def _in_turn(self, uid: UID) -> Claim | None:
         async with self._turn:
+            if self._waiting.get(uid):
+                return _new(uid)
             seen = self._replicator.seen
             if (
                 not seen.up
@@ -40,7 +51,7 @@ class Claims:
             ):
                 return None
             try:
-                return await self._centre.claim(seen.standing.incarnation, uid)
+                return await self._asked(seen.standing.incarnation, uid)
             except CentreUnreachable:
                 self._doubt()
                 return None
@@ -52,9 +63,23 @@ class Claims:
             except CentreBroken as exc:
                 raise CentreUnusable(str(exc)) from exc
 
+    async def _asked(self, incarnation: int, uid: UID) -> Claim:
+        if self._waiting.get(uid) is None:
+            asked = {uid, *(each for each, new in self._waiting.items() if new is None)}
+            new = await self._centre.enter(incarnation, asked)
+            for each in asked & self._waiting.keys():  # some may have left meanwhile
+                self._waiting[each] = each in new
+            if uid in new:
+                return _new(uid)
+        return await self._centre.claim(incarnation, uid)
+
     def _doubt(self) -> None:
         self._mute_at = self._replicator.seen.pushed_at
         self._replicator.doubt()
+
+
+def _new(uid: UID) -> Claim:
+    return Claim(uid, epoch=1, known=None, was_ours=False)
 
 
 class FarClaims:

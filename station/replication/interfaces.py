@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Protocols through which the replication uses the centre and the station's ledger."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -36,6 +36,9 @@ class Centre(Protocol):
 
         Returns the cursor, wherever it stands now. Closed incarnations may push.
         """
+
+    async def enter(self, incarnation: int, uids: Collection[UID]) -> frozenset[UID]:
+        """Claims those of the units that nobody has claimed before, all in one question. Returns which those are."""
 
     async def claim(self, incarnation: int, uid: UID) -> Claim: ...
 

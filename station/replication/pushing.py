@@ -21,7 +21,13 @@ class Pushed:
 
 
 async def push(
-    centre: Centre, reader: SharedReader, ledger: SharedLedger, after: int, most: int = MOST_LINES
+    centre: Centre,
+    reader: SharedReader,
+    ledger: SharedLedger,
+    after: int,
+    most: int = MOST_LINES,
+    *,
+    note: bool = True,
 ) -> Pushed:
     """Pushes the lines after this number, at most `most`. May be repeated after a lost answer: nothing is taken twice.
 
@@ -36,7 +42,7 @@ async def push(
     reached = cursor.next_line - 1
     if reader.hash_at(reached) != cursor.head:
         return await _stop(ledger, standing, reached, Stopped.FORKED)
-    if reached > standing.acked:
+    if note and reached > standing.acked:
         await ledger.acknowledged(reached)
     if cursor.closed:
         return await _stop(ledger, standing, reached, Stopped.FENCED)

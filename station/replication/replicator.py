@@ -45,6 +45,8 @@ class Pace:
     """The pauses while the centre is away double from `retried_after` to this, each with jitter."""
     greeted_every: float = 10.0
     """An empty push shows that the centre is there, and whether this incarnation is still open."""
+    noted_every: float = 0.0
+    """Between two records in the ledger of what the centre has: each is a durable write of its own."""
     asked_every: float = 10.0
     """Between two requests for blocks that the centre has refused."""
     counted_every: float = 60.0
@@ -94,7 +96,7 @@ class Replicator:
         self._tries = 0
         self._away_since: float | None = None
         self._filled: Wanted | None = None
-        self._counted = self._signed = self._pruned = self._pushed = self._refused = -1e9
+        self._counted = self._signed = self._pruned = self._pushed = self._refused = self._noted = -1e9
         self._signed_upto = -1
         self._busiest_hour = 0
         self._doubted = asyncio.Event()
@@ -138,6 +140,7 @@ class Replicator:
             self.look()
             while self.seen.state in {State.UP, State.FENCED} and self.seen.waiting:
                 await self._push()
+            await self._note(now=True)
         except (CentreUnreachable, CentreRefused, CentreBroken, LineFault) as exc:
             log.info("shared.unpushed", lines=self.seen.waiting, reason=str(exc))
 
@@ -150,6 +153,7 @@ class Replicator:
         if self.seen.state is State.FORKED:
             return 0.0
         more = await self._push()
+        await self._note()
         self._back()
         if self.seen.up and not more:
             more = await self._fill()
@@ -193,13 +197,21 @@ class Replicator:
         now, pace = time.monotonic(), self._terms.pace
         if not self.seen.waiting and now - self._pushed < pace.greeted_every:
             return False
-        pushed = await push(self._centre, self._reader, self._ledger, self.seen.cursor)
+        pushed = await push(self._centre, self._reader, self._ledger, self.seen.cursor, note=False)
         self._pushed = now
         standing = self._reader.standing()
         self._see(replace(self.seen, standing=standing, cursor=pushed.cursor, pushed_at=datetime.now(UTC)))
         if pushed.stopped is not None:
             self._stop(pushed.stopped)
         return pushed.waiting >= MOST_LINES
+
+    async def _note(self, *, now: bool = False) -> None:
+        """Has the ledger record what the centre has, now and then."""
+        due = now or time.monotonic() - self._noted >= self._terms.pace.noted_every
+        if due and self.seen.greeted and self.seen.cursor > self._open.acked:
+            await self._ledger.acknowledged(self.seen.cursor)
+            self._noted = time.monotonic()
+            self._see(replace(self.seen, standing=self._reader.standing()))
 
     async def _fill(self) -> bool:
         """Gives back what the line does not need any more, and asks for what it lacks. Returns whether it lacks more."""

@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.figures import Row, Verdict
 from benchmarks.shared import BATCH, LARGE, LARGE_BATCH, SMALL, Shared
-from benchmarks.shared_rows import shared_rows
+from benchmarks.shared_price import Price
+from benchmarks.shared_rows import price_rows, shared_rows
 from benchmarks.shared_stations import Times, tell_unit
 from station.adapters.centre.centre import Centre
 from station.adapters.centre.connection import Connection
@@ -55,6 +56,15 @@ def test_each_goal_is_met_or_missed() -> None:
         "grant of 65,536 items": 400,
     }
     assert rows["size of a unit, with indexes"].sample.median == pytest.approx(4.3)
+
+
+def test_the_price_of_a_centre_is_the_difference_within_each_round() -> None:
+    """The second round met a slower machine, and its difference counts all the same."""
+    found = Price([0.040, 0.060, 0.041], [0.042, 0.062, 0.050], memory_alone=100_000_000, memory_shared=121_000_000)
+    more, _, _, memory, *_ = price_rows(found)
+    assert more.sample.values == pytest.approx((2.0, 2.0, 9.0))
+    assert (more.verdict, memory.verdict) == (Verdict.MET, Verdict.MISSED)
+    assert (more.bound, memory.sample.median) == (0, pytest.approx(21.0))
 
 
 def test_a_measured_unit_is_told_like_one_of_a_line(teller: Teller) -> None:

@@ -27,7 +27,9 @@ from tests.builders.sharing import FLEET, of
 LOT = Lot("LOT-1", "SN{:06d}", first=1, size=25_600)
 RECIPE = recipe_with(LOT)
 WITHIN = 120.0  # seconds, on a slow machine
-QUICK = Pace(sync_every=0.02, retried_after=0.02, retried_within=0.1, greeted_every=0.1, asked_every=0.1)
+QUICK = Pace(
+    sync_every=0.02, noted_every=0.1, retried_after=0.02, retried_within=0.1, greeted_every=0.1, asked_every=0.1
+)
 
 
 def made(server: Server, stations: int = 3) -> str:

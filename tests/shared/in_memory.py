@@ -2,7 +2,7 @@
 """A centre and a station's ledger in memory, for tests of what passes between them. Answers are lost on demand."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -107,6 +107,9 @@ class MemoryCentre:
         return self._answer(
             lost, Grant(self.blocks[request.number], request.hashes, self.tick, 0, 10**6, "SN{number:08d}")
         )
+
+    async def enter(self, incarnation: int, uids: Collection[UID]) -> frozenset[UID]:  # noqa: ARG002
+        return frozenset()  # what is not new is claimed
 
     async def claim(self, incarnation: int, uid: UID) -> Claim:  # noqa: ARG002
         lost = self._meets("claim")

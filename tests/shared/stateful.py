@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import ClassVar
@@ -82,6 +82,9 @@ class LosingCentre:
         answer = await self._centre.push(incarnation, first, previous, lines)
         await self._answer(answer)
         return answer
+
+    async def enter(self, incarnation: int, uids: Collection[UID]) -> frozenset[UID]:
+        return await self._centre.enter(incarnation, uids)
 
     async def claim(self, incarnation: int, uid: UID) -> Claim:
         return await self._centre.claim(incarnation, uid)

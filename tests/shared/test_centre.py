@@ -214,6 +214,8 @@ class TestGrant:
         await line.enrol()
         await refused(line.centre.grant(1, line.request()), Refusal.CLOSED)
         await refused(line.centre.claim(1, line.chance.uid()), Refusal.CLOSED)
+        await refused(line.centre.enter(1, [line.chance.uid()]), Refusal.CLOSED)
+        assert "not known" in await refused(line.centre.enter(3, [line.chance.uid()]), Refusal.CLOSED)
         assert "not known" in await refused(line.centre.grant(3, line.request()), Refusal.CLOSED)
 
     async def test_a_release_that_nobody_approved_gets_nothing(self, line: Teller, boss: psycopg.Connection) -> None:
@@ -369,6 +371,18 @@ class TestClaim:
         assert (taken.epoch, taken.was_ours) == (2, False)
         assert (await other.centre.claim(other.incarnation, uid)).was_ours
         assert not (await line.centre.claim(line.incarnation, uid)).was_ours
+
+    async def test_only_units_that_nobody_has_are_entered(
+        self, line: Teller, other: Teller, boss: psycopg.Connection
+    ) -> None:
+        own, another, *new = (line.chance.uid() for _ in range(4))
+        await line.centre.claim(line.incarnation, own)
+        await other.centre.claim(other.incarnation, another)
+        assert await line.centre.enter(line.incarnation, [own, *new, another]) == frozenset(new)
+        assert not await other.centre.enter(other.incarnation, new)
+        stations = boss.execute("SELECT uid FROM unit WHERE station = 1 AND epoch = 1").fetchall()
+        assert {bytes(uid) for (uid,) in stations} == {uid.raw for uid in (own, *new)}
+        assert (await other.centre.claim(other.incarnation, new[0])).epoch == 2
 
     async def test_an_earlier_incarnation_is_another_station(self, line: Teller) -> None:
         uid = line.chance.uid()

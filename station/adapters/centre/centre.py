@@ -3,7 +3,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import nullcontext
 from typing import Protocol, TypeVar
 
@@ -93,6 +93,15 @@ class Centre:
             if exc.sqlstate[:2] not in CONTENT and exc.sqlstate:
                 raise
         return await self._push(incarnation, first, previous, lines, apart=True)
+
+    async def enter(self, incarnation: int, uids: Collection[UID]) -> frozenset[UID]:
+        async def work(connection: AsyncConnection) -> frozenset[UID]:
+            new = await claims.enter(connection, incarnation, uids)
+            if new is None:
+                _check_open(await caller.incarnation(connection, incarnation))
+            return new or frozenset()
+
+        return await self._do(work)
 
     async def claim(self, incarnation: int, uid: UID) -> Claim:
         async def work(connection: AsyncConnection) -> Claim:

@@ -1,15 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """A station's claim on a unit, which is its own from then on, and what the centre knows of the unit. In SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from psycopg import AsyncConnection
 
 from station.adapters.centre.caller import Caller
 from station.adapters.centre.trouble import CentreRefused
+from station.adapters.centre.version import KNOWN
 from station.domain.credentials import Credentials
 from station.domain.shared import Claim, KnownUnit, Rank, Refusal
 from station.domain.target import UID
+
+# One statement for all of it, since every board waits for its answer. In order of UID, so that no two stations wait for each other.
+_ENTER = """
+WITH asking AS (
+  SELECT s.id, s.name, i.closed, v.version_num = %(version)s AS known
+  FROM central_version v, station s JOIN incarnation i ON i.station = s.id
+  WHERE s.db_role = session_user AND i.number = %(incarnation)s
+), added AS (
+  INSERT INTO unit (uid, station, incarnation, epoch)
+  SELECT u.uid, asking.id, %(incarnation)s, 1 FROM asking, unnest(%(uids)s::bytea[]) AS u (uid)
+  WHERE asking.known AND NOT asking.closed ORDER BY u.uid
+  ON CONFLICT DO NOTHING RETURNING uid
+)
+SELECT asking.known AND NOT asking.closed, (SELECT coalesce(array_agg(uid), '{}') FROM added) FROM asking
+"""
+
+
+async def enter(connection: AsyncConnection, incarnation: int, uids: Collection[UID]) -> frozenset[UID] | None:
+    """Enters the units that nobody has claimed yet, and returns which those were.
+
+    None if the incarnation may enter none; `caller.incarnation` tells why.
+    """
+    values = {"version": KNOWN, "incarnation": incarnation, "uids": [uid.raw for uid in uids]}
+    row = await (await connection.execute(_ENTER, values)).fetchone()
+    if row is None or not row[0]:
+        return None
+    return frozenset(UID(bytes(raw)) for raw in row[1])
 
 
 async def claim(connection: AsyncConnection, caller: Caller, uid: UID) -> Claim:

@@ -58,7 +58,7 @@ from station.domain.identity import Draft, Identity, IdentityState, NewIdentity,
 from station.domain.past import Past
 from station.domain.target import UID, Target
 from station.domain.work_order import Left, Traced
-from station.faults import Fault
+from station.faults import Fault, LineFault
 from station.faults.line import LedgerUnavailable
 from station.interfaces import RecordedRecipe, Reports, SecretSource
 
@@ -127,6 +127,8 @@ class AttemptJournal:
         self._secrets = secrets
         self._reports = reports
         self._shared = shared
+        self._own: tuple[UID, OwnKnowledge] | None = None
+        """What the ledger knew of the board when it was last asked for its past, for the claim that comes next."""
 
     @property
     def number(self) -> int:
@@ -164,7 +166,8 @@ class AttemptJournal:
         await self._append(verdict)
 
     async def past_of(self, uid: UID) -> Past:
-        return await self._carried_out(partial(origin.past, uid=uid), self._custody.do)
+        past, self._own = await self._carried_out(partial(self._known, uid=uid), self._custody.do)
+        return past
 
     async def find_identity(self, uid: UID) -> Identity | None:
         owned = not self.attempt.laboratory  # a sample is what it was
@@ -234,11 +237,13 @@ class AttemptJournal:
         shared, uid, key = self._shared, target.uid, target.agent_key
         if shared is None or self.attempt.laboratory:
             return False
-        own = await self._carried_out(partial(self._knowledge, uid=uid), self._custody.do)
-        if own.suffices(key):
+        own, self._own = self._own, None
+        if own is None or own[0] != uid:
+            own = uid, await self._carried_out(partial(self._knowledge, uid=uid), self._custody.do)
+        if own[1].suffices(key):
             return False
         answer = None if shared.claims is None else await shared.claims.claim(uid)
-        way = claiming.way(uid, key, own, answer, self._station)
+        way = claiming.way(uid, key, own[1], answer, self._station)
         if answer is None or way is not Way.ADOPT:
             return way is Way.OWN
         by = Adopter(self._pairing, self._vault, self._recipe)
@@ -246,6 +251,16 @@ class AttemptJournal:
         await self._carried_out(adopted, self._custody.do_once)
         log.info("unit.adopted", uid=str(uid))
         return False
+
+    def _known(self, connection: Connection, uid: UID) -> tuple[Past, tuple[UID, OwnKnowledge] | None]:
+        """The board's past, and beside it what a claim asks for next, which would be a unit of work of its own for each board."""
+        past = origin.past(connection, uid)
+        if self._shared is None or self.attempt.laboratory:
+            return past, None
+        try:
+            return past, (uid, self._knowledge(connection, uid))
+        except LineFault:  # of a ledger that has ended: the claim raises it
+            return past, None
 
     def _knowledge(self, connection: Connection, uid: UID) -> OwnKnowledge:
         shared_state.check_gives_out(connection, self._station)

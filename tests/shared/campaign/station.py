@@ -43,7 +43,8 @@ RECIPE = bench.recipe(Lot(LOT, FORMAT, FIRST, SIZE))
 
 def rounds(stations: int) -> Rounds:
     """The replication's pace: a round costs some milliseconds, and a hundred stations share two cores."""
-    return Rounds(sync_every=max(0.5, stations / 20), retried_within=max(5.0, stations / 10), asked_every=3.0)
+    sync_every = max(0.5, stations / 20)
+    return Rounds(sync_every, noted_every=5 * sync_every, retried_within=max(5.0, stations / 10), asked_every=3.0)
 
 
 def run(plan: Plan, life: Life) -> None:
