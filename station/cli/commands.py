@@ -31,6 +31,7 @@ PLACES = {
     "labels": "line.labels:app",
     "ledger": "ledger.file:app",
     "leases": "ledger.leases:app",
+    "audit": "ledger.audit:app",
     "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",
     "outbox": "ledger.outbox:app",
