@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal of a bundle: whether each line links to the one before it, and what its events prove of each unit. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from station.evidence import rows
+from station.evidence.form import NotABundle
+from station.evidence.rows import Row
+
+VERDICTS: Mapping[str, str] = {"Passed": "pass", "Failed": "fail", "Voided": "void"}
+
+
+@dataclass(slots=True)
+class Worked:
+    """One attempt, as far as its events have been read."""
+
+    uid: str | None = None
+    serial_number: str | None = None
+    key: str | None = None
+    dac: str | None = None
+    confirmed: bool = False
+    laboratory: bool = False
+    verdict: str | None = None
+    fault: str | None = None
+    events: int = 0
+
+    def take(self, name: str, body: Row) -> None:
+        """Takes what an event says of the board."""
+        match name:
+            case "UnitIdentified":
+                self.uid = rows.text(body, "uid")
+            case "IdentityReserved":
+                self.serial_number = rows.text(body, "serial_number")
+            case "LaboratoryUnit":
+                self.laboratory = True
+            case "CredentialsChosen" | "CredentialsFound":
+                self.key, self.dac = rows.text(body, "key"), rows.text(body, "dac_serial_number")
+            case "Confirmed":
+                self.confirmed = True
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the events of a passed attempt say of its unit."""
+
+    attempt: int
+    serial_number: str | None
+    key: str | None
+    dac: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the journal: a line with a text, or lines of others up to `number`."""
+
+    incarnation: int | None
+    number: int | None
+    hash: bytes | None
+    text: str | None
+
+
+@dataclass(slots=True)
+class Links:
+    """Follows the chain of one incarnation after another."""
+
+    at: tuple[int, int] = (-1, 0)
+    hash: bytes = b""
+    told: int = 0
+    unchained: int = 0
+    """Events from before the chain began."""
+    foreign: int = 0
+    """Runs of lines that have no text here."""
+    awaited: tuple[int, int] | None = None
+    """The line whose hash is looked for."""
+    found: bytes | None = None
+
+    def follow(self, line: Line) -> str | None:
+        """A sentence if the line does not link to the one before it."""
+        if line.incarnation is None:
+            self.unchained += 1
+            return None if self.at == (-1, 0) else "an event without a line of the chain follows lines of the chain"
+        assert line.number is not None
+        assert line.hash is not None
+        place, before = (line.incarnation, line.number), self.at
+        if place <= before:
+            return f"line {line.number} of incarnation {line.incarnation} follows line {before[1]} of {before[0]}"
+        mistake = None
+        if line.text is None:
+            self.foreign += 1
+        elif before != (line.incarnation, line.number - 1):
+            mistake = f"line {line.number} is not after the one before it: lines are missing"
+        elif hashlib.sha256(self.hash + line.text.encode()).digest() != line.hash:
+            mistake = f"line {line.number} was changed: its hash is not that of its text after line {before[1]}"
+        else:
+            self.told += 1
+        self.at, self.hash = place, line.hash
+        if place == self.awaited:
+            self.found = line.hash
+        return mistake
+
+
+@dataclass(slots=True)
+class Journal:
+    """The sum of a journal's events: attempts that still run, and what is proven of units."""
+
+    working: dict[int, Worked] = field(default_factory=dict)
+    passed: dict[str, Proof] = field(default_factory=dict)
+    """The newest pass in production, by UID."""
+    judged: dict[str, str] = field(default_factory=dict)
+    """The last judged verdict in production, by UID."""
+    held: dict[str, tuple[str | None, str]] = field(default_factory=dict)
+    """By UID the key and the DAC that its board was proven to hold."""
+    sums: dict[int, str] = field(default_factory=dict)
+    """By attempt what its events add up to (`summed`)."""
+    issued: dict[str, str] = field(default_factory=dict)
+    """By the DAC's serial number the SHA-256 of the certificate that the chain has."""
+
+    def read(self, line: str) -> Iterator[str]:
+        """Takes one line's text. Yields a sentence for each contradiction; raises `NotABundle`."""
+        try:
+            number, _, name, attempt, body = json.loads(line)
+        except (ValueError, TypeError, RecursionError):
+            raise NotABundle("its text is no line of a journal") from None
+        if not isinstance(body, dict) or not isinstance(name, str) or not isinstance(number, int | None):
+            raise NotABundle("its text is no line of a journal")
+        if isinstance(attempt, int):
+            yield from self._event(attempt, name, body)
+        elif name == "CertificateIssued":
+            content = rows.text(body, "dac")
+            self.issued[rows.text(body, "dac_serial_number")] = hashlib.sha256(_bytes(content)).hexdigest()
+        elif name == "AttemptEnded":
+            yield from self._ended(body)
+
+    def _event(self, number: int, name: str, body: Row) -> Iterator[str]:
+        if number in self.sums:
+            yield f"attempt {number}: {name} follows its verdict"
+            return
+        attempt = self.working.setdefault(number, Worked())
+        attempt.events += 1
+        attempt.take(name, body)
+        if name in {"CredentialsDelivered", "CredentialsFound"}:
+            yield from self._holds(number, attempt, rows.text(body, "dac_serial_number"))
+        elif name in VERDICTS:
+            attempt.verdict, attempt.fault = VERDICTS[name], rows.text_or_none(body, "fault")
+            yield from self._judged(number, attempt)
+
+    def _holds(self, number: int, attempt: Worked, delivered: str) -> Iterator[str]:
+        if delivered != attempt.dac:
+            yield f"attempt {number}: DAC {delivered} was delivered, and {attempt.dac} chosen"
+        elif attempt.uid is not None:
+            self.held[attempt.uid] = attempt.key, delivered
+
+    def _judged(self, number: int, attempt: Worked) -> Iterator[str]:
+        del self.working[number]
+        self.sums[number] = summed(attempt)
+        if attempt.laboratory or attempt.uid is None or attempt.verdict == "void":
+            return
+        assert attempt.verdict is not None
+        self.judged[attempt.uid] = attempt.verdict
+        if attempt.verdict != "pass":
+            return
+        key, dac = self.held.get(attempt.uid, (None, None))
+        self.passed[attempt.uid] = Proof(number, attempt.serial_number, key, dac)
+        if not attempt.confirmed:
+            yield f"attempt {number} passed {attempt.uid}, and no event says that its board was read back and confirmed"
+
+    def _ended(self, body: Row) -> Iterator[str]:
+        number = rows.number(body, "attempt")
+        verdict, fault = rows.text(body, "verdict"), rows.text_or_none(body, "fault")
+        told = self.sums.get(number)
+        if told is not None and told.split("|")[:2] != [verdict, fault or ""]:
+            yield f"attempt {number}: the chain's sum says {verdict}, and its events say {told.partition('|')[0]}"
+
+
+def summed(attempt: Worked) -> str:
+    """What an attempt's events add up to, in the form in which it is compared with the ledger's table."""
+    parts = (attempt.verdict, attempt.fault, attempt.uid, attempt.dac, str(attempt.events))
+    return "|".join(part or "" for part in parts)
+
+
+def line_of(row: Row) -> Line:
+    """A row as a line; raises `NotABundle`."""
+    if "incarnation" not in row:
+        rows.number(row, "event")
+        return Line(None, None, None, rows.text(row, "text"))
+    hashed, incarnation = rows.octets(row, "hash", 32), rows.number(row, "incarnation")
+    if "upto" in row:
+        return Line(incarnation, rows.number(row, "upto"), hashed, None)
+    return Line(incarnation, rows.number(row, "number"), hashed, rows.text(row, "text"))
+
+
+def _bytes(content: str) -> bytes:
+    try:
+        return bytes.fromhex(content)
+    except ValueError:
+        raise NotABundle("a certificate in its text is not hexadecimal") from None
