@@ -92,7 +92,7 @@ class Links:
             self.foreign += 1
         elif before != (line.incarnation, line.number - 1):
             mistake = f"line {line.number} is not after the one before it: lines are missing"
-        elif hashlib.sha256(self.hash + line.text.encode()).digest() != line.hash:
+        elif hashlib.sha256(self.hash + line.text.encode(errors="backslashreplace")).digest() != line.hash:
             mistake = f"line {line.number} was changed: its hash is not that of its text after line {before[1]}"
         else:
             self.told += 1

@@ -94,8 +94,8 @@ def verify(path: Path, trusted: Trusted) -> Result:
             if result.is_sound or all(each.place == SIGNATURE for each in result.findings):
                 _Judgement(bundle, trusted, result).pronounce()
     except NotABundle as exc:
-        place, _, reason = str(exc).rpartition(": ")
-        _add(result, place or "the file", reason)
+        place, _, reason = str(exc).partition(": ")
+        _add(result, place if reason else "the file", reason or place)
     return result
 
 
@@ -121,6 +121,15 @@ def _told(add: Callable[[str, str], None], place: str) -> Iterator[None]:
         add(place, str(exc))
 
 
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Gives the member's name to what cannot be read; nothing can be judged without it."""
+    try:
+        yield
+    except NotABundle as exc:
+        raise NotABundle(f"{place}: {str(exc).removeprefix(f'{place}: ')}") from exc
+
+
 class _Judgement:
     """Judges the content of a bundle whose members are those of its manifest."""
 
@@ -138,9 +147,11 @@ class _Judgement:
         """Every check, each member in its order."""
         if not self._guarded(BUNDLE, self._about):
             return
-        anchor = Anchor.read(self._bundle.json(AUDIT))
+        with _at(AUDIT):
+            anchor = Anchor.read(self._bundle.json(AUDIT))
         self._links.awaited = anchor.awaited
-        found = self._certificates()
+        with _at(BUNDLE):
+            found = self._certificates()
         self._lines(UNITS, self._counts.unit)
         self._lines(CERTIFICATES, self._certificate(found))
         self._lines(REQUESTS, _silent(self._counts.request))
@@ -149,7 +160,8 @@ class _Judgement:
         self._lines(LABELS, _silent(self._counts.label))
         self._lines(EXCEPTIONS, _silent(self._counts.exception))
         self._guarded(SBOM, self._components)
-        self._compare(found)
+        with _at(BUNDLE):
+            self._compare(found)
         for sentence in anchor.mistakes(self._links):
             self._add(AUDIT, sentence)
         self._sum(found, anchor)
@@ -219,7 +231,7 @@ class _Judgement:
 
     def _components(self) -> None:
         said = self._bundle.json(SBOM)
-        if said.get("bomFormat") != "CycloneDX" or said.get("specVersion") not in {"1.5", "1.6"}:
+        if (said.get("bomFormat"), said.get("specVersion")) not in (("CycloneDX", "1.5"), ("CycloneDX", "1.6")):
             self._add(SBOM, "it is no CycloneDX 1.5 or 1.6")
         for each in rows.objects(said, "components"):
             rows.text(each, "name")
@@ -277,10 +289,13 @@ class _Judgement:
         result.units, result.certificates = len(self._counts.units), found.count
         result.passed = self._counts.found["passed"]
         result.attempts, result.linked = len(self._attempts), links.told
-        if found.unrooted:
-            result.notes.append(
-                f"{len(found.unrooted)} PAI: no PAA for it, so it is trusted by nobody; give it with --paa"
-            )
+        for pai in sorted(found.unrooted):
+            if self._trusted.roots:
+                self._add(f"pai/{pai}.pem", "none of the given PAAs has issued it")
+            else:
+                result.notes.append(
+                    f"PAI {pai}: no PAA for it is in the bundle; give the one that you trust with --paa"
+                )
         if links.unchained:
             result.notes.append(
                 f"{links.unchained} events are from before the journal was a chain: no line covers them"
