@@ -163,12 +163,13 @@ def _key(given: str) -> bytes:
         key = b""
     if len(key) == 32:
         return key
+    file = Path(given)
     try:
-        read = load_pem_public_key(read_file(Path(given)))
+        read = load_pem_public_key(read_file(file))
     except (ValueError, TypeError):
         read = None
     if not isinstance(read, Ed25519PublicKey):
-        raise unusable(Path(given), "", "is no Ed25519 public key. Give PEM, or 64 hexadecimal digits.")
+        raise unusable(file, "", "is no Ed25519 public key. Give PEM, or 64 hexadecimal digits.")
     return read.public_bytes_raw()
 
 
