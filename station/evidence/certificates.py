@@ -56,7 +56,7 @@ class Certificates:
     def read(self, row: Row) -> Iterator[str]:
         """Takes one row. Yields a sentence for each mistake; raises `NotABundle`."""
         self.count += 1
-        uid, key, serial = rows.text(row, "uid"), rows.text(row, "key"), rows.text(row, "dac_serial_number")
+        uid, key, serial = rows.name(row, "uid"), rows.name(row, "key"), rows.name(row, "dac_serial_number")
         content = der(rows.text(row, "dac"))
         who = f"DAC {serial} of {uid}"
         self.by_uid.setdefault(uid, []).append(Held(key, serial, sha256(content)))

@@ -39,7 +39,7 @@ class Counts:
 
     def unit(self, row: Row) -> Iterator[str]:
         """Takes one unit. Yields a sentence for each value that must be its own and is not."""
-        uid, serial, place = rows.text(row, "uid"), rows.text(row, "serial_number"), rows.number(row, "lot_index")
+        uid, serial, place = rows.name(row, "uid"), rows.name(row, "serial_number"), rows.number(row, "lot_index")
         if uid in self.units:
             yield f"{uid} has two identities"
         if serial in self._serials:
@@ -58,7 +58,7 @@ class Counts:
         self.found["bound"] += unit.state == "passed" and not unit.sample and rows.flag(row, "bound")
 
     def certificate(self, row: Row) -> None:
-        unit = self.units.get(rows.text(row, "uid"))
+        unit = self.units.get(rows.name(row, "uid"))
         if unit is None:
             raise NotABundle(f"{row['uid']} is no unit of the lot")
         if unit.sample:

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -31,15 +32,23 @@ class Worked:
         """Takes what an event says of the board."""
         match name:
             case "UnitIdentified":
-                self.uid = rows.text(body, "uid")
+                self.uid = rows.name(body, "uid")
             case "IdentityReserved":
-                self.serial_number = rows.text(body, "serial_number")
+                self.serial_number = rows.name(body, "serial_number")
             case "LaboratoryUnit":
                 self.laboratory = True
             case "CredentialsChosen" | "CredentialsFound":
-                self.key, self.dac = rows.text(body, "key"), rows.text(body, "dac_serial_number")
+                self.key, self.dac = rows.name(body, "key"), rows.name(body, "dac_serial_number")
             case "Confirmed":
                 self.confirmed = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """An attempt in few bytes: its verdict, and a digest of all that is compared."""
+
+    verdict: str | None
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ class Journal:
     """The last judged verdict in production, by UID."""
     held: dict[str, tuple[str | None, str]] = field(default_factory=dict)
     """By UID the key and the DAC that its board was proven to hold."""
-    sums: dict[int, str] = field(default_factory=dict)
+    sums: dict[int, Sum] = field(default_factory=dict)
     """By attempt what its events add up to (`summed`)."""
     issued: dict[str, str] = field(default_factory=dict)
     """By the DAC's serial number the SHA-256 of the certificate that the chain has."""
@@ -130,7 +139,7 @@ class Journal:
             yield from self._event(attempt, name, body)
         elif name == "CertificateIssued":
             content = rows.text(body, "dac")
-            self.issued[rows.text(body, "dac_serial_number")] = hashlib.sha256(_bytes(content)).hexdigest()
+            self.issued[rows.name(body, "dac_serial_number")] = hashlib.sha256(_bytes(content)).hexdigest()
         elif name == "AttemptEnded":
             yield from self._ended(body)
 
@@ -142,7 +151,7 @@ class Journal:
         attempt.events += 1
         attempt.take(name, body)
         if name in {"CredentialsDelivered", "CredentialsFound"}:
-            yield from self._holds(number, attempt, rows.text(body, "dac_serial_number"))
+            yield from self._holds(number, attempt, rows.name(body, "dac_serial_number"))
         elif name in VERDICTS:
             attempt.verdict, attempt.fault = VERDICTS[name], rows.text_or_none(body, "fault")
             yield from self._judged(number, attempt)
@@ -155,7 +164,7 @@ class Journal:
 
     def _judged(self, number: int, attempt: Worked) -> Iterator[str]:
         del self.working[number]
-        self.sums[number] = summed(attempt)
+        self.sums[number] = summed(attempt.verdict, attempt.fault, attempt.uid, attempt.dac, attempt.events)
         if attempt.laboratory or attempt.uid is None or attempt.verdict == "void":
             return
         assert attempt.verdict is not None
@@ -169,16 +178,16 @@ class Journal:
 
     def _ended(self, body: Row) -> Iterator[str]:
         number = rows.number(body, "attempt")
-        verdict, fault = rows.text(body, "verdict"), rows.text_or_none(body, "fault")
+        verdict = rows.text(body, "verdict")
         told = self.sums.get(number)
-        if told is not None and told.split("|")[:2] != [verdict, fault or ""]:
-            yield f"attempt {number}: the chain's sum says {verdict}, and its events say {told.partition('|')[0]}"
+        if told is not None and told.verdict != verdict:
+            yield f"attempt {number}: the chain's sum says {verdict}, and its events say {told.verdict}"
 
 
-def summed(attempt: Worked) -> str:
-    """What an attempt's events add up to, in the form in which it is compared with the ledger's table."""
-    parts = (attempt.verdict, attempt.fault, attempt.uid, attempt.dac, str(attempt.events))
-    return "|".join(part or "" for part in parts)
+def summed(verdict: str | None, fault: object, uid: object, dac: object, events: int) -> Sum:
+    """What an attempt's events, or the ledger's table, say of it."""
+    digest = hashlib.sha256(repr((verdict, fault, uid, dac, events)).encode(errors="backslashreplace")).digest()
+    return Sum(None if verdict is None else sys.intern(verdict), digest[:16])
 
 
 def line_of(row: Row) -> Line:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values out of a bundle's rows, which may be anything: each is of its kind, or the row is refused. Pure."""
 
+import sys
 from collections.abc import Mapping
 
 from station.evidence.form import NotABundle
@@ -14,6 +15,11 @@ def text(row: Row, key: str) -> str:
     if not isinstance(value, str):
         raise _wrong(key, "text", value)
     return value
+
+
+def name(row: Row, key: str) -> str:
+    """The text of a UID, key or number that several members repeat: held in memory once."""
+    return sys.intern(text(row, key))
 
 
 def text_or_none(row: Row, key: str) -> str | None:

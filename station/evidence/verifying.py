@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verifies a bundle by itself: signature, hashes, journal, certificates and counts, without the ledger that it came from.
 
-A bundle whose members are not those of its manifest is judged no further. Memory grows by some hundred bytes a unit.
+A bundle whose members are not those of its manifest is judged no further. Memory grows by two kilobytes a unit.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -29,7 +29,7 @@ from station.evidence.form import (
     UNITS,
     NotABundle,
 )
-from station.evidence.journal import Journal, Links, line_of
+from station.evidence.journal import Journal, Links, Sum, line_of, summed
 from station.evidence.reading import Bundle, reading
 from station.evidence.rows import Row
 from station.matter.certificates.names import Identifiers
@@ -140,7 +140,7 @@ class _Judgement:
         self._head: Row = {}
         self._counts = Counts()
         self._journal, self._links = Journal(), Links()
-        self._attempts = dict[int, str]()
+        self._attempts = dict[int, Sum]()
         self._failed = 0
 
     def pronounce(self) -> None:
@@ -215,8 +215,8 @@ class _Judgement:
         number, verdict = rows.number(row, "attempt"), rows.text_or_none(row, "verdict")
         if number in self._attempts:
             yield f"attempt {number} is there twice"
-        parts = (verdict, row.get("fault"), row.get("uid"), row.get("dac_serial_number"), rows.number(row, "events"))
-        self._attempts[number] = "|".join("" if part is None else str(part) for part in parts)
+        told = (row.get("fault"), row.get("uid"), row.get("dac_serial_number"), rows.number(row, "events"))
+        self._attempts[number] = summed(verdict, *told)
         self._failed += verdict in {"fail", "void"}
 
     def _line(self, row: Row) -> Iterator[str]:
@@ -254,10 +254,10 @@ class _Judgement:
         """The ledger's table of attempts with the sums of their events."""
         for number, told in self._attempts.items():
             events = self._journal.sums.get(number)
-            if events is None and told.startswith("|"):
+            if events is None and told.verdict is None:
                 continue  # it still runs
             if events != told:
-                said = "no verdict" if events is None else events.partition("|")[0]
+                said = "no verdict" if events is None else events.verdict
                 self._add(ATTEMPTS, f"attempt {number} is not what its events in {JOURNAL} add up to ({said})")
         for number in self._journal.sums:
             if number not in self._attempts:
