@@ -28,7 +28,7 @@ from station.domain.credentials import Credentials
 from station.domain.intervention import Decision
 from station.domain.work_order import LotClosed, LotOpened
 from station.evidence.form import CONTEXT, MANIFEST, SIGNATURE, Manifest, Member, Signature
-from station.interfaces import RefusedAnswer
+from station.interfaces import RefusedAnswer, SecretSource
 from tests.builders.bench import RECIPE, Secrets, begun, recognised, target
 from tests.builders.forge import DAC, PAI, public_key, tlv
 
@@ -43,7 +43,7 @@ def dac_of(board: int, key: ec.EllipticCurvePrivateKey | None = None) -> Credent
     return Credentials(replace(DAC, key=public_key(key), serial_number=serial).der, PAI.der)
 
 
-async def provisioned(ledger: Ledger, secrets: Secrets, board: int, ends: Passed | Failed | Voided) -> None:
+async def provisioned(ledger: Ledger, secrets: SecretSource, board: int, ends: Passed | Failed | Voided) -> None:
     """An attempt that goes as far as its verdict allows: up to its certificate, or whole."""
     journal = await begun(ledger, secrets)
     await recognised(journal, board)
