@@ -134,7 +134,7 @@ def test_a_bundle_is_verified_with_the_wheel_alone(installed: Installed) -> None
     journal = contents[JOURNAL].replace(b"Confirmed", b"Confirmee", 1)
     assert journal != contents[JOURNAL]
     packed(bundle, {**contents, JOURNAL: journal})
-    command = [installed.binaries / "station", "evidence", "verify", bundle]
+    command = [str(installed.binaries / "station"), "evidence", "verify", str(bundle)]
     found = subprocess.run(
         command, cwd=elsewhere, env=installed.environment, capture_output=True, text=True, check=False, timeout=240
     )
