@@ -71,44 +71,70 @@ class Line:
     text: str | None
 
 
+_BEFORE = (-1, 0)
+
+
 @dataclass(slots=True)
 class Links:
     """Follows the chain of one incarnation after another."""
 
-    at: tuple[int, int] = (-1, 0)
+    at: tuple[int, int] = _BEFORE
     hash: bytes = b""
+    first: tuple[int, int] = _BEFORE
     told: int = 0
     unchained: int = 0
     """Events from before the chain began."""
-    foreign: int = 0
-    """Runs of lines that have no text here."""
+    untold: int = 0
+    """Stretches between the lot's lines that have no text here."""
+    later: int = 0
+    """Lines behind the awaited one."""
     awaited: tuple[int, int] | None = None
     """The line whose hash is looked for."""
     found: bytes | None = None
+    _gap: bool = False
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether any line had a hash."""
+        return self.at != _BEFORE
 
     def follow(self, line: Line) -> str | None:
         """A sentence if the line does not link to the one before it."""
         if line.incarnation is None:
             self.unchained += 1
-            return None if self.at == (-1, 0) else "an event without a line of the chain follows lines of the chain"
+            return "an event without a line of the chain follows lines of the chain" if self.is_chained else None
         assert line.number is not None
         assert line.hash is not None
         place, before = (line.incarnation, line.number), self.at
         if place <= before:
             return f"line {line.number} of incarnation {line.incarnation} follows line {before[1]} of {before[0]}"
-        mistake = None
-        if line.text is None:
-            self.foreign += 1
-        elif before != (line.incarnation, line.number - 1):
-            mistake = f"line {line.number} is not after the one before it: lines are missing"
-        elif hashlib.sha256(self.hash + line.text.encode(errors="backslashreplace")).digest() != line.hash:
-            mistake = f"line {line.number} was changed: its hash is not that of its text after line {before[1]}"
-        else:
-            self.told += 1
+        mistake = self._passed(place, line.hash) if line.text is None else self._linked(place, line.hash, line.text)
+        if not self.is_chained:
+            self.first = place
         self.at, self.hash = place, line.hash
         if place == self.awaited:
             self.found = line.hash
         return mistake
+
+    def _passed(self, place: tuple[int, int], hashed: bytes) -> str | None:
+        """Lines of others; the base of a later incarnation has the hash with which the one before ended."""
+        if self.is_chained and place[0] != self.at[0]:
+            if place[1] == 0 and hashed != self.hash:
+                return f"incarnation {place[0]} does not begin where incarnation {self.at[0]} ends"
+            return None
+        self._gap = self.told > 0
+        return None
+
+    def _linked(self, place: tuple[int, int], hashed: bytes, text: str) -> str | None:
+        self.untold += self._gap
+        self._gap = False
+        if self.at != (place[0], place[1] - 1):
+            return f"line {place[1]} is not after the one before it: lines are missing"
+        if hashlib.sha256(self.hash + text.encode(errors="backslashreplace")).digest() != hashed:
+            return f"line {place[1]} was changed: its hash is not that of its text after line {self.at[1]}"
+        self.told += 1
+        self.later += self.awaited is not None and place > self.awaited
+        return None
 
 
 @dataclass(slots=True)

@@ -162,7 +162,7 @@ class _Judgement:
         self._guarded(SBOM, self._components)
         with _at(BUNDLE):
             self._compare(found)
-        for sentence in anchor.mistakes(self._links):
+        for sentence in anchor.mistakes(self._links, self._bundle.signature.public_key, self._trusted.keys):
             self._add(AUDIT, sentence)
         self._sum(found, anchor)
 
@@ -300,9 +300,9 @@ class _Judgement:
             result.notes.append(
                 f"{links.unchained} events are from before the journal was a chain: no line covers them"
             )
-        if links.foreign:
+        if links.untold:
             result.notes.append(
-                f"{links.foreign} stretches of the journal are about other lots, and here by their hash alone"
+                f"{links.untold} stretches between the lot's lines are here by their hash alone: other lots, and what is sealed"
             )
         if self._journal.working:
             result.notes.append(f"{len(self._journal.working)} attempts had no verdict yet")

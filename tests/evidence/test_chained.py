@@ -6,12 +6,16 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station.domain.attempt import Failed, Passed
-from station.evidence.form import JOURNAL
+from station.domain.checkpoint import Checkpoint
+from station.evidence.form import AUDIT, JOURNAL
 from station.evidence.verifying import Trusted, verify
 from tests.builders.bench import LOT
 from tests.builders.commands import station
@@ -19,6 +23,7 @@ from tests.builders.lot_evidence import key_file, members, provisioned, resigned
 from tests.builders.sharing import stocked
 
 Row = dict[str, object]
+Key = Ed25519PrivateKey | None
 
 
 async def _work(path: Path) -> None:
@@ -108,3 +113,58 @@ def test_a_line_with_a_hash_of_its_own_making_is_named(bundle: Path, tmp_path: P
         return [*told[:9], {**told[9], "hash": "00" * 32}, *told[10:]]
 
     assert len([each for each in found(bundle, tmp_path, forged) if "was changed" in each]) == 2
+
+
+def with_checkpoint(
+    bundle: Path, folder: Path, change: Callable[[Checkpoint], Checkpoint], signs: Key, *, at: int
+) -> list[str]:
+    """What is found in a bundle, signed by the first key that this makes, with a checkpoint of the journal's line at this place."""
+    _, key = key_file(folder)
+    told = [row for row in rows(bundle) if "text" in row][at]
+    hashed, number = bytes.fromhex(str(told["hash"])), told["number"]
+    assert isinstance(number, int)
+    checkpoint = change(Checkpoint("line-1", "00" * 16, 1, number, hashed, datetime(2026, 1, 1, tzinfo=UTC)))
+    contents = members(bundle)
+    head = json.loads(contents[AUDIT])["head"]
+    audit = {"head": head, "checkpoint": checkpoint.signed(signs or key).line()}
+    made = resigned(folder / "signed.zip", {**contents, AUDIT: json.dumps(audit).encode()}, key)
+    result = verify(made, Trusted())
+    return [str(each) for each in result.findings] + [note for note in result.notes if "later" in note]
+
+
+def test_the_journal_leads_to_the_signed_checkpoint(bundle: Path, tmp_path: Path) -> None:
+    """Lines behind it are counted."""
+    assert with_checkpoint(bundle, tmp_path, lambda signed: signed, None, at=-1) == []
+    assert with_checkpoint(bundle, tmp_path, lambda signed: signed, None, at=-4) == [
+        "3 lines of the lot are later than the newest checkpoint"
+    ]
+
+
+def test_a_checkpoint_that_the_journal_does_not_lead_to_is_named(bundle: Path, tmp_path: Path) -> None:
+    """A journal that was written anew, a ledger that was set back, and a bundle that another key has signed."""
+    other = Ed25519PrivateKey.generate()
+    anew = with_checkpoint(bundle, tmp_path, lambda signed: replace(signed, hash=bytes(32)), None, at=-1)
+    assert [each for each in anew if "is not the one that the station has signed" in each]
+    back = with_checkpoint(bundle, tmp_path, lambda signed: replace(signed, number=10**6), None, at=-1)
+    assert [each for each in back if "the ledger was set back" in each]
+    resigned_by_another = with_checkpoint(bundle, tmp_path, lambda signed: signed, other, at=-1)
+    assert [
+        each
+        for each in resigned_by_another
+        if f"signed by the key {other.public_key().public_bytes_raw().hex()}" in each
+    ]
+
+
+def test_a_checkpoint_whose_signature_is_wrong_is_named(bundle: Path, tmp_path: Path) -> None:
+    contents, (_, key) = members(bundle), key_file(tmp_path)
+    audit = json.loads(contents[AUDIT])
+    place = Checkpoint("line-1", "00" * 16, 1, 1, bytes(32), datetime(2026, 1, 1, tzinfo=UTC))
+    line = replace(place.signed(key), signature=bytes(64)).line()
+    made = resigned(tmp_path / "x.zip", {**contents, AUDIT: json.dumps({**audit, "checkpoint": line}).encode()}, key)
+    assert "audit.json: the signature of the checkpoint is wrong" in map(str, verify(made, Trusted()).findings)
+
+
+def test_a_journal_that_ends_early_is_named(bundle: Path, tmp_path: Path) -> None:
+    """Its last lines were cut off: it does not reach the chain's head."""
+    told = found(bundle, tmp_path, lambda every: every[:-3])
+    assert [each for each in told if "which is not the chain's head" in each]

@@ -30,6 +30,7 @@ from tests.builders.lot_evidence import dac_of, edited, key_file, members, packe
 from tests.evidence.conftest import Made
 
 Row = dict[str, object]
+WRONG: tuple[object, ...] = (None, ["\ud800"], -1)
 EMPTY = "labels.ndjson"
 
 
@@ -224,7 +225,7 @@ def test_rows_of_any_kind_are_refused_by_name(made: Made, tmp_path: Path, name: 
     contents = members(made.bundle)
     first = json.loads(contents[name].splitlines()[0])
     for key in first:
-        for value in (None, [], {"a": "\ud800"}, -1, "x" * 10):
+        for value in WRONG:
             spoiled = json.dumps({**first, key: value}).encode() + b"\n"
             changed = b"\n".join([spoiled.strip(), *contents[name].splitlines()[1:], b""])
             result = verify(resigned(tmp_path / "x.zip", {**contents, name: changed}, made.key), Trusted())

@@ -28,19 +28,30 @@ def unchained(event: int, attempt: int, told: tuple[str, str, object]) -> dict[s
     return {"event": event, "text": json.dumps([None, at, name, attempt, body], ensure_ascii=False)}
 
 
-def lines(connection: Connection, belongs: Belongs) -> Iterator[dict[str, object]]:
-    """The lines of each incarnation from the first about the lot to the last."""
+def lines(
+    connection: Connection, belongs: Belongs, awaited: tuple[int, int] | None = None
+) -> Iterator[dict[str, object]]:
+    """The lines from the first about the lot to the chain's head; the hash of the awaited line is among them."""
+    begun = False
     bases = "SELECT incarnation, number, hash FROM chain_base ORDER BY incarnation"
     for incarnation, number, base in chain.driver(connection).execute(bases).fetchall():
         before, given = (number, bytes(base)), None
+        if begun:
+            yield run(incarnation, *before)
+            given = number
         for line in _all(connection, incarnation, number):
-            if _is_told(line.text, belongs, begun=given is not None):
+            if _is_told(line.text, belongs, begun=begun):
                 if given != before[0]:
                     yield run(incarnation, *before)
-                given = line.number
+                begun, given = True, line.number
                 place = {"incarnation": incarnation, "number": line.number}
                 yield {**place, "text": line.text.decode(), "hash": line.hash.hex()}
+            elif begun and (incarnation, line.number) == awaited:
+                yield run(incarnation, line.number, line.hash)
+                given = line.number
             before = line.number, line.hash
+        if begun and given != before[0]:
+            yield run(incarnation, *before)
 
 
 def first_event(connection: Connection) -> int | None:

@@ -20,6 +20,7 @@ from station.adapters.ledger.sampled import is_sample
 from station.adapters.ledger.shared_tables import adoption
 from station.adapters.ledger.tables import iso
 from station.domain.attempt import UnitIdentified
+from station.domain.checkpoint import Signed
 from station.domain.disposition import AFTER
 from station.domain.identity import IdentityState
 from station.domain.lot_balance import LotBalance
@@ -104,7 +105,9 @@ class LotEvidence:
             query = query.where(_event.c.id < first)
         for row in self._rows(query):
             yield evidence_journal.unchained(row["id"], row["attempt_id"], (iso(row["at"]), row["type"], row["body"]))
-        yield from evidence_journal.lines(self._connection, self._belongs())
+        signed = self._checkpoint()
+        awaited = None if signed is None else (signed.checkpoint.incarnation, signed.checkpoint.number)
+        yield from evidence_journal.lines(self._connection, self._belongs(), awaited)
 
     def requests(self) -> Iterator[Row]:
         """Each request to the PKI for a unit of the lot. One without an outcome may have bought a certificate."""
@@ -148,8 +151,13 @@ class LotEvidence:
         yield from self._kind("spare_certificate", spare.where(_spare.c.key.in_(keys)).order_by(_spare.c.id))
 
     def audit(self) -> Row:
-        """The chain's head."""
-        return {"head": evidence_journal.head(self._connection)}
+        """Where the journal ends: the chain's head, and the newest signed checkpoint."""
+        signed = self._checkpoint()
+        checkpoint = None if signed is None else signed.line()
+        return {"head": evidence_journal.head(self._connection), "checkpoint": checkpoint}
+
+    def _checkpoint(self) -> Signed | None:
+        return None
 
     def _about(self, kind: str) -> ColumnElement[bool]:
         table = _EXCEPTIONS[kind][0]
