@@ -96,14 +96,20 @@ class Durable:
         found = cls()
         changes: dict[int, int] = {}
 
+        def begin(connection: Connection) -> None:
+            file: object = connection.connection.dbapi_connection
+            assert isinstance(file, sqlite3.Connection)
+            changes[id(file)] = file.total_changes
+
         def count(connection: Connection) -> None:
             file: object = connection.connection.dbapi_connection
             assert isinstance(file, sqlite3.Connection)
             found.transactions += changes.get(id(file), file.total_changes) != file.total_changes
-            changes[id(file)] = file.total_changes
 
+        event.listen(Engine, "begin", begin)
         event.listen(Engine, "commit", count)
         try:
             yield found
         finally:
             event.remove(Engine, "commit", count)
+            event.remove(Engine, "begin", begin)

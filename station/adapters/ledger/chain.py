@@ -3,7 +3,7 @@
 
 A line is an event of an attempt, or a fact that today's tables hold. It is written in the unit of work of what it tells, by the
 driver's own statements: through SQLAlchemy they would cost half as much as the rest of an attempt. A standalone ledger
-writes none.
+writes none for the centre; incarnation 0, which every ledger has and no centre gets, is written by `recording`.
 """
 
 import hashlib
@@ -29,11 +29,12 @@ TYPES: Mapping[str, type[Fact]] = {fact.on_disk.name: fact for fact in _CLASSES}
 _FIELDS: Mapping[type, tuple[tuple[str, str], ...]] = {
     fact: tuple(zip(fact.on_disk.keys, (field.name for field in fields(fact)), strict=True)) for fact in _CLASSES
 }
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 _INCARNATION = "SELECT incarnation FROM shared_state WHERE one = 1"
 _PRESENT = (
-    "SELECT incarnation, number, hash FROM chain WHERE incarnation = (SELECT incarnation FROM shared_state WHERE one = 1)"
+    "SELECT incarnation, number, hash FROM chain"
+    " WHERE incarnation = (SELECT incarnation FROM shared_state WHERE one = 1 AND incarnation > 0)"
     " ORDER BY number DESC LIMIT 1"
 )
 _BASE = "SELECT number, hash FROM chain_base WHERE incarnation = ?"
@@ -89,7 +90,7 @@ def tell(connection: Connection, at: datetime, fact: Fact) -> int:
     """Appends a fact. Returns its number; 0 in a standalone ledger, and in one before its first enrolment."""
     if not is_kept(connection):
         return 0
-    told = iso(at), fact.on_disk.name, _ENCODER.encode(body_of(fact))
+    told = iso(at), fact.on_disk.name, ENCODER.encode(body_of(fact))
     return _append(driver(connection), told)
 
 
@@ -102,7 +103,7 @@ def follow(connection: Connection, first: int, attempt: int, events: Sequence[tu
     number, hashed, rows = there.number, there.hash, []
     for event, (at, name, body) in enumerate(events, first):
         number += 1
-        hashed = hashlib.sha256(hashed + _line(number, attempt, (iso(at), name, _ENCODER.encode(body)))).digest()
+        hashed = hashlib.sha256(hashed + line_text(number, attempt, (iso(at), name, ENCODER.encode(body)))).digest()
         rows.append((there.incarnation, number, event, hashed))
     raw.executemany(_LINK, rows)
 
@@ -125,10 +126,10 @@ def hash_at(connection: Connection, incarnation: int, number: int) -> bytes | No
 
 
 def verify(connection: Connection) -> Broken | None:
-    """Recomputes every hash of every incarnation, in constant memory. Returns the first line that differs."""
+    """Recomputes every hash of every incarnation that the centre gets, in constant memory. Returns the first line that differs."""
     raw = driver(connection)
     for incarnation, number, base in raw.execute(
-        "SELECT incarnation, number, hash FROM chain_base ORDER BY incarnation"
+        "SELECT incarnation, number, hash FROM chain_base WHERE incarnation > 0 ORDER BY incarnation"
     ):
         expected, previous = number, bytes(base)
         for row in raw.execute(_LINES, (incarnation, number, -1)):
@@ -195,7 +196,7 @@ def _append(raw: sqlite3.Connection, told: tuple[str, str, str]) -> int:
     if not there.incarnation:
         return 0
     number = there.number + 1
-    hashed = hashlib.sha256(there.hash + _line(number, None, told)).digest()
+    hashed = hashlib.sha256(there.hash + line_text(number, None, told)).digest()
     raw.execute(_APPEND, (there.incarnation, number, *told, hashed))
     return number
 
@@ -208,7 +209,7 @@ def _head(raw: sqlite3.Connection) -> Head:
     return Head(incarnation, *(base or (0, GENESIS)))
 
 
-def _line(number: int, attempt: int | None, told: tuple[str, str, str]) -> bytes:
+def line_text(number: int, attempt: int | None, told: tuple[str, str, str]) -> bytes:
     """The canonical JSON of a line: `json.dumps([number, at, type, attempt, body])`; moments and types need no escape."""
     at, name, body = told
     text = f'[{number},"{at}","{name}",{"null" if attempt is None else attempt},{body}]'
@@ -217,8 +218,8 @@ def _line(number: int, attempt: int | None, told: tuple[str, str, str]) -> bytes
 
 def _text(row: _Row) -> bytes:
     number, _, event, at, name, attempt, fact, body = row
-    content = fact if event is None else _ENCODER.encode(json.loads(body or "null"))
-    return _line(number, attempt, (at, name, content or ""))
+    content = fact if event is None else ENCODER.encode(json.loads(body or "null"))
+    return line_text(number, attempt, (at, name, content or ""))
 
 
 def _plain(value: object) -> object:

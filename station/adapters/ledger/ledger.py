@@ -29,6 +29,7 @@ from station.adapters.ledger import (
     sqlite,
     vault,
 )
+from station.adapters.ledger.auditing import Audit
 from station.adapters.ledger.commit_times import CommitTimes
 from station.adapters.ledger.custody import Custody, Gate
 from station.adapters.ledger.journal import AttemptJournal, Clock
@@ -80,6 +81,7 @@ class Ledger:
         self._vault = opened
         self._reports = reports
         self.outbox = Outbox(path, custody)
+        self.audit = Audit(custody, station)
         self.shared = None if shared is None else SharedLedger(custody, shared, opened)
         """What the replication does with the ledger; None for a standalone one."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from station.adapters.ledger.station_keys import StationKeys
 
-NEWEST = "0018"
+NEWEST = "0019"
 """The newest version in `migrations/versions/`."""
 
 _MADE = Path(__file__).with_name("schema.sql")

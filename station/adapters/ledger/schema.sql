@@ -425,7 +425,22 @@ CREATE TABLE adoption (
 	CONSTRAINT pk_adoption PRIMARY KEY (uid)
 )
 
-INSERT INTO alembic_version VALUES ('0018')
+CREATE TABLE checkpoint (
+	number INTEGER NOT NULL,
+	signed TEXT NOT NULL,
+	CONSTRAINT pk_checkpoint PRIMARY KEY (number)
+)
+
+CREATE TABLE audit_decision (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	at VARCHAR(24) NOT NULL,
+	account VARCHAR(100) NOT NULL,
+	reason TEXT NOT NULL,
+	checkpoint TEXT NOT NULL,
+	number INTEGER NOT NULL
+)
+
+INSERT INTO alembic_version VALUES ('0019')
 
 INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -538,3 +553,7 @@ CREATE INDEX ix_block_open ON block (incarnation, lot, release, number) WHERE gi
 CREATE INDEX ix_pair_ours ON pair (incarnation, id) WHERE state = 'ours'
 
 CREATE INDEX ix_pair_open ON pair (id) WHERE state = 'open'
+
+CREATE TRIGGER audit_decision_no_update BEFORE UPDATE ON audit_decision BEGIN SELECT RAISE(ABORT, 'a decision is never edited'); END
+
+CREATE TRIGGER audit_decision_no_delete BEFORE DELETE ON audit_decision BEGIN SELECT RAISE(ABORT, 'a decision is never edited'); END

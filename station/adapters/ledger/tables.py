@@ -499,3 +499,23 @@ outbox_decision = Table(  # what people have decided about messages: by which ac
     CheckConstraint("action IN ('retry', 'drop')", name="action"),
     sqlite_autoincrement=True,
 )
+
+# Signed statements of how far the chain of incarnation 0 reached; `domain.checkpoint`.
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=False),  # of the line
+    Column("signed", Text, nullable=False),  # JSON
+)
+
+audit_decision = Table(  # who has accepted that the ledger lacks what this checkpoint signs; never edited
+    "audit_decision",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("account", _Account, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("checkpoint", Text, nullable=False),  # JSON
+    Column("number", _Number, nullable=False),  # of the newest line at that time
+    sqlite_autoincrement=True,
+)

@@ -329,7 +329,7 @@ class Chaos:
         end = time.monotonic() + SEEN_WITHIN
         assert seat.backup is not None
         with closing(sqlite3.connect(seat.backup / "state" / LEDGER)) as connection:
-            query = "SELECT incarnation, max(number) FROM chain GROUP BY incarnation ORDER BY incarnation DESC LIMIT 1"
+            query = "SELECT incarnation, max(number) FROM chain WHERE incarnation > 0 GROUP BY incarnation ORDER BY incarnation DESC LIMIT 1"
             known = connection.execute(query).fetchone()
         while known is not None and time.monotonic() < end:
             if people.lines_of(self.server.dsn(self.database), seat.station, known[0]) > known[1]:

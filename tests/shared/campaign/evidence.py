@@ -123,7 +123,7 @@ class StationFile:
 
     def journals(self) -> Mapping[int, tuple[int, bytes]]:
         """The incarnations in the file, each with its last line's number and hash."""
-        newest = "SELECT incarnation, max(number), hash FROM chain GROUP BY incarnation"
+        newest = "SELECT incarnation, max(number), hash FROM chain WHERE incarnation > 0 GROUP BY incarnation"
         return {incarnation: (number, bytes(head)) for incarnation, number, head in self._rows(newest)}
 
     def lines(self, incarnation: int) -> Iterator[Line]:

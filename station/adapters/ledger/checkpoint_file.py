@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The copies of a station's checkpoints in another folder, a line of JSON each, and the key that signs them."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from station.adapters.ledger import durable
+from station.domain.checkpoint import NotACheckpoint, Signed, verified
+
+CREDENTIAL = "audit-key"  # its name in systemd's folder of credentials
+LARGEST_KEY = 16_384  # bytes that are read
+LONGEST = 4096  # bytes of a line
+
+
+class AuditKeyUnusable(Exception):
+    """There is no such key; the text names the place and the reason, never a content."""
+
+
+def signing_key(named: Path | None, environment: Mapping[str, str] = os.environ) -> Ed25519PrivateKey | None:
+    """The key in the file `named`, else in systemd's credential; None where there is neither. Raises `AuditKeyUnusable`."""
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    file = named if named is not None else None if folder is None else Path(folder) / CREDENTIAL
+    if file is None or (named is None and not file.exists()):
+        return None
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_KEY)
+    except OSError as exc:
+        raise AuditKeyUnusable(f"{file}: the audit's key cannot be read: {exc.strerror}") from exc
+    if named is not None and mode & 0o077:
+        raise AuditKeyUnusable(f"{file}: others can read the audit's key: chmod 600 {file}")
+    try:
+        key = load_pem_private_key(content, None)
+    except TypeError:
+        raise AuditKeyUnusable(f"{file}: it is encrypted, and the station knows no password for it") from None
+    except ValueError:
+        raise AuditKeyUnusable(f"{file}: it is no private key in PEM: openssl genpkey -algorithm ed25519") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise AuditKeyUnusable(f"{file}: it is no Ed25519 key: openssl genpkey -algorithm ed25519")
+    return key
+
+
+def file_of(folder: Path, station: str) -> Path:
+    return folder / f"{quote(station, safe=' ')}.checkpoints.jsonl"
+
+
+def append(file: Path, signed: Signed) -> None:
+    """Adds a checkpoint, durably; raises `OSError`. A line that a power cut has torn is ended first."""
+    new = not file.exists()
+    descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        content = memoryview(b"\n" * torn + signed.line().encode() + b"\n")
+        while content:
+            content = content[os.write(descriptor, content) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if new:
+        durable.settle(file.parent)
+
+
+def lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """Number and text of each line that is not empty; raises `OSError`."""
+    with file.open("rb") as opened:
+        number = 0
+        while line := opened.readline(LONGEST):
+            number += 1
+            if line.strip():
+                yield number, line
+
+
+def newest(file: Path, public_key: bytes | None) -> Signed | None:
+    """The last sound checkpoint of the file, by this key if given; None if there is none. Raises `OSError`.
+
+    Others are passed over: a power cut may have torn one, and a key may have been replaced.
+    """
+    found = None
+    try:
+        for _, line in lines(file):
+            try:
+                found = verified(line, public_key)
+            except NotACheckpoint:
+                continue
+    except FileNotFoundError:
+        return None
+    return found

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chain that every ledger keeps for itself, as incarnation 0 of `chain`: a line for each row that its one connection writes.
+
+Triggers in the connection's temporary tables note each written row, and the lines follow at the commit, in the same transaction. A
+row that another program writes gets none, so `verifying` finds it. A line about an event links to it; any other has the
+SHA-256 of its row's content.
+"""
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, event
+
+from station.adapters.ledger import chain
+from station.adapters.ledger.tables import iso
+from station.adapters.system import version
+
+LOCAL = 0  # the incarnation
+BEGUN, ROW = "ChainBegun", "RowRecorded"  # types of lines
+REMOVED = ""  # the content of a row that is not there any more
+
+Key = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A table whose rows get lines: its key, and the columns of a row's content.
+
+    `while_open` are the columns of a row whose verdict is none yet.
+    """
+
+    table: str
+    key: str
+    columns: Sequence[str]
+    while_open: Sequence[str] = ()
+    when: str = ""
+    """The condition of a change that gets a line."""
+
+    def contents(
+        self, raw: sqlite3.Connection, where: str = "", values: Sequence[object] = ()
+    ) -> Iterator[tuple[Key, str]]:
+        """The key and the content's SHA-256 of each such row, in the order of the keys."""
+        names = ", ".join(f'"{name}"' for name in (self.key, *self.columns))
+        query = f'SELECT {names} FROM "{self.table}" {where} ORDER BY "{self.key}"'  # noqa: S608  names of this module
+        for key, *row in raw.execute(query, values):
+            yield key, self._hash(row)
+
+    def content(self, raw: sqlite3.Connection, key: Key) -> str:
+        return next((content for _, content in self.contents(raw, f'WHERE "{self.key}" = ?', (key,))), REMOVED)
+
+    def _hash(self, row: Sequence[object]) -> str:
+        named: Iterator[tuple[str, object]] = zip(self.columns, row, strict=True)
+        if self.while_open and dict(zip(self.columns, row, strict=True))["verdict"] is None:
+            named = ((name, value) for name, value in named if name in self.while_open)
+        plain = [(name, value.hex() if isinstance(value, bytes) else value) for name, value in named]
+        return hashlib.sha256(json.dumps(plain, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+_DECIDED = ("id", "uid", "at", "account", "reason", "type", "body")
+_FIXED = (
+    "station",
+    "slot",
+    "probe",
+    "tty",
+    "recipe",
+    "recipe_sha256",
+    "images",
+    "started_at",
+    "station_version",
+    "station_commit",
+)
+_SUMMED = ("lot", "uid", "dac_serial_number", "verdict", "fault", "ended_at", "seconds", "steps", "laboratory")
+_REQUEST = ("key", "uid", "csr", "submitted_at", "outcome", "reason", "answered_at", "due_at", "excused", "closed")
+_SPARE = ("request_id", "key", "serial_number", "kind", "found_at", "reason", "content", "closed")
+_IDENTITY = ("uid", "lot", "lot_index", "serial_number", "discriminator", "manufacturing_date", "reserved_at", "state")
+_LABEL = ("at", "station", "uid", "type", "copy", "who", "reason", "slot", "other")
+_SECRETS = ("at", "station", "who", "deed", "uid", "lot", "units", "recipient", "reason")
+_LOT = ("work_order", "recipe", "recipe_sha256", "planned", "pattern", "first", "size")
+_OUTBOX = ("at", "account", "action", "message", "sink", "key", "type", "reason")
+
+EVENT = "event"  # its lines are links
+TABLES = (
+    Covered(
+        "attempt",
+        "id",
+        (*_FIXED, *_SUMMED),
+        while_open=_FIXED,
+        when="NEW.verdict IS NOT NULL OR OLD.verdict IS NOT NULL",
+    ),
+    Covered("identity", "id", _IDENTITY, when=" OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in _IDENTITY)),
+    Covered("pki_request", "id", _REQUEST),
+    Covered("certificate", "request_id", ("key", "dac_serial_number", "dac", "pai", "issued_at")),
+    Covered("pki_answer", "request_id", ("at", "content")),
+    Covered("spare_certificate", "id", _SPARE),
+    Covered("pki_decision", "id", ("at", "account", "action", "subject", "reason")),
+    Covered("unit_release", "id", ("uid", "at", "account", "reason", "incarnation")),
+    Covered("intervention", "id", ("station", "at", "who", "deed", "slot", "fault", "reason")),
+    Covered("lot", "name", _LOT, when=" OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in ("name", *_LOT))),
+    Covered("lot_event", "id", ("lot", "at", "account", "reason", "type", "body")),
+    Covered("lot_range", "id", ("lot", "shape", "fixed", "low", "high")),
+    Covered("unit_event", "id", _DECIDED[1:]),
+    Covered("sample_event", "id", _DECIDED[1:]),
+    Covered("label_event", "id", _LABEL),
+    Covered("secrets_deed", "id", _SECRETS),
+    Covered("outbox_decision", "id", _OUTBOX),
+    Covered("audit_decision", "id", ("at", "account", "reason", "checkpoint", "number")),
+)
+BY_NAME = {covered.table: covered for covered in TABLES}
+
+_APPEND = "INSERT INTO chain (incarnation, number, at, type, body, hash) VALUES (0, ?, ?, ?, ?, ?)"
+_LINK = "INSERT INTO chain (incarnation, number, event_id, hash) VALUES (0, ?, ?, ?)"
+_HEAD = "SELECT number, hash FROM chain WHERE incarnation = 0 ORDER BY number DESC LIMIT 1"
+_EVENT = "SELECT at, type, attempt_id, body FROM event WHERE id = ?"
+
+
+def begin(connection: Connection) -> None:
+    """Keeps the chain from now on, in every transaction of this connection. The caller's transaction begins it in a new or older ledger."""
+    raw = chain.driver(connection)
+    if not raw.execute("SELECT 1 FROM chain_base WHERE incarnation = 0").fetchone():
+        chain.begin(connection, LOCAL, chain.GENESIS)
+        after = {name: _last(raw, name, key) for name, key in _keys()}
+        said = {"chain": secrets.token_hex(16), "version": version.running().number, "after": after}
+        _write(raw, [(iso(datetime.now(UTC)), BEGUN, chain.ENCODER.encode(said))])
+    if "recorded" in connection.info:
+        return
+    connection.info["recorded"] = True
+    raw.execute("CREATE TEMP TABLE touched (number INTEGER PRIMARY KEY, name TEXT NOT NULL, key NOT NULL)")
+    for statement in _triggers():
+        raw.execute(statement)
+
+
+def listen(connection: Connection) -> None:
+    """Has the lines written before each commit of the connection's engine."""
+
+    @event.listens_for(connection.engine, "commit")
+    def _(committing: Connection) -> None:
+        if "recorded" in committing.info:
+            follow(committing)
+
+
+def follow(connection: Connection) -> None:
+    """Writes the lines of the rows that this transaction has written so far."""
+    raw = chain.driver(connection)
+    touched: list[tuple[str, Key]] = raw.execute("SELECT name, key FROM temp.touched ORDER BY number").fetchall()
+    if not touched:
+        return
+    raw.execute("DELETE FROM temp.touched")
+    at = iso(datetime.now(UTC))
+    lines: list[_Told] = []
+    for name, key in dict.fromkeys(touched):
+        if name == EVENT:
+            lines.append(int(key))
+        else:
+            said = {"table": name, "key": key, "content": BY_NAME[name].content(raw, key)}
+            lines.append((at, ROW, chain.ENCODER.encode(said)))
+    _write(raw, lines)
+
+
+_Told = int | tuple[str, str, str]
+"""An event's number; or moment, type and body of a line of its own."""
+
+
+def head(raw: sqlite3.Connection) -> tuple[int, bytes]:
+    """Number and hash of the newest line; number 0 before the first."""
+    number, hashed = raw.execute(_HEAD).fetchone() or (0, chain.GENESIS)
+    return number, bytes(hashed)
+
+
+def _write(raw: sqlite3.Connection, lines: Sequence[_Told]) -> None:
+    number, hashed = head(raw)
+    for line in lines:
+        number += 1
+        if isinstance(line, tuple):
+            hashed = hashlib.sha256(hashed + chain.line_text(number, None, line)).digest()
+            raw.execute(_APPEND, (number, *line, hashed))
+        else:
+            at, name, attempt, body = raw.execute(_EVENT, (line,)).fetchone()
+            told = at, name, chain.ENCODER.encode(json.loads(body))
+            hashed = hashlib.sha256(hashed + chain.line_text(number, attempt, told)).digest()
+            raw.execute(_LINK, (number, line, hashed))
+
+
+def _keys() -> Iterator[tuple[str, str]]:
+    yield EVENT, "id"
+    yield from ((covered.table, covered.key) for covered in TABLES)
+
+
+def _last(raw: sqlite3.Connection, table: str, key: str) -> Key | list[str]:
+    """The highest key of a table of before; all keys of one whose keys are names."""
+    if table == "lot":
+        return [name for (name,) in raw.execute("SELECT name FROM lot ORDER BY name")]
+    (last,) = raw.execute(f'SELECT coalesce(max("{key}"), 0) FROM "{table}"').fetchone()  # noqa: S608  names of this module
+    return int(last)
+
+
+def _triggers() -> Iterator[str]:
+    for table, key in _keys():
+        covered = BY_NAME.get(table)
+        changed = f" WHEN {covered.when}" if covered and covered.when else ""
+        for deed, of, when in (("INSERT", "NEW", ""), ("UPDATE", "NEW", changed), ("DELETE", "OLD", "")):
+            yield (
+                f"CREATE TEMP TRIGGER touched_{table}_{deed} AFTER {deed} ON main.{table}{when}"  # noqa: S608  names of this module
+                f" BEGIN INSERT INTO touched (name, key) VALUES ('{table}', {of}.{key}); END"
+            )
