@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from station.evidence import rows
+from station.evidence import recorded, rows
 from station.evidence.form import NotABundle
+from station.evidence.recorded import Recorded
 from station.evidence.rows import Row
 
 VERDICTS: Mapping[str, str] = {"Passed": "pass", "Failed": "fail", "Voided": "void"}
@@ -69,6 +70,8 @@ class Line:
     number: int | None
     hash: bytes | None
     text: str | None
+    row: object = None
+    """The content of the ledger's row that the line is about, where it is the newest such line."""
 
 
 _BEFORE = (-1, 0)
@@ -150,24 +153,20 @@ class Journal:
     """By UID the key and the DAC that its board was proven to hold."""
     sums: dict[int, Sum] = field(default_factory=dict)
     """By attempt what its events add up to (`summed`)."""
-    issued: dict[str, str] = field(default_factory=dict)
-    """By the DAC's serial number the SHA-256 of the certificate that the chain has."""
+    recorded: Recorded = field(default_factory=Recorded)
 
-    def read(self, line: str) -> Iterator[str]:
-        """Takes one line's text. Yields a sentence for each contradiction; raises `NotABundle`."""
+    def read(self, line: Line) -> Iterator[str]:
+        """Takes one line with a text. Yields a sentence for each contradiction; raises `NotABundle`."""
         try:
-            number, _, name, attempt, body = json.loads(line)
+            number, _, name, attempt, body = json.loads(line.text or "")
         except (ValueError, TypeError, RecursionError):
             raise NotABundle("its text is no line of a journal") from None
-        if not isinstance(body, dict) or not isinstance(name, str) or not isinstance(number, int | None):
-            raise NotABundle("its text is no line of a journal")
+        if not isinstance(body, dict) or not isinstance(name, str) or number != line.number:
+            raise NotABundle("its text is no line of a journal, or another line's")
         if isinstance(attempt, int):
             yield from self._event(attempt, name, body)
-        elif name == "CertificateIssued":
-            content = rows.text(body, "dac")
-            self.issued[rows.name(body, "dac_serial_number")] = hashlib.sha256(_bytes(content)).hexdigest()
-        elif name == "AttemptEnded":
-            yield from self._ended(body)
+        elif name == recorded.LINE:
+            yield from self.recorded.take(body, line.row)
 
     def _event(self, number: int, name: str, body: Row) -> Iterator[str]:
         if number in self.sums:
@@ -202,13 +201,6 @@ class Journal:
         if not attempt.confirmed:
             yield f"attempt {number} passed {attempt.uid}, and no event says that its board was read back and confirmed"
 
-    def _ended(self, body: Row) -> Iterator[str]:
-        number = rows.number(body, "attempt")
-        verdict = rows.text(body, "verdict")
-        told = self.sums.get(number)
-        if told is not None and told.verdict != verdict:
-            yield f"attempt {number}: the chain's sum says {verdict}, and its events say {told.verdict}"
-
 
 def summed(verdict: str | None, fault: object, uid: object, dac: object, events: int) -> Sum:
     """What an attempt's events, or the ledger's table, say of it."""
@@ -224,11 +216,4 @@ def line_of(row: Row) -> Line:
     hashed, incarnation = rows.octets(row, "hash", 32), rows.number(row, "incarnation")
     if "upto" in row:
         return Line(incarnation, rows.number(row, "upto"), hashed, None)
-    return Line(incarnation, rows.number(row, "number"), hashed, rows.text(row, "text"))
-
-
-def _bytes(content: str) -> bytes:
-    try:
-        return bytes.fromhex(content)
-    except ValueError:
-        raise NotABundle("a certificate in its text is not hexadecimal") from None
+    return Line(incarnation, rows.number(row, "number"), hashed, rows.text(row, "text"), row.get("row"))

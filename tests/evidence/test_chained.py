@@ -13,46 +13,27 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from station.domain.attempt import Failed, Passed
+from station.domain.attempt import Passed
 from station.domain.checkpoint import Checkpoint
-from station.evidence.form import AUDIT, JOURNAL
+from station.evidence.form import ATTEMPTS, AUDIT, JOURNAL, REQUESTS, UNITS
 from station.evidence.verifying import Trusted, verify
-from tests.builders.bench import LOT
+from tests.builders.bench import RECIPE
 from tests.builders.commands import station
-from tests.builders.lot_evidence import key_file, members, provisioned, resigned
+from tests.builders.lot_evidence import LOT, key_file, members, provisioned, resigned
 from tests.builders.sharing import stocked
+from tests.evidence.conftest import Made
 
 Row = dict[str, object]
 Key = Ed25519PrivateKey | None
 
 
-async def _work(path: Path) -> None:
-    async with stocked(path) as (ledger, secrets):
-        for board in range(1, 4):
-            await provisioned(ledger, secrets, board, Passed())
-        await provisioned(ledger, secrets, 4, Failed("board.possession_unproven"))
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("chained") / "ledger.sqlite"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("machine")))
-        asyncio.run(_work(path))
-    return path
-
-
-@pytest.fixture(scope="module")
-def bundle(ledger: Path) -> Path:
-    """The bundle of the recipe's lot."""
-    file = ledger.with_name("lot.zip")
-    given = ("--to", file, "--signing-key", key_file(ledger.parent)[0], "--ledger", ledger, "--open")
-    assert station("lots", "evidence", LOT.name, *given).exit_code == 0
-    return file
-
-
 def rows(file: Path) -> list[Row]:
     return [json.loads(line) for line in members(file)[JOURNAL].splitlines()]
+
+
+@pytest.fixture
+def bundle(made: Made) -> Path:
+    return made.bundle
 
 
 def found(bundle: Path, folder: Path, change: Callable[[list[Row]], list[Row]]) -> list[str]:
@@ -63,29 +44,93 @@ def found(bundle: Path, folder: Path, change: Callable[[list[Row]], list[Row]]) 
     return [str(each) for each in told.findings]
 
 
-def test_each_line_of_the_lot_links_to_the_one_before(ledger: Path, bundle: Path) -> None:
-    """Up to the hash that the ledger has for the last of them."""
-    result = verify(bundle, Trusted())
-    assert result.findings == []
-    told = [row for row in rows(bundle) if "text" in row]
-    assert result.linked == len(told) > 100
-    with closing(sqlite3.connect(ledger)) as connection:
-        (last,) = connection.execute("SELECT hash FROM chain WHERE number = ?", (told[-1]["number"],)).fetchone()
-    assert told[-1]["hash"] == last.hex()
+def test_each_line_of_the_lot_links_to_the_one_before(made: Made) -> None:
+    """Up to the hash that the ledger has for the last of them; lines about another lot are there by their hash alone."""
+    result = verify(made.bundle, Trusted())
+    told = [row for row in rows(made.bundle) if "text" in row]
+    assert (result.findings, result.linked) == ([], len(told))
+    with closing(sqlite3.connect(made.ledger)) as connection:
+        last, count = connection.execute("SELECT hash, number FROM chain ORDER BY number DESC LIMIT 1").fetchone()
+    assert (rows(made.bundle)[-1]["hash"], len(told) < count) == (last.hex(), True)
+    assert [note for note in result.notes if "stretches between the lot's lines" in note or "no checkpoint" in note]
 
 
-def test_what_is_sealed_stays_out(ledger: Path, bundle: Path) -> None:
-    """The line of an identity has its secrets under the fleet's key: its hash is there, its text is not."""
-    with closing(sqlite3.connect(ledger)) as connection:
-        query = "SELECT number, body FROM chain WHERE type = 'IdentityTaken'"
-        sealed = {number: json.loads(body)["sealed"] for number, body in connection.execute(query)}
-    assert len(sealed) == 4
-    whole = b"".join(members(bundle).values())
-    assert not [number for number, content in sealed.items() if content.encode() in whole]
-    assert sealed.keys() <= {row["upto"] for row in rows(bundle) if "upto" in row}
+def test_the_newest_line_about_each_row_comes_with_its_content(made: Made) -> None:
+    """So that each attempt, unit, request and certificate of the bundle is the one that the chain has."""
+    with_row = {(row["table"], row["key"]) for row in map(_recorded, rows(made.bundle)) if row["content"]}
+    for member, table, key in (
+        (UNITS, "identity", "identity"),
+        (ATTEMPTS, "attempt", "attempt"),
+        (REQUESTS, "pki_request", "request"),
+    ):
+        listed = {(table, json.loads(line)[key]) for line in members(made.bundle)[member].splitlines()}
+        assert listed <= with_row
 
 
-@pytest.mark.parametrize("word", ["Confirmed", "AttemptEnded", "CertificateIssued", "StepStarted"])
+def _recorded(row: Row) -> Row:
+    """Table and key of the row that a line is about, and whether the row's content comes with it."""
+    told = json.loads(str(row.get("text", "[0,0,0,0,{}]")))[4]
+    return {"table": told.get("table"), "key": told.get("key"), "content": "row" in row}
+
+
+CHANGED = {
+    "identity": (
+        "UPDATE identity SET manufacturing_date = '20200101' WHERE lot_index = 2",
+        "of identity was changed in the ledger",
+    ),
+    "certificate": (
+        "UPDATE certificate SET issued_at = '2026-01-01T00:00:00.000Z' WHERE request_id = 3",
+        "row 3 of certificate was changed",
+    ),
+    "decision": ("UPDATE unit_event SET reason = 'nothing'", "of unit_event was changed in the ledger"),
+    "event": (
+        'UPDATE event SET body = \'{"step": "lock"}\' WHERE id = 40',
+        "was changed: its hash is not that of its text",
+    ),
+    "request": ("DELETE FROM pki_request WHERE uid LIKE '%17'", "of pki_request was changed in the ledger, or removed"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_what_was_changed_in_the_ledger_is_found_in_its_bundle(made: Made, tmp_path: Path, what: str) -> None:
+    """The station signs what its ledger says, and the chain in it says something else."""
+    statement, said = CHANGED[what]
+    copy, file = tmp_path / "ledger.sqlite", tmp_path / "lot.zip"
+    with closing(sqlite3.connect(made.ledger)) as before, closing(sqlite3.connect(copy)) as after:
+        before.backup(after)
+        for (trigger,) in after.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            after.execute(f"DROP TRIGGER {trigger}")
+        after.execute("PRAGMA foreign_keys=OFF")
+        after.execute(statement)
+        after.commit()
+    given = ("--to", file, "--signing-key", made.key_file, "--ledger", copy)
+    assert station("lots", "evidence", LOT, *given).exit_code == 0
+    assert [each for each in verify(file, Trusted()).findings if said in str(each)]
+
+
+def test_what_is_sealed_stays_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A shared ledger has secrets under the fleet's key in its journal for the centre; its bundle has none of them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("machine")))
+    path, file = tmp_path / "ledger.sqlite", tmp_path / "lot.zip"
+    asyncio.run(_shared(path))
+    given = ("--to", file, "--signing-key", key_file(tmp_path)[0], "--ledger", path, "--open")
+    assert station("lots", "evidence", RECIPE.lot.name, *given).exit_code == 0
+    with closing(sqlite3.connect(path)) as connection:
+        told = connection.execute("SELECT body FROM chain WHERE type = 'IdentityTaken'").fetchall()
+    whole = b"".join(members(file).values())
+    assert [json.loads(body)["sealed"].encode() in whole for (body,) in told] == [False]
+    result = verify(file, Trusted())
+    assert (result.findings, result.passed) == ([], 1)
+
+
+async def _shared(path: Path) -> None:
+    async with stocked(path) as (ledger, secrets):
+        await provisioned(ledger, secrets, 1, Passed())
+
+
+@pytest.mark.parametrize("word", ["Confirmed", "RowRecorded", "StepStarted"])
 def test_a_changed_line_is_named(bundle: Path, tmp_path: Path, word: str) -> None:
     def changed(told: list[Row]) -> list[Row]:
         place = next(at for at, row in enumerate(told) if f'"{word}"' in str(row.get("text")))
@@ -123,7 +168,7 @@ def with_checkpoint(
     told = [row for row in rows(bundle) if "text" in row][at]
     hashed, number = bytes.fromhex(str(told["hash"])), told["number"]
     assert isinstance(number, int)
-    checkpoint = change(Checkpoint("line-1", "00" * 16, 1, number, hashed, datetime(2026, 1, 1, tzinfo=UTC)))
+    checkpoint = change(Checkpoint("line-1", "00" * 16, 0, number, hashed, datetime(2026, 1, 1, tzinfo=UTC)))
     contents = members(bundle)
     head = json.loads(contents[AUDIT])["head"]
     audit = {"head": head, "checkpoint": checkpoint.signed(signs or key).line()}
@@ -158,7 +203,7 @@ def test_a_checkpoint_that_the_journal_does_not_lead_to_is_named(bundle: Path, t
 def test_a_checkpoint_whose_signature_is_wrong_is_named(bundle: Path, tmp_path: Path) -> None:
     contents, (_, key) = members(bundle), key_file(tmp_path)
     audit = json.loads(contents[AUDIT])
-    place = Checkpoint("line-1", "00" * 16, 1, 1, bytes(32), datetime(2026, 1, 1, tzinfo=UTC))
+    place = Checkpoint("line-1", "00" * 16, 0, 1, bytes(32), datetime(2026, 1, 1, tzinfo=UTC))
     line = replace(place.signed(key), signature=bytes(64)).line()
     made = resigned(tmp_path / "x.zip", {**contents, AUDIT: json.dumps({**audit, "checkpoint": line}).encode()}, key)
     assert "audit.json: the signature of the checkpoint is wrong" in map(str, verify(made, Trusted()).findings)

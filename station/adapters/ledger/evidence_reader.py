@@ -9,22 +9,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, literal, or_, select
 
-from station.adapters.ledger import evidence_journal, label_prints, lot_reader, sqlite, tables
+from station.adapters.ledger import checkpoints, evidence_journal, label_prints, lot_reader, sqlite, tables
+from station.adapters.ledger.evidence_belonging import Belonging
 from station.adapters.ledger.lot_reader import LotRecord
 from station.adapters.ledger.sampled import is_sample
 from station.adapters.ledger.shared_tables import adoption
 from station.adapters.ledger.tables import iso
 from station.domain.attempt import UnitIdentified
-from station.domain.checkpoint import Signed
+from station.domain.checkpoint import NotACheckpoint, Signed
 from station.domain.disposition import AFTER
 from station.domain.identity import IdentityState
 from station.domain.lot_balance import LotBalance
 from station.domain.work_order import LotState
+from station.faults.line import LedgerDamaged
 
 Row = Mapping[str, object]
 
@@ -82,6 +83,7 @@ class LotEvidence:
         sample = is_sample(_identity.c.uid) & (_identity.c.state != IdentityState.BURNED.value)
         names = ("uid", "serial_number", "lot_index", "manufacturing_date", "reserved_at", "state")
         query = select(
+            _identity.c.id.label("identity"),
             *(_identity.c[name] for name in names),
             sample.label("sample"),
             label_prints.is_bound().label("bound"),
@@ -106,8 +108,10 @@ class LotEvidence:
         for row in self._rows(query):
             yield evidence_journal.unchained(row["id"], row["attempt_id"], (iso(row["at"]), row["type"], row["body"]))
         signed = self._checkpoint()
-        awaited = None if signed is None else (signed.checkpoint.incarnation, signed.checkpoint.number)
-        yield from evidence_journal.lines(self._connection, self._belongs(), awaited)
+        belongs = Belonging(self._connection, self.record.name)
+        yield from evidence_journal.lines(
+            self._connection, belongs, None if signed is None else signed.checkpoint.number
+        )
 
     def requests(self) -> Iterator[Row]:
         """Each request to the PKI for a unit of the lot. One without an outcome may have bought a certificate."""
@@ -157,7 +161,7 @@ class LotEvidence:
         return {"head": evidence_journal.head(self._connection), "checkpoint": checkpoint}
 
     def _checkpoint(self) -> Signed | None:
-        return None
+        return checkpoints.newest(self._connection)
 
     def _about(self, kind: str) -> ColumnElement[bool]:
         table = _EXCEPTIONS[kind][0]
@@ -211,46 +215,19 @@ class LotEvidence:
         newest = self._connection.scalar(query)
         return None if newest is None else AFTER[newest].value
 
-    def _belongs(self) -> evidence_journal.Belongs:
-        """Whether a line is about the lot. Few attempts, units and requests are worked on at a time."""
-
-        @lru_cache(maxsize=4096)
-        def attempt(number: object) -> bool:
-            query = select(_attempt.c.id).where(_attempt.c.id == number, self._of_lot)
-            return self._connection.scalar(query) is not None
-
-        @lru_cache(maxsize=4096)
-        def unit(uid: object) -> bool:
-            query = select(_identity.c.id).where(_identity.c.uid == uid, _identity.c.lot == self.record.name)
-            return self._connection.scalar(query) is not None
-
-        @lru_cache(maxsize=4096)
-        def request(number: object) -> bool:
-            query = select(_request.c.uid).where(_request.c.id == number)
-            return unit(self._connection.scalar(query))
-
-        def belongs(number: int | None, body: Row) -> bool | None:
-            if number is not None:
-                return attempt(number)
-            if "lot" in body and body["lot"] is not None:
-                return body["lot"] == self.record.name or ("uid" in body and unit(body["uid"]))
-            for key, is_ours in (("uid", unit), ("attempt", attempt), ("request", request)):
-                if body.get(key) is not None:
-                    return is_ours(body[key])
-            return None
-
-        return belongs
-
     def _rows(self, query: Select[*tuple[object, ...]]) -> Iterator[RowMapping]:
         return iter(self._connection.execute(query).mappings())
 
 
 @contextmanager
 def evidence(path: Path, lot: str) -> Iterator[LotEvidence | None]:
-    """The lot's evidence for the block; None if the ledger does not know the lot. Raises `LedgerUnavailable`."""
+    """The lot's evidence for the block; None if the ledger does not know the lot. Raises `LedgerUnavailable` and `LedgerDamaged`."""
     with sqlite.reading(path) as connection, connection.begin():
         found = lot_reader.at(connection, lot)
-        yield None if found is None else LotEvidence(connection, *found)
+        try:
+            yield None if found is None else LotEvidence(connection, *found)
+        except NotACheckpoint as exc:
+            raise LedgerDamaged(str(path), f"its newest checkpoint was changed: {exc}") from exc
 
 
 def _plain(row: RowMapping) -> dict[str, object]:
