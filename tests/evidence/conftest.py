@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("machine")))
         ledger, bundle, paa = folder / "ledger.sqlite", folder / "W1.zip", folder / "paa.der"
-        asyncio.run(_work(ledger))
         file, key = key_file(folder)
+        asyncio.run(_work(ledger, key))
         paa.write_bytes(PAA.der)
         given = ("--signing-key", file, "--paa", paa, "--ledger", ledger)
         done = station("lots", "evidence", LOT, "--to", bundle, *given)
@@ -46,6 +47,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         yield Made(ledger, bundle, key, file, paa)
 
 
-async def _work(path: Path) -> None:
+async def _work(path: Path, key: Ed25519PrivateKey) -> None:
+    """Works on the lot, and has the chain signed at its end."""
     async with Ledger.open(path, station="line-1") as ledger:
         await worked(ledger, Secrets())
+        assert await ledger.audit.checkpoint(key, datetime.now(UTC)) is not None
