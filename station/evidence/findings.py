@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from station.matter.certificates.x509 import Certificate
 
-MOST = 1000  # findings that are told one by one
+MOST = 100  # findings that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Result:
 
     findings: list[Finding] = field(default_factory=list)
     more: int = 0
-    """Findings beyond the first thousand."""
+    """Findings beyond the first hundred."""
     notes: list[str] = field(default_factory=list)
     """What could not be judged, and what a reader must know."""
     lot: str = ""
