@@ -32,6 +32,7 @@ PLACES = {
     "evidence": "ledger.evidence:app",
     "ledger": "ledger.file:app",
     "leases": "ledger.leases:app",
+    "audit": "ledger.audit:app",
     "secrets": "ledger.secrets:app",
     "pki": "ledger.pki:app",
     "outbox": "ledger.outbox:app",

@@ -4,6 +4,7 @@
 from station.faults.line import (
     LedgerDamaged,
     LedgerMoved,
+    LedgerRolledBack,
     LedgerUnavailable,
     ProgrammerMissing,
     ResourcesExhausted,
@@ -21,6 +22,7 @@ INTERRUPTED = 130  # the shells' code for SIGINT
 MISSING = (
     LedgerDamaged,
     LedgerMoved,
+    LedgerRolledBack,
     LedgerUnavailable,
     ProgrammerMissing,
     ResourcesExhausted,

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from station.config.audit import AuditSection
 from station.config.environment import at_their_variables, misnamed, overridden
 from station.config.file_path import FilePath
 from station.config.mes import MESSection
@@ -69,6 +70,7 @@ class Config(Table):
     mes: MESSection = MESSection()
     secrets: SecretsSection = SecretsSection()
     label: LabelSection = LabelSection()
+    audit: AuditSection = AuditSection()
     shared: SharedSection | None = None
     """Needed where several stations share one ledger."""
     slot: Annotated[tuple[SlotSection, ...], AfterValidator(_at_least_one)] = Field(default=(), validate_default=True)

@@ -89,9 +89,10 @@ class Commands:
             **OutboxCommands(self._parts).by_name,
             **LabelCommands(self._parts, self._printing, self._slots).by_name,
             **SampleCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
-            **LotCommands(self._parts.ledger, self._parts.recipe, self._line).by_name,
+            **LotCommands(self._parts.ledger, self._parts.recipe, self._line, self._parts.audit).by_name,
             **LeaseCommands(self._parts.ledger, self._shared_lot).by_name,
             "drain": self._drain,
+            "audit_checkpoint": self._parts.audit.asked,
         }
 
     async def _drain(self, question: Mapping[str, object]) -> control.Answer:

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, StrictInt
 
 from station.adapters.ledger import Ledger
 from station.daemon import control
+from station.daemon.checkpointing import Checkpointing
 from station.daemon.questions import Deciding, parsed
 from station.domain.intervention import DecisionRefused
 from station.domain.work_order import LotClosed, LotOpened, LotPaused, LotResumed
@@ -36,7 +37,8 @@ class _NewLot(_Lot):
 class LotCommands:
     """Opens, pauses and closes lots. Boards that were held for want of one try again."""
 
-    def __init__(self, ledger: Ledger, recipe: Recipe | Laboratory, line: Line) -> None:
+    def __init__(self, ledger: Ledger, recipe: Recipe | Laboratory, line: Line, audit: Checkpointing) -> None:
+        self._audit = audit
         self._ledger = ledger
         self._of_line = recipe
         self._line = line
@@ -91,7 +93,9 @@ class LotCommands:
 
     async def _close(self, question: Mapping[str, object]) -> control.Answer:
         """Lets no new unit begin in a lot ever again."""
-        return await self._changed(question, LotClosed, "closed")
+        answer = await self._changed(question, LotClosed, "closed")
+        await self._audit.once()
+        return answer
 
     async def _changed(
         self,

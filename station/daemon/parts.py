@@ -25,6 +25,7 @@ from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool, random_pair
 from station.config.line import Config
 from station.daemon.absent_pki import WithoutPKI
+from station.daemon.checkpointing import Checkpointing
 from station.daemon.equipment import Equipment
 from station.daemon.mes import MES, reports_of
 from station.daemon.reloading import Settings
@@ -62,6 +63,7 @@ class Parts:
     transcripts: Transcripts
     revocations: Revocations
     mes: MES
+    audit: Checkpointing
     shared: "Sharing | None" = None
 
     @property
@@ -105,6 +107,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             shared=shared.opening if shared is not None else None,
         )
         ledger = await enter(opening)
+        audit = await enter(Checkpointing.opened(ledger, config.audit, section.name))
         claims = stack.enter_context(probe_lock.claimed(config.locks, [slot.path for slot in config.slot]))
         for attempt in await _closed_attempts(ledger):
             log.warning("attempt.closed", attempt=attempt, fault=STATION_STOPPED)
@@ -146,6 +149,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             transcripts,
             Revocations(recipe),
             mes,
+            audit,
             shared,
         )
 

@@ -183,6 +183,7 @@ class Station:
             tasks.append(group.create_task(self._forgetting.run(), name="forgetting"))
             tasks.append(group.create_task(self._printing.run(), name="labels"))
             tasks.append(group.create_task(self._reload(hangup), name="settings"))
+            tasks.append(group.create_task(self._parts.audit.run(), name="checkpoints"))
             if (shared := self._parts.shared) is not None:
                 tasks.append(group.create_task(shared.watch(self.line), name="shared ledger"))
             for name, work in self._parts.mes.tasks(self.line, self.slots).items():

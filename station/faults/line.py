@@ -360,6 +360,14 @@ class LedgerMoved(LineFault):
 
 
 @dataclass(eq=False)
+class LedgerRolledBack(LineFault):
+    """A signed checkpoint is newer than the ledger, or of another: the line stays closed until an engineer says `station audit accept`."""
+
+    code = "ledger.rolled_back"
+    reason: str
+
+
+@dataclass(eq=False)
 class LedgerLost(LineFault):
     """The ledger's files were moved or replaced while the station uses them: put them back, or see "A ledger put back" in the run book."""
 

@@ -90,7 +90,7 @@ def test_any_column_of_any_covered_row_that_is_changed_is_named(made: Path) -> N
                 connection.execute("PRAGMA ignore_check_constraints = ON")
                 connection.execute(
                     f'UPDATE "{covered.table}" SET "{column}" = CASE WHEN "{column}" IS NULL THEN 1 WHEN typeof("{column}")'  # noqa: S608  of ours
-                    f' = \'integer\' THEN "{column}" + 1 ELSE "{column}" || \'x\' END WHERE "{covered.key}" = ?',
+                    f' = \'integer\' THEN "{column}" + 1000 ELSE "{column}" || \'x\' END WHERE "{covered.key}" = ?',
                     given[0],
                 )
             wrong = found(copy)

@@ -226,6 +226,7 @@ FAULTS = {
     "slot.taken",
     "ledger.unavailable",
     "ledger.moved",
+    "ledger.rolled_back",
     "ledger.lost",
     "ledger.damaged",
     "unit.answer_elsewhere",

@@ -207,3 +207,19 @@ def _triggers() -> Iterator[str]:
                 f"CREATE TEMP TRIGGER touched_{table}_{deed} AFTER {deed} ON main.{table}{when}"  # noqa: S608  names of this module
                 f" BEGIN INSERT INTO touched (name, key) VALUES ('{table}', {of}.{key}); END"
             )
+
+
+def is_kept(connection: Connection) -> bool:
+    """Whether the ledger has such a chain: it is of this version, and was opened by it."""
+    raw = chain.driver(connection)
+    if not raw.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'audit_decision'").fetchone():
+        return False
+    return raw.execute("SELECT 1 FROM chain WHERE incarnation = 0 LIMIT 1").fetchone() is not None
+
+
+def since(connection: Connection) -> tuple[str, int]:
+    """When the chain began, and after which event."""
+    row = chain.driver(connection).execute("SELECT at, body FROM chain WHERE incarnation = 0 AND number = 1").fetchone()
+    if row is None:
+        return "a line that is missing", 0
+    return str(row[0]), int(json.loads(row[1])["after"][EVENT])

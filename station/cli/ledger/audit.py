@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`station audit`: whether the ledger is as the station wrote it, its signed checkpoints, and what an engineer accepts."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from station.adapters.ledger import Ledger, audit_reader, checkpoint_file
+from station.adapters.ledger.checkpoint_file import AuditKeyUnusable
+from station.adapters.ledger.verifying import Verified
+from station.cli.accounts import account_name, check_account
+from station.cli.consoles import say
+from station.cli.exit_codes import FAILED
+from station.cli.ledger.options import LedgerOption, ReasonOption
+from station.cli.ledger.questions import counted
+from station.cli.places import ConfigOption, config_path, ledger_path
+from station.config import line as configuration
+from station.config.line import Config
+from station.daemon import control
+from station.domain.checkpoint import NotACheckpoint, Signed
+from station.domain.intervention import Decision, DecisionRefused
+
+MOST_SHOWN = 100  # findings
+
+app = typer.Typer(
+    help="Whether the ledger is as the station wrote it: its chain, and the signed checkpoints.", no_args_is_help=True
+)
+
+CheckpointsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoints",
+        metavar="FILE",
+        help="Copies of checkpoints, instead of the configuration's.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def verify(
+    ledger: LedgerOption = None,
+    copies: CheckpointsOption = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="PUB",
+            help="The audit's public key: a PEM file, or 64 hexadecimal digits.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Compare every row with the chain, and the chain with its signed checkpoints; name whatever differs.
+
+    May run while the daemon does. With --ledger no configuration is read. Without a key, and without the configuration's,
+    a checkpoint may be signed by anybody. Exits 1 if anything was changed, removed, inserted, reordered or put back.
+    """
+    path, loaded = ledger_path(config, ledger), _loaded(config, ledger)
+    if ledger is None:
+        check_account(path)
+    file = copies or _copies_of(loaded)
+    public_key = _key(key) if key is not None else _own_key(loaded)
+    texts = _texts(file, must_exist=copies is not None)
+    said, found, began = Verified(), 0, time.monotonic()
+    for finding in audit_reader.findings(path, said, texts, public_key):
+        found += 1
+        if found <= MOST_SHOWN:
+            say(finding)
+    for accepted in said.accepted:
+        say(f"accepted by a person: {accepted}")
+    say(f"the chain began {said.since}{_after(said.after_event)}")
+    say(
+        f"{counted(said.lines, 'line')}, {counted(said.rows, 'row')}, {counted(said.checkpoints, 'checkpoint')}, {time.monotonic() - began:.1f} s"
+    )
+    if public_key is None and said.checkpoints:
+        say("No key was given: the checkpoints' own keys signed them. Compare with --key.")
+    if found:
+        say(
+            f"not sound: {counted(found, 'finding')}{f', of which {MOST_SHOWN} are shown' if found > MOST_SHOWN else ''}"
+        )
+        raise typer.Exit(FAILED)
+    say("sound")
+
+
+@app.command()
+def show(ledger: LedgerOption = None, config: ConfigOption = None) -> None:
+    """Show the chain's newest line, its newest checkpoint, and since when there is a chain. Computes nothing."""
+    path = ledger_path(config, ledger)
+    if ledger is None:
+        check_account(path)
+    try:
+        there = audit_reader.standing(path)
+    except NotACheckpoint as exc:
+        raise control.CommandRefused(f"the newest checkpoint cannot be read: {exc}. See station audit verify") from exc
+    say(f"chain {there.chain}, since {there.since}{_after(there.after_event)}")
+    say(f"line {there.number}: {there.hash.hex()}")
+    if there.newest is None:
+        say("no checkpoint: [audit] signing_key signs them")
+        return
+    point = there.newest.checkpoint
+    say(f"checkpoint of line {point.number}, {point.at:%Y-%m-%dT%H:%M:%SZ}, by the key {there.newest.public_key.hex()}")
+
+
+@app.command()
+def checkpoint(config: ConfigOption = None) -> None:
+    """Have the running daemon sign the chain now, and copy the checkpoint."""
+    line = control.ask(configuration.load(config_path(config)).control_socket, "audit_checkpoint")["line"]
+    say("nothing was written since the newest checkpoint" if line is None else f"signed up to line {line}")
+
+
+@app.command()
+def accept(reason: ReasonOption, config: ConfigOption = None) -> None:
+    """Go on with a ledger that lacks what its newest copied checkpoint signs (`ledger.rolled_back`). Stop the daemon first.
+
+    The ledger keeps the account, the reason and that checkpoint, and station audit verify shows them for ever.
+    """
+    loaded = configuration.load(config_path(config))
+    check_account(loaded.ledger)
+    decision = Decision(account_name(), reason)
+    file = _copies_of(loaded)
+    if file is None:
+        raise control.CommandRefused("[audit] copy_to is not set: there is nothing that the ledger could contradict")
+    newest = checkpoint_file.newest(file, _own_key(loaded))
+    if newest is None:
+        raise control.CommandRefused(f"{file}: there is no checkpoint that this station has signed")
+    different = asyncio.run(_accepted(loaded, newest, decision))
+    say(
+        "the ledger goes on from its newest checkpoint: there is nothing to accept"
+        if different is None
+        else f"accepted: {different}"
+    )
+
+
+async def _accepted(loaded: Config, newest: Signed, decision: Decision) -> str | None:
+    try:
+        decision.check()
+    except DecisionRefused as exc:
+        raise control.CommandRefused(str(exc)) from exc
+    section = loaded.station
+    opening = Ledger.open(loaded.ledger, station=section.name, register=section.witness, key=loaded.secrets.key)
+    async with opening as ledger:
+        if (different := await ledger.audit.difference(newest)) is not None:
+            await ledger.audit.accept(newest, decision, datetime.now(UTC))
+    return different
+
+
+def _loaded(config: Path | None, ledger: Path | None) -> Config | None:
+    return None if ledger is not None else configuration.load(config_path(config))
+
+
+def _copies_of(loaded: Config | None) -> Path | None:
+    if loaded is None or loaded.audit.copy_to is None:
+        return None
+    return checkpoint_file.file_of(loaded.audit.copy_to, loaded.station.name)
+
+
+def _own_key(loaded: Config | None) -> bytes | None:
+    if loaded is None:
+        return None
+    try:
+        key = checkpoint_file.signing_key(loaded.audit.signing_key)
+    except AuditKeyUnusable as exc:
+        raise control.CommandRefused(str(exc)) from exc
+    return None if key is None else key.public_key().public_bytes_raw()
+
+
+def _texts(file: Path | None, *, must_exist: bool) -> list[tuple[str, bytes]]:
+    if file is None or (not must_exist and not file.exists()):
+        return []
+    return [(f"{file}, line {number}", text) for number, text in checkpoint_file.lines(file)]
+
+
+def _key(given: str) -> bytes:
+    """A public key; ends with exit code 2 for anything else."""
+    try:
+        if len(raw := bytes.fromhex(given)) == 32:
+            return raw
+    except ValueError:
+        pass
+    try:
+        found = load_pem_public_key(Path(given).read_bytes())
+    except (ValueError, UnsupportedAlgorithm, OSError):
+        found = None
+    if not isinstance(found, Ed25519PublicKey):
+        raise typer.BadParameter(f"{given} is no Ed25519 public key: give a PEM file, or 64 hexadecimal digits")
+    return found.public_bytes_raw()
+
+
+def _after(event: int) -> str:
+    return f", after event {event}: older rows are not covered" if event else ""

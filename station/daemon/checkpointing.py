@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signs the ledger's chain by time, at a lot's end and at the daemon's, copies what it signed, and compares the copies at the start."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from station.adapters.ledger import Ledger, checkpoint_file
+from station.adapters.ledger.checkpoint_file import AuditKeyUnusable, signing_key
+from station.config.audit import AuditSection
+from station.config.problems import ConfigurationInvalid, Problem
+from station.daemon import control
+from station.domain.checkpoint import Signed
+from station.faults import LineFault
+from station.faults.line import LedgerRolledBack
+
+log = structlog.get_logger()
+
+LAST_WITHIN = 2.0  # seconds for the checkpoint at the daemon's end: the disk may be the reason for its end
+
+REMEDY = "Put the newest ledger back, or go on with this one: station audit accept --reason ..."
+
+
+class Checkpointing:
+    """`key` is None where nothing is signed, `file` where nothing is copied."""
+
+    def __init__(self, ledger: Ledger, every: float, key: Ed25519PrivateKey | None, file: Path | None) -> None:
+        self._ledger = ledger
+        self._every = every
+        self._key = key
+        self._file = file
+        self._uncopied: Signed | None = None
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, ledger: Ledger, section: AuditSection, station: str) -> AsyncIterator[Self]:
+        """Signs once more when the block ends. Raises `LedgerRolledBack`, and `ConfigurationInvalid` for an unusable key."""
+        try:
+            key = signing_key(section.signing_key)
+        except AuditKeyUnusable as exc:
+            raise ConfigurationInvalid([Problem("the configuration", "audit.signing_key", str(exc))]) from exc
+        file = None if section.copy_to is None else checkpoint_file.file_of(section.copy_to, station)
+        made = cls(ledger, section.every_minutes * 60, key, file)
+        await made.compare()
+        try:
+            yield made
+        finally:
+            await made.end()
+
+    async def compare(self) -> None:
+        """Raises `LedgerRolledBack` where the newest copy is not of this ledger, or newer, and nobody has accepted that."""
+        if self._file is None:
+            return
+        try:
+            newest = await asyncio.to_thread(checkpoint_file.newest, self._file, self._public_key)
+        except OSError as exc:
+            log.warning("audit.copies_unreadable", file=str(self._file), reason=exc.strerror)
+            return
+        if newest is not None and (different := await self._ledger.audit.difference(newest)) is not None:
+            raise LedgerRolledBack(f"{self._file}: {different}. {REMEDY}")
+
+    async def run(self) -> None:
+        while True:
+            await self.once()
+            await asyncio.sleep(self._every)
+
+    async def once(self) -> Signed | None:
+        """Signs what was written since the last checkpoint, and copies it. A failure is logged, and tried again later."""
+        if self._key is None:
+            return None
+        signed = None
+        async with self._lock:
+            try:
+                signed = await self._ledger.audit.checkpoint(self._key, datetime.now(UTC))
+                if signed is not None:
+                    log.info("audit.checkpoint", line=signed.checkpoint.number)
+                    self._uncopied = signed
+                await self._copy()
+            except LineFault as fault:
+                log.warning("audit.failed", fault=fault.code)
+            except OSError as exc:
+                log.warning("audit.failed", reason=f"{self._file}: {exc.strerror}")
+        return signed
+
+    async def end(self) -> None:
+        """The last checkpoint of this daemon."""
+        try:
+            async with asyncio.timeout(LAST_WITHIN):
+                await self.once()
+        except TimeoutError:
+            log.warning("audit.failed", reason=f"the ledger was not written within {LAST_WITHIN:g} s")
+
+    async def asked(self, _question: Mapping[str, object]) -> control.Answer:
+        """The command of the control socket."""
+        if self._key is None:
+            raise control.CommandRefused("[audit] signing_key is not set, so there is nothing to sign with")
+        signed = await self.once()
+        if self._uncopied is not None and self._file is not None:
+            raise control.CommandRefused(f"the checkpoint could not be copied to {self._file}: see the daemon's log")
+        return {"line": None if signed is None else signed.checkpoint.number}
+
+    @property
+    def _public_key(self) -> bytes | None:
+        return None if self._key is None else self._key.public_key().public_bytes_raw()
+
+    async def _copy(self) -> None:
+        if self._uncopied is not None and self._file is not None:
+            await asyncio.to_thread(checkpoint_file.append, self._file, self._uncopied)
+        self._uncopied = None
