@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judges the content of a bundle: journal, certificates and counts, each by itself and all against one another.
 
-Memory grows by three kilobytes a unit.
+Memory grows by 3.5 kB a unit.
 """
 
 from collections.abc import Callable, Iterator

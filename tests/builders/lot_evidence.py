@@ -105,6 +105,7 @@ def key_file(folder: Path, name: str = "signing.pem") -> tuple[Path, Ed25519Priv
     """A new key that signs bundles, in a file."""
     key = Ed25519PrivateKey.generate()
     file = folder / name
+    file.touch(0o600)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return file, key
 

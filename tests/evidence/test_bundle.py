@@ -112,8 +112,11 @@ def test_a_key_that_cannot_sign_is_refused(made: Made, tmp_path: Path) -> None:
     """The message has the file's name and nothing of its content."""
     bad = tmp_path / "bad.pem"
     bad.write_text("canary of a key")
+    bad.chmod(0o600)
     done = station("lots", "evidence", LOT, "--to", tmp_path / "x.zip", "--signing-key", bad, "--ledger", made.ledger)
-    assert (done.exit_code, "is no Ed25519 key" in done.stderr, "canary" in done.output) == (2, True, False)
+    assert (done.exit_code, "no private key in PEM" in done.stderr, "canary" in done.output) == (2, True, False)
+    without = station("lots", "evidence", LOT, "--to", tmp_path / "x.zip", "--ledger", made.ledger)
+    assert (without.exit_code, "--signing-key, or as [audit]" in without.stderr) == (2, True)
 
 
 def test_a_bundle_is_shown(made: Made) -> None:

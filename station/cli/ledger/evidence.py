@@ -41,7 +41,12 @@ def write(
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The bundle to write.", show_default=False)],
     signing_key: Annotated[
         Path | None,
-        typer.Option("--signing-key", metavar="FILE", help="The Ed25519 key that signs, in PEM.", show_default=False),
+        typer.Option(
+            "--signing-key",
+            metavar="FILE",
+            help="The Ed25519 key that signs, in PEM, instead of the configuration's.",
+            show_default=False,
+        ),
     ] = None,
     recipes: Annotated[
         list[Path] | None,
@@ -68,7 +73,7 @@ def write(
     """
     path = ledger_path(config, ledger)
     line = None if ledger is not None and config is None else configuration.load(config_path(config))
-    signer = evidence_members.signer(signing_key)
+    signer = evidence_members.signer(signing_key, line)
     beside = Beside.found(recipes or [], [(paa, read_der(paa, CERTIFICATE)) for paa in paas or []], line)
     with evidence_reader.evidence(path, lot) as found:
         if found is None:

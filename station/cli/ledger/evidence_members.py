@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Self
 
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from station.adapters.ledger import checkpoint_file
+from station.adapters.ledger.checkpoint_file import AuditKeyUnusable
 from station.adapters.ledger.evidence_reader import LotEvidence
 from station.adapters.ledger.tables import iso
 from station.adapters.system import sbom, version
-from station.cli.judge.inputs import CERTIFICATE, read_der, read_file, unusable
+from station.cli.judge.inputs import CERTIFICATE, read_der, read_file
 from station.cli.ledger.output import opened
 from station.config import toml_file
 from station.config.line import Config
@@ -74,16 +74,17 @@ class Beside:
         return cls(contents, names, list(dict.fromkeys(roots)))
 
 
-def signer(file: Path | None) -> Signer:
-    """The key in this file. Ends with exit code 2 without one."""
-    if file is None:
-        raise typer.BadParameter("a bundle is signed: name the station's Ed25519 key with --signing-key")
+def signer(file: Path | None, line: Config | None) -> Signer:
+    """The key in this file, else the configuration's. Ends with exit code 2 without one."""
+    named = file if file is not None or line is None else line.audit.signing_key
     try:
-        key = load_pem_private_key(read_file(file), None)
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise unusable(file, "", "is no Ed25519 key in PEM without a password: openssl genpkey -algorithm ed25519")
+        key = checkpoint_file.signing_key(named)
+    except AuditKeyUnusable as exc:
+        raise typer.BadParameter(f"a bundle is signed: {exc}") from exc
+    if key is None:
+        raise typer.BadParameter(
+            "a bundle is signed: name the station's Ed25519 key with --signing-key, or as [audit] signing_key"
+        )
     return Signer(key.public_key().public_bytes_raw(), key.sign)
 
 
