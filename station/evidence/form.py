@@ -71,7 +71,9 @@ class Manifest:
             raise NotABundle(f"{MANIFEST}: its format is {said.get('format')!a}, and this station reads {FORMAT}")
         if not isinstance(members, list):
             raise NotABundle(f"{MANIFEST}: it lists no members")
-        return cls(text_of(said, "lot"), text_of(said, "made_at"), [_member(each) for each in members])
+        return cls(
+            text_of(MANIFEST, said, "lot"), text_of(MANIFEST, said, "made_at"), [_member(each) for each in members]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ class Signature:
         """Raises `NotABundle`."""
         said = read_object(SIGNATURE, content)
         try:
-            found = cls(bytes.fromhex(text_of(said, "public_key")), bytes.fromhex(text_of(said, "signature")))
+            found = cls(
+                bytes.fromhex(text_of(SIGNATURE, said, "public_key")),
+                bytes.fromhex(text_of(SIGNATURE, said, "signature")),
+            )
         except ValueError:
             raise NotABundle(f"{SIGNATURE}: key and signature are not hexadecimal") from None
         if said.get("algorithm") != "Ed25519" or len(found.public_key) != 32 or len(found.signature) != 64:
@@ -121,11 +126,11 @@ def read_object(place: str, content: bytes | str) -> Mapping[str, object]:
     return said
 
 
-def text_of(said: Mapping[str, object], key: str) -> str:
-    """A member that must be text; raises `NotABundle`."""
+def text_of(place: str, said: Mapping[str, object], key: str) -> str:
+    """A value that must be text; raises `NotABundle` with the member's name."""
     value = said.get(key)
     if not isinstance(value, str):
-        raise NotABundle(f"{key} is {'missing' if value is None else 'no text'}")
+        raise NotABundle(f"{place}: {key} is {'missing' if value is None else 'no text'}")
     return value
 
 
@@ -145,7 +150,9 @@ def _member(said: object) -> Member:
     if not isinstance(said, dict):
         raise NotABundle(f"{MANIFEST}: a member is no JSON object")
     size = said.get("size")
-    found = Member(text_of(said, "name"), size if isinstance(size, int) else -1, text_of(said, "sha256"))
+    found = Member(
+        text_of(MANIFEST, said, "name"), size if isinstance(size, int) else -1, text_of(MANIFEST, said, "sha256")
+    )
     if found.size < 0 or not _SHA256.fullmatch(found.sha256):
         raise NotABundle(f"{MANIFEST}: size or SHA-256 of {found.name!a} is missing")
     if found.name not in ALWAYS and not OTHERS.fullmatch(found.name):

@@ -25,7 +25,7 @@ class Bundle:
         names = [each.filename for each in archive.infolist()]
         for name in (MANIFEST, SIGNATURE):
             if name not in names:
-                raise NotABundle(f"{name} is missing")
+                raise NotABundle(f"{name}: it is missing")
         self._archive = archive
         self.names = names
         self.signed = self._whole(MANIFEST)
@@ -99,7 +99,7 @@ class Bundle:
                 assert isinstance(file, zipfile.ZipExtFile)
                 yield file
         except KeyError:
-            raise NotABundle(f"{name} is missing") from None
+            raise NotABundle(f"{name}: it is missing") from None
         except _UNREADABLE as exc:
             raise NotABundle(f"{name}: it is damaged ({exc})") from exc
 
