@@ -16,7 +16,7 @@ from station.config import toml_file
 from station.config.environment import at_their_variables, overridden
 from station.config.line import Config
 from station.config.problems import ConfigurationInvalid, Problem
-from station.doctor import mes_files, page_files, pki_files, shared_files
+from station.doctor import audit_files, mes_files, page_files, pki_files, shared_files
 from station.doctor.paths import executable_mistake, file_mistake, folder_mistake, written_file_mistake
 from station.doctor.settings import Settings
 from station.recipe.files import line_recipe
@@ -61,6 +61,7 @@ async def of_this_machine(settings: Settings, config: Config | None, pci_devices
         *_programmer(settings),
         *pki_files.mistakes(settings),
         *shared_files.mistakes(settings),
+        *audit_files.mistakes(settings),
         *_folders(settings),
         *page_files.mistakes(settings, config),
         *_hotplug(settings),

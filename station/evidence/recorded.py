@@ -21,6 +21,21 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
     REQUEST: ("key", "uid", "outcome", "closed"),
     CERTIFICATE: ("key", "dac_serial_number", "dac", "pai"),
 }
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    ATTEMPT: (
+        *("station", "slot", "probe", "tty", "recipe", "recipe_sha256", "images", "started_at", "station_version"),
+        *("station_commit", "lot", "uid", "dac_serial_number", "verdict", "fault", "ended_at", "seconds", "steps"),
+        "laboratory",
+    ),
+    IDENTITY: (
+        *("uid", "lot", "lot_index", "serial_number", "discriminator", "manufacturing_date", "reserved_at", "state"),
+    ),
+    REQUEST: (
+        *("key", "uid", "csr", "submitted_at", "outcome", "reason", "answered_at", "due_at", "excused", "closed"),
+    ),
+    CERTIFICATE: ("key", "dac_serial_number", "dac", "pai", "issued_at"),
+}
+"""The order of the values that are hashed; an attempt without a verdict has the first of them only."""
 _HASHED = frozenset({"dac", "pai"})  # a certificate is compared by its SHA-256
 
 Key = tuple[str, int | str]
@@ -44,7 +59,9 @@ class Recorded:
             self.contents[table, key] = None
             return
         told = _pairs(content)
-        packed = json.dumps(content, separators=(",", ":")).encode("ascii")
+        if tuple(told) != COLUMNS.get(table, tuple(told))[: len(told)]:
+            raise NotABundle("its row has other columns than the line records")
+        packed = json.dumps(list(told.values()), separators=(",", ":")).encode("ascii")
         if hashlib.sha256(packed).hexdigest() != hashed:
             yield f"row {key} of {table} is not the one that the line records"
         if (names := COMPARED.get(table)) is None:

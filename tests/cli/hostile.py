@@ -145,7 +145,16 @@ REFUSED = (
     *("hold", "release", "fresh", "drain", "pki_again", "pki_close", "pki_reconcile"),
     *("lot_open", "lot_resume", "lot_pause", "lot_close", "unit_release", "unit_scrap"),
     *("sample_add", "sample_remove"),
-    *("outbox_retry", "outbox_drop", "leases_return", "labels", "forget", "label_print", "label_scan"),
+    *(
+        "outbox_retry",
+        "outbox_drop",
+        "leases_return",
+        "labels",
+        "forget",
+        "label_print",
+        "label_scan",
+        "audit_checkpoint",
+    ),
 )
 
 

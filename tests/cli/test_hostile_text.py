@@ -398,6 +398,16 @@ PLACES: dict[str, Callable[[Desk], str]] = {
     ),
     "ledger check": lambda desk: desk.station("ledger", "check", "--ledger", TEXT),
     "ledger restored": lambda desk: desk.station("ledger", "restored", "--skip", "1", "--ledger", TEXT),
+    "audit verify": lambda desk: (
+        desk.station("audit", "verify", "--ledger", desk.ledger, "--checkpoints", TEXT)
+        + desk.station("audit", "verify", "--ledger", desk.ledger, "--key", TEXT)
+        + desk.station("audit", "verify", "--ledger", TEXT)
+    ),
+    "audit show": lambda desk: (
+        desk.station("audit", "show", "--ledger", desk.ledger) + desk.station("audit", "show", "--ledger", TEXT)
+    ),
+    "audit checkpoint": lambda desk: desk.station("audit", "checkpoint", "--config", desk.config),
+    "audit accept": lambda desk: desk.station("audit", "accept", "--reason", TEXT, "--config", desk.config),
     "leases show": lambda desk: (
         both(desk, "leases", "show", "--ledger", desk.ledger) + desk.station("leases", "show", "--ledger", TEXT)
     ),

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from station.adapters.ledger import recording
 from station.domain.attempt import Passed
 from station.domain.checkpoint import Checkpoint
 from station.evidence.form import ATTEMPTS, AUDIT, JOURNAL, REQUESTS, UNITS
+from station.evidence.recorded import COLUMNS
 from station.evidence.verifying import Trusted, verify
 from tests.builders.bench import RECIPE
 from tests.builders.commands import station
@@ -71,6 +73,11 @@ def _recorded(row: Row) -> Row:
     """Table and key of the row that a line is about, and whether the row's content comes with it."""
     told = json.loads(str(row.get("text", "[0,0,0,0,{}]")))[4]
     return {"table": told.get("table"), "key": told.get("key"), "content": "row" in row}
+
+
+def test_the_order_of_hashed_values_is_that_of_the_ledger() -> None:
+    """The reader of a bundle has the columns of its own, without the ledger's code."""
+    assert {table: recording.BY_NAME[table].columns for table in COLUMNS} == COLUMNS
 
 
 CHANGED = {

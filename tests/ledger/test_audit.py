@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from station.adapters.ledger import Ledger, checkpoints, recording, sqlite
 from station.adapters.ledger.verifying import Verified, findings
 from station.domain.attempt import Failed
+from station.domain.checkpoint import Signed
 from station.domain.intervention import DecisionRefused, Deed, Intervention
 from station.domain.target import UID
 from tests.builders.bench import Secrets, begun, execute, passed, recognised, rows
@@ -65,7 +66,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def made(template: Path, path: Path) -> Path:
-    return shutil.copy(template, path)
+    return Path(shutil.copy(template, path))
 
 
 def test_an_untouched_ledger_is_sound(made: Path) -> None:
@@ -205,7 +206,7 @@ async def test_a_thorough_cut_is_named_by_a_copied_checkpoint(made: Path) -> Non
 
 async def test_a_checkpoint_by_another_key_or_changed_is_named(made: Path) -> None:
     copy = signed(made)
-    other = checkpoints.Signed.read(copy).checkpoint.signed(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    other = Signed.read(copy).checkpoint.signed(Ed25519PrivateKey.from_private_bytes(bytes(32)))
     _, wrong = verified(made, [("one", copy.replace(b'"number":', b'"number":1')), ("two", other.line().encode())])
     assert [each.partition(":")[0] for each in wrong] == ["one", "two"]
 

@@ -102,7 +102,7 @@ def _row(connection: Connection, body: Mapping[str, object]) -> list[tuple[str, 
     ]
     if covered.while_open and dict(row)["verdict"] is None:
         row = [each for each in row if each[0] in covered.while_open]
-    packed = json.dumps(row, separators=(",", ":")).encode("ascii")
+    packed = json.dumps([value for _, value in row], separators=(",", ":")).encode("ascii")
     return row if hashlib.sha256(packed).hexdigest() == body["content"] else None
 
 

@@ -13,12 +13,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from typing import NamedTuple
 
 from sqlalchemy import Connection, event
 
 from station.adapters.ledger import chain
 from station.adapters.ledger.tables import iso
 from station.adapters.system import version
+
+_PLAIN = json.JSONEncoder(separators=(",", ":"))
 
 LOCAL = 0  # the incarnation
 BEGUN, ROW = "ChainBegun", "RowRecorded"  # types of lines
@@ -45,20 +49,22 @@ class Covered:
         self, raw: sqlite3.Connection, where: str = "", values: Sequence[object] = ()
     ) -> Iterator[tuple[Key, str]]:
         """The key and the content's SHA-256 of each such row, in the order of the keys."""
-        names = ", ".join(f'"{name}"' for name in (self.key, *self.columns))
-        query = f'SELECT {names} FROM "{self.table}" {where} ORDER BY "{self.key}"'  # noqa: S608  names of this module
-        for key, *row in raw.execute(query, values):
+        for key, *row in raw.execute(self._query(where), values):
             yield key, self._hash(row)
+
+    @cache  # noqa: B019  of a few tables, which live as long as the process
+    def _query(self, where: str) -> str:
+        names = ", ".join(f'"{name}"' for name in (self.key, *self.columns))
+        return f'SELECT {names} FROM "{self.table}" {where} ORDER BY "{self.key}"'  # noqa: S608  names of this module
 
     def content(self, raw: sqlite3.Connection, key: Key) -> str:
         return next((content for _, content in self.contents(raw, f'WHERE "{self.key}" = ?', (key,))), REMOVED)
 
     def _hash(self, row: Sequence[object]) -> str:
-        named: Iterator[tuple[str, object]] = zip(self.columns, row, strict=True)
-        if self.while_open and dict(zip(self.columns, row, strict=True))["verdict"] is None:
-            named = ((name, value) for name, value in named if name in self.while_open)
-        plain = [(name, value.hex() if isinstance(value, bytes) else value) for name, value in named]
-        return hashlib.sha256(json.dumps(plain, separators=(",", ":")).encode("ascii")).hexdigest()
+        if self.while_open and row[self.columns.index("verdict")] is None:
+            row = row[: len(self.while_open)]  # which are the first of the columns
+        plain = [value.hex() if isinstance(value, bytes) else value for value in row]
+        return hashlib.sha256(_PLAIN.encode(plain).encode("ascii")).hexdigest()
 
 
 _DECIDED = ("id", "uid", "at", "account", "reason", "type", "body")
@@ -112,10 +118,10 @@ TABLES = (
 )
 BY_NAME = {covered.table: covered for covered in TABLES}
 
-_APPEND = "INSERT INTO chain (incarnation, number, at, type, body, hash) VALUES (0, ?, ?, ?, ?, ?)"
-_LINK = "INSERT INTO chain (incarnation, number, event_id, hash) VALUES (0, ?, ?, ?)"
+_APPEND = "INSERT INTO chain (incarnation, number, event_id, at, type, body, hash) VALUES (0, ?, ?, ?, ?, ?, ?)"
 _HEAD = "SELECT number, hash FROM chain WHERE incarnation = 0 ORDER BY number DESC LIMIT 1"
-_EVENT = "SELECT at, type, attempt_id, body FROM event WHERE id = ?"
+_EVENTS = "SELECT id, at, type, attempt_id, body FROM event WHERE id BETWEEN ? AND ?"
+_NAMED = frozenset({"lot"})  # tables whose keys are names
 
 
 def begin(connection: Connection) -> None:
@@ -152,17 +158,31 @@ def follow(connection: Connection) -> None:
     raw.execute("DELETE FROM temp.touched")
     at = iso(datetime.now(UTC))
     lines: list[_Told] = []
-    for name, key in dict.fromkeys(touched):
+    written = dict.fromkeys(touched)
+    events = [int(key) for name, key in written if name == EVENT]
+    told = {row[0]: row for row in raw.execute(_EVENTS, (min(events), max(events)))} if events else {}
+    for name, key in written:
         if name == EVENT:
-            lines.append(int(key))
+            number, moment, kind, attempt, body = told[int(key)]
+            canonical = body if body == "{}" else chain.ENCODER.encode(json.loads(body))
+            lines.append(_Link(number, attempt, (moment, kind, canonical)))
         else:
-            said = {"table": name, "key": key, "content": BY_NAME[name].content(raw, key)}
-            lines.append((at, ROW, chain.ENCODER.encode(said)))
+            content = BY_NAME[name].content(raw, key)
+            shown = f'"{key}"' if name in _NAMED else key
+            lines.append((at, ROW, f'{{"content":"{content}","key":{shown},"table":"{name}"}}'))
     _write(raw, lines)
 
 
-_Told = int | tuple[str, str, str]
-"""An event's number; or moment, type and body of a line of its own."""
+class _Link(NamedTuple):
+    """A line about an event: its number, its attempt, and its moment, type and canonical body."""
+
+    event: int
+    attempt: int
+    told: tuple[str, str, str]
+
+
+_Told = _Link | tuple[str, str, str]
+"""An event's; or moment, type and body of a line of its own."""
 
 
 def head(raw: sqlite3.Connection) -> tuple[int, bytes]:
@@ -173,16 +193,16 @@ def head(raw: sqlite3.Connection) -> tuple[int, bytes]:
 
 def _write(raw: sqlite3.Connection, lines: Sequence[_Told]) -> None:
     number, hashed = head(raw)
+    rows: list[tuple[object, ...]] = []
     for line in lines:
         number += 1
-        if isinstance(line, tuple):
-            hashed = hashlib.sha256(hashed + chain.line_text(number, None, line)).digest()
-            raw.execute(_APPEND, (number, *line, hashed))
+        if isinstance(line, _Link):
+            hashed = hashlib.sha256(hashed + chain.line_text(number, line.attempt, line.told)).digest()
+            rows.append((number, line.event, None, None, None, hashed))
         else:
-            at, name, attempt, body = raw.execute(_EVENT, (line,)).fetchone()
-            told = at, name, chain.ENCODER.encode(json.loads(body))
-            hashed = hashlib.sha256(hashed + chain.line_text(number, attempt, told)).digest()
-            raw.execute(_LINK, (number, line, hashed))
+            hashed = hashlib.sha256(hashed + chain.line_text(number, None, line)).digest()
+            rows.append((number, None, *line, hashed))
+    raw.executemany(_APPEND, rows)
 
 
 def _keys() -> Iterator[tuple[str, str]]:
