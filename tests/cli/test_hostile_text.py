@@ -407,7 +407,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         desk.station("audit", "show", "--ledger", desk.ledger) + desk.station("audit", "show", "--ledger", TEXT)
     ),
     "audit checkpoint": lambda desk: desk.station("audit", "checkpoint", "--config", desk.config),
-    "audit accept": lambda desk: desk.station("audit", "accept", "--reason", TEXT, "--config", desk.config),
+    "audit accept": lambda desk: desk.station("audit", "accept", "--reason", TEXT, "--config", TEXT),
     "leases show": lambda desk: (
         both(desk, "leases", "show", "--ledger", desk.ledger) + desk.station("leases", "show", "--ledger", TEXT)
     ),
