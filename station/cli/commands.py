@@ -29,6 +29,7 @@ PLACES = {
     "lots": "ledger.lots:app",
     "samples": "ledger.samples:app",
     "labels": "line.labels:app",
+    "evidence": "ledger.evidence:app",
     "ledger": "ledger.file:app",
     "leases": "ledger.leases:app",
     "audit": "ledger.audit:app",

@@ -30,6 +30,7 @@ from tests.builders.forge import COMMON_NAME, DAC, PAA, PAI, ForgedRequest, name
 from tests.builders.forge_declaration import Declaration
 from tests.builders.forge_declaration import text as declared
 from tests.builders.forge_unit import flash, unit
+from tests.builders.lot_evidence import edited, key_file, members, resigned
 from tests.cli.hostile import (
     HOSTILE,
     LONG,
@@ -249,6 +250,36 @@ def labels_scan(desk: Desk) -> str:
     return desk.station("labels", "scan", "--slot", TEXT, "--config", desk.config)
 
 
+def lot_evidence(desk: Desk) -> str:
+    """Writes the bundle of a lot with that name, `bundle.zip`."""
+    key, _ = key_file(desk.folder)
+    given = ("lots", "evidence", TEXT, "--to", desk.folder / "bundle.zip", "--ledger", desk.ledger)
+    return (
+        desk.station(*given, "--signing-key", key)
+        + desk.station(*given, "--signing-key", TEXT)
+        + desk.station(*given, "--signing-key", key, "--open")
+    )
+
+
+def evidence_verify(desk: Desk) -> str:
+    """A good bundle, one with the text in a member of the wrong kind, and what is no bundle."""
+    lot_evidence(desk)
+    bundle, key = desk.folder / "bundle.zip", key_file(desk.folder)[1]
+    contents = members(bundle)
+    changed = edited(contents["attempts.ndjson"], lambda row: {**row, "verdict": TEXT, "events": TEXT})
+    bad = resigned(desk.folder / "bad.zip", {**contents, "attempts.ndjson": changed}, key)
+    return (
+        both(desk, "evidence", "verify", bundle)
+        + both(desk, "evidence", "verify", bad, "--key", key.public_key().public_bytes_raw().hex())
+        + desk.station("evidence", "verify", desk.file("bundle.txt", TEXT), "--key", TEXT)
+    )
+
+
+def evidence_show(desk: Desk) -> str:
+    lot_evidence(desk)
+    return both(desk, "evidence", "show", desk.folder / "bundle.zip") + desk.station("evidence", "show", TEXT)
+
+
 PLACES: dict[str, Callable[[Desk], str]] = {
     "demo": demo,
     "ports": ports,
@@ -296,6 +327,10 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + desk.station("lots", "show", "no " + TEXT, "--ledger", desk.ledger)
     ),
     "lots report": lambda desk: desk.station("lots", "report", TEXT, "--ledger", desk.ledger).replace("\r\n", "\n"),
+    "lots evidence": lot_evidence,
+    "evidence verify": evidence_verify,
+    "evidence show": evidence_show,
+    "evidence sbom": lambda desk: desk.station("evidence", "sbom", "-o", desk.folder / "none" / TEXT),
     "lots open": lambda desk: desk.station("lots", "open", TEXT, "--reason", TEXT, "--config", desk.config),
     "lots pause": lambda desk: desk.station("lots", "pause", TEXT, "--reason", TEXT, "--config", desk.config),
     "lots close": lambda desk: desk.station("lots", "close", TEXT, "--reason", TEXT, "--config", desk.config),

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from station.evidence.form import JOURNAL
 from tests.builders.line import configuration
+from tests.builders.lot_evidence import key_file, members, packed
 from tests.builders.station_demo import SHORT_DEADLINES
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +118,28 @@ def test_the_demonstration_runs(installed: Installed) -> None:
     installed.run("station", "demo", "--boards", "2", "--time-scale", "0", "--dir", "demo", "--json", "report.json")
     report = json.loads((installed.folder / "report.json").read_text())
     assert [board["verdict"] for board in report["boards"]] == ["pass", "pass"]
+
+
+def test_a_bundle_is_verified_with_the_wheel_alone(installed: Installed) -> None:
+    """On a machine that has never seen the ledger; a member of which one byte is another is named."""
+    line, elsewhere = installed.folder / "maker", installed.folder / "reader"
+    elsewhere.mkdir()
+    installed.run("station", "demo", "--boards", "2", "--time-scale", "0", "--dir", line)
+    key, bundle = key_file(installed.folder)[0], elsewhere / "lot.zip"
+    made = ("--signing-key", key, "--config", line / "line.toml", "--ledger", line / "ledger.sqlite", "--open")
+    installed.run("station", "lots", "evidence", "LIGHTING-2026", "--to", bundle, *made)
+    shutil.rmtree(line)
+    assert "2 units, 2 passed; 2 attempts, 2 certificates" in installed.run("station", "evidence", "verify", bundle)
+    contents = members(bundle)
+    journal = contents[JOURNAL].replace(b"Confirmed", b"Confirmee", 1)
+    assert journal != contents[JOURNAL]
+    packed(bundle, {**contents, JOURNAL: journal})
+    command = [str(installed.binaries / "station"), "evidence", "verify", str(bundle)]
+    found = subprocess.run(
+        command, cwd=elsewhere, env=installed.environment, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert found.returncode == 1
+    assert f"found: {JOURNAL}: its SHA-256 is not the one in the manifest" in found.stderr
 
 
 def test_a_line_with_a_configuration_elsewhere_passes_a_board(installed: Installed) -> None:

@@ -119,8 +119,13 @@ def deeds(path: Path, lot: str) -> list[LotDeed]:
 def lot(path: Path, name: str) -> tuple[LotRecord, LotBalance] | None:
     """One lot and its balance, both of one moment; None if no unit has its name and it was never opened."""
     with sqlite.reading(path) as connection, connection.begin():
-        record = _record(connection, name)
-        return None if record is None else (record, _balance(connection, record))
+        return at(connection, name)
+
+
+def at(connection: Connection, name: str) -> tuple[LotRecord, LotBalance] | None:
+    """The same, of one moment with what else is read in this transaction."""
+    record = _record(connection, name)
+    return None if record is None else (record, _balance(connection, record))
 
 
 def _record(connection: Connection, name: str) -> LotRecord | None:

@@ -20,7 +20,7 @@ from station.adapters.system.shown import shown
 from station.cli.accounts import account_name
 from station.cli.consoles import say, say_json, wide_console
 from station.cli.exit_codes import FAILED
-from station.cli.ledger import lot_document
+from station.cli.ledger import evidence, lot_document
 from station.cli.ledger.lot_words import BALANCE
 from station.cli.ledger.options import LedgerOption, ReasonOption, StoppedLedgerOption
 from station.cli.ledger.output import opened as output_file
@@ -207,6 +207,9 @@ def report(
             place.write_bytes(content)
     if pdf is None or output is not None:
         _write_csv(found, output)
+
+
+app.command("evidence")(evidence.write)
 
 
 def _write_csv(lines: Iterable[Line], output: Path | None) -> None:

@@ -88,6 +88,17 @@ def check_chain(chain: Chain, at: datetime) -> None:
         raise RuleBroken(Rule.K6, f"DAC: valid from {begins} to {chain.dac.valid_until}, and it is {at}")
 
 
+def check_issued(dac: Certificate, pai: Certificate, at: datetime) -> None:
+    """The same from DAC to PAI, where the PAA is not at hand; raises `RuleBroken`."""
+    _check_link(DAC, dac, PAI, pai)
+    _check_agree("vendor", DAC, dac.identifiers.vendor_id, PAI, pai.identifiers.vendor_id)
+    _check_agree("product", DAC, dac.identifiers.product_id, PAI, pai.identifiers.product_id)
+    if not pai.is_valid_at(dac.valid_from):
+        raise RuleBroken(Rule.K5, f"PAI: not valid at {dac.valid_from:%Y-%m-%d %H:%M:%S}, when the DAC begins")
+    if not dac.is_valid_at(at):
+        raise RuleBroken(Rule.K6, f"DAC: valid from {dac.valid_from} to {dac.valid_until}, and it was issued at {at}")
+
+
 def from_its_beginning(dac: bytes, at: datetime) -> datetime:
     """The time `at`; or the moment when this DAC's validity begins, if that is at most `AHEAD` later."""
     try:

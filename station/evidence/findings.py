@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is found in a bundle, what it says of itself, and what its reader knows from elsewhere. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from station.matter.certificates.x509 import Certificate
+
+MOST = 100  # findings that are told one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that must not be so: in which member, and what."""
+
+    place: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.sentence}"
+
+
+@dataclass(slots=True)
+class Result:
+    """What was found, and what the bundle says of itself."""
+
+    findings: list[Finding] = field(default_factory=list)
+    more: int = 0
+    """Findings beyond the first hundred."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be judged, and what a reader must know."""
+    lot: str = ""
+    made_at: str = ""
+    signed_by: bytes = b""
+    open: bool = False
+    units: int = 0
+    passed: int = 0
+    attempts: int = 0
+    certificates: int = 0
+    linked: int = 0
+    """Lines of the journal that link to the one before."""
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.findings
+
+    def add(self, place: str, sentence: str) -> None:
+        """Adds a finding."""
+        if len(self.findings) < MOST:
+            self.findings.append(Finding(place, sentence))
+        else:
+            self.more += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What the reader knows from elsewhere: keys of stations, and roots. Empty: whatever the bundle says is taken."""
+
+    keys: Collection[bytes] = ()
+    roots: Mapping[bytes, Certificate] = field(default_factory=dict)

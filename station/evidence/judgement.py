@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges the content of a bundle: journal, certificates and counts, each by itself and all against one another.
+
+Memory grows by 3.5 kB a unit.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from station.evidence import certificates, recorded, rows
+from station.evidence.anchor import Anchor
+from station.evidence.certificates import Certificates
+from station.evidence.counting import Counts, Unit
+from station.evidence.findings import Result, Trusted
+from station.evidence.form import (
+    ATTEMPTS,
+    AUDIT,
+    BUNDLE,
+    CERTIFICATES,
+    EXCEPTIONS,
+    FORMAT,
+    JOURNAL,
+    LABELS,
+    REQUESTS,
+    SBOM,
+    UNITS,
+    NotABundle,
+)
+from station.evidence.journal import Journal, Links, Sum, line_of, summed
+from station.evidence.reading import Bundle
+from station.evidence.rows import Row
+from station.matter.certificates.names import Identifiers
+from station.matter.certificates.rules import RuleBroken
+from station.matter.certificates.x509 import Certificate
+
+
+@contextmanager
+def _told(add: Callable[[str, str], None], place: str) -> Iterator[None]:
+    """Tells of a certificate in this member that breaks a rule."""
+    try:
+        yield
+    except RuleBroken as broken:
+        add(place, f"{broken.rule.name} {broken.reason}")
+    except NotABundle as exc:
+        add(place, str(exc))
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Gives the member's name to what cannot be read; nothing can be judged without it."""
+    try:
+        yield
+    except NotABundle as exc:
+        raise NotABundle(f"{place}: {str(exc).removeprefix(f'{place}: ')}") from exc
+
+
+class Judgement:
+    """Judges the content of a bundle whose members are those of its manifest."""
+
+    def __init__(self, bundle: Bundle, trusted: Trusted, result: Result) -> None:
+        self._bundle = bundle
+        self._trusted = trusted
+        self._result = result
+        self._head: Row = {}
+        self._counts = Counts()
+        self._journal, self._links = Journal(), Links()
+        self._attempts = dict[int, Sum]()
+        self._rows = dict[tuple[str, str], dict[int, bytes]]()
+        self._failed = 0
+
+    def pronounce(self) -> None:
+        """Every check, each member in its order."""
+        if not self._guarded(BUNDLE, self._about):
+            return
+        with _at(AUDIT):
+            anchor = Anchor.read(self._bundle.json(AUDIT))
+        self._links.awaited = anchor.awaited
+        with _at(BUNDLE):
+            found = self._certificates()
+        self._lines(UNITS, self._unit)
+        self._lines(CERTIFICATES, self._certificate(found))
+        self._lines(REQUESTS, _silent(self._request))
+        self._lines(ATTEMPTS, self._attempt)
+        self._lines(JOURNAL, self._line)
+        self._lines(LABELS, _silent(self._counts.label))
+        self._lines(EXCEPTIONS, _silent(self._counts.exception))
+        self._guarded(SBOM, self._components)
+        with _at(BUNDLE):
+            self._compare(found)
+        for sentence in anchor.mistakes(self._links, self._bundle.signature.public_key, self._trusted.keys):
+            self._add(AUDIT, sentence)
+        self._sum(found, anchor)
+
+    def _about(self) -> None:
+        self._head = self._bundle.json(BUNDLE)
+        if self._head.get("format") != FORMAT or self._head.get("lot") != self._bundle.manifest.lot:
+            self._add(BUNDLE, "format or lot are not those of the manifest")
+        self._result.open = rows.flag(self._head, "open")
+        for recipe in rows.objects(self._head, "recipes"):
+            name = f"recipes/{rows.text(recipe, 'sha256')}.toml"
+            if name not in self._bundle.names:
+                self._result.notes.append(f"recipe {recipe.get('name')} is in the bundle by its SHA-256 alone")
+        for name in self._bundle.named("recipes"):
+            if self._sha256(name) != Path(name).stem:
+                self._add(name, "its SHA-256 is not the one in its name")
+
+    def _certificates(self) -> Certificates:
+        issuers = dict[str, Certificate]()
+        roots = dict(self._trusted.roots)
+        for name in self._bundle.named("pai"):
+            with _told(self._add, name):
+                content = certificates.der(self._bundle.content(name).decode("latin-1"))
+                issuers[Path(name).stem] = certificates.intermediate(content)
+                if certificates.sha256(content) != Path(name).stem:
+                    self._add(name, "its SHA-256 is not the one in its name")
+        if not roots:
+            for name in self._bundle.named("paa"):
+                with _told(self._add, name):
+                    content = certificates.der(self._bundle.content(name).decode("latin-1"))
+                    key, found = certificates.root(content)
+                    roots[key] = found
+            if roots:
+                self._result.notes.append("PAA: the bundle's own; give the one that you trust with --paa")
+        made = frozenset[Identifiers]()
+        for recipe in rows.objects(self._head, "recipes"):
+            if "dac_vendor_id" not in recipe:
+                made = frozenset()
+                break
+            made |= {Identifiers(rows.number(recipe, "dac_vendor_id"), rows.number(recipe, "dac_product_id"))}
+        return Certificates(issuers, roots, made)
+
+    def _unit(self, row: Row) -> Iterator[str]:
+        values = (row.get(name) for name in recorded.COMPARED[recorded.IDENTITY])
+        self._noted(UNITS, recorded.IDENTITY, rows.number(row, "identity"), *values)
+        yield from self._counts.unit(row)
+
+    def _request(self, row: Row) -> None:
+        values = (row.get("key"), row.get("uid"), row.get("outcome"), bool(row.get("closed")))
+        self._noted(REQUESTS, recorded.REQUEST, rows.number(row, "request"), *values)
+        self._counts.request(row)
+
+    def _certificate(self, found: Certificates) -> Callable[[Row], Iterator[str]]:
+        def judged(row: Row) -> Iterator[str]:
+            self._counts.certificate(row)
+            held = certificates.sha256(certificates.der(rows.text(row, "dac")))
+            values = (row.get("key"), row.get("dac_serial_number"), held, row.get("pai"))
+            self._noted(CERTIFICATES, recorded.CERTIFICATE, rows.number(row, "request"), *values)
+            yield from found.read(row)
+
+        return judged
+
+    def _attempt(self, row: Row) -> Iterator[str]:
+        number, verdict = rows.number(row, "attempt"), rows.text_or_none(row, "verdict")
+        if number in self._attempts:
+            yield f"attempt {number} is there twice"
+        told = (row.get("fault"), row.get("uid"), row.get("dac_serial_number"), rows.number(row, "events"))
+        self._attempts[number] = summed(verdict, *told)
+        self._noted(ATTEMPTS, recorded.ATTEMPT, number, verdict, *told[:3])
+        self._failed += verdict in {"fail", "void"}
+
+    def _line(self, row: Row) -> Iterator[str]:
+        line = line_of(row)
+        mistake = self._links.follow(line)
+        if mistake is not None:
+            yield mistake
+        if line.text is not None:
+            yield from self._journal.read(line)
+
+    def _components(self) -> None:
+        said = self._bundle.json(SBOM)
+        if (said.get("bomFormat"), said.get("specVersion")) not in (("CycloneDX", "1.5"), ("CycloneDX", "1.6")):
+            self._add(SBOM, "it is no CycloneDX 1.5 or 1.6")
+        for each in rows.objects(said, "components"):
+            rows.text(each, "name")
+            rows.text(each, "version")
+
+    def _compare(self, found: Certificates) -> None:
+        """What no member says by itself."""
+        self._compare_attempts()
+        for uid, unit in self._counts.units.items():
+            for sentence in self._unproven(uid, unit, found):
+                self._add(UNITS, sentence)
+        self._compare_rows()
+        balance = rows.mapping(self._head, "balance")
+        for sentence in self._counts.differences(balance, self._journal.passed, self._journal.judged):
+            self._add(BUNDLE, sentence)
+
+    def _compare_rows(self) -> None:
+        """The members with the ledger's rows that the chain records."""
+        chain, whole = self._journal.recorded, self._links.is_chained and not self._links.unchained
+        for sentence in chain.contradictions():
+            self._add(JOURNAL, sentence)
+        for (member, table), said in self._rows.items():
+            for key, digest in said.items():
+                if (mistake := chain.difference(table, key, digest, whole=whole)) is not None:
+                    self._add(member, mistake)
+
+    def _noted(self, member: str, table: str, key: int, *values: object) -> None:
+        self._rows.setdefault((member, table), {})[key] = recorded.digest(*values)
+
+    def _compare_attempts(self) -> None:
+        """The ledger's table of attempts with the sums of their events."""
+        for number, told in self._attempts.items():
+            events = self._journal.sums.get(number)
+            if events is None and told.verdict is None:
+                continue  # it still runs
+            if events != told:
+                said = "no verdict" if events is None else events.verdict
+                self._add(ATTEMPTS, f"attempt {number} is not what its events in {JOURNAL} add up to ({said})")
+        for number in self._journal.sums:
+            if number not in self._attempts:
+                self._add(JOURNAL, f"attempt {number} has events, and is not among the attempts")
+        if self._counts.found["exceptional attempts"] != self._failed:
+            count = self._counts.found["exceptional attempts"]
+            self._add(EXCEPTIONS, f"{count} attempts failed or were void, and {ATTEMPTS} has {self._failed}")
+
+    def _unproven(self, uid: str, unit: Unit, found: Certificates) -> Iterator[str]:
+        """What is missing of the proof that a passed unit is what its identity says."""
+        if unit.state != "passed":
+            return
+        proof = self._journal.passed.get(uid)
+        if proof is None or proof.dac is None:
+            missing = "attempt that passed it" if proof is None else "delivery of a certificate to its board"
+            if not unit.elsewhere:
+                yield f"{uid} is passed, and {JOURNAL} has no {missing}"
+            return
+        if proof.serial_number != unit.serial_number:
+            yield f"{uid} has serial number {unit.serial_number}, and attempt {proof.attempt} gave it {proof.serial_number}"
+        held = [each for each in found.by_uid.get(uid, []) if each.dac == proof.dac]
+        if not held:
+            yield f"{uid} was delivered DAC {proof.dac}, which is not among its certificates"
+        elif held[0].key != proof.key:
+            yield f"{uid}: DAC {proof.dac} is for the key {held[0].key}, and its board has proven the key {proof.key}"
+
+    def _sum(self, found: Certificates, anchor: Anchor) -> None:
+        result, links = self._result, self._links
+        result.units, result.certificates = len(self._counts.units), found.count
+        result.passed = self._counts.found["passed"]
+        result.attempts, result.linked = len(self._attempts), links.told
+        for pai in sorted(found.unrooted):
+            if self._trusted.roots:
+                self._add(f"pai/{pai}.pem", "none of the given PAAs has issued it")
+            else:
+                result.notes.append(
+                    f"PAI {pai}: no PAA for it is in the bundle; give the one that you trust with --paa"
+                )
+        if links.unchained:
+            result.notes.append(
+                f"{links.unchained} events are from before the journal was a chain: no line covers them"
+            )
+        if links.untold:
+            result.notes.append(
+                f"{links.untold} stretches between the lot's lines are here by their hash alone: other lots, and what is sealed"
+            )
+        if self._journal.working:
+            result.notes.append(f"{len(self._journal.working)} attempts had no verdict yet")
+        result.notes += anchor.notes(links)
+
+    def _lines(self, name: str, take: Callable[[Row], Iterator[str]]) -> None:
+        def every() -> None:
+            for number, row in self._bundle.lines(name):
+                place = f"{name}, line {number}"
+                try:
+                    for sentence in take(row):
+                        self._add(place, sentence)
+                except NotABundle as exc:
+                    self._add(place, str(exc))
+
+        self._guarded(name, every)
+
+    def _guarded(self, name: str, work: Callable[[], None]) -> bool:
+        try:
+            work()
+        except NotABundle as exc:
+            self._add(name, str(exc))
+            return False
+        return True
+
+    def _sha256(self, name: str) -> str:
+        return certificates.sha256(self._bundle.content(name))
+
+    def _add(self, place: str, sentence: str) -> None:
+        self._result.add(place, sentence)
+
+
+def _silent(take: Callable[[Row], None]) -> Callable[[Row], Iterator[str]]:
+    def taken(row: Row) -> Iterator[str]:
+        take(row)
+        return iter(())
+
+    return taken
