@@ -59,6 +59,19 @@ def is_memory_dump(line: str) -> bool:
     return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
 
 
+def without_memory(line: str) -> str | None:
+    """The line as it may be kept: without the bytes that a verification compared; None for one that shows other memory.
+
+    Of the agent's record only the words up to the end of the public key are kept, however many the line shows.
+    """
+    if not is_memory_dump(line):
+        return redacted(line)
+    address, words = _memory_in(line.strip()) or (0, b"")
+    kept = words[: max(0, RECORD_HEAD.end - address)] if address >= RECORD_HEAD.address else b""
+    shown = (int.from_bytes(kept[at : at + 4], "little") for at in range(0, len(kept), 4))
+    return f"0x{address:08X} : {' '.join(f'{word:08X}' for word in shown)}" if kept else None
+
+
 def _memory_in(text: str) -> tuple[int, bytes] | None:
     """The address and the memory words that the line shows; None if it shows none."""
     place = _PLACE.match(text)
