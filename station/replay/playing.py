@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from station.adapters.board import tty
 from station.adapters.board.conversation import Deadlines, SerialBoard
@@ -74,12 +75,18 @@ class Player:
         """The next answer to this question; raises the fault that it was."""
         answers = self.recording.answers[question]
         if not answers:
-            raise Unanswered(question)
+            await self.unanswered(question)
         entry = answers.popleft()
         await self.until(moment(entry["at"]))
         if "fault" in entry:
             raise fault_of(entry)
         return entry["answer"]
+
+    async def unanswered(self, question: str) -> NoReturn:
+        """Raises `Unanswered`; an attempt that was cancelled waits for that instead, since no answer came before it."""
+        if self.recording.cancelled is not None:
+            await asyncio.get_running_loop().create_future()
+        raise Unanswered(question)
 
     def differs(self, what: str, recorded: str, today: str) -> None:
         self.asked_otherwise.append(f"{what}: recorded {recorded}, today {today}")
@@ -89,7 +96,7 @@ class Player:
         """The programmer's next run (`adapters.programmer.run.Start`)."""
         asked = [harmless.argument(each) for each in command]
         if not self.recording.runs:
-            raise Unanswered(f"a run of the programmer: {' '.join(asked[1:])}")
+            await self.unanswered(f"a run of the programmer: {' '.join(asked[1:])}")
         run = self.recording.runs.popleft()
         recorded = run.entry["command"]
         assert isinstance(recorded, list)
@@ -205,7 +212,7 @@ class PlayedBench:
     async def board(self) -> AsyncIterator[Board]:
         ports = self._player.recording.ports
         if not ports:
-            raise Unanswered("the board's port")
+            await self._player.unanswered("the board's port")
         port = ports.popleft()
         if "fault" in port.entry:
             await self._player.until(moment(port.entry["at"]))
@@ -247,8 +254,6 @@ class PlayedAuthority:
         requests = self._player.recording.requests
         if requests and (recorded := requests.popleft()) != csr:
             self._player.differs("to the PKI", recorded.hex(), csr.hex())
-        if not self._player.recording.answers["issue_dac"] and self._player.recording.cancelled is not None:
-            await asyncio.get_running_loop().create_future()  # the board left before the PKI answered
         credentials = credentials_of(await self._player.answer("issue_dac"))
         if credentials is None:
             raise EntryInvalid("an answer of the PKI without certificates")

@@ -105,20 +105,24 @@ class RecordedJournal:
 
     @asynccontextmanager
     async def step(self, phase: Phase) -> AsyncIterator[None]:
+        self._tape.told("step", step=phase.value)
         try:
             async with self._journal.step(phase):
-                self._tape.told("step", step=phase.value)
                 yield
                 self._tape.told("step_ended", step=phase.value)
         except asyncio.CancelledError:
-            self._tape.told("cancelled")
+            self._tape.cancelled()
             raise
 
     async def record(self, event: Record) -> None:
         self._tape.told("event", **event_entry(event))
         if isinstance(event, UnitIdentified):
             self._recorder.identified(event.uid, self._tape)
-        await self._journal.record(event)
+        try:
+            await self._journal.record(event)
+        except asyncio.CancelledError:
+            self._tape.cancelled()
+            raise
 
     async def finish(self, verdict: Verdict) -> None:
         self._tape.told("verdict", **event_entry(verdict))

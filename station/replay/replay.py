@@ -50,7 +50,6 @@ from station.replay.recording import Entry, Recording
 from station.replay.stand_ins import with_stand_ins
 
 LONGER = 7200.0  # seconds that a replay may last beyond its recording, by the clock that jumps
-STAND_IN_LOADER = "loader.stldr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +170,21 @@ def _folder(recording: Recording) -> Iterator[Installation]:
     then = recording.verdict
     with TemporaryDirectory(prefix="station-replay-") as name:
         folder = Path(name)
-        loader = folder / _loader(recording)
-        if not (isinstance(then, Voided) and then.fault == FlashLoaderMissing.code):
+        used = _loader(recording)
+        loader = folder / (used or "loader.stldr")
+        if used is not None or not (isinstance(then, Voided) and then.fault == FlashLoaderMissing.code):
             loader.touch()
         with SecretFiles.opened("replay", {"RUNTIME_DIRECTORY": name}, in_memory=False) as scratch:
             yield Installation(folder / "cli", loader, scratch, folder / "locks", _deadlines(recording.head))
 
 
-def _loader(recording: Recording) -> str:
-    """The name of the external loader, as the programmer was asked to use it."""
+def _loader(recording: Recording) -> str | None:
+    """The name of the external loader that the programmer was asked to use; None where no run got so far."""
     for run in recording.runs:
         command = run.entry["command"]
         if isinstance(command, list) and "-el" in command:
             return str(command[command.index("-el") + 1])
-    return STAND_IN_LOADER
+    return None
 
 
 def _deadlines(head: Entry) -> Deadlines:

@@ -57,12 +57,19 @@ class Tape:
         self._heard: list[tuple[Entry, bytes]] = []  # of the open port
         self._run: Run | None = None
         self._text = self._bytes = 0
+        self._cancelled = False
 
     def told(self, kind: str, **values: object) -> Entry:
         """Adds an entry, whose values are JSON's."""
         entry: Entry = {"at": self._at(), "kind": kind, **values}
         self._told.append(entry)
         return entry
+
+    def cancelled(self) -> None:
+        """The board left, or the station stops: what comes now is not the attempt's any more."""
+        if not self._cancelled:
+            self._cancelled = True
+            self.told("cancelled")
 
     def entries(self) -> Iterator[Entry]:
         """The whole recording, without a secret."""
