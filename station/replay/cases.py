@@ -29,7 +29,7 @@ def test_attempt_{attempt}_ends_as_it_should() -> None:
     """The procedure of today comes to this verdict on the same answers."""
     assert end_of(RECORDING) == {wanted}
 '''
-PASSED = "pass"  # noqa: S105  the verdict
+PASSED = "pass"
 
 
 def played(entries: Sequence[Entry], recipe: Recipe | None) -> Replay:
