@@ -18,7 +18,9 @@ class _Jumping(selectors.SelectSelector):
 
     now = 0.0
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(  # type: ignore[explicit-any]  # a selector's key carries anything
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
             raise WaitsForEver

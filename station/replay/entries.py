@@ -3,7 +3,6 @@
 
 import base64
 from collections.abc import Iterator, Mapping
-from typing import TypedDict
 
 from station.adapters.ledger import events
 from station.domain.attempt import CoprocessorReady, Event
@@ -24,11 +23,6 @@ class EntryInvalid(ValueError):
     """An entry that this version does not understand."""
 
 
-class FaultEntry(TypedDict):
-    fault: str
-    fields: dict[str, object]
-
-
 def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
@@ -40,7 +34,7 @@ def bytes_of(text: object) -> bytes:
         raise EntryInvalid("bytes that are no base64") from exc
 
 
-def fault_entry(fault: Fault) -> FaultEntry:
+def fault_entry(fault: Fault) -> dict[str, object]:
     """The fault's class and its fields; no field of any fault holds a secret."""
     names = getattr(fault, "__dataclass_fields__", {})
     return {"fault": fault.code, "fields": {name: _plain(getattr(fault, name)) for name in names}}

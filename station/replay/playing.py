@@ -39,10 +39,17 @@ from station.replay.recording import Port, Recording, Run, moment
 from station.replay.stand_ins import content_of, credentials_of
 
 Entry = Mapping[str, object]
+LONGEST_SHOWN = 300  # characters of a question that was put otherwise
 
 
 class Unanswered(Exception):
     """The code of today asks what the recording does not answer."""
+
+
+async def for_ever() -> NoReturn:
+    """Waits until the caller is cancelled."""
+    while True:
+        await asyncio.get_running_loop().create_future()
 
 
 class Player:
@@ -85,11 +92,12 @@ class Player:
     async def unanswered(self, question: str) -> NoReturn:
         """Raises `Unanswered`; an attempt that was cancelled waits for that instead, since no answer came before it."""
         if self.recording.cancelled is not None:
-            await asyncio.get_running_loop().create_future()
+            await for_ever()
         raise Unanswered(question)
 
     def differs(self, what: str, recorded: str, today: str) -> None:
-        self.asked_otherwise.append(f"{what}: recorded {recorded}, today {today}")
+        then, now = (text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…" for text in (recorded, today))
+        self.asked_otherwise.append(f"{what}: recorded {then}, today {now}")
 
     @asynccontextmanager
     async def start(self, command: Sequence[str], **_: object) -> AsyncIterator[Process]:
@@ -103,11 +111,11 @@ class Player:
         if recorded[1:] != asked[1:]:
             self.differs("the programmer's arguments", " ".join(recorded[1:]), " ".join(asked[1:]))
         await self.until(moment(run.entry["at"]))
-        match run.entry.get("refused"):
-            case {"fault": _} as refused:
+        refused = run.entry.get("refused")
+        if isinstance(refused, Mapping):
+            if "fault" in refused:
                 raise fault_of(refused)
-            case {"errno": errno}:
-                raise OSError(errno, "as recorded")
+            raise OSError(refused["errno"], "as recorded")
         self._write_reads(run, command)
         yield PlayedProcess(run.entry)
 
@@ -142,12 +150,12 @@ class PlayedProcess:
             await self._until(self._said[0][0])
             return self._said.pop(0)[1]
         if self._ended is None:
-            await self._loop.create_future()  # until a deadline of the station ends the wait
+            await for_ever()  # until a deadline of the station ends the wait
         return None
 
     async def ended(self) -> int:
         if self._ended is None or self.status is None:
-            return await self._loop.create_future()
+            await for_ever()
         await self._until(self._ended)
         return self.status
 
@@ -186,7 +194,7 @@ class PlayedTTY(tty.TTY):
     async def receive(self) -> bytes:
         loop = asyncio.get_running_loop()
         if not self._coming or self._coming[0][0] > len(self._sent_at):
-            return await loop.create_future()  # the board says nothing before it is asked as it was
+            await for_ever()  # the board says nothing before it is asked as it was
         before, piece = self._coming[0]
         if before:
             since = piece.at - self._sent[before - 1].at

@@ -156,7 +156,7 @@ def _flashable(kind: type[F], value: object) -> F:
         )
     else:
         further = (str(version),)
-    image = kind(str(told["name"]), bytes(_whole(told["size"])), _whole(told["address"]), *further)  # type: ignore[call-arg]  # Image and WirelessStack have more
+    image = kind(str(told["name"]), bytes(_whole(told["size"])), _whole(told["address"]), *further)
     vars(image)["sha256"] = str(told["digest"])  # where its cached property keeps it
     return image
 

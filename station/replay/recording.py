@@ -72,7 +72,7 @@ class Recording:
             try:
                 made._take(entry)
             except (KeyError, TypeError, ValueError) as exc:
-                raise EntryInvalid(f"line {number}: {exc or type(exc).__name__}") from exc
+                raise EntryInvalid(f"line {number}: {type(exc).__name__} {exc}") from exc
         if made.verdict is None:
             raise EntryInvalid("it ends without a verdict")
         return made

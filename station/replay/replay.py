@@ -122,8 +122,9 @@ async def _worked(
     relayed = recording.head.get("at_relay")
     at_relay = UID.parse(relayed) if isinstance(relayed, str) else None
     job = Job(bench, recipe, authority, ledger, is_sample, at_relay, route, player.now, player.nonce)
+    scope = asyncio.timeout_at(loop.time() + ends)
     try:
-        async with asyncio.timeout_at(loop.time() + ends) as scope:
+        async with scope:
             await carry_out(job)
     except TimeoutError:
         if not scope.expired():
@@ -189,15 +190,21 @@ def _loader(recording: Recording) -> str | None:
 
 def _deadlines(head: Entry) -> Deadlines:
     told = _table(head, "programmer")
-    patience, output = _table(told, "patience"), _table(told, "output")
+    pauses, patience, output = told.get("retry_pauses"), _table(told, "patience"), _table(told, "output")
+    if not isinstance(pauses, list):
+        raise EntryInvalid("no retry_pauses")
     try:
-        plain = {name: value for name, value in told.items() if name not in {"patience", "output", "retry_pauses"}}
-        known = {field.name for field in fields(Deadlines)}
-        made = Deadlines(**{name: _seconds(value) for name, value in plain.items() if name in known})
-        pauses = told["retry_pauses"]
-        return replace(
-            made,
-            retry_pauses=tuple(pauses) if isinstance(pauses, list) else made.retry_pauses,
+        return Deadlines(
+            connect_within=_seconds(told["connect_within"]),
+            idle_within=_seconds(told["idle_within"]),
+            internal_within=_seconds(told["internal_within"]),
+            external_within=_seconds(told["external_within"]),
+            bytes_per_second=_seconds(told["bytes_per_second"]),
+            option_bytes_within=_seconds(told["option_bytes_within"]),
+            start_within=_seconds(told["start_within"]),
+            upgrade_within=_seconds(told["upgrade_within"]),
+            probe_within=_seconds(told["probe_within"]),
+            retry_pauses=tuple(map(_seconds, pauses)),
             patience=Patience(**{name: _seconds(value) for name, value in patience.items()}),
             output=Budget(**{name: int(_seconds(value)) for name, value in output.items()}),
         )

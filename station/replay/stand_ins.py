@@ -40,7 +40,8 @@ class StandInCommissioner(Commissioner):
         self, data: FactoryData, at: datetime, *, passcode: Passcode | None = None, key_in_flash: bool | None = None
     ) -> Credentials:
         if data.octets(Tag.DEVICE_ATTESTATION_PRIV_KEY) == KEY and key_in_flash is not False:
-            records = {tag: value for tag, value in data.records.items() if tag != Tag.DEVICE_ATTESTATION_PRIV_KEY}
+            records = dict(data.records)
+            del records[Tag.DEVICE_ATTESTATION_PRIV_KEY]
             data, key_in_flash = FactoryData(records), None
         found = Commissioner.check(self, data, at, passcode=passcode, key_in_flash=key_in_flash)
         return StoodIn(found.dac, found.pai)

@@ -68,8 +68,8 @@ def files(run: Demonstration) -> list[Path]:
 
 def ended(run: Demonstration) -> dict[int, str]:
     """How each attempt ended, by the ledger."""
-    with LedgerReader.opened(run.folder / "ledger.sqlite") as reader:
-        return {each.number: each.fault or str(each.verdict) for each in reader.attempts()}
+    attempts = LedgerReader(run.folder / "ledger.sqlite").attempts()
+    return {each.number: each.fault or str(each.verdict) for each in attempts}
 
 
 def of_fault(run: Demonstration, fault: str) -> list[Entry]:
@@ -132,7 +132,6 @@ def changed(entries: list[Entry], change: Callable[[str], str]) -> list[Entry]:
 @pytest.mark.parametrize(
     ("fault", "was", "becomes", "end"),
     [
-        ("flash.mismatch", "Error:", "Remark:", "programmer.failed"),
         ("pass", "Download verified successfully", "Download ended", "programmer.unproven"),
         ("pass", "operational VID", "operational vid", None),
     ],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`station replay`: plays an attempt's recording back against this version, and says where it would go another way."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,11 +51,11 @@ def replay(
     """
     settings = configuration.load(config_path(config))
     path = (folder or settings.transcripts) / place_of(attempt, RECORDING)
-    recipe = line_recipe.load(settings)
-    if not isinstance(recipe, Recipe):
-        raise _unusable('attempts of procedure = "reconfigure" are not recorded')
     try:
         entries = recordings.read(path)
+        recipe = line_recipe.load(settings)
+        if not isinstance(recipe, Recipe):
+            raise _unusable('attempts of procedure = "reconfigure" are not recorded')
         replayed = cases.played(entries, recipe)
         recording = Recording.of(entries)
         if as_test is not None:
@@ -87,7 +88,7 @@ def _end(replayed: Replay) -> str:
     return cases.named(replayed.verdict)
 
 
-def _write_test(test: Path, entries: list[Entry], recipe: Recipe, wanted: str) -> None:
+def _write_test(test: Path, entries: Sequence[Entry], recipe: Recipe, wanted: str) -> None:
     if not (test.name.startswith("test_") and test.suffix == ".py"):
         raise _unusable(f"{test}: pytest does not find it. Name it test_….py.")
     recording = cases.write(test, entries, recipe, wanted)
