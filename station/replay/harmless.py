@@ -17,7 +17,7 @@ from station.replay.entries import base64_of
 
 FILLER = ord(".")  # in place of bytes that are neither frame nor a known line: a firmware's log may show a passcode
 _ANSWERS = frozenset({REFUSED, *(question | ANSWER for question in Question)})
-_KEPT = frozenset(b"\0\r\n")
+_FILLED = bytes(byte if byte in b"\0\r\n" else FILLER for byte in range(256))
 
 
 def argument(text: str) -> str:
@@ -27,7 +27,7 @@ def argument(text: str) -> str:
 
 def stream(data: bytes) -> bytes:
     """As many bytes: the link's answers and the operational firmware's line as they came, and filler in place of all others."""
-    kept = bytearray(byte if byte in _KEPT else FILLER for byte in data)
+    kept = bytearray(data.translate(_FILLED))
     at = 0
     for raw in data.split(b"\0"):
         if raw and _is_answer(raw):
@@ -43,8 +43,13 @@ def _is_answer(raw: bytes) -> bool:
     return len(frames) == 1 and not isinstance(frames[0], Noise) and frames[0][0] in _ANSWERS
 
 
-def block(recipe: Recipe, identity: Identity | None, region: Region, content: bytes) -> dict[str, object]:
-    """Factory data that was read: public records as they are, of each secret one its length and whether it is as intended."""
+def block(
+    recipe: Recipe, identity: Identity | None, region: Region, content: bytes, *, key_proven: bool = False
+) -> dict[str, object]:
+    """Factory data that was read: public records as they are, of each secret one its length and whether it is as intended.
+
+    `key_proven`: the attempt has found that the private key is the certificate's; another look would cost half a millisecond.
+    """
     if len(content) != region.size:
         return {"form": "short", "size": len(content)}
     match read_back(content):
@@ -53,17 +58,17 @@ def block(recipe: Recipe, identity: Identity | None, region: Region, content: by
         case Damaged(reason):
             return {"form": "damaged", "reason": reason}
         case FactoryData() as found:
-            return _records(recipe, identity, found)
+            return _records(recipe, identity, found, key_proven=key_proven)
 
 
-def _records(recipe: Recipe, identity: Identity | None, found: FactoryData) -> dict[str, object]:
+def _records(recipe: Recipe, identity: Identity | None, found: FactoryData, *, key_proven: bool) -> dict[str, object]:
     intended = {} if identity is None else unit_builder.factory_data(recipe, identity).records
     public, secret = {}, {}
     for tag, value in found.records.items():
         if tag not in SECRET:
             public[tag.name] = base64_of(value)
         elif tag is Tag.DEVICE_ATTESTATION_PRIV_KEY:
-            secret[tag.name] = {"size": len(value), "fits": _is_key(found, value)}
+            secret[tag.name] = {"size": len(value), "fits": key_proven or _is_key(found, value)}
         else:
             secret[tag.name] = {"size": len(value), "fits": intended.get(tag) == value}
     return {"form": "records", "public": public, "secret": secret}

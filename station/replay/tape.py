@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from station.domain.attempt import Confirmed
 from station.domain.identity import Identity
 from station.domain.target import Region
 from station.faults import Fault
@@ -57,11 +58,12 @@ class Tape:
         self._heard: list[tuple[Entry, bytes]] = []  # of the open port
         self._run: Run | None = None
         self._text = self._bytes = 0
-        self._cancelled = False
+        self._cancelled = self._confirmed = False
 
     def told(self, kind: str, **values: object) -> Entry:
         """Adds an entry, whose values are JSON's."""
         entry: Entry = {"at": self._at(), "kind": kind, **values}
+        self._confirmed |= values.get("type") == Confirmed.on_disk.name
         self._told.append(entry)
         return entry
 
@@ -74,8 +76,10 @@ class Tape:
     def entries(self) -> Iterator[Entry]:
         """The whole recording, without a secret."""
         self._hear()
-        for entry, region, content in self._reads:
-            entry["content"] = harmless.block(self._recipe, self.identity, region, content)
+        for left, (entry, region, content) in zip(range(len(self._reads))[::-1], self._reads, strict=True):
+            # Whoever confirms a unit has checked the key in the flash as it was read last.
+            proven = self._confirmed and not left
+            entry["content"] = harmless.block(self._recipe, self.identity, region, content, key_proven=proven)
         self._reads = []
         yield {"kind": "attempt", "format": FORMAT, "attempt": self.number, **self.head}
         for told in self._told:

@@ -15,6 +15,7 @@ from station.adapters.system.transcripts import RECORDING, place_of
 log = structlog.get_logger()
 
 LARGEST = 16 << 20  # bytes of a recording that is read: the station writes far smaller ones
+_JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 class RecordingUnreadable(Exception):
@@ -32,7 +33,7 @@ class Recordings:
     def keep(self, attempt: int, entries: Iterable[Mapping[str, object]]) -> None:
         """Writes the recording of an attempt that has ended, whole or not at all."""
         path = self._folder / place_of(attempt, RECORDING)
-        text = "".join(f"{json.dumps(entry, separators=(',', ':'))}\n" for entry in entries)
+        text = "\n".join([*map(_JSON.encode, entries), ""])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             written = path.with_suffix(".new")
