@@ -24,9 +24,10 @@ Entry = dict[str, object]
 
 @dataclass(slots=True)
 class Run:
-    """One run of the programmer; times in seconds since its begin."""
+    """One run of the programmer; `at` since the attempt's begin, all other times by the clock."""
 
     at: float
+    began: float
     command: Sequence[str]
     said: list[tuple[float, str]] = field(default_factory=list)
     ended: float | None = None
@@ -34,10 +35,10 @@ class Run:
     refused: Entry | None = None
 
     def entry(self) -> Entry:
-        lines = [[round(at - self.at, 3), line] for at, line in self.said]
+        lines = [[round(at - self.began, 3), line] for at, line in self.said]
         told: Entry = {"at": self.at, "kind": "run", "command": list(self.command), "said": lines}
         if self.ended is not None:
-            told |= {"ended": round(self.ended - self.at, 3), "status": self.status}
+            told |= {"ended": round(self.ended - self.began, 3), "status": self.status}
         return told if self.refused is None else told | {"refused": self.refused}
 
 
@@ -86,14 +87,17 @@ class Tape:
             yield told.entry() if isinstance(told, Run) else told
 
     def run_began(self, command: Sequence[str]) -> None:
-        self._run = Run(self._at(), tuple(harmless.argument(each) for each in command))
+        self._run = Run(self._at(), self._now(), tuple(harmless.argument(each) for each in command))
         self._told.append(self._run)
 
     def run_said(self, line: str) -> None:
-        if self._run is None or self._cut(self._text > MOST_TEXT):
+        if self._run is None:
             return
         self._text += len(line)
-        self._run.said.append((self._at(), line))
+        if self._text > MOST_TEXT:
+            self.head["cut"] = True
+        else:
+            self._run.said.append((self._now(), line))
 
     def run_refused(self, reason: Exception) -> None:
         if self._run is not None:
@@ -102,7 +106,7 @@ class Tape:
 
     def run_ended(self, status: int) -> None:
         if self._run is not None:
-            self._run.ended, self._run.status = self._at(), status
+            self._run.ended, self._run.status = self._now(), status
 
     def run_left(self) -> None:
         self._run = None

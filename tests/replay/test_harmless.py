@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recording keeps of the UART, of the programmer's text and of a read-back."""
 
-from station.adapters.programmer.output import without_memory
+from station.adapters.programmer.output import public_memory
 from station.domain.agent_record import RECORD_HEAD
 from station.domain.target import Region
 from station.factory_data import flat_tlv
@@ -69,7 +69,6 @@ def test_flash_without_factory_data_is_told_by_its_kind() -> None:
 def test_of_the_agents_record_the_public_part_stays_however_much_a_line_shows() -> None:
     """The private key may follow four bytes behind the public one."""
     last = RECORD_HEAD.address + 80
-    assert without_memory(f"0x{last:08X} : 00000011 22222222 33333333 44444444") == f"0x{last:08X} : 00000011"
-    assert without_memory(f"0x{last + 16:08X} : 55555555 66666666") is None
-    assert without_memory("0x901C0000 : 11111111") is None
-    assert without_memory("File download complete") == "File download complete"
+    assert public_memory(f"0x{last:08X} : 00000011 22222222 33333333 44444444") == f"0x{last:08X} : 00000011"
+    assert public_memory(f"0x{last + 16:08X} : 55555555 66666666") is None
+    assert public_memory("0x901C0000 : 11111111") is None

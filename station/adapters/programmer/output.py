@@ -59,13 +59,8 @@ def is_memory_dump(line: str) -> bool:
     return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
 
 
-def without_memory(line: str) -> str | None:
-    """The line as it may be kept: without the bytes that a verification compared; None for one that shows other memory.
-
-    Of the agent's record only the words up to the end of the public key are kept, however many the line shows.
-    """
-    if not is_memory_dump(line):
-        return redacted(line)
+def public_memory(line: str) -> str | None:
+    """Of a line that shows memory, the words of the agent's record up to the end of the public key; None where there are none."""
     address, words = _memory_in(line.strip()) or (0, b"")
     kept = words[: max(0, RECORD_HEAD.end - address)] if address >= RECORD_HEAD.address else b""
     shown = (int.from_bytes(kept[at : at + 4], "little") for at in range(0, len(kept), 4))

@@ -17,7 +17,7 @@ import structlog
 
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.complaints import redacted
-from station.adapters.programmer.output import Transcript, is_memory_dump, without_memory
+from station.adapters.programmer.output import Transcript, is_memory_dump, public_memory
 from station.adapters.programmer.tool_version import environment_of
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.adapters.system.secret_files import SecretFiles
@@ -315,12 +315,14 @@ class _Recording:
             self._traffic.run_ended(status)
 
     def take(self, line: str) -> None:
-        if self._traffic is not None and (kept := without_memory(line)) is not None:
+        shows_memory = is_memory_dump(line)
+        kept = public_memory(line) if shows_memory else redacted(line)
+        if self._traffic is not None and kept is not None:
             self._traffic.run_said(kept)
-        if is_memory_dump(line) or len(self._lines) > RECORDED_LINES:
+        if shows_memory or kept is None or len(self._lines) > RECORDED_LINES:
             self._left_out += 1
         else:
-            self._lines.append(redacted(line))
+            self._lines.append(kept)
 
     def text(self) -> str:
         """The whole text, once the run is over."""

@@ -3,7 +3,6 @@
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,14 +30,16 @@ class Recordings:
         self._losing = False
 
     def keep(self, attempt: int, entries: Iterable[Mapping[str, object]]) -> None:
-        """Writes the recording of an attempt that has ended, whole or not at all."""
+        """Writes the recording of an attempt that has ended. One that was cut off by a crash is refused when it is read."""
         path = self._folder / place_of(attempt, RECORDING)
         text = "\n".join([*map(_JSON.encode, entries), ""])
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            written = path.with_suffix(".new")
-            written.write_bytes(gzip.compress(text.encode(), compresslevel=1, mtime=0))
-            os.replace(written, path)  # noqa: PTH105  as elsewhere
+            content = gzip.compress(text.encode(), compresslevel=1, mtime=0)
+            try:
+                path.write_bytes(content)
+            except FileNotFoundError:  # the first of a thousand
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
         except OSError as exc:
             self._lose(path, exc)
         else:
