@@ -70,6 +70,40 @@ class Hotplug(Protocol):
     async def next(self) -> BoardArrived | BoardLeft: ...
 
 
+class Traffic(Protocol):
+    """Sees what passes between the station and one board in one attempt, and changes none of it. Its methods never fail or wait.
+
+    One run of the programmer at a time, and one open port at a time.
+    """
+
+    def run_began(self, command: Sequence[str]) -> None: ...
+
+    def run_said(self, line: str) -> None:
+        """A line that the programmer has printed, without what it shows of the board's memory."""
+
+    def run_refused(self, reason: Exception) -> None:
+        """There is no process: another one has the probe, or the system starts none."""
+
+    def run_ended(self, status: int) -> None:
+        """The process has ended by itself."""
+
+    def run_left(self) -> None:
+        """The station needs no more of the run; the process ended before, or is stopped now."""
+
+    def was_read(self, region: Region, content: bytes) -> None:
+        """The programmer's file with the content of a region of the board's memory."""
+
+    def port_opened(self) -> None: ...
+
+    def port_refused(self, fault: Fault) -> None: ...
+
+    def sent(self, data: bytes) -> None: ...
+
+    def received(self, data: bytes) -> None: ...
+
+    def port_lost(self) -> None: ...
+
+
 class Invocation(Protocol):
     """One run of the programmer. Await its actions in the order in which they were given."""
 

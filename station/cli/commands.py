@@ -16,6 +16,7 @@ PLACES = {
     "drain": "line.drain:drain",
     "install": "line.install:install",
     "numbers": "ledger.figures:show_numbers",
+    "replay": "ledger.replay:replay",
     "ports": "line.ports:ports",
     "run": "line.run:run",
     "status": "line.status:status",

@@ -20,6 +20,7 @@ from station.adapters.programmer import probe_lock
 from station.adapters.programmer.probe_lock import Claims
 from station.adapters.programmer.run import Deadlines, Installation
 from station.adapters.system.child import Patience
+from station.adapters.system.recordings import Recordings
 from station.adapters.system.secret_files import SecretFiles
 from station.adapters.system.transcripts import Transcripts
 from station.adapters.system.verifiers import VerifierPool, random_pair
@@ -37,6 +38,7 @@ from station.line.wall_clock import WallClock
 from station.recipe import checks
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
+from station.replay.recorder import Recorder
 
 if TYPE_CHECKING:
     from station.daemon.shared import Sharing
@@ -61,6 +63,7 @@ class Parts:
     claims: Claims
     installation: Installation
     transcripts: Transcripts
+    recorder: Recorder
     revocations: Revocations
     mes: MES
     audit: Checkpointing
@@ -78,6 +81,7 @@ class Parts:
             lambda: self.settings.config.board,
             lambda: _deadlines(self.settings.config),
             lambda: self.settings.config.policy.quarantine_after,
+            self.recorder,
         )
 
     def look(self) -> None:
@@ -147,6 +151,7 @@ async def opened(config: Config, recipe: Recipe | Laboratory) -> AsyncIterator[P
             claims,
             installation,
             transcripts,
+            Recorder(Recordings(config.transcripts)),
             Revocations(recipe),
             mes,
             audit,

@@ -36,6 +36,7 @@ from station.line.samples import Samples
 from station.line.slot import Slot
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
+from station.replay.recorder import RecordedAuthority, RecordedRoute
 from station.web.pins import PINs
 
 log = structlog.get_logger()
@@ -93,15 +94,16 @@ class Station:
         samples = Samples(
             parts.ledger, parts.recipe, lambda: parts.settings.config.samples.rules, self.line.open_to_new
         )
+        route = None if parts.mes.route is None else RecordedRoute(parts.mes.route, parts.recorder)
         self.slots = {
             slot.path: Slot(
                 slot.name,
                 self.line,
                 parts.recipe,
-                parts.relay,
+                RecordedAuthority(parts.relay, parts.recorder),
                 equipment.begin,
                 equipment.bench,
-                parts.mes.route,
+                route,
                 samples,
             )
             for slot in config.slot

@@ -4,14 +4,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from station.domain import policy
-from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Phase, ProcedureChosen, Verdict, Voided
+from station.domain.attempt import STATION_STOPPED, VERDICTS, Failed, Passed, Phase, Verdict, Voided
 from station.domain.intervention import Intervention
 from station.domain.policy import consequence, counts_against_equipment
 from station.domain.samples import Expected
@@ -44,10 +43,8 @@ from station.line.states import (
 )
 from station.line.visits import AnnouncedAttempt, Visit
 from station.procedure.certificates import NoneForSamples
-from station.procedure.choice import procedure_for
 from station.procedure.job import Job
-from station.procedure.names import NAMES
-from station.procedure.provision import recognise
+from station.procedure.whole import carry_out
 from station.procedure.without_pki import reconfigure
 from station.recipe.laboratory import Laboratory
 from station.recipe.recipe import Recipe
@@ -235,7 +232,7 @@ class Slot:
             self.state = Recording(self.state.here, journal, seconds)
             ended_in = journal.attempt.phase
             # Outside every except: it waits while the ledger cannot be written, and raises only if the daemon must end.
-            await journal.finish(_verdict(fault))
+            await journal.finish(verdict_of(fault))
             outcome = self.last = Outcome(journal.number, visit.arrival, journal.attempt, fault, seconds)
             if self._samples is not None and self._expected is not None and outcome.attempt.uid is not None:
                 await self._take_sample(self._samples, self._expected, outcome.attempt.uid, outcome)
@@ -280,10 +277,7 @@ class Slot:
                 authority = NoneForSamples(self._authority, journal, recipe)
                 is_sample = partial(self._is_sample, visit)
                 job = Job(bench, recipe, authority, journal, is_sample, visit.at_relay, self._route)
-                unit = await recognise(job)
-                procedure = procedure_for(recipe, unit, datetime.now(UTC))
-                await journal.record(ProcedureChosen(NAMES[procedure]))
-                await procedure(job, unit)
+                await carry_out(job)
 
     async def _is_sample(self, visit: Visit, target: Target) -> bool:
         if self._samples is not None:
@@ -347,7 +341,7 @@ class Slot:
                 return False
 
 
-def _verdict(fault: Fault | None) -> Verdict:
+def verdict_of(fault: Fault | None) -> Verdict:
     """A unit's own fault fails it; any other fault says nothing about the unit."""
     match fault:
         case None:

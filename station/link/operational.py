@@ -32,6 +32,11 @@ class OperationalFault:
     status: int
 
 
+def lines_in(data: bytes) -> list[tuple[int, int]]:
+    """Where the lines of identity and fault are in these bytes."""
+    return [found.span() for pattern in (_IDENTITY, _FAULT) for found in pattern.finditer(data)]
+
+
 class IdentityReader:
     """Finds the identity line in the UART's byte stream, among other bytes and in pieces of any size."""
 

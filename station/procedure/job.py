@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inputs of one attempt, and the result of its first step. Pure."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from station.domain.identity import Identity
 from station.domain.target import UID, Target
 from station.factory_data.flash import Flash
 from station.interfaces import AttemptLedger, Authority, Bench, Programmer, Route
+from station.link.messages import NONCE_SIZE
 from station.recipe.recipe import Recipe
 
 
@@ -26,6 +29,14 @@ async def _no_sample(_target: Target) -> bool:
     return False
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _nonce() -> bytes:
+    return secrets.token_bytes(NONCE_SIZE)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """The slot's equipment, the recipe, the PKI, the attempt's journal, and what the slot's last attempt has left."""
@@ -40,6 +51,10 @@ class Job:
     """The board of this slot whose last attempt ended at the PKI: it has its factory data, and its provisioning firmware runs."""
     route: Route | None = None
     """The MES, where it decides which boards belong here."""
+    now: Callable[[], datetime] = _now
+    """The time at which certificates must be valid."""
+    nonce: Callable[[], bytes] = _nonce
+    """Bytes that nobody can foresee, for the board to sign."""
 
     @property
     def programmer(self) -> Programmer:

@@ -4,9 +4,6 @@
 `recognise` comes first, then the procedure that `choice.py` picks for this board: one of these, or one of `without_pki.py`.
 """
 
-import secrets
-from datetime import UTC, datetime
-
 from station.domain.attempt import (
     Confirmed,
     CredentialsChosen,
@@ -23,7 +20,6 @@ from station.domain.memory_map import READBACK_REGION
 from station.domain.target import Target
 from station.factory_data.flash import Flash, Locked, NotRead, ReadBack, read_back
 from station.interfaces import Board
-from station.link.messages import NONCE_SIZE
 from station.procedure.coprocessor import prepare_coprocessor
 from station.procedure.identity import admit, adopt, check_ours, check_routed, claim, identity_of
 from station.procedure.job import Job, Recognised
@@ -102,17 +98,17 @@ async def _certify(job: Job, unit: Recognised, board: Board) -> Credentials:
         checks.check_same_board(job.recipe, unit.target, hello.uid, hello.key_storage)
         csr = await board.make_csr(named=job.recipe.names_requests)
         checks.check_csr(job.recipe, unit.identity, csr)
-        checks.check_known_certificate(job.recipe, unit.identity, csr, datetime.now(UTC))
+        checks.check_known_certificate(job.recipe, unit.identity, csr, job.now())
         await job.ledger.record(CSRReceived.of(csr))
 
     async with job.ledger.step(Phase.RELAY_TO_PKI):
         credentials = await job.authority.issue_dac(csr, unit.target.uid)
-        checks.check_credentials(job.recipe, csr, credentials, datetime.now(UTC))
+        checks.check_credentials(job.recipe, csr, credentials, job.now())
         await job.ledger.record(CredentialsChosen(credentials.key, credentials.dac_serial_number))
 
     async with job.ledger.step(Phase.DELIVER):
         await board.store(credentials)
-        nonce = secrets.token_bytes(NONCE_SIZE)
+        nonce = job.nonce()
         credentials.check_possession(nonce, await board.prove(nonce), "deliver")
         await job.ledger.record(CredentialsDelivered(credentials.dac_serial_number))
 
@@ -137,14 +133,14 @@ async def confirm(job: Job, unit: Recognised, board: Board, credentials: Credent
     """
     async with job.ledger.step(Phase.CONFIRM):
         if credentials is None:
-            delivered = checks.delivered(job.recipe, unit.identity, flash, datetime.now(UTC))
+            delivered = checks.delivered(job.recipe, unit.identity, flash, job.now())
             await adopt(delivered, unit.target.uid, job.ledger)
             credentials = delivered.credentials
-        checks.check_flash(job.recipe, unit.identity, credentials, flash, datetime.now(UTC))
+        checks.check_flash(job.recipe, unit.identity, credentials, flash, job.now())
         if job.recipe.operational_answers:
             said = await board.operational_identity()
             checks.check_operational_identity(job.recipe, unit.identity, credentials, said)
-            nonce = secrets.token_bytes(NONCE_SIZE)
+            nonce = job.nonce()
             credentials.check_possession(nonce, await board.prove(nonce), "confirm")
         await job.ledger.record(Confirmed())
 

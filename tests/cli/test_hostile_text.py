@@ -307,6 +307,7 @@ PLACES: dict[str, Callable[[Desk], str]] = {
         + both(desk, "numbers", "--ledger", desk.ledger)
         + desk.station("numbers", "--slot", "no " + TEXT, "--ledger", desk.ledger)
     ),
+    "replay": lambda desk: desk.station("replay", "1", "--recordings", TEXT, "--config", desk.config),
     "units list": lambda desk: (
         both(desk, "units", "list", "--ledger", desk.ledger)
         + both(desk, "units", "list", "--since", "2020-01-01", "--ledger", desk.ledger)

@@ -16,6 +16,7 @@ import structlog
 from station.adapters.board import tty
 from station.domain.credentials import Credentials
 from station.faults.unit import BoardAnswerInvalid, BoardRefused, BoardSilent, OperationalSilent
+from station.interfaces import Traffic
 from station.link import messages
 from station.link.frames import FrameReader, Noise, encode
 from station.link.messages import AnswerInvalid, Hello, Question, Refused
@@ -125,7 +126,9 @@ def _understood(question: Question, read: Callable[P, T], /, *args: P.args, **kw
 
 
 @asynccontextmanager
-async def connected(path: str, baudrate: int, deadlines: Deadlines) -> AsyncIterator[SerialBoard]:
-    """The board behind this serial port, for the block; raises `TTYUnavailable`."""
-    async with tty.opened(path, baudrate, deadlines.port_free_within) as port:
+async def connected(
+    path: str, baudrate: int, deadlines: Deadlines, traffic: Traffic | None = None
+) -> AsyncIterator[SerialBoard]:
+    """The board behind this serial port, for the block; raises `TTYUnavailable`. `traffic` sees the port's bytes."""
+    async with tty.opened(path, baudrate, deadlines.port_free_within, traffic) as port:
         yield SerialBoard(port, deadlines)

@@ -18,9 +18,11 @@ import serial
 import serial_asyncio
 import structlog
 
+from station.faults import Fault
 from station.faults.line import ResourcesExhausted
 from station.faults.resources import exhausted
 from station.faults.slot import TTYLost, TTYUnavailable
+from station.interfaces import Traffic
 
 log = structlog.get_logger()
 
@@ -125,10 +127,13 @@ class _Receiver(asyncio.Protocol):
 class TTY:
     """An open serial port: bytes in, bytes out, and `TTYLost` once it is gone."""
 
-    def __init__(self, path: str, transport: asyncio.Transport, receiver: _Receiver) -> None:
+    def __init__(
+        self, path: str, transport: asyncio.Transport, receiver: _Receiver, traffic: Traffic | None = None
+    ) -> None:
         self.path = path
         self._transport = transport
         self._receiver = receiver
+        self._traffic = traffic
 
     @property
     def waiting(self) -> int:
@@ -138,7 +143,9 @@ class TTY:
     def send(self, data: bytes) -> None:
         """Queues bytes for the board; raises `TTYLost`."""
         if self._receiver.closed.is_set():
-            raise TTYLost(self.path) from self._receiver.lost
+            raise self._lost() from self._receiver.lost
+        if self._traffic is not None:
+            self._traffic.sent(data)
         self._transport.write(data)
 
     def discard(self) -> None:
@@ -153,29 +160,45 @@ class TTY:
         receiver = self._receiver
         while not self.waiting:
             if receiver.closed.is_set():
-                raise TTYLost(self.path) from receiver.lost
+                raise self._lost() from receiver.lost
             receiver.news.clear()
             await receiver.news.wait()
         data = bytes(receiver.received)
         receiver.received.clear()
+        if self._traffic is not None:
+            self._traffic.received(data)
         return data
+
+    def _lost(self) -> TTYLost:
+        if self._traffic is not None:
+            self._traffic.port_lost()
+        return TTYLost(self.path)
 
 
 @asynccontextmanager
-async def opened(path: str, baudrate: int, free_within: float = 0) -> AsyncIterator[TTY]:
-    """The port, exclusively ours for the block; raises `TTYUnavailable` where it cannot be opened.
+async def opened(
+    path: str, baudrate: int, free_within: float = 0, traffic: Traffic | None = None
+) -> AsyncIterator[TTY]:
+    """The port, exclusively ours for the block; raises `TTYUnavailable` where it cannot be opened. `traffic` sees its bytes.
 
     Tries a port that another program holds again for `free_within` seconds: ModemManager probes every new port.
     """
-    port = await _free(path, baudrate, free_within)
+    try:
+        port = await _free(path, baudrate, free_within)
+    except Fault as fault:
+        if traffic is not None:
+            traffic.port_refused(fault)
+        raise
     receiver = _Receiver()
     try:
         transport = _Transport(asyncio.get_running_loop(), receiver, port)
     except _REFUSALS as exc:  # the transport's setup also accesses the port, and fails if the board has been pulled
         _io.submit(_shut, port)
         raise TTYUnavailable(path, _reason(exc)) from exc
+    if traffic is not None:
+        traffic.port_opened()
     try:
-        yield TTY(path, transport, receiver)
+        yield TTY(path, transport, receiver, traffic)
     finally:
         transport.abort()
         with suppress(TimeoutError):  # the thread goes on waiting for the driver, the slot goes on without it

@@ -23,16 +23,24 @@ from station.domain.target import UID, Region, Target
 from station.faults.resources import exhausted
 from station.faults.slot import BoardExchanged, ProgrammerFailed, ProgrammerUnproven
 from station.faults.unit import LockUnproven, TargetLocked, TargetRefused
-from station.interfaces import Invocation
+from station.interfaces import Invocation, Traffic
 
 
 class CubeProgrammer:
-    """Drives one probe. `gone` is set when board and probe were pulled; `record` gets the text of every run."""
+    """Drives one probe. `gone` is set when board and probe were pulled; `record` gets the text of every run.
+
+    `traffic` sees all lines, and all that is read.
+    """
 
     def __init__(
-        self, installation: Installation, probe: str, gone: asyncio.Event, record: Callable[[str], None]
+        self,
+        installation: Installation,
+        probe: str,
+        gone: asyncio.Event,
+        record: Callable[[str], None],
+        traffic: Traffic | None = None,
     ) -> None:
-        self._probe = Probe(installation, probe, gone, record)
+        self._probe = Probe(installation, probe, gone, record, traffic)
         self.coprocessor = FUS(self._probe)
 
     async def identify(self) -> Target:
@@ -62,7 +70,7 @@ class CubeProgrammer:
                 async def start() -> Run:
                     return await stack.enter_async_context(self._probe.connected(UNDER_RESET, arguments))
 
-                progress = _Progress(plan, start)
+                progress = _Progress(plan, start, self._probe.traffic)
                 try:
                     yield progress
                 except (ProgrammerFailed, ProgrammerUnproven):
@@ -141,8 +149,9 @@ class _Planned:
 class _Progress:
     """The `Invocation` of one block."""
 
-    def __init__(self, plan: Sequence[_Planned], start: Callable[[], Awaitable[Run]]) -> None:
+    def __init__(self, plan: Sequence[_Planned], start: Callable[[], Awaitable[Run]], traffic: Traffic | None) -> None:
         self._plan = plan
+        self._traffic = traffic
         self._start = start
         self._run: Run | None = None
         self._awaited = 0
@@ -160,6 +169,8 @@ class _Progress:
             if fault := exhausted("read back what the programmer has read", exc):
                 raise fault from exc
             raise ProgrammerUnproven(planned.name, f"a readable file: {exc.strerror}") from exc
+        if self._traffic is not None:
+            self._traffic.was_read(region, content)
         if lack := lacking_in(region, content):
             raise ProgrammerUnproven(planned.name, lack)
         return content

@@ -63,6 +63,14 @@ def _may_have_bar(line: str) -> bool:
     return "%" in line or "=" in line or not line.isascii()
 
 
+def public_memory(line: str) -> str | None:
+    """Of a line that shows memory, the words of the agent's record up to the end of the public key; None where there are none."""
+    address, words = _memory_in(line.strip()) or (0, b"")
+    kept = words[: max(0, RECORD_HEAD.end - address)] if address >= RECORD_HEAD.address else b""
+    shown = (int.from_bytes(kept[at : at + 4], "little") for at in range(0, len(kept), 4))
+    return f"0x{address:08X} : {' '.join(f'{word:08X}' for word in shown)}" if kept else None
+
+
 def _memory_in(text: str) -> tuple[int, bytes] | None:
     """The address and the memory words that the line shows; None if it shows none."""
     place = _PLACE.match(text)

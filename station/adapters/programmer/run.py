@@ -4,20 +4,20 @@
 import asyncio
 import os
 import shlex
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 from weakref import WeakValueDictionary
 
 import structlog
 
 from station.adapters.programmer import probe_lock
 from station.adapters.programmer.complaints import redacted
-from station.adapters.programmer.output import Transcript, is_memory_dump
+from station.adapters.programmer.output import Transcript, is_memory_dump, public_memory
 from station.adapters.programmer.tool_version import environment_of
 from station.adapters.system.child import Budget, Child, OverBudget, Patience
 from station.adapters.system.secret_files import SecretFiles
@@ -28,8 +28,9 @@ from station.domain.target import UID, UID_SIZE, Region
 from station.faults import Fault
 from station.faults.line import FlashLoaderMissing, ProgrammerMissing
 from station.faults.resources import no_process
-from station.faults.slot import ProgrammerStuck, ProgrammerUnproven
+from station.faults.slot import ProbeBusy, ProgrammerStuck, ProgrammerUnproven
 from station.faults.unit import FlashEraseFailed
+from station.interfaces import Traffic
 
 log = structlog.get_logger()
 
@@ -65,15 +66,45 @@ class Deadlines:
         return replace(self, bytes_per_second=self.bytes_per_second / SLOWNESS)
 
 
+class Process(Protocol):
+    """A running programmer, as `Child` is one."""
+
+    @property
+    def status(self) -> int | None: ...
+
+    @property
+    def has_line(self) -> bool: ...
+
+    async def line(self) -> str | None: ...
+
+    async def ended(self) -> int: ...
+
+
+class Start(Protocol):
+    """Runs a command for a block, as `Child.started` does; raises `OSError` where it cannot be started."""
+
+    def __call__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        gone: asyncio.Event,
+        patience: Patience,
+        inherited: Sequence[int],
+        budget: Budget,
+    ) -> AbstractAsyncContextManager[Process]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The programmer's executable, the folder for its secret files, and its deadlines."""
+    """The programmer's executable, the folder for its secret files, its deadlines, and the way in which it is started."""
 
     cli: Path
     external_loader: Path
     scratch: SecretFiles
     locks: Path
     deadlines: Deadlines = Deadlines()
+    start: Start = Child.started
 
     @property
     def environment(self) -> dict[str, str]:
@@ -99,11 +130,16 @@ _probes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 class Probe:
     """One probe, which runs one programmer at a time.
 
-    `gone` is set when board and probe were pulled; `record` gets each run's text.
+    `gone` is set when board and probe were pulled; `record` gets each run's text, `traffic` sees each line as it comes.
     """
 
     def __init__(
-        self, installation: Installation, serial_number: str, gone: asyncio.Event, record: Callable[[str], None]
+        self,
+        installation: Installation,
+        serial_number: str,
+        gone: asyncio.Event,
+        record: Callable[[str], None],
+        traffic: Traffic | None = None,
     ) -> None:
         self.installation = installation
         self._deadlines = installation.deadlines
@@ -111,6 +147,7 @@ class Probe:
         self.board: UID | None = None  # the recognised board's UID, which every later run must find; None before
         self._gone = gone
         self._record = record
+        self.traffic = traffic
         self._alone = _probes.setdefault(serial_number, asyncio.Lock())
 
     @asynccontextmanager
@@ -146,11 +183,11 @@ class Probe:
 
     @asynccontextmanager
     async def _started(self, command: Sequence[str], deadlines: Deadlines) -> AsyncIterator["Run"]:
-        recording = _Recording(command)
+        recording = _Recording(command, self.traffic)
         locks, within = self.installation.locks, deadlines.probe_within
         try:
             async with probe_lock.held(locks, self.serial_number, within) as lock, AsyncExitStack() as stack:
-                starting = Child.started(
+                starting = self.installation.start(
                     command,
                     environment=self.installation.environment,
                     gone=self._gone,
@@ -162,12 +199,15 @@ class Probe:
                 try:
                     child = await stack.enter_async_context(starting)
                 except OSError as exc:
-                    recording.end = "could not be started"
+                    recording.refused("could not be started", exc)
                     if fault := no_process("start the programmer", exc):
                         raise fault from exc
                     raise ProgrammerMissing(command[0], exc.strerror or type(exc).__name__) from exc
                 recording.child = child
                 yield Run(child, self.serial_number, self.board, deadlines, recording)
+        except ProbeBusy as fault:
+            recording.refused("had to wait too long for the probe", fault)
+            raise
         finally:
             self._record(recording.text())
 
@@ -176,7 +216,7 @@ class Run:
     """One process of the programmer: its output so far, and whether it has ended."""
 
     def __init__(
-        self, child: Child, probe: str, board: UID | None, deadlines: Deadlines, recording: "_Recording"
+        self, child: Process, probe: str, board: UID | None, deadlines: Deadlines, recording: "_Recording"
     ) -> None:
         self.transcript = Transcript()
         self.deadlines = deadlines
@@ -245,6 +285,7 @@ class Run:
             raise ProgrammerUnproven("run", f"its end: {exc}") from exc
         if line is None:
             self._exit_status = await self._child.ended()
+            self._recording.ended(self._exit_status)
             return
         self.transcript.feed(line)
         self._recording.take(line)
@@ -255,19 +296,38 @@ class Run:
 class _Recording:
     """Records the text of one run for the transcript, without the memory that it shows."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self.child: Child | None = None
+    def __init__(self, command: Sequence[str], traffic: Traffic | None) -> None:
+        self.child: Process | None = None
+        self._traffic = traffic
+        if traffic is not None:
+            traffic.run_began(command)
         self.end = "never ran"  # there is no child: its output was not read, though it may have run for a moment
         self._lines = [f"{_now()} started: {shlex.join(command)}"]
         self._left_out = 0
 
+    def refused(self, end: str, reason: Exception) -> None:
+        self.end = end
+        if self._traffic is not None:
+            self._traffic.run_refused(reason)
+
+    def ended(self, status: int) -> None:
+        if self._traffic is not None:
+            self._traffic.run_ended(status)
+
     def take(self, line: str) -> None:
-        if is_memory_dump(line) or len(self._lines) > RECORDED_LINES:
+        shows_memory = is_memory_dump(line)
+        kept = public_memory(line) if shows_memory else redacted(line)
+        if self._traffic is not None and kept is not None:
+            self._traffic.run_said(kept)
+        if shows_memory or kept is None or len(self._lines) > RECORDED_LINES:
             self._left_out += 1
         else:
-            self._lines.append(redacted(line))
+            self._lines.append(kept)
 
     def text(self) -> str:
+        """The whole text, once the run is over."""
+        if self._traffic is not None:
+            self._traffic.run_left()
         end = self.end if self.child is None else f"exit status {self.child.status}"
         left_out = [f"{self._left_out} lines left out"] if self._left_out else []
         return "\n".join((*self._lines, *left_out, f"{_now()} ended: {end}"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removes old transcripts: which ones go, by age and by size, is pure; the folder is read and emptied by blocking calls.
+"""Removes old transcripts and recordings: which ones go, by age and by size, is pure; the folder is read and emptied by blocking calls.
 
 Only files that have a transcript's name, at its place, are looked at, and no link is followed out of the folder.
 """
@@ -13,19 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.adapters.system.transcripts import place_of
+from station.adapters.system.transcripts import TEXT, place_of
 
 _FOLDER = re.compile(r"[0-9]{4,}")
-_FILE = re.compile(r"([0-9]{7,})\.txt")
+_FILE = re.compile(r"([0-9]{7,})(\.txt|\.jsonl\.gz)")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A transcript on the disk: its attempt, the seconds since 1970 of its last change, and its size in bytes."""
+    """A transcript or a recording on the disk: its attempt, the seconds since 1970 of its last change, its size in bytes."""
 
     attempt: int
     changed: float
     size: int
+    suffix: str = TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def remove(folder: Path, transcripts: Iterable[Kept]) -> list[Kept]:
     removed = []
     with _opened(folder) as top:
         for each in transcripts if top is not None else ():
-            place = place_of(each.attempt)
+            place = place_of(each.attempt, each.suffix)
             with _opened(place.parent.name, top) as inner:
                 if inner is not None and _removed(place.name, inner):
                     removed.append(each)
@@ -82,14 +83,14 @@ def remove(folder: Path, transcripts: Iterable[Kept]) -> list[Kept]:
 def _in_folder(folder: str, descriptor: int) -> Iterator[Kept]:
     for name in _names(descriptor):
         match = _FILE.fullmatch(name)
-        if match is None or place_of(int(match[1])) != Path(folder) / name:
+        if match is None or place_of(int(match[1]), match[2]) != Path(folder) / name:
             continue
         try:
             found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except FileNotFoundError:
             continue
         if stat.S_ISREG(found.st_mode):
-            yield Kept(int(match[1]), found.st_mtime, found.st_size)
+            yield Kept(int(match[1]), found.st_mtime, found.st_size, match[2])
 
 
 def _names(descriptor: int) -> list[str]:

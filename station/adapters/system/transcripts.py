@@ -11,9 +11,12 @@ log = structlog.get_logger()
 ATTEMPTS_A_FOLDER = 1000
 
 
-def place_of(attempt: int) -> Path:
-    """The place of an attempt's transcript below the folder of all transcripts."""
-    return Path(f"{attempt // ATTEMPTS_A_FOLDER:04d}") / f"{attempt:07d}.txt"
+TEXT, RECORDING = ".txt", ".jsonl.gz"
+
+
+def place_of(attempt: int, suffix: str = TEXT) -> Path:
+    """The place of an attempt's transcript, or of its recording, below the folder of all transcripts."""
+    return Path(f"{attempt // ATTEMPTS_A_FOLDER:04d}") / f"{attempt:07d}{suffix}"
 
 
 class Transcripts:

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The attempts of a line with faults, played back: the same way by the same code, another way where an answer is another."""
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from station.adapters.ledger.reader import LedgerReader
+from station.adapters.system import recordings
+from station.config import line as configuration
+from station.factory_data.flat_tlv import SECRET, Tag, decode
+from station.recipe.files import line_recipe
+from station.recipe.recipe import Recipe
+from station.replay import cases
+from station.replay.entries import EntryInvalid
+from station.replay.replay import Replay, replay
+from tests.builders.line import station_command
+from tests.builders.station_demo import Demonstration, demonstrate
+
+pytestmark = [pytest.mark.line, pytest.mark.timeout(900)]
+
+Entry = dict[str, object]
+
+FAULTS = {
+    1: ("await_csr", "csr_bad_signature", "fail", "csr.invalid"),
+    2: ("flash_operational", "verify_mismatch", "fail", "flash.mismatch"),
+    3: ("relay_to_pki", "unplug", "void", "board.removed"),
+    4: ("flash_data", "nothing_done", "void", "programmer.unproven"),
+    5: ("await_csr", "other_uart", "void", "board.swapped"),
+    6: ("deliver", "uart_noise", "pass", None),
+}
+BOARDS = 7
+
+
+def fault_file(folder: Path) -> Path:
+    tables = []
+    for board, (at, what, verdict, fault) in FAULTS.items():
+        expected = f'verdict = "{verdict}"' + (f', fault = "{fault}"' if fault else "")
+        tables.append(f'[[fault]]\nboard = {board}\nat = "{at}"\nwhat = "{what}"\nexpect = {{ {expected} }}\n')
+    path = folder / "faults.toml"
+    path.write_text("\n".join(tables))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    folder = tmp_path_factory.mktemp("replays")
+    done = demonstrate(folder, "--boards", str(BOARDS), "--faults", str(fault_file(folder)))
+    assert done.exit_status == 0, done.output
+    return done
+
+
+@pytest.fixture(scope="module")
+def recipe(run: Demonstration) -> Recipe:
+    loaded = line_recipe.load(configuration.load(run.folder / "line.toml", {}))
+    assert isinstance(loaded, Recipe)
+    return loaded
+
+
+def files(run: Demonstration) -> list[Path]:
+    return sorted((run.folder / "transcripts").rglob("*.jsonl.gz"))
+
+
+def ended(run: Demonstration) -> dict[int, str]:
+    """How each attempt ended, by the ledger."""
+    attempts = LedgerReader(run.folder / "ledger.sqlite").attempts()
+    return {each.number: each.fault or str(each.verdict) for each in attempts}
+
+
+def of_fault(run: Demonstration, fault: str) -> list[Entry]:
+    """The recording of the attempt that ended with this fault, or as `pass`."""
+    number = min(number for number, end in ended(run).items() if end == fault)
+    return recordings.read(next(file for file in files(run) if int(file.name.split(".")[0]) == number))
+
+
+def test_every_attempt_is_recorded_and_goes_the_same_way(run: Demonstration, recipe: Recipe) -> None:
+    ends = {}
+    for file in files(run):
+        played = replay(recordings.read(file), recipe)
+        assert played.same, (file, played)
+        assert played.verdict is not None
+        ends[played.attempt] = cases.named(played.verdict)
+    assert ends == ended(run)
+    assert {fault or verdict for _, _, verdict, fault in FAULTS.values()} <= set(ends.values())
+
+
+def forms(value: bytes) -> Iterator[bytes]:
+    """A secret as it may stand in a file."""
+    yield value
+    yield value.hex().encode()
+    yield value.hex().upper().encode()
+    yield base64.b64encode(value)[:-4]
+    yield base64.urlsafe_b64encode(value)[:-4]
+
+
+def test_no_recording_has_a_secret(run: Demonstration) -> None:
+    """The boards' flash has the secrets: passcode, salt, verifier, rotating id, and the private key of the DAC."""
+    text = b"\n".join(json.dumps(entry).encode() for file in files(run) for entry in recordings.read(file))
+    sought = 0
+    for folder in (run.folder / "boards").iterdir():
+        flash = (folder / "qspi.bin").read_bytes()
+        if flash[0x1C0000:].startswith(b"\xff"):
+            continue
+        records = decode(flash).records
+        for tag in SECRET & records.keys():
+            if tag is Tag.SPAKE2_SETUP_PASSCODE:
+                passcode = f"{int.from_bytes(records[tag], 'little'):08d}".encode()
+                assert passcode not in text
+            else:
+                assert not any(form in text for form in forms(records[tag])), tag
+            sought += 1
+    assert sought >= 5 * 2  # of two boards at least: of each what it has
+
+
+def test_the_private_key_was_looked_for(run: Demonstration) -> None:
+    """Otherwise the search for secrets would prove less than it seems."""
+    flashes = [(folder / "qspi.bin").read_bytes() for folder in (run.folder / "boards").iterdir()]
+    found = [decode(flash) for flash in flashes if not flash[0x1C0000:].startswith(b"\xff")]
+    assert any(Tag.DEVICE_ATTESTATION_PRIV_KEY in data.records for data in found)
+
+
+def changed(entries: list[Entry], change: Callable[[str], str]) -> list[Entry]:
+    """The recording with other text, as a programmer or a board of another make would have given it."""
+    return [json.loads(change(json.dumps(entry))) for entry in entries]
+
+
+@pytest.mark.parametrize(
+    ("fault", "was", "becomes", "end"),
+    [
+        ("pass", "Download verified successfully", "Download ended", "programmer.unproven"),
+        ("pass", "operational VID", "operational vid", None),
+    ],
+)
+def test_another_answer_goes_another_way(
+    run: Demonstration, recipe: Recipe, fault: str, was: str, becomes: str, end: str | None
+) -> None:
+    entries = of_fault(run, fault)
+    if end is None:  # on the UART, where the text is base64
+        change = _of_line
+    else:
+        assert was in json.dumps(entries)
+
+        def change(text: str) -> str:
+            return text.replace(was, becomes)
+
+    played = replay(changed(entries, change), recipe)
+    assert not played.same
+    assert played.verdict is not None
+    assert cases.named(played.verdict) == (end or "operational.silent")
+
+
+def _of_line(text: str) -> str:
+    entry: Entry = json.loads(text)
+    if entry["kind"] == "received":
+        data = base64.b64decode(str(entry["data"]))
+        entry["data"] = base64.b64encode(data.replace(b"operational VID", b"operational vid")).decode()
+    return json.dumps(entry)
+
+
+def test_a_question_without_an_answer_is_said(run: Demonstration, recipe: Recipe) -> None:
+    entries = [entry for entry in of_fault(run, "pass") if entry.get("question") != "issue_dac"]
+    played = replay(entries, recipe)
+    assert not played.same
+    assert played.verdict is None
+    assert "issue_dac" in str(played.steps[-1].today or [step.today for step in played.steps])
+
+
+def test_a_recording_of_another_form_is_refused(run: Demonstration, recipe: Recipe) -> None:
+    head, *others = of_fault(run, "pass")
+    for entries in ([{**head, "format": 2}, *others], [head], [head, {"at": 0, "kind": "step", "step": "dance"}]):
+        with pytest.raises(EntryInvalid):
+            replay(entries, recipe)
+
+
+def test_the_command_says_the_same_way_and_writes_a_test_that_passes(run: Demonstration, tmp_path: Path) -> None:
+    config = run.folder / "line.toml"
+    number = min(number for number, end in ended(run).items() if end == "csr.invalid")
+    test = tmp_path / "test_of_the_field.py"
+    said = station_command("replay", str(number), "--config", config, "--as-test", test, "--json")
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["end"] == "csr.invalid"
+    pytest_run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(test)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert pytest_run.returncode == 0, pytest_run.stdout
+    wrong = station_command("replay", str(number), "--config", config, "--as-test", test, "--wanted", "pass")
+    assert wrong.returncode == 0, wrong.stderr
+    assert cases.end_of(test.with_suffix(".jsonl.gz")) == "csr.invalid"
+    assert '== "pass"' in test.read_text()
+
+
+def test_an_attempt_without_a_recording_is_said(run: Demonstration) -> None:
+    said = station_command("replay", "4711", "--config", run.folder / "line.toml")
+    assert said.returncode == 2
+    assert "0004711.jsonl.gz" in said.stderr
+
+
+def test_a_replay_takes_no_time_that_it_waits_for(run: Demonstration, recipe: Recipe) -> None:
+    """A run that stalls ends by its deadline, which the clock jumps to."""
+    entries = [dict(entry) for entry in of_fault(run, "pass")]
+    last = next(entry for entry in reversed(entries) if entry["kind"] == "run")
+    said = last["said"]
+    assert isinstance(said, list)
+    last["said"] = said[:-4]
+    del last["ended"]
+    played: Replay = replay(entries, recipe)
+    assert played.verdict is not None
+    assert cases.named(played.verdict) == "programmer.stuck"
