@@ -18,7 +18,6 @@ from itertools import islice
 
 QUEUE_SIZE = 1 << 20  # bytes: some thousand lines, a minute of a full line of slots
 RETRIED_EVERY = 1.0
-GATHERED_FOR = 0.2  # seconds: waking a thread takes longer than a line, and each step of a board is two
 AT_ONCE = 100  # lines in one write
 STDERR = 2
 
@@ -98,7 +97,7 @@ class Sink:
     def _append(self, line: bytes) -> None:
         self._lines.append(line)
         self._size += len(line)
-        if len(self._lines) == 1:  # else the thread is writing, or gathers lines
+        if len(self._lines) == 1:  # else the thread is writing, and looks again
             self._news.notify()
 
     def _work(self) -> None:
@@ -114,11 +113,10 @@ class Sink:
             os.close(self._descriptor)
 
     def _has_lines(self) -> bool:
-        """Waits for lines, and a little for those that follow; False at the end."""
+        """Waits for lines; False at the end."""
         with self._news:
-            if not self._lines:
-                self._news.wait_for(lambda: self._lines or self._closing)
-                self._news.wait_for(lambda: self._closing, GATHERED_FOR)
+            while not self._lines and not self._closing:
+                self._news.wait()
             return bool(self._lines)
 
     def _write(self) -> None:
