@@ -221,3 +221,27 @@ async def test_files_that_come_and_go_near_by_put_no_board_off(tmp_path: Path) -
             told = [await hotplug.next() for _ in range(2)]
         coming.cancel()
     assert {board.path for board in told} == {port(1), port(2)}
+
+
+async def test_only_a_link_that_has_changed_is_read_again(serial: Serial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at a full hub costs as much as what has changed; a link of the same name that was made anew has."""
+    read: list[str] = []
+    readlink = os.readlink
+
+    def noted(path: str) -> str:
+        read.append(Path(path).name)
+        return readlink(path)
+
+    async with links.watching(serial.directory) as hotplug:
+        for number in (1, 2):  # the folders are watched from then on
+            serial.plug(number, f"066CFF00{number}")
+            assert await hotplug.next() == serial.arrived(number, f"066CFF00{number}")
+        monkeypatch.setattr(os, "readlink", noted)
+        serial.plug(3, "066CFF003")
+        assert await hotplug.next() == serial.arrived(3, "066CFF003")
+        assert {name for name in read if "1.1:" in name or "FF001" in name} == set()
+        serial.unplug(1, "066CFF001")
+        serial.link("by-path", "pci-0000:00:14.0-usb-0:1.1:1.2", 7)
+        serial.link("by-id", "usb-STMicroelectronics_STM32_STLink_066CFF001-if02", 7)
+        assert await hotplug.next() == BoardLeft(PATH)
+        assert await hotplug.next() == BoardArrived(PATH, "066CFF001", str(serial.root / "ttyACM7"))

@@ -127,7 +127,8 @@ def _in_order(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict
 def _timed(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Adds `time` in whole seconds, which is the only form that jq's `fromdateiso8601` takes, and its `milliseconds`."""
     now = datetime.now(UTC)
-    event["time"], event["milliseconds"] = now.strftime("%Y-%m-%dT%H:%M:%SZ"), now.microsecond // 1000
+    event["time"] = f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    event["milliseconds"] = now.microsecond // 1000
     return event
 
 
@@ -140,7 +141,7 @@ _PREPARED: tuple[Callable[[WrappedLogger, str, EventDict], EventDict], ...] = (
 
 def _deliver(forms: Sequence[tuple[Sink, Form]], _logger: WrappedLogger, _name: str, event: EventDict) -> NoReturn:
     """The last processor: hands the line to each destination, in its form."""
-    lines = {form: form(event) for _, form in forms}
+    lines = {form: form(event) for form in {form for _, form in forms}}
     for sink, form in forms:
         sink.put(lines[form])
     raise structlog.DropEvent
@@ -154,18 +155,23 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 
 def _json(event: EventDict) -> bytes:
     """One JSON object, in ASCII: characters that a terminal would obey are escaped."""
-    told = _TRACEBACKS(None, "", dict(event))
-    return json.dumps({key: _bounded(value) for key, value in told.items()}, default=_bounded_words).encode() + b"\n"
+    told = _TRACEBACKS(None, "", dict(event)) if "exc_info" in event else event
+    return _ENCODER.encode({key: _bounded(value) for key, value in told.items()}).encode() + b"\n"
 
 
 def _bounded_words(value: object) -> object:
     return _bounded(repr(value))
 
 
+_ENCODER = json.JSONEncoder(default=_bounded_words)
+
+
 def _bounded(value: object) -> object:
     match value:
         case str():
             return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
+        case int() | float() | None:
+            return value
         case Mapping():
             return {str(key): _bounded(each) for key, each in value.items()}
         case list() | tuple():
