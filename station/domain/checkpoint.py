@@ -60,6 +60,8 @@ class Checkpoint:
     def read(cls, said: object) -> Self:
         """Raises `NotACheckpoint`."""
         match said:
+            case dict() as members if len(members) != len(_KEYS):
+                pass
             case {
                 "version": int(version),
                 "station": str(station),
@@ -68,7 +70,7 @@ class Checkpoint:
                 "number": int(number),
                 "hash": str(hashed),
                 "at": str(at),
-            } if version == VERSION and len(said) == len(_KEYS):
+            } if version == VERSION:
                 try:
                     return cls(station, ledger, incarnation, number, bytes.fromhex(hashed), datetime.fromisoformat(at))
                 except (ValueError, OverflowError) as exc:

@@ -141,10 +141,6 @@ class PlayedProcess:
         self._ended = None if ended is None else moment(ended)
         self.status = status if isinstance(status, int) else None
 
-    @property
-    def has_line(self) -> bool:
-        return bool(self._said) and self._began + self._said[0][0] <= self._loop.time()
-
     async def line(self) -> str | None:
         if self._said:
             await self._until(self._said[0][0])

@@ -16,6 +16,8 @@ from station.config.audit import AuditSection
 from station.config.problems import ConfigurationInvalid
 from station.daemon.checkpointing import Checkpointing
 from station.daemon.control import CommandRefused
+from station.doctor import audit_files
+from station.doctor.settings import Settings
 from station.domain.checkpoint import Signed
 from station.faults.line import LedgerRolledBack, LedgerUnavailable
 from tests.builders.bench import Secrets, begun, execute, passed
@@ -205,3 +207,14 @@ def test_a_ledger_without_a_chain_says_so(bench: Bench) -> None:
     bench.ledger.touch()
     with pytest.raises(LedgerUnavailable, match="no chain yet"):
         bench.said("show")
+
+
+def test_what_the_configuration_names_and_is_not_there_is_told(bench: Bench) -> None:
+    def told(**audit: str) -> list[str]:
+        return [problem.place for problem in audit_files.mistakes(Settings(bench.config, {"audit": audit}))]
+
+    key, copies, missing = str(bench.key), str(bench.copies), str(bench.copies / "none")
+    assert told(signing_key=key, copy_to=copies) == []
+    assert told(signing_key=missing) == ["audit.signing_key"]
+    assert told(copy_to=copies) == ["audit.copy_to"]  # without a key
+    assert told(signing_key=key, copy_to=missing) == ["audit.copy_to"]

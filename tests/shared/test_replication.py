@@ -43,7 +43,9 @@ def check_whole(server: Server, database: str, path: Path) -> None:
     """The centre has each line of the ledger's incarnations once, in order, and found nothing odd."""
     assert asked(server, database, "SELECT kind, detail FROM anomaly") == []
     segments = "SELECT first_line, last_line FROM segment WHERE incarnation = {} ORDER BY first_line"
-    for incarnation, last in rows(path, "SELECT incarnation, max(number) FROM chain WHERE incarnation > 0 GROUP BY incarnation"):
+    for incarnation, last in rows(
+        path, "SELECT incarnation, max(number) FROM chain WHERE incarnation > 0 GROUP BY incarnation"
+    ):
         told = asked(server, database, segments.format(incarnation))
         assert [first for first, _ in told[1:]] == [int(f"{until}") + 1 for _, until in told[:-1]]
         assert (told[0][0], told[-1][1]) == (1, last)
