@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the memories of a board say, read from its files: factory data, key, firmware, and whether a commissioner would take it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.campaign.referee.codes import verifier_of
+from virtual_bench.board.factory_data import BLOCK, Unreadable, records
+
+FACTORY_DATA = 0x1C0000  # from the beginning of qspi.bin
+DECLARATION, DAC, PAI, KEY = 1, 3, 4, 5
+DISCRIMINATOR, ITERATIONS, SALT, VERIFIER, PASSCODE = 11, 12, 13, 14, 15
+VENDOR, PRODUCT, SERIAL_NUMBER = 22, 24, 25
+VENDOR_ID, PRODUCT_ID = (x509.ObjectIdentifier(f"1.3.6.1.4.1.37244.2.{last}") for last in (1, 2))
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board as the bench has left it; `images` are the SHA-256 of the known images that its flash begins with."""
+
+    number: int
+    uid: str
+    probe: str
+    records: Mapping[int, bytes] = field(repr=False)
+    keys: tuple[bytes, ...] = field(repr=False)
+    """Of the secure storage."""
+    images: frozenset[str]
+
+    @classmethod
+    def read(cls, folder: Path, images: Mapping[str, bytes]) -> "Board":
+        plate = json.loads((folder / "board.json").read_text(encoding="utf-8"))
+        with (folder / "qspi.bin").open("rb") as qspi:
+            qspi.seek(FACTORY_DATA)
+            block = qspi.read(BLOCK)
+        try:
+            found = records(block)
+        except Unreadable:
+            found = {}
+        internal = (folder / "internal.bin").read_bytes()
+        begun = frozenset(name for name, image in images.items() if internal.startswith(image))
+        stored = json.loads((folder / "secure_storage.json").read_text(encoding="utf-8"))
+        keys = tuple(bytes.fromhex(each["private_key"]) for each in stored)
+        return cls(int(plate["number"]), str(plate["uid"]), folder.name, found, keys, begun)
+
+    def number_in(self, tag: int) -> int | None:
+        value = self.records.get(tag)
+        return None if value is None else int.from_bytes(value, "little")
+
+    @property
+    def serial_number(self) -> str | None:
+        value = self.records.get(SERIAL_NUMBER)
+        return None if value is None else value.rstrip(b"\0").decode(errors="replace")
+
+    @property
+    def passcode(self) -> int | None:
+        return self.number_in(PASSCODE)
+
+    @property
+    def dac(self) -> bytes | None:
+        return self.records.get(DAC)
+
+    @cached_property
+    def certificate(self) -> x509.Certificate | None:
+        """The DAC, if its bytes are a certificate."""
+        return _certificate(self.dac)
+
+    def opens_by(self, passcode: int) -> bool:
+        """Whether the board's verifier is that of the passcode."""
+        salt, iterations = self.records.get(SALT), self.number_in(ITERATIONS)
+        return bool(salt and iterations) and verifier_of(passcode, salt or b"", iterations or 0) == self.records.get(
+            VERIFIER
+        )
+
+    def flaws(self, operational: frozenset[str], paa: x509.Certificate) -> Iterator[str]:
+        """Why a commissioner would refuse this board; `operational` are the images of which one must be in its flash."""
+        if not self.records:
+            yield "no readable factory data"
+            return
+        if not self.images & operational:
+            yield "no operational image"
+        for tag, name in {DECLARATION: "certification declaration", VERIFIER: "verifier", SALT: "salt"}.items():
+            if not self.records.get(tag):
+                yield f"no {name}"
+        if self.passcode is not None and not self.opens_by(self.passcode):
+            yield "a verifier that its passcode does not make"
+        yield from self._flaws_of_attestation(paa)
+
+    def _flaws_of_attestation(self, paa: x509.Certificate) -> Iterator[str]:
+        certificate, pai = self.certificate, _certificate(self.records.get(PAI))
+        if certificate is None or pai is None:
+            yield "no certificate" if certificate is None else "no PAI"
+            return
+        if not (_signed(certificate, pai) and _signed(pai, paa)):
+            yield "a certificate that does not chain to the PAA"
+        public = certificate.public_key()
+        if not any(_public(key) == public for key in (self.records.get(KEY), *self.keys) if key):
+            yield "no private key of its certificate"
+        for tag, oid in {VENDOR: VENDOR_ID, PRODUCT: PRODUCT_ID}.items():
+            named = [str(each.value) for each in certificate.subject.get_attributes_for_oid(oid)]
+            if named != [f"{self.number_in(tag) or 0:04X}"]:
+                yield "a certificate of another product"
+
+
+def _certificate(value: bytes | None) -> x509.Certificate | None:
+    try:
+        return None if value is None else x509.load_der_x509_certificate(value)
+    except ValueError:
+        return None
+
+
+def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _public(key: bytes) -> ec.EllipticCurvePublicKey | None:
+    try:
+        return ec.derive_private_key(int.from_bytes(key), ec.SECP256R1()).public_key()
+    except ValueError:
+        return None
