@@ -19,7 +19,8 @@ def by_board(evidence: Evidence) -> dict[str, list[Attempt]]:
         if attempt.uid is not None and not attempt.laboratory:
             found[attempt.uid].append(attempt)
     for attempts in found.values():
-        attempts.sort(key=lambda each: (each.began, each.id))
+        if len({each.station for each in attempts}) > 1:  # else their numbers are in order, whatever the clock did
+            attempts.sort(key=lambda each: each.began)
     return found
 
 
@@ -70,7 +71,7 @@ def nothing_twice(evidence: Evidence) -> Iterator[Violation]:
     """No serial number, no pair of passcode and discriminator, no verifier, salt or certificate is on two boards."""
     where: dict[tuple[str, object], list[str]] = defaultdict(list)
     for board in evidence.boards:
-        values = {
+        values: dict[str, object] = {
             "serial number": board.serial_number,
             "passcode and discriminator": board.passcode and (board.passcode, board.number_in(DISCRIMINATOR)),
             "verifier": board.records.get(VERIFIER),
