@@ -140,8 +140,15 @@ class Canaries:
 
 
 def key_files(folder: Path) -> list[Path]:
-    """The files that are there to hold a secret."""
-    return sorted({file for pattern in KEY_FILES for file in folder.rglob(pattern) if file.is_file()})
+    """The files that are there to hold a secret: those with such names, and those that nobody else may read and that are a PEM key."""
+    named = {file for pattern in KEY_FILES for file in folder.rglob(pattern) if file.is_file()}
+    own = (file for file in folder.rglob("*") if file.is_file() and not file.stat().st_mode & 0o077)
+    return sorted(named | {file for file in own if _begins_as_key(file)})
+
+
+def _begins_as_key(file: Path) -> bool:
+    with file.open("rb") as content:
+        return b"PRIVATE KEY-----" in content.readline(64)
 
 
 def leaks(left: Left) -> Iterator[str]:

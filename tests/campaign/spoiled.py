@@ -75,9 +75,9 @@ class Spoiled:
     def memory(self, number: int, name: str) -> Path:
         return self.own("bench", "boards", self.board(number).probe, name)
 
-    def records(self, number: int, changed: dict[int, bytes]) -> None:
-        """Writes other records into a board's flash."""
-        records = {**self.board(number).records, **changed}
+    def records(self, number: int, changed: dict[int, bytes], *, keep: bool = True) -> None:
+        """Writes other records into a board's flash, beside those that it has or in their place."""
+        records = {**(self.board(number).records if keep else {}), **changed}
         block = b"".join(
             tag.to_bytes(4, "little") + len(value).to_bytes(4, "little") + value for tag, value in records.items()
         )

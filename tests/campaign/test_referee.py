@@ -135,6 +135,21 @@ def test_another_key_than_the_certificates_is_found(spoiled: Spoiled) -> None:
     assert spoiled.promises() == {Promise.NO_FALSE_PASS}
 
 
+def test_a_key_in_secure_storage_serves_as_well_as_one_in_the_flash(spoiled: Spoiled) -> None:
+    records = dict(spoiled.board(GOOD).records)
+    key = records.pop(KEY)
+    spoiled.records(GOOD, records, keep=False)
+    assert spoiled.promises() == {Promise.NO_FALSE_PASS}
+    stored = json.dumps([{"private_key": key.hex()}])
+    spoiled.memory(GOOD, "secure_storage.json").write_text(stored, encoding="utf-8")
+    assert spoiled.promises() == set()
+
+
+def test_one_key_on_two_boards_is_found(spoiled: Spoiled) -> None:
+    spoiled.records(REFUSED, {KEY: spoiled.board(GOOD).records[KEY]})
+    assert spoiled.promises() == {Promise.NO_FALSE_PASS, Promise.NO_IDENTITY_TWICE}
+
+
 def test_another_authority_than_the_lines_is_found(spoiled: Spoiled) -> None:
     spoiled.records(GOOD, {PAI: spoiled.board(GOOD).records[DAC]})
     assert spoiled.promises() == {Promise.NO_FALSE_PASS}

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.campaign.evidence import Evidence
-from tests.campaign.referee.boards import DISCRIMINATOR, SALT, VERIFIER, Board
+from tests.campaign.referee.boards import DISCRIMINATOR, KEY, SALT, VERIFIER, Board
 from tests.campaign.referee.ledgers import Attempt
 from tests.campaign.referee.violation import Promise, Violation
 
@@ -77,7 +77,7 @@ def nothing_twice(evidence: Evidence) -> Iterator[Violation]:
             "verifier": board.records.get(VERIFIER),
             "salt": board.records.get(SALT),
             "certificate": board.dac,
-            "key": board.keys or None,
+            "private key": board.records.get(KEY) or board.keys or None,
         }
         for name, value in values.items():
             if value is not None:
