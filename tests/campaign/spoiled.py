@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.campaign.evidence import Evidence
 from tests.campaign.recorded import STATION
 from tests.campaign.referee.boards import FACTORY_DATA, Board
-from tests.campaign.referee.judge import violations
+from tests.campaign.referee.judge import contradictions
 from virtual_bench.board.factory_data import MAGIC
 
 Object = dict[str, object]
@@ -31,8 +31,8 @@ class Spoiled:
         return cls(folder)
 
     def promises(self) -> set[str]:
-        """The promises that the referee finds broken."""
-        return {each.promise.value for each in violations(Evidence.read(self.folder))}
+        """The promises that the referee finds broken, without a search for secrets."""
+        return {each.promise.value for each in contradictions(Evidence.read(self.folder))}
 
     def own(self, *parts: str) -> Path:
         """The path of a file that this copy may change; the file need not be there."""

@@ -29,10 +29,13 @@ RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
 
 def violations(evidence: Evidence) -> list[Violation]:
     """Every broken promise; none of a campaign in which the station was right."""
+    return [*contradictions(evidence), *(Violation(Promise.NO_SECRET, each) for each in leaks(evidence))]
+
+
+def contradictions(evidence: Evidence) -> list[Violation]:
+    """The same without the search for secrets, which reads every file."""
     found = [violation for rule in RULES for violation in rule(evidence)]
-    found += [Violation(Promise.NOTHING_LEFT, each) for each in _remains(evidence)]
-    found += [Violation(Promise.NO_SECRET, each) for each in leaks(evidence)]
-    return found
+    return found + [Violation(Promise.NOTHING_LEFT, each) for each in _remains(evidence)]
 
 
 def _remains(evidence: Evidence) -> Iterator[str]:
