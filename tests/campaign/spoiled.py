@@ -43,9 +43,9 @@ class Spoiled:
             file.write_bytes(content)
         return file
 
-    def ledger(self, *statements: str, **values: object) -> None:
-        """Changes the ledger as somebody who knows SQL would."""
-        with closing(sqlite3.connect(self.own(STATION, "ledger.sqlite"))) as connection, connection:
+    def ledger(self, *statements: str, station: str = STATION, **values: object) -> None:
+        """Changes a station's ledger as somebody who knows SQL would."""
+        with closing(sqlite3.connect(self.own(station, "ledger.sqlite"))) as connection, connection:
             for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
                 connection.execute(f'DROP TRIGGER "{trigger}"')
             for statement in statements:

@@ -7,11 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.campaign.canaries import Canaries, ProcessSampler
+from tests.campaign.canaries import Canaries, ProcessSampler, leaks
 from tests.campaign.referee.boards import DISCRIMINATOR, KEY, PASSCODE, SALT, VERIFIER, Board
 
 KEY_BYTES = hashlib.sha256(b"key").digest()
@@ -83,6 +87,30 @@ def test_a_key_is_found(canaries: Canaries, form: str) -> None:
 def test_salts_and_verifiers_are_found(canaries: Canaries) -> None:
     assert canaries.within(SALT_BYTES.hex().encode()) == {"salt of board 1"}
     assert canaries.within(base64.b64encode(VERIFIER_BYTES)) == {"verifier of board 1"}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A campaign without boards."""
+
+    folder: Path
+    boards: Sequence[Board] = ()
+
+
+@pytest.mark.parametrize("name", ["audit.pem", "station-key.pem"])
+def test_a_key_of_a_file_may_be_in_that_file_alone(tmp_path: Path, name: str) -> None:
+    """Whatever its name, if nobody else may read it."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    file = tmp_path / name
+    file.touch(0o600)
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "public.pem").write_bytes(
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert list(leaks(Folder(tmp_path))) == []
+    (tmp_path / "log.jsonl").write_text(key.private_bytes_raw().hex(), encoding="utf-8")
+    (tmp_path / "copy.pem").write_bytes(file.read_bytes())  # which everybody may read
+    assert list(leaks(Folder(tmp_path))) == [f"key {name} in copy.pem", f"key {name} in log.jsonl"]
 
 
 INNOCENT = (

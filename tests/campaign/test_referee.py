@@ -5,6 +5,7 @@ import fcntl
 import gzip
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +188,23 @@ def test_a_serial_number_that_was_given_twice_is_found(spoiled: Spoiled) -> None
         attempt=spoiled.last_attempt(spoiled.board(REFUSED).uid),
     )
     assert spoiled.promises() == {Promise.NO_IDENTITY_TWICE, Promise.ONE_IDENTITY}
+
+
+def test_a_serial_number_that_two_stations_have_given_is_found(spoiled: Spoiled) -> None:
+    """The other station's ledger has nothing but the identity, which it gave to a board of its own."""
+    other = spoiled.folder / "line-2"
+    other.mkdir()
+    shutil.copy(spoiled.folder / STATION / "ledger.sqlite", other)
+    emptied = ("event", "figure", "certificate", "pki_request", "attempt", "outbox", "label_event")
+    spoiled.ledger(
+        *(f"DELETE FROM {table}" for table in emptied),  # noqa: S608  of ours
+        "DELETE FROM sealed_secret WHERE identity_id > 1",
+        "DELETE FROM identity WHERE id > 1",
+        "UPDATE identity SET uid = 'f' || substr(uid, 2), state = 'reserved'",
+        "UPDATE totals SET attempts = 0, passed = 0, failed = 0, void = 0",
+        station="line-2",
+    )
+    assert spoiled.promises() == {Promise.NO_IDENTITY_TWICE}
 
 
 def test_a_doubled_pair_is_found(spoiled: Spoiled) -> None:
