@@ -12,13 +12,16 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.campaign.referee.boards import Board
+from tests.campaign.referee.boards import DECLARATION, Board
 from tests.campaign.referee.ledgers import StationLedger
 from tests.campaign.referee.remains import Remains
 from tests.line.lot_count import Print, Tray
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "firmware_images"
+
+NUMBERS = {22: "vendor_id", 24: "product_id", 27: "hardware_version"}
+NAMES = {21: "vendor_name", 23: "product_name", 28: "hardware_version_string"}
 
 Entry = Mapping[str, object]
 
@@ -96,6 +99,22 @@ class Bench:
 
 
 @dataclass(frozen=True)
+class Product:
+    """What every unit of a recipe has in its factory data, by tag; names without a NUL behind them."""
+
+    records: Mapping[int, bytes]
+
+    @classmethod
+    def read(cls, configuration: Path) -> "Product":
+        """That of the recipe which a station's configuration names."""
+        recipe = configuration.parent / tomllib.loads(configuration.read_text(encoding="utf-8"))["recipe"]
+        product = tomllib.loads(recipe.read_text(encoding="utf-8"))["product"]
+        records = {tag: int(product[name]).to_bytes(2, "little") for tag, name in NUMBERS.items() if name in product}
+        records |= {tag: str(product[name]).encode() for tag, name in NAMES.items() if name in product}
+        return cls(records | {DECLARATION: (recipe.parent / product["certification_declaration"]).read_bytes()})
+
+
+@dataclass(frozen=True)
 class Sample:
     """A station's memory and open files at a moment, as the campaign has read them."""
 
@@ -169,6 +188,8 @@ class Evidence:
     remains: Remains
     operational: frozenset[str]
     """The SHA-256 of the images that a unit may leave the line with."""
+    products: Mapping[str, Product]
+    """By the station that makes it, as its folder is named."""
 
     @classmethod
     def read(cls, folder: Path) -> "Evidence":
@@ -193,6 +214,7 @@ class Evidence:
             list(events.values()) if receiver.exists() else None,
             Remains.read(folder),
             frozenset(images),
+            {file.parent.name: Product.read(file) for file in sorted(folder.glob("*/line.toml"))},
         )
 
     @cached_property

@@ -8,13 +8,25 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.campaign.evidence import Evidence
 from tests.campaign.recorded import DEAD, GOOD, LOST, PULLED, REFUSED, STATION, recorded
-from tests.campaign.referee.boards import DAC, DISCRIMINATOR, KEY, PAI, PASSCODE, SALT, SERIAL_NUMBER, VERIFIER
+from tests.campaign.referee import certificates, units
+from tests.campaign.referee.boards import (
+    DAC,
+    DISCRIMINATOR,
+    KEY,
+    PAI,
+    PASSCODE,
+    ROTATING,
+    SALT,
+    SERIAL_NUMBER,
+    VERIFIER,
+)
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.campaign.referee.violation import Promise
@@ -124,6 +136,19 @@ def test_one_changed_byte_of_the_firmware_is_found(spoiled: Spoiled) -> None:
         flash.seek(5000)
         flash.write(bytes([byte ^ 1]))
     assert spoiled.promises() == {Promise.NO_FALSE_PASS}
+
+
+def test_a_changed_byte_anywhere_in_the_factory_data_is_found(left: Path) -> None:
+    """Every 23rd byte of every record, and the last; the rotating id alone may be any."""
+    evidence = Evidence.read(left)
+    (good,) = (board for board in evidence.boards if board.number == GOOD)
+    rules = (units.false_passes, certificates.only_issued)
+    for tag, value in good.records.items():
+        for at in {*range(0, len(value), 23), len(value) - 1} if tag != ROTATING else ():
+            changed = value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :]
+            spoiled = replace(evidence, boards=[replace(good, records={**good.records, tag: changed})])
+            named = [each.what for rule in rules for each in rule(spoiled)]
+            assert any(f"board {GOOD} " in what for what in named), (tag, at)
 
 
 def test_factory_data_that_nobody_can_read_is_found(spoiled: Spoiled) -> None:

@@ -8,16 +8,19 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.campaign.referee.codes import verifier_of
 from virtual_bench.board.factory_data import BLOCK, Unreadable, records
 
 FACTORY_DATA = 0x1C0000  # from the beginning of qspi.bin
-DECLARATION, DAC, PAI, KEY = 1, 3, 4, 5
+DECLARATION, DAC, PAI, KEY, PUBLIC_KEY = 1, 3, 4, 5, 6
 DISCRIMINATOR, ITERATIONS, SALT, VERIFIER, PASSCODE = 11, 12, 13, 14, 15
-VENDOR, PRODUCT, SERIAL_NUMBER = 22, 24, 25
+VENDOR, PRODUCT, SERIAL_NUMBER, MANUFACTURED, ROTATING = 22, 24, 25, 26, 29
+ALLOWED_ITERATIONS = range(1_000, 100_001)  # Matter's CRYPTO_PBKDF_ITERATIONS_MIN and _MAX
+HIGHEST_PASSCODE = 99_999_998
 VENDOR_ID, PRODUCT_ID = (x509.ObjectIdentifier(f"1.3.6.1.4.1.37244.2.{last}") for last in (1, 2))
 
 
@@ -53,10 +56,13 @@ class Board:
         value = self.records.get(tag)
         return None if value is None else int.from_bytes(value, "little")
 
+    def text_in(self, tag: int) -> str | None:
+        value = self.records.get(tag)
+        return None if value is None else value.rstrip(b"\0").decode(errors="replace")
+
     @property
     def serial_number(self) -> str | None:
-        value = self.records.get(SERIAL_NUMBER)
-        return None if value is None else value.rstrip(b"\0").decode(errors="replace")
+        return self.text_in(SERIAL_NUMBER)
 
     @property
     def passcode(self) -> int | None:
@@ -73,10 +79,10 @@ class Board:
 
     def opens_by(self, passcode: int) -> bool:
         """Whether the board's verifier is that of the passcode."""
-        salt, iterations = self.records.get(SALT), self.number_in(ITERATIONS)
-        return bool(salt and iterations) and verifier_of(passcode, salt or b"", iterations or 0) == self.records.get(
-            VERIFIER
-        )
+        salt, iterations = self.records.get(SALT, b""), self.number_in(ITERATIONS)
+        if iterations is None or iterations not in ALLOWED_ITERATIONS or not 0 < passcode <= HIGHEST_PASSCODE:
+            return False
+        return verifier_of(passcode, salt, iterations) == self.records.get(VERIFIER)
 
     def flaws(self, operational: frozenset[str], paa: x509.Certificate) -> Iterator[str]:
         """Why a commissioner would refuse this board; `operational` are the images of which one must be in its flash."""
@@ -102,6 +108,8 @@ class Board:
         public = certificate.public_key()
         if not any(_public(key) == public for key in (self.records.get(KEY), *self.keys) if key):
             yield "no private key of its certificate"
+        if (own := self.records.get(PUBLIC_KEY)) is not None and own != _point(certificate):
+            yield "another public key than its certificate's"
         for tag, oid in {VENDOR: VENDOR_ID, PRODUCT: PRODUCT_ID}.items():
             named = [str(each.value) for each in certificate.subject.get_attributes_for_oid(oid)]
             if named != [f"{self.number_in(tag) or 0:04X}"]:
@@ -109,16 +117,29 @@ class Board:
 
 
 def _certificate(value: bytes | None) -> x509.Certificate | None:
-    try:
-        return None if value is None else x509.load_der_x509_certificate(value)
-    except ValueError:
+    """None also if it is one that nobody can use, since its key is of no known kind."""
+    if value is None:
         return None
+    try:
+        certificate = x509.load_der_x509_certificate(value)
+        certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return None
+    return certificate
+
+
+def _point(certificate: x509.Certificate) -> bytes:
+    """The certificate's key, uncompressed; empty if it is on no curve."""
+    key = certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return b""
+    return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 

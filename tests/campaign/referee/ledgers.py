@@ -51,7 +51,7 @@ class Identity:
     serial_number: str
     discriminator: int
     state: str
-    pairing_hash: bytes
+    manufacturing_date: str
     owned: bool
 
 
@@ -127,7 +127,7 @@ class StationLedger:
                         row["serial_number"],
                         row["discriminator"],
                         row["state"],
-                        bytes(row["pairing_hash"]),
+                        row["manufacturing_date"],
                         bool(row["owned"]),
                     )
                     for row in connection.execute("SELECT * FROM identity ORDER BY id")

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.campaign.evidence import Evidence
-from tests.campaign.referee.boards import DISCRIMINATOR, KEY, SALT, VERIFIER, Board
+from tests.campaign.referee.boards import DISCRIMINATOR, KEY, MANUFACTURED, ROTATING, SALT, VERIFIER, Board
 from tests.campaign.referee.ledgers import Attempt
 from tests.campaign.referee.violation import Promise, Violation
 
@@ -36,18 +36,30 @@ def false_passes(evidence: Evidence) -> Iterator[Violation]:
         if last.verdict != "pass" or _spoiled_since(evidence, board, last):
             continue
         operational = evidence.operational & frozenset(last.images.values())
-        for flaw in board.flaws(operational, evidence.pki.paa):
+        for flaw in (*board.flaws(operational, evidence.pki.paa), *_of_no_product(evidence, board)):
             yield Violation(Promise.NO_FALSE_PASS, f"{last.name}: {_named(board)} has {flaw}")
         identity = identities.get(uid)
         if identity is None:
             yield Violation(Promise.NO_FALSE_PASS, f"{last.name}: no ledger has an identity for {_named(board)}")
             continue
-        on_board = (board.serial_number, board.number_in(DISCRIMINATOR))
-        if on_board != (identity.serial_number, identity.discriminator):
-            yield Violation(
-                Promise.ONE_IDENTITY,
-                f"{_named(board)} has {on_board}, and the ledger {identity.serial_number}, {identity.discriminator}",
-            )
+        on_board = (board.serial_number, board.number_in(DISCRIMINATOR), board.text_in(MANUFACTURED))
+        known = (identity.serial_number, identity.discriminator, identity.manufacturing_date)
+        if on_board != known:
+            yield Violation(Promise.ONE_IDENTITY, f"{_named(board)} has {on_board}, and the ledger {known}")
+
+
+def _of_no_product(evidence: Evidence, board: Board) -> Iterator[str]:
+    """The records that make the board a unit of no product that this line makes."""
+    wrong = [
+        {
+            tag
+            for tag, value in product.records.items()
+            if board.records.get(tag, b"").rstrip(b"\0") != value.rstrip(b"\0")
+        }
+        for product in evidence.products.values()
+    ]
+    if wrong and all(wrong):
+        yield f"other records than its product: {', '.join(map(str, sorted(min(wrong, key=lambda tags: len(tags)))))}"
 
 
 def _spoiled_since(evidence: Evidence, board: Board, last: Attempt) -> bool:
@@ -77,6 +89,7 @@ def nothing_twice(evidence: Evidence) -> Iterator[Violation]:
             "verifier": board.records.get(VERIFIER),
             "salt": board.records.get(SALT),
             "certificate": board.dac,
+            "rotating device id": board.records.get(ROTATING),
             "private key": board.records.get(KEY) or board.keys or None,
         }
         for name, value in values.items():
