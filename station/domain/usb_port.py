@@ -2,6 +2,7 @@
 """The name of a board's USB port, as udev writes it in /dev/serial/by-path. Pure."""
 
 import re
+from functools import lru_cache
 
 # A link's name ends in the USB interface, and an adapter's in its port.
 _INTERFACE = re.compile(r":\d+\.\d+(-port\d+)?$")
@@ -14,6 +15,7 @@ def one_spelling(port: str) -> str:
     return _REVISION.sub("-usb-", port)
 
 
+@lru_cache(maxsize=1024)
 def port_of(link: str) -> str:
     """The port that a link in by-path names, in one spelling: `…-usb-0:1.1` for `…-usbv2-0:1.1:1.2`."""
     return one_spelling(_INTERFACE.sub("", link))

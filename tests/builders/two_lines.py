@@ -125,9 +125,10 @@ class Station:
 
 
 class TwoLines(Line):
-    """Bench and PKI with two stations; `dsns` are their ways to the centre."""
+    """Bench and PKI with two stations; `dsns` are their ways to the centre, `reader` their pages'."""
 
     dsns: tuple[str, str] = ("", "")
+    reader = ""
     slots = 1  # of each station
 
     @property
@@ -154,6 +155,7 @@ class TwoLines(Line):
         for station, dsn in zip(self.stations, self.dsns, strict=True):
             with station.config.open("a") as config:
                 config.write(f'\n[shared]\ndsn = "{dsn}"\nfleet_key = "fleet.key"\nsync_every = 0.1\n')
+                config.write(f'reader = "{self.reader}"\n')
             station.start()
 
     def stop(self) -> None:
@@ -210,9 +212,10 @@ def factory(folder: Path, slots: int = 1) -> Iterator[Factory]:
             administration.add_lot(connection, LOT, PATTERN, FIRST, SIZE)
             for number in (1, 2):
                 administration.add_station(connection, f"line-{number}", f"line_{number}")
+            connection.execute("CREATE ROLE page LOGIN IN ROLE station_reader")
         ways = network.way("one"), network.way("two")
         dsns = ways[0].dsn(database, "line_1"), ways[1].dsn(database, "line_2")
-        told = patch.multiple(TwoLines, dsns=dsns, slots=slots)
+        told = patch.multiple(TwoLines, dsns=dsns, reader=server.dsn(database, "page"), slots=slots)
         with told, TwoLines.standing(folder, 2 * slots + 1, time_scale=STEPS) as line:
             assert isinstance(line, TwoLines)
             yield Factory(line, *line.stations, ways, server, database)

@@ -3,13 +3,16 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from station.adapters.ledger import driver
 
 WRITER = "ledger"  # the thread's name
 # A partial index of the few waiting rows: scanning it visits only the requested rows.
@@ -32,9 +35,14 @@ class Statements:
             if threading.current_thread().name == WRITER:
                 found.executed.setdefault(str(statement), parameters)
 
+        def noted(connection: Connection, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+            note(connection, None, text, tuple(values))
+            return driver.execute_alone(connection, text, values)
+
         event.listen(Engine, "before_cursor_execute", note)
         try:
-            yield found
+            with patch.object(driver, "execute", noted):
+                yield found
         finally:
             event.remove(Engine, "before_cursor_execute", note)
 

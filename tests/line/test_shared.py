@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two stations at one hub, each with its slot, and one centre: a unit goes from one to the other, and stays one unit."""
 
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -89,6 +90,16 @@ def test_the_status_has_centre_stock_and_release_on_lines_of_their_own(two: Fact
     (centre,) = (at for at, line in enumerate(lines) if line.startswith("centre up"))
     assert " items left of " in lines[centre + 1]
     assert lines[centre + 2] == f"release {two.first.until_shared(lambda _: True).release}"
+
+
+def test_the_page_of_one_station_shows_both(two: Factory) -> None:
+    page = two.first.status().page
+    assert page is not None
+    with urllib.request.urlopen(f"{page.url}central", timeout=60) as answer:  # noqa: S310  of ours
+        shown = answer.read().decode()
+    assert "line-1" in shown
+    assert "line-2" in shown
+    assert "does not answer" not in shown
 
 
 def test_a_station_alone_imports_nothing_of_the_shared_ledger(two: Factory) -> None:

@@ -16,7 +16,7 @@ from asyncinotify import Event, Inotify, Mask
 
 from station.adapters.hotplug import sightings
 from station.adapters.hotplug.arrivals import boards, changes
-from station.adapters.hotplug.sightings import Sighting
+from station.adapters.hotplug.sightings import Memory, Sighting
 from station.adapters.system.descriptors import readable
 from station.faults.resources import exhausted, named
 from station.interfaces import BoardArrived, BoardLeft
@@ -42,6 +42,8 @@ class LinksHotplug:
         self._undecided: dict[str, Sighting] = {}
         self._settled_at: float | None = None
         self._events: deque[BoardArrived | BoardLeft] = deque()
+        self._memory = Memory()
+        self._folders = frozenset({"", "by-id", "by-path", *directory.parts})
 
     async def next(self) -> BoardArrived | BoardLeft:
         """The next board to arrive or leave; those that are there at the start arrive first."""
@@ -90,14 +92,14 @@ class LinksHotplug:
         touched = self._touched()
         for _ in range(LOOKS):
             self._watch()  # before the scan: a link that is made later causes an event
-            found = sightings.found(self._directory)
+            found = sightings.found(self._directory, self._memory)
             if not (meanwhile := self._touched(len(touched))):
                 break
             # the scan may or may not have seen this change: scan again, so that it does not count twice
             touched = {**meanwhile, **touched}
         else:
             self._watch()
-            found = sightings.found(self._directory)
+            found = sightings.found(self._directory, self._memory)
         return _in_order(found, touched), touched
 
     def _touched(self, before: int = 0) -> dict[str, int]:
@@ -108,6 +110,10 @@ class LinksHotplug:
         touched: dict[str, int] = {}
         for event in iter(self._inotify.sync_get, None):
             touched.setdefault(_name(event), before + len(touched))
+        if touched.keys() & self._folders:  # a folder that was made before it was watched, or events that were lost
+            self._memory.forget_all()
+        elif touched:
+            self._memory.forget(touched.keys())
         return touched
 
     def _watch(self) -> None:

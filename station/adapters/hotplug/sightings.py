@@ -73,14 +73,33 @@ class Sighting:
         )
 
 
-def found(directory: Path) -> dict[str, Sighting]:
-    """One sighting for each USB port with a serial port, the oldest first; nothing is refused yet."""
-    devices = usb_devices.found(usb_devices.beside(directory))
+@dataclass
+class Memory:
+    """The last look, for a source to which events tell every link that has changed since: no other is read again."""
+
+    links: dict[str, Link] = field(default_factory=dict)
+    """By their paths."""
+    devices: USBDevices | None = None
+
+    def forget(self, touched: AbstractSet[str]) -> None:
+        """Forgets the links of these names."""
+        self.links = {path: link for path, link in self.links.items() if link.name not in touched}
+
+    def forget_all(self) -> None:
+        self.links, self.devices = {}, None
+
+
+def found(directory: Path, memory: Memory | None = None) -> dict[str, Sighting]:
+    """One sighting for each USB port with a serial port, the oldest first; nothing is refused yet. Keeps the `memory` up to date."""
+    known = memory or Memory()
+    devices = known.devices = usb_devices.found(usb_devices.beside(directory), known.devices)
+    by_id, by_path = (list(_links(directory / name, known.links)) for name in ("by-id", "by-path"))
+    known.links = dict([*by_id, *by_path])
     names = defaultdict[str, list[str]](list)
-    for link in _links(directory / "by-id"):
+    for _, link in by_id:
         names[link.tty].append(link.name)
     ports = defaultdict[str, list[Link]](list)
-    for link in _links(directory / "by-path"):
+    for _, link in by_path:
         if not devices.are_without(_basename(link.tty)):
             ports[port_of(link.name)].append(link)
     in_order = sorted(ports, key=lambda port: min(link.made for link in ports[port]))
@@ -177,23 +196,30 @@ def _with_others(
 
 
 def _basename(path: str) -> str:
-    return os.path.basename(path)  # noqa: PTH119
+    return path.rpartition("/")[2]
 
 
-def _links(directory: Path) -> Iterator[Link]:
-    """The links with their targets, one level deep: `/dev/ttyACM0`, whatever that is a link to."""
+def _links(directory: Path, known: Mapping[str, Link]) -> Iterator[tuple[str, Link]]:
+    """The links by their paths, with their targets, one level deep: `/dev/ttyACM0`, whatever that is a link to.
+
+    One that is `known` is not read again unless it has another inode now.
+    """
     place = str(directory)  # plain strings: pathlib takes ten times as long, while every slot waits
     try:
-        names = sorted(os.listdir(place))  # noqa: PTH208
+        with os.scandir(place) as entries:
+            listed = sorted((entry.name, entry.inode()) for entry in entries)
     except OSError as exc:  # udev removes the directory with its last link
         if fault := exhausted(f"list {place}", exc):
             raise fault from exc  # an empty answer would mean that all boards have left
         return
-    for name in names:
+    for name, inode in listed:
         path = f"{place}/{name}"
+        if (link := known.get(path)) is not None and link.inode == inode:
+            yield path, link
+            continue
         try:
             status, target = os.lstat(path), os.readlink(path)  # noqa: PTH115
         except OSError:  # the link was removed since the folder was listed
             continue
         tty = os.path.normpath(os.path.join(place, target))  # noqa: PTH118
-        yield Link(name, status.st_ino, tty, status.st_ctime_ns)
+        yield path, Link(name, status.st_ino, tty, status.st_ctime_ns)

@@ -2,8 +2,8 @@
 """USB devices as the kernel shows them in sysfs: which one is behind a serial port, and which ones are ST's."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.faults.resources import exhausted
@@ -37,6 +37,8 @@ class USBDevices:
     of_tty: dict[str, USBDevice]
     of_st: list[USBDevice]
     """Also those without a serial port."""
+    by_folder: Mapping[str, USBDevice] = field(default_factory=dict)
+    """The devices by the folders of sysfs that they were read from."""
 
     def are_without(self, tty: str) -> bool:
         """Whether the kernel has no such serial port any more, although a link may still name it."""
@@ -48,34 +50,48 @@ def beside(devices: Path) -> Path:
     return devices.parent.parent / "sys"
 
 
-def found(sysfs: Path) -> USBDevices:
-    """What the kernel shows now; raises `ResourcesExhausted`, since all boards would seem to have left."""
-    ttys = f"{sysfs}/class/tty"
+def found(sysfs: Path, before: USBDevices | None = None) -> USBDevices:
+    """What the kernel shows now; raises `ResourcesExhausted`, since all boards would seem to have left.
+
+    Of a device that the look `before` has found in the same place, only its number is read.
+    """
+    ttys, devices = f"{sysfs}/class/tty", f"{sysfs}/bus/usb/devices"
+    look = _Look({} if before is None else before.by_folder)
     of_tty = {
         name: device
         for name in _names(ttys)
-        if name.startswith(_KERNEL_NAMES) and (device := _behind(f"{ttys}/{name}")) is not None
+        if name.startswith(_KERNEL_NAMES) and (device := look.behind(f"{ttys}/{name}")) is not None
     }
-    devices = f"{sysfs}/bus/usb/devices"
     of_st = [
         device
         for name in _names(devices)
         if ":" not in name  # else it is an interface of a device
-        and (device := _device(f"{devices}/{name}")) is not None
+        and (device := look.device(f"{devices}/{name}")) is not None
         and device.vendor == ST
     ]
-    return USBDevices(Path(ttys).is_dir(), of_tty, of_st)
+    return USBDevices(Path(ttys).is_dir(), of_tty, of_st, look.found)
 
 
-def _behind(port: str) -> USBDevice | None:
-    return next((device for above in _ABOVE_PORT if (device := _device(f"{port}/{above}")) is not None), None)
+class _Look:
+    """One look at sysfs, which reads a device that was `known` by its folder and number only that far."""
 
+    def __init__(self, known: Mapping[str, USBDevice]) -> None:
+        self._known = known
+        self.found: dict[str, USBDevice] = {}
 
-def _device(folder: str) -> USBDevice | None:
-    vendor, number = _attribute(folder, "idVendor"), _attribute(folder, "dev")
-    if not vendor or not number:  # no USB device, or one that is going away at this moment
-        return None
-    return USBDevice(number, vendor.lower(), _attribute(folder, "serial"))
+    def behind(self, port: str) -> USBDevice | None:
+        return next((device for above in _ABOVE_PORT if (device := self.device(f"{port}/{above}")) is not None), None)
+
+    def device(self, folder: str) -> USBDevice | None:
+        number = _attribute(folder, "dev")
+        device = self._known.get(folder)
+        if device is None or device.number != number:
+            vendor = _attribute(folder, "idVendor") if number else ""
+            if not vendor:  # no USB device, or one that is going away at this moment
+                return None
+            device = USBDevice(number, vendor.lower(), _attribute(folder, "serial"))
+        self.found[folder] = device
+        return device
 
 
 def _attribute(folder: str, name: str) -> str:

@@ -18,6 +18,7 @@ from station.adapters.ledger import (
     tables,
     totals,
 )
+from station.adapters.ledger.driver import Prepared
 from station.adapters.system.version import Version
 from station.domain.attempt import VERDICTS, Attempt, Event, Failed, IdentityReserved, Voided
 from station.domain.identity import moves
@@ -28,9 +29,9 @@ from station.interfaces import RecordedRecipe, Reports
 
 _attempt, _event = tables.attempt, tables.event
 # The statements are built once: building one costs more than executing it for a row.
-_NEW_EVENT = insert(_event)
-_BEGUN = insert(_attempt).returning(_attempt.c.id)
-_SUMMED_UP = update(_attempt).where(_attempt.c.id == bindparam("number"))
+_NEW_EVENT = Prepared(insert(_event))
+_BEGUN = Prepared(insert(_attempt).returning(_attempt.c.id))
+_SUMMED_UP = Prepared(update(_attempt).where(_attempt.c.id == bindparam("number")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def begin(
         "station_version": version.number,
         "station_commit": version.commit,
     }
-    number: int = connection.execute(_BEGUN, values | Sum(at, at).columns).scalar_one()
+    number = _BEGUN.one(int, connection, values | Sum(at, at).columns)
     totals.begun(connection)
     attempt_facts.begun(connection, at, number, values, recipe.release)
     return number, traced
@@ -120,13 +121,13 @@ def append(
         {"attempt_id": number, "at": now.last_at, "type": event.on_disk.name, "body": events.body(event)}
         for event, now in journal
     ]
-    connection.execute(_NEW_EVENT, rows)
+    _NEW_EVENT.run_many(connection, rows)
     attempt_facts.follow(connection, number, rows)
     traced, quarantined = None, False
     for event, now in journal:
         totals.follow(connection, number, event, now.attempt)
         if now is journal[-1][1] or outbox.is_told(event, reports):
-            connection.execute(_SUMMED_UP, now.columns | {"number": number})
+            _SUMMED_UP.run(connection, now.columns | {"number": number})
         if now.attempt.ended:
             figures.add(connection, number)
         if moves(now.attempt, event):

@@ -9,6 +9,7 @@ from functools import cache
 from sqlalchemy import Connection, Select, bindparam, func, insert, literal, select, update
 
 from station.adapters.ledger import chain, events, issuance, leases, lots, sharing, tables, totals, unit_starts
+from station.adapters.ledger.driver import Prepared
 from station.adapters.ledger.sealing import Sealed
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
@@ -31,18 +32,21 @@ from station.interfaces import RecordedRecipe
 
 _attempt, _event, _identity, _secret = tables.attempt, tables.event, tables.identity, tables.sealed_secret
 _ATTEMPTS = select(func.count()).where(_attempt.c.uid == _identity.c.uid).scalar_subquery()
-_FOUND = (
+_FOUND = Prepared(
     select(_identity, _secret, _ATTEMPTS.label("attempts"))
     .join_from(_identity, _secret)
     .where(_identity.c.uid == bindparam("board"))
 )
-_WITH_PAIR = select(_identity.c.id).where(_identity.c.pairing_hash == bindparam("mark"))
-_WITH_NUMBER = select(_identity.c.id).where(_identity.c.serial_number == bindparam("taken"))
-_NEW = insert(_identity).returning(_identity.c.id)
-_STATE = select(_identity.c.id, _identity.c.state, _identity.c.lot, _identity.c.lot_index).where(
-    _identity.c.uid == bindparam("board")
+_WITH_PAIR = Prepared(select(_identity.c.id).where(_identity.c.pairing_hash == bindparam("mark")))
+_WITH_NUMBER = Prepared(select(_identity.c.id).where(_identity.c.serial_number == bindparam("taken")))
+_OF_UNIT = Prepared(select(_identity.c.id, _identity.c.lot).where(_identity.c.uid == bindparam("board")))
+_NEW = Prepared(insert(_identity).returning(_identity.c.id))
+_STATE = Prepared(
+    select(_identity.c.id, _identity.c.state, _identity.c.lot, _identity.c.lot_index).where(
+        _identity.c.uid == bindparam("board")
+    )
 )
-_MOVED = update(_identity).where(_identity.c.id == bindparam("number"))
+_MOVED = Prepared(update(_identity).where(_identity.c.id == bindparam("number")))
 
 # The states that the centre is told of; a confirmed unit passes a moment later.
 RANKS: Mapping[IdentityState, Rank] = {
@@ -57,7 +61,7 @@ def find(connection: Connection, uid: UID, vault: Vault, *, owned: bool = False)
 
     `owned`: only one that this ledger vouches for.
     """
-    row = connection.execute(_FOUND, {"board": str(uid)}).first()
+    row = _FOUND.first(connection, {"board": str(uid)})
     if row is None or (owned and not row.owned):
         return None
     sealed = Sealed(row.key_id, row.wrapped_key, row.content)
@@ -86,7 +90,7 @@ def reserve(
     `LotRecipeChanged`, `LotExhausted` or `SerialNumberTaken`; of a shared ledger the fault for a lot without blocks.
     """
     lot, shared = lots.source(connection, new.lot, recipe.sha256), sharing.of(connection)
-    if connection.execute(_WITH_PAIR, {"mark": pairing_hash}).first() is not None:
+    if _WITH_PAIR.first(connection, {"mark": pairing_hash}) is not None:
         if shared is not None:
             leases.burn(connection, shared.fleet, new.secrets)
         return None
@@ -94,7 +98,7 @@ def reserve(
         return None
     index = _next_index(connection, lot) if shared is None else _leased_index(connection, lot, recipe, shared)
     serial_number = lot.serial_number(index)
-    if connection.execute(_WITH_NUMBER, {"taken": serial_number}).first() is not None:
+    if _WITH_NUMBER.first(connection, {"taken": serial_number}) is not None:
         raise SerialNumberTaken(lot.name, serial_number)
     row = IdentityRow(
         lot=lot.name,
@@ -137,9 +141,9 @@ def enter(
     """Writes an identity with its secrets. One that the board had, and that this ledger does not vouch for, makes way."""
     columns = {"uid": str(uid), "discriminator": onboarding.discriminator.value, "owned": True} | asdict(new)
     columns["state"] = new.state.value
-    there = connection.execute(select(_identity.c.id, _identity.c.lot).where(_identity.c.uid == str(uid))).first()
+    there = _OF_UNIT.first(connection, {"board": str(uid)})
     if there is None:
-        identity: int = connection.execute(_NEW, columns).scalar_one()
+        identity = _NEW.one(int, connection, columns)
         totals.reserved(connection)
     else:
         identity = there.id
@@ -151,12 +155,12 @@ def enter(
 
 def advance(connection: Connection, uid: UID | None, event: Event, at: datetime) -> None:
     """Moves the board's identity to the state that the event brings; `ValueError` if it may not, or there is no identity."""
-    row = connection.execute(_STATE, {"board": str(uid)}).first()
+    row = _STATE.first(connection, {"board": str(uid)})
     if row is None or uid is None:
         raise ValueError(f"{event.on_disk.name} without an identity")
     state = advanced(IdentityState(row.state), event)
     if state != row.state:
-        connection.execute(_MOVED, {"number": row.id, "state": state.value})
+        _MOVED.run(connection, {"number": row.id, "state": state.value})
         if (rank := RANKS.get(state)) is not None:
             chain.tell(connection, at, IdentityAdvanced(uid, row.lot, row.lot_index, rank))
 

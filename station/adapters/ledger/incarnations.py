@@ -11,20 +11,21 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, bindparam, func, insert, inspect, select, update
 
 from station.adapters.ledger import tables
+from station.adapters.ledger.driver import Prepared
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.register import Mark
 
 _ledger, _floor, _identity = tables.ledger, tables.lot_floor, tables.identity
 # The statements of each attempt are built once: building one costs more than executing it for a row.
-_GIVEN_OUT = select(func.max(_identity.c.id))
-_ADVANCED = (
+_GIVEN_OUT = Prepared(select(func.max(_identity.c.id)))
+_ADVANCED = Prepared(
     update(_ledger)
     .where(_ledger.c.one == 1)
     .values(tick=_ledger.c.tick + 1, in_order=bindparam("closed"))
     .returning(_ledger.c.incarnation, _ledger.c.tick, _ledger.c.skipped)
 )
-_FLOOR = select(_floor.c.next_index).where(_floor.c.lot == bindparam("lot"))
-_BEGUN = select(_identity.c.id).where(_identity.c.lot == bindparam("lot")).limit(1)
+_FLOOR = Prepared(select(_floor.c.next_index).where(_floor.c.lot == bindparam("lot")))
+_BEGUN = Prepared(select(_identity.c.id).where(_identity.c.lot == bindparam("lot")).limit(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,7 @@ def standing(connection: Connection) -> Standing | None:
 
 def given_out(connection: Connection) -> int:
     """How many identities the ledger has given out."""
-    highest: int | None = connection.scalar(_GIVEN_OUT)
-    return highest or 0
+    return _GIVEN_OUT.scalar(int, connection) or 0
 
 
 def begin(connection: Connection, ledger: str, mark: Mark, place: Place) -> Standing:
@@ -83,16 +83,17 @@ def adopt(connection: Connection, place: Place) -> Standing:
 
 def advance(connection: Connection, *, in_order: bool = False) -> Mark:
     """Counts one more piece of work that must not be repeated, or an opening or closing."""
-    row = connection.execute(_ADVANCED, {"closed": in_order}).one()
+    row = _ADVANCED.first(connection, {"closed": in_order})
+    assert row is not None
     return Mark(row.incarnation, row.tick, given_out(connection), row.skipped)
 
 
 def first_index(connection: Connection, lot: str) -> int:
     """The lot's first serial number that no restoration has burned, counted from 0."""
-    floor: int | None = connection.scalar(_FLOOR, {"lot": lot})
+    floor = _FLOOR.scalar(int, connection, {"lot": lot})
     if floor is not None:
         return floor
-    if connection.scalar(_BEGUN, {"lot": lot}) is not None:
+    if _BEGUN.scalar(int, connection, {"lot": lot}) is not None:
         return 0  # no restoration since the lot began
     # The lost ledger may have begun this lot.
     return connection.scalar(select(_ledger.c.skipped).where(_ledger.c.one == 1)) or 0

@@ -9,6 +9,7 @@ from cryptography import x509
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from station.adapters.ledger import chain, tables
+from station.adapters.ledger.driver import Prepared
 from station.domain.credentials import Credentials, serial_number_text
 from station.domain.facts import CertificateIssued, IntermediateSeen, RequestAnswered, RequestSubmitted
 from station.domain.issuance import MOST_UNANSWERED, Asked, OrphanKind
@@ -29,8 +30,8 @@ PENDING = (_request.c.outcome.is_(None), _request.c.due_at.is_not(None))
 
 # The statements of each request are built once: building one costs more than executing it for a row.
 _LIVE = select(_certificate.c.dac, _certificate.c.pai, _request.c.uid).join_from(_certificate, _request)
-_OF_KEY = _LIVE.where(_certificate.c.key == bindparam("of_key"))
-_OF_BOARD = _LIVE.where(_request.c.uid == bindparam("board")).order_by(_request.c.id.desc())
+_OF_KEY = Prepared(_LIVE.where(_certificate.c.key == bindparam("of_key")))
+_OF_BOARD = Prepared(_LIVE.where(_request.c.uid == bindparam("board")).order_by(_request.c.id.desc()))
 _ASKED = (
     select(func.count().filter(*_UNANSWERED), func.max(_request.c.due_at))
     .where(
@@ -40,17 +41,21 @@ _ASKED = (
     )
     .group_by(_request.c.key)
 )
-_COUNT = select(func.count()).where(_request.c.key == bindparam("of_key"), *_UNANSWERED)
-_IS_PENDING = select(func.max(_request.c.id)).where(_request.c.key == bindparam("of_key"), *PENDING)
-_LAST_OPEN = select(func.max(_request.c.id)).where(_request.c.key == bindparam("of_key"), _request.c.outcome.is_(None))
-_ITS_BOARD = select(_request.c.uid).where(_request.c.id == _LAST_OPEN.scalar_subquery()).scalar_subquery()
-_OTHER_KEY = (
+_COUNT = Prepared(select(func.count()).where(_request.c.key == bindparam("of_key"), *_UNANSWERED))
+_IS_PENDING = Prepared(select(func.max(_request.c.id)).where(_request.c.key == bindparam("of_key"), *PENDING))
+_OPEN_OF_KEY = select(func.max(_request.c.id)).where(
+    _request.c.key == bindparam("of_key"), _request.c.outcome.is_(None)
+)
+_LAST_OPEN = Prepared(_OPEN_OF_KEY)
+_ITS_BOARD = select(_request.c.uid).where(_request.c.id == _OPEN_OF_KEY.scalar_subquery()).scalar_subquery()
+_OTHER_KEY = Prepared(
     select(_certificate.c.key)
     .join_from(_certificate, _request)
     .where(_request.c.uid == _ITS_BOARD, _certificate.c.key != bindparam("of_key"))
 )
-_WITH_NUMBER = select(_certificate.c.key).where(_certificate.c.dac_serial_number == bindparam("number"))
-_ANSWERED = update(_request).where(_request.c.id == bindparam("request"))
+_WITH_NUMBER = Prepared(select(_certificate.c.key).where(_certificate.c.dac_serial_number == bindparam("number")))
+_ANSWERED = Prepared(update(_request).where(_request.c.id == bindparam("request")))
+_NEW_REQUEST, _NEW_CERTIFICATE = Prepared(insert(_request)), Prepared(insert(_certificate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class Spare:
 
 def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
     """The certificate issued for this key, if any. Raises `KeyShared` when another board has it."""
-    row = connection.execute(_OF_KEY, {"of_key": key}).first()
+    row = _OF_KEY.first(connection, {"of_key": key})
     if row is None:
         return None
     if row.uid != str(uid):
@@ -87,7 +92,7 @@ def find(connection: Connection, key: str, uid: UID) -> Credentials | None:
 
 def of_board(connection: Connection, uid: UID) -> Credentials | None:
     """The certificate issued last for this board, if any."""
-    row = connection.execute(_OF_BOARD, {"board": str(uid)}).first()
+    row = _OF_BOARD.first(connection, {"board": str(uid)})
     return None if row is None else Credentials(row.dac, row.pai)
 
 
@@ -109,10 +114,10 @@ def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime)
 
     Raises `PKIAnswerLost` and records nothing if a further request could buy one certificate too many.
     """
-    count: int = connection.execute(_COUNT, {"of_key": key}).scalar_one()
+    count = _COUNT.one(int, connection, {"of_key": key})
     if count >= MOST_UNANSWERED:
         raise PKIAnswerLost(str(uid), count)
-    if (there := connection.scalar(_IS_PENDING, {"of_key": key})) is not None:
+    if (there := _IS_PENDING.scalar(int, connection, {"of_key": key})) is not None:
         # Until its answer comes, the question counts as unanswered: the PKI may have decided meanwhile.
         connection.execute(update(_request).where(_request.c.id == there), {"due_at": None})
     else:
@@ -122,7 +127,8 @@ def submit(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime)
 
 def _enter_request(connection: Connection, key: str, csr: bytes, uid: UID, at: datetime) -> None:
     row = {"key": key, "uid": str(uid), "csr": csr, "submitted_at": at}
-    number = connection.execute(insert(_request), row).lastrowid
+    number = _NEW_REQUEST.run(connection, row).lastrowid
+    assert number is not None
     chain.tell(connection, at, RequestSubmitted(number, key, uid))
 
 
@@ -132,7 +138,7 @@ def issue(connection: Connection, key: str, credentials: Credentials, at: dateti
     Raises `CredentialsInvalid` when its serial number is not new. Raises `KeyChanged` when the board has a certificate
     for another key, as happens if two boards show one UID at once. The request then stays without an answer.
     """
-    if (there := connection.scalar(_OTHER_KEY, {"of_key": key})) is not None:
+    if (there := _OTHER_KEY.scalar(str, connection, {"of_key": key})) is not None:
         raise KeyChanged(key, there)
     _enter(connection, key, credentials, at)
 
@@ -141,7 +147,7 @@ def enter_adopted(connection: Connection, key: str, credentials: Credentials, ui
     """Records a certificate that another station got for this board, unless it is here; the centre knows it. Raises `KeyShared`."""
     if find(connection, key, uid) is None:
         if not is_asked(connection, key):
-            connection.execute(insert(_request), {"key": key, "uid": str(uid), "csr": b"", "submitted_at": at})
+            _NEW_REQUEST.run(connection, {"key": key, "uid": str(uid), "csr": b"", "submitted_at": at})
         _enter(connection, key, credentials, at, told=True)
 
 
@@ -153,11 +159,11 @@ def is_asked(connection: Connection, key: str) -> bool:
 
 def _enter(connection: Connection, key: str, credentials: Credentials, at: datetime, *, told: bool = False) -> None:
     serial_number = credentials.dac_serial_number
-    if connection.execute(_WITH_NUMBER, {"number": serial_number}).first():
+    if _WITH_NUMBER.scalar(str, connection, {"number": serial_number}) is not None:
         raise CredentialsInvalid("RFC 5280 4.1.2.2", f"serial number {serial_number} was issued before")
     request = _answer(connection, key, "issued", None, at)
-    connection.execute(
-        insert(_certificate),
+    _NEW_CERTIFICATE.run(
+        connection,
         {
             "key": key,
             "request_id": request,
@@ -258,12 +264,12 @@ def _answer(connection: Connection, key: str, outcome: str, reason: str | None, 
     """The number of the last unanswered request for the key, now answered; `ValueError` if there is none."""
     request = _last_open(connection, key)
     values = {"outcome": outcome, "reason": reason, "answered_at": at, "due_at": None}
-    connection.execute(_ANSWERED, values | {"request": request})
+    _ANSWERED.run(connection, values | {"request": request})
     return request
 
 
 def _last_open(connection: Connection, key: str) -> int:
-    request = connection.execute(_LAST_OPEN, {"of_key": key}).scalar_one()
+    request = _LAST_OPEN.scalar(int, connection, {"of_key": key})
     if request is None:
         raise ValueError("an answer without a request")
-    return int(request)
+    return request

@@ -28,6 +28,7 @@ from station.adapters.ledger import (
 from station.adapters.ledger.adoption import Adopter
 from station.adapters.ledger.attempts import Entry, Followed, Sum
 from station.adapters.ledger.custody import Custody
+from station.adapters.ledger.driver import Savepoint
 from station.adapters.ledger.pairing import MOST_DRAFTS, PairingKey
 from station.adapters.ledger.sharing import Shared
 from station.adapters.ledger.vault import Vault
@@ -297,7 +298,7 @@ class AttemptJournal:
         if held:
             followed = attempts.append(connection, self._number, held, self._reports, self._quarantine_after)
         try:
-            with nullcontext() if work is _nothing else connection.begin_nested():
+            with nullcontext() if work is _nothing else Savepoint.around(connection):
                 result = work(connection)
         except Exception as exc:
             if soundness.is_databases_own(exc):

@@ -4,11 +4,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
+from types import SimpleNamespace
 from typing import get_args
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from station.adapters.ledger import incarnations, tables
+from station.adapters.ledger.driver import Prepared
 from station.adapters.ledger.sampled import is_sample
 from station.domain.identity import IdentityState, Lot
 from station.domain.intervention import Decision, DecisionRefused
@@ -21,23 +23,25 @@ from station.interfaces import RecordedRecipe
 _attempt, _identity = tables.attempt, tables.identity
 _lot, _event, _range = tables.lot, tables.lot_event, tables.lot_range
 
-_OPEN = select(_lot).where(_lot.c.state == LotState.OPEN.value)
-_NAMED = select(_lot).where(_lot.c.name == bindparam("lot"))
-_OF_UNIT = select(_lot).join(_identity, _identity.c.lot == _lot.c.name).where(_identity.c.uid == bindparam("board"))
-_LAST_INDEX = select(func.max(_identity.c.lot_index)).where(_identity.c.lot == bindparam("lot"))
-_COUNTED = (
+_OPEN = Prepared(select(_lot).where(_lot.c.state == LotState.OPEN.value))
+_NAMED = Prepared(select(_lot).where(_lot.c.name == bindparam("lot")))
+_OF_UNIT = Prepared(
+    select(_lot).join(_identity, _identity.c.lot == _lot.c.name).where(_identity.c.uid == bindparam("board"))
+)
+_LAST_INDEX = Prepared(select(func.max(_identity.c.lot_index)).where(_identity.c.lot == bindparam("lot")))
+_COUNTED = Prepared(
     update(_lot)
     .where(_lot.c.name == bindparam("lot"), _lot.c.live + bindparam("by") >= 0)
     .values(live=_lot.c.live + bindparam("by"))
 )
-_LOT_OF_UNIT = (
+_LOT_OF_UNIT = Prepared(
     select(_identity.c.lot, _lot.c.work_order)
     .join(_lot, _lot.c.name == _identity.c.lot, isouter=True)
     .where(_identity.c.uid == bindparam("board"))
 )
-_LOT_OF_ATTEMPT = select(_attempt.c.lot).where(_attempt.c.id == bindparam("number"))
-_TRACED = update(_attempt).where(_attempt.c.id == bindparam("number"))
-_NEWEST = select(func.max(_event.c.id))
+_LOT_OF_ATTEMPT = Prepared(select(_attempt.c.lot).where(_attempt.c.id == bindparam("number")))
+_TRACED = Prepared(update(_attempt).where(_attempt.c.id == bindparam("number")))
+_NEWEST = Prepared(select(func.max(_event.c.id)))
 
 GONE = (IdentityState.BURNED.value, IdentityState.RELEASED.value)
 TYPES: Mapping[str, type[LotEvent]] = {event.on_disk.name: event for event in get_args(LotEvent)}
@@ -109,7 +113,7 @@ def source(connection: Connection, of_recipe: Lot, recipe_sha256: str) -> Lot:
     """
     row = _open(connection)
     if row is None:
-        newest = connection.scalar(_NEWEST)
+        newest = _NEWEST.scalar(int, connection)
         if newest is None:
             return of_recipe
         last = connection.execute(select(_lot).join(_event).where(_event.c.id == newest)).one()
@@ -139,7 +143,7 @@ def took_over(connection: Connection, lot: str) -> None:
 
 def left_of(connection: Connection, uid: UID) -> Left | None:
     """What is left of the unit's lot, if that is one for a work order."""
-    row = connection.execute(_OF_UNIT, {"board": str(uid)}).first()
+    row = _OF_UNIT.first(connection, {"board": str(uid)})
     if row is None:
         return None
     return Left(row.name, row.planned, row.planned - row.live, row.size - next_index(connection, row.name))
@@ -147,7 +151,7 @@ def left_of(connection: Connection, uid: UID) -> Left | None:
 
 def next_index(connection: Connection, lot: str) -> int:
     """The index of the lot's next serial number, counted from 0."""
-    last = connection.scalar(_LAST_INDEX, {"lot": lot})
+    last = _LAST_INDEX.scalar(int, connection, {"lot": lot})
     return max(0 if last is None else last + 1, incarnations.first_index(connection, lot))
 
 
@@ -166,8 +170,8 @@ def making(connection: Connection, recipe: RecordedRecipe) -> str | None:
     """
     row = _open(connection)
     if row is None:
-        newest = select(_event.c.lot).order_by(_event.c.id.desc()).limit(1)
-        row = connection.execute(select(_lot).where(_lot.c.name == newest.scalar_subquery())).one_or_none()
+        newest = connection.scalar(select(_event.c.lot).order_by(_event.c.id.desc()).limit(1))
+        row = None if newest is None else _row(connection, newest)
         if row is None:
             return recipe.lot_name
     makes = row.recipe_sha256 == recipe.sha256 and row.state != LotState.CLOSED.value
@@ -176,14 +180,14 @@ def making(connection: Connection, recipe: RecordedRecipe) -> str | None:
 
 def trace(connection: Connection, number: int, uid: UID | None) -> Traced | None:
     """Traces an attempt to the lot of its unit; None where neither was made for a work order."""
-    row = connection.execute(_LOT_OF_UNIT, {"board": str(uid)}).first()
+    row = _LOT_OF_UNIT.first(connection, {"board": str(uid)})
     if row is None:
         return None
     if row.work_order is None:
-        of_attempt = connection.scalar(_LOT_OF_ATTEMPT, {"number": number})
+        of_attempt = _LOT_OF_ATTEMPT.scalar(str, connection, {"number": number})
         if of_attempt is None or _row(connection, of_attempt) is None:
             return None
-    connection.execute(_TRACED, {"number": number, "lot": row.lot})
+    _TRACED.run(connection, {"number": number, "lot": row.lot})
     return Traced(row.lot, row.work_order)
 
 
@@ -210,15 +214,15 @@ def rebuild(connection: Connection) -> None:
 
 
 def _count(connection: Connection, lot: str, by: int) -> None:
-    connection.execute(_COUNTED, {"lot": lot, "by": by})
+    _COUNTED.run(connection, {"lot": lot, "by": by})
 
 
-def _open(connection: Connection) -> Row[*tuple[object, ...]] | None:
-    return connection.execute(_OPEN).first()
+def _open(connection: Connection) -> SimpleNamespace | None:
+    return _OPEN.first(connection)
 
 
-def _row(connection: Connection, name: str) -> Row[*tuple[object, ...]] | None:
-    return connection.execute(_NAMED, {"lot": name}).first()
+def _row(connection: Connection, name: str) -> SimpleNamespace | None:
+    return _NAMED.first(connection, {"lot": name})
 
 
 def _check_none_open(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from station.adapters.ledger import schema, scrubbing
+from station.adapters.ledger import driver, schema, scrubbing
 from station.adapters.ledger.register import folder_for
 from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.troubles import is_held, unavailable
@@ -123,7 +123,7 @@ def _engine(path: Path, mode: str, *, begin: str, pragmas: tuple[str, ...]) -> E
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver.execute_alone(connection, begin)
 
     return engine
 

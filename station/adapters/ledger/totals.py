@@ -4,9 +4,10 @@
 from collections.abc import Mapping
 from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, distinct, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, distinct, func, select, update
 
 from station.adapters.ledger import tables
+from station.adapters.ledger.driver import Prepared
 from station.domain.attempt import VERDICTS, Attempt, Event, LaboratoryUnit, Phase
 
 _attempt, _identity, _totals = tables.attempt, tables.identity, tables.totals
@@ -72,9 +73,9 @@ def _count_of_attempts(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _add(connection: Connection, changes: Mapping[str, int]) -> None:
-    connection.execute(_adding(tuple(changes)), {f"more_{name}": by for name, by in changes.items()})
+    _adding(tuple(changes)).run(connection, {f"more_{name}": by for name, by in changes.items()})
 
 
 @cache
-def _adding(columns: tuple[str, ...]) -> Update:
-    return _ROW.values({name: _totals.c[name] + bindparam(f"more_{name}") for name in columns})
+def _adding(columns: tuple[str, ...]) -> Prepared:
+    return Prepared(_ROW.values({name: _totals.c[name] + bindparam(f"more_{name}") for name in columns}))

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Row, insert, select, update
 
 from station.adapters.ledger import sealing, tables
+from station.adapters.ledger.driver import Prepared
 from station.adapters.ledger.sealing import ID_SIZE, WRAPPED_SIZE, SealBroken, Sealed, StationKey, unit_name
 from station.adapters.ledger.station_keys import StationKeys
 from station.domain.identity import OnboardingSecrets
@@ -23,6 +24,7 @@ from station.matter.onboarding.passcode import Discriminator
 FORGOTTEN = "-" * ID_SIZE  # in place of the key's id
 
 _identity, _sealed, _state = tables.identity, tables.sealed_secret, tables.secrets_state
+_NEW = Prepared(insert(_sealed))
 
 
 class Vault:
@@ -56,7 +58,7 @@ class Vault:
         if anew:
             connection.execute(update(_sealed).where(_sealed.c.identity_id == identity), row(identity, sealed))
         else:
-            connection.execute(insert(_sealed), row(identity, sealed))
+            _NEW.run(connection, row(identity, sealed))
 
     def opened(
         self, identity: int, uid: UID, discriminator: int, sealed: Sealed

@@ -18,10 +18,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, Self, TypeVar
 
-from sqlalchemy import Connection, Transaction
+from sqlalchemy import Connection
 
 from station.adapters.ledger import scrubbing, soundness
 from station.adapters.ledger.commit_times import CommitTimes
+from station.adapters.ledger.driver import Savepoint
 from station.adapters.ledger.troubles import mends_itself, unavailable
 from station.faults import LineFault
 from station.faults.line import LedgerUnavailable
@@ -34,6 +35,13 @@ TRIED_EVERY = 0.5  # seconds between two tries; SQLite itself waits five more fo
 EMPTIED_EVERY = 2.0  # seconds between two tries to empty the write-ahead log
 
 
+class Part(Protocol):
+    """What a unit of work commits or rolls back."""
+
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+
+
 class _Queued(Generic[T]):
     """A unit of work and its waiting caller. Runs in the thread; is settled in the loop."""
 
@@ -42,17 +50,17 @@ class _Queued(Generic[T]):
         self._work = work
         self._settle: Callable[[], object] = self.answer.cancel
 
-    def run(self, connection: Connection, transaction: Transaction) -> None:
-        """Commits the transaction, which is durable then, or a savepoint in the group's transaction."""
+    def run(self, connection: Connection, part: Part) -> None:
+        """Commits its part: the transaction, which is durable then, or a savepoint in the group's transaction."""
         try:
             result = self._work(connection)
         except Exception as exc:  # the unit's caller gets the exception
             if soundness.is_databases_own(exc):
                 raise
-            transaction.rollback()
+            part.rollback()
             self._settle = partial(self.answer.set_exception, exc)
         else:
-            transaction.commit()
+            part.commit()
             self._settle = partial(self.answer.set_result, result)
 
     def settle(self, failure: LineFault | None) -> None:
@@ -66,7 +74,7 @@ class _Queued(Generic[T]):
 
 
 class _Waiting(Protocol):
-    def run(self, connection: Connection, transaction: Transaction) -> None: ...
+    def run(self, connection: Connection, part: Part) -> None: ...
     def settle(self, failure: LineFault | None) -> None: ...
 
 
@@ -188,7 +196,7 @@ class Writer:
                 group[0].run(self._connection, transaction)
             else:
                 for unit in group:
-                    unit.run(self._connection, self._connection.begin_nested())
+                    unit.run(self._connection, Savepoint(self._connection))
 
     def _undo(self) -> None:
         """Rolls back after a failed COMMIT, since SQLAlchemy does not, and goes on with the old transaction."""

@@ -48,6 +48,7 @@ class Complaint:
         return found[1] if found else "STM32_Programmer_CLI"
 
 
+# In lower case, for lines in lower case: a pattern for both is matched ten times as slowly, with each line of every run.
 # A higher row explains a lower one, whatever the order of the lines: a probe that vanishes in a download makes the
 # download fail, too. The last row takes every error that no other row matches.
 _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
@@ -55,36 +56,36 @@ _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
         (
             r"error while loading shared libraries|symbol lookup error|version \S+ not found \(required by"
             r"|cannot execute binary file|exec format error|bad interpreter"
-            r"|(?:load|find) the qt platform plugin|no qt platform plugin"
+            r"|load the qt platform plugin|find the qt platform plugin|no qt platform plugin"
         ),
         lambda said: ProgrammerMissing(said.program, said.line),
     ),
     (
-        r"no debug probe detected|no st-link detected|DEV_NO_STLINK|serial number not found",
+        r"no debug probe detected|no st-link detected|dev_no_stlink|serial number not found",
         lambda said: ProbeMissing(said.probe),
     ),
     (r"old st-link firmware|st-link firmware upgrade required", lambda said: ProbeOutdated(said.probe)),
-    (r"DEV_CONNECT_ERR", lambda said: ProbeBusy(said.probe)),
-    (r"DEV_USB_COMM_ERR|pipe is stalled", lambda said: ProbeWedged(said.probe)),
+    (r"dev_connect_err", lambda said: ProbeBusy(said.probe)),
+    (r"dev_usb_comm_err|pipe is stalled", lambda said: ProbeWedged(said.probe)),
     (r"under read ?out protection", lambda said: TargetLocked(said.line)),
     (
-        r"DEV_TARGET_RESET_ERR|DEV_TARGET_HELD_UNDER_RESET|unable to reset",
+        r"dev_target_reset_err|dev_target_held_under_reset|unable to reset",
         lambda said: TargetNotReset(said.probe),
     ),
-    (r"DEV_TARGET_CMD_ERR", lambda said: TargetRefused(said.probe)),
+    (r"dev_target_cmd_err", lambda said: TargetRefused(said.probe)),
     (r"no stm32 target found|unable to get core id", lambda said: TargetNotFound(said.probe)),
     (r"connection to device .{0,40} is lost", lambda said: TargetNotFound(said.probe)),
     (r"not authentic", lambda said: StackImageRefused(said.line)),
-    (r"FUS_STATE_ERR|FUS is not in IDLE|FUS_NOT_RUNNING|FUS_ERROR\b", lambda said: FUSNotReady(said.line)),
+    (r"fus_state_err|fus is not in idle|fus_not_running|fus_error\b", lambda said: FUSNotReady(said.line)),
     (
-        r"fw(?:upgrade|delete) command failure|execute fw(?:upgrade|delete) command|firmware delete fail|FUS_ERROR_INVALID",
+        r"fw(?:upgrade|delete) command failure|execute fw(?:upgrade|delete) command|firmware delete fail|fus_error_invalid",
         lambda said: ProgrammerFailed(said.exit_status, said.line),
     ),
     # If the line names the loader, a file of the installation or the external loader is at fault. Without a name the
     # board is, as a rule: with a weak supply the loader could not be written into the microcontroller's memory.
     (
         (
-            r"FlashLoaderPath|flash loader [^\n]{1,260} cannot be loaded"
+            r"flashloaderpath|flash loader [^\n]{1,260} cannot be loaded"
             r"|\.stldr['\"]? (?:does not exist|(?:was )?not found|cannot be)|loader\b.{0,260} does not exist"
         ),
         lambda said: FlashLoaderMissing(said.line),
@@ -96,14 +97,15 @@ _FAULTS: tuple[tuple[str, Callable[[Complaint], Fault]], ...] = (
     (r"data read failed|read operation failed", lambda said: FlashReadFailed(said.line)),
     (r"", lambda said: ProgrammerFailed(said.exit_status, said.line)),
 )
-_KNOWN = re.compile("|".join(pattern for pattern, _ in _FAULTS[:-1]), re.IGNORECASE)
-_SUSPECT = re.compile(r"error\s*:|st-link error \(|\bfailed\b", re.IGNORECASE)
-_HARMLESS = re.compile(r"^warning\s*:", re.IGNORECASE)
+_KNOWN = re.compile("|".join(pattern for pattern, _ in _FAULTS[:-1]))
+_SUSPECT = re.compile(r"error\s*:|st-link error \(|\bfailed\b")
+_HARMLESS = re.compile(r"^warning\s*:")
 _ERROR_ALONE = re.compile(r"error\s*:$", re.IGNORECASE)
 
 
 def is_complaint(text: str) -> bool:
-    return bool(_KNOWN.search(text) or (_SUSPECT.search(text) and not _HARMLESS.match(text)))
+    said = text.lower()
+    return bool(_KNOWN.search(said) or (_SUSPECT.search(said) and not _HARMLESS.match(said)))
 
 
 def goes_on(complaint: str) -> bool:
@@ -116,7 +118,7 @@ def fault_of(complaints: Iterable[str], probe: str, exit_status: int, address: i
     lines = [redacted(line) for line in complaints]
     for pattern, fault in _FAULTS:
         for line in lines:
-            if re.search(pattern, line, re.IGNORECASE):
+            if re.search(pattern, line.lower()):
                 return fault(Complaint(line, probe, exit_status, address))
     return None
 

@@ -32,21 +32,21 @@ _VOLTS = re.compile(r"(\d{1,3})[.,](\d{1,6})")  # some locales write a comma
 _PLACE = re.compile(r"0x([0-9A-F]{8})\s*:", re.IGNORECASE)
 _DUMPED = re.compile(r"[\s0-9A-F]*", re.IGNORECASE)  # also a part of the line that a cut has left
 _WORD = re.compile(r"[0-9A-F]{8}", re.IGNORECASE)
+# in lower case, for lines in lower case: see `complaints`
 _SENTENCE = re.compile(
-    r"(?P<version>STM32CubeProgrammer v(?P<number>\S{1,40}))"
+    r"(?P<version>stm32cubeprogrammer v(?P<number>\S{1,40}))"
     r"|(?P<second_attempt>2nd connect tentative)"
-    r"|(?P<erasing>Erasing (?P<memory>internal|external) memory sectors? \[?(?P<first>\d{1,9})(?: (?P<last>\d{1,9}))?)"
-    r"|(?P<complete>File download complete)"
-    r"|(?P<verified>Download verified successfully)"
-    r"|(?P<uploading>UPLOADING(?! OPTION BYTES))"
-    r"|(?P<read>Data read successfully)"
-    r"|(?P<option_bytes_set>Option Bytes successfully programmed)"
-    r"|(?P<fus_idle>^FUS_STATE_IDLE)"
+    r"|(?P<erasing>erasing (?P<memory>internal|external) memory sectors? \[?(?P<first>\d{1,9})(?: (?P<last>\d{1,9}))?)"
+    r"|(?P<complete>file download complete)"
+    r"|(?P<verified>download verified successfully)"
+    r"|(?P<uploading>uploading(?! option bytes))"
+    r"|(?P<read>data read successfully)"
+    r"|(?P<option_bytes_set>option bytes successfully programmed)"
+    r"|(?P<fus_idle>^fus_state_idle)"
     r"|(?P<fus_started>^start ?fus (?:command )?execution finished)"
-    r"|(?P<upgraded>^Firmware Upgrade Success)"
-    r"|(?P<stack_started>^FusStartWS activated successfully)"
-    r"|(?P<reset>(?:Software|Hard) reset is performed|MCU reset)",
-    re.IGNORECASE,
+    r"|(?P<upgraded>^firmware upgrade success)"
+    r"|(?P<stack_started>^fusstartws activated successfully)"
+    r"|(?P<reset>(?:software|hard) reset is performed|mcu reset)",
 )
 _FACTS = frozenset({"reset", "option_bytes_set", "fus_idle", "fus_started", "upgraded", "stack_started"})
 _SHOWN = frozenset({UID_ADDRESS, VERSION_WORDS})
@@ -57,6 +57,10 @@ def is_memory_dump(line: str) -> bool:
     text = line.strip()
     place = _PLACE.match(text)
     return place is not None and int(place[1], 16) not in _SHOWN and _DUMPED.fullmatch(text, place.end()) is not None
+
+
+def _may_have_bar(line: str) -> bool:
+    return "%" in line or "=" in line or not line.isascii()
 
 
 def _memory_in(text: str) -> tuple[int, bytes] | None:
@@ -94,7 +98,7 @@ class Transcript:
 
     def feed(self, line: str) -> None:
         """Takes the next line, without its end. Version 2.18 prints lines twice; the second copy is ignored."""
-        text = _BAR.sub("", line).strip()
+        text = (_BAR.sub("", line) if _may_have_bar(line) else line).strip()
         if not text:
             return
         self._last_line = text
@@ -110,7 +114,7 @@ class Transcript:
             self.option_bytes[named[0]] = int(value[1], 16)
         elif memory := _memory_in(text):
             self.words.update([memory])
-        elif said := _SENTENCE.search(text):
+        elif said := _SENTENCE.search(text.lower()):
             self._sentence(said)
 
     @property
@@ -120,8 +124,8 @@ class Transcript:
     @property
     def erases_external(self) -> bool:
         """Whether the last line says that the programmer erases the external flash."""
-        said = _SENTENCE.search(self._last_line)
-        return said is not None and (said["memory"] or "").lower() == "external"
+        said = _SENTENCE.search(self._last_line.lower())
+        return said is not None and said["memory"] == "external"
 
     @property
     def device_id(self) -> int | None:
@@ -267,12 +271,12 @@ class Transcript:
         current = self.items[-1] if self.items else None
         match said.lastgroup, current:
             case "version", _:
-                self.version = said["number"][:LONGEST_SHOWN]
+                self.version = self._last_line[slice(*said.span("number"))][:LONGEST_SHOWN]
             case "second_attempt", None:
                 self._of_first_attempt, self.complaints = self.complaints, []
             case "erasing", FileWritten():
                 first, last = int(said["first"]), int(said["last"] or said["first"])
-                current.erased.add(Erasure(said["memory"].lower(), first, last))
+                current.erased.add(Erasure(said["memory"], first, last))
             case "complete", FileWritten():
                 current.complete = True
             case "verified", FileWritten(complete=True):

@@ -45,31 +45,29 @@ class Claims:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: dict[str, int] = {}
+        self._held: dict[str, tuple[Path, int]] = {}
 
     def take(self, slot: str) -> None:
         """Takes a slot's lock; raises `SlotTaken` while another process has it."""
+        path = self._folder / f"slot-{quote(one_spelling(slot), safe='')}.lock"
         try:
-            descriptor = _locked(self._path(slot))
+            descriptor = _locked(path)
         except LockHeld as exc:
             raise SlotTaken(slot, exc.holder) from exc
-        before, self._held[slot] = self._held.get(slot), descriptor
+        before, self._held[slot] = self._held.get(slot), (path, descriptor)
         if before is not None:
-            os.close(before)
+            os.close(before[1])
 
     def check(self) -> None:
         """Locks every slot again whose lock file was removed; raises `SlotTaken` if another process was faster."""
-        for slot, descriptor in self._held.items():
-            if not file_lock.is_at(self._path(slot), descriptor):
+        for slot, (path, descriptor) in self._held.items():
+            if not file_lock.is_at(path, descriptor):
                 self.take(slot)
 
     def give_up(self) -> None:
         while self._held:
-            slot, descriptor = self._held.popitem()
-            file_lock.give_back(self._path(slot), descriptor)
-
-    def _path(self, slot: str) -> Path:
-        return self._folder / f"slot-{quote(one_spelling(slot), safe='')}.lock"
+            _, (path, descriptor) = self._held.popitem()
+            file_lock.give_back(path, descriptor)
 
 
 @contextmanager

@@ -216,12 +216,21 @@ class Run:
 
         Raises `ProgrammerStuck`, or the fault that explains the stall.
         """
-        try:
-            async with asyncio.timeout(within):
-                while not enough() and not self.ended:
-                    await self._read_on(idle_within or self.deadlines.idle_within)
-        except TimeoutError as exc:
-            raise self._overdue(within) from exc
+        now = asyncio.get_running_loop().time
+        idle = idle_within or self.deadlines.idle_within
+        end, heard = now() + within, now()
+        while not enough() and not self.ended:
+            try:
+                # Not set anew for each line, which would cost more than the line: it may pass although lines came.
+                async with asyncio.timeout_at(min(end, heard + idle)):
+                    while not enough() and not self.ended:
+                        await self._read_on()
+                        heard = now()
+            except TimeoutError as exc:
+                if now() >= end:
+                    raise self._overdue(within) from exc
+                if now() >= heard + idle:
+                    raise self._overdue(idle) from exc
 
     def _overdue(self, within: float) -> Fault:
         """A missing external flash shows only as an erase that does not end for 5 to 7 minutes."""
@@ -229,27 +238,18 @@ class Run:
             return FlashEraseFailed(f"the external flash gave no answer within {within:g} s")
         return ProgrammerStuck(within)
 
-    async def _read_on(self, idle_within: float) -> None:
-        # A line that has already arrived is taken without a deadline, which would cost more than the line.
+    async def _read_on(self) -> None:
         try:
-            line = await (self._child.line() if self._child.has_line else self._next_line(idle_within))
+            line = await self._child.line()
         except OverBudget as exc:
             raise ProgrammerUnproven("run", f"its end: {exc}") from exc
-        if line is not None:
-            self.transcript.feed(line)
-            self._recording.take(line)
-            self.transcript.check_probe(self._probe)
-            self.transcript.check_board(self._board)
-
-    async def _next_line(self, idle_within: float) -> str | None:
-        try:
-            async with asyncio.timeout(idle_within):
-                line = await self._child.line()
-                if line is None:
-                    self._exit_status = await self._child.ended()
-                return line
-        except TimeoutError as exc:
-            raise self._overdue(idle_within) from exc
+        if line is None:
+            self._exit_status = await self._child.ended()
+            return
+        self.transcript.feed(line)
+        self._recording.take(line)
+        self.transcript.check_probe(self._probe)
+        self.transcript.check_board(self._board)
 
 
 class _Recording:

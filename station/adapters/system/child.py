@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from station.adapters.system import orphans
-from station.adapters.system.descriptors import readable
+from station.adapters.system.descriptors import Watched, readable
 
 log = structlog.get_logger()
 
@@ -81,9 +81,12 @@ class LineCutter:
 
     def feed(self, data: bytes) -> list[str]:
         *ended, begun = _LINE_ENDS.split(self._partial + data)
-        *cut_off, self._partial = _pieces(begun)
-        pieces = (piece for raw in ended for piece in _pieces(raw))
-        return [text for piece in (*pieces, *cut_off) if (text := _text(piece))]
+        if max(map(len, (*ended, begun))) <= LONGEST_LINE:
+            self._partial = begun
+        else:
+            *cut_off, self._partial = _pieces(begun)
+            ended = [*(piece for raw in ended for piece in _pieces(raw)), *cut_off]
+        return [text for raw in ended if (text := _text(raw))]
 
     def rest(self) -> list[str]:
         """The last line of the stream, if it has no line end."""
@@ -96,7 +99,8 @@ def _pieces(raw: bytes) -> list[bytes]:
 
 
 def _text(raw: bytes) -> str:
-    return _ANSI.sub(b"", raw).decode("utf-8", errors="replace").rstrip()
+    plain = _ANSI.sub(b"", raw) if b"\x1b" in raw else raw
+    return plain.decode("utf-8", errors="replace").rstrip()
 
 
 class Child:
@@ -108,7 +112,7 @@ class Child:
     def __init__(self, process: subprocess.Popen[bytes], sign: int, output: int, mark: str, budget: Budget) -> None:
         self._process = process
         self._sign = sign
-        self._output = output
+        self._output = Watched(output)
         self._budget = budget
         self._family = orphans.Family.begun(process.pid, mark, output)
         self._cutter = LineCutter()
@@ -156,11 +160,6 @@ class Child:
     async def ended(self) -> int:
         """Waits for the process to end. Returns its exit status."""
         return await asyncio.shield(self._ended)  # a cancelled caller does not cancel the watch
-
-    @property
-    def has_line(self) -> bool:
-        """Whether the next line has already arrived, so that reading it does not wait."""
-        return bool(self._lines)
 
     async def line(self) -> str | None:
         """The next line, without its end; None when there is no more. Raises `OverBudget`."""
@@ -217,9 +216,8 @@ class Child:
         finally:
             left.cancel()
             dropping.cancel()
-            await asyncio.wait({dropping})  # the loop must not watch a closed descriptor
-            os.close(self._output)
-            self._output = -1  # another process may have the number by now
+            await asyncio.wait({dropping})  # nobody must wait at a closed descriptor
+            self._output.close()
 
     async def _drop_output(self) -> None:
         """Discards output so that the process can finish: at a full pipe it would wait for a reader."""
@@ -283,12 +281,12 @@ def _spawn(
     return process, sign, output, mark
 
 
-async def _read(descriptor: int, size: int) -> bytes:
+async def _read(pipe: Watched, size: int) -> bytes:
     """The bytes in the pipe, after one turn of the loop; empty once the pipe's other end is closed."""
     while True:
-        await readable(descriptor)
+        await pipe.readable()
         with suppress(BlockingIOError):
-            return os.read(descriptor, size)
+            return os.read(pipe.descriptor, size)
 
 
 async def _to_the_end(work: Coroutine[object, object, None]) -> asyncio.CancelledError | None:

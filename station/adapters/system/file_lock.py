@@ -50,7 +50,7 @@ def give_back(path: Path, descriptor: int) -> None:
 def is_at(path: Path, descriptor: int) -> bool:
     """Whether the path still leads to the open file."""
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))  # noqa: PTH116  of every slot before every attempt
     except FileNotFoundError:
         return False
 

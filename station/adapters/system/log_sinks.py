@@ -14,9 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 QUEUE_SIZE = 1 << 20  # bytes: some thousand lines, a minute of a full line of slots
 RETRIED_EVERY = 1.0
+GATHERED_FOR = 0.2  # seconds: waking a thread takes longer than a line, and each step of a board is two
+AT_ONCE = 100  # lines in one write
 STDERR = 2
 
 
@@ -49,7 +52,7 @@ class Sink:
         self._size = self._lost = self._untold = 0
         self._fault: str | None = None
         self._descriptor: int | None = None
-        self._written = 0  # bytes of the first line that are in the file
+        self._written = 0  # bytes of the first waiting line that are in the file
         self._reopen = self._closing = False
         # A thread that a full pipe blocks for ever must not block the end of the process.
         self._thread = threading.Thread(target=self._work, name=f"log {name}", daemon=True)
@@ -95,40 +98,46 @@ class Sink:
     def _append(self, line: bytes) -> None:
         self._lines.append(line)
         self._size += len(line)
-        self._news.notify()
+        if len(self._lines) == 1:  # else the thread is writing, or gathers lines
+            self._news.notify()
 
     def _work(self) -> None:
-        while (line := self._next()) is not None:
+        while self._has_lines():
             try:
-                self._write(line)
+                self._write()
             except OSError as exc:
                 if not self._goes_on_after(exc):
                     break
             else:
                 self._fault = None
-                self._take()
         if self._descriptor is not None:
             os.close(self._descriptor)
 
-    def _next(self) -> bytes | None:
-        """The first line, when there is one; None at the end."""
+    def _has_lines(self) -> bool:
+        """Waits for lines, and a little for those that follow; False at the end."""
         with self._news:
-            while not self._lines and not self._closing:
-                self._news.wait()
-            return self._lines[0] if self._lines else None
+            if not self._lines:
+                self._news.wait_for(lambda: self._lines or self._closing)
+                self._news.wait_for(lambda: self._closing, GATHERED_FOR)
+            return bool(self._lines)
 
-    def _take(self) -> None:
-        with self._news:
-            self._size -= len(self._lines.popleft())
-        self._written = 0
-
-    def _write(self, line: bytes) -> None:
+    def _write(self) -> None:
         descriptor = self._opened()
-        while self._written < len(line):
-            try:
-                self._written += os.write(descriptor, line[self._written :])
-            except BlockingIOError:  # another program has set this pipe or terminal to non-blocking
-                _takes_more(descriptor, RETRIED_EVERY)
+        with self._news:
+            lines = b"".join(islice(self._lines, AT_ONCE))
+        try:
+            self._take(os.write(descriptor, lines[self._written :]))
+        except BlockingIOError:  # another program has set this pipe or terminal to non-blocking
+            _takes_more(descriptor, RETRIED_EVERY)
+
+    def _take(self, written: int) -> None:
+        """Removes the lines that are written whole, now that so many bytes more are in the file."""
+        self._written += written
+        with self._news:
+            while self._lines and self._written >= len(self._lines[0]):
+                line = self._lines.popleft()
+                self._size -= len(line)
+                self._written -= len(line)
 
     def _opened(self) -> int:
         before = self._descriptor

@@ -154,7 +154,7 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 
 def _json(event: EventDict) -> bytes:
     """One JSON object, in ASCII: characters that a terminal would obey are escaped."""
-    told = _TRACEBACKS(None, "", dict(event))
+    told = _TRACEBACKS(None, "", dict(event)) if "exc_info" in event else event
     return json.dumps({key: _bounded(value) for key, value in told.items()}, default=_bounded_words).encode() + b"\n"
 
 

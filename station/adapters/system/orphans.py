@@ -71,17 +71,21 @@ class Family:
     child: int
     mark: str
     pipe: str
-    began: int
 
     @classmethod
     def begun(cls, child: int, mark: str, output: int) -> Self:
         """The family of a child that has just been started; this pipe carries the child's output."""
         if not mark:
-            return cls(child, "", "", 0)
-        look = _Look.at(child)
-        family = cls(child, mark, f"pipe:[{os.fstat(output).st_ino}]", look.began if look else 0)
+            return cls(child, "", "")
+        family = cls(child, mark, f"pipe:[{os.fstat(output).st_ino}]")
         _running[child] = family
         return family
+
+    @property
+    def began(self) -> int:
+        """When the child was started, which is not reaped as long as its family is running."""
+        look = _Look.at(self.child)
+        return look.began if look else 0
 
     def end(self) -> bool:
         """Kills and reaps the orphans of a child that has been reaped.
@@ -141,20 +145,21 @@ def _adopt(value: int) -> str | None:
     """The reason why this process cannot adopt orphans; None if it does."""
     if sys.platform != "linux":
         return f"{sys.platform} has no way to adopt them"
-    if not _list_of_children().exists():
+    if not Path(_list_of_children()).exists():
         return f"{_list_of_children()} is not there"
     if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, value, 0, 0, 0):
         return f"PR_SET_CHILD_SUBREAPER: {os.strerror(ctypes.get_errno())}"
     return None
 
 
-def _list_of_children() -> Path:
+def _list_of_children() -> str:
     # the children of the main thread, to which the kernel gives orphans
-    return Path(f"/proc/self/task/{os.getpid()}/children")
+    return f"/proc/self/task/{os.getpid()}/children"
 
 
 def _children() -> list[int]:
-    return [int(pid) for pid in _list_of_children().read_text(encoding="ascii").split()]
+    with open(_list_of_children(), "rb") as listed:  # noqa: PTH123  pathlib takes longer, for every run of a programmer
+        return [int(pid) for pid in listed.read().split()]
 
 
 def _end_orphans(ended: Family | None) -> bool:
