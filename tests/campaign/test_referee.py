@@ -26,6 +26,7 @@ from tests.campaign.referee.boards import (
     SALT,
     SERIAL_NUMBER,
     VERIFIER,
+    pack,
 )
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
@@ -60,6 +61,13 @@ def test_no_promise_is_broken(left: Path) -> None:
     assert len(evidence.pki.issued) == 6  # one of five boards has two, of which the first was lost
 
 
+def test_packed_boards_say_the_same(spoiled: Spoiled) -> None:
+    before = Evidence.read(spoiled.folder).boards
+    for board in before:
+        pack(spoiled.folder / "bench" / "boards" / board.probe)
+    assert Evidence.read(spoiled.folder).boards == before
+
+
 def test_the_referee_shares_no_code_with_the_station() -> None:
     code = (
         "import sys, tests.campaign.referee.__main__, tests.campaign.shrinking;"
@@ -91,7 +99,7 @@ def test_a_pass_written_into_the_ledger_is_found(spoiled: Spoiled) -> None:
         AS_FAILED.format("'Passed', '{}'"),
         "DELETE FROM event WHERE attempt_id = :attempt AND type = 'Failed'",
         "UPDATE identity SET state = 'passed' WHERE uid = :uid",
-        "UPDATE totals SET passed = passed + 1, failed = failed - 1",
+        "UPDATE totals SET passed = passed + 1, failed = failed - 1, passed_first = passed_first + 1",
         uid=uid,
         attempt=spoiled.last_attempt(uid),
     )
@@ -226,7 +234,7 @@ def test_a_serial_number_that_two_stations_have_given_is_found(spoiled: Spoiled)
         "DELETE FROM sealed_secret WHERE identity_id > 1",
         "DELETE FROM identity WHERE id > 1",
         "UPDATE identity SET uid = 'f' || substr(uid, 2), state = 'reserved'",
-        "UPDATE totals SET attempts = 0, passed = 0, failed = 0, void = 0",
+        "UPDATE totals SET attempts = 0, passed = 0, failed = 0, void = 0, units = 1, judged = 0, passed_first = 0",
         station="line-2",
     )
     assert spoiled.promises() == {Promise.NO_IDENTITY_TWICE}
@@ -282,7 +290,7 @@ def test_a_void_that_no_pass_follows_is_found(spoiled: Spoiled) -> None:
         "DELETE FROM event WHERE attempt_id = :attempt",
         "DELETE FROM figure WHERE id = :attempt",
         "DELETE FROM attempt WHERE id = :attempt",
-        "UPDATE totals SET passed = passed - 1, attempts = attempts - 1",
+        "UPDATE totals SET passed = passed - 1, attempts = attempts - 1, judged = judged - 1, passed_first = passed_first - 1",
         "UPDATE identity SET state = 'certified' WHERE uid = :uid",
         uid=uid,
         attempt=spoiled.last_attempt(uid),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the memories of a board say, read from its files: factory data, key, firmware, and whether a commissioner would take it."""
 
+import gzip
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.campaign.referee.codes import verifier_of
 from virtual_bench.board.factory_data import BLOCK, Unreadable, records
 
+FLASHES = ("internal.bin", "qspi.bin")
 FACTORY_DATA = 0x1C0000  # from the beginning of qspi.bin
 DECLARATION, DAC, PAI, KEY, PUBLIC_KEY = 1, 3, 4, 5, 6
 DISCRIMINATOR, ITERATIONS, SALT, VERIFIER, PASSCODE = 11, 12, 13, 14, 15
@@ -39,14 +41,12 @@ class Board:
     @classmethod
     def read(cls, folder: Path, images: Mapping[str, bytes]) -> "Board":
         plate = json.loads((folder / "board.json").read_text(encoding="utf-8"))
-        with (folder / "qspi.bin").open("rb") as qspi:
-            qspi.seek(FACTORY_DATA)
-            block = qspi.read(BLOCK)
+        block = _content(folder / "qspi.bin")[FACTORY_DATA : FACTORY_DATA + BLOCK]
         try:
             found = records(block)
         except Unreadable:
             found = {}
-        internal = (folder / "internal.bin").read_bytes()
+        internal = _content(folder / "internal.bin")
         begun = frozenset(name for name, image in images.items() if internal.startswith(image))
         stored = json.loads((folder / "secure_storage.json").read_text(encoding="utf-8"))
         keys = tuple(bytes.fromhex(each["private_key"]) for each in stored)
@@ -114,6 +114,19 @@ class Board:
             named = [str(each.value) for each in certificate.subject.get_attributes_for_oid(oid)]
             if named != [f"{self.number_in(tag) or 0:04X}"]:
                 yield "a certificate of another product"
+
+
+def pack(folder: Path) -> None:
+    """Compresses the flash files of a board that no bench serves any more: 3 MB each would fill a disk."""
+    for name in FLASHES:
+        with gzip.open(folder / f"{name}.gz", "wb", compresslevel=1) as packed:
+            packed.write((folder / name).read_bytes())
+        (folder / name).unlink()
+
+
+def _content(file: Path) -> bytes:
+    packed = file.with_name(f"{file.name}.gz")
+    return gzip.decompress(packed.read_bytes()) if packed.exists() else file.read_bytes()
 
 
 def _certificate(value: bytes | None) -> x509.Certificate | None:

@@ -59,7 +59,8 @@ def _of_no_product(evidence: Evidence, board: Board) -> Iterator[str]:
         for product in evidence.products.values()
     ]
     if wrong and all(wrong):
-        yield f"other records than its product: {', '.join(map(str, sorted(min(wrong, key=lambda tags: len(tags)))))}"
+        _, tags = min((len(tags), sorted(tags)) for tags in wrong)
+        yield f"other records than its product: {', '.join(map(str, tags))}"
 
 
 def _spoiled_since(evidence: Evidence, board: Board, last: Attempt) -> bool:

@@ -134,12 +134,21 @@ def sound(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _sums(ledger: StationLedger) -> dict[str, int]:
-    counted = Counter(each.verdict for each in ledger.attempts if not each.laboratory)
+    """The ledger's totals as its rows add up to them; first-pass yield is that of each board's first judged attempt."""
+    counted = Counter(each.verdict for each in ledger.attempts)
+    firsts: dict[str, str] = {}
+    for attempt in ledger.attempts:
+        if attempt.uid is not None and not attempt.laboratory and attempt.verdict in {"pass", "fail"}:
+            firsts.setdefault(attempt.uid, attempt.verdict)
     return {
         "attempts": len(ledger.attempts),
         "passed": counted["pass"],
         "failed": counted["fail"],
         "void": counted["void"],
+        "units": len(ledger.identities),
+        "judged": len(firsts),
+        "passed_first": sum(verdict == "pass" for verdict in firsts.values()),
+        "laboratory": sum(attempt.laboratory for attempt in ledger.attempts),
     }
 
 
