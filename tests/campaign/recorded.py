@@ -49,7 +49,7 @@ def recorded(folder: Path) -> Path:
             _played(Standing(line), lambda: sampler.sample(each.pid for each in line.processes.values()))
             _at_rest(line, tray)
         remains = observed(work, Path(runtime))
-    _laid_out(work, left, receiver)
+    laid_out(work, left, receiver, _story())
     remains.save(left)
     return left
 
@@ -91,7 +91,15 @@ def _sent(ledger: Path) -> tuple[int, int]:
     return int(found[0]), int(found[1])
 
 
-def _laid_out(work: Path, left: Path, receiver: Receiver) -> None:
+def _story() -> dict[str, object]:
+    samples = [
+        {"at": at, "station": STATION, "pid": 4711, "rss": 60e6 + 1e5 * (at % 7), "fds": 40 + at % 3}
+        for at in range(48)
+    ]
+    return {"boards": [{"number": DEAD, "disturbed": [], "away": "dead"}], "labels": True, "samples": samples}
+
+
+def laid_out(work: Path, left: Path, receiver: Receiver, story: Mapping[str, object]) -> None:
     """Sorts what is left into the folders of a campaign."""
     line = work / "line"
     (left / "bench").mkdir(parents=True)
@@ -103,9 +111,4 @@ def _laid_out(work: Path, left: Path, receiver: Receiver) -> None:
     for name in ("processes.jsonl", "webhook.secret"):
         shutil.copy(work / name, left)
     (left / "mes.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in receiver.taken), encoding="utf-8")
-    samples = [
-        {"at": at, "station": STATION, "pid": 4711, "rss": 60e6 + 1e5 * (at % 7), "fds": 40 + at % 3}
-        for at in range(48)
-    ]
-    story = {"boards": [{"number": DEAD, "disturbed": [], "away": "dead"}], "labels": True, "samples": samples}
     (left / "campaign.json").write_text(json.dumps(story), encoding="utf-8")

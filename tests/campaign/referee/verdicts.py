@@ -76,7 +76,9 @@ def _causes(evidence: Evidence, attempt: Attempt) -> Iterator[bool]:
         yield any(at <= over or stepped for at, _ in evidence.bench.faults.get(board.number, ()))
         yield any(_pulled_in(at, attempt) or stepped for at in evidence.bench.pulls.get(board.number, ()))
         yield any(at <= over or stepped for at, _ in evidence.story.disturbed.get(board.number, ()))
+    refused = {each.key for ledger in evidence.ledgers for each in ledger.spares}
     for key in attempt.texts("CSRReceived", "key"):
+        yield key in refused
         yield any(began <= at <= over or stepped for at in evidence.pki.disturbed.get(key, ()))
     yield any((start <= over and end >= began) or stepped for start, end, _ in evidence.story.troubles)
     if not boards:  # nobody has seen which board it was
