@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story of a quick campaign: which board meets which fault, which switch of the PKI, which kill. Pure."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from virtual_bench.faults.catalogue import CATALOGUE
+
+PHASES = frozenset(
+    {
+        "recognise",
+        "flash_data",
+        "flash_provisioner",
+        "await_csr",
+        "relay_to_pki",
+        "deliver",
+        "flash_operational",
+        "confirm",
+    }
+)  # fmt: skip  of the recipe: it upgrades no coprocessor and locks nothing
+DEADLY = frozenset({"write_protected", "factory_data_erased", "secure_storage_written"})
+"""Faults that outlive their cause: whoever finds such a board puts it away."""
+OF_TWO_BOARDS = frozenset({"other_probe", "duplicate_serial", "duplicate_uid", "no_serial", "other_uart"})
+"""Faults that befall a neighbour, too, which this campaign's people would not understand."""
+SWITCHES = (
+    "pending", "busy", "too_many", "status_500", "reset", "wrong_key", "wrong_product", "wrong_vendor", "wrong_pai", "expired",
+    "repeated_serial", "garbage", "empty", "two_certificates", "drop_after_issue", "fin_after_issue", "truncated",
+    "status_500_after_issue", "with_pai", "der", "unsorted",
+)  # fmt: skip
+FAULTY, SWITCHED, KILLED = 0.5, 0.25, 0.06  # shares of the boards
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What befalls one board, by its number: a fault of the bench at a phase, a switch of the PKI, or a kill of the daemon."""
+
+    board: int
+    kind: str
+    what: str
+    at: str = ""
+
+    def __str__(self) -> str:
+        return f"board {self.board}: {self.what}{f' at {self.at}' if self.at else ''}"
+
+
+def story(seed: int, boards: int) -> list[Disturbance]:
+    """The same for the same seed and number of boards."""
+    return list(_story(random.Random(seed), boards))
+
+
+def _story(chance: random.Random, boards: int) -> Iterator[Disturbance]:
+    faults = sorted(name for name in CATALOGUE if name not in OF_TWO_BOARDS and _phases(name))
+    waiting = _in_turn(chance, faults)
+    switches = _in_turn(chance, SWITCHES)
+    for board in range(1, boards + 1):
+        if chance.random() < FAULTY:
+            name = next(waiting)
+            yield Disturbance(board, "fault", name, chance.choice(_phases(name)))
+        if chance.random() < SWITCHED:
+            yield Disturbance(board, "switch", next(switches))
+        if chance.random() < KILLED or board == boards // 2:
+            yield Disturbance(board, "kill", "daemon killed")
+
+
+def _in_turn(chance: random.Random, names: Sequence[str]) -> Iterator[str]:
+    """All names in an order by chance, again and again, so that each comes as often as the others."""
+    while True:
+        yield from chance.sample(names, len(names))
+
+
+def _phases(name: str) -> list[str]:
+    return sorted(phase.value for phase in CATALOGUE[name].phases if phase.value in PHASES)
+
+
+def table(planned: Sequence[Disturbance], fired: Counter[str]) -> Iterator[str]:
+    """How often each knob was planned, and how often it fired."""
+    for name, times in sorted(Counter(each.what for each in planned).items()):
+        yield f"{name:26} {times:4} planned {fired[name]:4} fired"

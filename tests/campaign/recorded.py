@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small campaign whose remains the referee's tests spoil: five boards on one line, each with a trouble of its own."""
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
+from station.adapters.system.secret_files import SHARED_MEMORY
+from tests.builders.line import Line
+from tests.builders.station_demo import PATIENT_DEADLINES
+from tests.campaign.canaries import ProcessSampler
+from tests.campaign.referee.remains import observed
+from tests.line.lot import standing
+from tests.line.lot_count import Tray
+from tests.line.standing_line import Standing
+from tests.line.test_lost_answers import switch
+from tests.mes.receiver import Receiver, posted
+
+STATION = "demo-line"
+GOOD, PULLED, REFUSED, LOST, DEAD = 1, 2, 3, 4, 5  # the boards' numbers, which are those of their slots
+FAULTS: Mapping[int, str] = {
+    PULLED: "--at deliver --what unplug",
+    REFUSED: "--at deliver --what qspi_error",
+    DEAD: "--at flash_operational --what verify_mismatch",
+}
+ATTEMPTS = 7  # two boards need two
+NOT_OF_THE_STATION = ("boards", "pki", "dev", "sys", "STM32CubeProgrammer", "bench.jsonl", "*.sock")
+
+
+def recorded(folder: Path) -> Path:
+    """Runs the campaign; returns the folder that it leaves."""
+    work, left = folder / "work", folder / "left"
+    work.mkdir()
+    receiver = Receiver()
+    with (
+        tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as runtime,
+        patch.dict(os.environ, PATIENT_DEADLINES | {"XDG_STATE_HOME": f"{work}/machine", "XDG_RUNTIME_DIR": runtime}),
+        posted(receiver),
+    ):
+        with standing(work, DEAD - 2, receiver) as (line, tray):
+            sampler = ProcessSampler(work / "processes.jsonl")
+            _played(Standing(line), lambda: sampler.sample(each.pid for each in line.processes.values()))
+            _at_rest(line, tray)
+        remains = observed(work, Path(runtime))
+    laid_out(work, left, receiver, _story())
+    remains.save(left)
+    return left
+
+
+def _played(line: Standing, look: Callable[[], None]) -> None:
+    """Boards pass one after another, but one that a person puts away."""
+    for number in range(GOOD, DEAD + 1):
+        if number in FAULTS:
+            line.bench("fault", "--board", str(number), *FAULTS[number].split())
+        if number == LOST:
+            switch(line, drop_after_issue=1)
+        line.bench("plug", str(number))
+        look()
+        if number == PULLED:
+            line.pulled_by_its_fault(number)
+            line.bench("plug", str(number))
+        verdict = line.wait(number, lambda slot: slot.verdict is not None).verdict
+        if verdict == "fail" and number != DEAD:
+            line.bench("unplug", str(number))
+            line.wait(number, lambda slot: slot.probe is None)
+            line.bench("plug", str(number))
+            verdict = line.wait(number, lambda slot: slot.verdict is not None).verdict
+        assert verdict == ("fail" if number == DEAD else "pass"), (number, verdict)
+    look()
+
+
+def _at_rest(line: Line, tray: Tray) -> None:
+    """Waits until each passed unit has its label, and until the ledger has it that the receiver took every event."""
+    deadline = time.monotonic() + 300
+    while (seen := _sent(line.folder / "ledger.sqlite")) != (ATTEMPTS, 0) or len(tray.prints()) < DEAD - 1:
+        assert time.monotonic() < deadline, (seen, tray.prints())
+        time.sleep(0.02)
+
+
+def _sent(ledger: Path) -> tuple[int, int]:
+    """How many events there are, and how many of them wait."""
+    with closing(sqlite3.connect(ledger)) as connection:
+        (found,) = connection.execute("SELECT count(*), count(*) - count(sent_at) FROM outbox").fetchall()
+    return int(found[0]), int(found[1])
+
+
+def _story() -> dict[str, object]:
+    samples = [
+        {"at": at, "station": STATION, "pid": 4711, "rss": 60e6 + 1e5 * (at % 7), "fds": 40 + at % 3}
+        for at in range(48)
+    ]
+    return {"boards": [{"number": DEAD, "disturbed": [], "away": "dead"}], "labels": True, "samples": samples}
+
+
+def laid_out(work: Path, left: Path, receiver: Receiver, story: Mapping[str, object]) -> None:
+    """Sorts what is left into the folders of a campaign."""
+    line = work / "line"
+    (left / "bench").mkdir(parents=True)
+    shutil.copytree(line / "boards", left / "bench" / "boards")
+    shutil.copy(line / "bench.jsonl", left / "bench")
+    shutil.copytree(line / "pki", left / "pki")
+    shutil.copytree(work / "printer", left / "printer")
+    shutil.copytree(line, left / STATION, ignore=shutil.ignore_patterns(*NOT_OF_THE_STATION))
+    for name in ("processes.jsonl", "webhook.secret"):
+        shutil.copy(work / name, left)
+    (left / "mes.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in receiver.taken), encoding="utf-8")
+    (left / "campaign.json").write_text(json.dumps(story), encoding="utf-8")

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A quick campaign breaks no promise, and its stories are their seed's."""
+
+from collections import Counter
+
+import pytest
+
+from tests.campaign import quick
+from tests.campaign.quick_story import OF_TWO_BOARDS, SWITCHES, Disturbance, story, table
+from virtual_bench.faults.catalogue import CATALOGUE
+
+
+@pytest.mark.line
+@pytest.mark.timeout(900)
+def test_a_quick_campaign_breaks_no_promise() -> None:
+    """Faults of the bench, switches of the PKI, and a kill of the daemon, with four boards at once."""
+    assert quick.main(["--boards", "10", "--slots", "4", "--seed", "1"]) == 0
+
+
+def test_a_story_is_its_seeds() -> None:
+    assert story(7, 100) == story(7, 100)
+    assert story(7, 100) != story(8, 100)
+
+
+def test_every_knob_comes_in_a_long_story_and_a_third_of_the_boards_is_disturbed() -> None:
+    told = story(1, 2000)
+    times = Counter(each.what for each in told)
+    knobs = {name for name in CATALOGUE if name not in OF_TWO_BOARDS} & times.keys() | set(SWITCHES)
+    assert len(knobs) > 40
+    assert min(times[name] for name in knobs) >= 20
+    assert times["daemon killed"] >= 10
+    assert len({each.board for each in told}) >= 600
+
+
+def test_the_table_has_what_was_planned_and_what_fired() -> None:
+    planned = [Disturbance(1, "fault", "mute", "deliver"), Disturbance(2, "switch", "busy")]
+    assert list(table(planned, Counter({"mute": 1}))) == [
+        f"{'busy':26}    1 planned    0 fired",
+        f"{'mute':26}    1 planned    1 fired",
+    ]
+    assert str(planned[0]) == "board 1: mute at deliver"
