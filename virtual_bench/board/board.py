@@ -182,8 +182,11 @@ class Board:
         self._boot()
 
     def _boot(self) -> None:
-        """Boots the application, unless FUS work holds it: a public report says it needs nSWBOOT0 = 1 to boot again."""
-        if self.radio.boot_held:
+        """Boots the application, if there is power and no FUS work holds it.
+
+        A public report says that a held one needs nSWBOOT0 = 1 to boot again.
+        """
+        if self.radio.boot_held or not self.plugged:
             self.core.halt()
         else:
             self.core.reset()

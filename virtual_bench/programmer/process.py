@@ -84,6 +84,8 @@ class Process:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._due):
                 await self.hang()
+        if self._stop is not None:  # stopped in the turn of the loop in which the pause ended
+            raise Stopped(self._stop)
 
     def using_usb(self, rate: float) -> AbstractContextManager[None]:
         """Counts the process among the USB's transfers, at this rate, for the block."""
