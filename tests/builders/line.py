@@ -26,6 +26,8 @@ RECIPE = ROOT / "config" / "recipes" / "lighting.toml"
 LOG = Path("logs", "station.jsonl")  # as config/demo.toml says
 READY_WITHIN = 300.0
 STOP_WITHIN = 120.0
+LAST_WORDS = 40  # lines
+DYING_WITHIN = 0.5  # the end of a process is known some moments after its sockets have gone
 ANSWERED_WITHIN = 300.0
 
 
@@ -74,6 +76,9 @@ class Line:
             line.start_pki()
             line.start_daemon()
             yield line
+        except BaseException as exc:
+            line.tell_of_the_dead(exc)
+            raise
         finally:
             line.stop()
         if (log := line.folder / LOG).exists():  # some tests give the daemon another one
@@ -115,7 +120,7 @@ class Line:
     def start(self, name: str, module: str, *arguments: str, **environment: str) -> None:
         with (self.folder / "logs" / f"{name}.out").open("wb") as output:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -152,9 +157,16 @@ class Line:
             return False
         return page is None or page.url is not None
 
+    def tell_of_the_dead(self, failure: BaseException) -> None:
+        """Notes on a failure which processes have ended by then, how, and with which last words."""
+        time.sleep(DYING_WITHIN)
+        for name, process in self.processes.items():
+            if (status := process.poll()) is not None:
+                failure.add_note(f"the {name} had ended with {status}; {self._last_words(name)}")
+
     def _last_words(self, name: str) -> str:
         output = (self.folder / "logs" / f"{name}.out").read_text(errors="replace")
-        return "its last words:\n" + "\n".join(output.splitlines()[-15:])
+        return "its last words:\n" + "\n".join(output.splitlines()[-LAST_WORDS:])
 
 
 def station_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
