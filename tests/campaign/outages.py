@@ -30,7 +30,10 @@ def disk_full(line: Line) -> Iterator[None]:
 
 @contextmanager
 def clocks_apart(line: Line) -> Iterator[None]:
-    """Restarts the PKI at its address with a clock two days ahead, for the block: to the station, its own has stepped back."""
+    """Restarts the PKI at its address with a clock two days ahead, for the block: to the station, its own has stepped back.
+
+    The station notices when an attempt begins after the PKI's first answer.
+    """
     url = json.loads((line.folder / "pki" / "ready.json").read_text(encoding="utf-8"))["url"]
     port = urlsplit(str(url)).port
     assert port is not None
