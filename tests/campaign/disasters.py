@@ -8,12 +8,13 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.builders.line import Line
+from tests.campaign.outages import clocks_apart, disk_full
 from tests.mes.receiver import Receiver
 
 WHILE = 1.5  # seconds that a disaster lasts
@@ -39,6 +40,8 @@ class Disasters:
             "programmer killed": self._programmer_killed,
             "programmer stands still": self._programmer_stands_still,
             "ledger locked": self._ledger_locked,
+            "disk full": lambda: self._outage("disk full", disk_full),
+            "clocks apart": lambda: self._outage("clocks apart", clocks_apart),
             "receiver down": lambda: self._receiver("down"),
             "receiver drops": lambda: self._receiver("drop"),
         }
@@ -116,6 +119,10 @@ class Disasters:
             other.execute("BEGIN IMMEDIATE")
             time.sleep(WHILE)
             other.execute("ROLLBACK")
+
+    def _outage(self, what: str, outage: Callable[[Line], AbstractContextManager[None]]) -> None:
+        with self._noted(what), outage(self.line):
+            time.sleep(WHILE)
 
     def _receiver(self, mode: str) -> None:
         with self._noted("receiver down" if mode == "down" else "receiver drops"):

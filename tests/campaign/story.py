@@ -31,7 +31,7 @@ SWITCHES = (
 )  # fmt: skip
 DISASTERS = (
     "daemon killed", "daemon stands still", "pki killed", "pki stands still", "programmer killed", "programmer stands still",
-    "ledger locked", "receiver down", "receiver drops",
+    "ledger locked", "disk full", "clocks apart", "receiver down", "receiver drops",
 )  # fmt: skip
 HANDS = ("pulled", "bounced")
 """What people do to boards at moments of no phase."""
