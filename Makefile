@@ -10,13 +10,15 @@ COMMISSIONING := tests/commissioning
 COMMISSIONERS := $(COMMISSIONING)/.venv/ready-$(shell cat $(COMMISSIONING)/requirements.lock $(COMMISSIONING)/package-lock.json | cksum | cut -d' ' -f1)
 
 DEMO_ARGS :=
+BOARDS := 2000
+SEED := 1
 BENCH_ARGS :=
 ARGS :=
 
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign-shared campaign-shared-bugs stateful-shared shared-away fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak lot labelled kills pki-table burst campaign campaign-shared campaign-shared-bugs stateful-shared shared-away fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -105,6 +107,10 @@ pki-table: $(READY)
 # A full hub that comes up at once: 64 boards within 100 ms; two minutes, as root. Nothing else should run.
 burst: $(READY) umockdev
 	tests/hotplug/roomy_network.sh $(BIN)/python -m tests.hotplug.burst
+
+# Hundreds of boards, and everything that can befall board, line and PKI, judged by a referee; a quarter of an hour for 2000.
+campaign: $(READY)
+	$(BIN)/python -m tests.campaign.run --boards $(BOARDS) --seed $(SEED) $(ARGS)
 
 # A hundred stations, one centre and every disaster, judged by a referee; half an hour: `make campaign-shared ARGS="--seed 2"`.
 campaign-shared: $(READY) postgresql

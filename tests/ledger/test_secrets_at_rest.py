@@ -231,7 +231,11 @@ async def test_a_copied_state_folder_leaves_only_guesses(path: Path, tmp_path: P
     ]
     found = [value for table in values.values() for row in table for value in row]
     assert not [value for value in found if value in {passcode, secret.salt, secret.verifier, *tried, *hashes}]
-    blobs = [value for value in found if isinstance(value, bytes) and len(value) < 60]
+    # The chain's hashes are over rows that are here, too: they tell nobody more.
+    others = [
+        value for name, table in values.items() if name not in {"chain", "chain_base"} for row in table for value in row
+    ]
+    blobs = [value for value in others if isinstance(value, bytes) and len(value) < 60]
     assert blobs == [key.mark(secret)]
     with pytest.raises(LineFault, match="there is none"):
         Vault(

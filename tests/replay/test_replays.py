@@ -183,7 +183,8 @@ def test_the_command_says_the_same_way_and_writes_a_test_that_passes(run: Demons
     test = tmp_path / "test_of_the_field.py"
     said = station_command("replay", str(number), "--config", config, "--as-test", test, "--json")
     assert said.returncode == 0, said.stderr
-    assert json.loads(said.stdout)["end"] == "csr.invalid"
+    document = json.loads(said.stdout)
+    assert (next(iter(document)), document["schema"], document["end"]) == ("schema", 1, "csr.invalid")
     pytest_run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(test)],
         capture_output=True,

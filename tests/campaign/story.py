@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The story of a quick campaign: which board meets which fault, which switch of the PKI, which kill. Pure."""
+"""The story of a campaign: which board meets which fault, hand or switch of the PKI, and what befalls the line. Pure."""
 
 import random
 from collections import Counter
@@ -29,12 +29,19 @@ SWITCHES = (
     "repeated_serial", "garbage", "empty", "two_certificates", "drop_after_issue", "fin_after_issue", "truncated",
     "status_500_after_issue", "with_pai", "der", "unsorted",
 )  # fmt: skip
-FAULTY, SWITCHED, KILLED = 0.5, 0.25, 0.06  # shares of the boards
+DISASTERS = (
+    "daemon killed", "daemon stands still", "pki killed", "pki stands still", "programmer killed", "programmer stands still",
+    "ledger locked", "disk full", "clocks apart", "receiver down", "receiver drops",
+)  # fmt: skip
+HANDS = ("pulled", "bounced")
+"""What people do to boards at moments of no phase."""
+_WILD = {"hand", "disaster"}
+FAULTY, SWITCHED, HANDLED, STRUCK = 0.5, 0.25, 0.06, 0.14  # shares of the boards
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What befalls one board, by its number: a fault of the bench at a phase, a switch of the PKI, or a kill of the daemon."""
+    """What befalls one board, by its number: a fault of the bench at a phase, a switch of the PKI, a hand, or a disaster of the line."""
 
     board: int
     kind: str
@@ -45,23 +52,26 @@ class Disturbance:
         return f"board {self.board}: {self.what}{f' at {self.at}' if self.at else ''}"
 
 
-def story(seed: int, boards: int) -> list[Disturbance]:
-    """The same for the same seed and number of boards."""
-    return list(_story(random.Random(seed), boards))
+def story(seed: int, boards: int, *, calm: bool = False) -> list[Disturbance]:
+    """The same for the same seed and number of boards. `calm`: of the line only the daemon dies, and nobody pulls a board."""
+    told = list(_story(random.Random(seed), boards))
+    return [each for each in told if each.kind not in _WILD or each.what == "daemon killed"] if calm else told
 
 
 def _story(chance: random.Random, boards: int) -> Iterator[Disturbance]:
     faults = sorted(name for name in CATALOGUE if name not in OF_TWO_BOARDS and _phases(name))
     waiting = _in_turn(chance, faults)
-    switches = _in_turn(chance, SWITCHES)
+    switches, hands, disasters = (_in_turn(chance, names) for names in (SWITCHES, HANDS, DISASTERS))
     for board in range(1, boards + 1):
         if chance.random() < FAULTY:
             name = next(waiting)
             yield Disturbance(board, "fault", name, chance.choice(_phases(name)))
         if chance.random() < SWITCHED:
             yield Disturbance(board, "switch", next(switches))
-        if chance.random() < KILLED or board == boards // 2:
-            yield Disturbance(board, "kill", "daemon killed")
+        if chance.random() < HANDLED:
+            yield Disturbance(board, "hand", next(hands))
+        if chance.random() < STRUCK or board == boards // 2:
+            yield Disturbance(board, "disaster", next(disasters))
 
 
 def _in_turn(chance: random.Random, names: Sequence[str]) -> Iterator[str]:

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A quick campaign breaks no promise, and its stories are their seed's."""
+"""A campaign breaks no promise, and its stories are their seed's."""
 
 from collections import Counter
 
 import pytest
 
-from tests.campaign import quick
-from tests.campaign.quick_story import OF_TWO_BOARDS, SWITCHES, Disturbance, story, table
+from tests.campaign import run
+from tests.campaign.story import OF_TWO_BOARDS, SWITCHES, Disturbance, story, table
 from virtual_bench.faults.catalogue import CATALOGUE
 
 
 @pytest.mark.line
 @pytest.mark.timeout(900)
-def test_a_quick_campaign_breaks_no_promise() -> None:
+def test_a_short_campaign_breaks_no_promise() -> None:
     """Faults of the bench, switches of the PKI, and a kill of the daemon, with four boards at once."""
-    assert quick.main(["--boards", "10", "--slots", "4", "--seed", "1"]) == 0
+    assert run.main(["--boards", "10", "--slots", "4", "--seed", "1", "--calm"]) == 0
 
 
 def test_a_story_is_its_seeds() -> None:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A quick campaign on one line: `python -m tests.campaign.quick --boards 40 --seed 1`. The referee judges what it leaves.
+"""Boards in their hundreds on one line, and everything that can befall them: `make campaign BOARDS=2000 SEED=1`.
 
-People at all slots seat boards, and seat them again until they pass. A campaign that fails is cut down to the shortest story that does.
+People at all slots seat boards, and seat them again until they pass; a referee judges what is left. Exits with 1 if a promise
+is broken, with the shortest story that still breaks it, or if something was planned and has never happened.
 """
 
 import argparse
 import os
+import random
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -14,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,14 +31,15 @@ from station.line.status import SlotStatus
 from tests.builders.line import Line, LineFailed
 from tests.builders.station_demo import SHORT_DEADLINES
 from tests.campaign.canaries import ProcessSampler
+from tests.campaign.disasters import Disasters
 from tests.campaign.evidence import Evidence
-from tests.campaign.quick_story import DEADLY, Disturbance, story, table
 from tests.campaign.recorded import laid_out
 from tests.campaign.referee.boards import pack
 from tests.campaign.referee.judge import violations
 from tests.campaign.referee.remains import observed
 from tests.campaign.referee.violation import Violation
 from tests.campaign.shrinking import shrunk, told
+from tests.campaign.story import DEADLY, Disturbance, story, table
 from tests.line.lot import standing
 from tests.line.standing_line import Standing
 from tests.line.test_lost_answers import switch
@@ -44,8 +49,12 @@ from virtual_bench.server import control as bench
 WITHIN = 300.0  # for a verdict, on a busy machine
 TRIES = 8  # of a board
 STRIKES_WITHIN = 30.0  # the next request meets the switch
+HANDLED_WITHIN = 3.0  # of a board's seating
+UNSEEN_FOR = 10.0  # a board whose slot stays empty is pulled
 LOOKED_EVERY = 0.05
 SHRINKING_RUNS = 8
+TOLD_EVERY = 50  # boards
+OFTEN = 5  # what was planned so many times must have happened
 
 
 @dataclass
@@ -55,13 +64,15 @@ class Campaign:
     line: Line
     disturbances: Sequence[Disturbance]
     sampler: ProcessSampler
+    disasters: Disasters
+    seed: int
     turn: threading.Lock = field(default_factory=threading.Lock)
     began: int = 0
     boards: list[dict[str, object]] = field(default_factory=list)
-    troubles: list[dict[str, object]] = field(default_factory=list)
-    kills: list[dict[str, object]] = field(default_factory=list)
     samples: list[dict[str, object]] = field(default_factory=list)
-    switched: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
 
     def play(self, boards: int, slots: int) -> None:
         def serve(port: int) -> None:
@@ -80,23 +91,30 @@ class Campaign:
             if self.began == boards:
                 return None
             self.began += 1
+            if self.began % TOLD_EVERY == 0:
+                _say(f"{self.began} of {boards} boards are seated")
             mine = [each for each in self.disturbances if each.board == self.began]
             for each in mine:
                 if each.kind == "fault":
                     bench.ask(self.line.folder, "fault", fault={"board": self.began, "at": each.at, "what": each.what})
                 elif each.kind == "switch":
                     switch(Standing(self.line), **{each.what: 1})
-                    self.switched[each.what] += 1
-                    self.troubles.append({"what": each.what, "from": time.time(), "to": time.time() + STRIKES_WITHIN})
+                    self.disasters.fired[each.what] += 1
+                    over = time.time() + STRIKES_WITHIN
+                    self.disasters.troubles.append({"what": each.what, "from": time.time(), "to": over})
             bench.ask(self.line.folder, "plug", ports=[port], new=True, radio={})
-            for _ in (each for each in mine if each.kind == "kill"):
-                self._kill()
+            for each in mine:
+                if each.kind == "disaster":
+                    self.disasters.befall(each.what)
             self._look()
             return self.began
 
     def _made(self, port: int, number: int) -> None:
         """Seats the board again until it has passed, or a person puts it away."""
         mine = [each for each in self.disturbances if each.board == number]
+        for each in mine:
+            if each.kind == "hand":
+                self._handled(port, each.what)
         passed = any(self._verdict(port) == "pass" or self._again(port) for _ in range(TRIES))
         away = "dead" if not passed and any(each.what in DEADLY for each in mine) else None
         self.boards.append(
@@ -104,15 +122,28 @@ class Campaign:
         )
         self._pulled(port)
 
-    def _verdict(self, port: int) -> str | None:
-        """The verdict on the board at this slot; None if it went before it had one."""
-        deadline = time.monotonic() + WITHIN
-        while (slot := self._slot(port)).verdict is None:
+    def _handled(self, port: int, what: str) -> None:
+        """Somebody pulls the board at any moment, and perhaps plugs it in again at once, as a loose connector does."""
+        time.sleep(self.chance.uniform(0, HANDLED_WITHIN))
+        with self.turn:
             if not self._is_plugged(port):
+                return
+            bench.ask(self.line.folder, "unplug", ports=[port])
+            if what == "bounced":
+                bench.ask(self.line.folder, "plug", ports=[port], new=False, radio={})
+            self.disasters.fired[what] += 1
+
+    def _verdict(self, port: int) -> str | None:
+        """The verdict on the board at this slot; None if it went before it had one, or its serial port did."""
+        began = seen = time.monotonic()
+        while (slot := self._slot(port)).verdict is None:
+            now = time.monotonic()
+            seen = seen if slot.state == "empty" else now
+            if now > seen + UNSEEN_FOR or not self._is_plugged(port):
                 return None
             if slot.state in {"waiting", "out of service"}:
                 self._release()
-            assert time.monotonic() < deadline, slot
+            assert now < began + WITHIN, slot
             time.sleep(LOOKED_EVERY)
         return slot.verdict
 
@@ -154,13 +185,6 @@ class Campaign:
         except (daemon.DaemonAbsent, daemon.CommandRefused):
             return
 
-    def _kill(self) -> None:
-        process = self.line.processes["daemon"]
-        process.kill()
-        process.wait()
-        self.kills.append({"who": "daemon", "at": time.time()})
-        self.line.start_daemon()
-
     def _look(self) -> None:
         """Samples the processes, and the daemon's memory and open files."""
         self.sampler.sample(each.pid for each in self.line.processes.values())
@@ -184,10 +208,17 @@ class Campaign:
             return int(connection.execute(query).fetchone()[0])
 
     def account(self) -> dict[str, object]:
-        return {"boards": self.boards, "troubles": self.troubles, "kills": self.kills, "samples": self.samples}
+        return {
+            "boards": self.boards,
+            "troubles": self.disasters.troubles,
+            "kills": self.disasters.kills,
+            "samples": self.samples,
+        }
 
 
-def run(folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: int) -> tuple[Path, Counter[str]]:
+def run(
+    folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: int, seed: int
+) -> tuple[Path, Counter[str]]:
     """Plays the story in a new folder. Returns what it leaves, and how often each knob fired."""
     work, left = folder / "work", folder / "left"
     work.mkdir(parents=True)
@@ -198,7 +229,8 @@ def run(folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: i
         posted(receiver),
     ):
         with standing(work, slots - 2, receiver) as (line, _):
-            campaign = Campaign(line, disturbances, ProcessSampler(work / "processes.jsonl"))
+            sampler, disasters = ProcessSampler(work / "processes.jsonl"), Disasters(line, receiver)
+            campaign = Campaign(line, disturbances, sampler, disasters, seed)
             campaign.play(boards, slots)
             campaign.at_rest()
         remains = observed(work, Path(runtime))
@@ -207,44 +239,68 @@ def run(folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: i
     laid_out(work, left, receiver, campaign.account())
     remains.save(left)
     faults = [what for fired in Evidence.read(left).bench.faults.values() for _, what in fired]
-    return left, Counter(faults) + campaign.switched + Counter({"daemon killed": len(campaign.kills)})
+    return left, Counter(faults) + campaign.disasters.fired
 
 
-def judged(folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: int) -> list[Violation]:
+def judged(folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: int, seed: int) -> list[Violation]:
     """Plays the story again, and forgets what it left."""
     try:
-        return violations(Evidence.read(run(folder, disturbances, boards, slots)[0]))
+        return violations(Evidence.read(run(folder, disturbances, boards, slots, seed)[0]))
     finally:
         shutil.rmtree(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exits with 1 if a promise is broken."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--boards", type=int, default=40)
+    """Exits with 1 if a promise is broken, or something was planned and has never happened."""
+    parser = argparse.ArgumentParser(prog="make campaign", description=__doc__)
+    parser.add_argument("--boards", type=int, default=2000)
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--calm", action="store_true", help="nobody pulls a board, and of the line only the daemon dies"
+    )
+    parser.add_argument("--keep", type=Path, help="leave the evidence in this folder, which must not exist yet")
     asked = parser.parse_args(arguments)
-    planned = story(asked.seed, asked.boards)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that it started outlives it
+    planned, began = story(asked.seed, asked.boards, calm=asked.calm), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        left, fired = run(Path(folder) / "first", planned, asked.boards, asked.slots)
+        left, fired = run(asked.keep or Path(folder) / "first", planned, asked.boards, asked.slots, asked.seed)
         found = violations(Evidence.read(left))
-        lines = [*table(planned, fired), *(f"BROKEN  {each.promise}: {each.what}" for each in found)]
+        never = [
+            name
+            for name, times in sorted(Counter(each.what for each in planned).items())
+            if times >= OFTEN and not fired[name]
+        ]
         disturbed = len({each.board for each in planned})
-        lines.append(f"seed {asked.seed}: {asked.boards} boards, {disturbed} disturbed, {len(found)} violations")
-        sys.stdout.write("\n".join(lines) + "\n")
-        if not found:
-            return 0
-        promises = {each.promise for each in found}
+        kills = sum(number for name, number in fired.items() if name.endswith("killed"))
+        _say(*table(planned, fired), *(f"NEVER HAPPENED  {each}" for each in never))
+        _say(*(f"BROKEN  {each.promise}: {each.what}" for each in found))
+        seconds = time.monotonic() - began
+        _say(
+            f"seed {asked.seed}: {asked.boards} boards in {seconds:.0f} s, {disturbed} of them disturbed, {kills} kills,"
+            f" {len(found)} violations"
+        )
+        if found:
+            _shrink(planned, asked, Path(folder) / "again", {each.promise for each in found})
+    return 1 if found or never else 0
 
-        def fails(part: Sequence[Disturbance]) -> bool:
-            again = judged(Path(folder) / "again", part, asked.boards, asked.slots)
-            return bool(promises & {each.promise for each in again})
 
-        short = shrunk(planned, fails, SHRINKING_RUNS)
-        command = f"python -m tests.campaign.quick --boards {asked.boards} --slots {asked.slots} --seed {asked.seed}"
-        sys.stdout.write(told(asked.seed, short.story, len(planned), command) + "\n")
-    return 1
+def _shrink(
+    planned: Sequence[Disturbance], asked: argparse.Namespace, folder: Path, promises: AbstractSet[str]
+) -> None:
+    """Says with how little of the story one of these promises breaks."""
+
+    def fails(part: Sequence[Disturbance]) -> bool:
+        again = judged(folder, part, asked.boards, asked.slots, asked.seed)
+        return bool(promises & {each.promise for each in again})
+
+    short = shrunk(planned, fails, SHRINKING_RUNS)
+    _say(told(asked.seed, short.story, len(planned), f"make campaign BOARDS={asked.boards} SEED={asked.seed}"))
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
