@@ -119,11 +119,10 @@ def test_a_recipe_changes_only_with_a_restart(standing: Standing) -> None:
 
 
 def test_old_transcripts_go_at_the_start_and_by_a_new_limit(standing: Standing) -> None:
-    """The transcripts of newer attempts, and other files, stay."""
+    """The transcripts and recordings of newer attempts, and other files, stay."""
     standing.next_board(1)
-    folder = standing.line.folder / "transcripts" / "0000"
-    kept = {path.name for path in folder.iterdir()}
-    assert len(kept) == 1
+    folder, kept = standing.line.folder / "transcripts" / "0000", {"0000001.txt", "0000001.jsonl.gz"}
+    standing.until(lambda: {path.name for path in folder.iterdir()} == kept)
     for name, days in (("0000999.txt", 30), ("0000998.txt", 100), ("notes.txt", 100)):
         (folder / name).write_text("old")
         os.utime(folder / name, (time.time() - days * 86400,) * 2)

@@ -79,7 +79,7 @@ def test_every_moment_of_the_story_is_told_in_order(standing: Standing) -> None:
 
 def test_the_story_names_the_tools(standing: Standing) -> None:
     """The story has the versions of the programmer and of the probe's firmware."""
-    transcripts = "".join(path.read_text() for path in standing.line.folder.glob("transcripts/**/*") if path.is_file())
+    transcripts = "".join(path.read_text() for path in standing.line.folder.glob("transcripts/**/*.txt"))
     for attempt in told(standing, 1)["attempts"]:
         journal: list[dict[str, str]] = attempt["journal"]  # type: ignore[assignment]  # JSON
         (identified,) = [entry for entry in journal if entry["type"] == "UnitIdentified"]
