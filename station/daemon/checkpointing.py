@@ -12,7 +12,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station.adapters.ledger import Ledger, checkpoint_file
-from station.adapters.ledger.checkpoint_file import AuditKeyUnusable, signing_key
+from station.adapters.ledger.checkpoint_file import signing_key
+from station.adapters.ledger.key_file import KeyUnusable
 from station.config.audit import AuditSection
 from station.config.problems import ConfigurationInvalid, Problem
 from station.daemon import control
@@ -44,7 +45,7 @@ class Checkpointing:
         """Signs once more when the block ends. Raises `LedgerRolledBack`, and `ConfigurationInvalid` for an unusable key."""
         try:
             key = signing_key(section.signing_key)
-        except AuditKeyUnusable as exc:
+        except KeyUnusable as exc:
             raise ConfigurationInvalid([Problem("the configuration", "audit.signing_key", str(exc))]) from exc
         file = None if section.copy_to is None else checkpoint_file.file_of(section.copy_to, station)
         made = cls(ledger, section.every_minutes * 60, key, file)

@@ -11,15 +11,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from station.adapters.centre.centre import Centre
 from station.adapters.centre.connection import Connection
 from station.adapters.ledger import Ledger
-from station.adapters.ledger.fleet_key_file import FleetKeyUnusable, fleet_key
+from station.adapters.ledger.fleet_key_file import fleet_key
+from station.adapters.ledger.key_file import KeyUnusable, signing_key
 from station.adapters.ledger.place import Place
 from station.adapters.ledger.shared_reader import reading
 from station.adapters.ledger.sharing import Shared
@@ -59,8 +56,12 @@ class Sharing:
                 Connection(section.dsn, config.station.name, deadline=deadline)
                 for deadline in (section.deadline, section.claim_within)
             ]
-            self._signer = None if section.signing_key is None else _signing_key(section.signing_key)
-        except (FleetKeyUnusable, OSError, ValueError) as exc:
+            self._signer = (
+                None
+                if section.signing_key is None
+                else signing_key(section.signing_key, "station's signing key", private=False)
+            )
+        except (KeyUnusable, ValueError) as exc:
             raise ConfigurationInvalid([Problem("", "shared", str(exc))]) from exc
         self.opening = Shared(fleet, recipe.release, none_left=self._none_left)
 
@@ -159,14 +160,3 @@ class Sharing:
             release=self._recipe.release,
             hours_left=None if hours is None else round(hours, 1),
         )
-
-
-def _signing_key(file: Path) -> Ed25519PrivateKey:
-    """Raises `OSError` and `ValueError`."""
-    try:
-        key = load_pem_private_key(file.read_bytes(), None)
-    except TypeError:
-        raise ValueError(f"{file} is encrypted, and the station knows no password for it") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{file} is no Ed25519 key")  # noqa: TRY004  of what a file holds
-    return key

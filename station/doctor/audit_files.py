@@ -3,7 +3,8 @@
 
 from collections.abc import Iterator
 
-from station.adapters.ledger.checkpoint_file import AuditKeyUnusable, signing_key
+from station.adapters.ledger.checkpoint_file import signing_key
+from station.adapters.ledger.key_file import KeyUnusable
 from station.config.problems import Problem
 from station.doctor.paths import folder_mistake
 from station.doctor.settings import Settings
@@ -15,7 +16,7 @@ def mistakes(settings: Settings) -> Iterator[Problem]:
     named, copies = settings.path("audit", "signing_key"), settings.path("audit", "copy_to")
     try:
         key = signing_key(named)
-    except AuditKeyUnusable as exc:
+    except KeyUnusable as exc:
         yield Problem(settings.file, "audit.signing_key", str(exc))
         return
     if copies is None:

@@ -11,7 +11,8 @@ from station.adapters.centre.examined import Examined, examine, reads
 from station.adapters.centre.trouble import CentreBroken, CentreUnreachable
 from station.adapters.ledger import shared_reader
 from station.adapters.ledger.fleet_key import FleetKey
-from station.adapters.ledger.fleet_key_file import FleetKeyUnusable, fleet_key
+from station.adapters.ledger.fleet_key_file import fleet_key
+from station.adapters.ledger.key_file import KeyUnusable
 from station.config import conninfo
 from station.config.line import Config
 from station.config.shared import SharedSection
@@ -39,7 +40,7 @@ async def findings(
     fleet: FleetKey | None = None
     try:
         fleet = fleet_key(shared.fleet_key)
-    except FleetKeyUnusable as exc:
+    except KeyUnusable as exc:
         yield _no_fleet_key(shared, exc, runs=runs)
     if not conninfo.server_is_proven(shared.dsn):
         yield advice(
@@ -85,7 +86,7 @@ def _making(config: Config, recipe: Recipe | Laboratory | None) -> str | None:
         return recipe.lot_name
 
 
-def _no_fleet_key(shared: SharedSection, why: FleetKeyUnusable, *, runs: bool) -> Finding:
+def _no_fleet_key(shared: SharedSection, why: KeyUnusable, *, runs: bool) -> Finding:
     if shared.fleet_key is None and runs:
         text = f"{why}. The daemon that runs has the key: systemd hands it over to the service alone."
         return unknown(FLEET, text, "`systemctl cat matter-station.service` shows LoadCredential.")

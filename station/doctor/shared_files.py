@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
+from station.adapters.ledger.key_file import KeyUnusable, signing_key
 from station.config import conninfo
 from station.config.problems import Problem
 from station.doctor.paths import file_mistake
@@ -63,6 +61,7 @@ def _mistake(path: Path, what: str, *, private: bool) -> str | None:
 
 def _signs(path: Path) -> bool:
     try:
-        return isinstance(load_pem_private_key(path.read_bytes(), None), Ed25519PrivateKey)
-    except (ValueError, TypeError):
+        signing_key(path, "station's signing key", private=False)
+    except KeyUnusable:
         return False
+    return True

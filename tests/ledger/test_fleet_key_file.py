@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from station.adapters.ledger.fleet_key_file import FleetKeyUnusable, fleet_key
+from station.adapters.ledger.fleet_key_file import fleet_key
+from station.adapters.ledger.key_file import KeyUnusable
 
 KEY = bytes(range(32))
 
@@ -38,13 +39,13 @@ def test_a_named_file_goes_before_systemds(tmp_path: Path) -> None:
     [(KEY, 0o640, "others can read the fleet key: chmod 600"), (b"x" * 33, 0o600, "it holds no fleet key")],
 )
 def test_another_file_is_no_key(tmp_path: Path, content: bytes, mode: int, told: str) -> None:
-    with pytest.raises(FleetKeyUnusable, match=told) as refused:
+    with pytest.raises(KeyUnusable, match=told) as refused:
         fleet_key(written(tmp_path / "fleet.key", content, mode), {})
     assert content.hex() not in str(refused.value)
 
 
 def test_without_any_the_message_says_where_one_may_be(tmp_path: Path) -> None:
-    with pytest.raises(FleetKeyUnusable, match="fleet_key, or have systemd"):
+    with pytest.raises(KeyUnusable, match="fleet_key, or have systemd"):
         fleet_key(None, {})
-    with pytest.raises(FleetKeyUnusable, match="cannot be read: No such file"):
+    with pytest.raises(KeyUnusable, match="cannot be read: No such file"):
         fleet_key(tmp_path / "absent", {})

@@ -2,49 +2,25 @@
 """The copies of a station's checkpoints in another folder, a line of JSON each, and the key that signs them."""
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from station.adapters.ledger import durable
+from station.adapters.ledger import durable, key_file
 from station.domain.checkpoint import NotACheckpoint, Signed, verified
 
 CREDENTIAL = "audit-key"  # its name in systemd's folder of credentials
-LARGEST_KEY = 16_384  # bytes that are read
 LONGEST = 4096  # bytes of a line
 
 
-class AuditKeyUnusable(Exception):
-    """There is no such key; the text names the place and the reason, never a content."""
-
-
 def signing_key(named: Path | None, environment: Mapping[str, str] = os.environ) -> Ed25519PrivateKey | None:
-    """The key in the file `named`, else in systemd's credential; None where there is neither. Raises `AuditKeyUnusable`."""
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    file = named if named is not None else None if folder is None else Path(folder) / CREDENTIAL
+    """The key in the file `named`, else in systemd's credential; None where there is neither. Raises `KeyUnusable`."""
+    file = key_file.place(named, CREDENTIAL, environment)
     if file is None or (named is None and not file.exists()):
         return None
-    try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST_KEY)
-    except OSError as exc:
-        raise AuditKeyUnusable(f"{file}: the audit's key cannot be read: {exc.strerror}") from exc
-    if named is not None and mode & 0o077:
-        raise AuditKeyUnusable(f"{file}: others can read the audit's key: chmod 600 {file}")
-    try:
-        key = load_pem_private_key(content, None)
-    except TypeError:
-        raise AuditKeyUnusable(f"{file}: it is encrypted, and the station knows no password for it") from None
-    except ValueError:
-        raise AuditKeyUnusable(f"{file}: it is no private key in PEM: openssl genpkey -algorithm ed25519") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise AuditKeyUnusable(f"{file}: it is no Ed25519 key: openssl genpkey -algorithm ed25519")
-    return key
+    return key_file.signing_key(file, "audit's key", private=named is not None)
 
 
 def file_of(folder: Path, station: str) -> Path:

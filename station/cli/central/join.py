@@ -53,13 +53,14 @@ async def _join(config: Config, section: SharedSection, connection: "Session") -
     from station.adapters.centre.centre import Centre
     from station.adapters.centre.connection import Connection
     from station.adapters.ledger import Ledger
-    from station.adapters.ledger.fleet_key_file import FleetKeyUnusable, fleet_key
+    from station.adapters.ledger.fleet_key_file import fleet_key
+    from station.adapters.ledger.key_file import KeyUnusable
     from station.adapters.ledger.sharing import Shared
     from station.recipe.files import line_recipe
 
     try:
         fleet = fleet_key(section.fleet_key)
-    except FleetKeyUnusable as exc:
+    except KeyUnusable as exc:
         raise control.CommandRefused(str(exc)) from exc
     shared, name = Shared(fleet, line_recipe.load(config).release, joining=True), config.station.name
     opening = Ledger.open(

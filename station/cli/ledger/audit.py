@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from station.adapters.ledger import Ledger, audit_reader, checkpoint_file
-from station.adapters.ledger.checkpoint_file import AuditKeyUnusable
+from station.adapters.ledger.key_file import KeyUnusable
 from station.adapters.ledger.verifying import Verified
 from station.cli.accounts import account_name, check_account
 from station.cli.consoles import say
@@ -168,7 +168,7 @@ def _own_key(loaded: Config | None) -> bytes | None:
         return None
     try:
         key = checkpoint_file.signing_key(loaded.audit.signing_key)
-    except AuditKeyUnusable as exc:
+    except KeyUnusable as exc:
         raise control.CommandRefused(str(exc)) from exc
     return None if key is None else key.public_key().public_bytes_raw()
 

@@ -12,8 +12,8 @@ from typing import Self
 import typer
 
 from station.adapters.ledger import checkpoint_file
-from station.adapters.ledger.checkpoint_file import AuditKeyUnusable
 from station.adapters.ledger.evidence_reader import LotEvidence
+from station.adapters.ledger.key_file import KeyUnusable
 from station.adapters.ledger.tables import iso
 from station.adapters.system import sbom, version
 from station.cli.judge.inputs import CERTIFICATE, read_der, read_file
@@ -79,7 +79,7 @@ def signer(file: Path | None, line: Config | None) -> Signer:
     named = file if file is not None or line is None else line.audit.signing_key
     try:
         key = checkpoint_file.signing_key(named)
-    except AuditKeyUnusable as exc:
+    except KeyUnusable as exc:
         raise typer.BadParameter(f"a bundle is signed: {exc}") from exc
     if key is None:
         raise typer.BadParameter(

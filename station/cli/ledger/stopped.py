@@ -8,7 +8,8 @@ from pathlib import Path
 import typer
 
 from station.adapters.ledger import Ledger, lease_reader
-from station.adapters.ledger.fleet_key_file import FleetKeyUnusable, fleet_key
+from station.adapters.ledger.fleet_key_file import fleet_key
+from station.adapters.ledger.key_file import KeyUnusable
 from station.adapters.ledger.sharing import Shared
 from station.cli.places import config_path
 from station.config import line as configuration
@@ -38,7 +39,7 @@ def _shared(path: Path, config: Path | None) -> Shared | None:
         return None
     try:
         return Shared(fleet_key(section.fleet_key))
-    except FleetKeyUnusable as exc:
+    except KeyUnusable as exc:
         raise control.CommandRefused(str(exc)) from exc
 
 
