@@ -16,6 +16,7 @@ from station.adapters.system.secret_files import SHARED_MEMORY
 from tests.builders.line import Line
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.campaign.canaries import ProcessSampler
+from tests.campaign.referee.boards import pack
 from tests.campaign.referee.remains import observed
 from tests.line.lot import standing
 from tests.line.lot_count import Tray
@@ -34,24 +35,43 @@ ATTEMPTS = 7  # two boards need two
 NOT_OF_THE_STATION = ("boards", "pki", "dev", "sys", "STM32CubeProgrammer", "bench.jsonl", "*.sock")
 
 
-def recorded(folder: Path) -> Path:
-    """Runs the campaign; returns the folder that it leaves."""
+Play = Callable[[Line, Tray, Receiver, ProcessSampler], Mapping[str, object]]
+"""What happens at a line; returns the campaign's account of it."""
+
+
+def left_by(play: Play, folder: Path, slots: int, deadlines: Mapping[str, str], *, packed: bool = False) -> Path:
+    """Stands up a line with printer, PKI and MES, plays, and stops everything. Returns the folder of what is left.
+
+    `packed`: of the boards' memories only what the referee reads.
+    """
     work, left = folder / "work", folder / "left"
-    work.mkdir()
-    receiver = Receiver()
+    work.mkdir(parents=True)
+    receiver, sampler = Receiver(), ProcessSampler(work / "processes.jsonl")
     with (
         tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as runtime,
-        patch.dict(os.environ, PATIENT_DEADLINES | {"XDG_STATE_HOME": f"{work}/machine", "XDG_RUNTIME_DIR": runtime}),
+        patch.dict(os.environ, {**deadlines, "XDG_STATE_HOME": f"{work}/machine", "XDG_RUNTIME_DIR": runtime}),
         posted(receiver),
     ):
-        with standing(work, DEAD - 2, receiver) as (line, tray):
-            sampler = ProcessSampler(work / "processes.jsonl")
-            _played(Standing(line), lambda: sampler.sample(each.pid for each in line.processes.values()))
-            _at_rest(line, tray)
+        with standing(work, slots - 2, receiver) as (line, tray):
+            account = play(line, tray, receiver, sampler)
         remains = observed(work, Path(runtime))
-    laid_out(work, left, receiver, _story())
+    if packed:
+        for board in (work / "line" / "boards").iterdir():
+            pack(board)
+    laid_out(work, left, receiver, account)
     remains.save(left)
     return left
+
+
+def recorded(folder: Path) -> Path:
+    """Runs the campaign; returns the folder that it leaves."""
+
+    def play(line: Line, tray: Tray, _: Receiver, sampler: ProcessSampler) -> Mapping[str, object]:
+        _played(Standing(line), lambda: sampler.sample(each.pid for each in line.processes.values()))
+        _at_rest(line, tray)
+        return _story()
+
+    return left_by(play, folder, DEAD, PATIENT_DEADLINES)
 
 
 def _played(line: Standing, look: Callable[[], None]) -> None:

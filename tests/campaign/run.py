@@ -16,16 +16,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
-from station.adapters.system.secret_files import SHARED_MEMORY
 from station.daemon import control as daemon
 from station.line.status import SlotStatus
 from tests.builders.line import Line, LineFailed
@@ -33,17 +31,15 @@ from tests.builders.station_demo import SHORT_DEADLINES
 from tests.campaign.canaries import ProcessSampler
 from tests.campaign.disasters import Disasters
 from tests.campaign.evidence import Evidence
-from tests.campaign.recorded import laid_out
-from tests.campaign.referee.boards import pack
+from tests.campaign.recorded import left_by
 from tests.campaign.referee.judge import violations
-from tests.campaign.referee.remains import observed
 from tests.campaign.referee.violation import Violation
 from tests.campaign.shrinking import shrunk, told
 from tests.campaign.story import DEADLY, Disturbance, story, table
-from tests.line.lot import standing
+from tests.line.lot_count import Tray
 from tests.line.standing_line import Standing
 from tests.line.test_lost_answers import switch
-from tests.mes.receiver import Receiver, posted
+from tests.mes.receiver import Receiver
 from virtual_bench.server import control as bench
 
 WITHIN = 300.0  # for a verdict, on a busy machine
@@ -220,26 +216,17 @@ def run(
     folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: int, seed: int
 ) -> tuple[Path, Counter[str]]:
     """Plays the story in a new folder. Returns what it leaves, and how often each knob fired."""
-    work, left = folder / "work", folder / "left"
-    work.mkdir(parents=True)
-    receiver = Receiver()
-    with (
-        tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as runtime,
-        patch.dict(os.environ, SHORT_DEADLINES | {"XDG_STATE_HOME": f"{work}/machine", "XDG_RUNTIME_DIR": runtime}),
-        posted(receiver),
-    ):
-        with standing(work, slots - 2, receiver) as (line, _):
-            sampler, disasters = ProcessSampler(work / "processes.jsonl"), Disasters(line, receiver)
-            campaign = Campaign(line, disturbances, sampler, disasters, seed)
-            campaign.play(boards, slots)
-            campaign.at_rest()
-        remains = observed(work, Path(runtime))
-    for board in (work / "line" / "boards").iterdir():
-        pack(board)
-    laid_out(work, left, receiver, campaign.account())
-    remains.save(left)
-    faults = [what for fired in Evidence.read(left).bench.faults.values() for _, what in fired]
-    return left, Counter(faults) + campaign.disasters.fired
+    fired = Counter[str]()
+
+    def play(line: Line, _: Tray, receiver: Receiver, sampler: ProcessSampler) -> Mapping[str, object]:
+        campaign = Campaign(line, disturbances, sampler, Disasters(line, receiver, fired), seed)
+        campaign.play(boards, slots)
+        campaign.at_rest()
+        return campaign.account()
+
+    left = left_by(play, folder, slots, SHORT_DEADLINES, packed=True)
+    fired.update(what for happened in Evidence.read(left).bench.faults.values() for _, what in happened)
+    return left, fired
 
 
 def judged(folder: Path, disturbances: Sequence[Disturbance], boards: int, slots: int, seed: int) -> list[Violation]:

@@ -7,19 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from virtual_bench.faults.catalogue import CATALOGUE
+from virtual_bench.faults.phases import Phase
 
-PHASES = frozenset(
-    {
-        "recognise",
-        "flash_data",
-        "flash_provisioner",
-        "await_csr",
-        "relay_to_pki",
-        "deliver",
-        "flash_operational",
-        "confirm",
-    }
-)  # fmt: skip  of the recipe: it upgrades no coprocessor and locks nothing
+PHASES = frozenset(Phase) - {Phase.COPROCESSOR, Phase.LOCK}
+"""Of the recipe, which upgrades no coprocessor and locks nothing."""
 DEADLY = frozenset({"write_protected", "factory_data_erased", "secure_storage_written"})
 """Faults that outlive their cause: whoever finds such a board puts it away."""
 OF_TWO_BOARDS = frozenset({"other_probe", "duplicate_serial", "duplicate_uid", "no_serial", "other_uart"})
@@ -81,7 +72,7 @@ def _in_turn(chance: random.Random, names: Sequence[str]) -> Iterator[str]:
 
 
 def _phases(name: str) -> list[str]:
-    return sorted(phase.value for phase in CATALOGUE[name].phases if phase.value in PHASES)
+    return sorted(phase.value for phase in PHASES.intersection(CATALOGUE[name].phases))
 
 
 def table(planned: Sequence[Disturbance], fired: Counter[str]) -> Iterator[str]:
