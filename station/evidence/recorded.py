@@ -5,10 +5,10 @@ A line of the chain has the SHA-256 of a row's content at that time. The newest 
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from station.domain import recorded_row
 from station.evidence import rows
 from station.evidence.form import NotABundle
 from station.evidence.rows import Row
@@ -22,18 +22,10 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
     CERTIFICATE: ("key", "dac_serial_number", "dac", "pai"),
 }
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    ATTEMPT: (
-        *("station", "slot", "probe", "tty", "recipe", "recipe_sha256", "images", "started_at", "station_version"),
-        *("station_commit", "lot", "uid", "dac_serial_number", "verdict", "fault", "ended_at", "seconds", "steps"),
-        "laboratory",
-    ),
-    IDENTITY: (
-        *("uid", "lot", "lot_index", "serial_number", "discriminator", "manufacturing_date", "reserved_at", "state"),
-    ),
-    REQUEST: (
-        *("key", "uid", "csr", "submitted_at", "outcome", "reason", "answered_at", "due_at", "excused", "closed"),
-    ),
-    CERTIFICATE: ("key", "dac_serial_number", "dac", "pai", "issued_at"),
+    ATTEMPT: recorded_row.ATTEMPT,
+    IDENTITY: recorded_row.IDENTITY,
+    REQUEST: recorded_row.REQUEST,
+    CERTIFICATE: recorded_row.CERTIFICATE,
 }
 """The order of the values that are hashed; an attempt without a verdict has the first of them only."""
 _HASHED = frozenset({"dac", "pai"})  # a certificate is compared by its SHA-256
@@ -61,8 +53,7 @@ class Recorded:
         told = _pairs(content)
         if tuple(told) != COLUMNS.get(table, tuple(told))[: len(told)]:
             raise NotABundle("its row has other columns than the line records")
-        packed = json.dumps(list(told.values()), separators=(",", ":")).encode("ascii")
-        if hashlib.sha256(packed).hexdigest() != hashed:
+        if recorded_row.digest(list(told.values())) != hashed:
             yield f"row {key} of {table} is not the one that the line records"
         if (names := COMPARED.get(table)) is None:
             self.contents[table, key] = b""

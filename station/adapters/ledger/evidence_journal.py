@@ -6,7 +6,6 @@ about a row the row's content. Lines about other lots, which the bundle's reader
 the hash of the last.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -15,6 +14,7 @@ from sqlalchemy import Connection
 
 from station.adapters.ledger import chain, recording
 from station.adapters.ledger.recording import BEGUN, BY_NAME, LOCAL, ROW
+from station.domain import recorded_row
 from station.domain.shared import Line
 
 PAGE = 2000
@@ -90,20 +90,10 @@ def _told(connection: Connection, line: Line, belongs: Belongs, *, begun: bool) 
 
 def _row(connection: Connection, body: Mapping[str, object]) -> list[tuple[str, object]] | None:
     """The row's content, if it is still the one that the line records."""
-    covered = BY_NAME[str(body["table"])]
-    names = ", ".join(f'"{name}"' for name in covered.columns)
-    query = f'SELECT {names} FROM "{covered.table}" WHERE "{covered.key}" = ?'  # noqa: S608  names of `recording`
-    found = chain.driver(connection).execute(query, (body["key"],)).fetchone()
-    if found is None:
-        return None
-    row = [
-        (name, value.hex() if isinstance(value, bytes) else value)
-        for name, value in zip(covered.columns, found, strict=True)
-    ]
-    if covered.while_open and dict(row)["verdict"] is None:
-        row = [each for each in row if each[0] in covered.while_open]
-    packed = json.dumps([value for _, value in row], separators=(",", ":")).encode("ascii")
-    return row if hashlib.sha256(packed).hexdigest() == body["content"] else None
+    key = body["key"]
+    assert isinstance(key, int | str)
+    row = BY_NAME[str(body["table"])].named(chain.driver(connection), key)
+    return row if row is not None and recorded_row.digest([value for _, value in row]) == body["content"] else None
 
 
 def _is_gone(connection: Connection, body: Mapping[str, object]) -> bool:

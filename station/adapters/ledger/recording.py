@@ -21,8 +21,7 @@ from sqlalchemy import Connection, event
 from station.adapters.ledger import chain
 from station.adapters.ledger.tables import iso
 from station.adapters.system import version
-
-_PLAIN = json.JSONEncoder(separators=(",", ":"))
+from station.domain import recorded_row
 
 LOCAL = 0  # the incarnation
 BEGUN, ROW = "ChainBegun", "RowRecorded"  # types of lines
@@ -50,7 +49,7 @@ class Covered:
     ) -> Iterator[tuple[Key, str]]:
         """The key and the content's SHA-256 of each such row, in the order of the keys."""
         for key, *row in raw.execute(self._query(where), values):
-            yield key, self._hash(row)
+            yield key, recorded_row.digest(self._plain(row))
 
     @cache  # noqa: B019  of a few tables, which live as long as the process
     def _query(self, where: str) -> str:
@@ -58,32 +57,30 @@ class Covered:
         return f'SELECT {names} FROM "{self.table}" {where} ORDER BY "{self.key}"'  # noqa: S608  names of this module
 
     def content(self, raw: sqlite3.Connection, key: Key) -> str:
-        return next((content for _, content in self.contents(raw, f'WHERE "{self.key}" = ?', (key,))), REMOVED)
+        row = self._row(raw, key)
+        return REMOVED if row is None else recorded_row.digest(row)
 
-    def _hash(self, row: Sequence[object]) -> str:
+    def named(self, raw: sqlite3.Connection, key: Key) -> list[tuple[str, object]] | None:
+        """The names and values of which that is the content; None where there is no such row."""
+        row = self._row(raw, key)
+        return None if row is None else [*zip(self.columns, row, strict=False)]  # some columns, while it is open
+
+    def _row(self, raw: sqlite3.Connection, key: Key) -> list[object] | None:
+        found = raw.execute(self._query(f'WHERE "{self.key}" = ?'), (key,)).fetchone()
+        return None if found is None else self._plain(found[1:])
+
+    def _plain(self, row: Sequence[object]) -> list[object]:
         if self.while_open and row[self.columns.index("verdict")] is None:
             row = row[: len(self.while_open)]  # which are the first of the columns
-        plain = [value.hex() if isinstance(value, bytes) else value for value in row]
-        return hashlib.sha256(_PLAIN.encode(plain).encode("ascii")).hexdigest()
+        return [value.hex() if isinstance(value, bytes) else value for value in row]
+
+
+def _changed(columns: Sequence[str]) -> str:
+    return " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in columns)
 
 
 _DECIDED = ("id", "uid", "at", "account", "reason", "type", "body")
-_FIXED = (
-    "station",
-    "slot",
-    "probe",
-    "tty",
-    "recipe",
-    "recipe_sha256",
-    "images",
-    "started_at",
-    "station_version",
-    "station_commit",
-)
-_SUMMED = ("lot", "uid", "dac_serial_number", "verdict", "fault", "ended_at", "seconds", "steps", "laboratory")
-_REQUEST = ("key", "uid", "csr", "submitted_at", "outcome", "reason", "answered_at", "due_at", "excused", "closed")
 _SPARE = ("request_id", "key", "serial_number", "kind", "found_at", "reason", "content", "closed")
-_IDENTITY = ("uid", "lot", "lot_index", "serial_number", "discriminator", "manufacturing_date", "reserved_at", "state")
 _LABEL = ("at", "station", "uid", "type", "copy", "who", "reason", "slot", "other")
 _SECRETS = ("at", "station", "who", "deed", "uid", "lot", "units", "recipient", "reason")
 _LOT = ("work_order", "recipe", "recipe_sha256", "planned", "pattern", "first", "size")
@@ -94,19 +91,19 @@ TABLES = (
     Covered(
         "attempt",
         "id",
-        (*_FIXED, *_SUMMED),
-        while_open=_FIXED,
+        recorded_row.ATTEMPT,
+        while_open=recorded_row.ATTEMPT_BEGUN,
         when="NEW.verdict IS NOT NULL OR OLD.verdict IS NOT NULL",
     ),
-    Covered("identity", "id", _IDENTITY, when=" OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in _IDENTITY)),
-    Covered("pki_request", "id", _REQUEST),
-    Covered("certificate", "request_id", ("key", "dac_serial_number", "dac", "pai", "issued_at")),
+    Covered("identity", "id", recorded_row.IDENTITY, when=_changed(recorded_row.IDENTITY)),
+    Covered("pki_request", "id", recorded_row.REQUEST),
+    Covered("certificate", "request_id", recorded_row.CERTIFICATE),
     Covered("pki_answer", "request_id", ("at", "content")),
     Covered("spare_certificate", "id", _SPARE),
     Covered("pki_decision", "id", ("at", "account", "action", "subject", "reason")),
     Covered("unit_release", "id", ("uid", "at", "account", "reason", "incarnation")),
     Covered("intervention", "id", ("station", "at", "who", "deed", "slot", "fault", "reason")),
-    Covered("lot", "name", _LOT, when=" OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in ("name", *_LOT))),
+    Covered("lot", "name", _LOT, when=_changed(("name", *_LOT))),
     Covered("lot_event", "id", ("lot", "at", "account", "reason", "type", "body")),
     Covered("lot_range", "id", ("lot", "shape", "fixed", "low", "high")),
     Covered("unit_event", "id", _DECIDED[1:]),
