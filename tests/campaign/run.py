@@ -248,6 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--keep", type=Path, help="leave the evidence in this folder, which must not exist yet")
     asked = parser.parse_args(arguments)
+    if asked.keep is not None and asked.keep.exists():
+        parser.error(f"{asked.keep} exists: name a folder that does not")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that it started outlives it
     planned, began = story(asked.seed, asked.boards, calm=asked.calm), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
