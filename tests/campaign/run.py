@@ -156,7 +156,7 @@ class Campaign:
             if self._is_plugged(port):
                 bench.ask(self.line.folder, "unplug", ports=[port])
         deadline = time.monotonic() + WITHIN
-        while self._slot(port).state != "empty":
+        while self._slot(port).probe is not None:  # the state of a slot out of service says nothing of its board
             assert time.monotonic() < deadline, self._slot(port)
             time.sleep(LOOKED_EVERY)
 
