@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.campaign.canaries import leaks
 from tests.campaign.evidence import Evidence
-from tests.campaign.referee import certificates, figures, outside, units, verdicts
+from tests.campaign.referee import certificates, chain, figures, outside, units, verdicts
 from tests.campaign.referee.violation import Promise, Violation
 
 RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
@@ -21,6 +21,7 @@ RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
     verdicts.explained,
     verdicts.followed,
     verdicts.sound,
+    chain.untouched,
     outside.labels,
     outside.told,
     figures.flat,

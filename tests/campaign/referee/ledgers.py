@@ -110,10 +110,8 @@ class StationLedger:
 
     @classmethod
     def read(cls, path: Path) -> "StationLedger":
-        log = path.with_name(f"{path.name}-wal")
-        unfolded = log.stat().st_size if log.exists() else 0  # before SQLite looks at it
-        how = "mode=ro" if unfolded else "immutable=1"  # so that reading leaves no file beside it
-        with closing(sqlite3.connect(f"file:{path}?{how}", uri=True)) as connection:
+        unfolded = _unfolded(path)  # before SQLite looks at it
+        with closing(sqlite3.connect(address(path), uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             events: dict[int, list[Event]] = defaultdict(list)
             for row in connection.execute("SELECT attempt_id, type, body FROM event ORDER BY id"):
@@ -163,6 +161,16 @@ class StationLedger:
     def uid_of_key(self) -> dict[str, str]:
         """The board whose key it was, for each key for which a certificate was asked."""
         return {each.key: each.uid for each in self.requests}
+
+
+def address(path: Path) -> str:
+    """The file as SQLite opens it without leaving a file beside it, unless there is one."""
+    return f"file:{path}?{'mode=ro' if _unfolded(path) else 'immutable=1'}"
+
+
+def _unfolded(path: Path) -> int:
+    log = path.with_name(f"{path.name}-wal")
+    return log.stat().st_size if log.exists() else 0
 
 
 def _attempt(row: sqlite3.Row, events: Sequence[Event]) -> Attempt:
