@@ -96,14 +96,14 @@ class Spoiled:
 
 def _write_anew(connection: sqlite3.Connection) -> None:
     """The chain of these rows, in which no computation finds a change; only a signed checkpoint of before would."""
-    at, hashed = connection.execute("SELECT at, hash FROM chain WHERE incarnation = 0 AND number = 1").fetchone()
+    began, hashed = connection.execute("SELECT at, hash FROM chain WHERE incarnation = 0 AND number = 1").fetchone()
     connection.execute("DELETE FROM chain WHERE incarnation = 0 AND number > 1")
     events = connection.execute("SELECT id, at, type, attempt_id, body FROM event ORDER BY id").fetchall()
-    lines = [Line(0, b"", number, *told, None, body) for number, *told, body in events]
+    lines = [Line(0, b"", number, at, kind, of, None, body) for number, at, kind, of, body in events]
     for table in COLUMNS:
         for key, content in contents(connection, table):
             fact = canonical({"content": content, "key": key, "table": table})
-            lines.append(Line(0, b"", None, at, "RowRecorded", None, fact, None))
+            lines.append(Line(0, b"", None, began, "RowRecorded", None, fact, None))
     for number, line in enumerate(lines, 2):
         hashed = hashlib.sha256(hashed + replace(line, number=number).text).digest()
         own = (line.at, line.type, line.fact) if line.event is None else (None, None, None)

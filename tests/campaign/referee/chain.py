@@ -73,7 +73,8 @@ def flaws(path: Path) -> Iterator[str]:
     with closing(sqlite3.connect(address(path), uri=True)) as connection:
         newest: dict[tuple[str, object], str] = {}
         links = Counter[int]()
-        hashed, number, after = GENESIS, 0, dict[str, int]()
+        hashed, number = GENESIS, 0
+        after: dict[str, int] = {}
         for line in (Line(*row) for row in connection.execute(_LINES)):
             number += 1
             if line.number != number:
@@ -108,17 +109,17 @@ def _events(connection: sqlite3.Connection, links: Counter[int], after: Mapping[
 def _rows(
     connection: sqlite3.Connection, table: str, newest: Mapping[tuple[str, object], str], after: Mapping[str, int]
 ) -> Iterator[str]:
-    there = set()
+    there = set[object]()
     for key, content in contents(connection, table):
         there.add(key)
         wanted = newest.get((table, key))
-        if wanted is None and int(key) > after.get(table, 0):
+        if wanted is None and key > after.get(table, 0):
             yield f"{table} {key} has no line"
         elif wanted is not None and wanted != content:
             yield f"{table} {key} is not as it was written"
-    for (name, key), content in newest.items():
-        if name == table and content and key not in there:
-            yield f"{table} {key} is gone"
+    for (name, one), content in newest.items():
+        if name == table and content and one not in there:
+            yield f"{table} {one} is gone"
 
 
 def _cut(connection: sqlite3.Connection) -> Iterator[str]:
