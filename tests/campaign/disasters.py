@@ -18,6 +18,8 @@ from tests.campaign.outages import clocks_apart, disk_full
 from tests.mes.receiver import Receiver
 
 WHILE = 1.5  # seconds that a disaster lasts
+PROGRAMMER_WITHIN = 10.0  # seconds for one to be started, at a line that is at work
+LOOKED_EVERY = 0.005
 
 
 @dataclass
@@ -102,13 +104,16 @@ class Disasters:
                     return
 
     def _programmers(self) -> Iterator[int]:
-        """The programmers that run at this moment."""
+        """The programmers that run at this moment, or soon."""
         daemon = self.line.processes["daemon"].pid
-        for children in Path(f"/proc/{daemon}/task").glob("*/children"):
-            with suppress(OSError):
-                for pid in map(int, children.read_text().split()):
-                    if b"STM32_Programmer_CLI" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                        yield pid
+        deadline = time.monotonic() + PROGRAMMER_WITHIN
+        while time.monotonic() < deadline:
+            for children in Path(f"/proc/{daemon}/task").glob("*/children"):
+                with suppress(OSError):
+                    for pid in map(int, children.read_text().split()):
+                        if b"STM32_Programmer_CLI" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                            yield pid
+            time.sleep(LOOKED_EVERY)
 
     def _ledger_locked(self) -> None:
         """Another program writes into the ledger and does not end."""

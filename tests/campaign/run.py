@@ -92,7 +92,8 @@ class Campaign:
             mine = [each for each in self.disturbances if each.board == self.began]
             for each in mine:
                 if each.kind == "fault":
-                    bench.ask(self.line.folder, "fault", fault={"board": self.began, "at": each.at, "what": each.what})
+                    for fault in each.armed():
+                        bench.ask(self.line.folder, "fault", fault=fault)
                 elif each.kind == "switch":
                     switch(Standing(self.line), **{each.what: 1})
                     self.disasters.fired[each.what] += 1
