@@ -22,6 +22,8 @@ from tests.campaign.world import At, World
 from tests.mes.receiver import Receiver
 
 WHILE = 1.5  # seconds that a disaster lasts
+PROGRAMMER_WITHIN = 10.0  # seconds for one to be started, at a line that is at work
+LOOKED_EVERY = 0.005
 
 
 @dataclass
@@ -182,9 +184,12 @@ class Disasters:
 
 
 def _programmers(station: At) -> Iterator[int]:
-    """Those of the station that run at this moment."""
-    for children in Path(f"/proc/{station.daemon.pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for pid in map(int, children.read_text().split()):
-                if b"STM32_Programmer_CLI" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    yield pid
+    """Those of the station that run at this moment, or soon."""
+    deadline = time.monotonic() + PROGRAMMER_WITHIN
+    while time.monotonic() < deadline:
+        for children in Path(f"/proc/{station.daemon.pid}/task").glob("*/children"):
+            with suppress(OSError):
+                for pid in map(int, children.read_text().split()):
+                    if b"STM32_Programmer_CLI" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        yield pid
+        time.sleep(LOOKED_EVERY)

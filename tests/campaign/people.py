@@ -72,7 +72,8 @@ class People:
             seat.number = self.began
             for each in self._mine(seat):
                 if each.kind == "fault":
-                    bench.ask(self.world.folder, "fault", fault={"board": self.began, "at": each.at, "what": each.what})
+                    for fault in each.armed():
+                        bench.ask(self.world.folder, "fault", fault=fault)
                 elif each.kind == "switch":
                     switch(Standing(self.world.line), **{each.what: 1})
                     self.disasters.fired[each.what] += 1

@@ -15,6 +15,8 @@ DEADLY = frozenset({"write_protected", "factory_data_erased", "secure_storage_wr
 """Faults that outlive their cause: whoever finds such a board puts it away."""
 OF_TWO_BOARDS = frozenset({"other_probe", "duplicate_serial", "duplicate_uid", "no_serial", "other_uart"})
 """Faults that befall a neighbour, too, which this campaign's people would not understand."""
+ITS_KILL = {"what": "hang", "deaf_to": "all"}
+"""The station interrupts a programmer that hangs, and kills only one that does not hear that."""
 SWITCHES = (
     "pending", "busy", "too_many", "status_500", "reset", "wrong_key", "wrong_product", "wrong_vendor", "wrong_pai", "expired",
     "repeated_serial", "garbage", "empty", "two_certificates", "drop_after_issue", "fin_after_issue", "truncated",
@@ -63,6 +65,11 @@ class Disturbance:
     kind: str
     what: str
     at: str = ""
+
+    def armed(self) -> list[dict[str, object]]:
+        """The faults that the bench must have so that this one happens."""
+        fault: dict[str, object] = {"board": self.board, "at": self.at, "what": self.what}
+        return [fault, fault | ITS_KILL] if self.what == "wedge_on_kill" else [fault]
 
     def __str__(self) -> str:
         return f"board {self.board}: {self.what}{f' at {self.at}' if self.kind == 'fault' else ''}"
