@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from station.daemon import control
@@ -26,6 +27,7 @@ STRIKES_WITHIN = 30.0  # the next request meets the switch
 HANDLED_WITHIN = 3.0  # of a board's seating
 UNSEEN_FOR = 10.0  # a board whose slot stays empty is pulled
 LOOKED_EVERY = 0.05
+AWAY_WITHIN = 60.0  # a station that has lost its centre finds it again
 SOON = 1.0  # the centre hears of a unit within a second, if it is there
 ELSEWHERE = frozenset({"unit.elsewhere", "unit.answer_elsewhere"})
 """Faults of boards that another station may go on with."""
@@ -114,7 +116,7 @@ class People:
             port, slot = seat.port, self._slot(seat)
             is_ours = port == seat.port and slot.probe == seat.probe  # else somebody carried it away meanwhile
             if is_ours and slot.verdict is not None:
-                seat.fault = slot.fault
+                seat.fault, seat.uid = slot.fault, slot.uid
                 return slot.verdict
             now = time.monotonic()
             seen = now if is_ours and slot.state != "empty" else seen
@@ -130,8 +132,10 @@ class People:
         """Pulls the board and seats it again, perhaps elsewhere. Always false: it has not passed yet."""
         self._pulled(seat)
         self._release(seat)
+        if seat.fault == "pki.answer_lost":
+            self._asked_for_again(seat)
         if seat.fault in ELSEWHERE:
-            time.sleep(SOON)
+            self._until_the_centre_is_up(seat)
         with self.turn:
             if seat.fault in ELSEWHERE and self.seats.home(seat, self.chance):
                 return False
@@ -166,6 +170,22 @@ class People:
             except LineFailed:  # it was killed, and comes back
                 assert time.monotonic() < deadline, "the daemon does not come back"
                 time.sleep(LOOKED_EVERY)
+
+    def _asked_for_again(self, seat: Seat) -> None:
+        """An engineer has looked at the PKI's list, and says that the board may have another certificate."""
+        with suppress(control.DaemonAbsent, control.CommandRefused):
+            self.world.at(seat.port).asks("pki_again", uid=seat.uid, reason="the PKI was looked at")
+
+    def _until_the_centre_is_up(self, seat: Seat) -> None:
+        """Waits a little more, so that the stations have told it of the board, or goes on without it after a while."""
+        deadline = time.monotonic() + AWAY_WITHIN
+        while time.monotonic() < deadline:
+            with suppress(LineFailed):
+                shared = self.world.at(seat.port).status().shared
+                if shared is None or shared.state == "up":
+                    break
+            time.sleep(LOOKED_EVERY)
+        time.sleep(SOON)
 
     def _release(self, seat: Seat) -> None:
         """Puts all slots and the line into service again, unless the daemon is away just now."""

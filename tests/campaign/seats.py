@@ -41,6 +41,7 @@ class Seat:
     is_done: bool = True
     fault: str | None = None
     """Of its last attempt."""
+    uid: str | None = None
     done: set[str] = field(default_factory=set)
     """What the person was to do once, and has tried."""
     befallen: list[dict[str, object]] = field(default_factory=list)

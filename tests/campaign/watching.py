@@ -3,11 +3,14 @@
 
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,9 +52,12 @@ class Watch:
     def _sample(self, station: At) -> None:
         pid = station.daemon.pid
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        opened = _opened(pid)
+        files = sum(opened.values())
         rss = pages * os.sysconf("SC_PAGE_SIZE")
-        self.samples.append({"at": time.time(), "station": station.name, "pid": pid, "rss": rss, "fds": files})
+        self.samples.append(
+            {"at": time.time(), "station": station.name, "pid": pid, "rss": rss, "fds": files, "opened": opened}
+        )
 
     def _ask(self, station: At) -> None:
         """What the daemon cannot answer now it answers another time."""
@@ -60,6 +66,18 @@ class Watch:
         for name, content in _answers(station):
             self.answers += 1
             (folder / f"{self.answers:05}-{name.replace('/', '-') or 'page'}").write_bytes(content)
+
+
+def _opened(pid: int) -> Counter[str]:
+    """How many of each kind a process has open, so that whoever reads of a leak knows what leaks."""
+    found = Counter[str]()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            target = str(link.readlink())
+            found[
+                re.sub(r"\d+", "N", target.partition(":")[0] if target.startswith(("socket", "pipe")) else target)
+            ] += 1
+    return found
 
 
 def _answers(station: At) -> Iterator[tuple[str, bytes]]:

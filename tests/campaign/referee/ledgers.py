@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+_ENDS = """SELECT incarnation, number, hash FROM chain AS c WHERE incarnation > 0
+    AND number = (SELECT max(number) FROM chain WHERE incarnation = c.incarnation)"""
 VERDICTS = {"Passed": "pass", "Failed": "fail", "Voided": "void"}
 
 
@@ -103,6 +105,8 @@ class StationLedger:
     """UID and copy of each label that the station says was printed."""
     scrapped: frozenset[str]
     totals: Mapping[str, int]
+    journals: Mapping[int, tuple[int, str]]
+    """The number and hash of the last line that the centre gets, by incarnation; none of a station alone."""
     unfolded: int
     """Bytes of its write-ahead log, which a daemon that has stopped folds in."""
     mistakes: Sequence[str]
@@ -154,9 +158,14 @@ class StationLedger:
                     row["uid"] for row in connection.execute("SELECT uid FROM unit_event WHERE type = 'UnitScrapped'")
                 ),
                 dict(zip(*_totals(connection), strict=True)),
+                {row["incarnation"]: (row["number"], bytes(row["hash"]).hex()) for row in connection.execute(_ENDS)},
                 unfolded,
                 list(_mistakes(connection)),
             )
+
+    @property
+    def station(self) -> str:
+        return self.path.parent.name
 
     def uid_of_key(self) -> dict[str, str]:
         """The board whose key it was, for each key for which a certificate was asked."""
