@@ -108,8 +108,9 @@ pki-table: $(READY)
 burst: $(READY) umockdev
 	tests/hotplug/roomy_network.sh $(BIN)/python -m tests.hotplug.burst
 
-# Hundreds of boards, and everything that can befall board, line and PKI, judged by a referee; a quarter of an hour for 2000.
-campaign: $(READY)
+# Hundreds of boards, and everything that can befall board, line and PKI, judged by a referee; half an hour for 2000.
+# `make campaign ARGS="--stations 2"`: at two stations with one PostgreSQL.
+campaign: $(READY) postgresql
 	$(BIN)/python -m tests.campaign.run --boards $(BOARDS) --seed $(SEED) $(ARGS)
 
 # A hundred stations, one centre and every disaster, judged by a referee; half an hour: `make campaign-shared ARGS="--seed 2"`.

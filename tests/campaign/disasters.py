@@ -22,7 +22,7 @@ from tests.campaign.world import At, World
 from tests.mes.receiver import Receiver
 
 WHILE = 1.5  # seconds that a disaster lasts
-PROGRAMMER_WITHIN = 10.0  # seconds for one to be started, at a line that is at work
+SOON = 10.0  # seconds for a programmer to be started, or a label to be printed, at a line that is at work
 LOOKED_EVERY = 0.005
 
 
@@ -57,6 +57,7 @@ class Disasters:
             "receiver drops": lambda: self._receiver(what, "drop"),
             "database killed": self._database_killed,
             "database stands still": self._database_stands_still,
+            "half a label": self._half_a_label,
             **{name: partial(self._printer, name, mode) for name, mode in PRINTER_MODES.items()},
             **{name: partial(self._way_lost, name, Mode(mode), station) for name, mode in CENTRE_LOST.items()},
         }
@@ -155,11 +156,19 @@ class Disasters:
             self.receiver.mode = "ok"
 
     def _printer(self, what: str, mode: str) -> None:
-        """Half a label does not count unless one was printed meanwhile."""
-        before = len(list(self.world.printer.glob("*.half.zpl")))
         self._outage(what, printer_is(self.world.printer, mode))
-        if mode == "half" and len(list(self.world.printer.glob("*.half.zpl"))) == before:
-            self.fired[what] -= 1
+
+    def _half_a_label(self) -> None:
+        """Its media end in the middle of the next label, if one comes soon."""
+
+        def halves() -> int:
+            return len(list(self.world.printer.glob("*.half.zpl")))
+
+        before, deadline = halves(), time.monotonic() + SOON
+        with self._noted("half a label"), printer_is(self.world.printer, "half"):
+            while halves() == before and time.monotonic() < deadline:
+                time.sleep(LOOKED_EVERY)
+        self.fired["half a label"] -= halves() == before
 
     def _database_killed(self) -> None:
         assert self.world.factory is not None
@@ -185,7 +194,7 @@ class Disasters:
 
 def _programmers(station: At) -> Iterator[int]:
     """Those of the station that run at this moment, or soon."""
-    deadline = time.monotonic() + PROGRAMMER_WITHIN
+    deadline = time.monotonic() + SOON
     while time.monotonic() < deadline:
         for children in Path(f"/proc/{station.daemon.pid}/task").glob("*/children"):
             with suppress(OSError):

@@ -28,9 +28,8 @@ PRINTER_MODES = {
     "printer paused": "paused",
     "printer mute": "mute",
     "printer busy": "busy",
-    "half a label": "half",
 }
-"""Disasters of the label printer, and the mode that each is."""
+"""Disasters of the label printer that last for a while, and the mode that each is."""
 CENTRE_LOST = {
     "centre refuses": "refuse",
     "centre in a hole": "hole",
@@ -41,7 +40,7 @@ CENTRE_LOST = {
 DISASTERS = (
     "daemon killed", "daemon stands still", "daemon restarted", "log reader gone", "pki killed", "pki stands still",
     "programmer killed", "programmer stands still", "ledger locked", "disk full", "clocks apart", "receiver down",
-    "receiver drops", *PRINTER_MODES,
+    "receiver drops", "half a label", *PRINTER_MODES,
 )  # fmt: skip
 OF_THE_CENTRE = ("database killed", "database stands still", *CENTRE_LOST)
 HANDS = ("pulled", "bounced", "moved", "swapped", "moved after its verdict")
@@ -87,14 +86,15 @@ def _story(chance: random.Random, boards: int, dealt: Sequence[str], struck: Seq
     waiting = _in_turn(chance, faults)
     switches, hands, disasters = (_in_turn(chance, names) for names in (SWITCHES, dealt, struck))
     for board in range(1, boards + 1):
-        if chance.random() < FAULTY:
+        hand = next(hands) if chance.random() < EACH_HANDLED * len(dealt) else ""
+        waits = hand.endswith(AFTER)  # for a verdict that is no pass
+        if chance.random() < FAULTY or waits:
             name = next(waiting)
             yield Disturbance(board, "fault", name, chance.choice(_phases(name)))
         if chance.random() < SWITCHED:
             yield Disturbance(board, "switch", next(switches))
-        if chance.random() < EACH_HANDLED * len(dealt):
-            name = next(hands)
-            yield Disturbance(board, "hand", name, AFTER if name.endswith(AFTER) else "")
+        if hand:
+            yield Disturbance(board, "hand", hand, AFTER if waits else "")
         if chance.random() < EACH_STRUCK * len(struck) or board == boards // 2:
             yield Disturbance(board, "disaster", next(disasters))
 

@@ -6,7 +6,18 @@ from collections import Counter
 import pytest
 
 from tests.campaign import run
-from tests.campaign.story import OF_TWO_BOARDS, SWITCHES, Disturbance, story, table
+from tests.campaign.seats import Handled
+from tests.campaign.story import (
+    DISASTERS,
+    HANDS,
+    OF_THE_CENTRE,
+    OF_TWO_BOARDS,
+    OVER,
+    SWITCHES,
+    Disturbance,
+    story,
+    table,
+)
 from virtual_bench.faults.catalogue import CATALOGUE
 
 
@@ -22,14 +33,22 @@ def test_a_story_is_its_seeds() -> None:
     assert story(7, 100) != story(8, 100)
 
 
-def test_every_knob_comes_in_a_long_story_and_a_third_of_the_boards_is_disturbed() -> None:
-    told = story(1, 2000)
+@pytest.mark.parametrize("stations", [1, 2])
+def test_every_knob_comes_in_a_long_story_and_a_third_of_the_boards_is_disturbed(stations: int) -> None:
+    told = story(1, 2000, stations=stations)
     times = Counter(each.what for each in told)
-    knobs = {name for name in CATALOGUE if name not in OF_TWO_BOARDS} & times.keys() | set(SWITCHES)
-    assert len(knobs) > 40
-    assert min(times[name] for name in knobs) >= 20
-    assert times["daemon killed"] >= 10
+    faults = {name for name in CATALOGUE if name not in OF_TWO_BOARDS} & times.keys()
+    assert len(faults) > 20
+    several = stations > 1
+    knobs = {*faults, *SWITCHES, *HANDS, *DISASTERS, *(OVER * several), *(OF_THE_CENTRE * several)}
+    assert times.keys() == knobs
+    assert {name: times[name] for name in knobs if times[name] < 20} == {}
+    assert sum(number for name, number in times.items() if name.endswith("killed")) >= 10
     assert len({each.board for each in told}) >= 600
+
+
+def test_every_hand_is_one_that_people_have() -> None:
+    assert {*HANDS, *OVER} == {*Handled}
 
 
 def test_the_table_has_what_was_planned_and_what_fired() -> None:
