@@ -240,6 +240,15 @@ class Evidence:
         return {board.uid: board for board in self.boards}
 
     @cached_property
+    def feigned(self) -> frozenset[str]:
+        """Unique ids of no board: the bench shows a board's own with its bytes reversed while that board counts as exchanged."""
+        return frozenset(
+            bytes.fromhex(board.uid)[::-1].hex()
+            for board in self.boards
+            if any(what == "board_exchanged" for _, what in self.bench.faults.get(board.number, ()))
+        )
+
+    @cached_property
     def by_probe(self) -> Mapping[str, Board]:
         return {board.probe: board for board in self.boards}
 

@@ -301,6 +301,15 @@ def test_a_void_that_no_pass_follows_is_found(spoiled: Spoiled) -> None:
     assert spoiled.promises() == {Promise.FOLLOWED}
 
 
+def test_only_an_exchanged_board_has_a_feigned_id(left: Path) -> None:
+    """Nobody can pass that one; the board itself owes its pass as all others."""
+    evidence = Evidence.read(left)
+    assert evidence.feigned == frozenset()
+    exchanged = replace(evidence, bench=replace(evidence.bench, faults={PULLED: [(0.0, "board_exchanged")]}))
+    board = next(each for each in exchanged.boards if each.number == PULLED)
+    assert exchanged.feigned == {bytes.fromhex(board.uid)[::-1].hex()} != {board.uid}
+
+
 def _is_pass_of(event: Object, uid: str) -> bool:
     data = event["data"]
     assert isinstance(data, dict)
