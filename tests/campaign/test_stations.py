@@ -2,8 +2,8 @@
 """Lies planted into what a small campaign at two stations has left: the referee judges ledgers, boards and centre together."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,8 @@ import pytest
 from tests.builders.postgresql import MISSING, programs
 from tests.campaign.evidence import Evidence
 from tests.campaign.recorded_at_two import FIRST, MOVES, RETURNS, SECOND, STAYS, recorded_at_two
-from tests.campaign.referee.boards import SERIAL_NUMBER
-from tests.campaign.referee.judge import violations
+from tests.campaign.referee.boards import SERIAL_NUMBER, Board
+from tests.campaign.referee.judge import contradictions, violations
 from tests.campaign.referee.violation import Promise
 from tests.campaign.spoiled import Object, Spoiled
 
@@ -26,6 +26,11 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return recorded_at_two(tmp_path_factory.mktemp("stations"))
 
 
+@pytest.fixture(scope="module")
+def evidence(left: Path) -> Evidence:
+    return Evidence.read(left)
+
+
 @pytest.fixture
 def spoiled(left: Path, tmp_path: Path) -> Spoiled:
     return Spoiled.copy(left, tmp_path / "left")
@@ -36,15 +41,25 @@ def central(uid: str) -> str:
     return f"\\x{uid}"
 
 
-def changed(spoiled: Spoiled, table: str, number: int, **values: object) -> None:
-    """Changes the centre's rows of one board."""
-    uid = central(spoiled.board(number).uid)
-    spoiled.lines(lambda rows: [row | values if row["uid"] == uid else row for row in rows], "centre", f"{table}.jsonl")
+def changed(evidence: Evidence, table: str, change: Callable[[list[Object]], list[Object]]) -> set[str]:
+    """The promises that are broken if the centre has other rows in this table."""
+    rows = change([dict(row) for row in evidence.central(table)])
+    spoiled = replace(evidence, centre={**evidence.centre, table: rows})
+    return {each.promise.value for each in contradictions(spoiled)}
 
 
-def test_two_stations_have_broken_no_promise(left: Path) -> None:
+def of_board(evidence: Evidence, number: int, **values: object) -> Callable[[list[Object]], list[Object]]:
+    """Changes the rows of one board."""
+    uid = central(_board(evidence, number).uid)
+    return lambda rows: [row | values if row["uid"] == uid else row for row in rows]
+
+
+def _board(evidence: Evidence, number: int) -> Board:
+    return next(board for board in evidence.boards if board.number == number)
+
+
+def test_two_stations_have_broken_no_promise(evidence: Evidence) -> None:
     """A unit that failed at one is finished at the other, and one that has passed is confirmed there, with their own certificates."""
-    evidence = Evidence.read(left)
     assert violations(evidence) == []
     attempts = {ledger.station: [each.verdict for each in ledger.attempts] for ledger in evidence.ledgers}
     assert attempts == {FIRST: ["pass", "fail", "pass"], SECOND: ["pass", "pass"]}
@@ -55,7 +70,7 @@ def test_two_stations_have_broken_no_promise(left: Path) -> None:
 
 
 def test_a_serial_number_of_two_stations_is_found(spoiled: Spoiled) -> None:
-    """The second has given its unit the number of one that only the first has made, and told the centre so."""
+    """The second has given its unit the number of one that only the first has made."""
     number = spoiled.board(STAYS).serial_number
     assert number is not None
     spoiled.ledger(
@@ -65,7 +80,6 @@ def test_a_serial_number_of_two_stations_is_found(spoiled: Spoiled) -> None:
         uid=spoiled.board(MOVES).uid,
     )
     spoiled.records(MOVES, {SERIAL_NUMBER: number.encode()})
-    changed(spoiled, "identity", MOVES, serial_number=number)
     assert Promise.NO_IDENTITY_TWICE in spoiled.promises()
 
 
@@ -94,34 +108,26 @@ def test_a_certificate_that_no_station_remembers_is_found(spoiled: Spoiled) -> N
 # --- the centre -------------------------------------------------------------------------------------------------------
 
 
-def test_a_pass_at_the_centre_that_no_station_has_is_found(spoiled: Spoiled) -> None:
-    new = {"uid": central("ab" * 12), "rank": 4, "verdict": "pass"}
-    spoiled.lines(lambda units: [*units, units[0] | new], "centre", "unit.jsonl")
-    assert spoiled.promises() == {Promise.NO_FALSE_PASS, Promise.CENTRE}
+def test_a_serial_number_that_the_centre_has_of_two_units_is_found(evidence: Evidence) -> None:
+    number = _board(evidence, RETURNS).serial_number
+    found = changed(evidence, "identity", of_board(evidence, STAYS, serial_number=number))
+    assert found == {Promise.NO_IDENTITY_TWICE, Promise.CENTRE}
 
 
-def test_a_unit_that_the_centre_has_twice_is_found(spoiled: Spoiled) -> None:
-    spoiled.lines(lambda units: [*units, units[0]], "centre", "unit.jsonl")
-    assert spoiled.promises() == {Promise.CENTRE}
-
-
-def test_a_serial_number_that_the_centre_has_of_two_units_is_found(spoiled: Spoiled) -> None:
-    changed(spoiled, "identity", STAYS, serial_number=spoiled.board(RETURNS).serial_number)
-    assert spoiled.promises() == {Promise.NO_IDENTITY_TWICE, Promise.CENTRE}
-
-
-def test_a_certificate_that_the_centre_has_of_two_units_is_found(spoiled: Spoiled) -> None:
-    rows = Evidence.read(spoiled.folder).central("certificate")
-    changed(spoiled, "certificate", STAYS, dac_serial=next(_of(rows, spoiled, MOVES))["dac_serial"])
-    assert spoiled.promises() == {Promise.NO_IDENTITY_TWICE}
-
-
-def _of(rows: object, spoiled: Spoiled, number: int) -> Iterator[Mapping[str, object]]:
-    assert isinstance(rows, list)
-    return (row for row in rows if row["uid"] == central(spoiled.board(number).uid))
+def test_a_certificate_that_the_centre_has_of_two_units_is_found(evidence: Evidence) -> None:
+    uid = central(_board(evidence, MOVES).uid)
+    serial = next(row["dac_serial"] for row in evidence.central("certificate") if row["uid"] == uid)
+    found = changed(evidence, "certificate", of_board(evidence, STAYS, dac_serial=serial))
+    assert found == {Promise.NO_IDENTITY_TWICE}
 
 
 LIES: Mapping[str, tuple[str, Callable[[list[Object]], list[Object]], set[Promise]]] = {
+    "a pass that no station has": (
+        "unit",
+        lambda rows: [*rows, rows[0] | {"uid": central("ab" * 12), "rank": 4, "verdict": "pass"}],
+        {Promise.NO_FALSE_PASS, Promise.CENTRE},
+    ),
+    "a unit that is there twice": ("unit", lambda rows: [*rows, rows[0]], {Promise.CENTRE}),
     "a pass that the centre lacks": (
         "unit",
         lambda rows: [rows[0] | {"rank": 3, "verdict": "fail"}, *rows[1:]],
@@ -159,10 +165,9 @@ LIES: Mapping[str, tuple[str, Callable[[list[Object]], list[Object]], set[Promis
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_what_the_centre_has_otherwise_is_found(spoiled: Spoiled, lie: str) -> None:
+def test_what_the_centre_has_otherwise_is_found(evidence: Evidence, lie: str) -> None:
     table, change, promises = LIES[lie]
-    spoiled.lines(change, "centre", f"{table}.jsonl")
-    assert spoiled.promises() == promises
+    assert changed(evidence, table, change) == promises
 
 
 def test_a_secret_at_the_centre_is_found(spoiled: Spoiled) -> None:
@@ -178,6 +183,11 @@ def test_a_secret_at_the_centre_is_found(spoiled: Spoiled) -> None:
     assert places == {"centre/journals.jsonl", "centre/station.jsonl"}
 
 
-def test_without_its_centre_one_station_is_judged_alone(spoiled: Spoiled) -> None:
-    shutil.rmtree(spoiled.folder / "centre")
-    assert spoiled.promises() == set()
+def test_a_serial_number_that_the_pki_gave_twice_is_for_a_person(evidence: Evidence) -> None:
+    """The centre has noted it, and no station could know."""
+    one, other, *rest = evidence.pki.issued
+    anomaly: Object = {"kind": "dac.second", "subject": f"key {one.serial_number:X}", "detail": {}}
+    assert changed(evidence, "anomaly", lambda rows: [*rows, anomaly]) == {Promise.CENTRE}
+    pki = replace(evidence.pki, issued=[one, replace(other, serial_number=one.serial_number), *rest])
+    twice = replace(evidence, pki=pki)
+    assert Promise.CENTRE not in changed(twice, "anomaly", lambda rows: [*rows, anomaly])
