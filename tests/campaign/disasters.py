@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from station.daemon import control
 from tests.builders.network import Mode
 from tests.campaign.outages import clocks_apart, disk_full, printer_is
 from tests.campaign.story import CENTRE_LOST, PRINTER_MODES
@@ -23,6 +24,7 @@ from tests.mes.receiver import Receiver
 
 WHILE = 1.5  # seconds that a disaster lasts
 SOON = 10.0  # seconds for a programmer to be started, or a label to be printed, at a line that is at work
+KNOWN_WITHIN = 60.0  # for the next look at the printer
 LOOKED_EVERY = 0.005
 
 
@@ -159,15 +161,16 @@ class Disasters:
         self._outage(what, printer_is(self.world.printer, mode))
 
     def _half_a_label(self) -> None:
-        """Its media end in the middle of the next label, if one comes soon."""
+        """Its media end in the middle of the next label, if one comes soon; nobody puts in new ones before the station knows."""
 
         def halves() -> int:
             return len(list(self.world.printer.glob("*.half.zpl")))
 
-        before, deadline = halves(), time.monotonic() + SOON
+        before = halves()
         with self._noted("half a label"), printer_is(self.world.printer, "half"):
-            while halves() == before and time.monotonic() < deadline:
-                time.sleep(LOOKED_EVERY)
+            _within(SOON, lambda: halves() > before)
+            if halves() > before:
+                _within(KNOWN_WITHIN, lambda: any(_knows(station) for station in self.world.stations))
         self.fired["half a label"] -= halves() == before
 
     def _database_killed(self) -> None:
@@ -190,6 +193,22 @@ class Disasters:
             way.become(mode)
             time.sleep(WHILE)
             way.become(Mode.OK)
+
+
+def _knows(station: At) -> bool:
+    """Whether the station sees that its printer is not in order, or has a label of which it does not know whether it is on paper."""
+    try:
+        status = station.asks("label_status")
+    except (control.DaemonAbsent, control.CommandRefused):
+        return False
+    return bool(status["unproven"] or status["fault"])
+
+
+def _within(seconds: float, so: Callable[[], bool]) -> None:
+    """Waits for that, and goes on without it."""
+    deadline = time.monotonic() + seconds
+    while not so() and time.monotonic() < deadline:
+        time.sleep(LOOKED_EVERY)
 
 
 def _programmers(station: At) -> Iterator[int]:

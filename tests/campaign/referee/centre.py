@@ -11,6 +11,7 @@ from tests.campaign.referee.units import burned, by_board
 from tests.campaign.referee.violation import Promise, Violation
 
 PASSED = 4  # the highest rank of a unit
+SECOND_IDENTITY = "unit.second_identity"  # the anomaly of a unit that two stations gave a serial number
 SECOND_DAC = "dac.second"  # the anomaly of a serial number that two certificates have, or a key
 Row = Mapping[str, object]
 
@@ -102,10 +103,13 @@ def heard(evidence: Evidence) -> Iterator[Violation]:
                     Promise.CENTRE,
                     f"the journal of {ledger.station} ends with line {end[0]}, and there with another",
                 )
-    repeated = {f"{number:X}" for number in evidence.pki.repeated}
+    known = {
+        SECOND_DAC: {f"{number:X}" for number in evidence.pki.repeated},  # by the PKI
+        SECOND_IDENTITY: set(burned(evidence).values()),
+    }
     for row in evidence.central("anomaly"):
-        if row["kind"] == SECOND_DAC and repeated & set(str(row["subject"]).split()):
-            continue  # the PKI's doing, of which a person has to decide
+        if known.get(str(row["kind"]), set()) & set(str(row["subject"]).split()):
+            continue  # for a person, as it should be
         yield Violation(Promise.CENTRE, f"anomaly {row['kind']} of {row['subject']}: {json.dumps(row['detail'])}")
 
 

@@ -9,7 +9,7 @@ from tests.campaign.referee.boards import DISCRIMINATOR, KEY, MANUFACTURED, ROTA
 from tests.campaign.referee.ledgers import Attempt, Identity
 from tests.campaign.referee.violation import Promise, Violation
 
-RESERVED = "reserved"  # the state of an identity that is on no board yet
+UNCERTIFIED = frozenset({"reserved", "on_board"})  # states of an identity that has no certificate yet
 SPOILERS = frozenset({"factory_data_erased"})  # faults of the bench that spoil a finished board
 
 
@@ -26,19 +26,28 @@ def by_board(evidence: Evidence) -> dict[str, list[Attempt]]:
 
 
 def identities(evidence: Evidence) -> dict[str, Identity]:
-    """The identity of each unit: that of the station which came furthest with it."""
+    """The identity of each unit: that of the station which came furthest with it, and of two the one that is on the board."""
     found: dict[str, Identity] = {}
+
+    def how_far(identity: Identity) -> tuple[bool, bool]:
+        board = evidence.by_uid.get(identity.uid)
+        on_board = board is not None and board.serial_number == identity.serial_number
+        return identity.state not in UNCERTIFIED, on_board
+
     for identity in (each for ledger in evidence.ledgers for each in ledger.identities):
-        if identity.uid not in found or found[identity.uid].state == RESERVED:
+        if identity.uid not in found or how_far(found[identity.uid]) < how_far(identity):
             found[identity.uid] = identity
     return found
 
 
-def burned(evidence: Evidence) -> frozenset[str]:
-    """Serial numbers that a station had ready for a board that another one made, before the centre had heard of it: no board has them."""
+def burned(evidence: Evidence) -> dict[str, str]:
+    """Serial numbers with the UID of a board that another station has made anew, before the centre had heard of it.
+
+    The board had no certificate then, and has the other station's number since.
+    """
     ours = {identity.serial_number for identity in identities(evidence).values()}
-    ready = (each for ledger in evidence.ledgers for each in ledger.identities if each.state == RESERVED)
-    return frozenset(each.serial_number for each in ready) - ours
+    without = (each for ledger in evidence.ledgers for each in ledger.identities if each.state in UNCERTIFIED)
+    return {each.serial_number: each.uid for each in without if each.serial_number not in ours}
 
 
 def false_passes(evidence: Evidence) -> Iterator[Violation]:
