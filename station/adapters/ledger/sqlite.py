@@ -92,7 +92,7 @@ def reading(path: Path) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
-    except SQLAlchemyError as exc:
+    except (SQLAlchemyError, sqlite3.Error) as exc:
         raise unavailable(path, exc) from exc
 
 
@@ -101,7 +101,7 @@ def translated(path: Path) -> Iterator[None]:
     """Turns database errors of the block into `LedgerUnavailable` or `LedgerDamaged`."""
     try:
         yield
-    except SQLAlchemyError as exc:
+    except (SQLAlchemyError, sqlite3.Error) as exc:  # of the driver itself: the chain is read without SQLAlchemy
         raise unavailable(path, exc) from exc
 
 
