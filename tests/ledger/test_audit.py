@@ -14,6 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station.adapters.ledger import Ledger, checkpoints, recording, sqlite
+from station.adapters.ledger.register import Register
+from station.adapters.ledger.rotation import give_up, rotate
+from station.adapters.ledger.station_keys import StationKeys
 from station.adapters.ledger.verifying import Verified, findings
 from station.domain.attempt import Failed
 from station.domain.checkpoint import Signed
@@ -291,4 +294,21 @@ async def test_a_checkpoint_is_made_only_where_something_was_written(ledger: Led
     second = await ledger.audit.checkpoint(KEY, now)
     assert second is not None
     assert second.checkpoint.number > first.checkpoint.number
+    assert found(path) == []
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["a key replaced", "a lost key given up"])
+async def test_the_deeds_of_commands_that_open_no_ledger_have_lines(path: Path, *, lost: bool) -> None:
+    """`station secrets rotate` and `lost` write the file by themselves."""
+    register = path.parent / "machine"
+    async with Ledger.open(path, station="line-1", register=register) as ledger:
+        await passed(await begun(ledger, Secrets()), board=1)
+    known, keys = Register(register), StationKeys.of(register, path, None)
+    if lost:
+        for file in (register / "keys").iterdir():
+            file.unlink()
+        give_up(path, known, keys, who="anna", reason="the disk died")
+    else:
+        rotate(path, known, keys, who="anna", reason="")
+    assert rows(path, "SELECT count(*) FROM secrets_deed") == [(1,)]
     assert found(path) == []
