@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import bound, rates, results
@@ -33,7 +32,7 @@ from benchmarks.scale import Scale, scales
 from benchmarks.shared import Shared, shared
 from benchmarks.shared_price import Price, price
 from benchmarks.shared_rows import price_rows, shared_rows
-from station.cli.consoles import wide_console
+from station.cli.consoles import styled, wide_console
 
 PARTS = (
     *LINES,
@@ -176,9 +175,9 @@ def bench(
     report.write_text(json.dumps(outcome.as_json(), indent=2) + "\n", encoding="utf-8")
     console.print(f"Written to {report}", soft_wrap=True)
     for why in outcome.unusable:
-        console.print(f"[red]A run gave no figures:[/]  {escape(why)}", soft_wrap=True)
+        console.print(styled(("A run gave no figures:", "red"), f" {why}"), soft_wrap=True)
     if outcome.missed or outcome.unusable:
-        console.print(f"[red]{len(outcome.missed)} of {len(outcome.held)} goals were missed.[/]")
+        console.print(styled((f"{len(outcome.missed)} of {len(outcome.held)} goals were missed.", "red")))
         raise typer.Exit(1)
     console.print(f"All {len(outcome.held)} goals were met.")
 
