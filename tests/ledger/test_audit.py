@@ -221,9 +221,11 @@ def cut(path: Path, line: int) -> None:
 def signed(path: Path) -> bytes:
     with sqlite.writing(path) as connection, connection.begin():
         recording.begin(connection)
-        point = checkpoints.make(connection, "line-1", KEY, datetime(2026, 11, 26, tzinfo=UTC))
-    assert point is not None
-    return point.line().encode()
+        point = checkpoints.due(connection, "line-1", datetime(2026, 11, 26, tzinfo=UTC))
+        assert point is not None
+        signed = point.signed(KEY)
+        checkpoints.record(connection, signed)
+    return signed.line().encode()
 
 
 def test_an_end_that_was_cut_off_is_named_by_what_the_tables_have_counted(made: Path) -> None:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, insert, select
 
 from station.adapters.ledger import chain, recording, tables
@@ -27,16 +26,18 @@ def chain_id(connection: Connection) -> str | None:
         return None  # it was changed
 
 
-def make(connection: Connection, station: str, key: Ed25519PrivateKey, at: datetime) -> Signed | None:
-    """Signs the newest line, and records that; None where the newest checkpoint has signed it already."""
+def due(connection: Connection, station: str, at: datetime) -> Checkpoint | None:
+    """What is to be signed of the newest line; None where the newest checkpoint has signed it already."""
     recording.follow(connection)
     number, hashed = recording.head(chain.driver(connection))
     before, ledger = newest(connection), chain_id(connection)
     if ledger is None or (before is not None and before.checkpoint.number >= number):
         return None
-    signed = Checkpoint(station, ledger, recording.LOCAL, number, hashed, at).signed(key)
-    connection.execute(insert(_checkpoint), {"number": number, "signed": signed.line()})
-    return signed
+    return Checkpoint(station, ledger, recording.LOCAL, number, hashed, at)
+
+
+def record(connection: Connection, signed: Signed) -> None:
+    connection.execute(insert(_checkpoint), {"number": signed.checkpoint.number, "signed": signed.line()})
 
 
 def newest(connection: Connection) -> Signed | None:
