@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A line in real time, at a factory's rates: `make soak HOURS=2`, or `python -m tests.soak.run --hours 2`.
+
+Takes its figures every ten seconds into a CSV file, plots them, and judges them: exits with 1 if memory or descriptors
+grow, the WAL is not bounded, or the event loop is later at the end than at the start. Ctrl-C ends a run early; what it
+has is judged. `--judge FILE` judges the figures of an earlier run, or of one that still goes on.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from unittest.mock import patch
+
+from benchmarks.listeners import listening
+from station.adapters.system.secret_files import SHARED_MEMORY
+from tests.builders.line import Line, LineFailed
+from tests.builders.station_demo import PATIENT_DEADLINES
+from tests.mes.receiver import SECRET, Receiver, posted
+from tests.soak.figures import Writer, written
+from tests.soak.people import People, asked
+from tests.soak.sampler import Sampler
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = 2
+LOOKED_EVERY = 0.5
+SAMPLED_EVERY = 10.0
+TOLD_EVERY = 600.0
+
+
+@contextmanager
+def standing(folder: Path, slots: int, seed: int, time_scale: float) -> Iterator[Line]:
+    """A line with an MES and open pages."""
+    folder, receiver, secret = folder.resolve(), Receiver(), folder.resolve() / "webhook.secret"
+    secret.touch(0o600)
+    secret.write_text(SECRET)
+    with (
+        tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as runtime,
+        patch.dict(
+            os.environ, {**PATIENT_DEADLINES, "XDG_STATE_HOME": f"{folder}/machine", "XDG_RUNTIME_DIR": runtime}
+        ),
+        posted(receiver),
+    ):
+        mes = f'[mes]\nwebhook = "{receiver.url}"\nsecret_file = "{secret}"\n'
+        with Line.standing(folder / "line", slots, seed=seed, time_scale=time_scale, further=mes) as line:
+            page = asked(line).page
+            assert page is not None
+            assert page.url is not None
+            with listening(page.url, PAGES):
+                yield line
+
+
+def soak(line: Line, people: People, writer: Writer, *, seconds: float, every: float = SAMPLED_EVERY) -> None:
+    """People work at the line for so long, and figures are taken. Raises `LineFailed` if the daemon is gone."""
+    sampler = Sampler(line, lambda: people.interventions)
+    began = time.monotonic()
+    due = told = began
+    while (now := time.monotonic()) < began + seconds:
+        people.work()
+        if now >= due:
+            due = max(due + every, now)
+            figures = sampler.sample()
+            writer.add(figures)
+            if now >= told:
+                told += TOLD_EVERY
+                _say(
+                    f"after {figures.seconds / 60:.0f} min: {figures.passed:.0f} passed, {figures.not_passed:.0f} not, "
+                    f"{figures.memory / 1e6:.1f} MB, {figures.descriptors:.0f} descriptors"
+                )
+        time.sleep(LOOKED_EVERY)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exits with 1 if a figure grows beyond noise, or the line did not make good units all the time."""
+    asked_for = _parsed(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that it started outlives it
+    path = asked_for.to / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.csv"
+    broken = _recorded(path, asked_for)
+    _say(f"the figures are in {path}")
+    return 1 if broken else 0
+
+
+def _recorded(path: Path, asked_for: argparse.Namespace) -> bool:
+    """Takes the figures into this file until the time is over or somebody presses Ctrl-C. Returns whether the line broke."""
+    slots, every = asked_for.slots, 3600 / asked_for.boards_an_hour
+    with written(path) as writer, tempfile.TemporaryDirectory() as folder:
+        _say(f"{slots} slots, {asked_for.boards_an_hour:g} boards an hour each, for {asked_for.hours:g} hours: {path}")
+        try:
+            with standing(Path(folder), slots, asked_for.seed, time_scale=1.0) as line:
+                people = People(line, slots, every, random.Random(asked_for.seed))
+                soak(line, people, writer, seconds=asked_for.hours * 3600)
+        except KeyboardInterrupt:
+            _say("ended early")
+        except LineFailed as exc:
+            _say(f"BROKEN  the line: {exc}", *getattr(exc, "__notes__", ()))
+            return True
+    return False
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--boards-an-hour", type=float, default=40.0, help="at each slot; a cycle takes about 18 s")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--to", type=Path, default=ROOT / "build" / "soak", help="folder for figures and plot")
+    return parser.parse_args(arguments)
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
