@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,14 +24,16 @@ from station.adapters.system.secret_files import SHARED_MEMORY
 from tests.builders.line import Line, LineFailed
 from tests.builders.station_demo import PATIENT_DEADLINES
 from tests.mes.receiver import SECRET, Receiver, posted
-from tests.soak.figures import Writer, written
+from tests.soak.figures import FiguresUnreadable, Writer, read, written
+from tests.soak.judging import judged
 from tests.soak.people import People, asked
+from tests.soak.plot import drawn
 from tests.soak.sampler import Sampler
+from virtual_bench.server.control import BenchAbsent
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = 2
 LOOKED_EVERY = 0.5
-SAMPLED_EVERY = 10.0
 TOLD_EVERY = 600.0
 
 
@@ -57,14 +59,13 @@ def standing(folder: Path, slots: int, seed: int, time_scale: float) -> Iterator
                 yield line
 
 
-def soak(line: Line, people: People, writer: Writer, *, seconds: float, every: float = SAMPLED_EVERY) -> None:
-    """People work at the line for so long, and figures are taken. Raises `LineFailed` if the daemon is gone."""
+def soak(line: Line, people: People, writer: Writer, *, until: Callable[[], bool], every: float) -> None:
+    """People work at the line until then, and figures are taken. Raises `LineFailed` if the daemon is gone."""
     sampler = Sampler(line, lambda: people.interventions)
-    began = time.monotonic()
-    due = told = began
-    while (now := time.monotonic()) < began + seconds:
+    due = told = time.monotonic()
+    while not until():
         people.work()
-        if now >= due:
+        if (now := time.monotonic()) >= due:
             due = max(due + every, now)
             figures = sampler.sample()
             writer.add(figures)
@@ -78,30 +79,47 @@ def soak(line: Line, people: People, writer: Writer, *, seconds: float, every: f
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exits with 1 if a figure grows beyond noise, or the line did not make good units all the time."""
-    asked_for = _parsed(arguments)
+    """Exits with 1 if a figure grows beyond noise, the line did not make good units all the time, or the run was too short."""
+    options = _parsed(arguments)
+    if options.judge is not None:
+        return _judged(options.judge)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that it started outlives it
-    path = asked_for.to / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.csv"
-    broken = _recorded(path, asked_for)
-    _say(f"the figures are in {path}")
-    return 1 if broken else 0
+    path = options.to / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.csv"
+    broken = _recorded(path, options)
+    return _judged(path) or broken
 
 
-def _recorded(path: Path, asked_for: argparse.Namespace) -> bool:
-    """Takes the figures into this file until the time is over or somebody presses Ctrl-C. Returns whether the line broke."""
-    slots, every = asked_for.slots, 3600 / asked_for.boards_an_hour
+def _recorded(path: Path, options: argparse.Namespace) -> int:
+    """Takes the figures into this file until the time is over or somebody presses Ctrl-C. Returns 1 if the line broke."""
+    slots, every = options.slots, 3600 / options.boards_an_hour
     with written(path) as writer, tempfile.TemporaryDirectory() as folder:
-        _say(f"{slots} slots, {asked_for.boards_an_hour:g} boards an hour each, for {asked_for.hours:g} hours: {path}")
+        _say(f"{slots} slots, {options.boards_an_hour:g} boards an hour each, for {options.hours:g} hours: {path}")
         try:
-            with standing(Path(folder), slots, asked_for.seed, time_scale=1.0) as line:
-                people = People(line, slots, every, random.Random(asked_for.seed))
-                soak(line, people, writer, seconds=asked_for.hours * 3600)
+            with standing(Path(folder), slots, options.seed, options.time_scale) as line:
+                people = People(line, slots, every, random.Random(options.seed))
+                end = time.monotonic() + options.hours * 3600
+                soak(line, people, writer, until=lambda: time.monotonic() >= end, every=options.every)
         except KeyboardInterrupt:
             _say("ended early")
-        except LineFailed as exc:
-            _say(f"BROKEN  the line: {exc}", *getattr(exc, "__notes__", ()))
-            return True
-    return False
+        except (LineFailed, BenchAbsent) as exc:
+            _say(f"BAD   the line broke: {exc}", *getattr(exc, "__notes__", ()))
+            return 1
+    return 0
+
+
+def _judged(path: Path) -> int:
+    """Draws the figures beside their file, and says what they say. Returns 1 if one of them is bad."""
+    try:
+        rows = read(path)
+    except FiguresUnreadable as exc:
+        _say(str(exc))
+        return 1
+    findings, plot = judged(rows), path.with_suffix(".svg")
+    _say(*(f"{'good' if each.good else 'BAD '}  {each.says}" for each in findings))
+    if rows:
+        plot.write_text(drawn(rows, findings, path.stem), encoding="utf-8")
+        _say(f"figures: {path}", f"plot: {plot}")
+    return int(not all(each.good for each in findings))
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -111,8 +129,11 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--boards-an-hour", type=float, default=40.0, help="at each slot; a cycle takes about 18 s")
+    parser.add_argument("--every", type=float, default=10.0, help="seconds between two samples")
+    parser.add_argument("--time-scale", type=float, default=1.0, help="of the bench: 1 is real time, 0 no delay at all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--to", type=Path, default=ROOT / "build" / "soak", help="folder for figures and plot")
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="stand up no line: judge and plot these figures")
     return parser.parse_args(arguments)
 
 
