@@ -83,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parsed(arguments)
     if options.judge is not None:
         return _judged(options.judge)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that it started outlives it
+    for end in (signal.SIGTERM, signal.SIGINT):  # so that nothing that it started outlives it, also in the background
+        signal.signal(end, signal.default_int_handler)
     path = options.to / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.csv"
     broken = _recorded(path, options)
     return _judged(path) or broken
