@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 
 from tests.soak.figures import Figures
 from tests.soak.trend import Points, TooShort, Trend, blocks, ends, trend
@@ -13,6 +13,8 @@ MB = 1e6
 WAL_MOST = (
     16 * MB
 )  # SQLite checkpoints a WAL of 1,000 pages, which are 4.1 MB; a reader may keep it from doing so for a while
+WARM_UP = 1 / 6  # of the run
+WARM_UNITS = 500  # the daemon remembers so many verdicts; SQLite's cache and the pages' last events are full before
 FEWEST_SAMPLES = 100
 PARTS = 10  # of the run, in each of which units must pass
 
@@ -37,9 +39,9 @@ class Flat:
 FLAT = (
     # CPython takes memory for small objects in arenas of 1 MiB.
     Flat("memory", "memory", "MB", MB, free=MB, free_step=4 * MB),
-    # Boards at work have some; the least of some minutes is that of a line between two boards.
-    Flat("descriptors", "descriptors", "", 1, free=1, free_step=1, of=min),
-    Flat("threads", "threads", "", 1, free=1, free_step=1, of=min),
+    # Boards at work have some, now more and now fewer: the median of so few numbers would jump.
+    Flat("descriptors", "descriptors", "", 1, free=1, free_step=2, of=fmean),
+    Flat("threads", "threads", "", 1, free=1, free_step=2, of=fmean),
     Flat("wal", "WAL", "MB", MB, free=4 * MB, free_step=4 * MB),
 )
 
@@ -73,14 +75,32 @@ class Finding:
 
 def judged(rows: Sequence[Figures]) -> list[Finding]:
     """All findings. A run that is too short to be judged is not good."""
-    if len(rows) < FEWEST_SAMPLES:
-        return [Finding("run", good=False, says=f"NOT JUDGED: {len(rows)} samples, and {FEWEST_SAMPLES} are needed")]
     try:
-        found = [_flat(rows, each) for each in FLAT]
-        found += [_not_worse(rows, each) for each in NOT_WORSE]
+        warm = _warm(rows)
+        found = [_flat(warm, each) for each in FLAT]
+        found += [_not_worse(warm, each) for each in NOT_WORSE]
     except TooShort as exc:
         return [Finding("run", good=False, says=f"NOT JUDGED: {exc}")]
     return [*found, _bounded(rows), *_worked(rows)]
+
+
+def warm_from(rows: Sequence[Figures]) -> float | None:
+    """The moment at which the run is warm; None if it does not become so."""
+    if not rows:
+        return None
+    begin = rows[0].seconds + (rows[-1].seconds - rows[0].seconds) * WARM_UP
+    return next((row.seconds for row in rows if row.seconds >= begin and row.passed >= WARM_UNITS), None)
+
+
+def _warm(rows: Sequence[Figures]) -> Sequence[Figures]:
+    """Raises `TooShort`."""
+    if (begin := warm_from(rows)) is None:
+        passed = rows[-1].passed if rows else 0
+        raise TooShort(f"{passed:.0f} units passed, and the daemon is warm after {WARM_UNITS}")
+    warm = [row for row in rows if row.seconds >= begin]
+    if len(warm) < FEWEST_SAMPLES:
+        raise TooShort(f"{len(warm)} samples after the warm-up, and {FEWEST_SAMPLES} are needed")
+    return warm
 
 
 def points(rows: Sequence[Figures], name: str) -> Points:

@@ -9,7 +9,7 @@ from tests.soak.figures import Figures
 
 SECONDS, EVERY = 7200, 10
 WARM = 400.0  # seconds in which memory and WAL come to what they need
-SLOTS, AT_WORK = 8, 0.22
+SLOTS, AT_WORK = 8, 0.8
 
 Change = Callable[[float], float]
 """What is added to a figure at a moment, in seconds."""
@@ -47,7 +47,7 @@ def _flat(at: float, chance: random.Random) -> Figures:
         lag_p99=0.018 + chance.expovariate(200),
         lag_max=0.08 + chance.expovariate(100),
         cycle=17.6 + chance.gauss(0, 0.3) if chance.random() < 0.6 else None,
-        passed=float(at // 12),
+        passed=float(at // 3),
         not_passed=0,
         interventions=0,
         bench_memory=60e6 + chance.gauss(0, 5e6),

@@ -7,8 +7,8 @@ from html import escape
 from math import ceil, floor, log10
 
 from tests.soak.figures import Figures
-from tests.soak.judging import MB, Finding, points
-from tests.soak.trend import WARM_UP, Trend
+from tests.soak.judging import MB, Finding, points, warm_from
+from tests.soak.trend import Trend
 
 WIDTH, LEFT, RIGHT = 900, 70, 20
 PANEL, GAP, TOP, BOTTOM = 96, 34, 54, 34
@@ -105,7 +105,8 @@ def _panel(panel: Panel, rows: Sequence[Figures], trends: Mapping[str, Trend], t
 
 
 def _grid(axes: _Axes, step: float, rows: Sequence[Figures]) -> Iterator[str]:
-    warm = axes.x(rows[0].seconds + (rows[-1].seconds - rows[0].seconds) * WARM_UP)
+    begin = warm_from(rows)
+    warm = axes.x(axes.seconds if begin is None else begin)
     yield f'<rect x="{LEFT}" y="{axes.top}" width="{warm - LEFT:.1f}" height="{PANEL}" fill="#f1f1f1"/>'
     for number in range(round((axes.high - axes.low) / step) + 1):
         value = axes.low + number * step

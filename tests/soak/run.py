@@ -129,7 +129,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--slots", type=int, default=8)
-    parser.add_argument("--boards-an-hour", type=float, default=40.0, help="at each slot; a cycle takes about 18 s")
+    parser.add_argument("--boards-an-hour", type=float, default=150.0, help="at each slot; a cycle takes 17 s")
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two samples")
     parser.add_argument("--time-scale", type=float, default=1.0, help="of the bench: 1 is real time, 0 no delay at all")
     parser.add_argument("--seed", type=int, default=1)

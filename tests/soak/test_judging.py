@@ -27,7 +27,7 @@ def test_noise_is_no_growth(seed: int) -> None:
         ("memory", lambda at: 1e6 * at / HOUR),
         ("memory", lambda at: 4e6 * (at // 1800)),  # in steps, as caches grow that nobody bounds
         ("descriptors", lambda at: 3 * at // HOUR),
-        ("descriptors", lambda at: at // 12 // 100),  # one for a hundred boards
+        ("descriptors", lambda at: at // 3 // 400),  # one for four hundred boards
         ("descriptors", lambda at: 4 if at > 0.75 * SECONDS else 0),
         ("memory", lambda at: 6e6 if at > 0.75 * SECONDS else 0),
         ("threads", lambda at: 2 * at // HOUR),
@@ -36,7 +36,7 @@ def test_noise_is_no_growth(seed: int) -> None:
         ("lag_p99", lambda at: 0.005 * at / HOUR),
         ("lag_p99", lambda at: 0.02 if at > 0.75 * SECONDS else 0),
         ("cycle", lambda at: 2.0 if at > 0.75 * SECONDS else 0),
-        ("passed", lambda at: -max(0, at - 5000) // 12),  # the line stands still at last
+        ("passed", lambda at: -max(0, at - 5000) // 3),  # the line stands still at last
         ("not_passed", lambda at: float(at > HOUR)),
         ("interventions", lambda at: float(at > HOUR)),
     ],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a figure grows beyond its noise. Pure.
 
-Samples ten seconds apart resemble each other, so the time after the warm-up is cut into 24 blocks with one value each; the
+Samples ten seconds apart resemble each other, so the judged time is cut into 24 blocks with one value each; the
 slope is the median of the slopes between all pairs of blocks (Theil and Sen), which a fifth of wild blocks do not move.
 Sen's interval takes its lower bound from the order of these slopes at three standard deviations of Kendall's S: the growth
 that is certain is the lower bound times the duration, and it must exceed what the figure may do without a leak.
@@ -15,7 +15,6 @@ from statistics import median
 
 BLOCKS = 24
 ENDS = 6  # blocks at the start, and as many at the end
-WARM_UP = 1 / 6  # of the run
 SURE = 3.0  # standard deviations of Kendall's S: one run in 700 grows so by chance
 WORSE = 34  # of the 36 pairs of a block at the start and one at the end: by chance in 4 of 924 orders
 
@@ -54,18 +53,13 @@ class TooShort(Exception):
 
 
 def blocks(points: Points, of: Callable[[Sequence[float]], float]) -> Points:
-    """One value for each part of the time after the warm-up. Raises `TooShort`."""
-    if not points:
-        raise TooShort("there are no samples")
-    first, last = points[0][0], points[-1][0]
-    begin = first + (last - first) * WARM_UP
-    width = (last - begin) / BLOCKS
+    """One value for each part of the time. Raises `TooShort`."""
+    seconds = points[-1][0] - points[0][0] if points else 0.0
     found: list[list[tuple[float, float]]] = [[] for _ in range(BLOCKS)]
-    for at, value in points:
-        if at >= begin and width > 0:
-            found[min(BLOCKS - 1, int((at - begin) / width))].append((at, value))
+    for at, value in points if seconds else ():
+        found[min(BLOCKS - 1, int(BLOCKS * (at - points[0][0]) / seconds))].append((at, value))
     if any(not block for block in found):
-        raise TooShort(f"{len(points)} samples in {last - first:.0f} s: each of {BLOCKS} parts of the run needs one")
+        raise TooShort(f"{len(points)} samples in {seconds:.0f} s: each of {BLOCKS} parts of the time needs one")
     return [(median(at for at, _ in block), of([value for _, value in block])) for block in found]
 
 
