@@ -14,7 +14,7 @@ WAL_MOST = (
     16 * MB
 )  # SQLite checkpoints a WAL of 1,000 pages, which are 4.1 MB; a reader may keep it from doing so for a while
 WARM_UP = 1 / 6  # of the run
-WARM_UNITS = 500  # the daemon remembers so many verdicts; SQLite's cache and the pages' last events are full before
+WARM_UNITS = 500  # the daemon keeps so many verdicts; SQLite's cache and the events for the pages are full before
 FEWEST_SAMPLES = 100
 PARTS = 10  # of the run, in each of which units must pass
 

@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = 2
 LOOKED_EVERY = 0.5
 TOLD_EVERY = 600.0
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -83,11 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parsed(arguments)
     if options.judge is not None:
         return _judged(options.judge)
-    for end in (signal.SIGTERM, signal.SIGINT):  # so that nothing that it started outlives it, also in the background
-        signal.signal(end, signal.default_int_handler)
+    for end in ENDS:
+        signal.signal(end, _end)
     path = options.to / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.csv"
     broken = _recorded(path, options)
     return _judged(path) or broken
+
+
+def _end(_number: int, _frame: object) -> None:
+    """Ends the run in order, once: a second Ctrl-C would leave a process of the line behind."""
+    for end in ENDS:
+        signal.signal(end, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _recorded(path: Path, options: argparse.Namespace) -> int:

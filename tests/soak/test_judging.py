@@ -16,7 +16,7 @@ def bad(changes: Mapping[str, Change] | None = None, seed: int = 1) -> set[str]:
     return {found.figure for found in judged(figures(changes, seed)) if not found.good}
 
 
-@pytest.mark.parametrize("seed", range(1, 21))
+@pytest.mark.parametrize("seed", range(1, 11))
 def test_noise_is_no_growth(seed: int) -> None:
     assert bad(seed=seed) == set()
 
@@ -42,8 +42,8 @@ def test_noise_is_no_growth(seed: int) -> None:
     ],
 )
 def test_growth_is_found_and_named(figure: str, change: Change) -> None:
-    """With three kinds of noise."""
-    assert [bad({figure: change}, seed) for seed in (1, 2, 3)] == [{figure}] * 3
+    """With two kinds of noise."""
+    assert [bad({figure: change}, seed) for seed in (1, 2)] == [{figure}] * 2
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_growth_is_found_and_named(figure: str, change: Change) -> None:
     ],
 )
 def test_what_passes_again_is_no_growth(figure: str, change: Change) -> None:
-    assert [bad({figure: change}, seed) for seed in (1, 2, 3)] == [set()] * 3
+    assert [bad({figure: change}, seed) for seed in (1, 2)] == [set()] * 2
 
 
 @pytest.mark.parametrize("seconds", [0, 10, 600])

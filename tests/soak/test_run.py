@@ -20,7 +20,7 @@ LOOKED_EVERY = 0.1
 @pytest.mark.timeout(900)
 def test_a_run_that_is_cut_short_leaves_its_figures_and_is_not_called_good(tmp_path: Path) -> None:
     """Boards come and go, pass, and are counted; too few samples prove nothing."""
-    options = ["--slots", "2", "--boards-an-hour", "3600", "--time-scale", "0", "--every", "0.5", "--to", str(tmp_path)]
+    options = ["--slots", "1", "--boards-an-hour", "3600", "--time-scale", "0", "--every", "0.5", "--to", str(tmp_path)]
     with subprocess.Popen(
         [sys.executable, "-m", "tests.soak.run", *options], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
@@ -50,7 +50,7 @@ def _rows(folder: Path) -> list[Figures]:
 
 
 def _wait_for_units(folder: Path, process: subprocess.Popen[str]) -> None:
-    """Until two units have passed."""
+    """Until two units have passed, one after the other."""
     deadline = time.monotonic() + WITHIN
     while not (rows := _rows(folder)) or rows[-1].passed < 2:
         assert process.poll() is None
