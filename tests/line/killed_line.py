@@ -90,8 +90,13 @@ class KilledLine:
     # --- looking --------------------------------------------------------------------------------------------------------
 
     @property
+    def state(self) -> Path:
+        """The station's folder."""
+        return self.line.folder
+
+    @property
     def ledger(self) -> Path:
-        return self.line.folder / "ledger.sqlite"
+        return self.state / "ledger.sqlite"
 
     def _asked(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Rows of the ledger."""
@@ -131,7 +136,7 @@ class KilledLine:
         return self._alive(lambda: self.line.status().slots[0])
 
     def _ask(self, command: str, question: Mapping[str, object]) -> dict[str, object]:
-        socket = self.line.folder / "station.sock"
+        socket = self.state / "station.sock"
         return self._alive(lambda: control.ask_patiently(socket, command, WITHIN, {**BY, **question}))
 
     def _alive(self, ask: Callable[[], T]) -> T:
