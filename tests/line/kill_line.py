@@ -18,7 +18,7 @@ from tests.campaign.canaries import ProcessSampler
 from tests.campaign.referee.boards import pack
 from tests.line import held, pki_line, struck
 from tests.line.kill_judgement import SEATED_AGAIN, JudgedLine, Seen
-from tests.line.kill_states import GONE, IDLE, Cell, Kind, Part, State, Victim
+from tests.line.kill_states import Cell, Kind, Part, State, Victim
 from tests.line.killed_line import Died
 from tests.line.pki_line import Switches
 from tests.line.standing_line import Standing
@@ -189,7 +189,7 @@ class KillLine(JudgedLine):
         return any(each["event"] == "fault" and (each["board"], each["what"]) == (board, what) for each in lines)
 
     def _known(self, state: State) -> list[tuple[object, ...]]:
-        return [] if state is IDLE else self._identity(self._uid())
+        return [] if state.kind is Kind.IDLE else self._identity(self._uid())
 
     # --- the kill -------------------------------------------------------------------------------------------------------
 
@@ -207,9 +207,9 @@ class KillLine(JudgedLine):
 
     def _seated_for(self, state: State) -> None:
         """Seats the board of a state without one."""
-        if state is IDLE:
+        if state.kind is Kind.IDLE:
             self._seat()
-        elif state is GONE:
+        elif state.kind is Kind.GONE:
             self._back()
 
     def _back(self) -> None:

@@ -31,7 +31,7 @@ from tests.mes.receiver import SECRET, Receiver
 STACK = "1.24.0.3"
 LOCK = "[lock]\noption_bytes = { BOR_LEV = 4 }"
 MES = '[mes]\nwebhook = "http://127.0.0.1:{port}"\nsecret_file = "{secret}"\n'
-SETTINGS = {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2"}
+SETTINGS = {**SHORT_DEADLINES, "STATION__PKI__CHECK_EVERY": "0.2", "STATION__BOARD__BOOT_WITHIN": "20"}
 
 
 @contextmanager

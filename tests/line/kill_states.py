@@ -125,11 +125,11 @@ def why_not(state: State, victim: Victim) -> str | None:  # noqa: C901, PLR0911 
         case Victim.PROGRAMMER:
             return None if state.kind is Kind.HANGS else NO_PROGRAMMER
         case Victim.PRINTER:
-            if state.part is Part.LABEL or state is IDLE:
+            if state.part is Part.LABEL or state.kind is Kind.IDLE:
                 return None
             return NO_LABEL
         case Victim.RECEIVER:
-            if state.part is Part.MES or state is IDLE or state.name.endswith(VERDICT):
+            if state.part is Part.MES or state.kind is Kind.IDLE or state.name.endswith(VERDICT):
                 return None
             return BESIDE_LABEL if state.part is Part.LABEL else NO_MESSAGE
         case Victim.PKI:
