@@ -19,7 +19,7 @@ ARGS :=
 # Images of containers set this; without compiled modules every process that the tests start would take half as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak thousand lot labelled kills pki-table burst campaign campaign-shared campaign-shared-bugs stateful-shared shared-away fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
+.PHONY: demo bench test test-commissioning check fix lint types contracts fast covered soak thousand lot labelled kills kill-table pki-table burst campaign campaign-shared campaign-shared-bugs stateful-shared shared-away fuzz fuzz-readers fuzz-agent fuzz-attestation firmware wheelhouse bare-install compilers umockdev chromium mosquitto softhsm postgresql clean
 
 # `make demo DEMO_ARGS=--stay` leaves the page up until Ctrl-C; `station demo --help` has the other options.
 demo: $(READY)
@@ -103,6 +103,10 @@ labelled: $(READY) $(COMMISSIONERS)
 # kill -9 of the daemon at each moment between verdict, print, scan and delivery to webhook and MQTT; four minutes.
 kills: $(READY) mosquitto
 	$(BIN)/python -m tests.line.kills
+
+# kill -9 of every process in every state of an attempt, which makes the tables of docs/reliability.md; half an hour.
+kill-table: $(READY) postgresql
+	$(BIN)/python -m tests.line.kill_table $(ARGS)
 
 # Every behaviour of a PKI at a whole line, which makes docs/pki-behaviours.md, and long trials with many boards; ten minutes.
 pki-table: $(READY)
