@@ -130,6 +130,7 @@ class TwoLines(Line):
     dsns: tuple[str, str] = ("", "")
     reader = ""
     slots = 1  # of each station
+    program_of_first = "station"
 
     @property
     def alone(self) -> Station:
@@ -138,7 +139,7 @@ class TwoLines(Line):
 
     @property
     def stations(self) -> tuple[Station, Station]:
-        return Station("line-1", 1, self), Station("line-2", 1 + self.slots, self)
+        return Station("line-1", 1, self, self.program_of_first), Station("line-2", 1 + self.slots, self)
 
     def start_daemon(self) -> None:
         probes = json.loads((self.folder / "bench.json").read_text())["probes"]
@@ -212,6 +213,7 @@ def factory(
     time_scale: float = STEPS,
     recipe: Path = RECIPE,
     further: str = "",
+    program_of_first: str = "station",
 ) -> Iterator[Factory]:
     """Both stations with so many slots each; nobody has approved their release yet. `further`: tables of both configurations."""
     with Server() as server, Network(server) as network, patch.dict(os.environ, SHORT_DEADLINES):
@@ -225,7 +227,8 @@ def factory(
         ways = network.way("one"), network.way("two")
         dsns = ways[0].dsn(database, "line_1"), ways[1].dsn(database, "line_2")
         told = patch.multiple(TwoLines, dsns=dsns, reader=server.dsn(database, "page"), slots=slots)
+        first = patch.object(TwoLines, "program_of_first", program_of_first)
         standing = kind.standing(folder, 2 * slots + 1, time_scale=time_scale, recipe=recipe, further=further)
-        with told, standing as line:
+        with told, first, standing as line:
             assert isinstance(line, TwoLines)
             yield Factory(line, *line.stations, ways, server, database)
