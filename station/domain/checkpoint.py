@@ -128,7 +128,7 @@ class Signed:
         """The checkpoint of such a line, not verified; raises `NotACheckpoint`."""
         try:
             said: object = json.loads(line)
-        except (ValueError, RecursionError) as exc:
+        except (ValueError, TypeError, RecursionError) as exc:
             raise NotACheckpoint("it is not JSON") from exc
         if not isinstance(said, Mapping) or set(said) - {"timestamp"} != {"checkpoint", "public_key", "signature"}:
             raise NotACheckpoint("it does not have the members of a signed checkpoint")

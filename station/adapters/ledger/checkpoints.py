@@ -22,7 +22,7 @@ def chain_id(connection: Connection) -> str | None:
         return None
     try:
         return str(json.loads(row[0])["chain"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None  # it was changed
 
 
@@ -66,7 +66,7 @@ def covering(connection: Connection, number: int) -> Signed | None:
     return None if text is None else Signed.read(text)
 
 
-def texts(connection: Connection) -> Iterator[tuple[int, str]]:
+def texts(connection: Connection) -> Iterator[tuple[int, str | bytes]]:
     """Every checkpoint as it was recorded, with its line's number."""
     yield from chain.driver(connection).execute("SELECT number, signed FROM checkpoint ORDER BY number")
 
